@@ -1,0 +1,1 @@
+"""Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it."""

@@ -1,0 +1,98 @@
+"""Plain values that travel from collectors to the exposition: readings, and the outcome of a run."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exporter.errors import Reason
+from exporter.names import Kind, Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one series.
+
+    Units: those of the metric's name. Shape: `labels` holds one value per label name, in the catalogue's order.
+    Raises: ValueError when labels and metric do not fit, or the value is NaN (unknown is no reading at all).
+    """
+
+    metric: Metric
+    value: float
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_labels(self.metric, self.labels)
+        if math.isnan(self.value):
+            raise ValueError(f"{self.metric.name}: unknown is not a number; leave the reading out")
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One histogram series.
+
+    Units: `total` and `bounds` in the metric's unit. Shape: `counts` is not cumulative and has one entry more
+    than `bounds`, for everything above the last.
+    """
+
+    metric: Metric
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: float
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_labels(self.metric, self.labels)
+        if self.metric.kind is not Kind.HISTOGRAM or len(self.counts) != len(self.bounds) + 1:
+            raise ValueError(f"{self.metric.name}: not a histogram, or counts do not fit bounds")
+
+
+def _check_labels(metric: Metric, labels: tuple[str, ...]) -> None:
+    if len(labels) != len(metric.labels):
+        raise ValueError(f"{metric.name}: expected labels {metric.labels}, got {labels}")
+
+
+Readings = tuple[Reading | Distribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that went wrong in a run. `message` is for people: what, where, what to do; no secrets."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a collector brought back: readings that may be believed, and what failed.
+
+    Both may be present: one dead endpoint does not spoil the others. A run is a success when nothing failed.
+    """
+
+    readings: Readings = ()
+    failures: tuple[Failure, ...] = ()
+
+    @classmethod
+    def of(cls, readings: Iterable[Reading | Distribution]) -> "Outcome":
+        """The outcome of a run in which nothing failed."""
+        return cls(tuple(readings))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished run of a collector.
+
+    Units: `finished_at` Unix seconds for people; `finished` seconds of the monotonic clock for ages;
+    `duration` seconds, as long as the target was kept busy.
+    """
+
+    collector: str
+    outcome: Outcome
+    finished_at: float
+    finished: float
+    duration: float
+
+    @property
+    def succeeded(self) -> bool:
+        """True when nothing failed."""
+        return not self.outcome.failures

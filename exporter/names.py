@@ -1,0 +1,219 @@
+"""The metric catalogue: the one place where a metric's name, type, labels and help are written.
+
+Everything else (collectors, exposition, README, tests) refers to these constants. Names are contract: they are
+never renamed, only added. Source: the metrics contract in the project's design.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Prometheus metric types in use."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family: `name` as it appears on /metrics (counters with `_total`), label names in order."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The family's name: without `_total`, as OpenMetrics wants it."""
+        return self.name.removesuffix("_total") if self.kind is Kind.COUNTER else self.name
+
+
+def _gauge(name: str, text: str, *labels: str) -> Metric:
+    return Metric(name, Kind.GAUGE, text, labels)
+
+
+def _counter(name: str, text: str, *labels: str) -> Metric:
+    return Metric(name, Kind.COUNTER, text, labels)
+
+
+# Values known in advance: their series are always there, at 0 when there is nothing to count.
+STATES = ("waiting", "failing", "exhausted")
+SOURCES = ("API", "QUEUE", "WORKER")
+KEY_STATES = ("live", "expired")
+COHORTS = ("created", "processed")
+OTHER = "other"
+
+# Upper bounds in seconds. 0.1 to 1 s is the busy processor's poll, 30 s its idle poll, 150 s one batch of
+# connection retries, 300 s the stall threshold; beyond an hour only the order of magnitude matters.
+PROCESSING_TIME_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 150, 300, 900, 3600, 21600)
+
+# --- backlog ---------------------------------------------------------------------------------------------------
+PENDING_JOBS = _gauge(
+    "outbox_pending_jobs",
+    "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (tried too often). The sum is the backlog.",
+    "state",
+)
+OLDEST_PENDING = _gauge(
+    "outbox_oldest_pending_timestamp_seconds",
+    "Creation time of the oldest unprocessed job in this state; absent when there is none.",
+    "state",
+)
+PENDING_TRUNCATED = _gauge(
+    "outbox_pending_jobs_truncated",
+    "1 when counting pending jobs stopped at sampling.count_limit, so that the backlog is at least that.",
+)
+HEAD_BLOCKED_JOBS = _gauge(
+    "outbox_head_blocked_jobs",
+    "Failing or exhausted jobs among the oldest 100 pending. At 100 nothing behind them moves.",
+)
+QUEUE_PENDING_JOBS = _gauge(
+    "outbox_queue_pending_jobs", "Unprocessed jobs by queue, a breakdown of the backlog.", "queue"
+)
+QUEUE_OLDEST_PENDING = _gauge(
+    "outbox_queue_oldest_pending_timestamp_seconds",
+    "Creation time of the oldest unprocessed job of this queue; absent when there is none.",
+    "queue",
+)
+
+# --- throughput ------------------------------------------------------------------------------------------------
+LAST_HOUR_PROCESSED = _gauge("outbox_last_hour_processed_jobs", "Jobs processed in the last hour.")
+LAST_HOUR_PROCESSING_TIME = _gauge(
+    "outbox_last_hour_processing_time_avg_seconds",
+    "Mean of processed minus created: over jobs created in the last hour (the documented query) or over jobs "
+    "processed in it (sees slow ones too); absent when there is none.",
+    "cohort",
+)
+LAST_HOUR_FAILURE_RATIO = _gauge(
+    "outbox_last_hour_failure_ratio",
+    "Jobs failing in the last hour divided by those failing or processed in it (0-1); absent when nothing was tried.",
+)
+PROCESSED_JOBS = _counter("outbox_processed_jobs_total", "Jobs seen to become processed since the exporter started.")
+PROCESSING_TIME = Metric(
+    "outbox_processing_time_seconds",
+    Kind.HISTOGRAM,
+    "Processed minus created of the jobs counted in outbox_processed_jobs_total; negative ones count as 0.",
+)
+CLOCK_SKEW_JOBS = _counter(
+    "outbox_clock_skew_jobs_total",
+    "Jobs with a processed_at before their created_at: application clock behind.",
+)
+QUEUE_LAST_HOUR_PROCESSED = _gauge(
+    "outbox_queue_last_hour_processed_jobs", "Jobs processed in the last hour by queue.", "queue"
+)
+QUEUE_PROCESSED_JOBS = _counter(
+    "outbox_queue_processed_jobs_total",
+    "Jobs seen to become processed since the exporter started, by queue.",
+    "queue",
+)
+OLDEST_PROCESSED = _gauge(
+    "outbox_oldest_processed_timestamp_seconds",
+    "Processing time of the oldest processed job still kept (retention); absent when there is none.",
+)
+
+# --- events ----------------------------------------------------------------------------------------------------
+LAST_HOUR_EVENTS = _gauge("outbox_last_hour_fsm_events", "FSM events of the last hour by source.", "source")
+LAST_HOUR_EVENTS_BY_TYPE = _gauge(
+    "outbox_last_hour_fsm_events_by_type", "FSM events of the last hour by event type.", "event"
+)
+EVENTS = _counter("outbox_fsm_events_total", "FSM events seen since the exporter started, by source.", "source")
+EVENTS_BY_TYPE = _counter(
+    "outbox_fsm_events_by_type_total", "FSM events seen since the exporter started, by event type.", "event"
+)
+
+# --- idempotency -----------------------------------------------------------------------------------------------
+IDEMPOTENCY_KEYS = _gauge(
+    "outbox_idempotency_keys",
+    "Idempotency keys, live or expired but not yet removed. The sum is the cache size.",
+    "state",
+)
+OLDEST_EXPIRED_KEY = _gauge(
+    "outbox_idempotency_oldest_expired_timestamp_seconds",
+    "Expiry time of the oldest expired idempotency key still there; absent when there is none.",
+)
+
+# --- application -----------------------------------------------------------------------------------------------
+APP_UP = _gauge("outbox_app_up", "1 when this endpoint of the application answered usefully.", "endpoint")
+APP_HEALTHY = _gauge("outbox_app_healthy", "1 when the application calls itself healthy.")
+APP_CHECK = _gauge("outbox_app_check", "One of the application's own health checks: 1 passed, 0 not.", "check")
+APP_FSM_INITIALIZATIONS = _counter(
+    "outbox_app_fsm_initializations_total", "FSM initialisations as the application counts them.", "result"
+)
+APP_FSM_FAILURE_RATIO = _gauge(
+    "outbox_app_fsm_failure_ratio",
+    "Failed initialisations divided by all since the application started (0-1); absent before the first.",
+)
+APP_FSM_CACHE_HIT_RATIO = _gauge(
+    "outbox_app_fsm_cache_hit_ratio",
+    "Initialisations answered from the idempotency cache (0-1); absent before the first.",
+)
+APP_FSM_DURATION = _gauge(
+    "outbox_app_fsm_init_duration_avg_seconds",
+    "Mean duration of an initialisation as the application measures it.",
+)
+APP_PENDING_JOBS = _gauge(
+    "outbox_app_pending_jobs",
+    "Pending jobs as the application reports them: deployed, the last batch (100 at most).",
+)
+APP_PROCESSED_JOBS = _counter("outbox_app_processed_jobs_total", "Processed jobs as the application counts them.")
+APP_FAILED_JOBS = _counter("outbox_app_failed_jobs_total", "Failed jobs as the application counts them.")
+APP_PROCESSING_TIME = _gauge(
+    "outbox_app_processing_time_avg_seconds", "Mean processing time per job, in the documented dialect only."
+)
+APP_LAST_PROCESSED = _gauge(
+    "outbox_app_last_processed_timestamp_seconds",
+    "When the processor last finished a poll, as the application says; moves on empty and failing batches too.",
+)
+APP_FALLBACK_ACTIVATIONS = _counter(
+    "outbox_app_fallback_activations_total",
+    "Activations of a defence layer, as the application counts them.",
+    "layer",
+)
+APP_FALLBACK_FAILURES = _counter(
+    "outbox_app_fallback_failures_total",
+    "Failures of a defence layer, as the application counts them.",
+    "layer",
+)
+
+# --- the exporter itself ---------------------------------------------------------------------------------------
+UP = _gauge("outbox_up", "1 when the last database sample succeeded.")
+COLLECTOR_SUCCESS = _gauge("outbox_collector_success", "1 when the collector's last run succeeded.", "collector")
+COLLECTOR_LAST_SUCCESS = _gauge(
+    "outbox_collector_last_success_timestamp_seconds",
+    "When the collector last succeeded; absent before the first time.",
+    "collector",
+)
+COLLECTOR_DURATION = _gauge(
+    "outbox_collector_duration_seconds",
+    "Duration of the collector's last run; absent before the first.",
+    "collector",
+)
+COLLECTOR_INTERVAL = _gauge(
+    "outbox_collector_interval_seconds",
+    "The collector's current interval, stretched while it is over budget.",
+    "collector",
+)
+COLLECTOR_RUNS = _counter("outbox_collector_runs_total", "Finished runs of the collector.", "collector")
+COLLECTOR_SKIPPED = _counter(
+    "outbox_collector_skipped_total", "Runs skipped because the previous one was still running.", "collector"
+)
+COLLECTOR_FAILURES = _counter(
+    "outbox_collector_failures_total", "Failures of the collector by reason.", "collector", "reason"
+)
+LABEL_VALUES_DROPPED = _counter(
+    "outbox_collector_label_values_dropped_total",
+    "Label values beyond sampling.label_limit that were reported under 'other'.",
+    "collector",
+    "label",
+)
+BUILD_INFO = _gauge(
+    "outbox_exporter_build_info", "Version of the exporter and its Python; always 1.", "version", "python"
+)
+CONFIG_RELOAD_SUCCESSFUL = _gauge(
+    "outbox_exporter_config_last_reload_successful",
+    "1 when the configuration in use is the one last asked for.",
+)
+
+CATALOGUE: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
