@@ -1,0 +1,17 @@
+-- ============================================================================
+-- The deployed variant
+-- Purpose: turns the documented schema into the one that was found deployed
+-- Applied by: exporter/lab/migrate.py after the two migrations, for Schema.DEPLOYED
+-- Source: deployed-application.md, "Tables"
+-- ============================================================================
+
+-- Two indexes on fsm_events instead of three: "last hour" questions have none to lean on.
+DROP INDEX IF EXISTS public.idx_fsm_events_created;
+
+-- The deployed migration revokes nothing, so everybody may call the function.
+GRANT EXECUTE ON FUNCTION public.initialize_fsm_with_outbox(UUID, UUID, UUID, TEXT, TEXT, TEXT, JSONB, JSONB)
+  TO PUBLIC;
+
+-- The deployed clean-up functions are SECURITY DEFINER without a pinned search_path.
+ALTER FUNCTION public.cleanup_expired_idempotency_keys() RESET search_path;
+ALTER FUNCTION public.cleanup_old_outbox_entries() RESET search_path;

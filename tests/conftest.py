@@ -1,0 +1,67 @@
+"""Fixtures for every test: clusters for the session, databases for one test.
+
+embedded, debian    session: a cluster of the wheel's PostgreSQL, of Debian's with pg_cron loaded
+cluster             session: each of them in turn, so a test that uses it runs twice
+database            a migrated database in `cluster`, for this test alone
+deployed_database   the same in the variant found deployed
+embedded_database   a migrated database in `embedded`, where one server is enough
+cron_database       a migrated database with the real pg_cron
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from exporter.lab.cluster import Cluster
+from exporter.lab.migrate import Schema
+from tests import postgres, requirements
+from tests.postgres import Database
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Cluster]:
+    with Cluster.embedded() as cluster:
+        postgres.create_templates(cluster)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def debian() -> Iterator[Cluster]:
+    requirements.require_debian()
+    with Cluster.debian(cron_database=postgres.CRON_DATABASE) as cluster:
+        postgres.create_templates(cluster)
+        postgres.create_cron_database(cluster)
+        yield cluster
+
+
+@pytest.fixture(scope="session", params=["embedded", "debian"])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    chosen = request.getfixturevalue(request.param)
+    assert isinstance(chosen, Cluster)
+    return chosen
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[Database]:
+    with postgres.cloned(cluster) as database:
+        yield database
+
+
+@pytest.fixture
+def deployed_database(cluster: Cluster) -> Iterator[Database]:
+    with postgres.cloned(cluster, Schema.DEPLOYED) as database:
+        yield database
+
+
+@pytest.fixture
+def embedded_database(embedded: Cluster) -> Iterator[Database]:
+    with postgres.cloned(embedded) as database:
+        yield database
+
+
+@pytest.fixture
+def cron_database(debian: Cluster) -> Iterator[Database]:
+    with postgres.with_pg_cron(debian) as database:
+        yield database
