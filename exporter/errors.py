@@ -22,6 +22,18 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
+DATABASE_REASONS = (
+    Reason.TIMEOUT,
+    Reason.LOCK,
+    Reason.CONNECTION,
+    Reason.PERMISSION,
+    Reason.RLS,
+    Reason.SCHEMA,
+    Reason.INTERNAL,
+)
+APPLICATION_REASONS = (Reason.TIMEOUT, Reason.CONNECTION, Reason.HTTP, Reason.PAYLOAD, Reason.INTERNAL)
+
+
 class ExporterError(Exception):
     """Root of all errors that this program raises on purpose."""
 

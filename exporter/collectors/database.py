@@ -1,0 +1,37 @@
+"""What the database collectors have in common: one transaction per sample, over the tables that they name."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from exporter.database import Database, Session
+from exporter.model import Distribution, Outcome, Reading
+from exporter.visibility import Table
+
+
+class DatabaseQuestion(Protocol):
+    """One question to the database: the tables it reads, and how readings come of them."""
+
+    @property
+    def name(self) -> str:
+        """The value of the label `collector`."""
+
+    @property
+    def reads(self) -> tuple[Table, ...]:
+        """Every table and column that the question's statements touch."""
+
+    def read(self, session: Session) -> Iterable[Reading | Distribution]:
+        """The answer, in one transaction. Raises: SampleError."""
+
+
+class DatabaseCollector:
+    """Asks one question in one proved transaction: all of its answer, or none."""
+
+    def __init__(self, database: Database, question: DatabaseQuestion) -> None:
+        self._database = database
+        self._question = question
+        self.name = question.name
+
+    def collect(self) -> Outcome:
+        """One sample. Raises: SampleError when nothing can be believed."""
+        with self._database.sample(*self._question.reads) as session:
+            return Outcome.of(self._question.read(session))

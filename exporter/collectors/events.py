@@ -1,0 +1,80 @@
+"""FSM events: who causes them, and of which type."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from exporter import names
+from exporter.config import SamplingSettings
+from exporter.database import Session
+from exporter.labels import Labels
+from exporter.model import Reading
+from exporter.names import Metric
+from exporter.tally import NewRows
+from exporter.visibility import Table
+
+
+@dataclass(frozen=True, slots=True)
+class EventGroup:
+    """One row of sql/events.sql: events of one source and type; `recent_at` in Unix seconds."""
+
+    source: str
+    event: str
+    last_hour: int
+    recent_ids: list[str] | None
+    recent_at: list[float] | None
+
+    def recent(self) -> "Iterator[RecentEvent]":
+        """The events that may be new, one by one."""
+        for event_id, at in zip(self.recent_ids or (), self.recent_at or (), strict=True):
+            yield RecentEvent(event_id, at, self.source, self.event)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentEvent:
+    """One event of the settling window; `at` in Unix seconds."""
+
+    id: str
+    at: float
+    source: str
+    event: str
+
+
+class Events:
+    """Events of the last hour, and since the exporter started, by source and by type.
+
+    Shape: the documented sources always, at 0 when silent; types as they occur. Source: sql/events.sql.
+    """
+
+    name = "events"
+    reads = (Table("fsm_events", ("event_id", "event_type", "created_at", "created_by")),)
+
+    def __init__(self, settings: SamplingSettings) -> None:
+        self.sources = Labels(settings.label_limit, names.SOURCES)
+        self.types = Labels(settings.label_limit)
+        self._new_rows: NewRows[RecentEvent] = NewRows()
+        self._by_source: Counter[str] = Counter(dict.fromkeys(names.SOURCES, 0))
+        self._by_type: Counter[str] = Counter()
+
+    def read(self, session: Session) -> Iterable[Reading]:
+        """One sample of the events. Raises: SampleError."""
+        groups = session.fetch("events", EventGroup, since=self._new_rows.since(session.now))
+        self._count(self._new_rows.admit((event for group in groups for event in group.recent()), session.now))
+        hour = [group for group in groups if group.last_hour]
+        by_source = self.sources.sum((group.source, group.last_hour) for group in hour)
+        by_type = self.types.sum((group.event, group.last_hour) for group in hour)
+        return (
+            *_readings(names.LAST_HOUR_EVENTS, dict.fromkeys(names.SOURCES, 0) | by_source),
+            *_readings(names.LAST_HOUR_EVENTS_BY_TYPE, by_type),
+            *_readings(names.EVENTS, self._by_source),
+            *_readings(names.EVENTS_BY_TYPE, self._by_type),
+        )
+
+    def _count(self, new: Iterable[RecentEvent]) -> None:
+        for event in new:
+            self._by_source[self.sources(event.source)] += 1
+            self._by_type[self.types(event.event)] += 1
+
+
+def _readings(metric: Metric, values: dict[str, int]) -> Iterator[Reading]:
+    return (Reading(metric, value, (label,)) for label, value in values.items())

@@ -1,0 +1,39 @@
+"""The idempotency cache: how large it is, and whether its clean-up lives."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from exporter import names
+from exporter.database import Session
+from exporter.model import Reading
+from exporter.visibility import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The one row of sql/idempotency.sql; `oldest_expired` in Unix seconds."""
+
+    live: int
+    expired: int
+    oldest_expired: float | None
+
+
+class Idempotency:
+    """Keys by state, and the expiry of the oldest one that should be gone. Source: sql/idempotency.sql."""
+
+    name = "idempotency"
+    reads = (Table("idempotency_keys", ("expires_at",)),)
+
+    def read(self, session: Session) -> Iterable[Reading]:
+        """One sample of the cache. Raises: SampleError."""
+        cache = session.fetch_one("idempotency", Cache)
+        return (
+            Reading(names.IDEMPOTENCY_KEYS, cache.live, ("live",)),
+            Reading(names.IDEMPOTENCY_KEYS, cache.expired, ("expired",)),
+            *_oldest(cache),
+        )
+
+
+def _oldest(cache: Cache) -> Iterator[Reading]:
+    if cache.oldest_expired is not None:
+        yield Reading(names.OLDEST_EXPIRED_KEY, cache.oldest_expired)

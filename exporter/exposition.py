@@ -1,0 +1,119 @@
+"""From the board to metric families: fresh ones at every scrape, so that nothing that vanished is shown again.
+
+Registering asks nothing of anybody: the catalogue describes the families.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate, chain
+from time import monotonic
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from exporter import names
+from exporter.labels import Labels
+from exporter.model import Distribution, Reading
+from exporter.names import Kind, Metric
+from exporter.snapshot import Board, CollectorState, Target, database_up
+
+_FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | type[HistogramMetricFamily]] = {
+    Kind.GAUGE: GaugeMetricFamily,
+    Kind.COUNTER: CounterMetricFamily,
+    Kind.HISTOGRAM: HistogramMetricFamily,
+}
+
+Readings = Iterable[Reading | Distribution]
+# The label values in use, by collector and label.
+LabelsInUse = Mapping[tuple[str, str], Labels]
+
+
+class OutboxCollector(Collector):
+    """Renders the board. `reload_succeeded` is asked at each scrape."""
+
+    def __init__(
+        self,
+        board: Callable[[], Board],
+        version: str,
+        labels: Callable[[], LabelsInUse],
+        reload_succeeded: Callable[[], bool],
+    ) -> None:
+        self._board = board
+        self._version = version
+        self._labels = labels
+        self._reload_succeeded = reload_succeeded
+
+    def describe(self) -> Iterator[Family]:
+        """Every family of the catalogue, empty."""
+        return (_family(metric) for metric in names.CATALOGUE)
+
+    def collect(self) -> Iterator[Family]:
+        """Every family that has something to say now."""
+        states, now = self._board().states(), monotonic()
+        return families(
+            chain(
+                fresh_readings(states, now),
+                self_readings(states, now),
+                _dropped(self._labels()),
+                (
+                    Reading(names.BUILD_INFO, 1, (self._version, platform.python_version())),
+                    Reading(names.CONFIG_RELOAD_SUCCESSFUL, self._reload_succeeded()),
+                ),
+            )
+        )
+
+
+def fresh_readings(states: Iterable[CollectorState], now: float) -> Iterator[Reading | Distribution]:
+    """What collectors brought back and may still be believed; `now` by the monotonic clock."""
+    return chain.from_iterable(state.readings for state in states if state.fresh(now))
+
+
+def self_readings(states: Iterable[CollectorState], now: float) -> Iterator[Reading]:
+    """How the collectors themselves are doing; always there, whatever the targets do."""
+    states = tuple(states)
+    if any(state.target is Target.DATABASE for state in states):
+        yield Reading(names.UP, database_up(states, now))
+    for state in states:
+        label = (state.name,)
+        yield Reading(names.COLLECTOR_SUCCESS, bool(state.success), label)
+        yield Reading(names.COLLECTOR_INTERVAL, state.interval, label)
+        yield Reading(names.COLLECTOR_RUNS, state.runs, label)
+        yield Reading(names.COLLECTOR_SKIPPED, state.skipped, label)
+        if state.succeeded_at is not None:
+            yield Reading(names.COLLECTOR_LAST_SUCCESS, state.succeeded_at, label)
+        if state.duration is not None:
+            yield Reading(names.COLLECTOR_DURATION, state.duration, label)
+        for reason in state.target.reasons:
+            yield Reading(names.COLLECTOR_FAILURES, state.failures.get(reason, 0), (state.name, reason))
+
+
+def _dropped(labels: LabelsInUse) -> Iterator[Reading]:
+    for key, values in labels.items():
+        yield Reading(names.LABEL_VALUES_DROPPED, values.dropped, key)
+
+
+def families(readings: Readings) -> Iterator[Family]:
+    """Readings gathered into families, in the catalogue's order; families without readings are left out."""
+    by_metric: dict[Metric, list[Reading | Distribution]] = {}
+    for reading in readings:
+        by_metric.setdefault(reading.metric, []).append(reading)
+    for metric in names.CATALOGUE:
+        if metric in by_metric:
+            family = _family(metric)
+            for reading in by_metric[metric]:
+                _add(family, reading)
+            yield family
+
+
+def _family(metric: Metric) -> Family:
+    return _FAMILIES[metric.kind](metric.family, metric.help, labels=metric.labels)
+
+
+def _add(family: Family, reading: Reading | Distribution) -> None:
+    if isinstance(reading, Distribution):
+        bounds = (*(format(float(bound)) for bound in reading.bounds), "+Inf")
+        buckets = list(zip(bounds, accumulate(reading.counts), strict=True))
+        family.add_metric(reading.labels, buckets=buckets, sum_value=reading.total)  # type: ignore[attr-defined]
+    else:
+        family.add_metric(reading.labels, float(reading.value))  # type: ignore[attr-defined]

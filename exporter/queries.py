@@ -1,0 +1,89 @@
+"""The statements of this program: one file each under `sql/`, with a header that is a contract.
+
+A header names the question, the parameters, the columns with type and nullability, the index relied on and the
+source. The loader refuses a file without one; a test runs every file and compares what comes back with it.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from psycopg import sql
+
+SECTIONS = ("Question", "Parameters", "Columns", "Index", "Source")
+TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
+
+_SECTION = re.compile(r"^-- (?P<name>[A-Z][a-z]+): *(?P<text>.*)$")
+_ENTRY = re.compile(r"^--   (?P<name>[a-z_]+) (?P<type>[a-z ]+?(?:\[\])?)(?P<null> not null| null)?: (?P<meaning>.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column or parameter as its header describes it."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement: `text` is what is sent, with `{table}` places for the watched schema's tables."""
+
+    name: str
+    text: str
+    parameters: tuple[Column, ...]
+    columns: tuple[Column, ...]
+
+    def compose(self, schema: str) -> sql.Composed:
+        """The statement for the tables of `schema`, every name quoted."""
+        tables = {table: sql.Identifier(schema, table) for table in TABLES}
+        # The text comes from this package's own files and from nowhere else.
+        return sql.SQL(self.text).format(**tables)
+
+
+def parse(name: str, text: str) -> Query:
+    """Read one file of `sql/`.
+
+    Raises: ValueError when the header lacks a section or an entry cannot be read.
+    """
+    lines = text.splitlines()
+    size = next((number for number, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    header, body = lines[:size], lines[size:]
+    sections = _sections(header)
+    if header[:1] != [f"-- {name}.sql"] or tuple(sections) != SECTIONS:
+        raise ValueError(f"sql/{name}.sql: the header must name the file, then {', '.join(SECTIONS)}")
+    # DBAs meet this comment in pg_stat_activity.
+    statement = f"/* outbox-exporter: {name} */\n" + "\n".join(body).strip()
+    return Query(name, statement, _entries(name, sections["Parameters"]), _entries(name, sections["Columns"]))
+
+
+def _sections(header: list[str]) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    for line in header[1:]:
+        if match := _SECTION.match(line):
+            lines = sections.setdefault(match["name"], [])
+        elif sections:
+            lines.append(line)
+    return sections
+
+
+def _entries(name: str, lines: list[str]) -> tuple[Column, ...]:
+    # Deeper lines continue the entry above.
+    matches = [(line, _ENTRY.match(line)) for line in lines if not line.startswith("--    ")]
+    if unreadable := [line for line, match in matches if match is None]:
+        raise ValueError(f"sql/{name}.sql: cannot read the header line {unreadable[0]!r}")
+    return tuple(Column(m["name"], m["type"], m["null"] == " null") for _, m in matches if m)
+
+
+@cache
+def load(name: str) -> Query:
+    """The statement in `sql/<name>.sql`."""
+    return parse(name, resources.files("exporter").joinpath("sql", f"{name}.sql").read_text("utf-8"))
+
+
+def names() -> tuple[str, ...]:
+    """The names of all statements, scripts for people (`setup/`) not included."""
+    files = resources.files("exporter").joinpath("sql").iterdir()
+    return tuple(sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql")))

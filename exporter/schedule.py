@@ -1,0 +1,121 @@
+"""When each collector runs: cadence, single flight, cost budget (APScheduler).
+
+Database collectors share one thread as they share one connection: none of them queues up behind itself, and a run
+that comes due while the last is still going on is skipped and counted. The application has a thread of its own, so
+that neither side ever waits for the other.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from exporter.cadence import next_interval
+from exporter.collectors import Collector
+from exporter.config import SamplingSettings
+from exporter.errors import Reason, SampleError
+from exporter.model import Failure, Outcome, Run
+from exporter.snapshot import Board, CollectorState, Target
+
+logger = logging.getLogger(__name__)
+
+# A wall clock that moves this much against the monotonic one was stepped, not slewed (ntpd slews at 0.5 ms/s).
+CLOCK_STEP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A collector and how often it would like to run, seconds."""
+
+    collector: Collector
+    target: Target
+    interval: float
+
+    @property
+    def state(self) -> CollectorState:
+        """Its state before the first run."""
+        return CollectorState(self.collector.name, self.target, self.interval)
+
+
+Finished = Callable[[Run, float, CollectorState], None]
+
+
+def run_once(collector: Collector) -> Run:
+    """Let a collector run, whatever happens. The one place that catches everything: a bug is a failed sample too."""
+    started = time.monotonic()
+    try:
+        outcome = collector.collect()
+    except SampleError as error:
+        outcome = Outcome(failures=(Failure(error.reason, str(error)),))
+    except Exception as error:
+        logger.exception("collector raised", extra={"fields": {"collector": collector.name}})
+        outcome = Outcome(failures=(Failure(Reason.INTERNAL, f"{type(error).__name__}: see the log"),))
+    finished = time.monotonic()
+    return Run(collector.name, outcome, time.time(), finished, finished - started)
+
+
+class Schedule:
+    """Runs collectors at their turns and notes every result on the board.
+
+    `finished` hears of each run: the run, its next interval, the state before it.
+    """
+
+    def __init__(self, turns: Iterable[Turn], board: Board, settings: SamplingSettings, finished: Finished) -> None:
+        self._turns = tuple(turns)
+        self._board = board
+        self._settings = settings
+        self._finished = finished
+        self._clock_offset = time.time() - time.monotonic()
+        self._scheduler = BackgroundScheduler(
+            executors={target.value: ThreadPoolExecutor(1) for target in Target},
+            # A late run is better than none; several late ones are one.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            timezone=UTC,
+        )
+        self._scheduler.add_listener(self._skipped, EVENT_JOB_MAX_INSTANCES)
+
+    def start(self) -> None:
+        """Run every collector now, then at its interval."""
+        for turn in self._turns:
+            self._scheduler.add_job(
+                self._run,
+                IntervalTrigger(seconds=turn.interval),
+                args=(turn,),
+                id=turn.collector.name,
+                executor=turn.target.value,
+                next_run_time=datetime.now(UTC),
+            )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Start no further runs and wait for those under way, which keep their own deadlines."""
+        self._scheduler.shutdown(wait=True)
+
+    def mind_the_clock(self) -> None:
+        """Call every second or so: APScheduler plans by the wall clock, and one set back would stop all sampling."""
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._clock_offset) < CLOCK_STEP:
+            return
+        logger.warning("clock stepped", extra={"fields": {"seconds": round(offset - self._clock_offset, 3)}})
+        self._clock_offset = offset
+        for turn in self._turns:
+            self._scheduler.modify_job(turn.collector.name, next_run_time=datetime.now(UTC))
+
+    def _run(self, turn: Turn) -> None:
+        run = run_once(turn.collector)
+        interval = turn.interval
+        if turn.target is Target.DATABASE:
+            interval = next_interval(turn.interval, run, self._settings)
+        before = self._board.record(run, interval)
+        if interval != before.interval:
+            self._scheduler.reschedule_job(run.collector, trigger=IntervalTrigger(seconds=interval))
+        self._finished(run, interval, before)
+
+    def _skipped(self, event: JobSubmissionEvent) -> None:
+        self._board.skip(event.job_id)

@@ -1,0 +1,115 @@
+"""The snapshot: the latest result of every collector, and until when it may be shown.
+
+The board is the one place where sampling threads and scrapes meet. Sampling writes whole immutable states; a scrape
+reads them and computes nothing but their age.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from threading import Lock
+
+from exporter.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
+from exporter.model import Failure, Readings, Run
+
+# A result is shown for so many of its collector's intervals: two missed samples are bad luck, three are news.
+LIFE = 3
+
+
+class Target(StrEnum):
+    """What a collector asks."""
+
+    DATABASE = "database"
+    APPLICATION = "application"
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """How asking it can fail."""
+        return DATABASE_REASONS if self is Target.DATABASE else APPLICATION_REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorState:
+    """Everything known about one collector.
+
+    Units: `interval` and `duration` seconds; `succeeded_at` Unix seconds; `finished`, `expires` and `unreachable`
+    seconds of the monotonic clock. Shape: None where it never happened.
+    """
+
+    name: str
+    target: Target
+    interval: float
+    runs: int = 0
+    skipped: int = 0
+    failures: Mapping[Reason, int] = field(default_factory=dict)
+    readings: Readings = ()
+    expires: float | None = None
+    success: bool | None = None
+    problems: tuple[Failure, ...] = ()
+    duration: float | None = None
+    succeeded_at: float | None = None
+    succeeded: float | None = None
+    unreachable: float | None = None
+
+    def fresh(self, now: float) -> bool:
+        """Whether the readings may be believed at this time of the monotonic clock."""
+        return self.expires is not None and now <= self.expires
+
+    def after(self, run: Run, interval: float) -> "CollectorState":
+        """The state once this run has finished and the next is `interval` seconds away."""
+        failures = dict(self.failures)
+        for failure in run.outcome.failures:
+            failures[failure.reason] = failures.get(failure.reason, 0) + 1
+        state = replace(
+            self,
+            interval=interval,
+            runs=self.runs + 1,
+            failures=failures,
+            success=run.succeeded,
+            problems=run.outcome.failures,
+            duration=run.duration,
+        )
+        if run.outcome.readings:
+            state = replace(state, readings=run.outcome.readings, expires=run.finished + LIFE * interval)
+        if run.succeeded:
+            state = replace(state, succeeded_at=run.finished_at, succeeded=run.finished)
+        if any(failure.reason is Reason.CONNECTION for failure in run.outcome.failures):
+            state = replace(state, unreachable=run.finished)
+        return state
+
+
+def database_up(states: Iterable[CollectorState], now: float) -> bool:
+    """Whether the last database sample succeeded.
+
+    True while some fresh sample succeeded since the database was last found unreachable. A lock on one table, or a
+    statement that takes too long, is that collector's failure and does not make the database down.
+    """
+    states = [state for state in states if state.target is Target.DATABASE]
+    unreachable = max((state.unreachable for state in states if state.unreachable is not None), default=float("-inf"))
+    return any(state.succeeded is not None and state.succeeded > unreachable and state.fresh(now) for state in states)
+
+
+class Board:
+    """The states of all collectors. Safe to use from any thread."""
+
+    def __init__(self, states: Iterable[CollectorState] = ()) -> None:
+        self._lock = Lock()
+        self._states = {state.name: state for state in states}
+
+    def states(self) -> tuple[CollectorState, ...]:
+        """All states, in the order in which the collectors were named."""
+        with self._lock:
+            return tuple(self._states.values())
+
+    def record(self, run: Run, interval: float) -> CollectorState:
+        """Note a finished run; answers with the state before it."""
+        with self._lock:
+            before = self._states[run.collector]
+            self._states[run.collector] = before.after(run, interval)
+            return before
+
+    def skip(self, collector: str) -> None:
+        """Note that a run was due while the previous one was still going on."""
+        with self._lock:
+            state = self._states[collector]
+            self._states[collector] = replace(state, skipped=state.skipped + 1)

@@ -1,0 +1,31 @@
+-- backlog.sql
+-- Question: How many jobs are pending, by queue and state, and since when?
+-- Parameters:
+--   count_limit bigint: rows; counting stops here, at the oldest so many
+--   exhausted_attempts integer: attempts from which on a pending job counts as given up
+-- Columns:
+--   queue text not null: queue_name
+--   state text not null: waiting (never tried), failing, exhausted
+--   jobs bigint not null: rows
+--   oldest double precision not null: created_at of the oldest of them, Unix seconds
+-- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
+-- Source: migrations reference, "Pending jobs count"; deployed application, "failing means processed_at IS NULL
+--   AND attempts > 0" (last_error stays after a later success and says nothing).
+SELECT
+    pending.queue_name::text AS queue,
+    CASE
+        WHEN pending.attempts <= 0 THEN 'waiting'
+        WHEN pending.attempts < %(exhausted_attempts)s::integer THEN 'failing'
+        ELSE 'exhausted'
+    END AS state,
+    count(*) AS jobs,
+    extract(epoch FROM min(pending.created_at))::double precision AS oldest
+FROM (
+    SELECT queue_name, attempts, created_at
+    FROM {job_outbox}
+    WHERE processed_at IS NULL
+    ORDER BY created_at
+    LIMIT %(count_limit)s::bigint
+) AS pending
+GROUP BY 1, 2
+ORDER BY jobs DESC, queue, state

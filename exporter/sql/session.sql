@@ -1,0 +1,35 @@
+-- session.sql
+-- Question: May this transaction be trusted to harm nothing? Sets its limits and answers with proof.
+-- Parameters:
+--   statement_timeout text: longest statement, as PostgreSQL writes durations ('5000ms')
+--   lock_timeout text: longest wait for a lock
+--   transaction_timeout text: longest transaction, idle or not; the server ends ours if we hang
+-- Columns:
+--   now double precision not null: start of this transaction, Unix seconds of the database's clock
+--   read_only boolean not null: the server refuses writes in this transaction
+--   isolation text not null: 'repeatable read', so that all statements share one snapshot
+--   role text not null: the role whose privileges and row security apply, quoted where its name needs it
+-- Index: none, reads no table
+-- Source: PostgreSQL documentation, chapters "SET TRANSACTION" and "Client Connection Defaults".
+--   Everything is local to the transaction: a pooler hands the next client a clean connection.
+--   row_security off turns silently filtered rows into an error; it is turned on again for a proven policy.
+SELECT
+    extract(epoch FROM now())::double precision AS now,
+    current_setting('transaction_read_only') = 'on' AS read_only,
+    current_setting('transaction_isolation') AS isolation,
+    quote_ident(current_user) AS role
+FROM (
+    SELECT
+        set_config('statement_timeout', %(statement_timeout)s, true),
+        set_config('lock_timeout', %(lock_timeout)s, true),
+        set_config('idle_in_transaction_session_timeout', %(transaction_timeout)s, true),
+        CASE WHEN current_setting('server_version_num')::integer >= 170000
+            THEN set_config('transaction_timeout', %(transaction_timeout)s, true)
+        END,
+        set_config('search_path', 'pg_catalog, pg_temp', true),
+        set_config('row_security', 'off', true),
+        set_config('max_parallel_workers_per_gather', '0', true),
+        set_config('jit', 'off', true)
+    -- OFFSET keeps the planner from dropping columns that nobody reads, and their effect with them.
+    OFFSET 0
+) AS settings

@@ -1,0 +1,65 @@
+-- visibility.sql
+-- Question: Can this role see every row of these tables, and read these columns of them?
+-- Parameters:
+--   schema text: the schema that holds the tables
+--   tables text[]: names of the tables
+--   columns text[]: columns that must be readable; one per entry of `column_tables`
+--   column_tables text[]: the table of each column
+-- Columns:
+--   table_name text not null: as asked
+--   schema_usable boolean not null: the schema exists and the role has USAGE on it
+--   relkind text null: pg_class.relkind; null when there is no such relation
+--   missing_columns text[] not null: columns that do not exist
+--   unreadable_columns text[] not null: columns that the role may not SELECT
+--   row_security boolean not null: row-level security applies to this role
+--   opened boolean not null: a permissive policy lets this role read every row
+--   narrowed_by text[] not null: restrictive policies that may take rows away again
+-- Index: catalogue indexes only; reads no user table and takes no lock on one
+-- Source: PostgreSQL documentation, "Row Security Policies" and pg_policy. A policy without USING admits nothing.
+SELECT
+    wanted.table_name,
+    n.oid IS NOT NULL AND has_schema_privilege(n.oid, 'USAGE') AS schema_usable,
+    c.relkind::text AS relkind,
+    ARRAY(
+        SELECT col.name
+        FROM unnest(%(columns)s::text[], %(column_tables)s::text[]) AS col (name, table_name)
+        WHERE col.table_name = wanted.table_name
+          AND c.oid IS NOT NULL
+          AND NOT EXISTS (
+              SELECT FROM pg_attribute AS a
+              WHERE a.attrelid = c.oid AND a.attname = col.name AND a.attnum > 0 AND NOT a.attisdropped
+          )
+    ) AS missing_columns,
+    ARRAY(
+        SELECT col.name
+        FROM unnest(%(columns)s::text[], %(column_tables)s::text[]) AS col (name, table_name)
+        JOIN pg_attribute AS a
+            ON a.attrelid = c.oid AND a.attname = col.name AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE col.table_name = wanted.table_name
+          AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')
+    ) AS unreadable_columns,
+    coalesce(row_security_active(c.oid), false) AS row_security,
+    EXISTS (
+        SELECT FROM pg_policy AS p
+        WHERE p.polrelid = c.oid
+          AND p.polpermissive
+          AND p.polcmd IN ('r', '*')
+          AND pg_get_expr(p.polqual, p.polrelid) = 'true'
+          AND (0 = ANY (p.polroles)
+               OR EXISTS (SELECT FROM unnest(p.polroles) AS r (oid) WHERE r.oid <> 0 AND pg_has_role(r.oid, 'USAGE')))
+    ) AS opened,
+    ARRAY(
+        SELECT p.polname::text
+        FROM pg_policy AS p
+        WHERE p.polrelid = c.oid
+          AND NOT p.polpermissive
+          AND p.polcmd IN ('r', '*')
+          AND pg_get_expr(p.polqual, p.polrelid) IS DISTINCT FROM 'true'
+          AND (0 = ANY (p.polroles)
+               OR EXISTS (SELECT FROM unnest(p.polroles) AS r (oid) WHERE r.oid <> 0 AND pg_has_role(r.oid, 'USAGE')))
+        ORDER BY p.polname
+    ) AS narrowed_by
+FROM unnest(%(tables)s::text[]) AS wanted (table_name)
+LEFT JOIN pg_namespace AS n ON n.nspname = %(schema)s::text
+LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = wanted.table_name
+ORDER BY wanted.table_name

@@ -1,0 +1,60 @@
+"""Counters over rows of a database that nobody announces: each row is counted once, however late it appears.
+
+A row count is a gauge (retention and cascades delete rows), so counters advance by the rows that a sample sees for
+the first time. Commits arrive out of order and clocks differ; therefore each sample reads again a settling window
+before the last one and drops what it has counted already. Pure: the database's clock comes in as an argument.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+# A row counts if it becomes visible at most so many seconds after its own timestamp: the sum of how long its
+# transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
+# 50 ms and hosts keep time to well under a second; ten minutes also cover a host whose clock nobody minds.
+SETTLING = 600.0
+
+
+class Stamped(Protocol):
+    """A row with an identity and the time it carries, Unix seconds."""
+
+    @property
+    def id(self) -> str:
+        """Unique and never reused."""
+
+    @property
+    def at(self) -> float:
+        """The row's own timestamp."""
+
+
+RowT = TypeVar("RowT", bound=Stamped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    since: float
+    ids: frozenset[str]
+
+
+class NewRows(Generic[RowT]):
+    """Tells new rows from those of earlier samples.
+
+    The first sample sets the baseline: its rows were there before we looked, and none of them is new.
+    Memory: one id per row of the settling window.
+    """
+
+    def __init__(self) -> None:
+        self._seen: _Seen | None = None
+
+    def since(self, now: float) -> float:
+        """From which timestamp on the next sample must read, given the database's time now; Unix seconds."""
+        horizon = now - SETTLING
+        return horizon if self._seen is None else min(self._seen.since, horizon)
+
+    def admit(self, rows: Iterable[RowT], now: float) -> list[RowT]:
+        """The rows that no earlier sample held. `rows` must be all rows stamped `since(now)` or later."""
+        listed = list(rows)
+        new = [] if self._seen is None else [row for row in listed if row.id not in self._seen.ids]
+        horizon = now - SETTLING
+        self._seen = _Seen(horizon, frozenset(row.id for row in listed if row.at >= horizon))
+        return new

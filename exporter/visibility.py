@@ -1,0 +1,93 @@
+"""Never blind: may this role see every row that it is about to count?
+
+Row-level security filters silently: a role without BYPASSRLS counts 0 rows in a full table, and a dead system looks
+healthy. So nothing is believed before the catalogue says that the role bypasses row security, owns the table, or has
+a permissive policy that admits everything and no restrictive one that takes rows away again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from exporter.errors import Blind, PermissionDenied, SchemaMismatch
+
+# Ordinary and partitioned tables. A view's rows cannot be proved complete from outside.
+COUNTABLE = ("r", "p")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that a collector reads, and the columns of it that it needs: no more is ever asked for."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One row of sql/visibility.sql: what this role can see of one table."""
+
+    table_name: str
+    schema_usable: bool
+    relkind: str | None
+    missing_columns: list[str]
+    unreadable_columns: list[str]
+    row_security: bool
+    opened: bool
+    narrowed_by: list[str]
+
+
+def question(schema: str, reads: Iterable[Table]) -> Mapping[str, object]:
+    """The parameters of sql/visibility.sql for these tables."""
+    pairs = [(column, table.name) for table in reads for column in table.columns]
+    return {
+        "schema": schema,
+        "tables": [table.name for table in reads],
+        "columns": [column for column, _ in pairs],
+        "column_tables": [table for _, table in pairs],
+    }
+
+
+def judge(role: str, schema: str, sights: Iterable[Sight]) -> None:
+    """Pass silently when every table can be counted.
+
+    Raises: SchemaMismatch, PermissionDenied or Blind for the first table that cannot, with the statement that mends it.
+    """
+    for sight in sights:
+        _judge_schema(role, schema, sight)
+        _judge_columns(role, schema, sight)
+        _judge_rows(role, schema, sight)
+
+
+def _judge_schema(role: str, schema: str, sight: Sight) -> None:
+    table = f"{schema}.{sight.table_name}"
+    if sight.relkind is None:
+        raise SchemaMismatch(f"there is no table {table}; is the migration applied, and database.schema right?")
+    if not sight.schema_usable:
+        raise PermissionDenied(f"role {role} may not use schema {schema}: GRANT USAGE ON SCHEMA {schema} TO {role}")
+    if sight.relkind not in COUNTABLE:
+        raise SchemaMismatch(f"{table} is not a table (relkind {sight.relkind}); its rows cannot be proved complete")
+
+
+def _judge_columns(role: str, schema: str, sight: Sight) -> None:
+    table = f"{schema}.{sight.table_name}"
+    if sight.missing_columns:
+        raise SchemaMismatch(f"{table} has no column {', '.join(sight.missing_columns)}")
+    if sight.unreadable_columns:
+        columns = ", ".join(sight.unreadable_columns)
+        raise PermissionDenied(f"role {role} may not read {table}: GRANT SELECT ({columns}) ON {table} TO {role}")
+
+
+def _judge_rows(role: str, schema: str, sight: Sight) -> None:
+    table = f"{schema}.{sight.table_name}"
+    if not sight.row_security:
+        return
+    if not sight.opened:
+        raise Blind(
+            f"row-level security hides rows of {table} from role {role}: ALTER ROLE {role} BYPASSRLS, "
+            f"or CREATE POLICY outbox_monitor_read ON {table} FOR SELECT TO {role} USING (true)"
+        )
+    if sight.narrowed_by:
+        raise Blind(
+            f"restrictive policy {', '.join(sight.narrowed_by)} may hide rows of {table} from role {role}: "
+            f"ALTER ROLE {role} BYPASSRLS, or exempt {role} from the policy"
+        )
