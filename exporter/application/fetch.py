@@ -1,0 +1,176 @@
+"""One HTTP GET with limits on everything that a hostile or broken server controls. The only module with requests.
+
+The transport adapter of requests is used without a session: no cookies, no proxies or .netrc from the environment,
+no redirect followed and no body read unless this module does it.
+"""
+
+import http.client
+import socket
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
+
+from exporter.application.wire import Wire
+from exporter.config import Secret
+from exporter.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
+
+# Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
+MOST_REDIRECTS = 2
+_REDIRECTS = (301, 302, 303, 307, 308)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib.decompressobj: recognise either header
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask, and how much to put up with.
+
+    Units: `timeout` seconds, for connecting and for each wait for bytes (the whole answer is bounded by cutting the
+    wire); `max_bytes` is the size of the body, decoded.
+    """
+
+    url: str
+    bearer_token: Secret | None
+    timeout: float
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer that is no redirect, its body decoded."""
+
+    status: int
+    body: bytes
+
+
+def fetch(request: Request, wire: Wire) -> Answer:
+    """GET the URL; ends soon after `wire` is cut, whatever the server does.
+
+    The bearer token goes to the origin of the URL and nowhere else.
+    Raises: Unreachable, TooSlow, BadStatus for a redirect that is not followed or an answer that is not HTTP,
+    BadPayload for a body that is too large or encoded in an unknown way.
+    """
+    try:
+        with closing(_Adapter(wire)) as adapter:
+            return _follow(adapter, request)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _translated(error) from error
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter for one request, all of whose connections the wire can cut."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(max_retries=0)
+        self._wire = wire
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: str | tuple[str, str] | None = None,
+    ) -> ConnectionPool:
+        """The pool for this request, with connections on the wire."""
+        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if isinstance(pool, HTTPConnectionPool):  # it always is: the base class allows for SOCKS
+            pool.ConnectionCls = _tapped(pool.ConnectionCls, self._wire)
+        return pool
+
+
+def _tapped(kind: type[Any], wire: Wire) -> type[Any]:
+    """A connection class like `kind` whose sockets hang on the wire from TCP on, before TLS shakes hands."""
+
+    class Tapped(kind):  # type: ignore[valid-type,misc] # mypy knows no base class that is a variable
+        def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS support hooks in, too
+            connection: socket.socket = super()._new_conn()
+            wire.tap(connection)
+            return connection
+
+    return Tapped
+
+
+def _follow(adapter: HTTPAdapter, request: Request) -> Answer:
+    url = request.url
+    for _ in range(MOST_REDIRECTS + 1):
+        with closing(adapter.send(_prepared(request, url), stream=True, timeout=request.timeout)) as response:
+            if response.status_code not in _REDIRECTS:
+                return Answer(response.status_code, _body(response, request.max_bytes))
+            url = _same_origin(url, response.headers.get("Location", ""))
+    raise BadStatus(f"more than {MOST_REDIRECTS} redirects")
+
+
+def _prepared(request: Request, url: str) -> requests.PreparedRequest:
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        "User-Agent": "outbox-exporter",
+    }
+    if request.bearer_token is not None:
+        headers["Authorization"] = f"Bearer {request.bearer_token.reveal()}"
+    return requests.Request("GET", url, headers).prepare()
+
+
+def _same_origin(url: str, location: str) -> str:
+    try:
+        target = urljoin(url, location)
+        stays = _origin(urlsplit(target)) == _origin(urlsplit(url))
+    except ValueError:  # not a URL
+        stays = False
+    if not location or not stays:
+        raise BadStatus("redirects away from its own origin, which is not followed; check application.url")
+    return target
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)
+
+
+def _body(response: requests.Response, max_bytes: int) -> bytes:
+    raw = response.raw.read(max_bytes + 1, decode_content=False)
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    body = raw if encoding in ("", "identity") or len(raw) > max_bytes else _inflated(raw, encoding, max_bytes)
+    if len(body) > max_bytes:
+        raise BadPayload(f"larger than application.max_bytes = {max_bytes}")
+    return body
+
+
+def _inflated(raw: bytes, encoding: str, max_bytes: int) -> bytes:
+    """At most one byte more than allowed, however much there is. We asked for `identity`; proxies compress anyway."""
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise BadPayload("in a Content-Encoding that was not asked for")
+    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        body = inflater.decompress(raw, max_bytes + 1)
+    except zlib.error:
+        raise BadPayload(f"not the {encoding} that it claims to be") from None
+    if len(body) <= max_bytes and not inflater.eof:
+        raise BadPayload(f"the {encoding} stream is cut short")
+    return body
+
+
+def _translated(error: Exception) -> SampleError:
+    """What happened below all the wrapping: the system's own words, without addresses of objects and URLs."""
+    causes = tuple(_causes(error))
+    for cause in reversed(causes):
+        if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
+            in_time = not isinstance(cause, TimeoutError)
+            return Unreachable(cause.strerror or str(cause)) if in_time else TooSlow("no answer in time")
+    if any(isinstance(cause, http.client.IncompleteRead) for cause in causes):
+        return Unreachable("the connection ended in the middle of the answer")
+    return BadStatus(f"no exchange in HTTP possible ({type(causes[-1]).__name__}); check application.url")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,81 @@
+"""What does the application say about itself? Its four metrics endpoints, asked at once.
+
+One endpoint that fails does not spoil the others, one bad field not its endpoint. The database is the first source:
+what is known to be wrong or weak in these numbers stands in the help of each metric.
+"""
+
+import re
+import time
+from functools import partial
+from itertools import chain
+
+from exporter.application.dialect import distinct, interpret
+from exporter.application.endpoints import DIALECTS, ENDPOINTS
+from exporter.application.envelope import open_envelope
+from exporter.application.fetch import Request, fetch
+from exporter.application.flight import Flight, land
+from exporter.config import ApplicationSettings
+from exporter.errors import ConfigError, Reason, SampleError
+from exporter.model import Failure, Outcome, Reading
+from exporter.names import APP_UP
+
+# A failure is one line in a log and on a page, not a stack trace with a novel.
+LONGEST_MESSAGE = 240
+_CREDENTIALS_IN_URL = re.compile(r"://[^\s/@]+@")  # as a database driver's error may quote them
+
+
+class ApplicationCollector:
+    """Asks the four endpoints of the application.
+
+    `collect` ends within `timeout` (and flight.GRACE), and raises nothing for anything the application does.
+    Shape: `outbox_app_up` for all four endpoints, always; the rest as far as it is known.
+    Raises: ConfigError when the token cannot stand in an HTTP header.
+    """
+
+    name = "application"
+
+    def __init__(self, settings: ApplicationSettings) -> None:
+        self._settings = settings
+        self._token = settings.bearer_token.reveal() if settings.bearer_token is not None else ""
+        if not (self._token.isascii() and self._token.isprintable()) or " " in self._token:
+            raise ConfigError(("application.bearer_token: holds characters that no HTTP header can carry",))
+        self._stuck: dict[str, Flight] = {}
+
+    def collect(self) -> Outcome:
+        """One sample, now."""
+        deadline = time.monotonic() + self._settings.timeout
+        flights = {endpoint: self._depart(endpoint) for endpoint in ENDPOINTS}
+        land(tuple(flights.values()), deadline)
+        self._stuck = {endpoint: flight for endpoint, flight in flights.items() if flight.is_alive()}
+        reports = [self._report(endpoint, flight) for endpoint, flight in flights.items()]
+        readings = chain.from_iterable(readings for readings, _ in reports)
+        failures = chain.from_iterable(failures for _, failures in reports)
+        return Outcome(distinct(readings), tuple(failures))
+
+    def _depart(self, endpoint: str) -> Flight:
+        """A new request, unless the last one is still stuck: then that one, so that threads never pile up."""
+        if endpoint in self._stuck and self._stuck[endpoint].is_alive():
+            return self._stuck[endpoint]
+        url = f"{self._settings.url.rstrip('/')}/metrics.{endpoint}"
+        request = Request(url, self._settings.bearer_token, self._settings.timeout, self._settings.max_bytes)
+        flight = Flight(f"application-{endpoint}", partial(fetch, request))
+        flight.start()
+        return flight
+
+    def _report(self, endpoint: str, flight: Flight) -> tuple[tuple[Reading, ...], tuple[Failure, ...]]:
+        try:
+            answer = flight.answer()
+            account = interpret(DIALECTS[endpoint], open_envelope(answer.status, answer.body))
+        except SampleError as error:
+            down = Reading(APP_UP, 0, (endpoint,))
+            return (down,), (self._failure(endpoint, error.reason, str(error)),)
+        up = Reading(APP_UP, float(account.useful), (endpoint,))
+        failures = (self._failure(endpoint, Reason.PAYLOAD, complaint) for complaint in account.complaints)
+        return (up, *account.readings), tuple(failures)
+
+    def _failure(self, endpoint: str, reason: Reason, text: str) -> Failure:
+        """The one door through which words of the application leave: no secret, one line, short."""
+        text = f"{endpoint}: {text.replace(self._token, '***') if self._token else text}"
+        # Twice as long as needed, so that credentials are recognised by their end: the application may send megabytes.
+        text = _CREDENTIALS_IN_URL.sub("://***@", " ".join(text.split())[: 2 * LONGEST_MESSAGE])
+        return Failure(reason, "".join(char if char.isprintable() else "?" for char in text)[:LONGEST_MESSAGE])
