@@ -8,6 +8,7 @@ The server ends what takes too long; where the server does not even answer, the 
 Only this module speaks psycopg's exceptions: everybody else sees `exporter.errors`.
 """
 
+import select
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -57,9 +58,9 @@ _TRANSLATION: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
 )
 
 
-def translate(error: psycopg.Error) -> SampleError:
+def translate(error: psycopg.Error, doing: str = "") -> SampleError:
     """What a psycopg error means for a sample: the member of our family, with a message of one line."""
-    text = " ".join((error.diag.message_primary or str(error)).split())
+    text = doing + " ".join((error.diag.message_primary or str(error)).split())
     if isinstance(error, errors.InsufficientPrivilege) and "row-level security" in text:
         return Blind(text)
     for theirs, ours in _TRANSLATION:
@@ -79,7 +80,17 @@ class _Patience:
         self.stopping = Event()
         self.until = float("inf")
 
+    @contextmanager
+    def lasting(self, seconds: float) -> Generator[None]:
+        """Patience for so long."""
+        self.until = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self.until = float("inf")
+
     def check(self) -> None:
+        """Raises: _OutOfPatience when it has run out."""
         if self.stopping.is_set():
             raise _OutOfPatience("the exporter is stopping")
         if time.monotonic() > self.until:
@@ -123,7 +134,7 @@ class Session:
         Raises: SampleError of the kind that the server's answer means.
         """
         query = queries.load(name).compose(self._schema)
-        with translated(), self._connection.cursor(row_factory=rows.class_row(row)) as cursor:
+        with translated(f"{name}: "), self._connection.cursor(row_factory=rows.class_row(row)) as cursor:
             return cursor.execute(query, parameters, prepare=False).fetchall()
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
@@ -198,16 +209,20 @@ class Database:
         Waits for the server at most connect_timeout, then statement_timeout plus a second for the whole sample.
         Raises: SampleError; the connection is then rolled back, or given up when the server does not answer.
         """
-        connection = self._borrow()
-        self._patience.until = time.monotonic() + self._settings.statement_timeout + GRACE
+        settings = self._settings
+        with self._patience.lasting(settings.connect_timeout + GRACE):
+            connection = self._borrow()
         try:
-            with translated(), connection.transaction():
-                session = Session(connection, self._settings)
+            with (
+                self._patience.lasting(settings.statement_timeout + GRACE),
+                translated(),
+                connection.transaction(),
+            ):
+                session = Session(connection, settings)
                 if reads:
                     session.prove_visibility(reads)
                 yield session
         finally:
-            self._patience.until = float("inf")
             self._pool.putconn(connection)
 
     def _borrow(self) -> "psycopg.Connection[Any]":
@@ -283,12 +298,12 @@ class Database:
 
 
 @contextmanager
-def translated() -> Generator[None]:
-    """Turn psycopg's exceptions into ours, chained."""
+def translated(doing: str = "") -> Generator[None]:
+    """Turn psycopg's exceptions into ours, chained; `doing` says what was going on."""
     try:
         yield
     except psycopg.Error as error:
-        raise translate(error) from error
+        raise translate(error, doing) from error
 
 
 def _configure(connection: "psycopg.Connection[Any]") -> None:
@@ -297,8 +312,14 @@ def _configure(connection: "psycopg.Connection[Any]") -> None:
 
 
 def _check_alive(connection: "psycopg.Connection[Any]") -> None:
-    """Notice, without a round trip, that the server has hung up since the last sample. Raises: OperationalError."""
-    connection.pgconn.consume_input()
+    """Notice that the server has hung up since the last sample. Raises: OperationalError.
+
+    Costs no round trip as a rule: an idle server has nothing to say, unless it says goodbye.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(connection)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -39,27 +39,30 @@ SELECT
           AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')
     ) AS unreadable_columns,
     coalesce(row_security_active(c.oid), false) AS row_security,
-    EXISTS (
-        SELECT FROM pg_policy AS p
-        WHERE p.polrelid = c.oid
-          AND p.polpermissive
-          AND p.polcmd IN ('r', '*')
-          AND pg_get_expr(p.polqual, p.polrelid) = 'true'
-          AND (0 = ANY (p.polroles)
-               OR EXISTS (SELECT FROM unnest(p.polroles) AS r (oid) WHERE r.oid <> 0 AND pg_has_role(r.oid, 'USAGE')))
-    ) AS opened,
-    ARRAY(
-        SELECT p.polname::text
-        FROM pg_policy AS p
-        WHERE p.polrelid = c.oid
-          AND NOT p.polpermissive
-          AND p.polcmd IN ('r', '*')
-          AND pg_get_expr(p.polqual, p.polrelid) IS DISTINCT FROM 'true'
-          AND (0 = ANY (p.polroles)
-               OR EXISTS (SELECT FROM unnest(p.polroles) AS r (oid) WHERE r.oid <> 0 AND pg_has_role(r.oid, 'USAGE')))
-        ORDER BY p.polname
-    ) AS narrowed_by
+    coalesce(policies.opened, false) AS opened,
+    coalesce(policies.narrowed_by, ARRAY[]::text[]) AS narrowed_by
 FROM unnest(%(tables)s::text[]) AS wanted (table_name)
 LEFT JOIN pg_namespace AS n ON n.nspname = %(schema)s::text
 LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = wanted.table_name
+-- pg_get_expr locks the policy's table, so only policies that matter are looked at: OFFSET keeps the planner from
+-- reading those of other tables, which somebody may have locked.
+LEFT JOIN LATERAL (
+    SELECT
+        bool_or(p.polpermissive AND p.admits_all) AS opened,
+        array_agg(p.polname::text ORDER BY p.polname) FILTER (WHERE NOT p.polpermissive AND NOT p.admits_all)
+            AS narrowed_by
+    FROM (
+        SELECT
+            mine.polname,
+            mine.polpermissive,
+            coalesce(pg_get_expr(mine.polqual, mine.polrelid) = 'true', NOT mine.polpermissive) AS admits_all
+        FROM (SELECT * FROM pg_policy WHERE polrelid = c.oid AND row_security_active(c.oid) OFFSET 0) AS mine
+        WHERE mine.polcmd IN ('r', '*')
+          AND (0 = ANY (mine.polroles)
+               OR EXISTS (
+                   SELECT FROM unnest(mine.polroles) AS r (oid) WHERE r.oid <> 0 AND pg_has_role(r.oid, 'USAGE')
+               ))
+        OFFSET 0
+    ) AS p
+) AS policies ON true
 ORDER BY wanted.table_name
