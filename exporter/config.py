@@ -2,17 +2,41 @@
 
 Field names are the keys of the YAML file; the environment variable of a key is `OUTBOX_EXPORTER_<SECTION>_<KEY>`.
 Durations are seconds here and `15s`, `5m`, `24h` in the file. A field of type `Secret` may also be given as
-`<key>_file`, a file that holds it.
+`<key>_file`, a file that holds it. A duration is positive; `Bounds` and `Pattern` narrow a type where a value
+would otherwise be accepted and then fail, or do harm, far from here.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NewType
+from typing import Annotated, Literal, NewType
 
 Seconds = NewType("Seconds", float)
 Ratio = NewType("Ratio", float)
 Url = NewType("Url", str)
 Address = NewType("Address", str)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The least and the greatest number that makes sense, in the unit of the field."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What the whole of a text has to match, and how to say that."""
+
+    regex: str
+    meaning: str
+
+
+# Identifiers are always quoted in our SQL, so capitals count. PostgreSQL cuts them after 63 bytes (NAMEDATALEN).
+_IDENTIFIER = Pattern(r"[A-Za-z_][A-Za-z0-9_$]{0,62}", "a plain identifier of at most 63 bytes")
+
+# What an HTTP header carries as it is: visible ASCII. A client library would quote anything else in its error.
+_TOKEN = Pattern(r"[!-~]+", "a token without spaces and special characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +61,10 @@ class DatabaseSettings:
     """
 
     dsn: Secret = Secret("")
-    schema: str = "public"
-    connect_timeout: Seconds = Seconds(3)
-    statement_timeout: Seconds = Seconds(5)
-    lock_timeout: Seconds = Seconds(0.5)
+    schema: Annotated[str, _IDENTIFIER] = "public"
+    connect_timeout: Annotated[Seconds, Bounds(1, 60)] = Seconds(3)  # libpq counts whole seconds
+    statement_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(5)  # 0 would switch it off
+    lock_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +75,9 @@ class ApplicationSettings:
     """
 
     url: Url
-    bearer_token: Secret | None = None
-    timeout: Seconds = Seconds(5)
-    max_bytes: int = 1_000_000
+    bearer_token: Annotated[Secret, _TOKEN] | None = None
+    timeout: Annotated[Seconds, Bounds(0.01, 600)] = Seconds(5)
+    max_bytes: Annotated[int, Bounds(1_000, 100_000_000)] = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +89,19 @@ class SamplingSettings:
     processor retries five times). `label_limit` caps the values of queue, source and event labels.
     """
 
-    interval: Seconds = Seconds(15)
+    interval: Annotated[Seconds, Bounds(0.1, 3600)] = Seconds(15)
     budget_ratio: Ratio = Ratio(0.01)
-    max_interval: Seconds = Seconds(600)
-    count_limit: int = 1_000_000
-    exhausted_attempts: int = 5
-    label_limit: int = 20
+    max_interval: Annotated[Seconds, Bounds(0.1, 86400)] = Seconds(600)
+    count_limit: Annotated[int, Bounds(1, 1_000_000_000)] = 1_000_000
+    exhausted_attempts: Annotated[int, Bounds(1, 1_000_000)] = 5
+    label_limit: Annotated[int, Bounds(1, 1_000)] = 20
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
     """Where /metrics is served. `config_file` holds TLS and basic auth in the exporter-toolkit's format."""
 
-    listen: Address = Address("0.0.0.0:9721")  # noqa: S104 - a container is scraped from outside
+    listen: Address = Address("0.0.0.0:9721")  # a container is scraped from outside
     config_file: Path | None = None
     enable_reload: bool = False
 

@@ -44,8 +44,8 @@ class Problems:
         return len(self._found)
 
     def lines(self) -> tuple[str, ...]:
-        """One line per problem: those of the file in its order, then those without a line as they were found."""
-        ordered = sorted(self._found, key=lambda found: (found[0].line is None, found[0].line or 0))
+        """One line per problem: those of the file in its order, then those of the environment by name."""
+        ordered = sorted(self._found, key=lambda found: _order(found[0]))
         return tuple(f"{place}: {message}" for place, message in ordered)
 
     def check(self) -> None:
@@ -59,7 +59,14 @@ class Problems:
         return ConfigError(self.lines())
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "interval"?` for a word that resembles a known one, otherwise nothing."""
-    close = difflib.get_close_matches(word, tuple(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""
+def _order(place: Place) -> tuple[bool, int, str]:
+    return (True, 0, place.source) if place.line is None else (False, place.line, "")
+
+
+def nearest(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """`; did you mean "interval"?` for a word that resembles a known one, otherwise nothing.
+
+    A prefix that all of them share is shown but not compared: it would make strangers look alike.
+    """
+    close = difflib.get_close_matches(word.removeprefix(prefix), [name.removeprefix(prefix) for name in known], n=1)
+    return f'; did you mean "{prefix}{close[0]}"?' if close else ""

@@ -99,7 +99,7 @@ class Mapping:
         """Note every key that is not one of `known`, with the nearest one that is."""
         names = tuple(known)
         for key, node in self.entries.items():
-            if key not in names:
+            if key not in names and node.place not in problems:
                 problems.add(node.place, f"unknown key{nearest(key, names)}")
 
 

@@ -1,0 +1,225 @@
+"""Reads the configuration: a YAML file and the environment into frozen settings, every mistake told at once.
+
+An environment variable wins over the file. Null, an empty text and an empty variable are the same as leaving the key
+out. What a DSN leaves out comes from libpq's own variables (PGHOST, PGPASSWORD, ...), which libpq reads itself.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from exporter import values, yamlfile
+from exporter.config import Config
+from exporter.keys import KEYS, PREFIX, SECTIONS, Key, Section, variable
+from exporter.problems import Place, Problems, nearest
+
+# Sections of a later version. Accepting what nothing reads would be a lie: nobody would be paged.
+_NOT_YET = ("watch", "alerting")
+
+# What Kubernetes puts into every container for services whose names begin with `outbox-exporter`
+# (kubernetes.io/docs/concepts/services-networking/service/#environment-variables). Nobody wrote it: it is no typo.
+_SERVICE_LINK = re.compile(
+    rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+
+# Far more than a DSN or a token needs: a file of another kind, named by mistake, is not read whole.
+_MAX_SECRET_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Two durations, the first of which has to be the shorter one, or at most equal."""
+
+    shorter: str
+    longer: str
+    may_be_equal: bool
+    otherwise: str
+
+
+_ORDERS = (
+    _Order("database.lock_timeout", "database.statement_timeout", False, "a lock could not be told from a slow query"),
+    _Order("sampling.interval", "sampling.max_interval", True, "a costly collector could not be run less often"),
+    _Order("application.timeout", "sampling.interval", True, "an application that hangs would have samples skipped"),
+)
+
+
+def load(path: Path | None, environ: Mapping[str, str], *, check_dsn: Callable[[str], str | None]) -> Config:
+    """Settings from the file, if there is one, and the environment; what neither says has its default.
+
+    `check_dsn` says what is wrong with a DSN, without showing it, or None. Relative paths are relative to the file
+    that names them; those from the environment to the working directory.
+
+    Raises: ConfigError with every problem, those of the file in its order, then those of the environment by name.
+    Nothing is kept and nothing else is touched, so that a reload that fails changes nothing.
+    """
+    problems = Problems()
+    _refuse_variables(environ, problems)
+    document = yamlfile.load_file(path, problems) if path else yamlfile.Mapping(Place(""), {})
+    _refuse_sections(document, problems)
+    file = _File(document, path.parent if path else Path(), problems)
+    reader = _Reader((_Environment(environ), file), problems)
+    config = Config(**{section.name: reader.section(section, file) for section in SECTIONS})
+    _check_orders(config, reader, problems)
+    dsn = reader.place("database.dsn")
+    if dsn and dsn not in problems and (wrong := check_dsn(config.database.dsn.reveal())):
+        problems.add(dsn, wrong)
+    problems.check()
+    return config
+
+
+def _refuse_variables(environ: Mapping[str, str], problems: Problems) -> None:
+    names = {variable(section.name, name) for section in SECTIONS for name in section.names}
+    later = tuple(f"{PREFIX}{section}_".upper() for section in _NOT_YET)
+    for name in environ:
+        if not name.startswith(PREFIX) or name in names or _SERVICE_LINK.fullmatch(name):
+            continue
+        if name.startswith(later):
+            problems.add(Place(name), "not supported by this version; nothing would read it")
+        else:
+            problems.add(Place(name), f"unknown variable{nearest(name, names, PREFIX)}")
+
+
+def _refuse_sections(document: yamlfile.Mapping, problems: Problems) -> None:
+    for name in _NOT_YET:
+        if document.get(name):
+            problems.add(document.place_of(name), "not supported by this version; nothing would read it")
+    document.refuse_unknown([*(section.name for section in SECTIONS), *_NOT_YET], problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What one source says: under which name, where, and what a relative path in it is relative to."""
+
+    name: str
+    place: Place
+    base: Path
+    text: str = field(repr=False)
+
+
+class _Source(Protocol):
+    """A way to give values. An empty one is none."""
+
+    def given(self, section: str, name: str) -> _Given | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    environ: Mapping[str, str] = field(repr=False)
+
+    def given(self, section: str, name: str) -> _Given | None:
+        place = Place(variable(section, name))
+        text = self.environ.get(place.source)
+        return _Given(name, place, Path(), text) if text else None
+
+
+class _File:
+    def __init__(self, document: yamlfile.Mapping, base: Path, problems: Problems) -> None:
+        self._base = base
+        self._problems = problems
+        self._sections = {name: yamlfile.as_mapping(node, problems) for name, node in document.items()}
+
+    def section(self, name: str) -> yamlfile.Mapping | None:
+        """The section, if the file has one that says anything."""
+        mapping = self._sections.get(name)
+        return mapping if mapping and mapping.entries else None
+
+    def given(self, section: str, name: str) -> _Given | None:
+        mapping = self.section(section)
+        node = mapping.get(name) if mapping else None
+        text = yamlfile.as_text(node, self._problems)
+        return _Given(name, node.place, self._base, text) if node and text else None
+
+
+class _Reader:
+    """Turns what the sources say into sections. The first source wins."""
+
+    def __init__(self, sources: tuple[_Source, ...], problems: Problems) -> None:
+        self._sources = sources
+        self._problems = problems
+
+    def section(self, section: Section, file: _File) -> Any:
+        """The section's dataclass; None for an optional section of which nothing is said, or that lacks a key."""
+        mapping = file.section(section.name)
+        if mapping:
+            mapping.refuse_unknown(section.names, self._problems)
+        elif section.optional and not any(self.find(key) for key in section.keys):
+            return None
+        for key in section.keys:
+            if key.field.default is MISSING and not self.find(key):
+                self._missing(key, mapping)
+        read = {key.field.name: self._value(key) for key in section.keys}
+        return None if MISSING in read.values() else section.kind(**read)
+
+    def find(self, key: Key) -> _Given | None:
+        """The text that counts for a key, with its place."""
+        for source in self._sources:
+            forms = [given for name in key.names if (given := source.given(key.section, name))]
+            for other in forms[1:]:
+                if other.place not in self._problems:
+                    first = forms[0].place
+                    self._problems.add(other.place, f"given together with {first.path or first.source}; keep one")
+            if forms:
+                return forms[0]
+        return None
+
+    def place(self, path: str) -> Place | None:
+        """Where the key of that dotted name was given."""
+        given = self.find(KEYS[path])
+        return given.place if given else None
+
+    def _missing(self, key: Key, mapping: yamlfile.Mapping | None) -> None:
+        name = key.field.name
+        place = mapping.place_of(name) if mapping else Place(variable(key.section, name))
+        if place not in self._problems:
+            self._problems.add(place, f"missing; {key.section} needs it")
+
+    def _value(self, key: Key) -> Any:
+        given = self.find(key)
+        if given is None:
+            return key.field.default
+        try:
+            text = given.text if given.name == key.field.name else _secret_in(given.base / given.text)
+            return values.read(text, key.hint, given.base)
+        except ValueError as error:
+            self._problems.add(given.place, str(error))
+            return key.field.default
+
+
+def _check_orders(config: Config, reader: _Reader, problems: Problems) -> None:
+    for order in _ORDERS:
+        shorter, longer = _duration_of(config, order.shorter), _duration_of(config, order.longer)
+        places = [place for path in (order.shorter, order.longer) if (place := reader.place(path))]
+        if shorter < longer or (shorter == longer and order.may_be_equal) or any(place in problems for place in places):
+            continue
+        relation = "must not be longer than" if order.may_be_equal else "has to be shorter than"
+        first = f"{order.shorter} ({values.format_duration(shorter)})"
+        second = f"{order.longer} ({values.format_duration(longer)})"
+        problems.add(places[0], f"{first} {relation} {second}; otherwise {order.otherwise}")
+
+
+def _duration_of(config: Config, path: str) -> float:
+    """The duration of that dotted name; 0, which is in order with everything, when its section is missing."""
+    section, name = path.split(".")
+    return float(getattr(getattr(config, section), name, 0))
+
+
+def _secret_in(path: Path) -> str:
+    """The secret in a file, without the line break at its end. Raises: ValueError, without naming the file.
+
+    The name is not shown because it may be the secret itself, written under the wrong key.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_SECRET_BYTES + 1)
+        text = content.decode("utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("the file does not hold text") from None
+    if len(content) > _MAX_SECRET_BYTES:
+        raise ValueError(f"the file is larger than {_MAX_SECRET_BYTES // 1024} KiB")
+    if not text:
+        raise ValueError("the file is empty")
+    return text
