@@ -17,7 +17,7 @@ from threading import Event
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
-from psycopg import conninfo, errors, rows
+from psycopg import conninfo, errors, rows, sql
 from psycopg.abc import PQGen
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -141,6 +141,13 @@ class Session:
         """The only row of a statement that always answers with one."""
         (only,) = self.fetch(name, row, **parameters)
         return only
+
+    def plan(self, name: str) -> None:
+        """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
+        query = queries.load(name)
+        nothing = {parameter.name: None for parameter in query.parameters}
+        with translated(f"{name}: "):
+            self._connection.execute(sql.SQL("EXPLAIN ") + query.compose(self._schema), nothing, prepare=False)
 
     def prove_visibility(self, reads: tuple[visibility.Table, ...]) -> None:
         """Make sure that every row of these tables is visible to this role.

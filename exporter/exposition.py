@@ -25,8 +25,8 @@ _FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | t
 }
 
 Readings = Iterable[Reading | Distribution]
-# The label values in use, by collector and label.
-LabelsInUse = Mapping[tuple[str, str], Labels]
+# The values in use of each bounded label.
+LabelsInUse = Mapping[str, Labels]
 
 
 class OutboxCollector(Collector):
@@ -89,8 +89,8 @@ def self_readings(states: Iterable[CollectorState], now: float) -> Iterator[Read
 
 
 def _dropped(labels: LabelsInUse) -> Iterator[Reading]:
-    for key, values in labels.items():
-        yield Reading(names.LABEL_VALUES_DROPPED, values.dropped, key)
+    for label, values in labels.items():
+        yield Reading(names.LABEL_VALUES_DROPPED, values.dropped, (label,))
 
 
 def families(readings: Readings) -> Iterator[Family]:

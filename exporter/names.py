@@ -203,9 +203,8 @@ COLLECTOR_FAILURES = _counter(
     "outbox_collector_failures_total", "Failures of the collector by reason.", "collector", "reason"
 )
 LABEL_VALUES_DROPPED = _counter(
-    "outbox_collector_label_values_dropped_total",
-    "Label values beyond sampling.label_limit that were reported under 'other'.",
-    "collector",
+    "outbox_label_values_dropped_total",
+    "Values of this label beyond sampling.label_limit that samples reported under 'other'.",
     "label",
 )
 BUILD_INFO = _gauge(

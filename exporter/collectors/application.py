@@ -39,23 +39,27 @@ class ApplicationCollector:
         self._token = settings.bearer_token.reveal() if settings.bearer_token is not None else ""
         if not (self._token.isascii() and self._token.isprintable()) or " " in self._token:
             raise ConfigError(("application.bearer_token: holds characters that no HTTP header can carry",))
-        self._stuck: dict[str, Flight] = {}
+        self._flights: dict[str, Flight] = {}
 
     def collect(self) -> Outcome:
         """One sample, now."""
         deadline = time.monotonic() + self._settings.timeout
-        flights = {endpoint: self._depart(endpoint) for endpoint in ENDPOINTS}
+        flights = self._flights = {endpoint: self._depart(endpoint) for endpoint in ENDPOINTS}
         land(tuple(flights.values()), deadline)
-        self._stuck = {endpoint: flight for endpoint, flight in flights.items() if flight.is_alive()}
         reports = [self._report(endpoint, flight) for endpoint, flight in flights.items()]
         readings = chain.from_iterable(readings for readings, _ in reports)
         failures = chain.from_iterable(failures for _, failures in reports)
         return Outcome(distinct(readings), tuple(failures))
 
+    def close(self) -> None:
+        """Give up on what is under way, so that a `collect` in another thread returns at once."""
+        for flight in self._flights.values():
+            flight.cut()
+
     def _depart(self, endpoint: str) -> Flight:
         """A new request, unless the last one is still stuck: then that one, so that threads never pile up."""
-        if endpoint in self._stuck and self._stuck[endpoint].is_alive():
-            return self._stuck[endpoint]
+        if endpoint in self._flights and self._flights[endpoint].is_alive():
+            return self._flights[endpoint]
         url = f"{self._settings.url.rstrip('/')}/metrics.{endpoint}"
         request = Request(url, self._settings.bearer_token, self._settings.timeout, self._settings.max_bytes)
         flight = Flight(f"application-{endpoint}", partial(fetch, request))

@@ -39,6 +39,7 @@ class Backlog:
     """
 
     name = "backlog"
+    statements = ("backlog", "backlog_head")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at")),)
 
     def __init__(self, settings: SamplingSettings, queues: Labels) -> None:

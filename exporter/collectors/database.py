@@ -19,6 +19,10 @@ class DatabaseQuestion(Protocol):
     def reads(self) -> tuple[Table, ...]:
         """Every table and column that the question's statements touch."""
 
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """The names of its statements, files of sql/."""
+
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The answer, in one transaction. Raises: SampleError."""
 

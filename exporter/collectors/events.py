@@ -47,6 +47,7 @@ class Events:
     """
 
     name = "events"
+    statements = ("events",)
     reads = (Table("fsm_events", ("event_id", "event_type", "created_at", "created_by")),)
 
     def __init__(self, settings: SamplingSettings) -> None:

@@ -22,6 +22,7 @@ class Idempotency:
     """Keys by state, and the expiry of the oldest one that should be gone. Source: sql/idempotency.sql."""
 
     name = "idempotency"
+    statements = ("idempotency",)
     reads = (Table("idempotency_keys", ("expires_at",)),)
 
     def read(self, session: Session) -> Iterable[Reading]:

@@ -85,6 +85,7 @@ class Throughput:
     """
 
     name = "throughput"
+    statements = ("processed_last_hour", "failing_last_hour", "oldest_processed", "processed_since")
     reads = (
         Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),
     )

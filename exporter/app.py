@@ -1,0 +1,157 @@
+"""The exporter as a running program: sampling and HTTP joined, reloaded and brought down in order."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from importlib import metadata
+from types import FrameType
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from exporter.config import Config
+from exporter.errors import ConfigError
+from exporter.exposition import OutboxCollector
+from exporter.reporter import Reporter
+from exporter.sampling import Sampling
+from exporter.server import Server, Site
+from exporter.snapshot import Target, database_up
+from exporter.status import About, StatusDict, status
+
+logger = logging.getLogger(__name__)
+
+# How often the main thread looks at the clock and at what signals asked for, seconds.
+TICK = 0.5
+
+
+def version() -> str:
+    """The version of the installed distribution."""
+    return metadata.version("outbox-exporter")
+
+
+class App:
+    """The exporter. `load` reads the configuration anew: once at the start, then at each reload.
+
+    Raises: ConfigError from the constructor when the first configuration is wrong.
+    """
+
+    def __init__(self, load: Callable[[], Config]) -> None:
+        self._load = load
+        self._version = version()
+        self._stopping = threading.Event()
+        self._reload_wanted = threading.Event()
+        self._reloading = threading.Lock()
+        self._reload_succeeded = True
+        self._reporter = Reporter()
+        config = load()
+        self._sampling = Sampling(config, self._reporter.finished)
+        self._server = Server(self._site(config), config.web.listen, config.web.config_file)
+
+    @property
+    def url(self) -> str:
+        """Where the page is; known once started."""
+        return self._server.url
+
+    def start(self) -> None:
+        """Serve, then sample: /-/healthy answers whatever the database does. Raises: ConfigError."""
+        self._server.start()
+        self._sampling.start()
+        logger.info(
+            "started",
+            extra={"fields": {"version": self._version, "url": self.url, "database": self._sampling.database.target}},
+        )
+
+    def stop(self) -> None:
+        """Break off, close, say goodbye. Returns within about four seconds."""
+        self._sampling.stop()
+        self._server.stop()
+        logger.info("stopped")
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads. Call in the main thread. Raises: ConfigError at the start."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_hangup)
+        self.start()
+        try:
+            while not self._stopping.wait(TICK):
+                self.tick()
+        finally:
+            self.stop()
+
+    def tick(self) -> None:
+        """What the main thread does twice a second."""
+        self._sampling.mind_the_clock()
+        if self._reload_wanted.is_set():
+            self._reload_wanted.clear()
+            try:
+                self.reload()
+            except ConfigError as error:
+                for problem in error.problems:
+                    logger.error("configuration not reloaded", extra={"fields": {"problem": problem}})  # noqa: TRY400
+
+    def reload(self) -> None:
+        """Read the configuration anew and sample by it; counters begin again, as after a restart.
+
+        Raises: ConfigError; then the one in use stays, and a gauge says so.
+        """
+        with self._reloading:
+            try:
+                sampling = Sampling(self._load(), self._reporter.finished)
+            except ConfigError:
+                self._reload_succeeded = False
+                raise
+            if sampling.config.web != self._sampling.config.web:
+                logger.warning("the section web takes effect after a restart")
+            before, self._sampling = self._sampling, sampling
+            # At most one connection: the old one goes first.
+            before.stop()
+            sampling.start()
+            self._reload_succeeded = True
+            logger.info("configuration reloaded")
+
+    def status(self) -> StatusDict:
+        """What the status page shows."""
+        about = About(self._version, self._sampling.database.target, self._reload_succeeded)
+        return status(about, self._sampling.board.states(), time.monotonic(), time.time())
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether a database sample was made and is fresh, and a sentence why."""
+        states = self._sampling.board.states()
+        if database_up(states, time.monotonic()):
+            return True, "ready: the last database sample succeeded and is fresh"
+        if any(state.runs for state in states if state.target is Target.DATABASE):
+            return False, "not ready: no fresh database sample; see the status page"
+        return False, "not ready: the first database sample is under way"
+
+    def registry(self) -> CollectorRegistry:
+        """A registry of this exporter's own, the client library's process and Python metrics included."""
+        registry = CollectorRegistry()
+        registry.register(
+            OutboxCollector(
+                board=lambda: self._sampling.board,
+                version=self._version,
+                labels=lambda: self._sampling.labels.by_name(),  # noqa: PLW0108 - a reload replaces it
+                reload_succeeded=lambda: self._reload_succeeded,
+            )
+        )
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        return registry
+
+    def _site(self, config: Config) -> Site:
+        return Site(
+            registry=self.registry(),
+            status=self.status,
+            ready=self.ready,
+            reload=self.reload if config.web.enable_reload else None,
+            version=self._version,
+        )
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload_wanted.set()

@@ -1,0 +1,60 @@
+"""`check-config` against the database: may every question be asked, and would the answer be believed?"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from exporter.collectors.database import DatabaseQuestion
+from exporter.database import Database
+from exporter.errors import SampleError, Unreachable
+from exporter.sampling import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing checked; `error` is None when it is all right."""
+
+    what: str
+    error: SampleError | None = None
+
+    def __str__(self) -> str:
+        if self.error is None:
+            return f"ok       {self.what}"
+        status = "unknown" if isinstance(self.error, Unreachable) else "broken "
+        return f"{status}  {self.what}: {self.error.reason}: {self.error}"
+
+
+def database(sampling: Sampling) -> tuple[Finding, ...]:
+    """Connect, prove that nothing is hidden, and have the server plan every statement. Reads no row."""
+    sampling.database.open()
+    try:
+        return tuple(_findings(sampling))
+    finally:
+        sampling.database.close()
+
+
+def verdict(findings: Iterable[Finding]) -> int:
+    """The exit status: 1 when something is refused, 3 when the database could not be asked, else 0."""
+    errors = [finding.error for finding in findings if finding.error]
+    if any(not isinstance(error, Unreachable) for error in errors):
+        return 1
+    return 3 if errors else 0
+
+
+def _findings(sampling: Sampling) -> Iterator[Finding]:
+    for question in sampling.questions:
+        tables = ", ".join(table.name for table in question.reads)
+        finding = Finding(f"{question.name}: {tables} visible, {len(question.statements)} statements planned")
+        try:
+            _ask(sampling.database, question)
+        except Unreachable as error:
+            yield Finding(f"database {sampling.database.target}", error)
+            return
+        except SampleError as error:
+            finding = Finding(question.name, error)
+        yield finding
+
+
+def _ask(database: Database, question: DatabaseQuestion) -> None:
+    with database.sample(*question.reads) as session:
+        for statement in question.statements:
+            session.plan(statement)

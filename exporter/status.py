@@ -1,0 +1,115 @@
+"""What the status page and /api/v1/status say: the five signals and how the collectors are doing. Pure.
+
+Shape: every key always, None where unknown; `StatusDict` below is the JSON document.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from exporter import names
+from exporter.exposition import fresh_readings
+from exporter.model import Reading
+from exporter.names import Metric
+from exporter.snapshot import CollectorState, database_up
+
+
+class Signals(TypedDict):
+    """The five signals. Units: jobs, seconds, events by source, keys, 0-1."""
+
+    backlog: float | None
+    oldest_pending_age_seconds: float | None
+    processing_time_avg_seconds: float | None
+    events_last_hour: dict[str, float] | None
+    idempotency_keys: float | None
+    failure_ratio: float | None
+
+
+class CollectorStatus(TypedDict):
+    """One collector. Units: `last_success` Unix seconds."""
+
+    name: str
+    success: bool | None
+    last_success: float | None
+    duration_seconds: float | None
+    interval_seconds: float
+    fresh: bool
+    runs: int
+    skipped: int
+    failures: dict[str, int]
+    problems: list[str]
+
+
+class StatusDict(TypedDict):
+    """The whole answer; `now` in Unix seconds."""
+
+    version: str
+    up: bool
+    now: float
+    database: str
+    signals: Signals
+    collectors: list[CollectorStatus]
+    config_reload_successful: bool
+
+
+def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> Signals:
+    """The five signals from what may still be believed; `now` by the monotonic clock."""
+    readings = [reading for reading in fresh_readings(states, now) if isinstance(reading, Reading)]
+    oldest = _values(readings, names.OLDEST_PENDING)
+    events = _values(readings, names.LAST_HOUR_EVENTS)
+    return {
+        "backlog": _sum(_values(readings, names.PENDING_JOBS)),
+        # The database's clock made the timestamp; a clock that differs a little must not show a negative age.
+        "oldest_pending_age_seconds": max(0.0, unix_now - min(oldest.values())) if oldest else None,
+        "processing_time_avg_seconds": _values(readings, names.LAST_HOUR_PROCESSING_TIME).get(("created",)),
+        "events_last_hour": {labels[0]: value for labels, value in events.items()} if events else None,
+        "idempotency_keys": _sum(_values(readings, names.IDEMPOTENCY_KEYS)),
+        "failure_ratio": _values(readings, names.LAST_HOUR_FAILURE_RATIO).get(()),
+    }
+
+
+def collector_status(state: CollectorState, now: float) -> CollectorStatus:
+    """One collector's line."""
+    return {
+        "name": state.name,
+        "success": state.success,
+        "last_success": state.succeeded_at,
+        "duration_seconds": state.duration,
+        "interval_seconds": state.interval,
+        "fresh": state.fresh(now),
+        "runs": state.runs,
+        "skipped": state.skipped,
+        "failures": {reason.value: count for reason, count in state.failures.items()},
+        "problems": [failure.message for failure in state.problems],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known without asking anybody: `database` says where, without secrets."""
+
+    version: str
+    database: str
+    reloaded: bool
+
+
+def status(about: About, states: Iterable[CollectorState], now: float, unix_now: float) -> StatusDict:
+    """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
+    states = tuple(states)
+    return {
+        "version": about.version,
+        "up": database_up(states, now),
+        "now": unix_now,
+        "database": about.database,
+        "signals": signals(states, now, unix_now),
+        "collectors": [collector_status(state, now) for state in states],
+        "config_reload_successful": about.reloaded,
+    }
+
+
+def _values(readings: Iterable[Reading], metric: Metric) -> dict[tuple[str, ...], float]:
+    return {reading.labels: reading.value for reading in readings if reading.metric == metric}
+
+
+def _sum(values: dict[tuple[str, ...], float]) -> float | None:
+    return sum(values.values()) if values else None
