@@ -1,0 +1,140 @@
+"""What can be made to go wrong in the lab, by name, for as long as one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from exporter.lab.application import Application
+from exporter.lab.background import Loop
+from exporter.lab.queues import Queues
+from exporter.lab.telemetry import Telemetry
+from exporter.lab.traffic import Traffic
+
+RETIRED_QUEUE: Final = "retired-queue"
+_POISON: Final = Path(__file__).parent / "sql" / "poison_rows.sql"
+_FAILING_SHARE: Final = 0.4
+# Every ten jobs wait 1 + 2 + 4 s for their queue: 1.4 jobs per second, less than the traffic brings.
+_DROPPED_ATTEMPTS: Final = 3
+_CLEANUPS: Final = ("cleanup_expired_idempotency_keys", "cleanup_old_outbox_entries")
+_OVERDUE: Final = """
+    INSERT INTO idempotency_keys (key, created_at, expires_at)
+    SELECT 'overdue-' || gen_random_uuid(), moment - INTERVAL '48 hours', moment
+    FROM (SELECT NOW() - INTERVAL '27 hours' - random() * INTERVAL '13 hours' AS moment
+          FROM generate_series(1, 500)) AS expired
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The parts of the lab that a fault may touch."""
+
+    dsn: str  # superuser
+    processor: Loop
+    queues: Queues
+    traffic: Traffic
+    telemetry: Telemetry
+    application: Application
+
+
+Injection = Callable[[Stage], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong from entering `inject` until leaving it."""
+
+    name: str
+    description: str
+    inject: Injection
+
+
+@contextmanager
+def _processor_stalled(stage: Stage) -> Iterator[None]:
+    stage.processor.pause()
+    yield
+    stage.processor.resume()
+
+
+@contextmanager
+def _processor_crashed(stage: Stage) -> Iterator[None]:
+    stage.processor.stop()
+    stage.telemetry.processor_alive(alive=False)
+    yield
+    stage.processor.start()
+    stage.telemetry.processor_alive(alive=True)
+
+
+@contextmanager
+def _poison_rows(stage: Stage) -> Iterator[None]:
+    stage.queues.refused.add(RETIRED_QUEUE)
+    _execute(stage.dsn, _POISON.read_text(encoding="utf-8"))
+    yield
+    stage.queues.refused.discard(RETIRED_QUEUE)
+
+
+@contextmanager
+def _slow_processing(stage: Stage) -> Iterator[None]:
+    stage.queues.dropped_attempts = _DROPPED_ATTEMPTS
+    yield
+    stage.queues.dropped_attempts = 0
+
+
+@contextmanager
+def _failing_initialisations(stage: Stage) -> Iterator[None]:
+    usual = stage.traffic.failing_share
+    stage.traffic.failing_share = _FAILING_SHARE
+    yield
+    stage.traffic.failing_share = usual
+
+
+@contextmanager
+def _application_down(stage: Stage) -> Iterator[None]:
+    stage.application.stop()
+    yield
+    stage.telemetry.reset()
+    stage.application.start()
+
+
+@contextmanager
+def _database_lock(stage: Stage) -> Iterator[None]:
+    with psycopg.connect(stage.dsn, application_name="lab-lock") as connection:
+        connection.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+@contextmanager
+def _cleanup_dead(stage: Stage) -> Iterator[None]:
+    _execute(stage.dsn, "UPDATE cron.job SET active = false WHERE jobname = ANY(%s)", list(_CLEANUPS))
+    _execute(stage.dsn, _OVERDUE)
+    yield
+    _execute(stage.dsn, "UPDATE cron.job SET active = true WHERE jobname = ANY(%s)", list(_CLEANUPS))
+    _execute(stage.dsn, "SELECT cleanup_expired_idempotency_keys()")
+
+
+def _execute(dsn: str, statement: str, *values: object) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(statement, values or None)
+
+
+FAULTS: Final = {
+    fault.name: fault
+    for fault in (
+        Fault("processor-stalled", "the processor hangs: alive by its own word, and nothing moves", _processor_stalled),
+        Fault("processor-crashed", "the processor ends; the application goes on without it", _processor_crashed),
+        Fault("poison-rows", "120 jobs that fail for good block the head of the outbox", _poison_rows),
+        Fault("slow-processing", "the queue's connection drops; every ten jobs take seven seconds", _slow_processing),
+        Fault("failing-initialisations", "four in ten initialisations fail and leave no row", _failing_initialisations),
+        Fault(
+            "application-down", "the metrics endpoints refuse connections; counters restart later", _application_down
+        ),
+        Fault("database-lock", "another session holds ACCESS EXCLUSIVE on job_outbox", _database_lock),
+        Fault("cleanup-dead", "the cron jobs are inactive; expired keys of more than 26 hours stay", _cleanup_dead),
+    )
+}
