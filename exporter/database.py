@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar
 import psycopg
 from psycopg import conninfo, errors, rows, sql
 from psycopg.abc import PQGen
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from exporter import queries, visibility
 from exporter.config import DatabaseSettings
@@ -47,6 +47,8 @@ _TRANSLATION: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
     # On a standby: our query stood in the way of the replay.
     (errors.SerializationFailure, Locked),
     (errors.QueryCanceled, TooSlow),
+    (errors.TransactionTimeout, TooSlow),
+    (errors.IdleInTransactionSessionTimeout, TooSlow),
     (errors.InsufficientPrivilege, PermissionDenied),
     (errors.UndefinedTable, SchemaMismatch),
     (errors.UndefinedColumn, SchemaMismatch),
@@ -119,11 +121,14 @@ class Session:
     """One sample's transaction, proved read-only.
 
     `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
+    All statements together may take as long as one.
     """
 
     def __init__(self, connection: "psycopg.Connection[Any]", settings: DatabaseSettings) -> None:
         self._connection = connection
         self._schema = settings.schema
+        self._ends = time.monotonic() + settings.statement_timeout
+        self._granted: float = settings.statement_timeout
         facts = self._begin(settings)
         self.now = facts.now
         self.role = facts.role
@@ -134,6 +139,7 @@ class Session:
         Raises: SampleError of the kind that the server's answer means.
         """
         query = queries.load(name).compose(self._schema)
+        self._grant_the_rest()
         with translated(f"{name}: "), self._connection.cursor(row_factory=rows.class_row(row)) as cursor:
             return cursor.execute(query, parameters, prepare=False).fetchall()
 
@@ -155,11 +161,25 @@ class Session:
         Raises: SchemaMismatch, PermissionDenied, Blind; the message says what is missing.
         """
         seen = self.fetch("visibility", visibility.Sight, **visibility.question(self._schema, reads))
-        visibility.judge(self.role, self._schema, seen)
+        visibility.judge(self.role, seen)
         if any(sight.row_security for sight in seen):
             # A proven policy lets us see everything, and row_security = off would refuse to apply it.
             with translated():
                 self._connection.execute("SET LOCAL row_security = on", prepare=False)
+
+    def _grant_the_rest(self) -> None:
+        """Lower statement_timeout to what is left, once that is worth a round trip.
+
+        So the server ends a sample of many slow statements, and says so, before the client takes it for dead.
+        """
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TooSlow("the statements of this sample took longer than statement_timeout together")
+        if left < self._granted - GRACE / 2:
+            self._granted = left
+            with translated():
+                setting = "SELECT set_config('statement_timeout', %s, true)"
+                self._connection.execute(setting, (_milliseconds(left),), prepare=False)
 
     def _begin(self, settings: DatabaseSettings) -> "_Facts":
         facts = self.fetch_one(
@@ -238,17 +258,26 @@ class Database:
         while True:
             try:
                 return self._pool.getconn(timeout=TICK / 2)
-            except PoolTimeout as timeout:
-                failure = self._connect_failure
-                # A failure of a moment ago stands for all collectors of this round: one knock at the door is enough.
-                if failure and failure.at > started - self._settings.connect_timeout:
-                    raise translate(failure.error) from failure.error
-                if time.monotonic() > started + self._settings.connect_timeout + GRACE:
-                    raise Unreachable(f"no connection to {self.target} in time") from timeout
-                if self._patience.stopping.is_set():
-                    raise Unreachable("the exporter is stopping") from timeout
+            except TooManyRequests:
+                # Our last wait ended in vain and is still in the queue: make the pool connect all the same.
+                self._pool.check()
+                self._patience.stopping.wait(TICK / 2)
+            except PoolTimeout:
+                pass
             except psycopg.Error as error:
                 raise translate(error) from error
+            self._keep_waiting_since(started)
+
+    def _keep_waiting_since(self, started: float) -> None:
+        """Raises: Unreachable when there is no hope for a connection any more."""
+        failure = self._connect_failure
+        # A failure of a moment ago stands for all collectors of this round: one knock at the door is enough.
+        if failure and failure.at > started - self._settings.connect_timeout:
+            raise translate(failure.error) from failure.error
+        if time.monotonic() > started + self._settings.connect_timeout + GRACE:
+            raise Unreachable(f"no connection to {self.target} in time")
+        if self._patience.stopping.is_set():
+            raise Unreachable("the exporter is stopping")
 
     def _make_pool(self) -> "ConnectionPool[psycopg.Connection[Any]]":
         settings = self._settings
@@ -265,6 +294,8 @@ class Database:
             check=_check_alive,
             min_size=0,
             max_size=1,
+            # The pool keeps waits that timed out until a connection comes: an outage must not fill its queue.
+            max_waiting=1,
             num_workers=1,
             # No background retries: the next sample is the retry.
             reconnect_timeout=0,

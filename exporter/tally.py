@@ -35,6 +35,9 @@ class _Seen:
     since: float
     ids: frozenset[str]
 
+    def lacks(self, row: Stamped) -> bool:
+        return row.at >= self.since and row.id not in self.ids
+
 
 class NewRows(Generic[RowT]):
     """Tells new rows from those of earlier samples.
@@ -52,9 +55,13 @@ class NewRows(Generic[RowT]):
         return horizon if self._seen is None else min(self._seen.since, horizon)
 
     def admit(self, rows: Iterable[RowT], now: float) -> list[RowT]:
-        """The rows that no earlier sample held. `rows` must be all rows stamped `since(now)` or later."""
+        """The rows that no earlier sample held. `rows` must be all rows stamped `since(now)` or later.
+
+        What is stamped before the last window counts as seen: its ids are forgotten, and only a clock that was set
+        back makes us read it again.
+        """
         listed = list(rows)
-        new = [] if self._seen is None else [row for row in listed if row.id not in self._seen.ids]
+        new = [] if self._seen is None else [row for row in listed if self._seen.lacks(row)]
         horizon = now - SETTLING
         self._seen = _Seen(horizon, frozenset(row.id for row in listed if row.at >= horizon))
         return new

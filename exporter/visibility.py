@@ -24,8 +24,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One row of sql/visibility.sql: what this role can see of one table."""
+    """One row of sql/visibility.sql: what this role can see of one table. Names are quoted where they need it."""
 
+    schema_name: str
     table_name: str
     schema_usable: bool
     relkind: str | None
@@ -47,19 +48,19 @@ def question(schema: str, reads: Iterable[Table]) -> Mapping[str, object]:
     }
 
 
-def judge(role: str, schema: str, sights: Iterable[Sight]) -> None:
-    """Pass silently when every table can be counted.
+def judge(role: str, sights: Iterable[Sight]) -> None:
+    """Pass silently when every table can be counted. `role` is quoted where its name needs it.
 
     Raises: SchemaMismatch, PermissionDenied or Blind for the first table that cannot, with the statement that mends it.
     """
     for sight in sights:
-        _judge_schema(role, schema, sight)
-        _judge_columns(role, schema, sight)
-        _judge_rows(role, schema, sight)
+        _judge_schema(role, sight)
+        _judge_columns(role, sight)
+        _judge_rows(role, sight)
 
 
-def _judge_schema(role: str, schema: str, sight: Sight) -> None:
-    table = f"{schema}.{sight.table_name}"
+def _judge_schema(role: str, sight: Sight) -> None:
+    table, schema = sight.table_name, sight.schema_name
     if sight.relkind is None:
         raise SchemaMismatch(f"there is no table {table}; is the migration applied, and database.schema right?")
     if not sight.schema_usable:
@@ -68,8 +69,8 @@ def _judge_schema(role: str, schema: str, sight: Sight) -> None:
         raise SchemaMismatch(f"{table} is not a table (relkind {sight.relkind}); its rows cannot be proved complete")
 
 
-def _judge_columns(role: str, schema: str, sight: Sight) -> None:
-    table = f"{schema}.{sight.table_name}"
+def _judge_columns(role: str, sight: Sight) -> None:
+    table = sight.table_name
     if sight.missing_columns:
         raise SchemaMismatch(f"{table} has no column {', '.join(sight.missing_columns)}")
     if sight.unreadable_columns:
@@ -77,8 +78,8 @@ def _judge_columns(role: str, schema: str, sight: Sight) -> None:
         raise PermissionDenied(f"role {role} may not read {table}: GRANT SELECT ({columns}) ON {table} TO {role}")
 
 
-def _judge_rows(role: str, schema: str, sight: Sight) -> None:
-    table = f"{schema}.{sight.table_name}"
+def _judge_rows(role: str, sight: Sight) -> None:
+    table = sight.table_name
     if not sight.row_security:
         return
     if not sight.opened:

@@ -6,7 +6,8 @@
 --   columns text[]: columns that must be readable; one per entry of `column_tables`
 --   column_tables text[]: the table of each column
 -- Columns:
---   table_name text not null: as asked
+--   schema_name text not null: as asked, quoted where its name needs it
+--   table_name text not null: schema and table, quoted where their names need it
 --   schema_usable boolean not null: the schema exists and the role has USAGE on it
 --   relkind text null: pg_class.relkind; null when there is no such relation
 --   missing_columns text[] not null: columns that do not exist
@@ -17,7 +18,8 @@
 -- Index: catalogue indexes only; reads no user table and takes no lock on one
 -- Source: PostgreSQL documentation, "Row Security Policies" and pg_policy. A policy without USING admits nothing.
 SELECT
-    wanted.table_name,
+    quote_ident(%(schema)s::text) AS schema_name,
+    format('%%I.%%I', %(schema)s::text, wanted.table_name) AS table_name,
     n.oid IS NOT NULL AND has_schema_privilege(n.oid, 'USAGE') AS schema_usable,
     c.relkind::text AS relkind,
     ARRAY(
