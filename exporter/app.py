@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.exposition import OutboxCollector
+from exporter.logs import event
 from exporter.reporter import Reporter
 from exporter.sampling import Sampling
 from exporter.server import Server, Site
@@ -57,16 +58,20 @@ class App:
         """Serve, then sample: /-/healthy answers whatever the database does. Raises: ConfigError."""
         self._server.start()
         self._sampling.start()
-        logger.info(
+        event(
+            logger,
+            logging.INFO,
             "started",
-            extra={"fields": {"version": self._version, "url": self.url, "database": self._sampling.database.target}},
+            version=self._version,
+            url=self.url,
+            database=self._sampling.database.target,
         )
 
     def stop(self) -> None:
         """Break off, close, say goodbye. Returns within about four seconds."""
         self._sampling.stop()
         self._server.stop()
-        logger.info("stopped")
+        event(logger, logging.INFO, "stopped")
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads. Call in the main thread. Raises: ConfigError at the start."""
@@ -89,7 +94,7 @@ class App:
                 self.reload()
             except ConfigError as error:
                 for problem in error.problems:
-                    logger.error("configuration not reloaded", extra={"fields": {"problem": problem}})  # noqa: TRY400
+                    event(logger, logging.ERROR, "configuration not reloaded", problem=problem)
 
     def reload(self) -> None:
         """Read the configuration anew and sample by it; counters begin again, as after a restart.
@@ -103,13 +108,13 @@ class App:
                 self._reload_succeeded = False
                 raise
             if sampling.config.web != self._sampling.config.web:
-                logger.warning("the section web takes effect after a restart")
+                event(logger, logging.WARNING, "changes of the section web take effect after a restart")
             before, self._sampling = self._sampling, sampling
             # At most one connection: the old one goes first.
             before.stop()
             sampling.start()
             self._reload_succeeded = True
-            logger.info("configuration reloaded")
+            event(logger, logging.INFO, "configuration reloaded")
 
     def status(self) -> StatusDict:
         """What the status page shows."""

@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; answers with the exit status."""
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], Exit] = options.command
+    logs.configure(LogSettings())
+    logs.log_uncaught()
     try:
         return command(options)
     except ConfigError as error:
@@ -94,8 +96,7 @@ def load(path: Path | None) -> Config:
     config = settings.load(path, os.environ, check_dsn=dsn_problem)
     token = config.application.bearer_token if config.application else None
     dsn = config.database.dsn.reveal()
-    secrets = [*passwords(dsn), dsn, *([token.reveal()] if token else [])]
-    logs.configure(config.log, secrets)
+    logs.configure(config.log, [*passwords(dsn), config.database.dsn, *([token] if token else [])])
     return config
 
 
@@ -146,5 +147,5 @@ def demo(options: argparse.Namespace) -> Exit:
     if options.fault is not None and options.fault not in FAULTS:
         known = "\n".join(f"  {name}: {fault.description}" for name, fault in FAULTS.items())
         raise ConfigError((f"--fault {options.fault}: there is no such fault; there are\n{known}",))
-    logs.configure(LogSettings(level="warning"), [])
+    logs.configure(LogSettings(level="warning"))
     return Exit.GOOD if Demo(options.port, options.duration, options.fault).run() else Exit.BAD

@@ -14,6 +14,16 @@ from importlib import resources
 
 from exporter.app import App
 from exporter.config import (
+    Address,
+    ApplicationSettings,
+    Config,
+    DatabaseSettings,
+    SamplingSettings,
+    Seconds,
+    Secret,
+    Url,
+    WebSettings,
+)
     ApplicationSettings,
     Config,
     DatabaseSettings,

@@ -20,6 +20,7 @@ from exporter.cadence import next_interval
 from exporter.collectors import Collector
 from exporter.config import SamplingSettings
 from exporter.errors import Reason, SampleError
+from exporter.logs import event, hide
 from exporter.model import Failure, Outcome, Run
 from exporter.snapshot import Board, CollectorState, Target
 
@@ -52,9 +53,9 @@ def run_once(collector: Collector) -> Run:
     try:
         outcome = collector.collect()
     except SampleError as error:
-        outcome = Outcome(failures=(Failure(error.reason, str(error)),))
-    except Exception as error:
-        logger.exception("collector raised", extra={"fields": {"collector": collector.name}})
+        outcome = Outcome(failures=(Failure(error.reason, hide(str(error))),))
+    except Exception as error:  # noqa: BLE001 - counted, shown and logged with its traceback
+        event(logger, logging.ERROR, "collector raised", exc_info=True, collector=collector.name)
         outcome = Outcome(failures=(Failure(Reason.INTERNAL, f"{type(error).__name__}: see the log"),))
     finished = time.monotonic()
     return Run(collector.name, outcome, time.time(), finished, finished - started)
@@ -102,7 +103,7 @@ class Schedule:
         offset = time.time() - time.monotonic()
         if abs(offset - self._clock_offset) < CLOCK_STEP:
             return
-        logger.warning("clock stepped", extra={"fields": {"seconds": round(offset - self._clock_offset, 3)}})
+        event(logger, logging.WARNING, "clock stepped", seconds=round(offset - self._clock_offset, 3))
         self._clock_offset = offset
         for turn in self._turns:
             self._scheduler.modify_job(turn.collector.name, next_run_time=datetime.now(UTC))

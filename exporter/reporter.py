@@ -1,0 +1,51 @@
+"""What the log says of samples: changes, not states. Something that stays broken does not fill a disk."""
+
+import logging
+import time
+from threading import Lock
+
+from exporter.logs import Repeats, event
+from exporter.model import Failure, Run
+from exporter.snapshot import CollectorState
+
+logger = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Hears of every finished run and logs what is news. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._repeats = Repeats()
+
+    def finished(self, run: Run, interval: float, before: CollectorState) -> None:
+        """Log failures that are news, recoveries, and changes of cadence."""
+        for failure in run.outcome.failures:
+            self._failed(run.collector, failure)
+        if run.succeeded:
+            self._succeeded(run, before)
+        if interval != before.interval:
+            cost = round(run.duration, 3)
+            event(logger, logging.INFO, "interval changed", collector=run.collector, seconds=interval, cost=cost)
+
+    def _failed(self, collector: str, failure: Failure) -> None:
+        with self._lock:
+            suppressed = self._repeats.suppressed(collector, failure.message, time.monotonic())
+        if suppressed is None:
+            return
+        event(
+            logger,
+            logging.WARNING,
+            "sample failed",
+            collector=collector,
+            reason=failure.reason.value,
+            message=failure.message,
+            suppressed=suppressed,
+        )
+
+    def _succeeded(self, run: Run, before: CollectorState) -> None:
+        with self._lock:
+            news = self._repeats.forget(run.collector)
+        if news or before.success is None:
+            text = "sampling again" if news else "first sample"
+            event(logger, logging.INFO, text, collector=run.collector, seconds=round(run.duration, 3))
