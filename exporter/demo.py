@@ -24,14 +24,6 @@ from exporter.config import (
     Url,
     WebSettings,
 )
-    ApplicationSettings,
-    Config,
-    DatabaseSettings,
-    SamplingSettings,
-    Seconds,
-    Secret,
-    WebSettings,
-)
 from exporter.lab.faults import FAULTS
 from exporter.lab.world import Lab, Plan
 from exporter.status import Signals
