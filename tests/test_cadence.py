@@ -1,0 +1,47 @@
+"""How often a collector may run."""
+
+import pytest
+
+from exporter.cadence import next_interval
+from exporter.config import Ratio, SamplingSettings, Seconds
+from exporter.errors import Reason
+from exporter.model import Failure, Outcome, Run
+
+SETTINGS = SamplingSettings(interval=Seconds(15), budget_ratio=Ratio(0.01), max_interval=Seconds(600))
+
+
+def run(duration: float, *reasons: Reason) -> Run:
+    failures = tuple(Failure(reason, "why") for reason in reasons)
+    return Run("backlog", Outcome(failures=failures), finished_at=0, finished=0, duration=duration)
+
+
+@pytest.mark.parametrize(
+    ("duration", "interval"),
+    [(0, 15), (0.002, 15), (0.15, 15), (0.3, 30), (2, 200), (6, 600), (60, 600), (3600, 600)],
+)
+def test_a_run_may_cost_one_percent(duration, interval):
+    """A run of d seconds is followed by the next after d / 1 %: not sooner than asked for, not later than allowed."""
+    assert next_interval(15, run(duration), SETTINGS) == pytest.approx(interval)
+
+
+@pytest.mark.parametrize("reason", [Reason.LOCK, Reason.CONNECTION])
+def test_waiting_is_free(reason):
+    """While a lock or the network makes us wait, the database does no work for us: come back at the base interval."""
+    assert next_interval(15, run(5, reason), SETTINGS) == 15
+
+
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.INTERNAL, Reason.RLS])
+def test_other_failures_cost_what_they_took(reason):
+    """A statement that ran into its timeout did cost the database that long."""
+    assert next_interval(15, run(5, reason), SETTINGS) == pytest.approx(500)
+
+
+def test_an_interval_longer_than_the_longest_is_kept():
+    """max_interval bounds the stretching, not what was asked for."""
+    assert next_interval(900, run(60), SETTINGS) == 900
+
+
+def test_a_cheap_run_brings_the_interval_back_at_once():
+    """The interval has no memory."""
+    assert next_interval(15, run(3), SETTINGS) == pytest.approx(300)
+    assert next_interval(15, run(0.01), SETTINGS) == 15

@@ -1,0 +1,173 @@
+"""The board: what is known about each collector, and for how long it may be believed."""
+
+import threading
+
+import pytest
+
+from exporter import names
+from exporter.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
+from exporter.model import Failure, Outcome, Reading, Run
+from exporter.snapshot import LIFE, Board, CollectorState, Target, database_up
+
+BACKLOG = CollectorState("backlog", Target.DATABASE, interval=15)
+EVENTS = CollectorState("events", Target.DATABASE, interval=15)
+APPLICATION = CollectorState("application", Target.APPLICATION, interval=15)
+READINGS = (Reading(names.HEAD_BLOCKED_JOBS, 3),)
+
+
+def success(finished: float, collector: str = "backlog") -> Run:
+    return Run(collector, Outcome(READINGS), finished_at=1_763_000_000 + finished, finished=finished, duration=0.01)
+
+
+def failure(finished: float, reason: Reason, collector: str = "backlog") -> Run:
+    outcome = Outcome(failures=(Failure(reason, "what, where, what to do"),))
+    return Run(collector, outcome, finished_at=1_763_000_000 + finished, finished=finished, duration=0.5)
+
+
+def test_a_target_fails_in_its_own_ways():
+    """The zero-filled failure reasons are those that asking this target can have."""
+    assert Target.DATABASE.reasons == DATABASE_REASONS
+    assert Target.APPLICATION.reasons == APPLICATION_REASONS
+
+
+def test_nothing_is_known_before_the_first_run():
+    """No reading is fresh, nothing was counted, nothing has a time."""
+    assert not BACKLOG.fresh(0)
+    assert (BACKLOG.runs, BACKLOG.skipped, BACKLOG.failures, BACKLOG.success) == (0, 0, {}, None)
+    assert (BACKLOG.duration, BACKLOG.succeeded_at, BACKLOG.expires) == (None, None, None)
+
+
+def test_a_result_lives_for_three_intervals():
+    """It is fresh up to and including its last moment, and never after."""
+    state = BACKLOG.after(success(100), interval=15)
+    assert state.readings == READINGS
+    assert state.fresh(100)
+    assert state.fresh(100 + LIFE * 15)
+    assert not state.fresh(100 + LIFE * 15 + 0.001)
+
+
+def test_the_time_to_live_follows_the_interval():
+    """A collector that became expensive runs less often; its results live longer accordingly."""
+    state = BACKLOG.after(success(100), interval=200)
+    assert state.interval == 200
+    assert state.fresh(100 + LIFE * 200)
+
+
+def test_a_failure_leaves_the_last_good_result_to_expire_by_itself():
+    """Failing adds no life and takes none: the series vanish when they always would have."""
+    state = BACKLOG.after(success(100), 15).after(failure(115, Reason.LOCK), 15)
+    assert state.readings == READINGS
+    assert state.expires == 145
+    assert state.success is False
+    assert state.failures == {Reason.LOCK: 1}
+    assert state.problems[0].reason is Reason.LOCK
+    assert state.succeeded_at == 1_763_000_100
+    assert state.duration == 0.5
+
+
+def test_a_success_forgets_problems_and_keeps_counts():
+    """What failed before stays counted; what is wrong now is nothing."""
+    state = BACKLOG.after(failure(100, Reason.LOCK), 15).after(failure(115, Reason.LOCK), 15).after(success(130), 15)
+    assert state.problems == ()
+    assert state.success is True
+    assert state.failures == {Reason.LOCK: 2}
+    assert state.runs == 3
+
+
+def test_a_partial_result_is_shown_and_is_no_success():
+    """One dead endpoint does not spoil the others, and the run did fail."""
+    outcome = Outcome(READINGS, (Failure(Reason.HTTP, "getFSM answered 500"),))
+    state = APPLICATION.after(Run("application", outcome, 1_763_000_100, 100, 0.2), 15)
+    assert state.fresh(101)
+    assert state.success is False
+    assert state.succeeded_at is None
+
+
+def test_failures_are_counted_one_by_one():
+    """A run that failed in two ways counts in both, and each time."""
+    outcome = Outcome(failures=(Failure(Reason.HTTP, "a"), Failure(Reason.PAYLOAD, "b"), Failure(Reason.HTTP, "c")))
+    state = APPLICATION.after(Run("application", outcome, 1_763_000_100, 100, 0.2), 15)
+    assert state.failures == {Reason.HTTP: 2, Reason.PAYLOAD: 1}
+
+
+def test_the_database_is_down_before_the_first_success():
+    """Nothing proved, nothing up; and the application cannot prove it."""
+    assert not database_up([BACKLOG, EVENTS], 0)
+    assert not database_up([BACKLOG, APPLICATION.after(success(100, "application"), 15)], 101)
+
+
+def test_the_database_is_up_while_one_sample_is_fresh():
+    """A lock on one table is that collector's failure, not the database's."""
+    locked, fine = BACKLOG.after(failure(101, Reason.LOCK), 15), EVENTS.after(success(100, "events"), 15)
+    assert database_up([locked, fine], 102)
+    assert not database_up([locked, fine], 100 + LIFE * 15 + 1)
+
+
+def test_an_unreachable_database_is_down_at_once():
+    """Older results may still be shown; that the database answers may no longer be said."""
+    fine = EVENTS.after(success(100, "events"), 15)
+    gone = BACKLOG.after(failure(101, Reason.CONNECTION), 15)
+    assert not database_up([fine, gone], 102)
+    assert fine.fresh(102)
+
+
+def test_the_database_is_up_again_with_the_first_success():
+    """One sample proves it, whichever collector it is of."""
+    gone = BACKLOG.after(failure(101, Reason.CONNECTION), 15)
+    assert database_up([gone, EVENTS.after(success(103, "events"), 15)], 104)
+    assert database_up([gone.after(success(105), 15), EVENTS], 106)
+
+
+@pytest.mark.parametrize("reason", [Reason.RLS, Reason.PERMISSION, Reason.SCHEMA, Reason.TIMEOUT, Reason.INTERNAL])
+def test_a_database_that_never_gave_a_number_is_not_up(reason):
+    """`up` means that a sample succeeded, not that somebody answered."""
+    assert not database_up([BACKLOG.after(failure(100, reason), 15)], 101)
+
+
+def test_the_board_keeps_the_order_of_its_collectors():
+    """However runs finish."""
+    board = Board([BACKLOG, EVENTS, APPLICATION])
+    board.record(success(100, "events"), 15)
+    assert [state.name for state in board.states()] == ["backlog", "events", "application"]
+
+
+def test_recording_answers_with_the_state_before():
+    """So that the caller can tell a change from more of the same."""
+    board = Board([BACKLOG])
+    assert board.record(success(100), 15).success is None
+    assert board.record(failure(115, Reason.LOCK), 30).success is True
+    assert board.states()[0].interval == 30
+
+
+def test_states_that_were_handed_out_never_change():
+    """A scrape under way sees one moment."""
+    board = Board([BACKLOG])
+    before = board.states()
+    board.record(success(100), 15)
+    board.skip("backlog")
+    assert before == (BACKLOG,)
+    assert board.states()[0].skipped == 1
+
+
+def test_an_unknown_collector_is_a_bug():
+    """The board does not invent collectors."""
+    with pytest.raises(KeyError):
+        Board([BACKLOG]).skip("backlogg")
+
+
+def test_no_note_is_lost_between_threads():
+    """Skips and runs of many threads all count."""
+    board = Board([BACKLOG])
+
+    def note() -> None:
+        for turn in range(200):
+            board.record(success(turn), 15)
+            board.skip("backlog")
+
+    threads = [threading.Thread(target=note) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (state,) = board.states()
+    assert (state.runs, state.skipped) == (1600, 1600)

@@ -1,0 +1,150 @@
+"""Each row is counted once, however late, however rows come and go."""
+
+import random
+from dataclasses import dataclass
+
+import pytest
+
+from exporter.tally import SETTLING, NewRows
+
+START = 1_763_000_000.0
+SEEDS = range(60)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as a sample meets it; `visible` and `gone` by the database's clock."""
+
+    id: str
+    at: float
+    visible: float
+    gone: float = float("inf")
+
+
+def sample(counter: NewRows[Row], table: list[Row], now: float) -> list[str]:
+    """What a collector does: reads what the index gives from `since` on, and keeps what is new."""
+    since = counter.since(now)
+    return [row.id for row in counter.admit((row for row in table if there(row, now) and row.at >= since), now)]
+
+
+def there(row: Row, now: float) -> bool:
+    return row.visible <= now < row.gone
+
+
+def seen_late(table: list[Row], times: list[float]) -> set[str]:
+    """Brute force: the rows that some sample met and the first one did not."""
+    first = {row.id for row in table if there(row, times[0])}
+    return {row.id for row in table if any(there(row, now) for now in times[1:])} - first
+
+
+def table_of(dice: random.Random, lateness: float, size: int = 300) -> list[Row]:
+    """Rows of two hours, each visible between ten seconds before its own timestamp and `lateness` after it."""
+    rows = []
+    for number in range(size):
+        at = START + dice.uniform(-1000, 7200)
+        visible = at + dice.uniform(-10, lateness)
+        gone = visible + dice.expovariate(1 / 600) if dice.random() < 0.3 else float("inf")
+        rows.append(Row(str(number), at, visible, gone))
+    return rows
+
+
+def sample_times(dice: random.Random) -> list[float]:
+    """Samples every few seconds, with an outage of up to an hour now and then."""
+    times = [START]
+    while times[-1] < START + 9000:
+        times.append(times[-1] + (dice.uniform(60, 3600) if dice.random() < 0.01 else dice.uniform(5, 60)))
+    return times
+
+
+def test_the_first_sample_finds_nothing_new():
+    """Rows that were there before we looked are the baseline."""
+    counter = NewRows[Row]()
+    table = [Row("a", START - 10, START - 10), Row("b", START - SETTLING - 10, START - 20)]
+    assert sample(counter, table, START) == []
+    assert sample(counter, table, START + 15) == []
+
+
+def test_a_row_is_new_once():
+    """The next samples read it again and do not count it."""
+    counter = NewRows[Row]()
+    table = [Row("a", START + 5, START + 5)]
+    counts = [len(sample(counter, table, START + 15 * turn)) for turn in range(60)]
+    assert counts[0] == 0
+    assert counts[1] == 1
+    assert sum(counts) == 1
+
+
+def test_a_row_on_the_edge_of_the_window_is_new_once():
+    """A timestamp exactly SETTLING seconds old belongs to the window on both occasions."""
+    counter = NewRows[Row]()
+    edge = Row("edge", START - SETTLING, START + 1)
+    assert sample(counter, [edge], START) == []
+    assert sample(counter, [edge], START + 15) == ["edge"]
+    assert sample(counter, [edge], START + 30) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_late_commits_deletions_and_outages_are_counted_as_brute_force_does(seed):
+    """Every row that becomes visible within the settling time is counted exactly once, however samples fall."""
+    dice = random.Random(seed)
+    table, times = table_of(dice, SETTLING), sample_times(dice)
+    counter = NewRows[Row]()
+    counted = [name for now in times for name in sample(counter, table, now)]
+    assert len(counted) == len(set(counted))
+    assert set(counted) == seen_late(table, times)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rows_later_than_settling_are_never_counted_twice(seed):
+    """What comes too late may be missed, as documented; nothing else is missed, and nothing is invented."""
+    dice = random.Random(seed)
+    table, times = table_of(dice, 3 * SETTLING), sample_times(dice)
+    counter = NewRows[Row]()
+    counted = [name for now in times for name in sample(counter, table, now)]
+    expected = seen_late(table, times)
+    punctual = {row.id for row in table if row.visible - row.at <= SETTLING}
+    assert len(counted) == len(set(counted))
+    assert expected & punctual <= set(counted) <= expected
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_clock_set_back_repeats_nothing_and_loses_nothing(seed):
+    """The database's clock may step back (a failover): by less than the settling time, the counts stay exact."""
+    dice = random.Random(seed)
+    lateness, step = SETTLING / 3, dice.uniform(1, SETTLING / 3)
+    times = sample_times(dice)
+    turn = dice.randrange(1, len(times))
+    stepped = times[:turn] + [time - step for time in times[turn:]]
+    # The world's rows, as the stepped clock stamps them: everything after the step carries an earlier time.
+    true_step = times[turn - 1]
+    table = table_of(dice, lateness)
+    counter = NewRows[Row]()
+    counted: list[str] = []
+    for true_now, now in zip(times, stepped, strict=True):
+        rows = [Row(row.id, row.at - step * (row.at > true_step), row.visible) for row in table if there(row, true_now)]
+        since = counter.since(now)
+        counted += [row.id for row in counter.admit((row for row in rows if row.at >= since), now)]
+    assert len(counted) == len(set(counted))
+    assert set(counted) == seen_late(table, times)
+
+
+def test_a_clock_set_back_by_an_hour_repeats_nothing():
+    """However far: rows counted before are not new, and counting goes on with the next sample."""
+    counter = NewRows[Row]()
+    old = [Row(str(number), START - 10 * number, START - 10 * number) for number in range(400)]
+    sample(counter, old, START)
+    back = START - 3600
+    everything = [Row(row.id, row.at, 0) for row in old]
+    assert sample(counter, everything, back) == []
+    fresh = Row("fresh", back + 5, back + 5)
+    assert sample(counter, [*everything, fresh], back + 15) == ["fresh"]
+
+
+def test_memory_is_one_window():
+    """What left the settling window is forgotten."""
+    counter = NewRows[Row]()
+    table = [Row(str(number), START + number, START + number) for number in range(10_000)]
+    for now in range(0, 10_000, 100):
+        sample(counter, table, START + now)
+    assert counter._seen is not None
+    assert len(counter._seen.ids) <= SETTLING + 1
