@@ -1,0 +1,230 @@
+"""The web server: binds, accepts, serves `Site` in a thread of its own, and stops within a second or two.
+
+HTTP is uvicorn's, on h11. We accept the connections ourselves, which lets each new one be given the certificate that
+is current, bounds TLS handshakes, and lets a crowd of stalled clients be thinned out instead of locking Prometheus
+out: when `Limits.connections` are open, a new one takes the place of the one that can best be spared.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import re
+import socket
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from exporter.errors import ConfigError
+from exporter.web.connection import Connection, Limits, Phase
+from exporter.web.connection import log as connection_log
+from exporter.web.gate import Gate
+from exporter.web.live import NOTHING, LiveWebConfig, Loaded
+from exporter.web.site import Site, endpoints
+
+__all__ = ["Limits", "Server", "Site"]
+
+log = logging.getLogger("exporter.server")
+
+_BACKLOG = 1024
+# Out of file descriptors or memory: accepting again at once would fail again.
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE = 0.1
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
+_HIGHEST_PORT = 65535
+_HINTS = {
+    errno.EADDRINUSE: "; something else listens there",
+    errno.EADDRNOTAVAIL: "; this machine has no such address",
+    errno.EACCES: "; ports below 1024 take a privilege",
+}
+
+
+class Server:
+    """Serves a site at `listen` (`host:port`, `[::]:port`, `:port` for all addresses; port 0 picks a free one).
+
+    `config_file` is a web configuration file. Installs no signal handlers. Call `start` once and then `stop`, or use
+    it as a context manager.
+    """
+
+    def __init__(self, site: Site, listen: str, config_file: Path | None = None, limits: Limits | None = None) -> None:
+        self._site = site
+        self._listen = listen
+        self._config_file = config_file
+        self._limits = limits or Limits()
+        self._serving: _Serving | None = None
+        self._thread: threading.Thread | None = None
+        self.address = ""
+        self.url = ""
+
+    def start(self) -> None:
+        """Bind and serve; when this returns, clients are answered and `address` and `url` tell where.
+
+        Raises: ConfigError when the web configuration is bad or the address cannot be bound.
+        """
+        live = LiveWebConfig(self._config_file) if self._config_file else None
+        scheme = "https" if live and live.current().tls else "http"
+        listener = bind(self._listen)
+        self.address = _printed(listener.getsockname())
+        self.url = f"{scheme}://{self.address}"
+        self._serving = _Serving(self._site, listener, live, self._limits)
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serving.run(),), name="web", daemon=True)
+        self._thread.start()
+        self._serving.started.wait()
+        log.info("listening on %s", self.url)
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Stop listening, give answers under way half of `timeout` seconds, close everything. Twice is harmless."""
+        if self._serving and self._thread:
+            self._serving.stop(timeout / 2)
+            self._thread.join(timeout)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
+
+
+class _Serving:
+    """The event loop's side: all of it runs there, but for `stop` and `started`."""
+
+    def __init__(self, site: Site, listener: socket.socket, live: LiveWebConfig | None, limits: Limits) -> None:
+        self._listener = listener
+        self._live = live
+        self._limits = limits
+        self._state = ServerState()
+        self._open: dict[Connection, None] = {}  # in the order of arrival
+        self._config = uvicorn.Config(
+            Gate(endpoints(site), lambda: self._loaded().config),
+            http=Connection,
+            interface="asgi3",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            h11_max_incomplete_event_size=limits.header,
+        )
+        self._config.load()
+        self._grace = 0.0
+        self.started = threading.Event()
+
+    async def run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_log_trouble)
+        self._stopping = asyncio.Event()
+        self._nobody_left = asyncio.Event()
+        self._nobody_left.set()
+        self._listener.setblocking(False)
+        accepting = self._loop.create_task(self._accept())
+        self.started.set()
+        await self._stopping.wait()
+        accepting.cancel()
+        await asyncio.wait([accepting])
+        self._listener.close()
+        await self._close_connections()
+
+    def stop(self, grace: float) -> None:
+        """Called from another thread: end `run`, after at most `grace` seconds for answers under way."""
+        self._grace = grace
+        with contextlib.suppress(RuntimeError):  # has already ended
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = await self._loop.sock_accept(self._listener)
+            except OSError as error:
+                await self._accept_failed(error)
+                continue
+            self._admit(sock)
+            await asyncio.sleep(0)  # a flood of connections must not keep the loop from serving them
+
+    async def _accept_failed(self, error: OSError) -> None:
+        """The client is gone again, or we are out of something: then make room and wait a little."""
+        if error.errno in _EXHAUSTED:
+            connection_log.warning("cannot accept connections: %s", error.strerror)
+            self._thin_out()
+            await asyncio.sleep(_PAUSE)
+
+    def _admit(self, sock: socket.socket) -> None:
+        if len(self._open) >= self._limits.connections:
+            self._thin_out()
+        loaded = self._loaded()
+        sans = loaded.config.tls.allowed_sans if loaded.config.tls else frozenset()
+        connection = Connection(self._config, self._state, self._limits, sans, self._forget)
+        self._open[connection] = None
+        self._nobody_left.clear()
+        connection.connect(sock, loaded.tls)
+
+    def _thin_out(self) -> None:
+        """Close the connection that can best be spared: a stalled one before an idle one, the longest so first."""
+        spared = min(self._open, key=lambda connection: (connection.phase, connection.since), default=None)
+        if spared:
+            self._forget(spared)
+            spared.abort()
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.pop(connection, None)
+        if not self._open:
+            self._nobody_left.set()
+
+    def _loaded(self) -> Loaded:
+        return self._live.current() if self._live else NOTHING
+
+    async def _close_connections(self) -> None:
+        for connection in tuple(self._open):
+            if connection.phase is Phase.ANSWER:
+                connection.shutdown()  # closes after the answer
+            else:
+                connection.abort()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._nobody_left.wait(), self._grace)
+        for connection in tuple(self._open):
+            connection.abort()
+        for task in tuple(self._state.tasks):
+            task.cancel()
+        await asyncio.sleep(0)  # transports close their sockets in the loop's next turn
+        await asyncio.sleep(0)
+
+
+def bind(listen: str) -> socket.socket:
+    """A listening socket. `[::]` and an empty host take IPv4 as well, where the machine can.
+
+    Raises: ConfigError with the address, the reason and what to do.
+    """
+    match = _ADDRESS.fullmatch(listen)
+    if match is None or int(match["port"]) > _HIGHEST_PORT:
+        raise ConfigError((f"web.listen: {listen!r} is not an address; write host:port, [::]:port or :port",))
+    try:
+        return _listen(match["host"] or match["v6"] or "", int(match["port"]))
+    except OSError as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        hint = _HINTS.get(error.errno or 0, "")
+        raise ConfigError((f"web.listen: cannot listen on {listen}: {reason}{hint}",)) from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    dual = host in ("", "::") and socket.has_dualstack_ipv6()
+    if host == "":
+        host = "::" if dual else "0.0.0.0"  # noqa: S104 - no host means all addresses
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(
+        address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=dual and family == socket.AF_INET6
+    )
+
+
+def _printed(name: tuple[Any, ...]) -> str:
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _log_trouble(_loop: asyncio.AbstractEventLoop, trouble: dict[str, Any]) -> None:
+    """Errors that asyncio caught outside of any request."""
+    connection_log.error("event loop: %s", trouble.get("message"), exc_info=trouble.get("exception"))

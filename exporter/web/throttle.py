@@ -1,0 +1,32 @@
+"""A log filter: what strangers can cause is told, but never more than once a minute."""
+
+import logging
+import time
+from collections.abc import Callable
+
+PERIOD = 60.0
+
+
+class Throttle(logging.Filter):
+    """Lets one record per message template pass each `period` seconds, and says how many it held back before.
+
+    Memory is bounded by the number of templates in the code.
+    """
+
+    def __init__(self, period: float = PERIOD, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._period = period
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it."""
+        key, now = str(record.msg), self._clock()
+        if now - self._last.get(key, -self._period) < self._period:
+            self._held[key] = self._held.get(key, 0) + 1
+            return False
+        self._last[key] = now
+        if held := self._held.pop(key, 0):
+            record.msg = f"{key.strip()} ({held} more since the last such message)"
+        return True

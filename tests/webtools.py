@@ -1,0 +1,89 @@
+"""A site to serve, and a client that asks loopback alone, without the environment's proxies."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from prometheus_client import CollectorRegistry, Gauge
+
+from exporter.server import Site
+
+
+def status() -> dict[str, Any]:
+    """A status with nothing wrong."""
+    return {
+        "version": "0.1.0",
+        "up": True,
+        "now": 1_000_000.0,
+        "database": "localhost:5432/postgres",
+        "signals": {
+            "backlog": 1234.0,
+            "oldest_pending_age_seconds": 205.0,
+            "processing_time_avg_seconds": 1.23,
+            "events_last_hour": {"API": 5120.0, "QUEUE": 0.0, "WORKER": 311.0},
+            "idempotency_keys": 48211.0,
+            "failure_ratio": 0.002,
+        },
+        "collectors": [collector()],
+        "config_reload_successful": True,
+    }
+
+
+def collector(**changes: Any) -> dict[str, Any]:
+    """A collector that does well."""
+    return {
+        "name": "backlog",
+        "success": True,
+        "last_success": 999_996.0,
+        "duration_seconds": 0.012,
+        "interval_seconds": 15.0,
+        "fresh": True,
+        "runs": 7,
+        "skipped": 0,
+        "failures": {},
+        "problems": [],
+    } | changes
+
+
+def registry(series: int = 200) -> CollectorRegistry:
+    """A registry with about as many series as the exporter has."""
+    made = CollectorRegistry()
+    gauge = Gauge("outbox_demo_jobs", "Some jobs.", ["queue"], registry=made)
+    for number in range(series):
+        gauge.labels(f"queue-{number}").set(number)
+    return made
+
+
+def site(
+    reload: Callable[[], None] | None = None,
+    ready: Callable[[], tuple[bool, str]] = lambda: (True, "ready"),
+    status: Callable[[], Mapping[str, Any]] = status,
+    metrics: CollectorRegistry | None = None,
+) -> Site:
+    return Site(metrics or registry(), status, ready, reload, version="0.1.0")
+
+
+def ask(method: str, url: str, **options: Any) -> requests.Response:
+    """One request on a connection of its own; redirects are not followed."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.request(method, url, timeout=10, allow_redirects=False, **options)
+
+
+def get(url: str, **options: Any) -> requests.Response:
+    return ask("GET", url, **options)
+
+
+@dataclass
+class Records(logging.Handler):
+    """Everything that was logged."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
