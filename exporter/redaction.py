@@ -1,0 +1,56 @@
+"""Hides known secrets in texts that leave the program: log lines, pages, errors that were not ours to word."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
+
+HIDDEN = "[hidden]"
+
+# Shorter ones are left alone: hiding every "abc" would shred all texts, and would tell where the secret stands.
+# Nobody who has to guess three characters needs our log.
+MIN_LENGTH = 4
+
+_PASSWORD_IN_URI = re.compile(r"[A-Za-z][\w+.-]*://[^/?#@]*?:([^/?#]*)@")
+
+
+class Redactor:
+    """Knows some secrets and the forms in which they may turn up."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = frozenset(secret for secret in secrets if len(secret) >= MIN_LENGTH)
+        forms = {form for secret in self._secrets for form in _forms(secret) if len(form) >= MIN_LENGTH}
+        longest_first = sorted(forms, key=len, reverse=True)  # or a part of a longer one would remain
+        self._pattern = re.compile("|".join(map(_pattern, longest_first))) if longest_first else None
+
+    def hide(self, text: str) -> str:
+        """The text with `[hidden]` in place of every secret, raw or encoded."""
+        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+    def knowing(self, secrets: Iterable[str]) -> "Redactor":
+        """One that hides these secrets as well: a password that was replaced may still turn up in an old error."""
+        return Redactor(self._secrets.union(secrets))
+
+
+def _pattern(form: str) -> str:
+    """The form literally, but percent-encoded bytes in either case."""
+    return re.sub("%([0-9A-F]{2})", r"%(?i:\1)", re.escape(form))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """The secret, the password of a URI as it was written, and both encoded up to twice: a repr of a repr, say."""
+    for plain in (secret, *_PASSWORD_IN_URI.findall(secret)):
+        yield plain
+        for once in _encoded(plain):
+            yield once
+            yield from _encoded(once)
+
+
+def _encoded(secret: str) -> Iterator[str]:
+    """As it stands in a URL, in a repr, in JSON and in libpq's key=value form."""
+    for encode in (quote, quote_plus):
+        for safe in ("", "/"):
+            yield encode(secret, safe=safe, errors="replace")
+    yield from (repr(secret)[1:-1], ascii(secret)[1:-1])
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    yield secret.replace("\\", "\\\\").replace("'", "\\'")
