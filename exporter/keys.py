@@ -8,6 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from exporter.config import Config, Secret
 
 PREFIX = "OUTBOX_EXPORTER_"
+# Not a key: it names the file, for the command line.
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from exporter import values, yamlfile
 from exporter.config import Config
-from exporter.keys import KEYS, PREFIX, SECTIONS, Key, Section, variable
+from exporter.keys import CONFIG_VARIABLE, KEYS, PREFIX, SECTIONS, Key, Section, variable
 from exporter.problems import Place, Problems, nearest
 
 # Sections of a later version. Accepting what nothing reads would be a lie: nobody would be paged.
@@ -70,7 +70,7 @@ def load(path: Path | None, environ: Mapping[str, str], *, check_dsn: Callable[[
 
 
 def _refuse_variables(environ: Mapping[str, str], problems: Problems) -> None:
-    names = {variable(section.name, name) for section in SECTIONS for name in section.names}
+    names = {CONFIG_VARIABLE, *(variable(section.name, name) for section in SECTIONS for name in section.names)}
     later = tuple(f"{PREFIX}{section}_".upper() for section in _NOT_YET)
     for name in environ:
         if not name.startswith(PREFIX) or name in names or _SERVICE_LINK.fullmatch(name):

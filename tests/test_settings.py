@@ -176,6 +176,11 @@ def test_the_application_may_come_from_both(write):
     assert len(problems(path, APPLICATION_URL="x")) == 1
 
 
+def test_the_variable_that_names_the_file_is_known():
+    """The command line reads OUTBOX_EXPORTER_CONFIG; it is neither a key nor a mistake."""
+    assert load(CONFIG="/etc/outbox-exporter.yaml") == Config()
+
+
 @pytest.mark.parametrize(
     "name",
     ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_METRICS", "PORT", "PORT_9721_TCP", "PORT_9721_TCP_PROTO",
