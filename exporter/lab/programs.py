@@ -46,9 +46,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """One installation of PostgreSQL: `bin`, with `lib` and `share` where `postgres` expects them."""
+    """One installation of PostgreSQL.
+
+    Attributes:
+        bin: where the programs are, with `lib` and `share` beside it.
+        libraries: where a wheel keeps the shared libraries, found by their place relative to `bin`.
+    """
 
     bin: Path
+    libraries: tuple[Path, ...] = ()
 
     @property
     def major(self) -> int:
@@ -68,8 +74,12 @@ class Programs:
         """
         if account.may_enter(self.bin):
             return self
-        shutil.copytree(self.bin.parent, copy_to, symlinks=True, ignore=shutil.ignore_patterns("include"))
-        return Programs(copy_to / self.bin.name)
+        parts = (self.bin.parent, *self.libraries)
+        common = Path(os.path.commonpath(parts))
+        for part in parts:
+            target = copy_to / part.relative_to(common)
+            shutil.copytree(part, target, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        return Programs(copy_to / self.bin.relative_to(common))
 
     def launch(
         self, command: str, arguments: Sequence[str], account: Account, output: int, directory: Path
@@ -102,7 +112,8 @@ def embedded() -> Programs:
     for location in (spec.submodule_search_locations or ()) if spec else ():
         programs = Path(location) / _WHEEL_DIRECTORY / "bin"
         if (programs / "postgres").exists():
-            return Programs(programs)
+            libraries = Path(location).with_suffix(".libs")  # where auditwheel puts them; macOS needs none
+            return Programs(programs, (libraries,) if libraries.exists() else ())
     raise ProgramsNotFoundError("no embedded PostgreSQL: install it with  pip install 'outbox-exporter[demo]'")
 
 
