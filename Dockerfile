@@ -1,0 +1,38 @@
+# syntax=docker/dockerfile:1
+# The sidecar alone: no pip, no compiler, no lab, no demo, no tests. Needs nothing to be writable:
+#
+#   docker build --tag outbox-exporter .
+#   docker run --read-only --publish 9721:9721 --volume ./config.yaml:/config.yaml:ro \
+#       --env OUTBOX_EXPORTER_CONFIG=/config.yaml outbox-exporter
+#
+# Name the configuration by that variable rather than by --config: the health check reads it as well.
+
+FROM python:3.13-slim AS builder
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+COPY . .
+# The wheel for everybody has the lab in it, which is small; the image has no use for it.
+# Wheels only: what would have to be compiled fails here, instead of bringing a compiler along.
+# Compiled to bytecode that is believed without a look at the clock, because the running container writes nothing.
+RUN rm -r exporter/lab exporter/demo.py \
+    && pip wheel --no-deps --wheel-dir /wheels . \
+    && python -m venv --without-pip /opt/outbox-exporter \
+    && pip --python /opt/outbox-exporter/bin/python install --only-binary :all: --no-compile /wheels/*.whl \
+    && /opt/outbox-exporter/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/outbox-exporter/lib
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="outbox-exporter" \
+      org.opencontainers.image.description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it" \
+      org.opencontainers.image.licenses="MIT"
+# Nothing is installed into a running sidecar.
+RUN pip uninstall --yes --root-user-action=ignore pip
+COPY --from=builder /opt/outbox-exporter /opt/outbox-exporter
+ENV PATH=/opt/outbox-exporter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# A number, so that Kubernetes can see that it is not root (runAsNonRoot).
+USER 65532:65532
+WORKDIR /
+EXPOSE 9721
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python", "-m", "exporter.healthcheck"]
+ENTRYPOINT ["outbox-exporter"]
+CMD ["serve"]

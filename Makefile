@@ -1,0 +1,56 @@
+# Needs Python 3.11 or newer and make; on Debian and Ubuntu the rest comes through apt, where it may be used.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# For the programs: make demo ARGS="--fault poison-rows", make test ARGS="tests/lab -k cron"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check lint types imports dockerfile format packages clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(VENV)/demo.stamp ## an outbox with live traffic, and the exporter in front of it; Ctrl-C ends it
+	@exec $(BIN)/outbox-exporter demo $(ARGS)
+
+test: $(VENV)/dev.stamp packages ## every test, after installing what they need
+	@exec $(BIN)/pytest $(ARGS)
+
+# The tests come last: their closing line is the verdict.
+check: lint types imports dockerfile test ## all that CI does
+
+lint: $(VENV)/dev.stamp ## style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/dev.stamp ## types, strictly
+	$(BIN)/mypy
+
+imports: $(VENV)/dev.stamp ## who may import whom
+	$(BIN)/lint-imports
+
+dockerfile: $(VENV)/dev.stamp ## the Dockerfile's style
+	$(BIN)/hadolint Dockerfile
+
+format: $(VENV)/dev.stamp ## put the code into its format, and mend what can be mended
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+packages: ## the system packages that tests use
+	@tools/packages
+
+clean: ## back to a fresh clone
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -r {} +
+
+# Installed anew whenever pyproject.toml changes. What the tests need includes what the demo needs.
+$(VENV)/demo.stamp: pyproject.toml
+	@tools/venv $(PYTHON) $(VENV) demo
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml
+	@tools/venv $(PYTHON) $(VENV) dev
+	@touch $(VENV)/demo.stamp $@
