@@ -5,6 +5,7 @@ no redirect followed and no body read unless this module does it.
 """
 
 import http.client
+import logging
 import socket
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,9 @@ from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 from exporter.application.wire import Wire
 from exporter.config import Secret
 from exporter.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
+
+# It quotes malformed headers, line breaks included, with a traceback at every sample. What failed, we say ourselves.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
 MOST_REDIRECTS = 2
@@ -62,7 +66,8 @@ def fetch(request: Request, wire: Wire) -> Answer:
         with closing(_Adapter(wire)) as adapter:
             return _follow(adapter, request)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise _translated(error) from error
+        failure = _translated(error)
+    raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
 
 
 class _Adapter(HTTPAdapter):
@@ -89,7 +94,7 @@ class _Adapter(HTTPAdapter):
 def _tapped(kind: type[Any], wire: Wire) -> type[Any]:
     """A connection class like `kind` whose sockets hang on the wire from TCP on, before TLS shakes hands."""
 
-    class Tapped(kind):  # type: ignore[valid-type,misc] # mypy knows no base class that is a variable
+    class Tapped(kind):  # type: ignore[misc] # mypy knows no base class that is a variable
         def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS support hooks in, too
             connection: socket.socket = super()._new_conn()
             wire.tap(connection)
@@ -136,12 +141,19 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
 
 
 def _body(response: requests.Response, max_bytes: int) -> bytes:
-    raw = response.raw.read(max_bytes + 1, decode_content=False)
+    raw = b"".join(_chunks(response, max_bytes + 1))
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     body = raw if encoding in ("", "identity") or len(raw) > max_bytes else _inflated(raw, encoding, max_bytes)
     if len(body) > max_bytes:
         raise BadPayload(f"larger than application.max_bytes = {max_bytes}")
     return body
+
+
+def _chunks(response: requests.Response, most: int) -> Iterator[bytes]:
+    """At most this many bytes as they came. Only the read after the last byte notices that some are missing."""
+    while most > 0 and (chunk := response.raw.read(most, decode_content=False)):
+        yield chunk
+        most -= len(chunk)
 
 
 def _inflated(raw: bytes, encoding: str, max_bytes: int) -> bytes:
