@@ -3,9 +3,11 @@
 import contextlib
 import gzip
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import psutil
 import pytest
@@ -117,6 +119,14 @@ def test_a_raising_collector_costs_its_own_series_only(caplog):
     assert b"before 1.0" in body
     assert b'outbox_demo_jobs{queue="queue-7"}' in body
     assert "the scrape is incomplete" in caplog.text
+
+
+def test_answers_do_not_wait_for_acknowledgements(url):
+    """Header and body are written one after the other: with Nagle's algorithm each answer would take 40 ms."""
+    with requests.Session() as session:
+        session.trust_env = False
+        moments = [time.monotonic() for _ in range(30) if session.get(f"{url}/metrics", timeout=10).content]
+    assert statistics.median(after - before for before, after in pairwise(moments)) < 0.03
 
 
 # --- the others ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -24,6 +25,10 @@ from exporter.web.throttle import Throttle
 log = logging.getLogger("exporter.server.connection")
 log.addFilter(Throttle())
 
+# asyncio gives each TLS connection a read buffer of 256 KB from its first byte on, although a TLS record holds 16 KB
+# at most. That would be 64 MB for all that we keep open.
+sslproto.SSLProtocol.max_size = 32 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -34,8 +39,8 @@ class Limits:
     - `idle`: kept for the next request. Prometheus scrapes once a minute by default and keeps connections longer
       than that, so 75 s (also nginx's default) saves a TLS handshake per scrape.
     - `answer`: until the answer is computed and taken. Long, because a reload may wait for a database.
-    - `connections`: a scraper uses one. A TLS connection costs up to 0.5 MB in asyncio and OpenSSL, and file
-      descriptors end at 1024 by default.
+    - `connections`: a scraper uses one. A stalled TLS connection takes 0.1 MB, and a process is given 1024 file
+      descriptors by default.
     - `header`: of one request that is not yet complete, also h11's own default. One that arrives whole in a single
       read is taken; asyncio reads 256 KB at most.
     """
@@ -91,6 +96,7 @@ class Connection(H11Protocol):
         if not task.cancelled() and (error := task.exception()):
             # No TLS, no common version, no certificate, gone, too slow: told by strangers, so no more than this.
             log.debug("connection ended before its first request: %s", error)
+        self._connecting = None  # its traceback holds this connection: a cycle would keep the buffers for long
         if self.transport is None:
             sock.close()
             self._on_end(self)
