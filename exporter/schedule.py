@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import Lock
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -73,6 +74,8 @@ class Schedule:
         self._settings = settings
         self._finished = finished
         self._clock_offset = time.time() - time.monotonic()
+        self._planning = Lock()
+        self._stopped = False
         self._scheduler = BackgroundScheduler(
             executors={target.value: ThreadPoolExecutor(1) for target in Target},
             # A late run is better than none; several late ones are one.
@@ -96,6 +99,9 @@ class Schedule:
 
     def stop(self) -> None:
         """Start no further runs and wait for those under way, which keep their own deadlines."""
+        # APScheduler waits for them with its own lock held, so that a run that changed its plan now would never end.
+        with self._planning:
+            self._stopped = True
         self._scheduler.shutdown(wait=True)
 
     def mind_the_clock(self) -> None:
@@ -105,8 +111,9 @@ class Schedule:
             return
         event(logger, logging.WARNING, "clock stepped", seconds=round(offset - self._clock_offset, 3))
         self._clock_offset = offset
-        for turn in self._turns:
-            self._scheduler.modify_job(turn.collector.name, next_run_time=datetime.now(UTC))
+        with self._planning:
+            for turn in () if self._stopped else self._turns:
+                self._scheduler.modify_job(turn.collector.name, next_run_time=datetime.now(UTC))
 
     def _run(self, turn: Turn) -> None:
         run = run_once(turn.collector)
@@ -115,8 +122,13 @@ class Schedule:
             interval = next_interval(turn.interval, run, self._settings)
         before = self._board.record(run, interval)
         if interval != before.interval:
-            self._scheduler.reschedule_job(run.collector, trigger=IntervalTrigger(seconds=interval))
+            self._plan(run.collector, interval)
         self._finished(run, interval, before)
+
+    def _plan(self, collector: str, interval: float) -> None:
+        with self._planning:
+            if not self._stopped:
+                self._scheduler.reschedule_job(collector, trigger=IntervalTrigger(seconds=interval))
 
     def _skipped(self, event: JobSubmissionEvent) -> None:
         self._board.skip(event.job_id)

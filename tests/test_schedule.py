@@ -1,0 +1,290 @@
+"""Collectors take their turns: at once, in single flight, released on every path, whatever the clocks do."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from exporter import names
+from exporter.config import Ratio, SamplingSettings, Seconds
+from exporter.errors import Blind, Locked, Reason
+from exporter.model import Outcome, Reading, Run
+from exporter.schedule import CLOCK_STEP, Schedule, Turn, run_once
+from exporter.snapshot import Board, CollectorState, Target
+
+PATIENCE = 10.0
+OUTCOME = Outcome((Reading(names.HEAD_BLOCKED_JOBS, 0),))
+# A budget that no test exhausts unless it wants to.
+GENEROUS = SamplingSettings(interval=Seconds(0.1), budget_ratio=Ratio(1.0))
+HOUR = 3600.0
+
+
+class Scripted:
+    """A collector that does what it is told; `entered` is released once per run."""
+
+    def __init__(self, name: str, act: Callable[[], Outcome] = lambda: OUTCOME) -> None:
+        self.name = name
+        self.entered = threading.Semaphore(0)
+        self._act = act
+
+    def collect(self) -> Outcome:
+        self.entered.release()
+        return self._act()
+
+    def wait(self) -> None:
+        """Until it has been called once more."""
+        assert self.entered.acquire(timeout=PATIENCE), f"{self.name} did not run"
+
+
+class Blocking(Scripted):
+    """A collector that stays inside until `go` is set."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, self._block)
+        self.go = threading.Event()
+
+    def _block(self) -> Outcome:
+        assert self.go.wait(PATIENCE)
+        return OUTCOME
+
+
+class Ledger:
+    """Hears of finished runs, and lets a test wait for them."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[Run, float, CollectorState]] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, run: Run, interval: float, before: CollectorState) -> None:
+        with self._changed:
+            self.runs.append((run, interval, before))
+            self._changed.notify_all()
+
+    def wait(self, collector: str, count: int = 1) -> list[Run]:
+        """The runs of this collector, once there are so many."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._of(collector)) >= count, PATIENCE)
+            return self._of(collector)
+
+    def _of(self, collector: str) -> list[Run]:
+        return [run for run, _, _ in self.runs if run.collector == collector]
+
+
+@contextmanager
+def scheduled(*turns: Turn, settings: SamplingSettings = GENEROUS) -> Iterator[tuple[Schedule, Board, Ledger]]:
+    board, ledger = Board(turn.state for turn in turns), Ledger()
+    schedule = Schedule(turns, board, settings, ledger)
+    schedule.start()
+    try:
+        yield schedule, board, ledger
+    finally:
+        for turn in turns:
+            if isinstance(turn.collector, Blocking):
+                turn.collector.go.set()
+        schedule.stop()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
+def database_turn(collector: Scripted, interval: float = HOUR) -> Turn:
+    return Turn(collector, Target.DATABASE, interval)
+
+
+def state_of(board: Board, name: str) -> CollectorState:
+    return next(state for state in board.states() if state.name == name)
+
+
+def test_a_run_is_measured():
+    """What it brought, when it ended by either clock, how long it took."""
+    before, before_at = time.monotonic(), time.time()
+    run = run_once(Scripted("backlog"))
+    assert run.collector == "backlog"
+    assert run.succeeded
+    assert before <= run.finished <= time.monotonic()
+    assert before_at <= run.finished_at <= time.time()
+    assert 0 <= run.duration <= run.finished - before
+
+
+@pytest.mark.parametrize(("error", "reason"), [(Locked("held"), Reason.LOCK), (Blind("hidden"), Reason.RLS)])
+def test_an_error_on_purpose_is_counted_under_its_reason(error, reason):
+    """And says to people what it said."""
+
+    def act() -> Outcome:
+        raise error
+
+    (failure,) = run_once(Scripted("backlog", act)).outcome.failures
+    assert (failure.reason, failure.message) == (reason, str(error))
+
+
+def test_a_bug_is_a_failed_sample_and_shows_nothing_it_should_not(caplog):
+    """Counted as internal; the message names the error's kind only, the log has the rest."""
+
+    def act() -> Outcome:
+        raise KeyError("hunter2")
+
+    (failure,) = run_once(Scripted("backlog", act)).outcome.failures
+    assert failure.reason is Reason.INTERNAL
+    assert "KeyError" in failure.message
+    assert "hunter2" not in failure.message
+    assert "collector raised" in caplog.text
+
+
+def test_every_collector_runs_at_once():
+    """Nobody waits an interval for the first sample, and the board knows the result."""
+    backlog, events = Scripted("backlog"), Scripted("events")
+    with scheduled(database_turn(backlog), database_turn(events)) as (_, board, ledger):
+        ledger.wait("backlog")
+        ledger.wait("events")
+        assert [state.runs for state in board.states()] == [1, 1]
+        assert state_of(board, "events").readings == OUTCOME.readings
+
+
+def test_a_run_that_is_still_going_on_is_skipped_and_counted():
+    """Never a second one beside it, none queued behind it; when it ends, the next turn is a normal one."""
+    slow = Blocking("backlog")
+    with scheduled(database_turn(slow, 0.05)) as (_, board, ledger):
+        slow.wait()
+        until(lambda: state_of(board, "backlog").skipped >= 3)
+        assert not slow.entered.acquire(blocking=False)
+        assert state_of(board, "backlog").runs == 0
+        slow.go.set()
+        ledger.wait("backlog", 2)
+
+
+def test_database_collectors_never_run_side_by_side():
+    """They share one connection, so they share one thread."""
+    first, second = Blocking("backlog"), Scripted("events")
+    with scheduled(database_turn(first), database_turn(second)) as (_, _, ledger):
+        first.wait()
+        assert not second.entered.acquire(timeout=0.2)
+        first.go.set()
+        ledger.wait("events")
+
+
+def test_a_hanging_database_does_not_hold_up_the_application():
+    """Nor the other way round: each target has a thread of its own."""
+    database, application = Blocking("backlog"), Scripted("application")
+    with scheduled(database_turn(database), Turn(application, Target.APPLICATION, 0.05)) as (_, board, ledger):
+        database.wait()
+        ledger.wait("application", 3)
+        assert state_of(board, "backlog").runs == 0
+
+
+def test_a_raising_collector_is_counted_and_released(caplog):
+    """The guard opens on every path out: it fails again and again, and is never skipped for it."""
+
+    def act() -> Outcome:
+        raise ZeroDivisionError
+
+    with scheduled(database_turn(Scripted("backlog", act), 0.05)) as (_, board, ledger):
+        ledger.wait("backlog", 3)
+        assert state_of(board, "backlog").failures[Reason.INTERNAL] >= 3
+        assert state_of(board, "backlog").skipped == 0
+    assert "collector raised" in caplog.text
+
+
+def test_an_expensive_collector_runs_less_often_and_says_so():
+    """Its interval and its results' life are stretched to the budget, and come back with the first cheap run."""
+    slow = Blocking("backlog")
+    settings = SamplingSettings(interval=Seconds(0.05), budget_ratio=Ratio(0.1), max_interval=Seconds(HOUR))
+    with scheduled(database_turn(slow, 0.05), settings=settings) as (_, board, ledger):
+        slow.wait()
+        time.sleep(0.1)  # the cost
+        slow.go.set()
+        (run,) = ledger.wait("backlog")
+        stretched = ledger.runs[0][1]
+        assert stretched == pytest.approx(run.duration / 0.1)
+        assert stretched >= 1
+        state = state_of(board, "backlog")
+        assert state.expires is not None
+        assert state.expires - run.finished == pytest.approx(3 * stretched)
+        ledger.wait("backlog", 2)
+        assert ledger.runs[1][1] == 0.05
+        assert ledger.runs[1][0].finished - run.finished >= 0.9 * stretched
+
+
+def test_waiting_for_the_application_costs_the_database_nothing():
+    """The budget is the database's: the application collector keeps its interval however long it takes."""
+    slow = Blocking("application")
+    settings = SamplingSettings(interval=Seconds(0.05), budget_ratio=Ratio(0.001))
+    with scheduled(Turn(slow, Target.APPLICATION, 0.05), settings=settings) as (_, board, ledger):
+        slow.wait()
+        time.sleep(0.05)  # a thousandth of fifty seconds
+        slow.go.set()
+        ledger.wait("application", 3)
+        assert state_of(board, "application").interval == 0.05
+
+
+def test_the_listener_learns_what_was_before():
+    """So that one line is logged when a collector breaks, not one per failure."""
+    with scheduled(database_turn(Scripted("backlog"), 0.05)) as (_, _, ledger):
+        ledger.wait("backlog", 2)
+        befores = [before.runs for _, _, before in ledger.runs[:2]]
+    assert befores == [0, 1]
+
+
+def test_a_stepped_clock_makes_everybody_run_at_once():
+    """A wall clock set back by an hour would stop all sampling for that long: whoever minds the clock prevents it."""
+    backlog = Scripted("backlog")
+    with scheduled(database_turn(backlog)) as (schedule, _, ledger):
+        ledger.wait("backlog")
+        schedule._clock_offset += HOUR  # as if measured before the clock was set back
+        schedule.mind_the_clock()
+        ledger.wait("backlog", 2)
+        assert schedule._clock_offset == pytest.approx(time.time() - time.monotonic(), abs=CLOCK_STEP)
+
+
+def test_a_steady_clock_changes_no_plan():
+    """Slewing is not stepping."""
+    backlog = Scripted("backlog")
+    with scheduled(database_turn(backlog)) as (schedule, _, ledger):
+        ledger.wait("backlog")
+        schedule._clock_offset += CLOCK_STEP / 2
+        schedule.mind_the_clock()
+        backlog.wait()
+        assert not backlog.entered.acquire(timeout=0.2)
+
+
+def test_stopping_waits_for_the_run_under_way():
+    """It keeps its own deadline; its result is still noted."""
+    slow = Blocking("backlog")
+    with scheduled(database_turn(slow)) as (_, board, _):
+        slow.wait()
+        threading.Timer(0.1, slow.go.set).start()
+    assert state_of(board, "backlog").runs == 1
+
+
+def test_a_run_that_changes_its_interval_does_not_hold_up_stopping():
+    """A sample that is broken off took long: its new interval must not keep the program from ending."""
+    slow = Blocking("backlog")
+    settings = SamplingSettings(interval=Seconds(0.05), budget_ratio=Ratio(0.001), max_interval=Seconds(HOUR))
+    board, ledger = Board([database_turn(slow).state]), Ledger()
+    schedule = Schedule([database_turn(slow, 0.05)], board, settings, ledger)
+    schedule.start()
+    slow.wait()
+    stopper = threading.Thread(target=schedule.stop, daemon=True)
+    stopper.start()
+    time.sleep(0.1)  # until it waits
+    slow.go.set()
+    stopper.join(PATIENCE)
+    assert not stopper.is_alive()
+    assert len(ledger.runs) == 1
+
+
+def test_nothing_runs_after_stopping_and_no_thread_is_left():
+    """Stopping is final."""
+    threads = threading.active_count()
+    backlog = Scripted("backlog")
+    with scheduled(database_turn(backlog, 0.05)) as (_, board, ledger):
+        ledger.wait("backlog", 2)
+    runs = state_of(board, "backlog").runs
+    assert threading.active_count() == threads
+    time.sleep(0.2)
+    assert state_of(board, "backlog").runs == runs
