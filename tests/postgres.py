@@ -64,6 +64,8 @@ def create_templates(cluster: Cluster) -> None:
 def cloned(cluster: Cluster, schema: migrate.Schema = migrate.Schema.DOCUMENTED) -> Iterator[Database]:
     """A fresh migrated database, dropped afterwards however many sessions are still in it."""
     with temporary(cluster, template=_TEMPLATES[schema]) as database:
+        # The jobs were scheduled in the template, and would run there.
+        database.execute("UPDATE cron.job SET database = current_database()")
         yield database
 
 

@@ -68,7 +68,9 @@ class Loop:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begins; may be called again after `stop`."""
+        """Begins; may be called again after `stop`, and then waits for a step that outlived it."""
+        if self._thread is not None:
+            self._thread.join()
         self._stopping.clear()
         self._going.set()
         self._thread = threading.Thread(target=self._run, name=f"lab-{self.name}", daemon=True)

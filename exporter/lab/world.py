@@ -48,7 +48,7 @@ class Plan:
         fault: what is wrong from the start.
     """
 
-    schema: Schema = Schema.DEPLOYED
+    schema: Schema = Schema.DOCUMENTED
     dialect: Dialect = Dialect.DEPLOYED
     envelope: Envelope = Envelope.JSON
     token: str | None = None

@@ -19,6 +19,7 @@ from exporter.lab import guardian, programs
 from exporter.lab.cluster import Cluster, ClusterError
 from exporter.lab.ports import free_port
 from exporter.lab.programs import Account, Programs
+from tests.lab.waiting import is_gone, processes_of, wait_for
 
 # Makes a cluster, says where it is, and waits to be killed.
 OWNER = """
@@ -28,38 +29,6 @@ with Cluster.embedded() as cluster:
     print(cluster.directory, cluster.pid, flush=True)
     time.sleep(60)
 """
-
-
-def is_gone(directory: Path, pid: int) -> bool:
-    return not directory.exists() and not _runs(pid)
-
-
-def _runs(pid: int) -> bool:
-    """A dead process that its parent has not asked for yet does not run."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_until_gone(directory: Path, pid: int, seconds: float) -> float:
-    """Seconds until neither directory nor process is there; fails after `seconds`."""
-    started = time.monotonic()
-    while not is_gone(directory, pid):
-        assert time.monotonic() - started < seconds, f"{directory} or {pid} is still there"
-        time.sleep(0.02)
-    return time.monotonic() - started
-
-
-def guardians_of(directory: Path) -> list[psutil.Process]:
-    return [one for one in psutil.process_iter() if str(directory) in " ".join(_command(one))]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return []
 
 
 def test_both_servers_answer_over_tcp_and_socket(cluster):
@@ -112,13 +81,13 @@ def test_nothing_is_left_behind():
     """Leaving the context takes server, guardian and directory away, within three seconds, sessions or not."""
     with Cluster.embedded() as cluster:
         directory, pid = cluster.directory, cluster.pid
-        assert len(guardians_of(directory)) > 1  # server and guardian at least
+        assert len(processes_of(directory)) > 1  # server and guardian at least
         session = psycopg.connect(cluster.dsn())
         started = time.monotonic()
     assert time.monotonic() - started < 3
     session.close()
     assert is_gone(directory, pid or 0)
-    assert guardians_of(directory) == []
+    assert processes_of(directory) == []
 
 
 def test_an_exception_inside_leaves_nothing_behind():
@@ -145,7 +114,7 @@ def test_a_killed_owner_leaves_nothing_behind(deadly):
         directory, pid = owner.stdout.readline().split()
         assert Path(directory).exists()
         owner.send_signal(deadly)
-    wait_until_gone(Path(directory), int(pid), seconds=5)
+    wait_for(lambda: is_gone(Path(directory), int(pid)), seconds=5)
 
 
 def test_a_bad_setting_is_told_with_the_log_and_leaves_nothing(monkeypatch):
@@ -162,7 +131,7 @@ def test_a_bad_setting_is_told_with_the_log_and_leaves_nothing(monkeypatch):
         Cluster.embedded({"shared_buffers": "nonsense"}).create()
     assert [path.name.partition("-lab-")[0] for path in made] == ["outbox"]
     assert not made[0].exists()
-    assert guardians_of(made[0]) == []
+    assert processes_of(made[0]) == []
 
 
 def test_a_port_taken_meanwhile_is_replaced():

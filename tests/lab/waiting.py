@@ -1,0 +1,42 @@
+"""Waiting for something to happen, and looking whether anything is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Returns when the condition holds; fails after so long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def is_gone(directory: Path, pid: int) -> bool:
+    """Whether neither the cluster's directory nor its server is there any more."""
+    return not directory.exists() and not _runs(pid)
+
+
+def processes_of(directory: Path) -> list[psutil.Process]:
+    """The processes that name the directory in their command: server and guardian."""
+    return [process for process in psutil.process_iter() if str(directory) in _command(process)]
+
+
+def _runs(pid: int) -> bool:
+    """A dead process that its parent has not asked for yet does not run."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return ""
