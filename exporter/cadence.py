@@ -11,10 +11,14 @@ _FREE = frozenset({Reason.LOCK, Reason.CONNECTION})
 def next_interval(base: float, run: Run, settings: SamplingSettings) -> float:
     """Seconds until the collector's next run, counted from the start of this one.
 
-    The base interval, stretched so that the run's duration is at most `budget_ratio` of it, up to `max_interval`.
-    A cheaper run brings it back at once.
+    The base interval, stretched up to `max_interval` so that the run's duration is at most `budget_ratio` of it, and
+    the rows it noted at most `rows_per_second`. A cheaper run brings it back at once.
     """
-    if any(failure.reason in _FREE for failure in run.outcome.failures):
+    reasons = {failure.reason for failure in run.outcome.failures}
+    if reasons & _FREE:
         return base
     affordable = run.duration / settings.budget_ratio
-    return max(base, min(affordable, settings.max_interval))
+    if Reason.TIMEOUT in reasons:
+        # It taught us nothing but that it is dear: the same again would cost as much for as little.
+        affordable *= 2
+    return max(base, min(max(affordable, run.outcome.rows / settings.rows_per_second), settings.max_interval))

@@ -21,6 +21,7 @@ from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords
 from exporter.errors import ConfigError
 from exporter.exposition import OutboxCollector
+from exporter.keys import CONFIG_VARIABLE
 from exporter.sampling import Sampling
 from exporter.status import About, status
 
@@ -35,7 +36,6 @@ class Exit(IntEnum):
 
 
 DEMO_PORT = 9721
-CONFIG_VARIABLE = "OUTBOX_EXPORTER_CONFIG"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,7 +96,8 @@ def load(path: Path | None) -> Config:
     config = settings.load(path, os.environ, check_dsn=dsn_problem)
     token = config.application.bearer_token if config.application else None
     dsn = config.database.dsn.reveal()
-    logs.configure(config.log, [*passwords(dsn), config.database.dsn, *([token] if token else [])])
+    more = [token] if token else []
+    logs.configure(config.log, [*passwords(dsn), config.database.dsn, os.environ.get("PGPASSWORD", ""), *more])
     return config
 
 

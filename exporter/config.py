@@ -84,13 +84,16 @@ class ApplicationSettings:
 class SamplingSettings:
     """When and how much is sampled.
 
-    `budget_ratio` is the share of wall time that each database collector may spend inside the database.
+    `budget_ratio` is the share of wall time that each database collector may spend inside the database, and
+    `rows_per_second` how many rows those may read on average that decorate rather than page; a collector over either
+    runs less often, up to `max_interval`.
     `exhausted_attempts` is the number of attempts from which on a pending job counts as given up (the deployed
     processor retries five times). `label_limit` caps the values of queue, source and event labels.
     """
 
     interval: Annotated[Seconds, Bounds(0.1, 3600)] = Seconds(15)
     budget_ratio: Ratio = Ratio(0.01)
+    rows_per_second: Annotated[int, Bounds(1, 1_000_000_000)] = 250
     max_interval: Annotated[Seconds, Bounds(0.1, 86400)] = Seconds(600)
     count_limit: Annotated[int, Bounds(1, 1_000_000_000)] = 1_000_000
     exhausted_attempts: Annotated[int, Bounds(1, 1_000_000)] = 5

@@ -132,6 +132,7 @@ class Session:
         facts = self._begin(settings)
         self.now = facts.now
         self.role = facts.role
+        self.rows = 0
 
     def fetch(self, name: str, row: type[Row], **parameters: object) -> list[Row]:
         """Run `sql/<name>.sql` and build one `row` (a dataclass with the columns as fields) per row.
@@ -147,6 +148,13 @@ class Session:
         """The only row of a statement that always answers with one."""
         (only,) = self.fetch(name, row, **parameters)
         return only
+
+    def note_rows(self, rows: int) -> None:
+        """Note that the statements read so many rows, for a question that may be asked less often when there are many.
+
+        `rows` adds up what was noted; a question that pages notes nothing.
+        """
+        self.rows += rows
 
     def plan(self, name: str) -> None:
         """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""

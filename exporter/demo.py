@@ -30,6 +30,7 @@ from exporter.status import Signals
 
 # A stranger should see every number move within a minute, without waiting for production's 15 seconds.
 INTERVAL = Seconds(5)
+ROWS_PER_SECOND = 100_000
 # The deployed processor polls every 30 s when idle; here the next job comes sooner than that.
 LONGEST_PAUSE = 4.0
 ROLE = "outbox_monitor"
@@ -64,7 +65,7 @@ class Demo:
         return Config(
             database=DatabaseSettings(dsn=Secret(lab.cluster.dsn(user=ROLE, dbname="postgres"))),
             application=ApplicationSettings(url=Url(lab.application_url)),
-            sampling=SamplingSettings(interval=INTERVAL),
+            sampling=SamplingSettings(interval=INTERVAL, rows_per_second=ROWS_PER_SECOND),
             web=WebSettings(listen=Address(f"127.0.0.1:{self.port}")),
         )
 

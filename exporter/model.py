@@ -1,7 +1,6 @@
 """Plain values that travel from collectors to the exposition: readings, and the outcome of a run."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.errors import Reason
@@ -66,16 +65,13 @@ class Failure:
 class Outcome:
     """What a collector brought back: readings that may be believed, and what failed.
 
-    Both may be present: one dead endpoint does not spoil the others. A run is a success when nothing failed.
+    Both may be present: one dead endpoint does not spoil the others. A run is a success when nothing failed. `rows`
+    is how many rows were read for it, 0 when that shall not slow the collector down.
     """
 
     readings: Readings = ()
     failures: tuple[Failure, ...] = ()
-
-    @classmethod
-    def of(cls, readings: Iterable[Reading | Distribution]) -> "Outcome":
-        """The outcome of a run in which nothing failed."""
-        return cls(tuple(readings))
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

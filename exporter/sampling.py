@@ -8,15 +8,13 @@ from exporter.collectors.backlog import Backlog
 from exporter.collectors.database import DatabaseCollector, DatabaseQuestion
 from exporter.collectors.events import Events
 from exporter.collectors.idempotency import Idempotency
+from exporter.collectors.last_hour import LastHour
 from exporter.collectors.throughput import Throughput
 from exporter.config import Config
 from exporter.database import Database
 from exporter.labels import Labels
 from exporter.schedule import Finished, Schedule, Turn, run_once
 from exporter.snapshot import Board, Target
-
-# Counting the whole cache is the dearest question and the least urgent answer: its clean-up runs once a day.
-IDEMPOTENCY_PACE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ class Sampling:
         # What pages comes first: questions of one moment are asked in this order.
         self.questions: tuple[DatabaseQuestion, ...] = (
             Backlog(config.sampling, self.labels.queues),
-            Throughput(config.sampling, self.labels.queues),
+            Throughput(self.labels.queues),
+            LastHour(config.sampling, self.labels.queues),
             events,
             Idempotency(),
         )
@@ -80,7 +79,6 @@ class Sampling:
     def _make_turns(self) -> Iterator[Turn]:
         interval = self.config.sampling.interval
         for question in self.questions:
-            pace = IDEMPOTENCY_PACE if isinstance(question, Idempotency) else 1
-            yield Turn(DatabaseCollector(self.database, question), Target.DATABASE, pace * interval)
+            yield Turn(DatabaseCollector(self.database, question), Target.DATABASE, interval)
         if self._application:
             yield Turn(self._application, Target.APPLICATION, interval)

@@ -10,9 +10,9 @@ from exporter.model import Failure, Outcome, Run
 SETTINGS = SamplingSettings(interval=Seconds(15), budget_ratio=Ratio(0.01), max_interval=Seconds(600))
 
 
-def run(duration: float, *reasons: Reason) -> Run:
+def run(duration: float, *reasons: Reason, rows: int = 0) -> Run:
     failures = tuple(Failure(reason, "why") for reason in reasons)
-    return Run("backlog", Outcome(failures=failures), finished_at=0, finished=0, duration=duration)
+    return Run("backlog", Outcome(failures=failures, rows=rows), finished_at=0, finished=0, duration=duration)
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,22 @@ def test_waiting_is_free(reason):
     assert next_interval(15, run(5, reason), SETTINGS) == 15
 
 
-@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.INTERNAL, Reason.RLS])
+@pytest.mark.parametrize("reason", [Reason.INTERNAL, Reason.RLS])
 def test_other_failures_cost_what_they_took(reason):
-    """A statement that ran into its timeout did cost the database that long."""
+    """A run that failed kept the database busy all the same."""
     assert next_interval(15, run(5, reason), SETTINGS) == pytest.approx(500)
+
+
+def test_a_timeout_counts_twice():
+    """A statement that ran into its timeout cost the database that long and told us nothing."""
+    assert next_interval(15, run(2, Reason.TIMEOUT), SETTINGS) == pytest.approx(400)
+    assert next_interval(15, run(5, Reason.TIMEOUT), SETTINGS) == 600
+
+
+@pytest.mark.parametrize(("rows", "interval"), [(0, 15), (3_000, 15), (13_000, 52), (660_000, 600)])
+def test_rows_are_bounded_too(rows, interval):
+    """A question that decorates reads 250 rows per second on average, however fast the server is."""
+    assert next_interval(15, run(0.01, rows=rows), SETTINGS) == pytest.approx(interval)
 
 
 def test_an_interval_longer_than_the_longest_is_kept():

@@ -48,20 +48,29 @@ class Backlog:
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the backlog. Raises: SampleError."""
-        groups = session.fetch(
-            "backlog",
-            PendingGroup,
-            count_limit=self._settings.count_limit,
-            exhausted_attempts=self._settings.exhausted_attempts,
-        )
+        groups = self._groups(session, oldest_first=False)
+        truncated = self._is_truncated(groups)
+        if truncated:
+            groups = self._groups(session, oldest_first=True)
         head = session.fetch_one("backlog_head", Head, batch=PROCESSOR_BATCH)
-        truncated = sum(group.jobs for group in groups) >= self._settings.count_limit
         return (
             Reading(names.PENDING_TRUNCATED, truncated),
             Reading(names.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups),
             *by_queue(groups, self._queues),
         )
+
+    def _groups(self, session: Session, *, oldest_first: bool) -> list[PendingGroup]:
+        return session.fetch(
+            "backlog",
+            PendingGroup,
+            count_limit=self._settings.count_limit,
+            exhausted_attempts=self._settings.exhausted_attempts,
+            oldest_first=oldest_first,
+        )
+
+    def _is_truncated(self, groups: Iterable[PendingGroup]) -> bool:
+        return sum(group.jobs for group in groups) >= self._settings.count_limit
 
 
 def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:

@@ -38,4 +38,5 @@ class DatabaseCollector:
     def collect(self) -> Outcome:
         """One sample. Raises: SampleError when nothing can be believed."""
         with self._database.sample(*self._question.reads) as session:
-            return Outcome.of(self._question.read(session))
+            readings = tuple(self._question.read(session))
+            return Outcome(readings, rows=session.rows)

@@ -48,7 +48,7 @@ class Events:
 
     name = "events"
     statements = ("events",)
-    reads = (Table("fsm_events", ("event_id", "event_type", "created_at", "created_by")),)
+    reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
 
     def __init__(self, settings: SamplingSettings) -> None:
         self.sources = Labels(settings.label_limit, names.SOURCES)
@@ -62,6 +62,7 @@ class Events:
         groups = session.fetch("events", EventGroup, since=self._new_rows.since(session.now))
         self._count(self._new_rows.admit((event for group in groups for event in group.recent()), session.now))
         hour = [group for group in groups if group.last_hour]
+        session.note_rows(sum(group.last_hour for group in hour))
         by_source = self.sources.sum((group.source, group.last_hour) for group in hour)
         by_type = self.types.sum((group.event, group.last_hour) for group in hour)
         return (

@@ -28,6 +28,7 @@ class Idempotency:
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the cache. Raises: SampleError."""
         cache = session.fetch_one("idempotency", Cache)
+        session.note_rows(cache.live + cache.expired)
         return (
             Reading(names.IDEMPOTENCY_KEYS, cache.live, ("live",)),
             Reading(names.IDEMPOTENCY_KEYS, cache.expired, ("expired",)),

@@ -1,7 +1,8 @@
 -- backlog.sql
 -- Question: How many jobs are pending, by queue and state, and since when?
 -- Parameters:
---   count_limit bigint: rows; counting stops here, at the oldest so many
+--   count_limit bigint: rows; counting stops here
+--   oldest_first boolean: count the oldest so many; false is cheaper and the same while there are fewer than the limit
 --   exhausted_attempts integer: attempts from which on a pending job counts as given up
 -- Columns:
 --   queue text not null: queue_name
@@ -24,7 +25,8 @@ FROM (
     SELECT queue_name, attempts, created_at
     FROM {job_outbox}
     WHERE processed_at IS NULL
-    ORDER BY created_at
+    -- The planner sees the value: true is ORDER BY created_at, false is no order at all.
+    ORDER BY CASE WHEN %(oldest_first)s::boolean THEN created_at END
     LIMIT %(count_limit)s::bigint
 ) AS pending
 GROUP BY 1, 2

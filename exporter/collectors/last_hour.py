@@ -1,0 +1,99 @@
+"""The last hour: what got done, how long it took and how much of it failed; and how far back the records reach.
+
+These are the document's own questions. They decorate: what pages is in `backlog` and `throughput`, so this collector
+may run less often where an hour holds many rows.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from exporter import names
+from exporter.config import SamplingSettings
+from exporter.database import Session
+from exporter.labels import Labels
+from exporter.model import Reading
+from exporter.tally import SETTLING
+from exporter.visibility import Table
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedInHour:
+    """One row of sql/processed_last_hour.sql; `queue` is None in the row about all of them. Averages in seconds."""
+
+    queue: str | None
+    processed: int
+    processed_avg: float | None
+    created_avg: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """The one row of sql/failing_last_hour.sql."""
+
+    failing: int
+    looked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """The one row of sql/oldest_processed.sql, Unix seconds."""
+
+    oldest: float | None
+
+
+class LastHour:
+    """Jobs processed, processing time, failure ratio, retention.
+
+    Shape: averages and ratio are absent when there is nothing to divide by.
+    Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql.
+    """
+
+    name = "last_hour"
+    statements = ("processed_last_hour", "failing_last_hour", "oldest_processed")
+    reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),)
+
+    def __init__(self, settings: SamplingSettings, queues: Labels) -> None:
+        self._settings = settings
+        self._queues = queues
+
+    def read(self, session: Session) -> Iterable[Reading]:
+        """One sample of the last hour. Raises: SampleError."""
+        limit = self._settings.count_limit
+        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING)
+        failing = session.fetch_one("failing_last_hour", Failing, count_limit=limit)
+        retention = session.fetch_one("oldest_processed", Retention)
+        total = next(row for row in hour if row.queue is None)
+        session.note_rows(total.processed + failing.looked_at)
+        return (
+            Reading(names.LAST_HOUR_PROCESSED, total.processed),
+            *averages(total),
+            *failure_ratio(failing, total.processed, limit),
+            *by_queue(hour, self._queues),
+            *_oldest(retention),
+        )
+
+
+def averages(total: ProcessedInHour) -> Iterator[Reading]:
+    """Mean processing time of either cohort, where it has jobs."""
+    for cohort, seconds in zip(names.COHORTS, (total.created_avg, total.processed_avg), strict=True):
+        if seconds is not None:
+            yield Reading(names.LAST_HOUR_PROCESSING_TIME, seconds, (cohort,))
+
+
+def failure_ratio(failing: Failing, processed: int, limit: int) -> Iterator[Reading]:
+    """Failing over tried; unknown when nothing was tried, or when the backlog was too long to look through."""
+    tried = failing.failing + processed
+    if tried and failing.looked_at < limit:
+        yield Reading(names.LAST_HOUR_FAILURE_RATIO, failing.failing / tried)
+
+
+def by_queue(hour: Iterable[ProcessedInHour], queues: Labels) -> Iterator[Reading]:
+    """Jobs processed in the last hour, by queue."""
+    counts = queues.sum((row.queue, row.processed) for row in hour if row.queue is not None and row.processed)
+    for queue, count in counts.items():
+        yield Reading(names.QUEUE_LAST_HOUR_PROCESSED, count, (queue,))
+
+
+def _oldest(retention: Retention) -> Iterator[Reading]:
+    if retention.oldest is not None:
+        yield Reading(names.OLDEST_PROCESSED, retention.oldest)
