@@ -18,6 +18,7 @@ from exporter.config import ApplicationSettings
 from exporter.errors import ConfigError, Reason, SampleError
 from exporter.model import Failure, Outcome, Reading
 from exporter.names import APP_UP
+from exporter.redaction import HIDDEN, Redactor
 
 # A failure is one line in a log and on a page, not a stack trace with a novel.
 LONGEST_MESSAGE = 240
@@ -36,10 +37,11 @@ class ApplicationCollector:
 
     def __init__(self, settings: ApplicationSettings) -> None:
         self._settings = settings
-        self._token = settings.bearer_token.reveal() if settings.bearer_token is not None else ""
-        if not (self._token.isascii() and self._token.isprintable()) or " " in self._token:
+        token = settings.bearer_token.reveal() if settings.bearer_token is not None else ""
+        if not (token.isascii() and token.isprintable()) or " " in token:
             raise ConfigError(("application.bearer_token: holds characters that no HTTP header can carry",))
-        self._flights: dict[str, Flight] = {}
+        self._redactor = Redactor((token,))
+        self._flights: dict[str, Flight] = {}  # the last of each endpoint: ended as a rule, stuck at worst
 
     def collect(self) -> Outcome:
         """One sample, now."""
@@ -79,7 +81,7 @@ class ApplicationCollector:
 
     def _failure(self, endpoint: str, reason: Reason, text: str) -> Failure:
         """The one door through which words of the application leave: no secret, one line, short."""
-        text = f"{endpoint}: {text.replace(self._token, '***') if self._token else text}"
+        text = f"{endpoint}: {self._redactor.hide(text)}"
         # Twice as long as needed, so that credentials are recognised by their end: the application may send megabytes.
-        text = _CREDENTIALS_IN_URL.sub("://***@", " ".join(text.split())[: 2 * LONGEST_MESSAGE])
+        text = _CREDENTIALS_IN_URL.sub(f"://{HIDDEN}@", " ".join(text.split())[: 2 * LONGEST_MESSAGE])
         return Failure(reason, "".join(char if char.isprintable() else "?" for char in text)[:LONGEST_MESSAGE])

@@ -19,6 +19,7 @@ from exporter.config import ApplicationSettings, Seconds, Secret, Url
 from exporter.errors import ConfigError, Reason
 from exporter.model import Failure, Outcome, Reading
 from exporter.names import APP_UP
+from exporter.redaction import HIDDEN
 from tests.application.samples import DIALECTS, DOCUMENTED, body
 from tests.collectors.hostile import (
     Behaviour,
@@ -323,6 +324,20 @@ def test_all_four_hang_no_longer_than_one():
     assert took < 1.5  # one after another would take 2 s
 
 
+def test_closing_ends_a_collection_at_once():
+    """A program that is told to end does not wait for an application that hangs."""
+    with application(dict.fromkeys(ENDPOINTS, silence)) as server:
+        watching = collector(server, timeout=10 * IN_TIME)
+        outcomes: list[Outcome] = []
+        collecting = threading.Thread(target=lambda: outcomes.append(watching.collect()))
+        collecting.start()
+        assert settle(lambda: len(server.requests) == 4)
+        watching.close()
+        collecting.join(IN_TIME)
+        assert not collecting.is_alive()
+    assert [failure.reason for failure in outcomes[0].failures] == [Reason.TIMEOUT] * 4
+
+
 def test_application_that_comes_back():
     """After a failure the next sample is as good as new, counters that restarted included."""
     with application({"getOutbox": silence}) as server:
@@ -472,7 +487,7 @@ def test_no_secret_in_a_message(words):
         (failure,) = collector(server).collect().failures
     assert failure.reason is Reason.HTTP
     assert "5ecr" not in failure.message
-    assert "***" in failure.message or len(failure.message) == LONGEST_MESSAGE
+    assert HIDDEN in failure.message or len(failure.message) == LONGEST_MESSAGE
 
 
 def test_message_is_one_short_printable_line():
