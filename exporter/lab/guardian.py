@@ -48,6 +48,9 @@ def kill_server(data: Path) -> None:
 
 def main(directory: Path) -> None:
     """Waits for the end of standard input, then leaves nothing of `directory`."""
+    # Who ends everything at once ends our owner too, and then there is work for us.
+    for request in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(request, signal.SIG_IGN)
     sys.stdin.buffer.read()
     if directory.exists():
         kill_server(directory / "data")

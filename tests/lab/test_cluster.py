@@ -117,6 +117,18 @@ def test_a_killed_owner_leaves_nothing_behind(deadly):
     wait_for(lambda: is_gone(Path(directory), int(pid)), seconds=5)
 
 
+def test_the_guardian_survives_what_ends_everybody_else():
+    """SIGTERM to all processes of a machine: guardian first, owner next, and nothing is left."""
+    with subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        directory, pid = owner.stdout.readline().split()
+        for process in processes_of(Path(directory)):
+            if process.pid != int(pid):
+                process.send_signal(signal.SIGTERM)
+        owner.terminate()
+    wait_for(lambda: is_gone(Path(directory), int(pid)), seconds=5)
+
+
 def test_a_bad_setting_is_told_with_the_log_and_leaves_nothing(monkeypatch):
     """The error quotes what PostgreSQL said."""
     made: list[Path] = []
