@@ -38,7 +38,7 @@ class Counting:
 
     def __call__(self, password: bytes, hashed: bytes) -> bool:
         self.costs.append(hashed[:7])
-        return check_password(password, hashed)
+        return bcrypt.checkpw(password, hashed)  # raises where `check_password` would answer at once
 
 
 def answers(users: dict[str, str], *headers: str | None, check: Counting | None = None) -> list[bool]:

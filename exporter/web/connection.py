@@ -96,7 +96,9 @@ class Connection(H11Protocol):
         if not task.cancelled() and (error := task.exception()):
             # No TLS, no common version, no certificate, gone, too slow: told by strangers, so no more than this.
             log.debug("connection ended before its first request: %s", error)
-        self._connecting = None  # its traceback holds this connection: a cycle would keep the buffers for long
+            error.with_traceback(None)
+        # The traceback's frames and the task hold this connection: such cycles would keep large buffers for long.
+        self._connecting = None
         if self.transport is None:
             sock.close()
             self._on_end(self)
