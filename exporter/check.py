@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.collectors.database import DatabaseQuestion
-from exporter.database import Database
 from exporter.errors import SampleError, Unreachable
 from exporter.sampling import Sampling
 
@@ -43,9 +42,9 @@ def verdict(findings: Iterable[Finding]) -> int:
 def _findings(sampling: Sampling) -> Iterator[Finding]:
     for question in sampling.questions:
         tables = ", ".join(table.name for table in question.reads)
-        finding = Finding(f"{question.name}: {tables} visible, {len(question.statements)} statements planned")
+        planned = f"{question.name}: {tables} visible, {len(question.statements)} statements planned"
         try:
-            _ask(sampling.database, question)
+            finding = Finding(planned + _ask(sampling, question))
         except Unreachable as error:
             yield Finding(f"database {sampling.database.target}", error)
             return
@@ -54,7 +53,10 @@ def _findings(sampling: Sampling) -> Iterator[Finding]:
         yield finding
 
 
-def _ask(database: Database, question: DatabaseQuestion) -> None:
-    with database.sample(*question.reads) as session:
+def _ask(sampling: Sampling, question: DatabaseQuestion) -> str:
+    """Ask for the plans; answers with advice, empty when there is none to give."""
+    with sampling.database.sample(*question.reads) as session:
         for statement in question.statements:
             session.plan(statement)
+        found = question.index.found_in(sampling.catalogue.rows(session))
+    return "" if found else f"; an index on {question.index.definition} would make it cheaper"

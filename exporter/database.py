@@ -126,7 +126,7 @@ class Session:
 
     def __init__(self, connection: "psycopg.Connection[Any]", settings: DatabaseSettings) -> None:
         self._connection = connection
-        self._schema = settings.schema
+        self.schema = settings.schema
         self._ends = time.monotonic() + settings.statement_timeout
         self._granted: float = settings.statement_timeout
         facts = self._begin(settings)
@@ -139,7 +139,7 @@ class Session:
 
         Raises: SampleError of the kind that the server's answer means.
         """
-        query = queries.load(name).compose(self._schema)
+        query = queries.load(name).compose(self.schema)
         self._grant_the_rest()
         with translated(f"{name}: "), self._connection.cursor(row_factory=rows.class_row(row)) as cursor:
             return cursor.execute(query, parameters, prepare=False).fetchall()
@@ -161,14 +161,14 @@ class Session:
         query = queries.load(name)
         nothing = {parameter.name: None for parameter in query.parameters}
         with translated(f"{name}: "):
-            self._connection.execute(sql.SQL("EXPLAIN ") + query.compose(self._schema), nothing, prepare=False)
+            self._connection.execute(sql.SQL("EXPLAIN ") + query.compose(self.schema), nothing, prepare=False)
 
     def prove_visibility(self, reads: tuple[visibility.Table, ...]) -> None:
         """Make sure that every row of these tables is visible to this role.
 
         Raises: SchemaMismatch, PermissionDenied, Blind; the message says what is missing.
         """
-        seen = self.fetch("visibility", visibility.Sight, **visibility.question(self._schema, reads))
+        seen = self.fetch("visibility", visibility.Sight, **visibility.question(self.schema, reads))
         visibility.judge(self.role, seen)
         if any(sight.row_security for sight in seen):
             # A proven policy lets us see everything, and row_security = off would refuse to apply it.

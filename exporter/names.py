@@ -207,6 +207,11 @@ LABEL_VALUES_DROPPED = _counter(
     "Values of this label beyond sampling.label_limit that samples reported under 'other'.",
     "label",
 )
+HELPFUL_INDEX_MISSING = _gauge(
+    "outbox_helpful_index_missing",
+    "1 when this index is absent or invalid: watching costs the database more, or is done less often, than need be.",
+    "index",
+)
 BUILD_INFO = _gauge(
     "outbox_exporter_build_info", "Version of the exporter and its Python; always 1.", "version", "python"
 )

@@ -12,6 +12,7 @@ from exporter.collectors.last_hour import LastHour
 from exporter.collectors.throughput import Throughput
 from exporter.config import Config
 from exporter.database import Database
+from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.schedule import Finished, Schedule, Turn, run_once
 from exporter.snapshot import Board, Target
@@ -37,11 +38,12 @@ class Sampling:
         self.config = config
         self.database = Database(config.database)
         self._application = ApplicationCollector(config.application) if config.application else None
-        events = Events(config.sampling)
+        self.catalogue = Catalogue()
+        events = Events(config.sampling, self.catalogue)
         self.labels = BoundedLabels(Labels(config.sampling.label_limit), events.sources, events.types)
         # What pages comes first: questions of one moment are asked in this order.
         self.questions: tuple[DatabaseQuestion, ...] = (
-            Backlog(config.sampling, self.labels.queues),
+            Backlog(config.sampling, self.labels.queues, self.catalogue),
             Throughput(self.labels.queues),
             LastHour(config.sampling, self.labels.queues),
             events,
@@ -79,6 +81,6 @@ class Sampling:
     def _make_turns(self) -> Iterator[Turn]:
         interval = self.config.sampling.interval
         for question in self.questions:
-            yield Turn(DatabaseCollector(self.database, question), Target.DATABASE, interval)
+            yield Turn(DatabaseCollector(self.database, question, self.catalogue), Target.DATABASE, interval)
         if self._application:
             yield Turn(self._application, Target.APPLICATION, interval)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter import names
+from exporter import indexes, names
 from exporter.config import SamplingSettings
 from exporter.database import Session
+from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
 from exporter.visibility import Table
@@ -32,18 +33,20 @@ class Head:
 
 
 class Backlog:
-    """Pending jobs by state and by queue.
+    """Pending jobs by state and by queue, and the indexes that watching them and the rest would profit from.
 
     Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
     oldest job. Source: sql/backlog.sql, sql/backlog_head.sql.
     """
 
     name = "backlog"
-    statements = ("backlog", "backlog_head")
+    index = indexes.PENDING
+    statements = ("indexes", "backlog", "backlog_head")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at")),)
 
-    def __init__(self, settings: SamplingSettings, queues: Labels) -> None:
+    def __init__(self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue) -> None:
         self._settings = settings
+        self._catalogue = catalogue
         self._queues = queues
 
     def read(self, session: Session) -> Iterable[Reading]:
@@ -58,6 +61,7 @@ class Backlog:
             Reading(names.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups),
             *by_queue(groups, self._queues),
+            *indexes.missing(self._catalogue.rows(session)),
         )
 
     def _groups(self, session: Session, *, oldest_first: bool) -> list[PendingGroup]:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from exporter.database import Database, Session
+from exporter.errors import SampleError
+from exporter.indexes import Catalogue, Index
 from exporter.model import Distribution, Outcome, Reading
 from exporter.visibility import Table
 
@@ -20,6 +22,10 @@ class DatabaseQuestion(Protocol):
         """Every table and column that the question's statements touch."""
 
     @property
+    def index(self) -> Index:
+        """The index that makes it cheap."""
+
+    @property
     def statements(self) -> tuple[str, ...]:
         """The names of its statements, files of sql/."""
 
@@ -30,13 +36,18 @@ class DatabaseQuestion(Protocol):
 class DatabaseCollector:
     """Asks one question in one proved transaction: all of its answer, or none."""
 
-    def __init__(self, database: Database, question: DatabaseQuestion) -> None:
+    def __init__(self, database: Database, question: DatabaseQuestion, catalogue: Catalogue) -> None:
         self._database = database
         self._question = question
+        self._catalogue = catalogue
         self.name = question.name
 
     def collect(self) -> Outcome:
         """One sample. Raises: SampleError when nothing can be believed."""
-        with self._database.sample(*self._question.reads) as session:
-            readings = tuple(self._question.read(session))
-            return Outcome(readings, rows=session.rows)
+        try:
+            with self._database.sample(*self._question.reads) as session:
+                readings = tuple(self._question.read(session))
+                return Outcome(readings, rows=session.rows)
+        except SampleError:
+            self._catalogue.forget()
+            raise

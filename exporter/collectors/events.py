@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter import names
+from exporter import indexes, names
 from exporter.config import SamplingSettings
 from exporter.database import Session
+from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
 from exporter.names import Metric
@@ -43,14 +44,17 @@ class RecentEvent:
 class Events:
     """Events of the last hour, and since the exporter started, by source and by type.
 
-    Shape: the documented sources always, at 0 when silent; types as they occur. Source: sql/events.sql.
+    Shape: the documented sources always, at 0 when silent; types as they occur.
+    Source: sql/events.sql, sql/events_by_course.sql.
     """
 
     name = "events"
-    statements = ("events",)
+    index = indexes.EVENTS
+    statements = ("events", "events_by_course")
     reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
 
-    def __init__(self, settings: SamplingSettings) -> None:
+    def __init__(self, settings: SamplingSettings, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
         self.sources = Labels(settings.label_limit, names.SOURCES)
         self.types = Labels(settings.label_limit)
         self._new_rows: NewRows[RecentEvent] = NewRows()
@@ -59,7 +63,8 @@ class Events:
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the events. Raises: SampleError."""
-        groups = session.fetch("events", EventGroup, since=self._new_rows.since(session.now))
+        statement = indexes.events_statement(self._catalogue.rows(session))
+        groups = session.fetch(statement, EventGroup, since=self._new_rows.since(session.now))
         self._count(self._new_rows.admit((event for group in groups for event in group.recent()), session.now))
         hour = [group for group in groups if group.last_hour]
         session.note_rows(sum(group.last_hour for group in hour))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter import names
+from exporter import indexes, names
 from exporter.database import Session
 from exporter.model import Reading
 from exporter.visibility import Table
@@ -22,6 +22,7 @@ class Idempotency:
     """Keys by state, and the expiry of the oldest one that should be gone. Source: sql/idempotency.sql."""
 
     name = "idempotency"
+    index = indexes.EXPIRY
     statements = ("idempotency",)
     reads = (Table("idempotency_keys", ("expires_at",)),)
 

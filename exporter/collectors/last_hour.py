@@ -7,7 +7,7 @@ may run less often where an hour holds many rows.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter import names
+from exporter import indexes, names
 from exporter.config import SamplingSettings
 from exporter.database import Session
 from exporter.labels import Labels
@@ -49,6 +49,7 @@ class LastHour:
     """
 
     name = "last_hour"
+    index = indexes.PROCESSED
     statements = ("processed_last_hour", "failing_last_hour", "oldest_processed")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),)
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter import names
+from exporter import indexes, names
 from exporter.database import Session
 from exporter.labels import Labels
 from exporter.model import Distribution, Reading
@@ -58,6 +58,7 @@ class Throughput:
     """
 
     name = "throughput"
+    index = indexes.PROCESSED
     statements = ("processed_since",)
     reads = (Table("job_outbox", ("outbox_id", "queue_name", "created_at", "processed_at")),)
 

@@ -1,0 +1,116 @@
+"""Which indexes a database has, which statements they make cheap, and which would help.
+
+Plans are chosen by what the catalogue says, not by hope: the deployed schema lacks an index that the documented one
+has, and an index may be dropped, or be invalid after a build that failed. `Catalogue` asks and remembers; the rest
+is pure.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from exporter import names
+from exporter.database import Session
+from exporter.model import Reading
+from exporter.queries import TABLES
+
+# One step of events_by_course.sql touches about seven pages of an index; a table of five thousand courses costs as
+# much as reading some hundred thousand events.
+MANY_COURSES = 5_000
+# How long a look into the catalogue is believed, seconds: an index that came or went changes what a sample costs, never
+# what it answers.
+BELIEVED_FOR = 300.0
+# A table with less than so many rows for each course is read from end to end sooner than course by course.
+ROWS_PER_COURSE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One row of sql/indexes.sql: a usable index, or a table that has none."""
+
+    table_name: str
+    columns: list[str]
+    predicate: str | None
+    rows: float
+    entities: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index that statements rely on: led by `column`, whole or restricted by `predicate`."""
+
+    table: str
+    column: str
+    predicate: str | None = None
+
+    @property
+    def definition(self) -> str:
+        """What it stands on, as people write it."""
+        where = f" WHERE {self.predicate}" if self.predicate else ""
+        return f"{self.table} ({self.column}){where}"
+
+    def found_in(self, rows: Iterable[IndexRow]) -> bool:
+        """Whether one of these indexes serves: the column leads it, and it holds at least the rows of interest."""
+        return any(
+            row.table_name == self.table and row.columns[:1] == [self.column] and self._covers(row.predicate)
+            for row in rows
+        )
+
+    def _covers(self, predicate: str | None) -> bool:
+        return predicate is None or (
+            self.predicate is not None and predicate.strip("()").upper() == self.predicate.upper()
+        )
+
+
+PENDING = Index("job_outbox", "created_at", "processed_at IS NULL")
+PROCESSED = Index("job_outbox", "processed_at", "processed_at IS NOT NULL")
+EVENTS = Index("fsm_events", "created_at")
+EXPIRY = Index("idempotency_keys", "expires_at")
+
+
+class Catalogue:
+    """What the catalogue said of the indexes, looked up again every few minutes and after every failed sample.
+
+    Use from one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._rows: tuple[IndexRow, ...] = ()
+        self._read_at: float | None = None
+
+    def rows(self, session: Session) -> tuple[IndexRow, ...]:
+        """The usable indexes. Raises: SampleError."""
+        if self._read_at is None or abs(session.now - self._read_at) > BELIEVED_FOR:
+            self._rows = tuple(session.fetch("indexes", IndexRow, schema=session.schema, tables=list(TABLES)))
+            self._read_at = session.now
+        return self._rows
+
+    def forget(self) -> None:
+        """Look again next time: something went wrong, and a changed schema may be why."""
+        self._read_at = None
+
+
+def missing(rows: Iterable[IndexRow]) -> Iterator[Reading]:
+    """For each index that would help, whether it is not there."""
+    rows = tuple(rows)
+    for index in (PENDING, PROCESSED, EVENTS, EXPIRY):
+        yield Reading(names.HELPFUL_INDEX_MISSING, not index.found_in(rows), (index.definition,))
+
+
+def events_statement(rows: Iterable[IndexRow]) -> str:
+    """The cheapest statement that counts the last hour's events exactly.
+
+    By the index on created_at; without it course by course, where courses are few and have many events; else the
+    table has to be read, and the cost budget sets the pace.
+    """
+    events = [row for row in rows if row.table_name == EVENTS.table]
+    by_course = any(row.columns[:2] == ["entity_id", "created_at"] and row.predicate is None for row in events)
+    if EVENTS.found_in(events) or not by_course:
+        return "events"
+    return "events_by_course" if _few_courses(events[0]) else "events"
+
+
+def _few_courses(row: IndexRow) -> bool:
+    if row.entities is None or row.rows <= 0:
+        return False
+    courses = row.entities if row.entities >= 0 else -row.entities * row.rows
+    return courses <= MANY_COURSES and row.rows >= courses * ROWS_PER_COURSE
