@@ -4,7 +4,7 @@ Where it listens is read from the same configuration, OUTBOX_EXPORTER_CONFIG and
 among the arguments of `serve` cannot be seen from here, so a container is better configured by that variable.
 
 Exit status: 0 alive, 1 not. Orchestrators restart on 1, so only silence and 5xx count as that. A refusal is a sign of
-life: 401 to whoever has no password, 429 under a rate limit, a TLS alert to whoever has no client certificate.
+life: 401 to whoever has no password, 429 under a rate limit, a failed handshake without a client certificate.
 """
 
 import os
@@ -72,8 +72,9 @@ def ask(where: Target, *, tls: bool) -> tuple[bool, str]:
     try:
         connection.request("GET", "/-/healthy")
         status = connection.getresponse().status
-    except ssl.SSLError as error:
-        return "ALERT" in (error.reason or ""), error.reason or "TLS failed"
+    except (ssl.SSLError, ConnectionResetError) as error:
+        # Whoever has no client certificate is hung up on, with or without a TLS alert: by a server that is alive.
+        return tls, str(error)
     except (OSError, HTTPException) as error:
         return False, str(error) or type(error).__name__
     finally:

@@ -1,0 +1,1 @@
+"""What is shipped: the distributions, the image, the examples."""

@@ -1,0 +1,194 @@
+"""The image without a container engine: the Dockerfile's own steps, run below a directory that stands for `/`.
+
+The base image is stood in for by a virtual environment at its /usr/local. Absolute paths of the Dockerfile are moved
+below the directory; both stages use the same one, because what is installed knows its own path.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from exporter.lab.programs import Account
+from tests.packaging.dockerfile import Instruction, Stage, read
+from tests.requirements import missing
+
+ROOT: Final = Path(__file__).parents[2]
+# Of our environment, what says how packages and certificates are found may pass into a build; nothing of it into a run.
+_FOR_BUILDS: Final = ("PIP_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_proxy", "HOME")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What was built: `root` stands for `/`."""
+
+    root: Path
+    stage: Stage
+    environment: Mapping[str, str]
+
+    @property
+    def user(self) -> Account:
+        uid, gid = self.stage.the("USER").arguments.split(":")
+        return Account(int(uid), int(gid))
+
+    @property
+    def site_packages(self) -> Path:
+        (found,) = self.root.glob("opt/*/lib/python*/site-packages")
+        return found
+
+    def entrypoint(self) -> list[str]:
+        return self.stage.the("ENTRYPOINT").words()
+
+    def command(self) -> list[str]:
+        return [*self.entrypoint(), *self.stage.the("CMD").words()]
+
+    def health_check(self) -> list[str]:
+        _, command = self.stage.the("HEALTHCHECK").arguments.split(" CMD ")
+        return Instruction("CMD", command).words()
+
+    def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+        """Starts a command as the image's user where we may, with no home, and unable to write a byte to any file."""
+        user = self.user
+        ours = os.geteuid() != 0
+        return subprocess.Popen(
+            ["prlimit", "--fsize=0", "--", *command],
+            cwd=self.root,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            user=None if ours else user.uid,
+            group=None if ours else user.gid,
+            extra_groups=None if ours else [],
+        )
+
+    def run(self, command: list[str], environment: Mapping[str, str], timeout: float) -> tuple[int, str]:
+        """Exit status and output. Raises: TimeoutExpired."""
+        with self.start(command, environment) as process:
+            output, _ = process.communicate(timeout=timeout)
+            return process.returncode, output
+
+
+@contextmanager
+def built() -> Iterator[Image]:
+    """Builds the image; its files are read-only, and gone afterwards."""
+    # Not pytest's own directory: that is closed to the image's user.
+    directory = Path(tempfile.mkdtemp(prefix="outbox-exporter-image-"))
+    try:
+        directory.chmod(0o755)
+        yield _build(directory)
+    finally:
+        _set_writable(directory, writable=True)
+        shutil.rmtree(directory)
+
+
+def copy_context(directory: Path) -> None:
+    """The build context: what .dockerignore lets through. Ours refuses all and lists what is wanted."""
+    patterns = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    wanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    inner = [pattern.removeprefix("**/") for pattern in patterns if pattern.startswith("**/")]
+    assert "*" in patterns
+    for name in wanted:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns(*inner))
+        elif source.exists():
+            shutil.copy2(source, directory / name)
+
+
+def _build(directory: Path) -> Image:
+    builder, final = read(ROOT / "Dockerfile")
+    assert builder.base == final.base
+    root, kept = directory / "root", directory / "kept"
+    _base_image(root)
+    _steps(builder, root)
+    copied = final.the("COPY").words()
+    assert copied[0] == "--from=builder"
+    (source, target) = copied[1:]
+    shutil.move(_below(root, source), kept)
+    shutil.rmtree(root)
+    _base_image(root)
+    Path(_below(root, target)).parent.mkdir(parents=True)
+    shutil.move(kept, _below(root, target))
+    environment = _steps(final, root)
+    _set_writable(root, writable=False)
+    return Image(root, final, environment)
+
+
+def _base_image(root: Path) -> None:
+    root.mkdir()
+    subprocess.run([_interpreter(), "-m", "venv", root / "usr" / "local"], check=True)
+
+
+def _interpreter() -> Path:
+    """A Python that everybody may run: the image's user cannot enter, say, root's home."""
+    candidates = [getattr(sys, "_base_executable", sys.executable), "/usr/bin/python3"]
+    usable = [path for candidate in candidates if _is_usable(path := Path(candidate).resolve())]
+    if not usable:
+        missing("a Python 3.11 that the image's user may run", "apt-get install python3-venv")
+    return usable[0]
+
+
+def _is_usable(path: Path) -> bool:
+    anybody = Account(-1, -1)
+    if not path.exists() or (os.geteuid() == 0 and not anybody.may_enter(path.parent)):
+        return False
+    probe = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"
+    return subprocess.run([path, "-c", probe], check=False, capture_output=True).returncode == 0
+
+
+def _steps(stage: Stage, root: Path) -> dict[str, str]:
+    """Carries the stage's instructions out; answers with the environment that they leave."""
+    environment = {"PATH": f"{root}/usr/local/bin:/usr/bin:/bin"}
+    directory = root
+    for instruction in stage.instructions:
+        match instruction.keyword:
+            case "ENV":
+                for name, value in instruction.pairs().items():
+                    environment[name] = _below(root, value).replace("$PATH", environment["PATH"])
+            case "WORKDIR":
+                directory = Path(_below(root, instruction.arguments))
+                directory.mkdir(parents=True, exist_ok=True)
+            case "COPY" if instruction.arguments == ". .":
+                copy_context(directory)
+            case "RUN":
+                _shell(_below(root, instruction.arguments), directory, environment)
+            case _:
+                pass
+    return environment
+
+
+def _shell(command: str, directory: Path, environment: Mapping[str, str]) -> None:
+    passed = {name: value for name, value in os.environ.items() if name.startswith(_FOR_BUILDS)}
+    done: subprocess.CompletedProcess[Any] = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=directory,
+        env={**passed, **environment},
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def _below(root: Path, text: str) -> str:
+    """The text with its absolute paths moved below `root`."""
+    return re.sub(r"(?<![\w.*/-])/(?=\w|$)", f"{root}/", text)
+
+
+def _set_writable(root: Path, *, writable: bool) -> None:
+    """Gives the owner the right to write to everything below `root`, or takes it from everybody."""
+    for directory, _, files in os.walk(root):
+        for path in (Path(directory), *(Path(directory, name) for name in files)):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o200 if writable else mode & 0o555)
