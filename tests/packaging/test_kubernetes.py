@@ -1,0 +1,78 @@
+"""The example for Kubernetes agrees with the image and with what the exporter reads."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter import settings
+from exporter.database import dsn_problem
+from tests.packaging.dockerfile import read
+from tests.packaging.image import ROOT
+
+
+@pytest.fixture(scope="module")
+def objects() -> dict[str, Any]:
+    """The objects of the file by kind."""
+    text = (ROOT / "examples" / "kubernetes.yaml").read_text()
+    return {document["kind"]: document for document in yaml.safe_load_all(text)}
+
+
+@pytest.fixture(scope="module")
+def pod(objects) -> Any:
+    return objects["Deployment"]["spec"]["template"]["spec"]
+
+
+def test_the_configuration_is_valid_where_it_is_mounted(objects, pod, tmp_path):
+    """ConfigMap and Secret, laid out as the volumes are, load without a problem."""
+    (container,) = pod["containers"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    for mount in container["volumeMounts"]:
+        volume = volumes[mount["name"]]
+        keys = "stringData" if "secret" in volume else "data"
+        source = objects["Secret" if "secret" in volume else "ConfigMap"]
+        directory = _below(tmp_path, mount["mountPath"])
+        directory.mkdir(parents=True)
+        for name, text in source[keys].items():
+            (directory / name).write_text(text.replace(": /", f": {tmp_path}/"))
+    (variable,) = container["env"]
+    assert variable["name"] == "OUTBOX_EXPORTER_CONFIG"
+    config = settings.load(_below(tmp_path, variable["value"]), {}, check_dsn=dsn_problem)
+    assert config.database.dsn.reveal() == objects["Secret"]["stringData"]["dsn"]
+    assert config.application is not None
+
+
+def test_it_runs_as_the_image_does(pod):
+    """User, port and probes are those of the Dockerfile and of the HTTP contract."""
+    stage = read(ROOT / "Dockerfile")[-1]
+    (container,) = pod["containers"]
+    context = pod["securityContext"]
+    assert f"{context['runAsUser']}:{context['runAsGroup']}" == stage.the("USER").arguments
+    assert str(container["ports"][0]["containerPort"]) == stage.the("EXPOSE").arguments
+    assert container["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/-/ready"
+
+
+def test_it_may_do_nothing_it_does_not_need(pod):
+    """Not root, no privileges, nothing writable, no cluster token; others can't read the secret."""
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert secret["defaultMode"] & 0o007 == 0
+
+
+def test_there_is_one_of_it(objects):
+    """Two would count the same rows twice, and hold two connections, even during a roll-out."""
+    spec = objects["Deployment"]["spec"]
+    assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+
+
+def _below(root: Path, path: str) -> Path:
+    return root / path.lstrip("/")
