@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from exporter.config import Config
 from exporter.errors import ConfigError
-from exporter.exposition import OutboxCollector
+from exporter.exposition import OutboxCollector, Printer
 from exporter.logs import event
 from exporter.reporter import Reporter
 from exporter.sampling import Sampling
@@ -130,25 +130,22 @@ class App:
             return False, "not ready: no fresh database sample; see the status page"
         return False, "not ready: the first database sample is under way"
 
-    def registry(self) -> CollectorRegistry:
-        """A registry of this exporter's own, the client library's process and Python metrics included."""
-        registry = CollectorRegistry()
-        registry.register(
-            OutboxCollector(
-                board=lambda: self._sampling.board,
-                version=self._version,
-                labels=lambda: self._sampling.labels.by_name(),  # noqa: PLW0108 - a reload replaces it
-                reload_succeeded=lambda: self._reload_succeeded,
-            )
-        )
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
-        return registry
-
     def _site(self, config: Config) -> Site:
+        outbox = OutboxCollector(
+            board=lambda: self._sampling.board,
+            version=self._version,
+            labels=lambda: self._sampling.labels.by_name(),  # noqa: PLW0108 - a reload replaces it
+            reload_succeeded=lambda: self._reload_succeeded,
+        )
+        process = CollectorRegistry()
+        for metrics in (ProcessCollector, PlatformCollector, GCCollector):
+            metrics(registry=process)
+        everything = CollectorRegistry()
+        everything.register(outbox)
+        everything.register(process)
         return Site(
-            registry=self.registry(),
+            registry=everything,
+            printer=Printer(outbox, process),
             status=self.status,
             ready=self.ready,
             reload=self.reload if config.web.enable_reload else None,

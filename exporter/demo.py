@@ -111,7 +111,7 @@ def _watch(app: App, stopping: threading.Event, duration: float | None) -> bool:
 
 
 def _greet(url: str, fault: str | None) -> None:
-    print(f"\nThe five signals of a living outbox:  {url}metrics   (a page for people: {url})")
+    print(f"\nThe five signals of a living outbox:  {url}/metrics   (a page for people: {url}/)")
     if fault:
         print(f"Fault: {fault}, {FAULTS[fault].description}")
     print(f"Stop with Ctrl-C.\n\n{HEADER}", flush=True)

@@ -4,10 +4,11 @@ Registering asks nothing of anybody: the catalogue describes the families.
 """
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from itertools import accumulate, chain
 from time import monotonic
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
@@ -24,6 +25,9 @@ _FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | t
     Kind.HISTOGRAM: HistogramMetricFamily,
 }
 
+Encode = Callable[[Collector | CollectorRegistry], bytes]
+# How OpenMetrics ends; the text format ends without a word.
+END = b"# EOF\n"
 Readings = Iterable[Reading | Distribution]
 # The values in use of each bounded label.
 LabelsInUse = Mapping[str, Labels]
@@ -52,16 +56,62 @@ class OutboxCollector(Collector):
         """Every family that has something to say now."""
         states, now = self._board().states(), monotonic()
         return families(
-            chain(
-                fresh_readings(states, now),
-                self_readings(states, now),
-                _dropped(self._labels()),
-                (
-                    Reading(names.BUILD_INFO, 1, (self._version, platform.python_version())),
-                    Reading(names.CONFIG_RELOAD_SUCCESSFUL, self._reload_succeeded()),
-                ),
-            )
+            chain(fresh_readings(states, now), self_readings(states, now), _dropped(self._labels()), self._about())
         )
+
+    def edition(self) -> Hashable:
+        """Equal for two moments at which `collect` says the same."""
+        states, now = self._board().states(), monotonic()
+        return (
+            # The states themselves are compared by identity: the board makes a new tuple for every change, and this
+            # reference keeps the old one's address from being taken by another.
+            _Same(states),
+            tuple(state.fresh(now) for state in states),
+            tuple(labels.dropped for labels in self._labels().values()),
+            self._reload_succeeded(),
+        )
+
+    def _about(self) -> tuple[Reading, ...]:
+        return (
+            Reading(names.BUILD_INFO, 1, (self._version, platform.python_version())),
+            Reading(names.CONFIG_RELOAD_SUCCESSFUL, self._reload_succeeded()),
+        )
+
+
+class _Same:
+    """Equal to itself alone, whatever it holds."""
+
+    def __init__(self, held: object) -> None:
+        self._held = held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._held is other._held
+
+    def __hash__(self) -> int:
+        return id(self._held)
+
+
+class Printer:
+    """Turns everything there is into the bytes of a scrape.
+
+    What the board says changes only with a sample, so it is put into words once and printed again until then; the
+    process' own metrics are new each time. `encode` is one of the client library's, `form` the content type it makes.
+    """
+
+    def __init__(self, outbox: OutboxCollector, process: CollectorRegistry) -> None:
+        self._outbox = outbox
+        self._process = process
+        self._printed: tuple[Hashable, dict[str, bytes]] = (None, {})
+
+    def __call__(self, encode: Encode, form: str) -> bytes:
+        """The whole exposition."""
+        edition = self._outbox.edition()
+        if self._printed[0] != edition:
+            self._printed = (edition, {})
+        by_form = self._printed[1]
+        if form not in by_form:
+            by_form[form] = encode(self._outbox).removesuffix(END)
+        return by_form[form] + encode(self._process)
 
 
 def fresh_readings(states: Iterable[CollectorState], now: float) -> Iterator[Reading | Distribution]:

@@ -95,21 +95,25 @@ class Board:
     def __init__(self, states: Iterable[CollectorState] = ()) -> None:
         self._lock = Lock()
         self._states = {state.name: state for state in states}
+        self._snapshot = tuple(self._states.values())
 
     def states(self) -> tuple[CollectorState, ...]:
-        """All states, in the order in which the collectors were named."""
-        with self._lock:
-            return tuple(self._states.values())
+        """All states, in the order in which the collectors were named; the same object until one changes."""
+        return self._snapshot
 
     def record(self, run: Run, interval: float) -> CollectorState:
         """Note a finished run; answers with the state before it."""
         with self._lock:
             before = self._states[run.collector]
-            self._states[run.collector] = before.after(run, interval)
+            self._replace(before.after(run, interval))
             return before
 
     def skip(self, collector: str) -> None:
         """Note that a run was due while the previous one was still going on."""
         with self._lock:
             state = self._states[collector]
-            self._states[collector] = replace(state, skipped=state.skipped + 1)
+            self._replace(replace(state, skipped=state.skipped + 1))
+
+    def _replace(self, state: CollectorState) -> None:
+        self._states[state.name] = state
+        self._snapshot = tuple(self._states.values())

@@ -115,7 +115,7 @@ def test_a_raising_collector_costs_its_own_series_only(caplog):
     registry = CollectorRegistry()
     registry.register(webtools.registry())
     registry.register(Raising())
-    body, _ = render(registry, "", [])
+    body, _ = render(webtools.site(metrics=registry), "", [])
     assert b"before 1.0" in body
     assert b'outbox_demo_jobs{queue="queue-7"}' in body
     assert "the scrape is incomplete" in caplog.text
