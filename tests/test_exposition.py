@@ -317,9 +317,14 @@ def test_scrapes_between_two_samples_cost_no_rendering(monkeypatch):
     """The board is put into words once per sample and format, however many scrapes ask, as the server asks."""
     board = Board([BACKLOG])
     outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
-    collected = []
+    collected: list[float] = []
     collect = outbox.collect
-    monkeypatch.setattr(outbox, "collect", lambda: collected.append(1) or collect())
+
+    def counting() -> Iterator[Metric]:
+        collected.append(monotonic())
+        return collect()
+
+    monkeypatch.setattr(outbox, "collect", counting)
     site = webtools.site()
     site = replace(site, printer=Printer(outbox, CollectorRegistry()))
     for _ in range(3):
