@@ -1,0 +1,102 @@
+-- ============================================================================
+-- Monitoring role for outbox-exporter
+-- Purpose: a role that can count jobs, keys and events, and can read nothing that is in them
+-- Date: 2026-11-22
+-- Dependencies: 20251118094238_create_transactional_outbox_tables.sql
+--
+-- Run as: the owner of the three tables, with the right to create roles (on managed PostgreSQL the role that the
+--   provider gave you, such as postgres). With psql (-f) or pasted into a web SQL editor; it is all or nothing.
+-- Again: runs any number of times, also after a change of this file; ends in the same state each time.
+-- Undo: remove_monitoring_role.sql, which leaves nothing behind.
+-- Change before running, if they differ: the role's name (outbox_monitor) and the schema (public), everywhere.
+--
+-- Password: none is set here, so that none ends in a file, a history or a log. Until you set one, nobody can log in
+--   with a password. In psql:      \password outbox_monitor
+--   psql sends it hashed. A web SQL editor sends it readable; if there is no other way, use a long random one:
+--   ALTER ROLE outbox_monitor PASSWORD '...'
+--
+-- Row-level security hides every row of these tables from a role like this one, without an error. It is let in by
+-- one policy per table, for this role and for reading alone. If you would rather not touch the tables' policies and
+-- are a superuser, run use_bypassrls.sql afterwards.
+-- ============================================================================
+
+BEGIN;
+
+-- A policy needs its table for a moment, exclusively. Whoever holds it for long is in the middle of something: give
+-- up rather than make the application queue behind us. Nothing has happened then; run this again later.
+SET LOCAL lock_timeout = '3s';
+
+-- ---------------------------------------------------------------------------- Role
+
+-- NOINHERIT: it has what is granted below, by name. What a group of its may do, it does not do unasked.
+-- CONNECTION LIMIT: the exporter uses one connection; one more for a second exporter or the moment in which the
+-- server still holds a connection that broke, one for you.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'outbox_monitor') THEN
+    CREATE ROLE outbox_monitor LOGIN NOINHERIT;
+  ELSIF EXISTS (SELECT FROM pg_roles WHERE rolname = 'outbox_monitor'
+                AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication)) THEN
+    RAISE EXCEPTION 'role outbox_monitor exists and may do far more than monitoring: not the role made by this script';
+  END IF;
+  -- Back from the other way in, use_bypassrls.sql.
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'outbox_monitor' AND rolbypassrls) THEN
+    ALTER ROLE outbox_monitor NOBYPASSRLS;
+  END IF;
+END
+$$;
+ALTER ROLE outbox_monitor CONNECTION LIMIT 3;
+
+-- Limits for every session of the role, a person's psql included. The exporter sets stricter ones inside each of its
+-- transactions (and proves them), since these are defaults that a session may change: what the role can do at most
+-- is decided by the grants below.
+ALTER ROLE outbox_monitor SET default_transaction_read_only = on;
+ALTER ROLE outbox_monitor SET statement_timeout = '15s';
+ALTER ROLE outbox_monitor SET lock_timeout = '1s';
+ALTER ROLE outbox_monitor SET idle_in_transaction_session_timeout = '30s';
+
+-- ---------------------------------------------------------------------------- Permissions
+
+-- Every role may do what PUBLIC may. If PUBLIC may execute initialize_fsm_with_outbox here, so may this role, whatever
+-- is written below; closing that door is a good idea for reasons of its own:
+--   REVOKE EXECUTE ON FUNCTION public.initialize_fsm_with_outbox FROM PUBLIC;
+--   GRANT EXECUTE ON FUNCTION public.initialize_fsm_with_outbox TO service_role, authenticated;
+
+DO $$
+BEGIN
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO outbox_monitor', current_database());
+END
+$$;
+GRANT USAGE ON SCHEMA public TO outbox_monitor;
+
+-- What an earlier version of this file granted and this one does not is taken back.
+REVOKE ALL ON TABLE public.job_outbox, public.idempotency_keys, public.fsm_events FROM outbox_monitor;
+
+-- By column: times, counts and names of queues and events. Out of reach stay the payloads (job_data, job_options,
+-- result, event_data), error texts (last_error), the keys themselves and who the users are (user_id).
+GRANT SELECT (outbox_id, queue_name, created_at, processed_at, attempts, last_attempt_at)
+  ON public.job_outbox TO outbox_monitor;
+GRANT SELECT (expires_at)
+  ON public.idempotency_keys TO outbox_monitor;
+-- entity_id: without an index on created_at, events are counted course by course.
+GRANT SELECT (event_id, entity_id, event_type, created_at, created_by)
+  ON public.fsm_events TO outbox_monitor;
+
+-- ---------------------------------------------------------------------------- RLS
+
+-- Permissive policies add up: nobody else sees a row more or less than before.
+DROP POLICY IF EXISTS outbox_monitor_read ON public.job_outbox;
+CREATE POLICY outbox_monitor_read ON public.job_outbox FOR SELECT TO outbox_monitor USING (true);
+DROP POLICY IF EXISTS outbox_monitor_read ON public.idempotency_keys;
+CREATE POLICY outbox_monitor_read ON public.idempotency_keys FOR SELECT TO outbox_monitor USING (true);
+DROP POLICY IF EXISTS outbox_monitor_read ON public.fsm_events;
+CREATE POLICY outbox_monitor_read ON public.fsm_events FOR SELECT TO outbox_monitor USING (true);
+
+-- ---------------------------------------------------------------------------- Comments
+
+COMMENT ON ROLE outbox_monitor IS 'outbox-exporter: counts jobs, keys and events; reads no content';
+COMMENT ON POLICY outbox_monitor_read ON public.job_outbox IS 'outbox-exporter counts all rows; columns are granted singly';
+COMMENT ON POLICY outbox_monitor_read ON public.idempotency_keys IS 'outbox-exporter counts all rows; columns are granted singly';
+COMMENT ON POLICY outbox_monitor_read ON public.fsm_events IS 'outbox-exporter counts all rows; columns are granted singly';
+
+COMMIT;

@@ -1,0 +1,31 @@
+-- ============================================================================
+-- Monitoring role for outbox-exporter: the other way in
+-- Purpose: lets the role see all rows by an attribute of its own instead of by policies on the tables
+-- Date: 2026-11-22
+-- Dependencies: monitoring_role.sql, run before
+--
+-- Run as: a superuser who may alter the tables; on PostgreSQL 16 and later also a role with CREATEROLE and BYPASSRLS
+--   that owns them. Managed PostgreSQL before 16 offers neither: stay with the policies there.
+-- Which to choose: BYPASSRLS holds in every table of every database of the cluster, present and future. Here that
+--   means little, since the role can read the granted columns of three tables and nothing else; but each later grant
+--   to it means all rows. The policies hold for the three tables alone.
+-- Again: runs any number of times.
+-- Undo: monitoring_role.sql goes back to the policies; remove_monitoring_role.sql removes everything.
+-- ============================================================================
+
+BEGIN;
+
+-- As in monitoring_role.sql: do not make the application wait for us.
+SET LOCAL lock_timeout = '3s';
+
+-- ---------------------------------------------------------------------------- Role
+
+ALTER ROLE outbox_monitor BYPASSRLS;
+
+-- ---------------------------------------------------------------------------- RLS
+
+DROP POLICY IF EXISTS outbox_monitor_read ON public.job_outbox;
+DROP POLICY IF EXISTS outbox_monitor_read ON public.idempotency_keys;
+DROP POLICY IF EXISTS outbox_monitor_read ON public.fsm_events;
+
+COMMIT;

@@ -1,0 +1,1 @@
+"""Sampling against real servers."""

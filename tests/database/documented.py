@@ -1,0 +1,181 @@
+"""The reference document's queries, word for word, and the contract's other numbers by brute force.
+
+Each function answers for one collector in the transaction that it is given: every series by name and labels, and
+nothing for a series that must be absent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import class_row
+
+from exporter.labels import Labels
+from exporter.names import OTHER
+
+Series = dict[tuple[str, tuple[str, ...]], float]
+
+# "Monitoring Post-Migration", "Database Health Checks".
+PENDING: Final = "SELECT COUNT(*) FROM job_outbox WHERE processed_at IS NULL;"
+PROCESSED_LAST_HOUR: Final = """SELECT COUNT(*) FROM job_outbox
+WHERE processed_at >= NOW() - INTERVAL '1 hour';"""
+AVERAGE_PROCESSING_TIME: Final = """SELECT AVG(EXTRACT(EPOCH FROM (processed_at - created_at))) as avg_seconds
+FROM job_outbox
+WHERE processed_at IS NOT NULL
+  AND created_at >= NOW() - INTERVAL '1 hour';"""
+RECENT_EVENTS: Final = """SELECT event_type, COUNT(*) as count
+FROM fsm_events
+WHERE created_at >= NOW() - INTERVAL '1 hour'
+GROUP BY event_type;"""
+EVENTS_BY_SOURCE: Final = """SELECT created_by, COUNT(*) as count
+FROM fsm_events
+WHERE created_at >= NOW() - INTERVAL '1 hour'
+GROUP BY created_by;"""
+CACHE_SIZE: Final = "SELECT COUNT(*) FROM idempotency_keys;"
+
+_HOUR: Final = timedelta(hours=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A row of job_outbox, as far as a watcher may read it."""
+
+    queue_name: str
+    created_at: datetime
+    processed_at: datetime | None
+    attempts: int
+    last_attempt_at: datetime | None
+
+    @property
+    def state(self) -> str:
+        """The contract's states of a pending job."""
+        if self.attempts <= 0:
+            return "waiting"
+        return "failing" if self.attempts <= 4 else "exhausted"
+
+
+def backlog(connection: psycopg.Connection[Any], queues: Labels) -> Series:
+    """Pending by state and queue; the documented count is the sum."""
+    pending = sorted(
+        (job for job in _jobs(connection) if job.processed_at is None), key=lambda job: (job.created_at, job.attempts)
+    )
+    assert len(pending) == _value(connection, PENDING)
+    expected: Series = {
+        ("outbox_pending_jobs_truncated", ()): 0,
+        **{("outbox_pending_jobs", (state,)): 0 for state in ("waiting", "failing", "exhausted")},
+    }
+    for job in pending:
+        expected["outbox_pending_jobs", (job.state,)] += 1
+        expected.setdefault(("outbox_oldest_pending_timestamp_seconds", (job.state,)), _unix(job.created_at))
+    for queue, rows in _grouped(pending, lambda job: _published(job.queue_name, queues)).items():
+        expected["outbox_queue_pending_jobs", (queue,)] = len(rows)
+        expected["outbox_queue_oldest_pending_timestamp_seconds", (queue,)] = _unix(rows[0].created_at)
+    assert sum(expected["outbox_pending_jobs", (s,)] for s in ("waiting", "failing", "exhausted")) == len(pending)
+    return expected
+
+
+def head_blocked(connection: psycopg.Connection[Any]) -> set[float]:
+    """The possible numbers of failing rows among the oldest 100 pending: rows of one instant have no order."""
+    pending = sorted((j for j in _jobs(connection) if j.processed_at is None), key=lambda job: job.created_at)
+    if len(pending) <= 100:
+        return {float(sum(job.attempts > 0 for job in pending))}
+    last = pending[99].created_at
+    sure = [job for job in pending if job.created_at < last]
+    tied = [job.attempts > 0 for job in pending if job.created_at == last]
+    places, failing = 100 - len(sure), sum(tied)
+    base = sum(job.attempts > 0 for job in sure)
+    return {float(base + n) for n in range(max(0, places - (len(tied) - failing)), min(places, failing) + 1)}
+
+
+def last_hour(connection: psycopg.Connection[Any], queues: Labels) -> Series:
+    """What was done in the last hour, and how far back the records reach."""
+    now, jobs = _now(connection), list(_jobs(connection))
+    done = [job for job in jobs if job.processed_at is not None and job.processed_at >= now - _HOUR]
+    failing = [
+        job
+        for job in jobs
+        if job.processed_at is None and job.attempts > 0 and job.last_attempt_at and job.last_attempt_at >= now - _HOUR
+    ]
+    expected: Series = {("outbox_last_hour_processed_jobs", ()): float(_value(connection, PROCESSED_LAST_HOUR))}
+    assert len(done) == expected["outbox_last_hour_processed_jobs", ()]
+    average = "outbox_last_hour_processing_time_avg_seconds"
+    if (created := _value(connection, AVERAGE_PROCESSING_TIME)) is not None:
+        expected[average, ("created",)] = float(created)
+    # The documented average over the other cohort.
+    query = AVERAGE_PROCESSING_TIME.replace("created_at >= NOW()", "processed_at >= NOW()")
+    if (processed := _value(connection, query)) is not None:
+        expected[average, ("processed",)] = float(processed)
+    if tried := len(failing) + len(done):
+        expected["outbox_last_hour_failure_ratio", ()] = len(failing) / tried
+    for queue, rows in _grouped(done, lambda job: _published(job.queue_name, queues)).items():
+        expected["outbox_queue_last_hour_processed_jobs", (queue,)] = len(rows)
+    if kept := [job.processed_at for job in jobs if job.processed_at is not None]:
+        expected["outbox_oldest_processed_timestamp_seconds", ()] = _unix(min(kept))
+    return expected
+
+
+def events(connection: psycopg.Connection[Any], types: Labels) -> Series:
+    """Events of the last hour by source and by type."""
+    sources = {"API": 0, "QUEUE": 0, "WORKER": 0, **dict(connection.execute(EVENTS_BY_SOURCE).fetchall())}
+    by_type: Counter[str] = Counter()
+    for event, count in connection.execute(RECENT_EVENTS).fetchall():
+        by_type[_published(event, types)] += count
+    return {
+        **{("outbox_last_hour_fsm_events", (source,)): count for source, count in sources.items()},
+        **{("outbox_last_hour_fsm_events_by_type", (event,)): count for event, count in by_type.items()},
+    }
+
+
+def idempotency(connection: psycopg.Connection[Any]) -> Series:
+    """Keys by state; the documented cache size is the sum."""
+    now = _now(connection)
+    expiries = [expires for (expires,) in connection.execute("SELECT expires_at FROM idempotency_keys").fetchall()]
+    expired = [expires for expires in expiries if expires <= now]
+    assert len(expiries) == _value(connection, CACHE_SIZE)
+    expected: Series = {
+        ("outbox_idempotency_keys", ("live",)): len(expiries) - len(expired),
+        ("outbox_idempotency_keys", ("expired",)): len(expired),
+    }
+    if expired:
+        expected["outbox_idempotency_oldest_expired_timestamp_seconds", ()] = _unix(min(expired))
+    return expected
+
+
+def _jobs(connection: psycopg.Connection[Any]) -> Iterable[JobRow]:
+    with connection.cursor(row_factory=class_row(JobRow)) as cursor:
+        query = "SELECT queue_name, created_at, processed_at, attempts, last_attempt_at FROM job_outbox"
+        return cursor.execute(query).fetchall()
+
+
+def _grouped(jobs: Iterable[JobRow], label: Callable[[JobRow], str]) -> dict[str, list[JobRow]]:
+    groups: dict[str, list[JobRow]] = {}
+    for job in jobs:
+        groups.setdefault(label(job), []).append(job)
+    return groups
+
+
+def _published(value: str, labels: Labels) -> str:
+    """Under which name a value is published; asks without taking a place."""
+    return value if value in labels._values else OTHER
+
+
+def _value(connection: psycopg.Connection[Any], query: str) -> Any:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _now(connection: psycopg.Connection[Any]) -> datetime:
+    now: datetime = _value(connection, "SELECT now()")
+    return now
+
+
+def _unix(time: datetime) -> float:
+    """Exactly rounded, as PostgreSQL's cast is."""
+    return (time - _EPOCH) / timedelta(microseconds=1) / 1_000_000

@@ -1,0 +1,149 @@
+"""Sampling as the program does it, one collector at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from exporter import names
+from exporter.collectors.database import DatabaseQuestion
+from exporter.config import Config, DatabaseSettings, SamplingSettings, Seconds, Secret
+from exporter.database import Database as Door
+from exporter.database import Session
+from exporter.errors import Reason
+from exporter.model import Failure, Reading, Run
+from exporter.names import Kind
+from exporter.sampling import Sampling
+from exporter.snapshot import CollectorState
+from tests.database import documented
+from tests.database.documented import Series
+
+# Counters tell of what happened since the start, not of a snapshot; the index gauge tells of the schema.
+_NOT_OF_THE_ROWS = frozenset({names.HELPFUL_INDEX_MISSING})
+
+
+def nobody_listens(run: Run, interval: float, before: CollectorState) -> None:
+    """What Schedule tells its listener goes nowhere."""
+
+
+def configuration(dsn: str, **database: Any) -> Config:
+    """Settings for this server; the label limit is the default, 20."""
+    settings = {"statement_timeout": Seconds(30), **database}
+    return Config(database=DatabaseSettings(dsn=Secret(dsn), **settings), sampling=SamplingSettings())
+
+
+@contextmanager
+def sampler(dsn: str, **database: Any) -> Iterator[Sampling]:
+    """The collectors, with their door open."""
+    sampling = Sampling(configuration(dsn, **database), nobody_listens)
+    sampling.database.open()
+    try:
+        yield sampling
+    finally:
+        sampling.database.close()
+
+
+@contextmanager
+def door(dsn: str, **database: Any) -> Iterator[Door]:
+    """The door alone."""
+    opened = Door(configuration(dsn, **database).database)
+    opened.open()
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def series(readings: Any) -> Series:
+    """Readings about the rows as they are, by name and labels. Two readings of one series are a bug."""
+    found = [
+        reading
+        for reading in readings
+        if isinstance(reading, Reading) and reading.metric.kind is Kind.GAUGE and reading.metric not in _NOT_OF_THE_ROWS
+    ]
+    result = {(reading.metric.name, reading.labels): float(reading.value) for reading in found}
+    assert len(result) == len(found)
+    return result
+
+
+def states(dsn: str, **database: Any) -> tuple[CollectorState, ...]:
+    """The database collectors after one run each, as `outbox-exporter sample` does it."""
+    sampling = Sampling(configuration(dsn, **database), nobody_listens)
+    sampling.sample_once()
+    return sampling.board.states()
+
+
+def everything(dsn: str, **database: Any) -> Series:
+    """All gauges of all database collectors; each must succeed."""
+    result: Series = {}
+    for state in states(dsn, **database):
+        assert state.success, state.problems
+        result |= series(state.readings)
+    return result
+
+
+def refusals(dsn: str) -> dict[str, Failure]:
+    """What each database collector says that cannot be sampled; none of these brings any reading."""
+    result = {}
+    for state in states(dsn):
+        if not state.success:
+            assert state.readings == ()
+            (result[state.name],) = state.problems
+    return result
+
+
+def reasons(dsn: str) -> set[Reason]:
+    """In which ways sampling is refused."""
+    return {failure.reason for failure in refusals(dsn).values()}
+
+
+def compare(sampling: Sampling, question: DatabaseQuestion, session: Session) -> None:
+    """One collector's gauges are the documented answers of the same snapshot, to the last bit, present and absent."""
+    found = series(question.read(session))
+    connection = session._connection
+    connection.execute(b"SET LOCAL search_path = public")
+    match question.name:
+        case "backlog":
+            assert found.pop(("outbox_head_blocked_jobs", ())) in documented.head_blocked(connection)
+            expected = documented.backlog(connection, sampling.labels.queues)
+        case "last_hour":
+            expected = documented.last_hour(connection, sampling.labels.queues)
+        case "events":
+            expected = documented.events(connection, sampling.labels.events)
+        case "idempotency":
+            expected = documented.idempotency(connection)
+        case "throughput":  # counters alone: see test_counters.py
+            expected = {}
+        case unknown:
+            raise AssertionError(f"a collector that nobody checks: {unknown}")
+    assert found == expected
+
+
+def compare_all(sampling: Sampling) -> None:
+    """Each collector in a transaction of its own, through the real door."""
+    for question in sampling.questions:
+        with sampling.database.sample(*question.reads) as session:
+            compare(sampling, question, session)
+
+
+class WritableSession(Session):
+    """A session in a transaction that wrote the rows itself, so that they lie exactly on the edges."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        super().__init__(connection, configuration("").database)
+
+    def _begin(self, settings: DatabaseSettings) -> Any:  # noqa: ARG002 - the limits are the writer's
+        connection = self._connection
+        connection.execute(b"SET LOCAL search_path = pg_catalog, pg_temp")
+        row = connection.execute(b"SELECT extract(epoch FROM now())::float8, current_user::text").fetchone()
+        assert row is not None
+        return _Moment(*row)
+
+
+class _Moment:
+    def __init__(self, now: float, role: str) -> None:
+        self.now = now
+        self.role = role

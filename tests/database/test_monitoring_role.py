@@ -1,0 +1,293 @@
+"""The set-up scripts: exactly enough, no more, and nothing left after removal."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from exporter.sampling import Sampling
+from tests import requirements
+from tests.database import rows
+from tests.database.roles import MONITOR, allow, count, monitoring_role, role, run_script, script
+from tests.database.sampling import configuration, everything, nobody_listens
+from tests.postgres import Database
+
+SCRIPTS = ("monitoring_role", "use_bypassrls", "remove_monitoring_role")
+TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
+SECRETS = {
+    "job_outbox": {"job_data", "job_options", "last_error"},
+    "idempotency_keys": {"key", "result"},
+    "fsm_events": {"event_data", "user_id"},
+}
+
+# What the scripts could touch, privileges as they take effect: NULL means the defaults, written out or not.
+CATALOGUE = """
+    SELECT 'relation', c.oid::regclass::text, acl::text FROM pg_class AS c,
+        unnest(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner))) AS acl
+    UNION ALL SELECT 'column', attrelid::regclass || '.' || attname, acl::text
+        FROM pg_attribute, unnest(attacl) AS acl
+    UNION ALL SELECT 'schema', nspname, acl::text
+        FROM pg_namespace, unnest(coalesce(nspacl, acldefault('n', nspowner))) AS acl
+    UNION ALL SELECT 'database', datname, acl::text
+        FROM pg_database, unnest(coalesce(datacl, acldefault('d', datdba))) AS acl WHERE datname = current_database()
+    UNION ALL SELECT 'policy', polrelid::regclass || '.' || polname, pg_get_expr(polqual, polrelid) FROM pg_policy
+    UNION ALL SELECT 'role', rolname, r::text FROM pg_roles AS r
+    UNION ALL SELECT 'setting', setdatabase || '.' || setrole, array_to_string(setconfig, ',') FROM pg_db_role_setting
+    UNION ALL SELECT 'comment', objoid::text, description FROM pg_description WHERE classoid = 'pg_policy'::regclass
+    UNION ALL SELECT 'shared comment', objoid::text, description FROM pg_shdescription
+    ORDER BY 1, 2, 3
+"""
+
+
+def catalogue(database: Database) -> list[tuple[Any, ...]]:
+    with database.connect() as connection:
+        return connection.execute(CATALOGUE.encode()).fetchall()
+
+
+@pytest.fixture(params=[(), ("use_bypassrls",)], ids=["policies", "bypassrls"])
+def way(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Both ways in: the scripts to run after the first."""
+    chosen: tuple[str, ...] = request.param
+    return chosen
+
+
+@pytest.fixture
+def monitored(database: Database, way: tuple[str, ...]) -> Iterator[Database]:
+    """A database with content and the role."""
+    with database.connect() as connection:
+        rows.write(connection, rows.quiet())
+    with monitoring_role(database, *way):
+        yield database
+
+
+def test_the_columns_are_those_that_collectors_read(monitored):
+    """The grants and the collectors' `reads` name the same columns: neither drifts from the other."""
+    sampling = Sampling(configuration(monitored.dsn()), nobody_listens)
+    needed = {
+        (table.name, column) for question in sampling.questions for table in question.reads for column in table.columns
+    }
+    with monitored.connect() as connection:
+        granted = connection.execute(
+            "SELECT attrelid::regclass::text, attname FROM pg_attribute"
+            " WHERE attrelid = ANY (%s::regclass[]) AND attnum > 0"
+            " AND has_column_privilege(%s, attrelid, attnum, 'SELECT')",
+            (list(TABLES), MONITOR),
+        ).fetchall()
+    assert set(granted) == needed
+
+
+def test_content_is_out_of_reach(monitored):
+    """Payloads, errors, keys and users: each column is refused by the server."""
+    with monitored.connect(MONITOR) as connection:
+        for table, columns in SECRETS.items():
+            for column in columns:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(f"SELECT {column} FROM public.{table}".encode())
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"SELECT * FROM public.{table}".encode())
+
+
+def test_nothing_else_is_granted(monitored):
+    """No other table, no writing, no schema but this one, no role to become."""
+    with monitored.connect() as connection:
+        readable = connection.execute(
+            "SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE relkind IN ('r', 'v', 'm', 'p', 'f')"
+            " AND nspname NOT IN ('pg_catalog', 'information_schema', 'cron')"
+            " AND has_any_column_privilege(%s, c.oid, 'SELECT')",
+            (MONITOR,),
+        ).fetchall()
+        writable = connection.execute(
+            "SELECT c.oid::regclass::text FROM pg_class AS c"
+            " WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+            " AND (has_any_column_privilege(%(role)s, c.oid, 'INSERT, UPDATE, REFERENCES')"
+            "      OR has_table_privilege(%(role)s, c.oid, 'SELECT, DELETE, TRUNCATE, TRIGGER'))",
+            {"role": MONITOR},
+        ).fetchall()
+        groups = connection.execute("SELECT FROM pg_auth_members WHERE member = %s::regrole", (MONITOR,)).fetchall()
+    assert sorted(name for (name,) in readable) == sorted(TABLES)
+    assert (writable, groups) == ([], [])
+
+
+def test_the_functions_of_the_application_are_closed_to_it(monitored):
+    """In the documented schema, where PUBLIC may not execute them, neither may this role."""
+    with monitored.connect() as connection:
+        open_to_it = connection.execute(
+            "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+            " AND has_function_privilege(%s, oid, 'EXECUTE')",
+            (MONITOR,),
+        ).fetchall()
+    assert open_to_it == []
+
+
+def test_both_ways_show_what_a_superuser_sees(monitored):
+    """Every gauge of every collector is the same, and not all of them are zero."""
+    seen = everything(monitored.dsn(MONITOR))
+    assert seen == everything(monitored.dsn())
+    assert sum(seen.values()) > 0
+
+
+def test_the_other_way_leaves_no_policy(monitored, way):
+    """With BYPASSRLS the tables' policies are as the migration made them; without it there is one each."""
+    policies = "SELECT count(*) FROM pg_policy WHERE polname = 'outbox_monitor_read'"
+    assert monitored.value(policies) == (0 if way else 3)
+    assert monitored.value("SELECT rolbypassrls FROM pg_roles WHERE rolname = %s", (MONITOR,)) == bool(way)
+
+
+def test_twice_is_as_good_as_once(monitored, way):
+    """Scripts run again change nothing, and the first one leads back to the policies."""
+    before = catalogue(monitored)
+    for name in ("monitoring_role", *way):
+        run_script(monitored, name)
+    after = catalogue(monitored)
+    # Policies are made anew, and their comments hang on their new numbers.
+    assert [row for row in after if row[0] != "comment"] == [row for row in before if row[0] != "comment"]
+    run_script(monitored, "monitoring_role")
+    assert everything(monitored.dsn(MONITOR)) == everything(monitored.dsn())
+    assert not monitored.value("SELECT rolbypassrls FROM pg_roles WHERE rolname = %s", (MONITOR,))
+
+
+def test_removal_leaves_the_catalogue_as_it_was(database, way):
+    """Policies, roles, settings, comments and privileges: nothing of ours is left, and removing again does no harm."""
+    before = catalogue(database)
+    with monitoring_role(database, *way):
+        assert catalogue(database) != before
+    assert catalogue(database) == before
+    run_script(database, "remove_monitoring_role")
+    assert catalogue(database) == before
+
+
+def test_removal_after_a_rolled_back_migration(database):
+    """The role goes although its tables are gone already."""
+    run_script(database, "monitoring_role")
+    database.execute("DROP TABLE fsm_events, idempotency_keys, job_outbox")
+    run_script(database, "remove_monitoring_role")
+    assert database.value("SELECT count(*) FROM pg_roles WHERE rolname = %s", (MONITOR,)) == 0
+
+
+def test_removal_refuses_when_more_was_granted(database):
+    """All or nothing: a grant that somebody else made is named, and the role still works."""
+    with monitoring_role(database):
+        database.execute(f"GRANT SELECT ON courses TO {MONITOR}".encode())
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist) as refused:
+            run_script(database, "remove_monitoring_role")
+        assert "courses" in str(refused.value.diag.message_detail)
+        assert everything(database.dsn(MONITOR)) == everything(database.dsn())
+        database.execute(f"REVOKE SELECT ON courses FROM {MONITOR}".encode())
+
+
+def test_an_earlier_grant_is_taken_back(monitored):
+    """A column that a former version granted is closed by running the script again."""
+    monitored.execute(f"GRANT SELECT (last_error) ON job_outbox TO {MONITOR}".encode())
+    monitored.execute(f"GRANT INSERT ON job_outbox TO {MONITOR}".encode())
+    run_script(monitored, "monitoring_role")
+    query = "SELECT has_column_privilege(%(r)s, 'job_outbox', 'last_error', 'SELECT')"
+    assert monitored.value(query, {"r": MONITOR}) is False
+    assert monitored.value("SELECT has_table_privilege(%s, 'job_outbox', 'INSERT')", (MONITOR,)) is False
+
+
+def test_a_powerful_role_of_that_name_is_refused(database):
+    """The script adopts no role that may do more than monitoring, and changes nothing then."""
+    database.execute(f"CREATE ROLE {MONITOR} CREATEROLE".encode())
+    try:
+        before = catalogue(database)
+        with pytest.raises(psycopg.errors.RaiseException, match="far more than monitoring"):
+            run_script(database, "monitoring_role")
+        assert catalogue(database) == before
+    finally:
+        database.execute(f"DROP ROLE {MONITOR}".encode())
+
+
+def test_sessions_of_the_role_are_harmless_by_default(monitored):
+    """Read-only, with timeouts, three connections, no password, and named for people."""
+    with monitored.connect(MONITOR) as connection:
+        for setting, value in {
+            "default_transaction_read_only": "on",
+            "statement_timeout": "15s",
+            "lock_timeout": "1s",
+            "idle_in_transaction_session_timeout": "30s",
+        }.items():
+            assert connection.execute(f"SHOW {setting}".encode()).fetchone() == (value,)
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("CREATE TEMPORARY TABLE t ()")
+    limits = "SELECT rolconnlimit, rolpassword IS NULL, rolinherit FROM pg_authid WHERE rolname = %s"
+    with monitored.connect() as connection:
+        assert connection.execute(limits, (MONITOR,)).fetchone() == (3, True, False)
+    assert monitored.value("SELECT shobj_description(%s::regrole, 'pg_authid')", (MONITOR,)).startswith(
+        "outbox-exporter"
+    )
+
+
+def test_the_set_up_does_not_queue_behind_a_long_transaction(database):
+    """It gives up after three seconds, as one piece, rather than hold up everybody who comes after it."""
+    before = catalogue(database)
+    with database.connect(autocommit=False) as reader:
+        count(reader, "job_outbox")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            run_script(database, "monitoring_role")
+    assert catalogue(database) == before
+
+
+def test_psql_runs_the_scripts_too(database):
+    """File by file, without a variable, stopping at nothing."""
+    psql = requirements.require_debian().bin / "psql"
+    before = catalogue(database)
+    with resources.as_file(resources.files("exporter").joinpath("sql", "setup")) as directory:
+        for name in (*SCRIPTS, *SCRIPTS):
+            command = [
+                str(psql),
+                "-X",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                database.dsn(),
+                "-f",
+                str(directory / f"{name}.sql"),
+            ]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+            assert done.returncode == 0, done.stderr
+    assert catalogue(database) == before
+
+
+def test_no_superuser_is_needed(database):
+    """As on managed PostgreSQL: an owner with CREATEROLE sets up, sets up again and removes."""
+    with role(database, "CREATEROLE") as provider:
+        own = "ALTER TABLE {table} OWNER TO {role}"
+        for table in TABLES:
+            allow(database, own, provider, table=sql.Identifier(table))
+        allow(database, "ALTER DATABASE {name} OWNER TO {role}", provider, name=sql.Identifier(database.name))
+        before = catalogue(database)
+        for _ in range(2):
+            run_script(database, "monitoring_role", provider)
+        assert everything(database.dsn(MONITOR)) == everything(database.dsn())
+        run_script(database, "remove_monitoring_role", provider)
+        assert catalogue(database) == before
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_follows_the_guidelines(name):
+    """A header with title, purpose, date and dependencies; one transaction; no password, no psql variable."""
+    lines = script(name).splitlines()
+    header = [line for line in lines if line.startswith("--")]
+    assert set(lines[0]) == {"-", " ", "="}
+    assert header[2].startswith("-- Purpose: ")
+    assert re.fullmatch(r"-- Date: \d{4}-\d\d-\d\d", header[3])
+    assert header[4].startswith("-- Dependencies: ")
+    statements = [line for line in lines if not line.lstrip().startswith("--")]
+    assert "BEGIN;" in statements
+    assert statements[-1] == "COMMIT;"
+    code = "\n".join(statements)
+    assert "PASSWORD" not in code
+    assert not re.search(r"^\\|:['\"]?[a-z]", code, re.MULTILINE)
+    assert max(map(len, lines)) <= 130
+
+
+def test_all_scripts_are_tested():
+    """Nobody adds a script past these tests."""
+    directory = resources.files("exporter").joinpath("sql", "setup")
+    assert sorted(SCRIPTS) == sorted(file.name.removesuffix(".sql") for file in directory.iterdir())
