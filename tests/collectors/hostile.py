@@ -5,6 +5,7 @@ import socket
 import ssl
 import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final, Self
@@ -192,7 +193,9 @@ def gzipped(content: bytes) -> bytes:
 
 def bomb(megabytes: int) -> bytes:
     """A small gzip stream of this much white space and a valid payload."""
-    return gzipped(b" " * (megabytes * MEGABYTE) + body(DOCUMENTED["getFSM"]))
+    packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
+    spaces = b"".join(packer.compress(b" " * MEGABYTE) for _ in range(megabytes))
+    return spaces + packer.compress(body(DOCUMENTED["getFSM"])) + packer.flush()
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from exporter.application.endpoints import ENDPOINTS
 from exporter.collectors.application import ApplicationCollector
 from exporter.config import ApplicationSettings, Seconds, Url
 from exporter.errors import Reason
-from exporter.model import Outcome, Reading
+from exporter.model import Outcome
 from tests.application.samples import DIALECTS, DOCUMENTED
+from tests.collectors.watching import values
 from tests.requirements import missing, require_program
 
 SERVER = Path(__file__).parent.parent / "trpc"
@@ -51,12 +52,6 @@ def serving(node: Path, transformer: str, payloads: dict[str, Any]) -> Iterator[
 def collect(url: str) -> Outcome:
     """One sample."""
     return ApplicationCollector(ApplicationSettings(Url(url), timeout=Seconds(PATIENCE))).collect()
-
-
-def values(outcome: Outcome) -> dict[str, float]:
-    """The readings by name and labels."""
-    readings = [reading for reading in outcome.readings if isinstance(reading, Reading)]
-    return {" ".join((reading.metric.name, *reading.labels)): reading.value for reading in readings}
 
 
 @pytest.mark.parametrize("transformer", ["plain", "superjson"])

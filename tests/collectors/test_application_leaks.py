@@ -1,0 +1,89 @@
+"""Nothing leaks: the collector ends in time with few threads, no open socket and little memory, whatever it meets."""
+
+import gc
+import socket
+import threading
+import tracemalloc
+
+import pytest
+
+from exporter.application.endpoints import ENDPOINTS
+from exporter.errors import Reason
+from exporter.model import Outcome
+from tests.collectors.evils import HOSTILE
+from tests.collectors.hostile import application, silence
+from tests.collectors.watching import IN_TIME, SHORT, collector, ours, settle, sockets_to, up
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        HOSTILE["steady drip in the headers"][0],
+        HOSTILE["steady drip in the body"][0],
+        HOSTILE["reset within body"][0],
+        HOSTILE["50 MB unannounced"][0],
+        HOSTILE["redirect loop"][0],
+        HOSTILE["lengths that disagree"][0],
+        silence,
+    ],
+    ids=["drip in headers", "drip in body", "reset", "flood", "redirects", "bad header", "silence"],
+)
+def test_failing_samples_leave_nothing_behind(behaviour):
+    """A hundred failing samples leave no thread running and no socket open, and need no garbage collector for it."""
+    gc.disable()
+    try:
+        with application({"getFSM": behaviour, "healthCheck": behaviour}) as server:
+            watching = collector(server, timeout=0.03)
+            for _ in range(100):
+                assert up(watching.collect())["getFSM"] == 0
+            assert settle(lambda: not ours())
+            assert sockets_to(server) == []
+    finally:
+        gc.enable()
+
+
+def test_request_that_cannot_be_interrupted_is_not_joined_by_others(monkeypatch):
+    """A resolver that hangs holds one thread for each endpoint, however often we sample, and comes back to life."""
+    answers, resolve = threading.Event(), socket.getaddrinfo
+
+    def hanging(*args, **kwargs):
+        answers.wait(4 * IN_TIME)
+        return resolve(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    with application() as server:
+        watching = collector(server, SHORT)
+        for _ in range(3):
+            outcome = watching.collect()
+            assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT] * 4
+            assert len(ours()) == 4
+        answers.set()
+        assert settle(lambda: not ours())
+        assert not any(server.requests), "a request that was given up was sent all the same"
+        assert watching.collect().failures == ()
+
+
+def test_closing_ends_a_collection_at_once():
+    """A program that is told to end does not wait for an application that hangs."""
+    with application(dict.fromkeys(ENDPOINTS, silence)) as server:
+        watching = collector(server, timeout=10 * IN_TIME)
+        outcomes: list[Outcome] = []
+        collecting = threading.Thread(target=lambda: outcomes.append(watching.collect()))
+        collecting.start()
+        assert settle(lambda: len(server.requests) == 4)
+        watching.close()
+        collecting.join(IN_TIME)
+        assert not collecting.is_alive()
+    assert [failure.reason for failure in outcomes[0].failures] == [Reason.TIMEOUT] * 4
+
+
+@pytest.mark.parametrize("name", ["gzip bomb", "50 MB announced", "50 MB unannounced", "50 MB of a redirect"])
+def test_size_of_an_answer_is_not_the_size_of_our_memory(name):
+    """What is too large is stopped at the limit, not read or inflated first and refused then."""
+    with application({"getFSM": HOSTILE[name][0]}) as server:
+        watching = collector(server)
+        tracemalloc.start()
+        watching.collect()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 10_000_000  # max_bytes is 1 MB, the server's own megabyte is counted, too

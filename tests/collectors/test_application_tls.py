@@ -1,0 +1,69 @@
+"""The application collector over TLS: who is believed, and that deadlines hold there as well."""
+
+import socket
+import ssl
+
+import pytest
+import trustme
+
+from exporter.collectors.application import ApplicationCollector
+from exporter.config import ApplicationSettings, Seconds, Url
+from exporter.errors import Reason
+from tests.collectors.evils import HOSTILE
+from tests.collectors.hostile import (
+    application,
+)
+from tests.collectors.watching import IN_TIME, SHORT, collector, ours, settle, sockets_to, up
+
+
+@pytest.fixture
+def tls(monkeypatch, tmp_path) -> ssl.SSLContext:
+    """A certificate for loopback that this process trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def test_https_application(tls):
+    """A certificate that can be verified is all it takes."""
+    with application(tls=tls) as server:
+        outcome = collector(server).collect()
+    assert outcome.failures == ()
+    assert set(up(outcome).values()) == {1}
+
+
+def test_certificate_that_nobody_vouches_for(tls, monkeypatch, tmp_path):
+    """No request, and no token, goes to a server that cannot say who it is."""
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "other.pem"))
+    with application(tls=tls) as server:
+        outcome = collector(server).collect()
+    assert [failure.reason for failure in outcome.failures] == [Reason.CONNECTION] * 4
+    assert all("certificate verify failed" in failure.message for failure in outcome.failures)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["steady drip in the headers", "steady drip in the body", "hang"])
+def test_deadline_holds_over_tls(tls, name):
+    """The wire is cut below TLS."""
+    with application({"getFSM": HOSTILE[name][0]}, tls) as server:
+        outcome = collector(server, SHORT).collect()
+        assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT]
+        assert settle(lambda: not ours())
+        assert sockets_to(server) == []
+
+
+def test_handshake_that_never_ends():
+    """A server that accepts and waits has not shaken hands; one that speaks no TLS is no connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = Url(f"https://127.0.0.1:{listener.getsockname()[1]}/trpc")
+        outcome = ApplicationCollector(ApplicationSettings(url, timeout=Seconds(0.3))).collect()
+    assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT] * 4
+    with application() as server:
+        url = Url(f"https://127.0.0.1:{server.port}/trpc")
+        outcome = ApplicationCollector(ApplicationSettings(url, timeout=Seconds(IN_TIME))).collect()
+    assert [failure.reason for failure in outcome.failures] == [Reason.CONNECTION] * 4
+    assert settle(lambda: not ours())

@@ -1,0 +1,59 @@
+"""What the application says reaches our logs and pages as one short line without secrets."""
+
+import pytest
+
+from exporter.collectors.application import LONGEST_MESSAGE, ApplicationCollector
+from exporter.config import ApplicationSettings, Secret, Url
+from exporter.errors import ConfigError, Reason
+from exporter.redaction import HIDDEN
+from tests.application.samples import body
+from tests.collectors.evils import PAYLOAD
+from tests.collectors.hostile import (
+    application,
+    raw,
+    respond,
+)
+from tests.collectors.watching import TOKEN, collector
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"invalid token {TOKEN}",
+        f"{'x' * (LONGEST_MESSAGE - 20)} {TOKEN}",
+        f"{TOKEN}\n{TOKEN}",
+        "cannot reach postgresql://admin:tok-5ecr3t@db.internal:5432/x",
+    ],
+)
+def test_no_secret_in_a_message(words):
+    """An application that quotes our token, or its own password, does not get it into our logs."""
+    with application({"getFSM": respond(body({"error": {"message": words}}), "401 Unauthorized")}) as server:
+        (failure,) = collector(server).collect().failures
+    assert failure.reason is Reason.HTTP
+    assert "5ecr" not in failure.message
+    assert HIDDEN in failure.message or len(failure.message) == LONGEST_MESSAGE
+
+
+def test_message_is_one_short_printable_line():
+    """Megabytes with line breaks, terminal escapes and half a character become one line."""
+    words = "Zod:\n\t[{}]\x1b[31m \ud800 \u202e" + "x\n" * 300_000
+    with application({"getFSM": respond(body({"error": {"message": words}}), "400 Bad Request")}) as server:
+        (failure,) = collector(server).collect().failures
+    assert failure.message.startswith("getFSM: HTTP 400: Zod: [{}]?[31m ? ?x x x")
+    assert failure.message.isprintable()
+    assert len(failure.message) <= LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "schlüssel", "tab\t"])
+def test_token_that_no_header_can_carry_is_refused_at_once(token):
+    """Found when the program starts, and not shown."""
+    with pytest.raises(ConfigError, match="bearer_token") as caught:
+        ApplicationCollector(ApplicationSettings(Url("http://localhost/trpc"), Secret(token)))
+    assert token not in str(caught.value)
+
+
+def test_malformed_headers_write_no_log(caplog):
+    """What the application sends reaches the log as a failure's one line or not at all."""
+    with caplog.at_level(0), application({"getFSM": raw(b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", PAYLOAD)}) as server:
+        collector(server).collect()
+    assert caplog.records == []

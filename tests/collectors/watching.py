@@ -1,0 +1,65 @@
+"""What the tests of the application collector share: a collector, what it said, what it left behind."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+
+from exporter.collectors.application import ApplicationCollector
+from exporter.config import ApplicationSettings, Seconds, Secret, Url
+from exporter.model import Outcome, Reading
+from exporter.names import APP_UP
+from tests.collectors.hostile import (
+    HostileServer,
+)
+
+TOKEN = "tok-5ecr3t/+=="
+# A deadline for those who hang, with room for the others to answer on a busy machine.
+SHORT = 1
+# Far above that deadline, far below what a broken one takes.
+IN_TIME = 5
+
+
+def collector(server: HostileServer, timeout: float = IN_TIME, token: str | None = TOKEN) -> ApplicationCollector:
+    """A collector of that server's endpoints."""
+    secret = None if token is None else Secret(token)
+    return ApplicationCollector(ApplicationSettings(Url(f"{server.origin}/trpc"), secret, Seconds(timeout)))
+
+
+def up(outcome: Outcome) -> dict[str, float]:
+    """The value of outbox_app_up by endpoint."""
+    return {
+        reading.labels[0]: reading.value
+        for reading in outcome.readings
+        if isinstance(reading, Reading) and reading.metric is APP_UP
+    }
+
+
+def values(outcome: Outcome) -> dict[str, float]:
+    """All readings by name and labels."""
+    return {
+        " ".join((reading.metric.name, *reading.labels)): reading.value
+        for reading in outcome.readings
+        if isinstance(reading, Reading)
+    }
+
+
+def ours() -> list[threading.Thread]:
+    """The threads of collectors."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("application-")]
+
+
+def sockets_to(server: HostileServer) -> list[object]:
+    """The client's ends of connections to the server that this process holds."""
+    connections = psutil.Process(os.getpid()).net_connections("tcp")
+    return [connection for connection in connections if connection.raddr and connection.raddr.port == server.port]
+
+
+def settle(condition: Callable[[], bool]) -> bool:
+    """Whether the condition comes true within a generous time."""
+    patience = time.monotonic() + IN_TIME
+    while not condition() and time.monotonic() < patience:
+        time.sleep(0.01)
+    return condition()
