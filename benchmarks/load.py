@@ -1,0 +1,142 @@
+"""How fast an exporter answers: clients that scrape again as soon as they have an answer, on kept connections.
+
+One thread and one selector for all clients, so that the measure costs little and costs everybody the same. Runs as a
+process of its own: `python -m benchmarks.load PORT CLIENTS REQUESTS SECONDS` prints a `Load` as JSON.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from benchmarks.scrape import HEADERS
+from exporter.lab.ports import LOOPBACK
+
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
+_WARM_UP: Final = 50  # requests per client that do not count
+_RECEIVE: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Latencies in seconds over `requests` answers, and how many answers a second there were."""
+
+    clients: int
+    requests: int
+    p50: float
+    p99: float
+    per_second: float
+
+
+def measure(port: int, clients: int, requests: int, seconds: float) -> Load:
+    """Drives the exporter from a process of its own. Raises: CalledProcessError when an answer was not 200."""
+    command = [sys.executable, "-m", "benchmarks.load", *map(str, (port, clients, requests, seconds))]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
+    return Load(**json.loads(done.stdout))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest of `values` that at least `share` of them do not exceed. Raises: ValueError when there is none."""
+    if not values:
+        raise ValueError("no values, so no percentile")
+    ordered = sorted(values)
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+
+
+def is_whole(answer: bytes | bytearray) -> bool:
+    """Whether this is a complete HTTP answer that says how long it is, by its length or in chunks."""
+    head, separator, body = bytes(answer).partition(b"\r\n\r\n")
+    if not separator:
+        return False
+    if length := _LENGTH.search(head):
+        return len(body) >= int(length[1])
+    if _CHUNKED.search(head):
+        return body.endswith(_LAST_CHUNK) or body == _LAST_CHUNK[2:]
+    raise ValueError("the answer does not say how long it is")
+
+
+class _Client:
+    """One connection with one request under way."""
+
+    def __init__(self, port: int) -> None:
+        self._address = (LOOPBACK, port)
+        lines = [f"{name}: {value}" for name, value in {"Host": f"{LOOPBACK}:{port}", **HEADERS}.items()]
+        self._request = "\r\n".join(("GET /metrics HTTP/1.1", *lines, "", "")).encode()
+        self._answer = bytearray()
+        self._asked_at = 0.0
+        self.socket = self._connect()
+
+    def ask(self) -> None:
+        """Sends the next request."""
+        self._answer.clear()
+        self._asked_at = time.perf_counter()
+        self.socket.sendall(self._request)
+
+    def hear(self) -> float | None:
+        """Takes in what has come: the latency when the answer is whole. Raises: ConnectionError, ValueError."""
+        piece = self.socket.recv(_RECEIVE)
+        if not piece:
+            raise ConnectionError("the exporter closed a kept connection")
+        self._answer += piece
+        if not is_whole(self._answer):
+            return None
+        latency = time.perf_counter() - self._asked_at
+        if not self._answer.startswith(b"HTTP/1.1 200"):
+            raise ConnectionError(f"the exporter answered {bytes(self._answer[:40])!r}")
+        return latency
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(self._address, timeout=30)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+
+def drive(port: int, clients: int, requests: int, seconds: float) -> Load:
+    """The measurement itself, in this thread: ends after `requests` answers or `seconds`, whichever is sooner."""
+    crew = [_Client(port) for _ in range(clients)]
+    with selectors.DefaultSelector() as selector:
+        for client in crew:
+            selector.register(client.socket, selectors.EVENT_READ, client)
+        _collect(selector, crew, _WARM_UP * clients, seconds)
+        started = time.perf_counter()
+        latencies = _collect(selector, crew, requests, seconds)
+        took = time.perf_counter() - started
+    return Load(clients, len(latencies), percentile(latencies, 0.5), percentile(latencies, 0.99), len(latencies) / took)
+
+
+def _collect(selector: selectors.BaseSelector, crew: Sequence[_Client], requests: int, seconds: float) -> list[float]:
+    """So many latencies; every client has its answer when it returns."""
+    latencies: list[float] = []
+    until = time.perf_counter() + seconds
+    for client in crew:
+        client.ask()
+    under_way = len(crew)
+    while under_way:
+        for key, _ in selector.select():
+            asker: _Client = key.data
+            latency = asker.hear()
+            if latency is None:
+                continue
+            latencies.append(latency)
+            under_way -= 1
+            if len(latencies) + under_way < requests and time.perf_counter() < until:
+                asker.ask()
+                under_way += 1
+    return latencies
+
+
+if __name__ == "__main__":
+    gc.disable()
+    _port, _clients, _requests = map(int, sys.argv[1:4])
+    json.dump(asdict(drive(_port, _clients, _requests, float(sys.argv[4]))), sys.stdout)

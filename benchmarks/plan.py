@@ -1,0 +1,97 @@
+"""What to measure, and on how large a database."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+_COUNT: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[kM]?)")
+_UNITS: Final = {"": 1, "k": 1_000, "M": 1_000_000}
+
+
+class Variant(Enum):
+    """The schema that is watched.
+
+    DOCUMENTED has an index on fsm_events (created_at), DEPLOYED has not, INDEXED is DEPLOYED plus the optional
+    migration that adds indexes for monitoring.
+    """
+
+    DOCUMENTED = "documented"
+    DEPLOYED = "deployed"
+    INDEXED = "indexed"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is in the database, in rows.
+
+    Attributes:
+        jobs: processed ones, spread over 30 days.
+        events: likewise.
+        keys: idempotency keys, the newest written now, at `rate`.
+        courses: which jobs, events and keys belong to.
+        pending: unprocessed jobs, a constant.
+        rate: jobs, events and keys per hour, in the latest hours and while measuring.
+    """
+
+    jobs: int
+    events: int
+    keys: int
+    courses: int
+    pending: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long and how hard to measure one exporter.
+
+    Attributes:
+        minutes: of watching, scraped every 15 s, for our exporter.
+        others_minutes: the same for the others, whose cost per sample does not change with time.
+        requests: scrapes to measure latency with, for each number of clients.
+        seconds: after which a latency measurement ends early.
+    """
+
+    minutes: float
+    others_minutes: float
+    requests: int
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One invocation.
+
+    Attributes:
+        size: of the database.
+        pace: of measuring.
+        variants: of the schema, one after the other.
+        exporters: names of those to run; empty for all that are installed.
+        keep: directory that keeps database and environments for the next invocation; None for a temporary one.
+        indexes: the optional migration, for Variant.INDEXED.
+        sleep: seconds that the slow query of the mode `slow` takes.
+        backlog: pending jobs in the mode `backlog`.
+        small: jobs and events of the small database in the mode `growth`.
+    """
+
+    size: Size
+    pace: Pace
+    variants: tuple[Variant, ...]
+    exporters: tuple[str, ...]
+    keep: Path | None
+    indexes: Path | None
+    sleep: float
+    backlog: int
+    small: int
+
+
+def count(text: str) -> int:
+    """A number of rows as people write it: 1200, 660k, 10M. Raises: ValueError."""
+    match = _COUNT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a count such as 1200, 660k or 10M")
+    return round(float(match["number"]) * _UNITS[match["unit"]])

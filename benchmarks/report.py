@@ -1,0 +1,156 @@
+"""What was measured, as Markdown for people and as JSON for everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from benchmarks.compare import Comparison
+from benchmarks.exporters import OURS
+from benchmarks.measure import Result
+from benchmarks.plan import Plan
+
+_MIB: Final = 1 << 20
+_STATEMENTS_SHOWN: Final = 12
+
+
+@dataclass(slots=True)
+class Report:
+    """All of one invocation, growing as it goes on, so that one that is broken off has something to show."""
+
+    plan: Plan
+    versions: dict[str, str]
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+    comparisons: list[Comparison] = field(default_factory=list)
+
+    def as_json(self) -> str:
+        """Every figure."""
+        return json.dumps(asdict(self), default=_plain, indent=2)
+
+    def as_markdown(self) -> str:
+        """Tables with ratios."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        yield from ("# Cost of watching", "", *self._setting(), "")
+        for comparison in self.comparisons:
+            yield from (f"## Schema: {comparison.variant.value}", "", *comparison_table(comparison.results), "")
+            for result in comparison.results:
+                yield from (f"### Statements of {result.exporter}", "", *statement_table(result), "")
+
+    def _setting(self) -> Iterator[str]:
+        size = self.plan.size
+        yield (
+            f"{size.jobs:,} processed jobs and {size.events:,} events over 30 days, {size.keys:,} idempotency keys, "
+            f"{size.pending:,} pending jobs, {size.courses:,} courses, {size.rate:,} new rows an hour in each table."
+        )
+        yield f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}."
+        yield " · ".join(f"{name} {version}" for name, version in self.versions.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row of the comparison: what it is, how to get it from a result, how to write it."""
+
+    title: str
+    value: Callable[[Result], float]
+    form: str = ",.0f"
+
+
+FIGURES: Final = (
+    Figure("buffers per minute", lambda result: result.per_minute(result.total.buffers)),
+    Figure("rows returned per minute", lambda result: result.per_minute(result.total.rows)),
+    Figure("statements per minute", lambda result: result.per_minute(result.total.calls), ",.1f"),
+    Figure("database time, ms per minute", lambda result: result.per_minute(1000 * result.total.seconds), ",.1f"),
+    Figure("longest statement, ms", lambda result: 1000 * result.total.longest, ",.1f"),
+    Figure("transactions per minute", lambda result: result.transactions, ",.1f"),
+    Figure("connections made", lambda result: result.connections),
+    Figure("sessions at once", lambda result: result.backends),
+    Figure("first complete values, s", lambda result: result.first_values, ".2f"),
+    Figure("processor time, s per minute", lambda result: result.processor, ".3f"),
+    Figure("resident memory, MiB", lambda result: result.resident / _MIB, ".1f"),
+    Figure("resident memory after the load, MiB", lambda result: result.resident_driven / _MIB, ".1f"),
+    Figure("series", lambda result: result.series),
+    Figure("bytes of a scrape", lambda result: result.size),
+    Figure("measured, minutes", lambda result: result.minutes, ".1f"),
+)
+
+
+def comparison_table(results: Sequence[Result]) -> Iterator[str]:
+    """One column per exporter, and one with the ratio to ours for each of the others."""
+    ours = next((result for result in results if result.exporter == OURS), None)
+    others = [result for result in results if ours is not None and result is not ours]
+    heads = [*(f"{result.exporter} {result.version}" for result in results)]
+    heads += [f"{other.exporter} ÷ ours" for other in others]
+    yield from _head("", *heads)
+    for figure in (*FIGURES, *_load_figures(results)):
+        cells = [format(figure.value(result), figure.form) for result in results]
+        if ours is not None:
+            cells += [ratio(figure.value(other), figure.value(ours)) for other in others]
+        yield _row(figure.title, *cells)
+
+
+def statement_table(result: Result) -> Iterator[str]:
+    """Where the buffers go."""
+    yield from _head("statement", "calls", "rows", "buffers", "buffers per call", "ms", "longest ms")
+    for cost in result.statements[:_STATEMENTS_SHOWN]:
+        yield _row(
+            f"`{cost.query.replace('|', '¦')}`",
+            f"{cost.calls:,}",
+            f"{cost.rows:,}",
+            f"{cost.buffers:,}",
+            f"{cost.buffers / max(1, cost.calls):,.1f}",
+            f"{1000 * cost.seconds:,.1f}",
+            f"{1000 * cost.longest:,.1f}",
+        )
+
+
+def ratio(other: float, ours: float) -> str:
+    """How many times ours fits into another's figure."""
+    return f"{other / ours:,.2f}" if ours else "-"
+
+
+def _load_figures(results: Sequence[Result]) -> Iterator[Figure]:
+    """The latencies, for each number of clients; none when they were not measured."""
+    for number, load in enumerate(results[0].loads if results else ()):
+        who = "alone" if load.clients == 1 else f"{load.clients} clients"
+        yield Figure(f"scrape p50, ms, {who}", partial(_latency, number, "p50"), ".2f")
+        yield Figure(f"scrape p99, ms, {who}", partial(_latency, number, "p99"), ".2f")
+        yield Figure(f"scrapes per second, {who}", partial(_speed, number))
+
+
+def _latency(number: int, share: Literal["p50", "p99"], result: Result) -> float:
+    load = result.loads[number]
+    return 1000 * (load.p50 if share == "p50" else load.p99)
+
+
+def _speed(number: int, result: Result) -> float:
+    return result.loads[number].per_second
+
+
+def _head(*cells: str) -> Iterable[str]:
+    return _row(*cells), _row("---", *("---:" for _ in cells[1:]))
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Enum():
+            return value.value
+        case Path():
+            return value.name
+        case datetime():
+            return value.isoformat()
+        case _:
+            raise TypeError(f"{type(value).__name__} has no place in a report")

@@ -1,0 +1,70 @@
+"""One scrape as Prometheus does it, and what its answer says."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.lab.ports import LOOPBACK
+
+# What Prometheus 2.42 sends (scrape/scrape.go); no Accept-Encoding, so that nobody compresses.
+HEADERS: Final = {
+    "Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    "User-Agent": "Prometheus/2.42.0",
+    "X-Prometheus-Scrape-Timeout-Seconds": "10",
+}
+_SAMPLE: Final = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(\{(?P<labels>.*)\})? (?P<value>\S+)")
+_LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
+_PAUSE: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of an exposition."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+def scrape(port: int, timeout: float = 30.0) -> str:
+    """The text of /metrics. Raises: OSError, http.client.HTTPException when there is none."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout)
+    try:
+        connection.request("GET", "/metrics", headers=HEADERS)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        if answer.status != http.HTTPStatus.OK:
+            raise http.client.HTTPException(f"/metrics answered {answer.status}")
+        return text
+    finally:
+        connection.close()
+
+
+def samples(text: str) -> Iterator[Sample]:
+    """The samples of an exposition, in either format; labels whose values hold quotes are not ours and are cut."""
+    for line in text.splitlines():
+        if not line.startswith("#") and (match := _SAMPLE.match(line)):
+            yield Sample(match["name"], dict(_LABEL.findall(match["labels"] or "")), float(match["value"]))
+
+
+def is_complete(text: str, names: tuple[str, ...]) -> bool:
+    """Whether every metric of `names` has a sample."""
+    return set(names) <= {sample.name for sample in samples(text)}
+
+
+def wait_until_complete(port: int, names: tuple[str, ...], deadline: float) -> float:
+    """The monotonic time at which all of `names` were there. Raises: TimeoutError after `deadline`, likewise."""
+    while (now := time.monotonic()) < deadline:
+        try:
+            if is_complete(scrape(port), names):
+                return time.monotonic()
+        except (OSError, http.client.HTTPException):
+            pass  # not listening yet
+        time.sleep(max(0.0, _PAUSE - (time.monotonic() - now)))
+    raise TimeoutError(f"not all of {', '.join(names)} came")

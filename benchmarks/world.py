@@ -1,0 +1,96 @@
+"""What all turns have in common: the server, filled databases, traffic, the stand-in application."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from benchmarks import fill, server
+from benchmarks.measure import Arena
+from benchmarks.plan import Plan, Size, Variant
+from benchmarks.server import Database
+from benchmarks.traffic import Traffic
+from exporter.lab import programs
+from exporter.lab.application import Application
+from exporter.lab.cluster import Cluster
+from exporter.lab.telemetry import Telemetry, utc_now
+
+_DOCUMENTED_INDEX: Final = "CREATE INDEX IF NOT EXISTS idx_fsm_events_created ON public.fsm_events (created_at)"
+_NO_DOCUMENTED_INDEX: Final = "DROP INDEX IF EXISTS public.idx_fsm_events_created"
+
+
+class World:
+    """Everything but the exporters; a context manager by way of `opened`."""
+
+    def __init__(self, plan: Plan, cluster: Cluster, application_url: str, directory: Path) -> None:
+        self.plan = plan
+        self.cluster = cluster
+        self.directory = directory
+        self._application_url = application_url
+
+    def filled(self, size: Size) -> Database:
+        """A database of this size in the documented schema, up to now, without backlog; kept with the server."""
+        database = Database(self.cluster, f"outbox_{size.jobs}_{size.events}_{size.keys}")
+        fill.ensure(database, size)
+        return database
+
+    @contextmanager
+    def arena(self, database: Database, size: Size, variant: Variant) -> Iterator[Arena]:
+        """`database` in a schema variant, with its backlog, freshly vacuumed, and with traffic until the end."""
+        fill.catch_up(database, size)
+        fill.pend(database, size)
+        self._apply(database, variant)
+        fill.vacuum(database)
+        with (
+            Traffic(database, size) as traffic,
+            psycopg.connect(self.cluster.dsn(), autocommit=True) as observer,
+        ):
+            observer.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            yield Arena(database, traffic, observer, self._application_url, self.directory)
+
+    def _apply(self, database: Database, variant: Variant) -> None:
+        """Changes the schema in place; the optional migration, which cannot be undone here, comes last of all."""
+        with database.connect() as connection:
+            connection.execute(_DOCUMENTED_INDEX if variant is Variant.DOCUMENTED else _NO_DOCUMENTED_INDEX)
+        if variant is Variant.INDEXED:
+            if self.plan.indexes is None:
+                raise ValueError("the variant `indexed` needs --indexes FILE, the optional migration")
+            _run_file(database, self.plan.indexes)
+
+
+@contextmanager
+def opened(plan: Plan) -> Iterator[World]:
+    """The world, until the end of the context. Raises: ClusterError, ProgramsNotFoundError."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-benchmark-")))
+        cluster = stack.enter_context(server.cluster(plan.keep))
+        application = stack.enter_context(Application(_telemetry()))
+        yield World(plan, cluster, application.url, directory)
+
+
+def _telemetry() -> Telemetry:
+    """Of an application that has done a bit of everything, so that no series is missing."""
+    telemetry = Telemetry()
+    telemetry.processor_alive(alive=True)
+    telemetry.initialised(85, cached=False)
+    telemetry.initialised(3, cached=True)
+    telemetry.initialisation_failed("course does not exist")
+    telemetry.job_succeeded(1.2)
+    telemetry.job_failed("refused")
+    for layer in (2, 3):
+        telemetry.fell_back(layer, utc_now(), succeeded=False)
+    telemetry.polled(10, 25, 1, utc_now())
+    return telemetry
+
+
+def _run_file(database: Database, file: Path) -> None:
+    """By psql, statement by statement: indexes built concurrently cannot be part of a transaction."""
+    psql = str(programs.debian().bin / "psql")
+    command = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.dsn(), "-f", str(file)]
+    subprocess.run(command, check=True)  # noqa: S603 - found by us
