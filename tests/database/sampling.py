@@ -85,10 +85,10 @@ def everything(dsn: str, **database: Any) -> Series:
     return result
 
 
-def refusals(dsn: str) -> dict[str, Failure]:
+def refusals(dsn: str, **database: Any) -> dict[str, Failure]:
     """What each database collector says that cannot be sampled; none of these brings any reading."""
     result = {}
-    for state in states(dsn):
+    for state in states(dsn, **database):
         if not state.success:
             assert state.readings == ()
             (result[state.name],) = state.problems
