@@ -1,0 +1,242 @@
+"""Every statement keeps the promises of its header: parameters, columns, types, nullability, index."""
+
+import json
+import re
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from exporter import queries
+from exporter.database import Session
+from exporter.lab.migrate import Schema
+from tests import postgres
+from tests.database import rows
+from tests.database.sampling import sampler
+from tests.postgres import Database
+
+# Rows of each table where plans are looked at: enough that reading all of them is never the cheapest way.
+SIZE = 12_000
+
+# PostgreSQL's types and what psycopg makes of them.
+PYTHON = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the program runs a statement."""
+
+    row: type[Any]
+    parameters: dict[str, object]
+
+
+class Recorder:
+    """Notes what sessions fetch."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Asked] = {}
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fetch = Session.fetch
+
+        def recording(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
+            self.asked[name] = Asked(row, parameters)
+            return fetch(session, name, row, **parameters)
+
+        monkeypatch.setattr(Session, "fetch", recording)
+
+
+@pytest.fixture(scope="module")
+def recorded(cluster) -> dict[str, Asked]:
+    """All statements as the program runs them, on either schema, large enough that it chooses among plans."""
+    recorder = Recorder()
+    with pytest.MonkeyPatch.context() as patch:
+        recorder.install(patch)
+        for schema in Schema:
+            with postgres.cloned(cluster, schema) as database:
+                populate(database)
+                sample_all(database)
+    return recorder.asked
+
+
+@pytest.fixture(scope="module")
+def populated(cluster) -> Iterator[Database]:
+    """The documented schema with many rows, analysed."""
+    with postgres.cloned(cluster) as database:
+        populate(database)
+        yield database
+
+
+def sample_all(database: Database) -> None:
+    with sampler(database.dsn()) as sampling:
+        for question in sampling.questions:
+            with sampling.database.sample(*question.reads) as session:
+                tuple(question.read(session))
+
+
+def populate(database: Database) -> None:
+    """A system some weeks old: nearly everything processed, few courses, wide payloads."""
+    with database.connect() as connection:
+        rows.write(connection, rows.Content())
+        course = "('00000000-0000-0000-0000-' || lpad((n %% 6)::text, 12, '0'))::uuid"
+        for statement in (
+            f"""INSERT INTO job_outbox (entity_id, queue_name, job_data, created_at, processed_at)
+                SELECT {course}, 'q' || n %% 3, jsonb_build_object('payload', repeat('x', 300)),
+                       now() - n * interval '1 minute',
+                       CASE WHEN n %% 200 > 0 THEN now() - n * interval '1 minute' + interval '1 second' END
+                FROM generate_series(1, %s) AS n""",
+            f"""INSERT INTO idempotency_keys (key, entity_id, result, expires_at)
+                SELECT 'k' || n, {course}, jsonb_build_object('result', repeat('x', 1000)),
+                       now() - n * interval '1 minute'
+                FROM generate_series(1, %s) AS n""",
+            f"""INSERT INTO fsm_events (entity_id, event_type, created_by, created_at)
+                SELECT {course}, 'FSM_INITIALIZED', 'API', now() - n * interval '1 minute'
+                FROM generate_series(1, %s) AS n""",
+        ):
+            connection.execute(statement.encode(), (SIZE,))
+        connection.execute("VACUUM (ANALYZE) job_outbox, idempotency_keys, fsm_events")
+
+
+def text_of(name: str) -> str:
+    return resources.files("exporter").joinpath("sql", f"{name}.sql").read_text("utf-8")
+
+
+def indexes_named(name: str) -> list[str]:
+    """The migration's indexes that the header says the statement relies on."""
+    section = re.search(r"^-- Index: (.*?)^-- [A-Z]", text_of(name), re.MULTILINE | re.DOTALL)
+    assert section is not None
+    return re.findall(r"idx_\w+", section[1])
+
+
+def test_every_statement_is_in_use(recorded):
+    """A file that nobody runs is a file that nobody tests."""
+    assert set(recorded) == set(queries.names())
+
+
+@pytest.mark.parametrize("name", queries.names())
+def test_the_parameters_are_those_of_the_header(recorded, name):
+    """The program passes each by its name, and no other."""
+    assert set(recorded[name].parameters) == {parameter.name for parameter in queries.load(name).parameters}
+    assert set(re.findall(r"%\((\w+)\)s", queries.load(name).text)) == set(recorded[name].parameters)
+
+
+@pytest.mark.parametrize("name", queries.names())
+def test_the_columns_are_those_of_the_header(recorded, populated, name):
+    """Names in order and types, as the server describes the answer."""
+    query = queries.load(name)
+    with populated.connect() as connection:
+        cursor = connection.execute(query.compose("public"), recorded[name].parameters)
+        assert cursor.description is not None
+        found = [
+            (column.name, connection.execute("SELECT format_type(%s, NULL)", (column.type_code,)).fetchone())
+            for column in cursor.description
+        ]
+    assert found == [(column.name, (column.type,)) for column in query.columns]
+
+
+@pytest.mark.parametrize("name", queries.names())
+def test_what_is_promised_not_null_is_never_null(recorded, populated, embedded_database, name):
+    """Neither with many rows nor with none."""
+    query = queries.load(name)
+    for database in (populated, embedded_database):
+        with database.connect() as connection:
+            for row in connection.execute(query.compose("public"), recorded[name].parameters):
+                for column, value in zip(query.columns, row, strict=True):
+                    assert value is not None or column.nullable, column
+
+
+@pytest.mark.parametrize("name", queries.names())
+def test_the_dataclass_says_the_same_as_the_header(recorded, name):
+    """A field per column, of its type, optional exactly where the header says null."""
+    hints = typing.get_type_hints(recorded[name].row)
+    columns = queries.load(name).columns
+    assert [field.name for field in fields(recorded[name].row)] == [column.name for column in columns]
+    for column in columns:
+        element = PYTHON[column.type.removesuffix("[]")]
+        expected = types.GenericAlias(list, (element,)) if column.type.endswith("[]") else element
+        assert hints[column.name] == (expected | None if column.nullable else expected), column
+
+
+@pytest.mark.parametrize("name", [name for name in queries.names() if indexes_named(name)])
+def test_the_index_of_the_header_is_the_one_in_the_plan(recorded, populated, name):
+    """On a populated, analysed database, planned as in a sample."""
+    with populated.connect() as connection, connection.transaction():
+        connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        connection.execute("SET LOCAL jit = off")
+        query = b"EXPLAIN (FORMAT JSON) " + queries.load(name).compose("public").as_bytes(connection)
+        row = connection.execute(query, recorded[name].parameters).fetchone()
+    assert row is not None
+    plan = json.dumps(row[0])
+    assert set(re.findall(r'"Index Name": "(\w+)"', plan)) & set(indexes_named(name)), plan
+    assert not re.search(r'"Seq Scan", [^}]*"Relation Name": "(job_outbox|idempotency_keys|fsm_events)"', plan), plan
+
+
+def test_the_cap_keeps_its_plan(recorded, populated):
+    """Counting stops early in the index, whatever the limit: no sort of the whole backlog, no read of the table."""
+    parameters = recorded["backlog"].parameters | {"count_limit": 10, "oldest_first": True}
+    with populated.connect() as connection:
+        query = b"EXPLAIN (FORMAT JSON) " + queries.load("backlog").compose("public").as_bytes(connection)
+        row = connection.execute(query, parameters).fetchone()
+    assert row is not None
+    assert "idx_job_outbox_unprocessed" in json.dumps(row[0])
+
+
+def test_a_statement_names_itself_to_the_dba():
+    """What pg_stat_activity shows begins with who asks what."""
+    assert queries.load("backlog").compose("public").as_string().startswith("/* outbox-exporter: backlog */\n")
+
+
+GOOD = """-- good.sql
+-- Question: What?
+-- Parameters:
+--   since double precision: Unix seconds
+-- Columns:
+--   id text not null: which
+--     and more about it
+--   ids text[] null: several
+-- Index: none
+-- Source: here
+SELECT 1
+"""
+
+
+def test_a_header_is_read():
+    """Names, types and nullability of parameters and columns; the rest is for people."""
+    query = queries.parse("good", GOOD)
+    assert query.text == "/* outbox-exporter: good */\nSELECT 1"
+    assert query.parameters == (queries.Column("since", "double precision", False),)
+    assert query.columns == (queries.Column("id", "text", False), queries.Column("ids", "text[]", True))
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (GOOD.replace("-- good.sql", "-- other.sql"), "must name the file"),
+        (GOOD.replace("-- Index: none\n", ""), "Question, Parameters, Columns, Index, Source"),
+        (GOOD.replace("-- Question: What?\n", "").replace("-- Index", "-- Question: What?\n-- Index"), "must name"),
+        (GOOD.replace("--   id text not null: which", "--   id text not null"), "cannot read the header line"),
+        (GOOD.replace("--   id text not null: which", "--   Id TEXT: which"), "cannot read the header line"),
+        ("SELECT 1", "must name the file"),
+        ("", "must name the file"),
+    ],
+)
+def test_a_bad_header_is_refused(bad, message):
+    """With the file's name, and what is wrong."""
+    with pytest.raises(ValueError, match=re.escape(message)) as refused:
+        queries.parse("good", bad)
+    assert "sql/good.sql" in str(refused.value)
+
+
+def test_a_statement_that_is_not_there():
+    """Asking for an unknown name is a bug and says so."""
+    with pytest.raises(FileNotFoundError):
+        queries.load("no_such_statement")
+
+
+def test_table_names_are_quoted():
+    """The schema comes from the configuration: it is an identifier and nothing else."""
+    assert '"a""; DROP TABLE x; --"."job_outbox"' in queries.load("backlog").compose('a"; DROP TABLE x; --').as_string()
