@@ -1,0 +1,46 @@
+"""Is the migration still intact? The checks of `verify`, every few minutes, as metrics."""
+
+from collections.abc import Iterator
+
+from exporter.database import Database
+from exporter.migration.findings import Answer, Report
+from exporter.migration.verify import verify
+from exporter.model import Outcome, Reading
+from exporter.names import Kind, Metric
+
+CHECK_OK = Metric(
+    "outbox_migration_check_ok",
+    Kind.GAUGE,
+    "One check of the migration: 1 intact, 0 broken; absent when unknown.",
+    ("check",),
+)
+CHECKS = Metric(
+    "outbox_migration_checks", Kind.GAUGE, "How many checks of the migration are ok, broken, unknown.", ("status",)
+)
+
+
+class MigrationCollector:
+    """Asks the catalogue, in one transaction that reads no row of the application's tables.
+
+    Shape: one series per check that could be made, and all three counts always. Raises: SampleError, Locked while a
+    table is locked exclusively. Source: sql/migration/.
+    """
+
+    name = "migration"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Outcome:
+        """One look at every check."""
+        with self._database.sample() as session:
+            return Outcome(tuple(readings(verify(session))))
+
+
+def readings(report: Report) -> Iterator[Reading]:
+    """What Prometheus hears of a report: unknown is no value."""
+    for finding in report.findings:
+        if finding.answer is not Answer.UNKNOWN:
+            yield Reading(CHECK_OK, finding.answer is Answer.OK, (finding.check,))
+    for answer in Answer:
+        yield Reading(CHECKS, report.count(answer), (answer.value,))

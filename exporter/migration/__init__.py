@@ -1,0 +1,1 @@
+"""The migration guide as code: verify, smoke, rollback-check, maintenance."""

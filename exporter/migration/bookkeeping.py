@@ -1,0 +1,139 @@
+"""The tables that keep the books about the migration: pg_cron's jobs and runs, and the register of migrations.
+
+Each may be absent, forbidden or filtered by row-level security; cron.job shows a role its own jobs only. So every
+answer carries how far it may be believed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exporter.database import Session
+from exporter.migration import expected
+from exporter.visibility import Sight, Table, question
+
+CRON_SCHEMA = "cron"
+REGISTER_SCHEMA = "supabase_migrations"
+
+LOOK = "look as the jobs' owner or a superuser: SELECT * FROM cron.job;"
+
+_JOB = Table("job", ("jobid", "jobname", "schedule", "command", "username", "active", "database"))
+_RUNS = Table("job_run_details", ("jobid", "runid", "status", "return_message", "start_time", "end_time"))
+_REGISTER = Table("schema_migrations", ("version", "name"))
+
+# A week of one job a minute is 10,080 runs; pg_cron never prunes them, so looking back has to end somewhere.
+RUNS_LOOKED_AT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How far one table can be seen. `obstacle` says why not at all; `complete` that no row is hidden."""
+
+    exists: bool
+    complete: bool
+    obstacle: str = ""
+    remedy: str = ""
+
+    @property
+    def readable(self) -> bool:
+        """Some of it may be read."""
+        return not self.obstacle
+
+
+@dataclass(frozen=True, slots=True)
+class CronJob:
+    """One row of sql/migration/cron_jobs.sql."""
+
+    id: int
+    name: str | None
+    schedule: str
+    command: str
+    owner: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CronRun:
+    """One row of sql/migration/cron_runs.sql; `age` in seconds."""
+
+    job: int
+    status: str
+    message: str | None
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """What can be seen of pg_cron."""
+
+    jobs_view: View
+    runs_view: View
+    jobs: tuple[CronJob, ...] = ()
+    runs: tuple[CronRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One row of sql/migration/versions.sql."""
+
+    version: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What can be seen of supabase_migrations.schema_migrations."""
+
+    view: View
+    versions: tuple[Version, ...] = ()
+
+    def has(self, version: str) -> bool:
+        """This version is registered as applied."""
+        return any(known.version == version for known in self.versions)
+
+
+def read_cron(session: Session) -> Cron:
+    """pg_cron's jobs about the outbox and how they last ended. Raises: SampleError."""
+    jobs_view, runs_view = _views(session, CRON_SCHEMA, (_JOB, _RUNS))
+    if not jobs_view.readable:
+        return Cron(jobs_view, runs_view)
+    names, tables = list(expected.JOB_NAMES), list(expected.TABLE_NAMES)
+    jobs = session.fetch("migration/cron_jobs", CronJob, names=names, tables=tables)
+    return Cron(jobs_view, runs_view, tuple(jobs), _runs(session, runs_view, jobs))
+
+
+def _runs(session: Session, view: View, jobs: Sequence[CronJob]) -> tuple[CronRun, ...]:
+    if not view.readable:
+        return ()
+    ids = [job.id for job in jobs if job.name in expected.JOB_NAMES]
+    return tuple(session.fetch("migration/cron_runs", CronRun, jobs=ids, limit=RUNS_LOOKED_AT))
+
+
+def read_register(session: Session) -> Register:
+    """The documented versions, as far as they are registered. Raises: SampleError."""
+    (view,) = _views(session, REGISTER_SCHEMA, (_REGISTER,))
+    if not view.readable:
+        return Register(view)
+    versions = [migration.version for migration in expected.MIGRATIONS]
+    names = [migration.name for migration in expected.MIGRATIONS]
+    return Register(view, tuple(session.fetch("migration/versions", Version, versions=versions, names=names)))
+
+
+def _views(session: Session, schema: str, tables: tuple[Table, ...]) -> list[View]:
+    sights = {sight.table_name: sight for sight in session.fetch("visibility", Sight, **question(schema, tables))}
+    return [_view(session.role, schema, table, sights[f"{schema}.{table.name}"]) for table in tables]
+
+
+def _view(role: str, schema: str, table: Table, sight: Sight) -> View:
+    name = f"{schema}.{table.name}"
+    if sight.relkind is None:
+        return View(exists=False, complete=True, obstacle=f"there is no {name} in this database")
+    if not sight.schema_usable:
+        return View(
+            True, False, f"role {role} may not use schema {schema}", f"GRANT USAGE ON SCHEMA {schema} TO {role}"
+        )
+    if sight.missing_columns:
+        return View(True, False, f"{name} has no column {', '.join(sight.missing_columns)}", "")
+    if sight.unreadable_columns:
+        columns = ", ".join(sight.unreadable_columns)
+        return View(True, False, f"role {role} may not read {name}", f"GRANT SELECT ({columns}) ON {name} TO {role}")
+    return View(exists=True, complete=not sight.row_security or (sight.opened and not sight.narrowed_by))

@@ -1,0 +1,197 @@
+"""What the database says about the migration: facts of one snapshot, read from the catalogue and judged elsewhere.
+
+No row of the application's tables is read. pg_cron's tables and the register of migrations are, as far as the role
+may: what it cannot see is None here, with the reason beside it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exporter.database import Session
+from exporter.migration import expected
+from exporter.migration.bookkeeping import Cron, Register, read_cron, read_register
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One row of sql/migration/relations.sql."""
+
+    schema_name: str
+    table_name: str
+    kind: str | None
+    row_security: bool
+    id_type: str | None
+    id_unique: bool
+
+    @property
+    def is_table(self) -> bool:
+        """An ordinary or a partitioned table."""
+        return self.kind in ("r", "p")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One row of sql/migration/columns.sql."""
+
+    table_name: str
+    name: str
+    type: str
+    nullable: bool
+    default_expression: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One row of sql/migration/constraints.sql."""
+
+    table_name: str
+    name: str
+    kind: str
+    columns: list[str]
+    parent_schema: str | None
+    parent_table: str | None
+    parent_columns: list[str]
+    on_delete: str | None
+    definition: str | None
+    valid: bool
+    fires: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One row of sql/migration/indexes.sql."""
+
+    table_name: str
+    name: str
+    columns: list[str]
+    predicate: str | None
+    usable: bool
+    ordered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One row of sql/migration/policies.sql."""
+
+    table_name: str
+    name: str
+    permissive: bool
+    command: str
+    using_expression: str | None
+    check_expression: str | None
+    applies_to: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One row of sql/migration/functions.sql."""
+
+    name: str
+    arguments: str
+    parameter_names: list[str]
+    parameter_types: list[str]
+    optional: int
+    returns: str
+    ordinary: bool
+    volatile: bool
+    security_definer: bool
+    search_path: str | None
+    language: str
+    body: str
+    callers: list[str]
+    creators: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """One row of sql/migration/leftovers.sql."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The one row of sql/migration/settings.sql."""
+
+    database: str
+    server_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything `verify` judges, in one snapshot of one schema."""
+
+    schema: str
+    relations: tuple[Relation, ...]
+    columns: tuple[Column, ...]
+    constraints: tuple[Constraint, ...]
+    indexes: tuple[Index, ...]
+    policies: tuple[Policy, ...]
+    functions: tuple[Function, ...]
+    leftovers: tuple[Leftover, ...]
+    cron: Cron
+    register: Register
+
+    @property
+    def home(self) -> str:
+        """The schema as one writes it in SQL."""
+        return self.schema if _PLAIN.fullmatch(self.schema) else f'"{self.schema}"'
+
+    def relation(self, schema: str, table: str) -> Relation | None:
+        """The relation of that name, if it exists."""
+        return next(
+            (r for r in self.relations if (r.schema_name, r.table_name) == (schema, table) and r.kind is not None), None
+        )
+
+
+_PLAIN = re.compile("[a-z_][a-z0-9_$]*")
+
+ROLES = (*expected.OUTSIDERS, "service_role")
+
+# What `check-config` may have the server plan: statements over the catalogue alone, which is always there.
+STATEMENTS = tuple(
+    f"migration/{name}"
+    for name in ("settings", "relations", "columns", "constraints", "indexes", "policies", "functions", "leftovers")
+)
+
+
+def read(session: Session) -> Catalogue:
+    """The facts about the migration in the watched schema. Raises: SampleError, Locked when a table is locked exclusively."""
+    schema, tables = session.schema, list(expected.TABLE_NAMES)
+    wanted = [*((schema, table) for table in tables), (schema, "courses"), ("auth", "users")]
+    session.fetch_one("migration/settings", Settings)
+    return Catalogue(
+        schema=schema,
+        relations=tuple(
+            session.fetch(
+                "migration/relations",
+                Relation,
+                schemas=[schema for schema, _ in wanted],
+                tables=[table for _, table in wanted],
+            )
+        ),
+        columns=tuple(session.fetch("migration/columns", Column, schema=schema, tables=tables)),
+        constraints=tuple(session.fetch("migration/constraints", Constraint, schema=schema, tables=tables)),
+        indexes=tuple(session.fetch("migration/indexes", Index, schema=schema, tables=tables)),
+        policies=tuple(
+            session.fetch(
+                "migration/policies", Policy, schema=schema, tables=tables, outsiders=list(expected.OUTSIDERS)
+            )
+        ),
+        functions=tuple(
+            session.fetch(
+                "migration/functions", Function, schema=schema, names=list(expected.FUNCTION_NAMES), roles=list(ROLES)
+            )
+        ),
+        leftovers=tuple(session.fetch("migration/leftovers", Leftover, schema=schema, names=list(_names()))),
+        cron=read_cron(session),
+        register=read_register(session),
+    )
+
+
+def _names() -> Iterable[str]:
+    for table in expected.TABLES:
+        yield table.name
+        yield from (index.name for index in table.indexes)

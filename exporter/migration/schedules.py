@@ -1,0 +1,132 @@
+"""Judges pg_cron's jobs and how they last ended. What row-level security may hide is unknown, never missing."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from exporter.migration import expected
+from exporter.migration.bookkeeping import LOOK, RUNS_LOOKED_AT, CronJob, CronRun, View
+from exporter.migration.catalogue import Catalogue
+from exporter.migration.findings import Caution, Finding, Trouble, judged, unknown
+from exporter.migration.functions import mentions
+
+_HOUR = 3600.0
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+def judge(facts: Catalogue) -> Iterator[Finding]:
+    """Each job's schedule, then its runs."""
+    for job in expected.JOBS:
+        yield _schedule(facts, job)
+        yield _runs(facts, job)
+
+
+def warn(facts: Catalogue) -> Iterator[Caution]:
+    """A job that never ran, and a table that nobody prunes."""
+    cron = facts.cron
+    ran = {run.job for run in cron.runs}
+    for job in (job for job in cron.jobs if job.name in expected.JOB_NAMES):
+        if cron.runs_view.complete and cron.runs_view.readable and job.active and job.id not in ran:
+            yield Caution(
+                f"cron.{job.name}",
+                f"has not run among pg_cron's last {RUNS_LOOKED_AT} runs",
+                f"wait until it is due ({job.schedule}, UTC), then look again",
+            )
+    if facts.relation(facts.schema, "fsm_events") and not _prunes_events(facts):
+        yield Caution(
+            "fsm_events",
+            "no clean-up that can be seen here covers it: it grows for ever",
+            "decide on a retention, and schedule a clean-up as for job_outbox",
+        )
+
+
+def same_schedule(one: str, other: str) -> bool:
+    """Two cron expressions of numbers mean the same: leading zeros, names of weekdays and 7 for Sunday aside."""
+    return _normal(one) == _normal(other)
+
+
+def _normal(schedule: str) -> list[str]:
+    fields = [re.sub(r"\b0+(?=\d)", "", field) for field in schedule.lower().split()]
+    if fields:
+        fields[-1] = re.sub("|".join(_WEEKDAYS), lambda day: str(_WEEKDAYS.index(day[0])), fields[-1])
+        fields[-1] = "0" if fields[-1] == "7" else fields[-1]
+    return fields
+
+
+def _schedule(facts: Catalogue, job: expected.Job) -> Finding:
+    """One right job suffices, also where several roles scheduled one of that name."""
+    check, wanted = f"cron.{job.name}", f"active, at {job.schedule} UTC, calling {facts.home}.{job.name}()"
+    create = f"SELECT cron.schedule('{job.name}', '{job.schedule}', 'SELECT {facts.home}.{job.name}()');"
+    view, found = facts.cron.jobs_view, _named(facts, job)
+    if not view.readable:
+        return unknown(check, wanted, view.obstacle, view.remedy or _install(view))
+    if not found:
+        if view.complete:
+            return judged(check, wanted, (Trouble("no such job in this database", create),))
+        return unknown(check, wanted, "not visible: a role sees its own jobs only", LOOK)
+    per_job = [tuple(_faults(job, each, create)) for each in found]
+    return judged(check, wanted, () if () in per_job else per_job[0])
+
+
+def _faults(job: expected.Job, found: CronJob, create: str) -> Iterator[Trouble]:
+    if not found.active:
+        yield Trouble("not active", f"SELECT cron.alter_job({found.id}, active := true);")
+    if not same_schedule(found.schedule, job.schedule):
+        yield Trouble(f"scheduled at {found.schedule}", create)
+    if not (mentions(found.command, job.name) or _deletes(found.command, job.table)):
+        yield Trouble(f"runs {found.command}", create)
+
+
+def _runs(facts: Catalogue, job: expected.Job) -> Finding:
+    """A job that is not overdue and has no run yet is sound: after a migration the first run is up to a week away."""
+    check = f"cron.{job.name}.runs"
+    wanted = f"last run succeeded, at most {job.overdue / _HOUR:.0f} h ago"
+    view, found = facts.cron.runs_view, _named(facts, job)
+    if not facts.cron.jobs_view.readable or not view.readable:
+        seen = view if facts.cron.jobs_view.readable else facts.cron.jobs_view
+        return unknown(check, wanted, seen.obstacle, seen.remedy or _install(seen))
+    if not found and facts.cron.jobs_view.complete:
+        return judged(check, wanted, (Trouble("no such job, so no run", ""),))
+    ids = [each.id for each in found]
+    runs = [run for run in facts.cron.runs if run.job in ids]
+    if not runs:
+        # Runs of the role's own jobs are visible to it.
+        if found and (view.complete or facts.cron.jobs_view.complete is False):
+            return judged(check, wanted, (), "no run yet")
+        return unknown(check, wanted, "not visible: a role sees its own jobs' runs only", LOOK)
+    return judged(check, wanted, _last(job, min(runs, key=lambda run: run.age)))
+
+
+def _last(job: expected.Job, run: CronRun) -> Iterator[Trouble]:
+    ago = f"{run.age / _HOUR:.1f} h ago"
+    if run.status == "failed":
+        yield Trouble(f"failed {ago}: {_one_line(run.message)}", f"SELECT {job.name}(); shows why, called by its owner")
+    elif run.age > job.overdue:
+        yield Trouble(f"last ran {ago}", "see that pg_cron's launcher runs: SELECT * FROM pg_stat_activity "
+                      "WHERE backend_type LIKE 'pg_cron%'; and the server's log")  # fmt: skip
+
+
+def _named(facts: Catalogue, job: expected.Job) -> Sequence[CronJob]:
+    return [each for each in facts.cron.jobs if each.name == job.name]
+
+
+def _prunes_events(facts: Catalogue) -> bool:
+    texts = [job.command for job in facts.cron.jobs] + [
+        function.body for function in facts.functions if function.name != expected.RPC.name
+    ]
+    return any(_deletes(text, "fsm_events") for text in texts)
+
+
+def _deletes(text: str, table: str) -> bool:
+    return re.search(rf"\bdelete\s+from\s+(only\s+)?(\"?\w+\"?\.)?\"?{table}\b", text, re.IGNORECASE) is not None
+
+
+def _install(view: View) -> str:
+    if view.exists:
+        return LOOK
+    return (
+        "CREATE EXTENSION pg_cron; and apply the migration again. Where pg_cron lives in another database, look there"
+    )
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "no message").split())[:200]

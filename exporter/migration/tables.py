@@ -1,0 +1,209 @@
+"""Judges the tables: are they there, with every documented column, key, reference, check and index?"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from exporter.migration import catalogue, expected
+from exporter.migration.catalogue import Catalogue
+from exporter.migration.findings import Answer, Caution, Finding, Trouble, judged
+
+ON_DELETE = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+
+_MIGRATION = expected.MIGRATIONS[0].file
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+# The ways in which PostgreSQL prints "one of these values": = ANY (ARRAY[...]), or equalities joined by OR.
+_ONE_OF = re.compile(
+    r"CHECK created_by(::text)? = ANY ARRAY\[(LITERAL(::character varying|::text)*(, )?)+\](::text\[\])?"
+    r"|CHECK( OR)?( ?created_by(::text)? = LITERAL(::text)?( OR)?)+"
+)
+
+
+def judge(facts: Catalogue) -> Iterator[Finding]:
+    """Existence, columns, primary key, references, check and indexes of the three tables."""
+    for table in expected.TABLES:
+        yield _existence(facts, table)
+        yield _columns(facts, table)
+        yield _primary_key(facts, table)
+        for key in table.foreign_keys:
+            yield _foreign_key(facts, table, key)
+        for index in table.indexes:
+            yield _index(facts, table, index)
+    yield _sources(facts)
+
+
+def warn(facts: Catalogue) -> Iterator[Caution]:
+    """What works and could be better: an index that watching profits from, a column that nobody fills."""
+    events = [index for index in facts.indexes if index.table_name == "fsm_events"]
+    if events and not any(_leads_with(index, "created_at") for index in events):
+        yield Caution(
+            "fsm_events",
+            "no index begins with created_at: every question about the last hour reads the whole table",
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_fsm_events_created ON {facts.home}.fsm_events (created_at);",
+        )
+    known = {(table.name, column.name) for table in expected.TABLES for column in table.columns}
+    for column in facts.columns:
+        later = (column.table_name, column.name) not in known
+        if later and not column.nullable and column.default_expression is None:
+            yield Caution(
+                f"{column.table_name}.{column.name}",
+                "a later column that must be filled: an RPC that does not know it fails",
+                f"ALTER TABLE {facts.home}.{column.table_name} ALTER COLUMN {column.name} SET DEFAULT ...; "
+                "or see that the RPC fills it (outbox-exporter smoke)",
+            )
+
+
+def bare(expression: str | None) -> str:
+    """An expression without its parentheses, which come and go with versions, and with single spaces."""
+    return " ".join(re.sub(r"[()]", "", expression or "").split())
+
+
+def _existence(facts: Catalogue, table: expected.Table) -> Finding:
+    relation = facts.relation(facts.schema, table.name)
+    troubles = []
+    if relation is None:
+        troubles.append(Trouble("missing", f"apply {_MIGRATION}"))
+    elif not relation.is_table:
+        troubles.append(Trouble(f"not a table (relkind {relation.kind})", f"find out what replaced {table.name}"))
+    return judged(f"{table.name}.table", f"table {facts.home}.{table.name}", troubles)
+
+
+def _columns(facts: Catalogue, table: expected.Table) -> Finding:
+    there = {column.name: column for column in facts.columns if column.table_name == table.name}
+    troubles = (
+        trouble
+        for column in table.columns
+        for trouble in _column(f"{facts.home}.{table.name}", column, there.get(column.name))
+    )
+    names = ", ".join(column.name for column in table.columns)
+    return judged(f"{table.name}.columns", f"{names} with documented type, default and nullability", troubles)
+
+
+def _column(table: str, wanted: expected.Column, found: catalogue.Column | None) -> Iterator[Trouble]:
+    name = wanted.name
+    if found is None:
+        yield Trouble(f"{name} is missing", f"apply {_MIGRATION}, or restore the column {table}.{name}")
+        return
+    change = f"ALTER TABLE {table} ALTER COLUMN {name}"
+    if found.type != wanted.type:
+        yield Trouble(f"{name} is {found.type}, not {wanted.type}", f"{change} TYPE {wanted.type};")
+    if found.nullable != wanted.nullable:
+        word, act = ("may be NULL", "SET") if found.nullable else ("may not be NULL", "DROP")
+        yield Trouble(f"{name} {word}", f"{change} {act} NOT NULL;")
+    if not _same_default(wanted, found.default_expression):
+        has = found.default_expression or "no default"
+        act = f"SET DEFAULT {_written(wanted.default[0])}" if wanted.default else "DROP DEFAULT"
+        yield Trouble(f"{name} has {has}, not {wanted.default[0] if wanted.default else 'none'}", f"{change} {act};")
+
+
+def _same_default(wanted: expected.Column, found: str | None) -> bool:
+    text = bare(found)
+    if not wanted.default:
+        return not text or text.split("::", maxsplit=1)[0] == "NULL"
+    return text in wanted.default
+
+
+def _written(default: str) -> str:
+    """A spelling without parentheses as one writes it."""
+    return re.sub(r"\b(now|gen_random_uuid)\b", r"\1()", default)
+
+
+def _primary_key(facts: Catalogue, table: expected.Table) -> Finding:
+    column = table.columns[0].name
+    keys = [con for con in _constraints(facts, table.name, "p") if con.columns == [column]]
+    remedy = f"ALTER TABLE {facts.home}.{table.name} ADD PRIMARY KEY ({column});"
+    troubles = [] if keys else [Trouble("missing, or on other columns", remedy)]
+    return judged(f"{table.name}.primary_key", f"PRIMARY KEY ({column})", troubles)
+
+
+def _foreign_key(facts: Catalogue, table: expected.Table, wanted: expected.ForeignKey) -> Finding:
+    schema = wanted.schema or facts.schema
+    action = ON_DELETE[wanted.on_delete]
+    clause = f"FOREIGN KEY ({wanted.column}) REFERENCES {schema}.{wanted.table} (id) ON DELETE {action}"
+    keys = [con for con in _constraints(facts, table.name, "f") if con.columns == [wanted.column]]
+    troubles: Iterable[Trouble] = (
+        trouble for key in keys for trouble in _reference(f"{facts.home}.{table.name}", key, wanted, schema, clause)
+    )
+    if not keys:
+        troubles = (Trouble("missing", f"ALTER TABLE {facts.home}.{table.name} ADD {clause};"),)
+    return judged(f"{table.name}.{wanted.column}.foreign_key", clause, troubles)
+
+
+def _reference(
+    table: str, key: catalogue.Constraint, wanted: expected.ForeignKey, schema: str, clause: str
+) -> Iterator[Trouble]:
+    """A second reference from the same column counts too: one that restricts stops the cascade of the other."""
+    anew = f"ALTER TABLE {table} DROP CONSTRAINT {key.name}, ADD CONSTRAINT {key.name} {clause};"
+    if (key.parent_schema, key.parent_table, key.parent_columns) != (schema, wanted.table, ["id"]):
+        target = f"{key.parent_schema}.{key.parent_table} ({', '.join(key.parent_columns)})"
+        yield Trouble(f"{key.name} refers to {target}", anew)
+    if key.on_delete != wanted.on_delete:
+        yield Trouble(f"{key.name} has ON DELETE {ON_DELETE.get(key.on_delete or '', '?')}", anew)
+    if not key.valid:
+        yield Trouble(f"{key.name} is not valid", f"ALTER TABLE {table} VALIDATE CONSTRAINT {key.name};")
+    if not key.fires:
+        tables = f"ALTER TABLE {table} ENABLE TRIGGER ALL; ALTER TABLE {schema}.{wanted.table} ENABLE TRIGGER ALL;"
+        yield Trouble(f"{key.name} is switched off: its triggers are disabled", tables)
+
+
+def _index(facts: Catalogue, table: expected.Table, wanted: expected.Index) -> Finding:
+    where = f" WHERE {wanted.predicate}" if wanted.predicate else ""
+    target = f"{facts.home}.{table.name} ({', '.join(wanted.columns)}){where}"
+    create = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {wanted.name} ON {target};"
+    same = [index for index in facts.indexes if index.table_name == table.name and _serves(index, wanted)]
+    named = next((i for i in facts.indexes if i.table_name == table.name and i.name == wanted.name), None)
+    good = next((index for index in same if index.usable), None)
+    troubles = []
+    if good is None:
+        anew = f"DROP INDEX CONCURRENTLY {facts.home}.{wanted.name}; {create}"
+        if named is None:
+            troubles.append(Trouble("missing", create))
+        elif named.usable:
+            troubles.append(Trouble(f"another index of that name: {_described(named)}", anew))
+        else:
+            troubles.append(Trouble("not valid: building it did not finish", anew))
+    found = "as expected" if good is None or good.name == wanted.name else f"as {good.name}"
+    return judged(wanted.name, f"index on {target}", troubles, found)
+
+
+def _serves(index: catalogue.Index, wanted: expected.Index) -> bool:
+    """The direction does not matter: a btree is read both ways."""
+    same_predicate = bare(index.predicate) == (wanted.predicate or "")
+    return index.ordered and tuple(index.columns) == wanted.columns and same_predicate
+
+
+def _described(index: catalogue.Index) -> str:
+    where = f" WHERE {bare(index.predicate)}" if index.predicate else ""
+    return f"({', '.join(column or 'expression' for column in index.columns)}){where}"
+
+
+def _leads_with(index: catalogue.Index, column: str) -> bool:
+    return index.usable and index.ordered and index.predicate is None and index.columns[:1] == [column]
+
+
+def _sources(facts: Catalogue) -> Finding:
+    """Equal meaning in a spelling that we do not read is unknown; a check about anything else is none at all."""
+    checks = [con for con in _constraints(facts, "fsm_events", "c") if con.columns == ["created_by"]]
+    clause = f"CHECK (created_by IN ({', '.join(repr(source) for source in expected.SOURCES)}))"
+    remedy = f"ALTER TABLE {facts.home}.fsm_events ADD {clause};"
+    if any(_admits(con) == set(expected.SOURCES) and con.valid for con in checks):
+        return judged("fsm_events.created_by.check", clause, ())
+    texts = ", ".join(f"{con.definition}{'' if con.valid else ' (not in force)'}" for con in checks)
+    unread = any(con.valid and _mentions_all(con) and _admits(con) is None for con in checks)
+    answer = Answer.UNKNOWN if unread else Answer.BROKEN
+    trouble = Trouble(texts or "missing", remedy, answer)
+    return judged("fsm_events.created_by.check", clause, (trouble,))
+
+
+def _admits(con: catalogue.Constraint) -> set[str] | None:
+    """The values that a check admits, None for a form that is not understood."""
+    text = bare(con.definition)
+    return set(_LITERAL.findall(text)) if _ONE_OF.fullmatch(_LITERAL.sub("LITERAL", text)) else None
+
+
+def _mentions_all(con: catalogue.Constraint) -> bool:
+    words: Sequence[str] = re.findall(r"\w+", con.definition or "")
+    return set(expected.SOURCES) <= set(words)
+
+
+def _constraints(facts: Catalogue, table: str, kind: str) -> list[catalogue.Constraint]:
+    return [con for con in facts.constraints if con.table_name == table and con.kind == kind]

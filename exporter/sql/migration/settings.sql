@@ -1,0 +1,20 @@
+-- migration/settings.sql
+-- Question: Let the catalogue print alike everywhere, and let row-level security filter as it does for everybody.
+-- Parameters:
+-- Columns:
+--   database text not null: name of the database
+--   server_version integer not null: such as 150004
+-- Index: none, reads no table
+-- Source: PostgreSQL documentation, "Client Connection Defaults". Whether rows are hidden is judged from the
+--   catalogue (visibility.sql): a filtered bookkeeping table is read as far as it is visible, and what may be hidden
+--   is unknown. Both settings end with the transaction.
+SELECT
+    current_database()::text AS database,
+    current_setting('server_version_num')::integer AS server_version
+FROM (
+    SELECT
+        set_config('row_security', 'on', true),
+        set_config('intervalstyle', 'postgres', true)
+    -- OFFSET keeps the planner from dropping columns that nobody reads, and their effect with them.
+    OFFSET 0
+) AS settings

@@ -1,0 +1,428 @@
+"""What a role cannot see is unknown; the real pg_cron; cost; errors of the guide; after a rollback."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+import pytest
+
+from exporter.collectors.migration import CHECK_OK, CHECKS, MigrationCollector
+from exporter.errors import Locked
+from exporter.lab import migrate
+from exporter.migration import expected
+from exporter.migration.findings import Answer
+from exporter.migration.verify import verify
+from tests import postgres
+from tests.migration.asking import MONITOR, ask, broken, checks, monitor, watched
+
+KEYS_JOB, OUTBOX_JOB = expected.JOB_NAMES
+BOOKS = {
+    *(f"register.{migration.version}" for migration in expected.MIGRATIONS),
+    "register.order",
+    *(f"cron.{job}" for job in expected.JOB_NAMES),
+    *(f"cron.{job}.runs" for job in expected.JOB_NAMES),
+}
+CRON = {check for check in BOOKS if check.startswith("cron.")}
+
+
+def test_what_the_monitoring_role_cannot_see_is_unknown(database):
+    """Without any right to the books they are unknown, the catalogue is judged all the same."""
+    report = ask(database, monitor(database))
+    assert checks(report, Answer.UNKNOWN) == BOOKS
+    assert checks(report, Answer.BROKEN) == set()
+    assert report.answer is Answer.UNKNOWN
+    assert all(finding.found and finding.remedy for finding in report.findings if finding.answer is Answer.UNKNOWN)
+
+
+def test_the_remedies_for_what_is_unknown_work(database):
+    """Following them step by step ends where only foreign jobs stay invisible."""
+    role = monitor(database)
+    for _ in range(3):
+        remedies = {f.remedy for f in ask(database, role).findings if f.remedy.startswith("GRANT")}
+        for remedy in remedies:
+            database.execute(remedy)
+    assert checks(ask(database, role), Answer.UNKNOWN) == CRON
+
+
+def test_broken_is_told_from_unknown_without_any_privilege(database):
+    """The monitoring role sees a broken table although it may read none of it."""
+    database.execute("DROP INDEX idx_job_outbox_unprocessed; ALTER TABLE fsm_events DISABLE ROW LEVEL SECURITY")
+    report = ask(database, monitor(database))
+    assert checks(report, Answer.BROKEN) == {"idx_job_outbox_unprocessed", "fsm_events.row_security"}
+    assert report.answer is Answer.BROKEN
+
+
+def test_without_pg_cron_its_checks_are_unknown(embedded_database):
+    """An absent extension proves nothing, not even to a superuser."""
+    embedded_database.execute("DROP SCHEMA cron CASCADE")
+    report = ask(embedded_database)
+    assert checks(report, Answer.UNKNOWN) == CRON
+    assert checks(report, Answer.BROKEN) == set()
+
+
+def test_without_a_register_its_checks_are_unknown(embedded_database):
+    """A database that was migrated by hand has no register."""
+    embedded_database.execute("DROP SCHEMA supabase_migrations CASCADE")
+    report = ask(embedded_database)
+    assert checks(report, Answer.UNKNOWN) == {check for check in BOOKS if check.startswith("register.")}
+
+
+UNREADABLE = {
+    "a check in other words": (
+        (
+            "ALTER TABLE fsm_events DROP CONSTRAINT fsm_events_created_by_check, "
+            "ADD CHECK (created_by ~ '^(API|QUEUE|WORKER)$')"
+        ),
+        "fsm_events.created_by.check",
+    ),
+    "a policy with more in it": (
+        (
+            "DROP POLICY fsm_events_user_read ON fsm_events; CREATE POLICY fsm_events_user_read ON fsm_events "
+            "FOR SELECT USING (user_id = auth.uid() OR event_type = 'PUBLIC')"
+        ),
+        "fsm_events.policy.fsm_events_user_read",
+    ),
+    "a body that is no text": (
+        (
+            "CREATE OR REPLACE FUNCTION cleanup_old_outbox_entries() RETURNS INTEGER LANGUAGE sql SECURITY DEFINER "
+            "BEGIN ATOMIC DELETE FROM job_outbox WHERE false; SELECT 1; END"
+        ),
+        "cleanup_old_outbox_entries.body",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_we_cannot_judge_is_unknown(database, case):
+    """Neither sound nor broken: a person has to look."""
+    statement, check = UNREADABLE[case]
+    database.execute(statement)
+    report = ask(database)
+    assert checks(report, Answer.UNKNOWN) == {check}
+    assert checks(report, Answer.BROKEN) == set()
+
+
+# --- pg_cron itself
+
+
+def own(database: postgres.Database, owner: str) -> None:
+    """Hands the jobs to another role, as if it had applied the migration."""
+    with database.connect() as connection:
+        connection.execute("UPDATE cron.job SET username = %s", (owner,))
+        connection.execute(f"GRANT USAGE ON SCHEMA cron TO {owner}")
+
+
+def run(database: postgres.Database, job: str, status: str = "succeeded", ago: str = "1 hour") -> None:
+    """Notes a run in pg_cron's own table, as its launcher would."""
+    database.execute(
+        "INSERT INTO cron.job_run_details (jobid, runid, database, username, command, status, start_time, end_time) "
+        "SELECT jobid, nextval('cron.runid_seq'), database, username, command, %s, NOW() - %s::interval, "
+        "NOW() - %s::interval FROM cron.job WHERE jobname = %s",
+        (status, ago, ago, job),
+    )
+
+
+def test_with_the_real_pg_cron_everything_is_sound(cron_database):
+    """Scheduled, active, not due yet."""
+    assert broken(cron_database) == set()
+
+
+def test_jobs_of_others_are_unknown_in_the_real_pg_cron(cron_database):
+    """cron.job shows a role its own jobs only: an empty answer is no proof of absence."""
+    role = monitor(cron_database)
+    cron_database.execute(f"GRANT USAGE ON SCHEMA cron TO {role}")
+    assert checks(ask(cron_database, role), Answer.UNKNOWN) >= CRON
+    cron_database.execute(f"SELECT cron.unschedule('{KEYS_JOB}')")
+    assert f"cron.{KEYS_JOB}" in checks(ask(cron_database, role), Answer.UNKNOWN)
+    assert broken(cron_database) == {f"cron.{KEYS_JOB}", f"cron.{KEYS_JOB}.runs"}
+
+
+def test_own_jobs_are_judged_in_the_real_pg_cron(cron_database):
+    """The role that scheduled them sees jobs and runs."""
+    role = monitor(cron_database)
+    own(cron_database, role)
+    run(cron_database, KEYS_JOB)
+    report = ask(cron_database, role)
+    assert CRON <= checks(report, Answer.OK)
+    run(cron_database, KEYS_JOB, "failed", "1 minute")
+    assert checks(ask(cron_database, role), Answer.BROKEN) == {f"cron.{KEYS_JOB}.runs"}
+
+
+def test_a_job_switched_off_is_broken_in_the_real_pg_cron(cron_database):
+    """alter_job is how it is switched off."""
+    cron_database.execute(
+        "SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobname = %s", (OUTBOX_JOB,)
+    )
+    assert broken(cron_database) == {f"cron.{OUTBOX_JOB}"}
+
+
+def test_a_clean_up_that_really_fails_is_noticed(cron_database):
+    """pg_cron runs the job, the job fails, the check says why."""
+    cron_database.execute("ALTER TABLE idempotency_keys RENAME TO gone")
+    cron_database.execute("UPDATE cron.job SET schedule = '* * * * *' WHERE jobname = %s", (KEYS_JOB,))
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        if cron_database.value("SELECT count(*) FROM cron.job_run_details WHERE status = 'failed'"):
+            break
+        time.sleep(0.5)
+    report = ask(cron_database)
+    (finding,) = (f for f in report.findings if f.check == f"cron.{KEYS_JOB}.runs")
+    assert finding.answer is Answer.BROKEN
+    assert "idempotency_keys" in finding.found
+
+
+def test_the_runs_of_a_busy_pg_cron_are_found_cheaply(cron_database):
+    """A week of one job a minute lies between: the weekly run is found, by the primary key and without a scan."""
+    run(cron_database, OUTBOX_JOB, ago="6 days")
+    cron_database.execute(
+        "INSERT INTO cron.job_run_details (jobid, runid, status, start_time, end_time) "
+        "SELECT 999, nextval('cron.runid_seq'), 'succeeded', NOW(), NOW() FROM generate_series(1, 12000)"
+    )
+    cron_database.execute("ANALYZE cron.job_run_details")
+    report = ask(cron_database)
+    (finding,) = (f for f in report.findings if f.check == f"cron.{OUTBOX_JOB}.runs")
+    assert (finding.answer, finding.found) == (Answer.OK, "as expected")
+    run(cron_database, OUTBOX_JOB, "failed", "1 minute")
+    assert broken(cron_database) == {f"cron.{OUTBOX_JOB}.runs"}
+
+
+# --- cost
+
+
+def scans(database: postgres.Database) -> dict[str, int]:
+    """How often each table was read, by any way, since the server started."""
+    with database.connect() as connection:
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        rows = connection.execute(
+            "SELECT format('%I.%I', schemaname, relname), seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables"
+        ).fetchall()
+    return dict(rows)
+
+
+def test_ten_thousand_tables_take_less_than_two_seconds_and_none_is_read(cluster):
+    """The catalogue is asked by its indexes; only the two books are read."""
+    with postgres.cloned(cluster) as database:
+        with database.connect() as connection:
+            for start in range(0, 10_000, 500):  # one transaction would need too many locks
+                connection.execute(
+                    f"DO $$ BEGIN FOR n IN {start}..{start + 499} LOOP "
+                    "EXECUTE format('CREATE TABLE many_%s (id INT PRIMARY KEY, job_outbox TEXT)', n); "
+                    "END LOOP; END $$"
+                )
+            connection.execute("VACUUM ANALYZE")
+        before = scans(database)
+        with watched(database) as door, door.sample():
+            pass  # connected
+        with watched(database) as door:
+            started = time.monotonic()
+            with door.sample() as session:
+                assert verify(session).answer is Answer.OK
+            assert time.monotonic() - started < 2
+        time.sleep(0.1)
+        after = scans(database)
+        read = {table for table, count in after.items() if count != before[table]}
+        assert read <= {"cron.job", "cron.job_run_details", "supabase_migrations.schema_migrations"}
+
+
+def test_one_look_holds_no_lock_that_hurts(database):
+    """Nothing beyond ACCESS SHARE, and on the application's side on the three tables alone."""
+    with watched(database) as door, door.sample() as session:
+        verify(session)
+        with database.connect() as connection:
+            locks = connection.execute(
+                "SELECT DISTINCT c.relname, l.mode FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation "
+                "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+                "WHERE l.pid <> pg_backend_pid() AND n.nspname IN ('public', 'auth') "
+                "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            ).fetchall()
+    assert {mode for _, mode in locks} <= {"AccessShareLock"}
+    assert {name for name, _ in locks} <= set(expected.TABLE_NAMES)
+
+
+def test_a_locked_table_delays_nobody_for_long(database):
+    """Either the look succeeds or it gives up as Locked within lock_timeout; it never queues before a migration."""
+    with database.connect(autocommit=False) as holder:
+        holder.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        try:
+            ask(database)
+        except Locked:
+            assert time.monotonic() - started < 3
+
+
+def test_metrics_leave_out_what_is_unknown(database):
+    """Sound checks are 1, broken ones 0, unknown ones have no series; the counts say how many there are."""
+    role = monitor(database)
+    database.execute("DROP INDEX idx_job_outbox_entity")
+    with watched(database, role) as door:
+        outcome = MigrationCollector(door).collect()
+    values = {reading.labels[0]: reading.value for reading in outcome.readings if reading.metric == CHECK_OK}
+    counts = {reading.labels[0]: reading.value for reading in outcome.readings if reading.metric == CHECKS}
+    assert values["idx_job_outbox_entity"] == 0
+    assert values["idx_job_outbox_cleanup"] == 1
+    assert not BOOKS & set(values)
+    assert counts == {"ok": len(values) - 1, "broken": 1, "unknown": len(BOOKS)}
+
+
+# --- the guide's Troubleshooting
+
+ERRORS = {
+    "relation": (
+        "DELETE FROM supabase_migrations.schema_migrations",
+        'relation "job_outbox" already exists',
+        "repair --status applied 20251118094238",
+    ),
+    "tables gone": (
+        "DROP TABLE job_outbox, idempotency_keys, fsm_events",
+        'relation "job_outbox" does not exist',
+        "repair --status reverted 20251118094238",
+    ),
+    "column": ("ALTER TABLE job_outbox DROP COLUMN attempts", "column does not exist", "\\d+ public.courses"),
+    "dependency": ("DROP TABLE courses CASCADE", "column does not exist", "tablename = 'courses'"),
+    "function": (
+        f"DROP FUNCTION {KEYS_JOB}",
+        "function does not exist",
+        f"\\df {KEYS_JOB}\nrecreate the functions from the migration file",
+    ),
+    "search_path": (
+        "ALTER FUNCTION initialize_fsm_with_outbox SET search_path = public",
+        "search_path hijacking",
+        "SET search_path = public, pg_temp",
+    ),
+    "permission": (
+        "REVOKE EXECUTE ON FUNCTION initialize_fsm_with_outbox FROM authenticated",
+        "permission denied",
+        "TO authenticated",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_the_guides_errors_are_recognised_with_its_remedy(database, case):
+    """For each error of the Troubleshooting section its cause is named and its remedy printed."""
+    statement, error, remedy = ERRORS[case]
+    assert ask(database).diagnoses == ()
+    database.execute(statement)
+    found = [each for each in ask(database).diagnoses if each.error == error]
+    assert found
+    assert any(remedy in each.remedy for each in found)
+
+
+MENDED = {
+    "index": "DROP INDEX idx_job_outbox_unprocessed",
+    "default": "ALTER TABLE fsm_events ALTER created_at DROP DEFAULT, ALTER event_id DROP DEFAULT",
+    "time to live": "ALTER TABLE idempotency_keys ALTER expires_at DROP DEFAULT",
+    "nullable": "ALTER TABLE job_outbox ALTER queue_name DROP NOT NULL",
+    "reference": "ALTER TABLE job_outbox DROP CONSTRAINT job_outbox_entity_id_fkey",
+    "restricting reference": "ALTER TABLE job_outbox ADD FOREIGN KEY (entity_id) REFERENCES courses ON DELETE RESTRICT",
+    "triggers": "ALTER TABLE job_outbox DISABLE TRIGGER ALL",
+    "check": "ALTER TABLE fsm_events DROP CONSTRAINT fsm_events_created_by_check",
+    "row security": "ALTER TABLE job_outbox DISABLE ROW LEVEL SECURITY",
+    "policy": (
+        "DROP POLICY job_outbox_system_only ON job_outbox; "
+        "CREATE POLICY job_outbox_system_only ON job_outbox USING (true)"
+    ),
+    "own rows": "DROP POLICY fsm_events_user_read ON fsm_events",
+    "search_path": "ALTER FUNCTION initialize_fsm_with_outbox RESET search_path",
+    "execute": "REVOKE ALL ON FUNCTION initialize_fsm_with_outbox FROM authenticated",
+    "definer": "ALTER FUNCTION initialize_fsm_with_outbox SECURITY INVOKER",
+    "job": f"SELECT cron.unschedule('{KEYS_JOB}')",
+    "inactive job": f"UPDATE cron.job SET active = false WHERE jobname = '{KEYS_JOB}'",
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_a_remedy_mends(database, case):
+    """The statements printed bring the database back to sound, as they are."""
+    database.execute(MENDED[case])
+    troubles = [finding for finding in ask(database).findings if finding.answer is Answer.BROKEN]
+    assert troubles
+    with database.connect() as connection:
+        for statement in dict.fromkeys(
+            part for finding in troubles for line in finding.remedy.splitlines() for part in line.split("; ") if part
+        ):
+            connection.execute(statement)
+    assert broken(database) == set()
+
+
+# --- after a rollback
+
+ROLLBACK = """
+    DROP FUNCTION IF EXISTS initialize_fsm_with_outbox;
+    DROP TABLE IF EXISTS fsm_events;
+    DROP TABLE IF EXISTS idempotency_keys;
+    DROP TABLE IF EXISTS job_outbox;
+    SELECT cron.unschedule('cleanup_expired_idempotency_keys');
+    SELECT cron.unschedule('cleanup_old_outbox_entries');
+"""
+
+
+def test_the_guides_rollback_leaves_clean_ups_and_register(database):
+    """`--expect absent` names them with the statements that remove them; then nothing is left."""
+    database.execute(ROLLBACK)
+    report = ask(database, expect="absent")
+    versions = [migration.version for migration in expected.MIGRATIONS]
+    assert checks(report, Answer.BROKEN) == {KEYS_JOB, OUTBOX_JOB, *(f"register.{version}" for version in versions)}
+    for finding in report.findings:
+        if finding.remedy.startswith("DROP"):
+            database.execute(finding.remedy)
+    database.execute("DELETE FROM supabase_migrations.schema_migrations")
+    assert ask(database, expect="absent").answer is Answer.OK
+
+
+def test_before_a_rollback_everything_is_left(database):
+    """Every check of absence is broken in a migrated database."""
+    report = ask(database, expect="absent")
+    assert checks(report, Answer.BROKEN) == {finding.check for finding in report.findings}
+
+
+def test_one_index_left_is_noticed(embedded_database):
+    """An index of a documented name on another table is a leftover too."""
+    embedded_database.execute(ROLLBACK + "CREATE INDEX idx_fsm_events_type ON courses (title);")
+    assert "fsm_events" in checks(ask(embedded_database, expect="absent"), Answer.BROKEN)
+
+
+def test_absence_that_cannot_be_seen_is_unknown(cron_database):
+    """After a rollback the monitoring role cannot say that no job is left."""
+    cron_database.execute(ROLLBACK)
+    cron_database.execute(f"GRANT USAGE ON SCHEMA cron TO {monitor(cron_database)}")
+    report = ask(cron_database, MONITOR, expect="absent")
+    assert "cron" in checks(report, Answer.UNKNOWN)
+    assert "cron" in checks(ask(cron_database, expect="absent"), Answer.OK)
+
+
+def test_a_database_without_the_migration_is_broken_not_unknown(cluster):
+    """Before the migration: dependencies are there, the rest is missing."""
+    with postgres.temporary(cluster) as database:
+        with database.connect() as connection:
+            migrate.apply_surroundings(connection)
+        found = broken(database)
+        assert not {check for check in found if check.startswith("dependency.")}
+        assert {f"{table}.table" for table in expected.TABLE_NAMES} < found
+        assert ask(database, expect="absent").answer is Answer.OK
+
+
+def test_an_empty_database_is_answered_too(cluster):
+    """No schema of ours, no auth, no register, no pg_cron: no error."""
+    with postgres.temporary(cluster) as database:
+        report = ask(database)
+        assert report.answer is Answer.BROKEN
+        assert {"dependency.courses", "dependency.users"} < checks(report, Answer.BROKEN)
+        assert ask(database, expect="absent").answer is Answer.OK
+
+
+def test_a_schema_that_does_not_exist_is_broken(embedded_database):
+    """The first thing to look at is the configuration."""
+    assert {f"{table}.table" for table in expected.TABLE_NAMES} < checks(
+        ask(embedded_database, schema="nowhere"), Answer.BROKEN
+    )
+
+
+def test_the_role_needs_no_right_at_all(database):
+    """Also where PUBLIC lost everything that it may lose."""
+    role = monitor(database)
+    database.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC; REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC")
+    assert checks(ask(database, role), Answer.BROKEN) == set()
+    with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("SELECT FROM public.job_outbox")

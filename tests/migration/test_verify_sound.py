@@ -1,0 +1,185 @@
+"""What is harmless is called sound: extras, other spellings, decoys, the deployed variant."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.migration import expected
+from exporter.migration.findings import Answer
+from tests.migration.asking import ask, broken
+
+RPC = "initialize_fsm_with_outbox"
+
+NINTH = """
+    DO $move$
+    DECLARE body TEXT := pg_get_functiondef('initialize_fsm_with_outbox'::regproc);
+    BEGIN
+      DROP FUNCTION initialize_fsm_with_outbox;
+      EXECUTE replace(body, 'p_metadata jsonb DEFAULT ''{}''::jsonb',
+                      'p_metadata jsonb DEFAULT ''{}''::jsonb, p_target_queue text DEFAULT NULL');
+    END $move$;
+    GRANT EXECUTE ON FUNCTION initialize_fsm_with_outbox TO service_role, authenticated;
+    ALTER TABLE job_outbox ADD COLUMN target_queue TEXT;
+"""
+DECOY = """
+    CREATE SCHEMA decoy;
+    CREATE TABLE decoy.job_outbox (outbox_id INT);
+    CREATE TABLE decoy.idempotency_keys (key TEXT);
+    CREATE TABLE decoy.fsm_events (event_id BIGINT, created_by TEXT CHECK (created_by = 'X'));
+    CREATE TABLE decoy.courses (id INT);
+    CREATE INDEX idx_job_outbox_entity ON decoy.job_outbox (outbox_id);
+    CREATE POLICY job_outbox_system_only ON decoy.job_outbox USING (true);
+    CREATE FUNCTION decoy.initialize_fsm_with_outbox() RETURNS INT LANGUAGE sql AS 'SELECT 1';
+    ALTER DATABASE {database} SET search_path = decoy, public;
+"""
+REORDERED = """
+    DROP TABLE "fsm_events";
+    CREATE TABLE "fsm_events" (
+      "user_id" UUID NULL REFERENCES "auth"."users" ON DELETE SET NULL,
+      "created_by" CHARACTER VARYING(20) NOT NULL,
+      "created_at" TIMESTAMP WITH TIME ZONE DEFAULT CURRENT_TIMESTAMP NOT NULL,
+      "event_data" JSONB DEFAULT '{}'::jsonb NOT NULL,
+      "event_type" VARCHAR(50) NOT NULL,
+      "entity_id" UUID NOT NULL,
+      "event_id" UUID DEFAULT gen_random_uuid(),
+      CONSTRAINT "anything" PRIMARY KEY ("event_id"),
+      CONSTRAINT "sources" CHECK ("created_by" = 'WORKER' OR "created_by" = 'QUEUE' OR "created_by" = 'API'),
+      CONSTRAINT "course" FOREIGN KEY ("entity_id") REFERENCES "courses" ("id") ON DELETE CASCADE
+    );
+    CREATE INDEX "one" ON "fsm_events" ("entity_id", "created_at");
+    CREATE INDEX "two" ON "fsm_events" ("event_type" DESC);
+    ALTER TABLE "fsm_events" ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY "fsm_events_system_write" ON "fsm_events" AS RESTRICTIVE FOR INSERT TO PUBLIC WITH CHECK (FALSE);
+    CREATE POLICY "fsm_events_user_read" ON "fsm_events" FOR SELECT TO authenticated
+      USING ((SELECT auth.uid()) = "user_id");
+"""
+CASES: dict[str, str] = {
+    "nothing": "SELECT 1",
+    "more indexes": "CREATE INDEX ON job_outbox (queue_name); CREATE UNIQUE INDEX ON fsm_events (event_id, created_at)",
+    "later columns": "ALTER TABLE job_outbox ADD target_queue TEXT; ALTER TABLE fsm_events ADD n INT NOT NULL DEFAULT 0",
+    "the nine-parameter RPC": NINTH,
+    "another function of that name": f"CREATE FUNCTION {RPC}(n INT) RETURNS INT LANGUAGE sql AS 'SELECT 1'",
+    "a policy for the monitoring role": (
+        "DO $$ BEGIN IF to_regrole('watcher') IS NULL THEN CREATE ROLE watcher; END IF; END $$;"
+        "CREATE POLICY outbox_monitor_read ON job_outbox FOR SELECT TO watcher USING (true)"
+    ),
+    "a policy for the service": "CREATE POLICY service ON fsm_events TO service_role USING (true) WITH CHECK (true)",
+    "a restrictive policy": "CREATE POLICY extra ON job_outbox AS RESTRICTIVE USING (true)",
+    "a decoy schema": DECOY,
+    "quoted, reordered, differently spelled": REORDERED,
+    "an index under another name": "ALTER INDEX idx_job_outbox_cleanup RENAME TO anything",
+    "an index with included columns": (
+        "DROP INDEX idx_job_outbox_unprocessed; "
+        "CREATE INDEX idx_job_outbox_unprocessed ON job_outbox (created_at) INCLUDE (attempts) "
+        "WHERE (processed_at IS NULL)"
+    ),
+    "an invalid index beside a valid one": (
+        "CREATE INDEX again ON job_outbox (entity_id);"
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'again'::regclass"
+    ),
+    "no path to search": f"ALTER FUNCTION {RPC} SET search_path = ''",
+    "another safe path": f"ALTER FUNCTION {RPC} SET search_path = public, auth, pg_temp",
+    "row security off inside the RPC": f"ALTER FUNCTION {RPC} SET row_security = off",
+    "everybody may call": f"GRANT EXECUTE ON FUNCTION {RPC} TO PUBLIC; REVOKE ALL ON FUNCTION {RPC} FROM authenticated",
+    "Sunday by another name": "UPDATE cron.job SET schedule = '00 02  * * sun' WHERE jobname ~ 'old_outbox'",
+    "a job that deletes by itself": (
+        "UPDATE cron.job SET command = 'DELETE FROM public.idempotency_keys WHERE expires_at < now()' "
+        "WHERE jobname ~ 'idempotency'"
+    ),
+    "the same job of another role, broken": (
+        "INSERT INTO cron.job (jobname, schedule, command, username, active) "
+        "SELECT jobname, '1 1 1 1 1', 'SELECT 1', 'somebody', false FROM cron.job"
+    ),
+    "runs that succeeded after one that failed": (
+        "INSERT INTO cron.job_run_details (jobid, status, start_time, end_time) "
+        "SELECT jobid, s, NOW() - a, NOW() - a FROM cron.job, "
+        "(VALUES ('failed', INTERVAL '2 hours'), ('succeeded', INTERVAL '1 hour'), ('running', NULL)) AS run (s, a) "
+        "ORDER BY a DESC NULLS LAST"
+    ),
+    "later migrations": (
+        "INSERT INTO supabase_migrations.schema_migrations (version, name) VALUES ('20260101000000', 'later')"
+    ),
+    "triggers and comments": "COMMENT ON TABLE job_outbox IS 'x'; ALTER TABLE job_outbox REPLICA IDENTITY FULL",
+    "another interval style": "ALTER DATABASE {database} SET intervalstyle = 'iso_8601'",
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_harmless_extras_are_not_called_broken(database, case):
+    """Everything is ok, nothing unknown."""
+    database.execute(CASES[case].replace("{database}", database.name))
+    assert broken(database) == set()
+
+
+def test_the_deployed_variant_is_sound_with_warnings(deployed_database):
+    """What the deployed migration leaves open is a warning: it works, and exit status stays 0."""
+    report = ask(deployed_database)
+    assert report.answer is Answer.OK
+    warned = {(caution.subject, caution.text.split(":")[0]) for caution in report.cautions}
+    assert {
+        ("fsm_events", "no index begins with created_at"),
+        (RPC, "SECURITY DEFINER, and public and anon may call it"),
+        *((name, "SECURITY DEFINER, and search_path is not pinned") for name in expected.JOB_NAMES),
+    } <= warned
+
+
+def test_a_documented_database_has_no_warning_of_security(database):
+    """The documented migration pins and revokes."""
+    assert not [caution for caution in ask(database).cautions if "SECURITY" in caution.text]
+
+
+WARNED: dict[str, tuple[str, str]] = {
+    "anybody may create": ("GRANT CREATE ON SCHEMA public TO PUBLIC", "may create objects"),
+    "two functions answer": (
+        NINTH.replace("DROP FUNCTION initialize_fsm_with_outbox;", "").replace(
+            "GRANT EXECUTE ON FUNCTION initialize_fsm_with_outbox TO service_role, authenticated;",
+            "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO service_role, authenticated;",
+        ),
+        "ambiguous",
+    ),
+    "a column that must be filled": ("ALTER TABLE job_outbox ADD must TEXT NOT NULL", "must be filled"),
+    "a policy under a condition": (
+        "CREATE POLICY later ON job_outbox FOR SELECT TO authenticated USING (entity_id = auth.uid())",
+        "entity_id = auth.uid()",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_doubtful_things_are_warned_of(database, case):
+    """Sound, but said."""
+    statement, text = WARNED[case]
+    database.execute(statement)
+    report = ask(database)
+    assert report.answer is Answer.OK
+    assert [caution for caution in report.cautions if text in caution.text]
+
+
+def test_a_clean_up_of_events_ends_the_warning(embedded_database):
+    """As long as no clean-up covers fsm_events that is said."""
+    texts = {caution.text for caution in ask(embedded_database).cautions}
+    assert any("grows for ever" in text for text in texts)
+    embedded_database.execute("SELECT cron.schedule('events', '0 4 * * *', 'DELETE FROM fsm_events WHERE false')")
+    assert not any("grows for ever" in caution.text for caution in ask(embedded_database).cautions)
+
+
+def test_the_schema_is_the_configured_one(database):
+    """A schema with a capital in its name, with everything in it, is sound; the empty public is not."""
+    database.execute("""
+        CREATE SCHEMA "App"; GRANT USAGE ON SCHEMA "App" TO authenticated, service_role;
+        ALTER TABLE courses SET SCHEMA "App"; ALTER TABLE job_outbox SET SCHEMA "App";
+        ALTER TABLE idempotency_keys SET SCHEMA "App"; ALTER TABLE fsm_events SET SCHEMA "App";
+        ALTER FUNCTION initialize_fsm_with_outbox SET SCHEMA "App";
+        ALTER FUNCTION cleanup_expired_idempotency_keys SET SCHEMA "App";
+        ALTER FUNCTION cleanup_old_outbox_entries SET SCHEMA "App";
+    """)
+    assert broken(database, schema="App") == set()
+    assert {f"{table}.table" for table in expected.TABLE_NAMES} < broken(database)
+    report = ask(database, schema="App")
+    assert any('"App".job_outbox' in finding.expected for finding in report.findings)
+
+
+def test_a_decoy_is_no_substitute(database):
+    """The same names in another schema do not count."""
+    database.execute(DECOY.replace("{database}", database.name))
+    assert {"job_outbox.columns", "job_outbox.row_security", f"{RPC}.signature"} < broken(database, schema="decoy")
