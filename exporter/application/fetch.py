@@ -76,6 +76,7 @@ class _Adapter(HTTPAdapter):
     def __init__(self, wire: Wire) -> None:
         super().__init__(max_retries=0)
         self._wire = wire
+        self._pools: list[ConnectionPool] = []
 
     def get_connection_with_tls_context(
         self,
@@ -88,7 +89,14 @@ class _Adapter(HTTPAdapter):
         pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
         if isinstance(pool, HTTPConnectionPool):  # it always is: the base class allows for SOCKS
             pool.ConnectionCls = _tapped(pool.ConnectionCls, self._wire)
+        self._pools.append(pool)
         return pool
+
+    def close(self) -> None:
+        """Close all connections, now: urllib3 leaves those that could be used again to the garbage collector."""
+        for pool in self._pools:
+            pool.close()
+        super().close()
 
 
 def _tapped(kind: type[Any], wire: Wire) -> type[Any]:

@@ -7,7 +7,7 @@ from threading import Thread
 
 from exporter.application.fetch import Answer
 from exporter.application.wire import Wire
-from exporter.errors import TooSlow
+from exporter.errors import SampleError, TooSlow
 
 # A thread whose wire was cut wakes at once and needs some milliseconds to clean up; one that waits for name
 # resolution, which nothing can interrupt, is left behind.
@@ -29,6 +29,9 @@ class Flight(Thread):
         try:
             with closing(self._wire):
                 self._answer = self._request(self._wire)
+        except SampleError as error:
+            # A fresh one: the traceback and the context of the old one hold bodies of megabytes and connections.
+            self._error = type(error)(*error.args)
         except Exception as error:  # noqa: BLE001 - handed over, bugs included: `answer` raises it where it is seen
             self._error = error
 

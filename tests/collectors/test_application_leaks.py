@@ -24,9 +24,11 @@ from tests.collectors.watching import IN_TIME, SHORT, collector, ours, settle, s
         HOSTILE["50 MB unannounced"][0],
         HOSTILE["redirect loop"][0],
         HOSTILE["lengths that disagree"][0],
+        HOSTILE["gzip bomb"][0],
+        HOSTILE["HTML 200"][0],
         silence,
     ],
-    ids=["drip in headers", "drip in body", "reset", "flood", "redirects", "bad header", "silence"],
+    ids=["drip in headers", "drip in body", "reset", "flood", "redirects", "bad header", "bomb", "HTML", "silence"],
 )
 def test_failing_samples_leave_nothing_behind(behaviour):
     """A hundred failing samples leave no thread running and no socket open, and need no garbage collector for it."""
