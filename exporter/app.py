@@ -69,7 +69,10 @@ class App:
 
     def stop(self) -> None:
         """Break off, close, say goodbye. Returns within about four seconds."""
-        self._sampling.stop()
+        self._stopping.set()
+        # A reload under way ends first, or what it is about to start would outlive us.
+        with self._reloading:
+            self._sampling.stop()
         self._server.stop()
         event(logger, logging.INFO, "stopped")
 
@@ -102,6 +105,8 @@ class App:
         Raises: ConfigError; then the one in use stays, and a gauge says so.
         """
         with self._reloading:
+            if self._stopping.is_set():
+                raise ConfigError(("the exporter is stopping",))
             try:
                 sampling = Sampling(self._load(), self._reporter.finished)
             except ConfigError:

@@ -36,6 +36,7 @@ class Exit(IntEnum):
 
 
 DEMO_PORT = 9721
+HIGHEST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--config",
         type=Path,
-        default=os.environ.get(CONFIG_VARIABLE),
+        default=os.environ.get(CONFIG_VARIABLE) or None,  # empty is the same as not set
         metavar="FILE",
         help=f"configuration in YAML (default: ${CONFIG_VARIABLE}; without any, environment variables alone)",
     )
@@ -82,13 +83,26 @@ def parser() -> argparse.ArgumentParser:
     check_parser.set_defaults(command=check_config)
 
     demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
-    demo_parser.add_argument("--port", type=int, default=DEMO_PORT, help=f"default {DEMO_PORT}; 0 picks a free one")
-    demo_parser.add_argument(
-        "--duration", type=values.duration, metavar="60s", help="stop after so long (default: at Ctrl-C)"
-    )
+    demo_parser.add_argument("--port", type=port, default=DEMO_PORT, help=f"default {DEMO_PORT}; 0 picks a free one")
+    demo_parser.add_argument("--duration", type=duration, metavar="60s", help="stop after so long (default: at Ctrl-C)")
     demo_parser.add_argument("--fault", metavar="NAME", help="let something be wrong; an unknown name lists them")
     demo_parser.set_defaults(command=demo)
     return top
+
+
+def port(text: str) -> int:
+    """A TCP port, 0 for any. Raises: ArgumentTypeError."""
+    if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a port, 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
+def duration(text: str) -> float:
+    """Seconds. Raises: ArgumentTypeError; argparse would swallow what a ValueError says."""
+    try:
+        return values.duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def load(path: Path | None) -> Config:

@@ -10,6 +10,10 @@ from exporter.snapshot import CollectorState
 
 logger = logging.getLogger(__name__)
 
+# An interval that follows the cost of each run is a little different every time: news is what is this many times
+# longer or shorter than the last one told.
+NEWS = 2.0
+
 
 class Reporter:
     """Hears of every finished run and logs what is news. Safe to use from any thread."""
@@ -17,6 +21,7 @@ class Reporter:
     def __init__(self) -> None:
         self._lock = Lock()
         self._repeats = Repeats()
+        self._told: dict[str, float] = {}
 
     def finished(self, run: Run, interval: float, before: CollectorState) -> None:
         """Log failures that are news, recoveries, and changes of cadence."""
@@ -24,9 +29,7 @@ class Reporter:
             self._failed(run.collector, failure)
         if run.succeeded:
             self._succeeded(run, before)
-        if interval != before.interval:
-            cost = round(run.duration, 3)
-            event(logger, logging.INFO, "interval changed", collector=run.collector, seconds=interval, cost=cost)
+        self._interval(run, interval, before)
 
     def _failed(self, collector: str, failure: Failure) -> None:
         with self._lock:
@@ -49,3 +52,12 @@ class Reporter:
         if news or before.success is None:
             text = "sampling again" if news else "first sample"
             event(logger, logging.INFO, text, collector=run.collector, seconds=round(run.duration, 3))
+
+    def _interval(self, run: Run, interval: float, before: CollectorState) -> None:
+        with self._lock:
+            told = self._told.setdefault(run.collector, before.interval)
+            if told / NEWS < interval < told * NEWS:
+                return
+            self._told[run.collector] = interval
+        cost = round(run.duration, 3)
+        event(logger, logging.INFO, "interval changed", collector=run.collector, seconds=round(interval, 1), cost=cost)
