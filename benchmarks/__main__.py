@@ -1,4 +1,9 @@
-"""`python -m benchmarks`: fills, measures, reports."""
+"""`python -m benchmarks`: fills a database, lets exporters watch it one after the other, reports what it cost.
+
+Modes: `compare` every exporter over the same data; `growth` of our cost from few rows to many; `backlog` of a million
+pending jobs; `slow`, with one question that sleeps. Needs Debian's PostgreSQL (with its pg_stat_statements); takes
+query-exporter from PyPI, and postgres_exporter and sql_exporter where Debian's packages are installed.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +11,68 @@ import argparse
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import exporters, world
-from benchmarks.compare import compare
+from benchmarks import exporters, stress, world
+from benchmarks.compare import compare, growth
+from benchmarks.exporters import OURS, Exporter
 from benchmarks.plan import Pace, Plan, Size, Variant, count
 from benchmarks.report import Report
+from benchmarks.world import World
 
 # The size at which the monitoring queries of the guide were found to hurt.
-_FULL: Final = Size(jobs=10_000_000, events=10_000_000, keys=660_000, courses=1_000, pending=1_200, rate=13_000)
-_SMALL: Final = replace(_FULL, jobs=100_000, events=100_000, keys=6_600)
+FULL: Final = Size(jobs=10_000_000, events=10_000_000, keys=660_000, courses=1_000, pending=1_200, rate=13_000)
+SMALL: Final = replace(FULL, jobs=100_000, events=100_000, keys=6_600)
+_MODES: Final = ("compare", "growth", "backlog", "slow")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the modes that are asked for; answers with the exit status."""
     options = parser().parse_args(arguments)
+    plan = plan_of(options)
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
     with ExitStack() as stack:
-        plan = plan_of(options)
         keep = plan.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-benchmark-")))
-        contenders = [one for one in exporters.available(keep) if not plan.exporters or one.name in plan.exporters]
+        contenders = [one for one in exporters.available(keep) if one.name in (plan.exporters or (one.name,))]
         opened = stack.enter_context(world.opened(plan))
         versions = {"PostgreSQL": str(opened.cluster.major)} | {one.name: one.version for one in contenders}
         report = Report(plan, versions)
-        for comparison in compare(opened, contenders):
-            report.comparisons.append(comparison)
-            _write(report, options.output)
+        run(opened, contenders, options.modes or _MODES[:1], report, lambda: _write(report, options.output))
     print(report.as_markdown())  # noqa: T201 - a command's answer
     return 0
 
 
+def run(
+    opened: World, contenders: list[Exporter], modes: Sequence[str], report: Report, so_far: Callable[[], None]
+) -> None:
+    """The modes, in an order in which later ones can use what earlier ones have measured."""
+    ours = next(one for one in contenders if one.name == OURS)
+    if "compare" in modes:
+        for comparison in compare(opened, contenders):
+            report.comparisons.append(comparison)
+            so_far()
+    if "growth" in modes:
+        for grown in growth(opened, ours, report.comparisons):
+            report.growths.append(grown)
+            so_far()
+    for mode, under_stress in (("backlog", stress.backlog), ("slow", stress.slow)):
+        if mode in modes:
+            report.stresses.append(under_stress(opened, ours))
+            so_far()
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    top.add_argument("--small", action="store_true", help="100k rows and a minute each: a quick check")
-    for name, text in (
-        ("rows", "processed jobs"),
-        ("events", "events"),
-        ("keys", "idempotency keys"),
-        ("courses", "courses"),
-        ("pending", "pending jobs"),
-        ("rate", "new rows per hour"),
-    ):
-        top.add_argument(f"--{name}", type=count, metavar="N", help=f"{text}, such as 1200, 660k, 10M")
-    top.add_argument("--minutes", type=float, metavar="M", help="watching by our exporter (10)")
-    top.add_argument("--others-minutes", type=float, metavar="M", help="watching by each of the others (as ours)")
-    top.add_argument("--requests", type=count, metavar="N", help="scrapes per latency measurement (5000)")
+    top = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("modes", nargs="*", type=_mode, metavar="MODE", help="compare (default), growth, backlog, slow")
+    _add_sizes(top)
+    _add_pace(top)
     top.add_argument(
         "--variants",
         type=_variants,
@@ -72,29 +89,53 @@ def parser() -> argparse.ArgumentParser:
 
 def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that these options mean."""
-    base = _SMALL if options.small else _FULL
-    given = {
-        "jobs": options.rows,
-        "events": options.events,
-        "keys": options.keys,
-        "courses": options.courses,
-        "pending": options.pending,
-        "rate": options.rate,
-    }
-    size = replace(base, **{name: value for name, value in given.items() if value is not None})
+    base = SMALL if options.small else FULL
     minutes = options.minutes or (1.0 if options.small else 10.0)
     requests = options.requests if options.requests is not None else (500 if options.small else 5_000)
     return Plan(
-        size=size,
+        size=replace(base, **{name: value for name in _SIZES if (value := getattr(options, name)) is not None}),
         pace=Pace(minutes, options.others_minutes or minutes, requests),
         variants=options.variants,
         exporters=options.exporters,
         keep=options.reuse and options.reuse.resolve(),
         indexes=options.indexes,
-        sleep=2.0,
-        backlog=1_000_000,
-        small=100_000,
+        sleep=options.sleep,
+        backlog=options.backlog,
+        few=options.few,
     )
+
+
+_SIZES: Final = {
+    "jobs": "processed jobs",
+    "events": "events",
+    "keys": "idempotency keys",
+    "courses": "courses",
+    "pending": "pending jobs",
+    "rate": "new rows per hour, in each table",
+    "worn": "jobs processed since the latest vacuum",
+}
+
+
+def _add_sizes(top: argparse.ArgumentParser) -> None:
+    top.add_argument("--small", action="store_true", help="100k rows and a minute each: a quick check")
+    for name, text in _SIZES.items():
+        flags = ("--jobs", "--rows") if name == "jobs" else (f"--{name}",)
+        top.add_argument(*flags, dest=name, type=count, metavar="N", help=f"{text}, such as 1200, 660k, 10M")
+    top.add_argument("--few", type=count, default=100_000, metavar="N", help="rows that growth begins with (100k)")
+    top.add_argument("--backlog", type=count, default=1_000_000, metavar="N", help="pending jobs of backlog (1M)")
+
+
+def _add_pace(top: argparse.ArgumentParser) -> None:
+    top.add_argument("--minutes", type=float, metavar="M", help="watching by our exporter (10)")
+    top.add_argument("--others-minutes", type=float, metavar="M", help="watching by each of the others (as ours)")
+    top.add_argument("--requests", type=count, metavar="N", help="scrapes per latency measurement (5000)")
+    top.add_argument("--sleep", type=float, default=2.0, metavar="S", help="what the question of slow sleeps (2 s)")
+
+
+def _mode(text: str) -> str:
+    if text not in _MODES:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(_MODES)}")
+    return text
 
 
 def _variants(text: str) -> tuple[Variant, ...]:

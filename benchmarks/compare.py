@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from benchmarks.exporters import OURS, Exporter
 from benchmarks.measure import Arena, Result, measure
-from benchmarks.plan import Pace, Variant
+from benchmarks.plan import Pace, Size, Variant
 from benchmarks.world import World
 
 _log = logging.getLogger(__name__)
@@ -21,6 +21,20 @@ class Comparison:
     variant: Variant
     results: tuple[Result, ...]
 
+    def of(self, exporter: str) -> Result | None:
+        """The result of one exporter."""
+        return next((result for result in self.results if result.exporter == exporter), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The same exporter over few rows (`rows` jobs and events) and over many."""
+
+    variant: Variant
+    rows: int
+    small: Result
+    large: Result
+
 
 def compare(world: World, exporters: list[Exporter]) -> Iterator[Comparison]:
     """One comparison per variant."""
@@ -30,6 +44,23 @@ def compare(world: World, exporters: list[Exporter]) -> Iterator[Comparison]:
         with world.arena(database, size, variant) as arena:
             results = [in_turn(arena, exporter, world.plan.pace) for exporter in exporters]
         yield Comparison(variant, tuple(result for result in results if result is not None))
+
+
+def growth(world: World, exporter: Exporter, known: Iterable[Comparison]) -> Iterator[Growth]:
+    """What `exporter` costs in a small database with the same traffic, keys and backlog, and in the large one.
+
+    The large one's figure is taken from `known` comparisons where these have it.
+    """
+    small = replace(world.plan.size, jobs=world.plan.few, events=world.plan.few)
+    results = {comparison.variant: comparison.of(exporter.name) for comparison in known}
+    for variant in world.plan.variants:
+        large = results.get(variant) or _alone(world, exporter, world.plan.size, variant)
+        yield Growth(variant, world.plan.few, _alone(world, exporter, small, variant), large)
+
+
+def _alone(world: World, exporter: Exporter, size: Size, variant: Variant) -> Result:
+    with world.arena(world.filled(size), size, variant) as arena:
+        return measure(arena, exporter, world.plan.pace.minutes, 0, 0)
 
 
 def in_turn(arena: Arena, exporter: Exporter, pace: Pace) -> Result | None:

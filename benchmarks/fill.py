@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 # The statement that writes each table.
 _WRITERS: Final = {"job_outbox": "jobs", "fsm_events": "events", "idempotency_keys": "keys"}
 _TABLES: Final = tuple(_WRITERS)
+_AFTERWARDS: Final = ("pending", "worn")  # not part of what is filled and kept
 _HISTORY: Final = timedelta(days=30)  # cleanup_old_outbox_entries leaves so much
 _RECENT: Final = timedelta(hours=3)  # with traffic at the full rate, in a database of any size
 _BATCH: Final = 1_000_000  # rows per statement
@@ -61,12 +62,30 @@ def catch_up(database: Database, size: Size) -> None:
         note(connection, now)
 
 
-def pend(database: Database, size: Size) -> None:
-    """Replaces the backlog by one of the right size, as old as it would be now."""
+def drain(database: Database) -> None:
+    """Removes the backlog."""
     with database.connect() as connection:
         connection.execute("DELETE FROM public.job_outbox WHERE processed_at IS NULL")
+
+
+def pend(database: Database, size: Size) -> None:
+    """Adds a backlog of the right size, as old as it would be now."""
+    with database.connect() as connection:
         parameters = {"rows": size.pending, "rate": size.rate, "courses": size.courses}
         connection.execute(sqlfile.load("pending"), parameters)
+        connection.execute("ANALYZE public.job_outbox")
+
+
+def wear(database: Database, size: Size) -> None:
+    """Lets `size.worn` jobs pass through the outbox, so that their dead rows and index entries are there.
+
+    To be called while there is no backlog, which would be processed too.
+    """
+    if not size.worn:
+        return
+    with database.connect() as connection:
+        places = {"rows": size.worn, "rate": size.rate, "courses": size.courses}
+        connection.execute(sqlfile.load("wear").format(**places))
 
 
 def vacuum(database: Database) -> None:
@@ -162,7 +181,7 @@ def _holds(database: Database, size: Size) -> bool:
 
 
 def _comparable(size: Size) -> dict[str, int]:
-    return {name: value for name, value in asdict(size).items() if name != "pending"}
+    return {name: value for name, value in asdict(size).items() if name not in _AFTERWARDS}
 
 
 def _filled_until(connection: psycopg.Connection) -> datetime:

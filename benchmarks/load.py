@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -104,9 +105,11 @@ class _Client:
 
 def drive(port: int, clients: int, requests: int, seconds: float) -> Load:
     """The measurement itself, in this thread: ends after `requests` answers or `seconds`, whichever is sooner."""
-    crew = [_Client(port) for _ in range(clients)]
-    with selectors.DefaultSelector() as selector:
+    with ExitStack() as stack:
+        crew = [_Client(port) for _ in range(clients)]
+        selector = stack.enter_context(selectors.DefaultSelector())
         for client in crew:
+            stack.enter_context(client.socket)
             selector.register(client.socket, selectors.EVENT_READ, client)
         _collect(selector, crew, _WARM_UP * clients, seconds)
         started = time.perf_counter()

@@ -35,6 +35,7 @@ class Size:
         courses: which jobs, events and keys belong to.
         pending: unprocessed jobs, a constant.
         rate: jobs, events and keys per hour, in the latest hours and while measuring.
+        worn: jobs that became processed since the tables were last vacuumed.
     """
 
     jobs: int
@@ -43,6 +44,7 @@ class Size:
     courses: int
     pending: int
     rate: int
+    worn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Plan:
         indexes: the optional migration, for Variant.INDEXED.
         sleep: seconds that the slow query of the mode `slow` takes.
         backlog: pending jobs in the mode `backlog`.
-        small: jobs and events of the small database in the mode `growth`.
+        few: jobs and events in the small database of the mode `growth`.
     """
 
     size: Size
@@ -86,7 +88,7 @@ class Plan:
     indexes: Path | None
     sleep: float
     backlog: int
-    small: int
+    few: int
 
 
 def count(text: str) -> int:

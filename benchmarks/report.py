@@ -13,10 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from benchmarks.compare import Comparison
+from benchmarks.compare import Comparison, Growth
 from benchmarks.exporters import OURS
 from benchmarks.measure import Result
 from benchmarks.plan import Plan
+from benchmarks.statements import Cost, total
+from benchmarks.stress import BUDGET, Stress
 
 _MIB: Final = 1 << 20
 _STATEMENTS_SHOWN: Final = 12
@@ -30,6 +32,8 @@ class Report:
     versions: dict[str, str]
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     comparisons: list[Comparison] = field(default_factory=list)
+    growths: list[Growth] = field(default_factory=list)
+    stresses: list[Stress] = field(default_factory=list)
 
     def as_json(self) -> str:
         """Every figure."""
@@ -44,7 +48,14 @@ class Report:
         for comparison in self.comparisons:
             yield from (f"## Schema: {comparison.variant.value}", "", *comparison_table(comparison.results), "")
             for result in comparison.results:
-                yield from (f"### Statements of {result.exporter}", "", *statement_table(result), "")
+                yield from (f"### Statements of {result.exporter}", "", *statement_table(result.statements), "")
+        for growth in self.growths:
+            yield from (f"## Growth, schema: {growth.variant.value}", "", *growth_table(growth, self.plan), "")
+            yield from ("### Statements over few rows", "", *statement_table(growth.small.statements), "")
+            yield from ("### Statements over many rows", "", *statement_table(growth.large.statements), "")
+        for stress in self.stresses:
+            yield from (f"## Under stress: {stress.title}", "", *stress_table(stress), "")
+            yield from ("### Statements", "", *statement_table(stress.statements), "")
 
     def _setting(self) -> Iterator[str]:
         size = self.plan.size
@@ -98,10 +109,47 @@ def comparison_table(results: Sequence[Result]) -> Iterator[str]:
         yield _row(figure.title, *cells)
 
 
-def statement_table(result: Result) -> Iterator[str]:
+def growth_table(growth: Growth, plan: Plan) -> Iterator[str]:
+    """Buffers per minute over few rows and over many, with the same traffic and backlog."""
+    few, many = (result.per_minute(result.total.buffers) for result in (growth.small, growth.large))
+    yield from _head("jobs and events", "buffers per minute", "ratio")
+    yield _row(f"{growth.rows:,}", f"{few:,.0f}", "1")
+    yield _row(f"{plan.size.jobs:,}", f"{many:,.0f}", ratio(many, few))
+
+
+def stress_table(stress: Stress) -> Iterator[str]:
+    """Each collector against its budget, then what the database counted."""
+    yield from _head(
+        "collector",
+        "runs",
+        "failures",
+        "longest run, s",
+        "longest interval, s",
+        "time spent ÷ budget",
+        "oldest value, s",
+    )
+    for health in stress.health:
+        yield _row(
+            health.collector,
+            f"{health.runs:,}",
+            f"{health.failures:,}",
+            f"{health.longest:.3f}",
+            f"{health.interval:.1f}",
+            f"{health.share(stress.seconds) / BUDGET:.2f}",
+            f"{health.oldest:.1f}",
+        )
+    cost = total(stress.statements)
+    yield ""
+    yield (
+        f"{cost.seconds:.2f} s of database time in {stress.seconds:.0f} s, the longest statement {cost.longest:.3f} s; "
+        f"{cost.buffers:,} buffers; {stress.pending:,.0f} pending jobs on /metrics at the end."
+    )
+
+
+def statement_table(statements: Sequence[Cost]) -> Iterator[str]:
     """Where the buffers go."""
     yield from _head("statement", "calls", "rows", "buffers", "buffers per call", "ms", "longest ms")
-    for cost in result.statements[:_STATEMENTS_SHOWN]:
+    for cost in statements[:_STATEMENTS_SHOWN]:
         yield _row(
             f"`{cost.query.replace('|', '¦')}`",
             f"{cost.calls:,}",

@@ -59,7 +59,10 @@ def is_complete(text: str, names: tuple[str, ...]) -> bool:
 
 
 def wait_until_complete(port: int, names: tuple[str, ...], deadline: float) -> float:
-    """The monotonic time at which all of `names` were there. Raises: TimeoutError after `deadline`, likewise."""
+    """The monotonic time at which all of `names` were there; no name at all: at which anything answered.
+
+    Raises: TimeoutError after `deadline`, monotonic too.
+    """
     while (now := time.monotonic()) < deadline:
         try:
             if is_complete(scrape(port), names):
@@ -67,4 +70,4 @@ def wait_until_complete(port: int, names: tuple[str, ...], deadline: float) -> f
         except (OSError, http.client.HTTPException):
             pass  # not listening yet
         time.sleep(max(0.0, _PAUSE - (time.monotonic() - now)))
-    raise TimeoutError(f"not all of {', '.join(names)} came")
+    raise TimeoutError(f"/metrics never had all of: {', '.join(names) or 'anything'}")

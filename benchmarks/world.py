@@ -42,11 +42,13 @@ class World:
 
     @contextmanager
     def arena(self, database: Database, size: Size, variant: Variant) -> Iterator[Arena]:
-        """`database` in a schema variant, with its backlog, freshly vacuumed, and with traffic until the end."""
+        """`database` in a schema variant, up to now, vacuumed, with its backlog and with traffic until the end."""
         fill.catch_up(database, size)
-        fill.pend(database, size)
+        fill.drain(database)
         self._apply(database, variant)
         fill.vacuum(database)
+        fill.wear(database, size)
+        fill.pend(database, size)
         with (
             Traffic(database, size) as traffic,
             psycopg.connect(self.cluster.dsn(), autocommit=True) as observer,

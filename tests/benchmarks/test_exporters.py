@@ -1,0 +1,57 @@
+"""What each exporter is told to do."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks import exporters
+from benchmarks.documented import QUERIES
+from benchmarks.environment import version_of
+from benchmarks.exporters import Assignment
+
+
+@pytest.fixture
+def task(tmp_path):
+    return Assignment("postgresql://role@127.0.0.1:5432/outbox", "http://127.0.0.1:3000/trpc", 20_001, tmp_path)
+
+
+def written(task: Assignment, name: str) -> Any:
+    return yaml.safe_load((task.directory / name).read_text())
+
+
+def test_ours_runs_with_its_defaults(task):
+    """Nothing is configured but where database, application and port are."""
+    start = exporters._start_ours(task)
+    assert shlex.join(start.command[1:]) == "-m exporter serve"
+    assert {name.removeprefix("OUTBOX_EXPORTER_") for name in start.environment} == {
+        "DATABASE_DSN",
+        "WEB_LISTEN",
+        "APPLICATION_URL",
+    }
+
+
+def test_all_others_ask_the_six_documented_questions_every_15_seconds(task):
+    """The same text, whatever the dialect of the configuration."""
+    qe = exporters._query_exporter_config(task.dsn)
+    assert {query["interval"] for query in qe["queries"].values()} == {15}
+    assert [query["sql"].replace(f"AS {name}", "AS value") for name, query in qe["queries"].items()] == [
+        query.sql for query in QUERIES
+    ]
+    exporters._start_sql_exporter("sql", task)
+    (job,) = written(task, "sql-exporter.yaml")["jobs"]
+    assert (job["interval"], [query["query"] for query in job["queries"]]) == ("15s", [query.sql for query in QUERIES])
+    exporters._start_postgres_exporter("pg", task)
+    questions = written(task, "postgres-exporter.yaml")
+    assert [question["query"] for question in questions.values()] == [query.sql for query in QUERIES]
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"), [("Python 3.13.0\n", (3, 13)), ("Python 3.9.2", (3, 9)), ("no version", (0, 0))]
+)
+def test_a_python_tells_its_version(answer, version):
+    """Compared as numbers: 3.9 is older than 3.13."""
+    assert version_of(answer) == version

@@ -1,0 +1,32 @@
+"""Costs by statement."""
+
+from __future__ import annotations
+
+from benchmarks.statements import Cost, brief, connections, total
+
+
+def test_a_comment_names_its_statement():
+    """What a statement says about itself is the best short name; without one it is its first words."""
+    assert brief("/* outbox-exporter: backlog */\nSELECT 1") == "outbox-exporter: backlog"
+    assert brief("SELECT\n    count(*)\n FROM job_outbox") == "SELECT count(*) FROM job_outbox"
+    assert len(brief("SELECT " + "x, " * 100)) == 91
+
+
+def test_a_total_adds_everything_but_the_longest():
+    """Calls, rows, buffers and time add up; the longest statement stays the longest."""
+    costs = [Cost("a", 1, 2, 3, 4.0, 4.0), Cost("b", 10, 20, 30, 40.0, 2.0)]
+    assert total(costs) == Cost("total", 11, 22, 33, 44.0, 4.0)
+    assert total([]).longest == 0
+
+
+def test_connections_of_one_role_are_counted_from_an_offset(tmp_path):
+    """Lines before the offset, of other roles, or of a role whose name merely begins alike do not count."""
+    log = tmp_path / "postgres.log"
+    before = "connection authorized: user=ours database=outbox\n"
+    after = (
+        "connection authorized: user=ours database=outbox\n"
+        "connection authorized: user=ours_too database=outbox\n"
+        "connection authorized: user=other database=outbox\n"
+    )
+    log.write_text(before + after)
+    assert connections(log, "ours", len(before)) == 1
