@@ -1,0 +1,165 @@
+"""Counters and histogram against brute force, with writers whose transactions interleave on a real server."""
+
+import random
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+
+from exporter import names
+from exporter.model import Distribution, Reading
+from exporter.sampling import Sampling
+from tests.database import rows
+from tests.database.sampling import sampler
+from tests.postgres import Database
+
+COURSE = "00000000-0000-0000-0000-000000000000"
+STEPS = 400
+WRITERS = 5
+
+
+@dataclass(frozen=True)
+class Written:
+    """A row that a writer wrote, as brute force remembers it."""
+
+    id: str
+    kind: str
+    label: str
+    seconds: float = 0.0
+
+
+@dataclass
+class World:
+    """Who wrote what, what of it is committed, and what each sample could see."""
+
+    committed: dict[str, Written] = field(default_factory=dict)
+    pending: dict[int, list[Written]] = field(default_factory=dict)
+    before: set[str] | None = None
+    counted: dict[str, Written] = field(default_factory=dict)
+
+    def sampled(self) -> None:
+        """A sample happens now: what it sees for the first time counts, unless it is the first sample."""
+        if self.before is None:
+            self.before = set(self.committed)
+        self.counted |= {name: row for name, row in self.committed.items() if name not in self.before}
+
+    def of(self, kind: str) -> list[Written]:
+        return [row for row in self.counted.values() if row.kind == kind]
+
+
+def write_job(connection: psycopg.Connection[Any], dice: random.Random) -> Written:
+    """A processed job, stamped up to nine minutes ago, sometimes by a clock that is behind."""
+    row = connection.execute(
+        "INSERT INTO job_outbox (entity_id, queue_name, created_at, processed_at)"
+        " VALUES (%s, %s, clock_timestamp() - %s * interval '1 second', clock_timestamp() - %s * interval '1 second')"
+        " RETURNING outbox_id::text, queue_name, extract(epoch FROM processed_at - created_at)::float8",
+        (COURSE, f"q{dice.randrange(4)}", dice.uniform(0, 4000), dice.uniform(0, 540)),
+    ).fetchone()
+    assert row is not None
+    return Written(row[0], "job", row[1], row[2])
+
+
+def write_event(connection: psycopg.Connection[Any], dice: random.Random) -> Written:
+    row = connection.execute(
+        "INSERT INTO fsm_events (entity_id, event_type, created_by, created_at)"
+        " VALUES (%s, 'FSM_INITIALIZED', %s, clock_timestamp() - %s * interval '1 second')"
+        " RETURNING event_id::text, created_by",
+        (COURSE, dice.choice(("API", "WORKER")), dice.uniform(0, 540)),
+    ).fetchone()
+    assert row is not None
+    return Written(row[0], "event", row[1])
+
+
+def delete(connection: psycopg.Connection[Any], row: Written) -> None:
+    table, key = ("job_outbox", "outbox_id") if row.kind == "job" else ("fsm_events", "event_id")
+    connection.execute(f"DELETE FROM {table} WHERE {key} = %s".encode(), (row.id,))
+
+
+def sample(sampling: Sampling) -> list[Reading | Distribution]:
+    found: list[Reading | Distribution] = []
+    for question in sampling.questions:
+        if question.name in {"throughput", "events"}:
+            with sampling.database.sample(*question.reads) as session:
+                found += question.read(session)
+    return found
+
+
+def step(world: World, writers: list[psycopg.Connection[Any]], dice: random.Random, janitor: Any) -> None:
+    """One writer writes, commits or rolls back; or somebody deletes a committed row."""
+    number = dice.randrange(WRITERS)
+    writer, mine = writers[number], world.pending.setdefault(number, [])
+    match dice.choice(("job", "job", "event", "commit", "commit", "rollback", "delete")):
+        case "job":
+            mine.append(write_job(writer, dice))
+        case "event":
+            mine.append(write_event(writer, dice))
+        case "commit":
+            writer.commit()
+            world.committed |= {row.id: row for row in mine}
+            mine.clear()
+        case "rollback" if dice.random() < 0.3:
+            writer.rollback()
+            mine.clear()
+        case "delete" if world.committed:
+            row = world.committed.pop(dice.choice(sorted(world.committed)))
+            delete(janitor, row)
+
+
+def check(world: World, readings: Iterable[Reading | Distribution]) -> None:
+    jobs, events = world.of("job"), world.of("event")
+    values = {(r.metric, r.labels): r.value for r in readings if isinstance(r, Reading)}
+    (histogram,) = (r for r in readings if isinstance(r, Distribution))
+    assert values[names.PROCESSED_JOBS, ()] == len(jobs)
+    by_queue = {labels[0]: value for (metric, labels), value in values.items() if metric == names.QUEUE_PROCESSED_JOBS}
+    assert by_queue == Counter(job.label for job in jobs)
+    assert values[names.CLOCK_SKEW_JOBS, ()] == sum(job.seconds < 0 for job in jobs)
+    buckets = Counter(bisect_left(names.PROCESSING_TIME_BUCKETS, max(0.0, job.seconds)) for job in jobs)
+    assert list(histogram.counts) == [buckets[n] for n in range(len(names.PROCESSING_TIME_BUCKETS) + 1)]
+    assert histogram.total == pytest.approx(sum(max(0.0, job.seconds) for job in jobs))
+    by_source = {labels[0]: value for (metric, labels), value in values.items() if metric == names.EVENTS}
+    assert by_source == {"API": 0, "QUEUE": 0, "WORKER": 0} | Counter(event.label for event in events)
+    if events:
+        assert values[names.EVENTS_BY_TYPE, ("FSM_INITIALIZED",)] == len(events)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_interleaved_writers_are_counted_exactly(database: Database, seed: int):
+    """Out-of-order commits, late stamps, roll-backs, deletions: each row that a sample can see counts once."""
+    dice = random.Random(seed)
+    world = World()
+    with ExitStack() as stack:
+        janitor = stack.enter_context(database.connect())
+        rows.write(janitor, rows.Content())
+        writers = [stack.enter_context(database.connect(autocommit=False)) for _ in range(WRITERS)]
+        sampling = stack.enter_context(sampler(database.dsn()))
+        for _ in range(STEPS):
+            step(world, writers, dice, janitor)
+            if dice.random() < 0.1:
+                world.sampled()
+                check(world, sample(sampling))
+        assert len(world.of("job")) > 20
+        assert len(world.of("event")) > 5
+        for writer in writers:
+            writer.rollback()
+
+
+def test_a_failed_sample_loses_nothing(database: Database):
+    """What was written while sampling failed is counted by the next sample that succeeds."""
+    dice = random.Random(1)
+    with database.connect() as writer, sampler(database.dsn(), lock_timeout=0.05) as sampling:
+        rows.write(writer, rows.Content())
+        sample(sampling)
+        for _ in range(5):
+            write_job(writer, dice)
+        with database.connect(autocommit=False) as locker:
+            locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(Exception, match="lock timeout"):
+                sample(sampling)
+            locker.rollback()
+        values = {r.metric: r.value for r in sample(sampling) if isinstance(r, Reading)}
+    assert values[names.PROCESSED_JOBS] == 5

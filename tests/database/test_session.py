@@ -1,0 +1,186 @@
+"""What a session guarantees to the database that it visits."""
+
+import time
+
+import pytest
+
+from exporter.collectors.backlog import Head
+from exporter.database import GRACE, Session, dsn_problem, passwords, target
+from exporter.database import Database as Door
+from exporter.errors import Locked, Reason, SampleError, TooSlow, Unreachable
+from exporter.visibility import Table
+from tests.database.sampling import configuration, door
+from tests.postgres import Database
+
+OUTBOX = Table("job_outbox", ("created_at",))
+
+
+def show(session: Session, setting: str) -> str:
+    row = session._connection.execute(f"SHOW {setting}".encode()).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def backend(session: Session) -> int:
+    return session._connection.info.backend_pid
+
+
+def backend_of(opened: Door) -> int:
+    with opened.sample() as session:
+        return backend(session)
+
+
+def work(session: Session, *seconds: float) -> None:
+    """Statements of a sample that take so long each."""
+    for duration in seconds:
+        session.fetch_one("backlog_head", Head, batch=1)
+        session._connection.execute("SELECT pg_sleep(%s)", (duration,))
+
+
+def test_a_sample_cannot_write(database):
+    """Not even a superuser's, not even a temporary table."""
+    for statement in ("DELETE FROM public.job_outbox", "CREATE TABLE t ()", "SELECT nextval('cron.jobid_seq')"):
+        with door(database.dsn()) as opened, pytest.raises(SampleError, match="read-only"), opened.sample() as session:
+            session._connection.execute(statement.encode())
+
+
+def test_a_transaction_that_could_write_is_refused(database):
+    """Read-only is verified, not assumed: a pooler or proxy that dropped our wish is found out."""
+    with database.connect() as connection, connection.transaction(), pytest.raises(SampleError, match="read-only"):
+        Session(connection, configuration("").database)
+
+
+def test_a_weaker_isolation_is_refused(database):
+    """Numbers of one sample have to agree with each other."""
+    with database.connect(autocommit=False) as connection:
+        connection.read_only = True
+        with pytest.raises(SampleError, match="repeatable-read"):
+            Session(connection, configuration("").database)
+
+
+def test_all_statements_see_one_snapshot(database):
+    """A commit in the middle of a sample is for the next one."""
+    with door(database.dsn()) as opened:
+        for expected in (0, 1):
+            with opened.sample(OUTBOX) as session:
+                first = session._connection.execute(b"SELECT count(*) FROM public.organizations").fetchone()
+                database.execute("INSERT INTO organizations (name) VALUES ('in between')")
+                second = session._connection.execute(b"SELECT count(*) FROM public.organizations").fetchone()
+                assert first == second == (expected,)
+
+
+def test_limits_hold_inside_the_transaction_only(database):
+    """Whatever the settings say, on the server; afterwards the connection is as it came."""
+    inside = {
+        "statement_timeout": "4s",
+        "lock_timeout": "300ms",
+        "idle_in_transaction_session_timeout": "5s",
+        "search_path": "pg_catalog, pg_temp",
+        "row_security": "off",
+        "max_parallel_workers_per_gather": "0",
+        "jit": "off",
+        "transaction_isolation": "repeatable read",
+        "transaction_read_only": "on",
+    }
+    with door(database.dsn(), statement_timeout=4, lock_timeout=0.3) as opened:
+        with database.connect() as fresh:
+            outside = {name: fresh.execute(f"SHOW {name}".encode()).fetchone() for name in inside}
+        with opened.sample(OUTBOX) as session:
+            assert {name: show(session, name) for name in inside} == inside
+            if session._connection.info.server_version >= 170000:
+                assert show(session, "transaction_timeout") == "5s"
+            connection = session._connection
+        assert {name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in inside} == outside
+
+
+def test_nothing_is_prepared_and_one_connection_serves_all(database):
+    """Samples leave no statement behind on the server, and share a connection that says whose it is."""
+    with door(database.dsn()) as opened:
+        backends = set()
+        for _ in range(12):
+            with opened.sample(OUTBOX) as session:
+                session.plan("backlog")
+                backends.add(backend(session))
+                prepared = session._connection.execute(b"SELECT count(*) FROM pg_prepared_statements").fetchone()
+                assert prepared == (0,)
+        ours = database.value("SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = 'outbox-exporter'")
+        assert ours == list(backends)
+
+
+def test_now_is_the_database_s(database):
+    """The same instant that now() is in every statement, exactly."""
+    with door(database.dsn()) as opened, opened.sample() as session:
+        row = session._connection.execute(b"SELECT extract(epoch FROM now())::float8").fetchone()
+        assert row == (session.now,)
+
+
+def test_the_role_is_the_one_that_counts(database):
+    """Quoted where its name needs it, and after SET ROLE the one that was taken on."""
+    with door(f"{database.dsn()}?options=-c%20role%3Dservice_role") as opened, opened.sample() as session:
+        assert session.role == "service_role"
+
+
+def test_a_slow_statement_is_the_servers_to_end(database):
+    """Reason timeout; the connection is kept and works."""
+    with door(database.dsn(), statement_timeout=0.2) as opened:
+        first = backend_of(opened)
+        with pytest.raises(TooSlow) as slow, opened.sample() as session:
+            work(session, 5)
+        assert slow.value.reason is Reason.TIMEOUT
+        assert backend_of(opened) == first
+
+
+def test_many_slow_statements_are_too_slow_together(database):
+    """Each below the limit, all above: the sample is ended as slow and the server is not taken for dead."""
+    with door(database.dsn(), statement_timeout=2) as opened:
+        first = backend_of(opened)
+        started = time.monotonic()
+        with pytest.raises(TooSlow), opened.sample() as session:
+            work(session, 0.7, 0.7, 0.7, 0.7)
+        assert time.monotonic() - started < 2 + GRACE
+        assert backend_of(opened) == first
+
+
+def test_a_lock_is_waited_for_no_longer_than_agreed(database):
+    """Reason lock."""
+    with database.connect(autocommit=False) as locker, door(database.dsn(), lock_timeout=0.1) as opened:
+        locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        with pytest.raises(Locked) as locked, opened.sample() as session:
+            session.plan("backlog")
+        assert locked.value.reason is Reason.LOCK
+        assert 0.1 <= time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "user"), [("no such database", "postgres"), (None, "nobody at all")], ids=["database", "role"]
+)
+def test_a_door_that_does_not_open_says_why_and_shows_no_password(database, name, user):
+    """Reason connection; the server's own words; the password in none of them."""
+    other = Database(database.cluster, name or database.name)
+    with door(other.dsn(user, password="hunter2")) as opened:
+        with pytest.raises(Unreachable, match="does not exist") as refused, opened.sample():
+            pass
+        assert "hunter2" not in str(refused.value)
+        assert "hunter2" not in opened.target
+
+
+def test_a_target_is_told_without_secrets():
+    """Host, port and database, completed as libpq would."""
+    assert target("postgresql://u:hunter2@db.example:6432/outbox?sslmode=require") == "db.example:6432/outbox"
+    assert target("host=/run/postgresql dbname=x password=hunter2") == "/run/postgresql:5432/x"
+
+
+def test_what_is_secret_in_a_dsn_is_known():
+    """So that whoever prints can hide it."""
+    assert passwords("postgresql://u:hunter2@h/x?sslpassword=s3") == ("hunter2", "s3")
+    assert passwords("host=h") == ()
+
+
+def test_a_dsn_problem_never_repeats_the_dsn():
+    """A wrong string may hold a password anywhere."""
+    assert dsn_problem("postgresql://u:hunter2@h/x") is None
+    problem = dsn_problem("host=h pasword=hunter2")
+    assert problem is not None
+    assert "hunter2" not in problem
+    assert "pasword" not in problem
