@@ -17,7 +17,7 @@ from threading import Event
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
-from psycopg import conninfo, errors, rows, sql
+from psycopg import conninfo, errors, rows
 from psycopg.abc import PQGen
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
@@ -139,10 +139,9 @@ class Session:
 
         Raises: SampleError of the kind that the server's answer means.
         """
-        query = queries.load(name).compose(self.schema)
         self._grant_the_rest()
         with translated(f"{name}: "), self._connection.cursor(row_factory=rows.class_row(row)) as cursor:
-            return cursor.execute(query, parameters, prepare=False).fetchall()
+            return cursor.execute(queries.statement(name, self.schema), parameters, prepare=False).fetchall()
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
         """The only row of a statement that always answers with one."""
@@ -158,10 +157,9 @@ class Session:
 
     def plan(self, name: str) -> None:
         """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
-        query = queries.load(name)
-        nothing = {parameter.name: None for parameter in query.parameters}
+        nothing = {parameter.name: None for parameter in queries.load(name).parameters}
         with translated(f"{name}: "):
-            self._connection.execute(sql.SQL("EXPLAIN ") + query.compose(self.schema), nothing, prepare=False)
+            self._connection.execute(b"EXPLAIN " + queries.statement(name, self.schema), nothing, prepare=False)
 
     def prove_visibility(self, reads: tuple[visibility.Table, ...]) -> None:
         """Make sure that every row of these tables is visible to this role.
@@ -221,6 +219,7 @@ class Database:
         self._settings = settings
         self._patience = _Patience()
         self._connect_failure: _ConnectFailure | None = None
+        self._readable: set[tuple[visibility.Table, ...]] = set()
         self._pool = self._make_pool()
 
     @property
@@ -255,10 +254,22 @@ class Database:
             ):
                 session = Session(connection, settings)
                 if reads:
-                    session.prove_visibility(reads)
+                    self._prove_visibility(session, reads)
                 yield session
+        except BaseException:
+            # Whatever it was, the next sample looks at everything again, and names what is missing.
+            self._readable.discard(reads)
+            raise
         finally:
             self._pool.putconn(connection)
+
+    def _prove_visibility(self, session: Session, reads: tuple[visibility.Table, ...]) -> None:
+        """Rows are proved visible in every sample. Columns once: the server refuses by itself what may not be read."""
+        if reads in self._readable:
+            session.prove_visibility(tuple(visibility.Table(table.name, ()) for table in reads))
+        else:
+            session.prove_visibility(reads)
+            self._readable.add(reads)
 
     def _borrow(self) -> "psycopg.Connection[Any]":
         """The connection; psycopg-pool makes it in a thread of its own and would keep the reason of a failure."""

@@ -83,6 +83,12 @@ def load(name: str) -> Query:
     return parse(name, resources.files("exporter").joinpath("sql", f"{name}.sql").read_text("utf-8"))
 
 
+@cache
+def statement(name: str, schema: str) -> bytes:
+    """The statement in `sql/<name>.sql` for the tables of `schema`, as it is sent."""
+    return load(name).compose(schema).as_bytes()
+
+
 def names() -> tuple[str, ...]:
     """The names of all statements, scripts for people (`setup/`) not included."""
     files = resources.files("exporter").joinpath("sql").iterdir()
