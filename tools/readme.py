@@ -1,0 +1,39 @@
+"""Writes the metric table of README.md from the catalogue: `python tools/readme.py`."""
+
+import sys
+from pathlib import Path
+
+from exporter.names import CATALOGUE, Metric
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- metrics: written by tools/readme.py -->", "<!-- end of metrics -->"
+
+
+def table() -> str:
+    """The catalogue as a Markdown table, in its order."""
+    rows = ["| Metric | Type | Labels | Meaning |", "|---|---|---|---|", *(map(_row, CATALOGUE))]
+    return "\n".join(rows)
+
+
+def written(readme: str) -> str:
+    """The text of README.md with the present table in it. Raises: ValueError when a marker is missing."""
+    before, _, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"README.md lacks the markers {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def _row(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
+
+
+def main() -> int:
+    """Rewrite the table in place."""
+    README.write_text(written(README.read_text("utf-8")), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
