@@ -22,8 +22,8 @@ from exporter.status import About, StatusDict, status
 
 logger = logging.getLogger(__name__)
 
-# How often the main thread looks at the clock and at what signals asked for, seconds.
-TICK = 0.5
+# How often the main thread looks at the clock, seconds. A signal wakes it at once.
+TICK = 5.0
 
 
 def version() -> str:
@@ -42,6 +42,7 @@ class App:
         self._version = version()
         self._stopping = threading.Event()
         self._reload_wanted = threading.Event()
+        self._signalled = threading.Event()
         self._reloading = threading.Lock()
         self._reload_succeeded = True
         self._reporter = Reporter()
@@ -83,13 +84,15 @@ class App:
         signal.signal(signal.SIGHUP, self._on_hangup)
         self.start()
         try:
-            while not self._stopping.wait(TICK):
+            while not self._stopping.is_set():
+                self._signalled.wait(TICK)
+                self._signalled.clear()
                 self.tick()
         finally:
             self.stop()
 
     def tick(self) -> None:
-        """What the main thread does twice a second."""
+        """What the main thread does now and then: mind the clock, and reload when SIGHUP asked for it."""
         self._sampling.mind_the_clock()
         if self._reload_wanted.is_set():
             self._reload_wanted.clear()
@@ -159,6 +162,8 @@ class App:
 
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
+        self._signalled.set()
 
     def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
         self._reload_wanted.set()
+        self._signalled.set()

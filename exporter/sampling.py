@@ -47,7 +47,7 @@ class Sampling:
             Throughput(self.labels.queues),
             LastHour(config.sampling, self.labels.queues),
             events,
-            Idempotency(),
+            Idempotency(self.catalogue),
         )
         self._turns = tuple(self._make_turns())
         self.board = Board(turn.state for turn in self._turns)
@@ -66,7 +66,7 @@ class Sampling:
         self._schedule.stop()
 
     def mind_the_clock(self) -> None:
-        """Call every second or so while started."""
+        """Call every few seconds while started."""
         self._schedule.mind_the_clock()
 
     def sample_once(self) -> None:

@@ -105,7 +105,7 @@ class Schedule:
         self._scheduler.shutdown(wait=True)
 
     def mind_the_clock(self) -> None:
-        """Call every second or so: APScheduler plans by the wall clock, and one set back would stop all sampling."""
+        """Call every few seconds: APScheduler plans by the wall clock, and one set back would stop all sampling."""
         offset = time.time() - time.monotonic()
         if abs(offset - self._clock_offset) < CLOCK_STEP:
             return
