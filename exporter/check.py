@@ -58,5 +58,5 @@ def _ask(sampling: Sampling, question: DatabaseQuestion) -> str:
     with sampling.database.sample(*question.reads) as session:
         for statement in question.statements:
             session.plan(statement)
-        found = question.index.found_in(sampling.catalogue.rows(session))
+        found = question.index.found_in(sampling.catalogue.rows(session, question.index.table))
     return "" if found else f"; an index on {question.index.definition} would make it cheaper"

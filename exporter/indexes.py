@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from exporter import names
 from exporter.database import Session
 from exporter.model import Reading
-from exporter.queries import TABLES
 
 # One step of events_by_course.sql touches about seven pages of an index; a table of five thousand courses costs as
 # much as reading some hundred thousand events.
@@ -65,35 +64,43 @@ PENDING = Index("job_outbox", "created_at", "processed_at IS NULL")
 PROCESSED = Index("job_outbox", "processed_at", "processed_at IS NOT NULL")
 EVENTS = Index("fsm_events", "created_at")
 EXPIRY = Index("idempotency_keys", "expires_at")
+HELPFUL = (PENDING, PROCESSED, EVENTS, EXPIRY)
 
 
 class Catalogue:
     """What the catalogue said of the indexes, looked up again every few minutes and after every failed sample.
 
-    Use from one thread at a time.
+    Table by table: to read an index's predicate takes a lock on its table, which somebody may be holding; that must
+    not fail a question about another one. Use from one thread at a time.
     """
 
     def __init__(self) -> None:
-        self._rows: tuple[IndexRow, ...] = ()
-        self._read_at: float | None = None
+        self._looks: dict[str, _Look] = {}
 
-    def rows(self, session: Session) -> tuple[IndexRow, ...]:
-        """The usable indexes. Raises: SampleError."""
-        if self._read_at is None or abs(session.now - self._read_at) > BELIEVED_FOR:
-            self._rows = tuple(session.fetch("indexes", IndexRow, schema=session.schema, tables=list(TABLES)))
-            self._read_at = session.now
-        return self._rows
+    def rows(self, session: Session, table: str) -> tuple[IndexRow, ...]:
+        """The usable indexes of a table that the session's question reads. Raises: SampleError."""
+        look = self._looks.get(table)
+        if look is None or abs(session.now - look.at) > BELIEVED_FOR:
+            rows = session.fetch("indexes", IndexRow, schema=session.schema, tables=[table])
+            look = self._looks[table] = _Look(session.now, tuple(rows))
+        return look.rows
+
+    def advice(self, session: Session, table: str) -> Iterator[Reading]:
+        """For each index of that table that would help, whether it is not there. Raises: SampleError."""
+        rows = self.rows(session, table)
+        for index in HELPFUL:
+            if index.table == table:
+                yield Reading(names.HELPFUL_INDEX_MISSING, not index.found_in(rows), (index.definition,))
 
     def forget(self) -> None:
         """Look again next time: something went wrong, and a changed schema may be why."""
-        self._read_at = None
+        self._looks.clear()
 
 
-def missing(rows: Iterable[IndexRow]) -> Iterator[Reading]:
-    """For each index that would help, whether it is not there."""
-    rows = tuple(rows)
-    for index in (PENDING, PROCESSED, EVENTS, EXPIRY):
-        yield Reading(names.HELPFUL_INDEX_MISSING, not index.found_in(rows), (index.definition,))
+@dataclass(frozen=True, slots=True)
+class _Look:
+    at: float
+    rows: tuple[IndexRow, ...]
 
 
 def events_statement(rows: Iterable[IndexRow]) -> str:

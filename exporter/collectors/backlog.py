@@ -33,7 +33,7 @@ class Head:
 
 
 class Backlog:
-    """Pending jobs by state and by queue, and the indexes that watching them and the rest would profit from.
+    """Pending jobs by state and by queue, and the indexes that watching the outbox would profit from.
 
     Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
     oldest job. Source: sql/backlog.sql, sql/backlog_head.sql.
@@ -61,7 +61,7 @@ class Backlog:
             Reading(names.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups),
             *by_queue(groups, self._queues),
-            *indexes.missing(self._catalogue.rows(session)),
+            *self._catalogue.advice(session, "job_outbox"),
         )
 
     def _groups(self, session: Session, *, oldest_first: bool) -> list[PendingGroup]:

@@ -50,7 +50,7 @@ class Events:
 
     name = "events"
     index = indexes.EVENTS
-    statements = ("events", "events_by_course")
+    statements = ("indexes", "events", "events_by_course")
     reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
 
     def __init__(self, settings: SamplingSettings, catalogue: Catalogue) -> None:
@@ -63,7 +63,7 @@ class Events:
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the events. Raises: SampleError."""
-        statement = indexes.events_statement(self._catalogue.rows(session))
+        statement = indexes.events_statement(self._catalogue.rows(session, "fsm_events"))
         groups = session.fetch(statement, EventGroup, since=self._new_rows.since(session.now))
         self._count(self._new_rows.admit((event for group in groups for event in group.recent()), session.now))
         hour = [group for group in groups if group.last_hour]
@@ -75,6 +75,7 @@ class Events:
             *_readings(names.LAST_HOUR_EVENTS_BY_TYPE, by_type),
             *_readings(names.EVENTS, self._by_source),
             *_readings(names.EVENTS_BY_TYPE, self._by_type),
+            *self._catalogue.advice(session, "fsm_events"),
         )
 
     def _count(self, new: Iterable[RecentEvent]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from exporter import indexes, names
 from exporter.database import Session
+from exporter.indexes import Catalogue
 from exporter.model import Reading
 from exporter.visibility import Table
 
@@ -23,8 +24,11 @@ class Idempotency:
 
     name = "idempotency"
     index = indexes.EXPIRY
-    statements = ("idempotency",)
+    statements = ("indexes", "idempotency")
     reads = (Table("idempotency_keys", ("expires_at",)),)
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the cache. Raises: SampleError."""
@@ -34,6 +38,7 @@ class Idempotency:
             Reading(names.IDEMPOTENCY_KEYS, cache.live, ("live",)),
             Reading(names.IDEMPOTENCY_KEYS, cache.expired, ("expired",)),
             *_oldest(cache),
+            *self._catalogue.advice(session, "idempotency_keys"),
         )
 
 

@@ -1,0 +1,100 @@
+"""Looking over the server's shoulder, and waiting for things to happen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from exporter.exposition import OutboxCollector
+from exporter.sampling import Sampling
+from tests.postgres import Database
+
+PATIENCE = 15.0
+OURS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter' AND datname = current_database()"
+)
+
+
+def until(condition: Callable[[], object], patience: float = PATIENCE) -> float:
+    """Waits for a condition; answers how long it took, seconds."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < patience, "it did not happen"
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+class Backends:
+    """Counts our backends all the time; a context manager."""
+
+    def __init__(self, database: Database) -> None:
+        self.most = 0
+        self._connection = database.connect()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def now(self) -> int:
+        """How many there are now."""
+        row = self._connection.execute(OURS).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        self._connection.close()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.01):
+            self.most = max(self.most, self.now())
+
+
+class Page:
+    """/metrics of a sampling, without HTTP; remembers the slowest scrape."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self.slowest = 0.0
+        self._registry = CollectorRegistry()
+        self._registry.register(OutboxCollector(lambda: sampling.board, "test", dict, lambda: True))
+
+    def scrape(self) -> dict[str, float]:
+        """Every sample line, by everything before its value."""
+        started = time.monotonic()
+        text = generate_latest(self._registry).decode()
+        self.slowest = max(self.slowest, time.monotonic() - started)
+        lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        return {series: float(value) for series, _, value in lines}
+
+    def has(self, name: str) -> bool:
+        """Whether a series of that name is there."""
+        return any(series.split("{")[0] == name for series in self.scrape())
+
+    def up(self) -> bool:
+        """outbox_up."""
+        return self.scrape()["outbox_up"] == 1
+
+    def failures(self) -> dict[tuple[str, str], float]:
+        """Failures that happened, by collector and reason."""
+        prefix = "outbox_collector_failures_total"
+        counted: dict[tuple[str, str], float] = {}
+        for series, value in self.scrape().items():
+            if series.startswith(prefix) and value:
+                collector, reason = series[len(prefix) :].split('"')[1::2]
+                counted[collector, reason] = value
+        return counted
+
+
+def settled(sampling: Sampling) -> bool:
+    """Whether the last run of every database collector succeeded."""
+    return all(state.success for state in sampling.board.states())

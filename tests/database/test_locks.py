@@ -1,0 +1,143 @@
+"""Somebody holds a lock, or wants one: we wait little, take little, and hold up nobody."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from exporter.config import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
+from exporter.sampling import Sampling
+from exporter.snapshot import LIFE
+from tests.database import rows
+from tests.database.activity import Backends, Page, settled, until
+from tests.database.sampling import nobody_listens
+from tests.postgres import Database
+
+INTERVAL, LOCK_TIMEOUT = 0.3, 0.05
+# A shared machine is given so much for what ought to happen at once.
+SLACK = 0.7
+HELD = 5.0
+
+
+@contextmanager
+def running(database: Database, *, lock_timeout: float = LOCK_TIMEOUT) -> Iterator[Sampling]:
+    """The exporter's sampling at work, without its thrift: the budget would stretch so short an interval."""
+    config = Config(
+        database=DatabaseSettings(dsn=Secret(database.dsn()), lock_timeout=Seconds(lock_timeout)),
+        sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1.0), rows_per_second=1_000_000),
+    )
+    sampling = Sampling(config, nobody_listens)
+    sampling.start()
+    try:
+        until(lambda: settled(sampling))
+        yield sampling
+    finally:
+        sampling.stop()
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    with database.connect() as connection:
+        rows.write(connection, rows.quiet())
+    return database
+
+
+def test_a_locked_table(filled):
+    """Scrapes answer at once, other tables are sampled on, our series vanish and come back, one backend at most."""
+    locked = {"backlog", "throughput", "last_hour"}
+    with running(filled) as sampling, Backends(filled) as backends, filled.connect(autocommit=False) as locker:
+        page = Page(sampling)
+        assert page.has("outbox_pending_jobs")
+        locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        vanished = until(lambda: not page.has("outbox_pending_jobs"))
+        assert vanished <= LIFE * INTERVAL + SLACK
+        while time.monotonic() - started < HELD:
+            assert page.up()
+            assert page.has("outbox_last_hour_fsm_events")
+            assert page.has("outbox_idempotency_keys")
+            assert not page.has("outbox_pending_jobs")
+            time.sleep(0.05)
+        assert page.failures().keys() == {(collector, "lock") for collector in locked}
+        fresh = {state.name for state in sampling.board.states() if state.success}
+        assert fresh == {"events", "idempotency"}
+        locker.rollback()
+        back = until(lambda: all(map(page.has, ("outbox_pending_jobs", "outbox_last_hour_processed_jobs"))))
+        assert back <= INTERVAL + len(locked) * LOCK_TIMEOUT + SLACK
+        until(lambda: settled(sampling))
+        assert page.slowest < 0.5
+    assert backends.most == 1
+
+
+def test_a_locked_table_from_the_start(filled):
+    """An exporter that starts during a migration samples the rest at once, and the table when it is free."""
+    with filled.connect(autocommit=False) as locker:
+        locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        threading.Timer(1.5, locker.rollback).start()
+        with running(filled) as sampling:
+            runs = {state.name: state for state in sampling.board.states()}
+            assert all(not state.failures for state in (runs["events"], runs["idempotency"]))
+            assert runs["backlog"].failures
+
+
+def test_a_table_locked_for_long_is_looked_at_anew(filled):
+    """What was remembered of the catalogue is forgotten while a table is locked; other tables do not suffer."""
+    with running(filled) as sampling, filled.connect(autocommit=False) as locker:
+        locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        sampling.catalogue.forget()
+        before = {state.name: state.runs for state in sampling.board.states()}
+        until(lambda: all(state.runs > before[state.name] + 1 for state in sampling.board.states()))
+        assert {state.name for state in sampling.board.states() if state.success} == {"events", "idempotency"}
+
+
+def test_a_migration_is_not_held_up(filled):
+    """While we sample without pause, each ALTER TABLE gets its lock within our lock_timeout."""
+    waits = []
+    with running(filled) as sampling, filled.connect() as migration:
+        runs = sum(state.runs for state in sampling.board.states())
+        for turn in range(30):
+            time.sleep(0.03)
+            started = time.monotonic()
+            migration.execute(f"ALTER TABLE job_outbox ADD COLUMN c{turn} INT".encode())
+            waits.append(time.monotonic() - started)
+        assert sum(state.runs for state in sampling.board.states()) > runs
+    assert max(waits) <= LOCK_TIMEOUT + SLACK
+
+
+def test_a_migration_in_the_queue_behind_us_is_not_held_up(filled):
+    """We wait for a lock, a migration waits behind us: when the lock is free, it has its turn within lock_timeout."""
+    timeout = 0.5  # the default
+    with running(filled, lock_timeout=timeout), filled.connect(autocommit=False) as locker:
+        locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        until(lambda: waiting(filled, "outbox-exporter"))
+        done: list[float] = []
+
+        def migrate() -> None:
+            with filled.connect(application_name="migration") as connection:
+                connection.execute("ALTER TABLE job_outbox ADD COLUMN later INT")
+                done.append(time.monotonic())
+
+        thread = threading.Thread(target=migrate)
+        thread.start()
+        until(lambda: waiting(filled, "migration"))
+        freed = time.monotonic()
+        locker.rollback()
+        thread.join()
+    assert done[0] - freed <= timeout + SLACK
+
+
+def test_the_processor_is_never_held_up(filled):
+    """Reading locks no row and conflicts with no writer: updates run at full speed while we sample."""
+    with running(filled) as sampling, filled.connect() as processor:
+        processor.execute("SET lock_timeout = '20ms'")
+        runs = sum(state.runs for state in sampling.board.states())
+        while sum(state.runs for state in sampling.board.states()) < runs + 10:
+            processor.execute("UPDATE job_outbox SET attempts = attempts")
+            processor.execute("DELETE FROM idempotency_keys WHERE expires_at < now() - interval '10 years'")
+
+
+def waiting(database: Database, application: str) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
+    return bool(database.value(query, (application,)))
