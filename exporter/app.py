@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from importlib import metadata
-from types import FrameType
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
@@ -17,6 +16,7 @@ from exporter.logs import event
 from exporter.reporter import Reporter
 from exporter.sampling import Sampling
 from exporter.server import Server, Site
+from exporter.signals import Signals
 from exporter.snapshot import Target, database_up
 from exporter.status import About, StatusDict, status
 
@@ -41,8 +41,6 @@ class App:
         self._load = load
         self._version = version()
         self._stopping = threading.Event()
-        self._reload_wanted = threading.Event()
-        self._signalled = threading.Event()
         self._reloading = threading.Lock()
         self._reload_succeeded = True
         self._reporter = Reporter()
@@ -79,28 +77,19 @@ class App:
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads. Call in the main thread. Raises: ConfigError at the start."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGHUP, self._on_hangup)
-        self.start()
-        try:
-            while not self._stopping.is_set():
-                self._signalled.wait(TICK)
-                self._signalled.clear()
-                self.tick()
-        finally:
-            self.stop()
+        with Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            self.start()
+            try:
+                while (caught := signals.wait(TICK)) in (None, signal.SIGHUP):
+                    self.tick()
+                    if caught is signal.SIGHUP:
+                        self._reload_or_log()
+            finally:
+                self.stop()
 
     def tick(self) -> None:
-        """What the main thread does now and then: mind the clock, and reload when SIGHUP asked for it."""
+        """What the main thread does every few seconds."""
         self._sampling.mind_the_clock()
-        if self._reload_wanted.is_set():
-            self._reload_wanted.clear()
-            try:
-                self.reload()
-            except ConfigError as error:
-                for problem in error.problems:
-                    event(logger, logging.ERROR, "configuration not reloaded", problem=problem)
 
     def reload(self) -> None:
         """Read the configuration anew and sample by it; counters begin again, as after a restart.
@@ -160,10 +149,9 @@ class App:
             version=self._version,
         )
 
-    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stopping.set()
-        self._signalled.set()
-
-    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
-        self._reload_wanted.set()
-        self._signalled.set()
+    def _reload_or_log(self) -> None:
+        try:
+            self.reload()
+        except ConfigError as error:
+            for problem in error.problems:
+                event(logger, logging.ERROR, "configuration not reloaded", problem=problem)

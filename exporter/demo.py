@@ -5,10 +5,7 @@ exporter samples as the monitoring role that the setup script makes: what produc
 """
 
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 
@@ -24,9 +21,11 @@ from exporter.config import (
     Url,
     WebSettings,
 )
+from exporter.errors import ConfigError
 from exporter.lab.faults import FAULTS
 from exporter.lab.world import Lab, Plan
-from exporter.status import Signals
+from exporter.signals import Signals
+from exporter.status import FiveSignals
 
 # A stranger should see every number move within a minute, without waiting for production's 15 seconds.
 INTERVAL = Seconds(5)
@@ -41,15 +40,23 @@ HEADER = "    time  backlog  oldest  avg time  events API/QUEUE/WORKER  keys  fa
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What was asked for: `duration` in seconds, None until interrupted; port 0 picks a free one."""
+    """What was asked for: `duration` in seconds, None until interrupted; port 0 picks a free one.
+
+    Raises: ConfigError for a fault that does not exist, with those that do.
+    """
 
     port: int
     duration: float | None
     fault: str | None
 
+    def __post_init__(self) -> None:
+        if self.fault is not None and self.fault not in FAULTS:
+            known = "\n".join(f"  {name}: {fault.description}" for name, fault in FAULTS.items())
+            raise ConfigError((f"--fault {self.fault}: there is no such fault; there are\n{known}",))
+
     def run(self) -> bool:
         """Run it. True when at the end every one of the five signals was known."""
-        with _stopping() as stopping:
+        with Signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             print("Starting PostgreSQL, the migrations, traffic, a processor and an application ...", flush=True)
             plan = Plan(longest_pause=LONGEST_PAUSE, fault=self.fault)
             with Lab(plan, prepare=_make_role) as lab:
@@ -57,7 +64,7 @@ class Demo:
                 app.start()
                 try:
                     _greet(app.url, self.fault)
-                    return _watch(app, stopping, self.duration)
+                    return _watch(app, signals, self.duration)
                 finally:
                     app.stop()
 
@@ -70,7 +77,7 @@ class Demo:
         )
 
 
-def row(signals: Signals, clock: str) -> str:
+def row(signals: FiveSignals, clock: str) -> str:
     """One line of the table: a dash where a signal is unknown or does not exist now."""
     events = signals["events_last_hour"]
     by_source = "/".join(f"{events[source]:.0f}" for source in ("API", "QUEUE", "WORKER")) if events else "-"
@@ -85,7 +92,7 @@ def row(signals: Signals, clock: str) -> str:
     )
 
 
-def known(signals: Signals) -> bool:
+def known(signals: FiveSignals) -> bool:
     """Whether all five signals have a value."""
     return None not in (
         signals["backlog"],
@@ -96,10 +103,10 @@ def known(signals: Signals) -> bool:
     )
 
 
-def _watch(app: App, stopping: threading.Event, duration: float | None) -> bool:
+def _watch(app: App, signals: Signals, duration: float | None) -> bool:
     started = time.monotonic()
     next_row = started + 1
-    while not stopping.wait(0.25):
+    while signals.wait(0.25) is None:
         now = time.monotonic()
         app.tick()
         if now >= next_row:
@@ -123,16 +130,3 @@ def _make_role(lab: Lab) -> None:
 
 def _number(value: float | None, form: str, unit: str = "") -> str:
     return "-" if value is None else f"{value:{form}}{unit}"
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that everything is taken down in order."""
-    event = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: event.set()) for number in numbers}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,7 +14,7 @@ from exporter.names import Metric
 from exporter.snapshot import CollectorState, database_up
 
 
-class Signals(TypedDict):
+class FiveSignals(TypedDict):
     """The five signals. Units: jobs, seconds, events by source, keys, 0-1."""
 
     backlog: float | None
@@ -47,12 +47,12 @@ class StatusDict(TypedDict):
     up: bool
     now: float
     database: str
-    signals: Signals
+    signals: FiveSignals
     collectors: list[CollectorStatus]
     config_reload_successful: bool
 
 
-def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> Signals:
+def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> FiveSignals:
     """The five signals from what may still be believed; `now` by the monotonic clock."""
     readings = [reading for reading in fresh_readings(states, now) if isinstance(reading, Reading)]
     oldest = _values(readings, names.OLDEST_PENDING)
