@@ -83,7 +83,7 @@ def test_every_key_of_the_file_arrives(write):
         "database:\n  dsn: host=db password=x\n  schema: outbox\n  connect_timeout: 4s\n  statement_timeout: 1m\n"
         "  lock_timeout: 250ms\n"
         f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n"
-        "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  max_interval: 1h\n  count_limit: 5\n"
+        "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
         "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n"
         "log:\n  level: debug\n  format: json\n"
@@ -92,7 +92,7 @@ def test_every_key_of_the_file_arrives(write):
     assert config == Config(
         DatabaseSettings(Secret("host=db password=x"), "outbox", Seconds(4), Seconds(60), Seconds(0.25)),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000),
-        SamplingSettings(Seconds(30), Ratio(0.5), Seconds(3600), 5, 3, 7),
+        SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
         WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True),
         LogSettings("debug", "json"),
     )
