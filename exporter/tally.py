@@ -5,9 +5,8 @@ the first time. Commits arrive out of order and clocks differ; therefore each sa
 before the last one and drops what it has counted already. Pure: the database's clock comes in as an argument.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
 
 # A row counts if it becomes visible at most so many seconds after its own timestamp: the sum of how long its
 # transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
@@ -15,31 +14,13 @@ from typing import Generic, Protocol, TypeVar
 SETTLING = 600.0
 
 
-class Stamped(Protocol):
-    """A row with an identity and the time it carries, Unix seconds."""
-
-    @property
-    def id(self) -> str:
-        """Unique and never reused."""
-
-    @property
-    def at(self) -> float:
-        """The row's own timestamp."""
-
-
-RowT = TypeVar("RowT", bound=Stamped)
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
     since: float
     ids: frozenset[str]
 
-    def lacks(self, row: Stamped) -> bool:
-        return row.at >= self.since and row.id not in self.ids
 
-
-class NewRows(Generic[RowT]):
+class NewRows:
     """Tells new rows from those of earlier samples.
 
     The first sample sets the baseline: its rows were there before we looked, and none of them is new.
@@ -54,14 +35,12 @@ class NewRows(Generic[RowT]):
         horizon = now - SETTLING
         return horizon if self._seen is None else min(self._seen.since, horizon)
 
-    def admit(self, rows: Iterable[RowT], now: float) -> list[RowT]:
-        """The rows that no earlier sample held. `rows` must be all rows stamped `since(now)` or later.
+    def admit(self, stamps: Mapping[str, float], now: float) -> set[str]:
+        """The ids that no earlier sample held. `stamps` must be all rows from `since(now)` on: their times by id.
 
         What is stamped before the last window counts as seen: its ids are forgotten, and only a clock that was set
         back makes us read it again.
         """
-        listed = list(rows)
-        new = [] if self._seen is None else [row for row in listed if self._seen.lacks(row)]
-        horizon = now - SETTLING
-        self._seen = _Seen(horizon, frozenset(row.id for row in listed if row.at >= horizon))
-        return new
+        seen, horizon = self._seen, now - SETTLING
+        self._seen = _Seen(horizon, frozenset(row for row, at in stamps.items() if at >= horizon))
+        return set() if seen is None else {row for row in stamps.keys() - seen.ids if stamps[row] >= seen.since}

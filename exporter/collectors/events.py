@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from exporter import indexes, names
 from exporter.config import SamplingSettings
@@ -25,20 +26,10 @@ class EventGroup:
     recent_ids: list[str] | None
     recent_at: list[float] | None
 
-    def recent(self) -> "Iterator[RecentEvent]":
-        """The events that may be new, one by one."""
-        for event_id, at in zip(self.recent_ids or (), self.recent_at or (), strict=True):
-            yield RecentEvent(event_id, at, self.source, self.event)
-
-
-@dataclass(frozen=True, slots=True)
-class RecentEvent:
-    """One event of the settling window; `at` in Unix seconds."""
-
-    id: str
-    at: float
-    source: str
-    event: str
+    @property
+    def recent(self) -> dict[str, float]:
+        """The times of the events that may be new, by id."""
+        return dict(zip(self.recent_ids or (), self.recent_at or (), strict=True))
 
 
 class Events:
@@ -57,7 +48,7 @@ class Events:
         self._catalogue = catalogue
         self.sources = Labels(settings.label_limit, names.SOURCES)
         self.types = Labels(settings.label_limit)
-        self._new_rows: NewRows[RecentEvent] = NewRows()
+        self._new_rows = NewRows()
         self._by_source: Counter[str] = Counter(dict.fromkeys(names.SOURCES, 0))
         self._by_type: Counter[str] = Counter()
 
@@ -65,7 +56,7 @@ class Events:
         """One sample of the events. Raises: SampleError."""
         statement = indexes.events_statement(self._catalogue.rows(session, "fsm_events"))
         groups = session.fetch(statement, EventGroup, since=self._new_rows.since(session.now))
-        self._count(self._new_rows.admit((event for group in groups for event in group.recent()), session.now))
+        self._count(groups, session.now)
         hour = [group for group in groups if group.last_hour]
         session.note_rows(sum(group.last_hour for group in hour))
         by_source = self.sources.sum((group.source, group.last_hour) for group in hour)
@@ -78,10 +69,14 @@ class Events:
             *self._catalogue.advice(session, "fsm_events"),
         )
 
-    def _count(self, new: Iterable[RecentEvent]) -> None:
-        for event in new:
-            self._by_source[self.sources(event.source)] += 1
-            self._by_type[self.types(event.event)] += 1
+    def _count(self, groups: Iterable[EventGroup], now: float) -> None:
+        recent = [(group, group.recent) for group in groups]
+        new = self._new_rows.admit(dict(chain.from_iterable(stamps.items() for _, stamps in recent)), now)
+        for group, stamps in recent:
+            count = len(new & stamps.keys())
+            if count:
+                self._by_source[self.sources(group.source)] += count
+                self._by_type[self.types(group.event)] += count
 
 
 def _readings(metric: Metric, values: dict[str, int]) -> Iterator[Reading]:

@@ -14,33 +14,31 @@ from exporter.visibility import Table
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessedJob:
-    """One row of sql/processed_since.sql: `at` in Unix seconds, `seconds` from creation to processing."""
+class ProcessedJobs:
+    """The one row of sql/processed_since.sql: one entry per job; `ats` Unix seconds, `seconds` from creation on."""
 
-    id: str
-    at: float
-    queue: str
-    seconds: float
+    ids: list[str]
+    ats: list[float]
+    queues: list[str]
+    seconds: list[float]
 
 
 class ProcessedTally:
     """Totals over the jobs seen to become processed since the exporter started."""
 
     def __init__(self) -> None:
-        self.new_rows: NewRows[ProcessedJob] = NewRows()
         self._by_queue: Counter[str] = Counter()
         self._buckets = [0] * (len(names.PROCESSING_TIME_BUCKETS) + 1)
         self._seconds = 0.0
         self._skewed = 0
 
-    def add(self, jobs: Iterable[ProcessedJob], queues: Labels) -> None:
-        """Count these jobs; a negative processing time is 0 seconds and a sign of clock skew."""
-        for job in jobs:
-            seconds = max(0.0, job.seconds)
-            self._by_queue[queues(job.queue)] += 1
-            self._buckets[bisect_left(names.PROCESSING_TIME_BUCKETS, seconds)] += 1
-            self._seconds += seconds
-            self._skewed += job.seconds < 0
+    def add(self, queue: str, seconds: float) -> None:
+        """Count a job; a negative processing time is 0 seconds and a sign of clock skew."""
+        self._skewed += seconds < 0
+        seconds = max(0.0, seconds)
+        self._by_queue[queue] += 1
+        self._buckets[bisect_left(names.PROCESSING_TIME_BUCKETS, seconds)] += 1
+        self._seconds += seconds
 
     def readings(self) -> Iterator[Reading | Distribution]:
         """The totals as they stand."""
@@ -64,11 +62,14 @@ class Throughput:
 
     def __init__(self, queues: Labels) -> None:
         self._queues = queues
+        self._new_rows = NewRows()
         self._tally = ProcessedTally()
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more look. Raises: SampleError."""
-        new_rows = self._tally.new_rows
-        jobs = session.fetch("processed_since", ProcessedJob, since=new_rows.since(session.now))
-        self._tally.add(new_rows.admit(jobs, session.now), self._queues)
+        jobs = session.fetch_one("processed_since", ProcessedJobs, since=self._new_rows.since(session.now))
+        new = self._new_rows.admit(dict(zip(jobs.ids, jobs.ats, strict=True)), session.now)
+        for job, queue, seconds in zip(jobs.ids, jobs.queues, jobs.seconds, strict=True):
+            if job in new:
+                self._tally.add(self._queues(queue), seconds)
         return tuple(self._tally.readings())
