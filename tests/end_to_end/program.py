@@ -1,0 +1,188 @@
+"""Runs the program as its user would: the installed command, an environment of its own, what it prints in files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests import webtools
+
+# What would make the program talk to something other than the test's own servers, or refuse to start.
+_FOREIGN: Final = ("PG", "OUTBOX_EXPORTER_", "http", "HTTP", "no_proxy", "NO_PROXY")
+_URL: Final = re.compile(r"https?://(?:127\.0\.0\.1|localhost):\d+(?=[/\s\"])")
+
+Value = TypeVar("Value")
+Series = dict[tuple[str, ...], float]
+
+
+def command() -> str:
+    """The console script of the interpreter that runs the tests."""
+    found = shutil.which("outbox-exporter", path=sysconfig.get_path("scripts"))
+    assert found, "the distribution is not installed: pip install -e '.[dev]'"
+    return found
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process' environment without anything that steers the program, and with `more`."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**mine, **more}
+
+
+def run(
+    *arguments: str, stdin: str | None = None, timeout: float = 30, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """One command to its end; `variables` are added to its environment."""
+    return subprocess.run(
+        [command(), *arguments],
+        env=environment(**variables),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def write_config(path: Path, **sections: Mapping[str, Any]) -> Path:
+    """A configuration file, JSON being YAML."""
+    path.write_text(yaml.safe_dump({name: dict(keys) for name, keys in sections.items()}))
+    return path
+
+
+def eventually(question: Callable[[], Value], seconds: float = 15) -> Value:
+    """The first answer that is not false; fails after so long."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, f"not within {seconds} s; the last answer was {answer!r}"
+        time.sleep(0.05)
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One answer of /metrics, parsed by the client library; series by sample name and label values in order."""
+
+    series: Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]
+
+    @classmethod
+    def parse(cls, text: str) -> Scrape:
+        series: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labelled = series.setdefault(sample.name, {})
+                labels = tuple(sorted(sample.labels.items()))
+                assert labels not in labelled, f"{sample.name}{labels} twice"
+                labelled[labels] = sample.value
+        return cls(series)
+
+    def get(self, name: str, **labels: str) -> float | None:
+        """The value of this very series; None when there is none."""
+        return self.series.get(name, {}).get(tuple(sorted(labels.items())))
+
+    def value(self, name: str, **labels: str) -> float:
+        """The same, but the series has to be there."""
+        found = self.get(name, **labels)
+        assert found is not None, f"no {name}{labels}"
+        return found
+
+    def sum(self, name: str, **labels: str) -> float:
+        """The sum over every series of that name with at least these labels; 0 when there is none."""
+        wanted = labels.items()
+        return sum(value for found, value in self.series.get(name, {}).items() if wanted <= dict(found).items())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.series
+
+
+def scrape(url: str) -> Scrape:
+    """What /metrics says now."""
+    answer = webtools.get(f"{url}/metrics")
+    assert answer.status_code == 200
+    return Scrape.parse(answer.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that runs; its output grows in `out` and `err`."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+    @property
+    def log(self) -> str:
+        """What it has said on standard error."""
+        return self.err.read_text()
+
+    @property
+    def printed(self) -> str:
+        """What it has said on standard output."""
+        return self.out.read_text()
+
+    def url(self) -> str:
+        """Where it serves: waits until it says so."""
+
+        def told() -> str | None:
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.log}"
+            found = _URL.search(self.printed + self.log)
+            return found.group() if found else None
+
+        found = eventually(told)
+        assert found is not None
+        return found
+
+    def scrape(self) -> Scrape:
+        """What its /metrics says now."""
+        return scrape(self.url())
+
+    def status(self) -> Any:
+        """What /api/v1/status says now."""
+        return json.loads(webtools.get(f"{self.url()}/api/v1/status").text)
+
+    def is_ready(self) -> bool:
+        """Whether /-/ready says so."""
+        return webtools.get(f"{self.url()}/-/ready").status_code == 200
+
+    def end(self, number: signal.Signals = signal.SIGTERM, *, patience: float = 10) -> float:
+        """Sends a signal and waits for the end; answers how long that took, in seconds."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(patience)
+        return time.monotonic() - started
+
+
+@contextmanager
+def running(directory: Path, *arguments: str, **variables: str) -> Iterator[Program]:
+    """The program in a process group of its own, as a shell starts it; killed in the end if it still runs."""
+    with started([command(), *arguments], directory, environment(**variables)) as program:
+        yield program
+
+
+@contextmanager
+def started(arguments: Sequence[str | Path], directory: Path, environ: Mapping[str, str]) -> Iterator[Program]:
+    """Any program, likewise."""
+    name = Path(arguments[0]).name
+    out, err = directory / f"{name}.out", directory / f"{name}.err"
+    with out.open("wb") as output, err.open("wb") as errors:
+        process = subprocess.Popen(
+            arguments, env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
+        )
+    try:
+        yield Program(process, out, err)
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,222 @@
+"""The demo as a person and a Prometheus see it: five signals that move, and not one sample to complain about.
+
+Prometheus asks for OpenMetrics by itself; a second job asks through a proxy that leaves the text format only. A third
+scrapes an exporter that watches a database alone.
+"""
+
+from __future__ import annotations
+
+import http.server
+import logging
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+
+from exporter.lab.cluster import Cluster
+from tests import postgres, webtools
+from tests.end_to_end import prometheus
+from tests.end_to_end.program import Program, Scrape, eventually, running, write_config
+from tests.end_to_end.prometheus import INTERVAL, SECONDS, Prometheus
+from tests.end_to_end.traces import temporary_directory
+from tests.requirements import require_program
+
+log = logging.getLogger(__name__)
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+JOBS = {"openmetrics", "text", "database alone"}
+
+SIGNALS = {
+    "backlog": "sum by (job) (outbox_pending_jobs)",
+    "processing time": 'outbox_last_hour_processing_time_avg_seconds{cohort="created"}',
+    "events by source": 'outbox_last_hour_fsm_events{source="API"}',
+    "idempotency cache": "sum by (job) (outbox_idempotency_keys)",
+    "failure ratio": "outbox_last_hour_failure_ratio",
+}
+
+
+class _TextOnly(http.server.BaseHTTPRequestHandler):
+    """Passes a request on, asking for the text format whatever was asked for."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, _Forwarder)
+        answer = webtools.get(self.server.upstream + self.path, headers={"Accept": "text/plain;version=0.0.4"})
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", answer.headers["Content-Type"])
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class _Forwarder(http.server.ThreadingHTTPServer):
+    def __init__(self, upstream: str) -> None:
+        super().__init__(("127.0.0.1", 0), _TextOnly)
+        self.upstream = upstream
+
+
+@contextmanager
+def as_text(url: str) -> Iterator[str]:
+    """An address that gives `url` in the text format only."""
+    with _Forwarder(url) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """What a stranger sees who typed the one command."""
+    with temporary_directory() as tmpdir:
+        directory = tmp_path_factory.mktemp("demo")
+        with running(directory, "demo", "--port", "0", TMPDIR=str(tmpdir)) as program:
+            yield program
+            program.end()
+
+
+@pytest.fixture(scope="module")
+def alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """An exporter that watches a database, with no application to ask."""
+    directory = tmp_path_factory.mktemp("alone")
+    with postgres.cloned(embedded) as database:
+        config = write_config(
+            directory / "config.yaml",
+            database={"dsn": database.dsn()},
+            sampling={"interval": "1s"},
+            web={"listen": "127.0.0.1:0"},
+        )
+        with running(directory, "--config", str(config), "serve") as program:
+            eventually(program.is_ready)
+            yield program
+            program.end()
+
+
+@pytest.fixture(scope="module")
+def scraping(demo: Program, alone: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus at work."""
+    require_program("prometheus")
+    eventually(demo.is_ready)
+    with as_text(demo.url()) as text:
+        jobs = {"openmetrics": demo.url(), "text": text, "database alone": alone.url()}
+        with prometheus.scraping(tmp_path_factory.mktemp("prometheus"), jobs) as server:
+            yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _in_the_background(request: pytest.FixtureRequest) -> None:
+    """Prometheus scrapes from the start, while the other tests run; what cannot be is told by its own tests."""
+    try:
+        request.getfixturevalue("scraping")
+    except pytest.skip.Exception:
+        return
+
+
+@pytest.fixture(scope="module")
+def seasoned(scraping: Prometheus) -> Prometheus:
+    """Prometheus after it has scraped for as long as asked: on time, failing or not."""
+
+    def counts() -> dict[str, float]:
+        return scraping.by_job("count_over_time(up[1h])")
+
+    # It looks for its targets five seconds after its start.
+    eventually(lambda: set(counts()) == JOBS and min(counts().values()) > SECONDS / INTERVAL, seconds=SECONDS + 8)
+    return scraping
+
+
+def now(scrape: Scrape) -> dict[str, float | None]:
+    """The five signals, the events of each source singly; None where there is no series."""
+    sources = ("API", "QUEUE", "WORKER")
+    return {
+        "backlog": scrape.sum("outbox_pending_jobs") if "outbox_pending_jobs" in scrape else None,
+        "processing time": scrape.get("outbox_last_hour_processing_time_avg_seconds", cohort="created"),
+        **{f"events {source}": scrape.get("outbox_last_hour_fsm_events", source=source) for source in sources},
+        "idempotency cache": scrape.sum("outbox_idempotency_keys") if "outbox_idempotency_keys" in scrape else None,
+        "failure ratio": scrape.get("outbox_last_hour_failure_ratio"),
+    }
+
+
+def test_the_five_signals_are_there_and_move_within_a_minute(demo):
+    """All of them on /metrics from the first samples on, and each takes another value before the minute is over."""
+    eventually(lambda: all(collector["runs"] for collector in demo.status()["collectors"]))
+    seen: list[dict[str, float | None]] = []
+
+    def have_moved() -> bool:
+        seen.append(now(demo.scrape()))
+        return all(len({then[name] for then in seen}) > 1 for name in seen[0])
+
+    eventually(have_moved, seconds=55)
+    assert not any(value is None for then in seen for value in then.values())
+    assert "level=error" not in demo.log
+
+
+def test_openmetrics_parses(demo, alone):
+    """By the client library's strict parser, and it says the same as the text."""
+    for program in (demo, alone):
+        answer = webtools.get(f"{program.url()}/metrics", headers={"Accept": OPENMETRICS})
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        names = {family.name for family in openmetrics(answer.text)}  # type: ignore[no-untyped-call]  # the library's parser is not typed
+        assert {"outbox_pending_jobs", "outbox_fsm_events", "outbox_processing_time_seconds", "outbox_up"} <= names
+
+
+def test_promtool_has_nothing_to_say(demo, alone):
+    """`promtool check metrics` is silent: with an application and without."""
+    promtool = require_program("promtool")
+    for program in (demo, alone):
+        text = webtools.get(f"{program.url()}/metrics").content
+        checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
+        assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_no_scrape_fails(seasoned):
+    """Up throughout, at every one of the seconds, with about as many samples each time."""
+    assert seasoned.by_job("min_over_time(up[1h])") == dict.fromkeys(JOBS, 1.0)
+    least = seasoned.by_job("min_over_time(scrape_samples_scraped[1h])")
+    most = seasoned.by_job("max_over_time(scrape_samples_scraped[1h])")
+    assert all(least[job] > 100 for job in JOBS)
+    # An age or a ratio comes and goes with what it is about: a handful of series, no more.
+    assert all(most[job] - least[job] < 20 for job in JOBS)
+    assert all(target["lastError"] == "" for target in seasoned.targets())
+    figures = ("count_over_time(up[1h])", "max_over_time(scrape_duration_seconds[1h])")
+    log.info("scrapes and the slowest in seconds: %s", [seasoned.by_job(figure) for figure in figures])
+    log.info("samples in a scrape: %s to %s", least, most)
+
+
+def test_no_sample_is_late_early_or_there_twice(seasoned):
+    """Neither by Prometheus' own counters nor in its log."""
+    own = Scrape.parse(webtools.get(f"{seasoned.url}/metrics").text)
+    for what in ("duplicate_timestamp", "out_of_order", "out_of_bounds"):
+        assert own.value(f"prometheus_target_scrapes_sample_{what}_total") == 0
+    assert own.value("prometheus_target_scrapes_exceeded_sample_limit_total") == 0
+    assert own.value("prometheus_tsdb_out_of_order_samples_total", type="float") == 0
+    assert seasoned.complaints() == []
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_prometheus_answers_with_the_signal(seasoned, signal):
+    """The same by either format. Nothing was ever tried in the empty database, so two signals do not exist there."""
+    answers = seasoned.by_job(SIGNALS[signal])
+    assert {"openmetrics", "text"} <= set(answers)
+    assert ("database alone" in answers) == (signal not in {"processing time", "failure ratio"})
+
+
+def test_counters_have_rates(seasoned):
+    """What happens in the demo is seen as a rate, by both formats."""
+    for rate in ("outbox_fsm_events_total{source='API'}", "outbox_processed_jobs_total"):
+        rates = seasoned.by_job(f"increase({rate}[1h])")
+        assert rates["openmetrics"] > 0
+        assert rates["text"] > 0
+
+
+def test_both_formats_were_scraped(demo):
+    """The proxy does what this file relies on."""
+    with as_text(demo.url()) as url:
+        answer = webtools.get(f"{url}/metrics", headers={"Accept": OPENMETRICS})
+    assert answer.status_code == HTTPStatus.OK
+    assert answer.headers["Content-Type"].startswith("text/plain")
