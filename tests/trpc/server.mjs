@@ -8,6 +8,12 @@ import { createHTTPServer } from "@trpc/server/adapters/standalone";
 import { initTRPC, TRPCError } from "@trpc/server";
 import superjson from "superjson";
 
+// Node 18, which Debian 12 has, lacks this; @trpc/server calls it.
+Headers.prototype.getSetCookie ??= function getSetCookie() {
+  const value = this.get("set-cookie");
+  return value === null ? [] : [value];
+};
+
 const ISO_TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 const revive = (_key, value) => (ISO_TIME.test(value) ? new Date(value) : value);
 
