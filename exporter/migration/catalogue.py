@@ -158,7 +158,7 @@ STATEMENTS = tuple(
 
 
 def read(session: Session) -> Catalogue:
-    """The facts about the migration in the watched schema. Raises: SampleError, Locked when a table is locked exclusively."""
+    """The facts about the migration in the watched schema. Raises: SampleError; Locked while a table is locked."""
     schema, tables = session.schema, list(expected.TABLE_NAMES)
     wanted = [*((schema, table) for table in tables), (schema, "courses"), ("auth", "users")]
     session.fetch_one("migration/settings", Settings)

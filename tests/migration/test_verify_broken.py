@@ -133,8 +133,7 @@ CASES: dict[str, tuple[str, set[str]]] = {
     "one source less": (
         (
             "ALTER TABLE fsm_events DROP CONSTRAINT fsm_events_created_by_check, "
-            "ALTER TABLE fsm_events DROP CONSTRAINT fsm_events_created_by_check, "
-            "ADD CHECK (created_by IN ('API', 'QUEUE'))",
+            "ADD CHECK (created_by IN ('API', 'QUEUE'))"
         ),
         {"fsm_events.created_by.check"},
     ),

@@ -56,7 +56,7 @@ REORDERED = """
 CASES: dict[str, str] = {
     "nothing": "SELECT 1",
     "more indexes": "CREATE INDEX ON job_outbox (queue_name); CREATE UNIQUE INDEX ON fsm_events (event_id, created_at)",
-    "later columns": "ALTER TABLE job_outbox ADD target_queue TEXT; ALTER TABLE fsm_events ADD n INT NOT NULL DEFAULT 0",
+    "later columns": "ALTER TABLE job_outbox ADD extra TEXT; ALTER TABLE fsm_events ADD n INT NOT NULL DEFAULT 0",
     "the nine-parameter RPC": NINTH,
     "another function of that name": f"CREATE FUNCTION {RPC}(n INT) RETURNS INT LANGUAGE sql AS 'SELECT 1'",
     "a policy for the monitoring role": (
