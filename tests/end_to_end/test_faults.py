@@ -1,0 +1,207 @@
+"""Every fault of the lab shows on /metrics, where an alert would look. Lab and exporter in this process, at speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from exporter.app import App
+from exporter.config import (
+    Address,
+    ApplicationSettings,
+    Config,
+    DatabaseSettings,
+    Ratio,
+    SamplingSettings,
+    Seconds,
+    Secret,
+    Url,
+    WebSettings,
+)
+from exporter.lab.faults import FAULTS
+from exporter.lab.world import Lab, Plan
+from tests.end_to_end.program import Scrape, eventually, scrape
+
+INTERVAL = 0.4
+# How long a reading may outlive its collector: three intervals, and what a run takes.
+LIFE = 3 * INTERVAL + 0.5
+
+PENDING = "outbox_pending_jobs"
+OLDEST = "outbox_oldest_pending_timestamp_seconds"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab(Plan(rate=20.0, longest_pause=1.0)) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def look(lab: Lab) -> Iterator[Callable[[], Scrape]]:
+    """An exporter in front of the lab: what /metrics says now."""
+    config = Config(
+        database=DatabaseSettings(dsn=Secret(lab.dsn)),
+        application=ApplicationSettings(url=Url(lab.application_url), timeout=Seconds(0.3)),
+        sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1), rows_per_second=1_000_000),
+        web=WebSettings(listen=Address("127.0.0.1:0")),
+    )
+    app = App(lambda: config)
+    app.start()
+    try:
+        yield lambda: scrape(app.url)
+    finally:
+        app.stop()
+
+
+@pytest.fixture
+def inject(lab: Lab, look: Callable[[], Scrape]) -> Callable[[str], object]:
+    """Lets a fault be for as long as its context lasts, in a world that is healthy at the start and in the end."""
+
+    @contextmanager
+    def injected(name: str) -> Iterator[None]:
+        eventually(lambda: is_healthy(look()), seconds=30)
+        lab.start_fault(name)
+        try:
+            yield
+        finally:
+            lab.stop_fault(name)
+
+    return injected
+
+
+def is_healthy(now: Scrape) -> bool:
+    """Whether everything is sampled and nothing is stuck."""
+    return (
+        now.sum("outbox_collector_success") == 6
+        and now.sum("outbox_app_up") == 4
+        and now.get("outbox_app_healthy") == 1
+        and now.sum(PENDING, state="exhausted") == 0
+        and now.sum(PENDING) < 60
+    )
+
+
+def rises(look: Callable[[], Scrape], name: str, by: float, **labels: str) -> None:
+    """Waits until a sum has grown by so much."""
+    before = look().sum(name, **labels)
+    eventually(lambda: look().sum(name, **labels) >= before + by, seconds=30)
+
+
+def slow_jobs(now: Scrape) -> float:
+    """How many jobs took longer than five seconds since the exporter started."""
+    return now.value("outbox_processing_time_seconds_count") - now.value(
+        "outbox_processing_time_seconds_bucket", le="5.0"
+    )
+
+
+def test_every_fault_has_its_test():
+    """A new fault needs a place in this file."""
+    tested = {name.removeprefix("test_").replace("_", "-") for name in globals() if name.startswith("test_")}
+    assert set(FAULTS) <= tested
+
+
+def test_processor_stalled(inject, look):
+    """The oldest job stays the oldest, so its age grows with the clock; the backlog grows; the application is glad."""
+    with inject("processor-stalled"):
+        rises(look, PENDING, by=10, state="waiting")
+        then = look()
+        rises(look, PENDING, by=10, state="waiting")
+        now = look()
+        assert now.value(OLDEST, state="waiting") == then.value(OLDEST, state="waiting")
+        assert now.value("outbox_processed_jobs_total") == then.value("outbox_processed_jobs_total")
+        assert now.value("outbox_app_check", check="outbox_alive") == 1
+
+
+def test_processor_crashed(inject, look):
+    """The same, and the application says that its processor is not alive."""
+    with inject("processor-crashed"):
+        eventually(lambda: look().get("outbox_app_check", check="outbox_alive") == 0)
+        rises(look, PENDING, by=10, state="waiting")
+        assert look().value("outbox_app_healthy") == 0
+        assert look().sum("outbox_app_up") == 4
+
+
+def test_poison_rows(inject, look):
+    """A hundred failing jobs at the head: it is blocked, and what is given up is called exhausted."""
+    before = look()
+    with inject("poison-rows"):
+        eventually(lambda: look().get("outbox_head_blocked_jobs") == 100, seconds=30)
+        eventually(lambda: look().sum(PENDING, state="exhausted") >= 100, seconds=30)
+        now = look()
+        assert now.value("outbox_queue_pending_jobs", queue="retired-queue") == 120
+        assert now.value("outbox_last_hour_failure_ratio") > before.value("outbox_last_hour_failure_ratio") + 0.01
+        rises(look, PENDING, by=10, state="waiting")
+        assert look().value("outbox_processed_jobs_total") == now.value("outbox_processed_jobs_total")
+
+
+def test_slow_processing(inject, look):
+    """The processing time grows: in the histogram at once, in the hour's mean as the slow ones come in."""
+    with inject("slow-processing"):
+        before = look()
+        eventually(lambda: slow_jobs(look()) >= slow_jobs(before) + 5, seconds=40)
+        mean = "outbox_last_hour_processing_time_avg_seconds"
+        assert look().value(mean, cohort="processed") > before.value(mean, cohort="processed")
+
+
+def test_failing_initialisations(inject, look):
+    """Only the application can tell: its failed ones are counted, far above the critical five per cent."""
+    name = "outbox_app_fsm_initializations_total"
+    with inject("failing-initialisations"):
+        then = look()
+        rises(look, name, by=10, result="failed")
+        now = look()
+        failed = now.value(name, result="failed") - then.value(name, result="failed")
+        assert failed / (now.sum(name) - then.sum(name)) > 0.05
+        assert now.value("outbox_app_fsm_failure_ratio") > then.value("outbox_app_fsm_failure_ratio")
+
+
+def test_application_down(inject, look):
+    """No endpoint is up, for the reason `connection`; the database's numbers stay; later counters start anew."""
+    name, reasons = "outbox_app_fsm_initializations_total", {"collector": "application", "reason": "connection"}
+    before = look()
+    with inject("application-down"):
+        eventually(lambda: look().series["outbox_app_up"] and look().sum("outbox_app_up") == 0)
+        eventually(lambda: name not in look(), seconds=LIFE)
+        now = look()
+        assert len(now.series["outbox_app_up"]) == 4
+        assert now.value("outbox_collector_success", collector="application") == 0
+        assert now.value("outbox_collector_failures_total", **reasons) >= 4
+        assert now.value("outbox_up") == 1
+        assert PENDING in now
+    eventually(lambda: look().sum("outbox_app_up") == 4)
+    assert look().sum(name) < before.sum(name)
+
+
+def test_database_lock(inject, look):
+    """What is read from the locked table vanishes after its time-to-live and comes back; the rest is not disturbed."""
+    of_the_outbox = {
+        PENDING,
+        "outbox_head_blocked_jobs",
+        "outbox_processed_jobs_total",
+        "outbox_last_hour_processed_jobs",
+    }
+    events = "outbox_collector_last_success_timestamp_seconds"
+    with inject("database-lock"):
+        eventually(lambda: not of_the_outbox & look().series.keys(), seconds=LIFE + 3)
+        then = look()
+        assert then.value("outbox_collector_success", collector="backlog") == 0
+        assert then.value("outbox_collector_failures_total", collector="backlog", reason="lock") >= 1
+        assert then.value("outbox_up") == 1
+        assert "outbox_idempotency_keys" in then
+        rises(look, events, by=1, collector="events")
+        assert "outbox_last_hour_fsm_events" in look()
+    started = time.monotonic()
+    eventually(lambda: of_the_outbox <= look().series.keys())
+    # Three collectors, each of which may still be waiting half a second for its lock.
+    assert time.monotonic() - started < INTERVAL + 3 * 0.5 + 1
+
+
+def test_cleanup_dead(inject, look):
+    """Expired keys of more than 26 hours are still there: every clean-up since then has failed."""
+    oldest = "outbox_idempotency_oldest_expired_timestamp_seconds"
+    with inject("cleanup-dead"):
+        eventually(lambda: (look().get(oldest) or time.time()) < time.time() - 26 * 3600)
+        assert look().value("outbox_idempotency_keys", state="expired") >= 500
+    eventually(lambda: (look().get(oldest) or time.time()) > time.time() - 26 * 3600)
