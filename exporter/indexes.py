@@ -12,14 +12,13 @@ from exporter import names
 from exporter.database import Session
 from exporter.model import Reading
 
-# One step of events_by_course.sql touches about seven pages of an index; a table of five thousand courses costs as
-# much as reading some hundred thousand events.
-MANY_COURSES = 5_000
+# One course of events_by_course.sql: two descents of an index of ten million entries, four pages each.
+PAGES_PER_COURSE = 8
+# An event with a small payload takes 270 bytes of a page of 8 KiB (10 million in 333,000 pages, as measured).
+EVENTS_PER_PAGE = 30
 # How long a look into the catalogue is believed, seconds: an index that came or went changes what a sample costs, never
 # what it answers.
 BELIEVED_FOR = 300.0
-# A table with less than so many rows for each course is read from end to end sooner than course by course.
-ROWS_PER_COURSE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +102,31 @@ class _Look:
     rows: tuple[IndexRow, ...]
 
 
-def events_statement(rows: Iterable[IndexRow]) -> str:
-    """The cheapest statement that counts the last hour's events exactly.
+@dataclass(frozen=True, slots=True)
+class EventsPlan:
+    """How to count events: by which statement, and about how many pages it touches besides those of the events."""
 
-    By the index on created_at; without it course by course, where courses are few and have many events; else the
-    table has to be read, and the cost budget sets the pace.
+    statement: str
+    pages: int = 0
+
+
+def events_plan(rows: Iterable[IndexRow]) -> EventsPlan:
+    """The cheapest way to count the last hour's events exactly.
+
+    By the index on created_at; without it course by course, or by reading the table, whichever touches fewer pages.
     """
     events = [row for row in rows if row.table_name == EVENTS.table]
+    if not events or EVENTS.found_in(events):
+        return EventsPlan("events")
+    table = EventsPlan("events", pages=max(0, round(events[0].rows / EVENTS_PER_PAGE)))
     by_course = any(row.columns[:2] == ["entity_id", "created_at"] and row.predicate is None for row in events)
-    if EVENTS.found_in(events) or not by_course:
-        return "events"
-    return "events_by_course" if _few_courses(events[0]) else "events"
+    courses = _courses(events[0])
+    if not by_course or courses is None:
+        return table
+    return min(EventsPlan("events_by_course", PAGES_PER_COURSE * courses), table, key=lambda plan: plan.pages)
 
 
-def _few_courses(row: IndexRow) -> bool:
+def _courses(row: IndexRow) -> int | None:
     if row.entities is None or row.rows <= 0:
-        return False
-    courses = row.entities if row.entities >= 0 else -row.entities * row.rows
-    return courses <= MANY_COURSES and row.rows >= courses * ROWS_PER_COURSE
+        return None
+    return round(row.entities if row.entities >= 0 else -row.entities * row.rows)

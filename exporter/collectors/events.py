@@ -54,11 +54,11 @@ class Events:
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the events. Raises: SampleError."""
-        statement = indexes.events_statement(self._catalogue.rows(session, "fsm_events"))
-        groups = session.fetch(statement, EventGroup, since=self._new_rows.since(session.now))
+        plan = indexes.events_plan(self._catalogue.rows(session, "fsm_events"))
+        groups = session.fetch(plan.statement, EventGroup, since=self._new_rows.since(session.now))
         self._count(groups, session.now)
         hour = [group for group in groups if group.last_hour]
-        session.note_rows(sum(group.last_hour for group in hour))
+        session.note_rows(plan.pages + sum(group.last_hour for group in hour))
         by_source = self.sources.sum((group.source, group.last_hour) for group in hour)
         by_type = self.types.sum((group.event, group.last_hour) for group in hour)
         return (
