@@ -333,7 +333,8 @@ class Database:
                 try:
                     connection = super().connect(conninfo, **parameters)
                 except psycopg.Error as error:
-                    database._connect_failure = _ConnectFailure(error, time.monotonic())
+                    # Its traceback would keep the abandoned attempt's socket open.
+                    database._connect_failure = _ConnectFailure(error.with_traceback(None), time.monotonic())
                     raise
                 database._connect_failure = None
                 return connection

@@ -1,0 +1,385 @@
+"""The database goes away, in every way that it can: nothing hangs, nothing leaks, values come back by themselves."""
+
+import gc
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from exporter.config import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
+from exporter.database import GRACE, Session
+from exporter.database import Database as Door
+from exporter.errors import Reason, SampleError, Unreachable
+from exporter.lab import migrate
+from exporter.lab.cluster import Cluster
+from exporter.lab.ports import free_port
+from exporter.sampling import Sampling
+from exporter.visibility import Table
+from tests.database.activity import OURS, Page, settled, until
+from tests.database.sampling import door, nobody_listens
+from tests.postgres import Database
+from tests.proxy import Mode, Proxy
+
+OUTBOX = Table("job_outbox", ("created_at",))
+INTERVAL = 0.2
+# What a sample may take at most: connecting, or its statements and the farewell to a dead server.
+LIMITS = {"connect_timeout": 1.0, "statement_timeout": 0.5}
+LONGEST = 1.0 + GRACE + 0.5 + GRACE + 1.0
+SLACK = 1.0
+FAILING = 250  # in each of two ways
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pytest keeps every record: hundreds of failures would look like a leak. The program mutes these two as well."""
+    for name in ("psycopg.pool", "apscheduler.scheduler"):
+        monkeypatch.setattr(logging.getLogger(name), "disabled", True)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Database]:
+    """A server of these tests' own, to be stopped and started."""
+    with Cluster.embedded() as cluster:
+        database = Database(cluster, "postgres")
+        with database.connect() as connection:
+            migrate.apply(connection)
+        yield database
+
+
+@pytest.fixture
+def proxy(server: Database) -> Iterator[Proxy]:
+    """In front of it, so that the wire can be cut."""
+    server.cluster.start()
+    with Proxy(server.cluster.port) as proxy:
+        yield proxy
+
+
+def through(proxy: Proxy) -> str:
+    return f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres"
+
+
+@contextmanager
+def running(dsn: str) -> Iterator[tuple[Sampling, Page]]:
+    """Sampling at work, five times a second."""
+    config = Config(
+        database=DatabaseSettings(
+            dsn=Secret(dsn), connect_timeout=Seconds(1), statement_timeout=Seconds(0.5), lock_timeout=Seconds(0.1)
+        ),
+        sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1.0), rows_per_second=1_000_000),
+    )
+    sampling = Sampling(config, nobody_listens)
+    sampling.start()
+    try:
+        yield sampling, Page(sampling)
+    finally:
+        started = time.monotonic()
+        sampling.stop()
+        assert time.monotonic() - started <= 4 + SLACK
+
+
+def failing(door: Door) -> SampleError:
+    """A sample that must fail, in time."""
+    started = time.monotonic()
+    with pytest.raises(SampleError) as error, door.sample(OUTBOX):
+        pass
+    assert time.monotonic() - started <= LONGEST + SLACK
+    return error.value
+
+
+def works(door: Door) -> bool:
+    try:
+        with door.sample(OUTBOX):
+            return True
+    except Unreachable:
+        return False
+
+
+def reasons_of(page: Page) -> set[str]:
+    return {reason for _, reason in page.failures()}
+
+
+# ---------------------------------------------------------------- restart and absence
+
+
+def test_an_immediate_restart(server):
+    """As after a crash: down is said, for reason connection and no other, and all values return by themselves."""
+    with running(server.dsn()) as (sampling, page):
+        until(lambda: settled(sampling))
+        assert page.up()
+        server.cluster.stop("immediate")
+        until(lambda: not page.up())
+        until(lambda: not page.has("outbox_pending_jobs"))
+        server.cluster.start()
+        until(lambda: settled(sampling))
+        assert page.up()
+        assert page.has("outbox_pending_jobs")
+        assert reasons_of(page) == {"connection"}
+        assert page.slowest < 0.5
+
+
+def test_a_restart_between_two_samples_fails_none(server):
+    """The connection that died in its sleep is noticed before it is used."""
+    with door(server.dsn(), **LIMITS) as opened:
+        assert works(opened)
+        server.cluster.restart("immediate")
+        until(lambda: works(opened), patience=3)
+        server.cluster.restart("fast")
+        until(lambda: works(opened), patience=3)
+
+
+def test_the_exporter_starts_before_the_database(server):
+    """It waits without fuss, and samples when the database is there."""
+    server.cluster.stop()
+    try:
+        with running(server.dsn()) as (sampling, page):
+            until(lambda: all(state.runs >= 2 for state in sampling.board.states()))
+            assert not page.up()
+            assert reasons_of(page) == {"connection"}
+            server.cluster.start()
+            until(lambda: settled(sampling))
+            assert page.up()
+    finally:
+        server.cluster.start()
+
+
+def test_a_database_that_is_created_later(server):
+    """The server is there, the database not yet: reason connection, in the server's words."""
+    later = Database(server.cluster, "later")
+    with running(later.dsn()) as (sampling, page):
+        until(lambda: all(state.runs >= 2 for state in sampling.board.states()))
+        (problem,) = sampling.board.states()[0].problems
+        assert 'database "later" does not exist' in problem.message
+        server.execute("CREATE DATABASE later")
+        with later.connect() as connection:
+            migrate.apply(connection)
+        until(lambda: settled(sampling))
+        assert page.up()
+    server.execute("DROP DATABASE later WITH (FORCE)")
+
+
+# ---------------------------------------------------------------- silence
+
+
+def test_a_connection_that_is_swallowed(proxy):
+    """No byte comes back, no error either: every sample ends in time, and the first after the silence works."""
+    with door(through(proxy), **LIMITS) as opened:
+        assert works(opened)
+        proxy.set_mode(Mode.SWALLOW)
+        for _ in range(4):
+            assert failing(opened).reason is Reason.CONNECTION
+        proxy.set_mode(Mode.PASS)
+        until(lambda: works(opened), patience=LONGEST)
+
+
+def test_silence_in_the_middle_of_a_sample(proxy):
+    """The client gives the socket up when the server does not even refuse."""
+    with door(through(proxy), **LIMITS) as opened:
+        started = time.monotonic()
+        with pytest.raises(Unreachable, match="no answer from the server in time"):
+            disturbed(opened, lambda _: proxy.set_mode(Mode.SWALLOW))
+        assert time.monotonic() - started <= LONGEST
+        proxy.set_mode(Mode.PASS)
+        until(lambda: works(opened), patience=LONGEST)
+
+
+def test_a_wire_cut_in_the_middle_of_a_sample(proxy):
+    """Reason connection at once; the next sample connects anew."""
+    with door(through(proxy), **LIMITS) as opened:
+        started = time.monotonic()
+        with pytest.raises(Unreachable):
+            disturbed(opened, lambda _: proxy.cut())
+        assert time.monotonic() - started < 1
+        assert works(opened)
+
+
+def disturbed(opened: Door, disturb: Callable[[Session], None]) -> None:
+    """A sample in which something happens between two statements."""
+    with opened.sample(OUTBOX) as session:
+        disturb(session)
+        session.plan("backlog")
+
+
+def test_sampling_goes_on_after_silence(proxy):
+    """The whole of it: down is said, series vanish, scrapes answer at once, and everything returns by itself."""
+    with running(through(proxy)) as (sampling, page):
+        until(lambda: settled(sampling))
+        proxy.set_mode(Mode.SWALLOW)
+        until(lambda: not page.up())
+        until(lambda: not page.has("outbox_pending_jobs"))
+        until(lambda: reasons_of(page) == {"connection"})
+        proxy.set_mode(Mode.PASS)
+        until(lambda: settled(sampling))
+        assert page.up()
+        assert page.slowest < 0.5
+
+
+def test_a_backend_that_hangs(server):
+    """Stopped by the kernel, say: the server's own timeout cannot fire, so ours does."""
+    stopped: list[int] = []
+
+    def stop(session: Session) -> None:
+        stopped.append(session._connection.info.backend_pid)
+        os.kill(stopped[0], signal.SIGSTOP)
+
+    with door(server.dsn(), **LIMITS) as opened:
+        try:
+            with pytest.raises(Unreachable):
+                disturbed(opened, stop)
+            until(lambda: works(opened), patience=LONGEST)
+        finally:
+            os.kill(stopped[0], signal.SIGCONT)
+        until(lambda: server.value(OURS) == 1)
+
+
+# ---------------------------------------------------------------- leaks
+
+
+@pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.CLOSE])
+def test_hundreds_of_failing_samples_leak_nothing(proxy, mode):
+    """Threads, sockets and memory are as before, and the next good sample works."""
+    with door(through(proxy), **LIMITS) as opened:
+        assert works(opened)
+        proxy.set_mode(mode)
+        proxy.cut()
+        fail(opened, FAILING // 5)
+        before = Usage(proxy)
+        fail(opened, FAILING - FAILING // 5)
+        after = Usage(proxy)
+        assert after.threads <= before.threads
+        assert after.sockets <= 1
+        assert after.memory - before.memory < 2_000_000
+        assert waits(opened) <= 1
+        proxy.set_mode(Mode.PASS)
+        until(lambda: works(opened), patience=LONGEST)
+
+
+def test_silence_leaks_nothing(proxy):
+    """The same where every attempt ends by our own deadline: attempts pile up nowhere."""
+    with door(through(proxy), **LIMITS) as opened:
+        assert works(opened)
+        proxy.set_mode(Mode.SWALLOW)
+        fail(opened, 1)
+        before = Usage(proxy)
+        for _ in range(7):
+            fail(opened, 1)
+            assert Usage(proxy).sockets <= 1
+            time.sleep(0.3)
+        assert Usage(proxy).threads <= before.threads
+        assert waits(opened) <= 1
+        proxy.set_mode(Mode.PASS)
+        until(lambda: works(opened), patience=LONGEST)
+
+
+def fail(opened: Door, times: int) -> None:
+    for _ in range(times):
+        assert failing(opened).reason is Reason.CONNECTION
+
+
+def waits(opened: Door) -> int:
+    """How many waits for a connection the pool has in its queue."""
+    return opened._pool.get_stats().get("requests_waiting", 0)
+
+
+class Usage:
+    """What the process holds now; sockets are those to the proxy, whose own are in this process too."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        gc.collect()
+        process = psutil.Process()
+        self.threads = process.num_threads()
+        self.sockets = sum(bool(c.raddr) and c.raddr.port == proxy.port for c in process.net_connections())
+        self.memory = process.memory_info().rss
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def hanging(opened: Door) -> tuple[threading.Thread, list[SampleError]]:
+    """A sample in a thread of its own, in the middle of a statement that takes a minute."""
+    errors: list[SampleError] = []
+
+    def sample() -> None:
+        try:
+            with opened.sample(OUTBOX) as session:
+                session._connection.execute("SELECT pg_sleep(60)")
+        except SampleError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    return thread, errors
+
+
+SLEEPING = OURS + " AND state = 'active' AND query LIKE '%pg_sleep%'"
+
+
+def test_closing_breaks_off_a_hanging_query(server):
+    """Within three seconds, and the statement ends on the server too."""
+    opened = Door(DatabaseSettings(dsn=Secret(server.dsn()), statement_timeout=Seconds(60)))
+    opened.open()
+    thread, errors = hanging(opened)
+    until(lambda: server.value(SLEEPING) == 1)
+    started = time.monotonic()
+    opened.close()
+    thread.join(3)
+    assert time.monotonic() - started < 3
+    assert not thread.is_alive()
+    assert [error.reason for error in errors] == [Reason.CONNECTION]
+    until(lambda: server.value(OURS) == 0, patience=1)
+
+
+def test_closing_in_silence(server, proxy):
+    """Nobody can be told; we leave all the same."""
+    opened = Door(DatabaseSettings(dsn=Secret(through(proxy)), statement_timeout=Seconds(60)))
+    opened.open()
+    thread, _ = hanging(opened)
+    until(lambda: server.value(SLEEPING) == 1)
+    proxy.set_mode(Mode.SWALLOW)
+    started = time.monotonic()
+    opened.close()
+    thread.join(3)
+    assert time.monotonic() - started < 3
+    assert not thread.is_alive()
+    proxy.cut()
+
+
+def test_closing_while_connecting_in_silence(proxy):
+    """Not even a connection attempt holds it up."""
+    proxy.set_mode(Mode.SWALLOW)
+    opened = Door(DatabaseSettings(dsn=Secret(through(proxy)), connect_timeout=Seconds(5)))
+    opened.open()
+    thread, errors = hanging(opened)
+    until(lambda: proxy.connections)
+    started = time.monotonic()
+    opened.close()
+    thread.join(3)
+    assert time.monotonic() - started < 3
+    assert not thread.is_alive()
+    assert len(errors) == 1
+
+
+def test_a_closed_door_stays_closed(server):
+    """Sampling after closing is refused at once, and closing twice is fine."""
+    opened = Door(DatabaseSettings(dsn=Secret(server.dsn())))
+    opened.open()
+    with opened.sample() as session:
+        pid = session._connection.info.backend_pid
+    opened.close()
+    opened.close()
+    assert isinstance(failing(opened), Unreachable)
+    until(lambda: server.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", (pid,)) == 0, patience=1)
+
+
+def test_nobody_listens_at_all():
+    """A port without a server: refused, in words."""
+    with door(f"postgresql://x:hunter2@127.0.0.1:{free_port()}/x", **LIMITS) as opened:
+        error = failing(opened)
+    assert error.reason is Reason.CONNECTION
+    assert "Connection refused" in str(error)
+    assert "hunter2" not in str(error)
