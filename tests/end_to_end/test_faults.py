@@ -43,7 +43,8 @@ def lab() -> Iterator[Lab]:
 def look(lab: Lab) -> Iterator[Callable[[], Scrape]]:
     """An exporter in front of the lab: what /metrics says now."""
     config = Config(
-        database=DatabaseSettings(dsn=Secret(lab.dsn)),
+        # Three collectors wait for the locked table in each round, and it has to leave time for the others.
+        database=DatabaseSettings(dsn=Secret(lab.dsn), lock_timeout=Seconds(0.05)),
         application=ApplicationSettings(url=Url(lab.application_url), timeout=Seconds(0.3)),
         sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1), rows_per_second=1_000_000),
         web=WebSettings(listen=Address("127.0.0.1:0")),
@@ -194,8 +195,8 @@ def test_database_lock(inject, look):
         assert "outbox_last_hour_fsm_events" in look()
     started = time.monotonic()
     eventually(lambda: of_the_outbox <= look().series.keys())
-    # Three collectors, each of which may still be waiting half a second for its lock.
-    assert time.monotonic() - started < INTERVAL + 3 * 0.5 + 1
+    # Within one interval, and what a busy machine needs for a round.
+    assert time.monotonic() - started < INTERVAL + 1
 
 
 def test_cleanup_dead(inject, look):

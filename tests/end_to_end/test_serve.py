@@ -1,0 +1,252 @@
+"""`outbox-exporter serve` in bad times: it ends in time, waits for its database, and forgets what it cannot know."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import webtools
+from tests.collectors import hostile
+from tests.end_to_end.program import Program, eventually, run, running, write_config
+from tests.postgres import Database
+from tests.proxy import Mode, Proxy
+
+# The contract: a signal ends the program within five seconds, whatever hangs.
+AT_MOST = 5.0
+INTERVAL = 0.5
+LIFE = 3 * INTERVAL + 1
+
+Serve = Callable[..., AbstractContextManager[Program]]
+PENDING = "outbox_pending_jobs"
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Runs it for a DSN, with more of the sections `database`, `sampling` and the others when given."""
+
+    @contextmanager
+    def started(dsn: str, **sections: dict[str, Any]) -> Iterator[Program]:
+        config = write_config(
+            tmp_path / "config.yaml",
+            **{
+                **sections,
+                "database": {"dsn": dsn, **sections.get("database", {})},
+                "sampling": {"interval": f"{INTERVAL * 1000:.0f}ms", "budget_ratio": 1, **sections.get("sampling", {})},
+                "web": {"listen": "127.0.0.1:0", **sections.get("web", {})},
+            },
+        )
+        with running(tmp_path, "--config", str(config), "serve") as program:
+            program.url()
+            yield program
+
+    return started
+
+
+@pytest.fixture
+def proxy(embedded_database: Database) -> Iterator[Proxy]:
+    """Between the exporter and its database."""
+    with Proxy(embedded_database.cluster.port) as proxy:
+        yield proxy
+
+
+def through(proxy: Proxy, database: Database, *options: str) -> str:
+    """The database by way of the proxy."""
+    parts = (f"host=127.0.0.1 port={proxy.port} dbname={database.name} user=postgres", *options)
+    return " ".join(parts)
+
+
+def ours(database: Database, condition: str = "true") -> int:
+    """How many sessions of the exporter the server has."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter' AND datname = %s AND "
+    return int(database.value(query + condition, (database.name,)))
+
+
+@contextmanager
+def locked(database: Database) -> Iterator[None]:
+    """Nobody else may so much as read job_outbox."""
+    with database.connect(autocommit=False) as connection:
+        connection.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+PATIENT = {"statement_timeout": "1m", "lock_timeout": "50s"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_while_a_query_hangs(embedded_database, serve, number):
+    """Within five seconds, with status 0; the statement does not run on in the server."""
+    with locked(embedded_database), serve(embedded_database.dsn(), database=PATIENT) as program:
+        eventually(lambda: ours(embedded_database, "wait_event_type = 'Lock'"))
+        assert program.end(number) < AT_MOST
+        assert program.process.returncode == 0
+        eventually(lambda: not ours(embedded_database), seconds=1)
+    assert "event=stopped" in program.log
+
+
+@pytest.mark.parametrize("mode", [Mode.PASS, Mode.SWALLOW], ids=["in a sample", "connecting"])
+def test_it_ends_while_the_server_is_silent(embedded_database, proxy, serve, mode):
+    """No answer to a statement, or to the connection itself: nothing to be cancelled, and no reason to wait."""
+    proxy.set_mode(mode)
+    dsn = through(proxy, embedded_database)
+    with serve(dsn, database={**PATIENT, "connect_timeout": "30s"}) as program:
+        if mode is Mode.PASS:
+            eventually(program.is_ready)
+            proxy.set_mode(Mode.SWALLOW)
+            runs = program.scrape().sum("outbox_collector_runs_total")
+            eventually(lambda: program.scrape().sum("outbox_collector_skipped_total") > 0)
+            assert program.scrape().sum("outbox_collector_runs_total") <= runs + 5
+        else:
+            eventually(lambda: proxy.connections)
+        assert program.end() < AT_MOST
+        assert program.process.returncode == 0
+    proxy.cut()
+    eventually(lambda: not ours(embedded_database), seconds=2)
+
+
+def test_it_ends_while_the_application_hangs(embedded_database, serve):
+    """Four requests without an answer are given up, not waited for."""
+    silent = dict.fromkeys(("getOutbox", "healthCheck", "getFSM", "getFallbacks"), hostile.silence)
+    with hostile.application(silent) as application:
+        options = {"url": f"{application.origin}/trpc", "timeout": "1m"}
+        with serve(embedded_database.dsn(), application=options, sampling={"interval": "1m"}) as program:
+            eventually(lambda: len(application.requests) == 4)
+            eventually(program.is_ready)
+            assert program.end() < AT_MOST
+            assert program.process.returncode == 0
+
+
+def test_it_ends_in_the_middle_of_a_reload(embedded_database, proxy, serve):
+    """SIGHUP and at once SIGTERM, and requests to reload besides, while the server is silent: in time all the same."""
+    with serve(through(proxy, embedded_database), database=PATIENT, web={"enable_reload": True}) as program:
+        eventually(program.is_ready)
+        proxy.set_mode(Mode.SWALLOW)
+        eventually(lambda: program.scrape().sum("outbox_collector_skipped_total") > 0)
+        url = f"{program.url()}/-/reload"
+        impatient = [threading.Thread(target=_post, args=(url,)) for _ in range(3)]
+        for thread in impatient:
+            thread.start()
+        program.process.send_signal(signal.SIGHUP)
+        time.sleep(0.6)
+        assert program.end() < AT_MOST
+        for thread in impatient:
+            thread.join()
+        assert program.process.returncode == 0
+        assert "Traceback" not in program.log
+
+
+def _post(url: str) -> None:
+    try:
+        webtools.ask("POST", url)
+    except OSError:
+        return  # it has gone away, as it was told to
+
+
+def test_two_signals_are_one(embedded_database, serve):
+    """An impatient second SIGTERM does not break the orderly end."""
+    with locked(embedded_database), serve(embedded_database.dsn(), database=PATIENT) as program:
+        eventually(lambda: ours(embedded_database, "wait_event_type = 'Lock'"))
+        program.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        assert program.end() < AT_MOST
+        assert program.process.returncode == 0
+
+
+def test_started_before_its_database(embedded_database, proxy, serve):
+    """Alive but not ready, and saying why; the values come by themselves within moments of the database."""
+    proxy.set_mode(Mode.REFUSE)
+    with serve(through(proxy, embedded_database)) as program:
+        assert webtools.get(f"{program.url()}/-/healthy").status_code == 200
+        eventually(lambda: program.scrape().value("outbox_collector_runs_total", collector="idempotency") > 2)
+        ready = webtools.get(f"{program.url()}/-/ready")
+        assert (ready.status_code, ready.text[:9]) == (503, "not ready")
+        now = program.scrape()
+        assert now.value("outbox_up") == 0
+        assert now.value("outbox_collector_failures_total", collector="backlog", reason="connection") > 0
+        assert now.sum("outbox_collector_failures_total") == now.sum(
+            "outbox_collector_failures_total", reason="connection"
+        )
+        assert PENDING not in now
+        assert "outbox_collector_last_success_timestamp_seconds" not in now
+        # Five collectors meet the same closed door: five lines, however long it stays closed.
+        assert program.log.count('event="sample failed"') == 5
+        proxy.set_mode(Mode.PASS)
+        eventually(lambda: program.scrape().series.keys() >= {PENDING, "outbox_idempotency_keys"}, seconds=3)
+        assert program.scrape().value("outbox_up") == 1
+        eventually(program.is_ready, seconds=1)
+        eventually(lambda: program.log.count('event="sampling again"') == 5, seconds=3)
+
+
+def test_readings_vanish_when_the_database_does(embedded_database, proxy, serve):
+    """Three intervals after the last sample they are gone, scrapes go on, and everything comes back by itself."""
+    with serve(through(proxy, embedded_database)) as program:
+        eventually(program.is_ready)
+        eventually(lambda: program.scrape().sum("outbox_collector_success") == 5)
+        series = program.scrape().series.keys()
+        proxy.set_mode(Mode.REFUSE)
+        proxy.cut()
+        eventually(lambda: program.scrape().value("outbox_up") == 0, seconds=LIFE)
+        eventually(lambda: PENDING not in program.scrape(), seconds=LIFE)
+        eventually(lambda: not program.is_ready(), seconds=1)
+        gone = program.scrape()
+        exporters_own = {name for name in series if name.startswith(("outbox_collector_", "outbox_exporter_"))}
+        assert exporters_own | {"outbox_up", "outbox_label_values_dropped_total"} == {
+            name for name in gone.series if name.startswith("outbox_")
+        }
+        # When it last worked is known all the same.
+        assert gone.value("outbox_collector_last_success_timestamp_seconds", collector="backlog") > time.time() - 60
+        assert program.status()["signals"]["backlog"] is None
+        proxy.set_mode(Mode.PASS)
+        eventually(lambda: program.scrape().series.keys() == series, seconds=3)
+        eventually(program.is_ready, seconds=1)
+
+
+def test_a_fresh_reading_outlives_a_lock_of_its_table_and_no_longer(embedded_database, serve):
+    """The locked table's series go after their time-to-live; the others, and the readiness, stay."""
+    with serve(embedded_database.dsn(), database={"lock_timeout": "200ms"}) as program:
+        eventually(lambda: program.scrape().sum("outbox_collector_success") == 5)
+        with locked(embedded_database):
+            started = time.monotonic()
+            eventually(lambda: PENDING not in program.scrape(), seconds=LIFE + 1)
+            assert time.monotonic() - started > INTERVAL
+            now = program.scrape()
+            assert now.value("outbox_up") == 1
+            assert "outbox_last_hour_fsm_events" in now
+            assert program.is_ready()
+            assert ours(embedded_database) == 1
+        eventually(lambda: PENDING in program.scrape(), seconds=INTERVAL + 1.5)
+
+
+def test_a_port_in_use_is_told_at_once(embedded_database, serve, tmp_path):
+    """Status 2 and one line with the address and the reason; the database is not even asked."""
+    with serve(embedded_database.dsn()) as first:
+        listen = first.url().removeprefix("http://")
+        config = write_config(
+            tmp_path / "second.yaml", database={"dsn": "host=127.0.0.1 port=1"}, web={"listen": listen}
+        )
+        second = run("--config", str(config), "serve", timeout=AT_MOST)
+    told = f"web.listen: cannot listen on {listen}: Address already in use; something else listens there\n"
+    assert (second.returncode, second.stdout, second.stderr) == (2, "", told)
+
+
+def test_a_session_ended_by_the_server(embedded_database, serve):
+    """An administrator's pg_terminate_backend costs a sample at most; a new session follows by itself."""
+    with serve(embedded_database.dsn()) as program:
+        eventually(program.is_ready)
+        embedded_database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'outbox-exporter'"
+        )
+        runs = "outbox_collector_runs_total"
+        before = program.scrape().value(runs, collector="backlog")
+        eventually(lambda: program.scrape().value(runs, collector="backlog") > before + 1)
+        eventually(lambda: program.scrape().sum("outbox_collector_success") == 5, seconds=2)
+        assert ours(embedded_database) == 1
+        assert "Traceback" not in program.log
