@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -44,21 +45,23 @@ def autocommitting(cluster: Cluster) -> Iterator[int]:
 
 
 @contextmanager
-def pgbouncer(cluster: Cluster, mode: str, directory: Path) -> Iterator[int]:
+def pgbouncer(cluster: Cluster, mode: str) -> Iterator[int]:
     """PgBouncer in front of the cluster, in that pool mode."""
     program, port = requirements.require_program("pgbouncer"), free_port()
-    settings = directory / "pgbouncer.ini"
+    with tempfile.TemporaryDirectory(prefix="outbox-bouncer-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # pytest's own are for its user alone, and PgBouncer refuses to run as root
+        settings = directory / "pgbouncer.ini"
+        yield from _run(program, settings, cluster, mode, port)
+
+
+def _run(program: Path, settings: Path, cluster: Cluster, mode: str, port: int) -> Iterator[int]:
     settings.write_text(
         f"[databases]\n* = host={LOOPBACK} port={cluster.port} user=postgres\n"
         f"[pgbouncer]\nlisten_addr = {LOOPBACK}\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
         f"pool_mode = {mode}\nlogfile =\npidfile =\nserver_lifetime = 60\n"
     )
-    user = None
-    if os.geteuid() == 0:  # PgBouncer refuses to run as root
-        user = "nobody"
-        for path in (settings, *settings.parents):
-            if path.owner() == "root":
-                path.chmod(path.stat().st_mode | 0o005)
+    user = "nobody" if os.geteuid() == 0 else None
     process = subprocess.Popen([program, str(settings)], stderr=subprocess.DEVNULL, user=user)
     try:
         deadline = time.monotonic() + 10

@@ -212,11 +212,11 @@ def test_where_statements_commit_by_themselves_it_refuses(database):
 
 
 @pytest.mark.parametrize(("mode", "answer"), [("statement", Answer.UNKNOWN), ("transaction", Answer.OK)])
-def test_pgbouncer(database, tmp_path, mode, answer):
+def test_pgbouncer(database, mode, answer):
     """Refused in statement mode, works in transaction mode; nothing is left either way."""
     settle(database)
     before = contents(database)
-    with poolers.pgbouncer(database.cluster, mode, tmp_path) as port:
+    with poolers.pgbouncer(database.cluster, mode) as port:
         report = smoke(f"postgresql://postgres@127.0.0.1:{port}/{database.name}", "public")
     assert report.answer is answer, report.findings
     assert contents(database) == before

@@ -1,0 +1,216 @@
+"""`rollback-check`: may one roll back now, and what would be lost?
+
+Source: migrations reference, "Emergency Rollback": prerequisites and step 2. The check reads; it rolls nothing back.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.config import SamplingSettings
+from exporter.database import Database, Session
+from exporter.errors import SampleError, TooSlow
+from exporter.migration import expected
+from exporter.migration.backup import Backup, latest
+from exporter.migration.findings import Caution, Finding, Report, Trouble, judged, unknown
+from exporter.values import format_duration
+from exporter.visibility import Table
+
+_JOBS = Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at"))
+_KEYS = Table("idempotency_keys", ("expires_at",))
+_EVENTS = Table("fsm_events", ("created_at",))
+
+# One batch of the processor may take 150 s, its idle poll 30 s (deployed application): after five times that, what is
+# silent is at rest. A generation that writes nothing for longer cannot be seen from here.
+QUIET = 900.0
+OLDEST_BACKUP = 86_400.0
+
+_STOPPED = "stop the application servers (guide, step 1) and wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person who asks knows: where backups are, and how old the latest may be, in seconds."""
+
+    backup_directory: Path | None = None
+    oldest_backup: float = OLDEST_BACKUP
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One row of sql/migration/pending.sql; `age` in seconds."""
+
+    queue: str
+    state: str
+    jobs: int
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignsOfLife:
+    """The row of sql/migration/signs_of_life.sql."""
+
+    last_event: float | None
+    last_processed: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One row of sql/migration/losses.sql."""
+
+    table_name: str
+    rows: int
+    live: int | None
+    oldest: float | None
+    newest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """One row of sql/migration/dependents.sql."""
+
+    object: str
+    on_object: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One row of sql/migration/mentions.sql."""
+
+    function: str
+
+
+def rollback_check(database: Database, settings: SamplingSettings, wishes: Wishes, now: float) -> Report:
+    """Every prerequisite by itself, so that one that cannot be seen hides no other. `now` in Unix seconds."""
+    checks: Mapping[str, Callable[[], Iterator[Finding]]] = {
+        "pending": lambda: _pending(database, settings),
+        "generations": lambda: _generations(database),
+        "losses": lambda: _losses(database, settings),
+        "dependents": lambda: _dependents(database),
+    }
+    findings = tuple(finding for name, check in checks.items() for finding in _guarded(name, check))
+    backup = tuple(_backup(wishes, now))
+    return Report((*findings, *backup), tuple(_cautions(database, wishes)))
+
+
+def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except SampleError as error:
+        slow = "; a longer database.statement_timeout may do" if isinstance(error, TooSlow) else ""
+        yield unknown(name, "could be seen", f"{error}{slow}", "")
+
+
+def _pending(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
+    with database.sample(_JOBS) as session:
+        groups = session.fetch(
+            "migration/pending",
+            Pending,
+            count_limit=settings.count_limit,
+            exhausted_attempts=settings.exhausted_attempts,
+        )
+    troubles = (
+        Trouble(
+            f"{group.jobs} {group.state} in {group.queue}, the oldest {ago(group.age)} old",
+            "let the processor finish; look at last_error of those that fail, and decide what becomes of them",
+        )
+        for group in groups
+    )
+    yield judged("pending", "no pending job", troubles, "none")
+
+
+def _generations(database: Database) -> Iterator[Finding]:
+    with database.sample(_JOBS, _EVENTS) as session:
+        signs = session.fetch_one("migration/signs_of_life", SignsOfLife)
+    seen = {"event": signs.last_event, "completion": signs.last_processed}
+    troubles = (
+        Trouble(f"the last {what} was {ago(age)} ago", _STOPPED)
+        for what, age in seen.items()
+        if age is not None and age < QUIET
+    )
+    ages = [age for age in seen.values() if age is not None]
+    found = f"the last trace is {ago(min(ages))} old" if ages else "no trace at all"
+    yield judged("generations", f"no trace of a generation for {format_duration(QUIET)}", troubles, found)
+
+
+def _losses(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
+    """What is lost is told, not judged."""
+    with database.sample(_JOBS, _KEYS, _EVENTS) as session:
+        losses = session.fetch("migration/losses", Loss, count_limit=settings.count_limit)
+    for loss in losses:
+        yield judged(f"losses.{loss.table_name}", "told, not judged", (), _described(loss, settings.count_limit))
+
+
+def _described(loss: Loss, limit: int) -> str:
+    rows = f"{'at least ' if loss.rows >= limit else ''}{loss.rows} rows"
+    if loss.live is not None:
+        return f"{rows}, {loss.live} of them still answer repeated requests"
+    if loss.oldest is None or loss.newest is None:
+        return rows
+    return f"{rows}, from {ago(loss.oldest)} to {ago(loss.newest)} ago"
+
+
+def _dependents(database: Database) -> Iterator[Finding]:
+    with database.sample() as session:
+        found = session.fetch("migration/dependents", Dependent, schema=session.schema, **_names())
+    troubles = (
+        Trouble(
+            f"{each.object} depends on {each.on_object}",
+            "drop or change these first; DROP ... CASCADE would take them along unseen",
+        )
+        for each in found
+    )
+    yield judged("dependents", "nothing else depends on what is dropped", troubles, "nothing")
+
+
+def _backup(wishes: Wishes, now: float) -> Iterator[Finding]:
+    """Only where somebody said where to look."""
+    directory = wishes.backup_directory
+    if directory is None:
+        return
+    wanted = f"a backup in {directory} of the last {format_duration(wishes.oldest_backup)}"
+    try:
+        backup = latest(directory)
+    except OSError as error:
+        yield unknown("backup", wanted, f"the directory cannot be read: {error.strerror}", "")
+        return
+    found = f"{backup.name}, {backup.size} bytes, {ago(now - backup.at)} old" if backup else "none"
+    yield judged("backup", wanted, _doubts(backup, wishes, now, found), found)
+
+
+def _doubts(backup: Backup | None, wishes: Wishes, now: float, found: str) -> Iterator[Trouble]:
+    remedy = "pg_dump -Fc ... > backup_$(date +%Y%m%d_%H%M%S).dump, and see that it restores"
+    if backup is None:
+        yield Trouble("none", remedy)
+    elif not backup.size:
+        yield Trouble(f"empty: {found}", remedy)
+    elif now - backup.at > wishes.oldest_backup:
+        yield Trouble(f"too old: {found}", remedy)
+
+
+def _cautions(database: Database, wishes: Wishes) -> Iterator[Caution]:
+    if wishes.backup_directory is None:
+        yield Caution("backup", "not looked at: nobody said where backups are", "--backup-dir DIRECTORY")
+    try:
+        with database.sample() as session:
+            mentions = _mentions(session)
+    except SampleError:
+        return  # the checks said why
+    for each in mentions:
+        yield Caution(
+            each.function, "names the tables in its text: it fails once they are gone", f"\\sf {each.function}"
+        )
+
+
+def _mentions(session: Session) -> list[Mention]:
+    return session.fetch("migration/mentions", Mention, **_names())
+
+
+def _names() -> dict[str, list[str]]:
+    return {"tables": list(expected.TABLE_NAMES), "functions": list(expected.FUNCTION_NAMES)}
+
+
+def ago(seconds: float) -> str:
+    """An age for people: to the second, or to the minute beyond an hour."""
+    coarse = 60 if seconds >= 3600 else 1  # noqa: PLR2004 - an hour
+    return format_duration(max(0, round(seconds / coarse) * coarse))

@@ -1,0 +1,30 @@
+-- migration/pending.sql
+-- Question: What is still pending, by queue and state, and since when?
+-- Parameters:
+--   count_limit bigint: rows; counting stops here, at the oldest so many
+--   exhausted_attempts integer: attempts from which on a pending job counts as given up
+-- Columns:
+--   queue text not null: queue_name
+--   state text not null: waiting (never tried), failing, exhausted
+--   jobs bigint not null: rows
+--   age double precision not null: seconds since the oldest of them was created
+-- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
+-- Source: migrations reference, rollback step 2
+SELECT
+    pending.queue_name::text AS queue,
+    CASE
+        WHEN pending.attempts <= 0 THEN 'waiting'
+        WHEN pending.attempts < %(exhausted_attempts)s::integer THEN 'failing'
+        ELSE 'exhausted'
+    END AS state,
+    count(*) AS jobs,
+    extract(epoch FROM now() - min(pending.created_at))::double precision AS age
+FROM (
+    SELECT queue_name, attempts, created_at
+    FROM {job_outbox}
+    WHERE processed_at IS NULL
+    ORDER BY created_at
+    LIMIT %(count_limit)s::bigint
+) AS pending
+GROUP BY 1, 2
+ORDER BY jobs DESC, queue, state

@@ -1,0 +1,13 @@
+-- migration/signs_of_life.sql
+-- Question: When did a generation last leave a trace?
+-- Parameters:
+-- Columns:
+--   last_event double precision null: seconds since the newest event; null without events
+--   last_processed double precision null: seconds since the newest completion; null without completions
+-- Index: idx_job_outbox_cleanup (processed_at); fsm_events (created_at) where there is one, else the whole table
+-- Source: migrations reference, rollback prerequisites: no active course generations
+SELECT
+    extract(epoch FROM now() - (SELECT max(created_at) FROM {fsm_events}))::double precision AS last_event,
+    extract(epoch FROM now() - (
+        SELECT max(processed_at) FROM {job_outbox} WHERE processed_at IS NOT NULL
+    ))::double precision AS last_processed

@@ -1,0 +1,202 @@
+"""May one roll back? Each prerequisite by itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.config import SamplingSettings
+from exporter.migration import rollback
+from exporter.migration.backup import latest
+from exporter.migration.findings import Answer, Finding, Report
+from exporter.migration.rollback import Wishes, ago, rollback_check
+from tests.migration.asking import MONITOR, checks, monitor, watched
+from tests.migration.test_smoke import SETTLE
+from tests.postgres import Database
+
+NOW = 1_800_000_000.0
+AT_REST = """
+    UPDATE job_outbox SET processed_at = NOW() - INTERVAL '1 hour', created_at = NOW() - INTERVAL '2 hours';
+    UPDATE fsm_events SET created_at = NOW() - INTERVAL '2 hours';
+"""
+
+
+def check(database: Database, wishes: Wishes | None = None, user: str = "postgres") -> Report:
+    with watched(database, user) as door:
+        return rollback_check(door, SamplingSettings(), wishes or Wishes(), NOW)
+
+
+def finding(report: Report, name: str) -> Finding:
+    (found,) = (each for each in report.findings if each.check == name)
+    return found
+
+
+def test_an_outbox_at_rest_may_go(database):
+    """Nothing pending, nothing going on; what is lost is said with its age."""
+    database.execute(SETTLE + AT_REST)
+    report = check(database)
+    assert report.answer is Answer.OK, report.findings
+    assert finding(report, "losses.job_outbox").found == "20 rows, from 2h to 2h ago"
+    assert finding(report, "losses.idempotency_keys").found == "20 rows, 20 of them still answer repeated requests"
+    assert finding(report, "generations").found == "the last trace is 1h old"
+
+
+def test_an_empty_outbox_may_go(database):
+    """Without any row nothing is lost."""
+    report = check(database)
+    assert report.answer is Answer.OK
+    assert finding(report, "losses.fsm_events").found == "0 rows"
+
+
+def test_what_is_pending_is_named(database):
+    """By queue and state, with the age of the oldest."""
+    database.execute(SETTLE + AT_REST)
+    database.execute(
+        "UPDATE job_outbox SET processed_at = NULL, attempts = 2 WHERE outbox_id IN "
+        "(SELECT outbox_id FROM job_outbox LIMIT 3)"
+    )
+    report = check(database)
+    assert checks(report, Answer.BROKEN) == {"pending"}
+    assert finding(report, "pending").found == "3 failing in q, the oldest 2h old"
+
+
+@pytest.mark.parametrize(
+    ("trace", "said"),
+    [
+        ("UPDATE fsm_events SET created_at = NOW() - INTERVAL '1 minute'", "the last event was 1m"),
+        ("UPDATE job_outbox SET processed_at = NOW() - INTERVAL '14 minutes'", "the last completion was 14m"),
+    ],
+)
+def test_a_generation_that_left_a_trace_lately_is_active(database, trace, said):
+    """An event or a completion of the last quarter of an hour."""
+    database.execute(SETTLE + AT_REST)
+    database.execute(trace)
+    report = check(database)
+    assert checks(report, Answer.BROKEN) == {"generations"}
+    assert said in finding(report, "generations").found
+
+
+DEPENDENTS = {
+    "a view": ("CREATE VIEW v AS SELECT queue_name FROM job_outbox", "view v depends on table"),
+    "a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT 1 FROM fsm_events", "materialized view v depends"),
+    "a reference": ("CREATE TABLE t (id UUID REFERENCES fsm_events (event_id))", "on table t"),
+    "a policy elsewhere": (
+        "CREATE POLICY p ON courses USING (EXISTS (SELECT FROM job_outbox WHERE entity_id = courses.id))",
+        "policy p on table public.courses",
+    ),
+    "a function of a row": (
+        "CREATE FUNCTION f(r job_outbox) RETURNS INT LANGUAGE sql AS 'SELECT 1'",
+        "function f(public.job_outbox)",
+    ),
+    "a column of a row's type": ("CREATE TABLE t (r fsm_events[])", "column r of table t"),
+    "a function in standard SQL": (
+        "CREATE FUNCTION f() RETURNS BIGINT LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM job_outbox; END",
+        "function f()",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DEPENDENTS)
+def test_what_would_make_the_drop_refuse_is_named(database, case):
+    """As PostgreSQL's own RESTRICT would find it, before it does."""
+    statement, said = DEPENDENTS[case]
+    database.execute(statement)
+    report = check(database)
+    assert checks(report, Answer.BROKEN) == {"dependents"}
+    plain = finding(report, "dependents").found.replace("public.", "")
+    assert said.replace("public.", "") in plain
+
+
+def test_what_goes_with_the_tables_is_no_dependent(database):
+    """Indexes, policies, triggers, checks, statistics and publications do not stand in the way of DROP."""
+    database.execute("""
+        CREATE INDEX ON job_outbox ((lower(queue_name)));
+        ALTER TABLE job_outbox ADD CHECK (attempts >= 0);
+        ALTER TABLE job_outbox ADD next UUID REFERENCES job_outbox (outbox_id);
+        CREATE POLICY p ON job_outbox FOR SELECT TO service_role USING (attempts > 0);
+        CREATE STATISTICS s ON queue_name, attempts FROM job_outbox;
+        CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER t BEFORE INSERT ON job_outbox FOR EACH ROW EXECUTE FUNCTION t();
+    """)
+    assert finding(check(database), "dependents").answer is Answer.OK
+    database.execute("DROP TABLE fsm_events; DROP TABLE idempotency_keys; DROP TABLE job_outbox")
+
+
+def test_functions_that_name_the_tables_are_warned_of(database):
+    """PostgreSQL does not track what a function's text names."""
+    database.execute(
+        "CREATE FUNCTION report() RETURNS BIGINT LANGUAGE plpgsql AS 'BEGIN RETURN 1 FROM job_outbox; END'"
+    )
+    report = check(database)
+    assert report.answer is Answer.OK
+    assert "public.report" in {caution.subject for caution in report.cautions}
+
+
+def test_blind_is_unknown(database):
+    """A role that row security blinds is not told that nothing is pending."""
+    database.execute(SETTLE)
+    role = monitor(database)
+    database.execute(f"GRANT SELECT ON job_outbox, idempotency_keys, fsm_events TO {role}")
+    report = check(database, user=MONITOR)
+    assert {"pending", "generations", "losses"} <= checks(report, Answer.UNKNOWN)
+    assert report.answer is Answer.UNKNOWN
+
+
+def test_after_the_rollback_there_is_nothing_to_ask(database):
+    """Tables that are gone are unknown, with the reason."""
+    database.execute("DROP TABLE job_outbox")
+    assert "there is no table" in finding(check(database), "pending").found
+
+
+# --- backups
+
+
+def test_without_a_place_to_look_the_backup_is_a_warning(embedded_database):
+    """Nothing is claimed about what was not looked at."""
+    report = check(embedded_database)
+    assert "backup" not in {each.check for each in report.findings}
+    assert "backup" in {caution.subject for caution in report.cautions}
+
+
+@pytest.mark.parametrize(
+    ("age", "size", "answer", "said"),
+    [
+        (60, 10, Answer.OK, "backup_1.dump, 10 bytes, 1m old"),
+        (90_000, 10, Answer.BROKEN, "too old"),
+        (60, 0, Answer.BROKEN, "empty"),
+        (None, 0, Answer.BROKEN, "none"),
+    ],
+)
+def test_the_latest_backup_is_judged(embedded_database, tmp_path, *, age, size, answer, said):
+    """By its age and size."""
+    if age is not None:
+        file = tmp_path / "backup_1.dump"
+        file.write_bytes(b"x" * size)
+        os.utime(file, (NOW - age, NOW - age))
+    found = finding(check(embedded_database, Wishes(tmp_path)), "backup")
+    assert (found.answer, said in found.found) == (answer, True)
+
+
+def test_a_directory_that_cannot_be_read_is_unknown(embedded_database, tmp_path):
+    """Not the same as no backup."""
+    assert finding(check(embedded_database, Wishes(tmp_path / "nowhere")), "backup").answer is Answer.UNKNOWN
+
+
+def test_the_newest_backup_counts(tmp_path: Path):
+    """Whatever its form: custom, plain, compressed, a directory of pg_dump -Fd; other files do not."""
+    (tmp_path / "dir").mkdir()
+    names = ("a.dump", "b.sql.gz", "dir/toc.dat", "notes.txt")
+    for place, name in enumerate(names):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (NOW + place, NOW + place))
+    newest = latest(tmp_path)
+    assert newest is not None
+    assert newest.name == "dir"
+
+
+def test_ages_are_for_people():
+    """Seconds up to an hour, minutes beyond."""
+    assert [ago(seconds) for seconds in (-1, 0.4, 59.6, 3661, 90_061)] == ["0s", "0s", "1m", "1h1m", "1d1h1m"]
+    assert rollback.QUIET == 900
