@@ -1,0 +1,89 @@
+"""PgBouncer in transaction mode in front of a cluster, with one server connection for everybody."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from exporter.lab import programs
+from exporter.lab.cluster import SUPERUSER, Cluster
+from exporter.lab.ports import LOOPBACK, free_port
+from tests.database.roles import MONITOR
+from tests.requirements import require_program
+
+_PATIENCE = 10.0
+
+# One server connection: whatever one client leaves behind, the next one finds.
+_INI = """
+[databases]
+* = host={host} port={upstream}
+[pgbouncer]
+listen_addr = {host}
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {directory}/users.txt
+pool_mode = transaction
+default_pool_size = 1
+logfile = {directory}/pgbouncer.log
+pidfile = {directory}/pgbouncer.pid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PgBouncer:
+    """A running pooler."""
+
+    port: int
+
+    def dsn(self, dbname: str, user: str = SUPERUSER) -> str:
+        """A libpq URI through the pooler."""
+        return f"postgresql://{user}@{LOOPBACK}:{self.port}/{dbname}"
+
+
+@contextmanager
+def pgbouncer(cluster: Cluster) -> Iterator[PgBouncer]:
+    """Starts PgBouncer as the unprivileged user that it insists on; it and its files are gone afterwards."""
+    program = require_program("pgbouncer")
+    account = programs.server_account()
+    with tempfile.TemporaryDirectory(prefix="outbox-pgbouncer-") as name:
+        directory, pooler = Path(name), PgBouncer(free_port())
+        ini = directory / "pgbouncer.ini"
+        ini.write_text(_INI.format(host=LOOPBACK, upstream=cluster.port, port=pooler.port, directory=directory))
+        (directory / "users.txt").write_text("".join(f'"{user}" ""\n' for user in (SUPERUSER, MONITOR)))
+        directory.chmod(0o777)
+        process = subprocess.Popen(
+            [program, "-q", ini],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=None if account.is_ours else account.uid,
+            group=None if account.is_ours else account.gid,
+            extra_groups=None if account.is_ours else [],
+        )
+        try:
+            _wait(pooler, process, directory / "pgbouncer.log")
+            yield pooler
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE)
+
+
+def _wait(pooler: PgBouncer, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            psycopg.connect(pooler.dsn("postgres")).close()
+        except psycopg.OperationalError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        else:
+            return

@@ -1,0 +1,139 @@
+"""Through PgBouncer in transaction mode: the same truth, and nothing left on the shared server connection."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from exporter.errors import Reason, SampleError
+from exporter.lab.cluster import Cluster
+from exporter.visibility import Table
+from tests import postgres
+from tests.database import rows
+from tests.database.activity import until
+from tests.database.pgbouncer import PgBouncer, pgbouncer
+from tests.database.roles import monitoring_role
+from tests.database.sampling import compare_all, door, everything, sampler
+from tests.postgres import Database
+
+CASES = 25
+DELAY = 50_000
+OUTBOX = Table("job_outbox", ("created_at",))
+SETTINGS = (
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "default_transaction_read_only",
+    "default_transaction_isolation",
+    "search_path",
+    "row_security",
+    "max_parallel_workers_per_gather",
+    "jit",
+)
+
+
+@pytest.fixture(scope="module")
+def pooler(cluster: Cluster) -> Iterator[PgBouncer]:
+    with pgbouncer(cluster) as running:
+        yield running
+
+
+@pytest.fixture
+def pooled(pooler: PgBouncer, cluster: Cluster) -> Iterator[Database]:  # noqa: ARG001 - must outlive the database
+    with postgres.cloned(cluster) as database:
+        yield database
+
+
+def shown(connection: psycopg.Connection) -> dict[str, object]:
+    return {name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in SETTINGS}
+
+
+def backend(connection: psycopg.Connection) -> object:
+    return connection.execute("SELECT pg_backend_pid()").fetchone()
+
+
+def test_the_same_truth(pooler, pooled):
+    """Randomised cases, every gauge the documented answer."""
+    dice = random.Random(6432)
+    with sampler(pooler.dsn(pooled.name)) as sampling, pooled.connect() as connection:
+        for _ in range(CASES):
+            rows.write(connection, rows.content(dice, around_edges=DELAY))
+            compare_all(sampling)
+
+
+def test_the_same_truth_for_the_monitoring_role(pooler, pooled):
+    """Whose own settings the pooler knows nothing of."""
+    with pooled.connect() as connection:
+        rows.write(connection, rows.quiet())
+    with monitoring_role(pooled) as role:
+        assert everything(pooler.dsn(pooled.name, role)) == everything(pooled.dsn())
+
+
+def test_nothing_is_left_for_the_next_client(pooler, pooled):
+    """Another client on the same server connection finds no setting of ours, no statement, no lock, no transaction."""
+    dsn = pooler.dsn(pooled.name)
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as other, sampler(dsn) as sampling:
+        before, theirs = shown(other), backend(other)
+        for _ in range(5):
+            for question in sampling.questions:
+                with sampling.database.sample(*question.reads) as session:
+                    assert backend(session._connection) == theirs
+                    tuple(question.read(session))
+                assert shown(other) == before
+        assert backend(other) == theirs
+        assert other.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+        locks = (
+            "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'public.job_outbox'::regclass"
+        )
+        assert other.execute(locks.encode()).fetchone() == (0,)
+        other.execute("CREATE TABLE still_writable ()")
+
+
+def test_what_others_leave_does_not_change_our_numbers(pooler, pooled):
+    """A careless client's settings on the shared connection are overruled inside our transaction."""
+    dsn = pooler.dsn(pooled.name)
+    with pooled.connect() as connection:
+        rows.write(connection, rows.quiet())
+    expected = everything(pooled.dsn())
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as careless:
+        for setting in ("search_path = auth", "jit = on", "row_security = off", "timezone = 'Asia/Tokyo'"):
+            careless.execute(f"SET {setting}".encode())
+        assert everything(dsn) == expected
+
+
+def test_a_failed_sample_leaves_nothing_either(pooler, pooled):
+    """After a timeout inside our transaction the server connection is clean and in use again."""
+    dsn = pooler.dsn(pooled.name)
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as other:
+        before = shown(other)
+        with door(dsn, statement_timeout=0.2) as opened, pytest.raises(SampleError) as slow, opened.sample() as session:
+            session._connection.execute("SELECT pg_sleep(5)")
+        assert slow.value.reason is Reason.TIMEOUT
+        assert shown(other) == before
+
+
+def test_closing_breaks_off_a_query_behind_the_pooler(pooler, pooled):
+    """The request to cancel finds its way through, so no statement of ours runs on."""
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(60)%'"
+    with door(pooler.dsn(pooled.name), statement_timeout=60) as opened:
+        errors = []
+
+        def sample() -> None:
+            try:
+                with opened.sample(OUTBOX) as session:
+                    session._connection.execute("SELECT pg_sleep(60)")
+            except SampleError as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=sample)
+        thread.start()
+        until(lambda: pooled.value(sleeping) == 1)
+        started = time.monotonic()
+        opened.close()
+        thread.join(3)
+        assert time.monotonic() - started < 3
+        until(lambda: pooled.value(sleeping) == 0, patience=2)
+    assert len(errors) == 1
