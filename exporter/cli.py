@@ -19,7 +19,7 @@ from exporter import check, logs, settings, values
 from exporter.app import App, version
 from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, ExporterError
 from exporter.exposition import OutboxCollector
 from exporter.keys import CONFIG_VARIABLE
 from exporter.sampling import Sampling
@@ -33,6 +33,10 @@ class Exit(IntEnum):
     BAD = 1
     USAGE = 2
     UNKNOWN = 3
+
+
+class OutputLost(ExporterError):
+    """Standard output does not take the answer: a full disk, say. A script must not go on as if it were there."""
 
 
 DEMO_PORT = 9721
@@ -50,6 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return Exit.USAGE
+    except BrokenPipeError:
+        # Who read it has heard enough, as `head` does.
+        _close_output()
+        return Exit.UNKNOWN
+    except OutputLost as error:
+        _close_output()
+        print(f"the answer could not be written: {error}", file=sys.stderr)
+        return Exit.UNKNOWN
 
 
 def parser() -> argparse.ArgumentParser:
@@ -128,11 +140,11 @@ def sample(options: argparse.Namespace) -> Exit:
     states = sampling.board.states()
     if options.format == "json":
         about = About(version(), sampling.database.target, reloaded=True)
-        print(json.dumps(status(about, states, time.monotonic(), time.time()), indent=2))
+        _answer(json.dumps(status(about, states, time.monotonic(), time.time()), indent=2) + "\n")
     else:
         registry = CollectorRegistry()
         registry.register(OutboxCollector(lambda: sampling.board, version(), sampling.labels.by_name, lambda: True))
-        sys.stdout.write(generate_latest(registry).decode())
+        _answer(generate_latest(registry).decode())
     for state in states:
         for problem in state.problems:
             print(f"{state.name}: {problem.reason}: {problem.message}", file=sys.stderr)
@@ -142,12 +154,11 @@ def sample(options: argparse.Namespace) -> Exit:
 def check_config(options: argparse.Namespace) -> Exit:
     """`check-config`: a valid configuration may still meet a database that refuses it."""
     config = load(options.config)
-    print("ok       configuration")
+    _answer("ok       configuration\n")
     if options.offline:
         return Exit.GOOD
     findings = check.database(Sampling(config, lambda *_: None))
-    for finding in findings:
-        print(finding)
+    _answer("".join(f"{finding}\n" for finding in findings))
     return Exit(check.verdict(findings))
 
 
@@ -160,3 +171,21 @@ def demo(options: argparse.Namespace) -> Exit:
         raise ConfigError((f"the demo needs its extra ({error.name}): pip install 'outbox-exporter[demo]'",)) from error
     logs.configure(LogSettings(level="warning"))
     return Exit.GOOD if Demo(options.port, options.duration, options.fault).run() else Exit.BAD
+
+
+def _answer(text: str) -> None:
+    """Print all of it now. Raises: BrokenPipeError, OutputLost."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLost(error.strerror) from error
+
+
+def _close_output() -> None:
+    """Let what is left to be written go nowhere: Python would try again at its end, and complain in its own words."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,144 @@
+"""`outbox-exporter check-config`: 0 all right, 1 refused by the database, 2 wrong configuration, 3 nobody to ask."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from exporter.lab.migrate import Schema
+from exporter.lab.ports import free_port
+from tests import postgres
+from tests.database.roles import allow, monitoring_role, role
+from tests.end_to_end.program import run, write_config
+from tests.postgres import Database
+
+TEN_MISTAKES = Path(__file__).parents[1] / "config" / "ten_mistakes.yaml"
+ALL_RIGHT = ("backlog", "throughput", "last_hour", "events", "idempotency")
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Runs it for a DSN, with other arguments after it."""
+
+    def checked(dsn: str, *arguments: str):
+        config = write_config(tmp_path / "config.yaml", database={"dsn": dsn})
+        return run("--config", str(config), "check-config", *arguments)
+
+    return checked
+
+
+def test_all_right(check, embedded_database):
+    """Every collector's statements are planned by the server, as the monitoring role; status 0."""
+    with monitoring_role(embedded_database) as monitor:
+        checked = check(embedded_database.dsn(monitor))
+    lines = checked.stdout.splitlines()
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert lines[0] == "ok       configuration"
+    assert [line.split(":")[0] for line in lines[1:]] == [f"ok       {name}" for name in ALL_RIGHT]
+    assert re.search(r"^ok       events: fsm_events visible, \d+ statements planned$", checked.stdout, re.MULTILINE)
+    assert "cheaper" not in checked.stdout
+
+
+def test_a_missing_index_is_advice(check, embedded):
+    """The deployed schema lacks one on fsm_events: good all the same, and told how it would be cheaper."""
+    with postgres.cloned(embedded, Schema.DEPLOYED) as database:
+        checked = check(database.dsn())
+    assert checked.returncode == 0
+    (advice,) = [line for line in checked.stdout.splitlines() if "cheaper" in line]
+    assert advice.startswith("ok       events: ")
+    assert advice.endswith("; an index on fsm_events (created_at) would make it cheaper")
+
+
+def test_a_blind_role(check, embedded_database):
+    """It may select, and would see nothing: refused, with the remedy; status 1."""
+    with role(embedded_database) as blind:
+        for table in ("job_outbox", "idempotency_keys", "fsm_events"):
+            allow(embedded_database, f"GRANT SELECT ON {table} TO {{role}}", blind)
+        checked = check(embedded_database.dsn(blind))
+    broken = [line for line in checked.stdout.splitlines() if line.startswith("broken")]
+    assert checked.returncode == 1
+    assert len(broken) == 5
+    assert all(": rls: " in line for line in broken)
+
+
+def test_a_missing_privilege(check, embedded_database):
+    """The others are all right, so that one sees at a glance which GRANT is missing."""
+    with monitoring_role(embedded_database) as monitor:
+        embedded_database.execute(sql.SQL("REVOKE ALL ON idempotency_keys FROM {}").format(sql.Identifier(monitor)))
+        checked = check(embedded_database.dsn(monitor))
+    broken = [line for line in checked.stdout.splitlines() if line.startswith("broken")]
+    assert checked.returncode == 1
+    assert len(broken) == 1
+    assert broken[0].startswith("broken   idempotency: permission: ")
+    assert "GRANT SELECT" in broken[0]
+    assert checked.stdout.count("ok       ") == 5
+
+
+def test_a_missing_table(check, embedded_database: Database):
+    """The migration was not applied here, or the schema is another."""
+    embedded_database.execute("DROP TABLE fsm_events")
+    checked = check(embedded_database.dsn())
+    assert checked.returncode == 1
+    assert "broken   events: schema: " in checked.stdout
+    assert "fsm_events" in checked.stdout
+
+
+def test_an_unreachable_database(check):
+    """One line for it, not one for each collector; status 3, as nothing was proved."""
+    port = free_port()
+    checked = check(f"postgresql://127.0.0.1:{port}/postgres")
+    lines = checked.stdout.splitlines()
+    assert checked.returncode == 3
+    assert lines[0] == "ok       configuration"
+    assert len(lines) == 2
+    assert lines[1].startswith(f"unknown  database 127.0.0.1:{port}/postgres: connection: ")
+
+
+def test_offline(check):
+    """The configuration alone: no connection is made, so none can fail."""
+    checked = check(f"postgresql://127.0.0.1:{free_port()}/postgres", "--offline")
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "ok       configuration\n", "")
+
+
+@pytest.mark.parametrize(
+    "command", [("check-config",), ("check-config", "--offline"), ("sample",), ("serve",)], ids=" ".join
+)
+def test_ten_mistakes_are_ten_lines(tmp_path, command):
+    """All at once, each with its place, from every command; status 2, and what might be a password is not repeated."""
+    shutil.copy(TEN_MISTAKES, tmp_path)
+    checked = run("--config", str(tmp_path / TEN_MISTAKES.name), *command)
+    lines = checked.stderr.splitlines()
+    expected = [
+        line.removeprefix("# expect: ")
+        for line in TEN_MISTAKES.read_text().splitlines()
+        if line.startswith("# expect: ")
+    ]
+    assert (checked.returncode, checked.stdout) == (2, "")
+    assert len(expected) == 10
+    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
+    assert "hunter2" not in checked.stderr
+
+
+def test_the_file_may_be_named_by_the_environment(tmp_path):
+    """OUTBOX_EXPORTER_CONFIG, overruled by --config; empty is the same as not set."""
+    bad, good = tmp_path / "bad.yaml", tmp_path / "good.yaml"
+    bad.write_text("databse: {}\n")
+    good.write_text("log: {level: info}\n")
+    offline = ("check-config", "--offline")
+    assert run(*offline, OUTBOX_EXPORTER_CONFIG=str(bad)).returncode == 2
+    assert run("--config", str(good), *offline, OUTBOX_EXPORTER_CONFIG=str(bad)).returncode == 0
+    assert run(*offline, OUTBOX_EXPORTER_CONFIG="").returncode == 0
+
+
+def test_a_variable_with_a_typo_is_a_mistake():
+    """Or one would believe that it is heeded."""
+    checked = run("check-config", "--offline", OUTBOX_EXPORTER_SAMPLING_INTERVALL="1m")
+    assert checked.returncode == 2
+    assert (
+        'OUTBOX_EXPORTER_SAMPLING_INTERVALL: unknown variable; did you mean "OUTBOX_EXPORTER_SAMPLING_INTERVAL"?'
+        in (checked.stderr)
+    )

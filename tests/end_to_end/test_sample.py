@@ -1,0 +1,178 @@
+"""`outbox-exporter sample`: everything once, printed, with a status that a script can go by."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from exporter.lab.ports import free_port
+from exporter.lab.world import Lab, Plan
+from tests.database import rows
+from tests.database.roles import allow, monitoring_role, role
+from tests.end_to_end.program import Scrape, command, environment, run
+from tests.requirements import require_program
+
+TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
+
+
+def sample(dsn: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    """One sample of a database, configured by the environment alone."""
+    return run("sample", *arguments, OUTBOX_EXPORTER_DATABASE_DSN=dsn, **variables)
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab(Plan(rate=0)) as lab:
+        yield lab
+
+
+def test_prometheus_format(lab):
+    """The default: status 0, nothing on standard error, the text that the client library reads."""
+    sampled = sample(lab.dsn, OUTBOX_EXPORTER_APPLICATION_URL=lab.application_url)
+    assert (sampled.returncode, sampled.stderr) == (0, "")
+    now = Scrape.parse(sampled.stdout)
+    assert now.value("outbox_up") == 1
+    assert now.sum("outbox_collector_success") == 6
+    assert now.sum("outbox_last_hour_fsm_events") > 100
+    assert now.sum("outbox_idempotency_keys") > 100
+    assert now.value("outbox_last_hour_processing_time_avg_seconds", cohort="created") > 0
+    assert now.sum("outbox_app_up") == 4
+
+
+def test_it_suits_the_textfile_collector(lab):
+    """No timestamps, one TYPE for each family, a line break at the end: what node_exporter asks of *.prom files."""
+    text = sample(lab.dsn).stdout
+    assert text.endswith("\n")
+    samples = [line for line in text.splitlines() if not line.startswith("#")]
+    # A label's value may hold spaces; after the value there is nothing.
+    assert all(re.fullmatch(r"\w+(\{.*\})? [0-9.e+-]+", line) for line in samples)
+    types = re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)
+    assert len(types) == len(set(types))
+    # node_exporter has these of its own process; twice they would fail its scrape.
+    assert not [name for name in types if name.startswith(("process_", "python_", "go_"))]
+    promtool = require_program("promtool")
+    checked = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_json_format(embedded_database):
+    """The document of /api/v1/status, and the same numbers."""
+    with embedded_database.connect() as connection:
+        rows.write(connection, rows.quiet())
+    sampled = sample(embedded_database.dsn(), "--format", "json")
+    assert (sampled.returncode, sampled.stderr) == (0, "")
+    document = json.loads(sampled.stdout)
+    text = Scrape.parse(sample(embedded_database.dsn()).stdout)
+    assert document["up"] is True
+    assert document["database"] == f"127.0.0.1:{embedded_database.cluster.port}/{embedded_database.name}"
+    assert document["signals"]["backlog"] == text.sum("outbox_pending_jobs") > 0
+    assert document["signals"]["idempotency_keys"] == text.sum("outbox_idempotency_keys") > 0
+    assert sum(document["signals"]["events_last_hour"].values()) == text.sum("outbox_last_hour_fsm_events") > 0
+    assert {collector["name"]: collector["success"] for collector in document["collectors"]} == dict.fromkeys(
+        ("backlog", "throughput", "last_hour", "events", "idempotency"), True
+    )
+
+
+def test_a_blind_role(embedded_database):
+    """Row security hides every row without an error: no number, status 3, and what would mend it."""
+    with embedded_database.connect() as connection:
+        rows.write(connection, rows.quiet())
+    with role(embedded_database) as blind:
+        for table in TABLES:
+            allow(embedded_database, f"GRANT SELECT ON {table} TO {{role}}", blind)
+        sampled = sample(embedded_database.dsn(blind))
+        document = json.loads(sample(embedded_database.dsn(blind), "--format", "json").stdout)
+    assert sampled.returncode == 3
+    now = Scrape.parse(sampled.stdout)
+    assert now.value("outbox_up") == 0
+    assert now.sum("outbox_collector_failures_total", reason="rls") == 5
+    assert not {"outbox_pending_jobs", "outbox_last_hour_fsm_events", "outbox_idempotency_keys"} & now.series.keys()
+    assert set(document["signals"].values()) == {None}
+    lines = sampled.stderr.splitlines()
+    assert len(lines) == 5
+    assert all(re.match(r"\w+: rls: .*(policy|BYPASSRLS)", line) for line in lines)
+    assert all(blind in line for line in lines)
+
+
+def test_an_unreachable_database():
+    """Status 3, and for each collector that there was no connection, and to where."""
+    port = free_port()
+    sampled = sample(f"postgresql://127.0.0.1:{port}/postgres")
+    assert sampled.returncode == 3
+    assert len(sampled.stderr.splitlines()) == 5
+    assert all(
+        re.match(rf"\w+: connection: .*127\.0\.0\.1.*{port}.*refused", line) for line in sampled.stderr.splitlines()
+    )
+    now = Scrape.parse(sampled.stdout)
+    assert now.value("outbox_up") == 0
+    assert now.sum("outbox_collector_failures_total", reason="connection") == 5
+
+
+def test_a_locked_table(embedded_database):
+    """What others hold is unknown, for the reason `lock`; the other tables are sampled all the same."""
+    with embedded_database.connect(autocommit=False) as connection:
+        connection.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        sampled = sample(embedded_database.dsn(), OUTBOX_EXPORTER_DATABASE_LOCK_TIMEOUT="50ms")
+    assert sampled.returncode == 3
+    told = [line.split(":")[:2] for line in sampled.stderr.splitlines()]
+    assert told == [[collector, " lock"] for collector in ("backlog", "throughput", "last_hour")]
+    now = Scrape.parse(sampled.stdout)
+    assert now.value("outbox_up") == 1
+    assert "outbox_pending_jobs" not in now
+    assert now.sum("outbox_last_hour_fsm_events") == 0
+    assert now.sum("outbox_idempotency_keys") == 0
+
+
+def test_a_dead_application_is_unknown_too(embedded_database):
+    """The database's numbers are there; the status says that not everything could be asked."""
+    url = f"http://127.0.0.1:{free_port()}/trpc"
+    sampled = sample(embedded_database.dsn(), OUTBOX_EXPORTER_APPLICATION_URL=url)
+    assert sampled.returncode == 3
+    now = Scrape.parse(sampled.stdout)
+    assert now.sum("outbox_pending_jobs") == 0
+    assert len(now.series["outbox_app_up"]) == 4
+    assert now.sum("outbox_app_up") == 0
+    assert all(line.startswith("application: connection: ") for line in sampled.stderr.splitlines())
+
+
+def test_a_reader_that_leaves_early(embedded_database):
+    """As in `sample | head -1`: no traceback, and not a success."""
+    read, write = os.pipe()
+    os.close(read)
+    assert into(write, embedded_database.dsn()) == (3, "")
+
+
+def test_a_full_disk(embedded_database):
+    """As in `sample > outbox.prom`: a script must not go on as if the file were whole."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    told = "the answer could not be written: No space left on device\n"
+    assert into(full, embedded_database.dsn()) == (3, told)
+
+
+def into(output: int, dsn: str) -> tuple[int, str]:
+    """The status and what was said of a sample with this file descriptor as its standard output, which is closed."""
+    try:
+        ended = subprocess.run(
+            [command(), "sample"],
+            env=environment(OUTBOX_EXPORTER_DATABASE_DSN=dsn),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    finally:
+        os.close(output)
+    return ended.returncode, ended.stderr
+
+
+def test_as_the_monitoring_role(embedded_database):
+    """What the set-up script grants is enough for everything."""
+    with monitoring_role(embedded_database) as monitor:
+        sampled = sample(embedded_database.dsn(monitor))
+    assert (sampled.returncode, sampled.stderr) == (0, "")
