@@ -1,0 +1,198 @@
+"""The commands of this package: what they are told, what they print, how they exit.
+
+Exit status: 0 good, 1 the thing asked about is bad, 2 wrong usage or configuration, 3 unknown or unreachable.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
+
+from exporter.config import Config
+from exporter.database import Database, dsn_problem, target
+from exporter.errors import ConfigError, SampleError
+from exporter.migration import render
+from exporter.migration.findings import Answer, Report, unknown
+from exporter.migration.maintenance import Ledger, Unusable
+from exporter.migration.rollback import OLDEST_BACKUP, Wishes, rollback_check
+from exporter.migration.smoke import smoke
+from exporter.migration.verify import verify
+from exporter.values import duration, format_duration
+
+EXIT_STATUS: Mapping[Answer, int] = MappingProxyType({Answer.OK: 0, Answer.BROKEN: 1, Answer.UNKNOWN: 3})
+SMOKE_DSN = "OUTBOX_SMOKE_DSN"
+
+Load = Callable[[Path | None], Config]
+StateDirectory = Callable[[Config], Path]
+# argparse gives what add_subparsers returns no public name.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - for types alone
+
+
+def add_commands(commands: Commands, load: Load, state_directory: StateDirectory) -> None:
+    """Add `verify`, `smoke`, `rollback-check` and `maintenance`; each sets `command` to what takes the options.
+
+    `load` reads the configuration, `state_directory` says where state is kept. The commands raise ConfigError.
+    """
+    _add_verify(commands, load)
+    _add_smoke(commands, load)
+    _add_rollback_check(commands, load)
+    _add_maintenance(commands, load, state_directory)
+
+
+def _add_verify(commands: Commands, load: Load) -> None:
+    parser = commands.add_parser("verify", help="is the migration fully there (or, after a rollback, fully gone)")
+    parser.add_argument("--expect", choices=("applied", "absent"), default="applied", help="default: applied")
+    _add_format(parser)
+    parser.set_defaults(command=lambda options: _verify(options, load(options.config)))
+
+
+def _add_smoke(commands: Commands, load: Load) -> None:
+    parser = commands.add_parser("smoke", help="try the migration in one transaction that is always rolled back")
+    parser.add_argument(
+        "--dsn-file",
+        type=Path,
+        metavar="FILE",
+        help=f"a file with the connection string of a role that may write (default: ${SMOKE_DSN})",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="a value for a column of the test course that cannot be guessed; may be given several times",
+    )
+    parser.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a trigger or function whose effects outside the transaction are all right",
+    )
+    _add_format(parser)
+    parser.set_defaults(command=lambda options: _smoke(options, load(options.config)))
+
+
+def _add_rollback_check(commands: Commands, load: Load) -> None:
+    parser = commands.add_parser("rollback-check", help="may one roll back now, and what would be lost")
+    parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="where backups are")
+    parser.add_argument(
+        "--max-backup-age",
+        type=duration,
+        default=OLDEST_BACKUP,
+        metavar="24h",
+        help=f"how old the latest backup may be (default: {format_duration(OLDEST_BACKUP)})",
+    )
+    _add_format(parser)
+    parser.set_defaults(command=lambda options: _rollback_check(options, load(options.config)))
+
+
+def _add_maintenance(commands: Commands, load: Load, state_directory: StateDirectory) -> None:
+    parser = commands.add_parser("maintenance", help="declare that the backlog may grow (partial rollback)")
+    acts = parser.add_subparsers(required=True, metavar="start|end")
+    start = acts.add_parser("start", help="from now on; again to prolong it")
+    start.add_argument("--for", dest="seconds", type=duration, required=True, metavar="2h", help="how long at most")
+    start.add_argument("--reason", required=True, metavar="TEXT", help="for whoever wonders")
+    start.set_defaults(command=lambda options: _start(options, Ledger(state_directory(load(options.config)))))
+    end = acts.add_parser("end", help="now")
+    end.set_defaults(command=lambda options: _end(Ledger(state_directory(load(options.config)))))
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+
+
+def _verify(options: argparse.Namespace, config: Config) -> int:
+    database = Database(config.database)
+    database.open()
+    try:
+        with database.sample() as session:
+            report = verify(session, options.expect)
+    except SampleError as error:
+        report = _unreachable(database, error)
+    finally:
+        database.close()
+    return _tell(report, options.format, command="verify", database=database.target, schema=config.database.schema)
+
+
+def _smoke(options: argparse.Namespace, config: Config) -> int:
+    dsn = _smoke_dsn(options.dsn_file)
+    given = dict(_pair(text) for text in options.set)
+    report = smoke(dsn, config.database.schema, given, options.accept)
+    return _tell(report, options.format, command="smoke", database=target(dsn), schema=config.database.schema)
+
+
+def _rollback_check(options: argparse.Namespace, config: Config) -> int:
+    database = Database(config.database)
+    database.open()
+    try:
+        wishes = Wishes(options.backup_dir, options.max_backup_age)
+        report = rollback_check(database, config.sampling, wishes, time.time())
+    finally:
+        database.close()
+    schema = config.database.schema
+    return _tell(report, options.format, command="rollback-check", database=database.target, schema=schema)
+
+
+def _start(options: argparse.Namespace, ledger: Ledger) -> int:
+    if options.seconds <= 0:
+        raise ConfigError(("--for: a maintenance lasts longer than 0s",))
+    if not options.reason.strip():
+        raise ConfigError(("--reason: say why, for whoever is paged meanwhile",))
+    try:
+        declared = ledger.start(time.time(), options.seconds, options.reason.strip())
+    except Unusable as error:
+        raise ConfigError((str(error),)) from error
+    sys.stdout.write(f"maintenance until {_time(declared.until)}, since {_time(declared.started_at)}\n")
+    return 0
+
+
+def _end(ledger: Ledger) -> int:
+    """Ending twice is no mistake."""
+    try:
+        ended = ledger.end(time.time())
+    except Unusable as error:
+        raise ConfigError((str(error),)) from error
+    if ended is None or ended.ended_at is None:
+        sys.stdout.write("no maintenance was declared\n")
+    else:
+        lasted = format_duration(round(ended.ended_at - ended.started_at))
+        sys.stdout.write(f"maintenance ended after {lasted}: {ended.reason}\n")
+    return 0
+
+
+def _smoke_dsn(file: Path | None) -> str:
+    """The writing role's connection string, never the monitoring role's. Raises: ConfigError."""
+    try:
+        dsn = file.read_text("utf-8").strip() if file else os.environ.get(SMOKE_DSN, "").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError((f"--dsn-file {file}: cannot be read",)) from error
+    if not dsn:
+        raise ConfigError((f"smoke needs a role that may write: --dsn-file FILE, or the variable {SMOKE_DSN}",))
+    if problem := dsn_problem(dsn):
+        raise ConfigError((f"{'--dsn-file' if file else SMOKE_DSN}: {problem}",))
+    return dsn
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise ConfigError((f"--set {text}: expected COLUMN=VALUE",))
+    return name, value
+
+
+def _unreachable(database: Database, error: SampleError) -> Report:
+    return Report((unknown("database", f"{database.target} answers", f"{error.reason}: {error}", "try again"),))
+
+
+def _tell(report: Report, style: str, **about: str) -> int:
+    sys.stdout.write(render.as_json(report, **about) if style == "json" else render.table(report))
+    return EXIT_STATUS[report.answer]
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,160 @@
+"""Declared maintenance: a partial rollback stops the processor on purpose, and the backlog may grow.
+
+Declarations live in one small file of the state directory, so that they survive restarts and every part of the
+program sees them. The file is replaced as a whole, so that it is never half written. Times are Unix seconds.
+"""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import SampleError
+
+FILE = "maintenance.json"
+FORMAT = 1
+# A watch lasts a day: far more declarations than one can make in it.
+KEPT = 100
+
+
+class Unusable(SampleError):
+    """The file or its directory cannot be read or written; whether maintenance is declared is unknown."""
+
+
+class Phase(StrEnum):
+    """What a declaration means at some time."""
+
+    BEFORE = "before"
+    ACTIVE = "active"
+    OVERRUN = "overrun"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """One declaration: from `started_at` to `until`, or to `ended_at` if that came first."""
+
+    started_at: float
+    until: float
+    reason: str
+    ended_at: float | None = None
+
+    def phase(self, at: float) -> Phase:
+        """Past `until` and not ended it overruns: it excuses nothing any more, and somebody should end it."""
+        if at < self.started_at:
+            return Phase.BEFORE
+        if self.ended_at is not None and at >= self.ended_at:
+            return Phase.ENDED
+        return Phase.ACTIVE if at < self.until else Phase.OVERRUN
+
+
+def active(declared: Iterable[Maintenance], at: float) -> Maintenance | None:
+    """The declaration that excuses a growing backlog at this time, if any."""
+    return next((each for each in declared if each.phase(at) is Phase.ACTIVE), None)
+
+
+class Ledger:
+    """The declarations of one state directory. Nothing is kept in memory; safe for several processes at once."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self) -> tuple[Maintenance, ...]:
+        """All that were kept, the oldest first. Raises: Unusable when the file is damaged or of a newer version."""
+        path = self._directory / FILE
+        try:
+            return _parse(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise Unusable(f"{path} cannot be read: {error.strerror}") from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise Unusable(f"{path} is damaged ({error}): move it away, and declare the maintenance again") from error
+
+    def current(self) -> Maintenance | None:
+        """The latest declaration if it was not ended, overrun or not. Raises: Unusable."""
+        declared = self.read()
+        return declared[-1] if declared and declared[-1].ended_at is None else None
+
+    def start(self, now: float, seconds: float, reason: str) -> Maintenance:
+        """Declare maintenance from now on; one that was not ended is carried on until then. Raises: Unusable."""
+        with self._locked():
+            declared = self.read()
+            fresh = Maintenance(now, now + seconds, reason)
+            if declared and declared[-1].phase(now) is Phase.ACTIVE:
+                fresh = replace(declared[-1], until=now + seconds, reason=reason)
+                declared = declared[:-1]
+            elif declared and declared[-1].ended_at is None:
+                declared = (*declared[:-1], _closed(declared[-1], now))
+            self._write((*declared, fresh))
+            return fresh
+
+    def end(self, now: float) -> Maintenance | None:
+        """End what is declared; None when there is nothing to end. Raises: Unusable."""
+        with self._locked():
+            declared = self.read()
+            if not declared or declared[-1].ended_at is not None:
+                return None
+            ended = _closed(declared[-1], now)
+            self._write((*declared[:-1], ended))
+            return ended
+
+    @contextmanager
+    def _locked(self) -> Generator[None]:
+        """One writer at a time; the lock goes with the process that holds it."""
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with (self._directory / f"{FILE}.lock").open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise Unusable(f"{self._directory} cannot be written: {error.strerror}") from error
+
+    def _write(self, declared: tuple[Maintenance, ...]) -> None:
+        document = {"format": FORMAT, "maintenance": [asdict(each) for each in declared[-KEPT:]]}
+        handle, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=self._directory)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(document, file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self._directory / FILE)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _sync(self._directory)
+
+
+def _closed(maintenance: Maintenance, now: float) -> Maintenance:
+    # A clock set back must not make a declaration end before it began.
+    return replace(maintenance, ended_at=max(now, maintenance.started_at))
+
+
+def _parse(text: str) -> tuple[Maintenance, ...]:
+    document: Any = json.loads(text)
+    if document["format"] != FORMAT:
+        raise ValueError(f"format {document['format']}, this version reads {FORMAT}")
+    return tuple(
+        Maintenance(
+            float(each["started_at"]),
+            float(each["until"]),
+            str(each["reason"]),
+            None if each["ended_at"] is None else float(each["ended_at"]),
+        )
+        for each in document["maintenance"]
+    )
+
+
+def _sync(directory: Path) -> None:
+    """Make the new name durable too."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

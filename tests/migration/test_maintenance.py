@@ -1,0 +1,262 @@
+"""Declared maintenance: what it means at which time, kept through crashes, and what is noticed meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from psycopg import sql
+
+from exporter import queries
+from exporter.collectors import maintenance as collecting
+from exporter.collectors.maintenance import MaintenanceCollector
+from exporter.migration.maintenance import FILE, KEPT, Ledger, Maintenance, Phase, Unusable, active
+from exporter.model import Outcome, Reading
+from tests.migration.asking import watched
+
+HOUR = 3600.0
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("at", "open_", "ended"),
+    [
+        (-1, Phase.BEFORE, Phase.BEFORE),
+        (0, Phase.ACTIVE, Phase.ACTIVE),
+        (59, Phase.ACTIVE, Phase.ACTIVE),
+        (60, Phase.ACTIVE, Phase.ENDED),
+        (99, Phase.ACTIVE, Phase.ENDED),
+        (100, Phase.OVERRUN, Phase.ENDED),
+        (1e9, Phase.OVERRUN, Phase.ENDED),
+    ],
+)
+def test_phases(at, open_, ended):
+    """Active from the declaration to its end, whichever end comes first; not ended in time it overruns."""
+    assert Maintenance(NOW, NOW + 100, "why").phase(NOW + at) is open_
+    assert Maintenance(NOW, NOW + 100, "why", NOW + 60).phase(NOW + at) is ended
+
+
+def test_ended_after_an_overrun():
+    """Between the declared end and the real one it overran."""
+    late = Maintenance(NOW, NOW + 100, "why", NOW + 200)
+    assert [late.phase(NOW + at) for at in (99, 100, 199, 200)] == [
+        Phase.ACTIVE,
+        Phase.OVERRUN,
+        Phase.OVERRUN,
+        Phase.ENDED,
+    ]
+    assert active([late], NOW + 99) is late
+    assert active([late], NOW + 150) is None
+
+
+def test_a_declaration_is_kept_and_ended(tmp_path):
+    """A second ledger of the same directory sees what the first wrote."""
+    ledger, other = Ledger(tmp_path / "state"), Ledger(tmp_path / "state")
+    assert ledger.read() == ()
+    assert ledger.end(NOW) is None
+    assert ledger.start(NOW, HOUR, "roll back the code") == other.current()
+    assert other.end(NOW + 60) == Maintenance(NOW, NOW + HOUR, "roll back the code", NOW + 60)
+    assert ledger.current() is None
+    assert other.end(NOW + 61) is None
+
+
+def test_declared_again_it_is_prolonged(tmp_path):
+    """While it lasts, its start stays."""
+    ledger = Ledger(tmp_path)
+    ledger.start(NOW, HOUR, "one")
+    ledger.start(NOW + 60, 2 * HOUR, "two")
+    assert ledger.read() == (Maintenance(NOW, NOW + 60 + 2 * HOUR, "two"),)
+
+
+def test_declared_again_after_an_overrun_it_is_a_new_one(tmp_path):
+    """The hours between are not excused afterwards."""
+    ledger = Ledger(tmp_path)
+    ledger.start(NOW, HOUR, "one")
+    ledger.start(NOW + 2 * HOUR, HOUR, "two")
+    first, second = ledger.read()
+    assert (first.ended_at, second.started_at) == (NOW + 2 * HOUR, NOW + 2 * HOUR)
+    assert active(ledger.read(), NOW + 1.5 * HOUR) is None
+
+
+def test_a_clock_set_back_ends_nothing_before_it_began(tmp_path):
+    """The end is never before the start."""
+    ledger = Ledger(tmp_path)
+    ledger.start(NOW, HOUR, "one")
+    ended = ledger.end(NOW - HOUR)
+    assert ended is not None
+    assert ended.ended_at == NOW
+
+
+def test_old_declarations_are_dropped(tmp_path):
+    """The file stays small."""
+    ledger = Ledger(tmp_path)
+    for number in range(KEPT + 5):
+        ledger.start(NOW + number, HOUR, str(number))
+        ledger.end(NOW + number)
+    assert len(ledger.read()) == KEPT
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"format": 2, "maintenance": []}', '{"format": 1, "maintenance": [{"started_at": 1}]}', "null"],
+)
+def test_a_damaged_or_newer_file_is_unknown_not_calm(tmp_path, text):
+    """Neither read as "no maintenance" nor overwritten."""
+    (tmp_path / FILE).write_text(text)
+    ledger = Ledger(tmp_path)
+    for act in (ledger.read, ledger.current, lambda: ledger.start(NOW, 1, "x"), lambda: ledger.end(NOW)):
+        with pytest.raises(Unusable, match=FILE):
+            act()
+    assert (tmp_path / FILE).read_text() == text
+
+
+def test_a_state_directory_that_cannot_be_is_said(tmp_path):
+    """A file where the directory should be."""
+    (tmp_path / "state").write_text("")
+    with pytest.raises(Unusable, match="cannot be written"):
+        Ledger(tmp_path / "state").start(NOW, 1, "x")
+
+
+TOGGLE = """
+import sys, pathlib
+from exporter.migration.maintenance import Ledger
+ledger, now = Ledger(pathlib.Path(sys.argv[1])), 0.0
+print("ready", flush=True)
+while True:
+    ledger.start(now, 10, "reason " * 200)
+    ledger.end(now + 1)
+    now += 2
+"""
+
+
+def test_killed_at_any_moment_the_file_is_whole(tmp_path):
+    """SIGKILL in the middle of writing, again and again: always readable, never shorter than before."""
+    chance, seen = random.Random(1), 0
+    for _ in range(12):
+        with subprocess.Popen([sys.executable, "-c", TOGGLE, str(tmp_path)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(chance.uniform(0.001, 0.05))
+            process.kill()
+        declared = Ledger(tmp_path).read()
+        assert len(declared) >= min(seen, KEPT)
+        seen = len(declared)
+    assert seen
+    Ledger(tmp_path).start(NOW, 1, "the lock of a dead process is gone")
+
+
+def test_two_writers_lose_nothing(tmp_path):
+    """Every declaration of both is there."""
+    numbers = itertools.count()
+
+    def declare() -> None:
+        for _ in range(20):
+            number = next(numbers)
+            ledger = Ledger(tmp_path)
+            ledger.start(NOW, HOUR, str(number))
+            ledger.end(NOW)
+
+    threads = [threading.Thread(target=declare) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    declared = Ledger(tmp_path).read()
+    assert all(each.ended_at is not None for each in declared)
+    assert not list(tmp_path.glob(".*"))
+
+
+# --- the collector
+
+
+def values(outcome: Outcome) -> dict[str, float]:
+    return {each.metric.name: each.value for each in outcome.readings if isinstance(each, Reading)}
+
+
+ACTIVE, END = collecting.ACTIVE.name, collecting.DECLARED_END.name
+
+
+def test_without_a_declaration_the_database_is_not_asked(tmp_path, embedded_database):
+    """0, although the database cannot be reached."""
+    with watched(embedded_database) as door:
+        door.close()
+        assert values(MaintenanceCollector(door, Ledger(tmp_path)).collect()) == {ACTIVE: 0}
+
+
+def test_active_overrun_ended(tmp_path, database, caplog):
+    """1 while it lasts; past its declared end 0, said once; without its end no series."""
+    caplog.set_level(logging.INFO)
+    now = time.time()
+    ledger = Ledger(tmp_path)
+    ledger.start(now, HOUR, "roll back")
+    clock = iter([now + 1, now + HOUR - 1, now + HOUR + 1, now + HOUR + 2, now + HOUR + 3])
+    with watched(database) as door:
+        collector = MaintenanceCollector(door, ledger, lambda: next(clock))
+        assert values(collector.collect()) == {ACTIVE: 1, END: now + HOUR}
+        assert values(collector.collect()) == {ACTIVE: 1, END: now + HOUR}
+        assert values(collector.collect()) == {ACTIVE: 0, END: now + HOUR}
+        assert values(collector.collect()) == {ACTIVE: 0, END: now + HOUR}
+        ledger.end(now + HOUR + 2)
+        assert values(collector.collect()) == {ACTIVE: 0}
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["maintenance declared", "maintenance overruns", "maintenance ended"]
+
+
+def test_a_processor_that_runs_again_is_noticed(tmp_path, database, caplog):
+    """A completion well after the declaration is said once; one that was under way is not."""
+    caplog.set_level(logging.WARNING)
+    now = time.time()
+    ledger = Ledger(tmp_path)
+    ledger.start(now - HOUR, 2 * HOUR, "roll back")
+    database.execute(
+        "INSERT INTO auth.users (id) VALUES ('00000000-0000-0000-0000-00000000000a');"
+        "INSERT INTO organizations (id, name) VALUES ('00000000-0000-0000-0000-00000000000b', 'o');"
+        "INSERT INTO courses (id, title, slug, user_id, organization_id) VALUES "
+        "('00000000-0000-0000-0000-00000000000c', 't', 's', '00000000-0000-0000-0000-00000000000a', "
+        "'00000000-0000-0000-0000-00000000000b');"
+        "INSERT INTO job_outbox (entity_id, queue_name, processed_at) VALUES "
+        "('00000000-0000-0000-0000-00000000000c', 'q', NOW() - INTERVAL '59 minutes')"
+    )
+    with watched(database) as door:
+        collector = MaintenanceCollector(door, ledger)
+        collector.collect()
+        assert not caplog.records
+        database.execute("UPDATE job_outbox SET processed_at = NOW()")
+        for _ in range(3):
+            assert values(collector.collect())[ACTIVE] == 1
+    assert [record.getMessage() for record in caplog.records] == ["processor runs during maintenance"]
+
+
+def test_maintenance_is_known_although_the_database_is_not(tmp_path, database):
+    """A rolled back database has no tables: the declaration holds all the same, the failure is counted."""
+    Ledger(tmp_path).start(time.time(), HOUR, "roll back")
+    database.execute("DROP TABLE job_outbox")
+    with watched(database) as door:
+        outcome = MaintenanceCollector(door, Ledger(tmp_path)).collect()
+    assert values(outcome)[ACTIVE] == 1
+    assert [failure.reason for failure in outcome.failures] == ["schema"]
+
+
+def test_what_is_asked_reads_one_index_entry(embedded_database):
+    """The newest completion is the last entry of an index that exists."""
+    database = embedded_database
+    database.execute(
+        "INSERT INTO auth.users (id) VALUES ('00000000-0000-0000-0000-00000000000a');"
+        "INSERT INTO organizations (id, name) VALUES ('00000000-0000-0000-0000-00000000000b', 'o');"
+        "INSERT INTO courses (id, title, slug, user_id, organization_id) VALUES "
+        "('00000000-0000-0000-0000-00000000000c', 't', 's', '00000000-0000-0000-0000-00000000000a', "
+        "'00000000-0000-0000-0000-00000000000b');"
+        "INSERT INTO job_outbox (entity_id, queue_name, processed_at) "
+        "SELECT '00000000-0000-0000-0000-00000000000c', 'q', NOW() - n * INTERVAL '1 second' "
+        "FROM generate_series(1, 20000) AS n; ANALYZE job_outbox"
+    )
+    query = queries.load("migration/completed_since").compose("public")
+    explained = database.value(sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ") + query, {"since": 0})
+    plan = explained[0]["Plan"]
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 10
