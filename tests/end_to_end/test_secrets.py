@@ -1,0 +1,203 @@
+"""No secret leaves the program: not in success, not in failure, in no format, at no level, on no page, in no metric.
+
+The server asks for SCRAM passwords; the application repeats the token it was sent in every way it can think of. Each
+secret has a core that no encoding would change and nothing else contains: finding it anywhere is a leak.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from exporter.lab import migrate
+from exporter.lab.cluster import Cluster
+from tests import webtools
+from tests.collectors import hostile
+from tests.database.roles import script
+from tests.end_to_end.program import eventually, run, running, write_config
+
+PASSWORD_CORE, WRONG_CORE, TOKEN_CORE = "Vq7zGrault", "Xw3kPlugh", "Kj9mWaldo"
+CORES: Final = (PASSWORD_CORE, WRONG_CORE, TOKEN_CORE)
+# Whatever quoting there is on the way (URI, key=value, YAML, JSON, shell, HTML), one of these needs it.
+PASSWORD: Final = f"""p@:/?#[]% {PASSWORD_CORE} '"\\<&>ö"""
+WRONG: Final = f"""{WRONG_CORE}'\\ "%2F@/é"""
+TOKEN: Final = f"""{TOKEN_CORE}.-_~+/='"\\%3D<&>"""
+ROLE: Final = "outbox_monitor"
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A way to hand the secrets over: sections of the file and variables of the environment."""
+
+    sections: Mapping[str, dict[str, Any]]
+    variables: Mapping[str, str]
+
+
+def _in_the_file(port: int, password: str, _: Path) -> Handed:
+    uri = f"postgresql://{ROLE}:{quote(password, safe='')}@127.0.0.1:{port}/postgres"
+    return Handed({"database": {"dsn": uri}, "application": {"bearer_token": TOKEN}}, {})
+
+
+def _in_secret_files(port: int, password: str, directory: Path) -> Handed:
+    escaped = password.replace("\\", "\\\\").replace("'", "\\'")
+    dsn = directory / "dsn"
+    dsn.write_text(f"host=127.0.0.1 port={port} user={ROLE} dbname=postgres password='{escaped}'\n")
+    token = directory / "token"
+    token.write_text(TOKEN)
+    return Handed({"database": {"dsn_file": str(dsn)}, "application": {"bearer_token_file": str(token)}}, {})
+
+
+def _in_the_environment(port: int, password: str, _: Path) -> Handed:
+    libpq = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": ROLE, "PGDATABASE": "postgres"}
+    token = {"OUTBOX_EXPORTER_APPLICATION_BEARER_TOKEN": TOKEN}
+    return Handed({"application": {}}, {**libpq, "PGPASSWORD": password, **token})
+
+
+WAYS: Final = {"file": _in_the_file, "secret files": _in_secret_files, "environment": _in_the_environment}
+Hand = Callable[[str], Handed]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    """A server that lets the monitoring role in by its password alone."""
+    with Cluster.embedded() as cluster:
+        with psycopg.connect(cluster.socket_dsn(), autocommit=True) as connection:
+            migrate.apply(connection)
+            connection.execute(script("monitoring_role").encode())
+            connection.execute(psycopg.sql.SQL("ALTER ROLE outbox_monitor PASSWORD {}").format(PASSWORD))
+        rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        (cluster.directory / "data" / "pg_hba.conf").write_text(rules)
+        cluster.restart()
+        yield cluster
+
+
+@pytest.fixture
+def hand(request: pytest.FixtureRequest, server: Cluster, tmp_path: Path) -> Hand:
+    """The way of the test's parameter, for a password."""
+    return lambda password: WAYS[request.param](server.port, password, tmp_path)
+
+
+def leaks(*texts: str) -> list[str]:
+    """What of the secrets is in these texts, with its surroundings."""
+    return [text[max(0, at - 80) : at + 80] for text in texts for core in CORES if (at := text.find(core)) >= 0]
+
+
+def pages(url: str) -> list[str]:
+    """Everything that a client can read, headers included."""
+    asked = [webtools.get(url + path) for path in ("/", "/api/v1/status", "/metrics", "/-/ready", "/-/healthy", "/no")]
+    asked.append(webtools.get(f"{url}/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"}))
+    asked.append(webtools.ask("POST", f"{url}/-/reload"))
+    return [f"{answer.headers}{answer.text}" for answer in asked]
+
+
+def echoes() -> dict[str, hostile.Behaviour]:
+    """An application that repeats the token: in an error, a page, a wrong value, the name of a field, a redirect."""
+    error = {"error": {"message": f"invalid token {TOKEN}", "code": -32001, "data": {"code": "UNAUTHORIZED"}}}
+    value = {"result": {"data": {"initiated": f"Bearer {TOKEN}", TOKEN: 1, "succeeded": [TOKEN]}}}
+    return {
+        "getOutbox": hostile.respond(json.dumps(error).encode(), "401 Unauthorized"),
+        "getFSM": hostile.respond(json.dumps(value).encode()),
+        "getFallbacks": hostile.respond(
+            b"", f"302 {TOKEN_CORE}", location=f"http://127.0.0.1:1/{quote(TOKEN, safe='')}"
+        ),
+        "healthCheck": hostile.respond(f"<h1>401</h1> Bearer {TOKEN} is not known".encode(), f"401 {TOKEN}"),
+    }
+
+
+@pytest.mark.parametrize("hand", WAYS, indirect=True)
+def test_when_all_is_well(hand, tmp_path):
+    """The secrets work, and are nowhere to be seen; JSON logs at level debug."""
+    with hostile.application() as application:
+        handed = hand(PASSWORD)
+        config = _config(tmp_path, handed, application, log={"level": "debug", "format": "json"})
+        with running(tmp_path, "--config", str(config), "serve", **handed.variables) as program:
+            eventually(program.is_ready)
+            eventually(lambda: program.scrape().sum("outbox_collector_success") == 6)
+            seen = pages(program.url())
+            program.process.send_signal(signal.SIGHUP)
+            eventually(lambda: "configuration reloaded" in program.log)
+            program.end()
+        assert leaks(*seen, program.log, program.printed) == []
+        assert all(json.loads(line)["event"] for line in program.log.splitlines())
+        assert any(TOKEN.encode() in request for request in application.requests)
+        sampled = run("--config", str(config), "sample", "--format", "json", **_anything(handed))
+        checked = run("--config", str(config), "check-config", **_anything(handed))
+    assert (sampled.returncode, checked.returncode) == (0, 0)
+    assert leaks(sampled.stdout, sampled.stderr, checked.stdout, checked.stderr) == []
+
+
+@pytest.mark.parametrize("hand", WAYS, indirect=True)
+def test_when_all_is_refused(hand, tmp_path):
+    """The server refuses the password and says so; the application shouts the token; text logs at level debug."""
+    with hostile.application(echoes()) as application:
+        handed = hand(WRONG)
+        config = _config(tmp_path, handed, application, log={"level": "debug"})
+        with running(tmp_path, "--config", str(config), "serve", **handed.variables) as program:
+            eventually(lambda: program.scrape().sum("outbox_collector_runs_total") >= 12)
+            now = program.scrape()
+            assert now.sum("outbox_up") == 0
+            assert now.sum("outbox_app_up") == 0
+            seen = pages(program.url())
+            config.write_text(f"database: {{dsn: 'postgresql//{ROLE}:{quote(WRONG, safe='')}@h/d'}}\n")
+            program.process.send_signal(signal.SIGHUP)
+            eventually(lambda: "configuration not reloaded" in program.log)
+            seen += pages(program.url())
+            program.end()
+        assert "password authentication failed" in program.log
+        assert "401" in program.log
+        assert leaks(*seen, program.log, program.printed) == []
+        config = _config(tmp_path, handed, application, log={"level": "debug"})
+        answers = [
+            run("--config", str(config), *command, **_anything(handed))
+            for command in (("sample",), ("sample", "--format", "json"), ("check-config",))
+        ]
+    assert [answer.returncode for answer in answers] == [3, 3, 3]
+    assert all("password authentication failed" in answer.stdout + answer.stderr for answer in answers)
+    assert leaks(*(answer.stdout + answer.stderr for answer in answers)) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OUTBOX_EXPORTER_DATABASE_DSN", f"postgresql//{ROLE}:{PASSWORD}@localhost/postgres"),
+        ("OUTBOX_EXPORTER_DATABASE_DSN", f"host=localhost password='{PASSWORD_CORE}"),
+        ("OUTBOX_EXPORTER_DATABASE_DSN_FILE", f"postgresql://{ROLE}:{PASSWORD_CORE}@localhost/postgres"),
+        ("OUTBOX_EXPORTER_APPLICATION_BEARER_TOKEN", f"{TOKEN_CORE} with a space"),
+        ("OUTBOX_EXPORTER_APPLICATION_BEARER_TOKEN", f"{TOKEN_CORE}\nand a line break"),
+        ("OUTBOX_EXPORTER_APPLICATION_BEARER_TOKEN_FILE", TOKEN),
+        ("OUTBOX_EXPORTER_APPLICATION_URL", f"http://user:{TOKEN_CORE}@localhost/trpc"),
+    ],
+)
+def test_when_a_secret_is_in_the_wrong_place_or_form(variable, value):
+    """The mistake is told, what was written is not."""
+    variables = {"OUTBOX_EXPORTER_APPLICATION_URL": "http://localhost/trpc", variable: value}
+    refused = run("check-config", "--offline", **variables)
+    assert refused.returncode == 2
+    assert variable in refused.stderr
+    assert leaks(refused.stdout, refused.stderr) == []
+
+
+def _anything(handed: Handed) -> dict[str, Any]:
+    return dict(handed.variables)
+
+
+def _config(directory: Path, handed: Handed, application: hostile.HostileServer, **sections: dict[str, Any]) -> Path:
+    url = {"url": f"{application.origin}/trpc", "timeout": "200ms"}
+    return write_config(
+        directory / "config.yaml",
+        **{
+            **sections,
+            **handed.sections,
+            "application": {**url, **handed.sections["application"]},
+            "sampling": {"interval": "300ms"},
+            "web": {"listen": "127.0.0.1:0", "enable_reload": True},
+        },
+    )
