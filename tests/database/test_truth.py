@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from exporter.collectors.events import EventGroup
 from exporter.lab.cluster import Cluster
 from exporter.lab.migrate import Schema
 from tests import postgres
@@ -37,6 +38,29 @@ def test_on_the_edges_to_the_microsecond(variant):
                 session = WritableSession(connection)
                 for question in sampling.questions:
                     compare(sampling, question, session)
+
+
+def test_both_ways_of_counting_events_give_the_same(variant):
+    """Course by course or in one sweep: the plan is a matter of cost, never of the answer."""
+    dice = random.Random(1900)
+    with variant.connect() as connection:
+        for _ in range(EXACT):
+            with connection.transaction(force_rollback=True):
+                rows.write(connection, rows.content(dice))
+                session = WritableSession(connection)
+                since = session.now - dice.choice((600, 600, 3600, 7200, 0))
+                sweep, by_course = (event_groups(session, name, since) for name in ("events", "events_by_course"))
+                assert sweep == by_course
+
+
+def event_groups(
+    session: WritableSession, name: str, since: float
+) -> dict[tuple[str, str], tuple[int, dict[str, float]]]:
+    """What a statement about events says, without the order in which it says it."""
+    groups = session.fetch(name, EventGroup, since=since)
+    found = {(group.source, group.event): (group.last_hour, group.recent) for group in groups}
+    assert len(found) == len(groups)
+    return {key: value for key, value in found.items() if value != (0, {})}
 
 
 def test_through_the_real_door(variant):
