@@ -5,9 +5,9 @@ Exit status: 0 good, 1 the thing asked about is bad, 2 wrong usage or configurat
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -27,31 +27,39 @@ from exporter.values import duration, format_duration
 EXIT_STATUS: Mapping[Answer, int] = MappingProxyType({Answer.OK: 0, Answer.BROKEN: 1, Answer.UNKNOWN: 3})
 SMOKE_DSN = "OUTBOX_SMOKE_DSN"
 
-Load = Callable[[Path | None], Config]
-StateDirectory = Callable[[Config], Path]
 # argparse gives what add_subparsers returns no public name.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - for types alone
 
 
-def add_commands(commands: Commands, load: Load, state_directory: StateDirectory) -> None:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the command line gives: `load` reads the configuration, `say` prints an answer, whole lines of it.
+
+    `state_directory` says where a configuration keeps state.
+    """
+
+    load: Callable[[Path | None], Config]
+    state_directory: Callable[[Config], Path]
+    say: Callable[[str], None]
+
+
+def add_commands(commands: Commands, around: Surroundings) -> None:
     """Add `verify`, `smoke`, `rollback-check` and `maintenance`; each sets `command` to what takes the options.
 
-    `load` reads the configuration, `state_directory` says where state is kept. The commands raise ConfigError.
+    The commands answer with the exit status and raise ConfigError.
     """
-    _add_verify(commands, load)
-    _add_smoke(commands, load)
-    _add_rollback_check(commands, load)
-    _add_maintenance(commands, load, state_directory)
+    for add in (_add_verify, _add_smoke, _add_rollback_check, _add_maintenance):
+        add(commands, around)
 
 
-def _add_verify(commands: Commands, load: Load) -> None:
+def _add_verify(commands: Commands, around: Surroundings) -> None:
     parser = commands.add_parser("verify", help="is the migration fully there (or, after a rollback, fully gone)")
     parser.add_argument("--expect", choices=("applied", "absent"), default="applied", help="default: applied")
     _add_format(parser)
-    parser.set_defaults(command=lambda options: _verify(options, load(options.config)))
+    parser.set_defaults(command=lambda options: _verify(options, around))
 
 
-def _add_smoke(commands: Commands, load: Load) -> None:
+def _add_smoke(commands: Commands, around: Surroundings) -> None:
     parser = commands.add_parser("smoke", help="try the migration in one transaction that is always rolled back")
     parser.add_argument(
         "--dsn-file",
@@ -74,10 +82,10 @@ def _add_smoke(commands: Commands, load: Load) -> None:
         help="a trigger or function whose effects outside the transaction are all right",
     )
     _add_format(parser)
-    parser.set_defaults(command=lambda options: _smoke(options, load(options.config)))
+    parser.set_defaults(command=lambda options: _smoke(options, around))
 
 
-def _add_rollback_check(commands: Commands, load: Load) -> None:
+def _add_rollback_check(commands: Commands, around: Surroundings) -> None:
     parser = commands.add_parser("rollback-check", help="may one roll back now, and what would be lost")
     parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="where backups are")
     parser.add_argument(
@@ -88,25 +96,29 @@ def _add_rollback_check(commands: Commands, load: Load) -> None:
         help=f"how old the latest backup may be (default: {format_duration(OLDEST_BACKUP)})",
     )
     _add_format(parser)
-    parser.set_defaults(command=lambda options: _rollback_check(options, load(options.config)))
+    parser.set_defaults(command=lambda options: _rollback_check(options, around))
 
 
-def _add_maintenance(commands: Commands, load: Load, state_directory: StateDirectory) -> None:
+def _add_maintenance(commands: Commands, around: Surroundings) -> None:
+    def ledger(options: argparse.Namespace) -> Ledger:
+        return Ledger(around.state_directory(around.load(options.config)))
+
     parser = commands.add_parser("maintenance", help="declare that the backlog may grow (partial rollback)")
     acts = parser.add_subparsers(required=True, metavar="start|end")
     start = acts.add_parser("start", help="from now on; again to prolong it")
     start.add_argument("--for", dest="seconds", type=duration, required=True, metavar="2h", help="how long at most")
     start.add_argument("--reason", required=True, metavar="TEXT", help="for whoever wonders")
-    start.set_defaults(command=lambda options: _start(options, Ledger(state_directory(load(options.config)))))
+    start.set_defaults(command=lambda options: _start(options, ledger(options), around.say))
     end = acts.add_parser("end", help="now")
-    end.set_defaults(command=lambda options: _end(Ledger(state_directory(load(options.config)))))
+    end.set_defaults(command=lambda options: _end(ledger(options), around.say))
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
 
-def _verify(options: argparse.Namespace, config: Config) -> int:
+def _verify(options: argparse.Namespace, around: Surroundings) -> int:
+    config = around.load(options.config)
     database = Database(config.database)
     database.open()
     try:
@@ -116,17 +128,19 @@ def _verify(options: argparse.Namespace, config: Config) -> int:
         report = _unreachable(database, error)
     finally:
         database.close()
-    return _tell(report, options.format, command="verify", database=database.target, schema=config.database.schema)
+    return _tell(around, options, report, database.target, config)
 
 
-def _smoke(options: argparse.Namespace, config: Config) -> int:
+def _smoke(options: argparse.Namespace, around: Surroundings) -> int:
+    config = around.load(options.config)
     dsn = _smoke_dsn(options.dsn_file)
     given = dict(_pair(text) for text in options.set)
     report = smoke(dsn, config.database.schema, given, options.accept)
-    return _tell(report, options.format, command="smoke", database=target(dsn), schema=config.database.schema)
+    return _tell(around, options, report, target(dsn), config)
 
 
-def _rollback_check(options: argparse.Namespace, config: Config) -> int:
+def _rollback_check(options: argparse.Namespace, around: Surroundings) -> int:
+    config = around.load(options.config)
     database = Database(config.database)
     database.open()
     try:
@@ -134,11 +148,10 @@ def _rollback_check(options: argparse.Namespace, config: Config) -> int:
         report = rollback_check(database, config.sampling, wishes, time.time())
     finally:
         database.close()
-    schema = config.database.schema
-    return _tell(report, options.format, command="rollback-check", database=database.target, schema=schema)
+    return _tell(around, options, report, database.target, config)
 
 
-def _start(options: argparse.Namespace, ledger: Ledger) -> int:
+def _start(options: argparse.Namespace, ledger: Ledger, say: Callable[[str], None]) -> int:
     if options.seconds <= 0:
         raise ConfigError(("--for: a maintenance lasts longer than 0s",))
     if not options.reason.strip():
@@ -147,21 +160,21 @@ def _start(options: argparse.Namespace, ledger: Ledger) -> int:
         declared = ledger.start(time.time(), options.seconds, options.reason.strip())
     except Unusable as error:
         raise ConfigError((str(error),)) from error
-    sys.stdout.write(f"maintenance until {_time(declared.until)}, since {_time(declared.started_at)}\n")
+    say(f"maintenance until {_time(declared.until)}, since {_time(declared.started_at)}\n")
     return 0
 
 
-def _end(ledger: Ledger) -> int:
+def _end(ledger: Ledger, say: Callable[[str], None]) -> int:
     """Ending twice is no mistake."""
     try:
         ended = ledger.end(time.time())
     except Unusable as error:
         raise ConfigError((str(error),)) from error
     if ended is None or ended.ended_at is None:
-        sys.stdout.write("no maintenance was declared\n")
+        say("no maintenance was declared\n")
     else:
         lasted = format_duration(round(ended.ended_at - ended.started_at))
-        sys.stdout.write(f"maintenance ended after {lasted}: {ended.reason}\n")
+        say(f"maintenance ended after {lasted}: {ended.reason}\n")
     return 0
 
 
@@ -189,8 +202,11 @@ def _unreachable(database: Database, error: SampleError) -> Report:
     return Report((unknown("database", f"{database.target} answers", f"{error.reason}: {error}", "try again"),))
 
 
-def _tell(report: Report, style: str, **about: str) -> int:
-    sys.stdout.write(render.as_json(report, **about) if style == "json" else render.table(report))
+def _tell(around: Surroundings, options: argparse.Namespace, report: Report, where: str, config: Config) -> int:
+    if options.format == "json":
+        around.say(render.as_json(report, database=where, schema=config.database.schema))
+    else:
+        around.say(render.table(report))
     return EXIT_STATUS[report.answer]
 
 

@@ -1,0 +1,276 @@
+"""The commands as people and machines meet them: what is printed, how they exit, what they write."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.config import Config, DatabaseSettings, Secret
+from exporter.errors import ConfigError
+from exporter.migration.commands import SMOKE_DSN, Surroundings, add_commands
+from tests.migration.asking import monitor
+from tests.packaging.image import ROOT
+from tests.postgres import Database
+
+KEYS_JOB = "cleanup_expired_idempotency_keys"
+DOCUMENT = (ROOT / "docs" / "migration.md").read_text()
+
+
+class Terminal:
+    """Runs a command against a database and keeps what it said."""
+
+    def __init__(self, dsn: str, state: Path) -> None:
+        self.said = ""
+        config = Config(database=DatabaseSettings(dsn=Secret(dsn)))
+        self._parser = argparse.ArgumentParser()
+        self._parser.add_argument("--config")
+        around = Surroundings(load=lambda _: config, state_directory=lambda _: state, say=self._hear)
+        add_commands(self._parser.add_subparsers(required=True), around)
+
+    def run(self, *arguments: str) -> int:
+        self.said = ""
+        options = self._parser.parse_args(arguments)
+        status: int = options.command(options)
+        return status
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.said)
+
+    def _hear(self, text: str) -> None:
+        self.said += text
+
+
+@pytest.fixture
+def terminal(embedded_database: Database, tmp_path: Path) -> Terminal:
+    return Terminal(embedded_database.dsn(), tmp_path)
+
+
+def test_verify_exits_as_the_contract_says(embedded_database, terminal, tmp_path):
+    """0 sound, 1 broken, 3 unknown or out of reach."""
+    assert terminal.run("verify") == 0
+    assert "OK: 48 checks, 48 ok, 0 broken, 0 unknown" in terminal.said
+    assert Terminal(embedded_database.dsn(monitor(embedded_database)), tmp_path).run("verify") == 3
+    embedded_database.execute("DROP INDEX idx_job_outbox_entity")
+    assert terminal.run("verify") == 1
+    assert Terminal(embedded_database.dsn(monitor(embedded_database)), tmp_path).run("verify") == 1
+    assert terminal.run("verify", "--expect", "absent") == 1
+    assert Terminal("postgresql://postgres@127.0.0.1:1/x", tmp_path).run("verify") == 3
+
+
+def test_what_is_broken_is_printed_with_its_remedy(embedded_database, terminal):
+    """For people: expected, found, and the statement."""
+    embedded_database.execute("DROP INDEX idx_job_outbox_entity")
+    terminal.run("verify")
+    lines = [line.strip() for line in terminal.said.splitlines()]
+    place = next(number for number, line in enumerate(lines) if line.startswith("broken"))
+    assert re.sub(" +", " ", lines[place]) == "broken idx_job_outbox_entity missing"
+    assert lines[place + 1] == "expected: index on public.job_outbox (entity_id)"
+    assert lines[place + 2].startswith("mend: CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_job_outbox_entity")
+
+
+def test_json_holds_the_same(embedded_database, terminal):
+    """For machines: every check, warnings, diagnoses."""
+    embedded_database.execute(f"DROP FUNCTION {KEYS_JOB}")
+    assert terminal.run("verify", "--format", "json") == 1
+    document = terminal.document
+    assert document["answer"] == "broken"
+    assert document["counts"] == {"ok": 45, "broken": 3, "unknown": 0}
+    broken = [check for check in document["checks"] if check["answer"] == "broken"]
+    assert {check["check"] for check in broken} == {
+        f"{KEYS_JOB}.{part}" for part in ("signature", "security_definer", "body")
+    }
+    assert [each["error"] for each in document["diagnoses"]] == ["function does not exist"]
+    assert document["schema"] == "public"
+    assert embedded_database.name in document["database"]
+
+
+def test_text_from_the_database_steers_no_terminal(embedded_database, terminal):
+    """Escape sequences in a job's command are shown as question marks."""
+    embedded_database.execute("UPDATE cron.job SET command = %s WHERE jobname = %s", ("SELECT 1 \x1b[2J\x07", KEYS_JOB))
+    terminal.run("verify")
+    assert "SELECT 1 ?[2J?" in terminal.said
+    assert "\x1b" not in terminal.said
+
+
+def test_smoke_takes_its_own_connection(embedded_database, terminal, tmp_path, monkeypatch):
+    """From a file or a variable, never the monitoring role's."""
+    monkeypatch.delenv(SMOKE_DSN, raising=False)
+    with pytest.raises(ConfigError, match="--dsn-file"):
+        terminal.run("smoke")
+    file = tmp_path / "dsn"
+    file.write_text(embedded_database.dsn() + "\n")
+    assert terminal.run("smoke", "--dsn-file", str(file)) == 0
+    monkeypatch.setenv(SMOKE_DSN, embedded_database.dsn())
+    assert terminal.run("smoke", "--format", "json") == 0
+    assert terminal.document["answer"] == "ok"
+    embedded_database.execute("DROP FUNCTION initialize_fsm_with_outbox")
+    assert terminal.run("smoke") == 1
+    monkeypatch.setenv(SMOKE_DSN, "postgresql://u:hidden-word@127.0.0.1:1/x")
+    assert terminal.run("smoke") == 3
+    assert "hidden-word" not in terminal.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("smoke", "--set", "grade"), "COLUMN=VALUE"),
+        (("smoke", "--dsn-file", "/nowhere"), "cannot be read"),
+        (("maintenance", "start", "--for", "0s", "--reason", "x"), "longer than 0s"),
+        (("maintenance", "start", "--for", "1h", "--reason", " "), "say why"),
+    ],
+)
+def test_wrong_usage_is_said(terminal, monkeypatch, arguments, problem):
+    """A ConfigError, which ends the program with status 2."""
+    monkeypatch.setenv(SMOKE_DSN, "postgresql://postgres@127.0.0.1:1/x")
+    with pytest.raises(ConfigError) as raised:
+        terminal.run(*arguments)
+    assert problem in raised.value.problems[0]
+
+
+def test_a_connection_string_that_is_none_is_not_shown(terminal, monkeypatch):
+    """It may be a password in the wrong place."""
+    monkeypatch.setenv(SMOKE_DSN, "hidden-word")
+    with pytest.raises(ConfigError) as raised:
+        terminal.run("smoke")
+    assert "hidden-word" not in str(raised.value)
+
+
+def test_rollback_check_exits_as_the_contract_says(terminal, tmp_path):
+    """0 at rest, 1 without a backup where one should be, 3 out of reach."""
+    assert terminal.run("rollback-check") == 0
+    assert terminal.run("rollback-check", "--backup-dir", str(tmp_path)) == 1
+    (tmp_path / "backup.dump").write_text("x")
+    assert terminal.run("rollback-check", "--backup-dir", str(tmp_path), "--max-backup-age", "1h") == 0
+    assert Terminal("postgresql://postgres@127.0.0.1:1/x", tmp_path).run("rollback-check", "--format", "json") == 3
+
+
+def test_maintenance_is_declared_and_ended(terminal, tmp_path):
+    """Ending twice is no mistake."""
+    assert terminal.run("maintenance", "start", "--for", "2h", "--reason", "code back") == 0
+    assert terminal.said.startswith("maintenance until 2")
+    assert json.loads((tmp_path / "maintenance.json").read_text())["maintenance"][0]["reason"] == "code back"
+    assert terminal.run("maintenance", "end") == 0
+    assert terminal.said.endswith("code back\n")
+    assert terminal.run("maintenance", "end") == 0
+    assert terminal.said == "no maintenance was declared\n"
+
+
+def test_maintenance_without_a_place_to_keep_it_is_wrong_usage(embedded_database, tmp_path):
+    """A read-only file system needs a volume for it."""
+    (tmp_path / "state").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        Terminal(embedded_database.dsn(), tmp_path / "state").run(
+            "maintenance", "start", "--for", "1h", "--reason", "x"
+        )
+
+
+WITHOUT_WRITING = """
+    import sys
+
+    def refuse(event, arguments):
+        if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+            raise OSError(30, "Read-only file system", str(arguments[0]))
+        if event in ("os.mkdir", "os.remove", "os.rename", "os.truncate"):
+            raise OSError(30, "Read-only file system")
+
+    import argparse
+    from exporter.config import Config, DatabaseSettings, Secret
+    from exporter.migration.commands import Surroundings, add_commands
+
+    config = Config(database=DatabaseSettings(dsn=Secret(sys.argv[1])))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config")
+    around = Surroundings(lambda _: config, lambda _: None, sys.stdout.write)
+    add_commands(parser.add_subparsers(), around)
+    sys.addaudithook(refuse)
+    options = parser.parse_args(sys.argv[2:])
+    sys.exit(options.command(options))
+"""
+
+
+@pytest.mark.parametrize("command", ["verify", "smoke", "rollback-check"])
+def test_nothing_is_written_to_the_file_system(embedded_database, command):
+    """A read-only root file system will do."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", textwrap.dedent(WITHOUT_WRITING), embedded_database.dsn(), command],
+        env={**os.environ, SMOKE_DSN: embedded_database.dsn(), "TMPDIR": "/nowhere", "HOME": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- what is documented
+
+
+def test_the_role_of_the_document_suffices(database):
+    """Exactly these rights; without the last one the test says what is missing."""
+    (block,) = (text for text in re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL) if "outbox_smoke" in text)
+    with database.connect() as connection:
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = 'outbox_smoke'").fetchone() is None:
+            connection.execute("CREATE ROLE outbox_smoke")
+        connection.execute("DROP OWNED BY outbox_smoke; DROP ROLE outbox_smoke")
+        connection.execute(block)
+    terminal = Terminal(database.dsn(), Path("/nowhere"))
+    os.environ[SMOKE_DSN] = database.dsn("outbox_smoke")
+    try:
+        assert terminal.run("smoke") == 0, terminal.said
+        database.execute("REVOKE INSERT ON courses FROM outbox_smoke")
+        assert terminal.run("smoke") == 3, terminal.said
+        assert "permission denied for table courses" in terminal.said
+    finally:
+        del os.environ[SMOKE_DSN]
+        database.execute("DROP OWNED BY outbox_smoke; DROP ROLE outbox_smoke")
+
+
+def jobs() -> dict[str, Any]:
+    documents = yaml.safe_load_all((ROOT / "examples" / "kubernetes-migration.yaml").read_text())
+    return {f"{each['kind']}/{each['metadata']['name']}": each for each in documents}
+
+
+@pytest.mark.parametrize("name", ["outbox-verify", "outbox-smoke"])
+def test_the_jobs_run_as_the_exporter_does(name, terminal):
+    """Read-only, not root, without privileges or a cluster token; what they call exists."""
+    spec = jobs()[f"Job/{name}"]["spec"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    base = {each["kind"]: each for each in yaml.safe_load_all((ROOT / "examples" / "kubernetes.yaml").read_text())}
+    deployed = base["Deployment"]["spec"]["template"]["spec"]
+    assert pod["securityContext"] == deployed["securityContext"]
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == deployed["containers"][0]["securityContext"]
+    assert container["image"] == deployed["containers"][0]["image"]
+    assert container["env"] == deployed["containers"][0]["env"]
+    assert pod["restartPolicy"] == "Never"
+    (rule,) = spec["podFailurePolicy"]["rules"]
+    assert (rule["action"], rule["onExitCodes"]) == ("FailJob", {"operator": "In", "values": [1, 2]})
+    assert callable(terminal._parser.parse_args(container["args"]).command)
+
+
+def test_the_jobs_find_what_they_mount():
+    """Every volume is mounted, every secret is in one of the two files, and nobody else may read it."""
+    known = jobs()
+    for name in ("outbox-verify", "outbox-smoke"):
+        pod = known[f"Job/{name}"]["spec"]["template"]["spec"]
+        mounts = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+        assert set(mounts) == {volume["name"] for volume in pod["volumes"]}
+        secrets = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+        assert all(secret["defaultMode"] & 0o007 == 0 for secret in secrets)
+        assert {secret["secretName"] for secret in secrets} <= {"outbox-exporter", "outbox-smoke"}
+        if name == "outbox-smoke":
+            arguments = pod["containers"][0]["args"]
+            assert arguments[arguments.index("--dsn-file") + 1] == f"{mounts['smoke']}/dsn"
+    assert set(known["Secret/outbox-smoke"]["stringData"]) == {"dsn"}
