@@ -1,7 +1,7 @@
 -- ============================================================================
 -- Monitoring role for outbox-exporter
 -- Purpose: a role that can count jobs, keys and events, and can read nothing that is in them
--- Date: 2026-11-22
+-- Date: 2025-11-25
 -- Dependencies: 20251118094238_create_transactional_outbox_tables.sql
 --
 -- Run as: the owner of the three tables, with the right to create roles (on managed PostgreSQL the role that the

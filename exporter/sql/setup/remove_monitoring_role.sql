@@ -1,7 +1,7 @@
 -- ============================================================================
 -- Remove the monitoring role of outbox-exporter
 -- Purpose: takes back everything that monitoring_role.sql and use_bypassrls.sql did
--- Date: 2026-11-22
+-- Date: 2025-11-25
 -- Dependencies: none; what is not there is passed over, tables that were rolled back included
 --
 -- Run as: whoever ran monitoring_role.sql. Stop the exporter first: its connection would live on until it is closed.

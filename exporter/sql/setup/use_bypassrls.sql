@@ -1,7 +1,7 @@
 -- ============================================================================
 -- Monitoring role for outbox-exporter: the other way in
 -- Purpose: lets the role see all rows by an attribute of its own instead of by policies on the tables
--- Date: 2026-11-22
+-- Date: 2025-11-25
 -- Dependencies: monitoring_role.sql, run before
 --
 -- Run as: a superuser who may alter the tables; on PostgreSQL 16 and later also a role with CREATEROLE and BYPASSRLS
