@@ -1,0 +1,71 @@
+"""What `check-config` makes of its findings, and that finding them reads no row."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter import check
+from exporter.check import Finding
+from exporter.errors import Blind, PermissionDenied, SchemaMismatch, TooSlow, Unreachable
+from exporter.lab.ports import free_port
+from exporter.sampling import Sampling
+from tests.database.sampling import configuration, nobody_listens, states
+from tests.lab.waiting import wait_for
+
+GOOD = Finding("events")
+GONE = Finding("database h:1/d", Unreachable("refused"))
+
+
+@pytest.mark.parametrize(
+    ("findings", "verdict"),
+    [
+        ([], 0),
+        ([GOOD, GOOD], 0),
+        ([GONE], 3),
+        ([GOOD, GONE], 3),
+        ([GOOD, Finding("backlog", Blind("hidden"))], 1),
+        ([Finding("backlog", PermissionDenied("GRANT")), GONE], 1),
+        ([Finding("backlog", SchemaMismatch("no such table"))], 1),
+        ([Finding("backlog", TooSlow("planning took too long"))], 1),
+    ],
+)
+def test_the_verdict(findings, verdict):
+    """A refusal is bad; a database that cannot be asked proves nothing; one refusal outweighs silence afterwards."""
+    assert check.verdict(findings) == verdict
+
+
+@pytest.mark.parametrize(
+    ("finding", "line"),
+    [
+        (GOOD, "ok       events"),
+        (GONE, "unknown  database h:1/d: connection: refused"),
+        (Finding("backlog", Blind("rows are hidden")), "broken   backlog: rls: rows are hidden"),
+    ],
+)
+def test_a_finding_is_a_line(finding, line):
+    """Its state first, in a column."""
+    assert str(finding) == line
+
+
+def test_an_unreachable_database_is_one_finding():
+    """The other collectors would say the same."""
+    found = check.database(Sampling(configuration(f"host=127.0.0.1 port={free_port()}"), nobody_listens))
+    assert len(found) == 1
+    assert isinstance(found[0].error, Unreachable)
+
+
+def test_it_reads_no_row(embedded_database):
+    """Statements are planned, not run: a million rows would cost as little as one."""
+    scans = (
+        "SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0)::int FROM pg_stat_user_tables"
+        " WHERE relname IN ('job_outbox', 'idempotency_keys', 'fsm_events')"
+    )
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter'"
+    before = embedded_database.value(scans)
+    found = check.database(Sampling(configuration(embedded_database.dsn()), nobody_listens))
+    assert [finding.error for finding in found] == [None] * 5
+    # A session reports what it scanned when it ends.
+    wait_for(lambda: embedded_database.value(sessions) == 0)
+    assert embedded_database.value(scans) == before
+    assert all(state.success for state in states(embedded_database.dsn()))
+    wait_for(lambda: embedded_database.value(scans) > before)

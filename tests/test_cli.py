@@ -1,0 +1,140 @@
+"""The command line: what is understood, what is refused with status 2. The commands at work are in tests/end_to_end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter import cli
+from exporter.app import version
+from exporter.cli import Exit
+from tests.end_to_end.program import run
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration(monkeypatch):
+    """Nothing of this machine's environment is heeded."""
+    for name in os.environ:
+        if name.startswith("OUTBOX_EXPORTER_"):
+            monkeypatch.delenv(name)
+
+
+def parsed(*arguments: str):
+    return cli.parser().parse_args(arguments)
+
+
+def refused(capsys, *arguments: str) -> str:
+    """What is said to arguments that are refused with status 2."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return str(captured.err)
+
+
+def test_the_exit_status_is_contract():
+    """Scripts rely on these four."""
+    assert {status.name: status.value for status in Exit} == {"GOOD": 0, "BAD": 1, "USAGE": 2, "UNKNOWN": 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (("serve",), cli.serve),
+        (("sample",), cli.sample),
+        (("check-config",), cli.check_config),
+        (("demo",), cli.demo),
+    ],
+)
+def test_a_command_is_a_function(arguments, command):
+    """Each by its name in the contract."""
+    assert parsed(*arguments).command is command
+
+
+def test_what_is_not_said_has_its_default():
+    """Text for Prometheus, the database asked, port 9721, until Ctrl-C, nothing wrong."""
+    assert parsed("sample").format == "prometheus"
+    assert parsed("check-config").offline is False
+    demo = parsed("demo")
+    assert (demo.port, demo.duration, demo.fault) == (9721, None, None)
+    assert parsed("serve").config is None
+
+
+def test_what_is_said_is_understood():
+    """Durations with their units, ports, names, a file before the command."""
+    demo = parsed("--config", "x.yaml", "demo", "--port", "0", "--duration", "1m30s", "--fault", "poison-rows")
+    assert (demo.config, demo.port, demo.duration, demo.fault) == (Path("x.yaml"), 0, 90.0, "poison-rows")
+    assert parsed("sample", "--format", "json").format == "json"
+    assert parsed("check-config", "--offline").offline is True
+
+
+def test_the_environment_may_name_the_configuration(monkeypatch):
+    """The command line wins; an empty variable is none."""
+    monkeypatch.setenv("OUTBOX_EXPORTER_CONFIG", "from-environment.yaml")
+    assert parsed("serve").config == Path("from-environment.yaml")
+    assert parsed("--config", "x.yaml", "serve").config == Path("x.yaml")
+    monkeypatch.setenv("OUTBOX_EXPORTER_CONFIG", "")
+    assert parsed("serve").config is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "COMMAND"),
+        (("server",), "invalid choice: 'server'"),
+        (("serve", "--port", "1"), "unrecognized arguments: --port 1"),
+        (("--config",), "expected one argument"),
+        (("sample", "--format", "xml"), "invalid choice: 'xml'"),
+        (("demo", "--port", "70000"), "--port: expected a port, 0 to 65535"),
+        (("demo", "--port", "-1"), "--port"),
+        (("demo", "--port", "http"), "--port: expected a port"),
+        (("demo", "--port", "٣"), "--port: expected a port"),
+        (("demo", "--duration", "60"), "--duration: a number needs its unit: 500ms, 15s"),
+        (("demo", "--duration", "soon"), "--duration: expected a duration such as"),
+    ],
+)
+def test_wrong_usage_is_status_2_and_says_what_is_right(capsys, arguments, told):
+    """On standard error, with the usage; nothing is done."""
+    said = refused(capsys, *arguments)
+    assert told in said
+    assert said.startswith("usage: outbox-exporter")
+
+
+def test_an_unknown_fault_is_wrong_usage(capsys):
+    """All known ones are listed."""
+    assert cli.main(["demo", "--fault", "gremlins"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--fault gremlins: there is no such fault" in said.err
+    assert "poison-rows" in said.err
+
+
+def test_a_configuration_that_is_not_there(capsys, tmp_path):
+    """Its name and why, status 2; for every command."""
+    missing = tmp_path / "missing.yaml"
+    for command in ("serve", "sample", "check-config"):
+        assert cli.main(["--config", str(missing), command]) == 2
+        said = capsys.readouterr()
+        assert said.err == "missing.yaml: cannot be read: No such file or directory\n"
+        assert said.out == ""
+
+
+def test_version_and_help(capsys):
+    """Status 0, on standard output; the help names every command and every status."""
+    for option in ("--version", "--help"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([option])
+        assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"outbox-exporter {version()}\n")
+    assert all(f"\n    {command}" in said for command in ("serve", "sample", "check-config", "demo"))
+    assert "0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable" in " ".join(said.split())
+
+
+def test_the_installed_command():
+    """What pip put on the path is this."""
+    told = run("--version")
+    assert (told.returncode, told.stdout, told.stderr) == (0, f"outbox-exporter {version()}\n", "")

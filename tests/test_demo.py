@@ -1,0 +1,51 @@
+"""The demo's table, and when a demo was a good one. The running demo is in tests/end_to_end."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from exporter.demo import HEADER, known, row
+from exporter.status import FiveSignals, signals
+
+KNOWN: FiveSignals = {
+    "backlog": 1234.0,
+    "oldest_pending_age_seconds": 205.4,
+    "processing_time_avg_seconds": 1.204,
+    "events_last_hour": {"API": 1171.0, "QUEUE": 0.0, "WORKER": 185.0},
+    "idempotency_keys": 1562.0,
+    "failure_ratio": 0.0003,
+}
+
+
+def test_a_row_stands_under_its_header():
+    """As wide as the header, each number at the end of its column."""
+    line = row(KNOWN, "20:50:31")
+    assert line.split() == ["20:50:31", "1234", "205s", "1.20s", "1171/0/185", "1562", "0.0003"]
+    assert len(line) == len(HEADER)
+    for title, cell in zip(("backlog", "oldest", "avg time"), ("1234", "205s", "1.20s"), strict=True):
+        assert HEADER.index(title) + len(title) == line.index(cell) + len(cell)
+
+
+def test_unknown_is_a_dash():
+    """Never a zero."""
+    assert row(signals([], 0, 0), "20:50:31").split() == ["20:50:31", *"------"]
+
+
+def test_zero_is_a_zero():
+    """Nothing pending and nothing failing are known numbers."""
+    assert row({**KNOWN, "backlog": 0.0, "failure_ratio": 0.0}, "t").split()[1] == "0"
+    assert row({**KNOWN, "backlog": 0.0, "failure_ratio": 0.0}, "t").split()[-1] == "0.0000"
+
+
+def test_a_demo_is_good_when_every_signal_was_known():
+    """An empty outbox has no oldest job, and is well."""
+    assert known(KNOWN)
+    assert known({**KNOWN, "oldest_pending_age_seconds": None, "backlog": 0.0, "failure_ratio": 0.0})
+
+
+@pytest.mark.parametrize("signal", [name for name in KNOWN if name != "oldest_pending_age_seconds"])
+def test_a_demo_without_one_of_the_five_is_not(signal):
+    """Whichever it is."""
+    assert not known(cast("FiveSignals", {**dict(KNOWN), signal: None}))

@@ -1,0 +1,129 @@
+"""The status document: five signals from what may still be believed, None where unknown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from exporter import names
+from exporter.errors import Reason
+from exporter.model import Failure, Outcome, Reading, Readings, Run
+from exporter.snapshot import CollectorState, Target
+from exporter.status import About, collector_status, signals, status
+
+# The monotonic clock and the wall clock at the time of asking.
+NOW, UNIX_NOW = 1_000.0, 1_763_460_000.0
+ABOUT = About("0.1.0", "localhost:5432/postgres", reloaded=True)
+
+BACKLOG: Readings = (
+    Reading(names.PENDING_JOBS, 3, ("waiting",)),
+    Reading(names.PENDING_JOBS, 2, ("failing",)),
+    Reading(names.PENDING_JOBS, 0, ("exhausted",)),
+    Reading(names.OLDEST_PENDING, UNIX_NOW - 10, ("waiting",)),
+    Reading(names.OLDEST_PENDING, UNIX_NOW - 300, ("failing",)),
+)
+LAST_HOUR: Readings = (
+    Reading(names.LAST_HOUR_PROCESSING_TIME, 1.5, ("created",)),
+    Reading(names.LAST_HOUR_PROCESSING_TIME, 99.0, ("processed",)),
+    Reading(names.LAST_HOUR_FAILURE_RATIO, 0.25),
+)
+EVENTS: Readings = tuple(
+    Reading(names.LAST_HOUR_EVENTS, value, (source,)) for source, value in (("API", 7), ("QUEUE", 0), ("WORKER", 2))
+)
+KEYS: Readings = (Reading(names.IDEMPOTENCY_KEYS, 40, ("live",)), Reading(names.IDEMPOTENCY_KEYS, 2, ("expired",)))
+UNKNOWN = dict.fromkeys(
+    (
+        "backlog",
+        "oldest_pending_age_seconds",
+        "processing_time_avg_seconds",
+        "events_last_hour",
+        "idempotency_keys",
+        "failure_ratio",
+    )
+)
+
+
+def sampled(readings: Readings, name: str = "backlog", finished: float = NOW - 5) -> CollectorState:
+    """A collector that brought these, five seconds ago."""
+    run = Run(name, Outcome(readings), UNIX_NOW - 5, finished, 0.25)
+    return CollectorState(name, Target.DATABASE, 15.0).after(run, 15.0)
+
+
+def test_the_five_signals():
+    """Sums over states, the age of the oldest of any, the documented mean, events by source, the ratio."""
+    states = [
+        sampled(BACKLOG),
+        sampled(LAST_HOUR, "last_hour"),
+        sampled(EVENTS, "events"),
+        sampled(KEYS, "idempotency"),
+    ]
+    assert signals(states, NOW, UNIX_NOW) == {
+        "backlog": 5,
+        "oldest_pending_age_seconds": 300,
+        "processing_time_avg_seconds": 1.5,
+        "events_last_hour": {"API": 7, "QUEUE": 0, "WORKER": 2},
+        "idempotency_keys": 42,
+        "failure_ratio": 0.25,
+    }
+
+
+def test_before_the_first_sample_nothing_is_known():
+    """All keys are there, and None."""
+    assert signals([CollectorState("backlog", Target.DATABASE, 15.0)], NOW, UNIX_NOW) == UNKNOWN
+    assert signals([], NOW, UNIX_NOW) == UNKNOWN
+
+
+def test_what_is_too_old_is_unknown():
+    """Three intervals and a moment later the number is gone, not zero."""
+    state = sampled(BACKLOG, finished=NOW - 45)
+    assert signals([state], NOW, UNIX_NOW)["backlog"] == 5
+    assert signals([state], NOW + 0.001, UNIX_NOW) == UNKNOWN
+
+
+def test_an_empty_outbox_has_a_backlog_of_zero_and_no_age():
+    """Zero is known; there is no oldest of none."""
+    empty = sampled(tuple(Reading(names.PENDING_JOBS, 0, (state,)) for state in names.STATES))
+    found = signals([empty], NOW, UNIX_NOW)
+    assert found["backlog"] == 0
+    assert found["oldest_pending_age_seconds"] is None
+
+
+def test_a_clock_that_is_behind_shows_no_negative_age():
+    """The job's time is the database's, the age is told by ours."""
+    future = sampled((Reading(names.OLDEST_PENDING, UNIX_NOW + 3, ("waiting",)),))
+    assert signals([future], NOW, UNIX_NOW)["oldest_pending_age_seconds"] == 0
+
+
+def test_a_collector_in_trouble():
+    """What failed last, how often for which reason, and when it last worked."""
+    failed = Outcome(failures=(Failure(Reason.LOCK, "job_outbox is locked"),))
+    state = sampled(BACKLOG).after(Run("backlog", failed, UNIX_NOW, NOW, 0.5), 15.0)
+    assert collector_status(state, NOW) == {
+        "name": "backlog",
+        "success": False,
+        "last_success": UNIX_NOW - 5,
+        "duration_seconds": 0.5,
+        "interval_seconds": 15.0,
+        "fresh": True,
+        "runs": 2,
+        "skipped": 0,
+        "failures": {"lock": 1},
+        "problems": ["job_outbox is locked"],
+    }
+
+
+def test_the_whole_document_is_json():
+    """Version, target, wall clock and reload beside the signals; it says itself whether the database is up."""
+    document = status(ABOUT, iter([sampled(BACKLOG), CollectorState("events", Target.DATABASE, 15.0)]), NOW, UNIX_NOW)
+    assert json.loads(json.dumps(document)) == document
+    assert document["up"] is True
+    assert (document["version"], document["database"], document["now"]) == ("0.1.0", ABOUT.database, UNIX_NOW)
+    assert [collector["name"] for collector in document["collectors"]] == ["backlog", "events"]
+    assert document["config_reload_successful"] is True
+
+
+@pytest.mark.parametrize("states", [[], [CollectorState("backlog", Target.DATABASE, 15.0)]], ids=["none", "no run"])
+def test_nothing_sampled_is_not_up(states):
+    """Up is proved, never assumed."""
+    assert status(ABOUT, states, NOW, UNIX_NOW)["up"] is False
