@@ -8,6 +8,7 @@ A killed client or backend, or a broken connection, ends in a rollback by the se
 """
 
 import secrets
+import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,14 +17,16 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import rows, sql
+from psycopg.abc import PQGen
 from psycopg.types.json import Jsonb
 
 from exporter import queries
-from exporter.database import translated
+from exporter.database import GRACE, translated
 from exporter.errors import SampleError, Unreachable
 from exporter.migration import expected
 
 Row = TypeVar("Row")
+Result = TypeVar("Result")
 
 # The limits of the whole rehearsal, seconds: it may hold locks of its own for that long. Waiting for a lock of others
 # is given up before anybody queues up behind.
@@ -38,6 +41,27 @@ _CONNECTION = {
     "tcp_user_timeout": 10_000,
     "prepare_threshold": None,
 }
+
+
+class _Impatient(psycopg.Connection[Any]):
+    """Waits for an answer no longer than the server may take, so that a silent network cannot hold us."""
+
+    def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
+        return super().wait(self._until(time.monotonic() + STATEMENT_TIMEOUT + GRACE, gen), interval, timeout)
+
+    def _until(self, deadline: float, gen: PQGen[Result]) -> PQGen[Result]:
+        """The same conversation with libpq, broken off at the deadline."""
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if time.monotonic() > deadline:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError("no answer from the server in time; the connection was given up")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 class CannotRollBack(SampleError):
@@ -69,7 +93,7 @@ class Rehearsal:
         Raises: SampleError; CannotRollBack where transactions do not hold.
         """
         with translated():
-            self._connection = psycopg.connect(self._dsn, **_CONNECTION)  # type: ignore[arg-type]  # libpq's options
+            self._connection = _Impatient.connect(self._dsn, **_CONNECTION)  # type: ignore[arg-type]  # libpq's options
         try:
             self._begin()
         except BaseException:

@@ -90,7 +90,7 @@ def _runs(facts: Catalogue, job: expected.Job) -> Finding:
     runs = [run for run in facts.cron.runs if run.job in ids]
     if not runs:
         # Runs of the role's own jobs are visible to it.
-        if found and (view.complete or facts.cron.jobs_view.complete is False):
+        if found and (view.complete or not facts.cron.jobs_view.complete):
             return judged(check, wanted, (), "no run yet")
         return unknown(check, wanted, "not visible: a role sees its own jobs' runs only", LOOK)
     return judged(check, wanted, _last(job, min(runs, key=lambda run: run.age)))

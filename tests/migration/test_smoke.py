@@ -13,12 +13,15 @@ import pytest
 from psycopg import sql
 
 from exporter import queries
+from exporter.migration import rehearsal
 from exporter.migration.findings import Answer, Report
 from exporter.migration.rehearsal import Rehearsal
 from exporter.migration.smoke import STEPS, smoke
 from tests.migration import poolers
 from tests.migration.asking import checks
+from tests.migration.test_verify_sound import NINTH
 from tests.postgres import Database
+from tests.proxy import Mode, Proxy
 
 RPC = "initialize_fsm_with_outbox"
 ALL = ("transaction", *(step.name for step in STEPS), "rolled back")
@@ -55,15 +58,18 @@ def contents(database: Database) -> dict[str, str | None]:
 
 
 def idle(database: Database) -> bool:
-    """No session of ours is left in the database."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ 'smoke'"
+    """No transaction of ours is left in the database."""
+    query = (
+        "SELECT count(xact_start) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name ~ 'smoke'"
+    )
     return bool(database.value(query) == 0)
 
 
 def wait_until_idle(database: Database) -> None:
     deadline = time.monotonic() + 10
     while not idle(database):
-        assert time.monotonic() < deadline, "a session of ours is still there"
+        assert time.monotonic() < deadline, "a transaction of ours is still there"
         time.sleep(0.02)
 
 
@@ -86,6 +92,32 @@ def test_the_deployed_variant_passes_with_a_warning(deployed_database):
     report = smoke(deployed_database.dsn(), "public")
     assert report.answer is Answer.OK
     assert [caution.text for caution in report.cautions] == ["anon may call it"]
+
+
+def test_the_nine_parameter_rpc_passes(database):
+    """Later optional parameters change nothing for who calls as documented."""
+    database.execute(NINTH)
+    assert smoke(database.dsn(), "public").answer is Answer.OK
+
+
+APP = """
+    CREATE SCHEMA "App"; GRANT USAGE ON SCHEMA "App" TO anon, authenticated, service_role;
+    ALTER TABLE courses SET SCHEMA "App"; ALTER TABLE job_outbox SET SCHEMA "App";
+    ALTER TABLE idempotency_keys SET SCHEMA "App"; ALTER TABLE fsm_events SET SCHEMA "App";
+    ALTER FUNCTION initialize_fsm_with_outbox SET SCHEMA "App";
+    DO $do$
+    BEGIN
+      EXECUTE replace(pg_get_functiondef('"App".initialize_fsm_with_outbox'::regproc), 'public.', '"App".');
+    END $do$;
+    ALTER FUNCTION "App".initialize_fsm_with_outbox SET search_path = "App", pg_temp;
+"""
+
+
+def test_another_schema_passes(database):
+    """Everything is asked for where the configuration says."""
+    database.execute(APP)
+    report = smoke(database.dsn(), "App")
+    assert report.answer is Answer.OK, report.findings
 
 
 def test_commit_is_impossible(database):
@@ -137,6 +169,33 @@ def test_a_client_killed_at_any_step_leaves_nothing(embedded_database, step):
     done = subprocess.run([sys.executable, "-c", SUICIDE, database.dsn(), step], check=False, timeout=30)
     assert done.returncode == -9
     wait_until_idle(database)
+    assert contents(database) == before
+
+
+@pytest.mark.parametrize("mode", [Mode.CLOSE, Mode.SWALLOW])
+@pytest.mark.parametrize("step", ["course", "call", "rolled back"])
+def test_a_connection_that_breaks_or_falls_silent_leaves_nothing(embedded_database, monkeypatch, step, mode):
+    """Given up within the server's own limits; the server rolls back when it notices, at the latest by its timeout."""
+    database = embedded_database
+    monkeypatch.setattr(rehearsal, "STATEMENT_TIMEOUT", 1.0)
+    monkeypatch.setattr(rehearsal, "TRANSACTION_TIMEOUT", 2.0)
+    settle(database)
+    before = contents(database)
+    with Proxy(database.cluster.port) as proxy:
+
+        def breaks(now: str) -> None:
+            if now == step:
+                proxy.set_mode(mode)
+                if mode is Mode.CLOSE:
+                    proxy.cut()
+
+        started = time.monotonic()
+        dsn = f"postgresql://postgres@127.0.0.1:{proxy.port}/{database.name}"
+        report = smoke(dsn, "public", observe=breaks)
+        assert time.monotonic() - started < 6
+        assert report.answer is Answer.UNKNOWN
+        assert not checks(report, Answer.BROKEN)
+        wait_until_idle(database)
     assert contents(database) == before
 
 
