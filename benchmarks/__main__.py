@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     plan = plan_of(options)
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Ended from outside it stops what it has started, also when it runs in the background, without Ctrl-C.
+        signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         keep = plan.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-benchmark-")))
         contenders = [one for one in exporters.available(keep) if one.name in (plan.exporters or (one.name,))]

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _WRITERS: Final = {"job_outbox": "jobs", "fsm_events": "events", "idempotency_keys": "keys"}
 _TABLES: Final = tuple(_WRITERS)
 _AFTERWARDS: Final = ("pending", "worn")  # not part of what is filled and kept
-_EDITION: Final = 2  # counted up when what is written changes, so that kept databases are filled anew
+_EDITION: Final = 3  # counted up when what is written changes, so that kept databases are filled anew
 _HISTORY: Final = timedelta(days=30)  # cleanup_old_outbox_entries leaves so much
 _RECENT: Final = timedelta(hours=3)  # with traffic at the full rate, in a database of any size
 _BATCH: Final = 1_000_000  # rows per statement

@@ -1,11 +1,13 @@
 -- The backlog: of every twenty jobs one is exhausted and days old, two fail since a while, the rest wait for their turn.
+-- As wide as in traffic_jobs.sql, for the reason given there.
 -- Parameters: rows bigint; rate bigint (jobs per hour: how long the line has been growing); courses bigint
 INSERT INTO public.job_outbox
   (entity_id, queue_name, job_data, job_options, created_at, attempts, last_error, last_attempt_at)
 SELECT
   ('00000000-0000-4000-8000-' || lpad(to_hex(mod(number * 7919, %(courses)s::bigint)), 12, '0'))::uuid,
   (ARRAY['document-processing', 'structure-analysis', 'lesson-generation', 'summary'])[1 + mod(number, 4)],
-  '{"courseId": "00000000-0000-4000-8000-000000000000"}'::jsonb,
+  '{"courseId": "00000000-0000-4000-8000-000000000000", "organizationId": "00000000-0000-4000-8002-000000000000",
+    "stage": 2, "language": "en", "requestedBy": "api"}'::jsonb,
   '{"attempts": 3}'::jsonb,
   CASE
     WHEN mod(number, 20) = 0 THEN now() - INTERVAL '10 days' * (1 - number::double precision / %(rows)s::bigint)
