@@ -32,6 +32,7 @@ Result = TypeVar("Result")
 # is given up before anybody queues up behind.
 STATEMENT_TIMEOUT = 5.0
 LOCK_TIMEOUT = 0.5
+IDLE_TIMEOUT = 5.0
 TRANSACTION_TIMEOUT = 30.0
 
 _CONNECTION = {
@@ -70,11 +71,9 @@ class CannotRollBack(SampleError):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What `session` says of a transaction, `read_only` and `isolation` as the server sees them."""
+    """The row of sql/migration/smoke_limits.sql."""
 
-    now: float
     read_only: bool
-    isolation: str
     role: str
 
 
@@ -175,10 +174,11 @@ class Rehearsal:
 
     def _limit(self) -> Begun:
         return self.fetch_one(
-            "session",
+            "migration/smoke_limits",
             Begun,
             statement_timeout=f"{STATEMENT_TIMEOUT:.0f}s",
             lock_timeout=f"{LOCK_TIMEOUT * 1000:.0f}ms",
+            idle_timeout=f"{IDLE_TIMEOUT:.0f}s",
             transaction_timeout=f"{TRANSACTION_TIMEOUT:.0f}s",
         )
 

@@ -178,7 +178,7 @@ def test_a_connection_that_breaks_or_falls_silent_leaves_nothing(embedded_databa
     """Given up within the server's own limits; the server rolls back when it notices, at the latest by its timeout."""
     database = embedded_database
     monkeypatch.setattr(rehearsal, "STATEMENT_TIMEOUT", 1.0)
-    monkeypatch.setattr(rehearsal, "TRANSACTION_TIMEOUT", 2.0)
+    monkeypatch.setattr(rehearsal, "IDLE_TIMEOUT", 2.0)
     settle(database)
     before = contents(database)
     with Proxy(database.cluster.port) as proxy:
