@@ -283,7 +283,7 @@ def fail(opened: Door, times: int) -> None:
 
 def waits(opened: Door) -> int:
     """How many waits for a connection the pool has in its queue."""
-    return opened._pool.get_stats().get("requests_waiting", 0)
+    return opened._connector._pool.get_stats().get("requests_waiting", 0)
 
 
 class Usage:

@@ -1,0 +1,73 @@
+"""The one door to the watched database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from exporter import visibility
+from exporter.config import DatabaseSettings
+from exporter.database.connection import Connector
+from exporter.database.patience import GRACE, Patience
+from exporter.database.session import Session
+from exporter.database.translation import translated
+
+
+class Database:
+    """The one door to the watched database.
+
+    `open` connects to nothing; the first sample does. `close` breaks off a sample that is under way within a second.
+    Use from one thread at a time.
+    """
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+        self._patience = Patience()
+        self._readable: set[tuple[visibility.Table, ...]] = set()
+        self._connector = Connector(settings, self._patience)
+
+    @property
+    def target(self) -> str:
+        """Where this goes, for people: host, port and database, without secrets."""
+        return self._connector.target
+
+    def open(self) -> None:
+        """Start the pool's worker; no connection is made yet."""
+        self._connector.open()
+
+    def close(self) -> None:
+        """Break off what is running and close the connection. Returns within about two seconds."""
+        self._connector.close()
+
+    @contextmanager
+    def sample(self, *reads: visibility.Table) -> Iterator[Session]:
+        """One transaction that is proved harmless and, for the tables in `reads`, proved not blind.
+
+        Waits for the server at most connect_timeout, then statement_timeout plus a second for the whole sample.
+        Raises: SampleError; the connection is then rolled back, or given up when the server does not answer.
+        """
+        settings = self._settings
+        with self._patience.lasting(settings.connect_timeout + GRACE):
+            connection = self._connector.lend()
+        try:
+            with (
+                self._patience.lasting(settings.statement_timeout + GRACE),
+                translated(),
+                connection.transaction(),
+            ):
+                session = Session(connection, settings)
+                if reads:
+                    self._prove_visibility(session, reads)
+                yield session
+        except BaseException:
+            # Whatever it was, the next sample looks at everything again, and names what is missing.
+            self._readable.discard(reads)
+            raise
+        finally:
+            self._connector.give_back(connection)
+
+    def _prove_visibility(self, session: Session, reads: tuple[visibility.Table, ...]) -> None:
+        """Rows are proved visible in every sample. Columns once: the server refuses by itself what may not be read."""
+        if reads in self._readable:
+            session.prove_visibility(tuple(visibility.Table(table.name, ()) for table in reads))
+        else:
+            session.prove_visibility(reads)
+            self._readable.add(reads)

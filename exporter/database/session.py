@@ -1,0 +1,111 @@
+"""One sample's transaction."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import rows
+
+from exporter import queries, visibility
+from exporter.config import DatabaseSettings
+from exporter.database.patience import GRACE
+from exporter.database.translation import translated
+from exporter.errors import SampleError, TooSlow
+
+Row = TypeVar("Row")
+
+
+class Session:
+    """One sample's transaction, proved read-only.
+
+    `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
+    All statements together may take as long as one.
+    """
+
+    def __init__(self, connection: "psycopg.Connection[Any]", settings: DatabaseSettings) -> None:
+        self._connection = connection
+        self.schema = settings.schema
+        self._ends = time.monotonic() + settings.statement_timeout
+        self._granted: float = settings.statement_timeout
+        facts = self._begin(settings)
+        self.now = facts.now
+        self.role = facts.role
+        self.rows = 0
+
+    def fetch(self, name: str, row: type[Row], **parameters: object) -> list[Row]:
+        """Run `sql/<name>.sql` and build one `row` (a dataclass with the columns as fields) per row.
+
+        Raises: SampleError of the kind that the server's answer means.
+        """
+        self._grant_the_rest()
+        with translated(f"{name}: "), self._connection.cursor(row_factory=rows.class_row(row)) as cursor:
+            return cursor.execute(queries.statement(name, self.schema), parameters, prepare=False).fetchall()
+
+    def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
+        """The only row of a statement that always answers with one."""
+        (only,) = self.fetch(name, row, **parameters)
+        return only
+
+    def note_rows(self, rows: int) -> None:
+        """Note that the statements read so many rows, for a question that may be asked less often when there are many.
+
+        `rows` adds up what was noted; a question that pages notes nothing.
+        """
+        self.rows += rows
+
+    def plan(self, name: str) -> None:
+        """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
+        nothing = {parameter.name: None for parameter in queries.load(name).parameters}
+        with translated(f"{name}: "):
+            self._connection.execute(b"EXPLAIN " + queries.statement(name, self.schema), nothing, prepare=False)
+
+    def prove_visibility(self, reads: tuple[visibility.Table, ...]) -> None:
+        """Make sure that every row of these tables is visible to this role.
+
+        Raises: SchemaMismatch, PermissionDenied, Blind; the message says what is missing.
+        """
+        seen = self.fetch("visibility", visibility.Sight, **visibility.question(self.schema, reads))
+        visibility.judge(self.role, seen)
+        if any(sight.row_security for sight in seen):
+            # A proven policy lets us see everything, and row_security = off would refuse to apply it.
+            with translated():
+                self._connection.execute("SET LOCAL row_security = on", prepare=False)
+
+    def _grant_the_rest(self) -> None:
+        """Lower statement_timeout to what is left, once that is worth a round trip.
+
+        So the server ends a sample of many slow statements, and says so, before the client takes it for dead.
+        """
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TooSlow("the statements of this sample took longer than statement_timeout together")
+        if left < self._granted - GRACE / 2:
+            self._granted = left
+            with translated():
+                setting = "SELECT set_config('statement_timeout', %s, true)"
+                self._connection.execute(setting, (_milliseconds(left),), prepare=False)
+
+    def _begin(self, settings: DatabaseSettings) -> "_Facts":
+        facts = self.fetch_one(
+            "session",
+            _Facts,
+            statement_timeout=_milliseconds(settings.statement_timeout),
+            lock_timeout=_milliseconds(settings.lock_timeout),
+            transaction_timeout=_milliseconds(settings.statement_timeout + GRACE),
+        )
+        if not facts.read_only or facts.isolation != "repeatable read":
+            raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
+        return facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    now: float
+    read_only: bool
+    isolation: str
+    role: str
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"
