@@ -20,14 +20,15 @@ from typing import Final
 
 from benchmarks import exporters, stress, world
 from benchmarks.compare import compare, growth
-from benchmarks.exporters import OURS, Exporter
-from benchmarks.plan import Pace, Plan, Size, Variant, count
+from benchmarks.exporters import Exporter
+from benchmarks.plan import SETUP, Pace, Plan, Size, Variant, count
 from benchmarks.report import Report
 from benchmarks.world import World
 
 # The size at which the monitoring queries of the guide were found to hurt.
 FULL: Final = Size(jobs=10_000_000, events=10_000_000, keys=660_000, courses=1_000, pending=1_200, rate=13_000)
 SMALL: Final = replace(FULL, jobs=100_000, events=100_000, keys=6_600)
+INDEXES: Final = next(SETUP.glob("*_add_outbox_monitoring_indexes.sql"))
 _MODES: Final = ("compare", "growth", "backlog", "slow")
 
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         keep = plan.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-benchmark-")))
-        contenders = [one for one in exporters.available(keep) if one.name in (plan.exporters or (one.name,))]
+        contenders = exporters.available(keep, plan.exporters)
         opened = stack.enter_context(world.opened(plan))
         versions = {"PostgreSQL": str(opened.cluster.major)} | {one.name: one.version for one in contenders}
         report = Report(plan, versions)
@@ -54,18 +55,17 @@ def run(
     opened: World, contenders: list[Exporter], modes: Sequence[str], report: Report, so_far: Callable[[], None]
 ) -> None:
     """The modes, in an order in which later ones can use what earlier ones have measured."""
-    ours = next(one for one in contenders if one.name == OURS)
     if "compare" in modes:
         for comparison in compare(opened, contenders):
             report.comparisons.append(comparison)
             so_far()
     if "growth" in modes:
-        for grown in growth(opened, ours, report.comparisons):
+        for grown in growth(opened, exporters.ours(), report.comparisons):
             report.growths.append(grown)
             so_far()
     for mode, under_stress in (("backlog", stress.backlog), ("slow", stress.slow)):
         if mode in modes:
-            report.stresses.append(under_stress(opened, ours))
+            report.stresses.append(under_stress(opened, exporters.ours()))
             so_far()
 
 
@@ -80,11 +80,11 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--variants",
         type=_variants,
-        default=(Variant.DOCUMENTED, Variant.DEPLOYED),
+        default=tuple(Variant),
         metavar="LIST",
-        help="schemas: documented, deployed, indexed (documented,deployed)",
+        help="schemas: documented, deployed, indexed (all)",
     )
-    top.add_argument("--indexes", type=Path, metavar="FILE", help="the optional migration, for the variant indexed")
+    top.add_argument("--indexes", type=Path, default=INDEXES, metavar="FILE", help="the optional migration (our own)")
     top.add_argument("--exporters", type=_names, default=(), metavar="LIST", help="who takes part (all installed)")
     top.add_argument("--reuse", type=Path, metavar="DIR", help="keep database and environments here")
     top.add_argument("--output", type=Path, metavar="DIR", help="write report.md and report.json here")

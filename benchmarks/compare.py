@@ -41,7 +41,7 @@ def compare(world: World, exporters: list[Exporter]) -> Iterator[Comparison]:
     size = world.plan.size
     database = world.filled(size)
     for variant in world.plan.variants:
-        with world.arena(database, size, variant) as arena:
+        with world.in_variant(database, size, variant) as arena:
             results = [in_turn(arena, exporter, world.plan.pace) for exporter in exporters]
         yield Comparison(variant, tuple(result for result in results if result is not None))
 
@@ -59,7 +59,7 @@ def growth(world: World, exporter: Exporter, known: Iterable[Comparison]) -> Ite
 
 
 def _alone(world: World, exporter: Exporter, size: Size, variant: Variant) -> Result:
-    with world.arena(world.filled(size), size, variant) as arena:
+    with world.in_variant(world.filled(size), size, variant) as arena:
         return measure(arena, exporter, world.plan.pace.minutes, 0, 0)
 
 

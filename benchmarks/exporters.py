@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +18,7 @@ from benchmarks.environment import query_exporter
 from exporter.lab.ports import LOOPBACK
 
 OURS: Final = "outbox-exporter"
+MONITOR: Final = "outbox_monitor"  # the role that our own set-up script makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,15 @@ class Exporter:
     """One contender.
 
     Attributes:
-        name: also the name of its database role.
+        name: as people call it.
+        role: its user in the database.
         version: as installed.
         complete: metrics that are all there once every database value is.
         start: writes its configuration and says how to start it.
     """
 
     name: str
+    role: str
     version: str
     complete: tuple[str, ...]
     start: Callable[[Assignment], Start]
@@ -75,15 +78,23 @@ _OURS_COMPLETE: Final = (
 )
 
 
-def available(keep: Path) -> list[Exporter]:
-    """Our exporter, query-exporter (installed below `keep` if need be) and those of Debian's that are installed."""
-    found = [
-        Exporter(OURS, metadata.version("outbox-exporter"), _OURS_COMPLETE, _start_ours),
-        _query_exporter(keep),
-        _debian("postgres_exporter", "prometheus-postgres-exporter", _start_postgres_exporter),
-        _debian("sql_exporter", "prometheus-sql-exporter", _start_sql_exporter),
-    ]
-    return [exporter for exporter in found if exporter is not None]
+def available(keep: Path, names: Collection[str] = ()) -> list[Exporter]:
+    """Those of `names`, or all, that can be had: Debian's where installed, query-exporter installed below `keep`."""
+    makers: dict[str, Callable[[], Exporter | None]] = {
+        OURS: ours,
+        "query-exporter": lambda: _query_exporter(keep),
+        "postgres_exporter": lambda: _debian(
+            "postgres_exporter", "prometheus-postgres-exporter", _start_postgres_exporter
+        ),
+        "sql_exporter": lambda: _debian("sql_exporter", "prometheus-sql-exporter", _start_sql_exporter),
+    }
+    made = [make() for name, make in makers.items() if name in (names or makers)]
+    return [exporter for exporter in made if exporter is not None]
+
+
+def ours() -> Exporter:
+    """The exporter of this distribution."""
+    return Exporter(OURS, MONITOR, metadata.version("outbox-exporter"), _OURS_COMPLETE, _start_ours)
 
 
 def _start_ours(task: Assignment) -> Start:
@@ -103,7 +114,7 @@ def _query_exporter(keep: Path) -> Exporter | None:
         options = ("--host", LOOPBACK, "--port", str(task.port), "--config", config)
         return Start((str(installed.program), *options))
 
-    return Exporter("query-exporter", installed.version, _GUIDE, start)
+    return Exporter("query-exporter", "query_exporter", installed.version, _GUIDE, start)
 
 
 def _query_exporter_config(dsn: str) -> dict[str, Any]:
@@ -134,7 +145,7 @@ def _debian(name: str, package: str, start: Callable[[str, Assignment], Start]) 
     query = ["dpkg-query", "-W", "-f", "${Version}", package]
     version = subprocess.run(query, check=False, capture_output=True, text=True).stdout  # noqa: S603 - fixed words
     values = tuple(f"{query.name}_value" if name == "postgres_exporter" else f"sql_{query.name}" for query in QUERIES)
-    return Exporter(name, version or "unknown", values, lambda task: start(program, task))
+    return Exporter(name, name, version or "unknown", values, lambda task: start(program, task))
 
 
 def _start_postgres_exporter(program: str, task: Assignment) -> Start:

@@ -15,8 +15,9 @@ from psycopg import sql
 
 from benchmarks import load, scrape, statements
 from benchmarks.documented import INTERVAL
-from benchmarks.exporters import Assignment, Exporter
+from benchmarks.exporters import MONITOR, Assignment, Exporter
 from benchmarks.load import Load
+from benchmarks.plan import SETUP
 from benchmarks.process import Running
 from benchmarks.server import Database
 from benchmarks.statements import Cost
@@ -103,7 +104,10 @@ class Turn:
 
 
 def prepare_role(database: Database, role: str) -> None:
-    """A role that may read the three tables past row security, made in the server once, privileged in each database."""
+    """A role that may read the three tables: ours as our script makes it, others past row security."""
+    if role == MONITOR:
+        database.run_file(SETUP / "monitoring_role.sql")
+        return
     name = sql.Identifier(role)
     with database.connect() as connection:
         if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
@@ -117,9 +121,9 @@ def prepare_role(database: Database, role: str) -> None:
 @contextmanager
 def turn(arena: Arena, exporter: Exporter) -> Iterator[Turn]:
     """The exporter, started a moment ago under a role of its own, with everybody's counts at zero."""
-    prepare_role(arena.database, exporter.name)
+    prepare_role(arena.database, exporter.role)
     port = free_port()
-    task = Assignment(arena.database.dsn(exporter.name), arena.application_url, port, arena.directory)
+    task = Assignment(arena.database.dsn(exporter.role), arena.application_url, port, arena.directory)
     start = exporter.start(task)
     statements.reset(arena.observer)
     started = time.monotonic()
@@ -140,7 +144,7 @@ def measure(arena: Arena, exporter: Exporter, minutes: float, requests: int, sec
         backends = watch(arena, now, now.started + 60 * minutes)
         took = (time.monotonic() - now.started) / 60
         processor = (now.running.processor_seconds - used) / (time.monotonic() - since) * 60
-        costs = statements.costs(arena.observer, exporter.name)
+        costs = statements.costs(arena.observer, exporter.role)
         transactions = _transactions(arena) - transactions
         text, resident = scrape.scrape(now.port), now.running.resident_bytes
         loads = tuple(load.measure(now.port, clients, requests, seconds) for clients in _CLIENTS if requests)
@@ -150,7 +154,7 @@ def measure(arena: Arena, exporter: Exporter, minutes: float, requests: int, sec
             minutes=took,
             statements=tuple(costs),
             transactions=transactions / took,
-            connections=statements.connections(arena.database.server.log, exporter.name, log_offset),
+            connections=statements.connections(arena.database.server.log, exporter.role, log_offset),
             backends=backends,
             first_values=first_values,
             processor=processor,
@@ -177,7 +181,7 @@ def watch(arena: Arena, now: Turn, until: float, every: float = INTERVAL, glance
             if glance is not None:
                 glance(text)
         now.running.check()
-        most = max(most, statements.backends(arena.observer, now.exporter.name))
+        most = max(most, statements.backends(arena.observer, now.exporter.role))
         time.sleep(max(0.0, min(_TICK, until - time.monotonic())))
     return most
 

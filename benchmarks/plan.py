@@ -8,6 +8,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+import exporter
+
+# What people run in their database to be watched by us.
+SETUP: Final = Path(exporter.__file__).parent / "sql" / "setup"
 _COUNT: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[kM]?)")
 _UNITS: Final = {"": 1, "k": 1_000, "M": 1_000_000}
 
@@ -74,7 +78,7 @@ class Plan:
         variants: of the schema, one after the other.
         exporters: names of those to run; empty for all that are installed.
         keep: directory that keeps database and environments for the next invocation; None for a temporary one.
-        indexes: the optional migration, for Variant.INDEXED.
+        indexes: the optional migration, of Variant.INDEXED.
         sleep: seconds that the slow query of the mode `slow` takes.
         backlog: pending jobs in the mode `backlog`.
         few: jobs and events in the small database of the mode `growth`.
@@ -85,7 +89,7 @@ class Plan:
     variants: tuple[Variant, ...]
     exporters: tuple[str, ...]
     keep: Path | None
-    indexes: Path | None
+    indexes: Path
     sleep: float
     backlog: int
     few: int

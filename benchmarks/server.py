@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import sql
 
+from exporter.lab import programs
 from exporter.lab.cluster import Cluster
 
 _SETTINGS: Final = {
@@ -24,9 +26,6 @@ _SETTINGS: Final = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "checkpoint_timeout": "1h",
-    # Tables are vacuumed before measuring. With ten million rows autovacuum's defaults would come by every week or
-    # so (20 % of the table); off, it cannot come during one exporter's turn and not during another's.
-    "autovacuum": "off",
     # Connections are counted in the log: the short ones too, which no look at pg_stat_activity would meet.
     "log_connections": "on",
 }
@@ -78,6 +77,13 @@ class Database:
     def connect(self, **options: Any) -> psycopg.Connection:
         """A superuser's session of its own, autocommit."""
         return psycopg.connect(self.dsn(), autocommit=True, **options)
+
+    def run_file(self, file: Path) -> None:
+        """Has psql run a script as superuser, statement by statement. Raises: CalledProcessError at the first error."""
+        psql = str(programs.debian().bin / "psql")
+        command = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(), "-f", str(file)]
+        quiet = {**os.environ, "PGOPTIONS": "-c client_min_messages=warning"}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=quiet)  # noqa: S603 - found by us
 
     @property
     def exists(self) -> bool:

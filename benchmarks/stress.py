@@ -64,7 +64,7 @@ def _observe(world: World, exporter: Exporter, database: Database, size: Size, t
         seconds = time.monotonic() - now.started
         pending = sum(sample.value for sample in scrape.samples(scrape.scrape(now.port)) if sample.name == _PENDING)
         return Stress(
-            title, seconds, chronicle.health(), tuple(statements.costs(arena.observer, exporter.name)), pending
+            title, seconds, chronicle.health(), tuple(statements.costs(arena.observer, exporter.role)), pending
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,6 @@ from benchmarks.measure import Arena
 from benchmarks.plan import Plan, Size, Variant
 from benchmarks.server import Database
 from benchmarks.traffic import Traffic
-from exporter.lab import programs
 from exporter.lab.application import Application
 from exporter.lab.cluster import Cluster
 from exporter.lab.telemetry import Telemetry, utc_now
@@ -41,6 +39,14 @@ class World:
         return database
 
     @contextmanager
+    def in_variant(self, database: Database, size: Size, variant: Variant) -> Iterator[Arena]:
+        """An arena in `database` itself, or in a copy of it where the variant is more than an index to drop again."""
+        with ExitStack() as stack:
+            if variant is Variant.INDEXED:
+                database = stack.enter_context(server.copied(database, "outbox_indexed"))
+            yield stack.enter_context(self.arena(database, size, variant))
+
+    @contextmanager
     def arena(self, database: Database, size: Size, variant: Variant) -> Iterator[Arena]:
         """`database` in a schema variant, up to now, vacuumed, with its backlog and with traffic until the end."""
         fill.catch_up(database, size)
@@ -57,13 +63,10 @@ class World:
             yield Arena(database, traffic, observer, self._application_url, self.directory)
 
     def _apply(self, database: Database, variant: Variant) -> None:
-        """Changes the schema in place; the optional migration, which cannot be undone here, comes last of all."""
         with database.connect() as connection:
             connection.execute(_DOCUMENTED_INDEX if variant is Variant.DOCUMENTED else _NO_DOCUMENTED_INDEX)
         if variant is Variant.INDEXED:
-            if self.plan.indexes is None:
-                raise ValueError("the variant `indexed` needs --indexes FILE, the optional migration")
-            _run_file(database, self.plan.indexes)
+            database.run_file(self.plan.indexes)
 
 
 @contextmanager
@@ -89,10 +92,3 @@ def _telemetry() -> Telemetry:
         telemetry.fell_back(layer, utc_now(), succeeded=False)
     telemetry.polled(10, 25, 1, utc_now())
     return telemetry
-
-
-def _run_file(database: Database, file: Path) -> None:
-    """By psql, statement by statement: indexes built concurrently cannot be part of a transaction."""
-    psql = str(programs.debian().bin / "psql")
-    command = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.dsn(), "-f", str(file)]
-    subprocess.run(command, check=True)  # noqa: S603 - found by us
