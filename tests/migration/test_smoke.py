@@ -16,7 +16,8 @@ from exporter import queries
 from exporter.migration import rehearsal
 from exporter.migration.findings import Answer, Report
 from exporter.migration.rehearsal import Rehearsal
-from exporter.migration.smoke import STEPS, smoke
+from exporter.migration.smoke import smoke
+from exporter.migration.steps import STEPS
 from tests.migration import poolers
 from tests.migration.asking import checks
 from tests.migration.test_verify_sound import NINTH
@@ -407,6 +408,19 @@ def test_an_accepted_trigger_is_let_through(embedded_database):
     embedded_database.execute(trigger("IF false THEN PERFORM dblink('x'); END IF;"))
     assert smoke(embedded_database.dsn(), "public").answer is Answer.UNKNOWN
     assert smoke(embedded_database.dsn(), "public", accepted=("reaches_out",)).answer is Answer.OK
+
+
+def test_event_triggers_are_looked_at_too(embedded_database):
+    """The temporary tables make them fire."""
+    embedded_database.execute(
+        "CREATE FUNCTION tell() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN IF false THEN PERFORM dblink(1); "
+        "END IF; END';"
+        "CREATE EVENT TRIGGER tells ON ddl_command_end EXECUTE FUNCTION tell()"
+    )
+    report = smoke(embedded_database.dsn(), "public")
+    (finding,) = (f for f in report.findings if f.check == "side_effects")
+    assert "event trigger tells: dblink" in finding.found
+    assert smoke(embedded_database.dsn(), "public", accepted=("tells",)).answer is Answer.OK
 
 
 ADAPTED = {

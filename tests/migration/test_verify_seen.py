@@ -153,6 +153,19 @@ def test_own_jobs_are_judged_in_the_real_pg_cron(cron_database):
     assert checks(ask(cron_database, role), Answer.BROKEN) == {f"cron.{KEYS_JOB}.runs"}
 
 
+def test_a_policy_of_its_own_lets_the_monitoring_role_see_pg_cron(cron_database):
+    """What a superuser may grant: then nothing about the jobs is unknown, and nothing is taken for missing."""
+    role = monitor(cron_database)
+    cron_database.execute(
+        f"GRANT USAGE ON SCHEMA cron TO {role};"
+        f"CREATE POLICY seen ON cron.job FOR SELECT TO {role} USING (true);"
+        f"CREATE POLICY seen ON cron.job_run_details FOR SELECT TO {role} USING (true)"
+    )
+    assert checks(ask(cron_database, role), Answer.OK) >= CRON
+    cron_database.execute(f"SELECT cron.unschedule('{OUTBOX_JOB}')")
+    assert checks(ask(cron_database, role), Answer.BROKEN) == {f"cron.{OUTBOX_JOB}", f"cron.{OUTBOX_JOB}.runs"}
+
+
 def test_a_job_switched_off_is_broken_in_the_real_pg_cron(cron_database):
     """alter_job is how it is switched off."""
     cron_database.execute(
