@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporter import indexes, names, queries
+from exporter import indexes, names
+from exporter.collectors.events import fetch_groups
 from exporter.database import Session
 from exporter.errors import Locked
 from exporter.indexes import (
@@ -79,13 +80,13 @@ def test_a_definition_is_what_one_would_type(index: Index, definition: str):
 
 def test_with_an_index_on_time_events_are_read_by_it():
     """Whatever else there is; nothing but the events themselves is touched."""
-    assert events_plan([row("created_at"), row(*BY_COURSE)]) == EventsPlan("events")
+    assert events_plan([row("created_at"), row(*BY_COURSE)]) == EventsPlan()
 
 
 def test_without_it_events_are_counted_course_by_course_where_courses_are_few():
     """A hundred courses are less to look at than a million events."""
     plan = events_plan([row("event_type"), row(*BY_COURSE)])
-    assert plan.statement == "events_by_course"
+    assert plan.by_course
     assert 0 < plan.pages < events_plan([row("event_type")]).pages
 
 
@@ -114,7 +115,7 @@ def test_without_it_events_are_counted_course_by_course_where_courses_are_few():
 )
 def test_otherwise_the_table_is_read(found: list[IndexRow]):
     """Also where nothing is known of its size: a guess must not make it worse."""
-    assert events_plan(found).statement == "events"
+    assert not events_plan(found).by_course
 
 
 def test_what_the_table_costs_is_known_to_the_budget():
@@ -158,14 +159,14 @@ def test_the_documented_schema_lacks_nothing(embedded_database):
     """Each helpful index is seen, and events are read by time."""
     for index in indexes.HELPFUL:
         assert index.found_in(seen(embedded_database, index.table)), index.definition
-    assert events_plan(seen(embedded_database)).statement == "events"
+    assert not events_plan(seen(embedded_database)).by_course
 
 
 def test_the_deployed_schema_lacks_one(deployed):
     """On fsm_events (created_at); there the courses are stepped through."""
     assert not EVENTS.found_in(seen(deployed))
     assert all(index.found_in(seen(deployed, index.table)) for index in (PENDING, PROCESSED, EXPIRY))
-    assert events_plan(seen(deployed)).statement == "events_by_course"
+    assert events_plan(seen(deployed)).by_course
 
 
 def test_an_index_whose_building_failed_is_none(deployed):
@@ -249,9 +250,9 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed, monkeypatch):
         def statements() -> set[str]:
             asked.clear()
             collector.collect()
-            return {name for name in asked if name.startswith("events")}
+            return {name for name in asked if name.startswith("event")}
 
-        assert statements() == {"events_by_course"}
+        assert statements() == {"event_courses", "events_by_course"}
         with deployed.connect(autocommit=False) as connection:
             connection.execute(CREATED_AT.format(""))
             connection.execute("LOCK TABLE public.fsm_events IN ACCESS EXCLUSIVE MODE")
@@ -262,7 +263,7 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed, monkeypatch):
         deployed.execute("DROP INDEX public.events_created_at")
         assert statements() == {"events"}  # believed for a while: dearer, and as true
         sampling.catalogue.forget()
-        assert statements() == {"events_by_course"}
+        assert statements() == {"event_courses", "events_by_course"}
 
 
 def test_advice_is_a_metric_and_follows_what_is_there(deployed):
@@ -289,7 +290,7 @@ def test_nothing_is_estimated_of_tables_that_were_never_analysed(embedded):
     """Neither pg_stats nor the courses know anything yet: then no plan rests on a number."""
     with postgres.cloned(embedded, Schema.DEPLOYED) as database:
         assert {found.entities for found in seen(database)} == {None}
-        assert events_plan(seen(database)).statement == "events"
+        assert not events_plan(seen(database)).by_course
 
 
 def test_course_by_course_is_the_same_for_the_monitoring_role(deployed):
@@ -297,20 +298,16 @@ def test_course_by_course_is_the_same_for_the_monitoring_role(deployed):
     with monitoring_role(deployed) as monitor, sampler(deployed.dsn(monitor)) as sampling:
         assert monitor == MONITOR
         with session(sampling) as opened:
-            assert events_plan(Catalogue().rows(opened, "fsm_events")).statement == "events_by_course"
+            assert events_plan(Catalogue().rows(opened, "fsm_events")).by_course
             for back in (0, 600, 3600, 7200, 100_000):
-                swept, stepped = (
-                    groups(opened, statement, opened.now - back) for statement in ("events", "events_by_course")
-                )
+                swept, stepped = (groups(opened, opened.now - back, by_course=way) for way in (False, True))
                 assert swept == stepped
                 assert swept or back == 0
 
 
-def groups(opened: Session, statement: str, since: float) -> set[tuple[Any, ...]]:
-    """What a statement answers, in no order."""
-    query = queries.load(statement).compose("public")
-    answer = opened._connection.execute(query, {"since": since}).fetchall()
+def groups(opened: Session, since: float, *, by_course: bool) -> set[tuple[Any, ...]]:
+    """What either way answers, in no order."""
     return {
-        (source, event, count, tuple(sorted(zip(ids or (), at or (), strict=True))))
-        for source, event, count, ids, at in answer
+        (group.source, group.event, group.last_hour, tuple(sorted(group.recent.items())))
+        for group in fetch_groups(opened, since, by_course=by_course)
     }

@@ -32,16 +32,23 @@ class EventGroup:
         return dict(zip(self.recent_ids or (), self.recent_at or (), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Courses:
+    """The one row of sql/event_courses.sql."""
+
+    courses: list[str]
+
+
 class Events:
     """Events of the last hour, and since the exporter started, by source and by type.
 
     Shape: the documented sources always, at 0 when silent; types as they occur.
-    Source: sql/events.sql, sql/events_by_course.sql.
+    Source: sql/events.sql, sql/event_courses.sql, sql/events_by_course.sql.
     """
 
     name = "events"
     index = indexes.EVENTS
-    statements = ("indexes", "events", "events_by_course")
+    statements = ("indexes", "events", "event_courses", "events_by_course")
     reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
 
     def __init__(self, settings: SamplingSettings, catalogue: Catalogue) -> None:
@@ -55,7 +62,7 @@ class Events:
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the events. Raises: SampleError."""
         plan = indexes.events_plan(self._catalogue.rows(session, "fsm_events"))
-        groups = session.fetch(plan.statement, EventGroup, since=self._new_rows.since(session.now))
+        groups = fetch_groups(session, self._new_rows.since(session.now), by_course=plan.by_course)
         self._count(groups, session.now)
         hour = [group for group in groups if group.last_hour]
         session.note_rows(plan.pages + sum(group.last_hour for group in hour))
@@ -77,6 +84,17 @@ class Events:
             if count:
                 self._by_source[self.sources(group.source)] += count
                 self._by_type[self.types(group.event)] += count
+
+
+def fetch_groups(session: Session, since: float, *, by_course: bool) -> list[EventGroup]:
+    """The events of the last hour and those at or after `since` (Unix seconds): the same, whichever way.
+
+    Raises: SampleError.
+    """
+    if not by_course:
+        return session.fetch("events", EventGroup, since=since)
+    courses = session.fetch_one("event_courses", Courses).courses
+    return session.fetch("events_by_course", EventGroup, since=since, courses=courses)
 
 
 def _readings(metric: Metric, values: dict[str, int]) -> Iterator[Reading]:
