@@ -11,7 +11,7 @@ from exporter.migration.findings import Answer, Report
 from exporter.migration.verify import Expectation, verify
 from tests.postgres import Database
 
-MONITOR = "outbox_monitor"
+MONITOR = "migration_watcher"
 
 
 @contextmanager

@@ -6,13 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from exporter import queries
 from exporter.migration import rehearsal
 from exporter.migration.findings import Answer, Report
 from exporter.migration.rehearsal import Rehearsal
@@ -517,12 +515,3 @@ def test_a_locked_table_is_unknown_soon(embedded_database):
         report = smoke(embedded_database.dsn(), "public")
         assert time.monotonic() - started < 5
     assert report.answer is Answer.UNKNOWN
-
-
-def test_the_statements_have_their_headers():
-    """Every file of the migration's SQL is read by the loader that insists on its header."""
-    folder = Path(queries.__file__).parent / "sql" / "migration"
-    files = sorted(folder.glob("*.sql"))
-    assert len(files) > 20
-    for file in files:
-        assert queries.load(f"migration/{file.stem}").text

@@ -1,0 +1,170 @@
+"""Every statement of the migration keeps the promises of its header, in every command that runs it."""
+
+from __future__ import annotations
+
+import re
+import time
+import types
+import typing
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter import queries
+from exporter.collectors.maintenance import MaintenanceCollector
+from exporter.config import SamplingSettings
+from exporter.database import Session
+from exporter.migration.findings import Answer
+from exporter.migration.maintenance import Ledger
+from exporter.migration.rehearsal import Rehearsal
+from exporter.migration.rollback import Wishes, rollback_check
+from exporter.migration.smoke import smoke
+from exporter.migration.verify import verify
+from tests import postgres
+from tests.database.roles import monitoring_role
+from tests.migration.asking import checks, watched
+from tests.migration.test_rollback import AT_REST
+from tests.migration.test_smoke import SETTLE
+from tests.migration.test_verify_seen import BOOKS
+
+FILES = sorted((Path(queries.__file__).parent / "sql" / "migration").glob("*.sql"))
+NAMES = [f"migration/{file.stem}" for file in FILES]
+PYTHON: dict[str, Any] = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
+
+
+@dataclass
+class Asked:
+    """How the program runs a statement, and what came back."""
+
+    row: type[Any] | None = None
+    parameters: set[str] = field(default_factory=set)
+    answers: list[Any] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def recorded(cluster, tmp_path_factory) -> dict[str, Asked]:
+    """Every command, once before and once after there is something to see."""
+    asked: dict[str, Asked] = {}
+
+    def note(name: str, parameters: dict[str, object], row: type[Any] | None, answers: list[Any]) -> None:
+        known = asked.setdefault(name, Asked(row, set(parameters)))
+        assert known.parameters == set(parameters)
+        known.answers += answers
+
+    fetched, rehearsed, seen, executed = Session.fetch, Rehearsal.fetch, Rehearsal.seen, Rehearsal.execute
+
+    def fetch(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
+        answers = fetched(session, name, row, **parameters)
+        note(name, parameters, row, answers)
+        return answers
+
+    def rehearse(trial: Rehearsal, name: str, row: type[Any], **parameters: object) -> list[Any]:
+        answers = rehearsed(trial, name, row, **parameters)
+        note(name, parameters, row, answers)
+        return answers
+
+    def count(trial: Rehearsal, name: str, *table: Any, **parameters: Any) -> int:
+        note(name, parameters, None, [])
+        return seen(trial, name, *table, **parameters)
+
+    def execute(trial: Rehearsal, name: str) -> None:
+        note(name, {}, None, [])
+        executed(trial, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "fetch", fetch)
+        patch.setattr(Rehearsal, "fetch", rehearse)
+        patch.setattr(Rehearsal, "seen", count)
+        patch.setattr(Rehearsal, "execute", execute)
+        for statement in ("SELECT 1", SETTLE, AT_REST):
+            with postgres.cloned(cluster) as database:
+                database.execute(SETTLE if statement == AT_REST else "SELECT 1")
+                database.execute(statement)
+                _furnish(database)
+                _run_everything(database, tmp_path_factory.mktemp("state"))
+    return asked
+
+
+def _furnish(database: postgres.Database) -> None:
+    """One of everything that the statements look for."""
+    database.execute("""
+        CREATE VIEW v AS SELECT queue_name FROM job_outbox;
+        CREATE FUNCTION r() RETURNS BIGINT LANGUAGE plpgsql AS 'BEGIN RETURN 1 FROM job_outbox; END';
+        CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM called(); RETURN NEW; END';
+        CREATE FUNCTION called() RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE TRIGGER t BEFORE INSERT ON courses FOR EACH ROW EXECUTE FUNCTION t();
+        INSERT INTO cron.job_run_details (jobid, status, start_time, end_time)
+          SELECT jobid, 'succeeded', NOW(), NOW() FROM cron.job;
+    """)
+
+
+def _run_everything(database: postgres.Database, state: Path) -> None:
+    ledger = Ledger(state)
+    ledger.start(time.time() - 7200, 14_400, "a test")
+    with watched(database) as door:
+        with door.sample() as session:
+            verify(session)
+        rollback_check(door, SamplingSettings(), Wishes(), time.time())
+        assert not MaintenanceCollector(door, ledger).collect().failures
+    report = smoke(database.dsn(), "public")
+    assert report.answer is Answer.OK, report.findings
+
+
+def test_every_statement_is_in_use(recorded):
+    """A file that nobody runs is a file that nobody tests."""
+    assert {name for name in recorded if name.startswith("migration/")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_parameters_are_those_of_the_header(recorded, name):
+    """The program passes each by its name, and no other."""
+    query = queries.load(name)
+    assert recorded[name].parameters == {parameter.name for parameter in query.parameters}
+    assert set(re.findall(r"%\((\w+)\)s", query.text)) == recorded[name].parameters
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_dataclass_says_the_same_as_the_header(recorded, name):
+    """A field per column, of its type, optional exactly where the header says null."""
+    row, columns = recorded[name].row, queries.load(name).columns
+    if row is None:
+        assert len(columns) <= 1
+        return
+    hints = typing.get_type_hints(row)
+    assert [each.name for each in fields(row)] == [column.name for column in columns]
+    for column in columns:
+        if column.type == "jsonb":
+            continue
+        element = PYTHON[column.type.removesuffix("[]")]
+        wanted = types.GenericAlias(list, (element,)) if column.type.endswith("[]") else element
+        assert hints[column.name] == (wanted | None if column.nullable else wanted), column
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_comes_back_is_what_the_header_says(recorded, name):
+    """Of its type; null only where that is announced. Every statement with columns was seen to answer."""
+    asked, columns = recorded[name], queries.load(name).columns
+    assert asked.answers or asked.row is None
+    for answer in asked.answers:
+        for column in columns:
+            value = getattr(answer, column.name)
+            if value is None:
+                assert column.nullable, column
+            elif column.type.endswith("[]"):
+                assert all(isinstance(each, PYTHON[column.type[:-2]]) for each in value), column
+            elif column.type != "jsonb":
+                assert type(value) is PYTHON[column.type], column
+
+
+def test_under_the_role_of_the_setup_script(database):
+    """It sees enough for rollback-check and maintenance; of verify only the books are unknown."""
+    database.execute(SETTLE)
+    database.execute(AT_REST)
+    with monitoring_role(database) as role, watched(database, role) as door:
+        with door.sample() as session:
+            report = verify(session)
+        assert checks(report, Answer.BROKEN) == set()
+        assert checks(report, Answer.UNKNOWN) <= BOOKS
+        assert rollback_check(door, SamplingSettings(), Wishes(), time.time()).answer is Answer.OK
