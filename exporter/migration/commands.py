@@ -90,7 +90,7 @@ def _add_rollback_check(commands: Commands, around: Surroundings) -> None:
     parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="where backups are")
     parser.add_argument(
         "--max-backup-age",
-        type=duration,
+        type=_duration,
         default=OLDEST_BACKUP,
         metavar="24h",
         help=f"how old the latest backup may be (default: {format_duration(OLDEST_BACKUP)})",
@@ -106,7 +106,7 @@ def _add_maintenance(commands: Commands, around: Surroundings) -> None:
     parser = commands.add_parser("maintenance", help="declare that the backlog may grow (partial rollback)")
     acts = parser.add_subparsers(required=True, metavar="start|end")
     start = acts.add_parser("start", help="from now on; again to prolong it")
-    start.add_argument("--for", dest="seconds", type=duration, required=True, metavar="2h", help="how long at most")
+    start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="how long at most")
     start.add_argument("--reason", required=True, metavar="TEXT", help="for whoever wonders")
     start.set_defaults(command=lambda options: _start(options, ledger(options), around.say))
     end = acts.add_parser("end", help="now")
@@ -115,6 +115,14 @@ def _add_maintenance(commands: Commands, around: Surroundings) -> None:
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+
+
+def _duration(text: str) -> float:
+    """Seconds. Raises: ArgumentTypeError; argparse would swallow what a ValueError says."""
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _verify(options: argparse.Namespace, around: Surroundings) -> int:

@@ -138,6 +138,14 @@ def test_wrong_usage_is_said(terminal, monkeypatch, arguments, problem):
     assert problem in raised.value.problems[0]
 
 
+def test_a_duration_without_a_unit_is_explained(terminal, capsys):
+    """argparse's own way out, status 2, with our words."""
+    with pytest.raises(SystemExit) as ended:
+        terminal.run("maintenance", "start", "--for", "2", "--reason", "x")
+    assert ended.value.code == 2
+    assert "a number needs its unit" in capsys.readouterr().err
+
+
 def test_a_connection_string_that_is_none_is_not_shown(terminal, monkeypatch):
     """It may be a password in the wrong place."""
     monkeypatch.setenv(SMOKE_DSN, "hidden-word")
