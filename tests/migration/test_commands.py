@@ -139,7 +139,7 @@ def test_wrong_usage_is_said(terminal, monkeypatch, arguments, problem):
 
 
 def test_a_duration_without_a_unit_is_explained(terminal, capsys):
-    """argparse's own way out, status 2, with our words."""
+    """By argparse's own way out, status 2, with our words."""
     with pytest.raises(SystemExit) as ended:
         terminal.run("maintenance", "start", "--for", "2", "--reason", "x")
     assert ended.value.code == 2
