@@ -33,11 +33,11 @@ def leaves_nothing(demo: Program, traces: Traces, tmpdir: Path) -> bool:
 
 
 def test_it_ends_by_itself(tmp_path, tmpdir):
-    """--duration 3s is three seconds, start and end aside, and the status says that all signals were known."""
-    with running(tmp_path, "demo", "--port", "0", "--duration", "3s", TMPDIR=str(tmpdir)) as demo:
+    """--duration 1s is one second, start and end aside, and the status says that all signals were known."""
+    with running(tmp_path, "demo", "--port", "0", "--duration", "1s", TMPDIR=str(tmpdir)) as demo:
         eventually(demo.is_ready)
         traces = Traces.of(demo.process.pid)
-        assert demo.process.wait(3 + PROMPTLY) == 0
+        assert demo.process.wait(1 + PROMPTLY) == 0
         assert leaves_nothing(demo, traces, tmpdir), traces.remains()
 
 
@@ -114,7 +114,7 @@ def test_an_unknown_fault_lists_the_known(tmpdir):
 def test_a_fault_is_announced_and_a_signal_that_is_unknown_makes_the_status_1(tmpdir):
     """With the outbox locked from the start, there is never a backlog to show: not a good demo."""
     locked = program.run(
-        "demo", "--port", "0", "--duration", "4s", "--fault", "database-lock", TMPDIR=str(tmpdir), timeout=40
+        "demo", "--port", "0", "--duration", "3s", "--fault", "database-lock", TMPDIR=str(tmpdir), timeout=40
     )
     assert locked.returncode == 1
     assert f"Fault: database-lock, {FAULTS['database-lock'].description}" in locked.stdout

@@ -59,14 +59,15 @@ def look(lab: Lab) -> Iterator[Callable[[], Scrape]]:
 
 @pytest.fixture
 def inject(lab: Lab, look: Callable[[], Scrape]) -> Callable[[str], object]:
-    """Lets a fault be for as long as its context lasts, in a world that is healthy at the start and in the end."""
+    """Lets a fault be for as long as its context lasts; the world is healthy before, and was as the context says."""
 
     @contextmanager
-    def injected(name: str) -> Iterator[None]:
-        eventually(lambda: is_healthy(look()), seconds=30)
+    def injected(name: str) -> Iterator[Scrape]:
+        healthy = eventually(lambda: now if is_healthy(now := look()) else None, seconds=30)
+        assert healthy is not None
         lab.start_fault(name)
         try:
-            yield
+            yield healthy
         finally:
             lab.stop_fault(name)
 
@@ -124,57 +125,6 @@ def test_processor_crashed(inject, look):
         assert look().sum("outbox_app_up") == 4
 
 
-def test_poison_rows(inject, look):
-    """A hundred failing jobs at the head: it is blocked, and what is given up is called exhausted."""
-    before = look()
-    with inject("poison-rows"):
-        eventually(lambda: look().get("outbox_head_blocked_jobs") == 100, seconds=30)
-        eventually(lambda: look().sum(PENDING, state="exhausted") >= 100, seconds=30)
-        now = look()
-        assert now.value("outbox_queue_pending_jobs", queue="retired-queue") == 120
-        assert now.value("outbox_last_hour_failure_ratio") > before.value("outbox_last_hour_failure_ratio") + 0.01
-        rises(look, PENDING, by=10, state="waiting")
-        assert look().value("outbox_processed_jobs_total") == now.value("outbox_processed_jobs_total")
-
-
-def test_slow_processing(inject, look):
-    """The processing time grows: in the histogram at once, in the hour's mean as the slow ones come in."""
-    with inject("slow-processing"):
-        before = look()
-        eventually(lambda: slow_jobs(look()) >= slow_jobs(before) + 5, seconds=40)
-        mean = "outbox_last_hour_processing_time_avg_seconds"
-        assert look().value(mean, cohort="processed") > before.value(mean, cohort="processed")
-
-
-def test_failing_initialisations(inject, look):
-    """Only the application can tell: its failed ones are counted, far above the critical five per cent."""
-    name = "outbox_app_fsm_initializations_total"
-    with inject("failing-initialisations"):
-        then = look()
-        rises(look, name, by=10, result="failed")
-        now = look()
-        failed = now.value(name, result="failed") - then.value(name, result="failed")
-        assert failed / (now.sum(name) - then.sum(name)) > 0.05
-        assert now.value("outbox_app_fsm_failure_ratio") > then.value("outbox_app_fsm_failure_ratio")
-
-
-def test_application_down(inject, look):
-    """No endpoint is up, for the reason `connection`; the database's numbers stay; later counters start anew."""
-    name, reasons = "outbox_app_fsm_initializations_total", {"collector": "application", "reason": "connection"}
-    before = look()
-    with inject("application-down"):
-        eventually(lambda: look().series["outbox_app_up"] and look().sum("outbox_app_up") == 0)
-        eventually(lambda: name not in look(), seconds=LIFE)
-        now = look()
-        assert len(now.series["outbox_app_up"]) == 4
-        assert now.value("outbox_collector_success", collector="application") == 0
-        assert now.value("outbox_collector_failures_total", **reasons) >= 4
-        assert now.value("outbox_up") == 1
-        assert PENDING in now
-    eventually(lambda: look().sum("outbox_app_up") == 4)
-    assert look().sum(name) < before.sum(name)
-
-
 def test_database_lock(inject, look):
     """What is read from the locked table vanishes after its time-to-live and comes back; the rest is not disturbed."""
     of_the_outbox = {
@@ -206,3 +156,51 @@ def test_cleanup_dead(inject, look):
         eventually(lambda: (look().get(oldest) or time.time()) < time.time() - 26 * 3600)
         assert look().value("outbox_idempotency_keys", state="expired") >= 500
     eventually(lambda: (look().get(oldest) or time.time()) > time.time() - 26 * 3600)
+
+
+def test_application_down(inject, look):
+    """No endpoint is up, for the reason `connection`; the database's numbers stay; later counters start anew."""
+    name, reasons = "outbox_app_fsm_initializations_total", {"collector": "application", "reason": "connection"}
+    eventually(lambda: look().sum(name) > 100)  # more than an application counts in its first moments
+    with inject("application-down") as before:
+        eventually(lambda: look().series["outbox_app_up"] and look().sum("outbox_app_up") == 0)
+        eventually(lambda: name not in look(), seconds=LIFE)
+        now = look()
+        assert len(now.series["outbox_app_up"]) == 4
+        assert now.value("outbox_collector_success", collector="application") == 0
+        assert now.value("outbox_collector_failures_total", **reasons) >= 4
+        assert now.value("outbox_up") == 1
+        assert PENDING in now
+    eventually(lambda: look().sum("outbox_app_up") == 4)
+    assert look().sum(name) < before.sum(name)
+
+
+def test_failing_initialisations(inject, look):
+    """Only the application can tell: its failed ones are counted, far above the critical five per cent."""
+    name = "outbox_app_fsm_initializations_total"
+    with inject("failing-initialisations") as then:
+        rises(look, name, by=5, result="failed")
+        now = look()
+        failed = now.value(name, result="failed") - then.value(name, result="failed")
+        assert failed / (now.sum(name) - then.sum(name)) > 0.05
+        assert now.value("outbox_app_fsm_failure_ratio") > then.value("outbox_app_fsm_failure_ratio")
+
+
+def test_poison_rows(inject, look):
+    """A hundred failing jobs at the head: it is blocked, and what is given up is called exhausted."""
+    with inject("poison-rows") as before:
+        eventually(lambda: look().get("outbox_head_blocked_jobs") == 100, seconds=30)
+        eventually(lambda: look().sum(PENDING, state="exhausted") >= 100, seconds=30)
+        now = look()
+        assert now.value("outbox_queue_pending_jobs", queue="retired-queue") == 120
+        assert now.value("outbox_last_hour_failure_ratio") > before.value("outbox_last_hour_failure_ratio") + 0.01
+        rises(look, PENDING, by=10, state="waiting")
+        assert look().value("outbox_processed_jobs_total") == now.value("outbox_processed_jobs_total")
+
+
+def test_slow_processing(inject, look):
+    """The processing time grows: in the histogram at once, in the hour's mean as the slow ones come in."""
+    with inject("slow-processing") as before:
+        eventually(lambda: slow_jobs(look()) >= slow_jobs(before) + 5, seconds=40)
+        mean = "outbox_last_hour_processing_time_avg_seconds"
+        assert look().value(mean, cohort="processed") > before.value(mean, cohort="processed")

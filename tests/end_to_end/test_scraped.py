@@ -6,23 +6,17 @@ scrapes an exporter that watches a database alone.
 
 from __future__ import annotations
 
-import http.server
 import logging
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
-from exporter.lab.cluster import Cluster
-from tests import postgres, webtools
-from tests.end_to_end import prometheus
-from tests.end_to_end.program import Program, Scrape, eventually, running, write_config
+from tests import webtools
+from tests.end_to_end.program import Scrape, eventually
 from tests.end_to_end.prometheus import INTERVAL, SECONDS, Prometheus
-from tests.end_to_end.traces import temporary_directory
+from tests.end_to_end.textonly import as_text
 from tests.requirements import require_program
 
 log = logging.getLogger(__name__)
@@ -37,85 +31,6 @@ SIGNALS = {
     "idempotency cache": "sum by (job) (outbox_idempotency_keys)",
     "failure ratio": "outbox_last_hour_failure_ratio",
 }
-
-
-class _TextOnly(http.server.BaseHTTPRequestHandler):
-    """Passes a request on, asking for the text format whatever was asked for."""
-
-    def do_GET(self) -> None:
-        assert isinstance(self.server, _Forwarder)
-        answer = webtools.get(self.server.upstream + self.path, headers={"Accept": "text/plain;version=0.0.4"})
-        self.send_response(answer.status_code)
-        self.send_header("Content-Type", answer.headers["Content-Type"])
-        self.end_headers()
-        self.wfile.write(answer.content)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class _Forwarder(http.server.ThreadingHTTPServer):
-    def __init__(self, upstream: str) -> None:
-        super().__init__(("127.0.0.1", 0), _TextOnly)
-        self.upstream = upstream
-
-
-@contextmanager
-def as_text(url: str) -> Iterator[str]:
-    """An address that gives `url` in the text format only."""
-    with _Forwarder(url) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """What a stranger sees who typed the one command."""
-    with temporary_directory() as tmpdir:
-        directory = tmp_path_factory.mktemp("demo")
-        with running(directory, "demo", "--port", "0", TMPDIR=str(tmpdir)) as program:
-            yield program
-            program.end()
-
-
-@pytest.fixture(scope="module")
-def alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """An exporter that watches a database, with no application to ask."""
-    directory = tmp_path_factory.mktemp("alone")
-    with postgres.cloned(embedded) as database:
-        config = write_config(
-            directory / "config.yaml",
-            database={"dsn": database.dsn()},
-            sampling={"interval": "1s"},
-            web={"listen": "127.0.0.1:0"},
-        )
-        with running(directory, "--config", str(config), "serve") as program:
-            eventually(program.is_ready)
-            yield program
-            program.end()
-
-
-@pytest.fixture(scope="module")
-def scraping(demo: Program, alone: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus at work."""
-    require_program("prometheus")
-    eventually(demo.is_ready)
-    with as_text(demo.url()) as text:
-        jobs = {"openmetrics": demo.url(), "text": text, "database alone": alone.url()}
-        with prometheus.scraping(tmp_path_factory.mktemp("prometheus"), jobs) as server:
-            yield server
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _in_the_background(request: pytest.FixtureRequest) -> None:
-    """Prometheus scrapes from the start, while the other tests run; what cannot be is told by its own tests."""
-    try:
-        request.getfixturevalue("scraping")
-    except pytest.skip.Exception:
-        return
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +58,7 @@ def now(scrape: Scrape) -> dict[str, float | None]:
 
 
 def test_the_five_signals_are_there_and_move_within_a_minute(demo):
-    """All of them on /metrics from the first samples on, and each takes another value before the minute is over."""
+    """All of them on /metrics, all the time, and each takes another value before the minute is over."""
     eventually(lambda: all(collector["runs"] for collector in demo.status()["collectors"]))
     seen: list[dict[str, float | None]] = []
 
