@@ -1,14 +1,14 @@
 """Signals as something to wait for.
 
 A handler that sets a threading.Event may run while the main thread holds that event's lock, and then waits for it
-for ever. So handlers write a byte into a pipe, and the main thread waits for the pipe.
+for ever. Writing to a pipe in a handler is no good either: the kernel may hand a signal to any thread, and Python's
+handler then has to wait for the main one to wake up. So the pipe is Python's wake-up descriptor, which is written to
+at once, in whichever thread.
 """
 
 import os
 import select
 import signal
-from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -27,14 +27,19 @@ class Signals:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
-        self._set_handlers(self._caught)
+        # When it is full, thousands wait already.
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in self._numbers:
+            signal.signal(number, _caught)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # An impatient second signal must not kill, in Python's last moments, what has ended well.
-        self._set_handlers(signal.SIG_IGN)
+        for number in self._numbers:
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
         os.close(self._read)
         os.close(self._write)
 
@@ -43,10 +48,6 @@ class Signals:
         ready, _, _ = select.select([self._read], [], [], seconds)
         return signal.Signals(os.read(self._read, 1)[0]) if ready else None
 
-    def _set_handlers(self, handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-        for number in self._numbers:
-            signal.signal(number, handler)
 
-    def _caught(self, number: int, _frame: FrameType | None) -> None:
-        with suppress(BlockingIOError):  # thousands wait already
-            os.write(self._write, bytes([number]))
+def _caught(_number: int, _frame: FrameType | None) -> None:
+    """Nothing is left to do: the number is in the pipe."""

@@ -150,6 +150,15 @@ def _post(url: str) -> None:
         return  # it has gone away, as it was told to
 
 
+def test_it_ends_at_once_when_it_has_just_been_told_to_reload(embedded_database, serve):
+    """The kernel may hand the second of two signals to any thread: the main one has to wake up for it all the same."""
+    with serve(embedded_database.dsn()) as program:
+        eventually(program.is_ready)
+        program.process.send_signal(signal.SIGHUP)
+        assert program.end() < 2
+        assert program.process.returncode == 0
+
+
 def test_many_signals_are_one(embedded_database, serve):
     """An impatient supervisor does not break the orderly end, up to the last moment; the status stays 0."""
     with locked(embedded_database), serve(embedded_database.dsn(), database=PATIENT) as program:
