@@ -94,6 +94,7 @@ def fetch_groups(session: Session, since: float, *, by_course: bool) -> list[Eve
     if not by_course:
         return session.fetch("events", EventGroup, since=since)
     courses = session.fetch_one("event_courses", Courses).courses
+    session.gather_pages()
     return session.fetch("events_by_course", EventGroup, since=since, courses=courses)
 
 

@@ -50,7 +50,7 @@ class LastHour:
 
     name = "last_hour"
     index = indexes.PROCESSED
-    statements = ("processed_last_hour", "failing_last_hour", "oldest_processed")
+    statements = ("failing_last_hour", "oldest_processed", "processed_last_hour")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),)
 
     def __init__(self, settings: SamplingSettings, queues: Labels) -> None:
@@ -60,9 +60,10 @@ class LastHour:
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the last hour. Raises: SampleError."""
         limit = self._settings.count_limit
-        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING)
         failing = session.fetch_one("failing_last_hour", Failing, count_limit=limit)
         retention = session.fetch_one("oldest_processed", Retention)
+        session.gather_pages()
+        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING)
         total = next(row for row in hour if row.queue is None)
         session.note_rows(total.processed + failing.looked_at)
         return (

@@ -67,6 +67,7 @@ class Throughput:
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more look. Raises: SampleError."""
+        session.gather_pages()
         jobs = session.fetch_one("processed_since", ProcessedJobs, since=self._new_rows.since(session.now))
         new = self._new_rows.admit(dict(zip(jobs.ids, jobs.ats, strict=True)), session.now)
         for job, queue, seconds in zip(jobs.ids, jobs.queues, jobs.seconds, strict=True):
