@@ -22,6 +22,7 @@ from exporter.database import dsn_problem, passwords
 from exporter.errors import ConfigError, ExporterError
 from exporter.exposition import OutboxCollector
 from exporter.keys import CONFIG_VARIABLE
+from exporter.migration import commands as migration
 from exporter.sampling import Sampling
 from exporter.status import About, status
 
@@ -46,7 +47,7 @@ HIGHEST_PORT = 65535
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; answers with the exit status."""
     options = parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], Exit] = options.command
+    command: Callable[[argparse.Namespace], int] = options.command
     logs.configure(LogSettings())
     logs.log_uncaught()
     try:
@@ -94,6 +95,8 @@ def parser() -> argparse.ArgumentParser:
     check_parser.add_argument("--offline", action="store_true", help="do not connect to the database")
     check_parser.set_defaults(command=check_config)
 
+    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _say))
+
     demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
     demo_parser.add_argument("--port", type=port, default=DEMO_PORT, help=f"default {DEMO_PORT}; 0 picks a free one")
     demo_parser.add_argument("--duration", type=duration, metavar="60s", help="stop after so long (default: at Ctrl-C)")
@@ -125,6 +128,10 @@ def load(path: Path | None) -> Config:
     more = [token] if token else []
     logs.configure(config.log, [*passwords(dsn), config.database.dsn, os.environ.get("PGPASSWORD", ""), *more])
     return config
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
 
 
 def serve(options: argparse.Namespace) -> Exit:

@@ -110,6 +110,13 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """Where what must survive a restart is kept: declared maintenance. Made when it is first needed."""
+
+    state_dir: Path = Path("state")
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """How events are logged on standard error."""
 
@@ -125,4 +132,5 @@ class Config:
     application: ApplicationSettings | None = None
     sampling: SamplingSettings = SamplingSettings()
     web: WebSettings = WebSettings()
+    watch: WatchSettings = WatchSettings()
     log: LogSettings = LogSettings()

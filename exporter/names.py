@@ -177,6 +177,19 @@ APP_FALLBACK_FAILURES = _counter(
     "layer",
 )
 
+# --- migration -------------------------------------------------------------------------------------------------
+MIGRATION_CHECK_OK = _gauge(
+    "outbox_migration_check_ok", "One check of the migration: 1 intact, 0 broken; absent when unknown.", "check"
+)
+MIGRATION_CHECKS = _gauge(
+    "outbox_migration_checks", "How many checks of the migration are ok, broken, unknown.", "status"
+)
+MAINTENANCE_ACTIVE = _gauge("outbox_maintenance_active", "1 while a declared maintenance lasts.")
+MAINTENANCE_DECLARED_END = _gauge(
+    "outbox_maintenance_declared_end_timestamp_seconds",
+    "Until when the maintenance that nobody has ended was declared; absent when there is none. Past, it overruns.",
+)
+
 # --- the exporter itself ---------------------------------------------------------------------------------------
 UP = _gauge("outbox_up", "1 when the last database sample succeeded.")
 COLLECTOR_SUCCESS = _gauge("outbox_collector_success", "1 when the collector's last run succeeded.", "collector")

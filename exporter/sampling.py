@@ -9,13 +9,19 @@ from exporter.collectors.database import DatabaseCollector, DatabaseQuestion
 from exporter.collectors.events import Events
 from exporter.collectors.idempotency import Idempotency
 from exporter.collectors.last_hour import LastHour
+from exporter.collectors.maintenance import MaintenanceCollector
+from exporter.collectors.migration import MigrationCollector
 from exporter.collectors.throughput import Throughput
 from exporter.config import Config
 from exporter.database import Database
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
+from exporter.migration.maintenance import Ledger
 from exporter.schedule import Finished, Schedule, Turn, run_once
 from exporter.snapshot import Board, Target
+
+# A migration comes undone by hand, not by itself: every five minutes is soon enough.
+MIGRATION_PACE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +88,8 @@ class Sampling:
         interval = self.config.sampling.interval
         for question in self.questions:
             yield Turn(DatabaseCollector(self.database, question, self.catalogue), Target.DATABASE, interval)
+        ledger = Ledger(self.config.watch.state_dir)
+        yield Turn(MaintenanceCollector(self.database, ledger), Target.CATALOGUE, interval)
+        yield Turn(MigrationCollector(self.database), Target.CATALOGUE, MIGRATION_PACE * interval)
         if self._application:
             yield Turn(self._application, Target.APPLICATION, interval)

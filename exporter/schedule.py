@@ -40,6 +40,11 @@ class Turn:
     interval: float
 
     @property
+    def thread(self) -> str:
+        """Which thread it runs in: all that needs the one connection shares one."""
+        return "application" if self.target is Target.APPLICATION else "database"
+
+    @property
     def state(self) -> CollectorState:
         """Its state before the first run."""
         return CollectorState(self.collector.name, self.target, self.interval)
@@ -77,7 +82,7 @@ class Schedule:
         self._planning = Lock()
         self._stopped = False
         self._scheduler = BackgroundScheduler(
-            executors={target.value: ThreadPoolExecutor(1) for target in Target},
+            executors={thread: ThreadPoolExecutor(1) for thread in ("database", "application")},
             # A late run is better than none; several late ones are one.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
@@ -92,7 +97,7 @@ class Schedule:
                 IntervalTrigger(seconds=turn.interval),
                 args=(turn,),
                 id=turn.collector.name,
-                executor=turn.target.value,
+                executor=turn.thread,
                 next_run_time=datetime.now(UTC),
             )
         self._scheduler.start()
@@ -118,7 +123,7 @@ class Schedule:
     def _run(self, turn: Turn) -> None:
         run = run_once(turn.collector)
         interval = turn.interval
-        if turn.target is Target.DATABASE:
+        if turn.target is not Target.APPLICATION:
             interval = next_interval(turn.interval, run, self._settings)
         before = self._board.record(run, interval)
         if interval != before.interval:

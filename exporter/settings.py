@@ -16,7 +16,7 @@ from exporter.keys import CONFIG_VARIABLE, KEYS, PREFIX, SECTIONS, Key, Section,
 from exporter.problems import Place, Problems, nearest
 
 # Sections of a later version. Accepting what nothing reads would be a lie: nobody would be paged.
-_NOT_YET = ("watch", "alerting")
+_NOT_YET = ("alerting",)
 
 # What Kubernetes puts into every container for services whose names begin with `outbox-exporter`
 # (kubernetes.io/docs/concepts/services-networking/service/#environment-variables). Nobody wrote it: it is no typo.

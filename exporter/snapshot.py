@@ -20,12 +20,14 @@ class Target(StrEnum):
     """What a collector asks."""
 
     DATABASE = "database"
+    # The database's catalogue, and what it needs to be interpreted: says nothing of whether rows can be sampled.
+    CATALOGUE = "catalogue"
     APPLICATION = "application"
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """How asking it can fail."""
-        return DATABASE_REASONS if self is Target.DATABASE else APPLICATION_REASONS
+        return APPLICATION_REASONS if self is Target.APPLICATION else DATABASE_REASONS
 
 
 @dataclass(frozen=True, slots=True)

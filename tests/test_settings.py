@@ -23,6 +23,7 @@ from exporter.config import (
     Seconds,
     Secret,
     Url,
+    WatchSettings,
     WebSettings,
 )
 from exporter.errors import ConfigError
@@ -86,6 +87,7 @@ def test_every_key_of_the_file_arrives(write):
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
         "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n"
+        "watch:\n  state_dir: kept\n"
         "log:\n  level: debug\n  format: json\n"
     )
     config = load(path)
@@ -94,6 +96,7 @@ def test_every_key_of_the_file_arrives(write):
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
         WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True),
+        WatchSettings(path.parent / "kept"),
         LogSettings("debug", "json"),
     )
     unchanged = [
@@ -122,12 +125,12 @@ def test_ten_mistakes_are_ten_lines():
 def test_file_and_environment_are_told_together(write):
     """Mistakes of the file come first in its order, then those of the environment by name."""
     path = write("log:\n  level: loud\nsampling:\n  interval: 1\n")
-    assert problems(path, WEB_LISTEN="x", DATABASE_SCHEMA="a b", SAMPLING_INTERVALL="1s", WATCH_DURATION="24h") == [
+    assert problems(path, WEB_LISTEN="x", DATABASE_SCHEMA="a b", SAMPLING_INTERVALL="1s", ALERTING_WEBHOOK_URL="x") == [
         "config.yaml:2: log.level: expected one of debug, info, warning, error",
         "config.yaml:4: sampling.interval: a number needs its unit: 500ms, 15s, 5m, 1h30m, 7d",
         "OUTBOX_EXPORTER_DATABASE_SCHEMA: expected a plain identifier of at most 63 bytes",
         'OUTBOX_EXPORTER_SAMPLING_INTERVALL: unknown variable; did you mean "OUTBOX_EXPORTER_SAMPLING_INTERVAL"?',
-        "OUTBOX_EXPORTER_WATCH_DURATION: not supported by this version; nothing would read it",
+        "OUTBOX_EXPORTER_ALERTING_WEBHOOK_URL: not supported by this version; nothing would read it",
         "OUTBOX_EXPORTER_WEB_LISTEN: expected host:port, such as 0.0.0.0:9721, [::]:9721 or :9721",
     ]
 

@@ -5,22 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from exporter import names
 from exporter.database import Database
 from exporter.errors import SampleError
 from exporter.logs import event
 from exporter.migration.maintenance import Ledger, Maintenance, Phase
 from exporter.model import Failure, Outcome, Reading
-from exporter.names import Kind, Metric
 from exporter.visibility import Table
 
 logger = logging.getLogger(__name__)
-
-ACTIVE = Metric("outbox_maintenance_active", Kind.GAUGE, "1 while a declared maintenance lasts.")
-DECLARED_END = Metric(
-    "outbox_maintenance_declared_end_timestamp_seconds",
-    Kind.GAUGE,
-    "Until when the maintenance that nobody has ended was declared; absent when there is none. Past, it overruns.",
-)
 
 # One batch of the processor may take 150 s (deployed application): so long after the declaration a completion is
 # still one that was under way. `processed_at` is by the application's clock.
@@ -57,7 +50,7 @@ class MaintenanceCollector:
         now, current = self._clock(), self._ledger.current()
         self._tell_changes(current)
         if current is None:
-            return Outcome((Reading(ACTIVE, 0),))
+            return Outcome((Reading(names.MAINTENANCE_ACTIVE, 0),))
         if current.phase(now) is Phase.OVERRUN:
             self._tell(current, "maintenance overruns", until=current.until, reason=current.reason)
         return Outcome(tuple(readings(current, now)), tuple(self._look(current)))
@@ -90,5 +83,5 @@ class MaintenanceCollector:
 
 def readings(current: Maintenance, now: float) -> Iterator[Reading]:
     """An open declaration as metrics: overrun, it is active no longer, and its declared end lies in the past."""
-    yield Reading(ACTIVE, current.phase(now) is Phase.ACTIVE)
-    yield Reading(DECLARED_END, current.until)
+    yield Reading(names.MAINTENANCE_ACTIVE, current.phase(now) is Phase.ACTIVE)
+    yield Reading(names.MAINTENANCE_DECLARED_END, current.until)

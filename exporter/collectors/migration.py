@@ -2,21 +2,11 @@
 
 from collections.abc import Iterator
 
+from exporter import names
 from exporter.database import Database
 from exporter.migration.findings import Answer, Report
 from exporter.migration.verify import verify
 from exporter.model import Outcome, Reading
-from exporter.names import Kind, Metric
-
-CHECK_OK = Metric(
-    "outbox_migration_check_ok",
-    Kind.GAUGE,
-    "One check of the migration: 1 intact, 0 broken; absent when unknown.",
-    ("check",),
-)
-CHECKS = Metric(
-    "outbox_migration_checks", Kind.GAUGE, "How many checks of the migration are ok, broken, unknown.", ("status",)
-)
 
 
 class MigrationCollector:
@@ -41,6 +31,6 @@ def readings(report: Report) -> Iterator[Reading]:
     """What Prometheus hears of a report: unknown is no value."""
     for finding in report.findings:
         if finding.answer is not Answer.UNKNOWN:
-            yield Reading(CHECK_OK, finding.answer is Answer.OK, (finding.check,))
+            yield Reading(names.MIGRATION_CHECK_OK, finding.answer is Answer.OK, (finding.check,))
     for answer in Answer:
-        yield Reading(CHECKS, report.count(answer), (answer.value,))
+        yield Reading(names.MIGRATION_CHECKS, report.count(answer), (answer.value,))

@@ -13,8 +13,7 @@ import time
 import pytest
 from psycopg import sql
 
-from exporter import queries
-from exporter.collectors import maintenance as collecting
+from exporter import names, queries
 from exporter.collectors.maintenance import MaintenanceCollector
 from exporter.migration.maintenance import FILE, KEPT, Ledger, Maintenance, Phase, Unusable, active
 from exporter.model import Outcome, Reading
@@ -179,7 +178,7 @@ def values(outcome: Outcome) -> dict[str, float]:
     return {each.metric.name: each.value for each in outcome.readings if isinstance(each, Reading)}
 
 
-ACTIVE, END = collecting.ACTIVE.name, collecting.DECLARED_END.name
+ACTIVE, END = names.MAINTENANCE_ACTIVE.name, names.MAINTENANCE_DECLARED_END.name
 
 
 def test_without_a_declaration_the_database_is_not_asked(tmp_path, embedded_database):

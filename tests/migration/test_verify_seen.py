@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter import queries
-from exporter.collectors.migration import CHECK_OK, CHECKS, MigrationCollector
+from exporter import names, queries
+from exporter.collectors.migration import MigrationCollector
 from exporter.errors import Locked
 from exporter.lab import migrate
 from exporter.migration import expected
@@ -301,12 +301,12 @@ def test_metrics_leave_out_what_is_unknown(database):
     values = {
         reading.labels[0]: reading.value
         for reading in outcome.readings
-        if isinstance(reading, Reading) and reading.metric == CHECK_OK
+        if isinstance(reading, Reading) and reading.metric == names.MIGRATION_CHECK_OK
     }
     counts = {
         reading.labels[0]: reading.value
         for reading in outcome.readings
-        if isinstance(reading, Reading) and reading.metric == CHECKS
+        if isinstance(reading, Reading) and reading.metric == names.MIGRATION_CHECKS
     }
     assert values["idx_job_outbox_entity"] == 0
     assert values["idx_job_outbox_cleanup"] == 1
