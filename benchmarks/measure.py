@@ -58,6 +58,7 @@ class Result:
         statements: all of them, the one with most buffers first.
         transactions: of the exporter, per minute.
         connections: made since its start; backends: the most that it had at once.
+        errors: statements that failed, whose cost is not in `statements`.
         first_values: seconds from the start of the process until every database value was on /metrics.
         processor: seconds of processor time per minute while scraped every 15 s, the start left out.
         resident: bytes at the end of these minutes; resident_driven: after the latency measurement.
@@ -72,6 +73,7 @@ class Result:
     transactions: float
     connections: int
     backends: int
+    errors: int
     first_values: float
     processor: float
     resident: int
@@ -156,6 +158,7 @@ def measure(arena: Arena, exporter: Exporter, minutes: float, requests: int, sec
             transactions=transactions / took,
             connections=statements.connections(arena.database.server.log, exporter.role, log_offset),
             backends=backends,
+            errors=statements.errors(arena.database.server.log, exporter.role, log_offset),
             first_values=first_values,
             processor=processor,
             resident=resident,

@@ -75,7 +75,7 @@ class Plan:
     Attributes:
         size: of the database.
         pace: of measuring.
-        variants: of the schema, one after the other.
+        variants: of the schema, one after the other; under stress the first of them.
         exporters: names of those to run; empty for all that are installed.
         keep: directory that keeps database and environments for the next invocation; None for a temporary one.
         indexes: the optional migration, of Variant.INDEXED.

@@ -85,6 +85,7 @@ FIGURES: Final = (
     Figure("transactions per minute", lambda result: result.transactions, ",.1f"),
     Figure("connections made", lambda result: result.connections),
     Figure("sessions at once", lambda result: result.backends),
+    Figure("failed statements, not counted above", lambda result: result.errors),
     Figure("first complete values, s", lambda result: result.first_values, ".2f"),
     Figure("processor time, s per minute", lambda result: result.processor, ".3f"),
     Figure("resident memory, MiB", lambda result: result.resident / _MIB, ".1f"),
@@ -142,7 +143,7 @@ def stress_table(stress: Stress) -> Iterator[str]:
     yield ""
     yield (
         f"{cost.seconds:.2f} s of database time in {stress.seconds:.0f} s, the longest statement {cost.longest:.3f} s; "
-        f"{cost.buffers:,} buffers; {stress.pending:,.0f} pending jobs on /metrics at the end."
+        f"{cost.buffers:,} buffers; {stress.errors} failed statements, not counted in these; {stress.pending:,.0f} pending jobs on /metrics at the end."
     )
 
 

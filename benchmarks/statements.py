@@ -75,6 +75,17 @@ def connections(log: Path, role: str, offset: int) -> int:
         return sum(marker in line for line in file)
 
 
+def errors(log: Path, role: str, offset: int) -> int:
+    """How many statements of a role failed, by the server's log from byte `offset` on.
+
+    pg_stat_statements knows nothing of these: what a cancelled statement cost is in none of its figures.
+    """
+    marker = f" {role}@".encode()
+    with log.open("rb") as file:
+        file.seek(offset)
+        return sum(marker in line and b" ERROR: " in line for line in file)
+
+
 def backends(connection: psycopg.Connection, role: str) -> int:
     """How many sessions a role has now."""
     row = connection.execute(

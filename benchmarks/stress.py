@@ -10,7 +10,7 @@ from benchmarks import scrape, sqlfile, statements
 from benchmarks.exporters import Exporter
 from benchmarks.health import Chronicle, Health
 from benchmarks.measure import turn, watch
-from benchmarks.plan import Size, Variant
+from benchmarks.plan import Size
 from benchmarks.server import Database, copied
 from benchmarks.statements import Cost
 from benchmarks.world import World
@@ -31,6 +31,7 @@ class Stress:
         seconds: from the start of the exporter to the end.
         health: of each collector.
         statements: of the exporter, the one with most buffers first.
+        errors: statements that failed, whose cost is in `health` but not in `statements`.
         pending: jobs as /metrics had them at the end.
     """
 
@@ -38,6 +39,7 @@ class Stress:
     seconds: float
     health: tuple[Health, ...]
     statements: tuple[Cost, ...]
+    errors: int
     pending: float
 
 
@@ -57,15 +59,22 @@ def slow(world: World, exporter: Exporter) -> Stress:
 
 
 def _observe(world: World, exporter: Exporter, database: Database, size: Size, title: str) -> Stress:
-    with world.arena(database, size, Variant.DEPLOYED) as arena, turn(arena, exporter) as now:
-        chronicle = Chronicle(time.time())
-        scrape.wait_until_complete(now.port, (), now.started + _START)
-        watch(arena, now, now.started + 60 * world.plan.pace.minutes, _GLANCE, lambda text: _note(chronicle, text))
-        seconds = time.monotonic() - now.started
-        pending = sum(sample.value for sample in scrape.samples(scrape.scrape(now.port)) if sample.name == _PENDING)
-        return Stress(
-            title, seconds, chronicle.health(), tuple(statements.costs(arena.observer, exporter.role)), pending
-        )
+    variant, log = world.plan.variants[0], database.server.log
+    with world.arena(database, size, variant) as arena:
+        offset = log.stat().st_size
+        with turn(arena, exporter) as now:
+            chronicle = Chronicle(time.time())
+            scrape.wait_until_complete(now.port, (), now.started + _START)
+            until = now.started + 60 * world.plan.pace.minutes
+            watch(arena, now, until, _GLANCE, lambda text: _note(chronicle, text))
+            return Stress(
+                title=f"{title}, schema: {variant.value}",
+                seconds=time.monotonic() - now.started,
+                health=chronicle.health(),
+                statements=tuple(statements.costs(arena.observer, exporter.role)),
+                errors=statements.errors(log, exporter.role, offset),
+                pending=sum(one.value for one in scrape.samples(scrape.scrape(now.port)) if one.name == _PENDING),
+            )
 
 
 def _note(chronicle: Chronicle, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.statements import Cost, brief, connections, total
+from benchmarks.statements import Cost, brief, connections, errors, total
 
 
 def test_a_comment_names_its_statement():
@@ -30,3 +30,15 @@ def test_connections_of_one_role_are_counted_from_an_offset(tmp_path):
     )
     log.write_text(before + after)
     assert connections(log, "ours", len(before)) == 1
+
+
+def test_failed_statements_of_one_role_are_counted(tmp_path):
+    """A cancelled statement is an error of its role; warnings, other roles and earlier lines are not."""
+    log = tmp_path / "postgres.log"
+    prefix = "2025-11-18 12:00:00.000 UTC [1] {}@outbox outbox-exporter "
+    cancelled = prefix + "ERROR:  canceling statement due to statement timeout\n"
+    before = cancelled.format("ours")
+    log.write_text(
+        before + cancelled.format("ours") + cancelled.format("other") + prefix.format("ours") + "WARNING:  x\n"
+    )
+    assert errors(log, "ours", len(before)) == 1
