@@ -143,7 +143,8 @@ def stress_table(stress: Stress) -> Iterator[str]:
     yield ""
     yield (
         f"{cost.seconds:.2f} s of database time in {stress.seconds:.0f} s, the longest statement {cost.longest:.3f} s; "
-        f"{cost.buffers:,} buffers; {stress.errors} failed statements, not counted in these; {stress.pending:,.0f} pending jobs on /metrics at the end."
+        f"{cost.buffers:,} buffers; {stress.errors} failed statements, not counted in these; "
+        f"{stress.pending:,.0f} pending jobs on /metrics at the end."
     )
 
 

@@ -42,6 +42,7 @@ OTHER = replace(
     minutes=2.0,
     statements=(Cost("SELECT count(*) | 1", 8, 8, 400_000, 2.0, 1.0),),
 )
+HEALTH = Health("backlog", runs=40, failures=0, spent=3.0, longest=0.5, interval=15.0, oldest=15.5)
 
 
 @pytest.fixture
