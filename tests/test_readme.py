@@ -40,7 +40,7 @@ def test_every_command_is_described():
     described = set(
         re.findall(r"^\| `([a-z-]+)[ `]", TEXT.split("## Commands")[1].split("## Metrics")[0], re.MULTILINE)
     )
-    assert described == set(re.findall(r"^    ([a-z-]+) ", cli.parser().format_help(), re.MULTILINE))
+    assert described == set(re.findall(r"^    ([a-z-]+)(?: |$)", cli.parser().format_help(), re.MULTILINE))
 
 
 def test_links_into_the_repository_lead_somewhere():

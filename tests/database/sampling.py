@@ -17,7 +17,7 @@ from exporter.errors import Reason
 from exporter.model import Failure, Reading, Run
 from exporter.names import Kind
 from exporter.sampling import Sampling
-from exporter.snapshot import CollectorState
+from exporter.snapshot import CollectorState, Target
 from tests.database import documented
 from tests.database.documented import Series
 
@@ -70,10 +70,10 @@ def series(readings: Any) -> Series:
 
 
 def states(dsn: str, **database: Any) -> tuple[CollectorState, ...]:
-    """The database collectors after one run each, as `outbox-exporter sample` does it."""
+    """The collectors that ask for rows after one run each, as `outbox-exporter sample` does it."""
     sampling = Sampling(configuration(dsn, **database), nobody_listens)
     sampling.sample_once()
-    return sampling.board.states()
+    return tuple(state for state in sampling.board.states() if state.target is Target.DATABASE)
 
 
 def everything(dsn: str, **database: Any) -> Series:
