@@ -87,7 +87,9 @@ class Sampling:
     def _make_turns(self) -> Iterator[Turn]:
         interval = self.config.sampling.interval
         for question in self.questions:
-            yield Turn(DatabaseCollector(self.database, question, self.catalogue), Target.DATABASE, interval)
+            collector = DatabaseCollector(self.database, question, self.catalogue)
+            pages = isinstance(question, Backlog | Throughput)
+            yield Turn(collector, Target.DATABASE, interval, pages)
         ledger = Ledger(self.config.watch.state_dir)
         yield Turn(MaintenanceCollector(self.database, ledger), Target.CATALOGUE, interval)
         yield Turn(MigrationCollector(self.database), Target.CATALOGUE, MIGRATION_PACE * interval)

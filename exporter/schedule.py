@@ -33,11 +33,12 @@ CLOCK_STEP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A collector and how often it would like to run, seconds."""
+    """A collector and how often it would like to run, seconds. `pages`: alerts that wake somebody rest on it."""
 
     collector: Collector
     target: Target
     interval: float
+    pages: bool = False
 
     @property
     def thread(self) -> str:
@@ -124,7 +125,7 @@ class Schedule:
         run = run_once(turn.collector)
         interval = turn.interval
         if turn.target is not Target.APPLICATION:
-            interval = next_interval(turn.interval, run, self._settings)
+            interval = next_interval(turn.interval, run, self._settings, pages=turn.pages)
         before = self._board.record(run, interval)
         if interval != before.interval:
             self._plan(run.collector, interval)

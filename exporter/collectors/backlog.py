@@ -41,7 +41,7 @@ class Backlog:
 
     name = "backlog"
     index = indexes.PENDING
-    statements = ("indexes", "backlog", "backlog_head")
+    statements = ("indexes", "backlog_head", "backlog")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at")),)
 
     def __init__(self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue) -> None:
@@ -51,11 +51,13 @@ class Backlog:
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the backlog. Raises: SampleError."""
+        head = session.fetch_one("backlog_head", Head, batch=PROCESSOR_BATCH)
+        session.gather_pages()
         groups = self._groups(session, oldest_first=False)
         truncated = self._is_truncated(groups)
         if truncated:
+            session.gather_pages(gather=False)
             groups = self._groups(session, oldest_first=True)
-        head = session.fetch_one("backlog_head", Head, batch=PROCESSOR_BATCH)
         return (
             Reading(names.PENDING_TRUNCATED, truncated),
             Reading(names.HEAD_BLOCKED_JOBS, head.blocked),

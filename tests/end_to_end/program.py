@@ -25,6 +25,9 @@ from tests import webtools
 _FOREIGN: Final = ("PG", "OUTBOX_EXPORTER_", "http", "HTTP", "no_proxy", "NO_PROXY")
 _URL: Final = re.compile(r"https?://(?:127\.0\.0\.1|localhost):\d+(?=[/\s\"])")
 
+# The collectors that read rows. Others look at the catalogue, less often, or ask somebody else.
+COLLECTORS: Final = ("backlog", "throughput", "last_hour", "events", "idempotency")
+
 Value = TypeVar("Value")
 Series = dict[tuple[str, ...], float]
 
@@ -103,6 +106,11 @@ class Scrape:
         """The sum over every series of that name with at least these labels; 0 when there is none."""
         wanted = labels.items()
         return sum(value for found, value in self.series.get(name, {}).items() if wanted <= dict(found).items())
+
+    @property
+    def all_well(self) -> bool:
+        """Whether the last run of each collector that reads rows has succeeded."""
+        return all(self.get("outbox_collector_success", collector=name) == 1 for name in COLLECTORS)
 
     def __contains__(self, name: str) -> bool:
         return name in self.series

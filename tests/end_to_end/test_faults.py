@@ -77,7 +77,7 @@ def inject(lab: Lab, look: Callable[[], Scrape]) -> Callable[[str], object]:
 def is_healthy(now: Scrape) -> bool:
     """Whether everything is sampled and nothing is stuck."""
     return (
-        now.sum("outbox_collector_success") == 6
+        now.all_well
         and now.sum("outbox_app_up") == 4
         and now.get("outbox_app_healthy") == 1
         and now.sum(PENDING, state="exhausted") == 0

@@ -14,7 +14,7 @@ from exporter.lab.ports import free_port
 from exporter.lab.world import Lab, Plan
 from tests.database import rows
 from tests.database.roles import allow, monitoring_role, role
-from tests.end_to_end.program import Scrape, command, environment, run
+from tests.end_to_end.program import COLLECTORS, Scrape, command, environment, run
 from tests.requirements import require_program
 
 TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
@@ -37,7 +37,7 @@ def test_prometheus_format(lab):
     assert (sampled.returncode, sampled.stderr) == (0, "")
     now = Scrape.parse(sampled.stdout)
     assert now.value("outbox_up") == 1
-    assert now.sum("outbox_collector_success") == 6
+    assert now.all_well
     assert now.sum("outbox_last_hour_fsm_events") > 100
     assert now.sum("outbox_idempotency_keys") > 100
     assert now.value("outbox_last_hour_processing_time_avg_seconds", cohort="created") > 0
@@ -73,9 +73,8 @@ def test_json_format(embedded_database):
     assert document["signals"]["backlog"] == text.sum("outbox_pending_jobs") > 0
     assert document["signals"]["idempotency_keys"] == text.sum("outbox_idempotency_keys") > 0
     assert sum(document["signals"]["events_last_hour"].values()) == text.sum("outbox_last_hour_fsm_events") > 0
-    assert {collector["name"]: collector["success"] for collector in document["collectors"]} == dict.fromkeys(
-        ("backlog", "throughput", "last_hour", "events", "idempotency"), True
-    )
+    assert {collector["name"] for collector in document["collectors"]} >= set(COLLECTORS)
+    assert all(collector["success"] for collector in document["collectors"])
 
 
 def test_a_blind_role(embedded_database):
@@ -104,13 +103,12 @@ def test_an_unreachable_database():
     port = free_port()
     sampled = sample(f"postgresql://127.0.0.1:{port}/postgres")
     assert sampled.returncode == 3
-    assert len(sampled.stderr.splitlines()) == 5
-    assert all(
-        re.match(rf"\w+: connection: .*127\.0\.0\.1.*{port}.*refused", line) for line in sampled.stderr.splitlines()
-    )
+    told = sampled.stderr.splitlines()
+    assert {line.split(":")[0] for line in told} >= set(COLLECTORS)
+    assert all(re.match(rf"\w+: connection: .*127\.0\.0\.1.*{port}.*refused", line) for line in told)
     now = Scrape.parse(sampled.stdout)
     assert now.value("outbox_up") == 0
-    assert now.sum("outbox_collector_failures_total", reason="connection") == 5
+    assert now.sum("outbox_collector_failures_total", reason="connection") == len(told)
 
 
 def test_a_locked_table(embedded_database):
@@ -119,8 +117,9 @@ def test_a_locked_table(embedded_database):
         connection.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         sampled = sample(embedded_database.dsn(), OUTBOX_EXPORTER_DATABASE_LOCK_TIMEOUT="50ms")
     assert sampled.returncode == 3
-    told = [line.split(":")[:2] for line in sampled.stderr.splitlines()]
-    assert told == [[collector, " lock"] for collector in ("backlog", "throughput", "last_hour")]
+    told = {tuple(line.split(":")[:2]) for line in sampled.stderr.splitlines()}
+    assert told >= {(collector, " lock") for collector in ("backlog", "throughput", "last_hour")}
+    assert not {collector for collector, _ in told} & {"events", "idempotency"}
     now = Scrape.parse(sampled.stdout)
     assert now.value("outbox_up") == 1
     assert "outbox_pending_jobs" not in now

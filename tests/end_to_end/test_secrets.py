@@ -120,7 +120,7 @@ def test_when_all_is_well(hand, tmp_path):
         config = _config(tmp_path, handed, application, log={"level": "debug", "format": "json"})
         with running(tmp_path, "--config", str(config), "serve", **handed.variables) as program:
             eventually(program.is_ready)
-            eventually(lambda: program.scrape().sum("outbox_collector_success") == 6)
+            eventually(lambda: (now := program.scrape()).all_well and now.sum("outbox_app_up") == 4)
             seen = pages(program.url())
             program.process.send_signal(signal.SIGHUP)
             eventually(lambda: "configuration reloaded" in program.log)
