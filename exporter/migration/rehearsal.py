@@ -8,7 +8,6 @@ A killed client or backend, or a broken connection, ends in a rollback by the se
 """
 
 import secrets
-import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from psycopg.types.json import Jsonb
 
 from exporter import queries
 from exporter.database import GRACE, translated
+from exporter.database.patience import TICK, OutOfPatience, Patience
 from exporter.errors import SampleError, Unreachable
 from exporter.migration import expected
 
@@ -47,22 +47,14 @@ _CONNECTION = {
 class _Impatient(psycopg.Connection[Any]):
     """Waits for an answer no longer than the server may take, so that a silent network cannot hold us."""
 
-    def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
-        return super().wait(self._until(time.monotonic() + STATEMENT_TIMEOUT + GRACE, gen), interval, timeout)
-
-    def _until(self, deadline: float, gen: PQGen[Result]) -> PQGen[Result]:
-        """The same conversation with libpq, broken off at the deadline."""
-        try:
-            wanted = next(gen)
-            while True:
-                ready = yield wanted
-                if time.monotonic() > deadline:
-                    self.pgconn.finish()
-                    raise psycopg.OperationalError("no answer from the server in time; the connection was given up")
-                wanted = gen.send(ready)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    def wait(self, gen: PQGen[Result], interval: float = TICK, timeout: float | None = None) -> Result:
+        patience = Patience()
+        with patience.lasting(STATEMENT_TIMEOUT + GRACE):
+            try:
+                return super().wait(patience.limit(gen), interval, timeout)
+            except OutOfPatience as error:
+                self.pgconn.finish()
+                raise psycopg.OperationalError(str(error)) from error
 
 
 class CannotRollBack(SampleError):
