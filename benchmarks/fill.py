@@ -92,7 +92,7 @@ def wear(database: Database, size: Size) -> None:
 def vacuum(database: Database) -> None:
     """Fresh statistics and a full visibility map, so that every turn begins alike."""
     with database.connect() as connection:
-        for table in _TABLES:
+        for table in (*_TABLES, "courses"):
             connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier("public", table)))
         connection.execute("CHECKPOINT")
 
