@@ -15,12 +15,13 @@ OVERDRAFT = 1.2
 def next_interval(base: float, run: Run, settings: SamplingSettings, *, pages: bool = False) -> float:
     """Seconds until the collector's next run, counted from the start of this one. `pages`: somebody is woken by it.
 
-    The base interval, stretched up to `max_interval` so that the run's duration is at most `budget_ratio` of it, and
-    the rows it noted at most `rows_per_second`. A cheaper run brings it back at once.
+    After waiting in vain, the sampling interval. Else the base interval, stretched up to `max_interval` so that the
+    run's duration is at most `budget_ratio` of it, and the rows it noted at most `rows_per_second`. A cheaper run
+    brings it back at once.
     """
     reasons = {failure.reason for failure in run.outcome.failures}
     if reasons & _FREE:
-        return base
+        return min(base, settings.interval)
     affordable = run.duration / (settings.budget_ratio * (OVERDRAFT if pages else 1))
     if Reason.TIMEOUT in reasons:
         # It taught us nothing but that it is dear: the same again would cost as much for as little.

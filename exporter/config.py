@@ -93,7 +93,7 @@ class SamplingSettings:
 
     interval: Annotated[Seconds, Bounds(0.1, 3600)] = Seconds(15)
     budget_ratio: Ratio = Ratio(0.01)
-    rows_per_second: Annotated[int, Bounds(1, 1_000_000_000)] = 250
+    rows_per_second: Annotated[int, Bounds(1, 1_000_000_000)] = 125
     max_interval: Annotated[Seconds, Bounds(0.1, 86400)] = Seconds(600)
     count_limit: Annotated[int, Bounds(1, 1_000_000_000)] = 1_000_000
     exhausted_attempts: Annotated[int, Bounds(1, 1_000_000)] = 5

@@ -18,7 +18,7 @@ PAGES_PER_COURSE = 9
 EVENTS_PER_PAGE = 30
 # How long a look into the catalogue is believed, seconds: an index that came or went changes what a sample costs, never
 # what it answers.
-BELIEVED_FOR = 300.0
+BELIEVED_FOR = 600.0
 
 
 @dataclass(frozen=True, slots=True)

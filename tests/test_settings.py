@@ -128,9 +128,9 @@ def test_file_and_environment_are_told_together(write):
     assert problems(path, WEB_LISTEN="x", DATABASE_SCHEMA="a b", SAMPLING_INTERVALL="1s", ALERTING_WEBHOOK_URL="x") == [
         "config.yaml:2: log.level: expected one of debug, info, warning, error",
         "config.yaml:4: sampling.interval: a number needs its unit: 500ms, 15s, 5m, 1h30m, 7d",
+        "OUTBOX_EXPORTER_ALERTING_WEBHOOK_URL: not supported by this version; nothing would read it",
         "OUTBOX_EXPORTER_DATABASE_SCHEMA: expected a plain identifier of at most 63 bytes",
         'OUTBOX_EXPORTER_SAMPLING_INTERVALL: unknown variable; did you mean "OUTBOX_EXPORTER_SAMPLING_INTERVAL"?',
-        "OUTBOX_EXPORTER_ALERTING_WEBHOOK_URL: not supported by this version; nothing would read it",
         "OUTBOX_EXPORTER_WEB_LISTEN: expected host:port, such as 0.0.0.0:9721, [::]:9721 or :9721",
     ]
 
@@ -303,7 +303,7 @@ def uncommented() -> str:
 
 def test_the_example_states_the_defaults():
     """As it stands, config.example.yaml loads and is what one gets without any file."""
-    assert load(EXAMPLE) == Config()
+    assert load(EXAMPLE) == Config(watch=WatchSettings(EXAMPLE.parent / "state"))
 
 
 def test_the_example_names_every_key():
@@ -329,7 +329,9 @@ def test_the_examples_in_the_example_are_right(tmp_path):
     config = load(path)
     assert config.application == ApplicationSettings(Url(URL), Secret("hunter2"))
     assert config.database.dsn.reveal() == "postgresql://outbox_monitor@localhost:5432/postgres"
-    assert replace(config, application=None, database=replace(config.database, dsn=Secret(""))) == Config()
+    assert config.watch == WatchSettings(tmp_path / "state")
+    silent = replace(config.database, dsn=Secret(""))
+    assert replace(config, application=None, watch=WatchSettings(), database=silent) == Config()
 
 
 def test_the_limits_in_the_example_are_the_real_ones():

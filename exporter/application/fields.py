@@ -109,8 +109,10 @@ def percent(value: object) -> float:
     return _number(value, "a percentage from 0 to 100", largest=100) / 100
 
 
-def moment(value: object) -> float:
-    """An ISO 8601 time with its zone, as Unix seconds."""
+def moment(value: object) -> float | None:
+    """An ISO 8601 time with its zone, as Unix seconds; null is what has not happened yet."""
+    if value is None:
+        return None
     try:
         then = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

@@ -28,6 +28,7 @@ GOOD: list[tuple[Rule, Any, float | None]] = [
     (fields.ratio, 1.0, 1),
     (fields.percent, 99.8, 0.998),
     (fields.percent, 100.0, 1),
+    (fields.moment, None, None),  # before the first poll
     (fields.moment, "1970-01-01T00:00:00.000Z", 0),
     (fields.moment, "2025-11-18T10:00:01.250Z", 1763460001.25),
     (fields.moment, "2025-11-18T12:00:01.250+02:00", 1763460001.25),
@@ -41,7 +42,7 @@ BAD: list[tuple[Rule, Any]] = [
     *((fields.mean_of_milliseconds, value) for value in (*NOT_TEXTS, "85") if value != []),
     *((fields.ratio, value) for value in (*NOT_NUMBERS, *NO_AMOUNTS, 1.001)),
     *((fields.percent, value) for value in (*NOT_NUMBERS, *NO_AMOUNTS, 100.1)),
-    *((fields.moment, value) for value in (*NOT_TEXTS, "", "now", "\ud800")),
+    *((fields.moment, value) for value in (*NOT_TEXTS, "", "now", "\ud800") if value is not None),
     *((fields.moment, f"{value}Z") for value in ("2025-11-18", "2025-02-30T00:00:00", "1969-12-31T23:59:59", "9" * 99)),
     (fields.moment, "2025-11-18T10:00:01.250"),
     (fields.moment, "0001-01-01T00:00:00+23:59"),
