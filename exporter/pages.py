@@ -7,6 +7,7 @@ there is escaped: queue names and error messages are other people's texts.
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
@@ -86,6 +87,7 @@ def landing(title: str, version: str, status: Mapping[str, Any]) -> str:
 <h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
 <p>Watches a transactional outbox in PostgreSQL and tells Prometheus about it.</p>
 <p class="soft">Database {escape(str(status["database"]))}. {_last_sample(up)}</p>
+{_maintenance(status["maintenance_until"], status["now"])}
 <nav aria-label="Endpoints"><ul>{"".join(_link(*link) for link in _LINKS)}</ul></nav>
 </header>
 <main>
@@ -101,6 +103,15 @@ def landing(title: str, version: str, status: Mapping[str, Any]) -> str:
 
 def _last_sample(up: bool) -> str:
     return "Its last sample succeeded." if up else "Its last sample failed, or there was none yet."
+
+
+def _maintenance(until: float | None, now: float) -> str:
+    if until is None:
+        return ""
+    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if now < until:
+        return f'<p class="state">Maintenance is declared until {when}: the backlog may grow.</p>'
+    return f'<p class="state bad">Maintenance was declared until {when} and nobody has ended it.</p>'
 
 
 def _link(path: str, text: str) -> str:

@@ -41,20 +41,24 @@ class CollectorStatus(TypedDict):
 
 
 class StatusDict(TypedDict):
-    """The whole answer; `now` in Unix seconds."""
+    """The whole answer; `now` and `maintenance_until` in Unix seconds.
+
+    `maintenance_until` is until when the maintenance that nobody has ended was declared; past, it overruns.
+    """
 
     version: str
     up: bool
     now: float
     database: str
     signals: FiveSignals
+    maintenance_until: float | None
     collectors: list[CollectorStatus]
     config_reload_successful: bool
 
 
 def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> FiveSignals:
     """The five signals from what may still be believed; `now` by the monotonic clock."""
-    readings = [reading for reading in fresh_readings(states, now) if isinstance(reading, Reading)]
+    readings = _fresh(states, now)
     oldest = _values(readings, names.OLDEST_PENDING)
     events = _values(readings, names.LAST_HOUR_EVENTS)
     return {
@@ -102,9 +106,14 @@ def status(about: About, states: Iterable[CollectorState], now: float, unix_now:
         "now": unix_now,
         "database": about.database,
         "signals": signals(states, now, unix_now),
+        "maintenance_until": _values(_fresh(states, now), names.MAINTENANCE_DECLARED_END).get(()),
         "collectors": [collector_status(state, now) for state in states],
         "config_reload_successful": about.reloaded,
     }
+
+
+def _fresh(states: Iterable[CollectorState], now: float) -> list[Reading]:
+    return [reading for reading in fresh_readings(states, now) if isinstance(reading, Reading)]
 
 
 def _values(readings: Iterable[Reading], metric: Metric) -> dict[tuple[str, ...], float]:

@@ -111,3 +111,13 @@ def test_durations(seconds, text):
 @pytest.mark.parametrize(("ratio", "text"), [(0, "0.0 %"), (0.0001, "< 0.1 %"), (0.002, "0.2 %"), (1, "100.0 %")])
 def test_percent(ratio, text):
     assert pages.percent(ratio) == text
+
+
+def test_declared_maintenance_is_shown_and_so_is_its_overrun():
+    """Whoever wonders why the backlog grows sees why; and that somebody forgot to end it."""
+    assert "Maintenance" not in read().text
+    assert (
+        "Maintenance is declared until 1970-01-12 14:46 UTC: the backlog may grow."
+        in read(maintenance_until=1_000_000.0 + 3600).text
+    )
+    assert "until 1970-01-12 12:46 UTC and nobody has ended it" in read(maintenance_until=1_000_000.0 - 3600).text

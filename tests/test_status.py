@@ -127,3 +127,12 @@ def test_the_whole_document_is_json():
 def test_nothing_sampled_is_not_up(states):
     """Up is proved, never assumed."""
     assert status(ABOUT, states, NOW, UNIX_NOW)["up"] is False
+
+
+def test_maintenance_is_told_until_somebody_ends_it():
+    """The declared end while there is one, None otherwise."""
+    state = CollectorState("maintenance", Target.CATALOGUE, 15)
+    declared = Outcome((Reading(names.MAINTENANCE_ACTIVE, 1), Reading(names.MAINTENANCE_DECLARED_END, UNIX_NOW + 60)))
+    seen = state.after(Run("maintenance", declared, UNIX_NOW, NOW, 0.001), 15)
+    assert status(ABOUT, [seen], NOW, UNIX_NOW)["maintenance_until"] == UNIX_NOW + 60
+    assert status(ABOUT, [state], NOW, UNIX_NOW)["maintenance_until"] is None

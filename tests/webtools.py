@@ -27,6 +27,7 @@ def status() -> dict[str, Any]:
             "failure_ratio": 0.002,
         },
         "collectors": [collector()],
+        "maintenance_until": None,
         "config_reload_successful": True,
     }
 
