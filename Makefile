@@ -8,7 +8,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lint types imports dockerfile format packages clean
+.PHONY: help demo test bench check lint types imports dockerfile format packages clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,9 @@ imports: $(VENV)/dev.stamp ## who may import whom
 
 dockerfile: $(VENV)/dev.stamp ## the Dockerfile's style
 	$(BIN)/hadolint Dockerfile
+
+bench: $(VENV)/dev.stamp packages ## what watching costs, beside other exporters; docs/performance.md tells how long it takes
+	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 format: $(VENV)/dev.stamp ## put the code into its format, and mend what can be mended
 	$(BIN)/ruff check --fix-only

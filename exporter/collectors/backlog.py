@@ -47,26 +47,31 @@ class Backlog:
     def __init__(self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue) -> None:
         self._settings = settings
         self._catalogue = catalogue
+        self._truncated = False
         self._queues = queues
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the backlog. Raises: SampleError."""
         head = session.fetch_one("backlog_head", Head, batch=PROCESSOR_BATCH)
-        session.gather_pages()
-        groups = self._groups(session, oldest_first=False)
-        truncated = self._is_truncated(groups)
-        if truncated:
-            session.gather_pages(gather=False)
-            groups = self._groups(session, oldest_first=True)
+        groups = self._groups(session)
         return (
-            Reading(names.PENDING_TRUNCATED, truncated),
+            Reading(names.PENDING_TRUNCATED, self._truncated),
             Reading(names.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups),
             *by_queue(groups, self._queues),
             *self._catalogue.advice(session, "job_outbox"),
         )
 
-    def _groups(self, session: Session, *, oldest_first: bool) -> list[PendingGroup]:
+    def _groups(self, session: Session) -> list[PendingGroup]:
+        """All pending jobs, or the oldest so many. A backlog that was too long is expected to be so still."""
+        groups = self._count(session, oldest_first=self._truncated)
+        if self._is_truncated(groups) and not self._truncated:
+            groups = self._count(session, oldest_first=True)
+        self._truncated = self._is_truncated(groups)
+        return groups
+
+    def _count(self, session: Session, *, oldest_first: bool) -> list[PendingGroup]:
+        session.gather_pages(gather=not oldest_first)
         return session.fetch(
             "backlog",
             PendingGroup,
