@@ -41,7 +41,10 @@ class App:
         self._load = load
         self._version = version()
         self._stopping = threading.Event()
+        self._told_to_reload = threading.Event()
         self._reloading = threading.Lock()
+        # Held for moments only: who has it knows that nothing is started after the stop.
+        self._starting = threading.Lock()
         self._reload_succeeded = True
         self._reporter = Reporter()
         config = load()
@@ -67,23 +70,28 @@ class App:
         )
 
     def stop(self) -> None:
-        """Break off, close, say goodbye. Returns within about four seconds."""
-        self._stopping.set()
-        # A reload under way ends first, or what it is about to start would outlive us.
-        with self._reloading:
-            self._sampling.stop()
-        self._server.stop()
+        """Break off, close, say goodbye. Returns within about two seconds, whatever hangs or waits to be reloaded."""
+        with self._starting:
+            self._stopping.set()
+        self._told_to_reload.set()
+        # Side by side: either may need its two seconds.
+        serving = threading.Thread(target=self._server.stop, name="goodbye")
+        serving.start()
+        self._sampling.stop()
+        serving.join()
         event(logger, logging.INFO, "stopped")
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads. Call in the main thread. Raises: ConfigError at the start."""
         with Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             self.start()
+            # Not here: a reload may have to wait, and the signal to end must be heard meanwhile.
+            threading.Thread(target=self._reload_when_told, name="reload").start()
             try:
                 while (caught := signals.wait(TICK)) in (None, signal.SIGHUP):
                     self.tick()
                     if caught is signal.SIGHUP:
-                        self._reload_or_log()
+                        self._told_to_reload.set()
             finally:
                 self.stop()
 
@@ -94,11 +102,11 @@ class App:
     def reload(self) -> None:
         """Read the configuration anew and sample by it; counters begin again, as after a restart.
 
+        One after the other; who waits when the exporter stops gives up.
         Raises: ConfigError; then the one in use stays, and a gauge says so.
         """
         with self._reloading:
-            if self._stopping.is_set():
-                raise ConfigError(("the exporter is stopping",))
+            self._refuse_when_stopping()
             try:
                 sampling = Sampling(self._load(), self._reporter.finished)
             except ConfigError:
@@ -106,10 +114,12 @@ class App:
                 raise
             if sampling.config.web != self._sampling.config.web:
                 event(logger, logging.WARNING, "changes of the section web take effect after a restart")
-            before, self._sampling = self._sampling, sampling
             # At most one connection: the old one goes first.
-            before.stop()
-            sampling.start()
+            self._sampling.stop()
+            with self._starting:
+                self._refuse_when_stopping()
+                sampling.start()
+                self._sampling = sampling
             self._reload_succeeded = True
             event(logger, logging.INFO, "configuration reloaded")
 
@@ -149,9 +159,21 @@ class App:
             version=self._version,
         )
 
+    def _refuse_when_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise ConfigError(("the exporter is stopping",))
+
+    def _reload_when_told(self) -> None:
+        """Until the exporter stops; told twice while one is under way, it is reloaded once more."""
+        while self._told_to_reload.wait() and not self._stopping.is_set():
+            self._told_to_reload.clear()
+            self._reload_or_log()
+
     def _reload_or_log(self) -> None:
         try:
             self.reload()
         except ConfigError as error:
             for problem in error.problems:
                 event(logger, logging.ERROR, "configuration not reloaded", problem=problem)
+        except Exception as error:  # noqa: BLE001 - a bug must not make us deaf to the next signal
+            event(logger, logging.ERROR, "configuration not reloaded", exc_info=error)

@@ -65,10 +65,14 @@ class Sampling:
         self._schedule.start()
 
     def stop(self) -> None:
-        """Break off what is running and close the connections. Returns within about two seconds."""
-        self.database.close()
+        """Break off what is running and close the connections. Returns within about two seconds.
+
+        May be called again, from another thread as well: each call returns when all has ended.
+        """
+        self._schedule.halt()
         if self._application:
             self._application.close()
+        self.database.close()
         self._schedule.stop()
 
     def mind_the_clock(self) -> None:

@@ -81,6 +81,7 @@ class Schedule:
         self._finished = finished
         self._clock_offset = time.time() - time.monotonic()
         self._planning = Lock()
+        self._ending = Lock()
         self._stopped = False
         self._scheduler = BackgroundScheduler(
             executors={thread: ThreadPoolExecutor(1) for thread in ("database", "application")},
@@ -103,12 +104,18 @@ class Schedule:
             )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Start no further runs and wait for those under way, which keep their own deadlines."""
-        # APScheduler waits for them with its own lock held, so that a run that changed its plan now would never end.
+    def halt(self) -> None:
+        """Start no further runs, not even those that are due and wait for their thread."""
+        # APScheduler waits for runs with its own lock held, so that one that changed its plan then would never end.
         with self._planning:
             self._stopped = True
-        self._scheduler.shutdown(wait=True)
+
+    def stop(self) -> None:
+        """`halt`, and wait for the runs under way, which keep their own deadlines. Twice, or at once, is harmless."""
+        self.halt()
+        with self._ending:
+            if self._scheduler.running:
+                self._scheduler.shutdown(wait=True)
 
     def mind_the_clock(self) -> None:
         """Call every few seconds: APScheduler plans by the wall clock, and one set back would stop all sampling."""
@@ -122,6 +129,8 @@ class Schedule:
                 self._scheduler.modify_job(turn.collector.name, next_run_time=datetime.now(UTC))
 
     def _run(self, turn: Turn) -> None:
+        if self._stopped:
+            return
         run = run_once(turn.collector)
         interval = turn.interval
         if turn.target is not Target.APPLICATION:

@@ -194,6 +194,38 @@ def test_after_the_end_nothing_is_reloaded(config, embedded_database):
     eventually(lambda: embedded_database.value(query) == 0)
 
 
+def test_the_end_waits_for_no_reload(config: Config):
+    """Neither for one that hangs over its file nor for those behind it; none of them starts anything any more."""
+    go, hanging = threading.Event(), threading.Event()
+    refused: list[bool] = []
+
+    def load() -> Config:
+        if threading.current_thread() in reloads:
+            hanging.set()
+            assert go.wait(10)
+        return config
+
+    def reload() -> None:
+        with pytest.raises(ConfigError, match="the exporter is stopping"):
+            app.reload()
+        refused.append(True)
+
+    before = set(threading.enumerate())
+    reloads = [threading.Thread(target=reload) for _ in range(3)]
+    app = App(load)
+    app.start()
+    for thread in reloads:
+        thread.start()
+    assert hanging.wait(10)
+    app.stop()
+    assert not refused
+    go.set()
+    for thread in reloads:
+        thread.join()
+    assert len(refused) == 3
+    eventually(lambda: not set(threading.enumerate()) - before)
+
+
 def test_stopping_leaves_no_thread(config):
     """Neither of the scheduler, nor of the pool, nor of the server."""
     before = set(threading.enumerate())

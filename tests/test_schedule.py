@@ -261,6 +261,37 @@ def test_stopping_waits_for_the_run_under_way():
     assert state_of(board, "backlog").runs == 1
 
 
+def test_a_run_that_waits_for_its_thread_is_not_begun_after_the_halt():
+    """Asked of a door that is closed already, it would be a failure that tells nothing."""
+    first, second = Blocking("backlog"), Scripted("events")
+    with scheduled(database_turn(first), database_turn(second, 0.05)) as (schedule, board, _):
+        first.wait()
+        until(lambda: state_of(board, "events").skipped > 0)  # so one waits
+        schedule.halt()
+        first.go.set()
+        schedule.stop()
+        assert [state.runs for state in board.states()] == [1, 0]
+
+
+def test_whoever_stops_it_a_second_time_waits_as_well():
+    """And when it was never started, there is nothing to wait for."""
+    Schedule([], Board(), GENEROUS, Ledger()).stop()
+    slow = Blocking("backlog")
+    with scheduled(database_turn(slow)) as (schedule, _, ledger):
+        slow.wait()
+        stoppers = [threading.Thread(target=schedule.stop) for _ in range(2)]
+        for stopper in stoppers:
+            stopper.start()
+        for stopper in stoppers:
+            stopper.join(0.1)
+        assert all(stopper.is_alive() for stopper in stoppers)
+        slow.go.set()
+        for stopper in stoppers:
+            stopper.join(PATIENCE)
+        assert not any(stopper.is_alive() for stopper in stoppers)
+        assert len(ledger.runs) == 1
+
+
 def test_a_run_that_changes_its_interval_does_not_hold_up_stopping():
     """A sample that is broken off took long: its new interval must not keep the program from ending."""
     slow = Blocking("backlog")
