@@ -1,0 +1,1 @@
+"""Telling people: Alertmanager, PagerDuty, a webhook."""

@@ -1,0 +1,1 @@
+"""A small PromQL engine over the scrapes of one exporter."""

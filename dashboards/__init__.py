@@ -1,0 +1,1 @@
+"""Showing: Grafana dashboards, made from the metric catalogue and the policy."""
