@@ -1,7 +1,8 @@
 """What is pending, in which state, and since when: the signal that pages."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from exporter import indexes, names
 from exporter.config import SamplingSettings
@@ -13,6 +14,9 @@ from exporter.visibility import Table
 
 # The deployed processor fetches the oldest 100 pending rows per poll.
 PROCESSOR_BATCH = 100
+# A backlog that is longer than count_limit by less than a twentieth is counted whole, and its newest jobs taken off
+# again: with a million jobs in 0.25 s, where counting the oldest in their order takes 0.4 s.
+SLACK = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Backlog:
     def __init__(self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue) -> None:
         self._settings = settings
         self._catalogue = catalogue
-        self._truncated = False
+        self._far_too_long = False
         self._queues = queues
 
     def read(self, session: Session) -> Iterable[Reading]:
@@ -55,7 +59,7 @@ class Backlog:
         head = session.fetch_one("backlog_head", Head, batch=PROCESSOR_BATCH)
         groups = self._groups(session)
         return (
-            Reading(names.PENDING_TRUNCATED, self._truncated),
+            Reading(names.PENDING_TRUNCATED, jobs_in(groups) >= self._settings.count_limit),
             Reading(names.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups),
             *by_queue(groups, self._queues),
@@ -63,25 +67,41 @@ class Backlog:
         )
 
     def _groups(self, session: Session) -> list[PendingGroup]:
-        """All pending jobs, or the oldest so many. A backlog that was too long is expected to be so still."""
-        groups = self._count(session, oldest_first=self._truncated)
-        if self._is_truncated(groups) and not self._truncated:
-            groups = self._count(session, oldest_first=True)
-        self._truncated = self._is_truncated(groups)
+        """All pending jobs, or the oldest so many. A backlog that was far too long is expected to be so still."""
+        limit = self._settings.count_limit
+        slack = max(1, limit // SLACK)
+        if not self._far_too_long:
+            groups = self._count(session, "any", limit + slack)
+            excess = jobs_in(groups) - limit
+            if excess <= 0:
+                return groups
+            if excess < slack:
+                return without(groups, self._count(session, "newest", excess))
+        groups = self._count(session, "oldest", limit)
+        self._far_too_long = jobs_in(groups) >= limit
         return groups
 
-    def _count(self, session: Session, *, oldest_first: bool) -> list[PendingGroup]:
-        session.gather_pages(gather=not oldest_first)
+    def _count(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
+        session.gather_pages(gather=which == "any")
         return session.fetch(
             "backlog",
             PendingGroup,
-            count_limit=self._settings.count_limit,
+            count_limit=limit,
             exhausted_attempts=self._settings.exhausted_attempts,
-            oldest_first=oldest_first,
+            which=which,
         )
 
-    def _is_truncated(self, groups: Iterable[PendingGroup]) -> bool:
-        return sum(group.jobs for group in groups) >= self._settings.count_limit
+
+def jobs_in(groups: Iterable[PendingGroup]) -> int:
+    """How many jobs there are in all of them."""
+    return sum(group.jobs for group in groups)
+
+
+def without(groups: Iterable[PendingGroup], newest: Iterable[PendingGroup]) -> list[PendingGroup]:
+    """Groups less their newest jobs: what is left of one is as old as it was."""
+    fewer = {(group.queue, group.state): group.jobs for group in newest}
+    left = (replace(group, jobs=group.jobs - fewer.get((group.queue, group.state), 0)) for group in groups)
+    return [group for group in left if group.jobs]
 
 
 def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:

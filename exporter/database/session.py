@@ -41,7 +41,8 @@ class Session:
         Raises: SampleError of the kind that the server's answer means.
         """
         self._grant_the_rest()
-        with translated(f"{name}: "), self._connection.cursor(row_factory=rows.class_row(row)) as cursor:
+        # Binary answers: thousands of ids and times are read from them in a third of the time that text takes.
+        with translated(f"{name}: "), self._connection.cursor(binary=True, row_factory=rows.class_row(row)) as cursor:
             return cursor.execute(queries.statement(name, self.schema), parameters, prepare=False).fetchall()
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:

@@ -2,7 +2,7 @@
 -- Question: How many jobs are pending, by queue and state, and since when?
 -- Parameters:
 --   count_limit bigint: rows; counting stops here
---   oldest_first boolean: count the oldest so many; false is cheaper and the same while there are fewer than the limit
+--   which text: count so many of the 'oldest' or the 'newest'; 'any' is cheaper and the same where there are fewer
 --   exhausted_attempts integer: attempts from which on a pending job counts as given up
 -- Columns:
 --   queue text not null: queue_name
@@ -28,8 +28,10 @@ FROM (
         SELECT queue_name, attempts, created_at
         FROM {job_outbox}
         WHERE processed_at IS NULL
-        -- The planner sees the value: true is ORDER BY created_at, false is no order at all.
-        ORDER BY CASE WHEN %(oldest_first)s::boolean THEN created_at END
+        -- The planner sees the value, and drops what can only be null: what is left is one order, or none at all.
+        ORDER BY
+            CASE WHEN %(which)s::text = 'oldest' THEN created_at END,
+            CASE WHEN %(which)s::text = 'newest' THEN created_at END DESC
         LIMIT %(count_limit)s::bigint
     ) AS pending
     GROUP BY pending.queue_name, pending.attempts

@@ -1,0 +1,82 @@
+"""A backlog around `count_limit`: what is counted are the oldest so many, and never one that is not there."""
+
+from collections import Counter
+from typing import Any
+
+import psycopg
+import pytest
+
+from exporter import names
+from exporter.collectors.backlog import SLACK, Backlog
+from exporter.config import SamplingSettings
+from exporter.indexes import Catalogue
+from exporter.labels import Labels
+from exporter.model import Reading
+from tests.database import rows
+from tests.database.sampling import door
+from tests.postgres import Database
+
+LIMIT = 100
+BARELY = LIMIT // SLACK
+# Attempts by position in the line, so that states and queues are mixed, and the newest are not all alike.
+ATTEMPTS = (0, 0, 2, 0, 7, 0, 0)
+STATES = {0: "waiting", 2: "failing", 7: "exhausted"}
+
+
+def fill(connection: psycopg.Connection[Any], jobs: int) -> None:
+    """So many pending jobs, each a second younger than the one before; job n is in queue n mod 3."""
+    line = [
+        rows.Job(
+            course=number % rows.COURSES,
+            queue=f"q{number % 3}",
+            created=-rows.DAY + number * rows.SECOND,
+            attempts=ATTEMPTS[number % len(ATTEMPTS)],
+        )
+        for number in range(jobs)
+    ]
+    rows.write(connection, rows.Content(jobs=line))
+
+
+def expected(connection: psycopg.Connection[Any], jobs: int) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Brute force over the oldest LIMIT jobs of the line."""
+    counted = range(min(jobs, LIMIT))
+    states = [STATES[ATTEMPTS[number % len(ATTEMPTS)]] for number in counted]
+    line = [
+        row[0]
+        for row in connection.execute(
+            "SELECT extract(epoch FROM created_at)::float8 FROM job_outbox ORDER BY created_at"
+        )
+    ]
+    found: dict[tuple[str, tuple[str, ...]], float] = {(names.PENDING_TRUNCATED.name, ()): jobs >= LIMIT}
+    amounts = Counter(states)
+    for state in names.STATES:
+        found[names.PENDING_JOBS.name, (state,)] = amounts[state]
+        if state in states:
+            found[names.OLDEST_PENDING.name, (state,)] = line[states.index(state)]
+    for queue, count in Counter(f"q{number % 3}" for number in counted).items():
+        found[names.QUEUE_PENDING_JOBS.name, (queue,)] = count
+        found[names.QUEUE_OLDEST_PENDING.name, (queue,)] = line[int(queue[1:])]
+    return found
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        (LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + BARELY - 1),
+        (LIMIT + BARELY, LIMIT + BARELY - 1, LIMIT + 1, LIMIT, LIMIT - 1, LIMIT + 1),
+        (3 * LIMIT, 3 * LIMIT, 7, 0, LIMIT + 2),
+    ],
+    ids=["growing past the limit", "shrinking from far beyond", "far beyond and back"],
+)
+def test_around_the_limit(database: Database, lengths: tuple[int, ...]):
+    """Counts, ages and the mark of truncation are those of the oldest jobs up to the limit, whatever was before."""
+    backlog = Backlog(SamplingSettings(count_limit=LIMIT), Labels(20), Catalogue())
+    with database.connect() as connection, door(database.dsn()) as opened:
+        for jobs in lengths:
+            fill(connection, jobs)
+            with opened.sample(*backlog.reads) as session:
+                readings = [one for one in backlog.read(session) if isinstance(one, Reading)]
+            found = {(one.metric.name, one.labels): float(one.value) for one in readings}
+            assert {key: found.get(key) for key in expected(connection, jobs)} == expected(connection, jobs), jobs
+            ours = {names.OLDEST_PENDING.name, names.QUEUE_PENDING_JOBS.name, names.QUEUE_OLDEST_PENDING.name}
+            assert {key for key in found if key[0] in ours} <= expected(connection, jobs).keys(), jobs
