@@ -65,7 +65,7 @@ class Events:
         groups = fetch_groups(session, self._new_rows.since(session.now), by_course=plan.by_course)
         self._count(groups, session.now)
         hour = [group for group in groups if group.last_hour]
-        session.note_rows(plan.pages + sum(group.last_hour for group in hour))
+        session.note_rows(plan.rows + sum(group.last_hour for group in hour))
         by_source = self.sources.sum((group.source, group.last_hour) for group in hour)
         by_type = self.types.sum((group.event, group.last_hour) for group in hour)
         return (
