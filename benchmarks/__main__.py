@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help="schemas: documented, deployed, indexed (all)",
     )
+    top.add_argument("--grown", type=_variants, metavar="LIST", help="schemas in which growth is measured (the same)")
     top.add_argument("--indexes", type=Path, default=INDEXES, metavar="FILE", help="the optional migration (our own)")
     top.add_argument("--exporters", type=_names, default=(), metavar="LIST", help="who takes part (all installed)")
     top.add_argument("--reuse", type=Path, metavar="DIR", help="keep database and environments here")
@@ -98,8 +99,9 @@ def plan_of(options: argparse.Namespace) -> Plan:
     requests = options.requests if options.requests is not None else (500 if options.small else 5_000)
     return Plan(
         size=replace(base, **{name: value for name in _SIZES if (value := getattr(options, name)) is not None}),
-        pace=Pace(minutes, options.others_minutes or minutes, requests),
+        pace=Pace(minutes, options.others_minutes or minutes, options.backlog_minutes or minutes, requests),
         variants=options.variants,
+        grown=options.grown or options.variants,
         exporters=options.exporters,
         keep=options.reuse and options.reuse.resolve(),
         indexes=options.indexes,
@@ -132,6 +134,7 @@ def _add_sizes(top: argparse.ArgumentParser) -> None:
 def _add_pace(top: argparse.ArgumentParser) -> None:
     top.add_argument("--minutes", type=float, metavar="M", help="watching by our exporter (10)")
     top.add_argument("--others-minutes", type=float, metavar="M", help="watching by each of the others (as ours)")
+    top.add_argument("--backlog-minutes", type=float, metavar="M", help="watching of a huge backlog (as ours)")
     top.add_argument("--requests", type=count, metavar="N", help="scrapes per latency measurement (5000)")
     top.add_argument("--sleep", type=float, default=2.0, metavar="S", help="what the question of slow sleeps (2 s)")
 

@@ -53,7 +53,7 @@ def growth(world: World, exporter: Exporter, known: Iterable[Comparison]) -> Ite
     """
     small = replace(world.plan.size, jobs=world.plan.few, events=world.plan.few)
     results = {comparison.variant: comparison.of(exporter.name) for comparison in known}
-    for variant in world.plan.variants:
+    for variant in world.plan.grown:
         large = results.get(variant) or _alone(world, exporter, world.plan.size, variant)
         yield Growth(variant, world.plan.few, _alone(world, exporter, small, variant), large)
 

@@ -58,12 +58,14 @@ class Pace:
     Attributes:
         minutes: of watching, scraped every 15 s, for our exporter.
         others_minutes: the same for the others, whose cost per sample does not change with time.
+        backlog_minutes: of watching a huge backlog.
         requests: scrapes to measure latency with, for each number of clients.
         seconds: after which a latency measurement ends early.
     """
 
     minutes: float
     others_minutes: float
+    backlog_minutes: float
     requests: int
     seconds: float = 60.0
 
@@ -76,6 +78,7 @@ class Plan:
         size: of the database.
         pace: of measuring.
         variants: of the schema, one after the other; under stress the first of them.
+        grown: those of them in which growth is measured.
         exporters: names of those to run; empty for all that are installed.
         keep: directory that keeps database and environments for the next invocation; None for a temporary one.
         indexes: the optional migration, of Variant.INDEXED.
@@ -87,6 +90,7 @@ class Plan:
     size: Size
     pace: Pace
     variants: tuple[Variant, ...]
+    grown: tuple[Variant, ...]
     exporters: tuple[str, ...]
     keep: Path | None
     indexes: Path

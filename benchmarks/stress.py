@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
 from benchmarks import scrape, sqlfile, statements
 from benchmarks.exporters import Exporter
 from benchmarks.health import Chronicle, Health
-from benchmarks.measure import turn, watch
-from benchmarks.plan import Size
+from benchmarks.measure import Arena, turn, watch
+from benchmarks.plan import Plan, Size
 from benchmarks.server import Database, copied
 from benchmarks.statements import Cost
 from benchmarks.world import World
@@ -45,36 +46,45 @@ class Stress:
 
 def backlog(world: World, exporter: Exporter) -> Stress:
     """A million pending jobs, or what the plan says."""
-    size = replace(world.plan.size, pending=world.plan.backlog)
-    with copied(world.filled(world.plan.size), "outbox_backlog") as database:
-        return _observe(world, exporter, database, size, f"{size.pending:,} pending jobs")
+    plan = world.plan
+    size = replace(plan.size, pending=plan.backlog)
+    with copied(world.filled(plan.size), "outbox_backlog") as database, _arena(world, database, size) as arena:
+        return _observe(arena, exporter, _title(plan, f"{size.pending:,} pending jobs"), plan.pace.backlog_minutes)
 
 
 def slow(world: World, exporter: Exporter) -> Stress:
     """Every question to fsm_events sleeps."""
-    size = world.plan.size
-    with copied(world.filled(size), "outbox_slow") as database:
-        _slow_down(database, world.plan.sleep)
-        return _observe(world, exporter, database, size, f"every read of fsm_events sleeps {world.plan.sleep:g} s")
+    plan = world.plan
+    with copied(world.filled(plan.size), "outbox_slow") as database:
+        _slow_down(database, plan.sleep)
+        with _arena(world, database, plan.size) as arena:
+            title = _title(plan, f"every read of fsm_events sleeps {plan.sleep:g} s")
+            return _observe(arena, exporter, title, plan.pace.minutes)
 
 
-def _observe(world: World, exporter: Exporter, database: Database, size: Size, title: str) -> Stress:
-    variant, log = world.plan.variants[0], database.server.log
-    with world.arena(database, size, variant) as arena:
-        offset = log.stat().st_size
-        with turn(arena, exporter) as now:
-            chronicle = Chronicle(time.time())
-            scrape.wait_until_complete(now.port, (), now.started + _START)
-            until = now.started + 60 * world.plan.pace.minutes
-            watch(arena, now, until, _GLANCE, lambda text: _note(chronicle, text))
-            return Stress(
-                title=f"{title}, schema: {variant.value}",
-                seconds=time.monotonic() - now.started,
-                health=chronicle.health(),
-                statements=tuple(statements.costs(arena.observer, exporter.role)),
-                errors=statements.errors(log, exporter.role, offset),
-                pending=sum(one.value for one in scrape.samples(scrape.scrape(now.port)) if one.name == _PENDING),
-            )
+def _arena(world: World, database: Database, size: Size) -> AbstractContextManager[Arena]:
+    return world.arena(database, size, world.plan.variants[0])
+
+
+def _title(plan: Plan, what: str) -> str:
+    return f"{what}, schema: {plan.variants[0].value}"
+
+
+def _observe(arena: Arena, exporter: Exporter, title: str, minutes: float) -> Stress:
+    log = arena.database.server.log
+    offset = log.stat().st_size
+    with turn(arena, exporter) as now:
+        chronicle = Chronicle(time.time())
+        scrape.wait_until_complete(now.port, (), now.started + _START)
+        watch(arena, now, now.started + 60 * minutes, _GLANCE, lambda text: _note(chronicle, text))
+        return Stress(
+            title=title,
+            seconds=time.monotonic() - now.started,
+            health=chronicle.health(),
+            statements=tuple(statements.costs(arena.observer, exporter.role)),
+            errors=statements.errors(log, exporter.role, offset),
+            pending=sum(one.value for one in scrape.samples(scrape.scrape(now.port)) if one.name == _PENDING),
+        )
 
 
 def _note(chronicle: Chronicle, text: str) -> None:
