@@ -7,9 +7,10 @@ there is escaped: queue names and error messages are other people's texts.
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from html import escape
 from typing import Any
+
+from exporter.figures import count, duration, moment, percent
 
 REFRESH_SECONDS = 30
 
@@ -62,7 +63,6 @@ _LINKS = (
     ("-/healthy", "/-/healthy"),
     ("-/ready", "/-/ready"),
 )
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNKNOWN = '<span class="unknown">unknown</span>'
 
 
@@ -108,7 +108,7 @@ def _last_sample(up: bool) -> str:
 def _maintenance(until: float | None, now: float) -> str:
     if until is None:
         return ""
-    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    when = moment(until)
     if now < until:
         return f'<p class="state">Maintenance is declared until {when}: the backlog may grow.</p>'
     return f'<p class="state bad">Maintenance was declared until {when} and nobody has ended it.</p>'
@@ -213,38 +213,3 @@ def _ago(moment: float | None, now: float) -> str:
 def _failures(failures: Mapping[str, Any]) -> str:
     some: Iterable[tuple[str, Any]] = ((reason, number) for reason, number in failures.items() if number)
     return escape(", ".join(f"{reason} {count(number)}" for reason, number in some)) or "none"
-
-
-# --- numbers for people --------------------------------------------------------------------------------------------
-
-
-def count(value: float) -> str:
-    """1,234."""
-    return f"{value:,.0f}"
-
-
-def percent(ratio: float) -> str:
-    """0.2 %; what is not nothing does not look like it."""
-    return "< 0.1 %" if 0 < ratio < 0.0005 else f"{ratio:.1%}".replace("%", " %")  # noqa: PLR2004 - half of 0.1 %
-
-
-def duration(seconds: float) -> str:
-    """The two largest units that matter: 12 ms, 1.2 s, 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
-    for below, text in _SPANS:
-        if seconds < below:
-            return text(seconds)
-    return _two(seconds, _DAY, "d", _HOUR, "h")
-
-
-def _two(seconds: float, large: int, large_name: str, small: int, small_name: str) -> str:
-    whole, rest = divmod(int(seconds), large)
-    return f"{whole} {large_name} {rest // small} {small_name}" if rest >= small else f"{whole} {large_name}"
-
-
-_SPANS: tuple[tuple[float, Callable[[float], str]], ...] = (
-    (0.9995, lambda seconds: f"{seconds * 1000:.0f} ms"),
-    (9.95, lambda seconds: f"{seconds:.1f} s"),
-    (_MINUTE - 0.5, lambda seconds: f"{seconds:.0f} s"),
-    (_HOUR, lambda seconds: _two(max(seconds, _MINUTE), _MINUTE, "min", 1, "s")),
-    (_DAY, lambda seconds: _two(seconds, _HOUR, "h", _MINUTE, "min")),
-)

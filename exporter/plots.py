@@ -10,10 +10,11 @@ value is drawn at the upper edge.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from html import escape
 from itertools import groupby
+
+from exporter.figures import figure, moment
 
 Points = Sequence[tuple[float, float | None]]
 
@@ -143,29 +144,6 @@ def sparkline(points: Points, start: float, end: float, label: str) -> str:
     return _svg(SPARK_WIDTH, SPARK_HEIGHT, label, [edge, *_line(frame, points, 0)])
 
 
-def format_value(value: float, unit: str) -> str:
-    """A value as people say it: `4 min`, `2.5 %`, `1,200`, `∞`."""
-    if math.isinf(value):
-        return "∞"
-    if unit == "seconds":
-        return _format_seconds(value)
-    if unit == "ratio":
-        return f"{value * 100:.3g} %"
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits either way
-
-
-def format_time(at: float, pattern: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
-    """A time in UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime(pattern)
-
-
-def _format_seconds(value: float) -> str:
-    for name, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if abs(value) >= 2 * size or (abs(value) >= size and value % size == 0):
-            return f"{value / size:.3g} {name}"
-    return f"{value:.3g} s" if abs(value) >= 1 or value == 0 else f"{value * 1000:.3g} ms"
-
-
 def _finite(points: Points) -> list[float]:
     return [value for _, value in points if value is not None and math.isfinite(value)]
 
@@ -186,9 +164,9 @@ def _grid(frame: _Frame, unit: str) -> Iterator[str]:
         value = frame.top * index / TICKS_Y
         y = frame.y(value)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(format_value(value, unit))}</text>'
+        yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(figure(value, unit))}</text>'
     for at in _time_ticks(frame.start, frame.end):
-        text = format_time(at, "%H:%M" if frame.end - frame.start >= 600 else "%H:%M:%S")  # noqa: PLR2004 - ten minutes
+        text = moment(at, "%H:%M" if frame.end - frame.start >= 600 else "%H:%M:%S")  # noqa: PLR2004 - ten minutes
         yield f'<text x="{frame.x(at):.1f}" y="{HEIGHT - 7}" text-anchor="middle">{text}</text>'
 
 
@@ -211,7 +189,7 @@ def _span(frame: _Frame, span: Span) -> str:
 
 def _threshold(frame: _Frame, level: Threshold, unit: str) -> Iterator[str]:
     y = frame.y(level.value)
-    text = escape(f"{level.label} {format_value(level.value, unit)}")
+    text = escape(f"{level.label} {figure(level.value, unit)}")
     yield f'<line class="threshold" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
     above = y - 4 if y - 4 > TOP + 6 else y + 12
     yield f'<text class="threshold-label" x="{WIDTH - RIGHT}" y="{above:.1f}" text-anchor="end">{text}</text>'
@@ -220,7 +198,7 @@ def _threshold(frame: _Frame, level: Threshold, unit: str) -> Iterator[str]:
 def _far(levels: Sequence[Threshold], unit: str) -> str:
     if not levels:
         return ""
-    text = escape("; ".join(f"{level.label} at {format_value(level.value, unit)}, above" for level in levels))
+    text = escape("; ".join(f"{level.label} at {figure(level.value, unit)}, above" for level in levels))
     return f'<text class="threshold-label" x="{WIDTH - RIGHT}" y="{TOP + 12}" text-anchor="end">{text}</text>'
 
 
@@ -259,9 +237,9 @@ def _describe(asked: Chart) -> str:
     ranges = []
     for line in asked.lines:
         known = _finite(line.points)
-        low, high = (format_value(each, asked.unit) for each in (min(known), max(known))) if known else ("", "")
+        low, high = (figure(each, asked.unit) for each in (min(known), max(known))) if known else ("", "")
         ranges.append(f"{line.name} {low} to {high}" if known else f"{line.name}: nothing known")
-    period = f"{format_time(asked.start, '%Y-%m-%d %H:%M')} to {format_time(asked.end, '%Y-%m-%d %H:%M')} UTC"
+    period = f"{moment(asked.start, '%Y-%m-%d %H:%M')} to {moment(asked.end, '%Y-%m-%d %H:%M')} UTC"
     return f"{asked.title}, {period}: {'; '.join(ranges)}"
 
 

@@ -87,32 +87,6 @@ def test_states_of_a_collector(changes, state):
     assert f">{state}</span>" in pages.landing("x", "1", webtools.status() | {"collectors": [collector(**changes)]})
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 ms"),
-        (0.0123, "12 ms"),
-        (0.9994, "999 ms"),
-        (0.9996, "1.0 s"),
-        (9.96, "10 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (200, "3 min 20 s"),
-        (3599.9, "59 min 59 s"),
-        (7500, "2 h 5 min"),
-        (90_000, "1 d 1 h"),
-        (86_400, "1 d"),
-    ],
-)
-def test_durations(seconds, text):
-    assert pages.duration(seconds) == text
-
-
-@pytest.mark.parametrize(("ratio", "text"), [(0, "0.0 %"), (0.0001, "< 0.1 %"), (0.002, "0.2 %"), (1, "100.0 %")])
-def test_percent(ratio, text):
-    assert pages.percent(ratio) == text
-
-
 def test_declared_maintenance_is_shown_and_so_is_its_overrun():
     """Whoever wonders why the backlog grows sees why; and that somebody forgot to end it."""
     assert "Maintenance" not in read().text

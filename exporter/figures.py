@@ -1,0 +1,55 @@
+"""Numbers and times as people say them, on pages, in plots and in reports. Pure."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def moment(at: float, pattern: str = "%Y-%m-%d %H:%M UTC") -> str:
+    """A time, from Unix seconds, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime(pattern)
+
+
+def figure(value: float, unit: str) -> str:
+    """A value of a signal: `unit` is seconds, ratio, or the name of what is counted; the infinite is ∞."""
+    if math.isinf(value):
+        return "∞"
+    if unit == "seconds":
+        return duration(value) if value else "0 s"
+    if unit == "ratio":
+        return percent(value)
+    return count(value) if value == round(value) or abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+
+
+def count(value: float) -> str:
+    """1,234."""
+    return f"{value:,.0f}"
+
+
+def percent(ratio: float) -> str:
+    """0.2 %; what is not nothing does not look like it."""
+    return "< 0.1 %" if 0 < ratio < 0.0005 else f"{ratio:.1%}".replace("%", " %")  # noqa: PLR2004 - half of 0.1 %
+
+
+def duration(seconds: float) -> str:
+    """The two largest units that matter: 12 ms, 1.2 s, 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    for below, text in _SPANS:
+        if seconds < below:
+            return text(seconds)
+    return _two(seconds, _DAY, "d", _HOUR, "h")
+
+
+def _two(seconds: float, large: int, large_name: str, small: int, small_name: str) -> str:
+    whole, rest = divmod(int(seconds), large)
+    return f"{whole} {large_name} {rest // small} {small_name}" if rest >= small else f"{whole} {large_name}"
+
+
+_SPANS: tuple[tuple[float, Callable[[float], str]], ...] = (
+    (0.9995, lambda seconds: f"{seconds * 1000:.0f} ms"),
+    (9.95, lambda seconds: f"{seconds:.1f} s"),
+    (_MINUTE - 0.5, lambda seconds: f"{seconds:.0f} s"),
+    (_HOUR, lambda seconds: _two(max(seconds, _MINUTE), _MINUTE, "min", 1, "s")),
+    (_DAY, lambda seconds: _two(seconds, _HOUR, "h", _MINUTE, "min")),
+)
