@@ -1,0 +1,136 @@
+"""Functions of each value of an instant vector by itself, and quantiles of histograms."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate, groupby
+
+from alerts.model import Labels
+from alerts.promql.syntax import LE, NAME
+from alerts.promql.vectors import Vector, collect, divide, value_of
+
+# Of a value and of the scalars beside it; None leaves the sample out.
+ElementFunction = Callable[..., float | None]
+
+# Counts that differ by less are equal: rates of buckets that went up alike may differ by a rounding.
+# Source: Prometheus, smallDeltaTolerance.
+_TOLERANCE = 1e-12
+
+
+def greater(one: float, other: float) -> float:
+    """The greater one; no number as soon as one is none."""
+    return math.nan if math.isnan(one) or math.isnan(other) else max(one, other)
+
+
+def lesser(one: float, other: float) -> float:
+    """The lesser one; no number as soon as one is none."""
+    return math.nan if math.isnan(one) or math.isnan(other) else min(one, other)
+
+
+def clamp(value: float, least: float, greatest: float) -> float | None:
+    """The value kept between two bounds; nothing where they are the wrong way round."""
+    return None if greatest < least else greater(least, lesser(greatest, value))
+
+
+def rounded(value: float, to: float = 1.0) -> float:
+    """The nearest multiple; of two equally near, the upper one."""
+    inverse = divide(1.0, to)
+    return divide(floor(value * inverse + 0.5), inverse)
+
+
+def floor(value: float) -> float:
+    """The whole number below."""
+    return math.copysign(math.floor(value), value) if math.isfinite(value) else value
+
+
+def ceil(value: float) -> float:
+    """The whole number above."""
+    return math.copysign(math.ceil(value), value) if math.isfinite(value) else value
+
+
+def sign(value: float) -> float:
+    """1, -1, or the value itself when it is zero or no number."""
+    return math.copysign(1.0, value) if value > 0 or value < 0 else value
+
+
+def exponential(value: float) -> float:
+    """The exponential function, infinite where it is too great."""
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
+
+
+def square_root(value: float) -> float:
+    """No number below zero."""
+    return math.nan if value < 0 else math.sqrt(value)
+
+
+def _logarithm(of: Callable[[float], float]) -> ElementFunction:
+    return lambda value: of(value) if value > 0 else (math.nan if value else -math.inf)
+
+
+ELEMENTS: Mapping[str, ElementFunction] = {
+    "abs": abs,
+    "ceil": ceil,
+    "clamp": clamp,
+    "clamp_max": lambda value, greatest: lesser(greatest, value),
+    "clamp_min": lambda value, least: greater(least, value),
+    "exp": exponential,
+    "floor": floor,
+    "ln": _logarithm(math.log),
+    "log2": _logarithm(math.log2),
+    "log10": _logarithm(math.log10),
+    "round": rounded,
+    "sgn": sign,
+    "sqrt": square_root,
+}
+
+
+def histogram_quantile(share: float, buckets: Vector) -> Vector:
+    """The quantile of each histogram, in proportion within its bucket; its lowest bucket begins at zero."""
+    histograms: dict[Labels, list[tuple[float, float]]] = {}
+    for labels, count in buckets.items():
+        bound = _bound(value_of(labels, LE))
+        if bound is not None:
+            rest = tuple(pair for pair in labels if pair[0] not in (LE, NAME))
+            histograms.setdefault(rest, []).append((bound, count))
+    return collect((labels, _quantile(share, sorted(counts))) for labels, counts in histograms.items())
+
+
+def _bound(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _quantile(share: float, buckets: list[tuple[float, float]]) -> float:
+    if math.isnan(share):
+        return math.nan
+    if not 0 <= share <= 1:
+        return math.copysign(math.inf, share)
+    bounds, counts = _monotonic(buckets)
+    if bounds[-1] != math.inf or len(bounds) < 2 or not counts[-1]:  # noqa: PLR2004 - one below infinity
+        return math.nan
+    rank = share * counts[-1]
+    index = next((i for i, count in enumerate(counts[:-1]) if count >= rank), len(counts) - 1)
+    if index == len(counts) - 1:
+        return bounds[-2]
+    if index == 0 and bounds[0] <= 0:
+        return bounds[0]
+    below, start = (counts[index - 1], bounds[index - 1]) if index else (0.0, 0.0)
+    return start + (bounds[index] - start) * divide(rank - below, counts[index] - below)
+
+
+def _monotonic(buckets: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Bounds and counts; bounds that are equal made one, counts that go down held up."""
+    bounds, counts = [], []
+    for bound, same in groupby(buckets, key=lambda bucket: bucket[0]):
+        bounds.append(bound)
+        counts.append(sum(count for _, count in same))
+    return bounds, list(accumulate(counts, _held_up))
+
+
+def _held_up(below: float, count: float) -> float:
+    nearly = math.isclose(below, count, rel_tol=_TOLERANCE, abs_tol=0.0)
+    return below if nearly or count < below else count

@@ -1,0 +1,163 @@
+"""What stands between two expressions: arithmetic, comparisons, and the joining of sets."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+from alerts.model import Labels
+from alerts.promql.syntax import Grouping, Matching, Operation
+from alerts.promql.vectors import EvaluationError, Vector, collect, divide, nameless, value_of
+
+
+def modulo(dividend: float, divisor: float) -> float:
+    """The remainder, with the sign of the dividend; no number when there is none."""
+    try:
+        return math.fmod(dividend, divisor)
+    except ValueError:
+        return math.nan
+
+
+def power(base: float, exponent: float) -> float:
+    """The power; infinite where it is too great, no number where it would be complex."""
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:
+        return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
+    except ValueError:
+        if base:
+            return math.nan
+        return math.copysign(math.inf, base) if exponent % 2 == 1 else math.inf
+
+
+_ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+    "*": lambda left, right: left * right,
+    "/": divide,
+    "%": modulo,
+    "^": power,
+}
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    ">": lambda left, right: left > right,
+    "<": lambda left, right: left < right,
+    ">=": lambda left, right: left >= right,
+    "<=": lambda left, right: left <= right,
+}
+
+
+def _intersection(left: Vector, right: Vector, grouping: Grouping) -> Vector:
+    there = {grouping.key(labels) for labels in right}
+    return {labels: value for labels, value in left.items() if grouping.key(labels) in there}
+
+
+def _difference(left: Vector, right: Vector, grouping: Grouping) -> Vector:
+    there = {grouping.key(labels) for labels in right}
+    return {labels: value for labels, value in left.items() if grouping.key(labels) not in there}
+
+
+def _union(left: Vector, right: Vector, grouping: Grouping) -> Vector:
+    return {**_difference(right, left, grouping), **left}
+
+
+_SETS: Mapping[str, Callable[[Vector, Vector, Grouping], Vector]] = {
+    "and": _intersection,
+    "or": _union,
+    "unless": _difference,
+}
+
+OPERATORS = (*_ARITHMETIC, *_COMPARISONS, *_SETS)
+
+
+def of_scalars(operation: Operation, left: float, right: float) -> float:
+    """Arithmetic, or 1 and 0 for a comparison."""
+    if operation.operator in _ARITHMETIC:
+        return _ARITHMETIC[operation.operator](left, right)
+    return float(_COMPARISONS[operation.operator](left, right))
+
+
+def with_scalar(operation: Operation, vector: Vector, scalar: float, *, scalar_is_left: bool) -> Vector:
+    """The operation of each value with the scalar; a comparison keeps the values for which it holds."""
+    results = (
+        (labels, value, _apply(operation, scalar, value) if scalar_is_left else _apply(operation, value, scalar))
+        for labels, value in vector.items()
+    )
+    if _filters(operation):
+        return {labels: value for labels, value, kept in results if kept is not None}
+    return collect((nameless(labels), result) for labels, _, result in results if result is not None)
+
+
+def of_vectors(operation: Operation, left: Vector, right: Vector) -> Vector:
+    """The operation of each pair that the matching finds. Raises: EvaluationError when a pair is not unique."""
+    matching = operation.matching
+    if operation.operator in _SETS:
+        return _SETS[operation.operator](left, right, matching.grouping)
+    if not left or not right:
+        return {}
+    if matching.many == "right":
+        return collect(_pairs(operation, right, left, swapped=True))
+    return collect(_pairs(operation, left, right, swapped=False))
+
+
+def _pairs(operation: Operation, many: Vector, one: Vector, *, swapped: bool) -> Iterator[tuple[Labels, float]]:
+    matching = operation.matching
+    ones = _unique(one, matching.grouping)
+    matched: set[Labels] = set()
+    for labels, value in many.items():
+        key = matching.grouping.key(labels)
+        if key not in ones:
+            continue
+        other_labels, other = ones[key]
+        result = _apply(operation, other, value) if swapped else _apply(operation, value, other)
+        if result is None:
+            continue
+        if matching.many is None and key in matched:
+            raise EvaluationError("multiple matches for labels: many-to-one matching must be explicit")
+        matched.add(key)
+        yield _result_labels(operation, labels, other_labels), result
+
+
+def _unique(one: Vector, grouping: Grouping) -> dict[Labels, tuple[Labels, float]]:
+    """The side of which each may be there once, by what counts in matching."""
+    ones: dict[Labels, tuple[Labels, float]] = {}
+    for labels, value in one.items():
+        key = grouping.key(labels)
+        if key in ones:
+            raise EvaluationError(f"many-to-many matching not allowed: {dict(labels)} and {dict(ones[key][0])}")
+        ones[key] = labels, value
+    return ones
+
+
+def _filters(operation: Operation) -> bool:
+    return operation.operator in _COMPARISONS and not operation.boolean
+
+
+def _apply(operation: Operation, left: float, right: float) -> float | None:
+    """The result; for a comparison that filters, the left value or None."""
+    if operation.operator in _ARITHMETIC:
+        return _ARITHMETIC[operation.operator](left, right)
+    holds = _COMPARISONS[operation.operator](left, right)
+    if operation.boolean:
+        return float(holds)
+    return left if holds else None
+
+
+def _result_labels(operation: Operation, many: Labels, one: Labels) -> Labels:
+    labels = many if _filters(operation) else nameless(many)
+    if operation.matching.many is None:
+        return _one_to_one(operation.matching, labels)
+    return _lent(operation.matching, labels, one)
+
+
+def _one_to_one(matching: Matching, labels: Labels) -> Labels:
+    grouping = matching.grouping
+    return tuple(pair for pair in labels if (pair[0] in grouping.labels) is grouping.only)
+
+
+def _lent(matching: Matching, labels: Labels, one: Labels) -> Labels:
+    """The labels of the many, with those that the one lends them."""
+    if not matching.include:
+        return labels
+    lent = ((name, value_of(one, name)) for name in matching.include)
+    kept = (pair for pair in labels if pair[0] not in matching.include)
+    return tuple(sorted((*kept, *(pair for pair in lent if pair[1]))))

@@ -1,0 +1,165 @@
+"""From text to the tree that the engine evaluates, or a clear refusal.
+
+promql-parser knows the whole language and checks its types. What the engine cannot evaluate is refused here, when a
+policy is loaded, so that nothing is left to fail at night.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import promql_parser as parser
+
+from alerts.promql.aggregations import AGGREGATIONS
+from alerts.promql.engine import FUNCTIONS
+from alerts.promql.operators import OPERATORS
+from alerts.promql.syntax import (
+    NAME,
+    Aggregation,
+    Call,
+    Expression,
+    Grouping,
+    Match,
+    Matcher,
+    Matching,
+    Negation,
+    Number,
+    Operation,
+    Selector,
+    Window,
+)
+
+_MATCHES = {
+    parser.MatchOp.Equal: Match.EQUAL,
+    parser.MatchOp.NotEqual: Match.NOT_EQUAL,
+    parser.MatchOp.Re: Match.LIKE,
+    parser.MatchOp.NotRe: Match.NOT_LIKE,
+}
+_MANY = {parser.VectorMatchCardinality.ManyToOne: "left", parser.VectorMatchCardinality.OneToMany: "right"}
+# What Go's and Python's regular expressions mean alike: no (?flags), no \p, \z or \Q, no [[:classes:]].
+_PLAIN_PATTERN = re.compile(r"(?:\\[dDwWsS.+*?()|\[\]{}^$\\/-]|\(\?:|\((?!\?)|\[(?!.*\[:)|[^\\(\[])*")
+
+
+class UnsupportedError(ValueError):
+    """The text is no PromQL, or more of it than the engine knows. Says which part."""
+
+
+def parse(text: str) -> Expression:
+    """The tree of an expression that yields an instant vector or a scalar. Raises: UnsupportedError."""
+    try:
+        parsed = parser.parse(text)
+    except ValueError as error:
+        raise UnsupportedError(f"{text}: {error}") from error
+    tree = _convert(parsed)
+    if isinstance(tree, Window):
+        raise UnsupportedError(f"{text}: a range of samples is no value; apply a function such as rate to it")
+    return tree
+
+
+def _convert(node: Any) -> Expression:
+    convert = _CONVERTERS.get(type(node))
+    if convert is None:
+        raise _unsupported(node)
+    return convert(node)
+
+
+def _unsupported(node: Any, why: str = "") -> UnsupportedError:
+    text = node.prettify() if isinstance(node, parser.Expr) else str(node)
+    return UnsupportedError(f"{text}: not supported by the exporter's own evaluation{why and ', ' + why}")
+
+
+def _number(node: parser.NumberLiteral) -> Expression:
+    return Number(float(node.val))
+
+
+def _selector(node: parser.VectorSelector) -> Selector:
+    if node.at is not None or node.matchers.or_matchers:
+        raise _unsupported(node, "neither are `@` and `or` between matchers")
+    matchers = [_matcher(matcher) for matcher in node.matchers.matchers]
+    names = [node.name] if node.name else [m.value for m in matchers if m.label == NAME and m.match is Match.EQUAL]
+    others = tuple(matcher for matcher in matchers if matcher.label != NAME)
+    if len(names) != 1 or len(matchers) - len(others) > (node.name is None):
+        raise _unsupported(node, "name one metric")
+    return Selector(names[0], others, _offset(node))
+
+
+def _offset(node: parser.VectorSelector) -> int:
+    offset = _milliseconds(node.offset or timedelta())
+    if offset < 0:
+        raise _unsupported(node, "the future is unknown")
+    return offset
+
+
+def _matcher(node: parser.Matcher) -> Matcher:
+    match = _MATCHES[node.op]
+    if match not in (Match.LIKE, Match.NOT_LIKE):
+        return Matcher(node.name, match, node.value)
+    if not _PLAIN_PATTERN.fullmatch(node.value):
+        raise _unsupported(node, "write the pattern without flags, classes by name and other extras")
+    return Matcher(node.name, match, node.value, re.compile(node.value, re.ASCII | re.DOTALL))
+
+
+def _window(node: parser.MatrixSelector) -> Expression:
+    return Window(_selector(node.vector_selector), _milliseconds(node.range))
+
+
+def _milliseconds(length: timedelta) -> int:
+    return length // timedelta(milliseconds=1)
+
+
+def _call(node: parser.Call) -> Expression:
+    if node.func.name not in FUNCTIONS:
+        raise _unsupported(node, f"only these functions are: {', '.join(sorted(FUNCTIONS))}")
+    return Call(node.func.name, tuple(_convert(argument) for argument in node.args))
+
+
+def _negation(node: parser.UnaryExpr) -> Expression:
+    return Negation(_convert(node.expr))
+
+
+def _operation(node: parser.BinaryExpr) -> Expression:
+    operator = str(node.op)
+    if operator not in OPERATORS:
+        raise _unsupported(node, f"only these operators are: {', '.join(OPERATORS)}")
+    left, right = _convert(node.lhs), _convert(node.rhs)
+    if node.modifier is None:
+        return Operation(operator, left, right)
+    fill = node.modifier.fill_values
+    if fill.lhs is not None or fill.rhs is not None:
+        raise _unsupported(node, "and neither is fill")
+    return Operation(operator, left, right, node.modifier.return_bool, _matching(node.modifier))
+
+
+def _matching(modifier: parser.BinModifier) -> Matching:
+    grouping = Grouping()
+    if modifier.matching is not None:
+        only = modifier.matching.type == parser.LabelModifierType.Include
+        grouping = Grouping(frozenset(modifier.matching.labels), only=only)
+    return Matching(grouping, _MANY.get(modifier.card), tuple(modifier.group_labels or ()))
+
+
+def _aggregation(node: parser.AggregateExpr) -> Expression:
+    operator = str(node.op)
+    if operator not in AGGREGATIONS:
+        raise _unsupported(node, f"only these aggregations are: {', '.join(AGGREGATIONS)}")
+    without = node.modifier is not None and node.modifier.type == parser.AggModifierType.Without
+    labels = frozenset(node.modifier.labels if node.modifier else ())
+    parameter = None if node.param is None else _convert(node.param)
+    return Aggregation(operator, _convert(node.expr), Grouping(labels, only=not without), parameter)
+
+
+def _inside(node: parser.ParenExpr) -> Expression:
+    return _convert(node.expr)
+
+
+_CONVERTERS: dict[type, Callable[[Any], Expression]] = {
+    parser.NumberLiteral: _number,
+    parser.VectorSelector: _selector,
+    parser.MatrixSelector: _window,
+    parser.Call: _call,
+    parser.UnaryExpr: _negation,
+    parser.BinaryExpr: _operation,
+    parser.AggregateExpr: _aggregation,
+    parser.ParenExpr: _inside,
+}
