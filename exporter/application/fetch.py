@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -88,7 +89,8 @@ class _Adapter(HTTPAdapter):
         """The pool for this request, with connections on the wire."""
         pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
         if isinstance(pool, HTTPConnectionPool):  # it always is: the base class allows for SOCKS
-            pool.ConnectionCls = _tapped(pool.ConnectionCls, self._wire)
+            pool.ConnectionCls = _tapped(pool.ConnectionCls)
+            pool.conn_kw["wire"] = self._wire
         self._pools.append(pool)
         return pool
 
@@ -99,13 +101,24 @@ class _Adapter(HTTPAdapter):
         super().close()
 
 
-def _tapped(kind: type[Any], wire: Wire) -> type[Any]:
-    """A connection class like `kind` whose sockets hang on the wire from TCP on, before TLS shakes hands."""
+class _OnWire:
+    """Marks connection classes whose sockets hang on a wire."""
 
-    class Tapped(kind):  # type: ignore[misc] # mypy knows no base class that is a variable
+
+@cache
+def _tapped(kind: type[Any]) -> type[Any]:
+    """A connection class like `kind` whose sockets hang on its `wire` from TCP on, before TLS shakes hands."""
+    if issubclass(kind, _OnWire):
+        return kind  # the second request of a redirect, over the same pool
+
+    class Tapped(kind, _OnWire):  # type: ignore[misc] # mypy knows no base class that is a variable
+        def __init__(self, *args: Any, wire: Wire, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._wire = wire
+
         def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS support hooks in, too
             connection: socket.socket = super()._new_conn()
-            wire.tap(connection)
+            self._wire.tap(connection)
             return connection
 
     return Tapped
@@ -121,7 +134,9 @@ def _follow(adapter: HTTPAdapter, request: Request) -> Answer:
     raise BadStatus(f"more than {MOST_REDIRECTS} redirects")
 
 
+@lru_cache(maxsize=16)
 def _prepared(request: Request, url: str) -> requests.PreparedRequest:
+    """The same few requests are sent again at every sample; nobody changes one on its way."""
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",

@@ -81,10 +81,6 @@ class Session:
         """
         seen = self.fetch("visibility", visibility.Sight, **visibility.question(self.schema, reads))
         visibility.judge(self.role, seen)
-        if any(sight.row_security for sight in seen):
-            # A proven policy lets us see everything, and row_security = off would refuse to apply it.
-            with translated():
-                self._connection.execute("SET LOCAL row_security = on", prepare=False)
 
     def _grant_the_rest(self) -> None:
         """Lower statement_timeout to what is left, once that is worth a round trip.

@@ -12,7 +12,7 @@
 --   relkind text null: pg_class.relkind; null when there is no such relation
 --   missing_columns text[] not null: columns that do not exist
 --   unreadable_columns text[] not null: columns that the role may not SELECT
---   row_security boolean not null: row-level security applies to this role
+--   row_security boolean not null: row-level security applies to this role; then it is switched on for the transaction
 --   opened boolean not null: a permissive policy lets this role read every row
 --   narrowed_by text[] not null: restrictive policies that may take rows away again
 -- Index: catalogue indexes only; reads no user table and takes no lock on one
@@ -40,7 +40,12 @@ SELECT
         WHERE col.table_name = wanted.table_name
           AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')
     ) AS unreadable_columns,
-    coalesce(row_security_active(c.oid), false) AS row_security,
+    -- A proven policy lets us see everything, and row_security = off would refuse to apply it. Whether it is proven is
+    -- for the caller to judge before it reads any row.
+    CASE
+        WHEN row_security_active(c.oid) THEN set_config('row_security', 'on', true) = 'on'
+        ELSE false
+    END AS row_security,
     coalesce(policies.opened, false) AS opened,
     coalesce(policies.narrowed_by, ARRAY[]::text[]) AS narrowed_by
 FROM unnest(%(tables)s::text[]) AS wanted (table_name)
