@@ -1,4 +1,4 @@
-"""Fixtures for every test: clusters for the session, databases for one test.
+"""Fixtures for every test: clusters for the session (of one worker), databases for one test.
 
 embedded, debian    session: a cluster of the wheel's PostgreSQL, of Debian's with pg_cron loaded
 cluster             session: each of them in turn, so a test that uses it runs twice
@@ -10,7 +10,8 @@ cron_database       a migrated database with the real pg_cron
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,20 @@ from exporter.lab.cluster import Cluster
 from exporter.lab.migrate import Schema
 from tests import postgres, requirements
 from tests.postgres import Database
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Workers report in UTF-8: a lone surrogate that a test wrote on purpose must not end the whole run."""
+    return _encodable((yield))
+
+
+def _encodable(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode()
+    if isinstance(data, dict):
+        return {name: _encodable(value) for name, value in data.items()}
+    return [_encodable(value) for value in data] if isinstance(data, list | tuple) else data
 
 
 @pytest.fixture(scope="session")
