@@ -57,13 +57,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A signal beyond its limit. `absent_is_fine`: no value, while it can be sampled, means nothing to complain of."""
+    """A signal beyond its limit. `absent`: whether it holds when there is no value though it was sampled."""
 
     signal: str
     above: bool  # False: below
     limit: float
     inclusive: bool = False
-    absent_is_fine: bool = False
+    absent: bool | None = None
 
     def holds(self, value: float) -> bool:
         """Whether this value is beyond the limit."""
@@ -108,9 +108,9 @@ class Schedule:
 class Check:
     """One thing the watch is to prove, every number resolved when the watch begins.
 
-    The sentence about it is made of `subject` with `good` or `bad`. `limit` and `unit` are what plots draw: None
-    where there is none. `signal` is the one to plot. `excused`: declared maintenance excuses a breach. `applies` is
-    empty, or says why it is not judged here (no application is configured).
+    The sentence about it is made of `subject` with `good` or `bad`. `signal` is the one to plot, with `limit` in its
+    `unit`: None where there is none. `excused`: declared maintenance excuses a breach. `not_applicable` is empty, or
+    says why it is not judged here (no application is configured).
     """
 
     name: str

@@ -1,0 +1,204 @@
+"""How long things were good, bad, or not seen at all: the arithmetic on which every verdict rests.
+
+A look tells of the time since the look before, when that was not more than `REACH` intervals ago; otherwise nobody
+knows what was in between. So time is of four kinds, and two bounds follow for what was bad: at least what was seen
+to be, at most that and all that was not seen. Fewer looks move the bounds apart and never both in one direction,
+which is why less coverage turns no FAIL into a PASS, nor a PASS into a FAIL. (It takes looks that keep their pace to
+within a quarter of it: of two that come closer, one can be missing without a trace.)
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from alerts.watch.model import Cause, Coverage, Gap, Span, Tick
+
+# In intervals: one look that is late is none lost, one that is missing is.
+REACH = 1.5
+# Of breaches: the report shows them, the sums are of all.
+KEPT = 100
+
+
+class Status(Enum):
+    """What one look found. Of several at the same time, the first of these counts."""
+
+    BAD = 1
+    GOOD = 2
+    EXCUSED = 3  # whatever it was: declared maintenance
+    UNSEEN = 4
+
+
+def reached(seconds: float, interval: float) -> bool:
+    """Whether a look tells of the time since the one before."""
+    return seconds <= REACH * interval
+
+
+@dataclass(slots=True)
+class _Run:
+    """Something that lasts: for how long now, at the longest, and in all."""
+
+    now: float = 0.0
+    longest: float = 0.0
+    total: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.now += seconds
+        self.total += seconds
+        self.longest = max(self.longest, self.now)
+
+    def end(self) -> None:
+        self.now = 0.0
+
+    def with_more(self, seconds: float) -> tuple[float, float]:
+        """Total and longest if it went on for so long."""
+        return self.total + seconds, max(self.longest, self.now + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What a meter has measured up to some moment; seconds."""
+
+    elapsed: float
+    bad: float
+    longest_bad: float
+    unseen: float
+    longest_unseen: float
+    excused: float
+    dark: float  # bad or unseen
+    longest_dark: float
+    coverage: Coverage
+
+    @property
+    def seen(self) -> float:
+        """Seen and not excused."""
+        return self.elapsed - self.unseen - self.excused
+
+
+@dataclass(slots=True)
+class Meter:
+    """Measures one thing, look by look, in the order of time."""
+
+    elapsed: float = 0.0
+    _at: float = 0.0
+    _interval: float = 0.0
+    _expected: float = 0.0
+    _received: int = 0
+    _bad: _Run = field(default_factory=_Run)
+    _unseen: _Run = field(default_factory=_Run)
+    _excused: _Run = field(default_factory=_Run)
+    _dark: _Run = field(default_factory=_Run)
+    breaches: list[Span] = field(default_factory=list)
+
+    def hear(self, tick: Tick, status: Status) -> None:
+        """One look."""
+        seconds = tick.elapsed - self.elapsed
+        near = reached(seconds, tick.interval)
+        self._add(status if near else Status.UNSEEN, seconds)
+        if status in (Status.GOOD, Status.EXCUSED):
+            self._dark.end()
+        if status is not Status.UNSEEN:
+            self._unseen.end()
+            self._received += 1
+        if status is Status.BAD:
+            self._breached(tick, seconds if near else 0.0)
+        self._expected += seconds / tick.interval
+        self.elapsed, self._at, self._interval = tick.elapsed, tick.at, tick.interval
+
+    def _add(self, status: Status, seconds: float) -> None:
+        if status is Status.BAD:
+            self._bad.add(seconds)
+        else:
+            self._bad.end()
+        if status is Status.UNSEEN:
+            self._unseen.add(seconds)
+        if status in (Status.BAD, Status.UNSEEN):
+            self._dark.add(seconds)
+        if status is Status.EXCUSED:
+            self._excused.add(seconds)
+
+    def _breached(self, tick: Tick, seconds: float) -> None:
+        last = self.breaches[-1] if self.breaches else None
+        if last and seconds and last.started + last.seconds >= self.elapsed:
+            self.breaches[-1] = Span(last.started_at, tick.at, last.started, last.seconds + seconds)
+        elif len(self.breaches) < KEPT:
+            self.breaches.append(Span(tick.at - seconds, tick.at, tick.elapsed - seconds, seconds))
+
+    def times(self, elapsed: float, interval: float) -> Times:
+        """The measures at a moment not before the last look; what came since then was not seen, if it is long."""
+        rest = max(0.0, elapsed - self.elapsed)
+        tail = 0.0 if reached(rest, interval) else rest
+        unseen, longest_unseen = self._unseen.with_more(tail)
+        dark, longest_dark = self._dark.with_more(tail)
+        expected = round(self._expected + rest / interval)
+        span = elapsed - self._excused.total
+        return Times(
+            elapsed=elapsed,
+            bad=self._bad.total,
+            longest_bad=self._bad.longest,
+            unseen=unseen,
+            longest_unseen=longest_unseen,
+            excused=self._excused.total,
+            dark=dark,
+            longest_dark=longest_dark,
+            coverage=Coverage(
+                expected=expected,
+                received=min(self._received, expected),
+                ratio=max(0.0, 1 - unseen / span) if span > 0 else 1.0,
+                unseen=unseen,
+                longest_unseen=longest_unseen,
+            ),
+        )
+
+
+@dataclass(slots=True)
+class _Open:
+    """A gap that has begun."""
+
+    at: float
+    elapsed: float
+    until_at: float
+    until: float
+    affects: set[str]
+
+    def closed(self, cause: Cause) -> Gap:
+        span = Span(self.at, self.until_at, self.elapsed, self.until - self.elapsed)
+        return Gap(span, cause, tuple(sorted(self.affects)))
+
+
+class Gaps:
+    """Names what was not seen, from one good look to the next."""
+
+    def __init__(self, started_at: float, ignored: frozenset[str] = frozenset()) -> None:
+        self._at = started_at
+        self._elapsed = 0.0
+        self._ignored = ignored
+        self._closed: list[Gap] = []
+        self._open: dict[Cause, _Open] = {}
+
+    def hear(self, tick: Tick) -> None:
+        """One tick, in the order of time."""
+        if not reached(tick.elapsed - self._elapsed, tick.interval):
+            self._close_all()
+            whole = _Open(self._at, self._elapsed, tick.at, tick.elapsed, set())
+            self._closed.append(whole.closed(tick.before))
+        troubles: dict[Cause, set[str]] = {}
+        for trouble in tick.troubles:
+            if trouble.stale and trouble.collector not in self._ignored:
+                troubles.setdefault(trouble.cause, set()).add(trouble.collector)
+        for cause in [cause for cause in self._open if cause not in troubles]:
+            self._closed.append(self._open.pop(cause).closed(cause))
+        for cause, collectors in troubles.items():
+            gap = self._open.setdefault(cause, _Open(self._at, self._elapsed, tick.at, tick.elapsed, set()))
+            gap.until_at, gap.until = tick.at, tick.elapsed
+            gap.affects |= collectors
+        self._at, self._elapsed = tick.at, tick.elapsed
+
+    def at(self, now: float, elapsed: float, interval: float, cause: Cause) -> tuple[Gap, ...]:
+        """All gaps up to a moment; when nothing was seen for long before it, that is one for `cause`."""
+        gaps = [*self._closed, *(gap.closed(cause) for cause, gap in self._open.items())]
+        if not reached(elapsed - self._elapsed, interval):
+            gaps.append(Gap(Span(self._at, now, self._elapsed, elapsed - self._elapsed), cause))
+        return tuple(sorted(gaps, key=lambda gap: (gap.span.started, gap.cause)))
+
+    def _close_all(self) -> None:
+        self._closed += [gap.closed(cause) for cause, gap in self._open.items()]
+        self._open.clear()

@@ -1,0 +1,120 @@
+"""Where a signal comes from: the collectors it rests on, the plain series kept beside it, what was wrong with them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from alerts.model import Policy
+from alerts.watch.model import Cause, Trouble
+from exporter import names
+from exporter.errors import Reason
+from exporter.model import Reading
+from exporter.names import Metric
+from exporter.snapshot import CollectorState, Target
+
+# Which collector brings which metrics. What the exporter knows of itself needs none.
+COLLECTORS: Mapping[str, tuple[Metric, ...]] = {
+    "backlog": (names.PENDING_JOBS, names.OLDEST_PENDING, names.PENDING_TRUNCATED, names.HEAD_BLOCKED_JOBS),
+    "throughput": (names.PROCESSED_JOBS, names.PROCESSING_TIME, names.CLOCK_SKEW_JOBS),
+    "last_hour": (
+        names.LAST_HOUR_PROCESSED,
+        names.LAST_HOUR_PROCESSING_TIME,
+        names.LAST_HOUR_FAILURE_RATIO,
+        names.OLDEST_PROCESSED,
+    ),
+    "events": (names.LAST_HOUR_EVENTS, names.LAST_HOUR_EVENTS_BY_TYPE, names.EVENTS, names.EVENTS_BY_TYPE),
+    "idempotency": (names.IDEMPOTENCY_KEYS, names.OLDEST_EXPIRED_KEY),
+    "application": tuple(metric for metric in names.CATALOGUE if metric.name.startswith("outbox_app_")),
+    "migration": (names.MIGRATION_CHECK_OK, names.MIGRATION_CHECKS),
+    "maintenance": (names.MAINTENANCE_ACTIVE, names.MAINTENANCE_DECLARED_END),
+}
+# Says whether breaches are excused, and nothing about the outbox.
+MAINTENANCE = "maintenance"
+
+# The series kept as they are: for evidence, reconciliation, the clean-up, and what people look at. None for the
+# labels is the sum over all of them.
+_EVENTS = {f'outbox_last_hour_fsm_events{{source="{source}"}}': (source,) for source in names.SOURCES}
+_KEYS = {f'outbox_idempotency_keys{{state="{state}"}}': (state,) for state in names.KEY_STATES}
+SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
+    "outbox_processed_jobs_total": (names.PROCESSED_JOBS, ()),
+    **{f'outbox_pending_jobs{{state="{state}"}}': (names.PENDING_JOBS, (state,)) for state in names.STATES},
+    "outbox_last_hour_processed_jobs": (names.LAST_HOUR_PROCESSED, ()),
+    'outbox_last_hour_processing_time_avg_seconds{cohort="created"}': (names.LAST_HOUR_PROCESSING_TIME, ("created",)),
+    **{name: (names.LAST_HOUR_EVENTS, labels) for name, labels in _EVENTS.items()},
+    'outbox_fsm_events_by_type_total{event="FSM_INITIALIZED"}': (names.EVENTS_BY_TYPE, ("FSM_INITIALIZED",)),
+    **{name: (names.IDEMPOTENCY_KEYS, labels) for name, labels in _KEYS.items()},
+    "outbox_idempotency_oldest_expired_timestamp_seconds": (names.OLDEST_EXPIRED_KEY, ()),
+    'outbox_app_fsm_initializations_total{result="succeeded"}': (names.APP_FSM_INITIALIZATIONS, ("succeeded",)),
+    'outbox_app_fsm_initializations_total{result="failed"}': (names.APP_FSM_INITIALIZATIONS, ("failed",)),
+    "outbox_app_processed_jobs_total": (names.APP_PROCESSED_JOBS, ()),
+    "outbox_app_fallback_activations_total": (names.APP_FALLBACK_ACTIVATIONS, None),
+}
+
+_CAUSES: Mapping[Reason, Cause] = {
+    Reason.CONNECTION: Cause.UNREACHABLE,
+    Reason.LOCK: Cause.LOCK,
+    Reason.TIMEOUT: Cause.TIMEOUT,
+    Reason.RLS: Cause.BLIND,
+    Reason.PERMISSION: Cause.BLIND,
+    Reason.SCHEMA: Cause.SCHEMA,
+}
+_NAME = re.compile(r"\boutbox[a-z0-9_:]*")
+_OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
+
+
+def names_of(policy: Policy) -> tuple[str, ...]:
+    """Everything kept of a tick, in a fixed order: the policy's signals, then the series."""
+    return (*(signal.record for signal in policy.signals), *SERIES)
+
+
+def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
+    """The collectors without whose results nothing is known of a PromQL expression."""
+    signals = {signal.record: signal.expr for signal in policy.signals}
+    found: frozenset[str] = frozenset()
+    for name in _NAME.findall(expr):
+        if name in signals:
+            found |= collectors_of(signals[name], policy)
+        elif collector := _brought_by().get(_OF_A_HISTOGRAM.sub("", name)):
+            found |= {collector}
+    return found
+
+
+def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """The series that are known; `now` by the monotonic clock."""
+    fresh = [state for state in states if state.fresh(now)]
+    readings = [each for state in fresh for each in state.readings if isinstance(each, Reading)]
+    found: dict[str, float] = {}
+    for name, (metric, labels) in SERIES.items():
+        values = [each.value for each in readings if each.metric is metric and labels in (None, each.labels)]
+        if values:
+            found[name] = sum(values)
+    return found
+
+
+def troubles_of(states: Iterable[CollectorState], now: float) -> tuple[Trouble, ...]:
+    """The collectors that cannot be relied on; `now` by the monotonic clock."""
+    return tuple(trouble for state in states for trouble in _trouble(state, now))
+
+
+def _trouble(state: CollectorState, now: float) -> Iterator[Trouble]:
+    fresh = state.fresh(now)
+    if state.runs == 0:
+        yield Trouble(state.name, Cause.STARTING, stale=True)
+    elif state.success is False:
+        # Rows are counted at every look, so a look that failed is one that is missing. What is in the catalogue
+        # changes by hand: it is believed until its time is over. Of an application's answers some may be there.
+        yield Trouble(state.name, _cause(state), stale=not fresh or state.target is Target.DATABASE)
+    elif not fresh:
+        yield Trouble(state.name, Cause.TIMEOUT, stale=True)  # its run does not end
+
+
+def _cause(state: CollectorState) -> Cause:
+    reasons = [problem.reason for problem in state.problems]
+    if state.target is Target.APPLICATION:
+        return Cause.INTERNAL if Reason.INTERNAL in reasons else Cause.APPLICATION
+    return next((cause for reason, cause in _CAUSES.items() if reason in reasons), Cause.INTERNAL)
+
+
+@cache
+def _brought_by() -> Mapping[str, str]:
+    return {metric.name: collector for collector, metrics in COLLECTORS.items() for metric in metrics}
