@@ -1,65 +1,45 @@
-"""The landing page: what this is, how the outbox is doing, and whether the numbers are fresh.
+"""The status page: what an on-call person needs in five seconds, on a phone, without Grafana.
 
 One self-contained document without scripts, rendered from what /api/v1/status tells. Everything that comes from
 there is escaped: queue names and error messages are other people's texts.
 """
 
-import base64
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from exporter import look, plots
 from exporter.figures import count, duration, moment, percent
 
 REFRESH_SECONDS = 30
+# What a sparkline shows.
+TREND_SECONDS = 3600
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b2430; --soft: #55606e; --paper: #f5f6f8; --card: #fff; --line: #d8dde3;
-  --link: #0b57d0; --good: #14663a; --bad: #b3261e; --warn: #7a5200 }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #a3adba; --paper: #12161c; --card: #1b2129;
-  --line: #343c47; --link: #8ab4f8; --good: #7bd49b; --bad: #ff9d94; --warn: #f0c06a } }
-* { box-sizing: border-box }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
-main, header, footer { max-width: 68rem; margin: 0 auto; padding: 0 1rem }
-header { padding-top: 1.5rem }
-h1 { font-size: 1.5rem; margin: 0 }
-h2 { font-size: 1.1rem; margin: 2rem 0 .75rem }
-p { margin: .25rem 0 }
-a { color: var(--link) }
-.soft, .unknown { color: var(--soft) }
-.good { color: var(--good) } .bad { color: var(--bad) } .warn { color: var(--warn) }
-.state { font-weight: 600; white-space: nowrap }
-.signals { display: grid; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); gap: .75rem; margin: 0 }
-.signals > div, .table, .problems { background: var(--card); border: 1px solid var(--line); border-radius: .5rem }
-.signals > div { padding: .75rem 1rem }
+_STYLE = (
+    look.BASE
+    + plots.STYLE
+    + """
+.signals { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.6rem, 1fr)); gap: .75rem; margin: 0 }
 .signals dt { color: var(--soft); font-size: .9rem }
 .signals dd { margin: 0; overflow-wrap: anywhere }
 .signals .value { font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
-.table { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { padding: .45rem .75rem; text-align: left; border-top: 1px solid var(--line); white-space: nowrap }
-thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: .9rem }
-tbody th { font-weight: 600 }
-.number { text-align: right }
-.problems { margin: 0; padding: .75rem 1rem .75rem 2rem; overflow-wrap: anywhere }
+.signals .plot { width: 100%; height: 2.25rem }
+.verdict { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline }
+.word { font-size: 1.4rem; font-weight: 700 }
+.alerts { list-style: none; padding-left: 1rem } .alerts li { padding: .25rem 0 }
+details summary { cursor: pointer; padding: .25rem 0 }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: .75rem 0 0; padding: 0 }
-footer { padding-top: 1.5rem; padding-bottom: 2rem; font-size: .9rem }
 @media (max-width: 34rem) { .signals { grid-template-columns: 1fr 1fr }
   .signals > div:last-child:nth-child(odd) { grid-column: 1 / -1 } .signals > div { padding: .6rem .75rem }
-  .signals .value { font-size: 1.3rem } th, td { padding: .4rem .5rem } table { font-size: .9rem } }
+  .signals .value { font-size: 1.3rem } }
 """
-
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-
-# Nothing but our own style, known by its hash: a text that slipped through unescaped could still do nothing.
-CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+CONTENT_SECURITY_POLICY = f"{look.security_policy(_STYLE)}; frame-ancestors 'none'"
 
 _LINKS = (
     ("metrics", "/metrics, for Prometheus"),
     ("api/v1/status", "/api/v1/status, this page as JSON"),
+    ("api/v1/watch", "/api/v1/watch"),
     ("-/healthy", "/-/healthy"),
     ("-/ready", "/-/ready"),
 )
@@ -73,32 +53,30 @@ def landing(title: str, version: str, status: Mapping[str, Any]) -> str:
     """
     up = bool(status["up"])
     word = "up" if up else "down"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="{REFRESH_SECONDS}">
-<title>{escape(title)}: {word}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header>
+    firing = [alert for alert in status["alerts"] or () if alert["state"] == "firing" and alert["severity"] != "none"]
+    body = f"""<header>
 <h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
-<p>Watches a transactional outbox in PostgreSQL and tells Prometheus about it.</p>
 <p class="soft">Database {escape(str(status["database"]))}. {_last_sample(up)}</p>
 {_maintenance(status["maintenance_until"], status["now"])}
-<nav aria-label="Endpoints"><ul>{"".join(_link(*link) for link in _LINKS)}</ul></nav>
 </header>
 <main>
+{_alerts(status["alerts"], firing, status["now"])}
+{look.section("watch", "Watch", _watch(status["watch"], status["now"]))}
 {_problems(status)}
-<section aria-labelledby="signals"><h2 id="signals">Signals</h2>{_signals(status["signals"])}</section>
-<section aria-labelledby="collectors"><h2 id="collectors">Collectors</h2>{_collectors(status)}</section>
+{look.section("signals", "Signals", _signals(status))}
+{look.section("migration", "Migration", _migration(status["migration"]))}
+{look.section("collectors", "Collectors", _collectors(status))}
 </main>
-<footer class="soft">Version {escape(version)}. This page renews itself every {REFRESH_SECONDS} seconds.</footer>
-</body>
-</html>
-"""
+<footer class="soft">
+<nav aria-label="Endpoints"><ul>{"".join(_link(*link) for link in _LINKS)}</ul></nav>
+<p>Version {escape(version)}. This page renews itself every {REFRESH_SECONDS} seconds.</p></footer>"""
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n'
+    return look.document(f"{title}: {_short(word, firing)}", _STYLE, body, refresh)
+
+
+def _short(word: str, firing: Sequence[Any]) -> str:
+    """What a tab shows."""
+    return f"{word}, {len(firing)} firing" if firing else word
 
 
 def _last_sample(up: bool) -> str:
@@ -118,39 +96,122 @@ def _link(path: str, text: str) -> str:
     return f'<li><a href="{path}">{escape(text)}</a></li>'
 
 
+# --- alerts and the watch ------------------------------------------------------------------------------------------
+
+
+def _alerts(alerts: Sequence[Any] | None, firing: Sequence[Mapping[str, Any]], now: float) -> str:
+    if alerts is None:
+        return look.section("alerts", "Alerts", f'<p class="card">{_UNKNOWN}: not evaluated yet</p>')
+    if not firing:
+        return look.section("alerts", "Alerts", '<p class="card state good">None is firing.</p>')
+    order = ("page", "ticket", "info")
+    ranked = sorted(firing, key=lambda alert: (bool(alert["muted"]), order.index(alert["severity"]), alert["alert"]))
+    items = "".join(f"<li>{_alert(alert, now)}</li>" for alert in ranked)
+    return look.section("alerts", f"Alerts: {len(firing)} firing", f'<ul class="list alerts">{items}</ul>', "bad")
+
+
+def _alert(alert: Mapping[str, Any], now: float) -> str:
+    notes = [f"for {duration(max(0, now - alert['since']))}"]
+    notes += ["explained by another alert"] if alert["muted"] else []
+    notes += ["not known at present, so it stands"] if alert["held"] else []
+    kind = "bad" if alert["severity"] == "page" else "warn"
+    return (
+        f'<span class="state {kind}">{escape(alert["severity"])}</span> <strong>{escape(alert["summary"])}</strong> '
+        f'<span class="soft">({escape(", ".join(notes))})</span><br>{escape(alert["description"])} '
+        f'<a href="{escape(alert["runbook_url"])}">{escape(alert["alert"])}: what to do</a>'
+    )
+
+
+def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
+    if watch is None:
+        return '<p class="card soft">No watch was started. <code>outbox-exporter watch start</code> begins one.</p>'
+    word = watch["verdict"] or ("so far good" if not watch["reasons"] else "so far")
+    kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}.get(watch["verdict"] or "", "")
+    parts = [
+        f'<span class="word {kind}">{escape(word)}</span>',
+        f"<span>{escape(_time_left(watch, now))}</span>",
+        f"<span>coverage {_shown(watch['coverage'], percent)}</span>",
+    ]
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in watch["reasons"])
+    reasons = f"<ul>{reasons}</ul>" if reasons else f"<p>{escape(watch['summary'])}</p>"
+    return f'<div class="card"><div class="verdict">{"".join(parts)}</div>{reasons}{_checks(watch["checks"])}</div>'
+
+
+def _time_left(watch: Mapping[str, Any], now: float) -> str:
+    if watch["state"] == "waiting":
+        return "waiting to begin"
+    ends = watch["ends"]
+    if ends is not None and now < ends:
+        return f"{duration(ends - now)} left, until {moment(ends)}"
+    return "" if ends is None else f"ended {moment(ends)}"
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
+    kinds = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
+    rows: list[tuple[str, ...]] = [
+        (
+            escape(check["title"]),
+            f'<span class="state {kinds.get(check["verdict"] or "", "soft")}">{escape(check["verdict"] or "-")}</span>',
+            escape(check["reason"]),
+        )
+        for check in checks
+    ]
+    found = look.table("watch", ("Check", "So far", "Why"), rows, frozenset())
+    return (
+        f"<details><summary>{len(rows)} check{'s' if len(rows) > 1 else ''}</summary>{found}</details>" if rows else ""
+    )
+
+
+def _migration(migration: Mapping[str, Any] | None) -> str:
+    if migration is None:
+        return '<p class="card unknown">Its checks have not run yet, or their results are too old.</p>'
+    broken = "".join(f"<li>{escape(name)}</li>" for name in migration["broken"])
+    kind = "bad" if broken else "good"
+    said = (
+        f'<span class="state {kind}">{"broken" if broken else "intact"}</span> '
+        f"{count(migration['ok'])} checks ok, {len(migration['broken'])} broken, {count(migration['unknown'])} unknown"
+    )
+    return f'<div class="card">{said}{f"<ul>{broken}</ul>" if broken else ""}</div>'
+
+
 # --- what is wrong -------------------------------------------------------------------------------------------------
 
 
 def _problems(status: Mapping[str, Any]) -> str:
     said = [(str(one["name"]), str(text)) for one in status["collectors"] for text in one["problems"]]
+    said += [(str(one["name"]), str(one["text"])) for one in status["notices"]]
     items = [f"<li><strong>{escape(name)}</strong>: {escape(text)}</li>" for name, text in said]
     if not status["config_reload_successful"]:
         items.insert(0, "<li><strong>configuration</strong>: the last reload failed; the previous one is in use</li>")
-    if not items:
-        return ""
-    return (
-        '<section aria-labelledby="problems"><h2 id="problems" class="bad">What is wrong</h2>'
-        f'<ul class="problems">{"".join(items)}</ul></section>'
-    )
+    found = f'<ul class="list">{"".join(items)}</ul>' if items else ""
+    return look.section("problems", "What the exporter cannot do", found, "bad")
 
 
 # --- signals -------------------------------------------------------------------------------------------------------
 
 
-def _signals(signals: Mapping[str, Any]) -> str:
+def _signals(status: Mapping[str, Any]) -> str:
+    signals = status["signals"]
     age, events = signals["oldest_pending_age_seconds"], signals["events_last_hour"]
     cards = (
-        ("Backlog", _shown(signals["backlog"], count), _note("oldest waits ", age, duration)),
-        ("Average processing time", _shown(signals["processing_time_avg_seconds"], duration), "last hour"),
-        ("Events", _shown(_total(events), count), _sources(events)),
-        ("Idempotency keys", _shown(signals["idempotency_keys"], count), "live and expired"),
-        ("Failure ratio", _shown(signals["failure_ratio"], percent), "last hour"),
+        ("backlog", "Backlog", _shown(signals["backlog"], count), _note("oldest waits ", age, duration)),
+        ("time", "Average processing time", _shown(signals["processing_time_avg_seconds"], duration), "last hour"),
+        ("events", "Events", _shown(_total(events), count), _sources(events)),
+        ("keys", "Idempotency keys", _shown(signals["idempotency_keys"], count), "live and expired"),
+        ("failures", "Failure ratio", _shown(signals["failure_ratio"], percent), "last hour"),
     )
-    return f'<dl class="signals">{"".join(_card(*card) for card in cards)}</dl>'
+    drawn = (_card(name, value, note + _trend(status, key, name)) for key, name, value, note in cards)
+    return f'<dl class="signals">{"".join(drawn)}</dl>'
 
 
 def _card(name: str, value: str, note: str) -> str:
-    return f'<div><dt>{name}</dt><dd><div class="value">{value}</div><div class="soft">{note}</div></dd></div>'
+    shown = f'<dd><div class="value">{value}</div><div class="soft">{note}</div></dd>'
+    return f'<div class="card"><dt>{name}</dt>{shown}</div>'
+
+
+def _trend(status: Mapping[str, Any], key: str, name: str) -> str:
+    points, now = status["trends"].get(key), status["now"]
+    return plots.sparkline(points, now - TREND_SECONDS, now, f"{name} over the last hour") if points else ""
 
 
 def _shown(value: float | None, text: Callable[[float], str]) -> str:
@@ -174,26 +235,22 @@ def _sources(events: Mapping[str, float] | None) -> str:
 
 
 def _collectors(status: Mapping[str, Any]) -> str:
-    rows = "".join(_row(collector, status["now"]) for collector in status["collectors"])
-    return f"""<div class="table" role="region" aria-labelledby="collectors" tabindex="0"><table>
-<thead><tr><th scope="col">Name</th><th scope="col">State</th><th scope="col" class="number">Last success</th>
-<th scope="col" class="number">Took</th><th scope="col" class="number">Every</th>
-<th scope="col" class="number">Runs</th><th scope="col" class="number">Skipped</th>
-<th scope="col">Failures</th></tr></thead>
-<tbody>{rows}</tbody></table></div>"""
+    columns = ("Name", "State", "Last success", "Took", "Every", "Runs", "Skipped", "Failures")
+    rows = [_row(collector, status["now"]) for collector in status["collectors"]]
+    return look.table("collectors", columns, rows, frozenset(range(2, 7)))
 
 
-def _row(collector: Mapping[str, Any], now: float) -> str:
-    numbers = (
+def _row(collector: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    return (
+        escape(str(collector["name"])),
+        _state(collector),
         _ago(collector["last_success"], now),
         _shown(collector["duration_seconds"], duration),
         _shown(collector["interval_seconds"], duration),
         _shown(collector["runs"], count),
         _shown(collector["skipped"], count),
+        _failures(collector["failures"]),
     )
-    cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
-    name, state = escape(str(collector["name"])), _state(collector)
-    return f'<tr><th scope="row">{name}</th><td>{state}</td>{cells}<td>{_failures(collector["failures"])}</td></tr>'
 
 
 def _state(collector: Mapping[str, Any]) -> str:

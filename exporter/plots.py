@@ -43,7 +43,7 @@ STYLE = """
 .plot .threshold-label { fill: var(--bad) }
 .plot .gap { fill: var(--soft); opacity: .22 } .plot .maintenance { fill: var(--plot-1); opacity: .18 }
 .plot .alert { fill: var(--bad); opacity: .16 } .plot .breach { fill: var(--warn); opacity: .2 }
-.plot .edge { stroke: var(--line); stroke-width: 1 }
+.plot .edge { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke }
 """
 # The line colours, for the page's :root: apart for most kinds of colour blindness, on white and on dark.
 COLOURS = "--plot-0: #0b62b8; --plot-1: #b35c00; --plot-2: #14703c; --plot-3: #7b3fa0"
@@ -141,7 +141,7 @@ def sparkline(points: Points, start: float, end: float, label: str) -> str:
         start, end, _nice_top(max(_finite(points), default=0.0), ""), 2, SPARK_WIDTH - 2, 3, SPARK_HEIGHT - 3
     )
     edge = f'<line class="edge" x1="2" x2="{SPARK_WIDTH - 2}" y1="{SPARK_HEIGHT - 2}" y2="{SPARK_HEIGHT - 2}"/>'
-    return _svg(SPARK_WIDTH, SPARK_HEIGHT, label, [edge, *_line(frame, points, 0)])
+    return _svg(SPARK_WIDTH, SPARK_HEIGHT, label, [edge, *_line(frame, points, 0)], ' preserveAspectRatio="none"')
 
 
 def _finite(points: Points) -> list[float]:
@@ -243,9 +243,9 @@ def _describe(asked: Chart) -> str:
     return f"{asked.title}, {period}: {'; '.join(ranges)}"
 
 
-def _svg(width: int, height: int, label: str, parts: Iterable[str]) -> str:
+def _svg(width: int, height: int, label: str, parts: Iterable[str], more: str = "") -> str:
     text = escape(label)
     return (
-        f'<svg class="plot" viewBox="0 0 {width} {height}" role="img" aria-label="{text}">'
+        f'<svg class="plot" viewBox="0 0 {width} {height}"{more} role="img" aria-label="{text}">'
         f"<title>{text}</title>{''.join(parts)}</svg>"
     )

@@ -40,7 +40,73 @@ class CollectorStatus(TypedDict):
     problems: list[str]
 
 
-class StatusDict(TypedDict):
+class AlertStatus(TypedDict):
+    """One alert of the exporter's own evaluation. `since` in Unix seconds; `held`: its signal is unknown at present."""
+
+    alert: str
+    severity: str
+    state: str
+    since: float
+    value: float
+    held: bool
+    muted: bool
+    summary: str
+    description: str
+    runbook_url: str
+
+
+class CheckStatus(TypedDict):
+    """One check of the watch; `verdict` is None where it does not apply."""
+
+    title: str
+    verdict: str | None
+    reason: str
+
+
+class WatchStatus(TypedDict):
+    """The present or the last watch. `verdict` is None while undecided; `started` and `ends` in Unix seconds."""
+
+    state: str
+    verdict: str | None
+    started: float | None
+    ends: float | None
+    coverage: float | None
+    summary: str
+    reasons: list[str]
+    checks: list[CheckStatus]
+
+
+class MigrationStatus(TypedDict):
+    """The checks of the migration: how many are ok and unknown, and the names of the broken ones."""
+
+    ok: float
+    unknown: float
+    broken: list[str]
+
+
+class Notice(TypedDict):
+    """Something that a part of the exporter, `name`, cannot do."""
+
+    name: str
+    text: str
+
+
+class Judged(TypedDict):
+    """What judging adds; `alerts` is None before the first evaluation.
+
+    `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
+    """
+
+    alerts: list[AlertStatus] | None
+    watch: WatchStatus | None
+    trends: dict[str, list[tuple[float, float | None]]]
+    notices: list[Notice]
+
+
+UNJUDGED: Judged = {"alerts": None, "watch": None, "trends": {}, "notices": []}
+
+
+class StatusDict(Judged):
     """The whole answer; `now` and `maintenance_until` in Unix seconds.
 
     `maintenance_until` is until when the maintenance that nobody has ended was declared; past, it overruns.
@@ -52,6 +118,7 @@ class StatusDict(TypedDict):
     database: str
     signals: FiveSignals
     maintenance_until: float | None
+    migration: MigrationStatus | None
     collectors: list[CollectorStatus]
     config_reload_successful: bool
 
@@ -88,6 +155,16 @@ def collector_status(state: CollectorState, now: float) -> CollectorStatus:
     }
 
 
+def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus | None:
+    """How the checks of the migration stand; None while that may not be believed."""
+    readings = _fresh(states, now)
+    totals = _values(readings, names.MIGRATION_CHECKS)
+    if not totals:
+        return None
+    broken = [labels[0] for labels, value in _values(readings, names.MIGRATION_CHECK_OK).items() if not value]
+    return {"ok": totals.get(("ok",), 0), "unknown": totals.get(("unknown",), 0), "broken": sorted(broken)}
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What is known without asking anybody: `database` says where, without secrets."""
@@ -97,16 +174,20 @@ class About:
     reloaded: bool
 
 
-def status(about: About, states: Iterable[CollectorState], now: float, unix_now: float) -> StatusDict:
+def status(
+    about: About, states: Iterable[CollectorState], now: float, unix_now: float, judged: Judged = UNJUDGED
+) -> StatusDict:
     """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
     states = tuple(states)
     return {
+        **judged,
         "version": about.version,
         "up": database_up(states, now),
         "now": unix_now,
         "database": about.database,
         "signals": signals(states, now, unix_now),
         "maintenance_until": _values(_fresh(states, now), names.MAINTENANCE_DECLARED_END).get(()),
+        "migration": migration(states, now),
         "collectors": [collector_status(state, now) for state in states],
         "config_reload_successful": about.reloaded,
     }

@@ -6,7 +6,7 @@ import pytest
 
 from exporter import pages
 from tests import webtools
-from tests.webtools import collector
+from tests.webtools import alert, collector, watch
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;</style></title>"
 
@@ -34,15 +34,28 @@ def read(**changes: object) -> Reader:
 
 
 def test_hostile_texts_stay_texts():
-    status = webtools.status() | {
-        "database": HOSTILE,
-        "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
+    """Whatever a queue, an error, an alert or a check is called: no element and no attribute comes of it."""
+    trouble: dict[str, object] = {
+        "alerts": [alert()],
+        "watch": watch(reasons=["The backlog was high."]),
+        "migration": {"ok": 1, "unknown": 0, "broken": ["rls"]},
+        "notices": [{"name": "notify", "text": "refused"}],
+        "collectors": [collector(failures={"lock": 3}, problems=["locked"])],
     }
-    status["signals"]["events_last_hour"] = {HOSTILE: 4.0}
-    seen = Reader(pages.landing(HOSTILE, HOSTILE, status))
-    usual = read()
-    assert seen.text.count(HOSTILE) == 9
-    assert set(seen.elements) - set(usual.elements) == {"ul", "li", "strong"} - set(usual.elements)
+    hostile: dict[str, object] = {
+        "database": HOSTILE,
+        "alerts": [alert(**dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
+        "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
+                       checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
+        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE]},
+        "notices": [{"name": HOSTILE, "text": HOSTILE}],
+        "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
+    }  # fmt: skip
+    hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
+    seen = Reader(pages.landing(HOSTILE, HOSTILE, webtools.status() | hostile))
+    usual = read(**trouble)
+    assert seen.text.count(HOSTILE) == 20
+    assert set(seen.elements) == set(usual.elements)
     assert set(seen.attributes) == set(usual.attributes)
 
 
@@ -62,15 +75,62 @@ def test_the_five_signals_are_there():
 
 def test_unknown_is_not_zero():
     seen = read(signals=dict.fromkeys(webtools.status()["signals"])).text
-    signals = seen[seen.index("Signals") : seen.index("Collectors")]
+    signals = seen[seen.index("Signals") : seen.index("Migration")]
     assert signals.count("unknown") == 5
     assert "0" not in signals
 
 
+def test_what_was_not_judged_is_not_well():
+    """Before the first evaluation no alert fires, and nobody may read that as silence."""
+    text = read(alerts=None, migration=None, watch=None).text
+    assert "unknown: not evaluated yet" in text
+    assert "None is firing" not in text
+    assert "intact" not in text
+    assert "No watch was started" in text
+
+
+def test_alerts_come_first_the_gravest_on_top():
+    """With what to do, and without the dead-man's switch, which always fires."""
+    seen = read(
+        alerts=[
+            alert(alert="OutboxWatchdog", severity="none", summary="the pipeline works"),
+            alert(alert="OutboxJobsExhausted", severity="ticket", summary="given up", held=True),
+            alert(alert="OutboxBacklogHigh", summary="high", muted=True),
+            alert(),
+            alert(alert="OutboxHeadBlocked", state="pending", summary="blocked"),
+        ]
+    )
+    order = [seen.text.index(words) for words in ("3 firing", "none completes", "given up", "high", "Signals")]
+    assert order == sorted(order)
+    assert "the pipeline works" not in seen.text
+    assert "blocked" not in seen.text
+    assert "explained by another alert" in seen.text
+    assert "not known at present, so it stands" in seen.text
+    assert "for 5 min" in seen.text
+
+
+def test_the_watch_in_one_line():
+    """The word so far, what is left, how much was seen."""
+    running = read(watch=watch()).text
+    for words in ("so far good", "12 h left", "coverage 99.8 %", "1 check"):
+        assert words in running
+    failed = read(watch=watch(state="failed", verdict="FAIL", ends=999_000.0, reasons=["Jobs were stuck."])).text
+    for words in ("FAIL", "ended 1970-01-12 13:30 UTC", "Jobs were stuck."):
+        assert words in failed
+    assert "waiting to begin" in read(watch=watch(state="waiting", started=None, ends=None, coverage=None)).text
+
+
+def test_a_broken_migration_is_named():
+    text = read(migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"]}).text
+    assert "broken 47 checks ok, 1 broken" in text
+    assert "index_idx_job_outbox_unprocessed" in text
+
+
 def test_what_is_wrong_comes_first():
     seen = read(config_reload_successful=False, collectors=[collector(problems=["grant SELECT"])]).text
+    assert "What the exporter cannot do" in seen
     assert seen.index("the last reload failed") < seen.index("grant SELECT") < seen.index("Signals")
-    assert "What is wrong" not in read().text
+    assert "What the exporter cannot do" not in read().text
 
 
 @pytest.mark.parametrize(

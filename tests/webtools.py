@@ -29,7 +29,42 @@ def status() -> dict[str, Any]:
         "collectors": [collector()],
         "maintenance_until": None,
         "config_reload_successful": True,
+        "migration": {"ok": 48.0, "unknown": 0.0, "broken": []},
+        "alerts": [],
+        "watch": None,
+        "trends": {"backlog": [[996_400.0 + 15 * tick, 1000.0 + tick] for tick in range(240)]},
+        "notices": [],
     }
+
+
+def alert(**changes: Any) -> dict[str, Any]:
+    """An alert that fires."""
+    return {
+        "alert": "OutboxStalled",
+        "severity": "page",
+        "state": "firing",
+        "since": 999_700.0,
+        "value": 420.0,
+        "held": False,
+        "muted": False,
+        "summary": "Outbox jobs wait and none completes",
+        "description": "The oldest unprocessed job is 7m 0s old.",
+        "runbook_url": "https://example.org/runbooks/OutboxStalled.md",
+    } | changes
+
+
+def watch(**changes: Any) -> dict[str, Any]:
+    """A watch half-way through."""
+    return {
+        "state": "running",
+        "verdict": None,
+        "started": 1_000_000.0 - 43_200,
+        "ends": 1_000_000.0 + 43_200,
+        "coverage": 0.998,
+        "summary": "Nothing was out of order so far.",
+        "reasons": [],
+        "checks": [{"title": "Backlog", "verdict": "PASS", "reason": "The backlog stayed below 1,000 jobs."}],
+    } | changes
 
 
 def collector(**changes: Any) -> dict[str, Any]:
