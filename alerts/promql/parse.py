@@ -30,13 +30,14 @@ from alerts.promql.syntax import (
     Window,
 )
 
-_MATCHES = {
-    parser.MatchOp.Equal: Match.EQUAL,
-    parser.MatchOp.NotEqual: Match.NOT_EQUAL,
-    parser.MatchOp.Re: Match.LIKE,
-    parser.MatchOp.NotRe: Match.NOT_LIKE,
-}
-_MANY = {parser.VectorMatchCardinality.ManyToOne: "left", parser.VectorMatchCardinality.OneToMany: "right"}
+# Pairs: the parser's enumerations have no hash.
+_MATCHES = (
+    (parser.MatchOp.Equal, Match.EQUAL),
+    (parser.MatchOp.NotEqual, Match.NOT_EQUAL),
+    (parser.MatchOp.Re, Match.LIKE),
+    (parser.MatchOp.NotRe, Match.NOT_LIKE),
+)
+_MANY = ((parser.VectorMatchCardinality.ManyToOne, "left"), (parser.VectorMatchCardinality.OneToMany, "right"))
 # What Go's and Python's regular expressions mean alike: no (?flags), no \p, \z or \Q, no [[:classes:]].
 _PLAIN_PATTERN = re.compile(r"(?:\\[dDwWsS.+*?()|\[\]{}^$\\/-]|\(\?:|\((?!\?)|\[(?!.*\[:)|[^\\(\[])*")
 
@@ -92,7 +93,7 @@ def _offset(node: parser.VectorSelector) -> int:
 
 
 def _matcher(node: parser.Matcher) -> Matcher:
-    match = _MATCHES[node.op]
+    match = next(ours for theirs, ours in _MATCHES if theirs == node.op)
     if match not in (Match.LIKE, Match.NOT_LIKE):
         return Matcher(node.name, match, node.value)
     if not _PLAIN_PATTERN.fullmatch(node.value):
@@ -136,7 +137,8 @@ def _matching(modifier: parser.BinModifier) -> Matching:
     if modifier.matching is not None:
         only = modifier.matching.type == parser.LabelModifierType.Include
         grouping = Grouping(frozenset(modifier.matching.labels), only=only)
-    return Matching(grouping, _MANY.get(modifier.card), tuple(modifier.group_labels or ()))
+    many = next((side for cardinality, side in _MANY if cardinality == modifier.card), None)
+    return Matching(grouping, many, tuple(modifier.group_labels or ()))
 
 
 def _aggregation(node: parser.AggregateExpr) -> Expression:

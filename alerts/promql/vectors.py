@@ -46,6 +46,8 @@ def divide(dividend: float, divisor: float) -> float:
 def total(values: Iterable[float]) -> float:
     """The sum without rounding errors in between; infinities that cancel each other make no number."""
     values = list(values)
+    if not any(values):
+        return sum(values, -0.0)  # zero has a sign, which a division shows
     try:
         return math.fsum(values)
     except (OverflowError, ValueError):

@@ -1,0 +1,111 @@
+"""Our engine and a real Prometheus, asked the same of the same series, answer the same."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import pytest
+
+from alerts.model import Labels
+from alerts.promql.engine import evaluate_vector
+from alerts.promql.memory import Memory
+from alerts.promql.parse import parse
+from alerts.promql.vectors import EvaluationError, Vector
+from tests.alerts.promql.expressions import Author
+from tests.alerts.promql.oracle import Oracle, RefusedError, oracle
+from tests.alerts.promql.weather import START, STEP, Scrape, weather, written
+
+logger = logging.getLogger(__name__)
+
+SCRAPES: Final = 150
+# Odd, and at moments of every kind: before the first scrape, between scrapes, after the last one.
+TIMES: Final = range(START - 29_999, START + (SCRAPES + 30) * STEP, 11 * STEP + 3_210)
+EXPRESSIONS: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The same series in both."""
+
+    server: Oracle
+    memory: Memory
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with oracle(tmp_path_factory.mktemp("oracle")) as server:
+        scrapes = weather(Random("weather"), SCRAPES)
+        server.write(written(scrapes))
+        yield World(server, remembered(scrapes))
+
+
+def remembered(scrapes: Iterable[Scrape]) -> Memory:
+    """A memory that keeps it all."""
+    scrapes = list(scrapes)
+    metrics = {metric for scrape in scrapes for metric, _, _ in scrape.samples}
+    memory = Memory(dict.fromkeys(metrics, 1e9))
+    for scrape in scrapes:
+        memory.append(scrape.at / 1000, scrape.samples)
+    return memory
+
+
+def test_random_expressions_agree(world: World) -> None:
+    """Hundreds of expressions, at many moments: the same labels, and values that agree to nine digits."""
+    author = Author(Random("expressions"))
+    tally: Counter[str] = Counter()
+    for number in range(EXPRESSIONS):
+        expression = author.vector(number % 4)
+        tally[agree(world, expression)] += 1
+    logger.info("%s", dict(tally))
+    assert tally["values"] > EXPRESSIONS / 2
+
+
+def agree(world: World, expression: str) -> str:
+    """Compares the answers; says of which kind they were."""
+    tree = parse(expression)
+    try:
+        theirs = world.server.ask(expression, TIMES)
+    except RefusedError:
+        return agree_one_by_one(world, expression)
+    for time in TIMES:
+        mine = evaluate_vector(tree, world.memory, time / 1000)
+        assert same(mine, theirs[time]), explain(expression, time, mine, theirs[time])
+    return "values" if any(theirs.values()) else "empty"
+
+
+def agree_one_by_one(world: World, expression: str) -> str:
+    """Where the expression makes no sense at one time, it may at another."""
+    tree = parse(expression)
+    for time in TIMES:
+        try:
+            theirs = world.server.ask_once(expression, time)
+        except RefusedError:
+            with pytest.raises(EvaluationError):
+                evaluate_vector(tree, world.memory, time / 1000)
+        else:
+            mine = evaluate_vector(tree, world.memory, time / 1000)
+            assert same(mine, theirs), explain(expression, time, mine, theirs)
+    return "refused"
+
+
+def same(mine: Vector, theirs: Vector) -> bool:
+    """Whether the labels are the same and the values agree."""
+    return mine.keys() == theirs.keys() and all(close(mine[labels], theirs[labels]) for labels in mine)
+
+
+def close(mine: float, theirs: float) -> bool:
+    """To nine digits; no number is like no number."""
+    return (math.isnan(mine) and math.isnan(theirs)) or math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def explain(expression: str, time: int, mine: Vector, theirs: Vector) -> str:
+    """What differs."""
+    every: dict[Labels, None] = dict.fromkeys((*mine, *theirs))
+    lines = (f"{dict(labels)}: {mine.get(labels)} != {theirs.get(labels)}" for labels in every)
+    return f"{expression} at {time}, ours and Prometheus':\n" + "\n".join(lines)
