@@ -92,7 +92,8 @@ def _condition(node: Mapping, terms: Terms) -> Condition:
     signal, by_the_clock = _text(node, "signal"), _text(node, "by_the_clock") == "true"
     _unit(signal, terms)  # it exists
     limit = _limit(_text(node, comparison), by_the_clock, terms)
-    return Condition(signal, above, limit, inclusive, _BOOLEANS.get(_text(node, "absent")))
+    collectors = tuple(sorted(collectors_of(signal, terms.policy)))
+    return Condition(signal, above, limit, inclusive, _BOOLEANS.get(_text(node, "absent")), collectors)
 
 
 def _limit(text: str, by_the_clock: bool, terms: Terms) -> float:

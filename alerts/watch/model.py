@@ -57,13 +57,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A signal beyond its limit. `absent`: whether it holds when there is no value though it was sampled."""
+    """A signal beyond its limit. `absent`: whether it holds when its collectors work and there is no value."""
 
     signal: str
     above: bool  # False: below
     limit: float
     inclusive: bool = False
     absent: bool | None = None
+    collectors: tuple[str, ...] = ()
 
     def holds(self, value: float) -> bool:
         """Whether this value is beyond the limit."""
@@ -138,7 +139,8 @@ class Watch:
     """One watch. `started` is where it began on the history's own time line; `started_at` by the wall clock.
 
     `ends_at` is the planned end by the wall clock, moved along when that is stepped. `decided_at` is the moment of
-    the verdict, `closed_at` that of the last look: after a FAIL it is observed until its planned end.
+    the verdict, `closed_at` that of the last look: after a FAIL it is observed until its planned end. `sources` has
+    the collectors on which each signal and series rests.
     """
 
     number: int
@@ -156,6 +158,7 @@ class Watch:
     closed: float | None = None  # on the time line
     stopped: str = ""  # why it was ended early
     time_scale: float = 1.0
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -184,8 +187,9 @@ class Tick:
     """What was seen at one moment. Shape: `values` has signals and raw series that are known, by name.
 
     `elapsed` counts from the watch's begin, or from the history's where there is no watch. `run` is the exporter's
-    process. `before` says why nothing was seen since the tick before. `firing` and `held` are alerts by rule:
-    `held` ones stand as they stood, their signal being unknown. `maintenance` is None when that cannot be told.
+    process. `before` says why nothing was seen since the tick before, if that is long ago. `firing` and `held` are
+    alerts that fire, by rule: `held` ones stand as they stood, their signal being unknown. `maintenance` is None
+    when that cannot be told. `step` is by how much the wall clock was set since the tick before.
     """
 
     at: float
@@ -197,7 +201,9 @@ class Tick:
     firing: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     maintenance: bool | None = False
+    maintenance_reason: str = ""
     before: Cause = Cause.EXPORTER_STALLED
+    step: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +405,7 @@ class Judgement:
     alerts: tuple[AlertSpan, ...] = ()
     restarts: tuple[Restart, ...] = ()
     clock_steps: tuple[ClockStep, ...] = ()
-    runs: int = 0
+    exporter_restarts: int = 0
     evidence: Mapping[str, float] = field(default_factory=dict)
     reconciliation: Reconciliation | None = None
 

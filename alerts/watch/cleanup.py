@@ -1,0 +1,61 @@
+"""Did a clean-up run when it was due? Judged by what is left behind, not by what cron says of itself."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from alerts.watch.model import Schedule, Tick
+
+_DAY = timedelta(days=1)
+# What was due so shortly before the end that nobody could have seen it done is not held against anybody.
+_SOON = 600.0
+
+
+class Outcome(Enum):
+    """What became of one that was due."""
+
+    DONE = 1
+    OVERDUE = 2
+    UNSEEN = 3
+
+
+@dataclass(slots=True)
+class Cleanups:
+    """Watches one schedule. When it ran by the wall clock is nobody's concern: what it leaves has database times."""
+
+    schedule: Schedule
+    collectors: frozenset[str]
+    started_at: float
+    _found: dict[float, Outcome] = field(default_factory=dict)
+
+    def hear(self, tick: Tick) -> None:
+        """One tick, in the order of time."""
+        if any(trouble.stale and trouble.collector in self.collectors for trouble in tick.troubles):
+            return
+        due = latest(self.schedule, tick.at)
+        if due < self.started_at or self._found.get(due) is Outcome.DONE:
+            return
+        oldest = tick.values.get(self.schedule.oldest)
+        clean = oldest is None or oldest >= due - self.schedule.keeps
+        late = tick.at > due + self.schedule.grace
+        if clean and not late:
+            self._found[due] = Outcome.DONE
+        elif late and not clean:
+            self._found[due] = Outcome.OVERDUE
+
+    def outcomes(self, now: float) -> dict[float, Outcome]:
+        """Every one that has been due, by its time."""
+        due, dues = latest(self.schedule, now - _SOON), []
+        while due >= self.started_at:
+            dues.append(due)
+            due = latest(self.schedule, due - 1)
+        return {due: self._found.get(due, Outcome.UNSEEN) for due in reversed(dues)}
+
+
+def latest(schedule: Schedule, at: float) -> float:
+    """When it was due last, at that time or before. Units: Unix seconds."""
+    moment = datetime.fromtimestamp(at, UTC)
+    due = moment.replace(hour=schedule.hour, minute=0, second=0, microsecond=0)
+    while due > moment or schedule.weekday not in (None, due.weekday()):
+        due -= _DAY
+    return due.timestamp()

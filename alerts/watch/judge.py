@@ -1,0 +1,214 @@
+"""From ticks to a judgement. No clock, no disk: the same ticks always come to the same.
+
+FAIL is when what was seen exceeds a budget; it is certain at that moment and stays. PASS is when even all that was
+not seen could not have exceeded one, and enough was seen; that is known only at the end. Everything else is
+INCONCLUSIVE. So more breach never improves a verdict, and less coverage moves it towards INCONCLUSIVE alone.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from alerts.watch import sentences
+from alerts.watch.cleanup import Cleanups
+from alerts.watch.counters import Growth
+from alerts.watch.coverage import Gaps, Meter, Status, Times
+from alerts.watch.looks import look, seen
+from alerts.watch.model import (
+    Cause,
+    Check,
+    CheckResult,
+    ClockStep,
+    Coverage,
+    Gap,
+    Judgement,
+    Kind,
+    Tick,
+    Verdict,
+    Watch,
+)
+from alerts.watch.reconciliation import Ledger
+from alerts.watch.sources import MAINTENANCE
+from alerts.watch.spans import Alerts, Maintenance
+
+# Half of a watch has to be watched: what is excused, or was never there, is no proof.
+LEAST_SEEN = 0.5
+# Sums of thousands of seconds are not exact.
+_ROUNDING = 1e-6
+
+
+def judge(watch: Watch, ticks: Iterable[Tick], at: float, elapsed: float, *, final: bool) -> Judgement:
+    """The judgement of ticks in any order, at a moment not before the last of them."""
+    judging = Judge(watch)
+    in_order = sorted(ticks, key=lambda tick: tick.elapsed)
+    for _, group in groupby(in_order, key=lambda tick: tick.elapsed):
+        together = list(group)
+        judging.hear(*(together if len(together) == 1 else sorted(together, key=repr)))
+    return judging.judgement(at, elapsed, final=final)
+
+
+@dataclass(slots=True)
+class _Docket:
+    """One check and what is measured of it."""
+
+    check: Check
+    meter: Meter = field(default_factory=Meter)
+    worst: float | None = None
+    worst_at: float | None = None
+
+    def hear(self, ticks: Sequence[Tick]) -> None:
+        self.meter.hear(ticks[0], look(self.check, ticks))
+        if self.check.signal:
+            for tick in ticks:
+                value = tick.values.get(self.check.signal)
+                if value is not None and (self.worst is None or self._is_worse(value, self.worst)):
+                    self.worst, self.worst_at = value, tick.at
+
+    def _is_worse(self, value: float, than: float) -> bool:
+        above = not self.check.conditions or self.check.conditions[0].above
+        return value > than if above else value < than
+
+
+class Judge:
+    """Hears ticks in the order of time, and can say at any moment what they come to."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.ticks = 0
+        self.elapsed = 0.0
+        self._dockets = [_Docket(check) for check in watch.checks]
+        self._coverage = {frozenset(collectors): Meter() for collectors in watch.sources.values()}
+        self._cleanups = {
+            check.name: Cleanups(check.schedule, frozenset(check.collectors), watch.started_at)
+            for check in watch.checks
+            if check.schedule
+        }
+        self._gaps = Gaps(watch.started_at, frozenset((MAINTENANCE,)))
+        self._alerts = Alerts()
+        self._maintenance = Maintenance()
+        self._growth = Growth()
+        self._jobs = Ledger()
+        self._steps: list[ClockStep] = []
+        self._runs: set[int] = set()
+
+    def hear(self, *ticks: Tick) -> None:
+        """One tick, or several of the same moment; never earlier than the one before."""
+        for docket in self._dockets:
+            docket.hear(ticks)
+        for collectors, meter in self._coverage.items():
+            known = any(seen(collectors, tick) for tick in ticks)
+            meter.hear(ticks[0], Status.GOOD if known else Status.UNSEEN)
+        for tick in ticks:
+            for listener in (self._gaps, self._alerts, self._maintenance, self._growth, self._jobs):
+                listener.hear(tick)
+            for cleanups in self._cleanups.values():
+                cleanups.hear(tick)
+            if tick.step:
+                self._steps.append(ClockStep(tick.at, tick.elapsed, tick.step))
+            self._runs.add(tick.run)
+        self.ticks += len(ticks)
+        self.elapsed = ticks[-1].elapsed
+
+    def judgement(self, at: float, elapsed: float, *, final: bool, cause: Cause = Cause.EXPORTER_DOWN) -> Judgement:
+        """What has been heard comes to this. `cause` is why nothing was seen lately, if that is so."""
+        elapsed = max(elapsed, self.elapsed)
+        gaps = self._gaps.at(at, elapsed, self.watch.interval, cause)
+        results = tuple(self._result(docket, gaps, at, elapsed, final=final) for docket in self._dockets)
+        verdict = self._verdict(results, final=final)
+        judged = [result for result in results if result.verdict is not None and result.check.conditions]
+        ratio = min((result.coverage.ratio for result in judged), default=0.0)
+        coverage = {key: self._covered(meter, elapsed) for key, meter in self._coverage.items()}
+        return Judgement(
+            number=self.watch.number,
+            at=at,
+            elapsed=elapsed,
+            duration=self.watch.duration,
+            final=final,
+            verdict=verdict,
+            summary=sentences.summary(self.watch, verdict, results, ratio, elapsed),
+            reasons=tuple(_reasons(results)),
+            results=results,
+            ratio=ratio,
+            ticks=self.ticks,
+            coverage={name: coverage[frozenset(collectors)] for name, collectors in self.watch.sources.items()},
+            gaps=gaps,
+            maintenance=self._maintenance.spans(),
+            alerts=self._alerts.spans(),
+            restarts=tuple(self._growth.restarts),
+            clock_steps=tuple(self._steps),
+            exporter_restarts=max(len(self._runs) - 1, 0),
+            evidence={each.what: self._found(each.counter) for check in self.watch.checks for each in check.evidence},
+            reconciliation=self._jobs.account(self._growth),
+        )
+
+    def _verdict(self, results: Sequence[CheckResult], *, final: bool) -> Verdict | None:
+        verdicts = {result.verdict for result in results}
+        if Verdict.FAIL in verdicts:
+            return Verdict.FAIL
+        if not final:
+            return None
+        conclusive = verdicts & {Verdict.PASS} and Verdict.INCONCLUSIVE not in verdicts and not self.watch.stopped
+        return Verdict.PASS if conclusive else Verdict.INCONCLUSIVE
+
+    def _result(self, docket: _Docket, gaps: Sequence[Gap], at: float, elapsed: float, *, final: bool) -> CheckResult:
+        check, times = docket.check, docket.meter.times(elapsed, self.watch.interval)
+        verdict, reason = next(self._opinions(check, times, gaps, at, final=final))
+        return CheckResult(
+            check=check,
+            verdict=verdict,
+            reason=reason,
+            breached=times.bad,
+            longest=times.longest_bad,
+            excused=times.excused,
+            coverage=times.coverage,
+            breaches=tuple(docket.meter.breaches),
+            worst=docket.worst,
+            worst_at=docket.worst_at,
+            evidence={each.what: self._found(each.counter) for each in check.evidence},
+        )
+
+    def _opinions(
+        self, check: Check, times: Times, gaps: Sequence[Gap], at: float, *, final: bool
+    ) -> Iterator[tuple[Verdict | None, str]]:
+        """What can be said of a check; the first counts."""
+        if check.not_applicable:
+            yield None, f"Not judged: {check.not_applicable}."
+        if check.kind is Kind.CLEANUP:
+            yield sentences.cleanup(check, self._cleanups[check.name].outcomes(at))
+        if exceeds(times.bad, check.budget.total) or exceeds(times.longest_bad, check.budget.stretch):
+            yield Verdict.FAIL, sentences.broken(check, times)
+        if exceeds(times.dark, check.budget.total) or exceeds(times.longest_dark, check.budget.stretch):
+            yield Verdict.INCONCLUSIVE, sentences.unseen(check, times, _relevant(gaps, check))
+        if final and times.seen < LEAST_SEEN * self.watch.duration - _ROUNDING:
+            yield Verdict.INCONCLUSIVE, sentences.too_little_seen(check, times, self.watch)
+        for each in check.evidence:
+            found = self._found(each.counter)
+            if found < each.at_least:
+                yield Verdict.INCONCLUSIVE if final else Verdict.PASS, sentences.lacking(each, found, final=final)
+            elif check.kind is Kind.EVIDENCE:
+                yield Verdict.PASS, sentences.traffic(check, each, found)
+        yield Verdict.PASS, sentences.held(check, times)
+
+    def _found(self, counter: str) -> float:
+        return self._growth.grown.get(counter, 0.0)
+
+    def _covered(self, meter: Meter, elapsed: float) -> Coverage:
+        return meter.times(elapsed, self.watch.interval).coverage
+
+
+def exceeds(seconds: float, allowed: float) -> bool:
+    """Whether it is more than allowed."""
+    return seconds > allowed + _ROUNDING
+
+
+def _relevant(gaps: Sequence[Gap], check: Check) -> tuple[Gap, ...]:
+    return tuple(gap for gap in gaps if not gap.affects or set(gap.affects) & set(check.collectors))
+
+
+def _reasons(results: Sequence[CheckResult]) -> Iterator[str]:
+    """What is no PASS, the gravest first; then what was breached within its budget."""
+    for result in sentences.gravest(results):
+        yield result.reason
+    for result in results:
+        if result.verdict is Verdict.PASS and result.breached:
+            yield result.reason
