@@ -1,1 +1,373 @@
-"""What was seen, kept on disk."""
+"""What was seen, kept on disk: the only module that knows SQLite.
+
+One small database in the state directory. Each tick is one transaction, so that at any instant a whole number of
+ticks is there. A rollback journal rather than a write-ahead log: with one writer and a commit every few seconds there
+is nothing to gain from the latter, and this one needs no shared memory, so that it works on network volumes, and
+leaves one file to copy. `synchronous` is FULL: a tick that was committed survives a power failure.
+
+Every row carries a checksum, and each tick the one of the tick before it, because a damaged disk must not make a
+verdict: SQLite itself does not notice a flipped bit in a value. What does not add up is `Damaged`, never data.
+"""
+
+import fcntl
+import os
+import sqlite3
+import struct
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+from zlib import crc32
+
+from alerts.watch import plain, records
+from alerts.watch.model import Judgement, Tick, Watch
+from alerts.watch.records import Layout, Mark, Request, Run, Seen
+from exporter.errors import ExporterError
+
+FILE = "history.sqlite"
+LOCK = "history.lock"
+VERSION = 1
+APPLICATION = 1869968504  # "outx"
+
+# So long a commit waits for readers, seconds. They read a batch at a time.
+_PATIENCE = 2.0
+_BATCH = 500
+_END = 2**62
+_DAMAGES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
+_HEAD = struct.Struct("<qqddqq")
+_KINDS: Mapping[type[Any], str] = {
+    Run: "run",
+    Watch: "watch",
+    Judgement: "judgement",
+    Layout: "layout",
+    Request: "request",
+    Mark: "mark",
+}
+
+T = TypeVar("T")
+
+
+class HistoryError(ExporterError):
+    """The history cannot be used: what is not on disk was not seen."""
+
+
+class Unavailable(HistoryError):
+    """For now: the directory is not writable, the disk is full, a file is missing. Try again."""
+
+
+class InUse(Unavailable):
+    """Another exporter writes here."""
+
+
+class TooNew(HistoryError):
+    """A later version of the exporter wrote it. It is left alone."""
+
+
+class Damaged(HistoryError):
+    """It does not add up: nothing in it is to be believed."""
+
+
+class _Row(NamedTuple):
+    t: int
+    run: int
+    at: float
+    steady: float
+    layout: int
+    numbers: bytes
+    words: str
+    link: int
+    seal: int
+
+    @property
+    def proper_seal(self) -> int:
+        """What the seal should be."""
+        head = _HEAD.pack(self.t, self.run, self.at, self.steady, self.layout, self.link)
+        return crc32(self.words.encode(), crc32(self.numbers, crc32(head)))
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """Where the time line ends. Units: `t` milliseconds."""
+
+    t: int
+    run: int
+    at: float
+    steady: float
+
+
+class History:
+    """An open history. For one thread at a time. Everything raises HistoryError."""
+
+    def __init__(self, directory: Path, connection: sqlite3.Connection, lock: int | None) -> None:
+        self.directory = directory
+        self._connection = connection
+        self._lock = lock
+        self._layouts: dict[int, tuple[str, ...]] = {}
+        self._link: int | None = None
+
+    @classmethod
+    def writer(cls, directory: Path) -> Self:
+        """Open for writing, made when it is not there. Raises: InUse, Unavailable, TooNew, Damaged."""
+        lock = _take_lock(directory)
+        try:
+            connection = _connect(directory / FILE, writable=True)
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(directory, connection, lock)
+
+    @classmethod
+    def reader(cls, directory: Path) -> Self:
+        """Open for reading. Raises: Unavailable when there is none, TooNew, Damaged."""
+        return cls(directory, _connect(directory / FILE, writable=False), None)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """All of it or nothing; on disk once it is left."""
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._execute("COMMIT")
+        except BaseException:
+            self._link = None
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+            raise
+
+    def check(self) -> None:
+        """Look at every page and every paper. Raises: Damaged."""
+        found = self._execute("PRAGMA quick_check(1)").fetchone()
+        if found != ("ok",):
+            raise _damaged(self.directory, str(found and found[0]))
+        for kind in _KINDS:
+            self.all(kind)
+
+    # --- papers
+
+    def put(self, number: int, paper: Run | Watch | Judgement | Layout | Request | Mark) -> None:
+        """Write a paper, in place of the one that had this number."""
+        kind, words = _KINDS[type(paper)], plain.dumps(paper)
+        self._run("put_paper", kind=kind, id=number, words=words, seal=_seal(kind, number, words))
+
+    def drop(self, kind: type[Any], number: int) -> None:
+        """Remove a paper."""
+        self._run("drop_paper", kind=_KINDS[kind], id=number)
+
+    def all(self, kind: type[T]) -> dict[int, T]:
+        """All papers of a kind, by number in its order."""
+        return dict(self._papers(kind, None))
+
+    def get(self, kind: type[T], number: int) -> T | None:
+        """One of them."""
+        return dict(self._papers(kind, number)).get(number)
+
+    def _papers(self, kind: type[T], number: int | None) -> Iterator[tuple[int, T]]:
+        name = _KINDS[kind]
+        for found, words, seal in self._run("papers", kind=name, id=number).fetchall():
+            if seal != _seal(name, found, words):
+                raise _damaged(self.directory, f"{name} {found} does not bear its seal")
+            with _understood(self.directory):
+                paper = plain.loads(kind, words)
+            yield found, paper
+
+    # --- ticks
+
+    def add_tick(self, t: int, steady: float, tick: Tick, layout: int) -> None:
+        """Write a tick; once, however often it is told. `t` is on the time line, later than all before."""
+        numbers, words = records.pack(tick, self.layout(layout))
+        row = _Row(t, tick.run, tick.at, steady, layout, numbers, words, self._last_seal(), 0)
+        row = row._replace(seal=row.proper_seal)
+        if self._run("add_tick", **row._asdict()).rowcount:
+            self._link = row.seal
+
+    def last(self) -> Last | None:
+        """The latest tick's place."""
+        row = self._last_row()
+        return Last(row.t, row.run, row.at, row.steady) if row else None
+
+    def ticks(self, after: float, until: float | None = None, origin: float = 0.0) -> Iterator[Tick]:
+        """What was seen later than one time of the line and not later than another; `elapsed` counts from `origin`.
+
+        Units: seconds on the time line. Raises: Damaged as soon as something does not add up.
+        """
+        since = round(after * 1000)
+        end = _END if until is None else round(until * 1000)
+        before: _Row | None = None
+        while rows := [_Row(*row) for row in self._run("ticks", after=since, until=end, batch=_BATCH).fetchall()]:
+            for row in rows:
+                if row.seal != row.proper_seal or (before and row.link != before.seal):
+                    raise _damaged(self.directory, f"the tick at {row.t} does not bear its seal")
+                before = row
+                yield self._tick(row, origin)
+            since = rows[-1].t
+
+    def forget(self, after: float, before: float) -> None:
+        """Remove the ticks later than one time of the line and earlier than another, seconds."""
+        self._run("drop_ticks", after=round(after * 1000), before=round(before * 1000))
+
+    def layout(self, number: int) -> tuple[str, ...]:
+        """The names of a layout's numbers."""
+        if number not in self._layouts:
+            layout = self.get(Layout, number)
+            if layout is None:
+                raise _damaged(self.directory, f"layout {number} is missing")
+            self._layouts[number] = layout.names
+        return self._layouts[number]
+
+    def _tick(self, row: _Row, origin: float) -> Tick:
+        names = self.layout(row.layout)
+        with _understood(self.directory):
+            return records.unpack(row.numbers, row.words, names, Seen(row.at, row.t / 1000 - origin, row.run))
+
+    def _last_row(self) -> _Row | None:
+        found = self._run("last_tick").fetchone()
+        return _Row(*found) if found else None
+
+    def _last_seal(self) -> int:
+        if self._link is None:
+            row = self._last_row()
+            self._link = row.seal if row else 0
+        return self._link
+
+    def _run(self, name: str, **values: object) -> sqlite3.Cursor:
+        return self._execute(_statement(name), values)
+
+    def _execute(self, statement: str, values: Mapping[str, object] | None = None) -> sqlite3.Cursor:
+        with _translated(self.directory):
+            return self._connection.execute(statement, values or {})
+
+
+def is_served(directory: Path) -> bool:
+    """Whether an exporter writes here now. Raises: Unavailable when that cannot be told."""
+    try:
+        os.close(_take_lock(directory, make=False))
+    except InUse:
+        return True
+    return False
+
+
+def set_aside(directory: Path, at: float) -> Path:
+    """Rename a damaged history, for whoever wants to look into it; answers with its new name. Raises: Unavailable."""
+    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = directory / f"history.damaged-{stamp}.sqlite"
+    try:
+        for suffix in ("-journal", "-wal", "-shm", ""):
+            old = directory / f"{FILE}{suffix}"
+            if old.exists():
+                old.replace(f"{aside}{suffix}")
+    except OSError as error:
+        raise Unavailable(f"{directory / FILE} is damaged and cannot be moved away: {error.strerror}") from error
+    return aside
+
+
+def _take_lock(directory: Path, *, make: bool = True) -> int:
+    """A descriptor that holds the lock until it is closed, by the death of its process at the latest."""
+    path = directory / LOCK
+    try:
+        if make:
+            directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o666)
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise InUse(f"{directory} is in use by another exporter: give each its own watch.state_dir") from error
+    return descriptor
+
+
+def _connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+    with _translated(path.parent):
+        mode = "rwc" if writable else "ro"
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=_PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            _prepare(connection, path, writable=writable)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> None:
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if version > VERSION and application == APPLICATION:
+        raise TooNew(
+            f"{path} was written by a later version (format {version}, this one reads {VERSION}): "
+            "run that version, or move the file away"
+        )
+    if writable:
+        connection.execute("PRAGMA journal_mode = TRUNCATE")
+        connection.execute("PRAGMA synchronous = FULL")
+        if (version, application, tables) == (0, 0, 0):
+            connection.executescript(_statement("schema"))
+            return
+    if (version, application) != (VERSION, APPLICATION):
+        if not writable and (version, application, tables) == (0, 0, 0):
+            raise Unavailable(f"{path} is empty: no exporter has written to it yet")
+        raise _damaged(path.parent, "its header is not that of a history")
+
+
+@contextmanager
+def _translated(directory: Path) -> Generator[None]:
+    """SQLite's errors as ours."""
+    path = directory / FILE
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR"
+        if name.startswith(_DAMAGES):
+            raise _damaged(directory, str(error)) from error
+        raise Unavailable(f"{path}: {error}") from error
+
+
+@contextmanager
+def _understood(directory: Path) -> Generator[None]:
+    """What bears its seal and yet makes no sense was sealed by something else."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, struct.error) as error:
+        raise _damaged(directory, f"{type(error).__name__}: {error}") from error
+
+
+def _damaged(directory: Path, what: str) -> Damaged:
+    return Damaged(f"{directory / FILE} is damaged ({what}): nothing in it is believed")
+
+
+def _seal(kind: str, number: int, words: str) -> int:
+    return crc32(f"{kind}/{number}/{words}".encode())
+
+
+@cache
+def _statement(name: str) -> str:
+    return resources.files(__package__).joinpath("sql", "history", f"{name}.sql").read_text("utf-8")

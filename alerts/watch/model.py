@@ -32,6 +32,7 @@ class Cause(StrEnum):
     """Why something was not seen."""
 
     EXPORTER_DOWN = "exporter down"
+    EXPORTER_STOPPED = "exporter stopped"
     EXPORTER_STALLED = "exporter held up"  # alive, and not evaluating: suspended or starved
     NOT_WRITTEN = "state directory not writable"
     STARTING = "not sampled yet"
@@ -183,13 +184,25 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertChange:
+    """What happened to an alert at a tick: `change` is pending, firing, resolved or dropped."""
+
+    change: str
+    rule: str
+    labels: Mapping[str, str]
+    value: float
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """What was seen at one moment. Shape: `values` has signals and raw series that are known, by name.
 
     `elapsed` counts from the watch's begin, or from the history's where there is no watch. `run` is the exporter's
     process. `before` says why nothing was seen since the tick before, if that is long ago. `firing` and `held` are
     alerts that fire, by rule: `held` ones stand as they stood, their signal being unknown. `maintenance` is None
-    when that cannot be told. `step` is by how much the wall clock was set since the tick before.
+    when that cannot be told. `step` is by how much the wall clock was set since the tick before, `changes` what
+    became of alerts.
     """
 
     at: float
@@ -204,6 +217,7 @@ class Tick:
     maintenance_reason: str = ""
     before: Cause = Cause.EXPORTER_STALLED
     step: float = 0.0
+    changes: tuple[AlertChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
