@@ -13,6 +13,7 @@ from exporter.lab.programs import Programs, ProgramsNotFoundError, debian
 
 # The Debian package of each program, for the message.
 PACKAGES: Final = {
+    "chromium": "chromium",
     "pgbouncer": "pgbouncer",
     "prometheus": "prometheus",
     "promtool": "prometheus",

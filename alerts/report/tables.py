@@ -1,0 +1,196 @@
+"""The tables of a report, in words: HTML and Markdown show the same ones. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from alerts.report.document import Report, seen
+from alerts.watch.model import CheckResult, Gap, Kind
+from exporter.figures import count, duration, figure, moment
+
+# A page shows so many rows of a table; the JSON has all of them.
+ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table. Cells are texts; `numbers` are columns to set to the right; `lead` and `notes` stand around it.
+
+    `empty` is what to say when there are no rows; without it such a table is left out.
+    """
+
+    key: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int] = frozenset()
+    lead: str = ""
+    notes: tuple[str, ...] = ()
+    empty: str = ""
+
+    @property
+    def more(self) -> str:
+        """What is said of the rows that are not shown."""
+        left = len(self.rows) - ROWS
+        return f"And {count(left)} more, in the JSON." if left > 0 else ""
+
+
+def checks(report: Report) -> Table:
+    """What was judged, and why."""
+    rows = tuple(
+        (
+            each.check.title,
+            each.verdict.value if each.verdict else "-",
+            each.reason,
+            _value(each.worst, each),
+            _value(each.check.limit, each),
+            seen(each.coverage.ratio) if each.verdict else "",
+        )
+        for each in report.judgement.results
+    )
+    columns = ("Check", "Verdict", "Why", "Worst", "Limit", "Seen")
+    return Table("checks", "Checks", columns, rows, frozenset((3, 4, 5)))
+
+
+def tables(report: Report) -> Iterator[Table]:
+    """Everything that explains the verdict, in the order of its weight."""
+    judgement = report.judgement
+    yield Table(
+        "gaps",
+        "What was not seen",
+        ("From", "For", "What", "Why"),
+        tuple(_gap(gap) for gap in judgement.gaps),
+        frozenset((1,)),
+        empty="There was no gap.",
+    )
+    yield Table(
+        "maintenance",
+        "Maintenance",
+        ("From", "For", "Reason"),
+        tuple(
+            (moment(each.span.started_at), duration(each.span.seconds), each.reason) for each in judgement.maintenance
+        ),
+        frozenset((1,)),
+    )
+    yield Table(
+        "alerts",
+        "Alerts",
+        ("Alert", "From", "For", "Now"),
+        tuple(
+            (each.rule, moment(each.span.started_at), duration(each.span.seconds), "firing" if each.open else "over")
+            for each in judgement.alerts
+        ),
+        frozenset((2,)),
+        empty="No alert fired.",
+    )
+    yield Table("events", "Restarts and steps of the clock", ("When", "What", ""), tuple(_events(report)))
+    yield from _jobs(report)
+    yield from _comparison(report)
+    yield Table(
+        "limits",
+        "What each check allows",
+        ("Check", "Beyond its limit", "Allowed", "Source"),
+        tuple(
+            (each.check.title, _breached(each), _budget(each), each.check.source)
+            for each in judgement.results
+            if each.verdict
+        ),
+    )
+    yield Table("settings", "Settings", ("Setting", "Value"), tuple(report.settings.items()))
+
+
+def _value(value: float | None, result: CheckResult) -> str:
+    return "" if value is None else figure(value, result.check.unit)
+
+
+def _breached(result: CheckResult) -> str:
+    if result.check.kind is Kind.EVIDENCE:
+        return ""
+    excused = f", and {duration(result.excused)} excused" if result.excused else ""
+    return (duration(result.breached) if result.breached else "never") + excused
+
+
+def _budget(result: CheckResult) -> str:
+    if result.check.kind is Kind.EVIDENCE:
+        return ""
+    total, stretch = result.check.budget.total, result.check.budget.stretch
+    if not total:
+        return "never"
+    return duration(total) if stretch >= total else f"{duration(total)}, {duration(stretch)} at a time"
+
+
+def _gap(gap: Gap) -> tuple[str, ...]:
+    what = ", ".join(gap.affects) if gap.affects else "everything"
+    return moment(gap.span.started_at), duration(gap.span.seconds), what, gap.cause.value
+
+
+def _events(report: Report) -> Iterable[tuple[str, ...]]:
+    judgement = report.judgement
+    found = [
+        (each.at, f"{each.counter} began anew", "during declared maintenance" if each.explained else "unexplained")
+        for each in judgement.restarts
+    ]
+    found += [(each.at, f"the clock was set by {each.seconds:+.0f} s", "") for each in judgement.clock_steps]
+    return ((moment(at), what, note) for at, what, note in sorted(found))
+
+
+def _jobs(report: Report) -> Iterator[Table]:
+    found = report.judgement.reconciliation
+    if found is None:
+        return
+    counted = (
+        ("Pending at the start", found.pending_before),
+        ("Created", found.created),
+        ("Processed", found.processed),
+        ("Removed", found.removed),
+        ("Pending at the end", found.pending_after),
+        ("Of them failing", found.failing_after),
+        ("Initialisations by the database", found.events),
+        ("Initialisations by the application", found.initialised),
+    )
+    yield Table(
+        "jobs",
+        "Where the jobs went",
+        ("Jobs", "Number"),
+        tuple((name, "unknown" if value is None else count(value)) for name, value in counted),
+        frozenset((1,)),
+        notes=tuple(f"{each.what}: {each.by:+,.0f}, {each.explanation or 'unexplained'}" for each in found.differences),
+    )
+
+
+def _comparison(report: Report) -> Iterator[Table]:
+    found = report.comparison
+    if found is None:
+        return
+    yield Table(
+        "comparison",
+        "Beside another day",
+        ("Signal", "Then", "Now", "Effect", "In words"),
+        tuple(
+            (
+                each.title,
+                figure(each.median_before, each.unit),
+                figure(each.median, each.unit),
+                f"{each.effect.value}, {each.direction.value}",
+                each.sentence,
+            )
+            for each in found.signals
+        ),
+        frozenset((1, 2)),
+        lead=f"Against {found.against}, hour by hour.",
+    )
+
+
+def facts(report: Report) -> tuple[tuple[str, str], ...]:
+    """What the verdict rests on."""
+    judgement, watch = report.judgement, report.watch
+    evidence = ", ".join(f"{count(value)} {what}" for what, value in judgement.evidence.items())
+    found = [
+        ("Database", report.database),
+        ("Watched", f"{moment(watch.started_at)} to {moment(report.ended_at)}"),
+        ("Lasted", f"{duration(judgement.elapsed)} of {duration(judgement.duration)}"),
+        ("Seen", f"{seen(judgement.ratio)} of what is judged, in {count(judgement.ticks)} samples"),
+        ("Evidence", evidence or "none"),
+        ("Decided", "" if watch.decided_at is None else moment(watch.decided_at)),
+        ("Stopped early", watch.stopped),
+    ]
+    return tuple((name, text) for name, text in found if text)
