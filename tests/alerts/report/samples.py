@@ -145,7 +145,6 @@ def report() -> Report:
         "The backlog was 8 jobs higher than then.",
     )  # fmt: skip
     comparison = Comparison("watch 2, from 2025-11-20", (compared,))
-    database = "db.internal:5432/megacampus"
     settings = {"watch.duration": "24h", "sampling.interval": "15s", "OutboxBacklogHigh/page": "1000"}
     return Report(
         watch, judgement, ticks(), START + DAY + 60, "0.1.0", "db.internal:5432/megacampus", comparison, settings
