@@ -1,0 +1,70 @@
+"""From one scrape after another to how alerts stand: memory, expressions and the state machine joined. No I/O."""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
+from alerts.clock import Look
+from alerts.evaluator import Moment, Standings, evaluate
+from alerts.findings import Failure, Questions
+from alerts.model import Evaluation, Policy, RuleKey
+from alerts.promql.memory import Sample
+from alerts.statefile import Kept
+
+# Time in which nobody looked says nothing: after so many intervals, as for samples.
+LIFE = 3
+
+
+class Assessor:
+    """Judges by one policy. Not safe for several threads at once.
+
+    Raises: UnsupportedError, TemplateError from the constructor when the policy has more in it than we can evaluate.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._questions = Questions(policy)
+        self._longest = LIFE * policy.interval
+        self._memory = self._questions.memory()
+        self._standings: Standings = {}
+        self.failures: tuple[Failure, ...] = ()
+
+    @property
+    def rules(self) -> tuple[RuleKey, ...]:
+        """The rules that are evaluated here."""
+        return tuple(prepared.rule.key for prepared in self._questions.rules)
+
+    def wants(self, metric: str) -> bool:
+        """Whether samples of this metric matter."""
+        return self._memory.wants(metric)
+
+    def assess(self, look: Look, samples: Iterable[Sample], fresh: AbstractSet[str] | None) -> Evaluation:
+        """Judge by these samples, scraped now. `fresh` names the collectors with fresh results; None: not known yet.
+
+        `failures` says afterwards which expressions could not be evaluated; their rules are unknown.
+        """
+        if look.stepped:
+            self._memory.shift(look.stepped)
+        self._memory.append(look.at, samples)
+        self._memory.forget()
+        found = self._questions.ask(self._memory, look.at, fresh or frozenset(), clock_in_doubt=look.in_doubt)
+        self.failures = found.failures
+        evaluation, self._standings = evaluate(
+            self._questions.rules,
+            {} if fresh is None else found.rules,
+            self._standings,
+            Moment(look.at, min(look.elapsed, self._longest)),
+            found.signals,
+        )
+        return evaluation
+
+    def keep(self, at: float) -> Kept:
+        """What has to be carried over a restart."""
+        return Kept(at, self._standings, tuple(self._memory.series()))
+
+    def restore(self, kept: Kept, now: float) -> None:
+        """Take up what was kept. What lies in the future was kept by a clock that was set since: it was just now."""
+        for series in kept.series:
+            self._memory.restore(series)
+        if kept.at >= now:
+            self._memory.shift(now - kept.at - self._longest / LIFE)
+        self._memory.forget()
+        self._standings = kept.standings

@@ -1,0 +1,187 @@
+"""How alerts stand, from what the rules' expressions say: pending, firing, held, muted, gone. Pure.
+
+Time comes in twice: by the wall clock, for people, and as what has passed since the evaluation before by a clock that
+is never set, for durations. What is unknown changes nothing and takes no time: an alert stands as it stood, and its
+for-duration waits. That is where it differs from Prometheus, which forgets an alert whose series vanish.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from alerts.model import Alert, Change, Evaluation, Labels, Rule, RuleKey, State, Transition
+from alerts.template import Template, compile_template
+
+# A for-duration that lacks less than this has passed: sums of fractions are not exact.
+_SLACK = 1e-6
+
+Identity = tuple[RuleKey, Labels]
+# The samples of a rule's expression: values by labels, without the metric's name. None when nothing is known of it.
+Finding = Mapping[Labels, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alert, and what its durations have come to, seconds of known time.
+
+    `true_for` counts towards the for-duration; `false_for` towards the time for which it keeps firing, and is None
+    while its expression is true.
+    """
+
+    alert: Alert
+    true_for: float = 0.0
+    false_for: float | None = None
+
+
+# What is carried from one evaluation to the next.
+Standings = Mapping[Identity, Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRule:
+    """A rule with its texts ready to be filled in."""
+
+    rule: Rule
+    description: Template
+
+    @classmethod
+    def of(cls, rule: Rule) -> "PreparedRule":
+        """Raises: TemplateError."""
+        return cls(rule, compile_template(rule.description))
+
+    def labels(self, found: Labels) -> Labels:
+        """Complete labels of an alert, as Prometheus gives them by the rule file."""
+        key = self.rule.key
+        return tuple(sorted({**dict(found), "alertname": key.alert, "severity": str(key.severity)}.items()))
+
+    def annotations(self, found: Labels, value: float) -> Mapping[str, str]:
+        """The texts, filled in."""
+        return {
+            "summary": self.rule.summary,
+            "description": self.description.render(dict(found), value),
+            "runbook_url": self.rule.runbook_url,
+        }
+
+
+def evaluate(
+    rules: Iterable[PreparedRule],
+    findings: Mapping[RuleKey, Finding],
+    before: Standings,
+    moment: "Moment",
+    signals: Mapping[str, float] | None = None,
+) -> tuple[Evaluation, Standings]:
+    """How alerts stand now, and what changed.
+
+    Shape: a rule without a finding is unknown. A rule that is no more has no alerts: those that stood are over.
+    """
+    by_key = {prepared.rule.key: prepared for prepared in rules}
+    standings = {
+        identity: standing
+        for key, prepared in by_key.items()
+        for identity, standing in _advance(prepared, findings.get(key), _of_rule(before, key), moment)
+    }
+    after = _muted({identity: standings[identity] for identity in sorted(standings)}, by_key)
+    alerts = tuple(standing.alert for standing in after.values())
+    return Evaluation(moment.at, dict(signals or {}), alerts, tuple(_transitions(before, after, moment.at))), after
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When one evaluates. Units: `at` Unix seconds; `elapsed` seconds since the evaluation before, 0 without one."""
+
+    at: float
+    elapsed: float = 0.0
+
+
+def _of_rule(standings: Standings, key: RuleKey) -> Standings:
+    return {identity: standing for identity, standing in standings.items() if identity[0] == key}
+
+
+def _advance(
+    prepared: PreparedRule, finding: Finding, before: Standings, moment: Moment
+) -> Iterator[tuple[Identity, Standing]]:
+    """How the alerts of one rule stand now; those that are over are left out."""
+    if finding is None:
+        yield from ((identity, _held(standing)) for identity, standing in before.items())
+        return
+    key = prepared.rule.key
+    found = {(key, prepared.labels(labels)): (labels, value) for labels, value in finding.items()}
+    for identity, (labels, value) in found.items():
+        alert = Alert(
+            key,
+            identity[1],
+            State.PENDING,
+            active_since=moment.at,
+            value=value,
+            last_true=moment.at,
+            annotations=prepared.annotations(labels, value),
+        )
+        yield identity, _true(before.get(identity), alert, prepared.rule, moment)
+    for identity in before.keys() - found.keys():
+        standing = _false(before[identity], prepared.rule, moment)
+        if standing is not None:
+            yield identity, standing
+
+
+def _held(standing: Standing) -> Standing:
+    return replace(standing, alert=replace(standing.alert, held=True))
+
+
+def _true(before: Standing | None, now: Alert, rule: Rule, moment: Moment) -> Standing:
+    """The alert goes on, or begins."""
+    if before is None:
+        return _promoted(Standing(now), rule, moment)
+    was = before.alert
+    alert = replace(now, state=was.state, active_since=was.active_since, firing_since=was.firing_since)
+    return _promoted(Standing(alert, before.true_for + _known(before, moment)), rule, moment)
+
+
+def _known(before: Standing, moment: Moment) -> float:
+    """How much of the time since the last evaluation counts: none when nothing was known at its beginning."""
+    return 0.0 if before.alert.held else moment.elapsed
+
+
+def _promoted(standing: Standing, rule: Rule, moment: Moment) -> Standing:
+    """Firing once the for-duration has passed."""
+    if standing.alert.state is State.FIRING or standing.true_for < rule.hold - _SLACK:
+        return standing
+    return replace(standing, alert=replace(standing.alert, state=State.FIRING, firing_since=moment.at))
+
+
+def _false(before: Standing, rule: Rule, moment: Moment) -> Standing | None:
+    """The alert keeps firing for a while, or is over. What was pending is over at once."""
+    if before.alert.state is State.PENDING:
+        return None
+    false_for = 0.0 if before.false_for is None else before.false_for + _known(before, moment)
+    if false_for >= rule.keep_firing_for - _SLACK:
+        return None
+    return replace(before, alert=replace(before.alert, held=False), false_for=false_for)
+
+
+def _muted(standings: Standings, rules: Mapping[RuleKey, PreparedRule]) -> Standings:
+    """The same, with those marked that another one explains."""
+    firing = [standing.alert for standing in standings.values() if standing.alert.state is State.FIRING]
+
+    def explained(alert: Alert) -> bool:
+        causes = rules[alert.key].rule.muted_by
+        return any(other.key in causes and _same_outbox(other.labels, alert.labels) for other in firing)
+
+    return {
+        identity: replace(standing, alert=replace(standing.alert, muted=explained(standing.alert)))
+        for identity, standing in standings.items()
+    }
+
+
+def _same_outbox(one: Labels, other: Labels) -> bool:
+    """Whether the labels that both have agree, apart from those that name the alert."""
+    others = dict(other)
+    return all(others.get(name, value) == value for name, value in one if name not in ("alertname", "severity"))
+
+
+def _transitions(before: Standings, after: Standings, at: float) -> Iterator[Transition]:
+    for identity in sorted({*before, *after}):
+        was, now = before.get(identity), after.get(identity)
+        if now is None and was is not None:
+            over = Change.RESOLVED if was.alert.state is State.FIRING else Change.DROPPED
+            yield Transition(at, over, was.alert)
+        elif now is not None and (was is None or was.alert.state is not now.alert.state):
+            yield Transition(at, Change(now.alert.state.value), now.alert)

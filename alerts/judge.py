@@ -1,0 +1,191 @@
+"""Judges the exporter's own samples by the policy, at its interval, in a thread that sampling never waits for.
+
+It scrapes as Prometheus would, but without HTTP: what the exporter shows at a moment is assessed, and how alerts stand
+is told to whoever listens.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+
+from alerts.assessor import Assessor
+from alerts.clock import Clock
+from alerts.model import Evaluation, Policy
+from alerts.promql.memory import Sample
+from alerts.statefile import StateFile, UnusableError
+from exporter.logs import Repeats, event
+from exporter.model import Reading
+from exporter.names import Kind, Metric
+
+logger = logging.getLogger(__name__)
+
+# Our series say that they were not scraped by anybody.
+INSTANCE = "sidecar"
+# How much of the past a crash may cost, seconds. What changes how alerts stand is written at once.
+SAVE_EVERY = 60.0
+
+ALERT_FIRING = Metric(
+    "outbox_alert_firing",
+    Kind.GAUGE,
+    "1 while this rule fires, by the exporter's own evaluation.",
+    ("alert", "severity"),
+)
+
+
+# One sample as it is shown: name, labels, value.
+Exposed = tuple[str, Mapping[str, str], float]
+Listener = Callable[[Evaluation], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the judge gets to know things. `started_at` is when the process began, Unix seconds."""
+
+    # Everything that the exporter shows now.
+    scrape: Callable[[], Iterable[Exposed]]
+    # Names of the collectors with fresh results; None while not all have run, when nothing is known.
+    fresh: Callable[[], AbstractSet[str] | None]
+    started_at: float
+
+
+class Judge:
+    """Evaluates the policy every `interval` of it, once started.
+
+    Each of the `listeners` hears every evaluation, in the judge's thread: one that takes long delays the next. How
+    alerts stand survives restarts in `state_dir`; where that cannot be written, it does not, and the log says so.
+    `failures` counts what went wrong, by what it was. Raises: UnsupportedError, TemplateError from the constructor
+    when the policy has more in it than can be evaluated here.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        sources: Sources,
+        state_dir: Path,
+        listeners: Sequence[Listener] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self._interval = policy.interval
+        self._sources = sources
+        self._listeners = tuple(listeners)
+        self._clock = clock or Clock()
+        self._file = StateFile(state_dir)
+        self._common = {"job": policy.job, "instance": INSTANCE}
+        self._assessor = Assessor(policy)
+        self._saved_at: float | None = None
+        self._repeats = Repeats()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
+        self._readings: tuple[Reading, ...] = ()
+        self.evaluation: Evaluation | None = None
+        self.failures: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Take up what was kept, and evaluate from one interval on: by then every collector has had its turn."""
+        self._restore()
+        self._thread.start()
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """Evaluate no more, and keep how alerts stand. Returns after `timeout` seconds even when a listener hangs."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        if self.evaluation is not None and not self._thread.is_alive():
+            self._save(self.evaluation.at)
+
+    def readings(self) -> tuple[Reading, ...]:
+        """Which rules fire: one reading for each; none before the first evaluation.
+
+        The same object until one changes, so that who shows them can tell.
+        """
+        return self._readings
+
+    def evaluate(self) -> Evaluation:
+        """Evaluate now, in this thread, and tell the listeners. For who does not start it."""
+        look = self._clock.look()
+        samples, fresh = self._scrape()
+        evaluation = self._assessor.assess(look, samples, fresh)
+        for failure in self._assessor.failures:
+            self._failed("expression", failure.message, signal_or_rule=failure.what)
+        self.evaluation = evaluation
+        self._note(evaluation)
+        if evaluation.transitions or self._saved_at is None or not 0 <= look.at - self._saved_at < SAVE_EVERY:
+            self._save(look.at)
+        for listener in self._listeners:
+            self._tell(listener, evaluation)
+        return evaluation
+
+    def _run(self) -> None:
+        due = time.monotonic() + self._interval
+        while not self._stopping.wait(max(0.0, due - time.monotonic())):
+            try:
+                self.evaluate()
+            except Exception as error:  # noqa: BLE001 - whatever happens, the next evaluation may do better
+                self._failed("evaluation", repr(error), error)
+            # What was missed is not made up for.
+            due = max(due + self._interval, time.monotonic())
+
+    def _scrape(self) -> tuple[list[Sample], AbstractSet[str] | None]:
+        """What the exporter shows, and `up` as Prometheus would have it; nothing is known when that fails."""
+        try:
+            fresh = self._sources.fresh()
+            return [*self._wanted(self._sources.scrape()), *self._own(up=1.0)], fresh
+        except Exception as error:  # noqa: BLE001 - as Prometheus: a scrape that fails is a fact, not an end
+            self._failed("scrape", repr(error), error)
+            return list(self._own(up=0.0)), None
+
+    def _wanted(self, exposed: Iterable[Exposed]) -> Iterator[Sample]:
+        for name, labels, value in exposed:
+            if self._assessor.wants(name):
+                complete = {**labels, **self._common}
+                yield name, tuple(sorted((label, text) for label, text in complete.items() if text)), value
+
+    def _own(self, *, up: float) -> Iterator[Sample]:
+        labels = tuple(sorted(self._common.items()))
+        own = {"up": up, "process_start_time_seconds": self._sources.started_at}
+        return ((name, labels, value) for name, value in own.items() if self._assessor.wants(name))
+
+    def _note(self, evaluation: Evaluation) -> None:
+        firing = {alert.key for alert in evaluation.firing}
+        readings = tuple(
+            Reading(ALERT_FIRING, float(key in firing), (key.alert, str(key.severity))) for key in self._assessor.rules
+        )
+        if readings != self._readings:
+            self._readings = readings
+
+    def _tell(self, listener: Listener, evaluation: Evaluation) -> None:
+        try:
+            listener(evaluation)
+        except Exception as error:  # noqa: BLE001 - one who cannot listen must not keep the others from hearing
+            self._failed("listener", f"{listener}: {error!r}", error)
+
+    def _save(self, at: float) -> None:
+        self._saved_at = at
+        kept = self._assessor.keep(at)
+        try:
+            self._file.save(kept)
+        except UnusableError as error:
+            self._failed("state", str(error))
+
+    def _restore(self) -> None:
+        try:
+            kept = self._file.load()
+        except UnusableError as error:
+            self._failed("state", f"{error}; alerts are judged afresh")
+            return
+        if kept is not None:
+            self._assessor.restore(kept, self._clock.wall())
+            event(logger, logging.INFO, "alerts restored", alerts=len(kept.standings))
+
+    def _failed(self, what: str, message: str, error: BaseException | None = None, **fields: str) -> None:
+        """Count it, and say so if it is news."""
+        self.failures[what] += 1
+        suppressed = self._repeats.suppressed(what, message, time.monotonic())
+        if suppressed is not None:
+            details = {"what": what, "message": message, "suppressed": suppressed, **fields}
+            event(logger, logging.ERROR, "judging failed", exc_info=error or False, **details)

@@ -1,0 +1,169 @@
+"""How alerts stand and what was seen, in one small file of the state directory: a restart changes nothing.
+
+The file is replaced as a whole, so that it is never half written. One that cannot be understood, because it is damaged
+or a newer version wrote it, is put aside and judging starts afresh.
+"""
+
+import json
+import os
+import tempfile
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+from alerts.evaluator import Standing, Standings
+from alerts.model import Alert, RuleKey, Severity, State
+from alerts.promql.memory import Series
+
+FILE = "alerts.json"
+FORMAT = 1
+
+
+class UnusableError(Exception):
+    """The file or its directory cannot be read or written. Says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is carried over a restart; `at` is when it was kept, Unix seconds."""
+
+    at: float
+    standings: Standings
+    series: tuple[Series, ...]
+
+
+class StateFile:
+    """The file of one state directory. One process at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._path = directory / FILE
+
+    def save(self, kept: Kept) -> None:
+        """Replace what is kept. Raises: UnusableError."""
+        document = {
+            "format": FORMAT,
+            "at": kept.at,
+            "alerts": [_from_standing(standing) for standing in kept.standings.values()],
+            "series": [_from_series(each) for each in kept.series],
+        }
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            _replace(self._path, json.dumps(document, separators=(",", ":")))
+        except OSError as error:
+            raise UnusableError(f"{self._path} cannot be written: {error.strerror}") from error
+
+    def load(self) -> Kept | None:
+        """What was kept; None when nothing was. Raises: UnusableError, once: the file is put aside then."""
+        try:
+            return _parse(self._path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise UnusableError(f"{self._path} cannot be read: {error.strerror}") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UnusableError(f"{self._path} cannot be understood ({error}); {self._put_aside()}") from error
+
+    def _put_aside(self) -> str:
+        aside = self._path.with_suffix(".unreadable")
+        try:
+            self._path.replace(aside)
+        except OSError as error:
+            return f"it will be overwritten, as it cannot be put aside: {error.strerror}"
+        return f"it is put aside as {aside.name}"
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _parse(text: str) -> Kept:
+    document: Any = json.loads(text)
+    if document["format"] != FORMAT:
+        raise ValueError(f"format {document['format']}, this version reads {FORMAT}")
+    standings = [_to_standing(each) for each in document["alerts"]]
+    return Kept(
+        float(document["at"]),
+        {(standing.alert.key, standing.alert.labels): standing for standing in standings},
+        tuple(_to_series(each) for each in document["series"]),
+    )
+
+
+def _from_standing(standing: Standing) -> Mapping[str, object]:
+    alert = standing.alert
+    return {
+        "alert": alert.key.alert,
+        "severity": alert.key.severity.value,
+        "labels": dict(alert.labels),
+        "state": alert.state.value,
+        "active_since": alert.active_since,
+        "firing_since": alert.firing_since,
+        "last_true": alert.last_true,
+        "value": alert.value,
+        "muted": alert.muted,
+        "annotations": dict(alert.annotations),
+        "true_for": standing.true_for,
+        "false_for": standing.false_for,
+    }
+
+
+def _to_standing(kept: Mapping[str, Any]) -> Standing:
+    """The alert is held: nothing is known of it before it is evaluated again, least of all while nobody looked."""
+    alert = Alert(
+        RuleKey(str(kept["alert"]), Severity(kept["severity"])),
+        _labels(kept["labels"]),
+        State(kept["state"]),
+        active_since=float(kept["active_since"]),
+        value=float(kept["value"]),
+        last_true=float(kept["last_true"]),
+        firing_since=_optional(kept["firing_since"]),
+        held=True,
+        muted=bool(kept["muted"]),
+        annotations={str(name): str(text) for name, text in kept["annotations"].items()},
+    )
+    return Standing(alert, float(kept["true_for"]), _optional(kept["false_for"]))
+
+
+def _optional(number: Any) -> float | None:
+    return None if number is None else float(number)
+
+
+def _labels(kept: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(name), str(value)) for name, value in kept.items()))
+
+
+def _from_series(series: Series) -> Mapping[str, object]:
+    """Times as the first one and the distances after it, which are shorter to write."""
+    distances = [after - before for before, after in pairwise(series.times)]
+    return {
+        "metric": series.metric,
+        "labels": dict(series.labels),
+        "times": [*series.times[:1], *distances],
+        "values": list(series.values),
+        "ends": list(series.ends),
+    }
+
+
+def _to_series(kept: Mapping[str, Any]) -> Series:
+    """The series, ended after its last sample: whether it went on is unknown."""
+    series = Series(str(kept["metric"]), _labels(kept["labels"]))
+    series.times = array("q", accumulate(kept["times"]))
+    series.values = array("d", kept["values"])
+    series.ends = array("q", kept["ends"])
+    if len(series.times) != len(series.values):
+        raise ValueError(f"{series.metric} has not as many times as values")
+    if series.times and not (series.ends and series.ends[-1] > series.times[-1]):
+        series.ends.append(series.times[-1] + 1)
+    return series
