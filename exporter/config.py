@@ -38,6 +38,12 @@ _IDENTIFIER = Pattern(r"[A-Za-z_][A-Za-z0-9_$]{0,62}", "a plain identifier of at
 # What an HTTP header carries as it is: visible ASCII. A client library would quote anything else in its error.
 _TOKEN = Pattern(r"[!-~]+", "a token without spaces and special characters")
 
+# What begins a watch. A time is in UTC: a deploy is planned without thinking of summers.
+_START = Pattern(
+    r"manual|migration|[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?Z",
+    "manual, migration, or a time in UTC such as 2025-11-18T10:00Z",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:
@@ -111,8 +117,14 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
-    """Where what must survive a restart is kept: declared maintenance. Made when it is first needed."""
+    """The watch after the migration, and where what must survive a restart is kept: it, and declared maintenance.
 
+    `start` says what begins a watch by itself: nothing (`manual`), the migration's versions when they are first seen
+    as applied (`migration`), or a time. `state_dir` is made when it is first needed.
+    """
+
+    duration: Annotated[Seconds, Bounds(1, 30 * 86400)] = Seconds(86400)
+    start: Annotated[str, _START] = "manual"
     state_dir: Path = Path("state")
 
 
