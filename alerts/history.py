@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -266,18 +267,42 @@ def is_served(directory: Path) -> bool:
     return False
 
 
-def set_aside(directory: Path, at: float) -> Path:
-    """Rename a damaged history, for whoever wants to look into it; answers with its new name. Raises: Unavailable."""
-    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = directory / f"history.damaged-{stamp}.sqlite"
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A damaged history under its new name. `watch` is the latest in it, if that can be read still."""
+
+    path: Path
+    may_have_run: bool
+    watch: Watch | None
+
+
+def set_aside(directory: Path, at: float) -> Aside:
+    """Rename a damaged history, for whoever wants to look into it. Raises: Unavailable, InUse."""
+    lock = _take_lock(directory)
     try:
+        known, watch = _latest_watch(directory)
+        stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+        names = (directory / f"history.damaged-{stamp}{number or ''}.sqlite" for number in count())
+        aside = next(name for name in names if not name.exists())
         for suffix in ("-journal", "-wal", "-shm", ""):
             old = directory / f"{FILE}{suffix}"
             if old.exists():
                 old.replace(f"{aside}{suffix}")
     except OSError as error:
         raise Unavailable(f"{directory / FILE} is damaged and cannot be moved away: {error.strerror}") from error
-    return aside
+    finally:
+        os.close(lock)
+    return Aside(aside, not known or (watch is not None and watch.closed_at is None), watch)
+
+
+def _latest_watch(directory: Path) -> tuple[bool, Watch | None]:
+    """Whether the watches can be read, and the last of them."""
+    try:
+        with History.reader(directory) as damaged:
+            watches = damaged.all(Watch)
+    except HistoryError:
+        return False, None
+    return True, watches[max(watches)] if watches else None
 
 
 def _take_lock(directory: Path, *, make: bool = True) -> int:

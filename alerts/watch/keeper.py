@@ -1,0 +1,286 @@
+"""Keeps the watches: begins them, feeds them ticks, ends them, and writes all of it down.
+
+One keeper lives as long as its history is open and can be written; everything it knows can be read again from there.
+Time is an argument.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from alerts.history import History
+from alerts.watch import clock
+from alerts.watch.checks import Terms, resolve
+from alerts.watch.clock import Moment
+from alerts.watch.judge import Judge
+from alerts.watch.model import Cause, Judgement, State, Tick, Verdict, Watch
+from alerts.watch.records import Layout, Mark, Request, Run
+from alerts.watch.sources import collectors_of, names_of
+
+# Past watches that are kept with all that was seen, and for how long what belongs to none: it is what a first watch
+# can be compared with.
+KEPT = 7
+LOOSE = 26 * 3600.0
+# What the status page draws.
+RECENT = 3600.0
+# An answered request is of no use for longer; seconds.
+_REQUEST_LIFE = 3600.0
+# The mark of the last time that a disk which had failed took something again.
+_PROBE = 0
+# The planned end is moved along when the wall clock was set by more than this.
+_MOVED = 1.0
+_LOST = "its history was damaged"
+
+STATES = {Verdict.PASS: State.PASSED, Verdict.FAIL: State.FAILED, Verdict.INCONCLUSIVE: State.INCONCLUSIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How watches are made here."""
+
+    terms: Terms
+    interval: float
+    version: str
+
+    def watch(self, number: int, begun_by: str, moment: Moment, t: float) -> Watch:
+        """A watch that begins now."""
+        policy = self.terms.policy
+        return Watch(
+            number=number,
+            begun_by=begun_by,
+            started_at=moment.at,
+            started=t,
+            duration=self.terms.duration,
+            interval=self.interval,
+            version=self.version,
+            checks=resolve(self.terms),
+            ends_at=moment.at + self.terms.duration,
+            time_scale=self.terms.time_scale,
+            sources={name: tuple(sorted(collectors_of(name, policy))) for name in names_of(policy)},
+        )
+
+
+class Keeper:
+    """Keeps the watches of one history. Raises: HistoryError from everything; then it is of no use any more."""
+
+    def __init__(
+        self, history: History, plan: Plan, moment: Moment, run: Run | None = None, *, was_blind: bool = False
+    ) -> None:
+        """`run` is this process' own, if it has one already; `was_blind`: it ran and could not write until now."""
+        self.history = history
+        self._plan = plan
+        self._moment = moment
+        self._t = 0.0
+        self._step = 0.0
+        self._before = Cause.EXPORTER_DOWN
+        history.check()
+        watches = history.all(Watch)
+        self.watch: Watch | None = max(watches.values(), key=lambda watch: watch.number, default=None)
+        self._resume(moment)
+        with history.transaction():
+            self.run = self._same_run(run) or self._new_run(moment)
+            self._layout = self._find_layout()
+        if was_blind:
+            self._before = Cause.NOT_WRITTEN
+        self._judge = self._rehear() if self._open else None
+        self.judgement = history.get(Judgement, self.watch.number) if self.watch else None
+        self.recent: deque[Tick] = deque(history.ticks(self._t - RECENT))
+
+    @property
+    def _open(self) -> bool:
+        return self.watch is not None and self.watch.closed_at is None
+
+    @property
+    def running(self) -> bool:
+        """Whether a watch is undecided."""
+        return self.watch is not None and self.watch.state is State.RUNNING
+
+    def advance(self, moment: Moment) -> None:
+        """Time has passed. To be called first; may end a watch, so in a transaction."""
+        passed = clock.passed(self._moment, moment)
+        self._moment, self._t, self._step = moment, self._t + passed.seconds, self._step + passed.step
+        if self._open and self._elapsed() > self._watch().duration:
+            self._close(moment)
+        elif self._open and abs(self._planned_end(moment) - self._watch().ends_at) > _MOVED:
+            self._save(replace(self._watch(), ends_at=self._planned_end(moment)))
+
+    def answer(self, moment: Moment) -> None:
+        """Do what commands ask for. In a transaction."""
+        for number, request in self.history.all(Request).items():
+            if not request.answer:
+                self.history.put(number, self._granted(request, moment))
+            elif abs(moment.at - request.at) > _REQUEST_LIFE:
+                self.history.drop(Request, number)
+
+    def hear(self, tick: Tick, moment: Moment) -> None:
+        """Write a tick down, and judge. In a transaction, after `advance` to that moment."""
+        step, self._step = self._step, 0.0
+        tick = replace(tick, run=self.run.number, before=self._before, step=step, elapsed=self._t)
+        self.history.add_tick(round(self._t * 1000), moment.steady, tick, self._layout)
+        self._before = Cause.EXPORTER_STALLED
+        self.recent.append(tick)
+        while self.recent[0].elapsed < self._t - RECENT:
+            self.recent.popleft()
+        if self._judge is not None:
+            watch = self._watch()
+            self._judge.hear(replace(tick, elapsed=max(0.0, tick.elapsed - watch.started)))
+            self.judgement = self._judge.judgement(moment.at, self._elapsed(), final=False)
+            if watch.state is State.RUNNING and self.judgement.verdict is Verdict.FAIL:
+                self._save(replace(watch, state=State.FAILED, decided_at=moment.at))
+                self.history.put(watch.number, self.judgement)
+
+    def begin(self, begun_by: str, moment: Moment) -> Watch:
+        """Begin a watch now; one that has failed already is observed no longer. In a transaction."""
+        if self._open:
+            self._close(moment)
+        number = self.watch.number + 1 if self.watch else 1
+        watch = self._plan.watch(number, begun_by, moment, self._t)
+        self._save(watch)
+        self._judge = Judge(watch)
+        self.judgement = self._judge.judgement(moment.at, 0.0, final=False)
+        self._forget_old()
+        return watch
+
+    def has_begun(self, begun_by: str) -> Watch | None:
+        """The latest watch that was begun so."""
+        return next((each for each in reversed(self.history.all(Watch).values()) if each.begun_by == begun_by), None)
+
+    def mark(self, number: int) -> None:
+        """Remember this moment. In a transaction."""
+        self.history.put(number, Mark(self._t))
+
+    def marked(self, number: int) -> float | None:
+        """The moment remembered under that number, on the time line."""
+        mark = self.history.get(Mark, number)
+        return mark.t if mark else None
+
+    @property
+    def duration(self) -> float:
+        """How long a watch lasts here, seconds."""
+        return self._plan.terms.duration
+
+    def estimate(self, moment: Moment) -> Judgement | None:
+        """What the judgement comes to if nothing more can be written; asks the history nothing."""
+        if self._judge is None:
+            return self.judgement
+        elapsed = self._elapsed() + clock.passed(self._moment, moment).seconds
+        elapsed = min(elapsed, self._watch().duration)
+        return self._judge.judgement(moment.at, elapsed, final=False, cause=Cause.NOT_WRITTEN)
+
+    def inherit(self, watch: Watch | None, moment: Moment) -> None:
+        """Put on record that a watch was lost with a damaged history: `watch`, as far as it is known."""
+        known = watch or replace(self._plan.watch(1, "unknown", moment, self._t), checks=())
+        state = State.FAILED if known.state is State.FAILED else State.INCONCLUSIVE
+        decided_at = known.decided_at if state is State.FAILED else moment.at
+        lost = replace(known, state=state, started=self._t, decided_at=decided_at, closed_at=moment.at, closed=self._t)
+        self._save(replace(lost, stopped=_LOST))
+
+    def stop(self, moment: Moment) -> None:
+        """The exporter ends in good order. In a transaction."""
+        self.run = replace(self.run, stopped_at=moment.at)
+        self.history.put(self.run.number, self.run)
+
+    # --- ends
+
+    def _granted(self, request: Request, moment: Moment) -> Request:
+        if request.action == "start":
+            if self.running:
+                return replace(request, answer=f"watch {self._watch().number} runs already; stop it first")
+            watch = self.begin("manual", moment)
+            return replace(request, granted=True, answer=f"watch {watch.number} has begun")
+        if not self._open:
+            return replace(request, answer="no watch runs")
+        self._save(replace(self._watch(), stopped=request.reason or "by hand"))
+        self._close(moment)
+        return replace(request, granted=True, answer=f"watch {self._watch().number} was stopped")
+
+    def _close(self, moment: Moment) -> None:
+        """The last look at the watch: now, or at its planned end if that has passed."""
+        watch, judge = self._watch(), self._judge or self._rehear()
+        elapsed = min(self._elapsed(), watch.duration)
+        if watch.state is State.RUNNING and elapsed < watch.duration and not watch.stopped:
+            watch = replace(watch, stopped="a new watch was begun")
+        judge.watch = watch
+        self.judgement = judge.judgement(min(watch.ends_at, moment.at), elapsed, final=True, cause=self._before)
+        if watch.state is State.RUNNING:
+            verdict = self.judgement.verdict or Verdict.INCONCLUSIVE
+            watch = replace(watch, state=STATES[verdict], decided_at=moment.at)
+        self._save(replace(watch, closed_at=moment.at, closed=watch.started + elapsed))
+        self.history.put(watch.number, self.judgement)
+        self._judge = None
+
+    def _forget_old(self) -> None:
+        """Keep the latest watches and what was seen lately."""
+        watches = sorted(self.history.all(Watch).values(), key=lambda watch: watch.number)
+        for old in watches[:-KEPT]:
+            self.history.drop(Watch, old.number)
+            self.history.drop(Judgement, old.number)
+        end = -1.0
+        for watch in watches[-KEPT:]:
+            # What lies before a watch by as much is what it may be compared with.
+            self.history.forget(end, min(watch.started - LOOSE, self._t - LOOSE))
+            end = watch.closed if watch.closed is not None else self._t
+        self.history.forget(end, self._t - LOOSE)
+
+    # --- what was written before
+
+    def _resume(self, moment: Moment) -> None:
+        """Go on where the time line ends."""
+        last = self.history.last()
+        if last is None:
+            return
+        run = self.history.get(Run, last.run)
+        before = Moment(last.at, last.steady, run.era if run else "")
+        passed = clock.passed(before, moment)
+        self._t, self._step = last.t / 1000 + passed.seconds, passed.step
+        if run and run.stopped_at is not None:
+            self._before = Cause.EXPORTER_STOPPED
+
+    def _same_run(self, run: Run | None) -> Run | None:
+        """The process has been here before: only its disk was not."""
+        if run is None or self.history.get(Run, run.number) != run:
+            return None
+        self.mark(_PROBE)  # proves that writing works again
+        return run
+
+    def _new_run(self, moment: Moment) -> Run:
+        number = max(self.history.all(Run), default=0) + 1
+        run = Run(number, self._plan.version, moment.era, moment.at, self._plan.interval)
+        self.history.put(number, run)
+        return run
+
+    def _find_layout(self) -> int:
+        names = names_of(self._plan.terms.policy)
+        known = self.history.all(Layout)
+        for number, layout in known.items():
+            if layout.names == names:
+                return number
+        number = max(known, default=0) + 1
+        self.history.put(number, Layout(names))
+        return number
+
+    def _rehear(self) -> Judge:
+        watch = self._watch()
+        judge = Judge(watch)
+        # A tick of the very moment at which it began was heard with it.
+        for tick in self.history.ticks(watch.started - 0.001, watch.started + watch.duration, origin=watch.started):
+            judge.hear(tick)
+        return judge
+
+    # --- small things
+
+    def _watch(self) -> Watch:
+        if self.watch is None:
+            raise RuntimeError("there is no watch")
+        return self.watch
+
+    def _elapsed(self) -> float:
+        return self._t - self._watch().started
+
+    def _planned_end(self, moment: Moment) -> float:
+        return moment.at + self._watch().duration - self._elapsed()
+
+    def _save(self, watch: Watch) -> None:
+        self.watch = watch
+        if self._judge is not None:
+            self._judge.watch = watch
+        self.history.put(watch.number, watch)

@@ -1,0 +1,183 @@
+"""Listens to every evaluation and keeps the watch. Never raises, whatever becomes of its disk.
+
+While the history cannot be written the watch goes on blind: what is not on disk was not seen, so coverage suffers,
+and the view says why. A damaged history is set aside under another name and a new one begun; a watch that may have
+been running in it is lost, and an INCONCLUSIVE one stands in its place.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from alerts import history
+from alerts.history import Damaged, History, HistoryError, InUse
+from alerts.model import Evaluation
+from alerts.watch import clock
+from alerts.watch.clock import Moment
+from alerts.watch.keeper import Keeper, Plan
+from alerts.watch.model import Judgement, State, Tick, Watch
+from alerts.watch.records import Run
+from alerts.watch.sight import Sight
+from alerts.watch.start import Starter
+from exporter.config import WatchSettings
+from exporter.logs import event
+from exporter.migration.maintenance import Ledger
+from exporter.snapshot import CollectorState
+
+logger = logging.getLogger(__name__)
+
+Act = Callable[[Keeper], None]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known of the watch now, for pages, metrics and answers. Nothing in it changes.
+
+    `state` is None while that is unknown: the history cannot be read. `waiting_for` says what begins a watch,
+    `trouble` why nothing is written. `recent` are the ticks of the last hour, `elapsed` counting on the history's
+    time line. `judgement` is None where there was no watch yet, and for one that came out of a damaged history.
+    """
+
+    state: State | None = None
+    watch: Watch | None = None
+    judgement: Judgement | None = None
+    waiting_for: str = ""
+    trouble: str = ""
+    recent: tuple[Tick, ...] = ()
+
+
+class Recorder:
+    """Keeps the watch of one state directory. Safe to use from several threads.
+
+    Another exporter that writes to the same directory is waited for: an upgrade may overlap.
+    """
+
+    def __init__(self, settings: WatchSettings, plan: Plan) -> None:
+        self._directory = settings.state_dir
+        self._plan = plan
+        self._starter = Starter(settings.start)
+        self._sight = Sight(plan.terms.policy, Ledger(settings.state_dir), plan.interval)
+        self._lock = Lock()
+        self._keeper: Keeper | None = None
+        self._blind: Keeper | None = None  # the last one that could write
+        self._was_blind = False
+        self._run: Run | None = None
+        self._closed = False
+        self._last: float | None = None
+        self._view = View(waiting_for=self._starter.waiting_for, trouble="not started yet")
+
+    @property
+    def view(self) -> View:
+        """What is known now."""
+        return self._view
+
+    def observe(
+        self,
+        evaluation: Evaluation,
+        states: Iterable[CollectorState],
+        moment: Moment | None = None,
+        monotonic: float | None = None,
+    ) -> None:
+        """Write down what an evaluation found, the same one once; end and begin watches.
+
+        `monotonic` is the time by which the collectors' results are fresh. Left out, both are now.
+        """
+        if evaluation.at == self._last:
+            return
+        self._last = evaluation.at
+        states, moment = tuple(states), moment or clock.now()
+        now = time.monotonic() if monotonic is None else monotonic
+
+        def act(keeper: Keeper) -> None:
+            self._starter.look(keeper, states, moment, now)
+            keeper.hear(self._sight.tick(evaluation, states, moment, now), moment)
+
+        self._attend(moment, act)
+
+    def heed(self, moment: Moment | None = None) -> None:
+        """Do what commands ask for, between two evaluations. Call it every few seconds."""
+        if self._keeper is not None:
+            self._attend(moment or clock.now(), lambda _: None)
+
+    def close(self, moment: Moment | None = None) -> None:
+        """The exporter ends: say so in the history, and let go of it. Harmless twice."""
+        moment = moment or clock.now()
+        if self._keeper is not None:
+            self._attend(moment, lambda keeper: keeper.stop(moment))
+        with self._lock:
+            self._closed = True
+            self._drop()
+
+    def _attend(self, moment: Moment, act: Act) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                self._write(moment, act)
+            except Damaged as error:
+                self._begin_anew(error, moment)
+            except HistoryError as error:
+                self._go_blind(error, moment)
+            except Exception as error:  # noqa: BLE001 - a bug in here must not end the sampling, or the alerts
+                event(logger, logging.ERROR, "watch failed", exc_info=error)
+                self._go_blind(HistoryError(f"internal error ({type(error).__name__}): see the log"), moment)
+
+    def _write(self, moment: Moment, act: Act) -> None:
+        keeper = self._keeper = self._keeper or self._open(moment)
+        with keeper.history.transaction():
+            keeper.advance(moment)
+            keeper.answer(moment)
+            act(keeper)
+        self._show(keeper)
+
+    def _open(self, moment: Moment) -> Keeper:
+        opened = History.writer(self._directory)
+        try:
+            keeper = Keeper(opened, self._plan, moment, self._run, was_blind=self._was_blind)
+        except BaseException:
+            opened.close()
+            raise
+        self._run = keeper.run
+        event(logger, logging.INFO, "watch history opened", directory=str(self._directory))
+        return keeper
+
+    def _show(self, keeper: Keeper) -> None:
+        """What was written may be shown."""
+        before, watch = self._view.watch, keeper.watch
+        state = watch.state if watch else State.WAITING
+        self._view = View(state, watch, keeper.judgement, self._starter.waiting_for, "", tuple(keeper.recent))
+        self._was_blind, self._blind = False, None
+        if watch and (before is None or (before.number, before.state) != (watch.number, watch.state)):
+            event(logger, logging.INFO, f"watch {watch.state}", number=watch.number, summary=_summary(keeper))
+
+    def _go_blind(self, error: HistoryError, moment: Moment) -> None:
+        """Go on without writing; what is shown gets worse by itself."""
+        self._blind = self._keeper or self._blind
+        self._was_blind = self._was_blind or not isinstance(error, InUse)
+        self._drop()
+        if self._view.trouble != str(error):
+            event(logger, logging.ERROR, "watch is blind", reason=str(error))
+        judgement = self._blind.estimate(moment) if self._blind else self._view.judgement
+        self._view = replace(self._view, trouble=str(error), judgement=judgement)
+
+    def _begin_anew(self, error: Damaged, moment: Moment) -> None:
+        """Set the damaged history aside, in sight of everybody."""
+        self._drop()
+        try:
+            aside = history.set_aside(self._directory, moment.at)
+            event(logger, logging.ERROR, "watch history damaged", reason=str(error), set_aside=str(aside.path))
+            self._run = None
+            self._write(moment, lambda keeper: keeper.inherit(aside.watch, moment) if aside.may_have_run else None)
+        except HistoryError as again:
+            self._go_blind(again, moment)
+
+    def _drop(self) -> None:
+        if self._keeper is not None:
+            self._keeper.history.close()
+            self._keeper = None
+
+
+def _summary(keeper: Keeper) -> str:
+    return keeper.judgement.summary if keeper.judgement else ""

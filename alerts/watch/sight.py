@@ -1,0 +1,74 @@
+"""One evaluation, the collectors behind it and the maintenance declared, as one tick."""
+
+from collections.abc import Iterable, Mapping
+
+from alerts.model import Alert, Evaluation, Policy, Severity, Transition
+from alerts.watch import sources
+from alerts.watch.clock import Moment
+from alerts.watch.model import AlertChange, Tick
+from exporter.migration.maintenance import Ledger, Maintenance, Unusable, active
+from exporter.snapshot import CollectorState
+
+
+class Sight:
+    """Sees what is to be kept. `interval` is how often, seconds."""
+
+    def __init__(self, policy: Policy, ledger: Ledger, interval: float) -> None:
+        self._sources = {
+            signal.record: sources.collectors_of(signal.record, policy) - {sources.MAINTENANCE}
+            for signal in policy.signals
+        }
+        self._ledger = ledger
+        self._interval = interval
+
+    def tick(self, evaluation: Evaluation, states: Iterable[CollectorState], moment: Moment, now: float) -> Tick:
+        """What is seen; `now` by the monotonic clock. What a collector brought too long ago is not seen."""
+        states = tuple(states)
+        troubles = sources.troubles_of(states, now)
+        stale = {trouble.collector for trouble in troubles if trouble.stale}
+        lasting = [state for state in states if state.name not in stale]
+        firing = [alert for alert in evaluation.firing if alert.key.severity is not Severity.NONE]
+        declared, known = self._maintenance(moment.at)
+        return Tick(
+            at=moment.at,
+            elapsed=0.0,
+            run=0,
+            interval=self._interval,
+            values={**self._signals(evaluation, stale), **sources.series_of(lasting, now)},
+            troubles=troubles,
+            firing=_rules(alert for alert in firing if not alert.held),
+            held=_rules(alert for alert in firing if alert.held),
+            maintenance=declared is not None if known else None,
+            maintenance_reason=declared.reason if declared else "",
+            changes=tuple(_change(each) for each in evaluation.transitions if _tells(each)),
+        )
+
+    def _signals(self, evaluation: Evaluation, stale: set[str]) -> Mapping[str, float]:
+        known = evaluation.signals.items()
+        return {name: value for name, value in known if not self._sources.get(name, frozenset()) & stale}
+
+    def _maintenance(self, at: float) -> tuple[Maintenance | None, bool]:
+        """The declaration that excuses now, and whether that can be told."""
+        try:
+            return active(self._ledger.read(), at), True
+        except Unusable:
+            return None, False
+
+
+def _rules(alerts: Iterable[Alert]) -> tuple[str, ...]:
+    return tuple(sorted({str(alert.key) for alert in alerts}))
+
+
+def _tells(transition: Transition) -> bool:
+    return transition.alert.key.severity is not Severity.NONE
+
+
+def _change(transition: Transition) -> AlertChange:
+    alert = transition.alert
+    return AlertChange(
+        change=transition.change.value,
+        rule=str(alert.key),
+        labels=dict(alert.labels),
+        value=alert.value,
+        description=alert.annotations.get("description", ""),
+    )

@@ -1,0 +1,98 @@
+"""What begins a watch without being told: the migration, or a time."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from alerts.watch.clock import Moment
+from alerts.watch.keeper import Keeper
+from exporter import names
+from exporter.errors import ConfigError
+from exporter.logs import event
+from exporter.model import Reading
+from exporter.snapshot import CollectorState
+
+logger = logging.getLogger(__name__)
+
+# Documented are two: the tables and the RPC.
+VERSIONS = 2
+
+MANUAL = "manual"
+MIGRATION = "migration"
+
+# The mark of the last moment at which the migration was seen not to be registered.
+_UNREGISTERED = 1
+_ORDER = "register.order"
+_BY_HAND = "outbox-exporter watch start"
+_REGISTER = "supabase_migrations.schema_migrations"
+
+
+class Starter:
+    """Decides when a watch begins.
+
+    `start` is manual, migration, or a time in UTC as the configuration has it. Raises: ConfigError for a time that
+    does not exist.
+    """
+
+    def __init__(self, start: str) -> None:
+        self._start = start
+        self._at = None if start in (MANUAL, MIGRATION) else _time(start)
+        self._noted = False
+        self._said = ""
+        self.waiting_for = {MANUAL: _BY_HAND, MIGRATION: f"the migration's versions in {_REGISTER}"}.get(start, start)
+
+    def look(self, keeper: Keeper, states: Iterable[CollectorState], moment: Moment, now: float) -> None:
+        """Begin a watch if it is time; in the keeper's transaction. `now` by the monotonic clock."""
+        if self._start == MIGRATION:
+            self._look_at_register(keeper, registered(states, now), moment)
+        elif self._at is not None:
+            self._look_at_clock(keeper, self._at, moment)
+
+    def _look_at_register(self, keeper: Keeper, known: bool | None, moment: Moment) -> None:
+        """Once for each time that the versions appear: they may be rolled back and come again."""
+        if known is None:
+            self._say_once(f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}")
+            return
+        self._say_once("")
+        last = keeper.has_begun(MIGRATION)
+        if not known:
+            if not self._noted:
+                keeper.mark(_UNREGISTERED)
+            self._noted = True
+        elif not keeper.running and (last is None or (keeper.marked(_UNREGISTERED) or -1.0) > last.started):
+            keeper.begin(MIGRATION, moment)
+            self._noted = False
+
+    def _look_at_clock(self, keeper: Keeper, begins: float, moment: Moment) -> None:
+        """Once; not when so much time has gone by that the watch would be over."""
+        in_time = begins <= moment.at < begins + keeper.duration
+        if in_time and not keeper.running and keeper.has_begun(self._start) is None:
+            keeper.begin(self._start, moment)
+
+    def _say_once(self, text: str) -> None:
+        if text and text != self._said:
+            event(logger, logging.WARNING, "watch cannot begin by itself", reason=text)
+        self._said = text
+        self.waiting_for = text or f"the migration's versions in {_REGISTER}"
+
+
+def _time(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError as error:
+        raise ConfigError((f"watch.start: {error}",)) from error
+
+
+def registered(states: Iterable[CollectorState], now: float) -> bool | None:
+    """Whether all versions of the migration are registered as applied; None when that is not visible."""
+    readings = [each for state in states if state.fresh(now) for each in state.readings if isinstance(each, Reading)]
+    found = [
+        each.value == 1
+        for each in readings
+        if each.metric is names.MIGRATION_CHECK_OK
+        and each.labels[0].startswith("register.")
+        and each.labels[0] != _ORDER
+    ]
+    if not all(found):
+        return False
+    return True if len(found) == VERSIONS else None
