@@ -56,11 +56,15 @@ class Series:
     `ends` are the times at which it was found to be gone: what was sampled before one is stale after it.
     """
 
-    named: Labels
+    metric: str
     labels: Labels
+    named: Labels = field(init=False)
     times: "array[int]" = field(default_factory=_times)
     values: "array[float]" = field(default_factory=_values)
     ends: "array[int]" = field(default_factory=_times)
+
+    def __post_init__(self) -> None:
+        self.named = tuple(sorted((*self.labels, (NAME, self.metric))))
 
     def newest(self, at: int) -> tuple[int, float] | None:
         """The sample that stands for this moment: time and value; None when there is none or it is stale."""
@@ -125,7 +129,7 @@ class Memory:
         known = self._metrics[metric]
         series = known.get(labels)
         if series is None:
-            series = known[labels] = Series(tuple(sorted((*labels, (NAME, metric)))), labels)
+            series = known[labels] = Series(metric, labels)
         elif series.times and series.times[-1] >= now:
             raise ValueError(f"{metric}{dict(labels)} is there twice, or from the future")
         series.times.append(now)
@@ -149,6 +153,12 @@ class Memory:
             series.shift(by)
         self._newest += by
 
+    def restore(self, series: Series) -> None:
+        """Put back one that was kept elsewhere; what nobody asks for is left out."""
+        if series.metric in self._metrics and series.times:
+            self._metrics[series.metric][series.labels] = series
+            self._newest = max(self._newest, series.times[-1])
+
     def select(self, selector: Selector) -> Iterator[Series]:
         """The series that a selector admits, whatever their age."""
         known = self._metrics.get(selector.metric, {})
@@ -159,11 +169,3 @@ class Memory:
     def series(self) -> Iterator[Series]:
         """All of them."""
         return (series for known in self._metrics.values() for series in known.values())
-
-    def end(self, at: float) -> None:
-        """Nothing of what was alive is known to be so any more: the program stopped at this time."""
-        now = milliseconds(at)
-        for alive in self._alive.values():
-            for series in alive:
-                series.ends.append(now)
-        self._alive.clear()

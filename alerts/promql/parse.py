@@ -80,7 +80,7 @@ def _selector(node: parser.VectorSelector) -> Selector:
     matchers = [_matcher(matcher) for matcher in node.matchers.matchers]
     names = [node.name] if node.name else [m.value for m in matchers if m.label == NAME and m.match is Match.EQUAL]
     others = tuple(matcher for matcher in matchers if matcher.label != NAME)
-    if len(names) != 1 or len(matchers) - len(others) > (node.name is None):
+    if len(names) != 1 or len(matchers) - len(others) > 1:
         raise _unsupported(node, "name one metric")
     return Selector(names[0], others, _offset(node))
 

@@ -1,0 +1,92 @@
+"""What is understood, and what is refused with which words."""
+
+import pytest
+
+from alerts.promql.parse import UnsupportedError, parse
+from alerts.promql.syntax import (
+    Aggregation,
+    Call,
+    Grouping,
+    Match,
+    Matcher,
+    Matching,
+    Negation,
+    Number,
+    Operation,
+    Selector,
+    Window,
+)
+
+X, Y = Selector("x"), Selector("y")
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("1.5", Number(1.5)),
+        ("5m", Number(300)),
+        ("(x)", X),
+        ("+x", X),
+        ("-x", Negation(X)),
+        ("x offset 1m30s", Selector("x", offset=90_000)),
+        ('{__name__="x"}', X),
+        ('x{a="b",c!="d"}', Selector("x", (Matcher("a", Match.EQUAL, "b"), Matcher("c", Match.NOT_EQUAL, "d")))),
+        ("rate(x[5m] offset 1s)", Call("rate", (Window(Selector("x", offset=1000), 300_000),))),
+        ("x > bool 1", Operation(">", X, Number(1), boolean=True)),
+        ("x and on () y", Operation("and", X, Y, matching=Matching(Grouping(only=True)))),
+        ("x - ignoring (a) y", Operation("-", X, Y, matching=Matching(Grouping(frozenset({"a"}))))),
+        (
+            "x * on (a) group_left (b, c) y",
+            Operation("*", X, Y, matching=Matching(Grouping(frozenset({"a"}), only=True), "left", ("b", "c"))),
+        ),
+        (
+            "x / ignoring (a) group_right () y",
+            Operation("/", X, Y, matching=Matching(Grouping(frozenset({"a"})), "right")),
+        ),
+        ("sum(x)", Aggregation("sum", X, Grouping(only=True))),
+        ("max without (a) (x)", Aggregation("max", X, Grouping(frozenset({"a"})))),
+        ("quantile by (a) (0.5, x)", Aggregation("quantile", X, Grouping(frozenset({"a"}), only=True), Number(0.5))),
+        ("1 + 2 * 3", Operation("+", Number(1), Operation("*", Number(2), Number(3)))),
+    ],
+)
+def test_understood(text: str, tree: object) -> None:
+    """Each construction has its own place in the tree; parentheses leave no trace."""
+    assert parse(text) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x +", "x +: "),
+        ("rate(x)", "expected type matrix"),
+        ("x[5m]", "apply a function"),
+        ("rate(x[5m:1m])", "not supported"),
+        ("x @ 5", "neither are `@`"),
+        ("x offset -1m", "the future is unknown"),
+        ('{a="b"}', "name one metric"),
+        ('{__name__=~"x|y"}', "name one metric"),
+        ('{__name__="x",__name__!="y"}', "name one metric"),
+        ('x{a=~"(?i)b"}', "without flags"),
+        ('x{a=~"[[:alpha:]]"}', "without flags"),
+        ('x{a="b" or c="d"}', "neither are `@` and `or`"),
+        ("topk(3, x)", "only these aggregations are: sum, min"),
+        ('label_replace(x, "a", "b", "c", "d")', "only these functions are: abs, absent"),
+        ("x atan2 y", "only these operators are: +, -"),
+        ("x + fill(0) y", "neither is fill"),
+    ],
+)
+def test_refused(text: str, why: str) -> None:
+    """What the engine does not know is refused at once, with the part that it is."""
+    with pytest.raises(UnsupportedError) as refused:
+        parse(text)
+    assert why in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "a|b", "a.*", "[a-z]+[^0-9]?", r"\d+\.\w*", "(a|b)c", "(?:a)", r"a\|b", "x{2,3}"]
+)
+def test_plain_patterns(pattern: str) -> None:
+    """Patterns that Go and Python read alike are understood."""
+    selector = parse(f"x{{a=~'{pattern.replace(chr(92), chr(92) * 2)}'}}" if pattern else "x{a=~''}")
+    assert isinstance(selector, Selector)
+    assert selector.matchers == (Matcher("a", Match.LIKE, pattern),)
