@@ -62,8 +62,8 @@ def test_hangup_takes_a_good_configuration(reloadable):
     url = reloadable.program.url()
     reloadable.configure("400ms")
     reloadable.program.process.send_signal(signal.SIGHUP)
-    eventually(lambda: reloadable.interval() == pytest.approx(0.4), seconds=3)
-    eventually(reloadable.program.is_ready, seconds=3)
+    eventually(lambda: reloadable.interval() == pytest.approx(0.4))
+    eventually(reloadable.program.is_ready)
     assert reloadable.program.url() == url
     assert reloadable.program.scrape().value(RELOADED) == 1
     assert 'event="configuration reloaded"' in reloadable.program.log
@@ -73,7 +73,7 @@ def test_hangup_refuses_a_bad_configuration(reloadable):
     """The old one stays in use and is sampled by; a gauge and one line for each mistake say so, until it is mended."""
     reloadable.configure("often", listne="127.0.0.1:1")
     reloadable.program.process.send_signal(signal.SIGHUP)
-    eventually(lambda: reloadable.program.scrape().value(RELOADED) == 0, seconds=3)
+    eventually(lambda: reloadable.program.scrape().value(RELOADED) == 0)
     refusals = [line for line in reloadable.program.log.splitlines() if "configuration not reloaded" in line]
     assert len(refusals) == 2
     assert any("sampling.interval: expected a duration" in line for line in refusals)
@@ -85,7 +85,7 @@ def test_hangup_refuses_a_bad_configuration(reloadable):
     assert reloadable.program.is_ready()
     reloadable.configure("300ms")
     reloadable.program.process.send_signal(signal.SIGHUP)
-    eventually(lambda: reloadable.program.scrape().value(RELOADED) == 1, seconds=3)
+    eventually(lambda: reloadable.program.scrape().value(RELOADED) == 1)
 
 
 def test_reloading_over_http(reloadable):
@@ -123,8 +123,8 @@ def test_reloading_often_leaks_nothing(reloadable, embedded_database):
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND application_name = 'outbox-exporter'"
     )
-    eventually(lambda: embedded_database.value(sessions) == 1, seconds=3)
-    eventually(lambda: len(list(threads.iterdir())) <= before + 1, seconds=3)
+    eventually(lambda: embedded_database.value(sessions) == 1)
+    eventually(lambda: len(list(threads.iterdir())) <= before + 1)
 
 
 def test_reloading_over_http_is_off_unless_wanted(embedded_database, tmp_path):

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import logging
 import subprocess
+from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
-from tests import webtools
-from tests.end_to_end.program import Scrape, eventually
+from exporter.lab.cluster import Cluster
+from tests import postgres, webtools
+from tests.end_to_end import prometheus
+from tests.end_to_end.program import Program, Scrape, eventually, running, write_config
 from tests.end_to_end.prometheus import INTERVAL, SECONDS, Prometheus
 from tests.end_to_end.textonly import as_text
+from tests.end_to_end.traces import temporary_directory
 from tests.requirements import require_program
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,53 @@ SIGNALS = {
 
 
 @pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """What a stranger sees who typed the one command."""
+    with temporary_directory() as tmpdir:
+        directory = tmp_path_factory.mktemp("demo")
+        with running(directory, "demo", "--port", "0", TMPDIR=str(tmpdir)) as program:
+            yield program
+            program.end()
+
+
+@pytest.fixture(scope="module")
+def alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """An exporter that watches a database, with no application to ask."""
+    directory = tmp_path_factory.mktemp("alone")
+    with postgres.cloned(embedded) as database:
+        config = write_config(
+            directory / "config.yaml",
+            database={"dsn": database.dsn()},
+            sampling={"interval": "1s"},
+            web={"listen": "127.0.0.1:0"},
+        )
+        with running(directory, "--config", str(config), "serve") as program:
+            eventually(program.is_ready)
+            yield program
+            program.end()
+
+
+@pytest.fixture(scope="module")
+def scraping(demo: Program, alone: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus at work."""
+    require_program("prometheus")
+    eventually(demo.is_ready)
+    with as_text(demo.url()) as text:
+        jobs = {"openmetrics": demo.url(), "text": text, "database alone": alone.url()}
+        with prometheus.scraping(tmp_path_factory.mktemp("prometheus"), jobs) as server:
+            yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _in_the_background(request: pytest.FixtureRequest) -> None:
+    """Begin early, while the first tests run; what the machine lacks is told by those that need it."""
+    try:
+        request.getfixturevalue("scraping")
+    except (pytest.skip.Exception, pytest.fail.Exception):
+        return
+
+
+@pytest.fixture(scope="module")
 def seasoned(scraping: Prometheus) -> Prometheus:
     """Prometheus after it has scraped for as long as asked: on time, failing or not."""
 
@@ -41,7 +92,7 @@ def seasoned(scraping: Prometheus) -> Prometheus:
         return scraping.by_job("count_over_time(up[1h])")
 
     # It looks for its targets five seconds after its start.
-    eventually(lambda: set(counts()) == JOBS and min(counts().values()) > SECONDS / INTERVAL, seconds=SECONDS + 8)
+    eventually(lambda: set(counts()) == JOBS and min(counts().values()) > SECONDS / INTERVAL, seconds=2 * SECONDS + 8)
     return scraping
 
 
