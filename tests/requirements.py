@@ -15,7 +15,9 @@ from exporter.lab.programs import Programs, ProgramsNotFoundError, debian
 PACKAGES: Final = {
     "chromium": "chromium",
     "pgbouncer": "pgbouncer",
+    "amtool": "prometheus-alertmanager",
     "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
 }
 

@@ -44,7 +44,7 @@ if ! { apt-get update || true; apt-get install --yes --no-install-recommends "$@
 fi
 # What came as a service is not to come up with the machine either; what was there before is left alone.
 if command -v systemctl >/dev/null; then
-    for service in postgresql pgbouncer prometheus prometheus-node-exporter; do
+    for service in postgresql pgbouncer prometheus prometheus-node-exporter prometheus-alertmanager; do
         if [[ $services_before != *"$service.service"* ]]; then
             systemctl disable "$service.service" >>"$log" 2>&1 || true
         fi
