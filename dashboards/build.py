@@ -1,0 +1,66 @@
+"""Writes the dashboards: `python -m dashboards.build`. They are committed, so that nobody needs this to use them.
+
+With `--check` nothing is written: exit status 1 says that a committed file is not what would be written.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from alerts.model import Policy
+from alerts.policy import load_policy
+from dashboards.health import health
+from dashboards.overview import overview
+from dashboards.watch import watch
+
+HERE = Path(__file__).parent
+
+
+def dashboards(policy: Policy) -> Mapping[str, Dashboard]:
+    """Every dashboard, by the name of its file."""
+    return {
+        "outbox-overview.json": overview(policy),
+        "migration-watch.json": watch(policy),
+        "exporter-health.json": health(policy),
+    }
+
+
+def printed(dashboard: Dashboard) -> str:
+    """The JSON that Grafana imports; the same dashboard always gives the same text."""
+    return json.dumps(dashboard, cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check, as asked; the exit status."""
+    asked = _parser().parse_args(arguments)
+    policy = load_policy(runbooks=asked.runbooks) if asked.runbooks else load_policy()
+    texts = {asked.directory / name: printed(dashboard) for name, dashboard in dashboards(policy).items()}
+    if asked.check:
+        return _check(path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text)
+    for path, text in texts.items():
+        path.write_text(text, "utf-8")
+    return 0
+
+
+def _check(stale: Iterable[Path]) -> int:
+    found = list(stale)
+    for path in found:
+        sys.stderr.write(f"{path.name} is not what the code makes of the policy: run python -m dashboards.build\n")
+    return 1 if found else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dashboards.build", description="Write the Grafana dashboards.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file would change")
+    parser.add_argument("--runbooks", metavar="URL", help="where the runbooks are for people: no slash at the end")
+    parser.add_argument("--directory", type=Path, default=HERE, help="where to write (beside this program)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,323 @@
+"""The page about the watcher: may its numbers be believed, and what does it cost?"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from alerts.model import Policy
+from dashboards import panels
+from dashboards.layout import Section, shelf
+from dashboards.limits import limits
+from dashboards.page import HEALTH, Sheet, page
+from dashboards.panels import BAD, GOOD, WARN, Column, Query
+from dashboards.promql import PICKED, PROCESS_START, one, per_minute, pick
+from dashboards.signals import SignalPanels
+from exporter import names
+
+MEMORY = "process_resident_memory_bytes"
+_MISSING = (panels.is_value(1, "missing", WARN), panels.is_value(0, "there", GOOD))
+REASONS = {
+    "timeout": "orange",
+    "lock": "yellow",
+    "connection": "red",
+    "rls": "purple",
+    "permission": "super-light-purple",
+    "schema": "light-blue",
+    "http": "blue",
+    "payload": "dark-blue",
+    "internal": "text",
+}
+# No red and no orange: a collector's colour says which one it is, not how it is.
+COLLECTORS = {
+    "backlog": "blue",
+    "throughput": "green",
+    "last_hour": "purple",
+    "events": "light-blue",
+    "idempotency": "light-green",
+    "maintenance": "dark-blue",
+    "migration": "light-purple",
+    "application": "yellow",
+}
+
+
+def health(policy: Policy) -> Dashboard:
+    """The page, with the thresholds of this policy."""
+    sheet = Sheet(
+        uid=HEALTH,
+        title="Outbox exporter health",
+        description="The exporter itself: freshness, failures by reason, cadence, cost, memory, notifications.",
+        since="now-3h",
+        refresh="30s",
+    )
+    own = _Panels(policy)
+    return page(sheet, _sections(own), own.runbooks)
+
+
+def _sections(own: "_Panels") -> Iterable[Section]:
+    yield Section("", (shelf(4, *((3, number) for number in own.numbers())),))
+    yield Section(
+        "May the numbers be believed",
+        (
+            shelf(8, (12, own.outcomes()), (12, own.freshness())),
+            shelf(8, (8, own.failures()), (8, own.failing_collectors()), (8, own.runs())),
+        ),
+    )
+    yield Section(
+        "What watching costs",
+        (
+            shelf(8, (8, own.cost()), (8, own.durations()), (8, own.cadence())),
+            shelf(6, (12, own.indexes()), (12, own.overflow())),
+        ),
+    )
+    yield Section("Notifications", (shelf(7, (12, own.waiting()), (12, own.notified())),))
+    yield Section(
+        "The process",
+        (
+            shelf(7, (6, own.memory()), (6, own.cpu()), (6, own.descriptors()), (6, own.scrapes())),
+            shelf(4, (24, own.builds())),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Panels(SignalPanels):
+    """What only this page shows."""
+
+    def numbers(self) -> Iterator[stat.Panel]:
+        """Is it there, does it see, does it speak?"""
+        yield _flag(
+            "Exporter", "Whether Prometheus gets an answer from every replica.", f"up{{{PICKED}}}", "UP", "DOWN"
+        )
+        yield _flag(
+            "Database",
+            "Whether the last sample of the database succeeded. DOWN: it cannot be reached, or refuses the role.",
+            pick(names.UP),
+            "UP",
+            "DOWN",
+        )
+        yield _flag(
+            "Configuration",
+            "Whether the configuration in use is the one last asked for. OLD: the log lists the mistakes in the new "
+            "one.",
+            pick(names.CONFIG_RELOAD_SUCCESSFUL),
+            "IN USE",
+            "OLD",
+        )
+        yield panels.number(
+            "Failing",
+            "Collectors whose last run failed; their series are missing.",
+            Query(f"count(({pick(names.COLLECTOR_SUCCESS)}) == 0) or vector(0)", "{{job}}"),
+            (*limits(self.policy, "OutboxBlind"),),
+        )
+        yield (
+            panels.number(
+                "Sample age",
+                "Time since the backlog was last sampled.",
+                Query(self.judged("outbox:backlog_sample_age_seconds"), "{{job}}"),
+                limits(self.policy, "OutboxSamplesStale"),
+            )
+            .unit("s")
+            .decimals(1)
+        )
+        yield panels.number(
+            "Undelivered",
+            "Notifications of the exporter that wait to be delivered. Any for minutes: that receiver hears nothing.",
+            Query(f"sum by (job) ({pick(names.NOTIFICATIONS_WAITING)})", "{{job}}"),
+            limits(self.policy, "OutboxNotificationsFailing"),
+        ).no_value("no receiver")
+        started = f"time() - max by (job) ({pick(PROCESS_START)})"
+        yield panels.number("Up for", "Since the youngest replica started.", Query(started, "{{job}}")).unit("s")
+        memory = f"max by (job) ({pick(MEMORY)})"
+        yield panels.number("Memory", "Of the largest replica, resident.", Query(memory, "{{job}}")).unit("bytes")
+
+    def outcomes(self) -> statetimeline.Panel:
+        """Does each collector succeed?"""
+        return panels.timeline(
+            "Collectors",
+            "Whether each collector's last run succeeded. One is red: its table is locked, slow, or not visible; the "
+            "reasons stand below, the sentence on the exporter's own page. All are red: the database.",
+            Query(one(pick(names.COLLECTOR_SUCCESS)), "{{collector}}"),
+            states=panels.yes_or_no("succeeds", "fails"),
+        )
+
+    def freshness(self) -> timeseries.Panel:
+        """How old is what it shows?"""
+        panel = panels.lines(
+            "Time since the last success",
+            "By collector; a sawtooth as high as its interval. After three intervals without success its series "
+            "vanish. Line: where a backlog that is not sampled becomes a page.",
+            Query(f"time() - max without (instance, pod) ({pick(names.COLLECTOR_LAST_SUCCESS)})", "{{collector}}"),
+        )
+        panels.on_decades(panel, limits(self.policy, "OutboxSamplesStale"))
+        return panels.coloured(panel, COLLECTORS).unit("s")
+
+    def failures(self) -> timeseries.Panel:
+        """Why do they fail?"""
+        grown = f"increase({pick(names.COLLECTOR_FAILURES)}[$__rate_interval])"
+        panel = panels.lines(
+            "Failures by reason",
+            "timeout, lock: the database is busy or a migration holds the table. connection: it is away. rls, "
+            "permission, schema: check-config says which grant or change. http, payload: the application.",
+            Query(f"sum by (reason) ({grown})", "{{reason}}"),
+        )
+        return panels.coloured(panels.bars(panel), REASONS).axis_soft_max(1)
+
+    def failing_collectors(self) -> timeseries.Panel:
+        """Which ones fail?"""
+        grown = f"increase({pick(names.COLLECTOR_FAILURES)}[$__rate_interval])"
+        panel = panels.lines(
+            "Failures by collector",
+            "Which question finds no answer. application alone: the application is away, the database is fine.",
+            Query(f"sum by (collector) ({grown})", "{{collector}}"),
+        )
+        return panels.coloured(panels.bars(panel), COLLECTORS).axis_soft_max(1)
+
+    def runs(self) -> timeseries.Panel:
+        """Do they run?"""
+        panel = panels.lines(
+            "Runs per minute, and runs left out",
+            "How often each collector ran. Left out: the run before was still going on. Runs left out again and again: "
+            "the database answers slower than it is asked.",
+            Query(per_minute(names.COLLECTOR_RUNS), "{{collector}}"),
+            Query(f"sum by (job) ({per_minute(names.COLLECTOR_SKIPPED)})", "left out"),
+        )
+        return panels.coloured(panel, {**COLLECTORS, "left out": BAD})
+
+    def cost(self) -> timeseries.Panel:
+        """What share of the time is spent on it?"""
+        duration, interval = one(pick(names.COLLECTOR_DURATION)), one(pick(names.COLLECTOR_INTERVAL))
+        panel = panels.lines(
+            "Cost: run time as a share of the interval",
+            "The budget for each database collector is sampling.budget_ratio, 1 % unless configured. Above it for "
+            "long: the collector stretches its interval, see there. application waits for HTTP and costs the database "
+            "nothing.",
+            Query(f"({duration}) / ({interval})", "{{collector}}"),
+        )
+        return panels.coloured(panels.on_decades(panel), COLLECTORS).unit("percentunit")
+
+    def durations(self) -> timeseries.Panel:
+        """How long do its questions take?"""
+        panel = panels.lines(
+            "Duration of the last run",
+            "One collector climbs: its table has grown, or an index is missing. All climb: the database is busy.",
+            Query(one(pick(names.COLLECTOR_DURATION)), "{{collector}}"),
+        )
+        return panels.coloured(panels.on_decades(panel), COLLECTORS).unit("s")
+
+    def cadence(self) -> timeseries.Panel:
+        """How often does it ask?"""
+        panel = panels.lines(
+            "Interval in force",
+            "How often each collector runs. Above sampling.interval: it would cost more than its budget, and is asked "
+            "less often; its series live three of these intervals.",
+            Query(one(pick(names.COLLECTOR_INTERVAL)), "{{collector}}"),
+        )
+        return panels.coloured(panels.on_decades(panel), COLLECTORS).unit("s")
+
+    def indexes(self) -> table.Panel:
+        """What would make it cheaper?"""
+        return panels.grid(
+            "Indexes that help",
+            "Missing: watching costs the database more than need be, or is done less often. The optional migration in "
+            "exporter/sql/setup adds them.",
+            "Not known: the catalogue has not been read.",
+            (Column("index", "Index"), Column("Value", "State", mappings=_MISSING, width=90)),
+            Query(f"sort_desc({one(pick(names.HELPFUL_INDEX_MISSING))})"),
+        )
+
+    def overflow(self) -> timeseries.Panel:
+        """Is anything cut off?"""
+        dropped, skewed = (
+            f"increase({pick(metric)}[$__rate_interval])"
+            for metric in (names.LABEL_VALUES_DROPPED, names.CLOCK_SKEW_JOBS)
+        )
+        panel = panels.lines(
+            "Cut off, and odd",
+            "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
+            "backlog is at least what is shown. Clock skew: jobs processed before they were created; the "
+            "application's clock is behind.",
+            Query(one(dropped), "{{label}} values under other"),
+            Query(one(skewed), "jobs with clock skew"),
+            Query(one(pick(names.PENDING_TRUNCATED)), "counted to the limit"),
+        )
+        return panel.axis_soft_max(1)
+
+    def waiting(self) -> timeseries.Panel:
+        """Does anybody hear it?"""
+        panel = panels.lines(
+            "Notifications that wait",
+            "By receiver. They are kept and sent again; until then nobody there hears of an alert. For minutes: look "
+            "at the receiver, and at the exporter's log.",
+            Query(one(pick(names.NOTIFICATIONS_WAITING)), "{{receiver}}"),
+        )
+        return panel.axis_soft_max(1).no_value("No receiver is configured.")
+
+    def notified(self) -> timeseries.Panel:
+        """What did it say?"""
+        panel = panels.lines(
+            "Notifications per minute, by result",
+            "What was sent to each receiver, and what came of it.",
+            Query(per_minute(names.NOTIFICATIONS), "{{receiver}}: {{result}}"),
+        )
+        return panels.bars(panel).no_value("No receiver is configured, or nothing was to be said.")
+
+    def memory(self) -> timeseries.Panel:
+        """Does it grow?"""
+        panel = panels.lines(
+            "Memory",
+            "Resident memory of each replica: level after an hour. It climbs for days: that is a leak, please report "
+            "it.",
+            Query(pick(MEMORY), "{{instance}}"),
+        )
+        return panel.unit("bytes")
+
+    def cpu(self) -> timeseries.Panel:
+        """Does it work hard?"""
+        panel = panels.lines(
+            "CPU",
+            "Share of one processor. It climbs: more label values, more scrapes, or shorter intervals.",
+            Query(f"rate({pick('process_cpu_seconds_total')}[$__rate_interval])", "{{instance}}"),
+        )
+        return panel.unit("percentunit")
+
+    def descriptors(self) -> timeseries.Panel:
+        """Does it leak?"""
+        return panels.lines(
+            "Open files and sockets",
+            "Level, whatever the database does. It climbs: connections are not closed, please report it.",
+            Query(pick("process_open_fds"), "{{instance}}"),
+        )
+
+    def scrapes(self) -> timeseries.Panel:
+        """What does Prometheus get?"""
+        panel = panels.lines(
+            "Duration of scrapes",
+            "A scrape never waits for the database: milliseconds, whatever happens there.",
+            Query(f"scrape_duration_seconds{{{PICKED}}}", "{{instance}}"),
+        )
+        return panel.unit("s")
+
+    def builds(self) -> table.Panel:
+        """Who is it?"""
+        return panels.grid(
+            "Replicas",
+            "Version and Python of each replica. Two versions for long: a roll-out is stuck.",
+            "The exporter is not scraped.",
+            (
+                Column("job", "Job"),
+                Column("instance", "Instance"),
+                Column("version", "Version"),
+                Column("python", "Python"),
+            ),
+            Query(pick(names.BUILD_INFO)),
+        )
+
+
+def _flag(title: str, description: str, selector: str, good: str, bad: str) -> stat.Panel:
+    """One word; bad when it is so for any replica."""
+    states = panels.yes_or_no(good, bad)
+    return panels.verdict(title, description, Query(f"min by (job) ({selector})", "{{job}}"), *states).no_value(
+        "UNKNOWN"
+    )

@@ -1,0 +1,214 @@
+"""Panels about what the policy judges, with its thresholds; more than one page shows them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+
+from alerts.model import Policy
+from dashboards import panels
+from dashboards.limits import gravest, limits
+from dashboards.page import RUNBOOKS
+from dashboards.panels import BAD, CALM, GOOD, WARN, Column, Query
+from dashboards.promql import PICKED, PICKED_JOB, Judged, age, one, pick
+from exporter import names
+
+STATE_COLOURS = {"waiting": CALM, "failing": WARN, "exhausted": BAD}
+_GRADES = (panels.is_value(2, "page", BAD), panels.is_value(1, "ticket", WARN))
+
+
+@dataclass(frozen=True)
+class SignalPanels:
+    """Panels by what they answer."""
+
+    policy: Policy
+
+    @cached_property
+    def judged(self) -> Judged:
+        """The policy's signals as PromQL."""
+        return Judged(self.policy)
+
+    @property
+    def runbooks(self) -> str:
+        """Where the policy says that they are."""
+        rule = self.policy.rules[0]
+        return rule.runbook_url.removesuffix(f"/{rule.key.alert}.md")
+
+    def verdict(self) -> stat.Panel:
+        """How bad is it?"""
+        return panels.verdict(
+            "Verdict",
+            "The gravest alert that the exporter itself finds firing. PAGE: act now; the table of firing alerts names "
+            "it, and its name leads to what to do. TICKET: act in office hours. NOT SCRAPED: look at the exporter "
+            "first.",
+            Query(f"max by (job) ({_graded(_firing)} or 0 * {pick(names.BUILD_INFO)})", "{{job}}"),
+            panels.is_value(0, "ALL WELL", GOOD),
+            panels.is_value(1, "TICKET", WARN),
+            panels.is_value(2, "PAGE", BAD),
+        ).no_value("NOT SCRAPED")
+
+    def firing(self) -> table.Panel:
+        """What is it called, and where is its runbook?"""
+        runbook = f"${{{RUNBOOKS}}}/${{__value.raw}}.md"
+        return panels.grid(
+            "Firing now",
+            "What the exporter itself finds firing, those explained by a graver one among them. The name of an alert "
+            "leads to its runbook: a few checks, each with what to do next.",
+            "No alert fires.",
+            (Column("alert", "Alert", link=runbook), Column("Value", "Severity", mappings=_GRADES, width=80)),
+            Query(f"max by (alert) ({_graded(_firing)})"),
+        )
+
+    def alerts(self) -> statetimeline.Panel:
+        """Since when?"""
+        panel = panels.timeline(
+            "Alerts over time",
+            "Which alert fired when, by the exporter's own evaluation. The one that began first is usually the cause; "
+            "those that follow are its effects.",
+            Query(f"max by (alert) ({_graded(_firing)})", "{{alert}}"),
+            states=_GRADES,
+        )
+        return panel.no_value("No alert has fired in the time shown.")
+
+    def prometheus_alerts(self) -> statetimeline.Panel:
+        """Does Prometheus say the same?"""
+        panel = panels.timeline(
+            "Alerts over time, by Prometheus",
+            "Needs the shipped rule file. It should agree with the exporter's own evaluation; where it does not, one "
+            "of the two has an older policy or did not see everything.",
+            Query(f"max by (alertname) ({_graded(_firing_in_prometheus)})", "{{alertname}}"),
+            states=_GRADES,
+        )
+        return panel.no_value("No alert has fired in the time shown, or the rules are not loaded.")
+
+    def holds(self) -> statetimeline.Panel:
+        """Where is it broken?"""
+        rows = pick(names.COLLECTOR_SUCCESS, 'collector=~"backlog|throughput|last_hour|events|idempotency"')
+        return panels.timeline(
+            "What must hold",
+            "Red says what is broken, and since when; a gap says that nothing was known. Begin with the first red bar "
+            "from the top: what stands below it may be its effect.",
+            Query(one(f"up{{{PICKED}}}"), "Exporter is scraped"),
+            Query(one(pick(names.UP)), "Database answers"),
+            Query(f"min without (collector) ({one(rows)})", "Rows are read"),
+            Query(self._moves(), "Jobs move"),
+            Query(f"1 - clamp_max({self.judged('outbox:exhausted_jobs')}, 1)", "No job is given up"),
+            Query(f"min without (endpoint) ({one(pick(names.APP_UP))})", "Application answers"),
+            Query(one(pick(names.APP_HEALTHY)), "Application is healthy"),
+            Query(f"1 - clamp_max({self.judged('outbox:migration_checks_broken')}, 1)", "Migration is intact"),
+            Query(self._cleaned(), "Clean-up runs"),
+            states=panels.yes_or_no(),
+        )
+
+    def backlog(self) -> timeseries.Panel:
+        """How much waits?"""
+        panel = panels.lines(
+            "Backlog by state",
+            "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (tried too often, given up). Lines: "
+            "where a high backlog that does not drain becomes a ticket, and a page. Waiting grows: the processor is "
+            "slow or down. Failing or exhausted grows: jobs are refused; look at the table of queues.",
+            Query(self.judged("outbox:backlog_jobs"), "all"),
+            Query(one(pick(names.PENDING_JOBS)), "{{state}}"),
+        )
+        panels.on_decades(panel, limits(self.policy, "OutboxBacklogHigh"), zero=True)
+        return panels.faint(panels.coloured(panel, {"all": "text", **STATE_COLOURS}), "all")
+
+    def ages(self) -> timeseries.Panel:
+        """How long has the oldest waited?"""
+        panel = panels.lines(
+            "Age of the oldest job by state",
+            "Line: where it is a stall, if nothing completes either. An age that rises by a second per second is that "
+            "of a job that nobody takes. Waiting rises: the processor is down or held up. Only failing or exhausted "
+            "rises: those jobs fail for good, and do not recover by themselves.",
+            Query(age(names.OLDEST_PENDING), "{{state}}"),
+        )
+        panels.on_decades(panel, limits(self.policy, "OutboxStalled"))
+        return panels.coloured(panel, STATE_COLOURS).unit("s").no_value("No job is unprocessed.")
+
+    def head(self) -> timeseries.Panel:
+        """Do poison rows block it?"""
+        panel = panels.lines(
+            "Failing jobs at the head",
+            "Failing or exhausted jobs among the oldest 100 unprocessed, which the processor fetches at every poll. At "
+            "100 nothing behind them moves, although the processor is busy. Repair or remove them.",
+            Query(self.judged("outbox:head_blocked_jobs"), "of the oldest 100"),
+        )
+        panels.with_limits(panel, limits(self.policy, "OutboxHeadBlocked"))
+        return panels.coloured(panel, {"of the oldest 100": WARN}).decimals(0)
+
+    def failures(self) -> timeseries.Panel:
+        """Do jobs fail?"""
+        panel = panels.lines(
+            "Jobs failing",
+            "Of the jobs tried in the last hour, the share that is still failing. Few tries make it jumpy; the alert "
+            "waits for more. It rises: read last_error of the failing rows.",
+            Query(self.judged("outbox:failure_ratio"), "last hour"),
+        )
+        panels.with_limits(panel, limits(self.policy, "OutboxFailureRatioHigh"))
+        panels.coloured(panel, {"last hour": CALM})
+        return panel.unit("percentunit").no_value("No job was tried in the last hour.")
+
+    def initialisations(self) -> timeseries.Panel:
+        """Do courses fail to start?"""
+        panel = panels.lines(
+            "Initialisations failing",
+            "Share of the initialisations that failed, as the application counts them; a failed one leaves no row. "
+            "Lines: a ticket when six hours use up the error budget too fast, a page when five minutes are bad. It "
+            "rises: the RPC refuses; ask the application's log why.",
+            Query(self.judged("outbox:fsm_failure_ratio:5m"), "5 minutes"),
+            Query(self.judged("outbox:fsm_failure_ratio:1h"), "1 hour"),
+            Query(self.judged("outbox:fsm_failure_ratio:6h"), "6 hours"),
+            Query(one(pick(names.APP_FSM_FAILURE_RATIO)), "since its start"),
+        )
+        burn, rate = (limits(self.policy, f"OutboxFsmFailure{what}") for what in ("BudgetBurn", "RateHigh"))
+        panels.with_limits(panel, (*burn, *rate))
+        panels.coloured(panel, {"5 minutes": BAD, "1 hour": WARN, "6 hours": "yellow", "since its start": "text"})
+        return panels.faint(panel, "since its start").unit("percentunit").no_value("No initialisation was counted.")
+
+    def speed(self) -> timeseries.Panel:
+        """How long do jobs take?"""
+        bucket = pick(names.PROCESSING_TIME, suffix="_bucket")
+        rate = f"max without (instance, pod) (rate({bucket}[$__rate_interval]))"
+        panel = panels.lines(
+            "Processing time",
+            "From creation to completion. An idle processor polls every 30 seconds, so that some seconds are normal. "
+            "Line: where the 95th percentile of half an hour becomes a ticket. Dashed: means of the "
+            "jobs created in the last hour (the documented average) or processed in it. They know only what was "
+            "completed: in a stall, look at the age of the oldest job.",
+            *(Query(f"histogram_quantile({percent / 100:g}, {rate})", f"p{percent}") for percent in (50, 95, 99)),
+            Query(self.judged("outbox:processing_time_p95_seconds"), "p95 of 30 minutes"),
+            Query(one(pick(names.LAST_HOUR_PROCESSING_TIME)), "mean, {{cohort}}"),
+        )
+        panels.on_decades(panel, limits(self.policy, "OutboxProcessingSlow"))
+        panels.coloured(panel, {"p50": GOOD, "p95": CALM, "p99": "purple", "p95 of 30 minutes": WARN})
+        means = [f"mean, {cohort}" for cohort in names.COHORTS]
+        panels.faint(panels.coloured(panel, dict(zip(means, ("text", "yellow"), strict=True))), *means)
+        return panel.unit("s").no_value("No job was completed in the time shown.")
+
+    def _moves(self) -> str:
+        """1 unless jobs wait for longer than a stall takes while none completes."""
+        stalled = gravest(self.policy, "OutboxStalled").threshold
+        waiting = f"({self.judged('outbox:oldest_open_age_seconds')} > bool {stalled:g})"
+        idle = f"({self.judged('outbox:completed_jobs:increase5m')} == bool 0)"
+        return f"1 - ({waiting} * {idle} or 0 * {self.judged('outbox:backlog_jobs')})"
+
+    def _cleaned(self) -> str:
+        """1 unless expired keys are older than the clean-up lets them be; without expired keys all is well."""
+        overdue = gravest(self.policy, "OutboxCleanupOverdue").threshold
+        keys = f"max without (state) ({one(pick(names.IDEMPOTENCY_KEYS))})"
+        return f"({self.judged('outbox:expired_key_age_seconds')} <= bool {overdue:g}) or 1 + 0 * {keys}"
+
+
+def _graded(firing: Callable[[str], str]) -> str:
+    """2 for what pages, 1 for what opens a ticket."""
+    return f"2 * {firing('page')} or {firing('ticket')}"
+
+
+def _firing(severity: str) -> str:
+    """1 for each alert of this severity that the exporter finds firing."""
+    return "({} == 1)".format(pick(names.ALERT_FIRING, f'severity="{severity}"'))
+
+
+def _firing_in_prometheus(severity: str) -> str:
+    return f'ALERTS{{{PICKED_JOB},alertstate="firing",severity="{severity}"}}'

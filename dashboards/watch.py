@@ -1,0 +1,227 @@
+"""The page of the 24 hours after the migration: how it stands, what was seen, every check against its threshold."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, table, text, timeseries
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from alerts.model import Policy, Severity
+from dashboards import panels
+from dashboards.layout import Section, block, shelf
+from dashboards.limits import Limit, gravest
+from dashboards.page import RUNBOOKS, WATCH, Sheet, page
+from dashboards.panels import BAD, CALM, GOOD, WARN, Column, Query
+from dashboards.promql import PICKED, one, pick
+from dashboards.signals import SignalPanels
+from exporter import names
+from exporter.names import Metric
+
+_COLOURS = (CALM, CALM, GOOD, BAD, WARN)
+_STATES = tuple(zip(names.WATCH_STATES, _COLOURS, strict=True))
+# What has a threshold above none, so that there is a near and a far: a name that fits beside a bar, and the alert.
+_SHARES = (
+    ("Backlog", "OutboxBacklogHigh"),
+    ("Oldest job", "OutboxStalled"),
+    ("First try", "OutboxJobsWaitingLong"),
+    ("Head blocked", "OutboxHeadBlocked"),
+    ("p95 time", "OutboxProcessingSlow"),
+    ("Jobs failing", "OutboxFailureRatioHigh"),
+    ("Starts failing", "OutboxFsmFailureRateHigh"),
+    ("Starts, 6 hours", "OutboxFsmFailureBudgetBurn"),
+    ("Fallbacks", "OutboxFallbacksFrequent"),
+    ("Fallbacks fail", "OutboxFallbacksFailing"),
+    ("Expired key", "OutboxCleanupOverdue"),
+    ("Oldest kept", "OutboxRetentionOverdue"),
+    ("Sample age", "OutboxSamplesStale"),
+)
+
+
+def watch(policy: Policy) -> Dashboard:
+    """The page, with the thresholds of this policy."""
+    sheet = Sheet(
+        uid=WATCH,
+        title="Outbox migration watch",
+        description="The watch after the migration: its verdict, what was seen of the time, and every check against "
+        "its threshold.",
+        since="now-24h",
+        refresh="1m",
+    )
+    signals = SignalPanels(policy)
+    return page(sheet, _sections(signals, _Panels(policy)), signals.runbooks)
+
+
+def _sections(signals: SignalPanels, own: "_Panels") -> Iterable[Section]:
+    yield Section(
+        "",
+        (
+            shelf(4, (4, own.state()), *((4, number) for number in own.numbers())),
+            shelf(9, (8, own.shares("now")), (8, own.shares("worst")), (8, signals.holds())),
+        ),
+    )
+    yield Section(
+        "What was seen, and what fired",
+        (
+            shelf(8, (8, own.coverage()), (12, own.seen()), block(4, (own.maintenance(),), (own.unknown(),))),
+            shelf(7, (12, signals.alerts()), (12, signals.prometheus_alerts())),
+        ),
+    )
+    yield Section(
+        "Checks against their thresholds",
+        (
+            shelf(8, (8, signals.backlog()), (8, signals.ages()), (8, signals.speed())),
+            shelf(8, (8, signals.failures()), (8, signals.initialisations()), (8, signals.head())),
+        ),
+    )
+    yield Section("The migration itself", (shelf(10, (8, own.checks()), (16, own.check_list())),))
+    yield Section("What is judged, and why", (shelf(16, (24, own.policy_in_words())),), folded=True)
+
+
+@dataclass(frozen=True)
+class _Panels(SignalPanels):
+    """What only this page shows."""
+
+    def state(self) -> stat.Panel:
+        told = (f"{rank} * ({pick(names.WATCH_STATE, _is(state))} == 1)" for rank, (state, _) in enumerate(_STATES))
+        return panels.verdict(
+            "Watch",
+            "Where the watch stands. FAILED: read the reasons with `outbox-exporter watch report`, then ask "
+            "`outbox-exporter rollback-check`. INCONCLUSIVE: too little was seen; begin it again. NO WATCH: begin one "
+            "with `outbox-exporter watch start`.",
+            Query(f"max by (job) ({' or '.join(told)})", "{{job}}"),
+            *(panels.is_value(rank, state.upper(), colour) for rank, (state, colour) in enumerate(_STATES)),
+        ).no_value("NO WATCH")
+
+    def numbers(self) -> Iterator[stat.Panel]:
+        """Its time, what was seen of it, and the migration's checks."""
+        left = f"clamp_min({one(pick(names.WATCH_END))} - time(), 0)"
+        yield (
+            panels.number("Time left", "Until the watch ends. There is no early PASS.", Query(left, "{{job}}"))
+            .unit("s")
+            .no_value("no watch")
+        )
+        yield _moment("Began", "When the watch began (UTC).", names.WATCH_START)
+        yield _moment("Ends", "When the watch ends or ended (UTC).", names.WATCH_END)
+        yield (
+            panels.number(
+                "Coverage",
+                "How much of the watch was seen. What was not seen counts against a PASS: gaps are named in the "
+                "report.",
+                Query(one(pick(names.WATCH_COVERAGE)), "{{job}}"),
+            )
+            .unit("percentunit")
+            .no_value("no watch")
+        )
+        yield panels.number(
+            "Checks broken",
+            "Checks of the migration that found something broken; the list below names them, and "
+            "`outbox-exporter verify` the statement that mends each.",
+            Query(self.judged("outbox:migration_checks_broken"), "{{job}}"),
+            (Limit(1, BAD),),
+        )
+
+    def shares(self, when: Literal["now", "worst"]) -> bargauge.Panel:
+        """Each signal as a share of its threshold, which makes them comparable."""
+        title = {"now": "How near each limit is now", "worst": "How near each limit came"}[when]
+        panel = panels.gauges(
+            title,
+            "Each signal as a share of the threshold of its gravest alert: from 100 % on its alert is due, unless "
+            "other conditions of the alert excuse it. "
+            + {"now": "Now.", "worst": "The worst of the time shown: whether the watch has had a bad hour."}[when],
+            *self._shares(),
+            limits=(Limit(1, BAD),),
+        )
+        if when == "worst":
+            panels.worst(panel)
+        return panel.unit("percentunit").max(1).decimals(0)
+
+    def coverage(self) -> timeseries.Panel:
+        panel = panels.lines(
+            "Coverage",
+            "How much of the watch was seen, as it went on. A step down is a gap; beside it stands what was not seen.",
+            Query(one(pick(names.WATCH_COVERAGE)), "seen"),
+        )
+        return panels.coloured(panel.unit("percentunit").max(1), {"seen": CALM}).no_value("There is no watch.")
+
+    def seen(self) -> statetimeline.Panel:
+        return panels.timeline(
+            "Samples: seen, failed, missing",
+            "Green: that collector's samples came. Red: they failed, see the page of the exporter. A gap: the "
+            "exporter was not scraped. Both are time that was not watched.",
+            Query(one(f"up{{{PICKED}}}"), "scrape"),
+            Query(one(pick(names.COLLECTOR_SUCCESS)), "{{collector}}"),
+            Query(f"1 + {one(pick(names.MAINTENANCE_ACTIVE))} > 1", "declared maintenance"),
+            states=(*panels.yes_or_no("seen", "failed"), panels.is_value(2, "declared", CALM)),
+        )
+
+    def maintenance(self) -> stat.Panel:
+        description = (
+            "Until when the maintenance that nobody has ended was declared (UTC). In the past: it overruns, end it."
+        )
+        panel = _moment("Maintenance until", description, names.MAINTENANCE_DECLARED_END)
+        return panel.no_value("none declared")
+
+    def unknown(self) -> stat.Panel:
+        return panels.number(
+            "Checks unknown",
+            "Parts of the migration that the exporter's role cannot see. They prove nothing.",
+            Query(one(pick(names.MIGRATION_CHECKS, 'status="unknown"')), "{{job}}"),
+        )
+
+    def checks(self) -> timeseries.Panel:
+        panel = panels.lines(
+            "Checks of the migration",
+            "How many parts of the migration are intact, broken, or cannot be seen by the exporter's role. Unknown is "
+            "usual for pg_cron's jobs, which only their owner sees.",
+            Query(one(pick(names.MIGRATION_CHECKS)), "{{status}}"),
+        )
+        return panels.coloured(panels.stacked(panel), {"ok": GOOD, "broken": BAD, "unknown": "text"})
+
+    def check_list(self) -> table.Panel:
+        return panels.grid(
+            "Each check",
+            "Broken ones come first. What is not listed cannot be seen. `outbox-exporter verify` tells what is wrong "
+            "and how to mend it.",
+            "Not known: the migration has not been looked at.",
+            (
+                Column("check", "Check"),
+                Column("Value", "State", mappings=panels.yes_or_no("intact", "broken"), width=90),
+            ),
+            Query(f"sort({one(pick(names.MIGRATION_CHECK_OK))})"),
+        )
+
+    def policy_in_words(self) -> text.Panel:
+        rows = [
+            f"| {_linked(rule.key.alert)} | {rule.key.severity} | {rule.summary} | {rule.source} |"
+            for rule in self.policy.rules
+            if rule.key.severity is not Severity.NONE
+        ]
+        heading = "| Alert | Severity | Says | Why this threshold |\n|---|---|---|---|"
+        return panels.words(
+            "The policy",
+            "Every rule that the watch, the alerts and the lines on these pages are made of. The name of an alert "
+            "leads to its runbook.",
+            "\n".join((heading, *rows)),
+        )
+
+    def _shares(self) -> Iterator[Query]:
+        for name, alert in _SHARES:
+            rule = gravest(self.policy, alert)
+            if rule.signal is None:
+                raise LookupError(f"{rule.key} compares no signal")
+            yield Query(f"({self.judged(rule.signal)}) / {rule.threshold:g}", name)
+
+
+def _moment(title: str, description: str, metric: Metric) -> stat.Panel:
+    panel = panels.number(title, description, Query(f"1000 * {one(pick(metric))}", "{{job}}"))
+    return panels.plain(panel).unit("dateTimeAsIso").no_value("no watch")
+
+
+def _linked(alert: str) -> str:
+    """The name of an alert that leads to its runbook, in Markdown."""
+    return f"[{alert}](${{{RUNBOOKS}}}/{alert}.md)"
+
+
+def _is(state: str) -> str:
+    return f'state="{state}"'
