@@ -51,9 +51,9 @@ class Signal:
 class Rule:
     """One alerting rule.
 
-    `expr` is PromQL, complete; `threshold` is what it compares `signal` with, seconds for times. `description` is a
-    template of Prometheus'. `collectors` are those without whose fresh results nothing is known of it. `muted_by`
-    names the rules that explain this one: while one fires, nobody is told of this.
+    `expr` is PromQL, complete; `threshold` is what it compares `signal` with, in `unit`, seconds for times.
+    `description` is a template of Prometheus'. `collectors` are those without whose fresh results nothing is known of
+    it. `muted_by` names the rules that explain this one: while one fires, nobody is told of this.
     """
 
     key: RuleKey
@@ -70,6 +70,7 @@ class Rule:
     collectors: tuple[str, ...] = ()
     muted_by: tuple[RuleKey, ...] = ()
     outlets: frozenset[Outlet] = frozenset(Outlet)
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from alerts.policy import configured_policy, override_problem
 from exporter import check, logs, settings, values
 from exporter.app import App, version
 from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords
 from exporter.errors import ConfigError, ExporterError
 from exporter.exposition import OutboxCollector
-from exporter.keys import CONFIG_VARIABLE
+from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
 from exporter.sampling import Sampling
 from exporter.status import About, status
@@ -122,11 +123,9 @@ def duration(text: str) -> float:
 
 def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
-    config = settings.load(path, os.environ, check_dsn=dsn_problem)
-    token = config.application.bearer_token if config.application else None
-    dsn = config.database.dsn.reveal()
-    more = [token] if token else []
-    logs.configure(config.log, [*passwords(dsn), config.database.dsn, os.environ.get("PGPASSWORD", ""), *more])
+    config = settings.load(path, os.environ, settings.Checks(dsn_problem, override_problem))
+    libpq = (*passwords(config.database.dsn.reveal()), os.environ.get("PGPASSWORD", ""))
+    logs.configure(config.log, [*secrets(config), *libpq])
     return config
 
 
@@ -161,7 +160,9 @@ def sample(options: argparse.Namespace) -> Exit:
 def check_config(options: argparse.Namespace) -> Exit:
     """`check-config`: a valid configuration may still meet a database that refuses it."""
     config = load(options.config)
-    _answer("ok       configuration\n")
+    policy = configured_policy(config)
+    changed = len(config.alerting.thresholds)
+    _answer(f"ok       configuration\nok       alerts: {len(policy.rules)} rules, {changed} of them changed\n")
     if options.offline:
         return Exit.GOOD
     findings = check.database(Sampling(config, lambda *_: None))

@@ -38,6 +38,12 @@ _IDENTIFIER = Pattern(r"[A-Za-z_][A-Za-z0-9_$]{0,62}", "a plain identifier of at
 # What an HTTP header carries as it is: visible ASCII. A client library would quote anything else in its error.
 _TOKEN = Pattern(r"[!-~]+", "a token without spaces and special characters")
 
+# PagerDuty's "Integration Key" of an Events API v2 integration.
+_ROUTING_KEY = Pattern(r"[A-Za-z0-9]{32}", "the 32 letters and digits of an Events API v2 integration key")
+
+# What needs no quoting in a PromQL string.
+_JOB = Pattern(r"[A-Za-z0-9_.:/-]{1,100}", "at most 100 letters, digits and . _ : / -")
+
 # What begins a watch. A time is in UTC: a deploy is planned without thinking of summers.
 _START = Pattern(
     r"manual|migration|[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?Z",
@@ -57,6 +63,24 @@ class Secret:
     def reveal(self) -> str:
         """The secret itself."""
         return self._value
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What a threshold may be: a number as it stands, or a time in seconds."""
+
+    value: float
+    is_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Another threshold or for-duration for one rule of the policy, named as written; None leaves it as it is."""
+
+    alert: str
+    severity: str
+    threshold: Amount | None = None
+    hold: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +153,27 @@ class WatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertingSettings:
+    """Whom to tell, and what to judge by. Without receivers nobody is told: what fires is on /metrics all the same.
+
+    Every Alertmanager of a cluster is listed: each gets every alert. `job` is the name of the scrape job in Prometheus.
+    `time_scale` multiplies every duration of the policy, so that a rehearsal takes minutes. `thresholds` change rules
+    of alerts/policy.yaml. Without `runbook_base_url`, a runbook's link is its path in the repository.
+    """
+
+    alertmanager_url: tuple[Url, ...] = ()
+    alertmanager_bearer_token: Annotated[Secret, _TOKEN] | None = None
+    pagerduty_routing_key: Annotated[Secret, _ROUTING_KEY] | None = None
+    pagerduty_url: Url = Url("https://events.pagerduty.com/v2/enqueue")
+    webhook_url: Url | None = None
+    webhook_bearer_token: Annotated[Secret, _TOKEN] | None = None
+    job: Annotated[str, _JOB] = "outbox-exporter"
+    time_scale: Ratio = Ratio(1)
+    thresholds: tuple[Override, ...] = ()
+    runbook_base_url: Url | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """How events are logged on standard error."""
 
@@ -145,4 +190,5 @@ class Config:
     sampling: SamplingSettings = SamplingSettings()
     web: WebSettings = WebSettings()
     watch: WatchSettings = WatchSettings()
+    alerting: AlertingSettings = AlertingSettings()
     log: LogSettings = LogSettings()

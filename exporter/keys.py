@@ -70,3 +70,11 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
 
 SECTIONS = tuple(_sections())
 KEYS: Mapping[str, Key] = MappingProxyType({key.path: key for section in SECTIONS for key in section.keys})
+
+
+def secrets(config: Config) -> Iterator[Secret]:
+    """Every secret that a configuration holds, for whoever has to hide them."""
+    for key in KEYS.values():
+        value = getattr(getattr(config, key.section), key.field.name, None)
+        if isinstance(value, Secret):
+            yield value

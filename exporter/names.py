@@ -45,6 +45,8 @@ SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
 OTHER = "other"
+NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
+WATCH_STATES = ("waiting", "running", "passed", "failed", "inconclusive")
 
 # Upper bounds in seconds. 0.1 to 1 s is the busy processor's poll, 30 s its idle poll, 150 s one batch of
 # connection retries, 300 s the stall threshold; beyond an hour only the order of magnitude matters.
@@ -188,6 +190,33 @@ MAINTENANCE_ACTIVE = _gauge("outbox_maintenance_active", "1 while a declared mai
 MAINTENANCE_DECLARED_END = _gauge(
     "outbox_maintenance_declared_end_timestamp_seconds",
     "Until when the maintenance that nobody has ended was declared; absent when there is none. Past, it overruns.",
+)
+
+# --- judging ---------------------------------------------------------------------------------------------------
+ALERT_FIRING = _gauge(
+    "outbox_alert_firing",
+    "1 while the exporter itself finds this alert firing, 0 while it does not.",
+    "alert",
+    "severity",
+)
+NOTIFICATIONS_WAITING = _gauge(
+    "outbox_notifications_waiting", "Notifications that this receiver has not taken yet; they are repeated.", "receiver"
+)
+NOTIFICATIONS = _counter(
+    "outbox_notifications_total",
+    "Attempts to notify this receiver: delivered, failed (and repeated), dropped (refused for good).",
+    "receiver",
+    "result",
+)
+WATCH_STATE = _gauge("outbox_watch_state", "1 for the state in which the watch is, 0 for the others.", "state")
+WATCH_START = _gauge("outbox_watch_start_timestamp_seconds", "When the latest watch began; absent before the first.")
+WATCH_END = _gauge(
+    "outbox_watch_end_timestamp_seconds",
+    "When the latest watch ends as planned or, once it is decided, when that was; absent before the first.",
+)
+WATCH_COVERAGE = _gauge(
+    "outbox_watch_coverage_ratio",
+    "Share of the latest watch so far that was seen (0-1), the lowest of what is judged; absent before the first.",
 )
 
 # --- the exporter itself ---------------------------------------------------------------------------------------

@@ -6,17 +6,16 @@ out. What a DSN leaves out comes from libpq's own variables (PGHOST, PGPASSWORD,
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, get_args, get_origin
 
-from exporter import values, yamlfile
-from exporter.config import Config
+from exporter import overrides, values, yamlfile
+from exporter.config import Config, Override
 from exporter.keys import CONFIG_VARIABLE, KEYS, PREFIX, SECTIONS, Key, Section, variable
 from exporter.problems import Place, Problems, nearest
-
-# Sections of a later version. Accepting what nothing reads would be a lie: nobody would be paged.
-_NOT_YET = ("alerting",)
+from exporter.sources import Environment, File, Given, Source
+from exporter.yamlfile import Node, Scalar, Sequence
 
 # What Kubernetes puts into every container for services whose names begin with `outbox-exporter`
 # (kubernetes.io/docs/concepts/services-networking/service/#environment-variables). Nobody wrote it: it is no typo.
@@ -45,11 +44,18 @@ _ORDERS = (
 )
 
 
-def load(path: Path | None, environ: Mapping[str, str], *, check_dsn: Callable[[str], str | None]) -> Config:
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What only others can judge. Each says what is wrong, without showing a value, or None."""
+
+    dsn: Callable[[str], str | None]
+    override: Callable[[Override], str | None]
+
+
+def load(path: Path | None, environ: Mapping[str, str], checks: Checks) -> Config:
     """Settings from the file, if there is one, and the environment; what neither says has its default.
 
-    `check_dsn` says what is wrong with a DSN, without showing it, or None. Relative paths are relative to the file
-    that names them; those from the environment to the working directory.
+    Relative paths are relative to the file that names them; those from the environment to the working directory.
 
     Raises: ConfigError with every problem, those of the file in its order, then those of the environment by name.
     Nothing is kept and nothing else is touched, so that a reload that fails changes nothing.
@@ -57,13 +63,13 @@ def load(path: Path | None, environ: Mapping[str, str], *, check_dsn: Callable[[
     problems = Problems()
     _refuse_variables(environ, problems)
     document = yamlfile.load_file(path, problems) if path else yamlfile.Mapping(Place(""), {})
-    _refuse_sections(document, problems)
-    file = _File(document, path.parent if path else Path(), problems)
-    reader = _Reader((_Environment(environ), file), problems)
+    document.refuse_unknown((section.name for section in SECTIONS), problems)
+    file = File(document, path.parent if path else Path(), problems)
+    reader = _Reader((Environment(environ), file), checks, problems)
     config = Config(**{section.name: reader.section(section, file) for section in SECTIONS})
     _check_orders(config, reader, problems)
     dsn = reader.place("database.dsn")
-    if dsn and dsn not in problems and (wrong := check_dsn(config.database.dsn.reveal())):
+    if dsn and dsn not in problems and (wrong := checks.dsn(config.database.dsn.reveal())):
         problems.add(dsn, wrong)
     problems.check()
     return config
@@ -71,75 +77,20 @@ def load(path: Path | None, environ: Mapping[str, str], *, check_dsn: Callable[[
 
 def _refuse_variables(environ: Mapping[str, str], problems: Problems) -> None:
     names = {CONFIG_VARIABLE, *(variable(section.name, name) for section in SECTIONS for name in section.names)}
-    later = tuple(f"{PREFIX}{section}_".upper() for section in _NOT_YET)
     for name in environ:
-        if not name.startswith(PREFIX) or name in names or _SERVICE_LINK.fullmatch(name):
-            continue
-        if name.startswith(later):
-            problems.add(Place(name), "not supported by this version; nothing would read it")
-        else:
+        if name.startswith(PREFIX) and name not in names and not _SERVICE_LINK.fullmatch(name):
             problems.add(Place(name), f"unknown variable{nearest(name, names, PREFIX)}")
-
-
-def _refuse_sections(document: yamlfile.Mapping, problems: Problems) -> None:
-    for name in _NOT_YET:
-        if document.get(name):
-            problems.add(document.place_of(name), "not supported by this version; nothing would read it")
-    document.refuse_unknown([*(section.name for section in SECTIONS), *_NOT_YET], problems)
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """What one source says: under which name, where, and what a relative path in it is relative to."""
-
-    name: str
-    place: Place
-    base: Path
-    text: str = field(repr=False)
-
-
-class _Source(Protocol):
-    """A way to give values. An empty one is none."""
-
-    def given(self, section: str, name: str) -> _Given | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Environment:
-    environ: Mapping[str, str] = field(repr=False)
-
-    def given(self, section: str, name: str) -> _Given | None:
-        place = Place(variable(section, name))
-        text = self.environ.get(place.source)
-        return _Given(name, place, Path(), text) if text else None
-
-
-class _File:
-    def __init__(self, document: yamlfile.Mapping, base: Path, problems: Problems) -> None:
-        self._base = base
-        self._problems = problems
-        self._sections = {name: yamlfile.as_mapping(node, problems) for name, node in document.items()}
-
-    def section(self, name: str) -> yamlfile.Mapping | None:
-        """The section, if the file has one that says anything."""
-        mapping = self._sections.get(name)
-        return mapping if mapping and mapping.entries else None
-
-    def given(self, section: str, name: str) -> _Given | None:
-        mapping = self.section(section)
-        node = mapping.get(name) if mapping else None
-        text = yamlfile.as_text(node, self._problems)
-        return _Given(name, node.place, self._base, text) if node and text else None
 
 
 class _Reader:
     """Turns what the sources say into sections. The first source wins."""
 
-    def __init__(self, sources: tuple[_Source, ...], problems: Problems) -> None:
+    def __init__(self, sources: tuple[Source, ...], checks: Checks, problems: Problems) -> None:
         self._sources = sources
+        self._checks = checks
         self._problems = problems
 
-    def section(self, section: Section, file: _File) -> Any:
+    def section(self, section: Section, file: File) -> Any:
         """The section's dataclass; None for an optional section of which nothing is said, or that lacks a key."""
         mapping = file.section(section.name)
         if mapping:
@@ -152,8 +103,8 @@ class _Reader:
         read = {key.field.name: self._value(key) for key in section.keys}
         return None if MISSING in read.values() else section.kind(**read)
 
-    def find(self, key: Key) -> _Given | None:
-        """The text that counts for a key, with its place."""
+    def find(self, key: Key) -> Given | None:
+        """What counts for a key, with its place."""
         for source in self._sources:
             forms = [given for name in key.names if (given := source.given(key.section, name))]
             for other in forms[1:]:
@@ -179,12 +130,43 @@ class _Reader:
         given = self.find(key)
         if given is None:
             return key.field.default
+        value = self._read(given, key)
+        return key.field.default if value is None else value
+
+    def _read(self, given: Given, key: Key) -> Any:
+        """The value; None, or less of it, where a problem was noted."""
+        if key.hint == tuple[Override, ...]:
+            return overrides.read(self._inline(given.node), self._checks.override, self._problems)
+        if get_origin(key.hint) is tuple:
+            hint, _ = get_args(key.hint)
+            read = (self._one(Given(given.name, item, given.base), hint) for item in _items(given))
+            return tuple(value for value in read if value is not None)
+        return self._one(given, key.hint, in_file=given.name != key.field.name)
+
+    def _inline(self, node: Node) -> Node:
+        """What a variable says in YAML."""
+        if isinstance(node, Scalar) and node.value is not None and node.place.line is None:
+            return yamlfile.load_inline(node.value, node.place, self._problems)
+        return node
+
+    def _one(self, given: Given, hint: Any, *, in_file: bool = False) -> Any:
+        text = yamlfile.as_text(given.node, self._problems)
+        if text is None:
+            return None
         try:
-            text = given.text if given.name == key.field.name else _secret_in(given.base / given.text)
-            return values.read(text, key.hint, given.base)
+            return values.read(_secret_in(given.base / text) if in_file else text, hint, given.base)
         except ValueError as error:
             self._problems.add(given.place, str(error))
-            return key.field.default
+            return None
+
+
+def _items(given: Given) -> tuple[Node, ...]:
+    """A list's items; a text is one, too, with commas between."""
+    if isinstance(given.node, Sequence):
+        return given.node.items
+    if isinstance(given.node, Scalar) and given.node.value is not None:
+        return tuple(Scalar(given.place, part.strip()) for part in given.node.value.split(","))
+    return (given.node,)
 
 
 def _check_orders(config: Config, reader: _Reader, problems: Problems) -> None:

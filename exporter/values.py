@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from exporter.config import Address, Bounds, Pattern, Ratio, Seconds, Secret, Url
+from exporter.config import Address, Amount, Bounds, Pattern, Ratio, Seconds, Secret, Url
 
 _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1})  # milliseconds
 # Each unit at most once, the largest first, as Prometheus writes durations.
@@ -59,6 +59,16 @@ def whole_number(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,15}(?:_[0-9]{3}){0,4}", text):
         raise ValueError("expected a whole number")
     return int(text)
+
+
+def amount(text: str) -> Amount:
+    """A threshold: a number such as `2000` or `0.05`, or a time such as `10m`."""
+    if re.fullmatch(r"[0-9]{1,15}(?:_[0-9]{3}){0,4}(?:\.[0-9]{1,15})?", text):
+        return Amount(float(text))
+    try:
+        return Amount(duration(text), is_time=True)
+    except ValueError:
+        raise ValueError("expected a number such as 2000 or 0.05, or a duration such as 10m") from None
 
 
 def boolean(text: str) -> bool:

@@ -29,6 +29,7 @@ from yaml.nodes import ScalarNode
 from yaml.reader import ReaderError
 from yaml.resolver import Resolver
 
+from exporter.errors import ConfigError
 from exporter.problems import Place, Problems, nearest
 
 # A configuration takes a few kB; a thousand users with bcrypt hashes take 100 kB. The limit bounds start-up time.
@@ -164,13 +165,31 @@ def load(text: str, source: str, problems: Problems) -> Mapping:
     is left out or says nothing.
     """
     try:
-        root = _Builder(text, source, problems).document()
+        root = _Builder(text, Place(source, 0), problems).document()
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise problems.fatal(Place(source, line), "holds a control character") from None
     except yaml.MarkedYAMLError as error:
         raise problems.fatal(*_syntax(error, source)) from None  # PyYAML's error quotes the file
     return as_mapping(root, problems) or Mapping(root.place, {})
+
+
+def load_inline(text: str, place: Place, problems: Problems) -> Mapping:
+    """Read one document that is a value itself, such as that of an environment variable.
+
+    Everything in it stands at `place`. Empty when it is not YAML, or no mapping; that, too, is noted in `problems`.
+    """
+    try:
+        root = _Builder(text, place, problems).document()
+    except ReaderError:
+        problems.add(place, "holds a control character")
+    except yaml.MarkedYAMLError as error:
+        problems.add(place, _syntax(error, "")[1])
+    except ConfigError:
+        pass  # noted already
+    else:
+        return as_mapping(root, problems) or Mapping(place, {})
+    return Mapping(place, {})
 
 
 def _syntax(error: yaml.MarkedYAMLError, source: str) -> tuple[Place, str]:
@@ -191,25 +210,33 @@ def _join(path: str, key: str) -> str:
 
 
 class _Builder:
-    """Turns PyYAML's events into our tree. Aliases are never followed, so the tree is as small as the text."""
+    """Turns PyYAML's events into our tree. Aliases are never followed, so the tree is as small as the text.
 
-    def __init__(self, text: str, source: str, problems: Problems) -> None:
+    `whole` is the place of the document: line 0 for a file, whose lines are counted then.
+    """
+
+    def __init__(self, text: str, whole: Place, problems: Problems) -> None:
         self._events: Iterator[Event] = yaml.parse(text, Loader=yaml.SafeLoader)
         self._resolver = Resolver()
-        self._source = source
+        self._whole = whole
         self._problems = problems
 
     def document(self) -> Node:
         next(self._events)  # the stream starts
-        if isinstance(next(self._events), StreamEndEvent):
-            return Scalar(Place(self._source, 1), None)
+        event = next(self._events)
+        if isinstance(event, StreamEndEvent):
+            return Scalar(self._place(event, self._whole.path), None)
         first = next(self._events)
-        root = self._node(first, Place(self._source, _line(first)), 0)
+        root = self._node(first, self._place(first, self._whole.path), 0)
         next(self._events)  # the document ends
         rest = next(self._events)
         if not isinstance(rest, StreamEndEvent):
-            self._problems.add(Place(self._source, _line(rest)), "a second document starts; a file holds one")
+            self._problems.add(self._place(rest), "a second document starts; a file holds one")
         return root
+
+    def _place(self, event: Event, path: str = "") -> Place:
+        line = event.start_mark.line + 1 if event.start_mark and self._whole.line == 0 else self._whole.line
+        return Place(self._whole.source, line, path)
 
     def _node(self, event: Event, place: Place, depth: int) -> Node:
         if depth > MAX_DEPTH:
@@ -226,16 +253,17 @@ class _Builder:
         entries: dict[str, Node] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
             key = self._key(event, place, depth)
-            key_place = Place(self._source, _line(event), _join(place.path, key or _ODD_KEY))
+            key_place = self._place(event, _join(place.path, key or _ODD_KEY))
             node = self._node(next(self._events), key_place, depth + 1)
             if key in entries:
-                self._problems.add(key_place, f"given twice, first on line {entries[key].place.line}")
+                first = entries[key].place.line
+                self._problems.add(key_place, f"given twice, first on line {first}" if first else "given twice")
             elif key is not None:
                 entries[key] = node
         return Mapping(place, entries)
 
     def _key(self, event: Event, mapping: Place, depth: int) -> str | None:
-        place = Place(self._source, _line(event), _join(mapping.path, _ODD_KEY))
+        place = self._place(event, _join(mapping.path, _ODD_KEY))
         key = self._node(event, place, depth + 1)
         if place in self._problems:
             return None
@@ -251,7 +279,7 @@ class _Builder:
     def _sequence(self, place: Place, depth: int) -> Sequence:
         items: list[Node] = []
         while not isinstance(event := next(self._events), SequenceEndEvent):
-            item_place = Place(self._source, _line(event), f"{place.path}[{len(items)}]")
+            item_place = self._place(event, f"{place.path}[{len(items)}]")
             items.append(self._node(event, item_place, depth + 1))
         return Sequence(place, tuple(items))
 
@@ -268,7 +296,3 @@ class _Builder:
         """What YAML takes a scalar for; a quoted one is text."""
         tag = self._resolver.resolve(ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call] # untyped in PyYAML's stubs
         return str(tag)
-
-
-def _line(event: Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 0

@@ -11,13 +11,17 @@ import pytest
 import yaml
 from psycopg import conninfo
 
+from alerts.policy import override_problem
 from exporter import settings
 from exporter.config import (
     Address,
+    AlertingSettings,
+    Amount,
     ApplicationSettings,
     Config,
     DatabaseSettings,
     LogSettings,
+    Override,
     Ratio,
     SamplingSettings,
     Seconds,
@@ -27,12 +31,13 @@ from exporter.config import (
     WebSettings,
 )
 from exporter.errors import ConfigError
-from exporter.keys import KEYS, PREFIX, SECTIONS, variable
+from exporter.keys import KEYS, PREFIX, SECTIONS, secrets, variable
 from exporter.values import format_duration
 
 BROKEN = sorted((Path(__file__).parent / "config").glob("*.yaml"))
 EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
 URL = "http://localhost:3000/api/trpc"
+KEY = "0123456789abcdefABCDEF0123456789"
 
 
 def check_dsn(dsn: str) -> str | None:
@@ -44,9 +49,12 @@ def check_dsn(dsn: str) -> str | None:
     return None
 
 
+CHECKS = settings.Checks(check_dsn, override_problem)
+
+
 def load(path: Path | None = None, **environ: str) -> Config:
     named = {f"OUTBOX_EXPORTER_{name}": text for name, text in environ.items()}
-    return settings.load(path, {"PATH": "/bin", "PGHOST": "db", **named}, check_dsn=check_dsn)
+    return settings.load(path, {"PATH": "/bin", "PGHOST": "db", **named}, CHECKS)
 
 
 def problems(path: Path | None = None, **environ: str) -> list[str]:
@@ -87,7 +95,11 @@ def test_every_key_of_the_file_arrives(write):
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
         "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n"
-        "watch:\n  state_dir: kept\n"
+        "watch:\n  duration: 1h\n  start: migration\n  state_dir: kept\n"
+        "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
+        f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
+        "  webhook_bearer_token: u\n  job: outbox\n  time_scale: 0.1\n  runbook_base_url: http://r/\n"
+        "  thresholds: {OutboxStalled: {page: 10m}}\n"
         "log:\n  level: debug\n  format: json\n"
     )
     config = load(path)
@@ -96,9 +108,14 @@ def test_every_key_of_the_file_arrives(write):
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
         WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True),
-        WatchSettings(path.parent / "kept"),
+        WatchSettings(Seconds(3600), "migration", path.parent / "kept"),
+        AlertingSettings(
+            (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),
+            Secret("u"), "outbox", Ratio(0.1), (Override("OutboxStalled", "page", Amount(600, is_time=True)),),
+            Url("http://r"),
+        ),
         LogSettings("debug", "json"),
-    )
+    )  # fmt: skip
     unchanged = [
         name for name, key in KEYS.items() if getattr(getattr(config, key.section), key.field.name) == key.field.default
     ]
@@ -128,7 +145,7 @@ def test_file_and_environment_are_told_together(write):
     assert problems(path, WEB_LISTEN="x", DATABASE_SCHEMA="a b", SAMPLING_INTERVALL="1s", ALERTING_WEBHOOK_URL="x") == [
         "config.yaml:2: log.level: expected one of debug, info, warning, error",
         "config.yaml:4: sampling.interval: a number needs its unit: 500ms, 15s, 5m, 1h30m, 7d",
-        "OUTBOX_EXPORTER_ALERTING_WEBHOOK_URL: not supported by this version; nothing would read it",
+        "OUTBOX_EXPORTER_ALERTING_WEBHOOK_URL: expected a URL such as http://localhost:3000/api/trpc",
         "OUTBOX_EXPORTER_DATABASE_SCHEMA: expected a plain identifier of at most 63 bytes",
         'OUTBOX_EXPORTER_SAMPLING_INTERVALL: unknown variable; did you mean "OUTBOX_EXPORTER_SAMPLING_INTERVAL"?',
         "OUTBOX_EXPORTER_WEB_LISTEN: expected host:port, such as 0.0.0.0:9721, [::]:9721 or :9721",
@@ -159,7 +176,7 @@ def test_every_key_has_its_variable():
     """Each key, and each secret's file, is known by its variable: none is called unknown."""
     for section in SECTIONS:
         for name in section.names:
-            text = " ".join(problems(None, **{variable(section.name, name).removeprefix(PREFIX): "\n"}))
+            text = " ".join(problems(None, **{variable(section.name, name).removeprefix(PREFIX): "\x01"}))
             assert "unknown" not in text
 
 
@@ -192,6 +209,54 @@ def test_the_variable_that_names_the_file_is_known():
 def test_what_kubernetes_adds_is_no_mistake(name):
     """A service called outbox-exporter puts such variables into every container; they are not ours."""
     assert load(None, **{name: "tcp://10.0.0.1:9721"}) == Config()
+
+
+def test_thresholds_are_read_in_either_form(write):
+    """A value alone is the threshold; keys give the threshold, the time, or both. What says nothing changes nothing."""
+    path = write(
+        "alerting:\n  thresholds:\n    OutboxBacklogHigh:\n      page: 2_000\n"
+        "      ticket: {threshold: 900, for: 10m}\n"
+        "    OutboxFailureRatioHigh: {ticket: 0.2}\n    OutboxAppUnhealthy: {ticket: {for: 1h}}\n"
+        "    OutboxStalled: {page: null}\n    OutboxHeadBlocked:\n    OutboxJobsExhausted: {ticket: {}}\n"
+    )
+    assert load(path).alerting.thresholds == (
+        Override("OutboxBacklogHigh", "page", Amount(2000)),
+        Override("OutboxBacklogHigh", "ticket", Amount(900), Seconds(600)),
+        Override("OutboxFailureRatioHigh", "ticket", Amount(0.2)),
+        Override("OutboxAppUnhealthy", "ticket", None, Seconds(3600)),
+    )
+
+
+def test_thresholds_are_read_from_the_environment():
+    """In one line of YAML, which replaces what the file says; its mistakes stand at the variable."""
+    told = load(ALERTING_THRESHOLDS="{OutboxStalled: {page: 10m}}").alerting.thresholds
+    assert told == (Override("OutboxStalled", "page", Amount(600, is_time=True)),)
+    name = "OUTBOX_EXPORTER_ALERTING_THRESHOLDS"
+    assert problems(ALERTING_THRESHOLDS="{OutboxStaled: {page: 10m}, OutboxStalled: {page: 1, page: 2m}}") == [
+        f"{name}: OutboxStalled.page: given twice",
+        f'{name}: OutboxStaled.page: unknown alert; did you mean "OutboxStalled"?',
+        f"{name}: OutboxStalled.page: expected a duration such as 5m",
+    ]
+    assert problems(ALERTING_THRESHOLDS="{OutboxStalled: {page: 10m}") == [
+        f"{name}: not valid YAML: a bracket is not closed"
+    ]
+    assert problems(ALERTING_THRESHOLDS="2000") == [f"{name}: expected keys and values"]
+    assert problems(ALERTING_THRESHOLDS="[" * 20 + "]" * 20)[0].startswith(f"{name}: [0]")
+    assert problems(ALERTING_THRESHOLDS="a\x01") == [f"{name}: holds a control character"]
+
+
+def test_several_alertmanagers(write):
+    """One, a list, or a text with commas between, as a variable has it."""
+    both = (Url("http://a:9093"), Url("http://b:9093"))
+    assert load(write("alerting:\n  alertmanager_url: http://a:9093\n")).alerting.alertmanager_url == both[:1]
+    assert load(write("alerting:\n  alertmanager_url: [http://a:9093, null, http://b:9093]\n")).alerting == (
+        AlertingSettings(both)
+    )
+    assert load(ALERTING_ALERTMANAGER_URL="http://a:9093, http://b:9093/").alerting.alertmanager_url == both
+    assert len(problems(ALERTING_ALERTMANAGER_URL="http://a:9093,,")) == 2
+    assert problems(write("alerting:\n  alertmanager_url: {a: http://b}\n")) == [
+        "config.yaml:2: alerting.alertmanager_url: expected a single value"
+    ]
 
 
 SECRET = "pass word: {hunter2} ünï"
@@ -286,6 +351,16 @@ def test_no_secret_in_any_form(write):
         assert "hunter2" not in shown
 
 
+def test_every_secret_is_known(write):
+    """Whoever hides secrets finds each of them, and nothing else."""
+    path = write(
+        f"database: {{dsn: host=db}}\napplication: {{url: {URL}, bearer_token: a}}\n"
+        f"alerting: {{alertmanager_bearer_token: b, pagerduty_routing_key: {KEY}, webhook_bearer_token: c}}\n"
+    )
+    assert {secret.reveal() for secret in secrets(load(path))} == {"host=db", "a", "b", "c", KEY}
+    assert [secret.reveal() for secret in secrets(Config())] == [""]
+
+
 def test_loading_twice_is_the_same(write):
     """Loading has no memory: after a failed reload the same file gives the same settings."""
     path = write("log:\n  level: debug\n")
@@ -303,7 +378,7 @@ def uncommented() -> str:
 
 def test_the_example_states_the_defaults():
     """As it stands, config.example.yaml loads and is what one gets without any file."""
-    assert load(EXAMPLE) == Config(watch=WatchSettings(EXAMPLE.parent / "state"))
+    assert load(EXAMPLE) == Config(watch=WatchSettings(state_dir=EXAMPLE.parent / "state"))
 
 
 def test_the_example_names_every_key():
@@ -316,22 +391,28 @@ def test_the_example_gives_a_value_to_every_key_that_has_one():
     """Keys with a default show it uncommented, so that the comparison with the defaults covers them."""
     shown = yaml.safe_load(EXAMPLE.read_text())
     for path, key in KEYS.items():
-        if key.section != "application" and path != "database.dsn":
+        if key.section != "application" and len(key.names) == 1:  # not a secret
             assert key.field.name in shown[key.section], path
 
 
 def test_the_examples_in_the_example_are_right(tmp_path):
     """Switched on, its examples load; what it shows of the application is the defaults."""
     (tmp_path / "token").write_text("hunter2")
-    text = re.sub(r"^ *dsn_file:.*\n| *bearer_token: .*\n", "", uncommented(), flags=re.MULTILINE)
+    (tmp_path / "key").write_text(KEY)
+    twice = r"^ *(dsn_file:.*|\w*bearer_token:.*|pagerduty_routing_key:.*)\n"
+    text = re.sub(twice, "", uncommented(), flags=re.MULTILINE)
     path = tmp_path / "config.yaml"
-    path.write_text(re.sub(r"(bearer_token_file:).*", r"\1 token", text))
+    path.write_text(re.sub(r"(token|key)_file:.*", r"\1_file: \1", text))
     config = load(path)
     assert config.application == ApplicationSettings(Url(URL), Secret("hunter2"))
     assert config.database.dsn.reveal() == "postgresql://outbox_monitor@localhost:5432/postgres"
-    assert config.watch == WatchSettings(tmp_path / "state")
+    assert config.watch == WatchSettings(state_dir=tmp_path / "state")
+    assert config.alerting.pagerduty_routing_key == Secret(KEY)
     silent = replace(config.database, dsn=Secret(""))
-    assert replace(config, application=None, watch=WatchSettings(), database=silent) == Config()
+    quiet = replace(
+        config.alerting, alertmanager_bearer_token=None, pagerduty_routing_key=None, webhook_bearer_token=None
+    )
+    assert replace(config, application=None, watch=WatchSettings(), database=silent, alerting=quiet) == Config()
 
 
 def test_the_limits_in_the_example_are_the_real_ones():

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from alerts.policy import override_problem
 from exporter import settings
 from exporter.database import dsn_problem
 from tests.packaging.dockerfile import read
@@ -38,7 +39,7 @@ def test_the_configuration_is_valid_where_it_is_mounted(objects, pod, tmp_path):
             (directory / name).write_text(text.replace(": /", f": {tmp_path}/"))
     (variable,) = container["env"]
     assert variable["name"] == "OUTBOX_EXPORTER_CONFIG"
-    config = settings.load(_below(tmp_path, variable["value"]), {}, check_dsn=dsn_problem)
+    config = settings.load(_below(tmp_path, variable["value"]), {}, settings.Checks(dsn_problem, override_problem))
     assert config.database.dsn.reveal() == objects["Secret"]["stringData"]["dsn"]
     assert config.application is not None
 

@@ -1,0 +1,185 @@
+"""The policy with a configuration's wishes: complete expressions, thresholds in numbers, who mutes whom.
+
+alerts/policy.yaml says what is judged and why. Whatever judges, notifies or draws takes it from here.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from alerts.expressions import THRESHOLD, complete
+from alerts.model import Policy, Rule, RuleKey, Severity, Signal
+from alerts.policycheck import check, override_mistake, unit_of
+from alerts.policyfile import Document, Entry, Level, Parameter, Recording, read
+from exporter import yamlfile
+from exporter.config import Amount, Config, Override
+from exporter.problems import Place, Problems
+from exporter.values import format_duration
+
+FILE = Path(__file__).parent / "policy.yaml"
+# Where runbooks are in the repository: alerting.runbook_base_url says where people read them.
+RUNBOOKS = "alerts/runbooks"
+
+_DEFAULT_JOB = "outbox-exporter"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a configuration changes.
+
+    `time_scale` multiplies every duration: windows, parameters, thresholds that are times, `for`, `keep_firing_for`.
+    `interval` is an upper bound, seconds: rules are evaluated at least as often as the exporter samples.
+    """
+
+    overrides: tuple[Override, ...] = ()
+    job: str = _DEFAULT_JOB
+    time_scale: float = 1.0
+    interval: float | None = None
+    runbooks: str = RUNBOOKS
+
+
+def load_policy(
+    overrides: Iterable[Override] = (),
+    *,
+    job: str = _DEFAULT_JOB,
+    time_scale: float = 1.0,
+    interval: float | None = None,
+    runbooks: str = RUNBOOKS,
+) -> Policy:
+    """The policy as shipped, with these wishes; see `Wishes`. Raises: ConfigError with every override that is wrong."""
+    return build(_shipped(), Wishes(tuple(overrides), job, time_scale, interval, runbooks))
+
+
+def configured_policy(config: Config) -> Policy:
+    """The policy that a configuration asks for. Raises: ConfigError."""
+    wishes = config.alerting
+    return load_policy(
+        wishes.thresholds,
+        job=wishes.job,
+        time_scale=wishes.time_scale,
+        interval=config.sampling.interval,
+        runbooks=wishes.runbook_base_url or RUNBOOKS,
+    )
+
+
+def override_problem(override: Override) -> str | None:
+    """What is wrong with an override of the shipped policy, or None."""
+    return override_mistake(override, _shipped())
+
+
+def read_document(text: str, source: str) -> Document:
+    """A policy's text as entries. Raises: ConfigError with every mistake that does not depend on wishes."""
+    problems = Problems()
+    document = read(yamlfile.load(text, source, problems), problems)
+    check(document, problems)
+    problems.check()
+    # Completed once, so that a mistake in an expression is found now.
+    build(document, Wishes())
+    return document
+
+
+def build(document: Document, wishes: Wishes) -> Policy:
+    """The document with these wishes. Raises: ConfigError."""
+    return _Builder(document, wishes).policy()
+
+
+@cache
+def _shipped() -> Document:
+    return read_document(FILE.read_text("utf-8"), FILE.name)
+
+
+class _Builder:
+    """Puts a policy together from a document without mistakes of form."""
+
+    def __init__(self, document: Document, wishes: Wishes) -> None:
+        self._document = document
+        self._wishes = wishes
+        self._problems = Problems()
+        self._overrides = {(each.alert, each.severity): each for each in wishes.overrides}
+        self._hiders = tuple((_gravest(entry), entry.hides) for entry in document.entries if entry.hides)
+
+    def policy(self) -> Policy:
+        """All of it. Raises: ConfigError."""
+        for override in self._wishes.overrides:
+            if wrong := override_mistake(override, self._document):
+                self._problems.add(Place(f"alerting.thresholds.{override.alert}.{override.severity}"), wrong)
+        policy = Policy(
+            min(self._document.interval, self._wishes.interval or self._document.interval),
+            self._wishes.job,
+            tuple(self._signal(recording) for recording in self._document.recordings),
+            tuple(self._rule(entry, level) for entry in self._document.entries for level in entry.levels),
+        )
+        self._problems.check()
+        return policy
+
+    def _signal(self, recording: Recording) -> Signal:
+        expr = complete(recording.expr, self._amounts(recording.parameters), self._wishes.job, self._problems)
+        return Signal(recording.record.text, recording.unit, recording.meaning, expr)
+
+    def _rule(self, entry: Entry, level: Level) -> Rule:
+        key = RuleKey(entry.name.text, level.severity)
+        override = self._overrides.get((key.alert, key.severity.value), Override(key.alert, key.severity.value))
+        threshold = self._scaled(override.threshold or level.threshold)
+        amounts = self._amounts(entry.parameters) | {THRESHOLD: threshold}
+        exprs = [entry.expr, level.condition] if level.condition else [entry.expr]
+        parts = [complete(expr, amounts, self._wishes.job, self._problems) for expr in exprs]
+        return Rule(
+            key=key,
+            group=entry.group,
+            expr=parts[0] if len(parts) == 1 else " and ".join(f"({part})" for part in parts),
+            threshold=threshold.value,
+            source=_source(level, override),
+            summary=entry.summary,
+            description=entry.description,
+            runbook_url=f"{self._wishes.runbooks}/{key.alert}.md",
+            hold=self._time(level.hold if override.hold is None else override.hold),
+            keep_firing_for=self._time(entry.keep_firing_for),
+            unit=unit_of(entry, self._document),
+            signal=entry.signal.text if entry.signal else None,
+            collectors=entry.collectors,
+            muted_by=tuple(dict.fromkeys(self._muters(entry, level))),
+            outlets=entry.outlets,
+        )
+
+    def _muters(self, entry: Entry, level: Level) -> Iterator[RuleKey]:
+        """An alert's own graver severities, what it names itself, and what hides the data that it is judged by."""
+        order = list(Severity)
+        for other in entry.levels:
+            if order.index(other.severity) < order.index(level.severity):
+                yield RuleKey(entry.name.text, other.severity)
+        for target in entry.muted_by:
+            yield RuleKey(target.alert.text, Severity(target.severity))
+        for hider, hidden in self._hiders:
+            if set(hidden) & set(entry.collectors):
+                yield hider
+
+    def _amounts(self, parameters: Iterable[Parameter]) -> dict[str, Amount]:
+        return {parameter.name.text: self._scaled(parameter.amount) for parameter in parameters}
+
+    def _scaled(self, amount: Amount) -> Amount:
+        return Amount(self._time(amount.value), is_time=True) if amount.is_time else amount
+
+    def _time(self, seconds: float) -> float:
+        """To the millisecond, as durations are written."""
+        return round(seconds * self._wishes.time_scale, 3)
+
+
+def _gravest(entry: Entry) -> RuleKey:
+    return RuleKey(entry.name.text, min((level.severity for level in entry.levels), key=list(Severity).index))
+
+
+def _source(level: Level, override: Override) -> str:
+    changed = [
+        f"{name} {_show(amount)}"
+        for name, ours, amount in (
+            ("threshold", override.threshold, level.threshold),
+            ("for", override.hold, Amount(level.hold, is_time=True)),
+        )
+        if ours is not None
+    ]
+    return f"this configuration; the policy says {', '.join(changed)}: {level.source}" if changed else level.source
+
+
+def _show(amount: Amount) -> str:
+    return format_duration(amount.value) if amount.is_time else f"{amount.value:g}"
