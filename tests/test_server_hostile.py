@@ -127,7 +127,7 @@ def test_dripping_bytes_does_not_extend_the_deadline():
         while client.is_open() and time.monotonic() - began < 5:
             client.say(b"X-Drip: 1\r\n")
             time.sleep(0.05)
-        assert 0.2 < time.monotonic() - began < 2
+        assert 0.2 < time.monotonic() - began < 4
 
 
 def test_the_second_request_has_a_deadline_too():

@@ -1,5 +1,6 @@
 """Somebody holds a lock, or wants one: we wait little, take little, and hold up nobody."""
 
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ from tests.database.sampling import nobody_listens
 from tests.postgres import Database
 
 INTERVAL, LOCK_TIMEOUT = 0.3, 0.05
-# A shared machine is given so much for what ought to happen at once.
-SLACK = 0.7
+# A busy machine is given so much for what ought to happen at once.
+SLACK = 3.0
 HELD = 5.0
 
 
@@ -58,8 +59,7 @@ def test_a_locked_table(filled):
         assert page.has("outbox_pending_jobs")
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
-        vanished = until(lambda: not page.has("outbox_pending_jobs"))
-        assert vanished <= LIFE * INTERVAL + SLACK
+        until(lambda: not page.has("outbox_pending_jobs"), LIFE * INTERVAL + SLACK)
         while time.monotonic() - started < HELD:
             assert page.up()
             assert page.has("outbox_last_hour_fsm_events")
@@ -68,11 +68,13 @@ def test_a_locked_table(filled):
             time.sleep(0.05)
         assert page.failures().keys() == {(collector, "lock") for collector in locked}
         assert succeeding(sampling) == {"events", "idempotency"}
+        runs = {state.name: state.runs for state in sampling.board.states()}
         locker.rollback()
-        back = until(lambda: all(map(page.has, ("outbox_pending_jobs", "outbox_last_hour_processed_jobs"))))
-        assert back <= INTERVAL + len(locked) * LOCK_TIMEOUT + SLACK
+        until(lambda: all(map(page.has, ("outbox_pending_jobs", "outbox_last_hour_processed_jobs"))), INTERVAL + SLACK)
+        # Within one interval: what was under way may have failed, the next run brings the values.
+        assert all(state.runs <= runs[state.name] + 2 for state in sampling.board.states() if state.name in locked)
         until(lambda: settled(sampling))
-        assert page.slowest < 0.5
+        assert page.answers_at_once()
     assert backends.most == 1
 
 
@@ -108,6 +110,7 @@ def test_a_migration_is_not_held_up(filled):
             migration.execute(f"ALTER TABLE job_outbox ADD COLUMN c{turn} INT".encode())
             waits.append(time.monotonic() - started)
         assert sum(state.runs for state in sampling.board.states()) > runs
+    assert statistics.median(waits) <= LOCK_TIMEOUT
     assert max(waits) <= LOCK_TIMEOUT + SLACK
 
 

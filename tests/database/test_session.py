@@ -137,7 +137,7 @@ def test_many_slow_statements_are_too_slow_together(database):
         started = time.monotonic()
         with pytest.raises(TooSlow), opened.sample() as session:
             work(session, 0.7, 0.7, 0.7, 0.7)
-        assert time.monotonic() - started < 2 + GRACE
+        assert time.monotonic() - started < 2 + 2 * GRACE
         assert backend_of(opened) == first
 
 
@@ -149,7 +149,7 @@ def test_a_lock_is_waited_for_no_longer_than_agreed(database):
         with pytest.raises(Locked) as locked, opened.sample() as session:
             session.plan("backlog")
         assert locked.value.reason is Reason.LOCK
-        assert 0.1 <= time.monotonic() - started < 1
+        assert 0.1 <= time.monotonic() - started < 3  # statement_timeout is 5
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from exporter.lab.dialects import Dialect, Envelope
 from exporter.lab.faults import FAULTS
 from exporter.lab.migrate import Schema
 from exporter.lab.world import Lab, Plan
-from tests.lab.waiting import is_gone, processes_of, wait_for
+from tests.lab.waiting import is_gone, processes_of, wait_for, wait_until_steady
 
 LIVELY = Plan(rate=20.0, longest_pause=1.0, dialect=Dialect.DOCUMENTED, envelope=Envelope.BARE)
 SIGNALS = """
@@ -97,8 +97,8 @@ def test_every_fault_is_described():
 @pytest.mark.parametrize("fault", ["processor-stalled"], indirect=True)
 def test_a_stalled_processor_is_alive_and_moves_nothing(fault):
     """The backlog grows, nothing is processed, and the application says alive."""
-    time.sleep(1.2)  # a poll may be under way
-    processed = value(fault, "SELECT max(processed_at) FROM job_outbox")
+    # A poll may be under way, and rest for a second between two attempts.
+    processed = wait_until_steady(lambda: value(fault, "SELECT max(processed_at) FROM job_outbox"), moment=1.2)
     backlog = value(fault, PENDING)
     wait_for(lambda: value(fault, PENDING) > backlog + 10)
     assert value(fault, "SELECT max(processed_at) FROM job_outbox") == processed
@@ -160,10 +160,10 @@ def test_a_down_application_refuses_while_the_outbox_goes_on(fault):
 
 def test_a_down_application_restarts_at_zero(lab):
     """Its counters begin again, as an in-memory application's do."""
-    wait_for(lambda: ask(lab, "getFSM")["succeeded"] > 20)
+    wait_for(lambda: ask(lab, "getFSM")["succeeded"] > 40)
     lab.start_fault("application-down")
     lab.stop_fault("application-down")
-    assert ask(lab, "getFSM")["succeeded"] < 20
+    assert ask(lab, "getFSM")["succeeded"] < 40
 
 
 @pytest.mark.parametrize("fault", ["database-lock"], indirect=True)
@@ -207,7 +207,7 @@ def test_the_lab_outlives_a_crash_of_its_database(lab):
 
 @pytest.mark.parametrize("name", [None, *FAULTS])
 def test_the_lab_leaves_nothing_behind(name):
-    """No process, no directory, no thread, within three seconds, whatever was wrong."""
+    """No process, no directory, no thread, within moments, whatever was wrong."""
     before = set(threading.enumerate())
     lab = Lab(Plan(rate=20.0, fault=name))
     lab.start()
@@ -219,7 +219,7 @@ def test_the_lab_leaves_nothing_behind(name):
     assert is_gone(directory, pid or 0)
     assert processes_of(directory) == []
     assert [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()] == []
-    assert took < 3
+    assert took < 5
 
 
 def test_a_killed_lab_leaves_nothing_behind():
@@ -232,7 +232,7 @@ def test_a_killed_lab_leaves_nothing_behind():
         assert owner.stdout is not None
         directory, pid = owner.stdout.readline().split()
         owner.kill()
-    wait_for(lambda: is_gone(Path(directory), int(pid)), seconds=5)
+    wait_for(lambda: is_gone(Path(directory), int(pid)))
 
 
 def test_a_hook_sees_the_migrated_database_before_any_traffic():

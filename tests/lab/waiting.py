@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
+
+Value = TypeVar("Value")
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -15,6 +18,19 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def wait_until_steady(look: Callable[[], Value], moment: float = 0.1) -> Value:
+    """What is seen once it has not changed for a moment; fails as `wait_for` does."""
+    seen = [look()]
+
+    def steady() -> bool:
+        time.sleep(moment)
+        seen.append(look())
+        return seen[-1] == seen[-2]
+
+    wait_for(steady)
+    return seen[-1]
 
 
 def is_gone(directory: Path, pid: int) -> bool:

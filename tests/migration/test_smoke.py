@@ -245,7 +245,9 @@ def test_a_concurrent_writer_is_never_delayed(database):
 
     def linger(step: str) -> None:
         rounds[step] = writer.rounds
-        time.sleep(0.1)
+        deadline = time.monotonic() + 2
+        while writer.rounds == rounds[step] and writer.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     try:
         report = smoke(database.dsn(), "public", observe=linger)
