@@ -15,6 +15,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from alerts import rulefile
 from alerts.policy import configured_policy, override_problem
 from exporter import check, logs, settings, values
 from exporter.app import App, version
@@ -96,6 +97,15 @@ def parser() -> argparse.ArgumentParser:
     check_parser.add_argument("--offline", action="store_true", help="do not connect to the database")
     check_parser.set_defaults(command=check_config)
 
+    rules_parser = commands.add_parser("rules", help="print the alerting rules of this configuration for Prometheus")
+    rules_parser.add_argument(
+        "--format",
+        choices=("prometheus", "prometheusrule"),
+        default="prometheus",
+        help="a rule file, or an object for the Prometheus operator (default: prometheus)",
+    )
+    rules_parser.set_defaults(command=rules)
+
     migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _say))
 
     demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
@@ -168,6 +178,14 @@ def check_config(options: argparse.Namespace) -> Exit:
     findings = check.database(Sampling(config, lambda *_: None))
     _answer("".join(f"{finding}\n" for finding in findings))
     return Exit(check.verdict(findings))
+
+
+def rules(options: argparse.Namespace) -> Exit:
+    """`rules`: needs neither the database nor Prometheus."""
+    policy = configured_policy(load(options.config))
+    write = rulefile.prometheus_rule if options.format == "prometheusrule" else rulefile.rule_file
+    _answer(write(policy))
+    return Exit.GOOD
 
 
 def demo(options: argparse.Namespace) -> Exit:
