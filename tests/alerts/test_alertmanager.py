@@ -1,0 +1,260 @@
+"""The Alertmanager configuration: accepted by its own tool, every alert to its receiver, muted as the policy says."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alerts.inhibition import SAME_OUTBOX
+from alerts.model import RuleKey, Severity
+from alerts.policy import load_policy
+from tests.alerts import pager
+from tests.alerts.alertmanager import CONFIG, Alertmanager, alertmanager, rehearsed, routes, shipped
+from tests.alerts.pager import News, Pager
+from tests.end_to_end.program import eventually
+from tests.requirements import require_program
+from tools import alerting
+
+POLICY = load_policy()
+RULES = POLICY.rules
+TEXT = CONFIG.read_text("utf-8")
+RECEIVERS = {
+    Severity.PAGE: "pager",
+    Severity.TICKET: "tickets",
+    Severity.INFO: "news",
+    Severity.NONE: "deadmans-switch",
+}
+# group_wait of the shipped file, 15 s and 1 m, in well under a second.
+SCALE = 0.01
+
+
+def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(require_program("amtool")), *arguments]
+    return subprocess.run(command, text=True, capture_output=True, check=False, timeout=30)
+
+
+def check(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    file = directory / "alertmanager.yaml"
+    file.write_text(text)
+    return amtool("check-config", str(file))
+
+
+def test_amtool_accepts_it():
+    """As shipped, with every inhibition rule and receiver."""
+    checked = amtool("check-config", str(CONFIG))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "4 receivers" in checked.stdout
+
+
+def test_amtool_accepts_office_hours(tmp_path):
+    """The line that is commented out works when somebody takes the comment away."""
+    line = "# active_time_intervals: [office-hours]"
+    assert line in TEXT
+    assert check(TEXT.replace(line, line.removeprefix("# ")), tmp_path).returncode == 0
+    assert check(TEXT.replace(line, "active_time_intervals: [no-hours]"), tmp_path).returncode != 0
+
+
+def test_the_address_of_the_timer_may_be_a_file_where_the_comment_says(tmp_path):
+    """From 0.26 on, and not before."""
+    version = re.search(r"version (\d+)\.(\d+)", (told := amtool("--version")).stdout + told.stderr)
+    assert version
+    changed = TEXT.replace("- url: https://deadmans-switch.example/beat", "- url_file: /run/secrets/timer")
+    assert changed != TEXT
+    assert (check(changed, tmp_path).returncode == 0) is ((int(version[1]), int(version[2])) >= (0, 26))
+
+
+def test_secrets_are_in_files():
+    """No receiver holds one, and none is set for all."""
+    assert not re.search(r"(?<!_)(routing_key|service_key|api_url|password|credentials|bearer_token):", TEXT)
+    assert set(shipped()["global"]) == {"resolve_timeout"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.key))
+def test_every_alert_goes_to_its_receiver(rule):
+    """And to no other."""
+    labels = (f"{name}={value}" for name, value in labels_of(rule.key).items())
+    tested = amtool(
+        "config",
+        "routes",
+        "test",
+        f"--config.file={CONFIG}",
+        f"--verify.receivers={RECEIVERS[rule.key.severity]}",
+        *labels,
+    )
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_what_nobody_thought_of_is_seen():
+    """An alert of somebody else, or without severity, becomes a ticket."""
+    for labels in (["alertname=DiskFull", "severity=page"], ["alertname=OutboxSomethingNew"]):
+        tested = amtool("config", "routes", "test", f"--config.file={CONFIG}", "--verify.receivers=tickets", *labels)
+        assert tested.returncode == 0, tested.stdout
+
+
+def test_every_receiver_is_used():
+    """A receiver that no route names would be dead weight."""
+    config = shipped()
+    assert {route["receiver"] for route in routes(config["route"])} == {each["name"] for each in config["receivers"]}
+
+
+def test_the_inhibition_rules_are_the_policys():
+    """Run tools/alerting.py after a change of the policy."""
+    assert alerting.with_inhibitions(TEXT, POLICY) == TEXT
+
+
+def labels_of(key: RuleKey, **more: str) -> dict[str, str]:
+    """The labels of an alert, as its rule has them: a dead-man's switch belongs to no job."""
+    own = {} if key.severity is Severity.NONE else {"job": POLICY.job}
+    return {"alertname": key.alert, "severity": key.severity.value, **own, **more}
+
+
+def page(alert: str, **more: str) -> dict[str, str]:
+    return labels_of(RuleKey(alert, Severity.PAGE), **more)
+
+
+def ticket(alert: str, **more: str) -> dict[str, str]:
+    return labels_of(RuleKey(alert, Severity.TICKET), **more)
+
+
+@pytest.fixture(scope="module")
+def answered() -> Iterator[Pager]:
+    with pager.listening() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def manager(answered: Pager, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    """A real one, with the pager behind it."""
+    with alertmanager(tmp_path_factory.mktemp("alertmanager"), rehearsed(answered, SCALE)) as server:
+        yield server
+        assert server.complaints() == []
+
+
+def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(answered, tmp_path):
+    """Every pair of rules, each in an environment of its own: one is muted exactly where the other explains it."""
+    pairs = {f"pair {n}": pair for n, pair in enumerate(itertools.combinations([rule.key for rule in RULES], 2))}
+    explained = {rule.key: set(rule.muted_by) for rule in RULES}
+    expected = {
+        (environment, str(muted))
+        for environment, pair in pairs.items()
+        for muted, other in (pair, pair[::-1])
+        if other in explained[muted]
+    }
+    assert len(expected) > 50
+    with alertmanager(tmp_path, rehearsed(answered)) as server:
+        server.send(labels_of(key, environment=environment) for environment, pair in pairs.items() for key in pair)
+
+        def muted() -> set[tuple[str, str]]:
+            found = server.inhibited()
+            return {(labels["environment"], f"{labels['alertname']}/{labels['severity']}") for labels in found}
+
+        eventually(lambda: muted() >= expected)
+        assert muted() == expected
+
+
+# What is sent together, and what of it is told.
+CASES = {
+    "a page mutes its own ticket": (
+        [page("OutboxBacklogHigh"), ticket("OutboxBacklogHigh")],
+        [page("OutboxBacklogHigh")],
+    ),
+    "a ticket alone is told, and mutes nothing": (
+        [ticket("OutboxBacklogHigh"), ticket("OutboxHeadBlocked")],
+        [ticket("OutboxBacklogHigh"), ticket("OutboxHeadBlocked")],
+    ),
+    "an exporter that is down mutes what it would have to see": (
+        [page("OutboxExporterDown"), page("OutboxStalled"), ticket("OutboxJobsExhausted")],
+        [page("OutboxExporterDown")],
+    ),
+    "of two jobs neither mutes the other": (
+        [page("OutboxExporterDown"), page("OutboxStalled", job="another")],
+        [page("OutboxExporterDown"), page("OutboxStalled", job="another")],
+    ),
+    "of one job in two clusters neither mutes the other": (
+        [page("OutboxExporterDown", cluster="a"), page("OutboxStalled", cluster="b")],
+        [page("OutboxExporterDown", cluster="a"), page("OutboxStalled", cluster="b")],
+    ),
+    "a label that only one of them has is no likeness": (
+        [page("OutboxExporterDown"), page("OutboxStalled", namespace="courses")],
+        [page("OutboxExporterDown"), page("OutboxStalled", namespace="courses")],
+    ),
+    "somebody else's page without any label mutes nothing of ours": (
+        [{"alertname": "DiskFull", "severity": "page"}, {"alertname": "OutboxJobsExhausted", "severity": "ticket"}],
+        [{"alertname": "DiskFull", "severity": "page"}, {"alertname": "OutboxJobsExhausted", "severity": "ticket"}],
+    ),
+    "an alert of somebody else is muted by nothing of ours": (
+        [page("OutboxExporterDown"), ticket("QueueWorkerDown")],
+        [page("OutboxExporterDown"), ticket("QueueWorkerDown")],
+    ),
+    "the watchdog arrives whatever fires": (
+        [
+            labels_of(RuleKey("OutboxWatchdog", Severity.NONE)),
+            page("OutboxExporterDown"),
+            page("OutboxDatabaseUnreachable"),
+        ],
+        [
+            labels_of(RuleKey("OutboxWatchdog", Severity.NONE)),
+            page("OutboxExporterDown"),
+            page("OutboxDatabaseUnreachable"),
+        ],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def told(manager: Alertmanager, answered: Pager) -> dict[str, list[News]]:
+    """What came to the pager of each case, all of them sent at once; each has an environment of its own."""
+    for case, (alerts, _) in CASES.items():
+        manager.send({**labels, "environment": case} for labels in alerts)
+    for case, (_, expected) in CASES.items():
+        eventually(lambda: all(answered.firing(environment=case, **labels) for labels in expected))  # noqa: B023 - called at once
+    # What should not be told would have been by the time that a ticket, the slowest of all, comes through again.
+    for number in range(2):
+        manager.send([ticket("OutboxCleanupOverdue", environment=f"late {number}")])
+        eventually(lambda: answered.firing(environment=f"late {number}"))  # noqa: B023 - called at once
+    return {case: answered.firing(environment=case) for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_told(told, case):
+    """Exactly what the case expects, each to its receiver."""
+    expected = [{**labels, "environment": case} for labels in CASES[case][1]]
+    came = [each.labels for each in told[case]]
+    assert [labels for labels in came if labels not in expected] == []
+    assert [labels for labels in expected if labels not in came] == []
+    for each in told[case]:
+        assert each.receiver == (
+            RECEIVERS[Severity(each.labels["severity"])] if each.name.startswith("Outbox") else "tickets"
+        )
+
+
+def test_a_ticket_is_told_once_its_page_is_over(manager, answered):
+    """Muted, not lost; and the end of the page is told."""
+    high, low = page("OutboxBacklogHigh", environment="over"), ticket("OutboxBacklogHigh", environment="over")
+    manager.send([high, low])
+    eventually(lambda: answered.firing(**high))
+    manager.send([high], over=True)
+    eventually(lambda: answered.resolved(**high))
+    eventually(lambda: answered.firing(**low))
+    first = answered.firing(**low)[0]
+    assert first.at >= answered.resolved(**high)[0].at - 1
+
+
+def test_the_watchdog_beats(manager, answered):
+    """Again and again, each time that its group is looked at: about once a minute as shipped."""
+    beat = {"alertname": "OutboxWatchdog", "severity": "none", "environment": "beat"}
+    manager.send([beat])
+    eventually(lambda: len(answered.firing("deadmans-switch", **beat)) >= 4)
+    times = [each.at for each in answered.firing("deadmans-switch", **beat)]
+    assert (times[-1] - times[0]) / (len(times) - 1) < 3 * 60 * SCALE
+
+
+def test_whatever_tells_outboxes_apart_is_among_the_groups():
+    """Two outboxes never share an incident."""
+    for route in routes(shipped()["route"]):
+        assert set(SAME_OUTBOX) <= set(route.get("group_by", SAME_OUTBOX))
