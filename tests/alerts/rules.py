@@ -1,0 +1,36 @@
+"""Rules made for tests of the state machine: what matters to it, and texts that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alerts.evaluator import PreparedRule
+from alerts.model import Labels, Rule, RuleKey, Severity
+
+OUTBOX: Labels = (("job", "outbox"),)
+
+
+def key(alert: str, severity: Severity = Severity.PAGE) -> RuleKey:
+    """The name of a rule."""
+    return RuleKey(alert, severity)
+
+
+def rule(alert: str = "A", hold: float = 0.0, **more: Any) -> Rule:
+    """One that holds for so long."""
+    settings: dict[str, Any] = {
+        "key": key(alert),
+        "group": "test",
+        "expr": "vector(1)",
+        "threshold": 0.0,
+        "source": "none",
+        "summary": f"{alert} happens",
+        "description": "{{ $labels.job }} has {{ $value }}",
+        "runbook_url": f"https://example.org/{alert}",
+        "hold": hold,
+    }
+    return Rule(**{**settings, **more})
+
+
+def prepared(*rules: Rule) -> tuple[PreparedRule, ...]:
+    """Ready to be evaluated."""
+    return tuple(PreparedRule.of(each) for each in rules)
