@@ -1,0 +1,364 @@
+"""A healthy outbox as its exporter tells of it, for as many days as one likes: no gauge is written, all are sampled.
+
+People start courses by day and sleep at night; the processor polls and backs off as the deployed one (and the lab's)
+does; there are bursts, deploys that take the application down for a minute and its counters to zero, restarts of the
+exporter, and the clean-ups of pg_cron. The exporter samples each collector at its own pace and forgets what is stale.
+Sources: deployed-application.md; exporter/lab/processor.py; exporter/cadence.py and snapshot.py for pace and life.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from exporter.lab.processor import BATCH, SHORTEST_PAUSE, next_pause
+from exporter.names import NOTIFICATION_RESULTS, PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
+
+DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
+Labels = tuple[tuple[str, str], ...]
+Sample = tuple[str, Labels, float]
+
+_AT_A_TIME = 10
+_HANDING_OVER = 0.05  # seconds for ten jobs
+_TRIPS = 0.0005  # share of jobs whose first try fails, and whose second succeeds
+_FAILURES = 0.002  # the document's healthy example
+_CACHED = 0.35
+_BUSIEST = 0.12  # initialisations per second at noon of a weekday
+_OUTAGE = 60.0  # of the application during a deploy
+_RESTART = 12.0  # of the exporter
+_KEY_LIFE, _RETENTION = 2 * DAY, 30 * DAY
+
+
+def _at(day: int, hour: float) -> float:
+    return day * DAY + hour * HOUR
+
+
+class Outbox:
+    """Tables, application and processor. Time is seconds since the Monday on which it began, 00:00 UTC."""
+
+    def __init__(self, chance: random.Random, days: int) -> None:
+        self.chance = chance
+        self.waiting: deque[float] = deque()  # created
+        self.tripped: deque[float] = deque()  # created; tried once
+        self.in_flight: deque[tuple[float, float]] = deque()  # to be processed at, created
+        self.processed: deque[tuple[float, float]] = deque()  # processed at, seconds; of the last hour
+        # What the month before left: rows since the last Sunday's clean-up, one for many; keys by expiry.
+        self.kept = deque(-36 * DAY + hour * HOUR for hour in range(36 * 24))
+        self.keys = deque(sorted(chance.uniform(0, _KEY_LIFE) for _ in range(6000)))
+        self.initialised: Counter[str] = Counter()
+        self.fallbacks: Counter[str] = Counter()
+        self._end = days * DAY
+        self._pause = SHORTEST_PAUSE
+        self._back_at = -math.inf
+        self._turned_away = 0
+        bursts = (_at(day, chance.uniform(8, 20)) for day in range(days) for _ in range(chance.choice((0, 0, 1, 1, 2))))
+        self._plans: dict[Callable[[float], float | None], Iterator[float]] = {
+            self._burst: iter(sorted(bursts)),
+            self._deploy: iter([_at(day, 15) for day in range(days) if day % 7 in (1, 3)]),
+            self._clean: iter([_at(day, 3) for day in range(days)]),
+            self._retain: iter([_at(day, 2) for day in range(days) if day % 7 == 6]),
+        }
+        self._next: dict[Callable[[float], float | None], float] = {
+            act: next(plan, math.inf) for act, plan in self._plans.items()
+        }
+        self._next |= {self._poll: 0.0, self._arrive: self._next_arrival(0.0), self._come_back: math.inf}
+
+    def advance(self, until: float) -> None:
+        """Let happen what happens until then."""
+        while True:
+            act, at = min(self._next.items(), key=lambda item: item[1])
+            if at > until:
+                break
+            self._settle(at)
+            after = act(at)
+            self._next[act] = next(self._plans[act], math.inf) if after is None else after
+        self._settle(until)
+
+    def answers(self, at: float) -> bool:
+        """Whether the application is up."""
+        return at >= self._back_at
+
+    def _settle(self, at: float) -> None:
+        while self.in_flight and self.in_flight[0][0] <= at:
+            done, created = self.in_flight.popleft()
+            self.processed.append((done, done - created))
+            if not self.kept or done - self.kept[-1] > MINUTE:
+                self.kept.append(done)
+        while self.processed and self.processed[0][0] < at - HOUR:
+            self.processed.popleft()
+
+    def _poll(self, at: float) -> float:
+        jobs = [self.tripped.popleft() for _ in range(len(self.tripped))]
+        jobs += [self.waiting.popleft() for _ in range(min(BATCH - len(jobs), len(self.waiting)))]
+        end = at
+        for number, created in enumerate(jobs):
+            end = at + (number // _AT_A_TIME + 1) * _HANDING_OVER
+            if self.chance.random() < _TRIPS:
+                self.tripped.append(created)
+            else:
+                self.in_flight.append((end, created))
+        self._pause = next_pause(self._pause, len(jobs))
+        return end + self._pause
+
+    def _arrive(self, at: float) -> float:
+        if self.answers(at):
+            self._initialise(at)
+        else:
+            self._turned_away += 1
+        return self._next_arrival(at)
+
+    def _come_back(self, at: float) -> float:
+        """Whoever was turned away tries again."""
+        for _ in range(self._turned_away):
+            self._initialise(at)
+        self._turned_away = 0
+        return math.inf
+
+    def _initialise(self, at: float) -> None:
+        if self.chance.random() < _FAILURES:
+            self.initialised["failed"] += 1
+            self.fallbacks["2"] += 1
+        self.initialised["succeeded"] += 1
+        if self.chance.random() >= _CACHED:
+            self.keys.append(at + _KEY_LIFE)
+            self.waiting.extend(at for _ in range(self.chance.randint(1, 4)))
+
+    def _burst(self, at: float) -> None:
+        """An import: many courses at once."""
+        for _ in range(self.chance.randint(100, 1200) if self.answers(at) else 0):
+            self._initialise(at)
+
+    def _deploy(self, at: float) -> None:
+        self._back_at = at + _OUTAGE
+        self._next[self._come_back] = self._back_at + 5
+        self._next[self._poll] = self._back_at
+        self._pause = SHORTEST_PAUSE
+        self.initialised.clear()
+        self.fallbacks.clear()
+        # What was under way was not marked, and is fetched again.
+        self.waiting.extendleft(created for _, created in reversed(self.in_flight))
+        self.in_flight.clear()
+
+    def _clean(self, at: float) -> None:
+        while self.keys and self.keys[0] < at:
+            self.keys.popleft()
+
+    def _retain(self, at: float) -> None:
+        while self.kept and self.kept[0] < at - _RETENTION:
+            self.kept.popleft()
+
+    def _next_arrival(self, at: float) -> float:
+        while at < self._end:
+            at += self.chance.expovariate(_BUSIEST)
+            if self.chance.random() < _busy(at):
+                return at
+        return math.inf
+
+
+def _busy(at: float) -> float:
+    """The share of the busiest traffic at this time: nothing at night, a third at weekends."""
+    hour, weekday = at % DAY / HOUR, int(at // DAY) % 7
+    by_day = max(0.0, math.sin(math.pi * (hour - 6) / 17)) if 6 < hour < 23 else 0.0
+    return by_day * (1 / 3 if weekday in (5, 6) else 1)
+
+
+_DATABASE = ("backlog", "throughput", "last_hour", "events", "idempotency")
+_ENDPOINTS = ("healthCheck", "getFSM", "getOutbox", "getFallbacks")
+_ROWS_PER_SECOND = 125
+_LIFE = 3
+_MIGRATION_PACE = 20
+
+Reading = tuple[str, tuple[tuple[str, str], ...], float]
+
+
+class Exporter:
+    """Samples the outbox at its own pace, and shows what is fresh. `epoch` is what time 0 is in Unix seconds."""
+
+    def __init__(self, outbox: Outbox, epoch: float, interval: float, labels: Labels) -> None:
+        self._outbox = outbox
+        self._epoch = epoch
+        self._interval = interval
+        self._labels = labels
+        self._sets: dict[tuple[tuple[str, str], ...], Labels] = {}
+        self._started = 0.0
+        self._seen = 0.0  # what was processed until then is counted
+        self._collectors: dict[str, Callable[[float], list[Reading]]] = {
+            "backlog": self._backlog,
+            "throughput": self._throughput,
+            "last_hour": self._last_hour,
+            "events": lambda _: [],
+            "idempotency": self._idempotency,
+            "maintenance": lambda _: [("outbox_maintenance_active", (), 0)],
+            "migration": self._migration,
+            "application": self._application,
+        }
+        self.restart(0.0)
+
+    def restart(self, at: float) -> None:
+        """Begin anew: counters at zero, nothing sampled yet."""
+        self._started = self._seen = at
+        self._baseline = True
+        self._counts = [0] * (len(PROCESSING_TIME_BUCKETS) + 1)
+        self._due = dict.fromkeys(self._collectors, at)
+        self._shown: dict[str, tuple[float, list[Reading]]] = {}
+        self._succeeded: dict[str, float] = {}
+        self._success: dict[str, bool] = dict.fromkeys(self._collectors, False)
+
+    def sample(self, at: float) -> None:
+        """Let every collector run that is due."""
+        for name, collect in self._collectors.items():
+            if self._due[name] <= at:
+                readings = collect(at)
+                pace = self._pace(name)
+                self._due[name] = at + pace
+                self._shown[name] = (at + _LIFE * pace, readings)
+                self._success[name] = name != "application" or self._outbox.answers(at)
+                if self._success[name]:
+                    self._succeeded[name] = at
+
+    def scrape(self, at: float) -> list[Sample]:
+        """What /metrics says."""
+        fresh = [reading for expires, readings in self._shown.values() if at <= expires for reading in readings]
+        return [(metric, self._labelled(extra), float(value)) for metric, extra, value in (*fresh, *self._itself())]
+
+    def _labelled(self, extra: tuple[tuple[str, str], ...]) -> Labels:
+        if extra not in self._sets:
+            self._sets[extra] = tuple(sorted((*extra, *self._labels)))
+        return self._sets[extra]
+
+    def _pace(self, name: str) -> float:
+        rows = {
+            "last_hour": len(self._outbox.processed),
+            "idempotency": len(self._outbox.keys),
+        }.get(name, 0)
+        base = self._interval * (_MIGRATION_PACE if name == "migration" else 1)
+        return max(base, min(rows / _ROWS_PER_SECOND, 600.0))
+
+    def _backlog(self, _: float) -> list[Reading]:
+        outbox = self._outbox
+        waiting = [outbox.waiting[0]] if outbox.waiting else []
+        waiting += [outbox.in_flight[0][1]] if outbox.in_flight else []
+        counts = {"waiting": len(outbox.waiting) + len(outbox.in_flight), "failing": len(outbox.tripped)}
+        oldest = {"waiting": waiting, "failing": list(outbox.tripped)}
+        readings: list[Reading] = [
+            ("outbox_pending_jobs", (("state", state),), counts.get(state, 0)) for state in STATES
+        ]
+        readings.append(("outbox_head_blocked_jobs", (), len(outbox.tripped)))
+        for state, created in oldest.items():
+            if created:
+                at = self._epoch + min(created)
+                readings.append(("outbox_oldest_pending_timestamp_seconds", (("state", state),), at))
+        return readings
+
+    def _throughput(self, at: float) -> list[Reading]:
+        if not self._baseline:
+            for done, seconds in reversed(self._outbox.processed):
+                if done <= self._seen:
+                    break
+                self._counts[bisect_left(PROCESSING_TIME_BUCKETS, seconds)] += 1
+        self._baseline, self._seen = False, at
+        total, readings = 0, []
+        for bound, count in zip((*PROCESSING_TIME_BUCKETS, math.inf), self._counts, strict=True):
+            total += count
+            le = "+Inf" if bound == math.inf else str(float(bound))
+            readings.append(("outbox_processing_time_seconds_bucket", (("le", le),), float(total)))
+        return [("outbox_processed_jobs_total", (), total), *readings]
+
+    def _last_hour(self, _: float) -> list[Reading]:
+        outbox = self._outbox
+        processed = len(outbox.processed)
+        readings: list[Reading] = [("outbox_last_hour_processed_jobs", (), processed)]
+        if tried := processed + len(outbox.tripped):
+            readings.append(("outbox_last_hour_failure_ratio", (), len(outbox.tripped) / tried))
+        if outbox.kept:
+            readings.append(("outbox_oldest_processed_timestamp_seconds", (), self._epoch + outbox.kept[0]))
+        return readings
+
+    def _idempotency(self, at: float) -> list[Reading]:
+        oldest = self._outbox.keys[0] if self._outbox.keys else math.inf
+        if oldest >= at:
+            return []
+        return [("outbox_idempotency_oldest_expired_timestamp_seconds", (), self._epoch + oldest)]
+
+    def _migration(self, _: float) -> list[Reading]:
+        counts = {"ok": 40, "broken": 0, "unknown": 0}
+        return [("outbox_migration_checks", (("status", status),), count) for status, count in counts.items()]
+
+    def _application(self, at: float) -> list[Reading]:
+        outbox, up = self._outbox, self._outbox.answers(at)
+        readings: list[Reading] = [("outbox_app_up", (("endpoint", name),), up) for name in _ENDPOINTS]
+        if up:
+            readings.append(("outbox_app_healthy", (), 1))
+            for result in ("succeeded", "failed"):
+                count = outbox.initialised[result]
+                readings.append(("outbox_app_fsm_initializations_total", (("result", result),), count))
+            for layer in ("2", "3"):
+                count = outbox.fallbacks[layer]
+                readings.append(("outbox_app_fallback_activations_total", (("layer", layer),), count))
+                readings.append(("outbox_app_fallback_failures_total", (("layer", layer),), 0))
+        return readings
+
+    def _itself(self) -> Iterator[Reading]:
+        yield "process_start_time_seconds", (), self._epoch + self._started
+        yield "outbox_up", (), any(self._success[name] for name in _DATABASE)
+        yield "outbox_exporter_config_last_reload_successful", (), 1
+        for name in self._collectors:
+            label = (("collector", name),)
+            yield "outbox_collector_success", label, self._success[name]
+            if name in self._succeeded:
+                at = self._epoch + self._succeeded[name]
+                yield "outbox_collector_last_success_timestamp_seconds", label, at
+        for name in _DATABASE:
+            for reason in ("permission", "rls"):
+                yield "outbox_collector_failures_total", (("collector", name), ("reason", reason)), 0
+        for state in WATCH_STATES:
+            yield "outbox_watch_state", (("state", state),), state == "waiting"
+        yield "outbox_notifications_waiting", (("receiver", "alertmanager"),), 0
+        for result in NOTIFICATION_RESULTS:
+            yield "outbox_notifications_total", (("receiver", "alertmanager"), ("result", result)), 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One scrape: `at` in Unix seconds; `samples` is empty while the exporter is down."""
+
+    at: float
+    samples: list[Sample]
+
+
+def scrapes(
+    days: int,
+    *,
+    interval: float = 15.0,
+    epoch: float = 0.0,
+    seed: int = 20251118,
+    labels: Labels = (("instance", "outbox-exporter:9721"), ("job", "outbox-exporter")),
+) -> Iterator[Scrape]:
+    """So many days of health, the first a Monday, scraped and sampled every `interval` seconds.
+
+    The exporter restarts with every deploy, half a minute later, and on Saturdays by night.
+    """
+    outbox = Outbox(random.Random(seed), days)
+    exporter = Exporter(outbox, epoch, interval, labels)
+    restarts = deque(_restarts(days))
+    phase = interval / 3  # samples and scrapes keep different time
+    for number in range(int(days * DAY / interval)):
+        at = number * interval
+        if restarts and restarts[0] + _RESTART <= at:
+            outbox.advance(restarts[0] + _RESTART)
+            exporter.restart(restarts.popleft() + _RESTART)
+        down = bool(restarts) and restarts[0] <= at
+        outbox.advance(at)
+        yield Scrape(epoch + at, [] if down else exporter.scrape(at))
+        if not down and not (restarts and restarts[0] <= at + phase):
+            outbox.advance(at + phase)
+            exporter.sample(at + phase)
+
+
+def _restarts(days: int) -> Iterable[float]:
+    deploys = [_at(day, 15) + MINUTE / 2 for day in range(days) if day % 7 in (1, 3)]
+    return sorted([*deploys, *(_at(day, 4.2) for day in range(days) if day % 7 == 5)])
