@@ -7,7 +7,7 @@ from importlib import resources
 
 from alerts.model import Outlet, Policy, RuleKey, Severity
 from alerts.watch.model import Budget, Check, Condition, Evidence, Kind, Schedule
-from alerts.watch.sources import SERIES, collectors_of
+from alerts.watch.sources import SERIES, by_clock, collectors_of
 from exporter import values, yamlfile
 from exporter.errors import ConfigError
 from exporter.figures import figure
@@ -77,6 +77,7 @@ def _check(node: Mapping, terms: Terms) -> Check:
         collectors=tuple(sorted(collectors if terms.application else collectors - {"application"})),
         evidence=tuple(_evidence(each) for each in _mappings(node.get("evidence"))),
         rules=tuple(str(key) for key in rules),
+        rules_by_clock=tuple(str(key) for key in rules if by_clock(terms.policy.rule(key).expr, terms.policy)),
         schedule=_schedule(node.get("schedule")),
         signal=signal,
         limit=first.limit if first else None,
@@ -93,7 +94,8 @@ def _condition(node: Mapping, terms: Terms) -> Condition:
     _unit(signal, terms)  # it exists
     limit = _limit(_text(node, comparison), by_the_clock, terms)
     collectors = tuple(sorted(collectors_of(signal, terms.policy)))
-    return Condition(signal, above, limit, inclusive, _BOOLEANS.get(_text(node, "absent")), collectors)
+    absent = _BOOLEANS.get(_text(node, "absent"))
+    return Condition(signal, above, limit, inclusive, absent, collectors, by_clock(signal, terms.policy))
 
 
 def _limit(text: str, by_the_clock: bool, terms: Terms) -> float:

@@ -21,23 +21,24 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Cleanups:
-    """Watches one schedule. When it ran by the wall clock is nobody's concern: what it leaves has database times."""
+    """Watches one schedule. What it leaves behind has the database's times, so that our clock hardly matters."""
 
     schedule: Schedule
     collectors: frozenset[str]
     started_at: float
     _found: dict[float, Outcome] = field(default_factory=dict)
 
-    def hear(self, tick: Tick) -> None:
-        """One tick, in the order of time."""
+    def hear(self, tick: Tick, offset: float = 0.0) -> None:
+        """One tick, in the order of time. `offset` is by how much the wall clock was set: the earlier time counts."""
+        at = min(tick.at, tick.at - offset)
         if any(trouble.stale and trouble.collector in self.collectors for trouble in tick.troubles):
             return
-        due = latest(self.schedule, tick.at)
+        due = latest(self.schedule, at)
         if due < self.started_at or self._found.get(due) is Outcome.DONE:
             return
         oldest = tick.values.get(self.schedule.oldest)
         clean = oldest is None or oldest >= due - self.schedule.keeps
-        late = tick.at > due + self.schedule.grace
+        late = at > due + self.schedule.grace
         if clean and not late:
             self._found[due] = Outcome.DONE
         elif late and not clean:

@@ -73,35 +73,61 @@ class Times:
         return self.elapsed - self.unseen - self.excused
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From one look to the next: so many seconds, of which the later look tells or not."""
+
+    at: float
+    elapsed: float
+    seconds: float
+    near: bool
+
+
+@dataclass(slots=True)
+class Pace:
+    """The looks themselves, whatever they found: when the last one was, how many there were and should have been."""
+
+    at: float
+    elapsed: float = 0.0
+    looks: int = 0
+    expected: float = 0.0
+
+    def step(self, tick: Tick) -> Step:
+        """The next look, not earlier than the last."""
+        seconds = tick.elapsed - self.elapsed
+        self.at, self.elapsed = tick.at, tick.elapsed
+        self.looks += 1
+        self.expected += seconds / tick.interval
+        return Step(tick.at, tick.elapsed, seconds, reached(seconds, tick.interval))
+
+
 @dataclass(slots=True)
 class Meter:
     """Measures one thing, look by look, in the order of time."""
 
-    elapsed: float = 0.0
-    _at: float = 0.0
-    _interval: float = 0.0
-    _expected: float = 0.0
-    _received: int = 0
+    breaches: list[Span] = field(default_factory=list)
+    _calm: bool = True
+    _missed: int = 0
     _bad: _Run = field(default_factory=_Run)
     _unseen: _Run = field(default_factory=_Run)
     _excused: _Run = field(default_factory=_Run)
     _dark: _Run = field(default_factory=_Run)
-    breaches: list[Span] = field(default_factory=list)
 
-    def hear(self, tick: Tick, status: Status) -> None:
+    def hear(self, step: Step, status: Status) -> None:
         """One look."""
-        seconds = tick.elapsed - self.elapsed
-        near = reached(seconds, tick.interval)
-        self._add(status if near else Status.UNSEEN, seconds)
+        if self._calm and step.near and status is Status.GOOD:
+            return  # as nearly always
+        self._calm = status is Status.GOOD
+        self._add(status if step.near else Status.UNSEEN, step.seconds)
+        if status is Status.UNSEEN:
+            self._missed += 1
+        else:
+            self._unseen.end()
         if status in (Status.GOOD, Status.EXCUSED):
             self._dark.end()
-        if status is not Status.UNSEEN:
-            self._unseen.end()
-            self._received += 1
+            self._bad.end()
         if status is Status.BAD:
-            self._breached(tick, seconds if near else 0.0)
-        self._expected += seconds / tick.interval
-        self.elapsed, self._at, self._interval = tick.elapsed, tick.at, tick.interval
+            self._breached(step)
 
     def _add(self, status: Status, seconds: float) -> None:
         if status is Status.BAD:
@@ -115,20 +141,21 @@ class Meter:
         if status is Status.EXCUSED:
             self._excused.add(seconds)
 
-    def _breached(self, tick: Tick, seconds: float) -> None:
+    def _breached(self, step: Step) -> None:
+        seconds = step.seconds if step.near else 0.0
         last = self.breaches[-1] if self.breaches else None
-        if last and seconds and last.started + last.seconds >= self.elapsed:
-            self.breaches[-1] = Span(last.started_at, tick.at, last.started, last.seconds + seconds)
+        if last and step.near and last.started + last.seconds >= step.elapsed - seconds:
+            self.breaches[-1] = Span(last.started_at, step.at, last.started, last.seconds + seconds)
         elif len(self.breaches) < KEPT:
-            self.breaches.append(Span(tick.at - seconds, tick.at, tick.elapsed - seconds, seconds))
+            self.breaches.append(Span(step.at - seconds, step.at, step.elapsed - seconds, seconds))
 
-    def times(self, elapsed: float, interval: float) -> Times:
+    def times(self, pace: Pace, elapsed: float, interval: float) -> Times:
         """The measures at a moment not before the last look; what came since then was not seen, if it is long."""
-        rest = max(0.0, elapsed - self.elapsed)
+        rest = max(0.0, elapsed - pace.elapsed)
         tail = 0.0 if reached(rest, interval) else rest
         unseen, longest_unseen = self._unseen.with_more(tail)
         dark, longest_dark = self._dark.with_more(tail)
-        expected = round(self._expected + rest / interval)
+        expected = round(pace.expected + rest / interval)
         span = elapsed - self._excused.total
         return Times(
             elapsed=elapsed,
@@ -141,7 +168,7 @@ class Meter:
             longest_dark=longest_dark,
             coverage=Coverage(
                 expected=expected,
-                received=min(self._received, expected),
+                received=min(pace.looks - self._missed, expected),
                 ratio=max(0.0, 1 - unseen / span) if span > 0 else 1.0,
                 unseen=unseen,
                 longest_unseen=longest_unseen,

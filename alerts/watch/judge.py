@@ -11,8 +11,9 @@ from itertools import groupby
 
 from alerts.watch import sentences
 from alerts.watch.cleanup import Cleanups
+from alerts.watch.clock import STEP
 from alerts.watch.counters import Growth
-from alerts.watch.coverage import Gaps, Meter, Status, Times
+from alerts.watch.coverage import Gaps, Meter, Pace, Status, Step, Times
 from alerts.watch.looks import look, seen
 from alerts.watch.model import (
     Cause,
@@ -56,13 +57,16 @@ class _Docket:
     worst: float | None = None
     worst_at: float | None = None
 
-    def hear(self, ticks: Sequence[Tick]) -> None:
-        self.meter.hear(ticks[0], look(self.check, ticks))
-        if self.check.signal:
+    def hear(self, step: Step, ticks: Sequence[Tick], offset: float) -> None:
+        self.meter.hear(step, look(self.check, ticks, offset))
+        if self.check.signal and not (offset and self._by_clock()):
             for tick in ticks:
                 value = tick.values.get(self.check.signal)
                 if value is not None and (self.worst is None or self._is_worse(value, self.worst)):
                     self.worst, self.worst_at = value, tick.at
+
+    def _by_clock(self) -> bool:
+        return any(condition.by_clock for condition in self.check.conditions)
 
     def _is_worse(self, value: float, than: float) -> bool:
         above = not self.check.conditions or self.check.conditions[0].above
@@ -74,8 +78,7 @@ class Judge:
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
-        self.ticks = 0
-        self.elapsed = 0.0
+        self._pace = Pace(watch.started_at)
         self._dockets = [_Docket(check) for check in watch.checks]
         self._coverage = {frozenset(collectors): Meter() for collectors in watch.sources.values()}
         self._cleanups = {
@@ -89,25 +92,33 @@ class Judge:
         self._growth = Growth()
         self._jobs = Ledger()
         self._steps: list[ClockStep] = []
+        self._offset = 0.0
         self._runs: set[int] = set()
 
     def hear(self, *ticks: Tick) -> None:
         """One tick, or several of the same moment; never earlier than the one before."""
+        step = self._pace.step(ticks[0])
+        self._offset += sum(tick.step for tick in ticks)
+        offset = self._offset if abs(self._offset) >= STEP else 0.0
         for docket in self._dockets:
-            docket.hear(ticks)
+            docket.hear(step, ticks, offset)
+        troubled = any(tick.troubles for tick in ticks)
         for collectors, meter in self._coverage.items():
-            known = any(seen(collectors, tick) for tick in ticks)
-            meter.hear(ticks[0], Status.GOOD if known else Status.UNSEEN)
+            known = not troubled or any(seen(collectors, tick) for tick in ticks)
+            meter.hear(step, Status.GOOD if known else Status.UNSEEN)
         for tick in ticks:
             for listener in (self._gaps, self._alerts, self._maintenance, self._growth, self._jobs):
                 listener.hear(tick)
             for cleanups in self._cleanups.values():
-                cleanups.hear(tick)
+                cleanups.hear(tick, offset)
             if tick.step:
                 self._steps.append(ClockStep(tick.at, tick.elapsed, tick.step))
             self._runs.add(tick.run)
-        self.ticks += len(ticks)
-        self.elapsed = ticks[-1].elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """When the last look was."""
+        return self._pace.elapsed
 
     def judgement(self, at: float, elapsed: float, *, final: bool, cause: Cause = Cause.EXPORTER_DOWN) -> Judgement:
         """What has been heard comes to this. `cause` is why nothing was seen lately, if that is so."""
@@ -129,7 +140,7 @@ class Judge:
             reasons=tuple(_reasons(results)),
             results=results,
             ratio=ratio,
-            ticks=self.ticks,
+            ticks=self._pace.looks,
             coverage={name: coverage[frozenset(collectors)] for name, collectors in self.watch.sources.items()},
             gaps=gaps,
             maintenance=self._maintenance.spans(),
@@ -151,7 +162,7 @@ class Judge:
         return Verdict.PASS if conclusive else Verdict.INCONCLUSIVE
 
     def _result(self, docket: _Docket, gaps: Sequence[Gap], at: float, elapsed: float, *, final: bool) -> CheckResult:
-        check, times = docket.check, docket.meter.times(elapsed, self.watch.interval)
+        check, times = docket.check, docket.meter.times(self._pace, elapsed, self.watch.interval)
         verdict, reason = next(self._opinions(check, times, gaps, at, final=final))
         return CheckResult(
             check=check,
@@ -193,7 +204,7 @@ class Judge:
         return self._growth.grown.get(counter, 0.0)
 
     def _covered(self, meter: Meter, elapsed: float) -> Coverage:
-        return meter.times(elapsed, self.watch.interval).coverage
+        return meter.times(self._pace, elapsed, self.watch.interval).coverage
 
 
 def exceeds(seconds: float, allowed: float) -> bool:

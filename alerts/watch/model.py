@@ -58,7 +58,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A signal beyond its limit. `absent`: whether it holds when its collectors work and there is no value."""
+    """A signal beyond its limit.
+
+    `absent`: whether it holds when its collectors work and there is no value. `by_clock`: the signal compares the
+    database's times with our clock, so that its value is as right as that.
+    """
 
     signal: str
     above: bool  # False: below
@@ -66,6 +70,7 @@ class Condition:
     inclusive: bool = False
     absent: bool | None = None
     collectors: tuple[str, ...] = ()
+    by_clock: bool = False
 
     def holds(self, value: float) -> bool:
         """Whether this value is beyond the limit."""
@@ -127,6 +132,7 @@ class Check:
     collectors: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     rules: tuple[str, ...] = ()  # of kind pages, "OutboxStalled/page"
+    rules_by_clock: tuple[str, ...] = ()  # those of them that compare the database's times with our clock
     schedule: Schedule | None = None
     signal: str | None = None
     limit: float | None = None

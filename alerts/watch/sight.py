@@ -1,6 +1,6 @@
 """One evaluation, the collectors behind it and the maintenance declared, as one tick."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from alerts.model import Alert, Evaluation, Policy, Severity, Transition
 from alerts.watch import sources
@@ -34,7 +34,10 @@ class Sight:
             elapsed=0.0,
             run=0,
             interval=self._interval,
-            values={**self._signals(evaluation, stale), **sources.series_of(lasting, now)},
+            values=self._signals(evaluation, stale)
+            | sources.ages_of(lasting, moment.at, now)
+            | sources.sample_age_of(states, now)
+            | sources.series_of(lasting, now),
             troubles=troubles,
             firing=_rules(alert for alert in firing if not alert.held),
             held=_rules(alert for alert in firing if alert.held),
@@ -43,7 +46,7 @@ class Sight:
             changes=tuple(_change(each) for each in evaluation.transitions if _tells(each)),
         )
 
-    def _signals(self, evaluation: Evaluation, stale: set[str]) -> Mapping[str, float]:
+    def _signals(self, evaluation: Evaluation, stale: set[str]) -> dict[str, float]:
         known = evaluation.signals.items()
         return {name: value for name, value in known if not self._sources.get(name, frozenset()) & stale}
 

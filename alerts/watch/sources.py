@@ -50,6 +50,16 @@ SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
     "outbox_app_fallback_activations_total": (names.APP_FALLBACK_ACTIVATIONS, None),
 }
 
+# Signals that compare the database's times with our clock: now less the earliest of these.
+AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
+    "outbox:oldest_pending_age_seconds": tuple((names.OLDEST_PENDING, (state,)) for state in names.STATES),
+    "outbox:oldest_open_age_seconds": tuple((names.OLDEST_PENDING, (state,)) for state in ("waiting", "failing")),
+    "outbox:oldest_waiting_age_seconds": ((names.OLDEST_PENDING, ("waiting",)),),
+    "outbox:expired_key_age_seconds": ((names.OLDEST_EXPIRED_KEY, ()),),
+    "outbox:oldest_processed_age_seconds": ((names.OLDEST_PROCESSED, ()),),
+}
+SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
+
 _CAUSES: Mapping[Reason, Cause] = {
     Reason.CONNECTION: Cause.UNREACHABLE,
     Reason.LOCK: Cause.LOCK,
@@ -79,10 +89,16 @@ def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
     return found
 
 
+def by_clock(expr: str, policy: Policy) -> bool:
+    """Whether a PromQL expression is as right as our clock is."""
+    signals = {signal.record: signal.expr for signal in policy.signals}
+    found = _NAME.findall(expr)
+    return any(name in AGES or (name in signals and by_clock(signals[name], policy)) for name in found)
+
+
 def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
     """The series that are known; `now` by the monotonic clock."""
-    fresh = [state for state in states if state.fresh(now)]
-    readings = [each for state in fresh for each in state.readings if isinstance(each, Reading)]
+    readings = _readings(states, now)
     found: dict[str, float] = {}
     for name, (metric, labels) in SERIES.items():
         values = [each.value for each in readings if each.metric is metric and labels in (None, each.labels)]
@@ -91,9 +107,34 @@ def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
     return found
 
 
+def ages_of(states: Iterable[CollectorState], at: float, now: float) -> dict[str, float]:
+    """Ages as our clock makes them, `at` being the time by it; `now` by the monotonic clock.
+
+    The judge of alerts leaves them out for a while after the clock was set. Here they are kept, with how it was set.
+    """
+    readings = _readings(states, now)
+    found: dict[str, float] = {}
+    for name, series in AGES.items():
+        times = [each.value for each in readings if (each.metric, each.labels) in series]
+        if times:
+            found[name] = at - min(times)
+    return found
+
+
+def sample_age_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """How long ago the backlog was sampled, by the clock that nobody sets; nothing when it never was."""
+    backlog = next((state for state in states if state.name == "backlog"), None)
+    return {SAMPLE_AGE: now - backlog.succeeded} if backlog and backlog.succeeded is not None else {}
+
+
 def troubles_of(states: Iterable[CollectorState], now: float) -> tuple[Trouble, ...]:
     """The collectors that cannot be relied on; `now` by the monotonic clock."""
     return tuple(trouble for state in states for trouble in _trouble(state, now))
+
+
+def _readings(states: Iterable[CollectorState], now: float) -> list[Reading]:
+    fresh = [state for state in states if state.fresh(now)]
+    return [each for state in fresh for each in state.readings if isinstance(each, Reading)]
 
 
 def _trouble(state: CollectorState, now: float) -> Iterator[Trouble]:

@@ -1,0 +1,95 @@
+"""The daily clean-up falls into every watch of a day, and is judged by what it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from alerts.watch.cleanup import latest
+from alerts.watch.judge import judge
+from alerts.watch.model import Cause, Schedule, Tick, Verdict
+from tests.alerts.watch import worlds
+from tests.alerts.watch.worlds import DAY, HOUR, during, result, unseen, without
+
+OLDEST = "outbox_idempotency_oldest_expired_timestamp_seconds"
+# The watches here begin at 10:00 UTC: it is due after 17 hours.
+DUE = 17 * HOUR
+MINUTE = 60.0
+
+
+def dirty(tick: Tick) -> Tick:
+    """What expired at 02:00 is still there."""
+    return replace(tick, values={**tick.values, OLDEST: worlds.START + DUE - HOUR})
+
+
+def of_cleanup(history: list[Tick], *, elapsed: float = DAY, final: bool = True):
+    judgement = judge(worlds.watch(), history, worlds.START + elapsed, elapsed, final=final)
+    return result(judgement, "cleanup_ran")
+
+
+def test_it_ran():
+    """Seen clean after three o'clock."""
+    found = of_cleanup(worlds.ticks())
+    assert found.verdict is Verdict.PASS
+    assert "ran on 2025-11-19" in found.reason
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(30, Verdict.PASS), (119, Verdict.PASS), (125, Verdict.FAIL)])
+def test_it_has_two_hours(late, verdict):
+    """Later than that it did not run when it was due."""
+    assert of_cleanup(during(worlds.ticks(), DUE - HOUR, DUE + late * MINUTE, dirty)).verdict is verdict
+
+
+def test_it_did_not_run():
+    """That is certain two hours later, not at the end."""
+    history = during(worlds.ticks(), DUE - HOUR, DAY, dirty)
+    upto = [tick for tick in history if tick.elapsed <= DUE + 2 * HOUR + 2 * MINUTE]
+    assert of_cleanup(upto[:-3], elapsed=upto[-4].elapsed, final=False).verdict is not Verdict.FAIL
+    found = of_cleanup(upto, elapsed=upto[-1].elapsed, final=False)
+    assert found.verdict is Verdict.FAIL
+    assert "did not run on 2025-11-19" in found.reason
+
+
+def test_nothing_expired_is_clean():
+    """No series means no expired key."""
+    history = during(worlds.ticks(), DUE - HOUR, DAY, worlds.lacking(OLDEST))
+    assert of_cleanup(history).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("hidden", [unseen("idempotency", Cause.BLIND), None])
+def test_unseen_when_it_mattered_is_inconclusive(hidden):
+    """Clean three hours later may have been cleaned by hand."""
+    history = worlds.ticks()
+    if hidden:
+        history = during(history, DUE - HOUR, DUE + 3 * HOUR, hidden)
+    else:
+        history = without(history, DUE - HOUR, DUE + 3 * HOUR)
+    found = of_cleanup(history)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "was not seen to have run on 2025-11-19" in found.reason
+
+
+def test_a_short_watch_in_the_afternoon_has_none():
+    """It is not judged, and nobody is told that it was."""
+    watch = worlds.watch(HOUR)
+    found = result(judge(watch, worlds.ticks(HOUR), worlds.START + HOUR, HOUR, final=True), "cleanup_ran")
+    assert (found.verdict, found.reason.endswith("was not due.")) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("hour", "weekday", "at", "expected"),
+    [
+        (3, None, "2025-11-18T03:00:00", "2025-11-18T03:00:00"),
+        (3, None, "2025-11-18T02:59:59", "2025-11-17T03:00:00"),
+        (3, None, "2026-01-01T00:00:00", "2025-12-31T03:00:00"),
+        (2, 6, "2025-11-18T10:00:00", "2025-11-16T02:00:00"),
+        (2, 6, "2025-11-16T01:00:00", "2025-11-09T02:00:00"),
+    ],
+)
+def test_when_it_was_due_last(hour, weekday, at, expected):
+    """Daily, or on one day of the week."""
+    schedule = Schedule(hour, weekday, OLDEST, 0.0, 2 * HOUR)
+    due = latest(schedule, datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp())
+    assert datetime.fromtimestamp(due, UTC).replace(tzinfo=None).isoformat() == expected

@@ -1,0 +1,126 @@
+"""A clock that is set, a summer that begins: durations stay what they were, and no verdict is wrong."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from alerts.watch import clock
+from alerts.watch.clock import Moment, Passed
+from alerts.watch.judge import judge
+from alerts.watch.model import Judgement, Tick, Verdict
+from alerts.watch.sources import AGES
+from tests.alerts.watch import worlds
+from tests.alerts.watch.worlds import DAY, HOUR, during, result, showing
+
+
+def judged(history: list[Tick]) -> Judgement:
+    return judge(worlds.watch(), history, worlds.START + DAY, DAY, final=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (Moment(100, 50, "a"), Moment(115, 65, "a"), Passed(15, 0)),
+        (Moment(100, 50, "a"), Moment(3715, 65, "a"), Passed(15, 3600)),
+        (Moment(100, 50, "a"), Moment(-3485, 65, "a"), Passed(15, -3600)),
+        (Moment(100, 50, "a"), Moment(115.4, 65, "a"), Passed(15, 0)),
+        # Half a millisecond a second may be slewing, over a day that is 43 seconds.
+        (Moment(0, 0, "a"), Moment(DAY + 40, DAY, "a"), Passed(DAY, 0)),
+        # Another boot: what the wall clock says is believed, unless it went back.
+        (Moment(100, 50, "a"), Moment(700, 3, "b"), Passed(600, 0)),
+        (Moment(100, 50, "a"), Moment(40, 3, "b"), Passed(clock.LEAST, -60)),
+        # The boot is the same and its clock went back: it is another machine's.
+        (Moment(100, 50, "a"), Moment(130, 20, "a"), Passed(30, 0)),
+    ],
+)
+def test_what_lies_between_two_moments(before, after, expected):
+    """The boot's clock counts; a difference of the other one is a step."""
+    assert clock.passed(before, after) == expected
+
+
+def test_the_present_moment_goes_on():
+    """Its steady clock never goes back, in the same era."""
+    first, second = clock.now(), clock.now()
+    assert first.era == second.era
+    assert second.steady >= first.steady
+    assert abs(first.at - time.time()) < 60
+
+
+def stepped(history: list[Tick], at: float, seconds: float) -> list[Tick]:
+    """The wall clock is set by so much from some time on: every age by it is off by that, whatever is true."""
+    changed = []
+    for tick in history:
+        if tick.elapsed <= at:
+            changed.append(tick)
+            continue
+        first = not changed or changed[-1].elapsed <= at
+        ages = {name: tick.values[name] + seconds for name in tick.values if name in AGES}
+        step = tick.step + (seconds if first else 0.0)
+        changed.append(replace(tick, at=tick.at + seconds, values={**tick.values, **ages}, step=step))
+    return changed
+
+
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR])
+def test_stepped_and_set_right_again_a_clean_day_passes(seconds):
+    """Four minutes later: both steps are on record, and what the wrong clock said decides nothing."""
+    history = stepped(stepped(worlds.ticks(), 6 * HOUR, seconds), 6 * HOUR + 240, -seconds)
+    judgement = judged(history)
+    assert judgement.verdict is Verdict.PASS, judgement.reasons
+    assert [each.seconds for each in judgement.clock_steps] == [seconds, -seconds]
+    assert judgement.gaps == ()
+
+
+@pytest.mark.parametrize("at", [HOUR, 16.5 * HOUR, 17 * HOUR, 23 * HOUR])
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR, 10 * DAY, -10 * DAY])
+def test_stepped_for_good_no_clean_day_fails(at, seconds):
+    """Nobody can say which time was right: what depends on it may stay open, and nothing is condemned."""
+    judgement = judged(stepped(worlds.ticks(), at, seconds))
+    assert judgement.verdict is not Verdict.FAIL, judgement.reasons
+
+
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR])
+def test_stepped_in_the_middle_of_a_stall_it_is_no_pass(seconds):
+    """The oldest job is half an hour old for half an hour, whatever the clock says."""
+    stalled = during(worlds.ticks(), 6 * HOUR, 6.5 * HOUR, showing(oldest_open_age_seconds=1800.0))
+    judgement = judged(stepped(stalled, 6.1 * HOUR, seconds))
+    assert judgement.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)
+
+
+def test_set_back_an_impossible_age_is_not_believed():
+    """By a clock that is an hour behind, jobs would come from the future: so it was right before."""
+    judgement = judged(stepped(worlds.ticks(), 6 * HOUR, -HOUR))
+    assert result(judgement, "oldest_job").verdict is Verdict.PASS
+
+
+def test_alerts_that_the_clock_made_condemn_nobody():
+    """By a clock an hour ahead every job is an hour old, and the sidecar's own judge believes it in the end."""
+    history = stepped(worlds.ticks(), 6 * HOUR, HOUR)
+    fires = lambda tick: replace(tick, firing=("OutboxStalled/page",))  # noqa: E731
+    judgement = judged(during(history, 7 * HOUR, 8 * HOUR, fires))
+    assert result(judgement, "pages").verdict is Verdict.INCONCLUSIVE
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+def test_summer_time_changes_nothing(zone):
+    """A day with 23 or 25 hours on the kitchen clock is judged as any other: we count in UTC."""
+    # 2026-03-28 12:00 UTC; Berlin's clocks go forward in the night.
+    spring = 1_774_699_200.0
+    watch = worlds.watch(started_at=spring)
+    history = [worlds.tick(tick.elapsed, at=spring + tick.elapsed) for tick in worlds.ticks()]
+    here = judge(watch, history, spring + DAY, DAY, final=True)
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = zone
+    time.tzset()
+    try:
+        assert judge(watch, history, spring + DAY, DAY, final=True) == here
+    finally:
+        os.environ.pop("TZ")
+        if before is not None:
+            os.environ["TZ"] = before
+        time.tzset()
+    assert here.verdict is Verdict.PASS
