@@ -18,9 +18,9 @@ from alerts.clock import Clock
 from alerts.model import Evaluation, Policy
 from alerts.promql.memory import Sample
 from alerts.statefile import StateFile, UnusableError
+from exporter import names
 from exporter.logs import Repeats, event
 from exporter.model import Reading
-from exporter.names import Kind, Metric
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +28,6 @@ logger = logging.getLogger(__name__)
 INSTANCE = "sidecar"
 # How much of the past a crash may cost, seconds. What changes how alerts stand is written at once.
 SAVE_EVERY = 60.0
-
-ALERT_FIRING = Metric(
-    "outbox_alert_firing",
-    Kind.GAUGE,
-    "1 while this rule fires, by the exporter's own evaluation.",
-    ("alert", "severity"),
-)
-
 
 # One sample as it is shown: name, labels, value.
 Exposed = tuple[str, Mapping[str, str], float]
@@ -153,7 +145,8 @@ class Judge:
     def _note(self, evaluation: Evaluation) -> None:
         firing = {alert.key for alert in evaluation.firing}
         readings = tuple(
-            Reading(ALERT_FIRING, float(key in firing), (key.alert, str(key.severity))) for key in self._assessor.rules
+            Reading(names.ALERT_FIRING, float(key in firing), (key.alert, str(key.severity)))
+            for key in self._assessor.rules
         )
         if readings != self._readings:
             self._readings = readings

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.exposition import OutboxCollector, Printer
+from exporter.judging import Judging
 from exporter.logs import event
 from exporter.reporter import Reporter
 from exporter.sampling import Sampling
@@ -34,6 +35,26 @@ def version() -> str:
     return metadata.version("outbox-exporter")
 
 
+class Work:
+    """What a configuration brings to life: sampling, and judging what was sampled."""
+
+    def __init__(self, sampling: Sampling, judging: Judging) -> None:
+        self.sampling = sampling
+        self.judging = judging
+
+    def start(self) -> None:
+        """Sample and judge from now on."""
+        self.sampling.start()
+        self.judging.start()
+
+    def stop(self) -> None:
+        """Break off both, side by side, since either may need its seconds. Returns within about three."""
+        judged = threading.Thread(target=self.judging.stop, name="adjourn", daemon=True)
+        judged.start()
+        self.sampling.stop()
+        judged.join(GRACE)
+
+
 class App:
     """The exporter. `load` reads the configuration anew: once at the start, then at each reload.
 
@@ -50,8 +71,10 @@ class App:
         self._starting = threading.Lock()
         self._reload_succeeded = True
         self._reporter = Reporter()
+        self._started_at = time.time()
         config = load()
-        self._sampling = Sampling(config, self._reporter.finished)
+        self._outbox = self._make_collector()
+        self._work = self._make_work(config)
         self._server = Server(self._site(config), config.web.listen, config.web.config_file)
 
     @property
@@ -62,14 +85,14 @@ class App:
     def start(self) -> None:
         """Serve, then sample: /-/healthy answers whatever the database does. Raises: ConfigError."""
         self._server.start()
-        self._sampling.start()
+        self._work.start()
         event(
             logger,
             logging.INFO,
             "started",
             version=self._version,
             url=self.url,
-            database=self._sampling.database.target,
+            database=self._work.sampling.database.target,
         )
 
     def stop(self) -> None:
@@ -80,7 +103,7 @@ class App:
         # Side by side: either may need its seconds. The server gives half of its time to answers under way.
         serving = threading.Thread(target=self._server.stop, args=(2 * GRACE,), name="goodbye", daemon=True)
         serving.start()
-        self._sampling.stop()
+        self._work.stop()
         serving.join(GRACE + 0.5)
         event(logger, logging.INFO, "stopped")
 
@@ -100,7 +123,8 @@ class App:
 
     def tick(self) -> None:
         """What the main thread does every few seconds."""
-        self._sampling.mind_the_clock()
+        self._work.sampling.mind_the_clock()
+        self._work.judging.heed()
 
     def reload(self) -> None:
         """Read the configuration anew and sample by it; counters begin again, as after a restart.
@@ -111,52 +135,64 @@ class App:
         with self._reloading:
             self._refuse_when_stopping()
             try:
-                sampling = Sampling(self._load(), self._reporter.finished)
+                config = self._load()
+                work = self._make_work(config)
             except ConfigError:
                 self._reload_succeeded = False
                 raise
-            if sampling.config.web != self._sampling.config.web:
+            if config.web != self._work.sampling.config.web:
                 event(logger, logging.WARNING, "changes of the section web take effect after a restart")
-            # At most one connection: the old one goes first.
-            self._sampling.stop()
+            # At most one connection, and one writer of the state: the old ones go first.
+            self._work.stop()
             with self._starting:
                 self._refuse_when_stopping()
-                sampling.start()
-                self._sampling = sampling
+                work.start()
+                self._work = work
             self._reload_succeeded = True
             event(logger, logging.INFO, "configuration reloaded")
 
     def status(self) -> StatusDict:
         """What the status page shows."""
-        about = About(self._version, self._sampling.database.target, self._reload_succeeded)
-        return status(about, self._sampling.board.states(), time.monotonic(), time.time())
+        sampling, judging = self._work.sampling, self._work.judging
+        about = About(self._version, sampling.database.target, self._reload_succeeded)
+        return status(about, sampling.board.states(), time.monotonic(), time.time(), judging.judged())
 
     def ready(self) -> tuple[bool, str]:
         """Whether a database sample was made and is fresh, and a sentence why."""
-        states = self._sampling.board.states()
+        states = self._work.sampling.board.states()
         if database_up(states, time.monotonic()):
             return True, "ready: the last database sample succeeded and is fresh"
         if any(state.runs for state in states if state.target is Target.DATABASE):
             return False, "not ready: no fresh database sample; see the status page"
         return False, "not ready: the first database sample is under way"
 
-    def _site(self, config: Config) -> Site:
-        outbox = OutboxCollector(
-            board=lambda: self._sampling.board,
+    def _make_work(self, config: Config) -> Work:
+        sampling = Sampling(config, self._reporter.finished)
+        judging = Judging(config, self._outbox.samples, sampling.board.states, self._started_at, self._version)
+        return Work(sampling, judging)
+
+    def _make_collector(self) -> OutboxCollector:
+        """Shows the work of the moment: a reload replaces it."""
+        return OutboxCollector(
+            board=lambda: self._work.sampling.board,
             version=self._version,
-            labels=lambda: self._sampling.labels.by_name(),  # noqa: PLW0108 - a reload replaces it
+            labels=lambda: self._work.sampling.labels.by_name(),  # noqa: PLW0108 - a reload replaces it
             reload_succeeded=lambda: self._reload_succeeded,
+            judged=lambda: self._work.judging.readings(),  # noqa: PLW0108 - a reload replaces it
         )
+
+    def _site(self, config: Config) -> Site:
         process = CollectorRegistry()
         for metrics in (ProcessCollector, PlatformCollector, GCCollector):
             metrics(registry=process)
         everything = CollectorRegistry()
-        everything.register(outbox)
+        everything.register(self._outbox)
         everything.register(process)
         return Site(
             registry=everything,
-            printer=Printer(outbox, process),
+            printer=Printer(self._outbox, process),
             status=self.status,
+            watch=lambda: self._work.judging.watch(),  # noqa: PLW0108 - a reload replaces it
             ready=self.ready,
             reload=self.reload if config.web.enable_reload else None,
             version=self._version,

@@ -19,6 +19,7 @@ from exporter.config import (
     Seconds,
     Secret,
     Url,
+    WatchSettings,
     WebSettings,
 )
 from exporter.errors import ConfigError
@@ -74,6 +75,7 @@ class Demo:
             application=ApplicationSettings(url=Url(lab.application_url)),
             sampling=SamplingSettings(interval=INTERVAL, rows_per_second=ROWS_PER_SECOND),
             web=WebSettings(listen=Address(f"127.0.0.1:{self.port}")),
+            watch=WatchSettings(state_dir=lab.cluster.directory / "state"),
         )
 
 

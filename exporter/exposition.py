@@ -29,12 +29,14 @@ Encode = Callable[[Collector | CollectorRegistry], bytes]
 # How OpenMetrics ends; the text format ends without a word.
 END = b"# EOF\n"
 Readings = Iterable[Reading | Distribution]
+# What several judges have found, each in a tuple of its own.
+Judged = tuple[tuple[Reading, ...], ...]
 # The values in use of each bounded label.
 LabelsInUse = Mapping[str, Labels]
 
 
 class OutboxCollector(Collector):
-    """Renders the board. `reload_succeeded` is asked at each scrape."""
+    """Renders the board, and what is judged of it. `reload_succeeded` is asked at each scrape."""
 
     def __init__(
         self,
@@ -42,11 +44,13 @@ class OutboxCollector(Collector):
         version: str,
         labels: Callable[[], LabelsInUse],
         reload_succeeded: Callable[[], bool],
+        judged: Callable[[], Judged] = tuple,
     ) -> None:
         self._board = board
         self._version = version
         self._labels = labels
         self._reload_succeeded = reload_succeeded
+        self._judged = judged
 
     def describe(self) -> Iterator[Family]:
         """Every family of the catalogue, empty."""
@@ -56,8 +60,18 @@ class OutboxCollector(Collector):
         """Every family that has something to say now."""
         states, now = self._board().states(), monotonic()
         return families(
-            chain(fresh_readings(states, now), self_readings(states, now), _dropped(self._labels()), self._about())
+            chain(
+                fresh_readings(states, now),
+                *self._judged(),
+                self_readings(states, now),
+                _dropped(self._labels()),
+                self._about(),
+            )
         )
+
+    def samples(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
+        """The same as `collect`, as whoever scrapes reads it: name, labels, value."""
+        return ((sample.name, sample.labels, sample.value) for family in self.collect() for sample in family.samples)
 
     def edition(self) -> Hashable:
         """Equal for two moments at which `collect` says the same."""
@@ -68,6 +82,7 @@ class OutboxCollector(Collector):
             _Same(states),
             tuple(state.fresh(now) for state in states),
             tuple(labels.dropped for labels in self._labels().values()),
+            self._judged(),
             self._reload_succeeded(),
         )
 

@@ -1,8 +1,9 @@
 """Numbers and times as people say them, on pages, in plots and in reports. Pure."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -53,3 +54,14 @@ _SPANS: tuple[tuple[float, Callable[[float], str]], ...] = (
     (_HOUR, lambda seconds: _two(max(seconds, _MINUTE), _MINUTE, "min", 1, "s")),
     (_DAY, lambda seconds: _two(seconds, _HOUR, "h", _MINUTE, "min")),
 )
+
+
+def strict(value: Any) -> Any:
+    """A document as JSON takes it: what is infinite, or no number, is a text: "Infinity", "-Infinity", "NaN"."""
+    if isinstance(value, Mapping):
+        return {key: strict(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else str(value).replace("inf", "Infinity")
+    return value

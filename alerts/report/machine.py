@@ -1,11 +1,10 @@
 """The report for machines."""
 
 import json
-import math
-from typing import Any
 
 from alerts.report.document import Report
 from alerts.watch.plain import plain
+from exporter.figures import strict
 
 FORMAT = 1
 
@@ -28,14 +27,5 @@ def json_text(report: Report) -> str:
         "comparison": plain(report.comparison),
         "settings": dict(report.settings),
     }
-    return json.dumps(_strict(document), indent=2, allow_nan=False) + "\n"
+    return json.dumps(strict(document), indent=2, allow_nan=False) + "\n"
 
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _strict(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_strict(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value).replace("inf", "Infinity")
-    return value

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from exporter import pages
 from exporter.errors import ConfigError
+from exporter.figures import strict
 from exporter.web.background import in_thread
 from exporter.web.throttle import Throttle
 
@@ -41,13 +42,15 @@ class Site:
     """What there is to serve. Apart from `reload` all of it is asked in the event loop and must answer at once.
 
     `printer` prints the whole registry faster than the client library does; None leaves it to the library.
-    `status` is shaped as `/api/v1/status` tells it; `ready` is whether, and a sentence why; `reload` may block and
-    raises ConfigError for a bad configuration; None means that reloading over HTTP is switched off.
+    `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether, and a sentence
+    why; `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is
+    switched off.
     """
 
     registry: CollectorRegistry
     status: Callable[[], Mapping[str, Any]]
     ready: Callable[[], tuple[bool, str]]
+    watch: Callable[[], Mapping[str, Any]] = dict
     reload: Callable[[], None] | None = None
     printer: Printer | None = None
     title: str = "outbox-exporter"
@@ -61,6 +64,7 @@ def endpoints(site: Site) -> ASGIApp:
         Route("/", handlers.landing),
         Route("/metrics", handlers.metrics),
         Route("/api/v1/status", handlers.status),
+        Route("/api/v1/watch", handlers.watch),
         Route("/-/healthy", handlers.healthy),
         Route("/-/ready", handlers.ready),
         Route("/-/reload", handlers.reload, methods=["POST"]),
@@ -90,7 +94,10 @@ class _Endpoints:
         return Response(body, headers=headers)
 
     async def status(self, _request: Request) -> Response:
-        return JSONResponse(dict(self.site.status()))
+        return JSONResponse(strict(self.site.status()))
+
+    async def watch(self, _request: Request) -> Response:
+        return JSONResponse(strict(self.site.watch()))
 
     async def healthy(self, _request: Request) -> Response:
         return PlainTextResponse("healthy\n")

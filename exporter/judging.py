@@ -1,0 +1,170 @@
+"""Judging at work: one configuration's policy, its judge, whom it tells, and the watch. Joined here to sampling."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from alerts.judge import Exposed, Judge, Sources
+from alerts.model import Alert, Evaluation
+from alerts.notify.notifications import Notifications, notifications
+from alerts.policy import configured_policy
+from alerts.watch.checks import Terms
+from alerts.watch.keeper import Plan
+from alerts.watch.plain import plain
+from alerts.watch.recorder import Recorder, View
+from exporter import names, pages
+from exporter.config import Config
+from exporter.model import Reading
+from exporter.snapshot import CollectorState
+from exporter.status import AlertStatus, FiveSignals, Judged, Notice, WatchStatus, signals
+
+Points = list[tuple[float, float | None]]
+
+
+class Judging:
+    """Everything that judges by a configuration, brought to life and taken down again.
+
+    `expose` gives what is on /metrics, `states` the collectors behind it.
+    Raises: ConfigError when the configuration asks for a policy that makes no sense.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        expose: Callable[[], Iterable[Exposed]],
+        states: Callable[[], tuple[CollectorState, ...]],
+        started_at: float,
+        version: str,
+    ) -> None:
+        policy = configured_policy(config)
+        terms = Terms(policy, config.watch.duration, config.application is not None, config.alerting.time_scale)
+        state_dir = config.watch.state_dir
+        self._states = states
+        self.recorder = Recorder(config.watch, Plan(terms, policy.interval, version))
+        self.notifications: Notifications = notifications(config.alerting, state_dir)
+        self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
+        listeners = (self._observe, self.notifications.accept, self._remember)
+        sources = Sources(expose, self._fresh, started_at)
+        self.judge = Judge(policy, sources, state_dir, listeners)
+
+    def start(self) -> None:
+        """Judge from now on, and go on telling what was not told yet."""
+        self.notifications.start()
+        self.judge.start()
+
+    def stop(self) -> None:
+        """Judge no more. Returns within about three seconds; what is not told is kept for the next start."""
+        self.judge.stop()
+        self.recorder.close()
+        self.notifications.stop()
+
+    def heed(self) -> None:
+        """Do what commands ask of the watch. Call it every few seconds while started."""
+        self.recorder.heed()
+
+    def readings(self) -> tuple[tuple[Reading, ...], ...]:
+        """What judging adds to /metrics: alerts, notifications, the watch."""
+        return self.judge.readings(), self.notifications.readings(), watch_readings(self.recorder.view)
+
+    def judged(self) -> Judged:
+        """What judging adds to the status page."""
+        evaluation, view = self.judge.evaluation, self.recorder.view
+        return {
+            "alerts": None if evaluation is None else [_alert(alert) for alert in evaluation.alerts],
+            "watch": watch_status(view),
+            "trends": trends(tuple(self._trends)),
+            "notices": list(self._notices(view)),
+        }
+
+    def watch(self) -> Mapping[str, Any]:
+        """What /api/v1/watch tells: the view of the watch, field by field."""
+        view = self.recorder.view
+        return {
+            "state": view.state,
+            "watch": plain(view.watch),
+            "judgement": plain(view.judgement),
+            "waiting_for": view.waiting_for,
+            "trouble": view.trouble,
+        }
+
+    def _observe(self, evaluation: Evaluation) -> None:
+        self.recorder.observe(evaluation, self._states())
+
+    def _remember(self, evaluation: Evaluation) -> None:
+        self._trends.append((evaluation.at, signals(self._states(), time.monotonic(), evaluation.at)))
+
+    def _fresh(self) -> AbstractSet[str] | None:
+        states, now = self._states(), time.monotonic()
+        if any(state.runs == 0 for state in states):
+            return None
+        return {state.name for state in states if state.fresh(now)}
+
+    def _notices(self, view: View) -> Iterator[Notice]:
+        if view.trouble:
+            yield {"name": "watch", "text": view.trouble}
+        for standing in self.notifications.standings():
+            for text in filter(None, (standing.problem, standing.unkept)):
+                yield {"name": standing.receiver, "text": text}
+
+
+def _alert(alert: Alert) -> AlertStatus:
+    return {
+        "alert": alert.key.alert,
+        "severity": alert.key.severity.value,
+        "state": alert.state.value,
+        "since": alert.firing_since if alert.firing_since is not None else alert.active_since,
+        "value": alert.value,
+        "held": alert.held,
+        "muted": alert.muted,
+        "summary": alert.annotations.get("summary", ""),
+        "description": alert.annotations.get("description", ""),
+        "runbook_url": alert.annotations.get("runbook_url", ""),
+    }
+
+
+def watch_readings(view: View) -> tuple[Reading, ...]:
+    """The watch as series; none while its state is unknown."""
+    if view.state is None:
+        return ()
+    found = [Reading(names.WATCH_STATE, float(state == view.state), (state,)) for state in names.WATCH_STATES]
+    if view.watch is not None:
+        ends = view.watch.ends_at if view.watch.decided_at is None else view.watch.decided_at
+        found += [Reading(names.WATCH_START, view.watch.started_at), Reading(names.WATCH_END, ends)]
+    if view.judgement is not None:
+        found.append(Reading(names.WATCH_COVERAGE, view.judgement.ratio))
+    return tuple(found)
+
+
+def watch_status(view: View) -> WatchStatus | None:
+    """The watch in short; None when there never was one and none is waited for."""
+    if view.watch is None and not view.waiting_for:
+        return None
+    watch, judgement = view.watch, view.judgement
+    return {
+        "state": view.state.value if view.state else "unknown",
+        "verdict": watch.verdict.value if watch and watch.verdict else None,
+        "started": watch.started_at if watch else None,
+        "ends": (watch.decided_at or watch.ends_at) if watch else None,
+        "coverage": judgement.ratio if judgement else None,
+        "summary": judgement.summary if judgement else view.waiting_for,
+        "reasons": list(judgement.reasons) if judgement else [],
+        "checks": [
+            {"title": each.check.title, "verdict": each.verdict.value if each.verdict else None, "reason": each.reason}
+            for each in (judgement.results if judgement else ())
+        ],
+    }
+
+
+def trends(seen: Sequence[tuple[float, FiveSignals]]) -> dict[str, Points]:
+    """The five signals over time, by the page's names for them; none of them before two evaluations."""
+    found: dict[str, Callable[[FiveSignals], float | None]] = {
+        "backlog": lambda each: each["backlog"],
+        "time": lambda each: each["processing_time_avg_seconds"],
+        "events": lambda each: sum(each["events_last_hour"].values()) if each["events_last_hour"] else None,
+        "keys": lambda each: each["idempotency_keys"],
+        "failures": lambda each: each["failure_ratio"],
+    }
+    return {name: [(at, value(each)) for at, each in seen] for name, value in found.items()} if len(seen) > 1 else {}
