@@ -1,0 +1,62 @@
+"""Alertmanager's API, version 2: it wants to hear of everything that fires, again and again.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, and Prometheus' own client. Labels are
+those that Prometheus sends by the rule file, so that Alertmanager takes its alerts and ours for the same.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.model import Severity
+from alerts.notify.episodes import Told
+from alerts.notify.post import Message
+from alerts.notify.steps import Step, Steps
+from alerts.notify.wording import link, timestamp
+from exporter.config import Secret
+
+PATH = "/api/v2/alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """One Alertmanager: `url` is its address without the path of the API. It hears the watchdog, too."""
+
+    name: str
+    url: str
+    bearer_token: Secret | None = None
+    page: str = ""
+
+    repeats = True
+    severities = frozenset(Severity)
+
+    @property
+    def identity(self) -> str:
+        """The address."""
+        return self.url
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The token."""
+        return (self.bearer_token.reveal(),) if self.bearer_token else ()
+
+    def message(self, steps: Steps, valid_until: float) -> Message:
+        """All alerts in one request. One that fires resolves by itself at `valid_until`, should we fall silent."""
+        body = json.dumps([self._alert(step, valid_until) for step in steps])
+        return Message(self.url.rstrip("/") + PATH, body.encode(), bearer(self.bearer_token))
+
+    def _alert(self, step: Step, valid_until: float) -> dict[str, Any]:
+        episode = step.episode
+        ends_at = valid_until if step.tells is Told.FIRING or episode.ends_at is None else episode.ends_at
+        return {
+            "labels": dict(episode.labels),
+            "annotations": dict(episode.annotations),
+            "startsAt": timestamp(episode.starts_at),
+            "endsAt": timestamp(max(ends_at, episode.starts_at)),
+            "generatorURL": link(episode, self.page),
+        }
+
+
+def bearer(token: Secret | None) -> dict[str, str]:
+    """The header that carries the token, if there is one."""
+    return {"Authorization": f"Bearer {token.reveal()}"} if token else {}

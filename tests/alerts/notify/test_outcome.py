@@ -1,0 +1,92 @@
+"""What answers mean, and how long a receiver is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts.notify.outcome import LONGEST_RETRY_AFTER, Backoff, Outcome, Result, backed_off, judged, retry_after
+from alerts.notify.pace import Pace
+from alerts.notify.post import Answer
+from tests.alerts.notify.samples import NOON
+
+FAILED = Outcome(Result.FAILED)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 299])
+def test_success(status: int) -> None:
+    """Every 2xx delivers, whatever the body says."""
+    assert judged(Answer(status, text="garbage"), NOON) == Outcome(Result.DELIVERED)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 422, 499])
+def test_refusal(status: int) -> None:
+    """A 4xx is for good: the same request would be refused again."""
+    assert judged(Answer(status), NOON).result is Result.DROPPED
+
+
+@pytest.mark.parametrize("status", [100, 301, 307, 408, 429, 500, 502, 503, 504, 599, 999])
+def test_failure(status: int) -> None:
+    """408, 429, 5xx and what no receiver should answer pass, perhaps: they are tried again."""
+    assert judged(Answer(status), NOON).result is Result.FAILED
+
+
+def test_reason_is_one_short_line() -> None:
+    """The reason has the status and the beginning of what the receiver says."""
+    reason = judged(Answer(400, text="bad\n  request " + "x" * 1000), NOON).reason
+    assert reason.startswith("HTTP 400: bad request xxx")
+    assert len(reason) < 250
+    assert judged(Answer(500), NOON).reason == "HTTP 500"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("Mon, 20 Nov 2023 12:01:30 GMT", 90.0),
+        ("Mon, 20 Nov 2023 12:01:30 -0000", 90.0),
+        ("Mon, 20 Nov 2023 11:00:00 GMT", 0.0),
+        ("999999999999", LONGEST_RETRY_AFTER),
+        ("9" * 400, LONGEST_RETRY_AFTER),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("", None),
+        ("٣", None),
+        ("Mon, 99 Nov 2023 12:01:30 GMT", None),
+    ],
+)
+def test_retry_after(header: str | None, seconds: float | None) -> None:
+    """Seconds or a date, neither in the past nor for ever; what cannot be read is as good as nothing."""
+    assert retry_after(header, NOON) == seconds
+
+
+def test_retry_after_counts_for_failures() -> None:
+    """Whoever says when to come back is heard with any status that passes."""
+    assert judged(Answer(429, "30"), NOON).retry_after == 30
+    assert judged(Answer(503, "30"), NOON).retry_after == 30
+
+
+def test_backs_off_exponentially_up_to_a_limit() -> None:
+    """Each failure doubles the time, until it is the longest; a thousand failures overflow nothing."""
+    pace, waits, backoff = Pace(first_retry=1, longest_retry=60), [], Backoff()
+    for _ in range(1100):
+        backoff = backed_off(backoff, FAILED, 0.0, pace, jitter=0.0)
+        waits.append(backoff.until)
+    assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert waits[-1] == 60
+    assert backoff.failures == 1100
+
+
+def test_jitter_takes_away_up_to_half() -> None:
+    """Those who failed together come back one by one, none before half of the time."""
+    pace = Pace(first_retry=8)
+    assert [backed_off(Backoff(), FAILED, 100.0, pace, jitter).until for jitter in (0, 0.5, 1)] == [108, 106, 104]
+
+
+def test_never_before_the_receiver_wants() -> None:
+    """Retry-After is a lower bound; a shorter one than ours changes nothing."""
+    pace = Pace(first_retry=1)
+    assert backed_off(Backoff(), Outcome(Result.FAILED, "", 90.0), 0.0, pace, jitter=1.0).until == 90
+    assert backed_off(Backoff(), Outcome(Result.FAILED, "", 0.0), 0.0, pace, jitter=0.0).until == 1

@@ -1,0 +1,89 @@
+"""What a webhook is sent; test_real_alertmanager compares it with what Alertmanager itself sends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from alerts.model import Severity
+from alerts.notify.episodes import Episode, Told
+from alerts.notify.steps import Step
+from alerts.notify.webhook import Webhook
+from exporter.config import Secret
+from tests.alerts.notify.samples import NOON, episode
+
+RECEIVER = Webhook("http://hook.example/T0/B0/tell-nobody", page="http://us/")
+LABELS = {"alertname": "OutboxStalled", "severity": "page", "job": "outbox-exporter"}
+
+
+def sent(each: Episode, tells: Told) -> dict[str, Any]:
+    payload = json.loads(RECEIVER.message((Step(each, tells),), NOON).body)
+    assert isinstance(payload, dict)
+    return payload
+
+
+def test_firing() -> None:
+    """A group of one alert, in Alertmanager's version 4; while it is told to fire, it has no end."""
+    annotations = dict(episode().annotations)
+    for each in (episode(), episode(ends_at=NOON + 60)):
+        assert sent(each, Told.FIRING) == {
+            "version": "4",
+            "groupKey": '{}:{alertname="OutboxStalled", job="outbox-exporter", severity="page"}',
+            "truncatedAlerts": 0,
+            "status": "firing",
+            "receiver": "webhook",
+            "groupLabels": LABELS,
+            "commonLabels": LABELS,
+            "commonAnnotations": annotations,
+            "externalURL": "http://us/",
+            "alerts": [
+                {
+                    "status": "firing",
+                    "labels": LABELS,
+                    "annotations": annotations,
+                    "startsAt": "2023-11-20T12:00:00.000Z",
+                    "endsAt": "0001-01-01T00:00:00Z",
+                    "generatorURL": "http://us/",
+                    "fingerprint": "ebc2fa06f92e0ac0",
+                }
+            ],
+        }
+
+
+def test_resolved() -> None:
+    """The end comes in the same form, with its time."""
+    payload = sent(episode(ends_at=NOON + 60), Told.RESOLVED)
+    (alert,) = payload["alerts"]
+    assert payload["status"] == alert["status"] == "resolved"
+    assert alert["endsAt"] == "2023-11-20T12:01:00.000Z"
+
+
+def test_idempotency_key() -> None:
+    """The same step has the same key however often it is sent; every other step has another one."""
+
+    def key(each: Episode, tells: Told) -> str:
+        return RECEIVER.message((Step(each, tells),), NOON).headers["Idempotency-Key"]
+
+    began = key(episode(), Told.FIRING)
+    assert began == key(episode(ends_at=NOON + 60, told=Told.FIRING), Told.FIRING)
+    others = {
+        key(episode(ends_at=NOON + 60), Told.RESOLVED),
+        key(episode(starts_at=NOON + 0.25), Told.FIRING),
+        key(episode("OutboxBlind"), Told.FIRING),
+    }
+    assert began not in others
+    assert len(others) == 3
+
+
+def test_token() -> None:
+    """With a token, it is carried; it is no other webhook for that."""
+    with_token = replace(RECEIVER, bearer_token=Secret("quiet"))
+    assert with_token.message((Step(episode(), Told.FIRING),), NOON).headers["Authorization"] == "Bearer quiet"
+    assert with_token.identity == RECEIVER.identity
+    assert with_token.secrets == ("http://hook.example/T0/B0/tell-nobody", "quiet")
+
+
+def test_hears_all_but_the_watchdog() -> None:
+    """An alert that always fires tells nothing once, and would never be resolved."""
+    assert RECEIVER.severities == set(Severity) - {Severity.NONE}
