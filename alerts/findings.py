@@ -10,8 +10,11 @@ from alerts.model import Outlet, Policy, RuleKey
 from alerts.promql.engine import evaluate_vector
 from alerts.promql.memory import Memory, needs
 from alerts.promql.parse import parse
-from alerts.promql.syntax import Call, Expression, Selector, Window, walk
+from alerts.promql.syntax import Call, Expression, walk
 from alerts.promql.vectors import EvaluationError, Vector, collect, greatest, nameless
+
+# How metrics are named whose values are times of day. Source: the conventions of Prometheus.
+_TIME_OF_DAY = "_timestamp_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,8 @@ def _by_clock(signals: Iterable[_Signal]) -> Iterator[str]:
 
 
 def _depends_on_clock(expression: Expression, by_clock: AbstractSet[str]) -> bool:
-    """Whether it says `time()`, or is made of a signal that does."""
-    return any(
-        (isinstance(node, Call) and node.function == "time")
-        or (isinstance(node, Selector) and node.metric in by_clock)
-        or (isinstance(node, Window) and node.selector.metric in by_clock)
-        for node in walk(expression)
-    )
+    """Whether it says `time()`, has a time of day among its metrics, or is made of a signal that is so."""
+    if any(isinstance(node, Call) and node.function == "time" for node in walk(expression)):
+        return True
+    metrics = needs([expression])
+    return not by_clock.isdisjoint(metrics) or any(metric.endswith(_TIME_OF_DAY) for metric in metrics)
