@@ -13,6 +13,7 @@ from alerts.notify.notifications import Notifications, notifications
 from alerts.policy import configured_policy
 from alerts.watch.checks import Terms
 from alerts.watch.keeper import Plan
+from alerts.watch.model import Watch
 from alerts.watch.plain import plain
 from alerts.watch.recorder import Recorder, View
 from exporter import names, pages
@@ -131,23 +132,25 @@ def watch_readings(view: View) -> tuple[Reading, ...]:
         return ()
     found = [Reading(names.WATCH_STATE, float(state == view.state), (state,)) for state in names.WATCH_STATES]
     if view.watch is not None:
-        ends = view.watch.ends_at if view.watch.decided_at is None else view.watch.decided_at
-        found += [Reading(names.WATCH_START, view.watch.started_at), Reading(names.WATCH_END, ends)]
+        found += [
+            Reading(names.WATCH_START, view.watch.started_at),
+            Reading(names.WATCH_END, ends_at(view.watch)),
+        ]
     if view.judgement is not None:
         found.append(Reading(names.WATCH_COVERAGE, view.judgement.ratio))
     return tuple(found)
 
 
 def watch_status(view: View) -> WatchStatus | None:
-    """The watch in short; None when there never was one and none is waited for."""
-    if view.watch is None and not view.waiting_for:
+    """The watch in short, the latest one when none is running; None while it is unknown."""
+    if view.state is None:
         return None
     watch, judgement = view.watch, view.judgement
     return {
-        "state": view.state.value if view.state else "unknown",
+        "state": view.state.value,
         "verdict": watch.verdict.value if watch and watch.verdict else None,
         "started": watch.started_at if watch else None,
-        "ends": (watch.decided_at or watch.ends_at) if watch else None,
+        "ends": ends_at(watch) if watch else None,
         "coverage": judgement.ratio if judgement else None,
         "summary": judgement.summary if judgement else view.waiting_for,
         "reasons": list(judgement.reasons) if judgement else [],
@@ -156,6 +159,11 @@ def watch_status(view: View) -> WatchStatus | None:
             for each in (judgement.results if judgement else ())
         ],
     }
+
+
+def ends_at(watch: Watch) -> float:
+    """The planned end of a watch or, once it is decided, when that was; Unix seconds."""
+    return watch.ends_at if watch.decided_at is None else watch.decided_at
 
 
 def trends(seen: Sequence[tuple[float, FiveSignals]]) -> dict[str, Points]:

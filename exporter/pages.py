@@ -124,7 +124,9 @@ def _alert(alert: Mapping[str, Any], now: float) -> str:
 
 def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
     if watch is None:
-        return '<p class="card soft">No watch was started. <code>outbox-exporter watch start</code> begins one.</p>'
+        return f'<p class="card">{_UNKNOWN}: see below what the exporter cannot do</p>'
+    if watch["state"] == "waiting":
+        return f'<p class="card soft">No watch has begun. What begins it: <code>{escape(watch["summary"])}</code></p>'
     word = watch["verdict"] or ("so far good" if not watch["reasons"] else "so far")
     kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}.get(watch["verdict"] or "", "")
     parts = [
@@ -138,12 +140,10 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
 
 
 def _time_left(watch: Mapping[str, Any], now: float) -> str:
-    if watch["state"] == "waiting":
-        return "waiting to begin"
     ends = watch["ends"]
-    if ends is not None and now < ends:
-        return f"{duration(ends - now)} left, until {moment(ends)}"
-    return "" if ends is None else f"ended {moment(ends)}"
+    if ends is None:
+        return ""
+    return f"{duration(ends - now)} left, until {moment(ends)}" if now < ends else f"ended {moment(ends)}"
 
 
 def _checks(checks: Sequence[Mapping[str, Any]]) -> str:

@@ -64,7 +64,7 @@ class CheckStatus(TypedDict):
 
 
 class WatchStatus(TypedDict):
-    """The present or the last watch. `verdict` is None while undecided; `started` and `ends` in Unix seconds."""
+    """The present or the latest watch. `verdict` is None while undecided; `started` and `ends` in Unix seconds."""
 
     state: str
     verdict: str | None

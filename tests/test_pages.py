@@ -86,7 +86,7 @@ def test_what_was_not_judged_is_not_well():
     assert "unknown: not evaluated yet" in text
     assert "None is firing" not in text
     assert "intact" not in text
-    assert "No watch was started" in text
+    assert "unknown: see below" in text
 
 
 def test_alerts_come_first_the_gravest_on_top():
@@ -117,7 +117,7 @@ def test_the_watch_in_one_line():
     failed = read(watch=watch(state="failed", verdict="FAIL", ends=999_000.0, reasons=["Jobs were stuck."])).text
     for words in ("FAIL", "ended 1970-01-12 13:30 UTC", "Jobs were stuck."):
         assert words in failed
-    assert "waiting to begin" in read(watch=watch(state="waiting", started=None, ends=None, coverage=None)).text
+    assert "No watch has begun. What begins it: outbox-exporter watch start" in read().text
 
 
 def test_a_broken_migration_is_named():

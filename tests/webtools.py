@@ -31,7 +31,7 @@ def status() -> dict[str, Any]:
         "config_reload_successful": True,
         "migration": {"ok": 48.0, "unknown": 0.0, "broken": []},
         "alerts": [],
-        "watch": None,
+        "watch": watch(state="waiting", started=None, ends=None, coverage=None, summary="outbox-exporter watch start"),
         "trends": {"backlog": [[996_400.0 + 15 * tick, 1000.0 + tick] for tick in range(240)]},
         "notices": [],
     }

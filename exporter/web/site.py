@@ -50,9 +50,9 @@ class Site:
     registry: CollectorRegistry
     status: Callable[[], Mapping[str, Any]]
     ready: Callable[[], tuple[bool, str]]
-    watch: Callable[[], Mapping[str, Any]] = dict
     reload: Callable[[], None] | None = None
     printer: Printer | None = None
+    watch: Callable[[], Mapping[str, Any]] = dict
     title: str = "outbox-exporter"
     version: str = ""
 
