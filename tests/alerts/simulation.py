@@ -29,7 +29,7 @@ _FAILURES = 0.002  # the document's healthy example
 _CACHED = 0.35
 _BUSIEST = 0.12  # initialisations per second at noon of a weekday
 _OUTAGE = 60.0  # of the application during a deploy
-_RESTART = 12.0  # of the exporter
+_RESTART = 40.0  # of the exporter
 _KEY_LIFE, _RETENTION = 2 * DAY, 30 * DAY
 
 
@@ -40,14 +40,15 @@ def _at(day: int, hour: float) -> float:
 class Outbox:
     """Tables, application and processor. Time is seconds since the Monday on which it began, 00:00 UTC."""
 
-    def __init__(self, chance: random.Random, days: int) -> None:
+    def __init__(self, chance: random.Random, days: int, crashed: tuple[float, float] | None = None) -> None:
         self.chance = chance
+        self._crashed = crashed
         self.waiting: deque[float] = deque()  # created
         self.tripped: deque[float] = deque()  # created; tried once
         self.in_flight: deque[tuple[float, float]] = deque()  # to be processed at, created
         self.processed: deque[tuple[float, float]] = deque()  # processed at, seconds; of the last hour
         # What the month before left: rows since the last Sunday's clean-up, one for many; keys by expiry.
-        self.kept = deque(-36 * DAY + hour * HOUR for hour in range(36 * 24))
+        self.kept = deque(-30.9 * DAY + hour * HOUR for hour in range(int(30.9 * 24)))
         self.keys = deque(sorted(chance.uniform(0, _KEY_LIFE) for _ in range(6000)))
         self.initialised: Counter[str] = Counter()
         self.fallbacks: Counter[str] = Counter()
@@ -92,6 +93,8 @@ class Outbox:
             self.processed.popleft()
 
     def _poll(self, at: float) -> float:
+        if self._crashed and self._crashed[0] <= at < self._crashed[1]:
+            return self._crashed[1]
         jobs = [self.tripped.popleft() for _ in range(len(self.tripped))]
         jobs += [self.waiting.popleft() for _ in range(min(BATCH - len(jobs), len(self.waiting)))]
         end = at
@@ -337,12 +340,14 @@ def scrapes(
     epoch: float = 0.0,
     seed: int = 20251118,
     labels: Labels = (("instance", "outbox-exporter:9721"), ("job", "outbox-exporter")),
+    crashed: tuple[float, float] | None = None,
 ) -> Iterator[Scrape]:
     """So many days of health, the first a Monday, scraped and sampled every `interval` seconds.
 
-    The exporter restarts with every deploy, half a minute later, and on Saturdays by night.
+    The exporter restarts with every deploy, half a minute later, and on Saturdays by night. `crashed` is what is not
+    healthy: from when until when no processor runs, seconds from the beginning.
     """
-    outbox = Outbox(random.Random(seed), days)
+    outbox = Outbox(random.Random(seed), days, crashed)
     exporter = Exporter(outbox, epoch, interval, labels)
     restarts = deque(_restarts(days))
     phase = interval / 3  # samples and scrapes keep different time

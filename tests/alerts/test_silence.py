@@ -1,0 +1,121 @@
+"""A month of health: nothing is said. By a real Prometheus, over every scrape of a simulated month.
+
+The rules' expressions are put to it as they are, with their signals written out; how long each was true without
+interruption is compared with its for-duration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from alerts.model import Outlet, Rule, RuleKey, Severity
+from alerts.policy import load_policy
+from tests.alerts.backfill import backfill
+from tests.alerts.promql.oracle import Oracle, oracle
+from tests.alerts.simulation import DAY, scrapes
+
+POLICY = load_policy()
+RULES = [rule for rule in POLICY.rules if Outlet.PROMETHEUS in rule.outlets and rule.key.severity is not Severity.NONE]
+SIGNALS = {signal.record: signal.expr for signal in POLICY.signals}
+
+DAYS = 30
+STEP = 30  # seconds between scrapes, and between evaluations
+MONDAY = 1_763_942_400  # 2025-11-24 00:00 UTC, in Unix seconds
+SICK = MONDAY + (DAYS + 1) * int(DAY)
+MOST_POINTS = 10_000  # Prometheus answers with 11,000 at most
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Part of what was written, Unix seconds."""
+
+    start: int
+    end: int
+
+    def parts(self) -> Iterator[range]:
+        """Its evaluations, milliseconds, as many as one question may ask for."""
+        for start in range(self.start, self.end, MOST_POINTS * STEP):
+            yield range(start * 1000, min(start + MOST_POINTS * STEP, self.end) * 1000, STEP * 1000)
+
+
+MONTH = Span(MONDAY, MONDAY + DAYS * int(DAY))
+
+
+def target(cluster: str) -> tuple[tuple[str, str], ...]:
+    return (("cluster", cluster), ("instance", "outbox-exporter:9721"), ("job", "outbox-exporter"))
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory) -> Iterator[Oracle]:
+    """Holds a month of health and, a day later, a day on which the processor crashed for twenty minutes."""
+    with oracle(tmp_path_factory.mktemp("month")) as server:
+        healthy, sick = target("healthy"), target("sick")
+        backfill(server.url, scrapes(DAYS, interval=STEP, epoch=MONDAY, labels=healthy), healthy)
+        crash = (10 * 3600.0, 10 * 3600.0 + 1200)
+        backfill(server.url, scrapes(1, interval=STEP, epoch=SICK, labels=sick, crashed=crash), sick)
+        yield server
+
+
+def written_out(expr: str) -> str:
+    """The expression without signals; a range over one becomes a subquery at the rules' pace."""
+
+    def replacement(match: re.Match[str]) -> str:
+        inner = f"({written_out(SIGNALS[match['name']])})"
+        return f"{inner}[{match['range']}:{STEP}s]" if match["range"] else inner
+
+    return re.sub(r"(?P<name>outbox:[a-z0-9_:]+)(?:\[(?P<range>\w+)\])?", replacement, expr)
+
+
+def longest(prometheus: Oracle, rule: Rule, span: Span) -> float | None:
+    """For how long the rule was true on end, at most, seconds; None when it never was."""
+    since: dict[tuple[tuple[str, str], ...], int] = {}
+    found: list[int] = []
+    for part in span.parts():
+        for at, vector in prometheus.ask(written_out(rule.expr), part).items():
+            since = {labels: since.get(labels, at) for labels in vector}
+            found.extend(at - begun for begun in since.values())
+    return max(found) / 1000 if found else None
+
+
+def firing(prometheus: Oracle, span: Span) -> dict[RuleKey, float]:
+    """The rules that were true for as long as they have to be."""
+    lengths = {rule.key: (longest(prometheus, rule, span), rule.hold) for rule in RULES}
+    return {key: length for key, (length, hold) in lengths.items() if length is not None and length >= hold}
+
+
+@pytest.mark.timeout(600)
+def test_a_month_of_health_says_nothing(prometheus):
+    """No page, no ticket, no information."""
+    assert firing(prometheus, MONTH) == {}
+
+
+def test_it_was_a_month_with_everything_in_it(prometheus):
+    """Idle nights, bursts, deploys, restarts, clean-ups and failures are there: the silence is no emptiness."""
+    end = MONTH.end * 1000 - STEP * 1000
+
+    def value(expr: str) -> float:
+        (only,) = prometheus.ask_once(expr.replace("[]", f"[{DAYS}d]"), end).values()
+        return float(only)
+
+    assert value("sum(increase(outbox_processed_jobs_total[]))") > 50_000
+    assert value("max(max_over_time(sum without (state) (outbox_pending_jobs)[30d:30s]))") > 1000
+    assert value("sum(resets(outbox_processed_jobs_total[]))") >= 10
+    assert value('sum(resets(outbox_app_fsm_initializations_total{result="succeeded"}[]))') >= 8
+    assert value('sum(increase(outbox_app_fsm_initializations_total{result="failed"}[]))') > 30
+    assert value("sum(count_over_time((up == 0)[30d:30s]))") >= 10
+    assert value("min(min_over_time(increase(outbox_processed_jobs_total[5h])[30d:1h]))") == 0
+    assert value("max(max_over_time((time() - outbox_idempotency_oldest_expired_timestamp_seconds)[30d:10m]))") > 82_800
+    age = "(time() - outbox_oldest_processed_timestamp_seconds)[30d:10m]"
+    assert 36.5 * DAY < value(f"max(max_over_time({age}))") < 38 * DAY
+    assert value(f"max(min_over_time({age}))") < 31.5 * DAY
+
+
+def test_a_crash_is_told(prometheus):
+    """The same questions on a day with a fault find it, and nothing that is not true."""
+    found = firing(prometheus, Span(SICK, SICK + int(DAY)))
+    assert RuleKey("OutboxStalled", Severity.PAGE) in found
+    assert {key.alert for key in found} <= {"OutboxStalled", "OutboxJobsWaitingLong", "OutboxProcessingSlow"}
