@@ -8,16 +8,17 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from alerts.model import Policy
 from dashboards import panels
-from dashboards.layout import Section, shelf
-from dashboards.limits import limits
+from dashboards.drawing import Drawing
+from dashboards.layout import Section, block, shelf
+from dashboards.limits import Limit, limits
+from dashboards.meanings import BAD, GOOD, WARN, is_value, yes_or_no
 from dashboards.page import HEALTH, Sheet, page
-from dashboards.panels import BAD, GOOD, WARN, Column, Query
-from dashboards.promql import PICKED, PROCESS_START, one, per_minute, pick
-from dashboards.signals import SignalPanels
+from dashboards.panels import Column, Query
+from dashboards.process import MEMORY, ProcessPanels
+from dashboards.promql import PICKED, PROCESS_START, one, per_minute, pick, worst
 from exporter import names
 
-MEMORY = "process_resident_memory_bytes"
-_MISSING = (panels.is_value(1, "missing", WARN), panels.is_value(0, "there", GOOD))
+_MISSING = (is_value(1, "missing", WARN), is_value(0, "there", GOOD))
 REASONS = {
     "timeout": "orange",
     "lock": "yellow",
@@ -52,11 +53,12 @@ def health(policy: Policy) -> Dashboard:
         refresh="30s",
     )
     own = _Panels(policy)
-    return page(sheet, _sections(own), own.runbooks)
+    return page(sheet, _sections(own, ProcessPanels(policy)), own.runbooks)
 
 
-def _sections(own: "_Panels") -> Iterable[Section]:
-    yield Section("", (shelf(4, *((3, number) for number in own.numbers())),))
+def _sections(own: "_Panels", process: ProcessPanels) -> Iterable[Section]:
+    numbers = list(own.numbers())
+    yield Section("", (shelf(6, block(24, numbers[:4], numbers[4:])),))
     yield Section(
         "May the numbers be believed",
         (
@@ -71,18 +73,18 @@ def _sections(own: "_Panels") -> Iterable[Section]:
             shelf(6, (12, own.indexes()), (12, own.overflow())),
         ),
     )
-    yield Section("Notifications", (shelf(7, (12, own.waiting()), (12, own.notified())),))
+    yield Section("Notifications", (shelf(7, (12, process.waiting()), (12, process.notified())),))
     yield Section(
         "The process",
         (
-            shelf(7, (6, own.memory()), (6, own.cpu()), (6, own.descriptors()), (6, own.scrapes())),
-            shelf(4, (24, own.builds())),
+            shelf(7, (6, process.memory()), (6, process.cpu()), (6, process.descriptors()), (6, process.scrapes())),
+            shelf(4, (24, process.builds())),
         ),
     )
 
 
 @dataclass(frozen=True)
-class _Panels(SignalPanels):
+class _Panels(Drawing):
     """What only this page shows."""
 
     def numbers(self) -> Iterator[stat.Panel]:
@@ -108,14 +110,14 @@ class _Panels(SignalPanels):
         yield panels.number(
             "Failing",
             "Collectors whose last run failed; their series are missing.",
-            Query(f"count(({pick(names.COLLECTOR_SUCCESS)}) == 0) or vector(0)", "{{job}}"),
-            (*limits(self.policy, "OutboxBlind"),),
+            worst(f"sum without (collector) (1 - {pick(names.COLLECTOR_SUCCESS)})"),
+            (Limit(1, WARN),),
         )
         yield (
             panels.number(
                 "Sample age",
                 "Time since the backlog was last sampled.",
-                Query(self.judged("outbox:backlog_sample_age_seconds"), "{{job}}"),
+                worst(self.judged("outbox:backlog_sample_age_seconds")),
                 limits(self.policy, "OutboxSamplesStale"),
             )
             .unit("s")
@@ -124,13 +126,12 @@ class _Panels(SignalPanels):
         yield panels.number(
             "Undelivered",
             "Notifications of the exporter that wait to be delivered. Any for minutes: that receiver hears nothing.",
-            Query(f"sum by (job) ({pick(names.NOTIFICATIONS_WAITING)})", "{{job}}"),
+            worst(pick(names.NOTIFICATIONS_WAITING)),
             limits(self.policy, "OutboxNotificationsFailing"),
-        ).no_value("no receiver")
-        started = f"time() - max by (job) ({pick(PROCESS_START)})"
-        yield panels.number("Up for", "Since the youngest replica started.", Query(started, "{{job}}")).unit("s")
-        memory = f"max by (job) ({pick(MEMORY)})"
-        yield panels.number("Memory", "Of the largest replica, resident.", Query(memory, "{{job}}")).unit("bytes")
+        )
+        started = worst(f"time() - {pick(PROCESS_START)}", least=True)
+        yield panels.number("Up for", "Since the youngest replica started.", started).unit("s")
+        yield panels.number("Memory", "Of the largest replica, resident.", worst(pick(MEMORY))).unit("bytes")
 
     def outcomes(self) -> statetimeline.Panel:
         """Does each collector succeed?"""
@@ -139,7 +140,7 @@ class _Panels(SignalPanels):
             "Whether each collector's last run succeeded. One is red: its table is locked, slow, or not visible; the "
             "reasons stand below, the sentence on the exporter's own page. All are red: the database.",
             Query(one(pick(names.COLLECTOR_SUCCESS)), "{{collector}}"),
-            states=panels.yes_or_no("succeeds", "fails"),
+            states=yes_or_no("succeeds", "fails"),
         )
 
     def freshness(self) -> timeseries.Panel:
@@ -244,80 +245,8 @@ class _Panels(SignalPanels):
         )
         return panel.axis_soft_max(1)
 
-    def waiting(self) -> timeseries.Panel:
-        """Does anybody hear it?"""
-        panel = panels.lines(
-            "Notifications that wait",
-            "By receiver. They are kept and sent again; until then nobody there hears of an alert. For minutes: look "
-            "at the receiver, and at the exporter's log.",
-            Query(one(pick(names.NOTIFICATIONS_WAITING)), "{{receiver}}"),
-        )
-        return panel.axis_soft_max(1).no_value("No receiver is configured.")
-
-    def notified(self) -> timeseries.Panel:
-        """What did it say?"""
-        panel = panels.lines(
-            "Notifications per minute, by result",
-            "What was sent to each receiver, and what came of it.",
-            Query(per_minute(names.NOTIFICATIONS), "{{receiver}}: {{result}}"),
-        )
-        return panels.bars(panel).no_value("No receiver is configured, or nothing was to be said.")
-
-    def memory(self) -> timeseries.Panel:
-        """Does it grow?"""
-        panel = panels.lines(
-            "Memory",
-            "Resident memory of each replica: level after an hour. It climbs for days: that is a leak, please report "
-            "it.",
-            Query(pick(MEMORY), "{{instance}}"),
-        )
-        return panel.unit("bytes")
-
-    def cpu(self) -> timeseries.Panel:
-        """Does it work hard?"""
-        panel = panels.lines(
-            "CPU",
-            "Share of one processor. It climbs: more label values, more scrapes, or shorter intervals.",
-            Query(f"rate({pick('process_cpu_seconds_total')}[$__rate_interval])", "{{instance}}"),
-        )
-        return panel.unit("percentunit")
-
-    def descriptors(self) -> timeseries.Panel:
-        """Does it leak?"""
-        return panels.lines(
-            "Open files and sockets",
-            "Level, whatever the database does. It climbs: connections are not closed, please report it.",
-            Query(pick("process_open_fds"), "{{instance}}"),
-        )
-
-    def scrapes(self) -> timeseries.Panel:
-        """What does Prometheus get?"""
-        panel = panels.lines(
-            "Duration of scrapes",
-            "A scrape never waits for the database: milliseconds, whatever happens there.",
-            Query(f"scrape_duration_seconds{{{PICKED}}}", "{{instance}}"),
-        )
-        return panel.unit("s")
-
-    def builds(self) -> table.Panel:
-        """Who is it?"""
-        return panels.grid(
-            "Replicas",
-            "Version and Python of each replica. Two versions for long: a roll-out is stuck.",
-            "The exporter is not scraped.",
-            (
-                Column("job", "Job"),
-                Column("instance", "Instance"),
-                Column("version", "Version"),
-                Column("python", "Python"),
-            ),
-            Query(pick(names.BUILD_INFO)),
-        )
-
 
 def _flag(title: str, description: str, selector: str, good: str, bad: str) -> stat.Panel:
     """One word; bad when it is so for any replica."""
-    states = panels.yes_or_no(good, bad)
-    return panels.verdict(title, description, Query(f"min by (job) ({selector})", "{{job}}"), *states).no_value(
-        "UNKNOWN"
-    )
+    states = yes_or_no(good, bad)
+    return panels.verdict(title, description, worst(selector, least=True), *states)

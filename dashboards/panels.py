@@ -22,30 +22,24 @@ from grafana_foundation_sdk.builders import (
 from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import heatmap as heat
 from grafana_foundation_sdk.models.dashboard import (
-    DashboardRangeMapOptions,
     DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
-    RangeMap,
     Threshold,
     ThresholdsMode,
-    ValueMap,
     ValueMapping,
-    ValueMappingResult,
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
 from dashboards.limits import Limit
+from dashboards.meanings import CALM, GOOD, NEUTRAL, is_none, is_value
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
+UNSAID = "unknown"
 UNKNOWN = "Not known: the exporter publishes no value. Its own page says why."
-# Beyond this many seconds a time is no time any more, but "never".
-NEVER = 1e9
 _UNSEEN = "limit"
-
-GOOD, WARN, BAD, CALM, NEUTRAL = "green", "orange", "red", "blue", "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +63,28 @@ class Column:
     link: str = ""
 
 
-def number(title: str, description: str, query: Query, limits: Sequence[Limit] = ()) -> stat.Panel:
-    """One number with its recent past behind it, coloured from its thresholds on."""
-    panel = stat.Panel().title(title).description(description).datasource(SOURCE).no_value("unknown")
-    panel.with_target(_target(query, 0).range())
-    panel.graph_mode(look.BigValueGraphMode.AREA).color_mode(look.BigValueColorMode.VALUE)
-    panel.justify_mode(look.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("lastNotNull"))
-    return panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit("short").wide_layout(False)
+def number(title: str, description: str, query: str, limits: Sequence[Limit] = ()) -> stat.Panel:
+    """One number as it is now, coloured from its thresholds on; `promql.worst` makes such queries.
+
+    It is asked for this moment alone. The last of a line would do for a page that is well; where a line has ended, its
+    last number is the healthy past of what is broken now.
+    """
+    panel = stat.Panel().title(title).description(description).datasource(SOURCE)
+    panel.with_target(_target(Query(query, title), 0).instant())
+    panel.graph_mode(look.BigValueGraphMode.NONE).color_mode(look.BigValueColorMode.VALUE)
+    panel.justify_mode(look.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("last"))
+    return says(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit("short").wide_layout(False))
 
 
-def plain(panel: stat.Panel) -> stat.Panel:
-    """The number alone."""
-    return panel.graph_mode(look.BigValueGraphMode.NONE)
+def says(panel: stat.Panel, *mappings: ValueMapping, unknown: str = UNSAID) -> stat.Panel:
+    """Words in place of some numbers, and of none."""
+    return panel.mappings([*mappings, is_none(unknown)]).no_value(unknown)
 
 
-def verdict(title: str, description: str, query: Query, *mappings: ValueMapping) -> stat.Panel:
+def verdict(title: str, description: str, query: str, *mappings: ValueMapping) -> stat.Panel:
     """One word on its colour."""
-    panel = number(title, description, query).mappings(list(mappings))
-    panel.graph_mode(look.BigValueGraphMode.NONE).color_mode(look.BigValueColorMode.BACKGROUND_SOLID)
-    return panel
+    panel = says(number(title, description, query), *mappings)
+    return panel.color_mode(look.BigValueColorMode.BACKGROUND_SOLID)
 
 
 def lines(title: str, description: str, *queries: Query) -> timeseries.Panel:
@@ -129,6 +126,9 @@ def on_decades(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: b
     """
     kind = look.ScaleDistribution.SYMLOG if zero else look.ScaleDistribution.LOG
     panel.scale_distribution(common.ScaleDistributionConfig().type(kind).log(10).linear_threshold(1))
+    if zero:
+        # The axis would have a mark for -1 below its end.
+        panel.mappings([is_value(-1, " ", NEUTRAL)])
     if limits:
         with_limits(panel, limits).with_target(_target(Query(f"vector({limits[-1].value:g})", _UNSEEN), 25).range())
         hidden = {"legend": True, "tooltip": True, "viz": False}
@@ -191,21 +191,19 @@ def warmth(title: str, description: str, query: Query, unit: str) -> heatmap.Pan
 
 
 def gauges(title: str, description: str, *queries: Query, limits: Sequence[Limit] = ()) -> bargauge.Panel:
-    """A bar for each answer, as it is now."""
+    """A bar for each answer, as it is now; what is not known now has none."""
+    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    for index, query in enumerate(queries):
+        panel.with_target(_target(query, index).instant())
+    return _in_rows(panel.reduce_options(_reduced_to("lastNotNull")), limits)
+
+
+def worst_gauges(title: str, description: str, *queries: Query, limits: Sequence[Limit] = ()) -> bargauge.Panel:
+    """A bar for the greatest of each answer in the time shown."""
     panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).range())
-    panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.BASIC).show_unfilled(True)
-    panel.value_mode(look.BarGaugeValueMode.TEXT).name_placement(look.BarGaugeNamePlacement.LEFT)
-    panel.min_viz_height(8).max_viz_height(26).sizing(look.BarGaugeSizing.AUTO).reduce_options(
-        _reduced_to("lastNotNull")
-    )
-    return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit("short").min(0)
-
-
-def worst(panel: bargauge.Panel) -> bargauge.Panel:
-    """The greatest of the time shown in place of the last."""
-    return panel.reduce_options(_reduced_to("max"))
+    return _in_rows(panel.reduce_options(_reduced_to("max")), limits)
 
 
 def grid(title: str, description: str, empty: str, columns: Sequence[Column], *queries: Query) -> table.Panel:
@@ -231,31 +229,17 @@ def words(title: str, description: str, markdown: str) -> text.Panel:
     return text.Panel().title(title).description(description).mode(TextMode.MARKDOWN).content(markdown)
 
 
-def means(label: str, says: str, colour: str) -> ValueMapping:
-    """This value of a label says that."""
-    return ValueMap({label: ValueMappingResult(text=says, color=colour, index=0)})
-
-
-def is_value(value: float, says: str, colour: str) -> ValueMapping:
-    """This number says that."""
-    return means(f"{value:g}", says, colour)
-
-
-def from_value(least: float, says: str, colour: str) -> ValueMapping:
-    """This number and all above say that."""
-    result = ValueMappingResult(text=says, color=colour, index=1)
-    return RangeMap(DashboardRangeMapOptions(from_val=least, result=result))
-
-
-def yes_or_no(yes: str = "yes", no: str = "no") -> tuple[ValueMapping, ...]:
-    """1 is good, 0 is bad."""
-    return is_value(1, yes, GOOD), is_value(0, no, BAD)
-
-
 def steps(limits: Sequence[Limit], base: str) -> dashboard.ThresholdsConfig:
     """`base` below the first limit, then each one's colour."""
     levels = [Threshold(color=base, value=None), *(Threshold(color=one.colour, value=one.value) for one in limits)]
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(levels)
+
+
+def _in_rows(panel: bargauge.Panel, limits: Sequence[Limit]) -> bargauge.Panel:
+    panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.BASIC).show_unfilled(True)
+    panel.value_mode(look.BarGaugeValueMode.TEXT).name_placement(look.BarGaugeNamePlacement.LEFT)
+    panel.min_viz_height(8).max_viz_height(26).sizing(look.BarGaugeSizing.AUTO)
+    return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit("short").min(0)
 
 
 def _of_column(column: Column) -> Iterable[DynamicConfigValue]:

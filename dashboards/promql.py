@@ -44,6 +44,20 @@ def per_minute(counter: Metric | str, *matchers: str, suffix: str = "") -> str:
     return f"60 * {one(f'rate({pick(counter, *matchers, suffix=suffix)}[$__rate_interval])')}"
 
 
+def while_counted(ratio: str, counter: str) -> str:
+    """This figure over a window, as long as its counter is there now; -1 where nothing was counted in the window.
+
+    What looks back goes on answering for as long as its window is, after its source fell silent.
+    """
+    there = f"max without (instance, pod, result) ({counter})"
+    return f"(({ratio}) and {there}) >= 0 or 0 * {there} - 1"
+
+
+def worst(expression: str, *, least: bool = False) -> str:
+    """One number for all outboxes that are picked, the greatest or the least; NaN while nothing is known."""
+    return f"{'min' if least else 'max'}({expression}) or vector(NaN)"
+
+
 @dataclass(frozen=True)
 class Judged:
     """The policy's signals, written out for the picked series."""
@@ -52,7 +66,7 @@ class Judged:
 
     def __call__(self, record: str) -> str:
         """The expression of this signal. Raises: KeyError when there is none."""
-        return _only_increases(_pick_all(self._written_out(self._signals[record])))
+        return f"({_only_increases(_pick_all(self._written_out(self._signals[record])))})"
 
     @cached_property
     def _signals(self) -> dict[str, Signal]:

@@ -2,51 +2,38 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 
-from alerts.model import Policy
 from dashboards import panels
+from dashboards.drawing import Drawing
 from dashboards.limits import gravest, limits
+from dashboards.meanings import BAD, CALM, GOOD, WARN, is_value, yes_or_no
 from dashboards.page import RUNBOOKS
-from dashboards.panels import BAD, CALM, GOOD, WARN, Column, Query
-from dashboards.promql import PICKED, PICKED_JOB, Judged, age, one, pick
+from dashboards.panels import Column, Query
+from dashboards.promql import PICKED, PICKED_JOB, age, one, pick, worst
 from exporter import names
 
 STATE_COLOURS = {"waiting": CALM, "failing": WARN, "exhausted": BAD}
-_GRADES = (panels.is_value(2, "page", BAD), panels.is_value(1, "ticket", WARN))
+_GRADES = (is_value(2, "page", BAD), is_value(1, "ticket", WARN))
 
 
 @dataclass(frozen=True)
-class SignalPanels:
+class SignalPanels(Drawing):
     """Panels by what they answer."""
-
-    policy: Policy
-
-    @cached_property
-    def judged(self) -> Judged:
-        """The policy's signals as PromQL."""
-        return Judged(self.policy)
-
-    @property
-    def runbooks(self) -> str:
-        """Where the policy says that they are."""
-        rule = self.policy.rules[0]
-        return rule.runbook_url.removesuffix(f"/{rule.key.alert}.md")
 
     def verdict(self) -> stat.Panel:
         """How bad is it?"""
         return panels.verdict(
             "Verdict",
             "The gravest alert that the exporter itself finds firing. PAGE: act now; the table of firing alerts names "
-            "it, and its name leads to what to do. TICKET: act in office hours. NOT SCRAPED: look at the exporter "
+            "it, and its name leads to what to do. TICKET: act in office hours. Unknown: look at the exporter "
             "first.",
-            Query(f"max by (job) ({_graded(_firing)} or 0 * {pick(names.BUILD_INFO)})", "{{job}}"),
-            panels.is_value(0, "ALL WELL", GOOD),
-            panels.is_value(1, "TICKET", WARN),
-            panels.is_value(2, "PAGE", BAD),
-        ).no_value("NOT SCRAPED")
+            worst(_graded(_judged_by_exporter)),
+            is_value(0, "ALL WELL", GOOD),
+            is_value(1, "TICKET", WARN),
+            is_value(2, "PAGE", BAD),
+        )
 
     def firing(self) -> table.Panel:
         """What is it called, and where is its runbook?"""
@@ -98,7 +85,7 @@ class SignalPanels:
             Query(one(pick(names.APP_HEALTHY)), "Application is healthy"),
             Query(f"1 - clamp_max({self.judged('outbox:migration_checks_broken')}, 1)", "Migration is intact"),
             Query(self._cleaned(), "Clean-up runs"),
-            states=panels.yes_or_no(),
+            states=yes_or_no(),
         )
 
     def backlog(self) -> timeseries.Panel:
@@ -173,15 +160,15 @@ class SignalPanels:
         panel = panels.lines(
             "Processing time",
             "From creation to completion. An idle processor polls every 30 seconds, so that some seconds are normal. "
-            "Line: where the 95th percentile of half an hour becomes a ticket. Dashed: means of the "
+            "Line: where the judged 95th percentile becomes a ticket. Dashed: means of the "
             "jobs created in the last hour (the documented average) or processed in it. They know only what was "
             "completed: in a stall, look at the age of the oldest job.",
             *(Query(f"histogram_quantile({percent / 100:g}, {rate})", f"p{percent}") for percent in (50, 95, 99)),
-            Query(self.judged("outbox:processing_time_p95_seconds"), "p95 of 30 minutes"),
+            Query(self.judged("outbox:processing_time_p95_seconds"), "p95, judged"),
             Query(one(pick(names.LAST_HOUR_PROCESSING_TIME)), "mean, {{cohort}}"),
         )
         panels.on_decades(panel, limits(self.policy, "OutboxProcessingSlow"))
-        panels.coloured(panel, {"p50": GOOD, "p95": CALM, "p99": "purple", "p95 of 30 minutes": WARN})
+        panels.coloured(panel, {"p50": GOOD, "p95": CALM, "p99": "purple", "p95, judged": WARN})
         means = [f"mean, {cohort}" for cohort in names.COHORTS]
         panels.faint(panels.coloured(panel, dict(zip(means, ("text", "yellow"), strict=True))), *means)
         return panel.unit("s").no_value("No job was completed in the time shown.")
@@ -205,9 +192,13 @@ def _graded(firing: Callable[[str], str]) -> str:
     return f"2 * {firing('page')} or {firing('ticket')}"
 
 
+def _judged_by_exporter(severity: str) -> str:
+    """1 for each alert of this severity that the exporter finds firing, 0 for each that it does not."""
+    return pick(names.ALERT_FIRING, f'severity="{severity}"')
+
+
 def _firing(severity: str) -> str:
-    """1 for each alert of this severity that the exporter finds firing."""
-    return "({} == 1)".format(pick(names.ALERT_FIRING, f'severity="{severity}"'))
+    return f"({_judged_by_exporter(severity)} == 1)"
 
 
 def _firing_in_prometheus(severity: str) -> str:

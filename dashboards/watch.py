@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, table, text, timeseries
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from alerts.model import Policy, Severity
 from dashboards import panels
+from dashboards.drawing import Drawing
 from dashboards.layout import Section, block, shelf
 from dashboards.limits import Limit, gravest
+from dashboards.meanings import BAD, CALM, GOOD, WARN, is_value, yes_or_no
 from dashboards.page import RUNBOOKS, WATCH, Sheet, page
-from dashboards.panels import BAD, CALM, GOOD, WARN, Column, Query
-from dashboards.promql import PICKED, one, pick
+from dashboards.panels import Column, Query
+from dashboards.promql import PICKED, one, pick, worst
 from dashboards.signals import SignalPanels
 from exporter import names
 from exporter.names import Metric
@@ -57,13 +58,13 @@ def _sections(signals: SignalPanels, own: "_Panels") -> Iterable[Section]:
         "",
         (
             shelf(4, (4, own.state()), *((4, number) for number in own.numbers())),
-            shelf(9, (8, own.shares("now")), (8, own.shares("worst")), (8, signals.holds())),
+            shelf(9, (8, own.shares()), (8, own.worst_shares()), (8, signals.holds())),
         ),
     )
     yield Section(
         "What was seen, and what fired",
         (
-            shelf(8, (8, own.coverage()), (12, own.seen()), block(4, (own.maintenance(),), (own.unknown(),))),
+            shelf(8, (8, own.coverage()), (11, own.seen()), block(5, (own.maintenance(),), (own.unknown(),))),
             shelf(7, (12, signals.alerts()), (12, signals.prometheus_alerts())),
         ),
     )
@@ -79,7 +80,7 @@ def _sections(signals: SignalPanels, own: "_Panels") -> Iterable[Section]:
 
 
 @dataclass(frozen=True)
-class _Panels(SignalPanels):
+class _Panels(Drawing):
     """What only this page shows."""
 
     def state(self) -> stat.Panel:
@@ -89,51 +90,50 @@ class _Panels(SignalPanels):
             "Where the watch stands. FAILED: read the reasons with `outbox-exporter watch report`, then ask "
             "`outbox-exporter rollback-check`. INCONCLUSIVE: too little was seen; begin it again. NO WATCH: begin one "
             "with `outbox-exporter watch start`.",
-            Query(f"max by (job) ({' or '.join(told)})", "{{job}}"),
-            *(panels.is_value(rank, state.upper(), colour) for rank, (state, colour) in enumerate(_STATES)),
-        ).no_value("NO WATCH")
+            worst(" or ".join(told)),
+            *(is_value(rank, state.upper(), colour) for rank, (state, colour) in enumerate(_STATES)),
+        )
 
     def numbers(self) -> Iterator[stat.Panel]:
         """Its time, what was seen of it, and the migration's checks."""
         left = f"clamp_min({one(pick(names.WATCH_END))} - time(), 0)"
-        yield (
-            panels.number("Time left", "Until the watch ends. There is no early PASS.", Query(left, "{{job}}"))
-            .unit("s")
-            .no_value("no watch")
-        )
+        time_left = panels.number("Time left", "Until the watch ends. There is no early PASS.", worst(left))
+        yield panels.says(time_left.unit("s"), is_value(0, "over", "text"), unknown="no watch")
         yield _moment("Began", "When the watch began (UTC).", names.WATCH_START)
         yield _moment("Ends", "When the watch ends or ended (UTC).", names.WATCH_END)
-        yield (
-            panels.number(
-                "Coverage",
-                "How much of the watch was seen. What was not seen counts against a PASS: gaps are named in the "
-                "report.",
-                Query(one(pick(names.WATCH_COVERAGE)), "{{job}}"),
-            )
-            .unit("percentunit")
-            .no_value("no watch")
+        coverage = panels.number(
+            "Coverage",
+            "How much of the watch was seen. What was not seen counts against a PASS: gaps are named in the report.",
+            worst(pick(names.WATCH_COVERAGE), least=True),
         )
+        yield panels.says(coverage.unit("percentunit").decimals(1), unknown="no watch")
         yield panels.number(
-            "Checks broken",
+            "Broken",
             "Checks of the migration that found something broken; the list below names them, and "
             "`outbox-exporter verify` the statement that mends each.",
-            Query(self.judged("outbox:migration_checks_broken"), "{{job}}"),
+            worst(self.judged("outbox:migration_checks_broken")),
             (Limit(1, BAD),),
         )
 
-    def shares(self, when: Literal["now", "worst"]) -> bargauge.Panel:
+    def shares(self) -> bargauge.Panel:
         """Each signal as a share of its threshold, which makes them comparable."""
-        title = {"now": "How near each limit is now", "worst": "How near each limit came"}[when]
         panel = panels.gauges(
-            title,
-            "Each signal as a share of the threshold of its gravest alert: from 100 % on its alert is due, unless "
-            "other conditions of the alert excuse it. "
-            + {"now": "Now.", "worst": "The worst of the time shown: whether the watch has had a bad hour."}[when],
+            "How near each limit is now",
+            "Each signal as a share of the threshold of its gravest alert: from 100 % on the alert is due, unless its "
+            "other conditions excuse it. What is not known now has no bar.",
             *self._shares(),
             limits=(Limit(1, BAD),),
         )
-        if when == "worst":
-            panels.worst(panel)
+        return panel.unit("percentunit").max(1).decimals(0)
+
+    def worst_shares(self) -> bargauge.Panel:
+        """The same, at its worst."""
+        panel = panels.worst_gauges(
+            "How near each limit came",
+            "The worst of the time shown, as a share of the threshold: whether the watch has had a bad hour.",
+            *self._shares(),
+            limits=(Limit(1, BAD),),
+        )
         return panel.unit("percentunit").max(1).decimals(0)
 
     def coverage(self) -> timeseries.Panel:
@@ -152,21 +152,20 @@ class _Panels(SignalPanels):
             Query(one(f"up{{{PICKED}}}"), "scrape"),
             Query(one(pick(names.COLLECTOR_SUCCESS)), "{{collector}}"),
             Query(f"1 + {one(pick(names.MAINTENANCE_ACTIVE))} > 1", "declared maintenance"),
-            states=(*panels.yes_or_no("seen", "failed"), panels.is_value(2, "declared", CALM)),
+            states=(*yes_or_no("seen", "failed"), is_value(2, "declared", CALM)),
         )
 
     def maintenance(self) -> stat.Panel:
         description = (
             "Until when the maintenance that nobody has ended was declared (UTC). In the past: it overruns, end it."
         )
-        panel = _moment("Maintenance until", description, names.MAINTENANCE_DECLARED_END)
-        return panel.no_value("none declared")
+        return _moment("Maintenance", description, names.MAINTENANCE_DECLARED_END, "none declared")
 
     def unknown(self) -> stat.Panel:
         return panels.number(
-            "Checks unknown",
+            "Unseen",
             "Parts of the migration that the exporter's role cannot see. They prove nothing.",
-            Query(one(pick(names.MIGRATION_CHECKS, 'status="unknown"')), "{{job}}"),
+            worst(pick(names.MIGRATION_CHECKS, 'status="unknown"')),
         )
 
     def checks(self) -> timeseries.Panel:
@@ -186,7 +185,7 @@ class _Panels(SignalPanels):
             "Not known: the migration has not been looked at.",
             (
                 Column("check", "Check"),
-                Column("Value", "State", mappings=panels.yes_or_no("intact", "broken"), width=90),
+                Column("Value", "State", mappings=yes_or_no("intact", "broken"), width=90),
             ),
             Query(f"sort({one(pick(names.MIGRATION_CHECK_OK))})"),
         )
@@ -210,12 +209,12 @@ class _Panels(SignalPanels):
             rule = gravest(self.policy, alert)
             if rule.signal is None:
                 raise LookupError(f"{rule.key} compares no signal")
-            yield Query(f"({self.judged(rule.signal)}) / {rule.threshold:g}", name)
+            yield Query(f"{self.judged(rule.signal)} / {rule.threshold:g}", name)
 
 
-def _moment(title: str, description: str, metric: Metric) -> stat.Panel:
-    panel = panels.number(title, description, Query(f"1000 * {one(pick(metric))}", "{{job}}"))
-    return panels.plain(panel).unit("dateTimeAsIso").no_value("no watch")
+def _moment(title: str, description: str, metric: Metric, otherwise: str = "no watch") -> stat.Panel:
+    panel = panels.number(title, description, worst(f"1000 * {pick(metric)}"))
+    return panels.says(panel.unit("dateTimeAsIso"), unknown=otherwise)
 
 
 def _linked(alert: str) -> str:
