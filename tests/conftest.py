@@ -37,7 +37,7 @@ def _encodable(data: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Cluster]:
-    with Cluster.embedded() as cluster:
+    with postgres.started(Cluster.embedded()) as cluster:
         postgres.create_templates(cluster)
         yield cluster
 
@@ -45,7 +45,7 @@ def embedded() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def debian() -> Iterator[Cluster]:
     requirements.require_debian()
-    with Cluster.debian(cron_database=postgres.CRON_DATABASE) as cluster:
+    with postgres.started(Cluster.debian(cron_database=postgres.CRON_DATABASE)) as cluster:
         postgres.create_templates(cluster)
         postgres.create_cron_database(cluster)
         yield cluster

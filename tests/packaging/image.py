@@ -107,15 +107,16 @@ def copy_context(directory: Path) -> None:
 def _build(directory: Path) -> Image:
     builder, final = read(ROOT / "Dockerfile")
     assert builder.base == final.base
-    root, kept = directory / "root", directory / "kept"
+    root, kept, untouched = directory / "root", directory / "kept", directory / "untouched"
     _base_image(root)
+    shutil.copytree(root, untouched, symlinks=True)
     _steps(builder, root)
     copied = final.the("COPY").words()
     assert copied[0] == "--from=builder"
     (source, target) = copied[1:]
     shutil.move(_below(root, source), kept)
     shutil.rmtree(root)
-    _base_image(root)
+    shutil.move(untouched, root)
     Path(_below(root, target)).parent.mkdir(parents=True)
     shutil.move(kept, _below(root, target))
     environment = _steps(final, root)

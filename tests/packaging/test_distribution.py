@@ -32,9 +32,10 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def programs(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a clean virtual environment into which the wheel was installed, with its extra `demo`."""
     environment = tmp_path_factory.mktemp("clean") / "venv"
-    _run(sys.executable, "-m", "venv", environment)
+    _run(sys.executable, "-m", "venv", "--without-pip", environment)
     wheel = distributions / f"{NAME}-py3-none-any.whl"
-    _run(environment / "bin" / "python", "-m", "pip", "install", "--quiet", f"{wheel}[demo]")
+    python = environment / "bin" / "python"
+    _run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", f"{wheel}[demo]")
     return environment / "bin"
 
 
