@@ -3,7 +3,7 @@
 One small database in the state directory. Each tick is one transaction, so that at any instant a whole number of
 ticks is there. A rollback journal rather than a write-ahead log: with one writer and a commit every few seconds there
 is nothing to gain from the latter, and this one needs no shared memory, so that it works on network volumes, and
-leaves one file to copy. `synchronous` is FULL: a tick that was committed survives a power failure.
+leaves one file to copy.
 
 Every row carries a checksum, and each tick the one of the tick before it, because a damaged disk must not make a
 verdict: SQLite itself does not notice a flipped bit in a value. What does not add up is `Damaged`, never data.
@@ -35,6 +35,8 @@ LOCK = "history.lock"
 VERSION = 1
 APPLICATION = 1869968504  # "outx"
 
+# FULL: what was committed survives a power failure.
+SYNCHRONOUS = "FULL"
 # So long a commit waits for readers, seconds. They read a batch at a time.
 _PATIENCE = 2.0
 _BATCH = 500
@@ -116,7 +118,7 @@ class History:
         """Open for writing, made when it is not there. Raises: InUse, Unavailable, TooNew, Damaged."""
         lock = _take_lock(directory)
         try:
-            connection = _connect(directory / FILE, writable=True)
+            connection = _connect(directory / FILE, "rwc")
         except BaseException:
             os.close(lock)
             raise
@@ -125,7 +127,12 @@ class History:
     @classmethod
     def reader(cls, directory: Path) -> Self:
         """Open for reading. Raises: Unavailable when there is none, TooNew, Damaged."""
-        return cls(directory, _connect(directory / FILE, writable=False), None)
+        return cls(directory, _connect(directory / FILE, "ro"), None)
+
+    @classmethod
+    def guest(cls, directory: Path) -> Self:
+        """Open to leave a request with whoever writes. Raises: Unavailable when there is none, TooNew, Damaged."""
+        return cls(directory, _connect(directory / FILE, "rw"), None)
 
     def close(self) -> None:
         """Let go of it."""
@@ -157,7 +164,8 @@ class History:
 
     def check(self) -> None:
         """Look at every page and every paper. Raises: Damaged."""
-        found = self._execute("PRAGMA quick_check(1)").fetchone()
+        with _translated(self.directory):
+            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != ("ok",):
             raise _damaged(self.directory, str(found and found[0]))
         for kind in _KINDS:
@@ -184,7 +192,7 @@ class History:
 
     def _papers(self, kind: type[T], number: int | None) -> Iterator[tuple[int, T]]:
         name = _KINDS[kind]
-        for found, words, seal in self._run("papers", kind=name, id=number).fetchall():
+        for found, words, seal in self._fetch("papers", kind=name, id=number):
             if seal != _seal(name, found, words):
                 raise _damaged(self.directory, f"{name} {found} does not bear its seal")
             with _understood(self.directory):
@@ -214,7 +222,7 @@ class History:
         since = round(after * 1000)
         end = _END if until is None else round(until * 1000)
         before: _Row | None = None
-        while rows := [_Row(*row) for row in self._run("ticks", after=since, until=end, batch=_BATCH).fetchall()]:
+        while rows := [_Row(*row) for row in self._fetch("ticks", after=since, until=end, batch=_BATCH)]:
             for row in rows:
                 if row.seal != row.proper_seal or (before and row.link != before.seal):
                     raise _damaged(self.directory, f"the tick at {row.t} does not bear its seal")
@@ -241,8 +249,8 @@ class History:
             return records.unpack(row.numbers, row.words, names, Seen(row.at, row.t / 1000 - origin, row.run))
 
     def _last_row(self) -> _Row | None:
-        found = self._run("last_tick").fetchone()
-        return _Row(*found) if found else None
+        found = self._fetch("last_tick")
+        return _Row(*found[0]) if found else None
 
     def _last_seal(self) -> int:
         if self._link is None:
@@ -252,6 +260,11 @@ class History:
 
     def _run(self, name: str, **values: object) -> sqlite3.Cursor:
         return self._execute(_statement(name), values)
+
+    def _fetch(self, name: str, **values: object) -> list[Any]:
+        # A column that cannot be decoded is noticed only here.
+        with _translated(self.directory):
+            return self._connection.execute(_statement(name), values).fetchall()
 
     def _execute(self, statement: str, values: Mapping[str, object] | None = None) -> sqlite3.Cursor:
         with _translated(self.directory):
@@ -322,9 +335,8 @@ def _take_lock(directory: Path, *, make: bool = True) -> int:
     return descriptor
 
 
-def _connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
     with _translated(path.parent):
-        mode = "rwc" if writable else "ro"
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
@@ -333,14 +345,14 @@ def _connect(path: Path, *, writable: bool) -> sqlite3.Connection:
             check_same_thread=False,
         )
         try:
-            _prepare(connection, path, writable=writable)
+            _prepare(connection, path, mode)
         except BaseException:
             connection.close()
             raise
         return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, mode: str) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -351,15 +363,14 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> N
             f"{path} was written by a later version (format {version}, this one reads {VERSION}): "
             "run that version, or move the file away"
         )
-    if writable:
+    if mode != "ro":
         connection.execute("PRAGMA journal_mode = TRUNCATE")
-        connection.execute("PRAGMA synchronous = FULL")
-        if (version, application, tables) == (0, 0, 0):
-            connection.executescript(_statement("schema"))
-            return
-    if (version, application) != (VERSION, APPLICATION):
-        if not writable and (version, application, tables) == (0, 0, 0):
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+    if (version, application, tables) == (0, 0, 0):
+        if mode != "rwc":
             raise Unavailable(f"{path} is empty: no exporter has written to it yet")
+        connection.executescript(_statement("schema"))
+    elif (version, application) != (VERSION, APPLICATION):
         raise _damaged(path.parent, "its header is not that of a history")
 
 
@@ -374,6 +385,8 @@ def _translated(directory: Path) -> Generator[None]:
         if name.startswith(_DAMAGES):
             raise _damaged(directory, str(error)) from error
         raise Unavailable(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise _damaged(directory, str(error)) from error
 
 
 @contextmanager

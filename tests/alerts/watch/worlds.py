@@ -11,6 +11,7 @@ from alerts.policy import load_policy
 from alerts.watch import sources
 from alerts.watch.checks import Terms
 from alerts.watch.clock import Moment
+from alerts.watch.judge import judge
 from alerts.watch.keeper import Plan
 from alerts.watch.model import Cause, CheckResult, Judgement, Tick, Trouble, Watch
 
@@ -149,3 +150,14 @@ def verdicts(judgement: Judgement) -> Mapping[str, str | None]:
 def everything(made: Watch) -> set[str]:
     """What a tick may hold."""
     return {*made.sources, *sources.SERIES}
+
+
+def judged_day() -> Judgement:
+    """A judgement with something of everything in it."""
+    history = during(ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
+    history = during(without(history, 6 * HOUR, 7 * HOUR), 8 * HOUR, 9 * HOUR, blind(Cause.LOCK))
+    history = during(
+        history, 10 * HOUR, 11 * HOUR, lambda each: replace(each, maintenance=True, maintenance_reason="x")
+    )
+    history = during(history, 12 * HOUR, 12 * HOUR + 60, lambda each: replace(each, step=5.0, firing=("A/page",)))
+    return judge(watch(), history, START + DAY, DAY, final=True)

@@ -1,0 +1,481 @@
+"""Watches begin, are recorded and end; through restarts, blind stretches and clocks that are set."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from alerts.history import FILE, LOCK, History
+from alerts.model import Alert, RuleKey, Severity
+from alerts.model import State as AlertState
+from alerts.watch import keeper as keeping
+from alerts.watch.model import Cause, Judgement, State, Verdict, Watch
+from alerts.watch.records import Run
+from exporter.errors import Reason
+from exporter.migration.maintenance import FILE as MAINTENANCE
+from exporter.migration.maintenance import Ledger
+from tests.alerts.watch import worlds
+from tests.alerts.watch.stage import Stage, failing, judgement_of, states_of
+from tests.alerts.watch.worlds import DAY, HOUR, INTERVAL, result
+
+MINUTES = round(HOUR / INTERVAL)
+
+
+@pytest.fixture
+def stage(tmp_path) -> Stage:
+    return Stage(tmp_path / "state").up()
+
+
+def test_before_any_watch(stage):
+    """Nothing is known before the first look; then it waits to be told."""
+    assert stage.recorder is not None
+    assert stage.recorder.view.state is None
+    view = stage.look()
+    assert (view.state, view.watch, view.judgement, view.trouble) == (State.WAITING, None, None, "")
+    assert view.waiting_for == "outbox-exporter watch start"
+
+
+def test_a_clean_watch_from_beginning_to_end(stage):
+    """Running, with its times; passed at the end and not before."""
+    view = stage.begin()
+    assert view.watch is not None
+    assert (view.state, view.watch.number, view.watch.begun_by) == (State.RUNNING, 1, "manual")
+    assert view.watch.ends_at == view.watch.started_at + HOUR
+    view = stage.look(MINUTES)
+    assert view.state is State.RUNNING
+    assert judgement_of(view).verdict is None
+    view = stage.look()
+    assert view.state is State.PASSED, judgement_of(view).reasons
+    assert view.watch is not None
+    assert view.watch.decided_at == view.watch.closed_at == stage.now
+    assert judgement_of(view).final
+    assert judgement_of(view).ticks == MINUTES
+    with stage.read() as opened:
+        assert opened.get(Judgement, 1) == view.judgement
+        assert opened.get(Watch, 1) == view.watch
+
+
+def test_failed_at_once_and_observed_until_its_end(stage):
+    """The moment of the verdict stays; the report has the whole of it."""
+    stage.begin()
+    stage.look(10)
+    stage.shown = {"backlog_jobs": 5000}
+    assert stage.look(5).state is State.RUNNING
+    view = stage.look()
+    failed_at = stage.now
+    assert view.state is State.FAILED
+    assert view.watch is not None
+    assert (view.watch.decided_at, view.watch.closed_at) == (failed_at, None)
+    stage.shown = {}
+    view = stage.look(MINUTES - 15)
+    assert view.watch is not None
+    assert (view.state, view.watch.decided_at) == (State.FAILED, failed_at)
+    assert view.watch.closed_at == stage.now
+    assert judgement_of(view).ticks == MINUTES
+
+
+def test_a_request_is_answered_between_two_looks(stage):
+    """One watch at a time; what is stopped proves nothing."""
+    stage.look()
+    assert stage.ask("stop").answer == "no watch runs"
+    assert stage.ask("start").answer == "watch 1 has begun"
+    refused = stage.ask("start")
+    assert (refused.granted, refused.answer) == (False, "watch 1 runs already; stop it first")
+    stage.look(30)
+    assert stage.ask("stop", "deploying a fix").granted
+    assert stage.recorder is not None
+    view = stage.recorder.view
+    assert view.state is State.INCONCLUSIVE
+    assert "deploying a fix" in judgement_of(view).summary
+    assert stage.ask("start").answer == "watch 2 has begun"
+
+
+def test_after_a_fail_a_new_one_may_begin_at_once(stage):
+    """Its observation ends then; both are kept."""
+    stage.begin()
+    stage.shown = {"backlog_jobs": 5000}
+    stage.look(10)
+    stage.shown = {}
+    assert stage.ask("start").granted
+    stage.look(MINUTES + 1)
+    assert states_of(stage.watches()) == [State.FAILED, State.PASSED]
+    assert stage.watches()[0].closed_at is not None
+
+
+def test_the_same_evaluation_is_one_tick(stage):
+    """However often it is heard."""
+    stage.look()
+    assert stage.recorder is not None
+    evaluation, states = stage.evaluated()
+    for _ in range(3):
+        stage.recorder.observe(evaluation, states, stage.moment, stage.steady)
+    assert len(stage.ticks()) == 1
+
+
+@pytest.mark.parametrize("kill", [True, False])
+def test_restarted_it_goes_on(stage, kill):
+    """The gap is as long as it was down, and says whether that was in good order; nothing is counted twice."""
+    stage.begin()
+    stage.look(20)
+    stage.down(kill=kill).wait(3 * INTERVAL)
+    view = stage.up().look(MINUTES - 22)
+    assert view.state is State.PASSED, judgement_of(view).reasons
+    (gap,) = judgement_of(view).gaps
+    assert gap.cause is (Cause.EXPORTER_DOWN if kill else Cause.EXPORTER_STOPPED)
+    assert gap.span.seconds == 4 * INTERVAL
+    assert judgement_of(view).exporter_restarts == 1
+    assert len(stage.ticks()) == MINUTES - 1
+
+
+def test_down_at_its_end_it_is_judged_afterwards(stage):
+    """What nobody saw is not passed."""
+    stage.begin()
+    stage.look(20)
+    stage.down(kill=True).wait(2 * HOUR)
+    view = stage.up().look()
+    assert view.state is State.INCONCLUSIVE
+    assert judgement_of(view).elapsed == HOUR
+    assert judgement_of(view).gaps[-1].span.seconds == HOUR - 20 * INTERVAL
+
+
+def test_another_version_judges_by_the_terms_of_the_beginning(stage):
+    """An upgrade may change the checks; not those of a watch that runs."""
+    before = stage.begin().watch
+    stage.down()
+    stage.plan = replace(worlds.plan(HOUR, application=False), version="2.0.0")
+    view = stage.up().look(5)
+    assert view.watch is not None
+    assert before is not None
+    assert view.watch.checks == before.checks
+    with stage.read() as opened:
+        assert [run.version for run in opened.all(Run).values()] == ["1.2.3", "2.0.0"]
+
+
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR])
+def test_the_clock_is_set(stage, seconds):
+    """The watch lasts as long as it should, and its planned end moves along."""
+    stage.begin()
+    stage.look(20)
+    stage.step(seconds)
+    view = stage.look(MINUTES - 20)
+    assert view.state is State.RUNNING
+    assert view.watch is not None
+    assert view.watch.ends_at == pytest.approx(stage.now, abs=INTERVAL)
+    assert [each.seconds for each in judgement_of(view).clock_steps] == [seconds]
+    assert stage.look().state in (State.PASSED, State.INCONCLUSIVE)
+    assert [round(tick.elapsed) for tick in stage.ticks()] == [60 * number for number in range(MINUTES + 2)]
+
+
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR])
+def test_the_clock_is_set_while_it_is_down(stage, seconds):
+    """In the same boot the gap is as long as it was; the step is on record."""
+    stage.begin()
+    stage.look(20)
+    stage.down(kill=True).wait(2 * INTERVAL).step(seconds)
+    view = stage.up().look(5)
+    assert judgement_of(view).gaps[0].span.seconds == 3 * INTERVAL
+    assert [each.seconds for each in judgement_of(view).clock_steps] == [seconds]
+
+
+def test_after_another_boot_the_wall_clock_counts(stage):
+    """There is no other; back it never goes."""
+    stage.begin()
+    stage.look(20)
+    stage.down(kill=True).boot(120)
+    view = stage.up().look(5)
+    assert judgement_of(view).gaps[0].span.seconds == 120 + INTERVAL
+    stage.down(kill=True).boot(-HOUR)
+    view = stage.up().look(5)
+    assert judgement_of(view).elapsed == pytest.approx(120 + 30 * INTERVAL - INTERVAL, abs=1)
+    assert [each.seconds for each in judgement_of(view).clock_steps] == [-HOUR + INTERVAL]
+
+
+def test_what_collectors_lack_is_not_seen(stage):
+    """A lock on one table: its signals are unknown, the gap has its cause, the others go on."""
+    stage.begin()
+    stage.look(5)
+    stage.change = failing(Reason.LOCK, "backlog", "throughput")
+    stage.look(3)
+    stage.change = lambda state: state
+    view = stage.look(5)
+    (gap,) = judgement_of(view).gaps
+    assert (gap.cause, gap.affects, gap.span.seconds) == (Cause.LOCK, ("backlog", "throughput"), 3 * INTERVAL)
+    tick = stage.ticks()[7]
+    assert "outbox:backlog_jobs" not in tick.values
+    assert "outbox:drain_time_seconds" not in tick.values
+    assert "outbox:app_healthy" in tick.values
+
+
+def alert(name: str, severity: Severity, *, held: bool = False, state: AlertState = AlertState.FIRING) -> Alert:
+    return Alert(RuleKey(name, severity), (), state, 0.0, 1.0, 0.0, 0.0, held=held)
+
+
+def test_alerts_are_recorded(stage):
+    """Those that fire, apart from those held; never the dead-man's switch."""
+    stage.firing = (
+        alert("OutboxStalled", Severity.PAGE),
+        alert("OutboxStalled", Severity.PAGE),
+        alert("OutboxHeadBlocked", Severity.PAGE, held=True),
+        alert("OutboxBacklogHigh", Severity.PAGE, state=AlertState.PENDING),
+        alert("OutboxWatchdog", Severity.NONE),
+    )
+    stage.look()
+    (tick,) = stage.ticks()
+    assert (tick.firing, tick.held) == (("OutboxStalled/page",), ("OutboxHeadBlocked/page",))
+
+
+def test_declared_maintenance_is_recorded_with_its_reason(stage):
+    """From the ledger itself; one that cannot be read is unknown."""
+    stage.look()
+    Ledger(stage.directory).start(stage.now, HOUR, "rollback")
+    stage.look()
+    (stage.directory / MAINTENANCE).write_text("{")
+    stage.look()
+    before, during, torn = stage.ticks()
+    assert (before.maintenance, during.maintenance, torn.maintenance) == (False, True, None)
+    assert during.maintenance_reason == "rollback"
+
+
+# --- what begins a watch by itself
+
+
+def test_the_migration_begins_a_watch(tmp_path):
+    """When its versions are first registered; once."""
+    stage = Stage(tmp_path, start="migration", registered=False).up()
+    view = stage.look(3)
+    assert (view.state, view.waiting_for) == (
+        State.WAITING,
+        "the migration's versions in supabase_migrations.schema_migrations",
+    )
+    stage.registered = True
+    view = stage.look()
+    assert view.watch is not None
+    assert (view.state, view.watch.begun_by) == (State.RUNNING, "migration")
+    stage.look(MINUTES + 1)
+    stage.down()
+    stage.up().look(10)
+    assert len(stage.watches()) == 1
+
+
+def test_registered_before_we_came_it_begins_at_first_sight(tmp_path):
+    """The exporter is often installed together with the migration."""
+    assert Stage(tmp_path, start="migration").up().look().state is State.RUNNING
+
+
+def test_rolled_back_and_applied_again_it_begins_again(tmp_path):
+    """Through a restart in between, too."""
+    stage = Stage(tmp_path, start="migration").up()
+    stage.look(MINUTES + 2)
+    stage.registered = False
+    stage.look(2)
+    stage.down().up()
+    stage.registered = True
+    stage.look()
+    assert states_of(stage.watches()) == [State.PASSED, State.RUNNING]
+
+
+def test_a_register_that_is_not_visible_begins_nothing_and_is_told(tmp_path):
+    """Unknown is neither applied nor not."""
+    stage = Stage(tmp_path, start="migration", registered=None).up()
+    view = stage.look(3)
+    assert view.state is State.WAITING
+    assert "is not visible: begin the watch by hand" in view.waiting_for
+
+
+@pytest.mark.parametrize(("late", "begins"), [(-60, False), (0, True), (1800, True), (3700, False)])
+def test_a_time_begins_a_watch(tmp_path, late, begins):
+    """Then, or a little later if nobody was there; not when it would be over."""
+    stage = Stage(tmp_path, start="2025-11-18T10:01:00Z", now=worlds.START + late).up()
+    view = stage.look()
+    assert (view.state is State.RUNNING) == begins
+    if begins:
+        stage.look(MINUTES + 2)
+        assert len(stage.watches()) == 1
+
+
+# --- when the disk does not do its part
+
+
+def test_a_directory_that_is_a_file(tmp_path):
+    """The state is unknown and says why; as soon as it is mended, it records, and knows since when it could not."""
+    (tmp_path / "state").write_text("")
+    stage = Stage(tmp_path / "state").up()
+    view = stage.look(3)
+    assert view.state is None
+    assert "cannot be opened" in view.trouble
+    (tmp_path / "state").unlink()
+    view = stage.look()
+    assert (view.state, view.trouble) == (State.WAITING, "")
+    assert stage.ticks()[0].before is Cause.NOT_WRITTEN
+
+
+def test_what_cannot_be_written_was_not_seen(stage, monkeypatch):
+    """Coverage suffers while it lasts, the verdict waits, and the gap has its cause."""
+    monkeypatch.setattr("alerts.history._PATIENCE", 0.01)
+    stage.begin()
+    before = judgement_of(stage.look(10))
+    with closing(sqlite3.connect(stage.directory / FILE, isolation_level=None)) as obstacle:
+        obstacle.execute("BEGIN EXCLUSIVE")
+        view = stage.look(3)
+        assert view.state is State.RUNNING
+        assert "locked" in view.trouble
+        obstacle.execute("ROLLBACK")
+    after = stage.look(3)
+    assert after.trouble == ""
+    (gap,) = judgement_of(after).gaps
+    assert (gap.cause, gap.span.seconds) == (Cause.NOT_WRITTEN, 4 * INTERVAL)
+    assert judgement_of(after).ratio < before.ratio == 1.0
+    assert judgement_of(after).exporter_restarts == 0
+
+
+def test_blind_at_the_end_nothing_is_decided_before_it_can_be_written(stage, monkeypatch):
+    """A verdict that is not on disk would be another one after a restart."""
+    monkeypatch.setattr("alerts.history._PATIENCE", 0.01)
+    stage.begin()
+    stage.look(MINUTES - 8)
+    with closing(sqlite3.connect(stage.directory / FILE, isolation_level=None)) as obstacle:
+        obstacle.execute("BEGIN EXCLUSIVE")
+        view = stage.look(12)
+        assert view.state is State.RUNNING
+        assert judgement_of(view).ratio < 0.9
+        obstacle.execute("ROLLBACK")
+    assert stage.look().state is State.INCONCLUSIVE
+
+
+def test_a_second_exporter_waits_for_the_first(stage):
+    """It says so, and takes over when the first has gone."""
+    stage.begin()
+    first = stage.recorder
+    assert first is not None
+    second = stage.up().look()
+    assert "in use by another exporter" in second.trouble
+    first.close(stage.moment)
+    view = stage.look()
+    assert (view.state, view.trouble) == (State.RUNNING, "")
+
+
+def test_a_later_versions_history_is_left_alone(stage):
+    """Its watch is unknown to this one, not waiting."""
+    stage.begin()
+    stage.down()
+    with closing(sqlite3.connect(stage.directory / FILE)) as connection:
+        connection.execute("PRAGMA user_version = 9")
+    content = (stage.directory / FILE).read_bytes()
+    view = stage.up().look(3)
+    assert view.state is None
+    assert "later version" in view.trouble
+    assert (stage.directory / FILE).read_bytes() == content
+
+
+def damage(stage: Stage, statement: str) -> None:
+    with closing(sqlite3.connect(stage.directory / FILE)) as connection, connection:
+        connection.execute(statement)
+
+
+def test_a_damaged_history_is_set_aside_and_its_watch_is_lost_in_sight_of_all(stage):
+    """INCONCLUSIVE, with its number and why; the next one can begin; the damaged file is kept."""
+    stage.begin()
+    stage.look(10)
+    stage.down(kill=True)
+    damage(stage, "UPDATE ticks SET at = at + 1 WHERE t = (SELECT max(t) FROM ticks)")
+    view = stage.up().look()
+    assert view.state is State.INCONCLUSIVE
+    assert view.watch is not None
+    assert (view.watch.number, view.watch.stopped) == (1, "its history was damaged")
+    assert len(list(stage.directory.glob("history.damaged-*.sqlite"))) == 1
+    assert stage.ask("start").answer == "watch 2 has begun"
+    assert stage.look(MINUTES + 2).state is State.PASSED
+
+
+def test_damaged_beyond_recognition_a_watch_may_have_run(stage):
+    """Nobody knows, so nobody is told that all is well."""
+    stage.begin()
+    stage.down()
+    (stage.directory / FILE).write_bytes(b"x" * 5000)
+    view = stage.up().look()
+    assert view.state is State.INCONCLUSIVE
+
+
+def test_damaged_after_a_fail_it_stays_failed(stage):
+    """What was certain is not undone by a disk."""
+    stage.begin()
+    stage.shown = {"backlog_jobs": 5000}
+    stage.look(10)
+    stage.down()
+    damage(stage, "UPDATE ticks SET at = at + 1 WHERE t = (SELECT max(t) FROM ticks)")
+    assert stage.up().look().state is State.FAILED
+
+
+def test_damaged_without_a_watch_nothing_is_lost(stage):
+    """It waits, as before."""
+    stage.look(5)
+    stage.down()
+    damage(stage, "UPDATE ticks SET at = at + 1 WHERE t = (SELECT max(t) FROM ticks)")
+    assert stage.up().look().state is State.WAITING
+    assert len(list(stage.directory.glob("history.damaged-*.sqlite"))) == 1
+
+
+def test_a_bug_in_here_ends_nothing(stage, monkeypatch):
+    """The next look may do better; until then it is said."""
+    stage.begin()
+    broken = lambda *_: 1 / 0  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setattr("alerts.watch.judge.Judge.hear", broken)
+        assert "internal error" in stage.look(2).trouble
+    view = stage.look(2)
+    assert view.trouble == ""
+    assert len(stage.ticks()) == 3
+
+
+def test_closed_it_lets_go(stage):
+    """Nothing is written any more, and nobody has to wait."""
+    stage.look()
+    recorder = stage.recorder
+    assert recorder is not None
+    recorder.close(stage.moment)
+    recorder.close(stage.moment)
+    recorder.observe(*stage.evaluated(), stage.moment, stage.steady)
+    recorder.heed(stage.moment)
+    assert len(stage.ticks()) == 1
+    History.writer(stage.directory).close()
+
+
+def test_old_watches_are_forgotten(stage, monkeypatch):
+    """The latest are kept whole, and lately seen ticks."""
+    monkeypatch.setattr(keeping, "KEPT", 2)
+    monkeypatch.setattr(keeping, "LOOSE", 600.0)
+    stage.begin()
+    for _ in range(3):
+        stage.look(MINUTES + 30)
+        assert stage.ask("start").granted
+    stage.look()
+    watches = stage.watches()
+    assert [watch.number for watch in watches] == [3, 4]
+    third = watches[0]
+    with stage.read() as opened:
+        assert list(opened.all(Judgement)) == [3]
+        assert not list(opened.ticks(-1, third.started - 601))
+        assert len(list(opened.ticks(third.started, third.started + HOUR))) == MINUTES
+        assert len(list(opened.ticks(third.started - 600, third.started))) == 600 / INTERVAL
+
+
+def test_recent_ticks_are_at_hand(stage):
+    """The last hour, for the status page; after a restart too."""
+    stage.look(MINUTES + 20)
+    stage.down()
+    view = stage.up().look()
+    assert len(view.recent) in (MINUTES, MINUTES + 1)
+    assert view.recent[-1].at - view.recent[0].at == pytest.approx(HOUR, abs=INTERVAL)
+
+
+def test_a_whole_day(tmp_path):
+    """As a user has it: cleaned at three, 24 hours, PASS."""
+    stage = Stage(tmp_path, duration=DAY).up()
+    stage.begin()
+    view = stage.look(round(DAY / INTERVAL) + 1)
+    assert judgement_of(view).verdict is Verdict.PASS, judgement_of(view).reasons
+    assert result(judgement_of(view), "cleanup_ran").verdict is Verdict.PASS
+    assert (tmp_path / LOCK).exists()
