@@ -19,6 +19,8 @@ from dashboards.overview import overview
 from dashboards.watch import watch
 
 HERE = Path(__file__).parent
+# What Grafana serves from its own directory public/runbooks, where compose.yaml puts them.
+RUNBOOKS = "/public/runbooks"
 
 
 def dashboards(policy: Policy) -> Mapping[str, Dashboard]:
@@ -38,7 +40,7 @@ def printed(dashboard: Dashboard) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check, as asked; the exit status."""
     asked = _parser().parse_args(arguments)
-    policy = load_policy(runbooks=asked.runbooks) if asked.runbooks else load_policy()
+    policy = load_policy(runbooks=asked.runbooks)
     texts = {asked.directory / name: printed(dashboard) for name, dashboard in dashboards(policy).items()}
     if asked.check:
         return _check(path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text)
@@ -57,7 +59,7 @@ def _check(stale: Iterable[Path]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dashboards.build", description="Write the Grafana dashboards.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file would change")
-    parser.add_argument("--runbooks", metavar="URL", help="where the runbooks are for people: no slash at the end")
+    parser.add_argument("--runbooks", metavar="URL", default=RUNBOOKS, help=f"where people read runbooks ({RUNBOOKS})")
     parser.add_argument("--directory", type=Path, default=HERE, help="where to write (beside this program)")
     return parser
 

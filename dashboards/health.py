@@ -123,12 +123,13 @@ class _Panels(Drawing):
             .unit("s")
             .decimals(1)
         )
-        yield panels.number(
+        undelivered = panels.number(
             "Undelivered",
             "Notifications of the exporter that wait to be delivered. Any for minutes: that receiver hears nothing.",
             worst(pick(names.NOTIFICATIONS_WAITING)),
             limits(self.policy, "OutboxNotificationsFailing"),
         )
+        yield panels.says(undelivered, unknown="no receiver")
         started = worst(f"time() - {pick(PROCESS_START)}", least=True)
         yield panels.number("Up for", "Since the youngest replica started.", started).unit("s")
         yield panels.number("Memory", "Of the largest replica, resident.", worst(pick(MEMORY))).unit("bytes")
@@ -181,8 +182,8 @@ class _Panels(Drawing):
             "Runs per minute, and runs left out",
             "How often each collector ran. Left out: the run before was still going on. Runs left out again and again: "
             "the database answers slower than it is asked.",
-            Query(per_minute(names.COLLECTOR_RUNS), "{{collector}}"),
             Query(f"sum by (job) ({per_minute(names.COLLECTOR_SKIPPED)})", "left out"),
+            Query(per_minute(names.COLLECTOR_RUNS), "{{collector}}"),
         )
         return panels.coloured(panel, {**COLLECTORS, "left out": BAD})
 
@@ -190,10 +191,10 @@ class _Panels(Drawing):
         """What share of the time is spent on it?"""
         duration, interval = one(pick(names.COLLECTOR_DURATION)), one(pick(names.COLLECTOR_INTERVAL))
         panel = panels.lines(
-            "Cost: run time as a share of the interval",
-            "The budget for each database collector is sampling.budget_ratio, 1 % unless configured. Above it for "
-            "long: the collector stretches its interval, see there. application waits for HTTP and costs the database "
-            "nothing.",
+            "Cost: share of the interval",
+            "Run time divided by interval. The budget for each database collector is sampling.budget_ratio, 1 % "
+            "unless configured. Above it for long: the collector stretches its interval, see there. application waits "
+            "for HTTP and costs the database nothing.",
             Query(f"({duration}) / ({interval})", "{{collector}}"),
         )
         return panels.coloured(panels.on_decades(panel), COLLECTORS).unit("percentunit")

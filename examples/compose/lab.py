@@ -1,0 +1,36 @@
+"""The lab on ports that do not change, until SIGTERM: PostgreSQL on 5432, the application on 4000, both on loopback.
+
+The monitoring role is made as for a real database. FAULT names what goes wrong from the start.
+"""
+
+import os
+import signal
+from importlib import resources
+
+from exporter.lab.cluster import Cluster
+from exporter.lab.world import Lab, Plan
+
+DATABASE_PORT = int(os.environ.get("DATABASE_PORT", "5432"))
+APPLICATION_PORT = int(os.environ.get("APPLICATION_PORT", "4000"))
+
+
+def make_role(lab: Lab) -> None:
+    """Let the exporter in as whom the setup script makes."""
+    lab.execute(resources.files("exporter").joinpath("sql", "setup", "monitoring_role.sql").read_text("utf-8"))
+
+
+def main() -> None:
+    """Run it."""
+    # Before any thread starts, so that the signal waits for sigwait.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    cluster = Cluster.embedded()
+    cluster.port = DATABASE_PORT
+    lab = Lab(Plan(fault=os.environ.get("FAULT") or None), prepare=make_role, cluster=cluster)
+    lab.application.port = APPLICATION_PORT
+    with lab:
+        signal.sigwait(ends)
+
+
+if __name__ == "__main__":
+    main()
