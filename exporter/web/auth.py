@@ -8,8 +8,6 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-import bcrypt
-
 from exporter.config import Secret
 from exporter.web.background import in_thread
 
@@ -25,6 +23,8 @@ class Busy(Exception):
 
 def check_password(password: bytes, hashed: bytes) -> bool:
     """Whether the password has that bcrypt hash. Takes as long as the hash's cost says: 60 ms at cost 10."""
+    import bcrypt  # noqa: PLC0415 - half a megabyte that only who has users needs
+
     try:
         return bcrypt.checkpw(password[:72], hashed)  # bcrypt never looks further; the library insists on it
     except ValueError:
@@ -92,6 +92,8 @@ def parse(header: str | None) -> tuple[str, bytes] | None:
 
 def _decoy(users: Mapping[str, Secret]) -> bytes:
     """A hash that no password has, as costly as the costliest real one."""
+    import bcrypt  # noqa: PLC0415 - as above
+
     cost = max(int(user.reveal()[4:6]) for user in users.values())
     return bcrypt.gensalt(cost) + b"." * 31
 
