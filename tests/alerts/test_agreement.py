@@ -1,0 +1,151 @@
+"""The sidecar and Prometheus come to the same alerts by the same rules.
+
+To the evaluation, over many faults in simulated time, where promtool evaluates the shipped rule file; and live, where a
+real Prometheus scrapes what the judge sees.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from alerts.assessor import Assessor
+from alerts.clock import Look
+from alerts.model import Alert, Outlet, Policy, State
+from alerts.policy import load_policy
+from alerts.rulefile import rule_file
+from tests.alerts.faulty import FAULTS, Sample, Shown, World
+from tests.alerts.promql.weather import labelled
+from tests.requirements import require_program
+
+JOB: Final = {"job": "outbox-exporter", "instance": "sidecar"}
+INTERVAL: Final = 15
+# So that a few minutes are enough; and no window is a whole number of intervals, where Prometheus 2 and 3 differ.
+SCALE: Final = 0.21
+BEGINS, ENDS, TICKS = 25, 85, 120
+# Texts are compared at every tenth evaluation.
+TEXTS: Final = 10
+BOTH: Final = frozenset({Outlet.PROMETHEUS, Outlet.SIDECAR})
+
+
+@dataclass(slots=True)
+class Course:
+    """What a fault looked like, and what the sidecar made of it; by tick."""
+
+    series: dict[tuple[str, tuple[tuple[str, str], ...]], list[float | None]] = field(default_factory=dict)
+    alerts: list[tuple[Alert, ...]] = field(default_factory=list)
+
+    def see(self, samples: Iterable[Sample]) -> None:
+        """Another tick's samples; None where a series is missing."""
+        tick = len(self.alerts)
+        seen = {(metric, labels): value for metric, labels, value in samples}
+        for each in seen:
+            self.series.setdefault(each, [None] * tick)
+        for each, values in self.series.items():
+            values.append(seen.get(each))
+
+
+def labelled_samples(shown: Iterable[Shown]) -> list[Sample]:
+    """What a world shows, with the labels of a scrape."""
+    samples = [(metric, labelled(**labels, **JOB), value) for metric, labels, value in shown]
+    return [*samples, ("up", labelled(**JOB), 1.0)]
+
+
+def course(policy: Policy, fault: Any) -> Course:
+    """A fault from before its beginning to after its end."""
+    world, assessor, result = World(fault, BEGINS, ENDS, pace=SCALE), Assessor(policy), Course()
+    for tick in range(TICKS):
+        now = float(tick * INTERVAL)
+        samples = labelled_samples(world.tick(now))
+        result.see(samples)
+        look = Look(now, float(INTERVAL) if tick else 0.0, 0.0, in_doubt=False)
+        result.alerts.append(assessor.assess(look, samples, world.fresh).alerts)
+    return result
+
+
+def test_simulated_to_the_evaluation(tmp_path: Path) -> None:
+    """At every evaluation of every fault: the same alerts, pending or firing, and now and then the same texts."""
+    policy = load_policy(time_scale=SCALE)
+    courses = {fault.__name__: course(policy, fault) for fault in FAULTS}
+    fired = {
+        alert.key.alert
+        for each in courses.values()
+        for alerts in each.alerts
+        for alert in alerts
+        if alert.state is State.FIRING
+    }
+    assert {rule.key.alert for rule in policy.rules if rule.outlets >= BOTH} == fired
+    (tmp_path / "rules.yaml").write_text(rule_file(policy))
+    tests = tmp_path / "tests.yaml"
+    tests.write_text(json.dumps(promtool_file(policy, courses)))  # which is YAML, and quicker
+    result = subprocess.run(
+        [require_program("promtool"), "test", "rules", tests], capture_output=True, text=True, timeout=150, check=False
+    )
+    assert result.returncode == 0, (result.stdout + result.stderr)[:20_000]
+
+
+def promtool_file(policy: Policy, courses: Mapping[str, Course]) -> dict[str, Any]:
+    """What promtool shall find, the alerts that the sidecar has."""
+    groups = [group["name"] for group in yaml.safe_load(rule_file(policy))["groups"]]
+    return {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": f"{INTERVAL}s",
+        "group_eval_order": groups,
+        "tests": [promtool_test(name, each) for name, each in courses.items()],
+    }
+
+
+def promtool_test(name: str, seen: Course) -> dict[str, Any]:
+    """One fault."""
+    return {
+        "name": name,
+        "interval": f"{INTERVAL}s",
+        "input_series": [
+            {"series": named(*each), "values": " ".join(written(values))} for each, values in seen.series.items()
+        ],
+        "promql_expr_test": [
+            {"expr": "ALERTS", "eval_time": f"{tick * INTERVAL}s", "exp_samples": [stands(each) for each in alerts]}
+            for tick, alerts in enumerate(seen.alerts)
+        ],
+        "alert_rule_test": [
+            {
+                "eval_time": f"{tick * INTERVAL}s",
+                "alertname": name,
+                "exp_alerts": [told(each) for each in alerts if each.key.alert == name and each.state is State.FIRING],
+            }
+            for tick, alerts in list(enumerate(seen.alerts))[::TEXTS]
+            for name in {each.key.alert for each in alerts}
+        ],
+    }
+
+
+def named(metric: str, labels: Iterable[tuple[str, str]]) -> str:
+    """A series as PromQL has it."""
+    inside = ",".join(f'{label}="{value}"' for label, value in labels)
+    return f"{metric}{{{inside}}}"
+
+
+def written(values: list[float | None]) -> list[str]:
+    """Values in promtool's notation: one that is missing ends its series, as a scrape without it does."""
+    before = [None, *values[:-1]]
+    return [
+        repr(value) if value is not None else "_" if earlier is None else "stale"
+        for earlier, value in zip(before, values, strict=True)
+    ]
+
+
+def stands(alert: Alert) -> dict[str, Any]:
+    """How an alert stands, as the series that Prometheus makes of it."""
+    return {"labels": named("ALERTS", [*alert.labels, ("alertstate", alert.state.value)]), "value": 1}
+
+
+def told(alert: Alert) -> dict[str, Any]:
+    """An alert with its texts, as promtool writes it."""
+    labels = {name: value for name, value in alert.labels if name != "alertname"}
+    return {"exp_labels": labels, "exp_annotations": dict(alert.annotations)}
