@@ -163,13 +163,15 @@ class History:
             raise
 
     def check(self) -> None:
-        """Look at every page and every paper. Raises: Damaged."""
+        """Look at every page, every paper and every tick. Raises: Damaged."""
         with _translated(self.directory):
             found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != ("ok",):
             raise _damaged(self.directory, str(found and found[0]))
         for kind in _KINDS:
             self.all(kind)
+        for _ in self._rows(-_END, _END):
+            pass
 
     # --- papers
 
@@ -219,16 +221,12 @@ class History:
 
         Units: seconds on the time line. Raises: Damaged as soon as something does not add up.
         """
-        since = round(after * 1000)
-        end = _END if until is None else round(until * 1000)
         before: _Row | None = None
-        while rows := [_Row(*row) for row in self._fetch("ticks", after=since, until=end, batch=_BATCH)]:
-            for row in rows:
-                if row.seal != row.proper_seal or (before and row.link != before.seal):
-                    raise _damaged(self.directory, f"the tick at {row.t} does not bear its seal")
-                before = row
-                yield self._tick(row, origin)
-            since = rows[-1].t
+        for row in self._rows(round(after * 1000), _END if until is None else round(until * 1000)):
+            if before and row.link != before.seal:
+                raise _damaged(self.directory, f"the tick before {row.t} is missing")
+            before = row
+            yield self._tick(row, origin)
 
     def forget(self, after: float, before: float) -> None:
         """Remove the ticks later than one time of the line and earlier than another, seconds."""
@@ -247,6 +245,15 @@ class History:
         names = self.layout(row.layout)
         with _understood(self.directory):
             return records.unpack(row.numbers, row.words, names, Seen(row.at, row.t / 1000 - origin, row.run))
+
+    def _rows(self, after: int, until: int) -> Iterator[_Row]:
+        """Rows by their time, a batch at a time, so that nobody has to wait for a slow reader."""
+        while rows := [_Row(*row) for row in self._fetch("ticks", after=after, until=until, batch=_BATCH)]:
+            for row in rows:
+                if row.seal != row.proper_seal:
+                    raise _damaged(self.directory, f"the tick at {row.t} does not bear its seal")
+                yield row
+            after = rows[-1].t
 
     def _last_row(self) -> _Row | None:
         found = self._fetch("last_tick")

@@ -4,24 +4,23 @@ One keeper lives as long as its history is open and can be written; everything i
 Time is an argument.
 """
 
-from collections import deque
 from dataclasses import dataclass, replace
 
 from alerts.history import History
 from alerts.watch import clock
+from alerts.watch.archive import seen
 from alerts.watch.checks import Terms, resolve
 from alerts.watch.clock import Moment
 from alerts.watch.judge import Judge
 from alerts.watch.model import Cause, Judgement, State, Tick, Verdict, Watch
 from alerts.watch.records import Layout, Mark, Request, Run
 from alerts.watch.sources import collectors_of, names_of
+from alerts.watch.timeline import position
 
 # Past watches that are kept with all that was seen, and for how long what belongs to none: it is what a first watch
 # can be compared with.
 KEPT = 7
 LOOSE = 26 * 3600.0
-# What the status page draws.
-RECENT = 3600.0
 # An answered request is of no use for longer; seconds.
 _REQUEST_LIFE = 3600.0
 # The mark of the last time that a disk which had failed took something again.
@@ -83,7 +82,6 @@ class Keeper:
             self._before = Cause.NOT_WRITTEN
         self._judge = self._rehear() if self._open else None
         self.judgement = history.get(Judgement, self.watch.number) if self.watch else None
-        self.recent: deque[Tick] = deque(history.ticks(self._t - RECENT))
 
     @property
     def _open(self) -> bool:
@@ -97,7 +95,9 @@ class Keeper:
     def advance(self, moment: Moment) -> None:
         """Time has passed. To be called first; may end a watch, so in a transaction."""
         passed = clock.passed(self._moment, moment)
-        self._moment, self._t, self._step = moment, self._t + passed.seconds, self._step + passed.step
+        # To the millisecond, as it is written: what is heard now and what is read again come to the same.
+        self._t = round(self._t + passed.seconds, 3)
+        self._moment, self._step = moment, self._step + passed.step
         if self._open and self._elapsed() > self._watch().duration:
             self._close(moment)
         elif self._open and abs(self._planned_end(moment) - self._watch().ends_at) > _MOVED:
@@ -117,9 +117,6 @@ class Keeper:
         tick = replace(tick, run=self.run.number, before=self._before, step=step, elapsed=self._t)
         self.history.add_tick(round(self._t * 1000), moment.steady, tick, self._layout)
         self._before = Cause.EXPORTER_STALLED
-        self.recent.append(tick)
-        while self.recent[0].elapsed < self._t - RECENT:
-            self.recent.popleft()
         if self._judge is not None:
             watch = self._watch()
             self._judge.hear(replace(tick, elapsed=max(0.0, tick.elapsed - watch.started)))
@@ -225,14 +222,9 @@ class Keeper:
 
     def _resume(self, moment: Moment) -> None:
         """Go on where the time line ends."""
-        last = self.history.last()
-        if last is None:
-            return
-        run = self.history.get(Run, last.run)
-        before = Moment(last.at, last.steady, run.era if run else "")
-        passed = clock.passed(before, moment)
-        self._t, self._step = last.t / 1000 + passed.seconds, passed.step
-        if run and run.stopped_at is not None:
+        here = position(self.history, moment)
+        self._t, self._step = here.t, here.step
+        if here.run and here.run.stopped_at is not None:
             self._before = Cause.EXPORTER_STOPPED
 
     def _same_run(self, run: Run | None) -> Run | None:
@@ -261,8 +253,7 @@ class Keeper:
     def _rehear(self) -> Judge:
         watch = self._watch()
         judge = Judge(watch)
-        # A tick of the very moment at which it began was heard with it.
-        for tick in self.history.ticks(watch.started - 0.001, watch.started + watch.duration, origin=watch.started):
+        for tick in seen(self.history, watch):
             judge.hear(tick)
         return judge
 

@@ -17,7 +17,7 @@ from alerts.model import Evaluation
 from alerts.watch import clock
 from alerts.watch.clock import Moment
 from alerts.watch.keeper import Keeper, Plan
-from alerts.watch.model import Judgement, State, Tick, Watch
+from alerts.watch.model import Judgement, State, Watch
 from alerts.watch.records import Run
 from alerts.watch.sight import Sight
 from alerts.watch.start import Starter
@@ -36,8 +36,8 @@ class View:
     """What is known of the watch now, for pages, metrics and answers. Nothing in it changes.
 
     `state` is None while that is unknown: the history cannot be read. `waiting_for` says what begins a watch,
-    `trouble` why nothing is written. `recent` are the ticks of the last hour, `elapsed` counting on the history's
-    time line. `judgement` is None where there was no watch yet, and for one that came out of a damaged history.
+    `trouble` why nothing is written. `judgement` is None where there was no watch yet, and for one that came out of
+    a damaged history.
     """
 
     state: State | None = None
@@ -45,7 +45,6 @@ class View:
     judgement: Judgement | None = None
     waiting_for: str = ""
     trouble: str = ""
-    recent: tuple[Tick, ...] = ()
 
 
 class Recorder:
@@ -97,9 +96,8 @@ class Recorder:
         self._attend(moment, act)
 
     def heed(self, moment: Moment | None = None) -> None:
-        """Do what commands ask for, between two evaluations. Call it every few seconds."""
-        if self._keeper is not None:
-            self._attend(moment or clock.now(), lambda _: None)
+        """Do what commands ask for, between two evaluations. Call it at the start, and every few seconds."""
+        self._attend(moment or clock.now(), lambda _: None)
 
     def close(self, moment: Moment | None = None) -> None:
         """The exporter ends: say so in the history, and let go of it. Harmless twice."""
@@ -147,7 +145,7 @@ class Recorder:
         """What was written may be shown."""
         before, watch = self._view.watch, keeper.watch
         state = watch.state if watch else State.WAITING
-        self._view = View(state, watch, keeper.judgement, self._starter.waiting_for, "", tuple(keeper.recent))
+        self._view = View(state, watch, keeper.judgement, self._starter.waiting_for)
         self._was_blind, self._blind = False, None
         if watch and (before is None or (before.number, before.state) != (watch.number, watch.state)):
             event(logger, logging.INFO, f"watch {watch.state}", number=watch.number, summary=_summary(keeper))

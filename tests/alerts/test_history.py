@@ -290,7 +290,7 @@ def test_a_tick_taken_out_is_noticed(tmp_path):
     filled(tmp_path, 5)
     with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute("DELETE FROM ticks WHERE t = 45000")
-    with pytest.raises(Damaged, match="does not bear its seal"):
+    with pytest.raises(Damaged, match="the tick before 60000 is missing"):
         read(tmp_path)
 
 

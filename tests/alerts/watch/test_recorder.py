@@ -462,15 +462,6 @@ def test_old_watches_are_forgotten(stage, monkeypatch):
         assert len(list(opened.ticks(third.started - 600, third.started))) == 600 / INTERVAL
 
 
-def test_recent_ticks_are_at_hand(stage):
-    """The last hour, for the status page; after a restart too."""
-    stage.look(MINUTES + 20)
-    stage.down()
-    view = stage.up().look()
-    assert len(view.recent) in (MINUTES, MINUTES + 1)
-    assert view.recent[-1].at - view.recent[0].at == pytest.approx(HOUR, abs=INTERVAL)
-
-
 def test_a_whole_day(tmp_path):
     """As a user has it: cleaned at three, 24 hours, PASS."""
     stage = Stage(tmp_path, duration=DAY).up()
