@@ -19,13 +19,15 @@ class Limit:
     colour: str
 
 
-def limits(policy: Policy, alert: str, unit: float = 1) -> tuple[Limit, ...]:
-    """The thresholds of this alert, lowest first; where two severities share one, the graver's colour.
+def limits(policy: Policy, *alerts: str, unit: float = 1) -> tuple[Limit, ...]:
+    """The thresholds of these alerts, lowest first; where two share one, the graver's colour.
 
     Units: the signal's, times `unit`: 3600 makes hours of seconds.
-    Raises: KeyError when the policy has no such alert.
+    Raises: KeyError when the policy lacks an alert.
     """
-    rules = sorted(_rules(policy, alert), key=lambda rule: _RANKS.index(rule.key.severity))
+    rules = sorted(
+        (rule for alert in alerts for rule in _rules(policy, alert)), key=lambda rule: _RANKS.index(rule.key.severity)
+    )
     return tuple(
         sorted(Limit(value / unit, colour) for value, colour in {_begins(r): _colour(r) for r in rules}.items())
     )

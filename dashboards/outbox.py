@@ -170,7 +170,7 @@ class OutboxPanels(Drawing):
             "still answer with old results. See cron.job_run_details.",
             Query(f"{self.judged('outbox:expired_key_age_seconds')} / {HOUR}", "hours expired"),
         )
-        panels.with_limits(panel, limits(self.policy, "OutboxCleanupOverdue", HOUR))
+        panels.with_limits(panel, limits(self.policy, "OutboxCleanupOverdue", unit=HOUR))
         return panels.coloured(panel.axis_label("hours").no_value("No expired key is left."), {"hours expired": CALM})
 
     def retention(self) -> timeseries.Panel:
@@ -180,5 +180,5 @@ class OutboxPanels(Drawing):
             "Age of the oldest processed job. Line: the weekly clean-up has missed a week. See cron.job_run_details.",
             Query(f"{self.judged('outbox:oldest_processed_age_seconds')} / {DAY}", "days kept"),
         )
-        panels.with_limits(panel, limits(self.policy, "OutboxRetentionOverdue", DAY))
+        panels.with_limits(panel, limits(self.policy, "OutboxRetentionOverdue", unit=DAY))
         return panels.coloured(panel.axis_label("days").no_value("No processed job is kept."), {"days kept": CALM})

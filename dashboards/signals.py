@@ -11,7 +11,7 @@ from dashboards.limits import gravest, limits
 from dashboards.meanings import BAD, CALM, GOOD, WARN, is_value, yes_or_no
 from dashboards.page import RUNBOOKS
 from dashboards.panels import Column, Query
-from dashboards.promql import PICKED, PICKED_JOB, age, one, pick, worst
+from dashboards.promql import PICKED, PICKED_JOB, one, pick, worst
 from exporter import names
 
 STATE_COLOURS = {"waiting": CALM, "failing": WARN, "exhausted": BAD}
@@ -105,12 +105,13 @@ class SignalPanels(Drawing):
         """How long has the oldest waited?"""
         panel = panels.lines(
             "Age of the oldest job by state",
-            "Line: where it is a stall, if nothing completes either. An age that rises by a second per second is that "
-            "of a job that nobody takes. Waiting rises: the processor is down or held up. Only failing or exhausted "
-            "rises: those jobs fail for good, and do not recover by themselves.",
-            Query(age(names.OLDEST_PENDING), "{{state}}"),
+            "Lines: where waiting for a first try becomes a ticket, and a page or, if nothing completes, a stall. An "
+            "age that rises by a second per second is that of a job that nobody takes. Waiting rises: the processor "
+            "is down or held up. Only failing or exhausted rises: those jobs fail for good, and do not recover by "
+            "themselves.",
+            Query(_age_when_sampled(), "{{state}}"),
         )
-        panels.on_decades(panel, limits(self.policy, "OutboxStalled"))
+        panels.on_decades(panel, limits(self.policy, "OutboxStalled", "OutboxJobsWaitingLong"))
         return panels.coloured(panel, STATE_COLOURS).unit("s").no_value("No job is unprocessed.")
 
     def head(self) -> timeseries.Panel:
@@ -148,8 +149,7 @@ class SignalPanels(Drawing):
             Query(self.judged("outbox:fsm_failure_ratio:6h"), "6 hours"),
             Query(one(pick(names.APP_FSM_FAILURE_RATIO)), "since its start"),
         )
-        burn, rate = (limits(self.policy, f"OutboxFsmFailure{what}") for what in ("BudgetBurn", "RateHigh"))
-        panels.with_limits(panel, (*burn, *rate))
+        panels.with_limits(panel, limits(self.policy, "OutboxFsmFailureBudgetBurn", "OutboxFsmFailureRateHigh"))
         panels.coloured(panel, {"5 minutes": BAD, "1 hour": WARN, "6 hours": "yellow", "since its start": "text"})
         return panels.faint(panel, "since its start").unit("percentunit").no_value("No initialisation was counted.")
 
@@ -185,6 +185,12 @@ class SignalPanels(Drawing):
         overdue = gravest(self.policy, "OutboxCleanupOverdue").threshold
         keys = f"max without (state) ({one(pick(names.IDEMPOTENCY_KEYS))})"
         return f"({self.judged('outbox:expired_key_age_seconds')} <= bool {overdue:g}) or 1 + 0 * {keys}"
+
+
+def _age_when_sampled() -> str:
+    """Age of the oldest job in each state, as the policy measures it: at the sample, by one clock."""
+    sampled = pick(names.COLLECTOR_LAST_SUCCESS, 'collector="backlog"')
+    return one(f"{sampled} - ignoring (collector, state) group_right () {pick(names.OLDEST_PENDING)}")
 
 
 def _graded(firing: Callable[[str], str]) -> str:

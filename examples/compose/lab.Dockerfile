@@ -4,6 +4,6 @@ COPY . /src
 # PostgreSQL refuses to run as root, and wants a user that has a name.
 RUN pip install --no-cache-dir '/src[demo]' \
     && rm -r /src \
-    && useradd --create-home lab
-USER lab
+    && useradd --create-home --uid 65532 lab
+USER 65532
 STOPSIGNAL SIGTERM

@@ -1,0 +1,58 @@
+"""Dashboards and the catalogue of metrics know each other completely."""
+
+from __future__ import annotations
+
+from exporter.names import CATALOGUE, Kind
+from tests.dashboards.reading import ALL, FILES, board, filled, panels, selectors
+
+# What Prometheus says of a scrape and of alerts, and the client library of its process.
+FOREIGN = {
+    "ALERTS",
+    "up",
+    "scrape_duration_seconds",
+    "process_start_time_seconds",
+    "process_resident_memory_bytes",
+    "process_cpu_seconds_total",
+    "process_open_fds",
+}
+EXPOSED = {
+    metric.name + part: metric
+    for metric in CATALOGUE
+    for part in (("_bucket", "_count", "_sum") if metric.kind is Kind.HISTOGRAM else ("",))
+}
+
+
+def used() -> set[str]:
+    return {selector.name for query in ALL for selector in selectors(filled(query.expr))}
+
+
+def test_every_metric_that_is_asked_for_exists():
+    """In the catalogue, or somebody else's that we know of."""
+    assert used() <= set(EXPOSED) | FOREIGN
+
+
+def test_every_metric_of_the_catalogue_is_shown():
+    """By a panel; an annotation alone is not enough."""
+    shown = {selector.name for query in ALL if query.panel for selector in selectors(filled(query.expr))}
+    assert {EXPOSED[name].name for name in shown - FOREIGN} == {metric.name for metric in CATALOGUE}
+
+
+def test_every_label_that_is_asked_for_exists():
+    """In matchers, against the metric's own labels."""
+    for query in ALL:
+        for selector in selectors(filled(query.expr)):
+            metric = EXPOSED.get(selector.name)
+            own = {name for name, _, _ in selector.matchers} - {"job", "instance"}
+            assert metric is None or own <= set(metric.labels), f"{query}: {selector}"
+
+
+def test_every_label_in_a_legend_is_left_by_the_query():
+    """`{{state}}` of a sum over all states would be an empty name."""
+    labels = {label for metric in CATALOGUE for label in metric.labels} | {"alertname", "instance", "job", "le"}
+    for file in FILES:
+        for panel in panels(board(file)):
+            for target in panel.get("targets", ()):
+                legend = target.get("legendFormat", "")
+                for label in labels:
+                    if f"{{{{{label}}}}}" in legend:
+                        assert f"without ({label}" not in target["expr"], panel["title"]
