@@ -419,7 +419,7 @@ def test_the_limits_in_the_example_are_the_real_ones():
     """The comment above a bounded duration states the bounds that are checked."""
     blocks = re.split(r"\n\s*\n", EXAMPLE.read_text())
     bounded = {path: get_args(key.hint) for path, key in KEYS.items() if get_args(key.hint)[:1] == (Seconds,)}
-    assert len(bounded) == 6
+    assert len(bounded) == 7
     for path, (_, bounds) in bounded.items():
         stated = f"{format_duration(bounds.low)} to {format_duration(bounds.high)}"
         name = path.split(".")[1]
