@@ -1,0 +1,77 @@
+"""Every expression of the policy, asked of our engine and of a real Prometheus over outboxes with faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alerts.findings import Questions
+from alerts.model import Policy
+from alerts.policy import load_policy
+from alerts.promql.memory import Memory, Sample
+from tests.alerts.faulty import FAULTS, World
+from tests.alerts.promql.oracle import oracle
+from tests.alerts.promql.test_differential import World as Both
+from tests.alerts.promql.test_differential import agree
+from tests.alerts.promql.weather import START, STEP, Scrape, labelled, written
+
+TICKS: Final = 160
+BEGINS, ENDS = 50, 120
+# Signals are recorded a moment after each scrape, and asked for another moment later: never on a window's edge.
+AFTER: Final = 7
+TIMES: Final = range(START + AFTER + 4, START + TICKS * STEP, 9 * STEP)
+
+
+def scrapes() -> list[Scrape]:
+    """All faults at once, each in a job of its own, watched by two replicas of which one is late."""
+    worlds = [
+        (World(fault, BEGINS + late, ENDS, pace=1.0, born=START / 1000), {"job": fault.__name__, "instance": instance})
+        for fault in FAULTS
+        for instance, late in (("one", 0), ("two", 3))
+    ]
+    made = []
+    for tick in range(TICKS):
+        at = START + tick * STEP
+        samples = [
+            (metric, labelled(**more, **labels), value)
+            for world, labels in worlds
+            for metric, more, value in world.tick(at / 1000)
+        ]
+        made.append(Scrape(at, tuple(samples)))
+    return made
+
+
+def recorded(policy: Policy, seen: list[Scrape]) -> tuple[Memory, list[Scrape]]:
+    """What our engine makes of the signals after each scrape: in its memory, and as if scraped."""
+    questions, kept = Questions(policy), []
+    memory = questions.memory()
+    for scrape in seen:
+        memory.append(scrape.at / 1000, scrape.samples)
+        at = (scrape.at + AFTER) / 1000
+        questions.ask(memory, at, frozenset())
+        kept.append(Scrape(scrape.at + AFTER, tuple(_signals(policy, memory, scrape.at + AFTER))))
+    return memory, kept
+
+
+def _signals(policy: Policy, memory: Memory, at: int) -> list[Sample]:
+    records = {signal.record for signal in policy.signals}
+    return [
+        (series.metric, series.labels, series.values[-1])
+        for series in memory.series()
+        if series.metric in records and series.times[-1] == at
+    ]
+
+
+def test_policy_expressions_agree(tmp_path: Path) -> None:
+    """Signals as recorded, then every signal's and every rule's expression: the same labels, the same values."""
+    policy = load_policy()
+    seen = scrapes()
+    memory, signals = recorded(policy, seen)
+    with oracle(tmp_path) as server:
+        server.write([*written(seen), *written(signals)])
+        both = Both(server, memory)
+        expressions = [signal.expr for signal in policy.signals] + [rule.expr for rule in policy.rules]
+        kinds = [agree(both, expression, TIMES) for expression in expressions]
+        assert all(agree(both, signal.record, TIMES) != "refused" for signal in policy.signals)
+    assert "refused" not in kinds
+    assert kinds.count("values") > len(kinds) * 0.8
