@@ -49,7 +49,7 @@ class Mark(AnnotationQuery):
     """An annotation from Prometheus: its data source reads more keys than Grafana's own schema names."""
 
     def __init__(self, name: str, expr: str, colour: str, title: str, *, at_value: bool = False) -> None:
-        super().__init__(name=name, datasource=SOURCE, icon_color=colour, expr=expr, built_in=None)
+        super().__init__(name=name, datasource=SOURCE, icon_color=colour, expr=expr)
         self.extra: dict[str, object] = {"step": _STEP, "titleFormat": title, "useValueForTime": at_value}
 
     def to_json(self) -> dict[str, object]:
@@ -111,4 +111,4 @@ def _marks() -> Iterable[AnnotationQuery]:
     yield Mark("Application restarts", f"{restarts} > 0", "purple", "The application's counters began anew")
     yield Mark("Exporter starts", f"1000 * {pick(PROCESS_START)}", "purple", "The exporter started", at_value=True)
     deploys = AnnotationTarget(limit=100, match_any=True, tags=["deploy"], type_val="tags")
-    yield AnnotationQuery(name="Deploys", datasource=_GRAFANA, icon_color="yellow", target=deploys, built_in=None)
+    yield AnnotationQuery(name="Deploys", datasource=_GRAFANA, icon_color="yellow", target=deploys)

@@ -185,6 +185,7 @@ def warmth(title: str, description: str, query: Query, unit: str) -> heatmap.Pan
     panel.color(colours).y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(look.AxisPlacement.LEFT))
     panel.filter_values(heatmap.FilterValueRange().le(1e-9)).cell_values(heatmap.CellValues().unit("short").decimals(1))
     panel.show_value(look.VisibilityMode.NEVER).hide_legend().show_y_histogram()
+    panel.hide_from(common.HideSeriesConfig().tooltip(tooltip=False).legend(legend=False).viz(viz=False))
     return panel.mode(look.TooltipDisplayMode.SINGLE).rows_frame(
         heatmap.RowsHeatmapOptions().layout(look.HeatmapCellLayout.AUTO)
     )
@@ -221,6 +222,7 @@ def grid(title: str, description: str, empty: str, columns: Sequence[Column], *q
     panel.with_transformation(DataTransformerConfig(id_val="organize", options=arrange))
     for column in columns:
         panel.override_by_name(column.heading, list(_of_column(column)))
+    panel.align(look.FieldTextAlignment.AUTO).inspect(False)
     return panel.thresholds(steps((), NEUTRAL)).cell_height(look.TableCellHeight.SM).show_header(True)
 
 

@@ -119,4 +119,4 @@ def selectors(expr: str) -> list[Selector]:
 def _selector(node: parser.VectorSelector, path: list[parser.Expr], window: float | None) -> Selector:
     around = next((step.func.name for step in reversed(path) if isinstance(step, parser.Call)), None)
     matchers = tuple((one.name, _SIGNS[str(one.op)], one.value) for one in node.matchers.matchers)
-    return Selector(node.name, matchers, around, window)
+    return Selector(node.name or "", matchers, around, window)
