@@ -343,6 +343,8 @@ def _take_lock(directory: Path, *, make: bool = True) -> int:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    if mode != "rwc" and not path.exists():
+        raise Unavailable(f"there is no {path}: no exporter has written to it yet")
     with _translated(path.parent):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",

@@ -17,10 +17,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from alerts import rulefile
 from alerts.policy import configured_policy, override_problem
+from alerts.watch import commands as watch
 from exporter import check, logs, settings, values
 from exporter.app import App, version
 from exporter.config import Config, LogSettings
-from exporter.database import dsn_problem, passwords
+from exporter.database import dsn_problem, passwords, target
 from exporter.errors import ConfigError, ExporterError
 from exporter.exposition import OutboxCollector
 from exporter.keys import CONFIG_VARIABLE, secrets
@@ -107,6 +108,9 @@ def parser() -> argparse.ArgumentParser:
     rules_parser.set_defaults(command=rules)
 
     migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _say))
+    watch.add_commands(
+        commands, watch.Surroundings(load, _answer, lambda config: target(config.database.dsn.reveal()), version)
+    )
 
     demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
     demo_parser.add_argument("--port", type=port, default=DEMO_PORT, help=f"default {DEMO_PORT}; 0 picks a free one")

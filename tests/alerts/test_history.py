@@ -35,13 +35,11 @@ def tick(t: int, **more: object) -> Tick:
 def filled(directory: Path, count: int = 50) -> list[Tick]:
     """A history with so many ticks, one each 15 s."""
     written = [tick(number * 15_000) for number in range(1, count + 1)]
-    with History.writer(directory) as opened:
-        with opened.transaction():
-            opened.put(1, RUN)
-            opened.put(1, Layout(NAMES))
+    with History.writer(directory) as opened, opened.transaction():
+        opened.put(1, RUN)
+        opened.put(1, Layout(NAMES))
         for each in written:
-            with opened.transaction():
-                opened.add_tick(round(each.elapsed * 1000), each.elapsed, each, 1)
+            opened.add_tick(round(each.elapsed * 1000), each.elapsed, each, 1)
     return written
 
 

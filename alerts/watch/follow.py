@@ -1,0 +1,45 @@
+"""Follows a watch from another process: reads only what is new, and judges it as the exporter does."""
+
+from pathlib import Path
+
+from alerts import history
+from alerts.history import History, Unavailable
+from alerts.watch.archive import elapsed_of, latest, seen
+from alerts.watch.clock import Moment
+from alerts.watch.judge import Judge
+from alerts.watch.model import Judgement, Watch
+
+
+class Follower:
+    """Looks at the latest watch of a state directory, and then at that one alone."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._judge: Judge | None = None
+        self._heard = -1.0
+        self.watch: Watch | None = None
+        self.judgement: Judgement | None = None
+
+    def look(self, moment: Moment) -> None:
+        """What is new. Raises: HistoryError."""
+        with History.reader(self._directory) as opened:
+            self.watch = opened.get(Watch, self.watch.number) if self.watch else latest(opened)
+            if self.watch is None:
+                return
+            if self.watch.verdict is not None:
+                self.judgement = opened.get(Judgement, self.watch.number) or self.judgement
+                return
+            self._judge = self._judge or Judge(self.watch)
+            for tick in seen(opened, self.watch, self._heard):
+                self._judge.hear(tick)
+                self._heard = tick.elapsed
+            elapsed = elapsed_of(opened, self.watch, moment)
+        self.judgement = self._judge.judgement(moment.at, elapsed, final=False)
+
+
+def served(directory: Path) -> bool:
+    """Whether an exporter runs on that state directory."""
+    try:
+        return history.is_served(directory)
+    except Unavailable:
+        return False
