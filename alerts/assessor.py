@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from alerts.clock import Look
 from alerts.evaluator import Moment, Standings, evaluate
@@ -45,15 +46,11 @@ class Assessor:
             self._memory.shift(look.stepped)
         self._memory.append(look.at, samples)
         self._memory.forget()
-        found = self._questions.ask(self._memory, look.at, fresh or frozenset(), clock_in_doubt=look.in_doubt)
-        self.failures = found.failures
-        evaluation, self._standings = evaluate(
-            self._questions.rules,
-            {} if fresh is None else found.rules,
-            self._standings,
-            Moment(look.at, min(look.elapsed, self._longest)),
-            found.signals,
-        )
+        findings, self.failures = self._questions.ask(self._memory, look, fresh or frozenset())
+        if fresh is None:
+            findings = replace(findings, rules={})
+        moment = Moment(look.at, min(look.elapsed, self._longest))
+        evaluation, self._standings = evaluate(self._questions.rules, findings, self._standings, moment)
         return evaluation
 
     def keep(self, at: float) -> Kept:

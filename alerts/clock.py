@@ -2,7 +2,8 @@
 
 Durations are taken from the monotonic clock. The wall clock is needed as well, because what is sampled has times of
 day in it; when it is set, by hand or by a time server after a suspension, one of the times before and after was wrong,
-and nobody can say which. So for a while whatever compares with it is not believed.
+and nobody can say which. So for a while whatever compares with it is not believed. When it was set back, timestamps
+made before lie in the future until it has caught up: what is old seems young, and only that.
 """
 
 import time
@@ -20,13 +21,15 @@ class Look:
     """One look at the clock.
 
     Units: `at` Unix seconds; `elapsed` seconds since the look before, 0 at the first; `stepped` seconds by which the
-    wall clock was set meanwhile, 0 when it was not.
+    wall clock was set meanwhile, 0 when it was not. While `in_doubt`, ages prove nothing; while `behind`, a small age
+    proves nothing.
     """
 
     at: float
-    elapsed: float
-    stepped: float
-    in_doubt: bool
+    elapsed: float = 0.0
+    stepped: float = 0.0
+    in_doubt: bool = False
+    behind: bool = False
 
 
 class Clock:
@@ -36,19 +39,33 @@ class Clock:
         self.wall = wall
         self._monotonic = monotonic
         self._last: tuple[float, float] | None = None
+        # What the wall clock was ahead of the monotonic one when it was last believed.
+        self._believed = 0.0
         self._doubted_until = -float("inf")
+        self._behind_until = -float("inf")
 
     def look(self) -> Look:
         """What time it is now."""
         wall, monotonic = self.wall(), self._monotonic()
-        elapsed, stepped = 0.0, 0.0
-        if self._last is not None:
-            elapsed = monotonic - self._last[1]
-            drift = wall - self._last[0] - elapsed
-            # A time before the last one would be out of order, however little.
-            if abs(drift) >= STEP or wall <= self._last[0]:
-                stepped = drift
+        elapsed, stepped = self._since_last(wall, monotonic)
         if stepped:
             self._doubted_until = monotonic + DOUBT
+        in_doubt = monotonic < self._doubted_until
+        if not in_doubt:
+            self._believe(wall - monotonic, monotonic)
         self._last = wall, monotonic
-        return Look(wall, elapsed, stepped, in_doubt=monotonic < self._doubted_until)
+        return Look(wall, elapsed, stepped, in_doubt, behind=monotonic < self._behind_until)
+
+    def _since_last(self, wall: float, monotonic: float) -> tuple[float, float]:
+        if self._last is None:
+            self._believed = wall - monotonic
+            return 0.0, 0.0
+        elapsed = monotonic - self._last[1]
+        drift = wall - self._last[0] - elapsed
+        # A time before the last one would be out of order, however little.
+        return elapsed, drift if abs(drift) >= STEP or wall <= self._last[0] else 0.0
+
+    def _believe(self, offset: float, monotonic: float) -> None:
+        if self._believed - offset >= STEP:
+            self._behind_until = max(self._behind_until, monotonic + self._believed - offset)
+        self._believed = offset

@@ -6,7 +6,8 @@ for-duration waits. That is where it differs from Prometheus, which forgets an a
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 
 from alerts.model import Alert, Change, Evaluation, Labels, Rule, RuleKey, State, Transition
 from alerts.template import Template, compile_template
@@ -37,6 +38,27 @@ Standings = Mapping[Identity, Standing]
 
 
 @dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found at a moment: the samples of each rule, and the value of each signal that is known.
+
+    A rule that is not there is unknown. Of the `undeniable` rules only samples that are there prove something: one
+    that is missing is unknown.
+    """
+
+    rules: Mapping[RuleKey, Finding]
+    signals: Mapping[str, float] = field(default_factory=dict)
+    undeniable: AbstractSet[RuleKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When one evaluates. Units: `at` Unix seconds; `elapsed` seconds since the evaluation before, 0 without one."""
+
+    at: float
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedRule:
     """A rule with its texts ready to be filled in."""
 
@@ -64,32 +86,22 @@ class PreparedRule:
 
 def evaluate(
     rules: Iterable[PreparedRule],
-    findings: Mapping[RuleKey, Finding],
+    findings: Findings,
     before: Standings,
-    moment: "Moment",
-    signals: Mapping[str, float] | None = None,
+    moment: Moment,
 ) -> tuple[Evaluation, Standings]:
-    """How alerts stand now, and what changed.
-
-    Shape: a rule without a finding is unknown. A rule that is no more has no alerts: those that stood are over.
-    """
+    """How alerts stand now, and what changed. A rule that is no more has no alerts: those that stood are over."""
     by_key = {prepared.rule.key: prepared for prepared in rules}
     standings = {
         identity: standing
         for key, prepared in by_key.items()
-        for identity, standing in _advance(prepared, findings.get(key), _of_rule(before, key), moment)
+        for identity, standing in _advance(
+            prepared, findings.rules.get(key), _of_rule(before, key), moment, deniable=key not in findings.undeniable
+        )
     }
     after = _muted({identity: standings[identity] for identity in sorted(standings)}, by_key)
     alerts = tuple(standing.alert for standing in after.values())
-    return Evaluation(moment.at, dict(signals or {}), alerts, tuple(_transitions(before, after, moment.at))), after
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When one evaluates. Units: `at` Unix seconds; `elapsed` seconds since the evaluation before, 0 without one."""
-
-    at: float
-    elapsed: float = 0.0
+    return Evaluation(moment.at, dict(findings.signals), alerts, tuple(_transitions(before, after, moment.at))), after
 
 
 def _of_rule(standings: Standings, key: RuleKey) -> Standings:
@@ -97,7 +109,7 @@ def _of_rule(standings: Standings, key: RuleKey) -> Standings:
 
 
 def _advance(
-    prepared: PreparedRule, finding: Finding, before: Standings, moment: Moment
+    prepared: PreparedRule, finding: Finding, before: Standings, moment: Moment, *, deniable: bool
 ) -> Iterator[tuple[Identity, Standing]]:
     """How the alerts of one rule stand now; those that are over are left out."""
     if finding is None:
@@ -117,7 +129,7 @@ def _advance(
         )
         yield identity, _true(before.get(identity), alert, prepared.rule, moment)
     for identity in before.keys() - found.keys():
-        standing = _false(before[identity], prepared.rule, moment)
+        standing = _false(before[identity], prepared.rule, moment) if deniable else _held(before[identity])
         if standing is not None:
             yield identity, standing
 

@@ -1,11 +1,12 @@
 """What the policy's expressions say at one moment: the step from scrapes to the state machine."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from alerts.evaluator import Finding, PreparedRule
+from alerts.clock import Look
+from alerts.evaluator import Finding, Findings, PreparedRule
 from alerts.model import Outlet, Policy, RuleKey
 from alerts.promql.engine import evaluate_vector
 from alerts.promql.memory import Memory, needs
@@ -23,15 +24,6 @@ class Failure:
 
     what: str
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What was found: the value of each signal that is known, and the samples of each rule that is."""
-
-    signals: Mapping[str, float]
-    rules: Mapping[RuleKey, Finding]
-    failures: tuple[Failure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +56,7 @@ class Questions:
         )
         self.rules = tuple(rule.prepared for rule in self._rules)
         self._signals_by_clock = by_clock
+        self._by_clock = frozenset(each.prepared.rule.key for each in self._rules if each.by_clock)
 
     def memory(self) -> Memory:
         """One that remembers what is asked for, and no more."""
@@ -71,22 +64,24 @@ class Questions:
         rules = (rule.expression for rule in self._rules)
         return Memory(needs((*signals, *rules)))
 
-    def ask(self, memory: Memory, at: float, fresh: AbstractSet[str], *, clock_in_doubt: bool = False) -> Findings:
-        """What the expressions say at this time, Unix seconds; signals are kept in the memory as series.
+    def ask(self, memory: Memory, look: Look, fresh: AbstractSet[str]) -> tuple[Findings, tuple[Failure, ...]]:
+        """What the expressions say at this time; signals are kept in the memory as series.
 
         Unknown is a rule of which a collector is not among the `fresh` ones, one that failed, and, while the clock is
-        in doubt, one that compares with it.
+        in doubt, one that compares with it. Shape: what was found, and what could not be asked.
         """
+        at = look.at
         failures: list[Failure] = []
         signals = {name: value for name, value in self._ask_signals(memory, at, failures) if not math.isnan(value)}
         rules: dict[RuleKey, Finding] = {}
         for each in self._rules:
             rule = each.prepared.rule
-            if set(rule.collectors) <= fresh and not (each.by_clock and clock_in_doubt):
+            if set(rule.collectors) <= fresh and not (each.by_clock and look.in_doubt):
                 rules[rule.key] = _evaluate(each.expression, memory, at, str(rule.key), failures)
-        if clock_in_doubt:
+        if look.in_doubt:
             signals = {name: value for name, value in signals.items() if name not in self._signals_by_clock}
-        return Findings(signals, rules, tuple(failures))
+        undeniable = self._by_clock if look.behind else frozenset()
+        return Findings(rules, signals, undeniable), tuple(failures)
 
     def _ask_signals(self, memory: Memory, at: float, failures: list[Failure]) -> Iterator[tuple[str, float]]:
         """Each signal in its order, since later ones are made of earlier ones; the greatest of several outboxes."""

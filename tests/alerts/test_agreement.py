@@ -64,7 +64,7 @@ def course(policy: Policy, fault: Any) -> Course:
         now = float(tick * INTERVAL)
         samples = labelled_samples(world.tick(now))
         result.see(samples)
-        look = Look(now, float(INTERVAL) if tick else 0.0, 0.0, in_doubt=False)
+        look = Look(now, float(INTERVAL) if tick else 0.0)
         result.alerts.append(assessor.assess(look, samples, world.fresh).alerts)
     return result
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from alerts.evaluator import Finding, Moment, PreparedRule, Standings, evaluate
+from alerts.evaluator import Finding, Findings, Moment, PreparedRule, Standings, evaluate
 from alerts.model import Alert, Change, Evaluation, Labels, State
-from tests.alerts.rules import OUTBOX, key, prepared, rule
+from tests.alerts.made import OUTBOX, key, prepared, rule
 
 TRUE: Finding = {OUTBOX: 7.0}
 FALSE: Finding = {}
@@ -30,7 +30,7 @@ class Run:
         """One evaluation; a finding for each rule in order."""
         found = {each.rule.key: finding for each, finding in zip(self.rules, findings, strict=True)}
         self.at += elapsed
-        evaluation, self.standings = evaluate(self.rules, found, self.standings, Moment(self.at, elapsed))
+        evaluation, self.standings = evaluate(self.rules, Findings(found), self.standings, Moment(self.at, elapsed))
         self.evaluations.append(evaluation)
         return evaluation
 
@@ -137,6 +137,18 @@ def test_unknown_holds_what_is_pending() -> None:
     assert run(hold=30).steps(TRUE, UNKNOWN, FALSE) == [["pending"], [], ["dropped"]]
 
 
+def test_the_undeniable_may_begin_and_not_end() -> None:
+    """Where only what is there proves something, what is not there is unknown."""
+    rules, undeniable = prepared(rule(hold=15)), {key("A")}
+    standings: Standings = {}
+    told = []
+    for finding in (FALSE, TRUE, FALSE, TRUE, TRUE, FALSE):
+        findings = Findings({key("A"): finding}, undeniable=undeniable)
+        evaluation, standings = evaluate(rules, findings, standings, Moment(0.0, STEP))
+        told.append((changes(evaluation), [alert.held for alert in evaluation.alerts]))
+    assert told == [([], []), (["pending"], [False]), ([], [True]), ([], [False]), (["firing"], [False]), ([], [True])]
+
+
 def test_unknown_begins_nothing() -> None:
     """Where nothing stood, nothing stands."""
     assert run().steps(UNKNOWN, UNKNOWN) == [[], []]
@@ -177,7 +189,9 @@ def test_muted_while_another_explains_it() -> None:
 def test_muted_by_the_same_outbox(cause: Labels, effect: Labels, *, muted: bool) -> None:
     """Alerts belong together when the labels that both have agree."""
     rules = prepared(rule("Cause"), rule("Effect", muted_by=(key("Cause"),)))
-    evaluation, _ = evaluate(rules, {key("Cause"): {cause: 1.0}, key("Effect"): {effect: 1.0}}, {}, Moment(0.0))
+    evaluation, _ = evaluate(
+        rules, Findings({key("Cause"): {cause: 1.0}, key("Effect"): {effect: 1.0}}), {}, Moment(0.0)
+    )
     assert [alert.muted for alert in evaluation.alerts if alert.key == key("Effect")] == [muted]
 
 
@@ -185,7 +199,7 @@ def test_a_rule_that_is_gone_has_no_alerts() -> None:
     """After the policy has changed, what it no longer knows is over, and somebody hears of it."""
     old = Run(prepared(rule("Old"), rule("Slow", hold=60)))
     old.step(TRUE, TRUE)
-    evaluation, standings = evaluate(prepared(rule("New")), {}, old.standings, Moment(2000.0, STEP))
+    evaluation, standings = evaluate(prepared(rule("New")), Findings({}), old.standings, Moment(2000.0, STEP))
     assert [(str(t.alert.key), t.change) for t in evaluation.transitions] == [
         ("Old/page", Change.RESOLVED),
         ("Slow/page", Change.DROPPED),
@@ -201,5 +215,5 @@ def test_fractions_add_up() -> None:
 
 def test_signals_are_passed_on() -> None:
     """What is known of them is part of what was found."""
-    evaluation, _ = evaluate((), {}, {}, Moment(5.0), {"outbox:backlog_jobs": 3.0})
+    evaluation, _ = evaluate((), Findings({}, {"outbox:backlog_jobs": 3.0}), {}, Moment(5.0))
     assert (evaluation.at, evaluation.signals) == (5.0, {"outbox:backlog_jobs": 3.0})

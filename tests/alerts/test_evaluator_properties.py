@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from alerts.evaluator import Finding, Identity, Moment, PreparedRule, Standings, evaluate
+from alerts.evaluator import Finding, Findings, Identity, Moment, PreparedRule, Standings, evaluate
 from alerts.model import Alert, Change, Evaluation, RuleKey, State
 from alerts.statefile import Kept, StateFile
-from tests.alerts.rules import key, prepared, rule
+from tests.alerts.made import key, prepared, rule
 
 SEEDS = range(12)
 LENGTH = 200
@@ -75,7 +75,7 @@ def lived(rules: tuple[PreparedRule, ...], steps: Iterator[Step]) -> Iterator[Se
     """One evaluation after the other."""
     standings: Standings = {}
     for step in steps:
-        evaluation, after = evaluate(rules, step.findings, standings, step.moment)
+        evaluation, after = evaluate(rules, Findings(step.findings), standings, step.moment)
         yield Seen(step, standings, evaluation, after)
         standings = after
 
@@ -161,7 +161,7 @@ def test_the_order_of_rules_is_irrelevant(seed: int) -> None:
     Random(seed).shuffle(shuffled)
     for now in seen:
         findings = dict(sorted(now.step.findings.items(), reverse=True))
-        assert evaluate(shuffled, findings, now.before, now.step.moment) == (now.evaluation, now.after)
+        assert evaluate(shuffled, Findings(findings), now.before, now.step.moment) == (now.evaluation, now.after)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -196,8 +196,6 @@ def test_a_restart_is_no_restart(seed: int, tmp_path_factory: pytest.TempPathFac
         assert restored is not None
         held = {who: replace(s, alert=replace(s.alert, held=True)) for who, s in now.after.items()}
         assert restored.standings == held
-        again, _ = evaluate(
-            rules, dict.fromkeys(now.step.findings, None), restored.standings, Moment(now.step.moment.at)
-        )
+        again, _ = evaluate(rules, Findings({}), restored.standings, Moment(now.step.moment.at))
         assert not again.transitions
         assert [identity(alert) for alert in again.alerts] == [identity(alert) for alert in now.evaluation.alerts]

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
 import pytest
 
+from alerts.clock import Look
 from alerts.evaluator import Finding
-from alerts.findings import Findings, Questions
+from alerts.findings import Failure, Questions
 from alerts.model import Outlet, Policy, Rule, RuleKey, Severity, Signal
 from alerts.promql.memory import Memory, Sample
 from alerts.promql.parse import UnsupportedError
 from alerts.template import TemplateError
+from tests.alerts.made import key, rule
 from tests.alerts.promql.weather import labelled
-from tests.alerts.rules import key, rule
 
 JOB = labelled(job="outbox")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was found, and what could not be asked."""
+
+    signals: Mapping[str, float]
+    rules: Mapping[RuleKey, Finding]
+    undeniable: AbstractSet[RuleKey]
+    failures: tuple[Failure, ...]
 
 
 def policy(*rules: Rule, signals: dict[str, str] | None = None) -> Policy:
@@ -22,14 +37,14 @@ def policy(*rules: Rule, signals: dict[str, str] | None = None) -> Policy:
     return Policy(15.0, "outbox", recorded, rules)
 
 
-def ask(asked: Policy, *scrapes: list[Sample], fresh: frozenset[str] = frozenset(), **more: bool) -> Findings:
+def ask(asked: Policy, *scrapes: list[Sample], fresh: frozenset[str] = frozenset(), **clock: bool) -> Asked:
     """What is said at the last of some scrapes, fifteen seconds apart."""
     questions = Questions(asked)
     memory = questions.memory()
     for index, samples in enumerate(scrapes):
         memory.append(15.0 * index, samples)
-        found = questions.ask(memory, 15.0 * index, fresh, **more)
-    return found
+        found, failures = questions.ask(memory, Look(15.0 * index, **clock), fresh)
+    return Asked(found.signals, found.rules, found.undeniable, failures)
 
 
 def test_signals_are_series_that_others_are_made_of() -> None:
@@ -90,10 +105,15 @@ def test_unknown_while_the_clock_is_in_doubt(expr: str, *, known: bool) -> None:
     }
     asked = policy(rule(expr=expr), signals=signals)
     samples: list[Sample] = [("x", JOB, 1.0), ("y_timestamp_seconds", JOB, 1.0)]
-    doubting = ask(asked, samples, clock_in_doubt=True)
+    doubting = ask(asked, samples, in_doubt=True)
     assert (key("A") in doubting.rules) is known
     assert doubting.signals == {"outbox:plain": 1.0}
-    assert key("A") in ask(asked, samples).rules
+    behind = ask(asked, samples, behind=True)
+    assert (key("A") not in behind.undeniable) is known
+    sound = ask(asked, samples)
+    assert sound.rules == behind.rules
+    assert key("A") in sound.rules
+    assert not sound.undeniable
 
 
 def test_an_expression_that_fails_is_unknown() -> None:

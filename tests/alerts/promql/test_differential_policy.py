@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from alerts.clock import Look
 from alerts.findings import Questions
 from alerts.model import Policy
 from alerts.policy import load_policy
@@ -47,8 +48,7 @@ def recorded(policy: Policy, seen: list[Scrape]) -> tuple[Memory, list[Scrape]]:
     memory = questions.memory()
     for scrape in seen:
         memory.append(scrape.at / 1000, scrape.samples)
-        at = (scrape.at + AFTER) / 1000
-        questions.ask(memory, at, frozenset())
+        questions.ask(memory, Look((scrape.at + AFTER) / 1000), frozenset())
         kept.append(Scrape(scrape.at + AFTER, tuple(_signals(policy, memory, scrape.at + AFTER))))
     return memory, kept
 
