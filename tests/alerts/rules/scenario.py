@@ -1,0 +1,58 @@
+"""One thing that may go wrong, and how an alert has to stand when. Times are seconds from the beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.alerts.rules.series import World
+
+T: Final = 300
+JOB: Final = "outbox-exporter"
+
+# A time, and how the severities stand then: "page pending, ticket firing"; empty when there is no alert.
+Timeline = Mapping[float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`value` is what the description says at the first firing, by severity; `labels` those beside job and severity.
+
+    `wrong` replaces series of the healthy world. `again`: how long after a restart of the exporter, in the middle of
+    it, the alert fires at the latest; None where that makes no sense.
+    """
+
+    alert: str
+    name: str
+    wrong: World
+    timeline: Timeline
+    value: str | Mapping[str, str] = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: {"job": JOB})
+    again: float | None = None
+
+    @property
+    def length(self) -> float:
+        """Seconds."""
+        return max(self.timeline)
+
+    @property
+    def fires_at(self) -> float | None:
+        """When it is first said to fire."""
+        return next((time for time, stands in self.timeline.items() if "firing" in stands), None)
+
+
+def fires(at: float, hold: float, severity: str = "page", until: float = 0, keep: float = 0) -> Timeline:
+    """True from `at` until `until`: pending, firing after `hold`, kept for `keep`, gone."""
+    timeline = {at - 15: ""}
+    if hold:
+        timeline |= {at: f"{severity} pending", at + hold - 15: f"{severity} pending"}
+    timeline |= {at + hold: f"{severity} firing", until - 15: f"{severity} firing"}
+    if keep:
+        timeline[until + keep - 15] = f"{severity} firing"
+    return timeline | {until + keep: ""}
+
+
+def never(*times: float) -> Timeline:
+    """Not even pending."""
+    return dict.fromkeys(times, "")

@@ -1,0 +1,362 @@
+"""What must happen, alert by alert: a healthy world with something wrong in it, and how the alert stands when.
+
+Figures stand here once more, as people say them, and on either side of each threshold, so that no change of the policy
+goes unnoticed. Times are seconds from the beginning. `T` is when things go wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.alerts.rules.scenario import JOB, Scenario, T, fires, never
+from tests.alerts.rules.series import (
+    DAY,
+    HOUR,
+    Series,
+    World,
+    age,
+    buckets,
+    counting,
+    flat,
+    gone,
+    jumping,
+    phases,
+)
+
+
+def collector(name: str, value: float = 0, until: float = 2400) -> World:
+    return {f'outbox_collector_success{{collector="{name}"}}': phases(1, (T, value), (until, 1))}
+
+
+def pending(**states: Series) -> dict[str, Series]:
+    return {f'outbox_pending_jobs{{state="{state}"}}': series for state, series in states.items()}
+
+
+def oldest(**states: Series) -> dict[str, Series]:
+    return {f'outbox_oldest_pending_timestamp_seconds{{state="{state}"}}': series for state, series in states.items()}
+
+
+def initialised(succeeded: Series, failed: Series) -> World:
+    name = "outbox_app_fsm_initializations_total"
+    return {f'{name}{{result="succeeded"}}': succeeded, f'{name}{{result="failed"}}': failed}
+
+
+def watch(state: str, end: Series) -> World:
+    return {
+        'outbox_watch_state{state="waiting"}': phases(1, (T, 0)),
+        f'outbox_watch_state{{state="{state}"}}': phases(0, (T, 1)),
+        "outbox_watch_end_timestamp_seconds": end,
+    }
+
+
+SAMPLED = 'outbox_collector_last_success_timestamp_seconds{collector="backlog"}'
+DOWN = {"up": phases(1, (T, 0), (T + 600, 1))}
+
+AVAILABILITY = (
+    Scenario("OutboxExporterDown", "does not answer", DOWN, fires(T, 120, until=T + 600)),
+    Scenario(
+        "OutboxExporterDown", "no target is left", {"up": phases(1, (T, gone), (T + 600, 1))},
+        fires(T, 120, until=T + 600),
+    ),
+    Scenario("OutboxDatabaseUnreachable", "no sample succeeds", {"outbox_up": phases(1, (T, 0), (T + 600, 1))},
+             fires(T, 60, until=T + 600, keep=900), again=60),
+    Scenario(
+        "OutboxDatabaseUnreachable", "blindness is not that",
+        {
+            "outbox_up": phases(1, (T, 0)), **collector("backlog"),
+            'outbox_collector_failures_total{collector="backlog",reason="rls"}': counting(0, (T - 15, 4), start=0),
+        },
+        never(T, T + 60, T + 600),
+    ),
+    Scenario(
+        "OutboxBlind", "row security hides the rows",
+        {
+            **collector("backlog", until=T + 600),
+            'outbox_collector_failures_total{collector="backlog",reason="rls"}': counting(0, (T - 15, 4), start=0),
+        },
+        fires(T, 60, until=T + 600), "1", again=75,
+    ),
+    Scenario(
+        "OutboxBlind", "another failure is not that",
+        {
+            **collector("backlog", until=T + 600),
+            'outbox_collector_failures_total{collector="backlog",reason="lock"}': counting(4, start=0),
+        },
+        never(T, T + 60, T + 300),
+    ),
+    Scenario(
+        "OutboxSamplesStale", "the table is locked",
+        {SAMPLED: phases(age(0), (T, T), (T + 900, age(0)))},
+        fires(T + 315, 30, until=T + 900), "5m 45s",
+    ),
+    Scenario(
+        "OutboxSamplesStale", "never sampled since the start",
+        {
+            SAMPLED: gone,
+            "process_start_time_seconds": flat(0),
+        },
+        {**never(300), 315: "page pending", 345: "page firing"}, "5m 45s",
+    ),
+    Scenario(
+        "OutboxSamplesStale", "an unreachable database is not that",
+        {
+            SAMPLED: phases(age(0), (T, T)),
+            "outbox_up": phases(1, (T, 0)),
+        },
+        never(T + 345, T + 900),
+    ),
+    Scenario("OutboxCollectorFailing", "events fail", collector("events"), fires(T, 900, "ticket", until=2400),
+             labels={"job": JOB, "collector": "events"}, again=900),
+    Scenario("OutboxCollectorFailing", "a field of the application is wrong", collector("application"),
+             fires(T, 900, "ticket", until=2400), labels={"job": JOB, "collector": "application"}),
+    Scenario(
+        "OutboxCollectorFailing", "an application that does not answer has its own alert",
+        {**collector("application"), 'outbox_app_up{endpoint="getFSM"}': phases(1, (T, 0))},
+        never(T, T + 900, T + 1200),
+    ),
+    Scenario("OutboxCollectorFailing", "a locked backlog has its own alert", collector("backlog"),
+             never(T, T + 900, T + 1200)),
+    Scenario("OutboxCollectorFailing", "an unreachable database has its own alert",
+             {**collector("events"), "outbox_up": phases(1, (T, 0))}, never(T, T + 900, T + 1200)),
+    Scenario("OutboxConfigReloadFailed", "a mistake in the file",
+             {"outbox_exporter_config_last_reload_successful": phases(1, (T, 0), (T + 900, 1))},
+             fires(T, 300, "ticket", until=T + 900), again=300),
+    Scenario("OutboxNotificationsFailing", "one waits",
+             {'outbox_notifications_waiting{receiver="alertmanager"}': phases(0, (T, 1), (T + 900, 0))},
+             fires(T, 300, "ticket", until=T + 900), "1", {"job": JOB, "receiver": "alertmanager"}, again=300),
+    Scenario("OutboxWatchdog", "always", {}, {0: "none firing", 600: "none firing"}, labels={}),
+)  # fmt: skip
+
+CRASHED = {
+    **oldest(waiting=phases(age(5), (T, T), (T + 1200, age(5)))),
+    **pending(waiting=phases(3, (T, lambda time: (time - T) / 15), (T + 1200, 3))),
+    "outbox_processed_jobs_total": counting(224, (T, 0), (T + 1200, 224)),
+}
+POISON = {
+    **oldest(waiting=gone, failing=gone, exhausted=flat(-DAY)),
+    "outbox_processed_jobs_total": flat(1000),
+}
+
+
+def failing_all(per_minute: float) -> World:
+    """From T on every job that arrives is given up at once."""
+    return {
+        **oldest(waiting=gone, exhausted=phases(gone, (T, T))),
+        **pending(waiting=flat(0), exhausted=phases(0, (T, lambda time: (time - T) // (60 / per_minute)))),
+        "outbox_processed_jobs_total": counting(60, (T, 0)),
+    }
+
+
+def backlog(jobs: float, per_minute: float = 24) -> World:
+    """So many jobs from T on for a quarter of an hour, while some complete."""
+    return {
+        **pending(waiting=phases(3, (T, jobs), (T + 900, 3))),
+        "outbox_processed_jobs_total": counting(per_minute),
+    }
+
+
+SATURATION = (
+    # Older than five minutes a step after that; the window without completions is full by then.
+    Scenario("OutboxStalled", "the processor crashed", CRASHED,
+             fires(T + 315, 60, until=T + 1200, keep=600), "6m 15s", again=75),
+    Scenario("OutboxStalled", "every job fails", failing_all(4),
+             {**never(T + 300), T + 315: "page pending", T + 360: "page pending", T + 375: "page firing"}, "6m 15s"),
+    Scenario("OutboxStalled", "every one of few jobs fails", failing_all(0.25),
+             {**never(T + 375, T + 1200, T + 1785), T + 1800: "page pending", T + 1860: "page firing"}, "31m 0s"),
+    Scenario("OutboxStalled", "one given up, and an idle night",
+             {**POISON, **pending(waiting=flat(0), exhausted=flat(1))}, never(600, 2400)),
+    Scenario(
+        "OutboxStalled", "a second one given up in an idle night",
+        {**POISON, **pending(waiting=flat(0), exhausted=phases(1, (T, 2)))}, never(T, T + 60, T + 120, T + 600),
+    ),
+    Scenario("OutboxStalled", "a long backlog that moves", {**CRASHED, "outbox_processed_jobs_total": counting(60)},
+             never(T + 375, T + 900)),
+    Scenario("OutboxStalled", "in declared maintenance", {**CRASHED, "outbox_maintenance_active": flat(1)},
+             never(T + 375, T + 900)),
+    Scenario(
+        "OutboxStalled", "a slow collector looked long ago at a job that was young",
+        {
+            **CRASHED,
+            SAMPLED: phases(age(0), (T, T + 5)),
+        },
+        never(T + 375, T + 900),
+    ),
+    Scenario(
+        "OutboxBacklogHigh", "over both", backlog(1100),
+        {
+            T - 15: "", T: "page pending, ticket pending", T + 285: "page pending, ticket pending",
+            T + 300: "page firing, ticket firing", T + 885: "page firing, ticket firing",
+            T + 1185: "page firing, ticket firing", T + 1200: "",
+        },
+        "1.1k", again=300,
+    ),
+    Scenario("OutboxBacklogHigh", "not a page yet", backlog(900),
+             fires(T, 300, "ticket", until=T + 900, keep=300), "900"),
+    Scenario("OutboxBacklogHigh", "just a ticket", backlog(550),
+             fires(T, 300, "ticket", until=T + 900, keep=300), "550"),
+    Scenario("OutboxBacklogHigh", "not a ticket yet", backlog(450), never(T, T + 300, T + 600)),
+    Scenario("OutboxBacklogHigh", "it drains in eleven minutes", backlog(2000, 180), never(T, T + 300, T + 600)),
+    Scenario("OutboxBacklogHigh", "nothing completes", backlog(1100, 0),
+             {T: "page pending, ticket pending", T + 300: "page firing, ticket firing"}, "1.1k"),
+    Scenario("OutboxBacklogHigh", "in declared maintenance", {**backlog(5000, 0), "outbox_maintenance_active": flat(1)},
+             never(T, T + 300, T + 600)),
+    # 0.22 more each second are 792 in an hour: with the 211 of second 960 more than 1000.
+    Scenario(
+        "OutboxBacklogGrowing", "a thousand within the hour",
+        pending(waiting=phases(lambda time: 0.22 * time, (2700, 0))), fires(960, 900, "ticket", until=2700, keep=900),
+        "1.201k", again=0,
+    ),
+    Scenario("OutboxBacklogGrowing", "not within the hour", pending(waiting=lambda time: 0.15 * time),
+             never(1200, 2700)),
+    Scenario("OutboxBacklogGrowing", "from next to nothing", pending(waiting=phases(lambda time: time / 2, (180, 90))),
+             never(150, 300, 1200)),
+    Scenario("OutboxBacklogGrowing", "in declared maintenance",
+             {**pending(waiting=lambda time: time), "outbox_maintenance_active": flat(1)}, never(960, 2700)),
+    Scenario(
+        "OutboxJobsWaitingLong", "never tried", oldest(waiting=phases(age(5), (T, T), (T + 900, age(5)))),
+        {
+            T + 120: "", T + 135: "ticket pending", T + 240: "ticket pending", T + 255: "ticket firing",
+            T + 300: "ticket firing", T + 315: "ticket firing, page pending", T + 420: "ticket firing, page pending",
+            T + 435: "ticket firing, page firing", T + 885: "ticket firing, page firing",
+            T + 1005: "ticket firing, page firing", T + 1020: "",
+        },
+        {"ticket": "4m 15s"}, again=120,
+    ),
+    Scenario("OutboxJobsWaitingLong", "an idle processor's poll", oldest(waiting=age(45)), never(300, 900)),
+    Scenario("OutboxJobsWaitingLong", "tried ones do not count", oldest(waiting=gone, exhausted=flat(-DAY)),
+             never(300, 900)),
+    Scenario("OutboxJobsWaitingLong", "in declared maintenance",
+             {**oldest(waiting=flat(T)), "outbox_maintenance_active": flat(1)}, never(T + 435, T + 900)),
+    Scenario(
+        "OutboxHeadBlocked", "half a batch", {"outbox_head_blocked_jobs": phases(0, (T, 55), (T + 900, 0))},
+        {
+            T - 15: "", T: "page pending, ticket pending", T + 45: "page pending, ticket pending",
+            T + 60: "page firing, ticket pending", T + 285: "page firing, ticket pending",
+            T + 300: "page firing, ticket firing", T + 885: "page firing, ticket firing",
+            T + 1485: "page firing, ticket firing", T + 1500: "",
+        },
+        {"page": "55"}, again=300,
+    ),
+    Scenario("OutboxHeadBlocked", "less than half a batch",
+             {"outbox_head_blocked_jobs": phases(0, (T, 45), (T + 900, 0))},
+             fires(T, 300, "ticket", until=T + 900, keep=600), "45"),
+    Scenario("OutboxHeadBlocked", "a single one", {"outbox_head_blocked_jobs": phases(0, (T, 1), (T + 900, 0))},
+             fires(T, 300, "ticket", until=T + 900, keep=600), "1"),
+)  # fmt: skip
+
+
+def slow(*shares: tuple[str, float], until: float = 1500, per_minute: float = 224) -> World:
+    """Processing times of these shares until then; nothing is completed afterwards."""
+    slow_ones = buckets(("1.0", 0), *shares, ("150.0", 1), ("+Inf", 1), per_minute=per_minute)
+    stopped = {name: _stopping(series, until) for name, series in slow_ones.items()}
+    return {**stopped, "outbox_processed_jobs_total": counting(per_minute)}
+
+
+def _stopping(series: Series, at: float) -> Series:
+    return lambda time: series(min(time, at))
+
+
+def failed(of: float, failures: float) -> World:
+    """At T, so many initialisations at once."""
+    return initialised(jumping(T, of - failures), jumping(T, failures))
+
+
+ERRORS = (
+    Scenario("OutboxJobsExhausted", "one given up", pending(exhausted=phases(0, (T, 1), (T + 900, 0))),
+             fires(T, 300, "ticket", until=T + 900), "1", again=300),
+    # 94.6 % within a minute, the rest in two and a half: the 95th of a hundred took 67 seconds.
+    Scenario("OutboxProcessingSlow", "67 seconds", slow(("30.0", 0.5), ("60.0", 0.946)),
+             fires(15, 900, "ticket", until=2100, keep=600), "1m 6s", again=0),
+    Scenario("OutboxProcessingSlow", "54 seconds", slow(("30.0", 0.75), ("60.0", 1)), never(15, 915, 1500)),
+    Scenario("OutboxProcessingSlow", "too few to tell", slow(("30.0", 0.1), ("60.0", 0.2), per_minute=0.5),
+             never(60, 915, 1500)),
+    Scenario("OutboxProcessingSlow", "a burst that has drained", slow(("30.0", 0.1), ("60.0", 0.2), until=120),
+             {0: "", 60: "ticket pending", 600: "ticket pending", 720: "", 1800: ""}),
+    Scenario("OutboxFailureRatioHigh", "11 %", {"outbox_last_hour_failure_ratio": phases(0, (T, 0.11), (T + 900, 0))},
+             fires(T, 300, "ticket", until=T + 900, keep=300), "11%", again=300),
+    Scenario("OutboxFailureRatioHigh", "9 %", {"outbox_last_hour_failure_ratio": flat(0.09)}, never(300, 900)),
+    Scenario(
+        "OutboxFailureRatioHigh", "two of ten",
+        {
+            "outbox_last_hour_failure_ratio": flat(0.2), "outbox_last_hour_processed_jobs": flat(8),
+            **pending(failing=flat(2)),
+        },
+        never(300, 900),
+    ),
+    Scenario("OutboxFsmFailureRateHigh", "20 of 360", failed(360, 20),
+             fires(T, 60, until=T + 300, keep=300), "5.556%", again=60),
+    Scenario("OutboxFsmFailureRateHigh", "20 of 440", failed(440, 20), never(T, T + 60, T + 240)),
+    Scenario("OutboxFsmFailureRateHigh", "9 of 100", failed(100, 9), never(T, T + 60, T + 240)),
+    Scenario(
+        "OutboxFsmFailureRateHigh", "one in twelve at three a minute",
+        initialised(counting(2.75), counting(0.25)),
+        {**never(1800), 2700: "page firing", 3600: "page firing"}, "8.333%",
+    ),
+    Scenario("OutboxFsmFailureRateHigh", "the only three of an idle night", failed(3, 3),
+             fires(T, 60, until=T + 300, keep=300), "100%"),
+    Scenario("OutboxFsmFailureRateHigh", "one of one", failed(1, 1), never(T, T + 60, T + 240)),
+    Scenario("OutboxFsmFailureBudgetBurn", "12 of 727", failed(727, 12),
+             fires(T, 900, "ticket", until=T + 1800, keep=1800), "1.651%", again=0),
+    Scenario("OutboxFsmFailureBudgetBurn", "12 of 889", failed(889, 12), never(T, T + 900, T + 1500)),
+    Scenario("OutboxFsmFailureBudgetBurn", "9 of 100", failed(100, 9), never(T, T + 900, T + 1500)),
+)  # fmt: skip
+
+
+def fallbacks(what: str, count: float) -> World:
+    return {f'outbox_app_fallback_{what}_total{{layer="2"}}': jumping(T, count, start=2)}
+
+
+APPLICATION = (
+    Scenario("OutboxFallbacksFrequent", "11 in five minutes", fallbacks("activations", 11),
+             fires(T, 60, "ticket", until=T + 300, keep=300), "11", again=60),
+    Scenario("OutboxFallbacksFrequent", "9 in five minutes", fallbacks("activations", 9), never(T, T + 60, T + 240)),
+    Scenario("OutboxFallbacksFailing", "3 in ten minutes", fallbacks("failures", 3),
+             fires(T, 60, until=T + 600), "3", again=60),
+    Scenario("OutboxFallbacksFailing", "2 in ten minutes", fallbacks("failures", 2), never(T, T + 60, T + 540)),
+    Scenario("OutboxAppUnhealthy", "as it says", {"outbox_app_healthy": phases(1, (T, 0), (T + 900, 1))},
+             fires(T, 300, "ticket", until=T + 900), again=300),
+    Scenario("OutboxAppUnreachable", "one endpoint",
+             {'outbox_app_up{endpoint="getFSM"}': phases(1, (T, 0), (T + 900, 1))},
+             fires(T, 300, "ticket", until=T + 900), "1", again=300),
+)  # fmt: skip
+
+EXPIRED, PROCESSED = "outbox_idempotency_oldest_expired_timestamp_seconds", "outbox_oldest_processed_timestamp_seconds"
+BROKEN = {'outbox_migration_checks{status="broken"}': phases(0, (T, 1), (T + 900, 0))}
+
+HOUSEKEEPING = (
+    Scenario("OutboxCleanupOverdue", "27 hours",
+             {EXPIRED: phases(age(20 * HOUR), (T, age(27 * HOUR)), (T + 900, gone))},
+             fires(T, 300, "ticket", until=T + 900), "1d 3h 0m 0s", again=300),
+    Scenario("OutboxCleanupOverdue", "25 hours", {EXPIRED: age(25 * HOUR)}, never(300, 900)),
+    Scenario("OutboxRetentionOverdue", "39 days",
+             {PROCESSED: phases(age(35 * DAY), (T, age(39 * DAY)), (T + 900, gone))},
+             fires(T, 300, "ticket", until=T + 900), "39d 0h 0m 0s", again=300),
+    Scenario("OutboxRetentionOverdue", "37 days", {PROCESSED: age(37 * DAY)}, never(300, 900)),
+    Scenario("OutboxMigrationBroken", "an index is gone", BROKEN, fires(T, 60, "ticket", until=T + 900), "1", again=60),
+    Scenario(
+        "OutboxMigrationBroken", "while the watch runs", {**BROKEN, 'outbox_watch_state{state="running"}': flat(1)},
+        {
+            T - 15: "", T: "page pending, ticket pending", T + 45: "page pending, ticket pending",
+            T + 60: "page firing, ticket firing", T + 885: "page firing, ticket firing", T + 900: "",
+        },
+        "1",
+    ),
+    Scenario(
+        "OutboxMaintenanceOverrun", "five minutes over",
+        {"outbox_maintenance_declared_end_timestamp_seconds": phases(gone, (60, T), (T + 900, gone))},
+        fires(T + 315, 0, "ticket", until=T + 900), "5m 15s", again=0,
+    ),
+    Scenario("OutboxWatchFailed", "the verdict", watch("failed", phases(gone, (T, T))),
+             {T - 15: "", T: "page firing", T + 900: "page firing"}, again=0),
+    Scenario("OutboxWatchFailed", "two days ago", watch("failed", flat(-2 * DAY)), never(T, T + 900)),
+    Scenario("OutboxWatchFailed", "another verdict", watch("passed", phases(gone, (T, T))), never(T, T + 900)),
+    Scenario("OutboxWatchInconclusive", "another verdict", watch("passed", phases(gone, (T, T))), never(T, T + 900)),
+    Scenario("OutboxWatchPassed", "another verdict", watch("failed", phases(gone, (T, T))), never(T, T + 900)),
+    Scenario("OutboxWatchInconclusive", "the verdict", watch("inconclusive", phases(gone, (T, T))),
+             {T - 15: "", T: "ticket firing", T + 900: "ticket firing"}, again=0),
+    Scenario("OutboxWatchInconclusive", "two days ago", watch("inconclusive", flat(-2 * DAY)), never(T, T + 900)),
+    Scenario("OutboxWatchPassed", "the verdict, told for an hour", watch("passed", phases(gone, (T, T))),
+             {T - 15: "", T: "info firing", T + HOUR - 15: "info firing", T + HOUR: ""}, again=0),
+)  # fmt: skip
+
+SCENARIOS: Final = (*AVAILABILITY, *SATURATION, *ERRORS, *APPLICATION, *HOUSEKEEPING)

@@ -1,0 +1,92 @@
+"""The scenarios hold the figures: whichever threshold or for-duration changes, a test fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from alerts.model import Severity
+from alerts.policy import FILE, Wishes, build, read_document
+from alerts.policyfile import Document, Entry, Level
+from alerts.rulefile import rule_file
+from exporter.config import Amount, Seconds
+from tests.alerts.rules.promtool import case_of, failures
+from tests.alerts.rules.scenarios import SCENARIOS
+
+DOCUMENT = read_document(FILE.read_text("utf-8"), FILE.name)
+SHARE = 0.2  # by how much a threshold is changed; small numbers by one
+SMALL = 10
+HALF_A_MINUTE = 30
+
+Change = Callable[[Level, str], Level | None]
+
+
+def threshold(by: int) -> Change:
+    """Up (1) or down (-1)."""
+
+    def change(level: Level, unit: str) -> Level:
+        value, is_time = level.threshold.value, level.threshold.is_time
+        step = value * SHARE if is_time or unit == "ratio" or value >= SMALL else 1
+        return replace(level, threshold=Amount(value + by * step, is_time=is_time))
+
+    return change
+
+
+def hold(by: int) -> Change:
+    """Longer (1) or shorter (-1); what is 0 cannot be shorter."""
+
+    def change(level: Level, _: str) -> Level | None:
+        seconds = level.hold + by * HALF_A_MINUTE
+        return replace(level, hold=Seconds(seconds)) if seconds >= 0 else None
+
+    return change
+
+
+CHANGES = {
+    "higher threshold": threshold(1),
+    "lower threshold": threshold(-1),
+    "longer for": hold(1),
+    "shorter for": hold(-1),
+}
+
+
+def mutated(change: Change, severities: frozenset[Severity]) -> tuple[Document, set[str]]:
+    """The policy with every rule of these severities changed, and the alerts that have one."""
+    changed: set[str] = set()
+
+    def entries() -> Iterator[Entry]:
+        for entry in DOCUMENT.entries:
+            levels = []
+            for level in entry.levels:
+                other = change(level, _unit(entry)) if level.severity in severities else None
+                levels.append(other or level)
+                if other:
+                    changed.add(entry.name.text)
+            yield replace(entry, levels=tuple(levels))
+
+    document = replace(DOCUMENT, entries=tuple(entries()))
+    return document, changed
+
+
+def _unit(entry: Entry) -> str:
+    units = {recording.record.text: recording.unit for recording in DOCUMENT.recordings}
+    return units[entry.signal.text] if entry.signal else ""
+
+
+@pytest.mark.parametrize("pages", [True, False], ids=["pages", "the rest"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_rule_is_noticed(tmp_path, change, pages):
+    """All rules of some severities at once: every scenario is about one alert, and knows nothing of the others."""
+    severities = frozenset(severity for severity in Severity if (severity is Severity.PAGE) is pages)
+    document, changed = mutated(change, severities)
+    assert changed
+    cases = [case_of(scenario) for scenario in SCENARIOS if scenario.alert in changed]
+    found = failures(tmp_path, rule_file(build(document, Wishes())), cases)
+    assert changed - {name.partition(":")[0] for name in found} == set()
+
+
+def test_the_unchanged_rules_pass(tmp_path):
+    """What the changes are compared with: the same scenarios, with nothing to complain of."""
+    assert failures(tmp_path, rule_file(build(DOCUMENT, Wishes())), map(case_of, SCENARIOS)) == {}

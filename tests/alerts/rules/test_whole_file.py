@@ -1,0 +1,109 @@
+"""The shipped files as a whole: accepted, silent in health and over restarts, and saying that nothing is there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from alerts.policy import load_policy
+from alerts.rulefile import prometheus_rule
+from tests.alerts.rules.series import HEALTHY, HOUR, STEP, World, labelled, notation, reset, restarted
+from tests.requirements import require_program
+from tools import rules
+
+DIRECTORY = Path(__file__).parents[3] / "alerts" / "prometheus"
+SHIPPED = DIRECTORY / "outbox.rules.yaml"
+
+
+def promtool(*arguments: str | Path) -> None:
+    done = subprocess.run(
+        [require_program("promtool"), *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def expect(directory: Path, world: World, expr: str, *expected: str) -> None:
+    """That the expression has these samples, each 1, after an hour in such a world of two replicas."""
+    groups = [group["name"] for group in yaml.safe_load(SHIPPED.read_text())["groups"]]
+    test = {
+        "interval": f"{STEP}s",
+        "input_series": [
+            {
+                "series": labelled(name, job="outbox-exporter", instance=instance),
+                "values": notation(series, HOUR),
+            }
+            for name, series in world.items()
+            for instance in ("a:9721", "b:9721")
+        ],
+        "promql_expr_test": [
+            {"expr": expr, "eval_time": "1h", "exp_samples": [{"labels": labels, "value": 1} for labels in expected]}
+        ],
+    }
+    file = directory / "test.json"
+    document = {"rule_files": [str(SHIPPED)], "evaluation_interval": f"{STEP}s", "group_eval_order": groups}
+    file.write_text(json.dumps({**document, "tests": [test]}))
+    promtool("test", "rules", file)
+
+
+EVER_FIRED = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1h]))'
+
+
+def test_health_is_silent(tmp_path):
+    """Nothing but the watchdog ever fires while all is well."""
+    expect(tmp_path, HEALTHY, EVER_FIRED, '{alertname="OutboxWatchdog"}')
+
+
+def test_restarts_are_silent(tmp_path):
+    """Neither when both replicas are gone for half a minute, nor when the application counts from zero again."""
+    world = restarted(reset(HEALTHY, 1800), 900, 930)
+    expect(tmp_path, world, EVER_FIRED, '{alertname="OutboxWatchdog"}')
+
+
+def test_a_new_exporter_is_silent(tmp_path):
+    """From its first scrape on, counters beginning at zero."""
+    world = restarted(HEALTHY, 0, 15)
+    expect(tmp_path, world, EVER_FIRED, '{alertname="OutboxWatchdog"}')
+
+
+def test_nothing_at_all_is_told(tmp_path):
+    """Without any series the exporter is missed, and nothing is said of what nobody sees."""
+    expect(tmp_path, {}, EVER_FIRED, '{alertname="OutboxWatchdog"}', '{alertname="OutboxExporterDown"}')
+
+
+def test_every_signal_is_one_number(tmp_path):
+    """One series each, for two replicas as for one: nothing counts twice, nothing is missing."""
+    signals = [signal.record for signal in load_policy().signals]
+    expect(tmp_path, HEALTHY, f'count({{__name__=~"{"|".join(signals)}"}}) == bool {len(signals)}', "{}")
+
+
+def test_prometheus_accepts_the_rules():
+    """`promtool check rules`, with its lint."""
+    promtool("check", "rules", "--lint=all", "--lint-fatal", SHIPPED)
+
+
+def test_prometheus_accepts_the_configuration():
+    """`promtool check config`, the rules that it loads included."""
+    promtool("check", "config", "--lint=all", "--lint-fatal", DIRECTORY / "prometheus.yaml")
+
+
+def test_the_configuration_fits_the_rules():
+    """It scrapes the job that the rules ask for, and as often as they are evaluated."""
+    policy, config = load_policy(), yaml.safe_load((DIRECTORY / "prometheus.yaml").read_text())
+    assert [job["job_name"] for job in config["scrape_configs"]] == [policy.job]
+    assert config["global"]["evaluation_interval"] == config["global"]["scrape_interval"] == f"{policy.interval:.0f}s"
+    assert config["rule_files"] == [SHIPPED.name]
+
+
+def test_the_shipped_files_are_the_policy():
+    """Run tools/rules.py after a change of the policy."""
+    assert {path: path.read_text() for path in rules.files()} == rules.files()
+
+
+def test_the_object_holds_the_same_groups():
+    """What the operator takes is what Prometheus takes."""
+    document = yaml.safe_load(prometheus_rule(load_policy()))
+    assert (document["apiVersion"], document["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+    assert document["spec"] == yaml.safe_load(SHIPPED.read_text())
