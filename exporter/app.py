@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.exposition import OutboxCollector, Printer
+from exporter.footprint import hand_back
 from exporter.judging import Judging
 from exporter.logs import event
 from exporter.reporter import Reporter
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # How often the main thread looks at the clock, seconds. A signal wakes it at once.
 TICK = 5.0
+# By then everything has run once, at the default interval, seconds.
+SETTLED = 40.0
 # How long answers under way may take at the end, seconds: longer than the sampling needs to stop, because a request to
 # reload is answered after that; and short enough to end within the contract's five seconds.
 GRACE = 3.0
@@ -72,6 +75,7 @@ class App:
         self._reload_succeeded = True
         self._reporter = Reporter()
         self._started_at = time.time()
+        self._settled = False
         config = load()
         self._outbox = self._make_collector()
         self._work = self._make_work(config)
@@ -116,6 +120,7 @@ class App:
             try:
                 while (caught := signals.wait(TICK)) in (None, signal.SIGHUP):
                     self.tick()
+                    self._settle()
                     if caught is signal.SIGHUP:
                         self._told_to_reload.set()
             finally:
@@ -125,6 +130,12 @@ class App:
         """What the main thread does every few seconds."""
         self._work.sampling.mind_the_clock()
         self._work.judging.heed()
+
+    def _settle(self) -> None:
+        """Once, when every part of the program has been used."""
+        if not self._settled and time.time() - self._started_at > SETTLED:
+            self._settled = True
+            hand_back()
 
     def reload(self) -> None:
         """Read the configuration anew and sample by it; counters begin again, as after a restart.

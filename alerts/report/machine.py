@@ -28,4 +28,3 @@ def json_text(report: Report) -> str:
         "settings": dict(report.settings),
     }
     return json.dumps(strict(document), indent=2, allow_nan=False) + "\n"
-
