@@ -26,6 +26,7 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 # A receiver that refuses says why in a sentence or two; more of its answer is not read.
 LONGEST_ANSWER = 2_000
+_LATE = "no complete answer in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,13 @@ def post(message: Message, timeout: float, wire: Wire) -> Answer:
     patience.start()
     try:
         with closing(wire), closing(_Adapter(wire)) as adapter:
-            return _exchange(adapter, message, timeout)
+            answer = _exchange(adapter, message, timeout)
+        # Headers that end in the middle count as complete below; whoever cut them off knows better.
+        if not wire.is_cut:
+            return answer
+        failure = NoAnswer(_LATE)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        failure = NoAnswer("no complete answer in time" if wire.is_cut else _reason(error))
+        failure = NoAnswer(_LATE if wire.is_cut else _reason(error))
     finally:
         patience.cancel()
     raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure

@@ -1,0 +1,474 @@
+"""When a receiver hears what. The clock is an argument, the receiver is a list of outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from alerts.model import Alert, Severity
+from alerts.notify.alertmanager import Alertmanager
+from alerts.notify.courier import Courier, Parcel
+from alerts.notify.episodes import Told
+from alerts.notify.outcome import Outcome, Result
+from alerts.notify.pace import Pace
+from alerts.notify.pagerduty import PagerDuty
+from alerts.notify.receivers import Receiver
+from alerts.notify.webhook import Webhook
+from exporter.config import Secret
+from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, episode, evaluation, labels
+
+DELIVERED, FAILED = Outcome(Result.DELIVERED), Outcome(Result.FAILED, "HTTP 500")
+REFUSED = Outcome(Result.DROPPED, "HTTP 403")
+STALLED, BLIND = alert("OutboxStalled"), alert("OutboxBlind")
+
+WEBHOOK = Webhook("http://hook.example/")
+PAGERDUTY = PagerDuty(Secret(ROUTING_KEY))
+ALERTMANAGER = Alertmanager("alertmanager", "http://am.example:9093")
+
+
+@dataclass(slots=True)
+class World:
+    """A courier, a disk that saves at once, and a clock: the wall clock shows NOON at tick 0."""
+
+    courier: Courier
+    tick: float = 0.0
+    saves: bool = True
+    told: list[tuple[float, str, str]] = field(default_factory=list)  # tick, alert, status
+
+    @classmethod
+    def of(cls, receiver: Receiver, pace: Pace | None = None) -> World:
+        return cls(Courier(receiver, pace or Pace(), jitter=lambda: 0.0))
+
+    @property
+    def at(self) -> float:
+        return NOON + self.tick
+
+    def accept(self, *alerts: Alert, resolved: tuple[Alert, ...] = ()) -> None:
+        self.courier.accept(evaluation(self.at, alerts, resolved), self.tick)
+        self.save()
+
+    def save(self) -> None:
+        episodes = self.courier.unsaved()
+        if episodes is not None and self.saves:
+            self.courier.saved(episodes)
+
+    def parcel(self) -> Parcel | None:
+        return self.courier.parcel(self.at, self.tick)
+
+    def send(self, outcome: Outcome = DELIVERED) -> bool:
+        """One attempt with this outcome, if one is due."""
+        parcel = self.parcel()
+        if parcel is None:
+            return False
+        self.told += [(self.tick, step.episode.alert, step.status) for step in parcel.steps]
+        self.courier.finished(outcome, self.at, self.tick)
+        self.save()
+        return True
+
+    def send_all(self, outcome: Outcome = DELIVERED) -> list[tuple[str, str]]:
+        """Whatever is due now; who was told what."""
+        before = len(self.told)
+        while self.send(outcome):
+            pass
+        return [(name, status) for _, name, status in self.told[before:]]
+
+    def counts(self) -> tuple[int, int, int]:
+        counts = self.courier.standing().counts
+        return counts[Result.DELIVERED], counts[Result.FAILED], counts[Result.DROPPED]
+
+
+@pytest.fixture(params=[WEBHOOK, PAGERDUTY], ids=["webhook", "pagerduty"])
+def world(request: pytest.FixtureRequest) -> World:
+    """One with a receiver of events."""
+    return World.of(request.param)
+
+
+def test_beginning_and_end_once_each(world: World) -> None:
+    """While an alert fires, its beginning is told once, however often it is evaluated; then its end, once."""
+    for world.tick in (0, 15, 30):
+        world.accept(STALLED)
+        world.send_all()
+    world.tick = 45
+    world.accept(resolved=(STALLED,))
+    assert world.send_all() == [("OutboxStalled", "resolved")]
+    world.tick = 60
+    world.accept()
+    assert world.send_all() == []
+    assert world.told == [(0, "OutboxStalled", "firing"), (45, "OutboxStalled", "resolved")]
+    assert world.courier.idle_for(world.tick) is None
+    assert world.courier.unsaved() is None
+
+
+def test_one_parcel_at_a_time(world: World) -> None:
+    """Until it is known what became of one parcel, there is no other."""
+    world.accept(STALLED, BLIND)
+    assert world.parcel() is not None
+    assert world.parcel() is None
+    assert world.courier.idle_for(0) is None
+    world.courier.finished(DELIVERED, world.at, world.tick)
+    world.save()
+    assert world.parcel() is not None
+
+
+def test_down_for_an_hour(world: World) -> None:
+    """After an hour without the receiver, everything arrives in order, once; meanwhile it is hardly bothered."""
+    attempts = 0
+    for world.tick in range(0, 3600, 15):
+        firing = (world.tick // 600) % 2 == 0  # it fires and ends three times
+        if firing:
+            world.accept(alert(since=NOON + world.tick // 600 * 600))
+        else:
+            world.accept(resolved=(STALLED,) if world.tick % 600 == 0 else ())
+        attempts += world.send(FAILED)
+    assert 3600 / 60 <= attempts <= 3600 / 60 + 10
+    assert world.courier.standing().waiting == 6
+    world.tick = 3660
+    assert world.send_all() == [("OutboxStalled", "firing"), ("OutboxStalled", "resolved")] * 3
+    assert world.courier.standing().waiting == 0
+    assert world.counts() == (6, attempts, 0)
+
+
+def test_failures_back_off_and_success_ends_that(world: World) -> None:
+    """After a failure the next attempt waits, twice as long each time; after a success none does."""
+    world.accept(STALLED, BLIND)
+    for wait in (1, 2, 4):
+        assert world.send(FAILED)
+        assert not world.send()
+        assert world.courier.idle_for(world.tick) == wait
+        world.tick += wait
+    assert len(world.send_all()) == 2
+    world.accept(STALLED, BLIND, alert("OutboxHeadBlocked"))
+    assert world.send(FAILED)
+    assert world.courier.idle_for(world.tick) == 1
+
+
+def test_retry_after_is_honoured(world: World) -> None:
+    """Whoever asks for ninety seconds is left alone for ninety seconds."""
+    world.accept(STALLED)
+    assert world.send(Outcome(Result.FAILED, "HTTP 429", 90))
+    world.tick = 89.9
+    assert not world.send()
+    world.tick = 90
+    assert world.send()
+
+
+def test_an_event_that_chokes_the_receiver_holds_up_no_other(world: World) -> None:
+    """One event that always fails does not keep those of other alerts from arriving."""
+    world.accept(STALLED, BLIND)
+    arrived = []
+    for world.tick in range(600):
+        parcel = world.parcel()
+        if parcel is not None:
+            name = parcel.steps[0].episode.alert
+            world.courier.finished(FAILED if name == "OutboxStalled" else DELIVERED, world.at, world.tick)
+            world.save()
+            arrived += [name] if name != "OutboxStalled" else []
+        if world.tick == 100:
+            world.accept(STALLED, BLIND, alert("OutboxHeadBlocked"))
+    assert arrived == ["OutboxBlind", "OutboxHeadBlocked"]
+    assert world.courier.standing().waiting == 1
+
+
+def test_a_refusal_is_for_good(world: World) -> None:
+    """What is refused is dropped, counted, and neither repeated nor resolved; the others are not held up."""
+    world.accept(STALLED, BLIND)
+    assert world.send(REFUSED)
+    assert world.send()
+    for world.tick in (15, 30):
+        world.accept(STALLED, BLIND)
+        assert world.send_all() == []
+    world.accept(resolved=(STALLED, BLIND))
+    assert world.send_all() == [("OutboxBlind", "resolved")]
+    assert world.counts() == (2, 0, 1)
+    assert world.courier.standing().problem == ""  # the last attempt succeeded
+    world.accept(alert(since=NOON + 60))
+    assert world.send_all() == [("OutboxStalled", "firing")]  # another episode is another try
+
+
+def test_an_end_that_is_refused_is_over(world: World) -> None:
+    """A refused end is dropped, too, and the alert is free to fire again."""
+    world.accept(STALLED)
+    world.send()
+    world.accept(resolved=(STALLED,))
+    assert world.send(REFUSED)
+    assert world.courier.standing().waiting == 0
+    assert world.counts() == (1, 0, 1)
+    assert world.courier.standing().problem == "HTTP 403"
+
+
+def test_nothing_is_sent_before_it_is_saved(world: World) -> None:
+    """A crash after sending must find on disk that there is something to resolve."""
+    world.saves = False
+    world.accept(STALLED)
+    assert not world.send()
+    world.saves = True
+    world.save()
+    assert world.send()
+
+
+def test_a_disk_that_does_not_answer_holds_up_nothing_for_long(world: World) -> None:
+    """After two seconds without an answer of the disk it is sent all the same."""
+    world.saves = False
+    world.accept(STALLED)
+    assert world.courier.idle_for(0) == 2
+    world.tick = 2
+    assert world.send()
+
+
+def test_a_disk_that_is_full_holds_up_nothing(world: World) -> None:
+    """Where saving is known to fail, things go on in memory, and that is seen until it works again."""
+    world.saves = False
+    world.accept(STALLED)
+    world.courier.not_saved("state cannot be written: No space left on device", world.tick)
+    assert world.send()
+    assert world.courier.standing().unkept == "state cannot be written: No space left on device"
+    assert world.courier.unsaved() is not None  # so that it is tried again
+    world.saves = True
+    world.save()
+    assert world.courier.standing().unkept == ""
+
+
+def test_capacity() -> None:
+    """No more than the capacity waits; each loss is counted once; what was turned away is told when there is room."""
+    world = World.of(WEBHOOK, Pace(capacity=2))
+    alerts = [alert(name) for name in ("A", "B", "C")]
+    for world.tick in (0, 15, 30):
+        world.accept(*alerts)
+    assert world.counts() == (0, 0, 1)
+    assert world.courier.standing().waiting == 2
+    world.accept(
+        alerts[0], alerts[2], resolved=(alerts[1],)
+    )  # B is over, and nobody has heard of it: C takes its place
+    assert world.counts() == (0, 0, 3)
+    assert world.send_all() == [("A", "firing"), ("C", "firing")]
+
+
+def test_a_flood_does_not_grow_memory() -> None:
+    """A receiver that is down while alerts come and go for days keeps a bounded number, and resolves what it knows."""
+    world = World.of(WEBHOOK, Pace(capacity=20))
+    world.accept(STALLED)
+    world.send()
+    for number in range(500):
+        world.tick += 15
+        fresh = alert("OutboxBlind", since=world.at, queue=str(number))
+        world.accept(STALLED, fresh)
+        world.tick += 15
+        world.accept(STALLED, resolved=(fresh,))
+        world.send(FAILED)
+        assert world.courier.standing().waiting <= 2 * 20
+    world.tick += 60
+    world.accept(resolved=(STALLED,))
+    told = world.send_all()
+    assert ("OutboxStalled", "resolved") in told
+    assert told.count(("OutboxBlind", "firing")) == told.count(("OutboxBlind", "resolved")) <= 20
+    delivered, _, dropped = world.counts()
+    assert delivered + dropped == 2 + 2 * 500
+
+
+def test_what_a_receiver_does_not_hear_of() -> None:
+    """PagerDuty hears pages; the watchdog is for Alertmanager alone."""
+    alerts = (
+        alert("OutboxWatchdog", Severity.NONE),
+        alert("OutboxJobsExhausted", Severity.TICKET),
+        alert("OutboxWatchPassed", Severity.INFO),
+        STALLED,
+    )
+    heard = {}
+    for receiver in (ALERTMANAGER, WEBHOOK, PAGERDUTY):
+        world = World.of(receiver)
+        world.accept(*alerts)
+        heard[receiver.name] = {name for name, _ in world.send_all()}
+    assert heard["alertmanager"] == {each.key.alert for each in alerts}
+    assert heard["webhook"] == heard["alertmanager"] - {"OutboxWatchdog"}
+    assert heard["pagerduty"] == {"OutboxStalled"}
+
+
+def test_goes_on_after_a_restart(world: World) -> None:
+    """What was told stays told, what was not is told, and an end that nobody noticed is noticed in the end."""
+    world.courier.begin((episode(told=Told.FIRING), episode("OutboxBlind"), episode("OutboxHeadBlocked", ends_at=NOON)))
+    world.accept(STALLED)
+    assert sorted(world.send_all()) == [
+        ("OutboxBlind", "firing"),
+        ("OutboxHeadBlocked", "firing"),
+        ("OutboxHeadBlocked", "resolved"),
+    ]
+    for world.tick in range(15, 301, 15):
+        world.accept(STALLED)
+    assert world.send_all() == [("OutboxBlind", "resolved")]
+
+
+# --- Alertmanager: states ---
+
+
+@pytest.fixture
+def states() -> World:
+    """One with an Alertmanager."""
+    return World.of(ALERTMANAGER)
+
+
+def test_everything_that_fires_is_repeated(states: World) -> None:
+    """Every minute, all of it; valid for four times as long from the evaluation on."""
+    for states.tick in range(0, 181, 15):
+        states.accept(STALLED)
+        parcel = states.parcel()
+        if parcel is not None:
+            assert parcel.valid_until == states.at + 240
+            states.told += [(states.tick, step.episode.alert, step.status) for step in parcel.steps]
+            states.courier.finished(DELIVERED, states.at, states.tick)
+            states.save()
+    assert [tick for tick, _, _ in states.told] == [0, 60, 120, 180]
+
+
+def test_news_is_told_at_once(states: World) -> None:
+    """What begins or ends between two repetitions does not wait for the next."""
+    states.accept(STALLED)
+    states.send_all()
+    states.tick = 15
+    states.accept(STALLED, BLIND)
+    assert states.send_all() == [("OutboxStalled", "firing"), ("OutboxBlind", "firing")]
+    states.tick = 30
+    states.accept(BLIND, resolved=(STALLED,))
+    assert states.send_all() == [("OutboxStalled", "resolved"), ("OutboxBlind", "firing")]
+
+
+def test_an_end_is_repeated_for_a_quarter_of_an_hour(states: World) -> None:
+    """As Prometheus does, in case Alertmanager is restarted before it has told anybody."""
+    states.accept(STALLED)
+    states.send_all()
+    for states.tick in range(15, 1500, 15):
+        states.accept(resolved=(STALLED,) if states.tick == 15 else ())
+        states.send_all()
+    ends = [tick for tick, _, status in states.told if status == "resolved"]
+    assert ends == list(range(15, 915, 60))
+    assert states.courier.unsaved() is None
+
+
+def test_an_end_is_kept_until_it_was_heard_once(states: World) -> None:
+    """An Alertmanager that is down for an hour hears of the end all the same, and of nothing that is over long."""
+    states.accept(STALLED)
+    states.send_all()
+    for states.tick in range(15, 3600, 15):
+        states.accept(resolved=(STALLED,) if states.tick == 15 else ())
+        states.send(FAILED)
+    assert states.courier.standing().waiting == 1
+    states.tick = 3660
+    assert states.send_all() == [("OutboxStalled", "resolved")]
+    states.tick = 3720
+    states.accept()
+    assert states.send_all() == []
+
+
+def test_a_dead_evaluation_is_not_kept_alive(states: World) -> None:
+    """Who evaluates and hangs is not made to look alive: the watchdog is repeated only when it was judged again."""
+    watchdog = alert("OutboxWatchdog", Severity.NONE)
+    states.accept(watchdog)
+    states.send_all()
+    for states.tick in range(1, 600):
+        assert not states.send()
+    assert states.courier.idle_for(states.tick) is None
+    states.accept(watchdog)
+    assert states.send_all() == [("OutboxWatchdog", "firing")]
+
+
+def test_a_late_repetition_is_valid_from_the_evaluation_on(states: World) -> None:
+    """An Alertmanager that comes back after the last evaluation is not told that it was just now."""
+    states.accept(STALLED)
+    assert states.send(FAILED)
+    states.tick = 500
+    parcel = states.parcel()
+    assert parcel is not None
+    assert parcel.valid_until == NOON + 240
+
+
+def test_rare_evaluations_are_valid_for_longer(states: World) -> None:
+    """Who evaluates every ten minutes is believed for forty."""
+    states.accept(STALLED)
+    states.send_all()
+    states.tick = 600
+    states.accept(STALLED)
+    parcel = states.parcel()
+    assert parcel is not None
+    assert parcel.valid_until == states.at + 2400
+
+
+def test_the_last_state_counts(states: World) -> None:
+    """What fired, ended and fired again while Alertmanager was down is told as it stands."""
+    states.accept(STALLED)
+    states.send(FAILED)
+    states.accept(resolved=(STALLED,))
+    states.accept(alert(since=NOON + 5))
+    states.tick = 60
+    parcel = states.parcel()
+    assert parcel is not None
+    assert [(step.episode.starts_at, step.status) for step in parcel.steps] == [(NOON + 5, "firing")]
+
+
+def test_while_it_does_not_answer_everything_waits(states: World) -> None:
+    """A failed repetition is visible as waiting, though it was told before: OutboxNotificationsFailing goes by that."""
+    states.accept(STALLED, BLIND)
+    states.send_all()
+    assert states.courier.standing().waiting == 0
+    states.tick = 60
+    states.accept(STALLED, BLIND)
+    assert states.send(FAILED)
+    assert states.courier.standing().waiting == 2
+    assert states.counts() == (2, 2, 0)
+    states.tick = 61
+    assert states.send()
+    assert states.courier.standing().waiting == 0
+
+
+def test_a_state_that_is_refused_is_repeated(states: World) -> None:
+    """An Alertmanager behind a wrong password hears everything once that is mended; nothing was given up."""
+    states.accept(STALLED)
+    assert states.send(REFUSED)
+    assert states.counts() == (0, 1, 0)
+    assert states.courier.standing().waiting == 1
+    states.tick = 60
+    assert states.send_all() == [("OutboxStalled", "firing")]
+
+
+def test_an_old_end_that_is_refused_is_given_up(states: World) -> None:
+    """An end that Alertmanager refuses for a quarter of an hour is dropped, and counted."""
+    states.accept(STALLED)
+    states.send_all()
+    states.accept(BLIND, resolved=(STALLED,))
+    for states.tick in (0, 899, 960, 1100):
+        assert states.send(REFUSED)
+    assert states.counts()[2] == 1
+    assert states.send_all() == []
+    states.tick = 1200
+    assert states.send_all() == [("OutboxBlind", "firing")]
+
+
+def test_undelivered_states_survive_a_restart(states: World) -> None:
+    """What the run before did not deliver is sent at once, before anything is evaluated."""
+    states.courier.begin((episode(), episode("OutboxBlind", ends_at=NOON - 60, told=Told.FIRING)))
+    parcel = states.parcel()
+    assert parcel is not None
+    assert [step.status for step in parcel.steps] == ["firing", "resolved"]
+    assert parcel.valid_until == states.at + 240
+
+
+def test_retained_ends_leave_room() -> None:
+    """Ends that are only repeated make room for what begins."""
+    world = World.of(ALERTMANAGER, Pace(capacity=3))
+    for number in range(10):
+        one = alert("OutboxBlind", queue=str(number))
+        world.accept(one)
+        world.send_all()
+        world.accept(resolved=(one,))
+        world.send_all()
+    assert world.counts()[2] == 0
+
+
+def test_labels_tell_alerts_apart(world: World) -> None:
+    """Two alerts of one rule are two: each has its own beginning and end."""
+    one, two = alert("OutboxCollectorFailing", collector="events"), alert("OutboxCollectorFailing", collector="keys")
+    world.accept(one, two)
+    assert len(world.send_all()) == 2
+    world.accept(two, resolved=(one,))
+    parcel = world.parcel()
+    assert parcel is not None
+    assert parcel.steps[0].episode.labels == labels("OutboxCollectorFailing", collector="events")

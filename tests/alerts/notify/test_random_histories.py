@@ -1,0 +1,320 @@
+"""Random histories of alerts, receivers, disks and crashes: nothing is lost, nothing doubled, and order is kept.
+
+What a receiver has processed is compared with what had to be told, worked out from the history alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from alerts.model import Alert, Labels, Severity
+from alerts.notify.alertmanager import Alertmanager
+from alerts.notify.courier import Courier
+from alerts.notify.outcome import Outcome, Result
+from alerts.notify.pace import Pace
+from alerts.notify.pagerduty import PagerDuty
+from alerts.notify.post import Message
+from alerts.notify.receivers import Receiver
+from alerts.notify.store import Store
+from alerts.notify.webhook import Webhook
+from alerts.notify.wording import fingerprint, timestamp
+from exporter.config import Secret
+from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, evaluation
+
+SEEDS: Final = range(12)
+INTERVAL: Final = 15.0
+PACE: Final = Pace(capacity=1000)
+DELIVERED: Final = Outcome(Result.DELIVERED)
+EVERY: Final = frozenset({Severity.PAGE, Severity.TICKET, Severity.INFO})
+
+NAMES: Final = (
+    ("OutboxStalled", Severity.PAGE),
+    ("OutboxBlind", Severity.PAGE),
+    ("OutboxBacklogHigh", Severity.PAGE),
+    ("OutboxBacklogHigh", Severity.TICKET),
+    ("OutboxWatchPassed", Severity.INFO),
+)
+
+
+@dataclass(slots=True)
+class History:
+    """Alerts that fire and end, are muted and not, at random; and what of it had to be announced."""
+
+    dice: random.Random
+    now: dict[Labels, Alert] = field(default_factory=dict)
+    announced: dict[Labels, list[tuple[float, float | None]]] = field(default_factory=dict)
+
+    def next(self, at: float) -> tuple[tuple[Alert, ...], tuple[Alert, ...]]:
+        """Alerts that fire at this time, and those that are resolved by then."""
+        over = tuple(each for each in self.now.values() if self.dice.random() < 0.15)
+        for each in over:
+            self._end(self.now.pop(each.labels), at)
+        for name, severity in NAMES:
+            fresh = alert(name, severity, since=at, muted=self.dice.random() < 0.3)
+            if fresh.labels in self.now:
+                old = self.now[fresh.labels]
+                fresh = alert(name, severity, since=old.firing_since or at, muted=fresh.muted)
+            elif self.dice.random() > 0.1:
+                continue
+            self.now[fresh.labels] = fresh
+            self._announce(fresh)
+        return tuple(self.now.values()), over
+
+    def end(self, at: float) -> tuple[Alert, ...]:
+        """Everything is over."""
+        over = tuple(self.now.values())
+        for each in over:
+            self._end(self.now.pop(each.labels), at)
+        return over
+
+    def _announce(self, each: Alert) -> None:
+        told = self.announced.setdefault(each.labels, [])
+        going_on = bool(told) and told[-1][1] is None
+        if not each.muted and not going_on and each.firing_since is not None:
+            told.append((each.firing_since, None))
+
+    def _end(self, each: Alert, at: float) -> None:
+        told = self.announced.get(each.labels, [])
+        if told and told[-1][1] is None:
+            told[-1] = (told[-1][0], at)
+
+    def steps(self, labels: Labels) -> list[tuple[str, str]]:
+        """What had to be told of an alert, in order: status and time."""
+        pairs = self.announced.get(labels, [])
+        steps = [
+            (("firing", timestamp(start)), *((("resolved", timestamp(end)),) if end is not None else ()))
+            for start, end in pairs
+        ]
+        return [step for pair in steps for step in pair]
+
+
+@dataclass(slots=True)
+class Hook:
+    """The other end of a webhook or of PagerDuty. What it has processed, in order; what it has confirmed."""
+
+    dice: random.Random
+    processed: list[dict[str, Any]] = field(default_factory=list)
+    confirmed: Counter[str] = field(default_factory=Counter)
+    times: list[tuple[float, float]] = field(default_factory=list)  # of attempts, and before when none may follow
+    down_until: float = 0.0
+
+    def take(self, message: Message, tick: float) -> Outcome:
+        """Up or down, slow or busy; now and then it does the work and its answer is lost."""
+        before = self.times[-1][1] if self.times else 0.0
+        assert tick >= before, f"came back after {tick}, although asked to wait until {before}"
+        self.times.append((tick, tick))
+        if tick < self.down_until:
+            return Outcome(Result.FAILED, "Connection refused")
+        luck = self.dice.random()
+        if luck < 0.02:
+            self.down_until = tick + self.dice.uniform(0, 1200)
+        if luck < 0.15:
+            return Outcome(Result.FAILED, "HTTP 500")
+        if luck < 0.25:
+            wait = self.dice.choice((1.0, 30.0, 120.0))
+            self.times[-1] = (tick, tick + wait)
+            return Outcome(Result.FAILED, "HTTP 429", wait)
+        self.process(message)
+        if luck < 0.4:
+            return Outcome(Result.FAILED, "no complete answer in time")
+        self.confirmed[_name(message)] += 1
+        return DELIVERED
+
+    def process(self, message: Message) -> None:
+        self.processed.append(json.loads(message.body))
+
+    def recover(self) -> None:
+        """No bad luck from here on."""
+        self.down_until = 0.0
+        self.dice = _Lucky()
+
+
+class _Lucky(random.Random):
+    def random(self) -> float:
+        return 0.99
+
+
+def _name(message: Message) -> str:
+    """What a notification is known by: its key; PagerDuty has one for an alert, so that the body has to do."""
+    return message.headers.get("Idempotency-Key") or message.body.decode()
+
+
+@dataclass(slots=True)
+class Machine:
+    """The program around one courier: clock, disk, network; it may crash and start again."""
+
+    receiver: Receiver
+    directory: Path
+    dice: random.Random
+    hook: Hook
+    tick: float = 0.0
+    crashes: int = 0
+    delivered: int = 0
+    courier: Courier = field(init=False)
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self.store = Store(self.directory, self.receiver.name, "identity")
+        self.courier = Courier(self.receiver, PACE, self.dice.random)
+        self.courier.begin(self.store.load())
+
+    def crash(self) -> None:
+        self.crashes += 1
+        self.hook.times.append((self.tick, self.tick))  # a process that begins knows of no promise to wait
+        self.start()
+
+    def save(self) -> None:
+        episodes = self.courier.unsaved()
+        if episodes is not None:
+            self.store.save(episodes)
+            self.courier.saved(episodes)
+
+    def accept(self, alerts: tuple[Alert, ...], over: tuple[Alert, ...]) -> None:
+        self.courier.accept(evaluation(NOON + self.tick, alerts, over), self.tick)
+        self.save()
+
+    def run(self, until: float, *, crashing: bool = False) -> None:
+        """Send what is due, and let the time pass."""
+        while True:
+            wait = self.courier.idle_for(self.tick)
+            if wait is None or self.tick + wait > until:
+                break
+            self.tick += wait
+            self.send(crashing=crashing)
+        self.tick = until
+
+    def send(self, *, crashing: bool) -> None:
+        parcel = self.courier.parcel(NOON + self.tick, self.tick)
+        assert parcel is not None
+        outcome = self.hook.take(self.receiver.message(parcel.steps, parcel.valid_until), self.tick)
+        if crashing and self.dice.random() < 0.1:
+            self.crash()  # before anybody noted how it went
+            return
+        self.courier.finished(outcome, NOON + self.tick, self.tick)
+        self.delivered += outcome.result is Result.DELIVERED
+        if crashing and self.dice.random() < 0.1:
+            self.crash()  # before that was saved
+        self.save()
+
+
+def lived(machine: Machine, history: History, *, crashing: bool) -> None:
+    """A day or so of alerts, ended by all of them being resolved and the receiver healthy."""
+    for number in range(300):
+        machine.accept(*history.next(NOON + machine.tick))
+        if crashing and machine.dice.random() < 0.03:
+            machine.crash()
+        machine.run((number + 1) * INTERVAL, crashing=crashing)
+    machine.hook.recover()
+    machine.accept((), history.end(NOON + machine.tick))
+    machine.run(machine.tick + 600)
+
+
+@pytest.fixture(params=SEEDS)
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    return random.Random(request.param)
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that crashes loses nothing that it has written; only a machine would. So nobody waits for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture(params=[False, True], ids=["undisturbed", "crashing"])
+def crashing(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def once(sequence: list[Any]) -> list[Any]:
+    """Without what directly repeats what is before it."""
+    return [each for before, each in zip([None, *sequence], sequence, strict=False) if each != before]
+
+
+def test_webhook(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
+    """Every beginning and end arrives, in order; twice only where an answer was lost, and then with the same key."""
+    history, hook = History(dice), Hook(dice)
+    machine = Machine(Webhook("http://hook.example/", severities=EVERY), tmp_path, dice, hook)
+    lived(machine, history, crashing=crashing)
+    arrived: dict[str, list[tuple[str, str]]] = {}
+    for payload in hook.processed:
+        (each,) = payload["alerts"]
+        when = each["startsAt"] if each["status"] == "firing" else each["endsAt"]
+        arrived.setdefault(each["fingerprint"], []).append((each["status"], when))
+    expected = {fingerprint(labels): history.steps(labels) for labels in history.announced if history.steps(labels)}
+    assert {key: once(steps) for key, steps in arrived.items()} == expected
+    if crashing:
+        assert machine.crashes > 0
+        assert hook.confirmed.total() - len(hook.confirmed) <= machine.crashes
+    else:
+        assert set(hook.confirmed.values()) == {1}
+        assert machine.delivered == sum(len(steps) for steps in expected.values())
+    assert machine.courier.standing().waiting == 0
+    assert machine.store.load() == ()
+
+
+def test_pagerduty(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
+    """An incident is open exactly while its alert fires, as far as it was announced, in the right order."""
+    history, hook = History(dice), Hook(dice)
+    machine = Machine(PagerDuty(Secret(ROUTING_KEY), severities=EVERY), tmp_path, dice, hook)
+    lived(machine, history, crashing=crashing)
+    arrived: dict[str, list[str]] = {}
+    for event in hook.processed:
+        when = event["payload"]["timestamp"] if event["event_action"] == "trigger" else ""
+        arrived.setdefault(event["dedup_key"], []).append(f"{event['event_action']} {when}")
+    expected = {}
+    for labels in history.announced:
+        texts = dict(labels)
+        steps = [f"trigger {when}" if status == "firing" else "resolve " for status, when in history.steps(labels)]
+        if steps:
+            expected[f"{texts['alertname']}/{texts['severity']}/{fingerprint(labels)}"] = steps
+    assert {key: once(steps) for key, steps in arrived.items()} == expected
+
+
+@dataclass(slots=True)
+class Manager(Hook):
+    """Alertmanager's memory: what it was told last of each alert."""
+
+    known: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def process(self, message: Message) -> None:
+        for each in json.loads(message.body):
+            assert each["startsAt"] <= each["endsAt"]
+            self.known[fingerprint(tuple(each["labels"].items()))] = (each["startsAt"], each["endsAt"])
+
+    def firing(self, at: float) -> Iterator[str]:
+        return (key for key, (_, ends_at) in self.known.items() if ends_at > timestamp(at))
+
+
+def test_alertmanager(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
+    """Whenever it has answered after the last change, Alertmanager knows exactly what fires and was announced."""
+    history, manager = History(dice), Manager(dice)
+    machine = Machine(Alertmanager("alertmanager", "http://am.example"), tmp_path, dice, manager)
+    compared = 0
+    for number in range(300):
+        machine.accept(*history.next(NOON + machine.tick))
+        if crashing and dice.random() < 0.03:
+            machine.crash()
+        machine.run((number + 1) * INTERVAL, crashing=crashing)
+        if machine.courier.standing().waiting == 0:
+            going_on = {
+                fingerprint(labels) for labels, told in history.announced.items() if told and told[-1][1] is None
+            }
+            assert set(manager.firing(NOON + machine.tick)) == going_on
+            compared += 1
+    assert compared > 10
+    manager.recover()
+    machine.accept((), history.end(NOON + machine.tick))
+    machine.run(machine.tick + 60)
+    assert set(manager.firing(NOON + machine.tick)) == set()
