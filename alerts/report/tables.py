@@ -1,10 +1,11 @@
 """The tables of a report, in words: HTML and Markdown show the same ones. Pure."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from alerts.report.document import Report, seen
-from alerts.watch.model import CheckResult, Gap, Kind
+from alerts.watch.model import Budget, CheckResult, Gap, Kind
 from exporter.figures import count, duration, figure, moment
 
 # A page shows so many rows of a table; the JSON has all of them.
@@ -110,12 +111,17 @@ def _breached(result: CheckResult) -> str:
 
 
 def _budget(result: CheckResult) -> str:
-    if result.check.kind is Kind.EVIDENCE:
-        return ""
-    total, stretch = result.check.budget.total, result.check.budget.stretch
-    if not total:
+    return "" if result.check.kind is Kind.EVIDENCE else allowed(result.check.budget)
+
+
+def allowed(budget: Budget) -> str:
+    """For how long a check may be breached, in words."""
+    if not budget.total:
         return "never"
-    return duration(total) if stretch >= total else f"{duration(total)}, {duration(stretch)} at a time"
+    if math.isinf(budget.total):
+        return "any time"
+    total, stretch = duration(budget.total), duration(budget.stretch)
+    return total if budget.stretch >= budget.total else f"{total}, {stretch} at a time"
 
 
 def _gap(gap: Gap) -> tuple[str, ...]:

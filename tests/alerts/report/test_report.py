@@ -1,6 +1,7 @@
 """The report: the verdict first, every reason told, safe whatever the texts are, light enough to mail."""
 
 import json
+import math
 import re
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from alerts.report import Report, html, json_text, markdown
-from alerts.watch.model import Judgement, Verdict
+from alerts.report.tables import allowed
+from alerts.watch.model import Budget, Judgement, Verdict
 from tests.alerts.report import samples
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x>|`*[a](http://evil)</style>\n# x"
@@ -174,3 +176,17 @@ def test_the_word_is_said_in_its_colour(verdict):
     page = html(replace(made, judgement=replace(made.judgement, verdict=verdict)))
     kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}[verdict]
     assert f'<h1 class="word {kind}">{verdict}</h1>' in page
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (Budget(0.0, 0.0), "never"),
+        (Budget(900.0, 300.0), "15 min, 5 min at a time"),
+        (Budget(900.0, 900.0), "15 min"),
+        (Budget(math.inf, math.inf), "any time"),
+    ],
+)
+def test_budgets_in_words(budget, words):
+    """A check without a budget, a clean-up say, is told as well."""
+    assert allowed(budget) == words

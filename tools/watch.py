@@ -1,0 +1,41 @@
+"""Writes the table of checks in docs/watch.md from what a watch of a day would check: `python tools/watch.py`."""
+
+import sys
+from pathlib import Path
+
+from alerts.policy import load_policy
+from alerts.report.tables import allowed
+from alerts.watch.checks import Terms, resolve
+from alerts.watch.model import Check, Kind
+from tools.alerting import between
+
+PAGE = Path(__file__).parent.parent / "docs" / "watch.md"
+DAY = 86_400.0
+
+
+def with_checks(text: str) -> str:
+    """The page with one line for each check. Raises: ValueError when a marker is missing."""
+    rows = ["| Check | Holds when | May fail to for | Source |", "|---|---|---|---|"]
+    rows += [
+        f"| {check.title} | {check.subject} {check.good}. | {_allowed(check)} | {check.source} |"
+        for check in resolve(Terms(load_policy(), DAY, application=True))
+    ]
+    return between(text, "<!-- checks: written by tools/watch.py -->", "<!-- end of checks -->", rows)
+
+
+def _allowed(check: Check) -> str:
+    if check.kind is Kind.EVIDENCE:
+        return "; ".join(f"at least {each.at_least:g} {each.what}" for each in check.evidence)
+    return ("never" if check.kind is Kind.CLEANUP else allowed(check.budget)) + (
+        ", maintenance apart" if check.excused else ""
+    )
+
+
+def main() -> int:
+    """Rewrite it in place."""
+    PAGE.write_text(with_checks(PAGE.read_text("utf-8")), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
