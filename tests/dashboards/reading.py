@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import promql_parser as parser
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.build import printed
 
 HERE: Final = Path(__file__).parents[2] / "dashboards"
 FILES: Final = ("outbox-overview.json", "migration-watch.json", "exporter-health.json")
@@ -58,8 +61,16 @@ class Query:
 
 
 def queries(file: str) -> Iterator[Query]:
-    """Everything that is asked of Prometheus in PromQL."""
-    dashboard = board(file)
+    """Everything that a committed dashboard asks of Prometheus in PromQL."""
+    return _queries(file, board(file))
+
+
+def of(file: str, dashboard: Dashboard) -> Iterator[Query]:
+    """The same of one that is not written yet."""
+    return _queries(file, json.loads(printed(dashboard)))
+
+
+def _queries(file: str, dashboard: Mapping[str, Any]) -> Iterator[Query]:
     for panel in panels(dashboard):
         for target in panel.get("targets", ()):
             yield Query(file, f"{panel['title']} {target['refId']}", target["expr"], panel, target)

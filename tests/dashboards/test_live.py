@@ -1,0 +1,137 @@
+"""Every question of every dashboard, put to a real Prometheus that watched a real outbox in all its troubles.
+
+What is committed answers with data. What is about trouble shows it while the trouble was, with the policy at the
+world's own pace; and where nothing was known, that is what is shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from dashboards.build import dashboards
+from dashboards.promql import Judged
+from tests.dashboards.reading import ALL, Query, of
+from tests.dashboards.world import World, played
+
+# The application of this world speaks the dialect that is deployed, and its panel says so.
+ELSEWHERE = {"overview Durations, by its word B": "in the documented dialect only"}
+
+Values = list[float]
+
+
+def most(least: float) -> Callable[[Values], bool]:
+    """It reached so much."""
+    return lambda values: max((value for value in values if not math.isnan(value)), default=-math.inf) >= least
+
+
+def fell_to(value: float) -> Callable[[Values], bool]:
+    """It came down to this."""
+    return lambda values: min((value for value in values if not math.isnan(value)), default=math.inf) <= value
+
+
+def unknown(values: Values) -> bool:
+    """In the end nothing was known."""
+    return not values or math.isnan(values[-1])
+
+
+class Trouble(NamedTuple):
+    """What the values of a panel do while a fault lasts; `legend` picks one of its queries."""
+
+    file: str
+    panel: str
+    legend: str
+    fault: str
+    shows: Callable[[Values], bool]
+
+
+TROUBLES = [
+    Trouble("outbox-overview.json", "Verdict", "", "poison-rows", most(2)),
+    Trouble("outbox-overview.json", "Firing now", "", "poison-rows", most(2)),
+    Trouble("outbox-overview.json", "Alerts over time", "", "poison-rows", most(2)),
+    Trouble("outbox-overview.json", "Head stuck", "", "poison-rows", most(100)),
+    Trouble("outbox-overview.json", "Given up", "", "poison-rows", most(100)),
+    Trouble("outbox-overview.json", "Failing jobs at the head", "", "poison-rows", most(100)),
+    Trouble("outbox-overview.json", "What must hold", "No job is given up", "poison-rows", fell_to(0)),
+    Trouble("outbox-overview.json", "Starts failing", "", "failing-initialisations", most(0.05)),
+    Trouble("outbox-overview.json", "Initialisations failing", "5 minutes", "failing-initialisations", most(0.05)),
+    Trouble("outbox-overview.json", "Fallback activations", "layer {{layer}}", "failing-initialisations", most(1)),
+    Trouble("outbox-overview.json", "Oldest expired key", "", "cleanup-dead", most(26)),
+    Trouble("outbox-overview.json", "What must hold", "Clean-up runs", "cleanup-dead", fell_to(0)),
+    Trouble("outbox-overview.json", "Oldest job", "", "processor-stalled", most(6)),
+    Trouble("outbox-overview.json", "What must hold", "Jobs move", "processor-stalled", fell_to(0)),
+    Trouble("outbox-overview.json", "Drain time", "to empty", "processor-stalled", most(86400)),
+    Trouble("outbox-overview.json", "Done per minute, by queue", "all", "processor-stalled", fell_to(0)),
+    Trouble("outbox-overview.json", "What must hold", "Application answers", "application-down", fell_to(0)),
+    Trouble("outbox-overview.json", "Endpoints and health checks", "{{endpoint}}", "application-down", fell_to(0)),
+    Trouble("outbox-overview.json", "Starts failing", "", "application-down", unknown),
+    Trouble("outbox-overview.json", "What must hold", "Rows are read", "database-lock", fell_to(0)),
+    Trouble("outbox-overview.json", "Backlog", "", "database-lock", unknown),
+    Trouble("outbox-overview.json", "Oldest job", "", "database-lock", unknown),
+    Trouble("outbox-overview.json", "Drain time", "", "database-lock", unknown),
+    Trouble("outbox-overview.json", "Done / min", "", "database-lock", unknown),
+    Trouble("outbox-overview.json", "p95 time", "", "database-lock", unknown),
+    Trouble("migration-watch.json", "Samples: seen, failed, missing", "{{collector}}", "database-lock", fell_to(0)),
+    Trouble("migration-watch.json", "How near each limit came", "Head blocked", "poison-rows", most(1)),
+    Trouble("migration-watch.json", "Alerts over time, by Prometheus", "", "poison-rows", most(2)),
+    Trouble("exporter-health.json", "Failing", "", "database-lock", most(1)),
+    Trouble("exporter-health.json", "Collectors", "", "database-lock", fell_to(0)),
+    Trouble("exporter-health.json", "Failures by reason", "", "database-lock", most(1)),
+    Trouble("exporter-health.json", "Notifications per minute, by result", "", "poison-rows", most(1)),
+]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with played(tmp_path_factory.mktemp("world")) as world:
+        yield world
+
+
+def test_every_question_is_answered(world):
+    """With at least one number, finite or for ever; where not, the panel says why."""
+    silent = {str(query): query for query in ALL if not any(map(_told, world.values(query.expr).values()))}
+    for where, why in ELSEWHERE.items():
+        query = silent.pop(where.replace("overview", "outbox-overview.json:"))
+        assert why in query.panel["description"]
+    assert not silent, "\n".join(f"{where}: {query.expr}" for where, query in silent.items())
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each.panel} {each.legend} in {each.fault}")
+def test_trouble_is_seen_where_it_belongs(world, scaled, trouble):
+    """While it lasts, by the values of the panel that is about it."""
+    asked = [
+        query
+        for query in scaled[trouble.file]
+        if query.panel.get("title") == trouble.panel and trouble.legend in ("", query.target["legendFormat"])
+    ]
+    assert asked
+    answers = [world.values(query.expr, trouble.fault) for query in asked]
+    assert any(trouble.shows(values) for answer in answers for values in answer.values() or [[]]), answers
+
+
+def test_what_is_drawn_is_what_is_judged(world):
+    """Each signal, written out for a panel, is what Prometheus recorded for the rules at the same moment."""
+    judged = Judged(world.policy)
+    moments = [world.faults[fault][1] - 1 for fault in ("poison-rows", "processor-stalled")]
+    compared = 0
+    for signal in world.policy.signals:
+        for moment in moments:
+            for labels, evaluated in world.at(f"timestamp({signal.record})", moment).items():
+                recorded = world.at(signal.record, moment)[labels]
+                drawn = world.at(judged(signal.record), evaluated)[labels]
+                assert drawn == pytest.approx(recorded, nan_ok=True), f"{signal.record} at {evaluated}"
+                compared += 1
+    assert compared > len(world.policy.signals)
+
+
+@pytest.fixture(scope="module")
+def scaled(world) -> dict[str, list[Query]]:
+    """The dashboards at the pace of this world."""
+    return {file: list(of(file, dashboard)) for file, dashboard in dashboards(world.policy).items()}
+
+
+def _told(values: Values) -> bool:
+    return any(not math.isnan(value) for value in values)

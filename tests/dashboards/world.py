@@ -1,0 +1,206 @@
+"""A world in which everything that the dashboards are about happens within a minute, and a Prometheus that saw it.
+
+The lab with live traffic, the exporter in this process, sampling and judging every second by a policy whose durations
+are a fiftieth, faults one after the other, and a real Prometheus with the same rules that scrapes every second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from alerts.model import Policy
+from alerts.policy import load_policy
+from alerts.rulefile import rule_file
+from exporter.app import App
+from exporter.config import (
+    Address,
+    AlertingSettings,
+    ApplicationSettings,
+    Config,
+    DatabaseSettings,
+    Ratio,
+    SamplingSettings,
+    Seconds,
+    Secret,
+    Url,
+    WatchSettings,
+    WebSettings,
+)
+from exporter.lab.ports import LOOPBACK, free_port
+from exporter.lab.world import Lab, Plan
+from exporter.migration.maintenance import Ledger
+from tests import webtools
+from tests.alerts.pager import listening
+from tests.dashboards.reading import filled
+from tests.end_to_end.program import Scrape, environment, eventually, scrape, started
+from tests.requirements import require_program
+
+SCALE: Final = 0.02
+STEP: Final = 1
+# How long what has come about is left to be seen, seconds.
+SEEN: Final = 3
+PATIENCE: Final = 40
+ENDPOINTS: Final = 4
+
+Condition = Callable[[Scrape], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Faults at the same time, until all of these hold."""
+
+    faults: tuple[str, ...]
+    until: tuple[Condition, ...]
+
+
+def fires(alert: str) -> Condition:
+    """This alert does, by the exporter's own evaluation."""
+    return lambda now: now.sum("outbox_alert_firing", alert=alert) > 0
+
+
+def _away(now: Scrape) -> bool:
+    return now.sum("outbox_app_up") == 0
+
+
+def _blind(now: Scrape) -> bool:
+    return now.get("outbox_collector_success", collector="backlog") == 0 and "outbox_pending_jobs" not in now
+
+
+PLAY: Final = (
+    Act(
+        ("poison-rows", "failing-initialisations", "cleanup-dead"),
+        (fires("OutboxHeadBlocked"), fires("OutboxJobsExhausted"), fires("OutboxFsmFailureRateHigh")),
+    ),
+    Act(("processor-stalled",), (fires("OutboxStalled"),)),
+    Act(("application-down",), (_away,)),
+    Act(("database-lock",), (_blind,)),
+)
+
+
+@dataclass(slots=True)
+class World:
+    """What Prometheus saw. Times are Unix seconds; `faults` has each fault's first and last."""
+
+    url: str
+    policy: Policy
+    began: float
+    ended: float = 0.0
+    faults: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def values(self, expr: str, fault: str | None = None) -> dict[tuple[tuple[str, str], ...], list[float]]:
+        """What a dashboard's query answers, by labels: all the time, or while that fault was."""
+        start, end = self.faults[fault] if fault else (self.began, self.ended)
+        asked = filled(expr, __rate_interval="5s", __interval="1s", __interval_ms="1000")
+        answer = self.ask("query_range", query=asked, start=start, end=end, step=STEP)
+        return {_labels(one["metric"]): [float(value) for _, value in one["values"]] for one in answer}
+
+    def at(self, expr: str, moment: float) -> dict[tuple[tuple[str, str], ...], float]:
+        """What it answered at this moment."""
+        answer = self.ask("query", query=filled(expr), time=moment)
+        return {_labels(one["metric"]): float(one["value"][1]) for one in answer}
+
+    def ask(self, what: str, **parameters: Any) -> list[Any]:
+        """The result of a query. Fails with Prometheus' own words."""
+        answer = webtools.get(f"{self.url}/api/v1/{what}", params=parameters).json()
+        assert answer["status"] == "success", f"{answer}\n{parameters['query']}"
+        result: list[Any] = answer["data"]["result"]
+        return result
+
+
+def _labels(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, value) for name, value in metric.items() if name != "__name__"))
+
+
+@contextmanager
+def played(directory: Path) -> Iterator[World]:
+    """The world after the play; Prometheus still answers."""
+    binary = require_program("prometheus")
+    policy = load_policy(time_scale=SCALE, interval=STEP)
+    with Lab(Plan(rate=20.0, longest_pause=1.0)) as lab, listening() as pager:
+        app = App(lambda: _config(lab, pager.url, directory))
+        app.start()
+        try:
+            with _prometheus(binary, directory, policy, app.url) as url:
+                world = World(url, policy, time.time())
+                _play(world, lab, app, Ledger(directory / "state"))
+                world.ended = time.time()
+                yield world
+        finally:
+            app.stop()
+
+
+def _play(world: World, lab: Lab, app: App, ledger: Ledger) -> None:
+    def see(condition: Condition) -> None:
+        eventually(lambda: _ticked(app) and condition(scrape(app.url)), seconds=PATIENCE)
+
+    def stay(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        see(lambda _: time.monotonic() > end)
+
+    see(lambda now: now.all_well and now.get("outbox_watch_state", state="running") == 1)
+    eventually(lambda: world.at("up", time.time()), seconds=PATIENCE)
+    stay(2 * SEEN)
+    for act in PLAY:
+        began = time.time()
+        for fault in act.faults:
+            lab.start_fault(fault)
+        for condition in act.until:
+            see(condition)
+        stay(SEEN)
+        world.faults |= dict.fromkeys(act.faults, (began, time.time()))
+        for fault in act.faults:
+            lab.stop_fault(fault)
+        see(lambda now: now.all_well and now.sum("outbox_app_up") == ENDPOINTS)
+    ledger.start(time.time(), 60, "for a test")
+    see(lambda now: now.get("outbox_maintenance_active") == 1)
+    stay(SEEN)
+    ledger.end(time.time())
+
+
+def _ticked(app: App) -> bool:
+    """What the main thread does every few seconds."""
+    app.tick()
+    time.sleep(0.2)
+    return True
+
+
+def _config(lab: Lab, webhook: str, directory: Path) -> Config:
+    return Config(
+        database=DatabaseSettings(dsn=Secret(lab.dsn), lock_timeout=Seconds(0.05)),
+        application=ApplicationSettings(url=Url(lab.application_url), timeout=Seconds(0.5)),
+        sampling=SamplingSettings(interval=Seconds(STEP), budget_ratio=Ratio(1), rows_per_second=1_000_000),
+        web=WebSettings(listen=Address(f"{LOOPBACK}:0")),
+        watch=WatchSettings(state_dir=directory / "state", start=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())),
+        alerting=AlertingSettings(webhook_url=Url(webhook), time_scale=Ratio(SCALE)),
+    )
+
+
+@contextmanager
+def _prometheus(binary: Path, directory: Path, policy: Policy, target: str) -> Iterator[str]:
+    (directory / "rules.yaml").write_text(rule_file(policy))
+    config = {
+        "global": {"scrape_interval": f"{STEP}s", "scrape_timeout": f"{STEP}s", "evaluation_interval": f"{STEP}s"},
+        "rule_files": [str(directory / "rules.yaml")],
+        "scrape_configs": [
+            {"job_name": policy.job, "static_configs": [{"targets": [target.removeprefix("http://")]}]},
+        ],
+    }
+    (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    listen = f"{LOOPBACK}:{free_port()}"
+    arguments: list[str | Path] = [
+        binary,
+        f"--config.file={directory / 'prometheus.yaml'}",
+        f"--storage.tsdb.path={directory / 'tsdb'}",
+        f"--web.listen-address={listen}",
+    ]
+    with started(arguments, directory, environment()) as program:
+        eventually(lambda: "Server is ready to receive web requests" in program.log)
+        yield f"http://{listen}"
+        program.end()
