@@ -27,13 +27,19 @@ def complete(expr: Said, amounts: Mapping[str, Amount], job: str, problems: Prob
             return before + job
         amount = amounts.get(name)
         if amount is None:
-            problems.add(expr.place, f"unknown parameter ${name}{nearest(name, amounts)}")
+            _note(f"unknown parameter ${name}{nearest(name, amounts)}", expr, problems)
             return before
         if before and not amount.is_time:
-            problems.add(expr.place, f"${name} is no duration, and {before.strip()} takes one")
+            _note(f"${name} is no duration, and {before.strip()} takes one", expr, problems)
         return before + (format_duration(max(amount.value, _SHORTEST)) if before else f"{amount.value:.15g}")
 
     return _REFERENCE.sub(replacement, expr.text)
+
+
+def _note(message: str, expr: Said, problems: Problems) -> None:
+    """Once for each expression, however many severities have it."""
+    if expr.place not in problems:
+        problems.add(expr.place, message)
 
 
 def references(exprs: Iterable[Said]) -> frozenset[str]:

@@ -69,12 +69,16 @@ def override_problem(override: Override) -> str | None:
 
 
 def read_document(text: str, source: str) -> Document:
-    """A policy's text as entries. Raises: ConfigError with every mistake that does not depend on wishes."""
+    """A policy's text as entries, known to be right whatever is wished.
+
+    Raises: ConfigError with every mistake of form; without any, with every name that leads nowhere and the like;
+    without any, with every reference in an expression that does.
+    """
     problems = Problems()
     document = read(yamlfile.load(text, source, problems), problems)
+    problems.check()
     check(document, problems)
     problems.check()
-    # Completed once, so that a mistake in an expression is found now.
     build(document, Wishes())
     return document
 

@@ -88,7 +88,7 @@ def _check_levels(entry: Entry, document: Document, problems: Problems) -> None:
         problems.add(entry.expr.place, f"nothing is compared with ${THRESHOLD}")
     unit = unit_of(entry, document)
     for level in entry.levels:
-        if level.place not in problems and unit != _BOOLEAN and (wrong := _mismatch(level.threshold, unit)):
+        if unit != _BOOLEAN and (wrong := _mismatch(level.threshold, unit)):
             problems.add(level.place, wrong)
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from alerts.policy import load_policy
 from exporter import cli
 from exporter.app import version
 from exporter.cli import Exit
 from tests.end_to_end.program import run
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +49,7 @@ def test_the_exit_status_is_contract():
         (("serve",), cli.serve),
         (("sample",), cli.sample),
         (("check-config",), cli.check_config),
+        (("rules",), cli.rules),
         (("demo",), cli.demo),
     ],
 )
@@ -58,6 +62,7 @@ def test_what_is_not_said_has_its_default():
     """Text for Prometheus, the database asked, port 9721, until Ctrl-C, nothing wrong."""
     assert parsed("sample").format == "prometheus"
     assert parsed("check-config").offline is False
+    assert parsed("rules").format == "prometheus"
     demo = parsed("demo")
     assert (demo.port, demo.duration, demo.fault) == (9721, None, None)
     assert parsed("serve").config is None
@@ -103,6 +108,41 @@ def test_wrong_usage_is_status_2_and_says_what_is_right(capsys, arguments, told)
     assert said.startswith("usage: outbox-exporter")
 
 
+def test_the_rules_are_those_of_the_configuration(capsys, tmp_path):
+    """Without one, the shipped file to the letter; with one, its thresholds, its job and its pace, in either format."""
+    assert cli.main(["rules"]) == 0
+    assert capsys.readouterr().out == (ROOT / "alerts" / "prometheus" / "outbox.rules.yaml").read_text()
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "sampling: {interval: 5s}\nalerting: {job: orders, thresholds: {OutboxBacklogHigh: {page: 2000}}}\n"
+    )
+    assert cli.main(["--config", str(config), "rules", "--format", "prometheusrule"]) == 0
+    told = capsys.readouterr().out
+    assert "kind: PrometheusRule\n" in told
+    assert "(outbox:backlog_jobs > 2000)" in told
+    assert 'up{job="orders"}' in told
+    assert "interval: 5s\n" in told
+
+
+def test_a_threshold_of_no_alert_is_wrong_usage(capsys, monkeypatch):
+    """Whatever the command: nobody finds out at night that a threshold was never heeded."""
+    monkeypatch.setenv("OUTBOX_EXPORTER_ALERTING_THRESHOLDS", "{OutboxBaklogHigh: {page: 1}}")
+    for command in (["rules"], ["check-config", "--offline"]):
+        assert cli.main(command) == 2
+        said = capsys.readouterr()
+        assert 'OutboxBaklogHigh.page: unknown alert; did you mean "OutboxBacklogHigh"?' in said.err
+        assert said.out == ""
+
+
+def test_check_config_tells_what_it_will_judge_by(capsys, monkeypatch):
+    """How many rules there are, and how many of them the configuration changes."""
+    monkeypatch.setenv("OUTBOX_EXPORTER_ALERTING_THRESHOLDS", "{OutboxStalled: {page: 10m}}")
+    assert cli.main(["check-config", "--offline"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "ok       configuration"
+    assert told[1] == f"ok       alerts: {len(load_policy().rules)} rules, 1 of them changed"
+
+
 def test_an_unknown_fault_is_wrong_usage(capsys):
     """All known ones are listed."""
     assert cli.main(["demo", "--fault", "gremlins"]) == 2
@@ -130,7 +170,7 @@ def test_version_and_help(capsys):
         assert ended.value.code == 0
     said = capsys.readouterr().out
     assert said.startswith(f"outbox-exporter {version()}\n")
-    assert all(f"\n    {command}" in said for command in ("serve", "sample", "check-config", "demo"))
+    assert all(f"\n    {command}" in said for command in ("serve", "sample", "check-config", "rules", "demo"))
     assert "0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable" in " ".join(said.split())
 
 

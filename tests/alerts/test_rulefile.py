@@ -1,0 +1,118 @@
+"""The policy as YAML for Prometheus: what is in it, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import yaml
+
+from alerts.model import Outlet, Policy, Rule, RuleKey, Severity, Signal
+from alerts.policy import load_policy
+from alerts.rulefile import prometheus_rule, rule_file
+
+RULE = Rule(
+    key=RuleKey("OutboxSlow", Severity.PAGE),
+    group="errors",
+    expr="outbox:a > 5",
+    threshold=5,
+    source="somewhere",
+    summary="It is slow",
+    description="{{ $value }} on {{ $labels.job }}.",
+    runbook_url="https://wiki/OutboxSlow.md",
+    hold=90,
+)
+SIGNAL = Signal("outbox:a", "jobs", "Jobs that wait.", "max(a)")
+
+
+def policy(*rules: Rule) -> Policy:
+    return Policy(15, "outbox-exporter", (SIGNAL,), rules)
+
+
+def test_a_small_file_to_the_letter():
+    """Signals first; for what each number stands, and where each threshold comes from, in comments."""
+    text = rule_file(policy(RULE))
+    head, _, body = text.partition("groups:\n")
+    assert all(line.startswith("# ") for line in head.splitlines())
+    assert body == (
+        "  - name: outbox-signals\n"
+        "    interval: 15s\n"
+        "    rules:\n"
+        "      # Jobs that wait. Unit: jobs.\n"
+        "      - record: outbox:a\n"
+        "        expr: >-\n"
+        "          max(a)\n"
+        "  - name: outbox-errors\n"
+        "    interval: 15s\n"
+        "    rules:\n"
+        "      # Source: somewhere.\n"
+        "      - alert: OutboxSlow\n"
+        "        expr: >-\n"
+        "          outbox:a > 5\n"
+        "        for: 1m30s\n"
+        "        labels:\n"
+        '          severity: "page"\n'
+        "        annotations:\n"
+        "          summary: >-\n"
+        "            It is slow\n"
+        "          description: >-\n"
+        "            {{ $value }} on {{ $labels.job }}.\n"
+        '          runbook_url: "https://wiki/OutboxSlow.md"\n'
+    )
+
+
+def test_nothing_is_lost():
+    """Every expression and text of the shipped policy comes back from YAML as it was, however it was folded."""
+    shipped = load_policy()
+    signals, *groups = yaml.safe_load(rule_file(shipped))["groups"]
+    assert [(each["record"], each["expr"]) for each in signals["rules"]] == [
+        (each.record, each.expr) for each in shipped.signals
+    ]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert [(each["alert"], each["labels"]["severity"], each["expr"]) for each in rules] == [
+        (each.key.alert, each.key.severity.value, each.expr) for each in shipped.rules
+    ]
+    assert [each["annotations"] for each in rules] == [
+        {"summary": each.summary, "description": each.description, "runbook_url": each.runbook_url}
+        for each in shipped.rules
+    ]
+
+
+def test_odd_texts_survive():
+    """Colons, hashes, quotes, braces and long words."""
+    odd = replace(
+        RULE,
+        summary="a: b # c 'd' \"e\" - f",
+        description=f"# {'x' * 200} {{{{ $value }}}}: {'word ' * 60}end",
+        source="a: b # c",
+        runbook_url="https://wiki/?a=b#c'\"",
+    )
+    (alert,) = yaml.safe_load(rule_file(policy(odd)))["groups"][1]["rules"]
+    assert alert["annotations"] == {
+        "summary": odd.summary, "description": odd.description, "runbook_url": odd.runbook_url,
+    }  # fmt: skip
+
+
+def test_durations_of_zero_are_left_out():
+    """And those that are not are written as Prometheus does."""
+    (alert,) = yaml.safe_load(rule_file(policy(replace(RULE, hold=0, keep_firing_for=0.5))))["groups"][1]["rules"]
+    assert "for" not in alert
+    assert alert["keep_firing_for"] == "500ms"
+
+
+def test_what_the_exporter_judges_alone_is_left_out():
+    """A rule that is none of Prometheus' is not in its file."""
+    groups = yaml.safe_load(rule_file(policy(replace(RULE, outlets=frozenset({Outlet.SIDECAR})))))["groups"]
+    assert [group["name"] for group in groups] == ["outbox-signals"]
+
+
+def test_the_object_has_the_groups_as_its_spec():
+    """And says what it is."""
+    document = yaml.safe_load(prometheus_rule(policy(RULE)))
+    assert document["kind"] == "PrometheusRule"
+    assert document["metadata"]["name"] == "outbox-exporter"
+    assert document["spec"] == yaml.safe_load(rule_file(policy(RULE)))
+
+
+def test_lines_stay_readable():
+    """No longer than everything else here, as long as words allow."""
+    assert max(map(len, rule_file(load_policy()).splitlines())) <= 120
