@@ -83,7 +83,8 @@ class HeadlinePanels(Drawing):
             "Head stuck",
             "Failing jobs among the oldest 100. At 100 nothing behind them moves.",
             worst(self.judged("outbox:head_blocked_jobs")),
-            limits(self.policy, "OutboxHeadBlocked"),
+            # One at the head for moments is every retry's way: only what pages is coloured.
+            limits(self.policy, "OutboxHeadBlocked")[-1:],
         )
         yield panels.number(
             "Given up",

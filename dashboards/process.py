@@ -34,7 +34,7 @@ class ProcessPanels(Drawing):
             "What was sent to each receiver, and what came of it.",
             Query(per_minute(names.NOTIFICATIONS), "{{receiver}}: {{result}}"),
         )
-        return panels.bars(panel).no_value("No receiver is configured, or nothing was to be said.")
+        return panels.bars(panel).axis_soft_max(1).no_value("No receiver is configured, or nothing was to be said.")
 
     def memory(self) -> timeseries.Panel:
         """Does it grow?"""

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,7 +109,8 @@ class Selector:
     window: float | None
 
 
-def selectors(expr: str) -> list[Selector]:
+@cache
+def selectors(expr: str) -> tuple[Selector, ...]:
     """Every selector of a query in PromQL. Raises: ValueError when it is none."""
     found: list[Selector] = []
     path: list[parser.Expr] = []
@@ -124,7 +126,7 @@ def selectors(expr: str) -> list[Selector]:
         path.pop()
 
     parser.walk(parser.parse(expr), enter, leave)
-    return found
+    return tuple(found)
 
 
 def _selector(node: parser.VectorSelector, path: list[parser.Expr], window: float | None) -> Selector:

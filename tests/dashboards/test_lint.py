@@ -7,13 +7,14 @@ import re
 
 import pytest
 
-from tests.dashboards.reading import ALL, FILES, Query, board, filled, panels, selectors
+from tests.dashboards.reading import ALL, FILES, board, filled, panels, selectors
 
 # The kinds that Grafana 10 to 13 all have, and none of Angular's.
 KINDS = {"stat", "timeseries", "state-timeline", "heatmap", "bargauge", "table", "text"}
 # Those of Grafana's units that we use.
 UNITS = {"short", "s", "percentunit", "bytes", "dateTimeAsIso"}
 COUNTING = {"rate", "increase", "resets"}
+OF_PANELS = [query for query in ALL if query.panel]
 PARTS = ("_total", "_bucket", "_count", "_sum")
 
 
@@ -114,42 +115,42 @@ def test_every_empty_panel_says_why(dashboard):
             assert panel["fieldConfig"]["defaults"]["noValue"], panel["title"]
 
 
-@pytest.mark.parametrize("query", ALL, ids=str)
-def test_every_query_is_promql(query: Query):
+def test_every_query_is_promql():
     """target-promql-rule, template-label-promql-rule: it parses, once Grafana has filled it in."""
-    assert selectors(filled(query.expr)) or query.expr.startswith("vector(")
+    for query in ALL:
+        assert selectors(filled(query.expr)) or query.expr.startswith("vector("), str(query)
 
 
-@pytest.mark.parametrize("query", [query for query in ALL if query.panel], ids=str)
-def test_every_selector_keeps_to_what_is_picked(query: Query):
+def test_every_selector_keeps_to_what_is_picked():
     """target-job-rule, target-instance-rule, in tables and bar gauges too. Alerts have no instance."""
-    for selector in selectors(query.expr.replace("$__rate_interval", "1m")):
-        wanted = {("job", "=~", "$job"), ("instance", "=~", "$instance")}
-        if selector.name == "ALERTS":
-            wanted.remove(("instance", "=~", "$instance"))
-        assert wanted <= set(selector.matchers), selector
+    for query in OF_PANELS:
+        for selector in selectors(query.expr.replace("$__rate_interval", "1m")):
+            wanted = {("job", "=~", "$job"), ("instance", "=~", "$instance")}
+            if selector.name == "ALERTS":
+                wanted.remove(("instance", "=~", "$instance"))
+            assert wanted <= set(selector.matchers), f"{query}: {selector}"
 
 
-@pytest.mark.parametrize("query", ALL, ids=str)
-def test_counters_are_counted(query: Query):
+def test_counters_are_counted():
     """target-counter-agg-rule, which the linter forgets as soon as a selector has matchers.
 
     Or asked whether they are there at all, which is no reading of their value.
     """
-    for selector in selectors(filled(query.expr)):
-        if selector.name.endswith(PARTS):
-            asked_for_presence = selector.window is None and re.search(r"\band max|0 \* max", query.expr)
-            assert selector.inside in COUNTING or asked_for_presence, selector
-        else:
-            assert selector.inside not in {"rate", "increase"}, selector
+    for query in ALL:
+        for selector in selectors(filled(query.expr)):
+            if selector.name.endswith(PARTS):
+                asked_for_presence = selector.window is None and re.search(r"\band max|0 \* max", query.expr)
+                assert selector.inside in COUNTING or asked_for_presence, f"{query}: {selector}"
+            else:
+                assert selector.inside not in {"rate", "increase"}, f"{query}: {selector}"
 
 
-@pytest.mark.parametrize("query", [query for query in ALL if query.panel], ids=str)
-def test_rates_follow_the_picture(query: Query):
+def test_rates_follow_the_picture():
     """target-rate-interval-rule; what the policy judges is an increase over the policy's window."""
-    for selector in selectors(filled(query.expr, __rate_interval="7777s")):
-        if selector.inside in {"rate", "irate"}:
-            assert selector.window == 7777, selector
+    for query in OF_PANELS:
+        for selector in selectors(filled(query.expr, __rate_interval="7777s")):
+            if selector.inside in {"rate", "irate"}:
+                assert selector.window == 7777, f"{query}: {selector}"
 
 
 def test_panels_stand_beside_each_other(dashboard):

@@ -1,0 +1,131 @@
+"""What stands where: the order in which somebody reads who was woken."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from alerts.policy import load_policy
+from exporter import names
+from tests.dashboards.reading import FILES, board, panels
+
+
+def titles(file: str) -> list[str]:
+    """Headings and panels in the order of reading."""
+    return [panel["title"] for panel in board(file)["panels"]]
+
+
+def panel(file: str, title: str):
+    (found,) = [each for each in panels(board(file)) if each["title"] == title]
+    return found
+
+
+def in_order(file: str, *wanted: str) -> bool:
+    found = titles(file)
+    places = [found.index(title) for title in wanted]
+    return places == sorted(places)
+
+
+def test_the_overview_answers_in_order():
+    """Is it broken; where, since when; speed, failures; age, drain; poison; sources; clean-up; its own word."""
+    assert titles("outbox-overview.json")[0] == "Verdict"
+    assert in_order(
+        "outbox-overview.json",
+        "Verdict",
+        "What must hold",
+        "Firing now",
+        "Alerts over time",
+        "Speed and failures",
+        "Backlog: depth, age, drain",
+        "Poison: jobs by state",
+        "Queues",
+        "Events by source and type",
+        "Idempotency cache and clean-up",
+        "The application's own word",
+    )
+
+
+def test_the_watch_answers_in_order():
+    """How it stands, how long, what was seen; then the limits, the gaps, the alerts, the migration, the policy."""
+    assert in_order(
+        "migration-watch.json",
+        "Watch",
+        "Time left",
+        "Coverage",
+        "How near each limit is now",
+        "What must hold",
+        "Samples: seen, failed, missing",
+        "Alerts over time",
+        "Checks against their thresholds",
+        "The migration itself",
+        "What is judged, and why",
+    )
+
+
+def test_the_health_page_answers_in_order():
+    """Is it there; may it be believed; what does it cost; does anybody hear it."""
+    assert in_order(
+        "exporter-health.json",
+        "Exporter",
+        "May the numbers be believed",
+        "Failures by reason",
+        "What watching costs",
+        "Notifications",
+        "The process",
+    )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_numbers_come_before_lines_and_lines_before_tables(file):
+    """Within each section, apart from the list of what fires, which is the answer."""
+    rank = {"stat": 0, "state-timeline": 1, "bargauge": 1, "timeseries": 1, "heatmap": 1, "table": 2, "text": 2}
+    section: list[int] = []
+    for each in board(file)["panels"]:
+        if each["type"] == "row":
+            section = []
+        elif each["title"] not in {"Firing now", "Maintenance", "Unseen", "Indexes that help", "Cut off, and odd"}:
+            section.append(rank[each["type"]])
+            assert section == sorted(section), each["title"]
+
+
+def test_an_alert_leads_to_its_runbook():
+    """By its name, below the place that the page's constant gives."""
+    overrides = panel("outbox-overview.json", "Firing now")["fieldConfig"]["overrides"]
+    links = [change["value"] for one in overrides for change in one["properties"] if change["id"] == "links"]
+    assert [link["url"] for (link,) in links] == ["${runbooks}/${__value.raw}.md"]
+
+
+def test_the_policy_is_told_in_words():
+    """Every rule that can wake or bother anybody, with its source and the way to its runbook."""
+    text = panel("migration-watch.json", "The policy")["options"]["content"]
+    for rule in load_policy().rules:
+        if rule.key.severity != "none":
+            assert f"| [{rule.key.alert}](${{runbooks}}/{rule.key.alert}.md) | {rule.key.severity} |" in text
+            assert rule.source in text
+
+
+def test_every_state_of_the_watch_has_a_word():
+    """And the colour of what it means."""
+    said = {
+        result["text"]: result["color"]
+        for mapping in panel("migration-watch.json", "Watch")["fieldConfig"]["defaults"]["mappings"]
+        if mapping["type"] == "value"
+        for result in mapping["options"].values()
+    }
+    assert set(said) == {state.upper() for state in names.WATCH_STATES}
+    assert (said["PASSED"], said["FAILED"], said["INCONCLUSIVE"]) == ("green", "red", "orange")
+
+
+def test_descriptions_hold_no_threshold_of_the_policy():
+    """A number in prose would stay when the policy changes."""
+    for file in FILES:
+        for each in panels(board(file)):
+            assert not re.search(r"\d+(\.\d+)? ?(%|jobs|hours|days)\b", _without_facts(each["description"])), each[
+                "title"
+            ]
+
+
+def _without_facts(text: str) -> str:
+    """What is no threshold: the processor's batch and poll, a share of a threshold, the budget of sampling."""
+    return re.sub(r"oldest 100|30 seconds|from 100 % on|1 % unless configured", "", text)
