@@ -35,7 +35,7 @@ class Sight:
             run=0,
             interval=self._interval,
             values=self._signals(evaluation, stale)
-            | sources.ages_of(lasting, moment.at, now)
+            | sources.ages_of(lasting, now)
             | sources.sample_age_of(states, now)
             | sources.series_of(lasting, now),
             troubles=troubles,

@@ -50,7 +50,7 @@ SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
     "outbox_app_fallback_activations_total": (names.APP_FALLBACK_ACTIVATIONS, None),
 }
 
-# Signals that compare the database's times with our clock: now less the earliest of these.
+# Signals that compare the database's times with our clock: the time of the sample less the earliest of these.
 AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_pending_age_seconds": tuple((names.OLDEST_PENDING, (state,)) for state in names.STATES),
     "outbox:oldest_open_age_seconds": tuple((names.OLDEST_PENDING, (state,)) for state in ("waiting", "failing")),
@@ -107,17 +107,18 @@ def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
     return found
 
 
-def ages_of(states: Iterable[CollectorState], at: float, now: float) -> dict[str, float]:
-    """Ages as our clock makes them, `at` being the time by it; `now` by the monotonic clock.
+def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """Ages as our clock made them when they were sampled; `now` by the monotonic clock.
 
     The judge of alerts leaves them out for a while after the clock was set. Here they are kept, with how it was set.
     """
-    readings = _readings(states, now)
     found: dict[str, float] = {}
-    for name, series in AGES.items():
-        times = [each.value for each in readings if (each.metric, each.labels) in series]
-        if times:
-            found[name] = at - min(times)
+    for state in states:
+        readings = _readings((state,), now)
+        for name, series in AGES.items():
+            times = [each.value for each in readings if (each.metric, each.labels) in series]
+            if times and state.succeeded_at is not None:
+                found[name] = state.succeeded_at - min(times)
     return found
 
 

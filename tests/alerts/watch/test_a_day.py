@@ -1,0 +1,87 @@
+"""A whole day as production has it: 5,760 looks at every signal. What it takes on disk, and to judge."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from alerts.history import FILE, History
+from alerts.watch.archive import latest, seen
+from alerts.watch.clock import Moment
+from alerts.watch.judge import judge
+from alerts.watch.keeper import Keeper
+from alerts.watch.model import Judgement, Tick, Verdict
+from tests.alerts.watch import worlds
+from tests.alerts.watch.worlds import DAY
+
+INTERVAL = 15.0
+LOOKS = 5760
+
+
+def moment(elapsed: float) -> Moment:
+    return Moment(worlds.START + elapsed, 1000 + elapsed, "boot")
+
+
+def full(elapsed: float) -> Tick:
+    """A look at which every signal and every series has a value, none of them round."""
+    tick = worlds.tick(elapsed, interval=INTERVAL)
+    rest = {name: elapsed / 7 for name in worlds.watch().sources if name not in tick.values}
+    return Tick(tick.at, elapsed, 1, INTERVAL, {**rest, **tick.values})
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The history of a day, written a look at a time; the watch is just not over."""
+    made = tmp_path_factory.mktemp("day")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alerts.history.SYNCHRONOUS", "OFF")
+        with History.writer(made) as opened:
+            keeper = Keeper(opened, worlds.plan(interval=INTERVAL), moment(0))
+            with opened.transaction():
+                keeper.begin("manual", moment(0))
+            for number in range(1, LOOKS + 1):
+                with opened.transaction():
+                    keeper.advance(moment(number * INTERVAL))
+                    keeper.hear(full(number * INTERVAL), moment(number * INTERVAL))
+    return made
+
+
+def test_it_takes_less_than_20_megabytes(directory):
+    """With every one of its looks in it."""
+    with History.reader(directory) as opened:
+        assert len(list(opened.ticks(0))) == LOOKS
+    size = (directory / FILE).stat().st_size
+    assert size < 20_000_000
+    # What it is in fact, so that it does not creep up: half a kilobyte for each look.
+    assert size / LOOKS < 700
+
+
+def test_it_is_read_and_judged_in_less_than_two_seconds(directory):
+    """By the processor's time, which a busy machine does not stretch."""
+    with History.reader(directory) as opened:
+        watch = latest(opened)
+        assert watch is not None
+        started = time.process_time()
+        judgement = judge(watch, seen(opened, watch), watch.ends_at, DAY, final=True)
+        taken = time.process_time() - started
+    assert (judgement.ticks, judgement.verdict) == (LOOKS, Verdict.PASS)
+    assert taken < 2
+
+
+def test_a_restart_at_the_last_moment_costs_as_little_and_changes_nothing(directory, tmp_path):
+    """Checked, heard again, and judged as by whoever heard every look."""
+    shutil.copytree(directory, tmp_path, dirs_exist_ok=True)
+    with History.writer(tmp_path) as opened:
+        started = time.process_time()
+        keeper = Keeper(opened, worlds.plan(interval=INTERVAL), moment(DAY))
+        assert time.process_time() - started < 2
+        assert keeper.running
+        with opened.transaction():
+            keeper.advance(moment(DAY + INTERVAL))
+        watch = latest(opened)
+        assert watch is not None
+        assert watch.verdict is Verdict.PASS
+        assert opened.get(Judgement, 1) == judge(watch, seen(opened, watch), watch.ends_at, DAY, final=True)

@@ -1,0 +1,55 @@
+"""SIGKILL at two hundred random moments: nothing that was on disk is lost, nothing is there twice, nothing is torn."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from alerts.history import History
+from alerts.watch.archive import latest, seen
+from alerts.watch.judge import judge
+from alerts.watch.model import Cause, Judgement, Verdict, Watch
+from tests.alerts.watch import worlds
+from tests.alerts.watch.killable import INTERVAL, told
+
+
+@pytest.mark.parametrize(
+    ("kills", "looks", "backlog", "scale", "verdict"),
+    # Five minutes become eight hours: two hundred gaps of two minutes are none too many. And an hour is too long.
+    [(200, 900, 5, 96, Verdict.PASS), (20, 200, 5000, 12, Verdict.FAIL)],
+)
+def test_killed_at_any_moment(tmp_path, kills, looks, backlog, scale, verdict):  # noqa: PLR0917 - a table's columns
+    """The verdict is the one that it would have been without, and only looks that were never finished are missing."""
+    words = [str(tmp_path), str(kills), str(looks), str(backlog), str(scale)]
+    subprocess.run([sys.executable, "-m", "tests.alerts.watch.killable", *words], check=True, timeout=150)
+    begun, made = told(tmp_path, "t"), told(tmp_path, "c")
+    with History.reader(tmp_path) as opened:
+        opened.check()
+        watch, watches = latest(opened), opened.all(Watch)
+        assert watch is not None
+        ticks, judgement = seen(opened, watch), opened.get(Judgement, watch.number)
+        on_disk = [round((tick.at - worlds.START) / INTERVAL) for tick in opened.ticks(-1)]
+    assert not set(made) - set(on_disk), "lost"
+    assert not set(on_disk) - set(begun), "invented"
+    assert len(set(on_disk)) == len(on_disk), "doubled"
+    assert list(watches) == [1]
+    assert not list(tmp_path.glob("*damaged*"))
+    assert judgement is not None
+    assert watch.verdict is judgement.verdict is verdict, judgement.reasons
+    assert judge(watch, ticks, watch.ends_at, watch.duration, final=True).verdict is verdict
+    assert judgement.exporter_restarts > kills / 3
+    assert {gap.cause for gap in judgement.gaps} == {Cause.EXPORTER_DOWN}
+    # Each kill costs the look that it interrupts, and no other.
+    assert len(judgement.gaps) <= kills
+    assert (
+        sum(gap.span.seconds for gap in judgement.gaps)
+        == (len(judgement.gaps) + missing(on_disk, judgement)) * INTERVAL
+    )
+
+
+def missing(on_disk: list[int], judgement: Judgement) -> int:
+    """How many looks of the watch are not on disk."""
+    last = on_disk[0] + round(judgement.elapsed / INTERVAL)
+    return last - on_disk[0] + 1 - sum(number <= last for number in on_disk)
