@@ -46,6 +46,8 @@ class Plan:
         longest_pause: seconds between the processor's polls when idle for long.
         with_past: whether the last hour and month have happened.
         fault: what is wrong from the start.
+        time_scale: multiplies whatever the processor and its queues wait for, so that a rehearsal with scaled alerts
+            has a processor to match.
     """
 
     schema: Schema = Schema.DOCUMENTED
@@ -57,6 +59,7 @@ class Plan:
     longest_pause: float = LONGEST_PAUSE
     with_past: bool = True
     fault: str | None = None
+    time_scale: float = 1.0
 
 
 class Lab:
@@ -76,6 +79,7 @@ class Lab:
         self.cluster = cluster or Cluster.embedded()
         self.telemetry = Telemetry()
         self.queues = Queues(unready_share=_UNREADY_SHARE)
+        self.queues.unready_for *= self.plan.time_scale
         self.application = Application(self.telemetry, self.plan.dialect, self.plan.envelope, self.plan.token)
         self._prepare = prepare
         self._running = ExitStack()
@@ -159,8 +163,8 @@ class Lab:
         service, user, own = self._link("service_role"), self._link("authenticated"), self._link("service_role")
         traffic = Traffic(service, user, courses, self.telemetry, Script(self.plan.seed))
         processor = Processor(own, self.queues, self.telemetry, self.plan.longest_pause)
-        polling = Loop("processor", processor.poll, own)
-        processor.rest = polling.rest
+        polling = Loop("processor", lambda: processor.poll() * self.plan.time_scale, own)
+        processor.rest = lambda seconds: polling.rest(seconds * self.plan.time_scale)
         loops = [polling, self._cron()]
         if self.plan.rate > 0:
             traffic.rate = self.plan.rate

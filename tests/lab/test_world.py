@@ -191,6 +191,14 @@ def test_after_the_faults_the_world_is_healthy_again(lab):
     wait_for(lambda: ask(lab, "healthCheck")["healthy"] is True)
 
 
+def test_a_scaled_world_waits_as_much_less():
+    """Retries that take the deployed processor 1 + 2 + 4 + 8 s are over in a twentieth of that."""
+    with Lab(Plan(rate=0, with_past=False, time_scale=0.05)) as lab:
+        lab.queues.dropped_attempts = 4
+        lab.execute("INSERT INTO job_outbox (entity_id, queue_name) SELECT id, 'some-queue' FROM courses LIMIT 1")
+        wait_for(lambda: value(lab, PENDING) == 0, seconds=10)
+
+
 def test_an_unknown_fault_is_a_key_error(lab):
     """And a fault that is not there can be stopped."""
     with pytest.raises(KeyError):
