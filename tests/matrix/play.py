@@ -1,0 +1,193 @@
+"""Lets the faults of every world happen, side by side, and notes what came to the pager and when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from alerts.model import RuleKey, Severity
+from tests.alerts import pager
+from tests.alerts.alertmanager import alertmanager, rehearsed
+from tests.alerts.pager import News, Pager
+from tests.end_to_end.prometheus import Prometheus
+from tests.matrix import servers
+from tests.matrix.faults import WORLDS, Fault, MachineTooSlowError
+from tests.matrix.pace import SCALE, minutes
+from tests.matrix.world import World, living
+
+# Until an alert arrives, or is over: far more than any takes, so that a slow machine is told from a missing alert.
+PATIENCE: Final = 150.0
+# What windows look back on has to be filled before the first fault.
+WARM_UP: Final = minutes(6)
+# How often to look whether something has happened. The pager notes by itself when it did.
+_STEP: Final = 0.5
+_TRIES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of one fault. Units: Unix seconds. `calm_at` is None when not all was over in time."""
+
+    world: str
+    began_at: float
+    ended_at: float
+    calm_at: float | None
+    news: tuple[News, ...]
+
+    @property
+    def told(self) -> dict[RuleKey, float]:
+        """When each alert first arrived."""
+        first: dict[RuleKey, float] = {}
+        for each in self.news:
+            if each.status == "firing":
+                first.setdefault(key(each), each.at)
+        return first
+
+    @property
+    def over(self) -> dict[RuleKey, float]:
+        """When the end of each alert was last told."""
+        return {key(each): each.at for each in self.news if each.status == "resolved"}
+
+    @property
+    def pages(self) -> set[RuleKey]:
+        """Those that wake somebody."""
+        return {each for each in self.told if each.severity is Severity.PAGE}
+
+    @property
+    def unresolved(self) -> set[RuleKey]:
+        """Those whose end was not told. A ticket that its page muted before it was over is among them."""
+        return unresolved(self.news)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Everything that was played, by fault; `watchdog` are the beats, `seen` what Prometheus knows of worlds."""
+
+    played: Mapping[str, Played]
+    watchdog: tuple[News, ...]
+    seen: Mapping[str, Mapping[str, float]]
+
+
+def key(news: News) -> RuleKey:
+    """The rule that it is about."""
+    return RuleKey(news.name, Severity(news.labels["severity"]))
+
+
+def unresolved(news: Iterable[News]) -> set[RuleKey]:
+    """What fires by the latest that was told of it."""
+    latest = {key(each): each.status for each in news}
+    return {rule for rule, status in latest.items() if status == "firing"}
+
+
+def play(directory: Path) -> Matrix:
+    """All faults of all worlds; takes as long as the world with the most to go through."""
+    with ExitStack() as stack:
+        answered = stack.enter_context(pager.listening())
+        worlds = _create(stack, directory)
+        rules = directory / "outbox.rules.yaml"
+        servers.print_rules(next(iter(worlds.values())), rules)
+        told = stack.enter_context(alertmanager(directory, rehearsed(answered, SCALE)))
+        targets = {name: world.target for name, world in worlds.items()}
+        config = servers.configuration(rules, targets, told.url)
+        prometheus = stack.enter_context(servers.prometheus(directory, config))
+        stages = [_Stage(world, prometheus, answered) for world in worlds.values()]
+        with ThreadPoolExecutor(len(stages)) as threads:
+            played = [pair for pairs in threads.map(_Stage.play, stages) for pair in pairs]
+        return Matrix(dict(played), tuple(answered.firing(alertname="OutboxWatchdog")), _seen(prometheus))
+
+
+def _create(stack: ExitStack, directory: Path) -> dict[str, World]:
+    """All worlds; a few at a time, since making a cluster keeps a processor busy."""
+
+    def create(name: str, rate: float) -> World:
+        (directory / name).mkdir()
+        return stack.enter_context(living(name, directory / name, rate))
+
+    with ThreadPoolExecutor(2) as threads:
+        made = [threads.submit(create, name, rate) for name, (rate, _) in WORLDS.items()]
+        worlds = [each.result() for each in made]
+    return {world.name: world for world in worlds}
+
+
+def _seen(prometheus: Prometheus) -> dict[str, dict[str, float]]:
+    """Figures by which a quiet world is told from one that nobody looked at."""
+    questions = {
+        "most jobs": "max_over_time(outbox:backlog_jobs[1h])",
+        "fewest endpoints": "min_over_time(up[1h])",
+        "samples": "count_over_time(outbox:backlog_jobs[1h])",
+    }
+    return {
+        name: {dict(labels)["namespace"]: value for labels, value in prometheus.query(question).items()}
+        for name, question in questions.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """One world and those who look at it."""
+
+    world: World
+    prometheus: Prometheus
+    pager: Pager
+
+    def play(self) -> list[tuple[str, Played]]:
+        """Its faults, one after the other, each from a calm beginning."""
+        self._wait_for(self._is_seen)
+        time.sleep(WARM_UP)
+        return list(self._all())
+
+    def _all(self) -> Iterator[tuple[str, Played]]:
+        for fault in WORLDS[self.world.name][1]:
+            yield fault.name, self._played(fault)
+
+    def _played(self, fault: Fault) -> Played:
+        for _ in range(_TRIES - 1):
+            try:
+                return self._once(fault)
+            except MachineTooSlowError:
+                self._wait_for(lambda: not self._alerts())
+        return self._once(fault)
+
+    def _once(self, fault: Fault) -> Played:
+        began_at = time.time()
+        with fault.happens(self.world):
+            self._wait_for(
+                lambda: fault.expected <= {key(each) for each in self._news(began_at) if each.status == "firing"}
+            )
+            time.sleep(max(0.0, began_at + fault.lasts - time.time()))
+        ended_at = time.time()
+        calm_at = time.time() if self._wait_for(lambda: self._is_over(fault, began_at)) else None
+        time.sleep(fault.echo)
+        return Played(self.world.name, began_at, ended_at, calm_at, tuple(self._news(began_at)))
+
+    def _news(self, since: float) -> list[News]:
+        return [each for each in self.pager.news if each.at >= since and each.has(namespace=self.world.name)]
+
+    def _is_seen(self) -> bool:
+        return bool(self.prometheus.query(f'outbox:backlog_jobs{{namespace="{self.world.name}"}}'))
+
+    def _is_over(self, fault: Fault, since: float) -> bool:
+        """The end of what was expected was told, and nothing fires or is about to but what may."""
+        if fault.expected & unresolved(self._news(since)):
+            return False
+        return self._alerts() <= fault.also
+
+    def _alerts(self) -> set[RuleKey]:
+        """What fires or is about to, by Prometheus."""
+        alerts = self.prometheus.query(f'ALERTS{{namespace="{self.world.name}"}}')
+        return {RuleKey(each["alertname"], Severity(each["severity"])) for each in map(dict, alerts)}
+
+    @staticmethod
+    def _wait_for(question: Callable[[], bool]) -> bool:
+        """Whether it came true in time."""
+        deadline = time.monotonic() + PATIENCE
+        while not question():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_STEP)
+        return True
