@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter import values
-from exporter.config import Seconds
+from exporter.config import Amount, Seconds
 from exporter.keys import KEYS
 
 
@@ -161,3 +161,27 @@ def test_every_default_is_within_its_own_limits():
         else:
             continue
         assert values.read(text, key.hint, Path()) == default, path
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("2000", Amount(2000)),
+        ("2_000", Amount(2000)),
+        ("0", Amount(0)),
+        ("0.05", Amount(0.05)),
+        ("5m", Amount(300, is_time=True)),
+        ("0s", Amount(0, is_time=True)),
+        ("26h", Amount(93600, is_time=True)),
+    ],
+)
+def test_thresholds_are_numbers_or_times(text, amount):
+    """A unit makes it a time, in seconds."""
+    assert values.amount(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1e3", "0.", ".5", "5 m", "5 %", "hunter2", "nan", "inf"])
+def test_nonsense_is_no_threshold(text):
+    """Neither a sign, nor an exponent, nor words."""
+    with pytest.raises(ValueError, match=r"expected a number such as 2000 or 0\.05, or a duration such as 10m"):
+        values.amount(text)

@@ -4,7 +4,19 @@ import pytest
 
 from exporter.errors import ConfigError
 from exporter.problems import Place, Problems, nearest
-from exporter.yamlfile import MAX_BYTES, Mapping, Scalar, Sequence, as_mapping, as_text, as_texts, load, load_file
+from exporter.yamlfile import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    Mapping,
+    Scalar,
+    Sequence,
+    as_mapping,
+    as_text,
+    as_texts,
+    load,
+    load_file,
+    load_inline,
+)
 
 
 def found(text: str) -> tuple[str, ...]:
@@ -238,3 +250,41 @@ def test_lines_come_in_the_order_of_the_file():
         "c.yaml:7: b: second",
         "VARIABLE: third",
     )
+
+
+def inline(text: str) -> tuple[Mapping, tuple[str, ...]]:
+    problems = Problems()
+    return load_inline(text, Place("VARIABLE"), problems), problems.lines()
+
+
+def test_a_value_may_be_a_document():
+    """Everything in it stands where the value does, on no line of its own."""
+    root, problems = inline("{a: {b: 1}, c: [2]}")
+    assert problems == ()
+    a = root.entries["a"]
+    assert isinstance(a, Mapping)
+    assert a.get("b") == Scalar(Place("VARIABLE", None, "a.b"), "1")
+    assert str(root.entries["c"].place) == "VARIABLE: c"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("{a: 1, a: 2}", "VARIABLE: a: given twice"),
+        ("{a: 1", "VARIABLE: not valid YAML: a bracket is not closed"),
+        ("[1]", "VARIABLE: expected keys and values"),
+        ("a: 1\n---\nb: 2", "VARIABLE: a second document starts; a file holds one"),
+        ("a: \x01", "VARIABLE: holds a control character"),
+        ("{a: &b 1}", f"VARIABLE: a: {ANCHORS}"),
+        ("[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2), "VARIABLE: " + "[0]" * (MAX_DEPTH + 1) + ": nested deeper than "
+         f"{MAX_DEPTH} levels"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_value_stand_where_it_does(text, line):
+    """Nothing is raised, so that other mistakes are told with them."""
+    assert inline(text)[1] == (line,)
+
+
+def test_a_value_that_says_nothing_is_empty():
+    """And no mistake."""
+    assert inline("") == (Mapping(Place("VARIABLE"), {}), ())

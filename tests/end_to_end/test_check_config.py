@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
+from alerts.policy import load_policy
 from exporter.lab.migrate import Schema
 from exporter.lab.ports import free_port
 from tests import postgres
@@ -17,6 +18,7 @@ from tests.end_to_end.program import run, write_config
 from tests.postgres import Database
 
 TEN_MISTAKES = Path(__file__).parents[1] / "config" / "ten_mistakes.yaml"
+RULES = len(load_policy().rules)
 ALL_RIGHT = ("backlog", "throughput", "last_hour", "events", "idempotency")
 
 
@@ -38,7 +40,7 @@ def test_all_right(check, embedded_database):
     lines = checked.stdout.splitlines()
     assert (checked.returncode, checked.stderr) == (0, "")
     assert lines[0] == "ok       configuration"
-    assert [line.split(":")[0] for line in lines[1:]] == [f"ok       {name}" for name in ALL_RIGHT]
+    assert [line.split(":")[0] for line in lines[1:]] == [f"ok       {name}" for name in ("alerts", *ALL_RIGHT)]
     assert re.search(r"^ok       events: fsm_events visible, \d+ statements planned$", checked.stdout, re.MULTILINE)
     assert "cheaper" not in checked.stdout
 
@@ -75,7 +77,7 @@ def test_a_missing_privilege(check, embedded_database):
     assert len(broken) == 1
     assert broken[0].startswith("broken   idempotency: permission: ")
     assert "GRANT SELECT" in broken[0]
-    assert checked.stdout.count("ok       ") == 5
+    assert checked.stdout.count("ok       ") == 6
 
 
 def test_a_missing_table(check, embedded_database: Database):
@@ -94,14 +96,15 @@ def test_an_unreachable_database(check):
     lines = checked.stdout.splitlines()
     assert checked.returncode == 3
     assert lines[0] == "ok       configuration"
-    assert len(lines) == 2
-    assert lines[1].startswith(f"unknown  database 127.0.0.1:{port}/postgres: connection: ")
+    assert len(lines) == 3
+    assert lines[2].startswith(f"unknown  database 127.0.0.1:{port}/postgres: connection: ")
 
 
 def test_offline(check):
     """The configuration alone: no connection is made, so none can fail."""
     checked = check(f"postgresql://127.0.0.1:{free_port()}/postgres", "--offline")
-    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "ok       configuration\n", "")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout == f"ok       configuration\nok       alerts: {RULES} rules, 0 of them changed\n"
 
 
 @pytest.mark.parametrize(
