@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from alerts.policy import load_policy
-from alerts.rulefile import prometheus_rule
+from alerts.rulefile import prometheus_rule, rule_file
 from tests.alerts.rules.series import HEALTHY, HOUR, STEP, World, labelled, notation, reset, restarted
 from tests.requirements import require_program
 from tools import rules
@@ -82,6 +82,13 @@ def test_every_signal_is_one_number(tmp_path):
 def test_prometheus_accepts_the_rules():
     """`promtool check rules`, with its lint."""
     promtool("check", "rules", "--lint=all", "--lint-fatal", SHIPPED)
+
+
+def test_prometheus_accepts_the_rules_of_a_rehearsal(tmp_path):
+    """A day in a second and a half: windows, for-durations and intervals of milliseconds are written as it likes."""
+    file = tmp_path / "rehearsal.yaml"
+    file.write_text(rule_file(load_policy(time_scale=1.7e-5, interval=0.1)))
+    promtool("check", "rules", "--lint=all", "--lint-fatal", file)
 
 
 def test_prometheus_accepts_the_configuration():
