@@ -159,7 +159,7 @@ def test_a_client_that_does_not_take_its_answers_is_cut_off():
         with contextlib.suppress(TimeoutError):
             client.say(request * 20_000)
         assert scrape(server) < PROMPT
-        assert is_cut_off_within(5, client)
+        assert is_cut_off_within(15, client)
 
 
 def is_cut_off_within(seconds: float, client: Client) -> bool:

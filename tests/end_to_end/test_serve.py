@@ -23,7 +23,7 @@ from tests.proxy import Mode, Proxy
 AT_MOST = 5.0
 INTERVAL = 0.5
 # Three intervals, and what a busy machine needs to notice; to the moment it is proved in tests/test_snapshot.py.
-LIFE = 3 * INTERVAL + 5
+LIFE = 3 * INTERVAL + 10
 
 Serve = Callable[..., AbstractContextManager[Program]]
 PENDING = "outbox_pending_jobs"
