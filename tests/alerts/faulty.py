@@ -36,6 +36,7 @@ class World:
     born: float = 0.0
     ticks: int = 0
     now: float = 0.0
+    clock: float = 0.0
     waiting: list[float] = field(default_factory=list)
     failing: list[float] = field(default_factory=list)
     # Counters are large from the start: born small within a window, Prometheus 2 and 3 differ about them.
@@ -58,9 +59,9 @@ class World:
     _missing: dict[str, int] = field(default_factory=dict)
     _succeeded: dict[str, float] = field(default_factory=dict)
 
-    def tick(self, now: float) -> list[Shown]:
-        """What the exporter shows after another tick, at this time, Unix seconds."""
-        self.now = now
+    def tick(self, now: float, exporters: float | None = None) -> list[Shown]:
+        """What the exporter shows after another tick, at this time by the database's clock and by its own."""
+        self.now, self.clock = now, now if exporters is None else exporters
         self.speed, self.slowness, self.fails, self.dead = SPEED, 1.0, False, frozenset()
         self.connected, self.down, self.watch, self.extra = True, False, "waiting", {}
         if self.begins <= self.ticks < self.ends:
@@ -91,7 +92,7 @@ class World:
         for name in COLLECTORS:
             self._missing[name] = self._missing.get(name, 0) + 1 if name in self.dead else 0
             if name not in self.dead:
-                self._succeeded[name] = self.now
+                self._succeeded[name] = self.clock
 
     def _shown(self) -> Iterator[Shown]:
         for name, show in self._collectors().items():
