@@ -44,7 +44,7 @@ class SignalPanels(Drawing):
             "leads to its runbook: a few checks, each with what to do next.",
             "No alert fires.",
             (Column("alert", "Alert", link=runbook), Column("Value", "Severity", mappings=_GRADES, width=80)),
-            Query(f"max by (alert) ({_graded(_firing)})"),
+            Query(f"sort_desc(max by (alert) ({_graded(_firing)}))"),
         )
 
     def alerts(self) -> statetimeline.Panel:
