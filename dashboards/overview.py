@@ -37,7 +37,7 @@ def _verdict(signals: SignalPanels, headline: HeadlinePanels) -> Section:
         "",
         (
             shelf(8, (4, signals.verdict()), block(20, list(headline.waiting()), list(headline.failing()))),
-            shelf(8, (9, signals.holds()), (7, signals.firing()), (8, signals.alerts())),
+            shelf(8, (8, signals.holds()), (8, signals.firing()), (8, signals.alerts())),
         ),
     )
 

@@ -43,7 +43,7 @@ class SignalPanels(Drawing):
             "What the exporter itself finds firing, those explained by a graver one among them. The name of an alert "
             "leads to its runbook: a few checks, each with what to do next.",
             "No alert fires.",
-            (Column("alert", "Alert", link=runbook), Column("Value", "Severity", mappings=_GRADES, width=80)),
+            (Column("alert", "Alert", link=runbook), Column("Value", "Severity", mappings=_GRADES, width=70)),
             Query(f"sort_desc(max by (alert) ({_graded(_firing)}))"),
         )
 
@@ -53,7 +53,7 @@ class SignalPanels(Drawing):
             "Alerts over time",
             "Which alert fired when, by the exporter's own evaluation. The one that began first is usually the cause; "
             "those that follow are its effects.",
-            Query(f"max by (alert) ({_graded(_firing)})", "{{alert}}"),
+            Query(_shortened("alert", _graded(_firing)), "{{alert}}"),
             states=_GRADES,
         )
         return panel.no_value("No alert has fired in the time shown.")
@@ -64,7 +64,7 @@ class SignalPanels(Drawing):
             "Alerts over time, by Prometheus",
             "Needs the shipped rule file. It should agree with the exporter's own evaluation; where it does not, one "
             "of the two has an older policy or did not see everything.",
-            Query(f"max by (alertname) ({_graded(_firing_in_prometheus)})", "{{alertname}}"),
+            Query(_shortened("alertname", _graded(_firing_in_prometheus)), "{{alertname}}"),
             states=_GRADES,
         )
         return panel.no_value("No alert has fired in the time shown, or the rules are not loaded.")
@@ -196,6 +196,11 @@ def _age_when_sampled() -> str:
 def _graded(firing: Callable[[str], str]) -> str:
     """2 for what pages, 1 for what opens a ticket."""
     return f"2 * {firing('page')} or {firing('ticket')}"
+
+
+def _shortened(label: str, expression: str) -> str:
+    """By alert, without the word that all their names begin with: there is little room beside a timeline."""
+    return f'label_replace(max by ({label}) ({expression}), "{label}", "$1", "{label}", "Outbox(.+)")'
 
 
 def _judged_by_exporter(severity: str) -> str:

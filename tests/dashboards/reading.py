@@ -94,9 +94,9 @@ ALL: Final = tuple(query for file in FILES for query in queries(file))
 
 
 def filled(expr: str, **macros: str) -> str:
-    """The query as it is sent: every variable replaced."""
+    """The query as it is sent: every variable replaced. `$1` is label_replace's own."""
     values = {**MACROS, **macros}
-    return re.sub(r"\$\{?(\w+)\}?", lambda found: values[found[1]], expr)
+    return re.sub(r"\$\{?([a-z_]\w*)\}?", lambda found: values[found[1]], expr)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,45 @@
+"""docs/dashboards.md says what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dashboards import build
+from exporter.lab.faults import FAULTS
+from tests.dashboards.reading import FILES, board
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "dashboards.md").read_text("utf-8")
+
+
+def test_every_link_leads_somewhere():
+    """Relative to the page; pictures too."""
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", TEXT) if not link.startswith("http")]
+    assert links
+    for link in links:
+        assert (ROOT / "docs" / link).exists(), link
+
+
+def test_every_page_is_named_with_its_file():
+    """By its title."""
+    for file in FILES:
+        assert f"| {board(file)['title']} | `dashboards/{file}` |" in TEXT
+
+
+def test_commands_are_those_that_there_are():
+    """Options of the program that writes, faults of the lab, where runbooks are."""
+    for option in re.findall(r"dashboards\.build(?:`.*?`)? ?`?(--\w+)", TEXT):
+        assert option in build._parser().format_help()
+    for fault in re.findall(r"FAULT=([\w-]+)", TEXT):
+        assert fault in FAULTS
+    assert f"`{build.RUNBOOKS}/<alert>.md`" in TEXT
+
+
+def test_pictures_are_small():
+    """A page of documentation is no download; every picture is shown."""
+    pictures = sorted((ROOT / "docs" / "pictures").glob("*.png"))
+    assert pictures
+    for picture in pictures:
+        assert picture.stat().st_size < 300_000, picture.name
+        assert f"(pictures/{picture.name})" in TEXT
