@@ -53,8 +53,8 @@ class Local:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, path: str, headers: Mapping[str, str], body: Any) -> Reply:
+        reply = self.answer(body)
         with self._lock:
-            reply = self.answer(body)
             self.received.append(Received(path, {name.lower(): value for name, value in headers.items()}, body, reply))
             return reply
 

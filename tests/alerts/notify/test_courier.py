@@ -207,6 +207,20 @@ def test_nothing_is_sent_before_it_is_saved(world: World) -> None:
     assert world.send()
 
 
+def test_what_changed_while_saving_has_to_be_saved_as_well(world: World) -> None:
+    """A disk that confirms what was true before has not confirmed what came meanwhile."""
+    world.saves = False
+    world.accept(STALLED)
+    before = world.courier.unsaved()
+    assert before is not None
+    world.accept(STALLED, BLIND)
+    world.courier.saved(before)
+    assert not world.send()
+    world.saves = True
+    world.save()
+    assert world.send()
+
+
 def test_a_disk_that_does_not_answer_holds_up_nothing_for_long(world: World) -> None:
     """After two seconds without an answer of the disk it is sent all the same."""
     world.saves = False
@@ -244,6 +258,27 @@ def test_capacity() -> None:
     assert world.send_all() == [("A", "firing"), ("C", "firing")]
 
 
+def test_turned_away_once_more_is_counted_once_more() -> None:
+    """Another firing of an alert that finds no room is another loss."""
+    world = World.of(WEBHOOK, Pace(capacity=1))
+    one = alert("B")
+    for _ in range(2):
+        world.accept(STALLED, one)
+        world.accept(STALLED, resolved=(one,))
+    assert world.counts() == (0, 0, 2)
+
+
+def test_what_is_on_its_way_keeps_its_place() -> None:
+    """However many begin, the episode that is just being told is not forgotten: its end is told, too."""
+    world = World.of(WEBHOOK, Pace(capacity=1))
+    world.accept(STALLED)
+    assert world.parcel() is not None
+    world.accept(BLIND, resolved=(STALLED,))
+    world.courier.finished(DELIVERED, world.at, world.tick)
+    world.save()
+    assert world.send_all() == [("OutboxStalled", "resolved")]
+
+
 def test_a_flood_does_not_grow_memory() -> None:
     """A receiver that is down while alerts come and go for days keeps a bounded number, and resolves what it knows."""
     world = World.of(WEBHOOK, Pace(capacity=20))
@@ -257,6 +292,7 @@ def test_a_flood_does_not_grow_memory() -> None:
         world.accept(STALLED, resolved=(fresh,))
         world.send(FAILED)
         assert world.courier.standing().waiting <= 2 * 20
+        assert len(world.courier._failures) <= 20
     world.tick += 60
     world.accept(resolved=(STALLED,))
     told = world.send_all()

@@ -24,7 +24,7 @@ from tests.alerts.notify.samples import ROUTING_KEY, alert, evaluation
 from tests.end_to_end.program import eventually
 
 TOKEN: Final = "tell-nobody-at-all"
-QUICK: Final = Pace(resend=0.3, retention=1, timeout=20, first_retry=0.05, longest_retry=0.2)
+QUICK: Final = Pace(resend=0.3, retention=1, timeout=20, first_retry=0.05, longest_retry=0.2, save_patience=60)
 STALLED = alert(since=time.time())
 
 
@@ -144,10 +144,31 @@ def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
         began = time.monotonic()
         told.stop()
         assert time.monotonic() - began < 5  # of the 20 seconds that the receiver may take
+        eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("notify-")], 5)
     local.answer = lambda _: OK
     with running(tmp_path, Webhook(local.url)):
         eventually(lambda: len(local.bodies()) == 2)
     assert [body["status"] for body in local.bodies()] == ["firing", "resolved"]
+
+
+def test_comes_back_by_itself(local: Local, tmp_path: Path) -> None:
+    """What fails is tried again without anything else happening."""
+    local.answer = lambda _: Reply(500) if len(local.received) < 4 else OK
+    with running(tmp_path, Webhook(local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: waiting(told) == {"webhook": 0})
+    assert values(told)["outbox_notifications_total", "webhook", "failed"] == 4
+
+
+def test_alertmanager_hears_it_again(local: Local, tmp_path: Path) -> None:
+    """Evaluations in which nothing changes repeat what fires."""
+    with running(tmp_path, Alertmanager("alertmanager", local.url)) as told:
+
+        def heard_thrice() -> bool:
+            told.accept(evaluation(time.time(), [STALLED]))
+            return len(local.received) >= 3
+
+        eventually(heard_thrice)
 
 
 def test_an_answer_under_way_is_waited_for(local: Local, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from alerts.notify.outcome import LONGEST_RETRY_AFTER, Backoff, Outcome, Result, backed_off, judged, retry_after
@@ -62,6 +64,15 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
     assert retry_after(header, NOON) == seconds
 
 
+def test_retry_after_without_a_zone_is_in_gmt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever we are, an HTTP date is in Greenwich."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        assert retry_after("Mon, 20 Nov 2023 12:01:30 -0000", NOON) == 90
+    time.tzset()
+
+
 def test_retry_after_counts_for_failures() -> None:
     """Whoever says when to come back is heard with any status that passes."""
     assert judged(Answer(429, "30"), NOON).retry_after == 30
@@ -70,7 +81,7 @@ def test_retry_after_counts_for_failures() -> None:
 
 def test_backs_off_exponentially_up_to_a_limit() -> None:
     """Each failure doubles the time, until it is the longest; a thousand failures overflow nothing."""
-    pace, waits, backoff = Pace(first_retry=1, longest_retry=60), [], Backoff()
+    pace, waits, backoff = Pace(first_retry=1.0, longest_retry=60), [], Backoff()
     for _ in range(1100):
         backoff = backed_off(backoff, FAILED, 0.0, pace, jitter=0.0)
         waits.append(backoff.until)

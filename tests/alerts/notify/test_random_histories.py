@@ -30,8 +30,9 @@ from alerts.notify.wording import fingerprint, timestamp
 from exporter.config import Secret
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, evaluation
 
-SEEDS: Final = range(12)
+SEEDS: Final = range(8)
 INTERVAL: Final = 15.0
+EVALUATIONS: Final = 150
 PACE: Final = Pace(capacity=1000)
 DELIVERED: Final = Outcome(Result.DELIVERED)
 EVERY: Final = frozenset({Severity.PAGE, Severity.TICKET, Severity.INFO})
@@ -210,8 +211,8 @@ class Machine:
 
 
 def lived(machine: Machine, history: History, *, crashing: bool) -> None:
-    """A day or so of alerts, ended by all of them being resolved and the receiver healthy."""
-    for number in range(300):
+    """The better part of an hour of alerts, ended by all of them being resolved and the receiver healthy."""
+    for number in range(EVALUATIONS):
         machine.accept(*history.next(NOON + machine.tick))
         if crashing and machine.dice.random() < 0.03:
             machine.crash()
@@ -302,7 +303,7 @@ def test_alertmanager(dice: random.Random, crashing: bool, tmp_path: Path) -> No
     history, manager = History(dice), Manager(dice)
     machine = Machine(Alertmanager("alertmanager", "http://am.example"), tmp_path, dice, manager)
     compared = 0
-    for number in range(300):
+    for number in range(EVALUATIONS):
         machine.accept(*history.next(NOON + machine.tick))
         if crashing and dice.random() < 0.03:
             machine.crash()
@@ -313,8 +314,9 @@ def test_alertmanager(dice: random.Random, crashing: bool, tmp_path: Path) -> No
             }
             assert set(manager.firing(NOON + machine.tick)) == going_on
             compared += 1
-    assert compared > 10
+    assert compared > 5
     manager.recover()
-    machine.accept((), history.end(NOON + machine.tick))
-    machine.run(machine.tick + 60)
-    assert set(manager.firing(NOON + machine.tick)) == set()
+    over = NOON + machine.tick
+    machine.accept((), history.end(over))
+    machine.run(machine.tick + 130)  # it may have asked for two minutes
+    assert set(manager.firing(over)) == set()  # resolved, and not merely expired since

@@ -188,6 +188,15 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "notifications-webhook.json").read_text())["episodes"][0]["told"] == "firing"
 
 
+def test_the_scribe_s_last_word(tmp_path: Path) -> None:
+    """Told to stop before it came to it, the scribe saves what is not saved."""
+    desk = Desk(Webhook("http://127.0.0.1:1"), tmp_path)
+    desk.accept(alert())
+    desk.scribe.stop()
+    desk.scribe.run()
+    assert (tmp_path / "notifications-webhook.json").exists()
+
+
 @pytest.fixture
 def counted() -> Iterator[tuple[Worker, threading.Semaphore]]:
     """A worker that does nothing but say so, and has nothing to do by itself."""

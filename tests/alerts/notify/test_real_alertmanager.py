@@ -1,0 +1,185 @@
+"""A real Alertmanager: it understands us, takes our alerts for Prometheus' own, and sends what our webhook sends."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from alerts.model import Alert, Severity
+from alerts.notify import alertmanager, webhook
+from alerts.notify.episodes import Told
+from alerts.notify.notifications import Notifications
+from alerts.notify.pace import Pace
+from alerts.notify.steps import Step
+from alerts.notify.wording import fingerprint
+from tests import webtools
+from tests.alerts.alertmanager import Alertmanager
+from tests.alerts.alertmanager import alertmanager as started
+from tests.alerts.notify.local import Local, receiving
+from tests.alerts.notify.samples import alert, episode, evaluation
+from tests.end_to_end.program import eventually
+
+# Alerts expire after four seconds of our silence.
+PACE: Final = Pace(resend=1, retention=20, first_retry=0.1, longest_retry=0.3)
+WATCHDOG: Final = alert("OutboxWatchdog", Severity.NONE)
+
+
+def config(hook: str) -> dict[str, Any]:
+    """Every alert a group of its own, and told at once."""
+    route = {"receiver": "webhook", "group_by": ["..."], "group_wait": "1ms", "group_interval": "200ms"}
+    return {
+        "route": route | {"repeat_interval": "1h"},
+        "receivers": [{"name": "webhook", "webhook_configs": [{"url": hook, "send_resolved": True}]}],
+    }
+
+
+@pytest.fixture
+def told() -> Iterator[Local]:
+    """Whom Alertmanager tells."""
+    with receiving() as local:
+        yield local
+
+
+@pytest.fixture
+def real(told: Local, tmp_path: Path) -> Iterator[Alertmanager]:
+    with started(tmp_path, config(told.url)) as server:
+        yield server
+
+
+@contextmanager
+def telling(directory: Path, *urls: str) -> Iterator[Notifications]:
+    """Notifications for these Alertmanagers; stopped without a word of goodbye, as if it had died."""
+    names = (f"alertmanager-{number}" for number in range(len(urls)))
+    notifications = Notifications(
+        [alertmanager.Alertmanager(name, url) for name, url in zip(names, urls, strict=False)],
+        directory / "state",
+        PACE,
+    )
+    notifications.start()
+    try:
+        yield notifications
+    finally:
+        notifications.stop()
+
+
+def known(server: Alertmanager) -> dict[str, Any]:
+    """Active alerts by name."""
+    answer = webtools.get(f"{server.url}/api/v2/alerts").json()
+    return {each["labels"]["alertname"]: each for each in answer}
+
+
+def heard(told: Local) -> list[str]:
+    """What was passed on, one after the other."""
+    return [f"{body['commonLabels']['alertname']} {body['status']}" for body in told.bodies()]
+
+
+def keep(notifications: Notifications, *alerts: Alert, seconds: float) -> None:
+    """These fire on for so long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        notifications.accept(evaluation(time.time(), alerts))
+        time.sleep(0.1)
+
+
+def test_fires_stays_and_ends(real: Alertmanager, told: Local, tmp_path: Path) -> None:
+    """An alert arrives with its labels, stays while it fires, longer than one message is valid, and is resolved."""
+    one = alert(since=time.time() - 60)
+    with telling(tmp_path, real.url) as notifications:
+        notifications.accept(evaluation(time.time(), [one, WATCHDOG]))
+        eventually(lambda: len(heard(told)) == 2)
+        keep(notifications, one, WATCHDOG, seconds=5)
+        alerts = known(real)
+        assert alerts.keys() == {"OutboxStalled", "OutboxWatchdog"}
+        assert alerts["OutboxStalled"]["labels"] == dict(one.labels)
+        assert alerts["OutboxStalled"]["annotations"] == one.annotations
+        assert alerts["OutboxStalled"]["generatorURL"] == one.annotations["runbook_url"]
+        notifications.accept(evaluation(time.time(), [WATCHDOG], resolved=[one]))
+        eventually(lambda: "OutboxStalled resolved" in heard(told))
+        assert known(real).keys() == {"OutboxWatchdog"}
+    assert sorted(heard(told)) == ["OutboxStalled firing", "OutboxStalled resolved", "OutboxWatchdog firing"]
+    assert real.complaints() == []
+
+
+def test_resolves_by_itself_when_we_die(real: Alertmanager, told: Local, tmp_path: Path) -> None:
+    """Without us, everything ends, the watchdog among it: its absence is what the dead-man's switch is for."""
+    with telling(tmp_path, real.url) as notifications:
+        notifications.accept(evaluation(time.time(), [WATCHDOG]))
+        eventually(lambda: "OutboxWatchdog" in known(real))
+    eventually(lambda: "OutboxWatchdog resolved" in heard(told))
+
+
+def test_is_the_same_alert_as_prometheus_s(real: Alertmanager, tmp_path: Path) -> None:
+    """What Prometheus sends with the same labels and what we send is one alert, with the fingerprint that we know."""
+    one = alert(since=time.time() - 60)
+    real.send([dict(one.labels)])
+    with telling(tmp_path, real.url) as notifications:
+        notifications.accept(evaluation(time.time(), [one]))
+        eventually(lambda: known(real)["OutboxStalled"]["annotations"] == one.annotations)
+    answer = webtools.get(f"{real.url}/api/v2/alerts").json()
+    assert [each["fingerprint"] for each in answer] == [fingerprint(one.labels)]
+
+
+def test_every_alertmanager_for_itself(told: Local, tmp_path: Path) -> None:
+    """One that is down holds up no other; when it comes, it hears everything that still fires."""
+    one = alert(since=time.time())
+    directories = [tmp_path / name for name in ("a", "b")]
+    for directory in directories:
+        directory.mkdir()
+    with started(directories[0], config(told.url)) as late:
+        pass  # it is gone now, and its address is known
+    with started(directories[1], config(told.url)) as first, telling(tmp_path, late.url, first.url) as notifications:
+        notifications.accept(evaluation(time.time(), [one]))
+        eventually(lambda: "OutboxStalled" in known(first))
+        waiting = {each.receiver: each.waiting for each in notifications.standings()}
+        assert waiting == {"alertmanager-0": 1, "alertmanager-1": 0}
+        with again(directories[0], late) as late:
+            eventually(lambda: "OutboxStalled" in known(late))
+
+
+@contextmanager
+def again(directory: Path, before: Alertmanager) -> Iterator[Alertmanager]:
+    """The same Alertmanager, at the same address, after a restart."""
+    port = int(before.url.rsplit(":", 1)[1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.alerts.alertmanager.free_port", lambda: port)
+        with started(directory, json.loads((directory / "alertmanager.yaml").read_text())) as server:
+            yield server
+
+
+def test_forgets_everything_and_hears_it_again(told: Local, tmp_path: Path) -> None:
+    """An Alertmanager that restarts with nothing in its memory knows what fires after one repetition."""
+    one = alert(since=time.time())
+    with started(tmp_path, config(told.url)) as server, telling(tmp_path, server.url) as notifications:
+        notifications.accept(evaluation(time.time(), [one]))
+        eventually(lambda: "OutboxStalled" in known(server))
+        server.program.end()
+        with again(tmp_path, server) as restarted:
+            keep(notifications, one, seconds=2)
+            eventually(lambda: "OutboxStalled" in known(restarted))
+
+
+def test_our_webhook_speaks_as_alertmanager_does(real: Alertmanager, told: Local, tmp_path: Path) -> None:
+    """Of the same alert, Alertmanager and our own webhook tell the same, field by field, beginning and end."""
+    one = alert(since=time.time() - 60)
+    with telling(tmp_path, real.url) as notifications:
+        notifications.accept(evaluation(time.time(), [one]))
+        eventually(lambda: heard(told) == ["OutboxStalled firing"])
+        notifications.accept(evaluation(time.time(), resolved=[one]))
+        eventually(lambda: len(heard(told)) == 2)
+    ended = told.bodies()[1]["alerts"][0]["endsAt"]
+    for theirs, tells in zip(told.bodies(), (Told.FIRING, Told.RESOLVED), strict=True):
+        each = replace(episode(), labels=one.labels, starts_at=one.firing_since or 0.0, ends_at=time.time())
+        ours = json.loads(
+            webhook.Webhook("http://hook/", page=theirs["externalURL"]).message((Step(each, tells),), 0).body
+        )
+        ours["alerts"][0]["generatorURL"] = one.annotations["runbook_url"]
+        if tells is Told.RESOLVED:
+            ours["alerts"][0]["endsAt"] = ended
+        assert ours == theirs
