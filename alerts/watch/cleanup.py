@@ -44,13 +44,14 @@ class Cleanups:
         elif late and not clean:
             self._found[due] = Outcome.OVERDUE
 
-    def outcomes(self, now: float) -> dict[float, Outcome]:
-        """Every one that has been due, by its time."""
-        due, dues = latest(self.schedule, now - _SOON), []
+    def outcomes(self, now: float, *, final: bool) -> dict[float, Outcome]:
+        """Every one that has been due, by its time. While the watch goes on, one that may still run is left out."""
+        due, dues = latest(self.schedule, now - (_SOON if final else 0.0)), []
         while due >= self.started_at:
             dues.append(due)
             due = latest(self.schedule, due - 1)
-        return {due: self._found.get(due, Outcome.UNSEEN) for due in reversed(dues)}
+        pending = {due for due in dues if not final and now <= due + self.schedule.grace and due not in self._found}
+        return {due: self._found.get(due, Outcome.UNSEEN) for due in reversed(dues) if due not in pending}
 
 
 def latest(schedule: Schedule, at: float) -> float:

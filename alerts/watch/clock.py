@@ -49,7 +49,7 @@ def passed(before: Moment, after: Moment) -> Passed:
     steady = after.steady - before.steady
     if before.era != after.era or steady < 0:
         # Another boot: a wall clock that went back proves a step, one that went forward is believed.
-        return Passed(max(wall, LEAST), min(wall, 0.0))
+        return Passed(max(wall, LEAST), wall if wall <= -STEP else 0.0)
     step = wall - steady
     return Passed(steady, step if abs(step) >= STEP + DRIFT * steady else 0.0)
 

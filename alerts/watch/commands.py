@@ -75,6 +75,7 @@ def add_commands(commands: Commands, around: Surroundings) -> None:
         metavar="5m",
         help=f"how long the exporter may be away (default: {format_duration(_AWAY)})",
     )
+    waiting.add_argument("--new", action="store_true", help="wait for a watch to begin, if the latest is over already")
 
 
 Act = Callable[[argparse.Namespace, Config, Surroundings], int]
@@ -154,6 +155,7 @@ def _wait(options: argparse.Namespace, config: Config, around: Surroundings) -> 
         patience=options.patience,
         begins_by_itself=config.watch.start != MANUAL,
         terminal=sys.stdout.isatty(),
+        new=options.new,
     )
     return _exit_status(wait(waiting, around.say))
 

@@ -11,10 +11,15 @@ from alerts.watch.model import Judgement, Watch
 
 
 class Follower:
-    """Looks at the latest watch of a state directory, and then at that one alone."""
+    """Looks at the latest watch of a state directory, and then at that one alone.
 
-    def __init__(self, directory: Path) -> None:
+    `new`: not at one that was over at the first look, but at the next.
+    """
+
+    def __init__(self, directory: Path, *, new: bool = False) -> None:
         self._directory = directory
+        self._new = new
+        self._over: int | None = None
         self._judge: Judge | None = None
         self._heard = -1.0
         self.watch: Watch | None = None
@@ -24,6 +29,10 @@ class Follower:
         """What is new. Raises: HistoryError."""
         with History.reader(self._directory) as opened:
             self.watch = opened.get(Watch, self.watch.number) if self.watch else latest(opened)
+            if self.watch and self._new and self._over is None:
+                self._over = self.watch.number if self.watch.verdict is not None else 0
+            if self.watch and self.watch.number == self._over:
+                self.watch = None
             if self.watch is None:
                 return
             if self.watch.verdict is not None:

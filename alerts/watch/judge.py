@@ -185,7 +185,7 @@ class Judge:
         if check.not_applicable:
             yield None, f"Not judged: {check.not_applicable}."
         if check.kind is Kind.CLEANUP:
-            yield sentences.cleanup(check, self._cleanups[check.name].outcomes(at))
+            yield sentences.cleanup(check, self._cleanups[check.name].outcomes(at, final=final))
         if exceeds(times.bad, check.budget.total) or exceeds(times.longest_bad, check.budget.stretch):
             yield Verdict.FAIL, sentences.broken(check, times)
         if exceeds(times.dark, check.budget.total) or exceeds(times.longest_dark, check.budget.stretch):

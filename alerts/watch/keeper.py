@@ -21,6 +21,10 @@ from alerts.watch.timeline import position
 # can be compared with.
 KEPT = 7
 LOOSE = 26 * 3600.0
+# How often old things are forgotten, seconds.
+_TIDY = 3600.0
+# Of the exporter's processes: one that crashes all day long must not fill the disk with that.
+_RUNS = 500
 # An answered request is of no use for longer; seconds.
 _REQUEST_LIFE = 3600.0
 # The mark of the last time that a disk which had failed took something again.
@@ -70,9 +74,14 @@ class Keeper:
         self._moment = moment
         self._t = 0.0
         self._step = 0.0
+        self._tidy_at = 0.0
         self._before = Cause.EXPORTER_DOWN
+        if was_blind:
+            with history.transaction():
+                self.mark(_PROBE)  # proves that writing works again, before anything costly is done
         history.check()
         watches = history.all(Watch)
+        self._begun = {watch.begun_by: watch.started for watch in watches.values()}
         self.watch: Watch | None = max(watches.values(), key=lambda watch: watch.number, default=None)
         self._resume(moment)
         with history.transaction():
@@ -117,6 +126,9 @@ class Keeper:
         tick = replace(tick, run=self.run.number, before=self._before, step=step, elapsed=self._t)
         self.history.add_tick(round(self._t * 1000), moment.steady, tick, self._layout)
         self._before = Cause.EXPORTER_STALLED
+        if self._t >= self._tidy_at:
+            self._tidy_at = self._t + _TIDY
+            self._forget_old()
         if self._judge is not None:
             watch = self._watch()
             self._judge.hear(replace(tick, elapsed=max(0.0, tick.elapsed - watch.started)))
@@ -132,14 +144,14 @@ class Keeper:
         number = self.watch.number + 1 if self.watch else 1
         watch = self._plan.watch(number, begun_by, moment, self._t)
         self._save(watch)
+        self._begun[begun_by] = watch.started
         self._judge = Judge(watch)
         self.judgement = self._judge.judgement(moment.at, 0.0, final=False)
-        self._forget_old()
         return watch
 
-    def has_begun(self, begun_by: str) -> Watch | None:
-        """The latest watch that was begun so."""
-        return next((each for each in reversed(self.history.all(Watch).values()) if each.begun_by == begun_by), None)
+    def last_begun(self, begun_by: str) -> float:
+        """When a watch was last begun so, on the time line; negative when none was."""
+        return self._begun.get(begun_by, -1.0)
 
     def mark(self, number: int) -> None:
         """Remember this moment. In a transaction."""
@@ -211,6 +223,8 @@ class Keeper:
         for old in watches[:-KEPT]:
             self.history.drop(Watch, old.number)
             self.history.drop(Judgement, old.number)
+        for number in list(self.history.all(Run))[:-_RUNS]:
+            self.history.drop(Run, number)
         end = -1.0
         for watch in watches[-KEPT:]:
             # What lies before a watch by as much is what it may be compared with.
@@ -231,7 +245,6 @@ class Keeper:
         """The process has been here before: only its disk was not."""
         if run is None or self.history.get(Run, run.number) != run:
             return None
-        self.mark(_PROBE)  # proves that writing works again
         return run
 
     def _new_run(self, moment: Moment) -> Run:

@@ -28,7 +28,7 @@ from exporter.snapshot import CollectorState
 
 logger = logging.getLogger(__name__)
 
-Act = Callable[[Keeper], None]
+Act = Callable[[Keeper, Moment], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +86,32 @@ class Recorder:
         if evaluation.at == self._last:
             return
         self._last = evaluation.at
-        states, moment = tuple(states), moment or clock.now()
+        states = tuple(states)
         now = time.monotonic() if monotonic is None else monotonic
 
-        def act(keeper: Keeper) -> None:
+        def act(keeper: Keeper, moment: Moment) -> None:
             self._starter.look(keeper, states, moment, now)
             keeper.hear(self._sight.tick(evaluation, states, moment, now), moment)
 
-        self._attend(moment, act)
+        self._attend(act, moment)
 
     def heed(self, moment: Moment | None = None) -> None:
         """Do what commands ask for, between two evaluations. Call it at the start, and every few seconds."""
-        self._attend(moment or clock.now(), lambda _: None)
+        self._attend(lambda *_: None, moment)
 
     def close(self, moment: Moment | None = None) -> None:
         """The exporter ends: say so in the history, and let go of it. Harmless twice."""
-        moment = moment or clock.now()
         if self._keeper is not None:
-            self._attend(moment, lambda keeper: keeper.stop(moment))
+            self._attend(lambda keeper, now: keeper.stop(now), moment)
         with self._lock:
             self._closed = True
             self._drop()
 
-    def _attend(self, moment: Moment, act: Act) -> None:
+    def _attend(self, act: Act, moment: Moment | None) -> None:
         with self._lock:
             if self._closed:
                 return
+            moment = moment or clock.now()  # who waited for the lock is not of the past
             try:
                 self._write(moment, act)
             except Damaged as error:
@@ -127,7 +127,7 @@ class Recorder:
         with keeper.history.transaction():
             keeper.advance(moment)
             keeper.answer(moment)
-            act(keeper)
+            act(keeper, moment)
         self._show(keeper)
 
     def _open(self, moment: Moment) -> Keeper:
@@ -167,7 +167,7 @@ class Recorder:
             aside = history.set_aside(self._directory, moment.at)
             event(logger, logging.ERROR, "watch history damaged", reason=str(error), set_aside=str(aside.path))
             self._run = None
-            self._write(moment, lambda keeper: keeper.inherit(aside.watch, moment) if aside.may_have_run else None)
+            self._write(moment, lambda keeper, now: keeper.inherit(aside.watch, now) if aside.may_have_run else None)
         except HistoryError as again:
             self._go_blind(again, moment)
 

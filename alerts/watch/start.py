@@ -54,19 +54,22 @@ class Starter:
             self._say_once(f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}")
             return
         self._say_once("")
-        last = keeper.has_begun(MIGRATION)
         if not known:
             if not self._noted:
                 keeper.mark(_UNREGISTERED)
             self._noted = True
-        elif not keeper.running and (last is None or (keeper.marked(_UNREGISTERED) or -1.0) > last.started):
+        elif not keeper.running and self._is_news(keeper):
             keeper.begin(MIGRATION, moment)
             self._noted = False
+
+    def _is_news(self, keeper: Keeper) -> bool:
+        last, unregistered = keeper.last_begun(MIGRATION), keeper.marked(_UNREGISTERED)
+        return last < 0 or (unregistered is not None and unregistered > last)
 
     def _look_at_clock(self, keeper: Keeper, begins: float, moment: Moment) -> None:
         """Once; not when so much time has gone by that the watch would be over."""
         in_time = begins <= moment.at < begins + keeper.duration
-        if in_time and not keeper.running and keeper.has_begun(self._start) is None:
+        if in_time and not keeper.running and keeper.last_begun(self._start) < 0:
             keeper.begin(self._start, moment)
 
     def _say_once(self, text: str) -> None:

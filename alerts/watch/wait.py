@@ -22,12 +22,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What to wait for. `patience`: how long the exporter may be away, seconds."""
+    """What to wait for.
+
+    `patience` is how long the exporter may be away, seconds. `new`: not for a watch that is over already.
+    """
 
     directory: Path
     patience: float
     begins_by_itself: bool
     terminal: bool
+    new: bool = False
 
 
 def wait(
@@ -43,7 +47,7 @@ def wait(
 class _Wait:
     def __init__(self, waiting: Waiting, say: Say) -> None:
         self._waiting = waiting
-        self._follower = Follower(waiting.directory)
+        self._follower = Follower(waiting.directory, new=waiting.new)
         self._screen = _Screen(say) if waiting.terminal else _Log(say)
         self._before: Judgement | None = None
         self._here = 0.0
@@ -81,7 +85,7 @@ class _Wait:
         directory, patience = self._waiting.directory, self._waiting.patience
         if served(directory):
             self._here = moment.steady
-            if self._follower.watch or self._waiting.begins_by_itself or self._trouble:
+            if self._follower.watch or self._waiting.begins_by_itself or self._waiting.new or self._trouble:
                 return ""
             return "no watch has begun: outbox-exporter watch start"
         if moment.steady - self._here < patience:

@@ -52,6 +52,16 @@ def test_it_did_not_run():
     assert "did not run on 2025-11-19" in found.reason
 
 
+def test_while_it_may_still_run_nothing_is_said():
+    """At half past three it is late, and not unknown."""
+    history = during(worlds.ticks(), DUE - HOUR, DUE + HOUR, dirty)
+    upto = [tick for tick in history if tick.elapsed <= DUE + 30 * MINUTE]
+    found = of_cleanup(upto, elapsed=upto[-1].elapsed, final=False)
+    assert (found.verdict, found.reason.endswith("was not due.")) == (None, True)
+    judgement = judge(worlds.watch(), upto, worlds.START + DUE + 30 * MINUTE, DUE + 30 * MINUTE, final=True)
+    assert result(judgement, "cleanup_ran").verdict is Verdict.INCONCLUSIVE
+
+
 def test_nothing_expired_is_clean():
     """No series means no expired key."""
     history = during(worlds.ticks(), DUE - HOUR, DAY, worlds.lacking(OLDEST))

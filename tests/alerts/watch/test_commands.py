@@ -13,6 +13,8 @@ import pytest
 from alerts.history import FILE
 from alerts.watch import commands
 from alerts.watch import wait as waiting
+from alerts.watch.clock import Moment
+from alerts.watch.keeper import Keeper
 from exporter import cli
 from tests.alerts.watch.live import Exporter
 
@@ -79,6 +81,27 @@ def test_wait_ends_with_a_fail_as_soon_as_it_is_certain(run, tmp_path):
         assert run("status")[0] == 1
         assert run("report", "--format", "json")[0] == 1
         assert run("start") == (0, "watch 2 has begun\n", "")
+
+
+def test_wait_for_a_new_one_is_not_content_with_an_old_verdict(run, tmp_path):
+    """A pipeline that begins a watch by migrating must not pass by last month's."""
+    with Exporter(tmp_path, duration=1.0) as exporter:
+        run("start")
+        assert run("wait")[0] == 0
+
+        def begin(keeper: Keeper, now: Moment) -> None:
+            keeper.begin("migration", now)
+
+        def later() -> None:
+            time.sleep(0.5)
+            exporter.recorder._attend(begin, None)
+
+        thread = threading.Thread(target=later)
+        thread.start()
+        status, out, _ = run("wait", "--new")
+        thread.join()
+        assert "watch 2: PASS" in out
+        assert status == 0, out
 
 
 def test_stopped_it_is_inconclusive(run, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from exporter.errors import Reason
 from exporter.migration.maintenance import FILE as MAINTENANCE
 from exporter.migration.maintenance import Ledger
 from tests.alerts.watch import worlds
+from tests.alerts.watch.live import Exporter
 from tests.alerts.watch.stage import Stage, failing, judgement_of, states_of
 from tests.alerts.watch.worlds import DAY, HOUR, INTERVAL, result
 
@@ -447,6 +449,7 @@ def test_old_watches_are_forgotten(stage, monkeypatch):
     """The latest are kept whole, and lately seen ticks."""
     monkeypatch.setattr(keeping, "KEPT", 2)
     monkeypatch.setattr(keeping, "LOOSE", 600.0)
+    monkeypatch.setattr(keeping, "_TIDY", INTERVAL)
     stage.begin()
     for _ in range(3):
         stage.look(MINUTES + 30)
@@ -460,6 +463,35 @@ def test_old_watches_are_forgotten(stage, monkeypatch):
         assert not list(opened.ticks(-1, third.started - 601))
         assert len(list(opened.ticks(third.started, third.started + HOUR))) == MINUTES
         assert len(list(opened.ticks(third.started - 600, third.started))) == 600 / INTERVAL
+
+
+def test_without_any_watch_the_history_stays_small(stage, monkeypatch):
+    """What was seen lately is kept, for comparison; however long nobody begins a watch, however often it crashes."""
+    monkeypatch.setattr(keeping, "LOOSE", 2 * HOUR)
+    monkeypatch.setattr(keeping, "_RUNS", 5)
+    for _ in range(10):
+        stage.look(MINUTES)
+        stage.down(kill=True).up()
+    stage.look()
+    ticks = stage.ticks()
+    assert ticks[-1].elapsed - ticks[0].elapsed <= 3 * HOUR + INTERVAL
+    assert len(ticks) >= 2 * MINUTES
+    with stage.read() as opened:
+        assert list(opened.all(Run)) == [7, 8, 9, 10, 11]
+
+
+def test_heeding_and_observing_at_once_bends_no_time(tmp_path):
+    """Two threads look at the clock in whatever order: no step is invented, and each second counts once."""
+    with Exporter(tmp_path, duration=600) as exporter:
+        for _ in range(300):
+            exporter.recorder.heed()
+            time.sleep(0.002)
+        view = exporter.recorder.view
+    assert view.trouble == ""
+    with History.reader(tmp_path) as opened:
+        ticks = list(opened.ticks(-1))
+    assert not [tick.step for tick in ticks if tick.step]
+    assert ticks[-1].elapsed - ticks[0].elapsed == pytest.approx(ticks[-1].at - ticks[0].at, abs=0.1)
 
 
 def test_a_whole_day(tmp_path):
