@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -502,3 +504,34 @@ def test_a_whole_day(tmp_path):
     assert judgement_of(view).verdict is Verdict.PASS, judgement_of(view).reasons
     assert result(judgement_of(view), "cleanup_ran").verdict is Verdict.PASS
     assert (tmp_path / LOCK).exists()
+
+
+FULL = """
+import pathlib, resource, sys
+from alerts.watch.model import Cause
+from tests.alerts.watch.stage import Stage
+
+stage = Stage(pathlib.Path(sys.argv[1])).up()
+stage.begin()
+stage.look(5)
+size = (stage.directory / "history.sqlite").stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+view = stage.look(60)
+assert view.trouble, "the disk took sixty looks more"
+assert view.state == "running"
+written = len(stage.ticks())
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+after = stage.look()
+assert after.state == "inconclusive", after
+(gap,) = after.judgement.gaps
+assert gap.cause is Cause.NOT_WRITTEN
+assert gap.span.seconds > 60
+assert view.judgement.ratio < 1, "coverage suffers while it lasts"
+print("lost", 66 + 1 - written)
+"""
+
+
+def test_a_full_disk(tmp_path):
+    """The watch goes on blind, says so, and judges by what it could write."""
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("lost "), done.stdout + done.stderr
