@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # Our series say that they were not scraped by anybody.
 INSTANCE = "sidecar"
+# What a scrape would add, or the process itself says.
+_OWN = ("up", "process_start_time_seconds")
 # How much of the past a crash may cost, seconds. What changes how alerts stand is written at once.
 SAVE_EVERY = 60.0
 
@@ -133,14 +135,14 @@ class Judge:
 
     def _wanted(self, exposed: Iterable[Exposed]) -> Iterator[Sample]:
         for name, labels, value in exposed:
-            if self._assessor.wants(name):
+            if name not in _OWN and self._assessor.wants(name):
                 complete = {**labels, **self._common}
                 yield name, tuple(sorted((label, text) for label, text in complete.items() if text)), value
 
     def _own(self, *, up: float) -> Iterator[Sample]:
         labels = tuple(sorted(self._common.items()))
-        own = {"up": up, "process_start_time_seconds": self._sources.started_at}
-        return ((name, labels, value) for name, value in own.items() if self._assessor.wants(name))
+        own = zip(_OWN, (up, self._sources.started_at), strict=True)
+        return ((name, labels, value) for name, value in own if self._assessor.wants(name))
 
     def _note(self, evaluation: Evaluation) -> None:
         firing = {alert.key for alert in evaluation.firing}

@@ -21,7 +21,8 @@ from alerts.statefile import StateFile
 from tests.alerts.faulty import World, blind, flood, healthy, initialisations_fail, neglected, poisoned, stalled
 from tests.alerts.promql.weather import labelled
 
-INTERVAL: Final = 15.0
+# Longer than usual: the same hours in fewer evaluations.
+INTERVAL: Final = 30.0
 EPOCH: Final = 1.7e9
 POLICY: Final = load_policy()
 WATCHDOG: Final = RuleKey("OutboxWatchdog", Severity.NONE)
@@ -107,13 +108,13 @@ def step_back_and_forth(life: Life, seconds: float) -> None:
 
 
 # Twenty minutes after the step are enough to be doubted and believed; an hour more, to have caught up with the hour.
-SOON, LATER = 120 + 110, 120 + 340
+SOON, LATER = 60 + 60, 60 + 170
 
 
 @cache
 def undisturbed(fault: Callable[[World], None], ticks: int) -> Life:
     """The same outbox with nobody at the clock."""
-    return Life(fault, begins=40).live(ticks)
+    return Life(fault, begins=20).live(ticks)
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])
@@ -129,7 +130,7 @@ def test_a_clock_that_is_set_fires_and_resolves_nothing(
     fault: Callable[[World], None], ticks: int, seconds: float, step: Callable[[Life, float], None]
 ) -> None:
     """Whoever sets whose clock by an hour, in the middle of a fault or of health: the same alerts as without."""
-    disturbed = Life(fault, begins=40).live(120)
+    disturbed = Life(fault, begins=20).live(60)
     assert bool(disturbed.story) is (fault is not healthy)
     step(disturbed, seconds)
     disturbed.live(ticks - disturbed.ticks)
@@ -139,20 +140,20 @@ def test_a_clock_that_is_set_fires_and_resolves_nothing(
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])
 def test_a_fault_after_the_step_is_noticed(seconds: float) -> None:
     """By ages once the doubt is over, and by counters at once."""
-    life = Life(stalled, begins=100, exporter=0.0).live(80)
+    life = Life(stalled, begins=50).live(40)
     life.exporter = life.database = seconds
-    life.live(100)
+    life.live(50)
     assert (RuleKey("OutboxStalled", Severity.PAGE), Change.FIRING) in life.story
-    life = Life(initialisations_fail, begins=81).live(80)
+    life = Life(initialisations_fail, begins=41).live(40)
     life.exporter = life.database = seconds
-    life.live(18)
+    life.live(9)
     assert (RuleKey("OutboxFsmFailureRateHigh", Severity.PAGE), Change.FIRING) in life.story
 
 
 def restarts(random: Random) -> Iterator[int]:
     """How many ticks until the next restart, again and again."""
     while True:
-        yield random.randint(1, 40)
+        yield random.randint(1, 20)
 
 
 @pytest.mark.parametrize("fault", [stalled, initialisations_fail, blind, neglected])
@@ -161,8 +162,8 @@ def test_a_restart_is_no_restart(fault: Callable[[World], None], tmp_path: Path)
 
     The time between two processes does not count, so that what is pending is late by an interval each time.
     """
-    whole = Life(fault, begins=20, ends=90).live(120)
-    broken = Life(fault, begins=20, ends=90)
+    whole = Life(fault, begins=20, ends=60).live(90)
+    broken = Life(fault, begins=20, ends=60)
     kept, often = StateFile(tmp_path), restarts(Random(fault.__name__))
     while broken.ticks < whole.ticks:
         broken.live(min(next(often), whole.ticks - broken.ticks))
@@ -178,9 +179,9 @@ def test_a_restart_is_no_restart(fault: Callable[[World], None], tmp_path: Path)
 
 def test_kept_by_a_clock_that_was_set_back_since() -> None:
     """What was kept in the future was kept just now."""
-    old = Life(flood, begins=40).live(100)
+    old = Life(flood, begins=20).live(60)
     kept = old.assessor.keep(old.evaluations[-1].at)
-    new = Life(flood, begins=40, exporter=-7200.0)
+    new = Life(flood, begins=20, exporter=-7200.0)
     new.assessor.restore(kept, EPOCH + old.true - 7200.0)
     new.world, new.ticks = old.world, old.ticks
     firing = {alert.key for alert in old.evaluations[-1].firing}
@@ -191,7 +192,7 @@ def test_kept_by_a_clock_that_was_set_back_since() -> None:
 
 def test_nothing_is_known_before_all_collectors_have_run() -> None:
     """What stands is held then, and nothing begins."""
-    life = Life(stalled, begins=40).live(100)
+    life = Life(stalled, begins=20).live(60)
     before = life.evaluations[-1]
     life.ticks += 1
     evaluation = life.assessor.assess(life.clock.look(), [], None)
@@ -201,7 +202,7 @@ def test_nothing_is_known_before_all_collectors_have_run() -> None:
 
 def test_a_machine_that_slept_does_not_fire_on_waking() -> None:
     """Time in which nobody looked does not count as time in which it was so."""
-    life = Life(neglected, begins=40).live(42)
+    life = Life(neglected, begins=20).live(22)
     assert any(alert.state is State.PENDING for alert in life.evaluations[-1].alerts)
     life.ticks += 40
     life.live(1)
@@ -210,7 +211,7 @@ def test_a_machine_that_slept_does_not_fire_on_waking() -> None:
 
 def test_what_explains_mutes() -> None:
     """Poison at the head of the outbox explains that it stalls and piles up; the watchdog is never muted."""
-    muted = {alert.key.alert: alert.muted for alert in Life(poisoned, begins=40).live(120).evaluations[-1].alerts}
+    muted = {alert.key.alert: alert.muted for alert in Life(poisoned, begins=20).live(60).evaluations[-1].alerts}
     assert muted["OutboxHeadBlocked"] in (True, False)
     assert muted["OutboxStalled"]
     assert not muted["OutboxWatchdog"]
