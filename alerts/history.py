@@ -9,7 +9,6 @@ Every row carries a checksum, and each tick the one of the tick before it, becau
 verdict: SQLite itself does not notice a flipped bit in a value. What does not add up is `Damaged`, never data.
 """
 
-import fcntl
 import os
 import sqlite3
 import struct
@@ -25,13 +24,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from zlib import crc32
 
+from alerts import custody
+from alerts.custody import HistoryError, Unavailable
 from alerts.watch import plain, records
 from alerts.watch.model import Judgement, Tick, Watch
 from alerts.watch.records import Layout, Mark, Request, Run, Seen
-from exporter.errors import ExporterError
 
 FILE = "history.sqlite"
-LOCK = "history.lock"
 VERSION = 1
 APPLICATION = 1869968504  # "outx"
 
@@ -53,18 +52,6 @@ _KINDS: Mapping[type[Any], str] = {
 }
 
 T = TypeVar("T")
-
-
-class HistoryError(ExporterError):
-    """The history cannot be used: what is not on disk was not seen."""
-
-
-class Unavailable(HistoryError):
-    """For now: the directory is not writable, the disk is full, a file is missing. Try again."""
-
-
-class InUse(Unavailable):
-    """Another exporter writes here."""
 
 
 class TooNew(HistoryError):
@@ -116,7 +103,7 @@ class History:
     @classmethod
     def writer(cls, directory: Path) -> Self:
         """Open for writing, made when it is not there. Raises: InUse, Unavailable, TooNew, Damaged."""
-        lock = _take_lock(directory)
+        lock = custody.take(directory)
         try:
             connection = _connect(directory / FILE, "rwc")
         except BaseException:
@@ -278,15 +265,6 @@ class History:
             return self._connection.execute(statement, values or {})
 
 
-def is_served(directory: Path) -> bool:
-    """Whether an exporter writes here now. Raises: Unavailable when that cannot be told."""
-    try:
-        os.close(_take_lock(directory, make=False))
-    except InUse:
-        return True
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Aside:
     """A damaged history under its new name. `watch` is the latest in it, if that can be read still."""
@@ -298,7 +276,7 @@ class Aside:
 
 def set_aside(directory: Path, at: float) -> Aside:
     """Rename a damaged history, for whoever wants to look into it. Raises: Unavailable, InUse."""
-    lock = _take_lock(directory)
+    lock = custody.take(directory)
     try:
         known, watch = _latest_watch(directory)
         stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -323,23 +301,6 @@ def _latest_watch(directory: Path) -> tuple[bool, Watch | None]:
     except HistoryError:
         return False, None
     return True, watches[max(watches)] if watches else None
-
-
-def _take_lock(directory: Path, *, make: bool = True) -> int:
-    """A descriptor that holds the lock until it is closed, by the death of its process at the latest."""
-    path = directory / LOCK
-    try:
-        if make:
-            directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o666)
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be opened: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise InUse(f"{directory} is in use by another exporter: give each its own watch.state_dir") from error
-    return descriptor
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

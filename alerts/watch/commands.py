@@ -15,10 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
-from alerts.history import History, HistoryError, Unavailable
+from alerts.custody import HistoryError, Unavailable, is_taken
+from alerts.history import History
 from alerts.watch import clock, progress
 from alerts.watch.archive import Dossier, dossier, latest
-from alerts.watch.follow import served
 from alerts.watch.model import Verdict, Watch
 from alerts.watch.plain import plain
 from alerts.watch.records import Request
@@ -106,7 +106,7 @@ def _stop(options: argparse.Namespace, config: Config, around: Surroundings) -> 
 def _status(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
     directory = config.watch.state_dir
     found = _dossier(directory, None)
-    runs = served(directory)
+    runs = is_taken(directory)
     if options.format == "json":
         document = {
             "state": found.watch.state.value if found else "waiting",
@@ -179,7 +179,7 @@ def _ask(config: Config, around: Surroundings, request: Request) -> int:
 
 def _left(directory: Path, number: int, request: Request) -> bool:
     """Whether the request could be left with an exporter that runs."""
-    if not served(directory):
+    if not is_taken(directory):
         return False
     try:
         with History.guest(directory) as opened:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from alerts import history
-from alerts.history import History, Unavailable
+from alerts.history import History
 from alerts.watch.archive import elapsed_of, latest, seen
 from alerts.watch.clock import Moment
 from alerts.watch.judge import Judge
@@ -44,11 +43,3 @@ class Follower:
                 self._heard = tick.elapsed
             elapsed = elapsed_of(opened, self.watch, moment)
         self.judgement = self._judge.judgement(moment.at, elapsed, final=False)
-
-
-def served(directory: Path) -> bool:
-    """Whether an exporter runs on that state directory."""
-    try:
-        return history.is_served(directory)
-    except Unavailable:
-        return False

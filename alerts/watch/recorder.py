@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from alerts import history
-from alerts.history import Damaged, History, HistoryError, InUse
+from alerts.custody import HistoryError, InUse
+from alerts.history import Damaged, History
 from alerts.model import Evaluation
 from alerts.watch import clock
 from alerts.watch.clock import Moment

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from alerts.history import HistoryError
+from alerts.custody import HistoryError, is_taken
 from alerts.watch import clock, progress
 from alerts.watch.clock import Moment
-from alerts.watch.follow import Follower, served
+from alerts.watch.follow import Follower
 from alerts.watch.model import Judgement, Watch
 from exporter.values import format_duration
 
@@ -83,7 +83,7 @@ class _Wait:
     def _hopeless(self, moment: Moment) -> str:
         """Why there is nothing to wait for; nothing when there is."""
         directory, patience = self._waiting.directory, self._waiting.patience
-        if served(directory):
+        if is_taken(directory):
             self._here = moment.steady
             if self._follower.watch or self._waiting.begins_by_itself or self._waiting.new or self._trouble:
                 return ""

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts import history
-from alerts.history import FILE, LOCK, Damaged, History, HistoryError, InUse, TooNew, Unavailable
+from alerts import custody, history
+from alerts.custody import LOCK, HistoryError, InUse, Unavailable
+from alerts.history import FILE, Damaged, History, TooNew
 from alerts.watch.model import AlertChange, Cause, State, Tick, Trouble, Watch
 from alerts.watch.records import Layout, Mark, Request, Run
 from tests.alerts.watch import worlds
@@ -149,22 +150,15 @@ def interrupted(opened: History) -> None:
 
 def test_one_writer_at_a_time(tmp_path):
     """A second exporter is told so, until the first has gone; readers are welcome."""
-    assert not exists(tmp_path)
+    assert not custody.is_taken(tmp_path)
     first = History.writer(tmp_path)
-    assert history.is_served(tmp_path)
+    assert custody.is_taken(tmp_path)
     with pytest.raises(InUse, match="in use by another exporter"):
         History.writer(tmp_path)
     History.reader(tmp_path).close()
     first.close()
-    assert not history.is_served(tmp_path)
+    assert not custody.is_taken(tmp_path)
     History.writer(tmp_path).close()
-
-
-def exists(directory: Path) -> bool:
-    try:
-        return history.is_served(directory)
-    except Unavailable:
-        return False
 
 
 def test_readers_do_not_keep_the_writer_from_writing(tmp_path):
@@ -196,8 +190,7 @@ def test_no_history_yet(tmp_path):
     """A reader says so, and makes nothing."""
     with pytest.raises(Unavailable):
         History.reader(tmp_path / "state")
-    with pytest.raises(Unavailable):
-        history.is_served(tmp_path / "state")
+    assert not custody.is_taken(tmp_path / "state")
     assert not (tmp_path / "state").exists()
     (tmp_path / FILE).touch()
     with pytest.raises(Unavailable, match="is empty"):
@@ -232,7 +225,7 @@ def test_nonsense_is_damaged(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(Damaged), History.writer(tmp_path) as opened:
         opened.check()
-    assert not history.is_served(tmp_path)
+    assert not custody.is_taken(tmp_path)
 
 
 @pytest.fixture(scope="module")

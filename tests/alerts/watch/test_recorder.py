@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.history import FILE, LOCK, History
+from alerts.custody import LOCK
+from alerts.history import FILE, History
 from alerts.model import Alert, RuleKey, Severity
 from alerts.model import State as AlertState
 from alerts.watch import keeper as keeping

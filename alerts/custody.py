@@ -1,0 +1,53 @@
+"""Who writes to a state directory: one exporter at a time, and for as long as it lives.
+
+The lock is the kernel's: it goes with the process that holds it, however that ends.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from exporter.errors import ExporterError
+
+LOCK = "history.lock"
+
+
+class HistoryError(ExporterError):
+    """The history cannot be used: what is not on disk was not seen."""
+
+
+class Unavailable(HistoryError):
+    """For now: the directory is not writable, the disk is full, a file is missing. Try again."""
+
+
+class InUse(Unavailable):
+    """Another exporter writes here."""
+
+
+def take(directory: Path, *, make: bool = True) -> int:
+    """A descriptor that holds the lock until it is closed; `make` the directory. Raises: InUse, Unavailable."""
+    path = directory / LOCK
+    try:
+        if make:
+            directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o666)
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise InUse(f"{directory} is in use by another exporter: give each its own watch.state_dir") from error
+    return descriptor
+
+
+def is_taken(directory: Path) -> bool:
+    """Whether an exporter writes here now; none does where none ever did. Raises: Unavailable if nobody may look."""
+    try:
+        os.close(take(directory, make=False))
+    except InUse:
+        return True
+    except Unavailable as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+    return False
