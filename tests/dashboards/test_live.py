@@ -17,6 +17,9 @@ from dashboards.promql import Judged
 from tests.dashboards.reading import ALL, Query, of
 from tests.dashboards.world import World, played
 
+# The play takes a minute, and on a starved machine several: whoever asks first waits for all of it.
+pytestmark = pytest.mark.timeout(480)
+
 # The application of this world speaks the dialect that is deployed, and its panel says so.
 ELSEWHERE = {"overview Durations, by its word B": "in the documented dialect only"}
 
