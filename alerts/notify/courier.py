@@ -31,6 +31,7 @@ class Parcel:
 class Standing:
     """How it stands with one receiver, for metrics and the status page.
 
+    `waiting` counts what it has not accepted: untold, or refused and still firing, to be tried again after a restart.
     `problem` and `unkept` are sentences, empty when all is well: why the last attempt failed, and why nothing is kept
     on disk. `delivered_at` is Unix seconds.
     """
@@ -138,7 +139,7 @@ class Courier:
             account = self._account
             return Standing(
                 self.receiver.name,
-                len(self._waiting()),
+                len(self._waiting()) + self._unwelcome(),
                 dict(account.counts),
                 account.delivered_at,
                 account.problem,
@@ -192,6 +193,10 @@ class Courier:
             return untold(self._episodes)
         # One that does not answer has to hear everything again, as far as anybody knows.
         return state(self._episodes) if self._backoff.failures else news(self._episodes)
+
+    def _unwelcome(self) -> int:
+        """Alerts that fire and that the receiver refused to hear of: it does not know, and somebody should."""
+        return sum(each.told is Told.REFUSED and each.lasts for each in self._episodes)
 
     def _delivered(self, steps: Steps, at: float, tick: float) -> None:
         fresh = tuple(step for step in steps if step.episode.told is not step.tells)

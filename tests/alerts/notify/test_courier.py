@@ -178,8 +178,10 @@ def test_a_refusal_is_for_good(world: World) -> None:
     for world.tick in (15, 30):
         world.accept(STALLED, BLIND)
         assert world.send_all() == []
+    assert world.courier.standing().waiting == 1  # it fires, and the receiver does not know
     world.accept(resolved=(STALLED, BLIND))
     assert world.send_all() == [("OutboxBlind", "resolved")]
+    assert world.courier.standing().waiting == 0
     assert world.counts() == (2, 0, 1)
     assert world.courier.standing().problem == ""  # the last attempt succeeded
     world.accept(alert(since=NOON + 60))
