@@ -34,6 +34,7 @@ class World:
     ends: int
     pace: float
     born: float = 0.0
+    arrivals: int = ARRIVALS
     ticks: int = 0
     now: float = 0.0
     clock: float = 0.0
@@ -76,8 +77,8 @@ class World:
         return frozenset(name for name in COLLECTORS if self._missing.get(name, 0) < LIFE)
 
     def _live(self) -> None:
-        self.waiting += [self.now] * ARRIVALS
-        self.inits["succeeded"] += ARRIVALS
+        self.waiting += [self.now] * self.arrivals
+        self.inits["succeeded"] += self.arrivals
         if self.fails:
             tried = self.waiting[: HEAD - len(self.failing)]
             self.failing += tried

@@ -1,0 +1,203 @@
+"""The judge in its thread and a real Prometheus with the shipped rules, watching the same outboxes as time passes."""
+
+from __future__ import annotations
+
+import http.server
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from alerts.judge import Judge, Sources
+from alerts.model import Change, Evaluation, Outlet, Policy
+from alerts.policy import load_policy
+from alerts.rulefile import rule_file
+from exporter.lab.ports import LOOPBACK, free_port
+from tests import webtools
+from tests.alerts.faulty import FAULTS, Shown, World
+from tests.end_to_end.program import environment, eventually, started
+from tests.requirements import require_program
+
+logger = logging.getLogger(__name__)
+
+# Thirty times as fast as in earnest, seconds.
+SCALE: Final = 1 / 30
+INTERVAL: Final = 2.0
+SCRAPE: Final = 1.0
+TICK: Final = 1.0
+# So many that there is traffic enough before anything happens, whoever began to look first.
+ARRIVALS: Final = 9
+BEGINS, ENDS, LASTS = 8, 46, 50
+# What begins later than that may be seen by one of both only.
+LATE: Final = 5.0
+
+# Alert, severity, outbox.
+Name = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Stage:
+    """Outboxes, each with a fault, that live by the clock; and what was made of them."""
+
+    worlds: Mapping[str, World]
+    shown: dict[str, list[Shown]] = field(default_factory=dict)
+    firing: dict[Name, float] = field(default_factory=dict)
+    evaluated: list[float] = field(default_factory=list)
+
+    def tick(self) -> None:
+        """All of them, now."""
+        now = time.time()
+        self.shown = {name: world.tick(now) for name, world in self.worlds.items()}
+
+    def hear(self, evaluation: Evaluation) -> None:
+        """A judge has evaluated."""
+        self.evaluated.append(evaluation.at)
+        for transition in evaluation.transitions:
+            if transition.change is Change.FIRING:
+                self.firing.setdefault(named(dict(transition.alert.labels)), transition.at)
+
+    def text(self, name: str) -> bytes:
+        """What the exporter of one shows."""
+        lines = (f"{metric}{{{','.join(_quoted(labels))}}} {value!r}\n" for metric, labels, value in self.shown[name])
+        return "".join(lines).encode()
+
+
+def _quoted(labels: Mapping[str, str]) -> Iterator[str]:
+    return (f'{name}="{value}"' for name, value in labels.items())
+
+
+def named(labels: Mapping[str, str]) -> Name:
+    """Which alert it is, of which outbox; the watchdog is of none."""
+    return labels["alertname"], labels["severity"], labels.get("job", "")
+
+
+@contextmanager
+def served(stage: Stage) -> Iterator[str]:
+    """The outboxes under their names; answers with host and port."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = stage.text(self.path.strip("/"))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"{LOOPBACK}:{server.server_port}"
+        server.shutdown()
+
+
+@contextmanager
+def prometheus(directory: Path, policy: Policy, target: str, names: list[str]) -> Iterator[str]:
+    """A Prometheus with the rules of the policy; answers with its URL."""
+    (directory / "rules.yaml").write_text(rule_file(policy))
+    config = {
+        "global": {
+            "scrape_interval": f"{SCRAPE:.0f}s",
+            "scrape_timeout": f"{SCRAPE:.0f}s",
+            "evaluation_interval": f"{INTERVAL:.0f}s",
+        },
+        "rule_files": ["rules.yaml"],
+        "scrape_configs": [
+            {"job_name": name, "metrics_path": f"/{name}", "static_configs": [{"targets": [target]}]} for name in names
+        ],
+    }
+    path = directory / "prometheus.yaml"
+    path.write_text(yaml.safe_dump(config))
+    listen = f"{LOOPBACK}:{free_port()}"
+    arguments: list[str | Path] = [
+        require_program("prometheus"),
+        f"--config.file={path}",
+        f"--storage.tsdb.path={directory / 'tsdb'}",
+        f"--web.listen-address={listen}",
+        "--log.level=warn",
+    ]
+    with started(arguments, directory, environment()) as program:
+        eventually(lambda: _is_ready(f"http://{listen}"))
+        yield f"http://{listen}"
+        program.end()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return webtools.get(f"{url}/-/ready").status_code == 200
+    except OSError:
+        return False
+
+
+def test_live_within_two_intervals(tmp_path: Path) -> None:
+    """The same alerts fire for the same outboxes at the same time, give or take two evaluations.
+
+    Prometheus sees a scrape later, and its alerts are made of signals that it recorded up to an interval before.
+    """
+    names = [fault.__name__ for fault in FAULTS]
+    now = time.time()
+    stage = Stage({fault.__name__: World(fault, BEGINS, ENDS, SCALE, now, ARRIVALS) for fault in FAULTS})
+    stage.tick()
+    with ExitStack() as stack:
+        target = stack.enter_context(served(stage))
+        policy = load_policy(time_scale=SCALE, interval=INTERVAL)
+        url = stack.enter_context(prometheus(tmp_path, policy, target, names))
+        for name in names:
+            start_judge(stack, stage, name, tmp_path)
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < LASTS:
+            stage.tick()
+            time.sleep(max(0.0, TICK - (time.monotonic() - began - passed)))
+        ended = time.time()
+        theirs, stall = seen_by(url)
+    stall = max([stall, *(after - before for before, after in pairwise(sorted(stage.evaluated)))])
+    compare(policy, stage.firing, theirs, ended - LATE, tolerance=2 * INTERVAL + SCRAPE + max(0.0, stall - INTERVAL))
+
+
+def start_judge(stack: ExitStack, stage: Stage, name: str, directory: Path) -> None:
+    """The judge of one outbox."""
+
+    def scrape() -> list[Shown]:
+        return stage.shown[name]
+
+    policy = load_policy(job=name, time_scale=SCALE, interval=INTERVAL)
+    world = stage.worlds[name]
+    judge = Judge(policy, Sources(scrape, lambda: world.fresh, world.born), directory / name, [stage.hear])
+    judge.start()
+    stack.callback(judge.stop)
+
+
+def seen_by(url: str) -> tuple[dict[Name, float], float]:
+    """Since when each alert has been firing in Prometheus, and the longest time that it did not evaluate for."""
+    answer: Any = webtools.get(f"{url}/api/v1/query", params={"query": 'ALERTS{alertstate="firing"}[10m]'}).json()
+    series = {named(each["metric"]): [float(at) for at, _ in each["values"]] for each in answer["data"]["result"]}
+    watchdog = series["OutboxWatchdog", "none", ""]
+    firing = {name: times[0] for name, times in series.items()}
+    return firing, max(after - before for before, after in pairwise(watchdog))
+
+
+def compare(
+    policy: Policy, ours: Mapping[Name, float], theirs: Mapping[Name, float], until: float, *, tolerance: float
+) -> None:
+    """The same alerts, at nearly the same times."""
+    common = {(rule.key.alert, rule.key.severity.value) for rule in policy.rules if rule.outlets >= set(Outlet)}
+    apart = {
+        name: (ours.get(name), theirs.get(name))
+        for name in ours.keys() | theirs.keys()
+        if name[:2] in common and name[2] and min(ours.get(name, until), theirs.get(name, until)) < until
+    }
+    for name, (mine, other) in sorted(apart.items()):
+        assert mine is not None, f"{name} fires in Prometheus alone"
+        assert other is not None, f"{name} fires here alone"
+        assert abs(mine - other) <= tolerance, f"{name}: {mine - other:+.1f} s, at most {tolerance:.1f} s are expected"
+    differences = [mine - other for mine, other in apart.values() if mine is not None and other is not None]
+    logger.info("%d alerts, %+.1f to %+.1f s", len(apart), min(differences), max(differences))
+    assert len(apart) > 15
