@@ -1,0 +1,64 @@
+"""A healthy outbox wakes nobody: the sidecar's own judging, restarts of the exporter included."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import Final
+
+from alerts.assessor import Assessor
+from alerts.clock import Look
+from alerts.model import Change, RuleKey, Severity, State
+from alerts.policy import load_policy
+from alerts.promql.memory import Sample
+from alerts.statefile import Kept
+from tests.alerts.simulation import scrapes
+
+# A month as the exporter samples it takes some minutes:
+# OUTBOX_EXPORTER_TEST_SILENCE=30/15 pytest -o timeout=0 tests/alerts/test_silence_sidecar.py
+DAYS, INTERVAL = map(int, os.environ.get("OUTBOX_EXPORTER_TEST_SILENCE", "7/60").split("/"))
+WATCHDOG: Final = RuleKey("OutboxWatchdog", Severity.NONE)
+# A series of each collector, by which one sees that it is fresh.
+SHOWS: Final = {
+    "outbox_pending_jobs": "backlog",
+    "outbox_processed_jobs_total": "throughput",
+    "outbox_last_hour_processed_jobs": "last_hour",
+    "outbox_maintenance_active": "maintenance",
+    "outbox_migration_checks": "migration",
+    "outbox_app_up": "application",
+}
+
+
+def fresh(samples: list[Sample]) -> frozenset[str] | None:
+    """What is fresh; None while not every collector has run since the start."""
+    shown = {SHOWS[metric] for metric, _, _ in samples if metric in SHOWS}
+    return frozenset({*shown, "events", "idempotency"}) if len(shown) == len(SHOWS) else None
+
+
+def test_a_healthy_outbox_is_quiet() -> None:
+    """Idle nights, busy noons, bursts, deploys, clean-ups, a Sunday: no page and no ticket, pending ones at most."""
+    policy = load_policy(interval=INTERVAL)
+    assessor, kept, at = Assessor(policy), None, 0.0
+    told: Counter[tuple[RuleKey, Change]] = Counter()
+    for scrape in scrapes(DAYS, interval=INTERVAL):
+        if not scrape.samples:  # the exporter is down, and so is its judge
+            kept = kept or assessor.keep(at)
+            continue
+        if kept is not None:
+            assessor, kept = restarted(assessor, kept, scrape.at), None
+        elapsed = INTERVAL if at else 0.0
+        at = scrape.at
+        evaluation = assessor.assess(Look(at, elapsed), scrape.samples, fresh(scrape.samples))
+        assert not assessor.failures
+        told.update((transition.alert.key, transition.change) for transition in evaluation.transitions)
+        assert not [alert for alert in evaluation.alerts if alert.state is State.FIRING and alert.key != WATCHDOG]
+    assert told.pop((WATCHDOG, Change.FIRING)) == 1
+    assert {change for _, change in told} <= {Change.PENDING, Change.DROPPED}
+
+
+def restarted(before: Assessor, kept: Kept, now: float) -> Assessor:
+    """A new judge, with what the old one kept."""
+    after = Assessor(load_policy(interval=INTERVAL))
+    assert after.rules == before.rules
+    after.restore(kept, now)
+    return after
