@@ -40,11 +40,6 @@ def evaluate_vector(expression: Expression, memory: Memory, at: float) -> Vector
     return {(): value} if isinstance(value, float) else value
 
 
-def record(vector: Vector) -> Iterator[tuple[Labels, float]]:
-    """A vector as a recording rule keeps it: under a name of its own. Raises: EvaluationError when two are the same."""
-    return iter(collect((nameless(labels), value) for labels, value in vector.items()).items())
-
-
 @dataclass(frozen=True, slots=True)
 class _Moment:
     """The memory as seen at one time."""
