@@ -8,6 +8,8 @@ ARGS ?=
 # Tests wait more than they compute, so there are more processes than a small machine has cores. A file stays in one, and
 # files begin in their order: the long ones come before the short ones of tests/ itself. ARGS="-n0" is one process.
 PROCESSES := -n 4 --dist loadfile --no-loadscope-reorder
+# Whole worlds at a rehearsal's pace, in which seconds count: they come after the rest, and beside one another.
+LIVE := tests/matrix tests/end_to_end/test_watch.py tests/alerts/test_agreement_live.py tests/dashboards/test_live.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -20,9 +22,14 @@ demo: $(VENV)/demo.stamp ## an outbox with live traffic, and the exporter in fro
 	@exec $(BIN)/outbox-exporter demo $(ARGS)
 
 test: $(VENV)/dev.stamp packages ## every test, after installing what they need
+ifeq ($(strip $(ARGS)),)
+	@$(BIN)/pytest $(PROCESSES) $(LIVE:%=--ignore=%)
+	@exec $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(LIVE)
+else
 	@exec $(BIN)/pytest $(PROCESSES) $(ARGS)
+endif
 
-# The tests come last: their closing line is the verdict.
+# The tests come last: their closing lines are the verdict.
 check: lint types imports dockerfile test ## all that CI does
 
 lint: $(VENV)/dev.stamp ## style and formatting

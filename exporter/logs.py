@@ -19,7 +19,7 @@ from exporter.config import LogSettings, Secret
 from exporter.redaction import Redactor
 
 # The loggers that `level` is about; `py.warnings` is where the standard library sends warnings of any module.
-_OURS = ("exporter", "alerts", "py.warnings")
+OURS = ("exporter", "alerts", "py.warnings")
 # Libraries that set a level themselves, so that the root's would not reach them. They repeat on every attempt what
 # the exporter says once (connection refused, malformed request, missed run), so only their errors pass.
 _CHATTY = ("psycopg", "psycopg.pool", "apscheduler", "uvicorn", "uvicorn.error", "urllib3")
@@ -46,7 +46,7 @@ def configure(settings: LogSettings, secrets: Iterable[Secret | str] = ()) -> No
     others = logging.WARNING if settings.level == "debug" else logging.ERROR
     for name in (None, *_CHATTY):
         logging.getLogger(name).setLevel(others)
-    for name in _OURS:
+    for name in OURS:
         logging.getLogger(name).setLevel(settings.level.upper())
     logging.captureWarnings(capture=True)
 

@@ -10,11 +10,13 @@ cron_database       a migrated database with the real pg_cron
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
+from exporter import logs
 from exporter.lab.cluster import Cluster
 from exporter.lab.migrate import Schema
 from tests import postgres, requirements
@@ -33,6 +35,16 @@ def _encodable(data: Any) -> Any:
     if isinstance(data, dict):
         return {name: _encodable(value) for name, value in data.items()}
     return [_encodable(value) for value in data] if isinstance(data, list | tuple) else data
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command configures logging for its whole process; here the next test has the same one."""
+    loggers = [logging.getLogger(name) for name in (None, *logs.OURS)]
+    before = [(logger, logger.level) for logger in loggers]
+    yield
+    for logger, level in before:
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ logger = logging.getLogger("exporter.tests")
 @pytest.fixture(autouse=True)
 def _logging_as_before(monkeypatch):
     """Leaves the logging tree, the hooks and the known secrets as they were."""
-    names = (None, *logs._OURS, *logs._CHATTY)
+    names = (None, *logs.OURS, *logs._CHATTY)
     before = {name: logging.getLogger(name).level for name in names}
     handlers = list(logging.getLogger().handlers)
     monkeypatch.setattr(logs, "_redactor", Redactor())
