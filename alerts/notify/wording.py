@@ -25,8 +25,9 @@ def fingerprint(labels: Labels) -> str:
 
 
 def timestamp(at: float) -> str:
-    """RFC 3339 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """RFC 3339 in UTC, to the millisecond, without zeros at the end: as Alertmanager writes it."""
+    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    return f"{text.rstrip('0').removesuffix('.')}Z"
 
 
 def group_key(labels: Labels) -> str:

@@ -38,7 +38,7 @@ def test_trigger() -> None:
             "summary": "OutboxStalled is true (outbox-exporter)",
             "source": "outbox-exporter",
             "severity": "critical",
-            "timestamp": "2023-11-20T12:00:00.000Z",
+            "timestamp": "2023-11-20T12:00:00Z",
             "component": "outbox",
             "class": "OutboxStalled",
             "custom_details": {

@@ -42,7 +42,7 @@ def test_firing() -> None:
                     "status": "firing",
                     "labels": LABELS,
                     "annotations": annotations,
-                    "startsAt": "2023-11-20T12:00:00.000Z",
+                    "startsAt": "2023-11-20T12:00:00Z",
                     "endsAt": "0001-01-01T00:00:00Z",
                     "generatorURL": "http://us/",
                     "fingerprint": "ebc2fa06f92e0ac0",
@@ -56,7 +56,7 @@ def test_resolved() -> None:
     payload = sent(episode(ends_at=NOON + 60), Told.RESOLVED)
     (alert,) = payload["alerts"]
     assert payload["status"] == alert["status"] == "resolved"
-    assert alert["endsAt"] == "2023-11-20T12:01:00.000Z"
+    assert alert["endsAt"] == "2023-11-20T12:01:00Z"
 
 
 def test_idempotency_key() -> None:

@@ -30,8 +30,11 @@ def test_fingerprint_of_what_is_no_unicode() -> None:
 
 
 def test_timestamp() -> None:
-    """RFC 3339 in UTC with milliseconds."""
-    assert timestamp(NOON + 0.25) == "2023-11-20T12:00:00.250Z"
+    """RFC 3339 in UTC with milliseconds, and no zero at their end."""
+    assert timestamp(NOON + 0.251) == "2023-11-20T12:00:00.251Z"
+    assert timestamp(NOON + 0.25) == "2023-11-20T12:00:00.25Z"
+    assert timestamp(NOON) == "2023-11-20T12:00:00Z"
+    assert timestamp(NOON + 600) == "2023-11-20T12:10:00Z"
 
 
 def test_group_key() -> None:
