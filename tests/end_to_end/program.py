@@ -46,7 +46,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(
-    *arguments: str, stdin: str | None = None, timeout: float = 30, **variables: str
+    *arguments: str, stdin: str | None = None, timeout: float = 90, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """One command to its end; `variables` are added to its environment."""
     return subprocess.run(
