@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from importlib import metadata
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
@@ -20,7 +19,7 @@ from exporter.sampling import Sampling
 from exporter.server import Server, Site
 from exporter.signals import Signals
 from exporter.snapshot import Target, database_up
-from exporter.status import About, StatusDict, status
+from exporter.status import About, StatusDict, status, version
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +30,6 @@ SETTLED = 40.0
 # How long answers under way may take at the end, seconds: longer than the sampling needs to stop, because a request to
 # reload is answered after that; and short enough to end within the contract's five seconds.
 GRACE = 3.0
-
-
-def version() -> str:
-    """The version of the installed distribution."""
-    return metadata.version("outbox-exporter")
 
 
 class Work:

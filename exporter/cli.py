@@ -19,7 +19,6 @@ from alerts import rulefile
 from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
 from exporter import check, logs, settings, values
-from exporter.app import App, version
 from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords, target
 from exporter.errors import ConfigError, ExporterError
@@ -27,7 +26,7 @@ from exporter.exposition import OutboxCollector
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
 from exporter.sampling import Sampling
-from exporter.status import About, status
+from exporter.status import About, status, version
 
 
 class Exit(IntEnum):
@@ -149,6 +148,9 @@ def _say(text: str) -> None:
 
 def serve(options: argparse.Namespace) -> Exit:
     """`serve`: until SIGTERM or SIGINT."""
+    # Not at the top: this command alone serves and judges, and to import that takes as long as all the rest.
+    from exporter.app import App  # noqa: PLC0415
+
     App(lambda: load(options.config)).run()
     return Exit.GOOD
 

@@ -5,6 +5,7 @@ Shape: every key always, None where unknown; `StatusDict` below is the JSON docu
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TypedDict
 
 from exporter import names
@@ -12,6 +13,11 @@ from exporter.exposition import fresh_readings
 from exporter.model import Reading
 from exporter.names import Metric
 from exporter.snapshot import CollectorState, database_up
+
+
+def version() -> str:
+    """The version of the installed distribution."""
+    return metadata.version("outbox-exporter")
 
 
 class FiveSignals(TypedDict):

@@ -9,8 +9,8 @@ import pytest
 
 from alerts.policy import load_policy
 from exporter import cli
-from exporter.app import version
 from exporter.cli import Exit
+from exporter.status import version
 from tests.end_to_end.program import run
 
 ROOT = Path(__file__).parent.parent
