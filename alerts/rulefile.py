@@ -1,16 +1,19 @@
 """The policy as Prometheus takes it: a rule file, or a PrometheusRule object for the operator.
 
-Signals come first, in one group and in their order; each group of alerts is a group of its own. Accepted by Prometheus
+One group, signals first and in their order: Prometheus evaluates the rules of a group one after the other and groups at
+different moments, so that alerts in a group of their own would be told up to an interval later. Accepted by Prometheus
 2.42 and later: that is where keep_firing_for began.
 """
 
 import json
 import textwrap
 from collections.abc import Iterator
-from itertools import groupby
+from typing import Final
 
 from alerts.model import Outlet, Policy, Rule, Signal
 from exporter.values import format_duration
+
+GROUP: Final = "outbox"
 
 _WIDTH = 110
 _HEADER = """\
@@ -38,25 +41,19 @@ def prometheus_rule(policy: Policy) -> str:
 
 
 def _lines(policy: Policy, indent: str) -> str:
-    return "".join(f"{indent}{line}".rstrip() + "\n" for line in _groups(policy))
+    return "".join(f"{indent}{line}".rstrip() + "\n" for line in _group(policy))
 
 
-def _groups(policy: Policy) -> Iterator[str]:
+def _group(policy: Policy) -> Iterator[str]:
     yield "groups:"
-    yield from _group("signals", policy.interval)
+    yield f"  - name: {GROUP}"
+    yield f"    interval: {format_duration(policy.interval)}"
+    yield "    rules:"
     for signal in policy.signals:
         yield from _recording(signal)
-    rules = [rule for rule in policy.rules if Outlet.PROMETHEUS in rule.outlets]
-    for name, members in groupby(rules, key=lambda rule: rule.group):
-        yield from _group(name, policy.interval)
-        for rule in members:
+    for rule in policy.rules:
+        if Outlet.PROMETHEUS in rule.outlets:
             yield from _alert(rule)
-
-
-def _group(name: str, interval: float) -> Iterator[str]:
-    yield f"  - name: outbox-{name}"
-    yield f"    interval: {format_duration(interval)}"
-    yield "    rules:"
 
 
 def _recording(signal: Signal) -> Iterator[str]:

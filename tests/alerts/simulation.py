@@ -295,7 +295,13 @@ class Exporter:
         outbox, up = self._outbox, self._outbox.answers(at)
         readings: list[Reading] = [("outbox_app_up", (("endpoint", name),), up) for name in _ENDPOINTS]
         if up:
-            readings.append(("outbox_app_healthy", (), 1))
+            tried = sum(outbox.initialised.values())
+            # The success rate of nothing is 0, and not enough.
+            for check, well in (("outbox_alive", True), ("fsm_success_rate_ok", tried > 0)):
+                readings.append(("outbox_app_check", (("check", check),), well))
+            readings.append(("outbox_app_healthy", (), tried > 0))
+            if tried:
+                readings.append(("outbox_app_fsm_failure_ratio", (), outbox.initialised["failed"] / tried))
             for result in ("succeeded", "failed"):
                 count = outbox.initialised[result]
                 readings.append(("outbox_app_fsm_initializations_total", (("result", result),), count))

@@ -13,6 +13,7 @@ import promql_parser
 import pytest
 
 from alerts.model import Rule, Severity
+from alerts.notify.outcome import Result
 from alerts.promql.parse import parse
 from alerts.promql.syntax import LE, Aggregation, Call, Expression, Match, Operation, Selector, Window, walk
 from exporter import names
@@ -69,6 +70,13 @@ VALUES: dict[str, set[str]] = {
     "outbox_oldest_pending_timestamp_seconds.state": set(names.STATES),
     "outbox_watch_state.state": set(names.WATCH_STATES),
     "outbox_app_fsm_initializations_total.result": {"succeeded", "failed"},
+    "outbox_notifications_total.result": {result.value for result in Result},
+    "check": {
+        field.labels[0]
+        for dialect in endpoints.DIALECTS["healthCheck"]
+        for field in dialect.fields
+        if field.metric is names.APP_CHECK
+    },
 }
 
 

@@ -10,12 +10,16 @@ from typing import Final
 
 from alerts.model import RuleKey
 from exporter.lab.faults import RETIRED_QUEUE
-from tests.matrix.pace import HOUR, INTERVAL, minutes, page, ticket
+from exporter.lab.processor import LONGEST_PAUSE
+from tests.matrix.pace import HOUR, INTERVAL, SCALE, minutes, page, ticket
 from tests.matrix.world import World, let_in
 from tests.proxy import Mode
 
 # A batch of ten jobs waits so long for its queue, in rehearsed minutes: jobs take between that and twice that.
 _SLOW: Final = 1.25
+# The longest that the processor waits before it looks again, and what it hands over at once.
+_POLL: Final = LONGEST_PAUSE * SCALE
+_BATCH: Final = 10
 # More than the critical depth. The lab's processor writes each job by itself, in real time.
 _BURST: Final = 1100
 _DRAINS_WITHIN: Final = minutes(4)
@@ -74,7 +78,7 @@ def _of_the_lab(name: str) -> Callable[[World], AbstractContextManager[None]]:
 @contextmanager
 def _one_poison_row(world: World) -> Iterator[None]:
     world.lab.queues.refused.add(RETIRED_QUEUE)
-    world.lab.execute(_JOBS, (RETIRED_QUEUE, 1))
+    _create_jobs(world, 1, RETIRED_QUEUE)
     yield
     world.lab.queues.refused.discard(RETIRED_QUEUE)
 
@@ -91,14 +95,19 @@ def _poison_rows(world: World) -> Iterator[None]:
 @contextmanager
 def _slow_queue(world: World) -> Iterator[None]:
     usual, world.lab.queues.latency = world.lab.queues.latency, _SLOW * 60
+    _create_jobs(world, _BATCH)
     yield
     world.lab.queues.latency = usual
 
 
 @contextmanager
 def _burst(world: World) -> Iterator[None]:
+    # Its queue takes the first batch only when everybody has seen all of it.
+    usual, world.lab.queues.latency = world.lab.queues.latency, 3 * INTERVAL / SCALE
+    _create_jobs(world, _BURST)
+    time.sleep(3 * INTERVAL)
+    world.lab.queues.latency = usual
     began = time.monotonic()
-    world.lab.execute(_JOBS, ("document-processing", _BURST))
     while world.lab.execute(_BACKLOG)[0][0] > _BURST / 100:
         time.sleep(INTERVAL / 2)
     if time.monotonic() - began > _DRAINS_WITHIN:
@@ -147,11 +156,22 @@ def _wire_cut(world: World) -> Iterator[None]:
     world.wire.set_mode(Mode.PASS)
 
 
+def _create_jobs(world: World, number: int, queue: str = "document-processing") -> None:
+    """Beside what traffic does: so that it is known when the first of them began to wait."""
+    world.lab.execute(_JOBS, (queue, number))
+
+
 def _nothing_completes(name: str, of_the_lab: str) -> Fault:
+    @contextmanager
+    def happens(world: World) -> Iterator[None]:
+        with _of_the_lab(of_the_lab)(world):
+            _create_jobs(world, 1)
+            yield
+
     # It lasts: whoever is woken takes some minutes, and what explains other alerts has to go on until all is drained.
     return Fault(
         name,
-        _of_the_lab(of_the_lab),
+        happens,
         frozenset({page("OutboxStalled")}),
         frozenset({ticket("OutboxJobsWaitingLong"), ticket("OutboxAppUnhealthy")}),
         after=minutes(5),  # the oldest job's age, and as long without a completion
@@ -175,6 +195,7 @@ WORLDS: Final[dict[str, tuple[float, tuple[Fault, ...]]]] = {
                 "one poison row",
                 _one_poison_row,
                 frozenset({ticket("OutboxHeadBlocked"), ticket("OutboxJobsExhausted")}),
+                after=_POLL,  # it blocks from its first try on
                 lasts=minutes(10),
             ),
             Fault(
@@ -200,7 +221,7 @@ WORLDS: Final[dict[str, tuple[float, tuple[Fault, ...]]]] = {
                 _slow_queue,
                 frozenset({ticket("OutboxProcessingSlow")}),
                 frozenset({ticket("OutboxJobsWaitingLong")}),
-                after=minutes(2 * _SLOW),  # until the first slow jobs are done
+                after=_POLL + minutes(_SLOW),  # until the first slow jobs are done
             ),
         ),
     ),

@@ -16,7 +16,6 @@ from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.series import HEALTHY, STEP, World, labelled, notation
 from tests.requirements import require_program
 
-SIGNALS: Final = "outbox-signals"
 _METRIC = re.compile(r"[a-z_][a-z0-9_:]*")
 _TARGET: Final = {"instance": "outbox-exporter:9721", "job": "outbox-exporter"}
 
@@ -39,16 +38,15 @@ def world_of(scenario: Scenario) -> World:
 
 def cut(rules: Mapping[str, Any], alert: str) -> dict[str, Any]:
     """The rule file with one alert alone, and the signals that it needs."""
-    signals, *groups = rules["groups"]
-    assert signals["name"] == SIGNALS
-    mine = [{**group, "rules": [r for r in group["rules"] if r["alert"] == alert]} for group in groups]
-    needed = _metrics(rule["expr"] for group in mine for rule in group["rules"])
+    (group,) = rules["groups"]
+    mine = [rule for rule in group["rules"] if rule.get("alert") == alert]
+    needed = _metrics(rule["expr"] for rule in mine)
     kept: list[Any] = []
-    for signal in reversed(signals["rules"]):
+    for signal in reversed([rule for rule in group["rules"] if "record" in rule]):
         if signal["record"] in needed:
             kept.insert(0, signal)
             needed |= _metrics([signal["expr"]])
-    return {"groups": [{**signals, "rules": kept}, *(group for group in mine if group["rules"])]}
+    return {"groups": [{**group, "rules": [*kept, *mine]}]}
 
 
 def failures(directory: Path, rules: str, cases: Iterable[Case]) -> dict[str, str]:

@@ -124,6 +124,9 @@ AVAILABILITY = (
     Scenario("OutboxNotificationsFailing", "one waits",
              {'outbox_notifications_waiting{receiver="alertmanager"}': phases(0, (T, 1), (T + 900, 0))},
              fires(T, 300, "ticket", until=T + 900), "1", {"job": JOB, "receiver": "alertmanager"}, again=300),
+    Scenario("OutboxNotificationsRefused", "one is",
+             {'outbox_notifications_total{receiver="alertmanager",result="dropped"}': jumping(T, 1, start=2)},
+             fires(T, 0, "ticket", until=T + 3600), "1", {"job": JOB, "receiver": "alertmanager"}),
     Scenario("OutboxWatchdog", "always", {}, {0: "none firing", 600: "none firing"}, labels={}),
 )  # fmt: skip
 
@@ -306,6 +309,12 @@ def fallbacks(what: str, count: float) -> World:
     return {f'outbox_app_fallback_{what}_total{{layer="2"}}': jumping(T, count, start=2)}
 
 
+def checks(**verdicts: float) -> World:
+    """What the deployed health check says of its parts; well but for these."""
+    names = ("outbox_alive", "fsm_success_rate_ok", "queue_depth_ok", "last_processed_ok")
+    return {f'outbox_app_check{{check="{name}"}}': flat(verdicts.get(name, 1)) for name in names}
+
+
 APPLICATION = (
     Scenario("OutboxFallbacksFrequent", "11 in five minutes", fallbacks("activations", 11),
              fires(T, 60, "ticket", until=T + 300, keep=300), "11", again=60),
@@ -315,6 +324,15 @@ APPLICATION = (
     Scenario("OutboxFallbacksFailing", "2 in ten minutes", fallbacks("failures", 2), never(T, T + 60, T + 540)),
     Scenario("OutboxAppUnhealthy", "as it says", {"outbox_app_healthy": phases(1, (T, 0), (T + 900, 1))},
              fires(T, 300, "ticket", until=T + 900), again=300),
+    Scenario("OutboxAppUnhealthy", "for want of anything to do",
+             {"outbox_app_healthy": flat(0), **checks(fsm_success_rate_ok=0), "outbox_app_fsm_failure_ratio": gone},
+             never(300, 900)),
+    Scenario("OutboxAppUnhealthy", "having tried",
+             {"outbox_app_healthy": flat(0), **checks(fsm_success_rate_ok=0)},
+             {0: "ticket pending", 300: "ticket firing"}),
+    Scenario("OutboxAppUnhealthy", "not for want of anything to do alone",
+             {"outbox_app_healthy": flat(0), **checks(fsm_success_rate_ok=0, outbox_alive=0),
+              "outbox_app_fsm_failure_ratio": gone}, {0: "ticket pending", 300: "ticket firing"}),
     Scenario("OutboxAppUnreachable", "one endpoint",
              {'outbox_app_up{endpoint="getFSM"}': phases(1, (T, 0), (T + 900, 1))},
              fires(T, 300, "ticket", until=T + 900), "1", again=300),

@@ -94,6 +94,8 @@ HEALTHY: World = {
         for name in ("healthCheck", "getFSM", "getOutbox", "getFallbacks")
     },
     "outbox_app_healthy": flat(1),
+    **{f'outbox_app_check{{check="{name}"}}': flat(1) for name in ("outbox_alive", "fsm_success_rate_ok")},
+    "outbox_app_fsm_failure_ratio": flat(0.002),
     "outbox_idempotency_oldest_expired_timestamp_seconds": age(20 * HOUR),
     "outbox_oldest_processed_timestamp_seconds": age(35 * DAY),
     **{f'outbox_migration_checks{{status="{status}"}}': flat(count) for status, count in (("ok", 40), ("broken", 0))},
@@ -108,6 +110,7 @@ HEALTHY: World = {
     },
     "outbox_exporter_config_last_reload_successful": flat(1),
     'outbox_notifications_waiting{receiver="alertmanager"}': flat(0),
+    'outbox_notifications_total{receiver="alertmanager",result="dropped"}': flat(2),
     **{f'outbox_watch_state{{state="{state}"}}': flat(state == "waiting") for state in WATCH_STATES},
 }
 
