@@ -13,12 +13,15 @@ _FREE = frozenset({Reason.LOCK, Reason.CONNECTION})
 OVERDRAFT = 1.1
 
 
-def next_interval(base: float, run: Run, settings: SamplingSettings, *, pages: bool = False) -> float:
+def next_interval(
+    base: float, run: Run, settings: SamplingSettings, *, pages: bool = False, before: float = float("inf")
+) -> float:
     """Seconds until the collector's next run, counted from the start of this one. `pages`: somebody is woken by it.
 
     After waiting in vain, the sampling interval. Else the base interval, stretched up to `max_interval` so that the
     run's duration is at most `budget_ratio` of it, and the rows it noted at most `rows_per_second`. A cheaper run
-    brings it back at once.
+    brings it back at once. What pages, and succeeded, is stretched to twice the interval `before` at most: one dear run
+    may be a cold cache, and is no reason to see nothing for minutes.
     """
     reasons = {failure.reason for failure in run.outcome.failures}
     if reasons & _FREE:
@@ -27,4 +30,6 @@ def next_interval(base: float, run: Run, settings: SamplingSettings, *, pages: b
     if Reason.TIMEOUT in reasons:
         # It taught us nothing but that it is dear: the same again would cost as much for as little.
         affordable *= 2
+    if pages and not reasons:
+        affordable = min(affordable, 2 * before)
     return max(base, min(max(affordable, run.outcome.rows / settings.rows_per_second), settings.max_interval))

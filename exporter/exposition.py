@@ -29,6 +29,7 @@ Encode = Callable[[Collector | CollectorRegistry], bytes]
 # How OpenMetrics ends; the text format ends without a word.
 END = b"# EOF\n"
 Readings = Iterable[Reading | Distribution]
+Gathered = list[Reading | Distribution]
 # What several judges have found, each in a tuple of its own.
 Judged = tuple[tuple[Reading, ...], ...]
 # The values in use of each bounded label.
@@ -58,20 +59,22 @@ class OutboxCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Every family that has something to say now."""
+        return families(self.readings())
+
+    def readings(self) -> Readings:
+        """Everything there is to say now."""
         states, now = self._board().states(), monotonic()
-        return families(
-            chain(
-                fresh_readings(states, now),
-                *self._judged(),
-                self_readings(states, now),
-                _dropped(self._labels()),
-                self._about(),
-            )
+        return chain(
+            fresh_readings(states, now),
+            *self._judged(),
+            self_readings(states, now),
+            _dropped(self._labels()),
+            self._about(),
         )
 
     def samples(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
         """The same as `collect`, as whoever scrapes reads it: name, labels, value."""
-        return ((sample.name, sample.labels, sample.value) for family in self.collect() for sample in family.samples)
+        return chain.from_iterable(map(_samples, self.readings()))
 
     def edition(self) -> Hashable:
         """Equal for two moments at which `collect` says the same."""
@@ -109,14 +112,16 @@ class _Same:
 class Printer:
     """Turns everything there is into the bytes of a scrape.
 
-    What the board says changes only with a sample, so it is put into words once and printed again until then; the
-    process' own metrics are new each time. `encode` is one of the client library's, `form` the content type it makes.
+    What the board says changes only with a sample, so it is put into words once and printed again until then. Of what
+    it says little changes then, so a family whose readings are the same keeps its words. The process' own metrics are
+    new each time. `encode` is one of the client library's, `form` the content type it makes.
     """
 
     def __init__(self, outbox: OutboxCollector, process: CollectorRegistry) -> None:
         self._outbox = outbox
         self._process = process
         self._printed: tuple[Hashable, dict[str, bytes]] = (None, {})
+        self._words: dict[tuple[str, str], tuple[Gathered, bytes]] = {}
 
     def __call__(self, encode: Encode, form: str) -> bytes:
         """The whole exposition."""
@@ -125,8 +130,27 @@ class Printer:
             self._printed = (edition, {})
         by_form = self._printed[1]
         if form not in by_form:
-            by_form[form] = encode(self._outbox).removesuffix(END)
+            gathered = gather(self._outbox.readings())
+            by_form[form] = b"".join(self._put(metric, readings, encode, form) for metric, readings in gathered)
         return by_form[form] + encode(self._process)
+
+    def _put(self, metric: Metric, readings: Gathered, encode: Encode, form: str) -> bytes:
+        key = (form, metric.name)
+        known = self._words.get(key)
+        if known is None or known[0] != readings:
+            known = self._words[key] = (readings, encode(_Alone(_filled(metric, readings))).removesuffix(END))
+        return known[1]
+
+
+class _Alone(Collector):
+    """One family, for an encoder that takes collectors."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Family]:
+        """That family."""
+        yield self._family
 
 
 def fresh_readings(states: Iterable[CollectorState], now: float) -> Iterator[Reading | Distribution]:
@@ -160,15 +184,35 @@ def _dropped(labels: LabelsInUse) -> Iterator[Reading]:
 
 def families(readings: Readings) -> Iterator[Family]:
     """Readings gathered into families, in the catalogue's order; families without readings are left out."""
-    by_metric: dict[Metric, list[Reading | Distribution]] = {}
+    return (_filled(metric, gathered) for metric, gathered in gather(readings))
+
+
+def gather(readings: Readings) -> Iterator[tuple[Metric, Gathered]]:
+    """Readings by metric, in the catalogue's order; metrics without readings are left out."""
+    by_metric: dict[Metric, Gathered] = {}
     for reading in readings:
         by_metric.setdefault(reading.metric, []).append(reading)
-    for metric in names.CATALOGUE:
-        if metric in by_metric:
-            family = _family(metric)
-            for reading in by_metric[metric]:
-                _add(family, reading)
-            yield family
+    return ((metric, by_metric[metric]) for metric in names.CATALOGUE if metric in by_metric)
+
+
+def _filled(metric: Metric, readings: Readings) -> Family:
+    family = _family(metric)
+    for reading in readings:
+        _add(family, reading)
+    return family
+
+
+def _samples(reading: Reading | Distribution) -> Iterable[tuple[str, Mapping[str, str], float]]:
+    name, labels = reading.metric.name, dict(zip(reading.metric.labels, reading.labels, strict=True))
+    if isinstance(reading, Reading):
+        return ((name, labels, float(reading.value)),)
+    buckets = [(f"{name}_bucket", {**labels, "le": le}, float(count)) for le, count in _buckets(reading)]
+    return (*buckets, (f"{name}_count", labels, float(sum(reading.counts))), (f"{name}_sum", labels, reading.total))
+
+
+def _buckets(reading: Distribution) -> Iterator[tuple[str, int]]:
+    bounds = (*(format(float(bound)) for bound in reading.bounds), "+Inf")
+    return zip(bounds, accumulate(reading.counts), strict=True)
 
 
 def _family(metric: Metric) -> Family:
@@ -177,8 +221,7 @@ def _family(metric: Metric) -> Family:
 
 def _add(family: Family, reading: Reading | Distribution) -> None:
     if isinstance(reading, Distribution):
-        bounds = (*(format(float(bound)) for bound in reading.bounds), "+Inf")
-        buckets = list(zip(bounds, accumulate(reading.counts), strict=True))
+        buckets = list(_buckets(reading))
         family.add_metric(reading.labels, buckets=buckets, sum_value=reading.total)  # type: ignore[attr-defined]
     else:
         family.add_metric(reading.labels, float(reading.value))  # type: ignore[attr-defined]

@@ -16,9 +16,12 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Metric:
-    """One metric family: `name` as it appears on /metrics (counters with `_total`), label names in order."""
+    """One metric family: `name` as it appears on /metrics (counters with `_total`), label names in order.
+
+    Each is the only one of its kind, so that it equals itself alone, which is quickly told at every reading.
+    """
 
     name: str
     kind: Kind

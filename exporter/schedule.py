@@ -134,7 +134,8 @@ class Schedule:
         run = run_once(turn.collector)
         interval = turn.interval
         if turn.target is not Target.APPLICATION:
-            interval = next_interval(turn.interval, run, self._settings, pages=turn.pages)
+            current = self._board.interval_of(run.collector)
+            interval = next_interval(turn.interval, run, self._settings, pages=turn.pages, before=current)
         before = self._board.record(run, interval)
         if interval != before.interval:
             self._plan(run.collector, interval)

@@ -103,6 +103,10 @@ class Board:
         """All states, in the order in which the collectors were named; the same object until one changes."""
         return self._snapshot
 
+    def interval_of(self, collector: str) -> float:
+        """The interval in force."""
+        return self._states[collector].interval
+
     def record(self, run: Run, interval: float) -> CollectorState:
         """Note a finished run; answers with the state before it."""
         with self._lock:

@@ -66,3 +66,13 @@ def test_what_pages_may_overdraw_by_a_tenth():
     assert next_interval(15, run(0.33), SETTINGS, pages=True) == pytest.approx(30)
     assert next_interval(15, run(0.36), SETTINGS) == pytest.approx(36)
     assert next_interval(15, run(0.01), SETTINGS, pages=True) == 15
+
+
+def test_one_dear_run_of_what_pages_only_doubles_the_interval():
+    """The first count of a long backlog finds a cold cache; if it is as dear again, the interval is doubled again."""
+    intervals = [15.0]
+    for duration in (3, 3, 3, 0.3):
+        intervals.append(next_interval(15, run(duration), SETTINGS, pages=True, before=intervals[-1]))
+    assert intervals == pytest.approx([15, 30, 60, 120, 0.3 / 0.011])
+    assert next_interval(15, run(3), SETTINGS, before=15) == pytest.approx(300)
+    assert next_interval(15, run(5, Reason.TIMEOUT), SETTINGS, pages=True, before=15) == pytest.approx(600)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest
@@ -15,7 +16,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter import names
 from exporter.errors import DATABASE_REASONS, Reason
-from exporter.exposition import OutboxCollector, Printer, families, fresh_readings, self_readings
+from exporter.exposition import OutboxCollector, Printer, Readings, families, fresh_readings, self_readings
 from exporter.labels import Labels
 from exporter.model import Distribution, Failure, Outcome, Reading, Run
 from exporter.names import Kind
@@ -301,6 +302,23 @@ def test_the_printer_notices_every_change():
     assert changed()
 
 
+def test_only_what_changed_is_put_into_words_again():
+    """A sample changes a few families: the others keep their words, and the page is the library's all the same."""
+    board = Board([CollectorState("backlog", Target.DATABASE, 15)])
+    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
+    printer, asked = Printer(outbox, CollectorRegistry()), Counter[str]()
+
+    def encode(registry: Any) -> bytes:
+        asked.update(family.name for family in registry.collect())
+        return generate_latest(registry)
+
+    for blocked in (3, 3, 4):
+        board.record(Run("backlog", Outcome((Reading(names.HEAD_BLOCKED_JOBS, blocked),)), 1e9, monotonic(), 0.01), 15)
+        assert printer(encode, "text") == generate_latest(outbox)
+    assert asked["outbox_head_blocked_jobs"] == 2
+    assert asked["outbox_collector_interval_seconds"] == 1
+
+
 def test_the_printer_forgets_what_has_expired(monkeypatch):
     """What was printed while fresh is not printed again once its time is over."""
     board = Board([CollectorState("backlog", Target.DATABASE, 15)])
@@ -318,13 +336,13 @@ def test_scrapes_between_two_samples_cost_no_rendering(monkeypatch):
     board = Board([BACKLOG])
     outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
     collected: list[float] = []
-    collect = outbox.collect
+    readings = outbox.readings
 
-    def counting() -> Iterator[Metric]:
+    def counting() -> Readings:
         collected.append(monotonic())
-        return collect()
+        return readings()
 
-    monkeypatch.setattr(outbox, "collect", counting)
+    monkeypatch.setattr(outbox, "readings", counting)
     site = webtools.site()
     site = replace(site, printer=Printer(outbox, CollectorRegistry()))
     for _ in range(3):

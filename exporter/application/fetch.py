@@ -75,7 +75,7 @@ class _Adapter(HTTPAdapter):
     """An adapter for one request, all of whose connections the wire can cut."""
 
     def __init__(self, wire: Wire) -> None:
-        super().__init__(max_retries=0)
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
         self._wire = wire
         self._pools: list[ConnectionPool] = []
 
