@@ -99,6 +99,7 @@ class History:
         self._lock = lock
         self._layouts: dict[int, tuple[str, ...]] = {}
         self._link: int | None = None
+        self._version: int | None = None
 
     @classmethod
     def writer(cls, directory: Path) -> Self:
@@ -148,6 +149,13 @@ class History:
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
             raise
+
+    def changed(self) -> bool:
+        """Whether anybody else has written since this was last asked; true the first time."""
+        with _translated(self.directory):
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        before, self._version = self._version, version
+        return version != before
 
     def check(self) -> None:
         """Look at every page, every paper and every tick. Raises: Damaged."""

@@ -97,8 +97,12 @@ class Recorder:
         self._attend(act, moment)
 
     def heed(self, moment: Moment | None = None) -> None:
-        """Do what commands ask for, between two evaluations. Call it at the start, and every few seconds."""
-        self._attend(lambda *_: None, moment)
+        """Do what commands ask for, between two evaluations. Call it at the start, and every few seconds.
+
+        Costs next to nothing while nobody asks.
+        """
+        if self._may_be_asked():
+            self._attend(lambda *_: None, moment)
 
     def close(self, moment: Moment | None = None) -> None:
         """The exporter ends: say so in the history, and let go of it. Harmless twice."""
@@ -107,6 +111,14 @@ class Recorder:
         with self._lock:
             self._closed = True
             self._drop()
+
+    def _may_be_asked(self) -> bool:
+        """True unless the history is open and nobody else has written to it."""
+        with self._lock:
+            try:
+                return self._keeper is None or self._keeper.history.changed()
+            except HistoryError:  # which is told where it is dealt with
+                return True
 
     def _attend(self, act: Act, moment: Moment | None) -> None:
         with self._lock:

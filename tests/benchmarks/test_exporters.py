@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from benchmarks import exporters
 from benchmarks.documented import QUERIES
 from benchmarks.environment import version_of
 from benchmarks.exporters import Assignment
+from tests.packaging.dockerfile import read
 
 
 @pytest.fixture
@@ -27,11 +29,18 @@ def test_ours_runs_with_its_defaults(task):
     """Nothing is configured but where database, application and port are."""
     start = exporters._start_ours(task)
     assert shlex.join(start.command[1:]) == "-m exporter serve"
-    assert {name.removeprefix("OUTBOX_EXPORTER_") for name in start.environment} == {
+    assert {name.removeprefix("OUTBOX_EXPORTER_") for name in start.environment.keys() - exporters._IMAGE.keys()} == {
         "DATABASE_DSN",
         "WEB_LISTEN",
         "APPLICATION_URL",
     }
+
+
+def test_ours_runs_as_in_its_image(task):
+    """What the Dockerfile has Python told is told here."""
+    environment = exporters._start_ours(task).environment
+    image = read(Path(__file__).parents[2] / "Dockerfile")[-1].the("ENV").pairs()
+    assert {name: environment[name] for name in exporters._IMAGE} == {"PYTHONOPTIMIZE": image["PYTHONOPTIMIZE"]}
 
 
 def test_all_others_ask_the_six_documented_questions_every_15_seconds(task):

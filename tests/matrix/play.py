@@ -31,10 +31,15 @@ _TRIES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of one fault. Units: Unix seconds. `calm_at` is None when not all was over in time."""
+    """What came of one fault. Units: Unix seconds.
+
+    `there_at` is when it was in force: a processor that is stopped ends its batch first. `calm_at` is None when not all
+    was over in time.
+    """
 
     world: str
     began_at: float
+    there_at: float
     ended_at: float
     calm_at: float | None
     news: tuple[News, ...]
@@ -156,6 +161,7 @@ class _Stage:
     def _once(self, fault: Fault) -> Played:
         began_at = time.time()
         with fault.happens(self.world):
+            there_at = time.time()
             self._wait_for(
                 lambda: fault.expected <= {key(each) for each in self._news(began_at) if each.status == "firing"}
             )
@@ -163,7 +169,7 @@ class _Stage:
         ended_at = time.time()
         calm_at = time.time() if self._wait_for(lambda: self._is_over(fault, began_at)) else None
         time.sleep(fault.echo)
-        return Played(self.world.name, began_at, ended_at, calm_at, tuple(self._news(began_at)))
+        return Played(self.world.name, began_at, there_at, ended_at, calm_at, tuple(self._news(began_at)))
 
     def _news(self, since: float) -> list[News]:
         return [each for each in self.pager.news if each.at >= since and each.has(namespace=self.world.name)]

@@ -22,7 +22,7 @@ FAULTS: Final = [fault for _, faults in WORLDS.values() for fault in faults]
 
 
 def at_the_latest(fault: Fault, rule: RuleKey) -> float:
-    """Seconds from the fault's beginning until the alert has arrived."""
+    """Seconds from when the fault is there until the alert has arrived."""
     return fault.after + POLICY.rule(rule).hold + 3 * INTERVAL + _collecting(rule.severity)
 
 
@@ -49,7 +49,7 @@ def arrivals(fault: Fault) -> list[str]:
 def _rows(fault: Fault, matrix: Matrix) -> Iterator[str]:
     played = matrix.played[fault.name]
     for rule, arrival in zip(sorted(fault.expected), arrivals(fault), strict=False):
-        measured = played.told[rule] - played.began_at
+        measured = played.told[rule] - played.there_at
         over = played.over[rule] - played.ended_at
         yield f"| {fault.name} | {arrival} | {at_the_latest(fault, rule):.1f} | {measured:.1f} | {over:.1f} |"
     if not fault.expected:
