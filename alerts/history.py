@@ -154,8 +154,9 @@ class History:
         """Whether anybody else has written since this was last asked; true the first time."""
         with _translated(self.directory):
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        before, self._version = self._version, version
-        return version != before
+        changed: bool = version != self._version
+        self._version = version
+        return changed
 
     def check(self) -> None:
         """Look at every page, every paper and every tick. Raises: Damaged."""

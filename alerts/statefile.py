@@ -5,8 +5,6 @@ or a newer version wrote it, is put aside and judging starts afresh.
 """
 
 import json
-import os
-import tempfile
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 from alerts.evaluator import Standing, Standings
 from alerts.model import Alert, RuleKey, Severity, State
 from alerts.promql.memory import Series
+from exporter import durable
 
 FILE = "alerts.json"
 FORMAT = 1
@@ -51,8 +50,7 @@ class StateFile:
             "series": [_from_series(each) for each in kept.series],
         }
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            _replace(self._path, json.dumps(document, separators=(",", ":")))
+            durable.replace(self._path, json.dumps(document, separators=(",", ":")))
         except OSError as error:
             raise UnusableError(f"{self._path} cannot be written: {error.strerror}") from error
 
@@ -74,19 +72,6 @@ class StateFile:
         except OSError as error:
             return f"it will be overwritten, as it cannot be put aside: {error.strerror}"
         return f"it is put aside as {aside.name}"
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _parse(text: str) -> Kept:

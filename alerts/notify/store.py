@@ -1,7 +1,6 @@
 """What one receiver is still to hear and what it has heard, in a small file of the state directory.
 
-The file is replaced as a whole, and what replaces it is on disk before it does: whenever the program or the machine
-stops, the file is complete. It holds no secret.
+The file is replaced as a whole. It holds no secret.
 """
 
 import hashlib
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.notify.episodes import Episode, Episodes, Told
+from exporter import durable
 
 FORMAT = 1
 # scrypt's cost: a few milliseconds and 1 MB, once at the start. Keys are random; there is nothing to guess.
@@ -55,14 +55,7 @@ class Store:
             "receiver": {"salt": self._salt.hex(), "hash": self._proof()},
             "episodes": [_plain(each) for each in episodes],
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f".{self.path.name}.new")  # always the same: a crash leaves no more than one behind
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(document))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
-        _sync(self.path.parent)
+        durable.replace(self.path, json.dumps(document))
 
     def _parsed(self, document: Any) -> Episodes:
         if document["format"] != FORMAT:
@@ -108,12 +101,3 @@ def _episode(plain: dict[str, Any]) -> Episode:
         told=Told(plain["told"]),
         annotations={str(name): str(value) for name, value in plain["annotations"].items()},
     )
-
-
-def _sync(directory: Path) -> None:
-    """Make the new name durable too."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

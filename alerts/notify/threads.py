@@ -13,8 +13,8 @@ from alerts.notify.outcome import Outcome, Result, judged
 from alerts.notify.pace import Clock
 from alerts.notify.post import NoAnswer, post
 from alerts.notify.store import Store
-from exporter.application.wire import Wire
 from exporter.logs import event
+from exporter.wire import Wire
 
 logger = logging.getLogger(__name__)
 

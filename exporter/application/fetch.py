@@ -1,31 +1,21 @@
-"""One HTTP GET with limits on everything that a hostile or broken server controls. The only module with requests.
-
-The transport adapter of requests is used without a session: no cookies, no proxies or .netrc from the environment,
-no redirect followed and no body read unless this module does it.
-"""
+"""One HTTP GET with limits on everything that a hostile or broken server controls: its redirects, and its body."""
 
 import http.client
-import logging
-import socket
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 
-from exporter.application.wire import Wire
 from exporter.config import Secret
 from exporter.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
-
-# It quotes malformed headers, line breaks included, with a traceback at every sample. What failed, we say ourselves.
-logging.getLogger("urllib3").setLevel(logging.ERROR)
+from exporter.outgoing import Adapter, causes
+from exporter.wire import Wire
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
 MOST_REDIRECTS = 2
@@ -64,64 +54,11 @@ def fetch(request: Request, wire: Wire) -> Answer:
     BadPayload for a body that is too large or encoded in an unknown way.
     """
     try:
-        with closing(_Adapter(wire)) as adapter:
+        with closing(Adapter(wire)) as adapter:
             return _follow(adapter, request)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         failure = _translated(error)
     raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter for one request, all of whose connections the wire can cut."""
-
-    def __init__(self, wire: Wire) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self._wire = wire
-        self._pools: list[ConnectionPool] = []
-
-    def get_connection_with_tls_context(
-        self,
-        request: requests.PreparedRequest,
-        verify: bool | str | None,
-        proxies: Mapping[str, str] | None = None,
-        cert: str | tuple[str, str] | None = None,
-    ) -> ConnectionPool:
-        """The pool for this request, with connections on the wire."""
-        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-        if isinstance(pool, HTTPConnectionPool):  # it always is: the base class allows for SOCKS
-            pool.ConnectionCls = _tapped(pool.ConnectionCls)
-            pool.conn_kw["wire"] = self._wire
-        self._pools.append(pool)
-        return pool
-
-    def close(self) -> None:
-        """Close all connections, now: urllib3 leaves those that could be used again to the garbage collector."""
-        for pool in self._pools:
-            pool.close()
-        super().close()
-
-
-class _OnWire:
-    """Marks connection classes whose sockets hang on a wire."""
-
-
-@cache
-def _tapped(kind: type[Any]) -> type[Any]:
-    """A connection class like `kind` whose sockets hang on its `wire` from TCP on, before TLS shakes hands."""
-    if issubclass(kind, _OnWire):
-        return kind  # the second request of a redirect, over the same pool
-
-    class Tapped(kind, _OnWire):  # type: ignore[misc] # mypy knows no base class that is a variable
-        def __init__(self, *args: Any, wire: Wire, **options: Any) -> None:
-            super().__init__(*args, **options)
-            self._wire = wire
-
-        def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS support hooks in, too
-            connection: socket.socket = super()._new_conn()
-            self._wire.tap(connection)
-            return connection
-
-    return Tapped
 
 
 def _follow(adapter: HTTPAdapter, request: Request) -> Answer:
@@ -195,17 +132,11 @@ def _inflated(raw: bytes, encoding: str, max_bytes: int) -> bytes:
 
 def _translated(error: Exception) -> SampleError:
     """What happened below all the wrapping: the system's own words, without addresses of objects and URLs."""
-    causes = tuple(_causes(error))
-    for cause in reversed(causes):
+    found = tuple(causes(error))
+    for cause in reversed(found):
         if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
             in_time = not isinstance(cause, TimeoutError)
             return Unreachable(cause.strerror or str(cause)) if in_time else TooSlow("no answer in time")
-    if any(isinstance(cause, http.client.IncompleteRead) for cause in causes):
+    if any(isinstance(cause, http.client.IncompleteRead) for cause in found):
         return Unreachable("the connection ended in the middle of the answer")
-    return BadStatus(f"no exchange in HTTP possible ({type(causes[-1]).__name__}); check application.url")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+    return BadStatus(f"no exchange in HTTP possible ({type(found[-1]).__name__}); check application.url")

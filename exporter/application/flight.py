@@ -6,8 +6,8 @@ from contextlib import closing
 from threading import Thread
 
 from exporter.application.fetch import Answer
-from exporter.application.wire import Wire
 from exporter.errors import SampleError, TooSlow
+from exporter.wire import Wire
 
 # A thread whose wire was cut wakes at once and needs some milliseconds to clean up; one that waits for name
 # resolution, which nothing can interrupt, is left behind.

@@ -6,8 +6,6 @@ program sees them. The file is replaced as a whole, so that it is never half wri
 
 import fcntl
 import json
-import os
-import tempfile
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from exporter import durable
 from exporter.errors import SampleError
 
 FILE = "maintenance.json"
@@ -118,17 +117,7 @@ class Ledger:
 
     def _write(self, declared: tuple[Maintenance, ...]) -> None:
         document = {"format": FORMAT, "maintenance": [asdict(each) for each in declared[-KEPT:]]}
-        handle, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=self._directory)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(document, file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._directory / FILE)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        _sync(self._directory)
+        durable.replace(self._directory / FILE, json.dumps(document, indent=2))
 
 
 def _closed(maintenance: Maintenance, now: float) -> Maintenance:
@@ -149,12 +138,3 @@ def _parse(text: str) -> tuple[Maintenance, ...]:
         )
         for each in document["maintenance"]
     )
-
-
-def _sync(directory: Path) -> None:
-    """Make the new name durable too."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from alerts.notify.post import LONGEST_ANSWER, Answer, Message, NoAnswer, post
-from exporter.application.wire import Wire
 from exporter.lab.ports import free_port
+from exporter.wire import Wire
 from tests.alerts.notify.local import DRIP, HANG_UP, LOOPBACK, NONSENSE, SILENCE, Local, Reply, receiving
 
 SECRET: Final = "tell-nobody"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -170,9 +172,13 @@ def test_a_bug_in_our_own_words_does_not_silence_the_rest(tmp_path: Path, caplog
     assert "notification failed" in caplog.text
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a full disk everything goes on in memory and says so; once there is room, it is kept again."""
-    (tmp_path / ".notifications-webhook.json.new").symlink_to("/dev/full")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
     with receiving() as local:
         desk = Desk(Webhook(local.url), tmp_path)
         desk.accept(alert())
@@ -182,7 +188,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert desk.courier.standing().unkept.endswith(
         "notifications-webhook.json cannot be written: No space left on device"
     )
-    (tmp_path / ".notifications-webhook.json.new").unlink()
+    monkeypatch.undo()
     assert desk.scribe.work() is None
     assert desk.courier.standing().unkept == ""
     assert json.loads((tmp_path / "notifications-webhook.json").read_text())["episodes"][0]["told"] == "firing"

@@ -1,0 +1,80 @@
+"""How HTTP leaves this program: on a wire that somebody else may cut, and as nobody's browser.
+
+The transport adapter of requests is used without a session: no cookies, no proxies or .netrc from the environment,
+no redirect followed unless the caller does it.
+"""
+
+import logging
+import socket
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
+
+from exporter.wire import Wire
+
+# It quotes malformed headers, line breaks included, with a traceback each time. What failed, we say ourselves.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+class Adapter(HTTPAdapter):
+    """An adapter for one exchange, redirects included, all of whose connections the wire can cut. Close it."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+        self._wire = wire
+        self._pools: list[ConnectionPool] = []
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: str | tuple[str, str] | None = None,
+    ) -> ConnectionPool:
+        """The pool for this request, with connections on the wire."""
+        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if isinstance(pool, HTTPConnectionPool):  # it always is: the base class allows for SOCKS
+            pool.ConnectionCls = _tapped(pool.ConnectionCls)
+            pool.conn_kw["wire"] = self._wire
+        self._pools.append(pool)
+        return pool
+
+    def close(self) -> None:
+        """Close all connections, now: urllib3 leaves those that could be used again to the garbage collector."""
+        for pool in self._pools:
+            pool.close()
+        super().close()
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was made of, the innermost last: requests wraps urllib3, which wraps the system's."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+class _OnWire:
+    """Marks connection classes whose sockets hang on a wire."""
+
+
+@cache
+def _tapped(kind: type[Any]) -> type[Any]:
+    """A connection class like `kind` whose sockets hang on its `wire` from TCP on, before TLS shakes hands."""
+    if issubclass(kind, _OnWire):
+        return kind  # the second request of a redirect, over the same pool
+
+    class Tapped(kind, _OnWire):  # type: ignore[misc] # mypy knows no base class that is a variable
+        def __init__(self, *args: Any, wire: Wire, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._wire = wire
+
+        def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS support hooks in, too
+            connection: socket.socket = super()._new_conn()
+            self._wire.tap(connection)
+            return connection
+
+    return Tapped
