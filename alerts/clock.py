@@ -37,7 +37,7 @@ class Clock:
 
     def __init__(self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.wall = wall
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._last: tuple[float, float] | None = None
         # What the wall clock was ahead of the monotonic one when it was last believed.
         self._believed = 0.0
@@ -46,7 +46,7 @@ class Clock:
 
     def look(self) -> Look:
         """What time it is now."""
-        wall, monotonic = self.wall(), self._monotonic()
+        wall, monotonic = self.wall(), self.monotonic()
         elapsed, stepped = self._since_last(wall, monotonic)
         if stepped:
             self._doubted_until = monotonic + DOUBT

@@ -5,6 +5,7 @@ is told to whoever listens.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from alerts.assessor import Assessor
+from alerts.assessor import LIFE, Assessor
 from alerts.clock import Clock
 from alerts.model import Evaluation, Policy
 from alerts.promql.memory import Sample
@@ -76,7 +77,8 @@ class Judge:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
         self._readings: tuple[Reading, ...] = ()
-        self.evaluation: Evaluation | None = None
+        self._evaluation: Evaluation | None = None
+        self._expires = -math.inf  # by the monotonic clock
         self.failures: Counter[str] = Counter()
 
     def start(self) -> None:
@@ -89,15 +91,20 @@ class Judge:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
-        if self.evaluation is not None and not self._thread.is_alive():
-            self._save(self.evaluation.at)
+        if self._evaluation is not None and not self._thread.is_alive():
+            self._save(self._evaluation.at)
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The latest; None before the first, and when it is too old to be believed."""
+        return self._evaluation if self._clock.monotonic() <= self._expires else None
 
     def readings(self) -> tuple[Reading, ...]:
-        """Which rules fire: one reading for each; none before the first evaluation.
+        """Which rules fire: one reading for each; none before the first evaluation, nor when it is too old.
 
         The same object until one changes, so that who shows them can tell.
         """
-        return self._readings
+        return self._readings if self.evaluation is not None else ()
 
     def evaluate(self) -> Evaluation:
         """Evaluate now, in this thread, and tell the listeners. For who does not start it."""
@@ -106,8 +113,8 @@ class Judge:
         evaluation = self._assessor.assess(look, samples, fresh)
         for failure in self._assessor.failures:
             self._failed("expression", failure.message, signal_or_rule=failure.what)
-        self.evaluation = evaluation
         self._note(evaluation)
+        self._evaluation, self._expires = evaluation, self._clock.monotonic() + LIFE * self._interval
         if evaluation.transitions or self._saved_at is None or not 0 <= look.at - self._saved_at < SAVE_EVERY:
             self._save(look.at)
         for listener in self._listeners:

@@ -69,7 +69,7 @@ def test_evaluates_by_itself_and_tells(tmp_path: Path) -> None:
     told: list[Evaluation] = []
     with running(POLICY, Outbox(), tmp_path, told.append) as started:
         eventually(lambda: len(told) > 3)
-    assert started.evaluation is told[-1]
+        eventually(lambda: started.evaluation is told[-1])
     count = len(told)
     time.sleep(0.1)
     assert len(told) == count
@@ -92,6 +92,21 @@ def test_says_which_rules_fire(tmp_path: Path) -> None:
     for _ in range(25):
         quiet.evaluate()
     assert (BROKEN.alert, "ticket") in {reading.labels for reading in quiet.readings() if reading.value}
+
+
+def test_what_is_old_is_not_shown(tmp_path: Path) -> None:
+    """A judge that has fallen silent says nothing: an alert that fired once is not what fires now."""
+    outbox = Outbox()
+    silent = judge(outbox, tmp_path)
+    silent.evaluate()
+    outbox.now += 3 * POLICY.interval
+    assert silent.readings()
+    assert silent.evaluation is not None
+    outbox.now += 0.1
+    assert silent.readings() == ()
+    assert silent.evaluation is None
+    silent.evaluate()
+    assert silent.readings()
 
 
 def test_sees_what_prometheus_would(tmp_path: Path) -> None:
