@@ -14,6 +14,8 @@ Seconds = NewType("Seconds", float)
 Ratio = NewType("Ratio", float)
 Url = NewType("Url", str)
 Address = NewType("Address", str)
+# PEM, the contents of the file that the key names.
+Certificates = NewType("Certificates", str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,15 @@ class DatabaseSettings:
 class ApplicationSettings:
     """The application's metrics endpoints, `<url>/metrics.<procedure>`.
 
-    `timeout` bounds a whole answer, connecting included; `max_bytes` bounds its decoded size.
+    `timeout` bounds a whole answer, connecting included; `max_bytes` bounds its decoded size. `ca_file` holds the
+    authorities to believe in place of the well-known ones.
     """
 
     url: Url
     bearer_token: Annotated[Secret, _TOKEN] | None = None
     timeout: Annotated[Seconds, Bounds(0.01, 600)] = Seconds(5)
     max_bytes: Annotated[int, Bounds(1_000, 100_000_000)] = 1_000_000
+    ca_file: Certificates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ class AlertingSettings:
 
     Every Alertmanager of a cluster is listed: each gets every alert. `job` is the name of the scrape job in Prometheus.
     `time_scale` multiplies every duration of the policy, so that a rehearsal takes minutes. `thresholds` change rules
-    of alerts/policy.yaml. Without `runbook_base_url`, a runbook's link is its path in the repository.
+    of alerts/policy.yaml. Without `runbook_base_url`, a runbook's link is its path in the repository. `ca_file` holds
+    the authorities to believe in place of the well-known ones, for every receiver.
     """
 
     alertmanager_url: tuple[Url, ...] = ()
@@ -171,6 +176,7 @@ class AlertingSettings:
     time_scale: Ratio = Ratio(1)
     thresholds: tuple[Override, ...] = ()
     runbook_base_url: Url | None = None
+    ca_file: Certificates | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,55 @@ no redirect followed unless the caller does it.
 
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 
+from exporter.config import Certificates
 from exporter.wire import Wire
 
 # It quotes malformed headers, line breaks included, with a traceback each time. What failed, we say ourselves.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-class Adapter(HTTPAdapter):
-    """An adapter for one exchange, redirects included, all of whose connections the wire can cut. Close it."""
+def trust(urls: Iterable[str], authorities: Certificates | None) -> ssl.SSLContext | None:
+    """Whom to believe at these addresses: those authorities, or the well-known ones. None where nothing is encrypted.
 
-    def __init__(self, wire: Wire) -> None:
+    Made once: reading the well-known ones for every request would cost more than the request.
+    """
+    if not any(url.lower().startswith("https:") for url in urls):
+        return None
+    if authorities:
+        return ssl.create_default_context(cadata=authorities)
+    return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+
+
+class Adapter(HTTPAdapter):
+    """An adapter for one exchange, redirects included, all of whose connections the wire can cut. Close it.
+
+    Servers prove who they are to `trust`; without it, to the well-known authorities.
+    """
+
+    def __init__(self, wire: Wire, trust: ssl.SSLContext | None = None) -> None:
+        self._trust = trust
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
         self._wire = wire
         self._pools: list[ConnectionPool] = []
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Pools whose connections ask `trust`."""
+        super().init_poolmanager(*args, ssl_context=self._trust, **options)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave a pool as it is when `trust` decides: the base would add the well-known authorities to it."""
+        if self._trust is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
     def get_connection_with_tls_context(
         self,

@@ -7,13 +7,14 @@ may be a secret in the wrong place.
 import ipaddress
 import math
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from exporter.config import Address, Amount, Bounds, Pattern, Ratio, Seconds, Secret, Url
+from exporter.config import Address, Amount, Bounds, Certificates, Pattern, Ratio, Seconds, Secret, Url
 
 _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1})  # milliseconds
 # Each unit at most once, the largest first, as Prometheus writes durations.
@@ -134,6 +135,20 @@ def secret(text: str) -> Secret:
     return Secret(line(text))
 
 
+def certificates(path: Path) -> Certificates:
+    """What a file of certificate authorities in PEM holds."""
+    try:
+        text = path.read_text("utf-8")
+        ssl.create_default_context(cadata=text)
+    except ssl.SSLError:
+        raise ValueError("the file holds no certificates in PEM") from None
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+    except ValueError:  # not UTF-8, not ASCII, or nothing at all
+        raise ValueError("the file holds no certificates in PEM") from None
+    return Certificates(text)
+
+
 _READERS: Mapping[object, Callable[[str], Any]] = MappingProxyType(
     {
         Seconds: duration,
@@ -160,6 +175,8 @@ def read(text: str, hint: Any, base: Path) -> Any:
         return _choice(text, get_args(hint))
     if hint is Path:
         return base / line(text)
+    if hint is Certificates:
+        return certificates(base / line(text))
     return _READERS[hint](text)
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 
 import psycopg
 import pytest
+import trustme
 import yaml
 from psycopg import conninfo
 
@@ -18,6 +19,7 @@ from exporter.config import (
     AlertingSettings,
     Amount,
     ApplicationSettings,
+    Certificates,
     Config,
     DatabaseSettings,
     LogSettings,
@@ -86,12 +88,14 @@ def test_a_file_that_says_nothing_means_defaults(write):
     assert load(write("database:\napplication:\nsampling: {}\nweb:\n  config_file: null\n  listen: ''\n")) == Config()
 
 
-def test_every_key_of_the_file_arrives(write):
+def test_every_key_of_the_file_arrives(write, tmp_path):
     """Each key of each section reaches its field, in its type and unit."""
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    authorities = Certificates((tmp_path / "ca.pem").read_text())
     path = write(
         "database:\n  dsn: host=db password=x\n  schema: outbox\n  connect_timeout: 4s\n  statement_timeout: 1m\n"
         "  lock_timeout: 250ms\n"
-        f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n"
+        f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n  ca_file: ca.pem\n"
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
         "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n"
@@ -99,20 +103,21 @@ def test_every_key_of_the_file_arrives(write):
         "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
         f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
         "  webhook_bearer_token: u\n  job: outbox\n  time_scale: 0.1\n  runbook_base_url: http://r/\n"
+        "  ca_file: ca.pem\n"
         "  thresholds: {OutboxStalled: {page: 10m}}\n"
         "log:\n  level: debug\n  format: json\n"
     )
     config = load(path)
     assert config == Config(
         DatabaseSettings(Secret("host=db password=x"), "outbox", Seconds(4), Seconds(60), Seconds(0.25)),
-        ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000),
+        ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
         WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True),
         WatchSettings(Seconds(3600), "migration", path.parent / "kept"),
         AlertingSettings(
             (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),
             Secret("u"), "outbox", Ratio(0.1), (Override("OutboxStalled", "page", Amount(600, is_time=True)),),
-            Url("http://r"),
+            Url("http://r"), authorities,
         ),
         LogSettings("debug", "json"),
     )  # fmt: skip
@@ -402,9 +407,12 @@ def test_the_examples_in_the_example_are_right(tmp_path):
     twice = r"^ *(dsn_file:.*|\w*bearer_token:.*|pagerduty_routing_key:.*)\n"
     text = re.sub(twice, "", uncommented(), flags=re.MULTILINE)
     path = tmp_path / "config.yaml"
+    text = re.sub(r"ca_file: .*\.pem", "ca_file: ca.pem", text)
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     path.write_text(re.sub(r"(token|key)_file:.*", r"\1_file: \1", text))
     config = load(path)
-    assert config.application == ApplicationSettings(Url(URL), Secret("hunter2"))
+    authorities = Certificates((tmp_path / "ca.pem").read_text())
+    assert config.application == ApplicationSettings(Url(URL), Secret("hunter2"), ca_file=authorities)
     assert config.database.dsn.reveal() == "postgresql://outbox_monitor@localhost:5432/postgres"
     assert config.watch == WatchSettings(state_dir=tmp_path / "state")
     assert config.alerting.pagerduty_routing_key == Secret(KEY)

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from ssl import SSLContext
 
 from alerts.model import Evaluation
 from alerts.notify.alertmanager import Alertmanager
@@ -18,6 +19,7 @@ from exporter.config import AlertingSettings
 from exporter.logs import event
 from exporter.model import Reading
 from exporter.names import NOTIFICATIONS, NOTIFICATIONS_WAITING
+from exporter.outgoing import trust
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +34,21 @@ class Notifications:
     """
 
     def __init__(
-        self, receivers: Sequence[Receiver], directory: Path, pace: Pace | None = None, clock: Clock | None = None
+        self,
+        receivers: Sequence[Receiver],
+        directory: Path,
+        pace: Pace | None = None,
+        clock: Clock | None = None,
+        trust: SSLContext | None = None,
     ) -> None:
         pace, self._clock = pace or Pace(), clock or Clock()
         self._couriers = tuple(Courier(receiver, pace) for receiver in receivers)
         stores = (Store(directory, each.name, each.identity) for each in receivers)
         self._files = tuple(zip(self._couriers, stores, strict=True))
         self._scribe = Scribe(self._files, self._call_carriers, self._clock)
-        self._carriers = tuple(Carrier(each, pace.timeout, self._scribe.call, self._clock) for each in self._couriers)
+        self._carriers = tuple(
+            Carrier(each, pace.timeout, self._scribe.call, self._clock, trust) for each in self._couriers
+        )
 
     def start(self) -> None:
         """Read what was kept, and go on telling it. A file that cannot be read is left out and logged."""
@@ -95,7 +104,9 @@ def notifications(
 
     `page` is the address at which people find the status page, empty when nobody knows it.
     """
-    return Notifications(receivers(settings, page), directory, pace)
+    told = (*settings.alertmanager_url, settings.webhook_url or "")
+    urls = (*told, settings.pagerduty_url) if settings.pagerduty_routing_key else told
+    return Notifications(receivers(settings, page), directory, pace, trust=trust(urls, settings.ca_file))
 
 
 def receivers(settings: AlertingSettings, page: str = "") -> tuple[Receiver, ...]:

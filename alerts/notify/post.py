@@ -5,6 +5,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from ssl import SSLContext
 
 import requests
 import urllib3
@@ -40,8 +41,8 @@ class NoAnswer(Exception):
     """There was none, or it was not HTTP. Whether the message arrived is unknown. The text names no address."""
 
 
-def post(message: Message, timeout: float, wire: Wire) -> Answer:
-    """POST the message; ends within `timeout` seconds, or when `wire` is cut.
+def post(message: Message, timeout: float, wire: Wire, trust: SSLContext | None = None) -> Answer:
+    """POST the message; ends within `timeout` seconds, or when `wire` is cut. `trust` is as in `exporter.outgoing`.
 
     Only the resolver of names, which nothing can interrupt, may take longer.
     Raises: NoAnswer.
@@ -50,7 +51,7 @@ def post(message: Message, timeout: float, wire: Wire) -> Answer:
     patience.daemon = True
     patience.start()
     try:
-        with closing(wire), closing(Adapter(wire)) as adapter:
+        with closing(wire), closing(Adapter(wire, trust)) as adapter:
             answer = _exchange(adapter, message, timeout)
         # Headers that end in the middle count as complete below; whoever cut them off knows better.
         if not wire.is_cut:

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from ssl import SSLContext
 
 from alerts.notify.courier import Courier, Parcel
 from alerts.notify.outcome import Outcome, Result, judged
@@ -62,10 +63,21 @@ class Worker(threading.Thread):
 
 
 class Carrier(Worker):
-    """Brings one receiver what its courier has for it. `done` is called after each answer."""
+    """Brings one receiver what its courier has for it. `done` is called after each answer.
 
-    def __init__(self, courier: Courier, timeout: float, done: Callable[[], None], clock: Clock) -> None:
+    `trust` is whom to believe about who a receiver is, as in `exporter.outgoing`.
+    """
+
+    def __init__(
+        self,
+        courier: Courier,
+        timeout: float,
+        done: Callable[[], None],
+        clock: Clock,
+        trust: SSLContext | None = None,
+    ) -> None:
         super().__init__(f"notify-{courier.receiver.name}")
+        self._trust = trust
         self._courier = courier
         self._timeout = timeout
         self._clock = clock
@@ -91,7 +103,7 @@ class Carrier(Worker):
         self._wire = Wire()
         try:
             message = self._courier.receiver.message(parcel.steps, parcel.valid_until)
-            return judged(post(message, self._timeout, self._wire), self._clock.wall())
+            return judged(post(message, self._timeout, self._wire, self._trust), self._clock.wall())
         except NoAnswer as error:
             return Outcome(Result.FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - a bug must not silence the pager, nor lose what waits behind it

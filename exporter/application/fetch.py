@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
+from ssl import SSLContext
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -46,15 +47,15 @@ class Answer:
     body: bytes
 
 
-def fetch(request: Request, wire: Wire) -> Answer:
-    """GET the URL; ends soon after `wire` is cut, whatever the server does.
+def fetch(request: Request, wire: Wire, trust: SSLContext | None = None) -> Answer:
+    """GET the URL; ends soon after `wire` is cut, whatever the server does. `trust` is as in `exporter.outgoing`.
 
     The bearer token goes to the origin of the URL and nowhere else.
     Raises: Unreachable, TooSlow, BadStatus for a redirect that is not followed or an answer that is not HTTP,
     BadPayload for a body that is too large or encoded in an unknown way.
     """
     try:
-        with closing(Adapter(wire)) as adapter:
+        with closing(Adapter(wire, trust)) as adapter:
             return _follow(adapter, request)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         failure = _translated(error)

@@ -18,6 +18,7 @@ from exporter.config import ApplicationSettings
 from exporter.errors import ConfigError, Reason, SampleError
 from exporter.model import Failure, Outcome, Reading
 from exporter.names import APP_UP
+from exporter.outgoing import trust
 from exporter.redaction import HIDDEN, Redactor
 
 # The part of the timeout for which the next endpoint waits for the one before. An application that answers at once, as
@@ -44,6 +45,7 @@ class ApplicationCollector:
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise ConfigError(("application.bearer_token: holds characters that no HTTP header can carry",))
         self._redactor = Redactor((token,))
+        self._trust = trust((settings.url,), settings.ca_file)
         self._flights: dict[str, Flight] = {}  # the last of each endpoint: ended as a rule, stuck at worst
         self._closed = False
 
@@ -70,7 +72,7 @@ class ApplicationCollector:
             return
         url = f"{self._settings.url.rstrip('/')}/metrics.{endpoint}"
         request = Request(url, self._settings.bearer_token, self._settings.timeout, self._settings.max_bytes)
-        flight = self._flights[endpoint] = Flight(f"application-{endpoint}", partial(fetch, request))
+        flight = self._flights[endpoint] = Flight(f"application-{endpoint}", partial(fetch, request, trust=self._trust))
         if self._closed:
             flight.cut()
         flight.start()

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from exporter.collectors.application import ApplicationCollector
-from exporter.config import ApplicationSettings, Seconds, Url
+from exporter.config import ApplicationSettings, Certificates, Seconds, Url
 from exporter.errors import Reason
 from tests.collectors.evils import HOSTILE
 from tests.collectors.hostile import (
@@ -30,40 +30,45 @@ def _forgotten_here() -> Iterator[None]:
 
 
 @pytest.fixture
-def tls(monkeypatch, tmp_path) -> ssl.SSLContext:
-    """A certificate for loopback that this process trusts."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "ca.pem"))
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority) -> ssl.SSLContext:
+    """A certificate for loopback."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     return context
 
 
-def test_https_application(tls):
+def vouching(authority: trustme.CA) -> Certificates:
+    return Certificates(authority.cert_pem.bytes().decode())
+
+
+def test_https_application(tls, authority):
     """A certificate that can be verified is all it takes."""
     with application(tls=tls) as server:
-        outcome = collector(server).collect()
+        outcome = collector(server, authorities=vouching(authority)).collect()
     assert outcome.failures == ()
     assert set(up(outcome).values()) == {1}
 
 
-def test_certificate_that_nobody_vouches_for(tls, monkeypatch, tmp_path):
+@pytest.mark.parametrize("authorities", [None, vouching(trustme.CA())], ids=["the well-known ones", "another one"])
+def test_certificate_that_nobody_vouches_for(tls, authorities):
     """No request, and no token, goes to a server that cannot say who it is."""
-    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "other.pem"))
     with application(tls=tls) as server:
-        outcome = collector(server).collect()
+        outcome = collector(server, authorities=authorities).collect()
     assert [failure.reason for failure in outcome.failures] == [Reason.CONNECTION] * 4
     assert all("certificate verify failed" in failure.message for failure in outcome.failures)
     assert server.requests == []
 
 
 @pytest.mark.parametrize("name", ["steady drip in the headers", "steady drip in the body", "hang"])
-def test_deadline_holds_over_tls(tls, name):
+def test_deadline_holds_over_tls(tls, authority, name):
     """The wire is cut below TLS."""
     with application({"getFSM": HOSTILE[name][0]}, tls) as server:
-        outcome = collector(server, SHORT).collect()
+        outcome = collector(server, SHORT, authorities=vouching(authority)).collect()
         assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT]
         assert settle(lambda: not ours())
         assert sockets_to(server) == []

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psutil
 
 from exporter.collectors.application import ApplicationCollector
-from exporter.config import ApplicationSettings, Seconds, Secret, Url
+from exporter.config import ApplicationSettings, Certificates, Seconds, Secret, Url
 from exporter.model import Outcome, Reading
 from exporter.names import APP_UP
 from tests.collectors.hostile import (
@@ -22,10 +22,16 @@ SHORT = 1
 IN_TIME = 5
 
 
-def collector(server: HostileServer, timeout: float = IN_TIME, token: str | None = TOKEN) -> ApplicationCollector:
+def collector(
+    server: HostileServer,
+    timeout: float = IN_TIME,
+    token: str | None = TOKEN,
+    authorities: Certificates | None = None,
+) -> ApplicationCollector:
     """A collector of that server's endpoints."""
     secret = None if token is None else Secret(token)
-    return ApplicationCollector(ApplicationSettings(Url(f"{server.origin}/trpc"), secret, Seconds(timeout)))
+    url = Url(f"{server.origin}/trpc")
+    return ApplicationCollector(ApplicationSettings(url, secret, Seconds(timeout), ca_file=authorities))
 
 
 def up(outcome: Outcome) -> dict[str, float]:

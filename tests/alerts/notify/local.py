@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -104,20 +105,22 @@ class _Door(http.server.BaseHTTPRequestHandler):
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = False
 
-    def __init__(self, local: Local, port: int) -> None:
+    def __init__(self, local: Local, port: int, tls: ssl.SSLContext | None) -> None:
         super().__init__((LOOPBACK, port), _Door)
         self.local = local
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
 
     def handle_error(self, *_: object) -> None:
         """A client that gave up is what tests want."""
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Local]:
+def receiving(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Local]:
     """One that listens until left."""
     local = Local()
-    with _Server(local, port) as server:
-        local.url = f"http://{LOOPBACK}:{server.server_address[1]}"
+    with _Server(local, port, tls) as server:
+        local.url = f"{'https' if tls else 'http'}://{LOOPBACK}:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="receiver")
         thread.start()
         try:

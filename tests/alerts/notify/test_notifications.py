@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import trustme
 
 from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.notifications import Notifications, notifications, receivers
@@ -18,8 +22,8 @@ from alerts.notify.pace import Pace
 from alerts.notify.pagerduty import PagerDuty
 from alerts.notify.receivers import Receiver
 from alerts.notify.webhook import Webhook
-from exporter.config import AlertingSettings, Secret, Url
-from tests.alerts.notify.local import OK, SILENCE, Local, Reply, receiving
+from exporter.config import AlertingSettings, Certificates, Secret, Url
+from tests.alerts.notify.local import LOOPBACK, OK, SILENCE, Local, Reply, receiving
 from tests.alerts.notify.samples import ROUTING_KEY, alert, evaluation
 from tests.end_to_end.program import eventually
 
@@ -50,6 +54,10 @@ def waiting(told: Notifications) -> dict[str, int]:
 
 def values(told: Notifications) -> dict[tuple[str, ...], float]:
     return {(each.metric.name, *each.labels): getattr(each, "value") for each in told.readings()}  # noqa: B009 - a union
+
+
+def attempted(told: Notifications) -> bool:
+    return any(values(told)["outbox_notifications_total", "webhook", result] for result in ("delivered", "failed"))
 
 
 def test_who_is_told() -> None:
@@ -84,6 +92,23 @@ def test_nobody_to_tell(tmp_path: Path) -> None:
     assert told.standings() == ()
     told.stop()
     assert not (tmp_path / "state").exists()
+
+
+def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
+    """They hear it once the configuration names the authority; until then nothing is sent, and it waits."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(LOOPBACK).configure_cert(tls)
+    with receiving(tls=tls) as local:
+        strange = AlertingSettings(webhook_url=Url(local.url))
+        known = replace(strange, ca_file=Certificates(authority.cert_pem.bytes().decode()))
+        for settings, heard in ((strange, 0), (known, 1)):
+            told = notifications(settings, tmp_path, pace=QUICK)
+            told.start()
+            told.accept(evaluation(time.time(), [STALLED]))
+            eventually(partial(attempted, told))
+            told.stop()
+            assert len(local.received) == heard
 
 
 def test_stopped_before_it_was_started(tmp_path: Path) -> None:
