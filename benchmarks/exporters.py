@@ -98,7 +98,9 @@ def available(keep: Path, names: Collection[str] = ()) -> list[Exporter]:
 def ours() -> Exporter:
     """The exporter of this distribution, compiled beforehand as in its image."""
     subprocess.run(
-        [sys.executable, "-c", "import exporter.__main__, exporter.app"], env={**os.environ, **_IMAGE}, check=True
+        [sys.executable, "-c", "import exporter.__main__, exporter.app"],
+        env={**os.environ, **_IMAGE, "PYTHONDONTWRITEBYTECODE": ""},
+        check=True,
     )
     return Exporter(OURS, MONITOR, metadata.version("outbox-exporter"), _OURS_COMPLETE, _start_ours)
 
