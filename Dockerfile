@@ -30,7 +30,7 @@ RUN pip uninstall --yes --root-user-action=ignore pip
 COPY --from=builder /opt/outbox-exporter /opt/outbox-exporter
 ENV PATH=/opt/outbox-exporter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONOPTIMIZE=2
 # The base image has no bytecode of the standard library: what is used of it is compiled here, once.
-RUN PYTHONDONTWRITEBYTECODE= python -c "import exporter.__main__, exporter.app"
+RUN PYTHONDONTWRITEBYTECODE='' python -c "import exporter.__main__, exporter.app"
 # A number, so that Kubernetes can see that it is not root (runAsNonRoot).
 USER 65532:65532
 WORKDIR /

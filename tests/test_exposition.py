@@ -75,6 +75,18 @@ def test_every_metric_of_the_catalogue_has_a_name_of_its_own():
         assert metric.help.endswith(".")
 
 
+def test_samples_are_what_a_scrape_would_read():
+    """Read off the readings, they are those of the page: names, labels and values of every kind of metric."""
+    board = Board([BACKLOG])
+    board.record(Run("backlog", Outcome(tuple(one_of_each())), 1e9, monotonic(), 0.01), 15)
+    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
+    scraped = [each for family in outbox.collect() for each in family.samples]
+    assert len(scraped) > len(one_of_each())
+    assert sorted((name, sorted(labels.items()), value) for name, labels, value in outbox.samples()) == sorted(
+        (each.name, sorted(each.labels.items()), each.value) for each in scraped
+    )
+
+
 def test_a_small_board_to_the_letter():
     """Gauges, counters and a histogram; order of the catalogue; cumulative buckets; escaped labels."""
     bounds = (0.1, 1, 30)

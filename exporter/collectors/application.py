@@ -1,4 +1,4 @@
-"""What does the application say about itself? Its four metrics endpoints, asked at once or nearly so.
+"""What does the application say about itself? Its four metrics endpoints, asked at once.
 
 One endpoint that fails does not spoil the others, one bad field not its endpoint. The database is the first source:
 what is known to be wrong or weak in these numbers stands in the help of each metric.
@@ -21,9 +21,6 @@ from exporter.names import APP_UP
 from exporter.outgoing import trust
 from exporter.redaction import HIDDEN, Redactor
 
-# The part of the timeout for which the next endpoint waits for the one before. An application that answers at once, as
-# it should, is asked one thing after the other, at half the price of four threads that want the interpreter at once.
-HEAD_START = 0.02
 # A failure is one line in a log and on a page, not a stack trace with a novel.
 LONGEST_MESSAGE = 240
 _CREDENTIALS_IN_URL = re.compile(r"://[^\s/@]+@")  # as a database driver's error may quote them
@@ -47,36 +44,31 @@ class ApplicationCollector:
         self._redactor = Redactor((token,))
         self._trust = trust((settings.url,), settings.ca_file)
         self._flights: dict[str, Flight] = {}  # the last of each endpoint: ended as a rule, stuck at worst
-        self._closed = False
 
     def collect(self) -> Outcome:
         """One sample, now."""
         deadline = time.monotonic() + self._settings.timeout
-        for endpoint in ENDPOINTS:
-            self._depart(endpoint)
-        land(tuple(self._flights.values()), deadline)
-        reports = [self._report(endpoint, flight) for endpoint, flight in self._flights.items()]
+        flights = self._flights = {endpoint: self._depart(endpoint) for endpoint in ENDPOINTS}
+        land(tuple(flights.values()), deadline)
+        reports = [self._report(endpoint, flight) for endpoint, flight in flights.items()]
         readings = chain.from_iterable(readings for readings, _ in reports)
         failures = chain.from_iterable(failures for _, failures in reports)
         return Outcome(distinct(readings), tuple(failures))
 
     def close(self) -> None:
         """Give up on what is under way, so that a `collect` in another thread returns at once."""
-        self._closed = True
-        for flight in tuple(self._flights.values()):
+        for flight in self._flights.values():
             flight.cut()
 
-    def _depart(self, endpoint: str) -> None:
+    def _depart(self, endpoint: str) -> Flight:
         """A new request, unless the last one is still stuck: then that one, so that threads never pile up."""
         if endpoint in self._flights and self._flights[endpoint].is_alive():
-            return
+            return self._flights[endpoint]
         url = f"{self._settings.url.rstrip('/')}/metrics.{endpoint}"
         request = Request(url, self._settings.bearer_token, self._settings.timeout, self._settings.max_bytes)
-        flight = self._flights[endpoint] = Flight(f"application-{endpoint}", partial(fetch, request, trust=self._trust))
-        if self._closed:
-            flight.cut()
+        flight = Flight(f"application-{endpoint}", partial(fetch, request, trust=self._trust))
         flight.start()
-        flight.join(self._settings.timeout * HEAD_START)
+        return flight
 
     def _report(self, endpoint: str, flight: Flight) -> tuple[tuple[Reading, ...], tuple[Failure, ...]]:
         try:
