@@ -89,11 +89,12 @@ class Keeper:
             self._layout = self._find_layout()
         if was_blind:
             self._before = Cause.NOT_WRITTEN
-        self._judge = self._rehear() if self._open else None
+        self._judge = self._rehear() if self.is_open else None
         self.judgement = history.get(Judgement, self.watch.number) if self.watch else None
 
     @property
-    def _open(self) -> bool:
+    def is_open(self) -> bool:
+        """Whether a watch goes on, decided or not: time alone may end it."""
         return self.watch is not None and self.watch.closed_at is None
 
     @property
@@ -107,9 +108,9 @@ class Keeper:
         # To the millisecond, as it is written: what is heard now and what is read again come to the same.
         self._t = round(self._t + passed.seconds, 3)
         self._moment, self._step = moment, self._step + passed.step
-        if self._open and self._elapsed() > self._watch().duration:
+        if self.is_open and self._elapsed() > self._watch().duration:
             self._close(moment)
-        elif self._open and abs(self._planned_end(moment) - self._watch().ends_at) > _MOVED:
+        elif self.is_open and abs(self._planned_end(moment) - self._watch().ends_at) > _MOVED:
             self._save(replace(self._watch(), ends_at=self._planned_end(moment)))
 
     def answer(self, moment: Moment) -> None:
@@ -139,7 +140,7 @@ class Keeper:
 
     def begin(self, begun_by: str, moment: Moment) -> Watch:
         """Begin a watch now; one that has failed already is observed no longer. In a transaction."""
-        if self._open:
+        if self.is_open:
             self._close(moment)
         number = self.watch.number + 1 if self.watch else 1
         watch = self._plan.watch(number, begun_by, moment, self._t)
@@ -198,7 +199,7 @@ class Keeper:
             self._t = round(self._t + clock.LEAST, 3)
             watch = self.begin("manual", moment)
             return replace(request, granted=True, answer=f"watch {watch.number} has begun")
-        if not self._open:
+        if not self.is_open:
             return replace(request, answer="no watch runs")
         self._save(replace(self._watch(), stopped=request.reason or "by hand"))
         self._close(moment)

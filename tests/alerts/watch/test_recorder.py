@@ -435,6 +435,16 @@ def test_a_bug_in_here_ends_nothing(stage, monkeypatch):
     assert len(stage.ticks()) == 3
 
 
+def test_a_watch_ends_though_nobody_evaluates(stage):
+    """Alerts that can no longer be judged must not leave a watch running for ever."""
+    stage.begin()
+    states = []
+    for seconds in (60, stage.duration):
+        stage.recorder.heed(stage.wait(seconds).moment)
+        states.append(stage.recorder.view.state)
+    assert states == [State.RUNNING, State.INCONCLUSIVE]
+
+
 def test_closed_it_lets_go(stage):
     """Nothing is written any more, and nobody has to wait."""
     stage.look()
