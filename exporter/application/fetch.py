@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from ssl import SSLContext
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -16,7 +15,6 @@ from requests.adapters import HTTPAdapter
 from exporter.config import Secret
 from exporter.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
 from exporter.outgoing import Adapter, causes
-from exporter.wire import Wire
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
 MOST_REDIRECTS = 2
@@ -47,16 +45,16 @@ class Answer:
     body: bytes
 
 
-def fetch(request: Request, wire: Wire, trust: SSLContext | None = None) -> Answer:
-    """GET the URL; ends soon after `wire` is cut, whatever the server does. `trust` is as in `exporter.outgoing`.
+def fetch(request: Request, adapter: Adapter) -> Answer:
+    """GET the URL; ends soon after the adapter's wire is cut, whatever the server does.
 
-    The bearer token goes to the origin of the URL and nowhere else.
+    The bearer token goes to the origin of the URL and nowhere else. The connection is kept for the next request if the
+    whole answer was read and the server agrees; after an error, close the adapter.
     Raises: Unreachable, TooSlow, BadStatus for a redirect that is not followed or an answer that is not HTTP,
     BadPayload for a body that is too large or encoded in an unknown way.
     """
     try:
-        with closing(Adapter(wire, trust)) as adapter:
-            return _follow(adapter, request)
+        return _follow(adapter, request)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         failure = _translated(error)
     raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
@@ -78,7 +76,6 @@ def _prepared(request: Request, url: str) -> requests.PreparedRequest:
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
-        "Connection": "close",
         "User-Agent": "outbox-exporter",
     }
     if request.bearer_token is not None:

@@ -1,63 +1,142 @@
-"""Several requests at once, under one deadline that holds whatever they meet."""
+"""Several requests under one deadline that holds whatever they meet.
+
+They share one connection while it is quick. When it keeps the others waiting, they go side by side, each on a thread
+and a connection of its own: a server that hangs at one of them delays no other.
+"""
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections import deque
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from ssl import SSLContext
 from threading import Thread
 
-from exporter.application.fetch import Answer
-from exporter.errors import SampleError, TooSlow
+from exporter.application.fetch import Answer, Request, fetch
+from exporter.errors import BadStatus, SampleError, TooSlow, Unreachable
+from exporter.outgoing import Adapter
 from exporter.wire import Wire
 
 # A thread whose wire was cut wakes at once and needs some milliseconds to clean up; one that waits for name
 # resolution, which nothing can interrupt, is left behind.
 GRACE = 0.25
+# Requests that have waited so long for the one before them no longer do, seconds: endpoints answer in some
+# milliseconds, and four that all hang have all been asked after three times this.
+PATIENCE = 0.05
 
 
-class Flight(Thread):
-    """One request on a thread of its own: a daemon, so that a resolver that hangs delays no exit."""
+class Errand:
+    """One request, and what has come of it."""
 
-    def __init__(self, name: str, request: Callable[[Wire], Answer]) -> None:
-        super().__init__(name=name, daemon=True)
+    def __init__(self, request: Request) -> None:
         self._request = request
-        self._wire = Wire()
         self._answer: Answer | None = None
         self._error: Exception | None = None
+        self.under_way = False
 
-    def run(self) -> None:
-        """The request, once."""
+    def run(self, line: "_Line") -> None:
+        """The request, once. Raises nothing: `answer` does, where it is seen."""
+        self.under_way = True
         try:
-            with closing(self._wire):
-                self._answer = self._request(self._wire)
+            answer = line.ask(self._request)
+            # What a cut leaves of one may look complete.
+            self._answer = None if line.is_cut else answer
         except SampleError as error:
             # A fresh one: the traceback and the context of the old one hold bodies of megabytes and connections.
-            self._error = type(error)(*error.args)
-        except Exception as error:  # noqa: BLE001 - handed over, bugs included: `answer` raises it where it is seen
+            self._error = None if line.is_cut else type(error)(*error.args)
+        except Exception as error:  # noqa: BLE001 - handed over, bugs included
             self._error = error
-
-    def cut(self) -> None:
-        """Give up on it."""
-        self._wire.cut()
+        self.under_way = False
 
     def answer(self) -> Answer:
-        """What it brought back. Raises: TooSlow when it was cut, else whatever the request raised."""
-        if self._wire.is_cut or self.is_alive():
-            raise TooSlow("no complete answer in time")
+        """What it brought back. Raises: TooSlow when nothing did in time, else whatever the request raised."""
         if self._error is not None:
             raise self._error
-        assert self._answer is not None, "run() leaves an answer or an error"  # noqa: S101
+        if self._answer is None:
+            raise TooSlow("no complete answer in time")
         return self._answer
 
 
-def land(flights: Iterable[Flight], deadline: float) -> None:
-    """Wait until all have ended or the deadline (seconds of the monotonic clock) has passed, and cut the late ones.
+class Flights:
+    """Carries errands, under way together. For one `land`; `cut` is safe from any thread."""
 
-    Takes at most GRACE longer than the deadline.
-    """
-    for flight in flights:
-        flight.join(max(0.0, deadline - time.monotonic()))
-    late = [flight for flight in flights if flight.is_alive()]
-    for flight in late:
-        flight.cut()
-    for flight in late:
-        flight.join(max(0.0, deadline + GRACE - time.monotonic()))
+    def __init__(self, errands: Iterable[Errand], trust: SSLContext | None = None) -> None:
+        self._waiting = deque(errands)
+        self._trust = trust
+        self._flights: list[_Flight] = []
+
+    def land(self, deadline: float) -> None:
+        """Wait until all have ended or the deadline (seconds of the monotonic clock) has passed, and cut the late ones.
+
+        Takes at most GRACE longer than the deadline.
+        """
+        while self._waiting and (left := deadline - time.monotonic()) > 0:
+            flight = _Flight(self._waiting, self._trust)
+            self._flights.append(flight)
+            flight.start()
+            flight.join(min(PATIENCE, left))
+        self._join(deadline)
+        self.cut()
+        self._join(deadline + GRACE)
+
+    def cut(self) -> None:
+        """Give up on all that has not ended."""
+        self._waiting.clear()
+        for flight in tuple(self._flights):
+            flight.cut()
+
+    def _join(self, deadline: float) -> None:
+        for flight in self._flights:
+            flight.join(max(0.0, deadline - time.monotonic()))
+
+
+class _Flight(Thread):
+    """Runs errands as long as any wait, on a line of its own: a daemon, so that a resolver that hangs delays no exit."""
+
+    def __init__(self, waiting: deque[Errand], trust: SSLContext | None) -> None:
+        super().__init__(name="application-flight", daemon=True)
+        self._waiting = waiting
+        self._wire = Wire()
+        self._line = _Line(self._wire, trust)
+
+    def run(self) -> None:
+        with closing(self._wire), closing(self._line):
+            while not self._wire.is_cut and self._waiting:
+                with suppress(IndexError):  # another flight was faster
+                    self._waiting.popleft().run(self._line)
+
+    def cut(self) -> None:
+        self._wire.cut()
+
+
+class _Line:
+    """A connection that is kept for the next request, on a wire. Close it."""
+
+    def __init__(self, wire: Wire, trust: SSLContext | None) -> None:
+        self._wire = wire
+        self._trust = trust
+        self._adapter: Adapter | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """True when somebody lost patience."""
+        return self._wire.is_cut
+
+    def ask(self, request: Request) -> Answer:
+        """Fetch it, anew where the line turns out to be dead. Raises: as `fetch`."""
+        used = self._adapter is not None
+        adapter = self._adapter = self._adapter or Adapter(self._wire, self._trust)
+        try:
+            answer = fetch(request, adapter)
+        except SampleError as error:
+            self.close()
+            # A server may hang up after any answer, or leave the rest of one on the line: that is not this request's.
+            if not used or self._wire.is_cut or not isinstance(error, Unreachable | BadStatus):
+                raise
+            return self.ask(request)
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._adapter is not None:
+            self._adapter.close()
+            self._adapter = None

@@ -6,14 +6,13 @@ what is known to be wrong or weak in these numbers stands in the help of each me
 
 import re
 import time
-from functools import partial
 from itertools import chain
 
 from exporter.application.dialect import distinct, interpret
 from exporter.application.endpoints import DIALECTS, ENDPOINTS
 from exporter.application.envelope import open_envelope
-from exporter.application.fetch import Request, fetch
-from exporter.application.flight import Flight, land
+from exporter.application.fetch import Request
+from exporter.application.flight import Errand, Flights
 from exporter.config import ApplicationSettings
 from exporter.errors import ConfigError, Reason, SampleError
 from exporter.model import Failure, Outcome, Reading
@@ -43,36 +42,33 @@ class ApplicationCollector:
             raise ConfigError(("application.bearer_token: holds characters that no HTTP header can carry",))
         self._redactor = Redactor((token,))
         self._trust = trust((settings.url,), settings.ca_file)
-        self._flights: dict[str, Flight] = {}  # the last of each endpoint: ended as a rule, stuck at worst
+        self._errands: dict[str, Errand] = {}  # the last of each endpoint: ended as a rule, stuck at worst
+        self._flights = Flights(())
 
     def collect(self) -> Outcome:
-        """One sample, now."""
+        """One sample, now. A request that is still stuck is not joined by another, so that threads never pile up."""
         deadline = time.monotonic() + self._settings.timeout
-        flights = self._flights = {endpoint: self._depart(endpoint) for endpoint in ENDPOINTS}
-        land(tuple(flights.values()), deadline)
-        reports = [self._report(endpoint, flight) for endpoint, flight in flights.items()]
+        stuck = {endpoint: errand for endpoint, errand in self._errands.items() if errand.under_way}
+        fresh = {endpoint: Errand(self._request(endpoint)) for endpoint in ENDPOINTS if endpoint not in stuck}
+        self._errands = {**fresh, **stuck}
+        self._flights = Flights(fresh.values(), self._trust)
+        self._flights.land(deadline)
+        reports = [self._report(endpoint, self._errands[endpoint]) for endpoint in ENDPOINTS]
         readings = chain.from_iterable(readings for readings, _ in reports)
         failures = chain.from_iterable(failures for _, failures in reports)
         return Outcome(distinct(readings), tuple(failures))
 
     def close(self) -> None:
         """Give up on what is under way, so that a `collect` in another thread returns at once."""
-        for flight in self._flights.values():
-            flight.cut()
+        self._flights.cut()
 
-    def _depart(self, endpoint: str) -> Flight:
-        """A new request, unless the last one is still stuck: then that one, so that threads never pile up."""
-        if endpoint in self._flights and self._flights[endpoint].is_alive():
-            return self._flights[endpoint]
+    def _request(self, endpoint: str) -> Request:
         url = f"{self._settings.url.rstrip('/')}/metrics.{endpoint}"
-        request = Request(url, self._settings.bearer_token, self._settings.timeout, self._settings.max_bytes)
-        flight = Flight(f"application-{endpoint}", partial(fetch, request, trust=self._trust))
-        flight.start()
-        return flight
+        return Request(url, self._settings.bearer_token, self._settings.timeout, self._settings.max_bytes)
 
-    def _report(self, endpoint: str, flight: Flight) -> tuple[tuple[Reading, ...], tuple[Failure, ...]]:
+    def _report(self, endpoint: str, errand: Errand) -> tuple[tuple[Reading, ...], tuple[Failure, ...]]:
         try:
-            answer = flight.answer()
+            answer = errand.answer()
             account = interpret(DIALECTS[endpoint], open_envelope(answer.status, answer.body))
         except SampleError as error:
             down = Reading(APP_UP, 0, (endpoint,))

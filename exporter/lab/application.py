@@ -53,6 +53,8 @@ class Application:
     def start(self) -> None:
         """Listens and answers; returns when it does. Raises: OSError when the port is taken."""
         listener = socket.create_server((LOOPBACK, self.port))
+        # As Node does: else the body of every further answer waits 40 ms for the client to acknowledge its header.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         routes = [Route(f"{dialect.base}/{{procedure}}", self._answer) for dialect in Dialect]
         config = uvicorn.Config(
             Starlette(routes=routes),
