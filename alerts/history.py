@@ -99,6 +99,7 @@ class History:
         self._lock = lock
         self._layouts: dict[int, tuple[str, ...]] = {}
         self._link: int | None = None
+        self._written: tuple[int, int] | None = None
         self._version: int | None = None
 
     @classmethod
@@ -152,11 +153,23 @@ class History:
 
     def changed(self) -> bool:
         """Whether anybody else has written since this was last asked; true the first time."""
+        written = self._last_written()
+        if written is not None and written == self._written:
+            return False
+        self._written = written
         with _translated(self.directory):
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         changed: bool = version != self._version
         self._version = version
         return changed
+
+    def _last_written(self) -> tuple[int, int] | None:
+        """When anybody last wrote, and how much there was then, as the file system has it; None when it cannot tell."""
+        try:
+            now = (self.directory / FILE).stat()
+        except OSError:
+            return None
+        return now.st_mtime_ns, now.st_size
 
     def check(self) -> None:
         """Look at every page, every paper and every tick. Raises: Damaged."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from alerts.assessor import LIFE, Assessor
 from alerts.clock import Clock
-from alerts.model import Evaluation, Policy
+from alerts.model import Evaluation, Labels, Policy
 from alerts.promql.memory import Sample
 from alerts.statefile import StateFile, UnusableError
 from exporter import names
@@ -32,8 +32,8 @@ _OWN = ("up", "process_start_time_seconds")
 # How much of the past a crash may cost, seconds. What changes how alerts stand is written at once.
 SAVE_EVERY = 60.0
 
-# One sample as it is shown: name, labels, value.
-Exposed = tuple[str, Mapping[str, str], float]
+# One sample as it is shown: name, labels in any order, value.
+Exposed = tuple[str, Labels, float]
 Listener = Callable[[Evaluation], None]
 
 
@@ -71,6 +71,8 @@ class Judge:
         self._clock = clock or Clock()
         self._file = StateFile(state_dir)
         self._common = {"job": policy.job, "instance": INSTANCE}
+        # The same few hundred at every scrape: how many values a label can have is bounded where it is given them.
+        self._complete: dict[Labels, Labels] = {}
         self._assessor = Assessor(policy)
         self._saved_at: float | None = None
         self._repeats = Repeats()
@@ -143,8 +145,10 @@ class Judge:
     def _wanted(self, exposed: Iterable[Exposed]) -> Iterator[Sample]:
         for name, labels, value in exposed:
             if name not in _OWN and self._assessor.wants(name):
-                complete = {**labels, **self._common}
-                yield name, tuple(sorted((label, text) for label, text in complete.items() if text)), value
+                complete = self._complete.get(labels)
+                if complete is None:
+                    complete = self._complete[labels] = _completed(labels, self._common)
+                yield name, complete, value
 
     def _own(self, *, up: float) -> Iterator[Sample]:
         labels = tuple(sorted(self._common.items()))
@@ -191,3 +195,8 @@ class Judge:
         if suppressed is not None:
             details = {"what": what, "message": message, "suppressed": suppressed, **fields}
             event(logger, logging.ERROR, "judging failed", exc_info=error or False, **details)
+
+
+def _completed(labels: Labels, common: Mapping[str, str]) -> Labels:
+    """As Prometheus keeps them: those of the scrape added, empty ones left out, sorted."""
+    return tuple(sorted((label, text) for label, text in {**dict(labels), **common}.items() if text))

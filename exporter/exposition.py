@@ -26,6 +26,8 @@ _FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | t
 }
 
 Encode = Callable[[Collector | CollectorRegistry], bytes]
+# One sample: name, labels, value.
+Exposed = tuple[str, tuple[tuple[str, str], ...], float]
 # How OpenMetrics ends; the text format ends without a word.
 END = b"# EOF\n"
 Readings = Iterable[Reading | Distribution]
@@ -72,8 +74,8 @@ class OutboxCollector(Collector):
             self._about(),
         )
 
-    def samples(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
-        """The same as `collect`, as whoever scrapes reads it: name, labels, value."""
+    def samples(self) -> Iterator[Exposed]:
+        """The same as `collect`, as whoever scrapes reads it."""
         return chain.from_iterable(map(_samples, self.readings()))
 
     def edition(self) -> Hashable:
@@ -202,11 +204,11 @@ def _filled(metric: Metric, readings: Readings) -> Family:
     return family
 
 
-def _samples(reading: Reading | Distribution) -> Iterable[tuple[str, Mapping[str, str], float]]:
-    name, labels = reading.metric.name, dict(zip(reading.metric.labels, reading.labels, strict=True))
+def _samples(reading: Reading | Distribution) -> Iterable[Exposed]:
+    name, labels = reading.metric.name, tuple(zip(reading.metric.labels, reading.labels, strict=True))
     if isinstance(reading, Reading):
         return ((name, labels, float(reading.value)),)
-    buckets = [(f"{name}_bucket", {**labels, "le": le}, float(count)) for le, count in _buckets(reading)]
+    buckets = [(f"{name}_bucket", (*labels, ("le", le)), float(count)) for le, count in _buckets(reading)]
     return (*buckets, (f"{name}_count", labels, float(sum(reading.counts))), (f"{name}_sum", labels, reading.total))
 
 

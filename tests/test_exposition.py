@@ -82,7 +82,7 @@ def test_samples_are_what_a_scrape_would_read():
     outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
     scraped = [each for family in outbox.collect() for each in family.samples]
     assert len(scraped) > len(one_of_each())
-    assert sorted((name, sorted(labels.items()), value) for name, labels, value in outbox.samples()) == sorted(
+    assert sorted((name, sorted(labels), value) for name, labels, value in outbox.samples()) == sorted(
         (each.name, sorted(each.labels.items()), each.value) for each in scraped
     )
 

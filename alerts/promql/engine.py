@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from alerts.model import Labels
 from alerts.promql import operators
@@ -48,21 +49,27 @@ class _Moment:
     at: int
 
     def value(self, expression: Expression) -> Value:
-        match expression:
-            case Number(value=value):
-                return value
-            case Selector():
-                return {series.named: sample[1] for series, sample in self._newest(expression)}
-            case Call():
-                return self._call(expression)
-            case Negation(operand=operand):
-                return _negative(self.value(operand))
-            case Operation(left=left, right=right):
-                return _operate(expression, self.value(left), self.value(right))
-            case Aggregation(operand=operand, parameter=parameter):
-                parameters = () if parameter is None else (self.scalar(parameter),)
-                return aggregate(expression.operator, self.vector(operand), expression.grouping, *parameters)
-        raise EvaluationError(f"{expression} has no value of its own")
+        kind = _KINDS.get(type(expression))
+        if kind is None:
+            raise EvaluationError(f"{expression} has no value of its own")
+        return kind(self, expression)
+
+    def number(self, number: Number) -> Value:
+        return number.value
+
+    def selection(self, selector: Selector) -> Value:
+        return {series.named: sample[1] for series, sample in self._newest(selector)}
+
+    def negation(self, negation: Negation) -> Value:
+        return _negative(self.value(negation.operand))
+
+    def operation(self, operation: Operation) -> Value:
+        return _operate(operation, self.value(operation.left), self.value(operation.right))
+
+    def aggregation(self, aggregation: Aggregation) -> Value:
+        parameter = aggregation.parameter
+        parameters = () if parameter is None else (self.scalar(parameter),)
+        return aggregate(aggregation.operator, self.vector(aggregation.operand), aggregation.grouping, *parameters)
 
     def vector(self, expression: Expression) -> Vector:
         value = self.value(expression)
@@ -90,7 +97,7 @@ class _Moment:
             if times:
                 yield series, Points(times, values, start, end, self.at)
 
-    def _call(self, call: Call) -> Value:
+    def call(self, call: Call) -> Value:
         if call.function in _SPECIAL:
             return _SPECIAL[call.function](self, call)
         if call.function in RANGES:
@@ -141,6 +148,15 @@ class _Moment:
         return histogram_quantile(self.scalar(share), self.vector(buckets))
 
 
+_KINDS: Mapping[type, Callable[[_Moment, Any], Value]] = {
+    Number: _Moment.number,
+    Selector: _Moment.selection,
+    Call: _Moment.call,
+    Negation: _Moment.negation,
+    Operation: _Moment.operation,
+    Aggregation: _Moment.aggregation,
+}
+
 _SPECIAL: Mapping[str, Callable[[_Moment, Call], Value]] = {
     "absent": _Moment.absent,
     "absent_over_time": _Moment.absent_over_time,
@@ -165,16 +181,13 @@ def _negative(value: Value) -> Value:
 
 
 def _operate(operation: Operation, left: Value, right: Value) -> Value:
-    match left, right:
-        case float(), float():
+    if isinstance(left, float):
+        if isinstance(right, float):
             return operators.of_scalars(operation, left, right)
-        case dict(), float():
-            return operators.with_scalar(operation, left, right, scalar_is_left=False)
-        case float(), dict():
-            return operators.with_scalar(operation, right, left, scalar_is_left=True)
-        case dict(), dict():
-            return operators.of_vectors(operation, left, right)
-    raise AssertionError(f"neither scalars nor vectors: {type(left)}, {type(right)}")
+        return operators.with_scalar(operation, right, left, scalar_is_left=True)
+    if isinstance(right, float):
+        return operators.with_scalar(operation, left, right, scalar_is_left=False)
+    return operators.of_vectors(operation, left, right)
 
 
 def _labels_of_absence(asked: Expression) -> Labels:

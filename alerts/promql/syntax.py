@@ -96,8 +96,8 @@ class Grouping:
     def key(self, labels: Labels) -> Labels:
         """The labels that count; the metric's name does only where it is listed."""
         if self.only:
-            return tuple(pair for pair in labels if pair[0] in self.labels)
-        return tuple(pair for pair in labels if pair[0] not in self.labels and pair[0] != NAME)
+            return tuple([pair for pair in labels if pair[0] in self.labels])
+        return tuple([pair for pair in labels if pair[0] not in self.labels and pair[0] != NAME])
 
 
 @dataclass(frozen=True, slots=True)

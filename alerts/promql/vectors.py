@@ -26,7 +26,7 @@ def collect(pairs: Iterable[tuple[Labels, float]]) -> Vector:
 
 def nameless(labels: Labels) -> Labels:
     """The labels without the metric's name: what an operation makes is no longer that metric."""
-    return tuple(pair for pair in labels if pair[0] != NAME)
+    return tuple([pair for pair in labels if pair[0] != NAME])
 
 
 def value_of(labels: Labels, name: str) -> str:

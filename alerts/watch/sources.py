@@ -98,10 +98,12 @@ def by_clock(expr: str, policy: Policy) -> bool:
 
 def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
     """The series that are known; `now` by the monotonic clock."""
-    readings = _readings(states, now)
+    by_metric: dict[Metric, list[Reading]] = {}
+    for each in _readings(states, now):
+        by_metric.setdefault(each.metric, []).append(each)
     found: dict[str, float] = {}
     for name, (metric, labels) in SERIES.items():
-        values = [each.value for each in readings if each.metric is metric and labels in (None, each.labels)]
+        values = [each.value for each in by_metric.get(metric, ()) if labels in (None, each.labels)]
         if values:
             found[name] = sum(values)
     return found

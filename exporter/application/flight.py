@@ -90,7 +90,7 @@ class Flights:
 
 
 class _Flight(Thread):
-    """Runs errands as long as any wait, on a line of its own: a daemon, so that a resolver that hangs delays no exit."""
+    """Runs errands while any wait, on a line of its own: a daemon, so that a resolver that hangs delays no exit."""
 
     def __init__(self, waiting: deque[Errand], trust: SSLContext | None) -> None:
         super().__init__(name="application-flight", daemon=True)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from alerts.judge import Judge, Sources
+from alerts.judge import Exposed, Judge, Sources
 from alerts.model import Change, Evaluation, Outlet, Policy
 from alerts.policy import load_policy
 from alerts.rulefile import rule_file
@@ -165,8 +165,8 @@ def test_live_within_two_intervals(tmp_path: Path) -> None:
 def start_judge(stack: ExitStack, stage: Stage, name: str, directory: Path) -> None:
     """The judge of one outbox."""
 
-    def scrape() -> list[Shown]:
-        return stage.shown[name]
+    def scrape() -> list[Exposed]:
+        return [(metric, tuple(labels.items()), value) for metric, labels, value in stage.shown[name]]
 
     policy = load_policy(job=name, time_scale=SCALE, interval=INTERVAL)
     world = stage.worlds[name]

@@ -38,7 +38,7 @@ class Outbox:
         self.now += 15.0
         if self.broken:
             raise ZeroDivisionError
-        return list(self.world.tick(self.now))
+        return [(name, tuple(labels.items()), value) for name, labels, value in self.world.tick(self.now)]
 
     def sources(self) -> Sources:
         return Sources(self.scrape, lambda: self.world.fresh, self.now)
@@ -115,7 +115,7 @@ def test_sees_what_prometheus_would(tmp_path: Path) -> None:
 
     def scrape() -> list[Exposed]:
         outbox.now += 15.0
-        return [("outbox_pending_jobs", {"state": "waiting"}, 7.0), ("nobody_asks", {}, 1.0)]
+        return [("outbox_pending_jobs", (("state", "waiting"),), 7.0), ("nobody_asks", (), 1.0)]
 
     seeing = judge(outbox, tmp_path, scrape=scrape)
     seeing.evaluate()

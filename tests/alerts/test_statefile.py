@@ -73,22 +73,38 @@ def test_nothing_kept(tmp_path: Path) -> None:
 
 def damaged() -> dict[str, str]:
     """Contents that say what is wrong with them."""
-    whole = json.dumps({"format": 1, "at": 0, "alerts": [], "series": []})
+    whole = json.dumps({"format": 2, "at": 0, "alerts": [], "series": []})
     return {
         "cut off": whole[:-5],
         "empty": "",
         "of another kind": "[]",
-        "newer": whole.replace('"format": 1', '"format": 2'),
-        "without times": json.dumps({"format": 1, "at": 0, "alerts": [], "series": [{"metric": "x", "labels": {}}]}),
+        "newer": whole.replace('"format": 2', '"format": 3'),
+        "without times": json.dumps({"format": 2, "at": 0, "alerts": [], "series": [{"metric": "x", "labels": {}}]}),
         "with too many values": json.dumps(
             {
-                "format": 1,
+                "format": 2,
                 "at": 0,
                 "alerts": [],
-                "series": [{"metric": "x", "labels": {}, "times": [1], "values": [1, 2], "ends": []}],
+                "series": [
+                    {
+                        "metric": "x",
+                        "labels": {},
+                        "times": "AQAAAAAAAAA=",
+                        "values": "AAAAAAAA8D8AAAAAAAAAQA==",
+                        "ends": "",
+                    }
+                ],
             }
         ),
-        "with an unknown state": json.dumps({"format": 1, "at": 0, "alerts": [{"alert": "A"}], "series": []}),
+        "with half a number": json.dumps(
+            {
+                "format": 2,
+                "at": 0,
+                "alerts": [],
+                "series": [{"metric": "x", "labels": {}, "times": "AQAA", "values": "", "ends": ""}],
+            }
+        ),
+        "with an unknown state": json.dumps({"format": 2, "at": 0, "alerts": [{"alert": "A"}], "series": []}),
         "no text": "\udcff",
     }
 
