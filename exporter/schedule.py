@@ -93,6 +93,7 @@ class Schedule:
 
     def start(self) -> None:
         """Run every collector now, then at its interval."""
+        now = datetime.now(UTC)  # the same for all: APScheduler wakes up once for what is due at once
         for turn in self._turns:
             self._scheduler.add_job(
                 self._run,
@@ -100,7 +101,7 @@ class Schedule:
                 args=(turn,),
                 id=turn.collector.name,
                 executor=turn.thread,
-                next_run_time=datetime.now(UTC),
+                next_run_time=now,
             )
         self._scheduler.start()
 
@@ -124,9 +125,10 @@ class Schedule:
             return
         event(logger, logging.WARNING, "clock stepped", seconds=round(offset - self._clock_offset, 3))
         self._clock_offset = offset
+        now = datetime.now(UTC)
         with self._planning:
             for turn in () if self._stopped else self._turns:
-                self._scheduler.modify_job(turn.collector.name, next_run_time=datetime.now(UTC))
+                self._scheduler.modify_job(turn.collector.name, next_run_time=now)
 
     def _run(self, turn: Turn) -> None:
         if self._stopped:

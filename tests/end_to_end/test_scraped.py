@@ -66,9 +66,9 @@ def alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def scraping(demo: Program, alone: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus at work."""
+    """A Prometheus at work, from when everything is there that a scrape can bring: alerts come after a first round."""
     require_program("prometheus")
-    eventually(demo.is_ready)
+    eventually(lambda: all("outbox_alert_firing" in each.scrape() for each in (demo, alone)), seconds=30)
     with as_text(demo.url()) as text:
         jobs = {"openmetrics": demo.url(), "text": text, "database alone": alone.url()}
         with prometheus.scraping(tmp_path_factory.mktemp("prometheus"), jobs) as server:
