@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 INSTANCE = "sidecar"
 # What a scrape would add, or the process itself says.
 _OWN = ("up", "process_start_time_seconds")
-# How long after a round of samples has begun it is judged, in intervals: when it is over, as a rule, so that alerts rest
-# on what was seen a moment ago; and what runs one after the other costs a tenth less than what runs at once.
+# How long after a round of samples has begun it is judged, in intervals: when it is over, as a rule, so that alerts
+# rest on what was seen a moment ago; and neither stands in the other's way, which costs a fifth of the judge's time.
 LAG = 0.1
 # How much of the past a crash may cost, seconds. What changes how alerts stand is written at once.
 SAVE_EVERY = 60.0
@@ -87,7 +87,7 @@ class Judge:
         self.failures: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Take up what was kept, and evaluate from one interval on, each time after the collectors have had their turn."""
+        """Take up what was kept, and evaluate from one interval on, each time after the collectors' turn."""
         self._restore()
         self._thread.start()
 

@@ -10,10 +10,11 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from exporter.config import Config
 from exporter.errors import ConfigError
-from exporter.exposition import OutboxCollector, Printer
+from exporter.exposition import OutboxCollector
 from exporter.footprint import hand_back
 from exporter.judging import Judging
 from exporter.logs import event
+from exporter.printer import Printer
 from exporter.reporter import Reporter
 from exporter.sampling import Sampling
 from exporter.server import Server, Site

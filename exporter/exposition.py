@@ -8,7 +8,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from itertools import accumulate, chain
 from time import monotonic
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
@@ -25,11 +24,8 @@ _FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | t
     Kind.HISTOGRAM: HistogramMetricFamily,
 }
 
-Encode = Callable[[Collector | CollectorRegistry], bytes]
 # One sample: name, labels, value.
 Exposed = tuple[str, tuple[tuple[str, str], ...], float]
-# How OpenMetrics ends; the text format ends without a word.
-END = b"# EOF\n"
 Readings = Iterable[Reading | Distribution]
 Gathered = list[Reading | Distribution]
 # What several judges have found, each in a tuple of its own.
@@ -111,50 +107,6 @@ class _Same:
         return id(self._held)
 
 
-class Printer:
-    """Turns everything there is into the bytes of a scrape.
-
-    What the board says changes only with a sample, so it is put into words once and printed again until then. Of what
-    it says little changes then, so a family whose readings are the same keeps its words. The process' own metrics are
-    new each time. `encode` is one of the client library's, `form` the content type it makes.
-    """
-
-    def __init__(self, outbox: OutboxCollector, process: CollectorRegistry) -> None:
-        self._outbox = outbox
-        self._process = process
-        self._printed: tuple[Hashable, dict[str, bytes]] = (None, {})
-        self._words: dict[tuple[str, str], tuple[Gathered, bytes]] = {}
-
-    def __call__(self, encode: Encode, form: str) -> bytes:
-        """The whole exposition."""
-        edition = self._outbox.edition()
-        if self._printed[0] != edition:
-            self._printed = (edition, {})
-        by_form = self._printed[1]
-        if form not in by_form:
-            gathered = gather(self._outbox.readings())
-            by_form[form] = b"".join(self._put(metric, readings, encode, form) for metric, readings in gathered)
-        return by_form[form] + encode(self._process)
-
-    def _put(self, metric: Metric, readings: Gathered, encode: Encode, form: str) -> bytes:
-        key = (form, metric.name)
-        known = self._words.get(key)
-        if known is None or known[0] != readings:
-            known = self._words[key] = (readings, encode(_Alone(_filled(metric, readings))).removesuffix(END))
-        return known[1]
-
-
-class _Alone(Collector):
-    """One family, for an encoder that takes collectors."""
-
-    def __init__(self, family: Family) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Family]:
-        """That family."""
-        yield self._family
-
-
 def fresh_readings(states: Iterable[CollectorState], now: float) -> Iterator[Reading | Distribution]:
     """What collectors brought back and may still be believed; `now` by the monotonic clock."""
     return chain.from_iterable(state.readings for state in states if state.fresh(now))
@@ -186,7 +138,7 @@ def _dropped(labels: LabelsInUse) -> Iterator[Reading]:
 
 def families(readings: Readings) -> Iterator[Family]:
     """Readings gathered into families, in the catalogue's order; families without readings are left out."""
-    return (_filled(metric, gathered) for metric, gathered in gather(readings))
+    return (filled(metric, gathered) for metric, gathered in gather(readings))
 
 
 def gather(readings: Readings) -> Iterator[tuple[Metric, Gathered]]:
@@ -197,7 +149,8 @@ def gather(readings: Readings) -> Iterator[tuple[Metric, Gathered]]:
     return ((metric, by_metric[metric]) for metric in names.CATALOGUE if metric in by_metric)
 
 
-def _filled(metric: Metric, readings: Readings) -> Family:
+def filled(metric: Metric, readings: Readings) -> Family:
+    """A family of these readings."""
     family = _family(metric)
     for reading in readings:
         _add(family, reading)

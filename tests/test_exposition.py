@@ -5,24 +5,20 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from time import monotonic
-from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter import names
 from exporter.errors import DATABASE_REASONS, Reason
-from exporter.exposition import OutboxCollector, Printer, Readings, families, fresh_readings, self_readings
+from exporter.exposition import OutboxCollector, families, fresh_readings, self_readings
 from exporter.labels import Labels
 from exporter.model import Distribution, Failure, Outcome, Reading, Run
 from exporter.names import Kind
 from exporter.snapshot import Board, CollectorState, Target
-from exporter.web.site import render
-from tests import webtools
 from tests.requirements import require_program
 
 BACKLOG = CollectorState("backlog", Target.DATABASE, interval=15)
@@ -271,96 +267,3 @@ def test_promtool_has_nothing_to_say():
     command = [str(require_program("promtool")), "check", "metrics"]
     done = subprocess.run(command, input=text(*one_of_each()), capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-@pytest.mark.parametrize("encode", [generate_latest, openmetrics.generate_latest])
-def test_the_printer_prints_what_the_library_would(encode):
-    """Remembered or not, in either format, the bytes are those of the whole registry."""
-    board = Board([CollectorState("backlog", Target.DATABASE, 15)])
-    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
-    process = CollectorRegistry()
-    Gauge("some_process_metric", "Of the process.", registry=process).set(7)
-    everything = CollectorRegistry()
-    everything.register(outbox)
-    everything.register(process)
-    printer = Printer(outbox, process)
-    for _ in range(2):
-        assert printer(encode, "form") == encode(everything)
-
-
-def test_the_printer_notices_every_change():
-    """A new sample, a reading that grows too old, a failed reload, a dropped label: each is in the next scrape."""
-    board = Board([CollectorState("backlog", Target.DATABASE, 15)])
-    queues, reloaded = Labels(1), [True]
-    outbox = OutboxCollector(lambda: board, "0.1.0", lambda: {"queue": queues}, lambda: reloaded[0])
-    printer = Printer(outbox, CollectorRegistry())
-    pages = [printer(generate_latest, "text")]
-
-    def changed() -> bool:
-        pages.append(printer(generate_latest, "text"))
-        return pages[-1] != pages[-2]
-
-    assert not changed()
-    readings = (Reading(names.HEAD_BLOCKED_JOBS, 3),)
-    board.record(Run("backlog", Outcome(readings), 1_700_000_000, monotonic(), 0.01), 15)
-    assert changed()
-    assert b"outbox_head_blocked_jobs 3.0" in pages[-1]
-    board.skip("backlog")
-    assert changed()
-    reloaded[0] = False
-    assert changed()
-    queues("one")
-    queues("two")
-    assert changed()
-
-
-def test_only_what_changed_is_put_into_words_again():
-    """A sample changes a few families: the others keep their words, and the page is the library's all the same."""
-    board = Board([CollectorState("backlog", Target.DATABASE, 15)])
-    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
-    printer, asked = Printer(outbox, CollectorRegistry()), Counter[str]()
-
-    def encode(registry: Any) -> bytes:
-        asked.update(family.name for family in registry.collect())
-        return generate_latest(registry)
-
-    for blocked in (3, 3, 4):
-        board.record(Run("backlog", Outcome((Reading(names.HEAD_BLOCKED_JOBS, blocked),)), 1e9, monotonic(), 0.01), 15)
-        assert printer(encode, "text") == generate_latest(outbox)
-    assert asked["outbox_head_blocked_jobs"] == 2
-    assert asked["outbox_collector_interval_seconds"] == 1
-
-
-def test_the_printer_forgets_what_has_expired(monkeypatch):
-    """What was printed while fresh is not printed again once its time is over."""
-    board = Board([CollectorState("backlog", Target.DATABASE, 15)])
-    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
-    printer = Printer(outbox, CollectorRegistry())
-    board.record(Run("backlog", Outcome((Reading(names.HEAD_BLOCKED_JOBS, 3),)), 1_700_000_000, 1000.0, 0.01), 15)
-    monkeypatch.setattr("exporter.exposition.monotonic", lambda: 1045.0)
-    assert b"outbox_head_blocked_jobs 3.0" in printer(generate_latest, "text")
-    monkeypatch.setattr("exporter.exposition.monotonic", lambda: 1045.1)
-    assert b"outbox_head_blocked_jobs 3.0" not in printer(generate_latest, "text")
-
-
-def test_scrapes_between_two_samples_cost_no_rendering(monkeypatch):
-    """The board is put into words once per sample and format, however many scrapes ask, as the server asks."""
-    board = Board([BACKLOG])
-    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
-    collected: list[float] = []
-    readings = outbox.readings
-
-    def counting() -> Readings:
-        collected.append(monotonic())
-        return readings()
-
-    monkeypatch.setattr(outbox, "readings", counting)
-    site = webtools.site()
-    site = replace(site, printer=Printer(outbox, CollectorRegistry()))
-    for _ in range(3):
-        render(site, "application/openmetrics-text;version=1.0.0", [])
-        render(site, "text/plain;version=0.0.4", [])
-    assert len(collected) == 2
-    board.skip("backlog")
-    render(site, "", [])
-    assert len(collected) == 3
