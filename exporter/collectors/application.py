@@ -1,4 +1,4 @@
-"""What does the application say about itself? Its four metrics endpoints, asked at once.
+"""What does the application say about itself? Its four metrics endpoints, asked together.
 
 One endpoint that fails does not spoil the others, one bad field not its endpoint. The database is the first source:
 what is known to be wrong or weak in these numbers stands in the help of each metric.
