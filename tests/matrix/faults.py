@@ -173,7 +173,13 @@ def _nothing_completes(name: str, of_the_lab: str) -> Fault:
         name,
         happens,
         frozenset({page("OutboxStalled")}),
-        frozenset({ticket("OutboxJobsWaitingLong"), ticket("OutboxAppUnhealthy")}),
+        frozenset(
+            {
+                ticket("OutboxJobsWaitingLong"),
+                ticket("OutboxAppUnhealthy"),
+                ticket("OutboxHeadBlocked"),  # by a job that its queue was not ready for, at the last poll
+            }
+        ),
         after=minutes(5),  # the oldest job's age, and as long without a completion
         lasts=minutes(12),
     )
