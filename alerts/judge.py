@@ -9,9 +9,10 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from alerts.assessor import LIFE, Assessor
@@ -73,9 +74,7 @@ class Judge:
         self._listeners = tuple(listeners)
         self._clock = clock or Clock()
         self._file = StateFile(state_dir)
-        self._common = {"job": policy.job, "instance": INSTANCE}
-        # The same few hundred at every scrape: how many values a label can have is bounded where it is given them.
-        self._complete: dict[Labels, Labels] = {}
+        self._common: Labels = (("instance", INSTANCE), ("job", policy.job))
         self._assessor = Assessor(policy)
         self._saved_at: float | None = None
         self._repeats = Repeats()
@@ -148,15 +147,11 @@ class Judge:
     def _wanted(self, exposed: Iterable[Exposed]) -> Iterator[Sample]:
         for name, labels, value in exposed:
             if name not in _OWN and self._assessor.wants(name):
-                complete = self._complete.get(labels)
-                if complete is None:
-                    complete = self._complete[labels] = _completed(labels, self._common)
-                yield name, complete, value
+                yield name, _completed(labels, self._common), value
 
     def _own(self, *, up: float) -> Iterator[Sample]:
-        labels = tuple(sorted(self._common.items()))
         own = zip(_OWN, (up, self._sources.started_at), strict=True)
-        return ((name, labels, value) for name, value in own if self._assessor.wants(name))
+        return ((name, self._common, value) for name, value in own if self._assessor.wants(name))
 
     def _note(self, evaluation: Evaluation) -> None:
         firing = {alert.key for alert in evaluation.firing}
@@ -200,6 +195,8 @@ class Judge:
             event(logger, logging.ERROR, "judging failed", exc_info=error or False, **details)
 
 
-def _completed(labels: Labels, common: Mapping[str, str]) -> Labels:
+# The same few hundred at every scrape; the bound is for an application that never stops inventing names.
+@lru_cache(maxsize=4096)
+def _completed(labels: Labels, common: Labels) -> Labels:
     """As Prometheus keeps them: those of the scrape added, empty ones left out, sorted."""
-    return tuple(sorted((label, text) for label, text in {**dict(labels), **common}.items() if text))
+    return tuple(sorted((label, text) for label, text in {**dict(labels), **dict(common)}.items() if text))
