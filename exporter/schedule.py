@@ -7,9 +7,9 @@ that neither side ever waits for the other.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
@@ -93,15 +93,14 @@ class Schedule:
 
     def start(self) -> None:
         """Run every collector now, then at its interval."""
-        now = datetime.now(UTC)  # the same for all: APScheduler wakes up once for what is due at once
-        for turn in self._turns:
+        for turn, first in self._from_now_on():
             self._scheduler.add_job(
                 self._run,
                 IntervalTrigger(seconds=turn.interval),
                 args=(turn,),
                 id=turn.collector.name,
                 executor=turn.thread,
-                next_run_time=now,
+                next_run_time=first,
             )
         self._scheduler.start()
 
@@ -125,10 +124,17 @@ class Schedule:
             return
         event(logger, logging.WARNING, "clock stepped", seconds=round(offset - self._clock_offset, 3))
         self._clock_offset = offset
-        now = datetime.now(UTC)
         with self._planning:
-            for turn in () if self._stopped else self._turns:
-                self._scheduler.modify_job(turn.collector.name, next_run_time=now)
+            for turn, first in () if self._stopped else self._from_now_on():
+                self._scheduler.modify_job(turn.collector.name, next_run_time=first)
+
+    def _from_now_on(self) -> Iterator[tuple[Turn, datetime]]:
+        """When each runs, in their order: now, as APScheduler wakes up once for all that is due by then.
+
+        What is due in the same microsecond it would take by the alphabet.
+        """
+        now = datetime.now(UTC)
+        return ((turn, now + timedelta(microseconds=place)) for place, turn in enumerate(self._turns))
 
     def _run(self, turn: Turn) -> None:
         if self._stopped:

@@ -146,6 +146,18 @@ def test_every_collector_runs_at_once():
         assert state_of(board, "events").readings == OUTCOME.readings
 
 
+def test_what_is_due_at_once_runs_in_the_order_of_the_turns():
+    """What pages stands first in it, and never waits for what decorates: at the start, later, after a step."""
+    order = ["throughput", "events", "backlog"]
+    turns = [database_turn(Scripted(name), 0.2) for name in order]
+    with scheduled(*turns) as (schedule, _, ledger):
+        ledger.wait(order[-1], 2)
+        schedule._clock_offset += HOUR
+        schedule.mind_the_clock()
+        ledger.wait(order[-1], 3)
+        assert [run.collector for run, _, _ in ledger.runs[:9]] == 3 * order
+
+
 def test_a_run_that_is_still_going_on_is_skipped_and_counted():
     """Never a second one beside it, none queued behind it; when it ends, the next turn is a normal one."""
     slow = Blocking("backlog")
