@@ -94,8 +94,12 @@ class Keeper:
 
     @property
     def is_open(self) -> bool:
-        """Whether a watch goes on, decided or not: time alone may end it."""
+        """Whether a watch goes on, decided or not."""
         return self.watch is not None and self.watch.closed_at is None
+
+    def is_over(self, moment: Moment) -> bool:
+        """Whether time has ended the watch that goes on, which is not on record before `advance`."""
+        return self.is_open and self._elapsed_at(moment) > self._watch().duration
 
     @property
     def running(self) -> bool:
@@ -172,8 +176,7 @@ class Keeper:
         """What the judgement comes to if nothing more can be written; asks the history nothing."""
         if self._judge is None:
             return self.judgement
-        elapsed = self._elapsed() + clock.passed(self._moment, moment).seconds
-        elapsed = min(elapsed, self._watch().duration)
+        elapsed = min(self._elapsed_at(moment), self._watch().duration)
         return self._judge.judgement(moment.at, elapsed, final=False, cause=Cause.NOT_WRITTEN)
 
     def inherit(self, watch: Watch | None, moment: Moment) -> None:
@@ -282,6 +285,10 @@ class Keeper:
 
     def _elapsed(self) -> float:
         return self._t - self._watch().started
+
+    def _elapsed_at(self, moment: Moment) -> float:
+        """The same at a moment that was not advanced to."""
+        return self._elapsed() + clock.passed(self._moment, moment).seconds
 
     def _planned_end(self, moment: Moment) -> float:
         return moment.at + self._watch().duration - self._elapsed()

@@ -99,9 +99,9 @@ class Recorder:
     def heed(self, moment: Moment | None = None) -> None:
         """Do what commands and the time ask for, between two evaluations. Call it at the start, and every few seconds.
 
-        Costs next to nothing while no watch goes on and nobody asks.
+        Costs next to nothing while nobody asks and no watch ends.
         """
-        if self._is_needed():
+        if self._is_needed(moment or clock.now()):
             self._attend(lambda *_: None, moment)
 
     def close(self, moment: Moment | None = None) -> None:
@@ -112,11 +112,11 @@ class Recorder:
             self._closed = True
             self._drop()
 
-    def _is_needed(self) -> bool:
-        """True unless the history is ours, nothing goes on that time may end, and nobody else has written to it."""
+    def _is_needed(self, moment: Moment) -> bool:
+        """True unless the history is ours, time has ended nothing, and nobody else has written to it."""
         with self._lock:
             try:
-                return self._keeper is None or self._keeper.is_open or self._keeper.history.changed()
+                return self._keeper is None or self._keeper.is_over(moment) or self._keeper.history.changed()
             except HistoryError:  # which is told where it is dealt with
                 return True
 

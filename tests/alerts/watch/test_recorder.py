@@ -445,6 +445,19 @@ def test_a_watch_ends_though_nobody_evaluates(stage):
     assert states == [State.RUNNING, State.INCONCLUSIVE]
 
 
+def test_while_nobody_asks_and_nothing_ends_it_costs_nothing(stage):
+    """Heeding comes every few seconds for all of a watch."""
+    stage.begin()
+    stage.look()
+    stage.recorder.heed(stage.wait(1).moment)
+    statements: list[str] = []
+    stage.recorder._keeper.history._connection.set_trace_callback(statements.append)
+    stage.recorder.heed(stage.wait(60).moment)
+    assert statements == []
+    assert stage.ask("stop").granted
+    assert statements
+
+
 def test_closed_it_lets_go(stage):
     """Nothing is written any more, and nobody has to wait."""
     stage.look()
