@@ -7,14 +7,16 @@ no redirect followed unless the caller does it.
 import logging
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.connectionpool import HTTPConnectionPool
 
 from exporter.config import Certificates
 from exporter.wire import Wire
@@ -45,7 +47,7 @@ class Adapter(HTTPAdapter):
         self._trust = trust
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
         self._wire = wire
-        self._pools: list[ConnectionPool] = []
+        self._pools: dict[tuple[str, str], HTTPConnectionPool] = {}
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Pools whose connections ask `trust`."""
@@ -56,24 +58,45 @@ class Adapter(HTTPAdapter):
         if self._trust is None:
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
-    def get_connection_with_tls_context(
-        self,
-        request: requests.PreparedRequest,
-        verify: bool | str | None,
-        proxies: Mapping[str, str] | None = None,
-        cert: str | tuple[str, str] | None = None,
-    ) -> ConnectionPool:
+    def open(self, request: requests.PreparedRequest, timeout: float) -> BaseHTTPResponse:
+        """Send it; the body is read from the answer, as it came, which has to be closed.
+
+        Cookies and a history, which `send` prepares for a session at a third of the request's cost, are nobody's here.
+        Units: `timeout` seconds, for connecting and for each wait for bytes.
+        Raises: urllib3's HTTPError; requests' InvalidURL when there is no host in the address.
+        """
+        return self._pool(request).urlopen(
+            request.method or "GET",
+            request.path_url,
+            body=request.body,
+            headers=request.headers,
+            timeout=Timeout(connect=timeout, read=timeout),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pool(self, request: requests.PreparedRequest) -> HTTPConnectionPool:
         """The pool for this request, with connections on the wire."""
-        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-        if isinstance(pool, HTTPConnectionPool):  # it always is: the base class allows for SOCKS
-            pool.ConnectionCls = _tapped(pool.ConnectionCls)
-            pool.conn_kw["wire"] = self._wire
-        self._pools.append(pool)
+        scheme, host, *_ = urlsplit(request.url or "")
+        pool = self._pools.get((scheme, host))
+        if pool is None:
+            pool = self._pools[scheme, host] = self._new_pool(request)
+        return pool
+
+    def _new_pool(self, request: requests.PreparedRequest) -> HTTPConnectionPool:
+        pool = self.get_connection_with_tls_context(request, verify=True)
+        if not isinstance(pool, HTTPConnectionPool):  # the base class allows for SOCKS, which needs a proxy
+            raise TypeError(f"{type(pool).__name__} makes connections that no wire can cut")
+        self.cert_verify(pool, request.url or "", verify=True, cert=None)
+        pool.ConnectionCls = _tapped(pool.ConnectionCls)
+        pool.conn_kw["wire"] = self._wire
         return pool
 
     def close(self) -> None:
         """Close all connections, now: urllib3 leaves those that could be used again to the garbage collector."""
-        for pool in self._pools:
+        for pool in self._pools.values():
             pool.close()
         super().close()
 

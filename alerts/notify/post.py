@@ -9,7 +9,6 @@ from ssl import SSLContext
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from exporter.outgoing import Adapter, causes
 from exporter.wire import Wire
@@ -64,7 +63,7 @@ def post(message: Message, timeout: float, wire: Wire, trust: SSLContext | None 
     raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
 
 
-def _exchange(adapter: HTTPAdapter, message: Message, timeout: float) -> Answer:
+def _exchange(adapter: Adapter, message: Message, timeout: float) -> Answer:
     headers = {
         "Accept-Encoding": "identity",
         "Connection": "close",
@@ -73,16 +72,16 @@ def _exchange(adapter: HTTPAdapter, message: Message, timeout: float) -> Answer:
         **message.headers,
     }
     prepared = requests.Request("POST", message.url, headers, data=message.body).prepare()
-    with closing(adapter.send(prepared, stream=True, timeout=timeout)) as response:
-        return Answer(response.status_code, response.headers.get("Retry-After"), _beginning(response))
+    with closing(adapter.open(prepared, timeout)) as response:
+        return Answer(response.status, response.headers.get("Retry-After"), _beginning(response))
 
 
-def _beginning(response: requests.Response) -> str:
+def _beginning(response: urllib3.BaseHTTPResponse) -> str:
     """Some of the body, for people. The status has said all that counts, so that a broken body is no matter."""
-    if response.ok or "Content-Encoding" in response.headers:
+    if response.status < http.HTTPStatus.BAD_REQUEST or "Content-Encoding" in response.headers:
         return ""
     try:
-        raw = response.raw.read(LONGEST_ANSWER, decode_content=False)
+        raw = response.read(LONGEST_ANSWER, decode_content=False)
     except (urllib3.exceptions.HTTPError, OSError):
         return ""
     return bytes(raw).decode("utf-8", "replace")

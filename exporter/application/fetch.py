@@ -10,7 +10,6 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from exporter.config import Secret
 from exporter.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
@@ -60,12 +59,12 @@ def fetch(request: Request, adapter: Adapter) -> Answer:
     raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
 
 
-def _follow(adapter: HTTPAdapter, request: Request) -> Answer:
+def _follow(adapter: Adapter, request: Request) -> Answer:
     url = request.url
     for _ in range(MOST_REDIRECTS + 1):
-        with closing(adapter.send(_prepared(request, url), stream=True, timeout=request.timeout)) as response:
-            if response.status_code not in _REDIRECTS:
-                return Answer(response.status_code, _body(response, request.max_bytes))
+        with closing(adapter.open(_prepared(request, url), request.timeout)) as response:
+            if response.status not in _REDIRECTS:
+                return Answer(response.status, _body(response, request.max_bytes))
             url = _same_origin(url, response.headers.get("Location", ""))
     raise BadStatus(f"more than {MOST_REDIRECTS} redirects")
 
@@ -98,7 +97,7 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
     return url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)
 
 
-def _body(response: requests.Response, max_bytes: int) -> bytes:
+def _body(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
     raw = b"".join(_chunks(response, max_bytes + 1))
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     body = raw if encoding in ("", "identity") or len(raw) > max_bytes else _inflated(raw, encoding, max_bytes)
@@ -107,9 +106,9 @@ def _body(response: requests.Response, max_bytes: int) -> bytes:
     return body
 
 
-def _chunks(response: requests.Response, most: int) -> Iterator[bytes]:
+def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
     """At most this many bytes as they came. Only the read after the last byte notices that some are missing."""
-    while most > 0 and (chunk := response.raw.read(most, decode_content=False)):
+    while most > 0 and (chunk := response.read(most, decode_content=False)):
         yield chunk
         most -= len(chunk)
 
