@@ -15,13 +15,13 @@ from exporter.visibility import Table
 # The deployed processor fetches the oldest 100 pending rows per poll.
 PROCESSOR_BATCH = 100
 # A backlog that is longer than count_limit by less than a twentieth is counted whole, and its newest jobs taken off
-# again: with a million jobs in 0.25 s, where counting the oldest in their order takes 0.4 s.
+# again: with a million jobs in 0.16 s, where counting the oldest in their order takes 0.4 s.
 SLACK = 20
 
 
 @dataclass(frozen=True, slots=True)
 class PendingGroup:
-    """One row of sql/backlog.sql: pending jobs of one queue in one state; `oldest` in Unix seconds."""
+    """One row of sql/backlog.sql or backlog_part.sql: pending jobs of one queue in one state; `oldest` Unix seconds."""
 
     queue: str
     state: str
@@ -40,19 +40,20 @@ class Backlog:
     """Pending jobs by state and by queue, and the indexes that watching the outbox would profit from.
 
     Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
-    oldest job. Source: sql/backlog.sql, sql/backlog_head.sql.
+    oldest job. Source: sql/backlog.sql, sql/backlog_part.sql, sql/backlog_head.sql.
     """
 
     name = "backlog"
     index = indexes.PENDING
-    statements = ("indexes", "backlog_head", "backlog")
+    statements = ("indexes", "backlog_head", "backlog_part", "backlog")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at")),)
 
     def __init__(self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue) -> None:
         self._settings = settings
         self._catalogue = catalogue
-        self._far_too_long = False
         self._queues = queues
+        # Whether the latest count was near enough to count_limit to count all of it again; None when nothing is known.
+        self._is_countable: bool | None = None
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the backlog. Raises: SampleError."""
@@ -67,24 +68,29 @@ class Backlog:
         )
 
     def _groups(self, session: Session) -> list[PendingGroup]:
-        """All pending jobs, or the oldest so many. A backlog that was far too long is expected to be so still."""
+        """All pending jobs, or the oldest so many. A backlog is expected to be about as long as it was."""
         limit = self._settings.count_limit
         slack = max(1, limit // SLACK)
-        if not self._far_too_long:
-            groups = self._count(session, "any", limit + slack)
+        expected, self._is_countable = self._is_countable, None  # as it stays when counting fails
+        if expected is not False:
+            groups = self._all(session) if expected else self._part(session, "any", limit + slack)
             excess = jobs_in(groups) - limit
-            if excess <= 0:
-                return groups
             if excess < slack:
-                return without(groups, self._count(session, "newest", excess))
-        groups = self._count(session, "oldest", limit)
-        self._far_too_long = jobs_in(groups) >= limit
+                newest = self._part(session, "newest", excess) if excess > 0 else []
+                self._is_countable = True
+                return without(groups, newest)
+        groups = self._part(session, "oldest", limit)
+        self._is_countable = jobs_in(groups) < limit
         return groups
 
-    def _count(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
+    def _all(self, session: Session) -> list[PendingGroup]:
+        session.gather_pages()
+        return session.fetch("backlog", PendingGroup, exhausted_attempts=self._settings.exhausted_attempts)
+
+    def _part(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
         session.gather_pages(gather=which == "any")
         return session.fetch(
-            "backlog",
+            "backlog_part",
             PendingGroup,
             count_limit=limit,
             exhausted_attempts=self._settings.exhausted_attempts,

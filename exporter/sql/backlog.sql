@@ -1,8 +1,6 @@
 -- backlog.sql
 -- Question: How many jobs are pending, by queue and state, and since when?
 -- Parameters:
---   count_limit bigint: rows; counting stops here
---   which text: count so many of the 'oldest' or the 'newest'; 'any' is cheaper and the same where there are fewer
 --   exhausted_attempts integer: attempts from which on a pending job counts as given up
 -- Columns:
 --   queue text not null: queue_name
@@ -10,8 +8,8 @@
 --   jobs bigint not null: rows
 --   oldest double precision not null: created_at of the oldest of them, Unix seconds
 -- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
--- Source: migrations reference, "Pending jobs count"; deployed application, "failing means processed_at IS NULL
---   AND attempts > 0" (last_error stays after a later success and says nothing).
+-- Source: as backlog_part.sql, which stops somewhere. This one does not, and so it needs a third less time: below a
+--   LIMIT the server makes a row of its own for every job before it counts it (0.16 s against 0.24 s, a million jobs).
 SELECT
     alike.queue_name::text AS queue,
     CASE
@@ -23,18 +21,10 @@ SELECT
     extract(epoch FROM min(alike.oldest))::double precision AS oldest
 FROM (
     -- Put into words once per group, not once per row: a fifth of the time with a million rows.
-    SELECT pending.queue_name, pending.attempts, count(*) AS jobs, min(pending.created_at) AS oldest
-    FROM (
-        SELECT queue_name, attempts, created_at
-        FROM {job_outbox}
-        WHERE processed_at IS NULL
-        -- The planner sees the value, and drops what can only be null: what is left is one order, or none at all.
-        ORDER BY
-            CASE WHEN %(which)s::text = 'oldest' THEN created_at END,
-            CASE WHEN %(which)s::text = 'newest' THEN created_at END DESC
-        LIMIT %(count_limit)s::bigint
-    ) AS pending
-    GROUP BY pending.queue_name, pending.attempts
+    SELECT queue_name, attempts, count(*) AS jobs, min(created_at) AS oldest
+    FROM {job_outbox}
+    WHERE processed_at IS NULL
+    GROUP BY queue_name, attempts
 ) AS alike
 GROUP BY 1, 2
 ORDER BY jobs DESC, queue, state

@@ -9,6 +9,8 @@ import pytest
 from exporter import names
 from exporter.collectors.backlog import SLACK, Backlog
 from exporter.config import SamplingSettings
+from exporter.database import Session
+from exporter.errors import TooSlow
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
@@ -65,8 +67,9 @@ def expected(connection: psycopg.Connection[Any], jobs: int) -> dict[tuple[str, 
         (LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + BARELY - 1),
         (LIMIT + BARELY, LIMIT + BARELY - 1, LIMIT + 1, LIMIT, LIMIT - 1, LIMIT + 1),
         (3 * LIMIT, 3 * LIMIT, 7, 0, LIMIT + 2),
+        (7, 3 * LIMIT, 7),
     ],
-    ids=["growing past the limit", "shrinking from far beyond", "far beyond and back"],
+    ids=["growing past the limit", "shrinking from far beyond", "far beyond and back", "far beyond at once"],
 )
 def test_around_the_limit(database: Database, lengths: tuple[int, ...]):
     """Counts, ages and the mark of truncation are those of the oldest jobs up to the limit, whatever was before."""
@@ -80,3 +83,31 @@ def test_around_the_limit(database: Database, lengths: tuple[int, ...]):
             assert {key: found.get(key) for key in expected(connection, jobs)} == expected(connection, jobs), jobs
             ours = {names.OLDEST_PENDING.name, names.QUEUE_PENDING_JOBS.name, names.QUEUE_OLDEST_PENDING.name}
             assert {key for key in found if key[0] in ours} <= expected(connection, jobs).keys(), jobs
+
+
+def test_a_count_that_took_too_long_stops_at_the_limit_next_time(database: Database, monkeypatch: pytest.MonkeyPatch):
+    """A backlog grown past all measure since the last look is not counted whole again and again in vain."""
+    backlog = Backlog(SamplingSettings(count_limit=LIMIT), Labels(20), Catalogue())
+    asked: list[str] = []
+    fetch = Session.fetch
+
+    def recording(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
+        asked.append(name)
+        if name == "backlog":
+            raise TooSlow("canceling statement due to statement timeout")
+        return fetch(session, name, row, **parameters)
+
+    def sample() -> None:
+        with opened.sample(*backlog.reads) as session:
+            tuple(backlog.read(session))
+
+    with database.connect() as connection, door(database.dsn()) as opened:
+        fill(connection, 7)
+        sample()
+        monkeypatch.setattr(Session, "fetch", recording)
+        with pytest.raises(TooSlow):
+            sample()
+        asked.clear()
+        sample()
+        assert "backlog_part" in asked
+        assert "backlog" not in asked
