@@ -193,8 +193,9 @@ class _Panels(Drawing):
         panel = panels.lines(
             "Cost: share of the interval",
             "Run time divided by interval. The budget for each database collector is sampling.budget_ratio, 1 % "
-            "unless configured. Above it for long: the collector stretches its interval, see there. application waits "
-            "for HTTP and costs the database nothing.",
+            "unless configured. Above it for long: the collector stretches its interval, see there, or the server is "
+            "far away, for the way there and back takes time and nothing of the budget. application waits for HTTP and "
+            "costs the database nothing.",
             Query(f"({duration}) / ({interval})", "{{collector}}"),
         )
         return panels.coloured(panels.on_decades(panel), COLLECTORS).unit("percentunit")

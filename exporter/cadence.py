@@ -19,14 +19,14 @@ def next_interval(
     """Seconds until the collector's next run, counted from the start of this one. `pages`: somebody is woken by it.
 
     After waiting in vain, the sampling interval. Else the base interval, stretched up to `max_interval` so that the
-    run's duration is at most `budget_ratio` of it, and the rows it noted at most `rows_per_second`. A cheaper run
+    run's cost is at most `budget_ratio` of it, and the rows it noted at most `rows_per_second`. A cheaper run
     brings it back at once. What pages, and succeeded, is stretched to twice the interval `before` at most: one dear run
     may be a cold cache, and is no reason to see nothing for minutes.
     """
     reasons = {failure.reason for failure in run.outcome.failures}
     if reasons & _FREE:
         return min(base, settings.interval)
-    affordable = run.duration / (settings.budget_ratio * (OVERDRAFT if pages else 1))
+    affordable = run.cost / (settings.budget_ratio * (OVERDRAFT if pages else 1))
     if Reason.TIMEOUT in reasons:
         # It taught us nothing but that it is dear: the same again would cost as much for as little.
         affordable *= 2

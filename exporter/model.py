@@ -66,12 +66,14 @@ class Outcome:
     """What a collector brought back: readings that may be believed, and what failed.
 
     Both may be present: one dead endpoint does not spoil the others. A run is a success when nothing failed. `rows`
-    is how many rows were read for it, 0 when that shall not slow the collector down.
+    is how many rows were read for it, 0 when that shall not slow the collector down; `waited`, seconds of it that went
+    into the way to the target and back.
     """
 
     readings: Readings = ()
     failures: tuple[Failure, ...] = ()
     rows: int = 0
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Run:
     """One finished run of a collector.
 
     Units: `finished_at` Unix seconds for people; `finished` seconds of the monotonic clock for ages;
-    `duration` seconds, as long as the target was kept busy.
+    `duration` seconds, all in all.
     """
 
     collector: str
@@ -87,6 +89,11 @@ class Run:
     finished_at: float
     finished: float
     duration: float
+
+    @property
+    def cost(self) -> float:
+        """Seconds for which the target was kept busy."""
+        return self.duration - self.outcome.waited
 
     @property
     def succeeded(self) -> bool:

@@ -59,5 +59,5 @@ class Reporter:
             if told / NEWS < interval < told * NEWS:
                 return
             self._told[run.collector] = interval
-        cost = round(run.duration, 3)
+        cost = round(run.cost, 3)
         event(logger, logging.INFO, "interval changed", collector=run.collector, seconds=round(interval, 1), cost=cost)

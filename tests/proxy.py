@@ -28,11 +28,13 @@ class Proxy:
     """Forwards 127.0.0.1:`port` to a server on 127.0.0.1; a context manager.
 
     A change of mode leaves established connections open; `cut` drops them. However many connections there
-    are, the proxy has one thread, so that a test may count threads.
+    are, the proxy has one thread, so that a test may count threads. `delay` is how long bytes are on their way, in
+    seconds and each direction.
     """
 
-    def __init__(self, upstream_port: int) -> None:
+    def __init__(self, upstream_port: int, delay: float = 0.0) -> None:
         self.port = free_port()
+        self.delay = delay
         self.accepted = 0
         self._upstream_port = upstream_port
         self._mode = Mode.PASS
@@ -166,6 +168,12 @@ class _End(asyncio.Protocol):
             self._proxy.welcome(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._proxy.delay:
+            asyncio.get_running_loop().call_later(self._proxy.delay, self._arrive, data)
+        else:
+            self._arrive(data)
+
+    def _arrive(self, data: bytes) -> None:
         self._held += data
         self.forward()
 

@@ -47,7 +47,7 @@ class DatabaseCollector:
         try:
             with self._database.sample(*self._question.reads) as session:
                 readings = tuple(self._question.read(session))
-                return Outcome(readings, rows=session.rows)
         except SampleError:
             self._catalogue.forget()
             raise
+        return Outcome(readings, rows=session.rows, waited=self._database.waited)

@@ -24,7 +24,8 @@ class MigrationCollector:
     def collect(self) -> Outcome:
         """One look at every check."""
         with self._database.sample() as session:
-            return Outcome(tuple(readings(verify(session))))
+            report = verify(session)
+        return Outcome(tuple(readings(report)), waited=self._database.waited)
 
 
 def readings(report: Report) -> Iterator[Reading]:

@@ -11,6 +11,7 @@ from psycopg.abc import PQGen
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from exporter.config import DatabaseSettings
+from exporter.database.distance import Distance
 from exporter.database.dsn import target
 from exporter.database.patience import GRACE, TICK, OutOfPatience, Patience
 from exporter.database.translation import translate
@@ -36,6 +37,7 @@ class Connector:
         self._settings = settings
         self._patience = patience
         self._failure: _ConnectFailure | None = None
+        self.distance = Distance()
         self._pool = self._make_pool()
 
     @property
@@ -97,7 +99,7 @@ class Connector:
                 "fallback_application_name": "outbox-exporter",
                 "connect_timeout": max(1, round(settings.connect_timeout)),
             },
-            configure=_configure,
+            configure=self._configure,
             check=_check_alive,
             min_size=0,
             max_size=1,
@@ -109,6 +111,12 @@ class Connector:
             name="outbox-exporter",
             open=False,
         )
+
+    def _configure(self, connection: Connection) -> None:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        # Only now: psycopg goes through `wait` for these as well, and asks the server nothing.
+        self.distance.connected()
 
     def _connection_class(self) -> type[Connection]:
         connector, patience = self, self._patience
@@ -128,10 +136,13 @@ class Connector:
                 return connection
 
             def wait(self, gen: PQGen[Result], interval: float = TICK, timeout: float | None = None) -> Result:
+                started = time.monotonic()
                 try:
                     return super().wait(patience.limit(gen), interval, timeout)
                 except OutOfPatience as error:
                     self._give_up(error)
+                finally:
+                    connector.distance.note(time.monotonic() - started)
 
             def _give_up(self, error: OutOfPatience) -> NoReturn:
                 # So that the statement does not run on; a server that is gone cannot be asked.
@@ -141,11 +152,6 @@ class Connector:
                 raise Unreachable(str(error)) from error
 
         return PatientConnection
-
-
-def _configure(connection: Connection) -> None:
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
 
 
 def _check_alive(connection: Connection) -> None:

@@ -29,6 +29,11 @@ class Database:
         """Where this goes, for people: host, port and database, without secrets."""
         return self._connector.target
 
+    @property
+    def waited(self) -> float:
+        """Seconds of the latest sample that went into the way to the server and back, and cost it nothing."""
+        return self._connector.distance.waited
+
     def open(self) -> None:
         """Start the pool's worker; no connection is made yet."""
         self._connector.open()
@@ -45,6 +50,7 @@ class Database:
         Raises: SampleError; the connection is then rolled back, or given up when the server does not answer.
         """
         settings = self._settings
+        self._connector.distance.begin()
         with self._patience.lasting(settings.connect_timeout + GRACE):
             connection = self._connector.lend()
         try:

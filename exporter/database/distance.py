@@ -1,0 +1,33 @@
+"""How far away the server is, so that waiting for the network is not taken for work that the database does for us."""
+
+import math
+
+
+class Distance:
+    """Times exchanges with the server over one connection. One sample at a time.
+
+    The quickest exchange of a connection is one in which the server had next to nothing to do (each sample begins with
+    BEGIN and ends with COMMIT): what it takes is the way there and back, and every other exchange takes as much for it.
+    """
+
+    def __init__(self) -> None:
+        self._quickest = math.inf
+        self._exchanges = 0
+
+    @property
+    def waited(self) -> float:
+        """Seconds of the sample under way, or of the latest, that went into the way there and back."""
+        return self._exchanges * self._quickest if self._exchanges else 0.0
+
+    def connected(self) -> None:
+        """A new connection may take another way."""
+        self._quickest = math.inf
+
+    def begin(self) -> None:
+        """A sample begins."""
+        self._exchanges = 0
+
+    def note(self, seconds: float) -> None:
+        """An exchange of so many seconds has ended."""
+        self._exchanges += 1
+        self._quickest = min(self._quickest, seconds)

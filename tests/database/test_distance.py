@@ -1,0 +1,80 @@
+"""A server that is far away is not a server that is kept busy."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from exporter.cadence import next_interval
+from exporter.collectors.database import DatabaseCollector
+from exporter.config import SamplingSettings
+from exporter.database.distance import Distance
+from exporter.model import Run
+from exporter.schedule import run_once
+from tests.database.sampling import door, sampler
+from tests.postgres import Database
+from tests.proxy import Proxy
+
+DELAY = 0.04
+THERE_AND_BACK = 2 * DELAY
+
+
+@pytest.fixture
+def far(database: Database) -> Iterator[str]:
+    """A DSN by which every exchange with the server takes THERE_AND_BACK longer."""
+    with Proxy(database.cluster.port, DELAY) as proxy:
+        yield database.dsn().replace(str(database.cluster.port), str(proxy.port))
+
+
+def test_the_quickest_exchange_is_the_way_there_and_back():
+    """Every exchange takes as much for it; what the others take longer, the server worked."""
+    distance = Distance()
+    assert distance.waited == 0
+    for seconds in (0.05, 0.03, 0.30, 0.04):
+        distance.note(seconds)
+    assert distance.waited == pytest.approx(4 * 0.03)
+
+
+def test_a_connection_remembers_its_quickest_exchange():
+    """So a sample of slow statements alone is known to be slow; a new connection may take another way."""
+    distance = Distance()
+    distance.note(0.03)
+    distance.begin()
+    assert distance.waited == 0
+    distance.note(0.5)
+    assert distance.waited == pytest.approx(0.03)
+    distance.connected()
+    distance.begin()
+    distance.note(0.5)
+    assert distance.waited == pytest.approx(0.5)
+
+
+def runs(dsn: str) -> list[Run]:
+    """One of each database collector, on a connection that is there already."""
+    with sampler(dsn) as sampling:
+        with sampling.database.sample():
+            pass
+        return [
+            run_once(DatabaseCollector(sampling.database, question, sampling.catalogue))
+            for question in sampling.questions
+        ]
+
+
+def test_a_far_server_is_asked_as_often_as_a_near_one(far: str):
+    """Each sample takes several exchanges, which together take longer than its share of the time."""
+    settings = SamplingSettings()
+    for run in runs(far):
+        assert run.succeeded
+        assert run.outcome.waited >= 5 * THERE_AND_BACK
+        assert run.duration > settings.budget_ratio * settings.interval
+        assert run.cost < run.duration - 5 * THERE_AND_BACK + 0.001
+        assert next_interval(settings.interval, run, settings) < 2 * settings.interval
+
+
+def test_work_counts_however_far_the_server_is(far: str):
+    """What the server does takes its time on top."""
+    with door(far) as opened:
+        with opened.sample() as session:
+            session._connection.execute(b"SELECT pg_sleep(0.5)")
+            session._connection.execute(b"SELECT pg_sleep(0.5)")
+        assert opened.waited >= 3 * THERE_AND_BACK
+        assert opened.waited < 1.0
