@@ -5,6 +5,7 @@ source. The loader refuses a file without one; a test runs every file and compar
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,6 +16,7 @@ SECTIONS = ("Question", "Parameters", "Columns", "Index", "Source")
 TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
 
 _SECTION = re.compile(r"^-- (?P<name>[A-Z][a-z]+): *(?P<text>.*)$")
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 _ENTRY = re.compile(r"^--   (?P<name>[a-z_]+) (?P<type>[a-z ]+?(?:\[\])?)(?P<null> not null| null)?: (?P<meaning>.+)$")
 
 
@@ -38,9 +40,18 @@ class Query:
 
     def compose(self, schema: str) -> sql.Composed:
         """The statement for the tables of `schema`, every name quoted."""
-        tables = {table: sql.Identifier(schema, table) for table in TABLES}
         # The text comes from this package's own files and from nowhere else.
-        return sql.SQL(self.text).format(**tables)
+        return sql.SQL(self.text).format(**_tables(schema))
+
+    def written(self, schema: str, parameters: Mapping[str, object]) -> bytes:
+        """The statement with its parameters in it, every value quoted: several of these may go in one message."""
+        text = _PARAMETER.sub(r"{\1}", self.text).replace("%%", "%")
+        values = {name: sql.Literal(value) for name, value in parameters.items()}
+        return sql.SQL(text).format(**_tables(schema), **values).as_bytes()
+
+
+def _tables(schema: str) -> dict[str, sql.Identifier]:
+    return {table: sql.Identifier(schema, table) for table in TABLES}
 
 
 def parse(name: str, text: str) -> Query:

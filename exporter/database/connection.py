@@ -99,7 +99,6 @@ class Connector:
                 "fallback_application_name": "outbox-exporter",
                 "connect_timeout": max(1, round(settings.connect_timeout)),
             },
-            configure=self._configure,
             check=_check_alive,
             min_size=0,
             max_size=1,
@@ -111,12 +110,6 @@ class Connector:
             name="outbox-exporter",
             open=False,
         )
-
-    def _configure(self, connection: Connection) -> None:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        # Only now: psycopg goes through `wait` for these as well, and asks the server nothing.
-        self.distance.connected()
 
     def _connection_class(self) -> type[Connection]:
         connector, patience = self, self._patience
@@ -133,6 +126,7 @@ class Connector:
                     connector._failure = _ConnectFailure(error.with_traceback(None), time.monotonic())
                     raise
                 connector._failure = None
+                connector.distance.connected()
                 return connection
 
             def wait(self, gen: PQGen[Result], interval: float = TICK, timeout: float | None = None) -> Result:

@@ -6,8 +6,8 @@ import math
 class Distance:
     """Times exchanges with the server over one connection. One sample at a time.
 
-    The quickest exchange of a connection is one in which the server had next to nothing to do (each sample begins with
-    BEGIN and ends with COMMIT): what it takes is the way there and back, and every other exchange takes as much for it.
+    The quickest exchange of a connection is one in which the server had next to nothing to do (each sample ends with
+    COMMIT): what it takes is the way there and back, and every other exchange takes as much for it.
     """
 
     def __init__(self) -> None:

@@ -1,14 +1,17 @@
 """The one door to the watched database."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+import psycopg
 
 from exporter import visibility
 from exporter.config import DatabaseSettings
-from exporter.database.connection import Connector
+from exporter.database.connection import Connection, Connector
 from exporter.database.patience import GRACE, Patience
 from exporter.database.session import Session
 from exporter.database.translation import translated
+from exporter.errors import SampleError
 
 
 class Database:
@@ -57,11 +60,10 @@ class Database:
             with (
                 self._patience.lasting(settings.statement_timeout + GRACE),
                 translated(),
-                connection.transaction(),
+                _ended(connection),
             ):
-                session = Session(connection, settings)
-                if reads:
-                    self._prove_visibility(session, reads)
+                session = Session(connection, settings, self._to_prove(reads))
+                self._readable.add(reads)
                 yield session
         except BaseException:
             # Whatever it was, the next sample looks at everything again, and names what is missing.
@@ -70,10 +72,19 @@ class Database:
         finally:
             self._connector.give_back(connection)
 
-    def _prove_visibility(self, session: Session, reads: tuple[visibility.Table, ...]) -> None:
+    def _to_prove(self, reads: tuple[visibility.Table, ...]) -> tuple[visibility.Table, ...]:
         """Rows are proved visible in every sample. Columns once: the server refuses by itself what may not be read."""
-        if reads in self._readable:
-            session.prove_visibility(tuple(visibility.Table(table.name, ()) for table in reads))
-        else:
-            session.prove_visibility(reads)
-            self._readable.add(reads)
+        return tuple(visibility.Table(table.name, ()) for table in reads) if reads in self._readable else reads
+
+
+@contextmanager
+def _ended(connection: Connection) -> Iterator[None]:
+    """The transaction that is begun in there is over afterwards. Raises: psycopg.Error."""
+    try:
+        yield
+    except BaseException:
+        # What went wrong says more than that even this was not heard.
+        with suppress(psycopg.Error, SampleError):
+            connection.rollback()
+        raise
+    connection.commit()

@@ -135,15 +135,16 @@ class WritableSession(Session):
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(connection, configuration("").database)
 
-    def _begin(self, settings: DatabaseSettings) -> Any:  # noqa: ARG002 - the limits are the writer's
+    def _begin(self, *_: object) -> Any:  # the limits are the writer's, and so is the right to see
         connection = self._connection
         connection.execute(b"SET LOCAL search_path = pg_catalog, pg_temp")
         row = connection.execute(b"SELECT extract(epoch FROM now())::float8, current_user::text").fetchone()
         assert row is not None
-        return _Moment(*row)
+        return _Moment(*row), []
 
 
 class _Moment:
     def __init__(self, now: float, role: str) -> None:
         self.now = now
         self.role = role
+        self.read_only, self.isolation = True, "repeatable read"

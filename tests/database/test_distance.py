@@ -16,6 +16,8 @@ from tests.proxy import Proxy
 
 DELAY = 0.04
 THERE_AND_BACK = 2 * DELAY
+# Of a sample, at least: what it begins with, its question, COMMIT.
+EXCHANGES = 3
 
 
 @pytest.fixture
@@ -64,9 +66,9 @@ def test_a_far_server_is_asked_as_often_as_a_near_one(far: str):
     settings = SamplingSettings()
     for run in runs(far):
         assert run.succeeded
-        assert run.outcome.waited >= 5 * THERE_AND_BACK
+        assert run.outcome.waited >= EXCHANGES * THERE_AND_BACK
         assert run.duration > settings.budget_ratio * settings.interval
-        assert run.cost < run.duration - 5 * THERE_AND_BACK + 0.001
+        assert run.cost == run.duration - run.outcome.waited
         assert next_interval(settings.interval, run, settings) < 2 * settings.interval
 
 
@@ -76,5 +78,5 @@ def test_work_counts_however_far_the_server_is(far: str):
         with opened.sample() as session:
             session._connection.execute(b"SELECT pg_sleep(0.5)")
             session._connection.execute(b"SELECT pg_sleep(0.5)")
-        assert opened.waited >= 3 * THERE_AND_BACK
+        assert opened.waited >= 4 * THERE_AND_BACK
         assert opened.waited < 1.0

@@ -10,10 +10,12 @@ from importlib import resources
 from typing import Any
 
 import pytest
+from psycopg.rows import class_row
 
-from exporter import queries
+from exporter import queries, visibility
 from exporter.database import Session, session
 from exporter.lab.migrate import Schema
+from exporter.visibility import Sight, Table
 from tests import postgres
 from tests.database import rows
 from tests.database.sampling import sampler
@@ -24,6 +26,8 @@ SIZE = 12_000
 
 # PostgreSQL's types and what psycopg makes of them.
 PYTHON = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
+# What the statements of the message with which a session begins are made into.
+OPENING: dict[str, type[Any]] = {"session": session._Facts, "visibility": Sight}
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,19 @@ class Recorder:
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fetch = Session.fetch
 
-        def recording(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
+        def recording(asking: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
             self.asked[name] = Asked(row, parameters)
-            return fetch(session, name, row, **parameters)
+            return fetch(asking, name, row, **parameters)
+
+        written = queries.Query.written
+
+        def noting(query: queries.Query, schema: str, parameters: dict[str, object]) -> bytes:
+            self.asked[query.name] = Asked(OPENING[query.name], parameters)
+            return written(query, schema, parameters)
 
         monkeypatch.setattr(Session, "fetch", recording)
+        monkeypatch.setattr(queries.Query, "written", noting)
+        session._opening.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +265,16 @@ def test_a_statement_that_is_not_there():
 def test_table_names_are_quoted():
     """The schema comes from the configuration: it is an identifier and nothing else."""
     assert '"a""; DROP TABLE x; --"."job_outbox"' in queries.load("backlog").compose('a"; DROP TABLE x; --').as_string()
+
+
+@pytest.mark.parametrize("nasty", ["it's", "a\\", "a\\'; DROP TABLE x; --", 'a"b', "50 %(table)s", "{table}", "Größe"])
+def test_values_written_into_a_statement_arrive_as_they_are(populated, nasty):
+    """Whatever a schema is called: quoted like a value, and nothing else."""
+    parameters = visibility.question(nasty, [Table(nasty, (nasty,))])
+    with populated.connect() as connection, connection.cursor(row_factory=class_row(Sight)) as cursor:
+        expected = connection.execute(
+            "SELECT quote_ident(%s), format('%%I.%%I', %s::text, %s::text)", (nasty,) * 3
+        ).fetchone()
+        (seen,) = cursor.execute(queries.load("visibility").written(nasty, parameters)).fetchall()
+    assert (seen.schema_name, seen.table_name) == expected
+    assert seen.relkind is None

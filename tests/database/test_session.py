@@ -7,9 +7,10 @@ import pytest
 from exporter.collectors.backlog import Head
 from exporter.database import GRACE, Session, dsn_problem, passwords, target
 from exporter.database import Database as Door
+from exporter.database import session as session_module
 from exporter.errors import Locked, Reason, SampleError, TooSlow, Unreachable
 from exporter.visibility import Table
-from tests.database.sampling import configuration, door
+from tests.database.sampling import door
 from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("created_at",))
@@ -44,18 +45,21 @@ def test_a_sample_cannot_write(database):
             session._connection.execute(statement.encode())
 
 
-def test_a_transaction_that_could_write_is_refused(database):
-    """Read-only is verified, not assumed: a pooler or proxy that dropped our wish is found out."""
-    with database.connect() as connection, connection.transaction(), pytest.raises(SampleError, match="read-only"):
-        Session(connection, configuration("").database)
-
-
-def test_a_weaker_isolation_is_refused(database):
-    """Numbers of one sample have to agree with each other."""
-    with database.connect(autocommit=False) as connection:
-        connection.read_only = True
-        with pytest.raises(SampleError, match="repeatable-read"):
-            Session(connection, configuration("").database)
+@pytest.mark.parametrize(
+    "begun",
+    [b"BEGIN ISOLATION LEVEL REPEATABLE READ", b"BEGIN READ ONLY", b"BEGIN"],
+    ids=["can write", "weaker", "both"],
+)
+def test_a_transaction_of_another_kind_is_refused(database, monkeypatch, begun):
+    """Verified, not assumed: a pooler or proxy that dropped our wish is found out. Nobody is left in a transaction."""
+    monkeypatch.setattr(session_module, "_BEGIN", begun)
+    session_module._opening.cache_clear()
+    with door(database.dsn()) as opened:
+        with pytest.raises(SampleError, match="read-only, repeatable-read"), opened.sample(OUTBOX):
+            pass
+        monkeypatch.undo()
+        session_module._opening.cache_clear()
+        backend_of(opened)
 
 
 def test_all_statements_see_one_snapshot(database):
