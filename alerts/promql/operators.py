@@ -1,6 +1,7 @@
 """What stands between two expressions: arithmetic, comparisons, and the joining of sets."""
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping
 
 from alerts.model import Labels
@@ -29,20 +30,20 @@ def power(base: float, exponent: float) -> float:
 
 
 _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
-    "+": lambda left, right: left + right,
-    "-": lambda left, right: left - right,
-    "*": lambda left, right: left * right,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
     "/": divide,
     "%": modulo,
     "^": power,
 }
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    ">": lambda left, right: left > right,
-    "<": lambda left, right: left < right,
-    ">=": lambda left, right: left >= right,
-    "<=": lambda left, right: left <= right,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
 }
 
 
@@ -71,20 +72,20 @@ OPERATORS = (*_ARITHMETIC, *_COMPARISONS, *_SETS)
 
 def of_scalars(operation: Operation, left: float, right: float) -> float:
     """Arithmetic, or 1 and 0 for a comparison."""
-    if operation.operator in _ARITHMETIC:
-        return _ARITHMETIC[operation.operator](left, right)
-    return float(_COMPARISONS[operation.operator](left, right))
+    return _calculation(operation)(left, right)
 
 
 def with_scalar(operation: Operation, vector: Vector, scalar: float, *, scalar_is_left: bool) -> Vector:
     """The operation of each value with the scalar; a comparison keeps the values for which it holds."""
-    results = (
-        (labels, value, _apply(operation, scalar, value) if scalar_is_left else _apply(operation, value, scalar))
-        for labels, value in vector.items()
-    )
     if _filters(operation):
-        return {labels: value for labels, value, kept in results if kept is not None}
-    return collect((nameless(labels), result) for labels, _, result in results if result is not None)
+        holds = _COMPARISONS[operation.operator]
+        if scalar_is_left:
+            return {labels: value for labels, value in vector.items() if holds(scalar, value)}
+        return {labels: value for labels, value in vector.items() if holds(value, scalar)}
+    calculate = _calculation(operation)
+    if scalar_is_left:
+        return collect((nameless(labels), calculate(scalar, value)) for labels, value in vector.items())
+    return collect((nameless(labels), calculate(value, scalar)) for labels, value in vector.items())
 
 
 def of_vectors(operation: Operation, left: Vector, right: Vector) -> Vector:
@@ -100,7 +101,7 @@ def of_vectors(operation: Operation, left: Vector, right: Vector) -> Vector:
 
 
 def _pairs(operation: Operation, many: Vector, one: Vector, *, swapped: bool) -> Iterator[tuple[Labels, float]]:
-    matching = operation.matching
+    matching, filters, calculate = operation.matching, _filters(operation), _calculation(operation)
     ones = _unique(one, matching.grouping)
     matched: set[Labels] = set()
     for labels, value in many.items():
@@ -108,9 +109,12 @@ def _pairs(operation: Operation, many: Vector, one: Vector, *, swapped: bool) ->
         if key not in ones:
             continue
         other_labels, other = ones[key]
-        result = _apply(operation, other, value) if swapped else _apply(operation, value, other)
-        if result is None:
-            continue
+        left, right = (other, value) if swapped else (value, other)
+        result = calculate(left, right)
+        if filters:
+            if not result:
+                continue
+            result = left
         if matching.many is None and key in matched:
             raise EvaluationError("multiple matches for labels: many-to-one matching must be explicit")
         matched.add(key)
@@ -132,14 +136,12 @@ def _filters(operation: Operation) -> bool:
     return operation.operator in _COMPARISONS and not operation.boolean
 
 
-def _apply(operation: Operation, left: float, right: float) -> float | None:
-    """The result; for a comparison that filters, the left value or None."""
+def _calculation(operation: Operation) -> Callable[[float, float], float]:
+    """What it makes of two values; a comparison 1 or 0."""
     if operation.operator in _ARITHMETIC:
-        return _ARITHMETIC[operation.operator](left, right)
-    holds = _COMPARISONS[operation.operator](left, right)
-    if operation.boolean:
-        return float(holds)
-    return left if holds else None
+        return _ARITHMETIC[operation.operator]
+    holds = _COMPARISONS[operation.operator]
+    return lambda left, right: float(holds(left, right))
 
 
 def _result_labels(operation: Operation, many: Labels, one: Labels) -> Labels:
