@@ -16,7 +16,8 @@ from exporter.errors import SampleError, TooSlow
 
 Row = TypeVar("Row")
 
-_BEGIN = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# DBAs meet this comment in pg_stat_activity.
+_BEGIN = b"/* outbox-exporter: begin */ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _GATHER = b"SELECT set_config('enable_indexscan', %(index)s, true), set_config('enable_seqscan', 'off', true)"
 
 

@@ -118,6 +118,11 @@ def test_now_is_the_database_s(database):
         assert row == (session.now,)
 
 
+def test_what_a_sample_begins_with_names_itself_to_the_dba():
+    """As every other statement does: what pg_stat_activity shows begins with who asks."""
+    assert session_module._opening("public", 5.0, 0.5, (OUTBOX,)).startswith(b"/* outbox-exporter: begin */ BEGIN ")
+
+
 def test_the_role_is_the_one_that_counts(database):
     """Quoted where its name needs it, and after SET ROLE the one that was taken on."""
     with door(f"{database.dsn()}?options=-c%20role%3Dservice_role") as opened, opened.sample() as session:
