@@ -177,15 +177,16 @@ def watch(arena: Arena, now: Turn, until: float, every: float = INTERVAL, glance
     `glance` gets the text of every scrape. Raises: RuntimeError when the exporter ends.
     """
     most, next_scrape = 0, time.monotonic()
-    while time.monotonic() < until:
-        if time.monotonic() >= next_scrape:
-            text = scrape.scrape(now.port)
-            next_scrape += every
-            if glance is not None:
-                glance(text)
-        now.running.check()
-        most = max(most, statements.backends(arena.observer, now.exporter.role))
-        time.sleep(max(0.0, min(_TICK, until - time.monotonic())))
+    with scrape.Scraper(now.port) as scraper:
+        while time.monotonic() < until:
+            if time.monotonic() >= next_scrape:
+                text = scraper.scrape()
+                next_scrape += every
+                if glance is not None:
+                    glance(text)
+            now.running.check()
+            most = max(most, statements.backends(arena.observer, now.exporter.role))
+            time.sleep(max(0.0, min(_TICK, until - time.monotonic())))
     return most
 
 

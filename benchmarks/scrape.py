@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from exporter.lab.ports import LOOPBACK
 
@@ -32,18 +32,42 @@ class Sample:
     value: float
 
 
-def scrape(port: int, timeout: float = 30.0) -> str:
-    """The text of /metrics. Raises: OSError, http.client.HTTPException when there is none."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout)
-    try:
-        connection.request("GET", "/metrics", headers=HEADERS)
-        answer = connection.getresponse()
-        text = answer.read().decode()
+class Scraper:
+    """Scrapes one exporter on a connection that is kept, as Prometheus does. A context manager."""
+
+    def __init__(self, port: int, timeout: float = 30.0) -> None:
+        self._connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout)
+
+    def scrape(self) -> str:
+        """The text of /metrics. Raises: OSError, http.client.HTTPException when there is none."""
+        try:
+            return self._ask()
+        except ConnectionError:  # an exporter may hang up on a connection that is idle
+            return self._ask()
+
+    def _ask(self) -> str:
+        try:
+            self._connection.request("GET", "/metrics", headers=HEADERS)
+            answer = self._connection.getresponse()
+            text = answer.read().decode()
+        except BaseException:
+            self._connection.close()
+            raise
         if answer.status != http.HTTPStatus.OK:
             raise http.client.HTTPException(f"/metrics answered {answer.status}")
         return text
-    finally:
-        connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def scrape(port: int) -> str:
+    """One scrape alone. Raises: OSError, http.client.HTTPException when there is none."""
+    with Scraper(port) as scraper:
+        return scraper.scrape()
 
 
 def samples(text: str) -> Iterator[Sample]:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from benchmarks.scrape import Sample, is_complete, samples
+import http.client
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from benchmarks.scrape import Sample, Scraper, is_complete, samples
+from exporter.lab.ports import LOOPBACK
 
 TEXT = """\
 # HELP outbox_pending_jobs Unprocessed jobs.
@@ -30,3 +38,58 @@ def test_complete_means_every_metric_has_a_sample():
     """A HELP line alone is not a value."""
     assert is_complete(TEXT, ("outbox_up", "outbox_pending_jobs"))
     assert not is_complete("# HELP outbox_up Up.\n", ("outbox_up",))
+
+
+class Exporter(BaseHTTPRequestHandler):
+    """Counts its connections, and answers so many requests on each."""
+
+    protocol_version = "HTTP/1.1"
+    connections = 0
+    patience = 1000
+    status = 200
+
+    def setup(self) -> None:
+        super().setup()
+        type(self).connections += 1
+        self.answered = 0
+
+    def do_GET(self) -> None:
+        self.answered += 1
+        self.close_connection = self.answered >= self.patience
+        self.send_response(self.status)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"up 1")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def exporter() -> Iterator[tuple[type[Exporter], int]]:
+    """One of its own, and its port."""
+    mine = type("Mine", (Exporter,), {})
+    with ThreadingHTTPServer((LOOPBACK, 0), mine) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield mine, server.server_port
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("patience", "connections"), [(1000, 1), (2, 3)], ids=["kept", "hung up on"])
+def test_a_connection_is_kept_as_prometheus_does(exporter, patience, connections):
+    """For as long as the exporter keeps it; one that hung up without a word is asked again."""
+    mine, port = exporter
+    mine.patience = patience
+    with Scraper(port) as scraper:
+        assert [scraper.scrape() for _ in range(5)] == ["up 1"] * 5
+    assert mine.connections == connections
+
+
+def test_an_answer_that_is_none_is_not_taken_for_one(exporter):
+    """Neither an error, nor silence."""
+    mine, port = exporter
+    mine.status = 500
+    with Scraper(port) as scraper, pytest.raises(http.client.HTTPException, match="answered 500"):
+        scraper.scrape()
+    with Scraper(1) as scraper, pytest.raises(OSError, match="refused"):
+        scraper.scrape()
