@@ -9,7 +9,7 @@ _FREE = frozenset({Reason.LOCK, Reason.CONNECTION})
 
 
 # What pages may overdraw its budget by a tenth before it is asked less often: a fifth over ten minutes, the first run
-# and its cold cache included. So a count of 0.3 s, of a backlog of a million, is never older than 30 s.
+# and its cold cache included. So a count of up to 0.33 s, such as of a backlog of a million, is never older than 30 s.
 OVERDRAFT = 1.1
 
 
