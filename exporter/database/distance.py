@@ -20,8 +20,8 @@ class Distance:
         return self._exchanges * self._quickest if self._exchanges else 0.0
 
     def connected(self) -> None:
-        """A new connection may take another way."""
-        self._quickest = math.inf
+        """A new connection may take another way, and what was asked on the old one says nothing of it."""
+        self._quickest, self._exchanges = math.inf, 0
 
     def begin(self) -> None:
         """A sample begins."""

@@ -45,7 +45,6 @@ def test_a_connection_remembers_its_quickest_exchange():
     distance.note(0.5)
     assert distance.waited == pytest.approx(0.03)
     distance.connected()
-    distance.begin()
     distance.note(0.5)
     assert distance.waited == pytest.approx(0.5)
 
