@@ -1,5 +1,7 @@
 """How often a collector may run: a guest spends no more than its share of the host's time. Pure."""
 
+from collections.abc import Sequence
+
 from exporter.config import SamplingSettings
 from exporter.errors import Reason
 from exporter.model import Run
@@ -7,29 +9,45 @@ from exporter.model import Run
 # What these cost is waiting, not the database's work; and the sooner we look again, the sooner the series are back.
 _FREE = frozenset({Reason.LOCK, Reason.CONNECTION})
 
+# What pages may overdraw its budget by this much rather than grow older than twice the interval that was asked for:
+# at defaults, a count of up to 0.35 s, such as of a backlog of a million, is never older than 30 s.
+OVERDRAFT = 1.2
 
-# What pages may overdraw its budget by a tenth before it is asked less often: a fifth over ten minutes, the first run
-# and its cold cache included. So a count of up to 0.33 s, such as of a backlog of a million, is never older than 30 s.
-OVERDRAFT = 1.1
 
-
-def next_interval(
-    base: float, run: Run, settings: SamplingSettings, *, pages: bool = False, before: float = float("inf")
-) -> float:
-    """Seconds until the collector's next run, counted from the start of this one. `pages`: somebody is woken by it.
+def next_interval(base: float, run: Run, settings: SamplingSettings) -> float:
+    """Seconds until the next run of a collector that decorates, counted from the start of this one.
 
     After waiting in vain, the sampling interval. Else the base interval, stretched up to `max_interval` so that the
     run's cost is at most `budget_ratio` of it, and the rows it noted at most `rows_per_second`. A cheaper run
-    brings it back at once. What pages, and succeeded, is stretched to twice the interval `before` at most: one dear run
-    may be a cold cache, and is no reason to see nothing for minutes.
+    brings it back at once.
     """
-    reasons = {failure.reason for failure in run.outcome.failures}
-    if reasons & _FREE:
+    return _bounded(base, run, settings, _affordable(run, settings))
+
+
+def next_look(base: float, run: Run, settings: SamplingSettings, before: float, costs: Sequence[float]) -> float:
+    """As `next_interval`, for what wakes somebody. `costs` are those of its latest successes, this one's included.
+
+    One dear run may be a cold cache, and is no reason to see nothing for minutes: what succeeded costs what the latest
+    did on average, or less, and a value may grow twice as old as with the interval `before` at most.
+    """
+    if not run.succeeded:
+        return next_interval(base, run, settings)
+    cost = min(run.cost, sum(costs) / len(costs))
+    interval = min(cost / settings.budget_ratio, 2 * before - run.duration)
+    young = 2 * base - run.duration
+    if cost <= OVERDRAFT * settings.budget_ratio * young:
+        interval = min(interval, young)
+    return _bounded(base, run, settings, interval)
+
+
+def _affordable(run: Run, settings: SamplingSettings) -> float:
+    """The shortest interval that keeps within the budget if every run costs as much as this one."""
+    affordable = run.cost / settings.budget_ratio
+    # A timeout taught us nothing but that it is dear: the same again would cost as much for as little.
+    return 2 * affordable if any(failure.reason is Reason.TIMEOUT for failure in run.outcome.failures) else affordable
+
+
+def _bounded(base: float, run: Run, settings: SamplingSettings, interval: float) -> float:
+    if any(failure.reason in _FREE for failure in run.outcome.failures):
         return min(base, settings.interval)
-    affordable = run.cost / (settings.budget_ratio * (OVERDRAFT if pages else 1))
-    if Reason.TIMEOUT in reasons:
-        # It taught us nothing but that it is dear: the same again would cost as much for as little.
-        affordable *= 2
-    if pages and not reasons:
-        affordable = min(affordable, 2 * before)
-    return max(base, min(max(affordable, run.outcome.rows / settings.rows_per_second), settings.max_interval))
+    return max(base, min(max(interval, run.outcome.rows / settings.rows_per_second), settings.max_interval))

@@ -17,7 +17,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from exporter.cadence import next_interval
+from exporter.cadence import next_interval, next_look
 from exporter.collectors import Collector
 from exporter.config import SamplingSettings
 from exporter.errors import Reason, SampleError
@@ -140,14 +140,19 @@ class Schedule:
         if self._stopped:
             return
         run = run_once(turn.collector)
-        interval = turn.interval
-        if turn.target is not Target.APPLICATION:
-            current = self._board.interval_of(run.collector)
-            interval = next_interval(turn.interval, run, self._settings, pages=turn.pages, before=current)
+        interval = self._next_interval(turn, run)
         before = self._board.record(run, interval)
         if interval != before.interval:
             self._plan(run.collector, interval)
         self._finished(run, interval, before)
+
+    def _next_interval(self, turn: Turn, run: Run) -> float:
+        if turn.target is Target.APPLICATION:
+            return turn.interval
+        if not turn.pages:
+            return next_interval(turn.interval, run, self._settings)
+        now = self._board.state_of(run.collector)
+        return next_look(turn.interval, run, self._settings, now.interval, now.costs_with(run))
 
     def _plan(self, collector: str, interval: float) -> None:
         with self._planning:

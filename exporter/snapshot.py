@@ -14,6 +14,8 @@ from exporter.model import Failure, Readings, Run
 
 # A result is shown for so many of its collector's intervals: two missed samples are bad luck, three are news.
 LIFE = 3
+# What a collector costs is seen from so many successes: fewer are chance, more have forgotten how it is now.
+COSTS = 4
 
 
 class Target(StrEnum):
@@ -34,8 +36,8 @@ class Target(StrEnum):
 class CollectorState:
     """Everything known about one collector.
 
-    Units: `interval` and `duration` seconds; `succeeded_at` Unix seconds; `finished`, `expires` and `unreachable`
-    seconds of the monotonic clock. Shape: None where it never happened.
+    Units: `interval`, `duration` and `costs`, of the latest successes, seconds; `succeeded_at` Unix seconds;
+    `finished`, `expires` and `unreachable` seconds of the monotonic clock. Shape: None where it never happened.
     """
 
     name: str
@@ -52,10 +54,15 @@ class CollectorState:
     succeeded_at: float | None = None
     succeeded: float | None = None
     unreachable: float | None = None
+    costs: tuple[float, ...] = ()
 
     def fresh(self, now: float) -> bool:
         """Whether the readings may be believed at this time of the monotonic clock."""
         return self.expires is not None and now <= self.expires
+
+    def costs_with(self, run: Run) -> tuple[float, ...]:
+        """Those of the latest successes, this one among them."""
+        return (*self.costs, run.cost)[-COSTS:]
 
     def after(self, run: Run, interval: float) -> "CollectorState":
         """The state once this run has finished and the next is `interval` seconds away."""
@@ -74,7 +81,7 @@ class CollectorState:
         if run.outcome.readings:
             state = replace(state, readings=run.outcome.readings, expires=run.finished + LIFE * interval)
         if run.succeeded:
-            state = replace(state, succeeded_at=run.finished_at, succeeded=run.finished)
+            state = replace(state, succeeded_at=run.finished_at, succeeded=run.finished, costs=self.costs_with(run))
         if any(failure.reason is Reason.CONNECTION for failure in run.outcome.failures):
             state = replace(state, unreachable=run.finished)
         return state
@@ -103,9 +110,9 @@ class Board:
         """All states, in the order in which the collectors were named; the same object until one changes."""
         return self._snapshot
 
-    def interval_of(self, collector: str) -> float:
-        """The interval in force."""
-        return self._states[collector].interval
+    def state_of(self, collector: str) -> CollectorState:
+        """The state of this one."""
+        return self._states[collector]
 
     def record(self, run: Run, interval: float) -> CollectorState:
         """Note a finished run; answers with the state before it."""

@@ -2,10 +2,11 @@
 
 import pytest
 
-from exporter.cadence import next_interval
+from exporter.cadence import next_interval, next_look
 from exporter.config import Ratio, SamplingSettings, Seconds
 from exporter.errors import Reason
 from exporter.model import Failure, Outcome, Run
+from exporter.snapshot import CollectorState, Target
 
 SETTINGS = SamplingSettings(interval=Seconds(15), budget_ratio=Ratio(0.01), max_interval=Seconds(600))
 
@@ -60,19 +61,47 @@ def test_a_cheap_run_brings_the_interval_back_at_once():
     assert next_interval(15, run(0.01), SETTINGS) == 15
 
 
-def test_what_pages_may_overdraw_by_a_tenth():
-    """A backlog of a million rows that takes 0.3 s to count is not older than 30 s."""
-    assert next_interval(15, run(0.30), SETTINGS, pages=True) + 0.30 < 30
-    assert next_interval(15, run(0.33), SETTINGS, pages=True) == pytest.approx(30)
-    assert next_interval(15, run(0.36), SETTINGS) == pytest.approx(36)
-    assert next_interval(15, run(0.01), SETTINGS, pages=True) == 15
+def looks(*durations: float) -> list[float]:
+    """The interval after each of these runs of what pages."""
+    state, intervals = CollectorState("backlog", Target.DATABASE, 15), []
+    for duration in durations:
+        done = run(duration)
+        intervals.append(next_look(15, done, SETTINGS, state.interval, state.costs_with(done)))
+        state = state.after(done, intervals[-1])
+    return intervals
 
 
-def test_one_dear_run_of_what_pages_only_doubles_the_interval():
-    """The first count of a long backlog finds a cold cache; if it is as dear again, the interval is doubled again."""
-    intervals = [15.0]
-    for duration in (3, 3, 3, 0.3):
-        intervals.append(next_interval(15, run(duration), SETTINGS, pages=True, before=intervals[-1]))
-    assert intervals == pytest.approx([15, 30, 60, 120, 0.3 / 0.011])
-    assert next_interval(15, run(3), SETTINGS, before=15) == pytest.approx(300)
-    assert next_interval(15, run(5, Reason.TIMEOUT), SETTINGS, pages=True, before=15) == pytest.approx(600)
+def test_what_pages_overdraws_rather_than_grow_old():
+    """A backlog of a million rows that takes 0.35 s to count is not older than 30 s; one of half the cost costs 1 %."""
+    for duration in (0.30, 0.34, 0.35):
+        assert looks(*[duration] * 20)[-1] + duration == pytest.approx(30)
+    assert looks(*[0.2] * 20)[-1] == pytest.approx(20)
+    assert looks(0.01) == [15]
+
+
+def test_what_pages_overdraws_by_a_fifth_at_most():
+    """Dearer than that, it is as old as its budget has it."""
+    assert looks(*[0.36] * 20)[-1] == pytest.approx(36)
+    assert looks(*[0.5] * 20)[-1] == pytest.approx(50)
+
+
+def test_what_pages_costs_what_it_does_on_average():
+    """Runs of 0.24 to 0.39 s, in which the dear ones are chance, never make it older than 30 s, at 1.2 times 1 %."""
+    durations = [0.36, 0.24, 0.39, 0.26, 0.31, 0.38, 0.25, 0.38, 0.29, 0.24] * 6
+    intervals = looks(*durations)
+    assert max(interval + 2 * duration for interval, duration in zip(intervals, durations, strict=True)) < 30.5
+    assert max(interval + later for interval, later in zip(intervals, durations[1:], strict=False)) < 30.2
+    assert sum(durations) / sum(intervals) < 0.012
+
+
+def test_one_dear_run_of_what_pages_only_doubles_its_age():
+    """The first count of a long backlog finds a cold cache; if it is as dear again, it may be twice as old again."""
+    assert looks(3, 3, 3, 0.2) == pytest.approx([27, 51, 99, 20])
+    assert next_interval(15, run(3), SETTINGS) == pytest.approx(300)
+
+
+def test_what_pages_and_fails_costs_what_it_took():
+    """A statement that ran into its timeout would do so again."""
+    dear = run(5, Reason.TIMEOUT)
+    assert next_look(15, dear, SETTINGS, 15, (0.1, 5)) == pytest.approx(600)
+    assert next_look(15, run(5, Reason.LOCK), SETTINGS, 15, (0.1,)) == 15
