@@ -1,7 +1,8 @@
 """From the body of an answer to the payload inside its envelope.
 
 A tRPC server answers `{"result": {"data": ...}}`, with the superjson transformer `{"result": {"data": {"json": ...}}}`,
-and `{"error": ...}` when it fails; the reference document shows the payload bare. All of them are taken.
+and `{"error": ...}` when it fails; the reference document shows the payload bare. All of them are taken. Asked several
+things at once, it answers with a list of these.
 """
 
 import json
@@ -35,7 +36,7 @@ def open_envelope(status: int, body: bytes) -> Payload:
     shortened nor cleaned: that is for whoever shows them); BadPayload when there is no object inside.
     """
     try:
-        document = _decode(body)
+        document = _expect_object(_decode(body), "the answer")
     except BadPayload:
         if status != HTTPStatus.OK:
             raise BadStatus(_status_line(status)) from None
@@ -47,14 +48,34 @@ def open_envelope(status: int, body: bytes) -> Payload:
     return _unwrap(document)
 
 
-def _decode(body: bytes) -> Payload:
+def open_batch(status: int, body: bytes, size: int) -> tuple[Payload, ...] | None:
+    """The payloads of an answer to so many questions at once, in their order.
+
+    None when it is anything but that many results, as a tRPC server gives them when all is well: what went wrong with
+    which question is better asked of each alone.
+    """
     try:
-        document = json.loads(body.decode("utf-8"), parse_int=float, object_pairs_hook=_object)
+        documents = _decode(body)
+        if status != HTTPStatus.OK or not isinstance(documents, list) or len(documents) != size:
+            return None
+        return tuple(_result(_expect_object(document, "an answer")) for document in documents)
+    except BadPayload:
+        return None
+
+
+def _result(document: Payload) -> Payload:
+    if "result" not in document:
+        raise BadPayload("no result")
+    return _unwrap(document)
+
+
+def _decode(body: bytes) -> object:
+    try:
+        return json.loads(body.decode("utf-8"), parse_int=float, object_pairs_hook=_object)
     except RecursionError:
         raise BadPayload("JSON nested too deeply") from None
     except ValueError:  # not UTF-8, or not JSON
         raise BadPayload("not JSON in UTF-8; check application.url") from None
-    return _expect_object(document, "the answer")
 
 
 def _object(pairs: list[tuple[str, object]]) -> Payload:

@@ -1,4 +1,4 @@
-"""The stand-in application: four metrics procedures over HTTP, as tRPC serves them."""
+"""The stand-in application: four metrics procedures over HTTP, as tRPC serves them, one by one and in batches."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from exporter.lab.dialects import Dialect, Envelope, answers
+from exporter.lab.dialects import Answer, Dialect, Envelope, answers
 from exporter.lab.ports import LOOPBACK, free_port
 from exporter.lab.telemetry import Telemetry, utc_now
 
@@ -102,14 +103,27 @@ class Application:
             time.sleep(_STEP)
 
     async def _answer(self, request: Request) -> JSONResponse:
-        procedure = request.path_params["procedure"]
         if not self._is_allowed(request):
-            return self._refusal("UNAUTHORIZED", 401, "a bearer token is needed")
-        procedures = answers(self.dialect, self._telemetry.figures(), utc_now())
-        under_base = request.url.path == f"{self.dialect.base}/{procedure}"
-        if not under_base or procedure not in procedures:
-            return self._refusal("NOT_FOUND", 404, f'No procedure found on path "{procedure}"')
-        return JSONResponse(self.envelope.around(procedures[procedure]()))
+            return self._json(401, self.envelope.around_error("UNAUTHORIZED", 401, "a bearer token is needed"))
+        path = request.path_params["procedure"]
+        known = answers(self.dialect, self._telemetry.figures(), utc_now())
+        procedures = known if request.url.path == f"{self.dialect.base}/{path}" else {}
+        if self.envelope is Envelope.BARE or request.query_params.get("batch") != "1":
+            return self._json(*self._one(procedures, path))
+        told = [self._one(procedures, procedure) for procedure in path.split(",")]
+        statuses = {status for status, _ in told}
+        # As tRPC does: the status of all, or 207 (Multi-Status) when they differ.
+        return self._json(statuses.pop() if len(statuses) == 1 else 207, [answer for _, answer in told])
+
+    def _one(self, procedures: Mapping[str, Callable[[], Answer]], procedure: str) -> tuple[int, Answer]:
+        if procedure not in procedures:
+            message = f'No procedure found on path "{procedure}"'
+            return 404, self.envelope.around_error("NOT_FOUND", 404, message)
+        return 200, self.envelope.around(procedures[procedure]())
+
+    @staticmethod
+    def _json(status: int, content: Answer | list[Answer]) -> JSONResponse:
+        return JSONResponse(content, status)
 
     def _is_allowed(self, request: Request) -> bool:
         if self._token is None:
@@ -117,6 +131,3 @@ class Application:
         return secrets.compare_digest(
             request.headers.get("authorization", "").encode(), f"Bearer {self._token}".encode()
         )
-
-    def _refusal(self, code: str, status: int, message: str) -> JSONResponse:
-        return JSONResponse(self.envelope.around_error(code, status, message), status)

@@ -26,7 +26,7 @@ from tests.collectors.hostile import (
     respond,
     silence,
 )
-from tests.collectors.watching import IN_TIME, SHORT, TOKEN, collector, up, values
+from tests.collectors.watching import IN_TIME, SHORT, TOGETHER_PATH, TOKEN, collector, up, values
 
 
 @pytest.fixture(autouse=True)
@@ -68,10 +68,11 @@ def test_last_processed_is_the_processors_own_word():
 
 
 def test_request_says_who_we_are_and_what_we_take():
-    """Each endpoint is asked once, with the token, for JSON that is not compressed."""
+    """All together, then each endpoint once, with the token, for JSON that is not compressed."""
     with application() as server:
         collector(server).collect()
-    assert sorted(server.paths) == sorted(f"/trpc/metrics.{endpoint}" for endpoint in ENDPOINTS)
+    assert server.paths[0] == TOGETHER_PATH
+    assert sorted(server.paths[1:]) == sorted(f"/trpc/metrics.{endpoint}" for endpoint in ENDPOINTS)
     for request in server.requests:
         assert f"Authorization: Bearer {TOKEN}\r\n".encode() in request
         assert b"Accept-Encoding: identity\r\n" in request
@@ -170,7 +171,7 @@ def test_redirect_within_the_origin_is_followed_with_the_token():
         server.behaviours["/moved/getFSM"] = respond(PAYLOAD)
         outcome = collector(server).collect()
     assert outcome.failures == ()
-    assert sum(f"Bearer {TOKEN}".encode() in request for request in server.requests) == 5
+    assert sum(f"Bearer {TOKEN}".encode() in request for request in server.requests) == 6
 
 
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"])

@@ -25,16 +25,21 @@ class Keeping(BaseHTTPRequestHandler):
     by_connection: Counter[object]
 
     def do_GET(self) -> None:
+        if self.path.endswith("?batch=1"):
+            self._say(404, b"")
+            return
         self.by_connection[self.client_address] += 1
         if not self.before_answer():
             self.close_connection = True
             return
-        content = body(DOCUMENTED[self.path.rpartition(".")[2]])
-        self.send_response(200)
+        self._say(200, body(DOCUMENTED[self.path.rpartition(".")[2]]))
+        self.after_answer()
+
+    def _say(self, status: int, content: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-        self.after_answer()
 
     def before_answer(self) -> bool:
         """Whether to answer; a server that does not hangs up."""

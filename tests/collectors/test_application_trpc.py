@@ -15,7 +15,7 @@ from exporter.config import ApplicationSettings, Seconds, Url
 from exporter.errors import Reason
 from exporter.model import Outcome
 from tests.application.samples import DIALECTS, DOCUMENTED
-from tests.collectors.watching import values
+from tests.collectors.watching import TOGETHER_PATH, values
 from tests.requirements import missing, require_program
 
 SERVER = Path(__file__).parent.parent / "trpc"
@@ -37,8 +37,8 @@ def node() -> Path:
 
 
 @contextmanager
-def serving(node: Path, transformer: str, payloads: dict[str, Any]) -> Iterator[str]:
-    """The base URL of a tRPC server whose procedures answer with these payloads."""
+def serving(node: Path, transformer: str, payloads: dict[str, Any], heard: list[str] | None = None) -> Iterator[str]:
+    """The base URL of a tRPC server whose procedures answer with these payloads; `heard` gets the paths asked for."""
     command: list[str | Path] = [node, SERVER / "server.mjs", transformer]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -46,6 +46,8 @@ def serving(node: Path, transformer: str, payloads: dict[str, Any]) -> Iterator[
         print(json.dumps(payloads), file=process.stdin, flush=True)
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/trpc"
         process.stdin.close()
+        if heard is not None:
+            heard.extend(process.stdout.read().split())
         assert process.wait(PATIENCE) == 0
 
 
@@ -57,9 +59,11 @@ def collect(url: str) -> Outcome:
 @pytest.mark.parametrize("transformer", ["plain", "superjson"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_real_server_is_understood(node, dialect, transformer):
-    """Both dialects, with the transformer and without, Dates and all: four endpoints up and nothing to complain of."""
-    with serving(node, transformer, DIALECTS[dialect]) as url:
+    """Both dialects, with the transformer and without, Dates and all: four endpoints up, all asked in one request."""
+    heard: list[str] = []
+    with serving(node, transformer, DIALECTS[dialect], heard) as url:
         outcome = collect(url)
+    assert heard == [TOGETHER_PATH]
     assert outcome.failures == ()
     told = values(outcome)
     assert all(told[f"outbox_app_up {endpoint}"] == 1 for endpoint in ENDPOINTS)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import psutil
 
+from exporter.application.endpoints import ENDPOINTS
 from exporter.collectors.application import ApplicationCollector
 from exporter.config import ApplicationSettings, Certificates, Seconds, Secret, Url
 from exporter.model import Outcome, Reading
@@ -16,6 +17,8 @@ from tests.collectors.hostile import (
 )
 
 TOKEN = "tok-5ecr3t/+=="
+# How all endpoints are asked at once.
+TOGETHER_PATH = f"/trpc/{','.join(f'metrics.{endpoint}' for endpoint in ENDPOINTS)}?batch=1"
 # A deadline for those who hang, with room for the others to answer on a busy machine.
 SHORT = 1
 # Far above that deadline, far below what a broken one takes.

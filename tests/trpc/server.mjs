@@ -2,7 +2,7 @@
 //
 // Reads one JSON object from standard input, {procedure: payload}; with the argument `superjson` the answers go through
 // that transformer. A payload {"throws": "words"} makes the procedure fail. Texts that are ISO times become Dates, as
-// they are in the application. Prints its port, and ends when standard input does.
+// they are in the application. Prints its port, then the path of each request, and ends when standard input does.
 import { createInterface } from "node:readline";
 import { createHTTPServer } from "@trpc/server/adapters/standalone";
 import { initTRPC, TRPCError } from "@trpc/server";
@@ -33,6 +33,7 @@ input.once("line", (line) => {
   const procedures = Object.entries(payloads).map(([name, payload]) => [name, answering(payload)]);
   const router = t.router({ metrics: t.router(Object.fromEntries(procedures)) });
   const server = createHTTPServer({ router, basePath: "/trpc/" });
+  server.on("request", (request) => console.log(request.url));
   server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 });
 input.once("close", () => process.exit(0));
