@@ -45,8 +45,8 @@ Listener = Callable[[Evaluation], None]
 class Sources:
     """Where the judge gets to know things. `started_at` is when the process began, Unix seconds."""
 
-    # Everything that the exporter shows now.
-    scrape: Callable[[], Iterable[Exposed]]
+    # Everything that the exporter shows now, as far as its name is wanted; what is not wanted may be left out.
+    scrape: Callable[[Callable[[str], bool]], Iterable[Exposed]]
     # Names of the collectors with fresh results; None while not all have run, when nothing is known.
     fresh: Callable[[], AbstractSet[str] | None]
     started_at: float
@@ -139,7 +139,7 @@ class Judge:
         """What the exporter shows, and `up` as Prometheus would have it; nothing is known when that fails."""
         try:
             fresh = self._sources.fresh()
-            return [*self._wanted(self._sources.scrape()), *self._own(up=1.0)], fresh
+            return [*self._wanted(self._sources.scrape(self._assessor.wants)), *self._own(up=1.0)], fresh
         except Exception as error:  # noqa: BLE001 - as Prometheus: a scrape that fails is a fact, not an end
             self._failed("scrape", repr(error), error)
             return list(self._own(up=0.0)), None

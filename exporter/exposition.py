@@ -70,9 +70,10 @@ class OutboxCollector(Collector):
             self._about(),
         )
 
-    def samples(self) -> Iterator[Exposed]:
-        """The same as `collect`, as whoever scrapes reads it."""
-        return chain.from_iterable(map(_samples, self.readings()))
+    def samples(self, wants: Callable[[str], bool] = lambda _: True) -> Iterator[Exposed]:
+        """The same as `collect`, as whoever scrapes reads it; of the names that it `wants`, and perhaps some more."""
+        readings = (each for each in self.readings() if isinstance(each, Distribution) or wants(each.metric.name))
+        return chain.from_iterable(map(_samples, readings))
 
     def edition(self) -> Hashable:
         """Equal for two moments at which `collect` says the same."""

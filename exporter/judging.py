@@ -28,14 +28,14 @@ Points = list[tuple[float, float | None]]
 class Judging:
     """Everything that judges by a configuration, brought to life and taken down again.
 
-    `expose` gives what is on /metrics, `states` the collectors behind it.
+    `expose` gives what is on /metrics, by the names that are wanted, `states` the collectors behind it.
     Raises: ConfigError when the configuration asks for a policy that makes no sense.
     """
 
     def __init__(
         self,
         config: Config,
-        expose: Callable[[], Iterable[Exposed]],
+        expose: Callable[[Callable[[str], bool]], Iterable[Exposed]],
         states: Callable[[], tuple[CollectorState, ...]],
         started_at: float,
         version: str,

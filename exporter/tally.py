@@ -7,6 +7,7 @@ before the last one and drops what it has counted already. Pure: the database's 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
 
 # A row counts if it becomes visible at most so many seconds after its own timestamp: the sum of how long its
 # transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
@@ -42,5 +43,6 @@ class NewRows:
         back makes us read it again.
         """
         seen, horizon = self._seen, now - SETTLING
-        self._seen = _Seen(horizon, frozenset(row for row, at in stamps.items() if at >= horizon))
+        # Without a step of Python for each of some thousand rows: they are nearly all that a sample takes.
+        self._seen = _Seen(horizon, frozenset(compress(stamps, map(horizon.__le__, stamps.values()))))
         return set() if seen is None else {row for row in stamps.keys() - seen.ids if stamps[row] >= seen.since}

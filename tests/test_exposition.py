@@ -83,6 +83,18 @@ def test_samples_are_what_a_scrape_would_read():
     )
 
 
+def test_samples_that_nobody_wants_are_left_out():
+    """Those that are wanted are all there, as they are without asking."""
+    board = Board([BACKLOG])
+    board.record(Run("backlog", Outcome(tuple(one_of_each())), 1e9, monotonic(), 0.01), 15)
+    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
+    wanted = {names.COLLECTOR_SUCCESS.name, f"{names.PROCESSING_TIME.name}_bucket"}
+    every, some = list(outbox.samples()), list(outbox.samples(wanted.__contains__))
+    assert [each for each in some if each[0] in wanted] == [each for each in every if each[0] in wanted]
+    assert {each[0] for each in some} > wanted
+    assert len(some) < len(every)
+
+
 def test_a_small_board_to_the_letter():
     """Gauges, counters and a histogram; order of the catalogue; cumulative buckets; escaped labels."""
     bounds = (0.1, 1, 30)

@@ -103,6 +103,8 @@ class Memory:
         self._metrics: dict[str, dict[Labels, Series]] = {metric: {} for metric in self._history}
         self._alive: dict[str, list[Series]] = {}
         self._newest = 0
+        # What each selector admits, until there is a series more or less: telling takes as long as evaluating the rest.
+        self._selected: dict[Selector, tuple[Series, ...]] = {}
 
     def wants(self, metric: str) -> bool:
         """Whether this metric is kept."""
@@ -130,6 +132,7 @@ class Memory:
         series = known.get(labels)
         if series is None:
             series = known[labels] = Series(metric, labels)
+            self._selected.clear()
         elif series.times and series.times[-1] >= now:
             raise ValueError(f"{metric}{dict(labels)} is there twice, or from the future")
         series.times.append(now)
@@ -144,6 +147,7 @@ class Memory:
                 series.forget(oldest)
                 if not series.times:
                     del known[labels]
+                    self._selected.clear()
         self._alive = {source: [s for s in alive if s.times] for source, alive in self._alive.items()}
 
     def shift(self, seconds: float) -> None:
@@ -157,14 +161,17 @@ class Memory:
         """Put back one that was kept elsewhere; what nobody asks for is left out."""
         if series.metric in self._metrics and series.times:
             self._metrics[series.metric][series.labels] = series
+            self._selected.clear()
             self._newest = max(self._newest, series.times[-1])
 
-    def select(self, selector: Selector) -> Iterator[Series]:
+    def select(self, selector: Selector) -> tuple[Series, ...]:
         """The series that a selector admits, whatever their age."""
-        known = self._metrics.get(selector.metric, {})
-        if not selector.matchers:
-            return iter(known.values())
-        return (series for labels, series in known.items() if selector.admits(labels))
+        selected = self._selected.get(selector)
+        if selected is None:
+            known = self._metrics.get(selector.metric, {})
+            selected = tuple(series for labels, series in known.items() if selector.admits(labels))
+            self._selected[selector] = selected
+        return selected
 
     def series(self) -> Iterator[Series]:
         """All of them."""

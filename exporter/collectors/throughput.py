@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 from exporter import indexes, names
 from exporter.database import Session
@@ -70,7 +71,7 @@ class Throughput:
         session.gather_pages()
         jobs = session.fetch_one("processed_since", ProcessedJobs, since=self._new_rows.since(session.now))
         new = self._new_rows.admit(dict(zip(jobs.ids, jobs.ats, strict=True)), session.now)
-        for job, queue, seconds in zip(jobs.ids, jobs.queues, jobs.seconds, strict=True):
-            if job in new:
-                self._tally.add(self._queues(queue), seconds)
+        rows = zip(jobs.queues, jobs.seconds, strict=True)
+        for queue, seconds in compress(rows, map(new.__contains__, jobs.ids)):
+            self._tally.add(self._queues(queue), seconds)
         return tuple(self._tally.readings())

@@ -165,7 +165,7 @@ def test_live_within_two_intervals(tmp_path: Path) -> None:
 def start_judge(stack: ExitStack, stage: Stage, name: str, directory: Path) -> None:
     """The judge of one outbox."""
 
-    def scrape() -> list[Exposed]:
+    def scrape(_wants: object) -> list[Exposed]:
         return [(metric, tuple(labels.items()), value) for metric, labels, value in stage.shown[name]]
 
     policy = load_policy(job=name, time_scale=SCALE, interval=INTERVAL)

@@ -34,7 +34,7 @@ class Outbox:
         self.now = 1e9
         self.broken = False
 
-    def scrape(self) -> list[Exposed]:
+    def scrape(self, _wants: object = None) -> list[Exposed]:
         self.now += 15.0
         if self.broken:
             raise ZeroDivisionError
@@ -113,7 +113,7 @@ def test_sees_what_prometheus_would(tmp_path: Path) -> None:
     """The job's name, an instance of its own, `up` and when the process began are added to what is shown."""
     outbox = Outbox()
 
-    def scrape() -> list[Exposed]:
+    def scrape(_wants: object) -> list[Exposed]:
         outbox.now += 15.0
         return [("outbox_pending_jobs", (("state", "waiting"),), 7.0), ("nobody_asks", (), 1.0)]
 

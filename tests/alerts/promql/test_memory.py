@@ -1,7 +1,10 @@
 """What is remembered, for how long, and what is stale."""
 
+from array import array
+
 import pytest
 
+from alerts.model import Labels
 from alerts.promql.memory import LOOKBACK, Memory, Series, needs
 from alerts.promql.parse import parse
 from alerts.promql.syntax import Selector
@@ -95,6 +98,27 @@ def test_selects_by_labels() -> None:
     selector = parse('x{b=""}')
     assert isinstance(selector, Selector)
     assert [series.labels for series in kept.select(selector)] == [(("a", "1"),)]
+
+
+def test_selects_what_came_and_not_what_went() -> None:
+    """A selection asked for again has the series that there are by then."""
+    selector = parse('x{a=~"1|2"}')
+    assert isinstance(selector, Selector)
+    kept = Memory({"x": 300})
+
+    def selected() -> list[Labels]:
+        return [series.labels for series in kept.select(selector)]
+
+    assert selected() == []
+    kept.append(0, [("x", (("a", "1"),), 1.0)])
+    assert selected() == [(("a", "1"),)]
+    kept.append(200, [("x", (("a", "2"),), 1.0), ("x", (("a", "3"),), 1.0)])
+    assert selected() == [(("a", "1"),), (("a", "2"),)]
+    kept.append(400, [("x", (("a", "2"),), 1.0)])
+    kept.forget()
+    assert selected() == [(("a", "2"),)]
+    kept.restore(Series("x", (("a", "1"),), times=array("q", [1]), values=array("d", [1.0])))
+    assert selected() == [(("a", "2"),), (("a", "1"),)]
 
 
 def test_restores() -> None:
