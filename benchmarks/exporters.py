@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -107,7 +108,13 @@ def ours() -> Exporter:
 
 def _start_ours(task: Assignment) -> Start:
     """With the settings that it has by default, the application watched too: the full set of series."""
-    settings = {"DATABASE_DSN": task.dsn, "WEB_LISTEN": task.address, "APPLICATION_URL": task.application_url}
+    settings = {
+        "DATABASE_DSN": task.dsn,
+        "WEB_LISTEN": task.address,
+        "APPLICATION_URL": task.application_url,
+        # What an earlier round has seen would have to be read, remembered and written again.
+        "WATCH_STATE_DIR": tempfile.mkdtemp(prefix="state-", dir=task.directory),
+    }
     environment = {f"OUTBOX_EXPORTER_{name}": value for name, value in settings.items()}
     return Start((sys.executable, "-m", "exporter", "serve"), {**environment, **_IMAGE})
 

@@ -26,14 +26,19 @@ def written(task: Assignment, name: str) -> Any:
 
 
 def test_ours_runs_with_its_defaults(task):
-    """Nothing is configured but where database, application and port are."""
+    """Nothing is configured but where things are, and every start is one without a past."""
     start = exporters._start_ours(task)
     assert shlex.join(start.command[1:]) == "-m exporter serve"
     assert {name.removeprefix("OUTBOX_EXPORTER_") for name in start.environment.keys() - exporters._IMAGE.keys()} == {
         "DATABASE_DSN",
         "WEB_LISTEN",
         "APPLICATION_URL",
+        "WATCH_STATE_DIR",
     }
+    again = exporters._start_ours(task)
+    states = {Path(each.environment["OUTBOX_EXPORTER_WATCH_STATE_DIR"]) for each in (start, again)}
+    assert len(states) == 2
+    assert all(state.parent == task.directory and not any(state.iterdir()) for state in states)
 
 
 def test_ours_runs_as_in_its_image(task):
