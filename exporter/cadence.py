@@ -28,12 +28,13 @@ def next_look(base: float, run: Run, settings: SamplingSettings, before: float, 
     """As `next_interval`, for what wakes somebody. `costs` are those of its latest successes, this one's included.
 
     One dear run may be a cold cache, and is no reason to see nothing for minutes: what succeeded costs what the latest
-    did on average, or less, and a value may grow twice as old as with the interval `before` at most.
+    did on average, or less, and a value may grow twice as old as with the interval `before` at most. Where a run takes
+    as long as that interval, which leaves nothing, it is half as long again.
     """
     if not run.succeeded:
         return next_interval(base, run, settings)
     cost = min(run.cost, sum(costs) / len(costs))
-    interval = min(cost / settings.budget_ratio, 2 * before - run.duration)
+    interval = min(cost / settings.budget_ratio, max(2 * before - run.duration, 1.5 * before))
     young = 2 * base - run.duration
     if cost <= OVERDRAFT * settings.budget_ratio * young:
         interval = min(interval, young)

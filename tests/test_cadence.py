@@ -1,5 +1,7 @@
 """How often a collector may run."""
 
+from itertools import pairwise
+
 import pytest
 
 from exporter.cadence import next_interval, next_look
@@ -98,6 +100,15 @@ def test_one_dear_run_of_what_pages_only_doubles_its_age():
     """The first count of a long backlog finds a cold cache; if it is as dear again, it may be twice as old again."""
     assert looks(3, 3, 3, 0.2) == pytest.approx([27, 51, 99, 20])
     assert next_interval(15, run(3), SETTINGS) == pytest.approx(300)
+
+
+@pytest.mark.parametrize("duration", [1, 5, 14, 15, 20, 60])
+def test_however_long_it_takes_what_pages_gets_within_its_budget(duration):
+    """A run as long as the interval, or longer, is asked less often each time, until it may cost what it does."""
+    intervals = looks(*[duration] * 20)
+    assert all(later >= min(1.5 * before, 600) or later == duration * 100 for before, later in pairwise(intervals))
+    assert intervals[0] >= 22.5
+    assert intervals[-1] == min(duration * 100, 600)
 
 
 def test_what_pages_and_fails_costs_what_it_took():

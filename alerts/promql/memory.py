@@ -103,7 +103,7 @@ class Memory:
         self._metrics: dict[str, dict[Labels, Series]] = {metric: {} for metric in self._history}
         self._alive: dict[str, list[Series]] = {}
         self._newest = 0
-        # What each selector admits, until there is a series more or less: telling takes as long as evaluating the rest.
+        # What each selector admits, until there is a series more or less: telling anew is a tenth of evaluating.
         self._selected: dict[Selector, tuple[Series, ...]] = {}
 
     def wants(self, metric: str) -> bool:

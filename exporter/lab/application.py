@@ -104,26 +104,22 @@ class Application:
 
     async def _answer(self, request: Request) -> JSONResponse:
         if not self._is_allowed(request):
-            return self._json(401, self.envelope.around_error("UNAUTHORIZED", 401, "a bearer token is needed"))
+            return JSONResponse(self.envelope.around_error("UNAUTHORIZED", 401, "a bearer token is needed"), 401)
         path = request.path_params["procedure"]
         known = answers(self.dialect, self._telemetry.figures(), utc_now())
         procedures = known if request.url.path == f"{self.dialect.base}/{path}" else {}
         if self.envelope is Envelope.BARE or request.query_params.get("batch") != "1":
-            return self._json(*self._one(procedures, path))
+            return JSONResponse(*self._one(procedures, path))
         told = [self._one(procedures, procedure) for procedure in path.split(",")]
-        statuses = {status for status, _ in told}
+        statuses = {status for _, status in told}
         # As tRPC does: the status of all, or 207 (Multi-Status) when they differ.
-        return self._json(statuses.pop() if len(statuses) == 1 else 207, [answer for _, answer in told])
+        return JSONResponse([answer for answer, _ in told], statuses.pop() if len(statuses) == 1 else 207)
 
-    def _one(self, procedures: Mapping[str, Callable[[], Answer]], procedure: str) -> tuple[int, Answer]:
+    def _one(self, procedures: Mapping[str, Callable[[], Answer]], procedure: str) -> tuple[Answer, int]:
         if procedure not in procedures:
             message = f'No procedure found on path "{procedure}"'
-            return 404, self.envelope.around_error("NOT_FOUND", 404, message)
-        return 200, self.envelope.around(procedures[procedure]())
-
-    @staticmethod
-    def _json(status: int, content: Answer | list[Answer]) -> JSONResponse:
-        return JSONResponse(content, status)
+            return self.envelope.around_error("NOT_FOUND", 404, message), 404
+        return self.envelope.around(procedures[procedure]()), 200
 
     def _is_allowed(self, request: Request) -> bool:
         if self._token is None:
