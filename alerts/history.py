@@ -95,6 +95,7 @@ class History:
 
     def __init__(self, directory: Path, connection: sqlite3.Connection, lock: int | None) -> None:
         self.directory = directory
+        self._path = str(directory / FILE)
         self._connection = connection
         self._lock = lock
         self._layouts: dict[int, tuple[str, ...]] = {}
@@ -150,9 +151,13 @@ class History:
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
             raise
+        self._written = self._last_written()
 
     def changed(self) -> bool:
-        """Whether anybody else has written since this was last asked; true the first time."""
+        """Whether anybody else may have written since this was last asked, or since our own last transaction.
+
+        Who writes in the moment between our commit and our look at the file is noticed by the next transaction only.
+        """
         written = self._last_written()
         if written is not None and written == self._written:
             return False
@@ -166,7 +171,7 @@ class History:
     def _last_written(self) -> tuple[int, int] | None:
         """When anybody last wrote, and how much there was then, as the file system has it; None when it cannot tell."""
         try:
-            now = (self.directory / FILE).stat()
+            now = os.stat(self._path)  # noqa: PTH116 - asked every few seconds, and a path is dear to make
         except OSError:
             return None
         return now.st_mtime_ns, now.st_size

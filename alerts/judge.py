@@ -17,7 +17,7 @@ from pathlib import Path
 
 from alerts.assessor import LIFE, Assessor
 from alerts.clock import Clock
-from alerts.model import Evaluation, Labels, Policy
+from alerts.model import Evaluation, Labels, Policy, RuleKey
 from alerts.promql.memory import Sample
 from alerts.statefile import StateFile, UnusableError
 from exporter import names
@@ -80,6 +80,7 @@ class Judge:
         self._repeats = Repeats()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
+        self._firing: frozenset[RuleKey] | None = None
         self._readings: tuple[Reading, ...] = ()
         self._evaluation: Evaluation | None = None
         self._expires = -math.inf  # by the monotonic clock
@@ -154,13 +155,13 @@ class Judge:
         return ((name, self._common, value) for name, value in own if self._assessor.wants(name))
 
     def _note(self, evaluation: Evaluation) -> None:
-        firing = {alert.key for alert in evaluation.firing}
-        readings = tuple(
-            Reading(names.ALERT_FIRING, float(key in firing), (key.alert, str(key.severity)))
-            for key in self._assessor.rules
-        )
-        if readings != self._readings:
-            self._readings = readings
+        firing = frozenset(alert.key for alert in evaluation.firing)
+        if firing != self._firing:
+            self._firing = firing
+            self._readings = tuple(
+                Reading(names.ALERT_FIRING, float(key in firing), (key.alert, str(key.severity)))
+                for key in self._assessor.rules
+            )
 
     def _tell(self, listener: Listener, evaluation: Evaluation) -> None:
         try:

@@ -50,6 +50,25 @@ def read(directory: Path) -> list[Tick]:
         return list(opened.ticks(-1))
 
 
+def test_what_others_write_is_noticed_and_what_we_write_is_not(tmp_path):
+    """A commit of our own asks nothing of the database, a file that only looks changed does and tells no lies."""
+    with History.writer(tmp_path) as ours:
+        with ours.transaction():
+            ours.put(1, RUN)
+        os.utime(tmp_path / FILE, ns=(0, 0))
+        assert ours.changed()  # nobody has looked yet
+        assert not ours.changed()
+        with ours.transaction():
+            ours.put(2, RUN)
+        assert not ours.changed()
+        os.utime(tmp_path / FILE, ns=(0, 0))
+        assert not ours.changed()
+        with History.guest(tmp_path) as guest, guest.transaction():
+            guest.put(1, Mark(1.0))
+        assert ours.changed()
+        assert not ours.changed()
+
+
 def test_what_is_written_is_read(tmp_path):
     """To the last bit: unknown values stay unknown, infinite ones infinite, words as they were."""
     odd = tick(
