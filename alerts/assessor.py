@@ -1,5 +1,6 @@
 """From one scrape after another to how alerts stand: memory, expressions and the state machine joined. No I/O."""
 
+import math
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -13,6 +14,8 @@ from alerts.statefile import Kept
 
 # Time in which nobody looked says nothing: after so many intervals, as for samples.
 LIFE = 3
+# How often what nobody looks back on any more is dropped, seconds.
+FORGET_EVERY = 60.0
 
 
 class Assessor:
@@ -24,7 +27,8 @@ class Assessor:
     def __init__(self, policy: Policy) -> None:
         self._questions = Questions(policy)
         self._longest = LIFE * policy.interval
-        self._memory = self._questions.memory()
+        self._memory = self._questions.memory
+        self._forgot_at = -math.inf
         self._standings: Standings = {}
         self.failures: tuple[Failure, ...] = ()
 
@@ -45,8 +49,10 @@ class Assessor:
         if look.stepped:
             self._memory.shift(look.stepped)
         self._memory.append(look.at, samples)
-        self._memory.forget()
-        findings, self.failures = self._questions.ask(self._memory, look, fresh or frozenset())
+        if not 0 <= look.at - self._forgot_at < FORGET_EVERY:
+            self._memory.forget()
+            self._forgot_at = look.at
+        findings, self.failures = self._questions.ask(look, fresh or frozenset())
         if fresh is None:
             findings = replace(findings, rules={})
         moment = Moment(look.at, min(look.elapsed, self._longest))

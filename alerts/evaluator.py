@@ -92,11 +92,14 @@ def evaluate(
 ) -> tuple[Evaluation, Standings]:
     """How alerts stand now, and what changed. A rule that is no more has no alerts: those that stood are over."""
     by_key = {prepared.rule.key: prepared for prepared in rules}
+    by_rule = _by_rule(before)
     standings = {
         identity: standing
         for key, prepared in by_key.items()
+        # Nearly all rules are quiet: they found nothing, and had nothing that stood.
+        if (finding := findings.rules.get(key)) or key in by_rule
         for identity, standing in _advance(
-            prepared, findings.rules.get(key), _of_rule(before, key), moment, deniable=key not in findings.undeniable
+            prepared, finding, by_rule.get(key, {}), moment, deniable=key not in findings.undeniable
         )
     }
     after = _muted({identity: standings[identity] for identity in sorted(standings)}, by_key)
@@ -104,8 +107,11 @@ def evaluate(
     return Evaluation(moment.at, dict(findings.signals), alerts, tuple(_transitions(before, after, moment.at))), after
 
 
-def _of_rule(standings: Standings, key: RuleKey) -> Standings:
-    return {identity: standing for identity, standing in standings.items() if identity[0] == key}
+def _by_rule(standings: Standings) -> Mapping[RuleKey, Standings]:
+    found: dict[RuleKey, dict[Identity, Standing]] = {}
+    for identity, standing in standings.items():
+        found.setdefault(identity[0], {})[identity] = standing
+    return found
 
 
 def _advance(

@@ -1,8 +1,12 @@
-"""Evaluates expressions at one moment over the memory, as Prometheus does in an instant query."""
+"""Evaluates expressions at one moment over the memory, as Prometheus does in an instant query.
+
+An expression is asked again and again, over the same memory. So what depends on neither time nor samples, which is most
+of it, is decided once: `prepare` turns the tree into functions that call each other.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from alerts.model import Labels
 from alerts.promql import operators
@@ -24,7 +28,26 @@ from alerts.promql.syntax import (
 from alerts.promql.vectors import EvaluationError, Vector, collect, nameless
 
 Value = float | Vector
+# What an expression says at a time, in whole milliseconds.
+Question = Callable[[int], Value]
+_VectorQuestion = Callable[[int], Vector]
+_ScalarQuestion = Callable[[int], float]
 _KEEPS_NAME = "last_over_time"
+
+
+def prepare(expression: Expression, memory: Memory) -> Callable[[float], Vector]:
+    """The question that an expression is, as rules ask it: a scalar is a vector without labels.
+
+    What comes back takes a time, Unix seconds, and raises EvaluationError when the expression makes no sense for the
+    series that there are; `prepare` does when it makes none for any.
+    """
+    question = _Preparation(memory).question(expression)
+
+    def ask(at: float) -> Vector:
+        value = question(milliseconds(at))
+        return {(): value} if isinstance(value, float) else value
+
+    return ask
 
 
 def evaluate(expression: Expression, memory: Memory, at: float) -> Value:
@@ -32,162 +55,207 @@ def evaluate(expression: Expression, memory: Memory, at: float) -> Value:
 
     Raises: EvaluationError when the expression makes no sense for the series that there are.
     """
-    return _Moment(memory, milliseconds(at)).value(expression)
+    return _Preparation(memory).question(expression)(milliseconds(at))
 
 
 def evaluate_vector(expression: Expression, memory: Memory, at: float) -> Vector:
     """The same as rules have it: a scalar is a vector without labels. Raises: EvaluationError."""
-    value = evaluate(expression, memory, at)
-    return {(): value} if isinstance(value, float) else value
+    return prepare(expression, memory)(at)
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
-    """The memory as seen at one time."""
+class _Preparation:
+    """Makes questions to one memory. Which expressions are scalars is known beforehand: PromQL is typed."""
 
     memory: Memory
-    at: int
 
-    def value(self, expression: Expression) -> Value:
+    def question(self, expression: Expression) -> Question:
         kind = _KINDS.get(type(expression))
         if kind is None:
             raise EvaluationError(f"{expression} has no value of its own")
         return kind(self, expression)
 
-    def number(self, number: Number) -> Value:
-        return number.value
-
-    def selection(self, selector: Selector) -> Value:
-        return {series.named: sample[1] for series, sample in self._newest(selector)}
-
-    def negation(self, negation: Negation) -> Value:
-        return _negative(self.value(negation.operand))
-
-    def operation(self, operation: Operation) -> Value:
-        return _operate(operation, self.value(operation.left), self.value(operation.right))
-
-    def aggregation(self, aggregation: Aggregation) -> Value:
-        parameter = aggregation.parameter
-        parameters = () if parameter is None else (self.scalar(parameter),)
-        return aggregate(aggregation.operator, self.vector(aggregation.operand), aggregation.grouping, *parameters)
-
-    def vector(self, expression: Expression) -> Vector:
-        value = self.value(expression)
-        if isinstance(value, float):
+    def vector(self, expression: Expression) -> _VectorQuestion:
+        if _is_scalar(expression):
             raise EvaluationError(f"{expression} is a scalar where a vector is meant")
-        return value
+        return cast("_VectorQuestion", self.question(expression))
 
-    def scalar(self, expression: Expression) -> float:
-        value = self.value(expression)
-        if not isinstance(value, float):
+    def scalar(self, expression: Expression) -> _ScalarQuestion:
+        if not _is_scalar(expression):
             raise EvaluationError(f"{expression} is a vector where a scalar is meant")
-        return value
+        return cast("_ScalarQuestion", self.question(expression))
 
-    def _newest(self, selector: Selector) -> Iterator[tuple[Series, tuple[int, float]]]:
-        for series in self.memory.select(selector):
-            sample = series.newest(self.at - selector.offset)
-            if sample is not None:
-                yield series, sample
+    def number(self, number: Number) -> Question:
+        value = number.value
+        return lambda _: value
 
-    def _points(self, window: Window) -> Iterator[tuple[Series, Points]]:
-        end = self.at - window.selector.offset
-        start = end - window.length
-        for series in self.memory.select(window.selector):
-            times, values = series.between(start, end)
-            if times:
-                yield series, Points(times, values, start, end, self.at)
+    def selection(self, selector: Selector) -> Question:
+        newest = self._newest(selector)
+        return lambda at: {series.named: value for series, _, value in newest(at)}
 
-    def call(self, call: Call) -> Value:
+    def negation(self, negation: Negation) -> Question:
+        if _is_scalar(negation.operand):
+            scalar = self.scalar(negation.operand)
+            return lambda at: -scalar(at)
+        vector = self.vector(negation.operand)
+        return lambda at: collect((nameless(labels), -value) for labels, value in vector(at).items())
+
+    def operation(self, operation: Operation) -> Question:
+        left, right = operation.left, operation.right
+        if _is_scalar(operation):
+            return _both(operators.of_scalars(operation), self.scalar(left), self.scalar(right))
+        if _is_scalar(right):
+            return _both(operators.with_scalar(operation), self.vector(left), self.scalar(right))
+        if _is_scalar(left):
+            return _both(operators.of_scalar(operation), self.scalar(left), self.vector(right))
+        return _both(operators.of_vectors(operation), self.vector(left), self.vector(right))
+
+    def aggregation(self, aggregation: Aggregation) -> Question:
+        operator, grouping = aggregation.operator, aggregation.grouping
+        operand = self.vector(aggregation.operand)
+        if aggregation.parameter is None:
+            return lambda at: aggregate(operator, operand(at), grouping)
+        parameter = self.scalar(aggregation.parameter)
+        return lambda at: aggregate(operator, operand(at), grouping, parameter(at))
+
+    def _newest(self, selector: Selector) -> Callable[[int], Iterator[tuple[Series, int, float]]]:
+        """The samples that stand for a moment: series, time and value."""
+        selected, offset = self.memory.selection(selector), selector.offset
+
+        def newest(at: int) -> Iterator[tuple[Series, int, float]]:
+            for series in selected():
+                sample = series.newest(at - offset)
+                if sample is not None:
+                    yield series, *sample
+
+        return newest
+
+    def _points(self, window: Window) -> Callable[[int], Iterator[tuple[Series, Points]]]:
+        selected, offset, length = self.memory.selection(window.selector), window.selector.offset, window.length
+
+        def points(at: int) -> Iterator[tuple[Series, Points]]:
+            end = at - offset
+            for series in selected():
+                times, values = series.between(end - length, end)
+                if times:
+                    yield series, Points(times, values, end - length, end, at)
+
+        return points
+
+    def call(self, call: Call) -> Question:
         if call.function in _SPECIAL:
             return _SPECIAL[call.function](self, call)
-        if call.function in RANGES:
-            return self._over_time(call)
-        vector, *parameters = call.arguments
-        return self._each(call.function, self.vector(vector), [self.scalar(each) for each in parameters])
+        return self._over_time(call) if call.function in RANGES else self._of_each(call)
 
-    def _over_time(self, call: Call) -> Vector:
-        function = RANGES[call.function]
-        window = _window(call)
+    def _over_time(self, call: Call) -> Question:
+        function, window = RANGES[call.function], _window(call)
+        series_and_points = self._points(window)
         scalars = [self.scalar(each) for each in call.arguments if each is not window]
-        results = ((series, function(points, *scalars)) for series, points in self._points(window))
-        if call.function == _KEEPS_NAME:
-            return {series.named: result for series, result in results if result is not None}
-        return {series.labels: result for series, result in results if result is not None}
+        named = call.function == _KEEPS_NAME
 
-    def _each(self, function: str, vector: Vector, parameters: list[float]) -> Vector:
-        results = ((labels, ELEMENTS[function](value, *parameters)) for labels, value in vector.items())
-        return collect((nameless(labels), result) for labels, result in results if result is not None)
+        def over_time(at: int) -> Vector:
+            parameters = [scalar(at) for scalar in scalars]
+            results = ((series, function(points, *parameters)) for series, points in series_and_points(at))
+            return {
+                series.named if named else series.labels: result for series, result in results if result is not None
+            }
 
-    def time(self, _: Call) -> float:
-        return self.at / 1000
+        return over_time
 
-    def to_vector(self, call: Call) -> Vector:
-        return {(): self.scalar(call.arguments[0])}
+    def _of_each(self, call: Call) -> Question:
+        function = ELEMENTS[call.function]
+        vector, scalars = self.vector(call.arguments[0]), [self.scalar(each) for each in call.arguments[1:]]
 
-    def to_scalar(self, call: Call) -> float:
-        vector = self.vector(call.arguments[0])
-        return next(iter(vector.values())) if len(vector) == 1 else float("nan")
+        def of_each(at: int) -> Vector:
+            elements = vector(at)
+            parameters = [scalar(at) for scalar in scalars]
+            results = ((labels, function(value, *parameters)) for labels, value in elements.items())
+            return collect((nameless(labels), result) for labels, result in results if result is not None)
 
-    def timestamp(self, call: Call) -> Vector:
+        return of_each
+
+    def time(self, _: Call) -> Question:
+        return lambda at: at / 1000
+
+    def to_vector(self, call: Call) -> Question:
+        scalar = self.scalar(call.arguments[0])
+        return lambda at: {(): scalar(at)}
+
+    def to_scalar(self, call: Call) -> Question:
+        operand = self.vector(call.arguments[0])
+
+        def to_scalar(at: int) -> float:
+            vector = operand(at)
+            return next(iter(vector.values())) if len(vector) == 1 else float("nan")
+
+        return to_scalar
+
+    def timestamp(self, call: Call) -> Question:
         """When each sample was taken, which is now for everything that was calculated."""
         asked = call.arguments[0]
         if isinstance(asked, Selector):
-            return {series.labels: sample[0] / 1000 for series, sample in self._newest(asked)}
-        return collect((nameless(labels), self.at / 1000) for labels in self.vector(asked))
+            newest = self._newest(asked)
+            return lambda at: {series.labels: time / 1000 for series, time, _ in newest(at)}
+        vector = self.vector(asked)
+        return lambda at: collect((nameless(labels), at / 1000) for labels in vector(at))
 
-    def absent(self, call: Call) -> Vector:
-        asked = call.arguments[0]
-        return {} if self.vector(asked) else {_labels_of_absence(asked): 1.0}
+    def absent(self, call: Call) -> Question:
+        vector, labels = self.vector(call.arguments[0]), _labels_of_absence(call.arguments[0])
+        return lambda at: {} if vector(at) else {labels: 1.0}
 
-    def absent_over_time(self, call: Call) -> Vector:
+    def absent_over_time(self, call: Call) -> Question:
         window = _window(call)
-        return {} if any(self._points(window)) else {_labels_of_absence(window.selector): 1.0}
+        points, labels = self._points(window), _labels_of_absence(window.selector)
+        return lambda at: {} if any(points(at)) else {labels: 1.0}
 
-    def quantile_of_histogram(self, call: Call) -> Vector:
-        share, buckets = call.arguments
-        return histogram_quantile(self.scalar(share), self.vector(buckets))
+    def quantile_of_histogram(self, call: Call) -> Question:
+        share, buckets = self.scalar(call.arguments[0]), self.vector(call.arguments[1])
+        return lambda at: histogram_quantile(share(at), buckets(at))
 
 
-_KINDS: Mapping[type, Callable[[_Moment, Any], Value]] = {
-    Number: _Moment.number,
-    Selector: _Moment.selection,
-    Call: _Moment.call,
-    Negation: _Moment.negation,
-    Operation: _Moment.operation,
-    Aggregation: _Moment.aggregation,
+_KINDS: Mapping[type, Callable[[_Preparation, Any], Question]] = {
+    Number: _Preparation.number,
+    Selector: _Preparation.selection,
+    Call: _Preparation.call,
+    Negation: _Preparation.negation,
+    Operation: _Preparation.operation,
+    Aggregation: _Preparation.aggregation,
 }
 
-_SPECIAL: Mapping[str, Callable[[_Moment, Call], Value]] = {
-    "absent": _Moment.absent,
-    "absent_over_time": _Moment.absent_over_time,
-    "histogram_quantile": _Moment.quantile_of_histogram,
-    "scalar": _Moment.to_scalar,
-    "time": _Moment.time,
-    "timestamp": _Moment.timestamp,
-    "vector": _Moment.to_vector,
+_SPECIAL: Mapping[str, Callable[[_Preparation, Call], Question]] = {
+    "absent": _Preparation.absent,
+    "absent_over_time": _Preparation.absent_over_time,
+    "histogram_quantile": _Preparation.quantile_of_histogram,
+    "scalar": _Preparation.to_scalar,
+    "time": _Preparation.time,
+    "timestamp": _Preparation.timestamp,
+    "vector": _Preparation.to_vector,
 }
+_SCALARS = frozenset({"scalar", "time"})
 
 FUNCTIONS = frozenset({*RANGES, *ELEMENTS, *_SPECIAL})
 
 
+def _is_scalar(expression: Expression) -> bool:
+    match expression:
+        case Number():
+            return True
+        case Call(function=function):
+            return function in _SCALARS
+        case Negation(operand=operand):
+            return _is_scalar(operand)
+        case Operation(left=left, right=right):
+            return _is_scalar(left) and _is_scalar(right)
+        case _:
+            return False
+
+
+def _both(operate: Callable[[Any, Any], Value], left: Callable[[int], Any], right: Callable[[int], Any]) -> Question:
+    return lambda at: operate(left(at), right(at))
+
+
 def _window(call: Call) -> Window:
     return next(argument for argument in call.arguments if isinstance(argument, Window))
-
-
-def _negative(value: Value) -> Value:
-    if isinstance(value, float):
-        return -value
-    return collect((nameless(labels), -each) for labels, each in value.items())
-
-
-def _operate(operation: Operation, left: Value, right: Value) -> Value:
-    if isinstance(left, float):
-        if isinstance(right, float):
-            return operators.of_scalars(operation, left, right)
-        return operators.with_scalar(operation, right, left, scalar_is_left=True)
-    if isinstance(right, float):
-        return operators.with_scalar(operation, left, right, scalar_is_left=False)
-    return operators.of_vectors(operation, left, right)
 
 
 def _labels_of_absence(asked: Expression) -> Labels:

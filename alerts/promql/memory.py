@@ -6,7 +6,7 @@ of Unix seconds would not be exact.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from alerts.model import Labels
@@ -68,13 +68,18 @@ class Series:
 
     def newest(self, at: int) -> tuple[int, float] | None:
         """The sample that stands for this moment: time and value; None when there is none or it is stale."""
-        index = bisect_right(self.times, at) - 1
-        if index < 0 or self.times[index] <= at - LOOKBACK:
+        times = self.times
+        index = bisect_right(times, at) - 1
+        if index < 0:
             return None
-        ended = bisect_right(self.ends, at) - 1
-        if ended >= 0 and self.ends[ended] > self.times[index]:
+        time = times[index]
+        if time <= at - LOOKBACK:
             return None
-        return self.times[index], self.values[index]
+        if self.ends:
+            ended = bisect_right(self.ends, at) - 1
+            if ended >= 0 and self.ends[ended] > time:
+                return None
+        return time, self.values[index]
 
     def between(self, start: int, end: int) -> "tuple[array[int], array[float]]":
         """Samples after `start` and up to `end`: times and values."""
@@ -103,8 +108,7 @@ class Memory:
         self._metrics: dict[str, dict[Labels, Series]] = {metric: {} for metric in self._history}
         self._alive: dict[str, list[Series]] = {}
         self._newest = 0
-        # What each selector admits, until there is a series more or less: telling anew is a tenth of evaluating.
-        self._selected: dict[Selector, tuple[Series, ...]] = {}
+        self._edition = 0  # a new one whenever there is a series more or less
 
     def wants(self, metric: str) -> bool:
         """Whether this metric is kept."""
@@ -132,7 +136,7 @@ class Memory:
         series = known.get(labels)
         if series is None:
             series = known[labels] = Series(metric, labels)
-            self._selected.clear()
+            self._edition += 1
         elif series.times and series.times[-1] >= now:
             raise ValueError(f"{metric}{dict(labels)} is there twice, or from the future")
         series.times.append(now)
@@ -147,7 +151,7 @@ class Memory:
                 series.forget(oldest)
                 if not series.times:
                     del known[labels]
-                    self._selected.clear()
+                    self._edition += 1
         self._alive = {source: [s for s in alive if s.times] for source, alive in self._alive.items()}
 
     def shift(self, seconds: float) -> None:
@@ -161,17 +165,22 @@ class Memory:
         """Put back one that was kept elsewhere; what nobody asks for is left out."""
         if series.metric in self._metrics and series.times:
             self._metrics[series.metric][series.labels] = series
-            self._selected.clear()
+            self._edition += 1
             self._newest = max(self._newest, series.times[-1])
 
-    def select(self, selector: Selector) -> tuple[Series, ...]:
-        """The series that a selector admits, whatever their age."""
-        selected = self._selected.get(selector)
-        if selected is None:
-            known = self._metrics.get(selector.metric, {})
-            selected = tuple(series for labels, series in known.items() if selector.admits(labels))
-            self._selected[selector] = selected
-        return selected
+    def selection(self, selector: Selector) -> Callable[[], tuple[Series, ...]]:
+        """Tells which series a selector admits, whatever their age; looks again when there is one more or less."""
+        edition, selected = -1, tuple[Series, ...]()
+
+        def select() -> tuple[Series, ...]:
+            nonlocal edition, selected
+            if edition != self._edition:
+                known = self._metrics.get(selector.metric, {})
+                selected = tuple(series for labels, series in known.items() if selector.admits(labels))
+                edition = self._edition
+            return selected
+
+        return select
 
     def series(self) -> Iterator[Series]:
         """All of them."""

@@ -48,11 +48,15 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def _intersection(left: Vector, right: Vector, grouping: Grouping) -> Vector:
+    if not left or not right:
+        return {}
     there = {grouping.key(labels) for labels in right}
     return {labels: value for labels, value in left.items() if grouping.key(labels) in there}
 
 
 def _difference(left: Vector, right: Vector, grouping: Grouping) -> Vector:
+    if not left or not right:
+        return left
     there = {grouping.key(labels) for labels in right}
     return {labels: value for labels, value in left.items() if grouping.key(labels) not in there}
 
@@ -70,34 +74,38 @@ _SETS: Mapping[str, Callable[[Vector, Vector, Grouping], Vector]] = {
 OPERATORS = (*_ARITHMETIC, *_COMPARISONS, *_SETS)
 
 
-def of_scalars(operation: Operation, left: float, right: float) -> float:
-    """Arithmetic, or 1 and 0 for a comparison."""
-    return _calculation(operation)(left, right)
+def of_scalars(operation: Operation) -> Callable[[float, float], float]:
+    """Makes one scalar of two: arithmetic, or 1 and 0 for a comparison."""
+    return _calculation(operation)
 
 
-def with_scalar(operation: Operation, vector: Vector, scalar: float, *, scalar_is_left: bool) -> Vector:
-    """The operation of each value with the scalar; a comparison keeps the values for which it holds."""
+def with_scalar(operation: Operation) -> Callable[[Vector, float], Vector]:
+    """Takes each value together with the scalar on its right; a comparison keeps the values for which it holds."""
     if _filters(operation):
         holds = _COMPARISONS[operation.operator]
-        if scalar_is_left:
-            return {labels: value for labels, value in vector.items() if holds(scalar, value)}
-        return {labels: value for labels, value in vector.items() if holds(value, scalar)}
-    calculate = _calculation(operation)
-    if scalar_is_left:
-        return collect((nameless(labels), calculate(scalar, value)) for labels, value in vector.items())
-    return collect((nameless(labels), calculate(value, scalar)) for labels, value in vector.items())
+        return lambda vector, scalar: {labels: value for labels, value in vector.items() if holds(value, scalar)}
+    make = _calculation(operation)
+    return lambda vector, scalar: collect((nameless(labels), make(value, scalar)) for labels, value in vector.items())
 
 
-def of_vectors(operation: Operation, left: Vector, right: Vector) -> Vector:
-    """The operation of each pair that the matching finds. Raises: EvaluationError when a pair is not unique."""
+def of_scalar(operation: Operation) -> Callable[[float, Vector], Vector]:
+    """The same with the scalar on the left."""
+    if _filters(operation):
+        holds = _COMPARISONS[operation.operator]
+        return lambda scalar, vector: {labels: value for labels, value in vector.items() if holds(scalar, value)}
+    make = _calculation(operation)
+    return lambda scalar, vector: collect((nameless(labels), make(scalar, value)) for labels, value in vector.items())
+
+
+def of_vectors(operation: Operation) -> Callable[[Vector, Vector], Vector]:
+    """Makes one value of each pair that the matching finds. Raises: EvaluationError when a pair is not unique."""
     matching = operation.matching
     if operation.operator in _SETS:
-        return _SETS[operation.operator](left, right, matching.grouping)
-    if not left or not right:
-        return {}
+        join = _SETS[operation.operator]
+        return lambda left, right: join(left, right, matching.grouping)
     if matching.many == "right":
-        return collect(_pairs(operation, right, left, swapped=True))
-    return collect(_pairs(operation, left, right, swapped=False))
+        return lambda left, right: collect(_pairs(operation, right, left, swapped=True)) if left and right else {}
+    return lambda left, right: collect(_pairs(operation, left, right, swapped=False)) if left and right else {}
 
 
 def _pairs(operation: Operation, many: Vector, one: Vector, *, swapped: bool) -> Iterator[tuple[Labels, float]]:

@@ -40,10 +40,9 @@ def policy(*rules: Rule, signals: dict[str, str] | None = None) -> Policy:
 def ask(asked: Policy, *scrapes: list[Sample], fresh: frozenset[str] = frozenset(), **clock: bool) -> Asked:
     """What is said at the last of some scrapes, fifteen seconds apart."""
     questions = Questions(asked)
-    memory = questions.memory()
     for index, samples in enumerate(scrapes):
-        memory.append(15.0 * index, samples)
-        found, failures = questions.ask(memory, Look(15.0 * index, **clock), fresh)
+        questions.memory.append(15.0 * index, samples)
+        found, failures = questions.ask(Look(15.0 * index, **clock), fresh)
     return Asked(found.signals, found.rules, found.undeniable, failures)
 
 
@@ -145,5 +144,5 @@ def test_a_policy_that_is_too_much_is_refused() -> None:
 
 def test_remembers_what_is_asked_for() -> None:
     """Signals and rules say which metrics matter."""
-    memory: Memory = Questions(policy(rule(expr="x > y"), signals={"s": "z"})).memory()
+    memory: Memory = Questions(policy(rule(expr="x > y"), signals={"s": "z"})).memory
     assert [name for name in "wxyzs" if memory.wants(name)] == ["x", "y", "z"]

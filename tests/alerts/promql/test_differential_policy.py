@@ -45,10 +45,10 @@ def scrapes() -> list[Scrape]:
 def recorded(policy: Policy, seen: list[Scrape]) -> tuple[Memory, list[Scrape]]:
     """What our engine makes of the signals after each scrape: in its memory, and as if scraped."""
     questions, kept = Questions(policy), []
-    memory = questions.memory()
+    memory = questions.memory
     for scrape in seen:
         memory.append(scrape.at / 1000, scrape.samples)
-        questions.ask(memory, Look((scrape.at + AFTER) / 1000), frozenset())
+        questions.ask(Look((scrape.at + AFTER) / 1000), frozenset())
         kept.append(Scrape(scrape.at + AFTER, tuple(_signals(policy, memory, scrape.at + AFTER))))
     return memory, kept
 

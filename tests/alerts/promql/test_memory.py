@@ -97,7 +97,7 @@ def test_selects_by_labels() -> None:
     kept = memory('x{a="1"} 1\nx{a="2",b="3"} 1')
     selector = parse('x{b=""}')
     assert isinstance(selector, Selector)
-    assert [series.labels for series in kept.select(selector)] == [(("a", "1"),)]
+    assert [series.labels for series in kept.selection(selector)()] == [(("a", "1"),)]
 
 
 def test_selects_what_came_and_not_what_went() -> None:
@@ -105,9 +105,10 @@ def test_selects_what_came_and_not_what_went() -> None:
     selector = parse('x{a=~"1|2"}')
     assert isinstance(selector, Selector)
     kept = Memory({"x": 300})
+    selection = kept.selection(selector)
 
     def selected() -> list[Labels]:
-        return [series.labels for series in kept.select(selector)]
+        return [series.labels for series in selection()]
 
     assert selected() == []
     kept.append(0, [("x", (("a", "1"),), 1.0)])
