@@ -1,48 +1,94 @@
 """Counters over rows of a database that nobody announces: each row is counted once, however late it appears.
 
 A row count is a gauge (retention and cascades delete rows), so counters advance by the rows that a sample sees for
-the first time. Commits arrive out of order and clocks differ; therefore each sample reads again a settling window
-before the last one and drops what it has counted already. Pure: the database's clock comes in as an argument.
+the first time. Commits arrive out of order and clocks differ; therefore each sample looks again at a settling window
+before the last one and drops what it has counted already. As nearly all of that is as it was, it need not be read
+again: how many rows there are, and what their times come to, tells. Pure: the database's clock comes in as an argument.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import compress
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 # A row counts if it becomes visible at most so many seconds after its own timestamp: the sum of how long its
 # transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
 # 50 ms and hosts keep time to well under a second; ten minutes also cover a host whose clock nobody minds.
 SETTLING = 600.0
+# Rows are kept by the stretch of time in which their timestamps lie, seconds: about as long as between two samples.
+SLOT = 15
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    since: float
-    ids: frozenset[str]
+class Settled:
+    """What is known of the rows from `since` to before `until`: so many, with times that add up to so much.
+
+    Units: `until` Unix seconds; `micros` microseconds since `since`, of all rows together.
+    """
+
+    until: float
+    rows: int
+    micros: int
+
+
+@dataclass(slots=True)
+class _Slot:
+    ids: list[str] = field(default_factory=list)
+    micros: int = 0
 
 
 class NewRows:
     """Tells new rows from those of earlier samples.
 
     The first sample sets the baseline: its rows were there before we looked, and none of them is new.
-    Memory: one id per row of the settling window.
+    Memory: one id per row of the settling window, and of the time between two samples.
     """
 
     def __init__(self) -> None:
-        self._seen: _Seen | None = None
+        self._since: float | None = None
+        self._latest = -math.inf
+        self._slots: dict[int, _Slot] = {}
+        self._ids: set[str] = set()
 
     def since(self, now: float) -> float:
-        """From which timestamp on the next sample must read, given the database's time now; Unix seconds."""
-        horizon = now - SETTLING
-        return horizon if self._seen is None else min(self._seen.since, horizon)
+        """From which timestamp on the next sample must look, given the database's time now; Unix seconds."""
+        horizon = float(_slot(now - SETTLING) * SLOT)
+        return horizon if self._since is None else min(self._since, horizon)
 
-    def admit(self, stamps: Mapping[str, float], now: float) -> set[str]:
-        """The ids that no earlier sample held. `stamps` must be all rows from `since(now)` on: their times by id.
+    def settled(self, now: float) -> Settled:
+        """What the next sample need not read if it is still so: rows that were there well before the last sample."""
+        since = self.since(now)
+        if since != self._since:  # the clock was set back: what lies before is not known
+            return Settled(since, 0, 0)
+        first, end = _slot(since), max(_slot(since), _slot(min(self._latest, now)) - 1)
+        slots = [slot for number, slot in self._slots.items() if number < end]
+        rows = sum(len(slot.ids) for slot in slots)
+        return Settled(end * SLOT, rows, sum(slot.micros for slot in slots) - rows * first * SLOT * 1_000_000)
 
-        What is stamped before the last window counts as seen: its ids are forgotten, and only a clock that was set
-        back makes us read it again.
+    def admit(self, ids: Sequence[str], stamps: Sequence[float], now: float, until: float = -math.inf) -> list[int]:
+        """Which rows no earlier sample held, by their places. All rows from `since(now)` on: their ids, their times.
+
+        Or all from `until` on, where `settled(now)` is still so. What is stamped before the last window counts as seen:
+        its ids are forgotten, and only a clock that was set back makes us read it again.
         """
-        seen, horizon = self._seen, now - SETTLING
-        # Without a step of Python for each of some thousand rows: they are nearly all that a sample takes.
-        self._seen = _Seen(horizon, frozenset(compress(stamps, map(horizon.__le__, stamps.values()))))
-        return set() if seen is None else {row for row in stamps.keys() - seen.ids if stamps[row] >= seen.since}
+        since = self._since
+        unseen = [place for place, row in enumerate(ids) if row not in self._ids]
+        self._forget(number for number in tuple(self._slots) if number * SLOT >= until)
+        self._keep(ids, stamps)
+        self._since, self._latest = float(_slot(now - SETTLING) * SLOT), now
+        self._forget(number for number in tuple(self._slots) if number * SLOT < self._since)
+        return [] if since is None else [place for place in unseen if stamps[place] >= since]
+
+    def _keep(self, ids: Iterable[str], stamps: Iterable[float]) -> None:
+        self._ids.update(ids)
+        for row, stamp in zip(ids, stamps, strict=True):
+            slot = self._slots.setdefault(_slot(stamp), _Slot())
+            slot.ids.append(row)
+            slot.micros += round(stamp * 1_000_000)
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._ids.difference_update(self._slots.pop(number).ids)
+
+
+def _slot(stamp: float) -> int:
+    return math.floor(stamp / SLOT)

@@ -330,7 +330,8 @@ def test_course_by_course_is_the_same_for_the_monitoring_role(deployed):
 
 def groups(opened: Session, since: float, *, by_course: bool) -> set[tuple[Any, ...]]:
     """What either way answers, in no order."""
+    groups = fetch_groups(opened, since, by_course=by_course)
+    recent = (sorted(zip(group.recent_ids or (), group.recent_at or (), strict=True)) for group in groups)
     return {
-        (group.source, group.event, group.last_hour, tuple(sorted(group.recent.items())))
-        for group in fetch_groups(opened, since, by_course=by_course)
+        (group.source, group.event, group.last_hour, tuple(each)) for group, each in zip(groups, recent, strict=True)
     }

@@ -1,7 +1,7 @@
 """FSM events: who causes them, and of which type."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -25,11 +25,6 @@ class EventGroup:
     last_hour: int
     recent_ids: list[str] | None
     recent_at: list[float] | None
-
-    @property
-    def recent(self) -> dict[str, float]:
-        """The times of the events that may be new, by id."""
-        return dict(zip(self.recent_ids or (), self.recent_at or (), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +71,12 @@ class Events:
             *self._catalogue.advice(session, "fsm_events"),
         )
 
-    def _count(self, groups: Iterable[EventGroup], now: float) -> None:
-        recent = [(group, group.recent) for group in groups]
-        new = self._new_rows.admit(dict(chain.from_iterable(stamps.items() for _, stamps in recent)), now)
-        for group, stamps in recent:
-            count = len(new & stamps.keys())
+    def _count(self, groups: Sequence[EventGroup], now: float) -> None:
+        ids = list(chain.from_iterable(group.recent_ids or () for group in groups))
+        stamps = list(chain.from_iterable(group.recent_at or () for group in groups))
+        new = {ids[place] for place in self._new_rows.admit(ids, stamps, now)}
+        for group in groups:
+            count = len(new.intersection(group.recent_ids or ()))
             if count:
                 self._by_source[self.sources(group.source)] += count
                 self._by_type[self.types(group.event)] += count

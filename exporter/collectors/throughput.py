@@ -4,7 +4,6 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import compress
 
 from exporter import indexes, names
 from exporter.database import Session
@@ -18,6 +17,8 @@ from exporter.visibility import Table
 class ProcessedJobs:
     """The one row of sql/processed_since.sql: one entry per job; `ats` Unix seconds, `seconds` from creation on."""
 
+    settled_jobs: int
+    settled_micros: int
     ids: list[str]
     ats: list[float]
     queues: list[str]
@@ -69,9 +70,14 @@ class Throughput:
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more look. Raises: SampleError."""
         session.gather_pages()
-        jobs = session.fetch_one("processed_since", ProcessedJobs, since=self._new_rows.since(session.now))
-        new = self._new_rows.admit(dict(zip(jobs.ids, jobs.ats, strict=True)), session.now)
-        rows = zip(jobs.queues, jobs.seconds, strict=True)
-        for queue, seconds in compress(rows, map(new.__contains__, jobs.ids)):
-            self._tally.add(self._queues(queue), seconds)
+        since, settled = self._new_rows.since(session.now), self._new_rows.settled(session.now)
+        jobs, until = self._since(session, since, settled.until), settled.until
+        if (jobs.settled_jobs, jobs.settled_micros) != (settled.rows, settled.micros):
+            # Somebody committed late, or rows were deleted.
+            jobs, until = self._since(session, since, since), since
+        for place in self._new_rows.admit(jobs.ids, jobs.ats, session.now, until):
+            self._tally.add(self._queues(jobs.queues[place]), jobs.seconds[place])
         return tuple(self._tally.readings())
+
+    def _since(self, session: Session, since: float, until: float) -> ProcessedJobs:
+        return session.fetch_one("processed_since", ProcessedJobs, since=since, until=until)

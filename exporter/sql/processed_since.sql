@@ -2,19 +2,39 @@
 -- Question: Which jobs became processed lately? The caller drops those that it has counted before.
 -- Parameters:
 --   since double precision: Unix seconds of the oldest processed_at of interest
+--   until double precision: Unix seconds of the oldest processed_at from which on jobs are listed
 -- Columns:
---   ids text[] not null: outbox_id of each job
+--   settled_jobs bigint not null: jobs with processed_at from `since` to before `until`
+--   settled_micros bigint not null: how much later than `since` each of these is, all together, microseconds
+--   ids text[] not null: outbox_id of each job from `until` on
 --   ats double precision[] not null: processed_at, Unix seconds
 --   queues text[] not null: queue_name
 --   seconds double precision[] not null: processed_at - created_at; negative when the application's clock lags
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL
--- Source: the counters' contract: rows seen to become processed since the exporter started. Arrays in one order, in
---   one row: most of it the caller knows already, and a row of its own for each would cost it more than the rest.
+-- Source: the counters' contract: rows seen to become processed since the exporter started. What the caller knows
+--   already it knows again by a count and a sum; the rest are arrays in one order, in one row, as a row of its own for
+--   each job would cost the caller more than all else.
 SELECT
-    coalesce(array_agg(outbox_id::text), ARRAY[]::text[]) AS ids,
-    coalesce(array_agg(extract(epoch FROM processed_at)::double precision), ARRAY[]::double precision[]) AS ats,
-    coalesce(array_agg(queue_name::text), ARRAY[]::text[]) AS queues,
-    coalesce(array_agg(extract(epoch FROM (processed_at - created_at))::double precision), ARRAY[]::double precision[])
-        AS seconds
-FROM {job_outbox}
-WHERE processed_at >= to_timestamp(%(since)s::double precision)
+    count(*) FILTER (WHERE is_settled) AS settled_jobs,
+    coalesce(sum((extract(epoch FROM later) * 1000000)::bigint) FILTER (WHERE is_settled), 0)::bigint AS settled_micros,
+    coalesce(array_agg(outbox_id::text) FILTER (WHERE NOT is_settled), ARRAY[]::text[]) AS ids,
+    coalesce(
+        array_agg(extract(epoch FROM processed_at)::double precision) FILTER (WHERE NOT is_settled),
+        ARRAY[]::double precision[]
+    ) AS ats,
+    coalesce(array_agg(queue_name::text) FILTER (WHERE NOT is_settled), ARRAY[]::text[]) AS queues,
+    coalesce(
+        array_agg(extract(epoch FROM (processed_at - created_at))::double precision) FILTER (WHERE NOT is_settled),
+        ARRAY[]::double precision[]
+    ) AS seconds
+FROM (
+    SELECT
+        outbox_id,
+        queue_name,
+        created_at,
+        processed_at,
+        processed_at - to_timestamp(%(since)s::double precision) AS later,
+        processed_at < to_timestamp(%(until)s::double precision) AS is_settled
+    FROM {job_outbox}
+    WHERE processed_at >= to_timestamp(%(since)s::double precision)
+) AS jobs

@@ -59,7 +59,13 @@ def event_groups(
 ) -> dict[tuple[str, str], tuple[int, dict[str, float]]]:
     """What either way of counting events says, without the order in which it says it."""
     groups = fetch_groups(session, since, by_course=by_course)
-    found = {(group.source, group.event): (group.last_hour, group.recent) for group in groups}
+    found = {
+        (group.source, group.event): (
+            group.last_hour,
+            dict(zip(group.recent_ids or (), group.recent_at or (), strict=True)),
+        )
+        for group in groups
+    }
     assert len(found) == len(groups)
     return {key: value for key, value in found.items() if value != (0, {})}
 
