@@ -50,6 +50,7 @@ class OutboxCollector(Collector):
         self._labels = labels
         self._reload_succeeded = reload_succeeded
         self._judged = judged
+        self._own = OwnReadings()
 
     def describe(self) -> Iterator[Family]:
         """Every family of the catalogue, empty."""
@@ -65,7 +66,7 @@ class OutboxCollector(Collector):
         return chain(
             fresh_readings(states, now),
             *self._judged(),
-            self_readings(states, now),
+            self._own(states, now),
             _dropped(self._labels()),
             self._about(),
         )
@@ -113,23 +114,43 @@ def fresh_readings(states: Iterable[CollectorState], now: float) -> Iterator[Rea
     return chain.from_iterable(state.readings for state in states if state.fresh(now))
 
 
-def self_readings(states: Iterable[CollectorState], now: float) -> Iterator[Reading]:
-    """How the collectors themselves are doing; always there, whatever the targets do."""
-    states = tuple(states)
-    if any(state.target is Target.DATABASE for state in states):
-        yield Reading(names.UP, database_up(states, now))
-    for state in states:
-        label = (state.name,)
-        yield Reading(names.COLLECTOR_SUCCESS, bool(state.success), label)
-        yield Reading(names.COLLECTOR_INTERVAL, state.interval, label)
-        yield Reading(names.COLLECTOR_RUNS, state.runs, label)
-        yield Reading(names.COLLECTOR_SKIPPED, state.skipped, label)
-        if state.succeeded_at is not None:
-            yield Reading(names.COLLECTOR_LAST_SUCCESS, state.succeeded_at, label)
-        if state.duration is not None:
-            yield Reading(names.COLLECTOR_DURATION, state.duration, label)
-        for reason in state.target.reasons:
-            yield Reading(names.COLLECTOR_FAILURES, state.failures.get(reason, 0), (state.name, reason))
+class OwnReadings:
+    """How the collectors themselves are doing; always there, whatever the targets do.
+
+    What is said of a state is remembered until there is another: it is asked for several times, and most collectors
+    run less often than that.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[CollectorState, tuple[Reading, ...]]] = {}
+
+    def __call__(self, states: Iterable[CollectorState], now: float) -> Iterator[Reading]:
+        """The readings; `now` by the monotonic clock."""
+        states = tuple(states)
+        if any(state.target is Target.DATABASE for state in states):
+            yield Reading(names.UP, database_up(states, now))
+        for state in states:
+            yield from self._of(state)
+
+    def _of(self, state: CollectorState) -> tuple[Reading, ...]:
+        said = self._said.get(state.name)
+        if said is None or said[0] is not state:
+            said = self._said[state.name] = state, tuple(_of_collector(state))
+        return said[1]
+
+
+def _of_collector(state: CollectorState) -> Iterator[Reading]:
+    label = (state.name,)
+    yield Reading(names.COLLECTOR_SUCCESS, bool(state.success), label)
+    yield Reading(names.COLLECTOR_INTERVAL, state.interval, label)
+    yield Reading(names.COLLECTOR_RUNS, state.runs, label)
+    yield Reading(names.COLLECTOR_SKIPPED, state.skipped, label)
+    if state.succeeded_at is not None:
+        yield Reading(names.COLLECTOR_LAST_SUCCESS, state.succeeded_at, label)
+    if state.duration is not None:
+        yield Reading(names.COLLECTOR_DURATION, state.duration, label)
+    for reason in state.target.reasons:
+        yield Reading(names.COLLECTOR_FAILURES, state.failures.get(reason, 0), (state.name, reason))
 
 
 def _dropped(labels: LabelsInUse) -> Iterator[Reading]:

@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter import names
 from exporter.errors import DATABASE_REASONS, Reason
-from exporter.exposition import OutboxCollector, families, fresh_readings, self_readings
+from exporter.exposition import OutboxCollector, OwnReadings, families, fresh_readings
 from exporter.labels import Labels
 from exporter.model import Distribution, Failure, Outcome, Reading, Run
 from exporter.names import Kind
@@ -203,7 +203,7 @@ def test_a_distribution_must_fit():
 
 def test_before_the_first_sample_everything_known_in_advance_is_there():
     """A new exporter shows itself: down, nothing run, nothing failed; no time that never was."""
-    readings = list(self_readings([BACKLOG], now=100))
+    readings = list(OwnReadings()([BACKLOG], now=100))
     values = {(reading.metric.name, reading.labels): float(reading.value) for reading in readings}
     expected: dict[tuple[str, tuple[str, ...]], float] = {
         ("outbox_up", ()): 0,
@@ -218,7 +218,7 @@ def test_before_the_first_sample_everything_known_in_advance_is_there():
 
 def test_without_a_database_there_is_nothing_to_be_up():
     """`outbox_up` speaks of the database alone."""
-    assert names.UP not in {reading.metric for reading in self_readings([APPLICATION], now=0)}
+    assert names.UP not in {reading.metric for reading in OwnReadings()([APPLICATION], now=0)}
 
 
 def test_what_expired_is_gone_and_its_collector_is_not():
@@ -227,7 +227,7 @@ def test_what_expired_is_gone_and_its_collector_is_not():
     state = BACKLOG.after(run, 15)
     assert list(fresh_readings([state], 145)) == [Reading(names.HEAD_BLOCKED_JOBS, 3)]
     assert list(fresh_readings([state], 145.1)) == []
-    values = {reading.metric: reading.value for reading in self_readings([state], 145.1)}
+    values = {reading.metric: reading.value for reading in OwnReadings()([state], 145.1)}
     assert values[names.UP] == 0
     assert values[names.COLLECTOR_LAST_SUCCESS] == 1_763_000_000
     assert values[names.COLLECTOR_DURATION] == 0.25
@@ -236,7 +236,7 @@ def test_what_expired_is_gone_and_its_collector_is_not():
 def test_a_failure_is_a_sample():
     """Counted under its reason, beside zeros for the others."""
     state = BACKLOG.after(Run("backlog", Outcome(failures=(Failure(Reason.RLS, "m"),)), 1_763_000_000, 100, 0.01), 15)
-    page = text(*self_readings([state], 101))
+    page = text(*OwnReadings()([state], 101))
     assert 'outbox_collector_failures_total{collector="backlog",reason="rls"} 1.0\n' in page
     assert 'outbox_collector_failures_total{collector="backlog",reason="lock"} 0.0\n' in page
     assert 'outbox_collector_success{collector="backlog"} 0.0\n' in page

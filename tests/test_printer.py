@@ -2,13 +2,14 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import Counter as Counted
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from exporter import names
@@ -29,13 +30,26 @@ def test_the_printer_prints_what_the_library_would(encode):
     board = Board([CollectorState("backlog", Target.DATABASE, 15)])
     outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
     process = CollectorRegistry()
-    Gauge("some_process_metric", "Of the process.", registry=process).set(7)
+    gauge = Gauge("some_process_metric", "Of the process.", ["which"], registry=process)
+    starts = Counted("some_starts", "Of the process too.", registry=process)
+    gauge.labels("one").set(7)
     everything = CollectorRegistry()
     everything.register(outbox)
     everything.register(process)
     printer = Printer(outbox, process)
-    for _ in range(2):
-        assert printer(encode, "form") == encode(everything)
+    changes: tuple[Callable[[], None], ...] = (
+        lambda: None,
+        starts.inc,
+        lambda: gauge.labels("one").set(8),
+        lambda: gauge.labels("two").set(8),
+        lambda: gauge.remove("one"),
+        gauge.clear,
+    )
+    for change in changes:
+        for _ in range(2):
+            assert printer(encode, "form") == encode(everything)
+        change()
+    assert printer(encode, "form") == encode(everything)
 
 
 def test_the_printer_notices_every_change():
