@@ -7,8 +7,10 @@ no redirect followed unless the caller does it.
 import logging
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
+from queue import Empty
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,13 +42,14 @@ def trust(urls: Iterable[str], authorities: Certificates | None) -> ssl.SSLConte
 class Adapter(HTTPAdapter):
     """An adapter for one exchange, redirects included, all of whose connections the wire can cut. Close it.
 
-    Servers prove who they are to `trust`; without it, to the well-known authorities.
+    Or `hang_up` and give it another `wire`, for another exchange. Servers prove who they are to `trust`; without it,
+    to the well-known authorities.
     """
 
     def __init__(self, wire: Wire, trust: ssl.SSLContext | None = None) -> None:
         self._trust = trust
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self._wire = wire
+        self.wire = wire
         self._pools: dict[tuple[str, str], HTTPConnectionPool] = {}
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -97,8 +100,17 @@ class Adapter(HTTPAdapter):
         if not isinstance(pool, HTTPConnectionPool):  # the base class allows for SOCKS, which needs a proxy
             raise TypeError(f"{type(pool).__name__} makes connections that no wire can cut")
         pool.ConnectionCls = _tapped(pool.ConnectionCls)
-        pool.conn_kw["wire"] = self._wire
+        pool.conn_kw["wire"] = lambda: self.wire
         return pool
+
+    def hang_up(self) -> None:
+        """Close all connections, and be ready for others."""
+        for kept in (pool.pool for pool in self._pools.values() if pool.pool is not None):
+            with suppress(Empty):  # an answer that was not read to its end has taken its connection with it
+                connection = kept.get_nowait()
+                if connection is not None:
+                    connection.close()
+                kept.put_nowait(connection)
 
     def close(self) -> None:
         """Close all connections, now: urllib3 leaves those that could be used again to the garbage collector."""
@@ -120,18 +132,18 @@ class _OnWire:
 
 @cache
 def _tapped(kind: type[Any]) -> type[Any]:
-    """A connection class like `kind` whose sockets hang on its `wire` from TCP on, before TLS shakes hands."""
+    """A connection class like `kind` whose sockets hang on the `wire` of then from TCP on, before TLS shakes hands."""
     if issubclass(kind, _OnWire):
         return kind  # the second request of a redirect, over the same pool
 
     class Tapped(kind, _OnWire):  # type: ignore[misc] # mypy knows no base class that is a variable
-        def __init__(self, *args: Any, wire: Wire, **options: Any) -> None:
+        def __init__(self, *args: Any, wire: Callable[[], Wire], **options: Any) -> None:
             super().__init__(*args, **options)
             self._wire = wire
 
         def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS support hooks in, too
             connection: socket.socket = super()._new_conn()
-            self._wire.tap(connection)
+            self._wire().tap(connection)
             return connection
 
     return Tapped

@@ -17,7 +17,7 @@ from exporter.application.dialect import distinct, interpret
 from exporter.application.endpoints import DIALECTS, ENDPOINTS
 from exporter.application.envelope import Payload, open_batch, open_envelope
 from exporter.application.fetch import Request
-from exporter.application.flight import Errand, Flights
+from exporter.application.flight import Errand, Flights, Spare
 from exporter.config import ApplicationSettings
 from exporter.errors import ConfigError, Reason, SampleError
 from exporter.model import Failure, Outcome, Reading
@@ -55,11 +55,11 @@ class ApplicationCollector:
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise ConfigError(("application.bearer_token: holds characters that no HTTP header can carry",))
         self._redactor = Redactor((token,))
-        self._trust = trust((settings.url,), settings.ca_file)
+        self._spare = Spare(trust((settings.url,), settings.ca_file))
         # The last of each: ended as a rule, stuck at worst.
         self._errands: dict[str, Errand] = {}
         self._errand_for_all: Errand | None = None
-        self._flights = Flights(())
+        self._flights = Flights((), self._spare)
         self._closed = False
         self._apart = 0  # samples still to be made one by one
 
@@ -103,7 +103,7 @@ class ApplicationCollector:
         return {endpoint: errand for endpoint, errand in self._errands.items() if errand.under_way}
 
     def _send(self, errands: Iterable[Errand], deadline: float) -> None:
-        self._flights = Flights(errands, self._trust)
+        self._flights = Flights(errands, self._spare)
         if not self._closed:
             self._flights.land(deadline)
 

@@ -3,14 +3,18 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from exporter.application.endpoints import ENDPOINTS
+from exporter.application.fetch import fetch
+from exporter.application.flight import Spare
 from exporter.collectors.application import ApplicationCollector
 from exporter.config import ApplicationSettings, Seconds, Url
+from exporter.errors import Unreachable
+from exporter.wire import Wire
 from tests.application.samples import DOCUMENTED, body
 from tests.collectors.watching import IN_TIME, up
 
@@ -74,7 +78,24 @@ def test_four_requests_take_one_connection():
             assert up(application.collect()) == ALL_UP
             # A machine that stands still for a moment looks like a slow application: then there are more.
             assert by_connection.total() == len(ENDPOINTS) * samples
+            assert len(by_connection) >= samples
         assert by_connection.most_common(1)[0][1] == len(ENDPOINTS)
+
+
+def test_what_one_flight_leaves_serves_the_next():
+    """The adapter stays, its connection does not; who cuts the first wire harms nobody, who cuts the second does."""
+    with keeping(Keeping) as (application, by_connection), closing(Wire()) as first, closing(Wire()) as second:
+        request, spare = application._request(f"metrics.{ENDPOINTS[0]}"), Spare()
+        adapter = spare.take(first)
+        fetch(request, adapter)
+        spare.put(adapter)
+        assert spare.take(second) is adapter
+        first.cut()
+        fetch(request, adapter)
+        assert list(by_connection.values()) == [1, 1]
+        second.cut()
+        with pytest.raises(Unreachable):
+            fetch(request, adapter)
 
 
 def test_slow_endpoints_do_not_wait_for_each_other():
