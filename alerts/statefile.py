@@ -8,7 +8,7 @@ import json
 import sys
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from alerts.promql.memory import Series
 from exporter import durable
 
 FILE = "alerts.json"
-FORMAT = 2
+FORMAT = 3
 
 
 class UnusableError(Exception):
@@ -48,7 +48,7 @@ class StateFile:
             "format": FORMAT,
             "at": kept.at,
             "alerts": [_from_standing(standing) for standing in kept.standings.values()],
-            "series": [_from_series(each) for each in kept.series],
+            **_from_series(kept.series),
         }
         try:
             durable.replace(self._path, json.dumps(document, separators=(",", ":")))
@@ -83,7 +83,7 @@ def _parse(text: str) -> Kept:
     return Kept(
         float(document["at"]),
         {(standing.alert.key, standing.alert.labels): standing for standing in standings},
-        tuple(_to_series(each) for each in document["series"]),
+        tuple(_to_series(document)),
     )
 
 
@@ -109,7 +109,7 @@ def _to_standing(kept: Mapping[str, Any]) -> Standing:
     """The alert is held: nothing is known of it before it is evaluated again, least of all while nobody looked."""
     alert = Alert(
         RuleKey(str(kept["alert"]), Severity(kept["severity"])),
-        _labels(kept["labels"]),
+        _labels(kept["labels"].items()),
         State(kept["state"]),
         active_since=float(kept["active_since"]),
         value=float(kept["value"]),
@@ -126,36 +126,45 @@ def _optional(number: Any) -> float | None:
     return None if number is None else float(number)
 
 
-def _labels(kept: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((str(name), str(value)) for name, value in kept.items()))
+def _labels(kept: Iterable[Iterable[Any]]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(name), str(value)) for name, value in kept))
 
 
-def _from_series(series: Series) -> Mapping[str, object]:
+def _from_series(series: Iterable[Series]) -> Mapping[str, object]:
+    """The numbers of all series one after the other, and how many are whose: there are tens of thousands."""
+    listed = tuple(series)
     return {
-        "metric": series.metric,
-        "labels": dict(series.labels),
-        "times": _packed(series.times),
-        "values": _packed(series.values),
-        "ends": _packed(series.ends),
+        "series": [(each.metric, each.labels, len(each.times), len(each.ends)) for each in listed],
+        "times": _packed("q", (each.times for each in listed)),
+        "values": _packed("d", (each.values for each in listed)),
+        "ends": _packed("q", (each.ends for each in listed)),
     }
 
 
-def _to_series(kept: Mapping[str, Any]) -> Series:
-    """The series, ended after its last sample: whether it went on is unknown."""
-    series = Series(str(kept["metric"]), _labels(kept["labels"]))
-    series.times = _unpacked("q", kept["times"])
-    series.values = _unpacked("d", kept["values"])
-    series.ends = _unpacked("q", kept["ends"])
-    if len(series.times) != len(series.values):
-        raise ValueError(f"{series.metric} has not as many times as values")
-    if series.times and not (series.ends and series.ends[-1] > series.times[-1]):
-        series.ends.append(series.times[-1] + 1)
-    return series
+def _to_series(document: Mapping[str, Any]) -> Iterator[Series]:
+    """The series, each ended after its last sample: whether it went on is unknown. Raises: ValueError."""
+    times, values = _unpacked("q", document["times"]), _unpacked("d", document["values"])
+    ends, sampled, ended = _unpacked("q", document["ends"]), 0, 0
+    for metric, labels, samples, stops in document["series"]:
+        series = Series(str(metric), _labels(labels))
+        series.times, series.values = times[sampled : sampled + samples], values[sampled : sampled + samples]
+        series.ends = ends[ended : ended + stops]
+        if (len(series.times), len(series.values), len(series.ends)) != (samples, samples, stops):
+            raise ValueError(f"{metric} has not as many numbers as it should have")
+        sampled, ended = sampled + samples, ended + stops
+        if series.times and not (series.ends and series.ends[-1] > series.times[-1]):
+            series.ends.append(series.times[-1] + 1)
+        yield series
+    if (len(times), len(values), len(ends)) != (sampled, sampled, ended):
+        raise ValueError("there are more numbers than its series have")
 
 
-def _packed(numbers: "array[Any]") -> str:
-    """Eight bytes each, the lowest first, in base64: there are tens of thousands, written every minute."""
-    return b64encode(_lowest_first(numbers).tobytes()).decode()
+def _packed(kind: str, numbers: "Iterable[array[Any]]") -> str:
+    """Eight bytes each, the lowest first, in base64: written every minute."""
+    packed = array(kind)
+    for each in numbers:
+        packed.extend(each)
+    return b64encode(_lowest_first(packed).tobytes()).decode()
 
 
 def _unpacked(kind: str, packed: str) -> "array[Any]":
@@ -167,6 +176,5 @@ def _unpacked(kind: str, packed: str) -> "array[Any]":
 
 def _lowest_first(numbers: "array[Any]") -> "array[Any]":
     if sys.byteorder == "big":
-        numbers = numbers[:]
         numbers.byteswap()
     return numbers

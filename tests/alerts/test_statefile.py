@@ -73,40 +73,52 @@ def test_nothing_kept(tmp_path: Path) -> None:
 
 def damaged() -> dict[str, str]:
     """Contents that say what is wrong with them."""
-    whole = json.dumps({"format": 2, "at": 0, "alerts": [], "series": []})
+    nothing: dict[str, object] = {
+        "format": 3,
+        "at": 0,
+        "alerts": [],
+        "series": [],
+        "times": "",
+        "values": "",
+        "ends": "",
+    }
+    one, two = "AQAAAAAAAAA=", "AAAAAAAA8D8AAAAAAAAAQA=="
+    series: dict[str, object] = {"series": [["x", [], 1, 0]], "times": one, "values": one}
+    wrong: dict[str, dict[str, object]] = {
+        "older": {"format": 2},
+        "newer": {"format": 4},
+        "with too few times": series | {"times": ""},
+        "with too many values": series | {"values": two},
+        "with too few ends": series | {"series": [["x", [], 1, 1]]},
+        "with half a number": series | {"times": "AQAA"},
+        "with no count": series | {"series": [["x", [], "1", 0]]},
+        "with a count below nothing": series | {"series": [["x", [], 1, 0], ["y", [], -1, 0], ["z", [], 1, 0]]},
+        "with an unknown state": {"alerts": [{"alert": "A"}]},
+    }
     return {
-        "cut off": whole[:-5],
+        "cut off": json.dumps(nothing)[:-5],
         "empty": "",
         "of another kind": "[]",
-        "newer": whole.replace('"format": 2', '"format": 3'),
-        "without times": json.dumps({"format": 2, "at": 0, "alerts": [], "series": [{"metric": "x", "labels": {}}]}),
-        "with too many values": json.dumps(
-            {
-                "format": 2,
-                "at": 0,
-                "alerts": [],
-                "series": [
-                    {
-                        "metric": "x",
-                        "labels": {},
-                        "times": "AQAAAAAAAAA=",
-                        "values": "AAAAAAAA8D8AAAAAAAAAQA==",
-                        "ends": "",
-                    }
-                ],
-            }
-        ),
-        "with half a number": json.dumps(
-            {
-                "format": 2,
-                "at": 0,
-                "alerts": [],
-                "series": [{"metric": "x", "labels": {}, "times": "AQAA", "values": "", "ends": ""}],
-            }
-        ),
-        "with an unknown state": json.dumps({"format": 2, "at": 0, "alerts": [{"alert": "A"}], "series": []}),
+        "without times": json.dumps({name: each for name, each in nothing.items() if name != "times"}),
         "no text": "\udcff",
+        **{name: json.dumps(nothing | each) for name, each in wrong.items()},
     }
+
+
+def test_what_is_not_damaged(tmp_path: Path) -> None:
+    """The content that the damaged ones are made from."""
+    whole: dict[str, object] = {
+        "format": 3,
+        "at": 0,
+        "alerts": [],
+        "series": [["x", [], 1, 0]],
+        "times": "AQAAAAAAAAA=",
+        "ends": "",
+    }
+    (tmp_path / FILE).write_text(json.dumps(whole | {"values": "AQAAAAAAAAA="}))
+    kept = StateFile(tmp_path).load()
+    assert kept is not None
+    assert [list(each.times) for each in kept.series] == [[1]]
 
 
 @pytest.mark.parametrize("content", damaged().values(), ids=damaged().keys())
