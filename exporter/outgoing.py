@@ -14,13 +14,11 @@ from queue import Empty
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 
 from exporter.config import Certificates
+from exporter.lean import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter, requests
 from exporter.wire import Wire
 
 # It quotes malformed headers, line breaks included, with a traceback each time. What failed, we say ourselves.

@@ -1,6 +1,8 @@
-"""Memory is handed back where the C library can, and nothing else happens."""
+"""Memory is handed back where the C library can, and what nobody has a use for is not loaded."""
 
 import ctypes
+import subprocess
+import sys
 
 import pytest
 
@@ -24,3 +26,16 @@ def test_other_c_libraries_are_left_alone(monkeypatch, library):
 
     monkeypatch.setattr(ctypes, "CDLL", load)
     hand_back()
+
+
+def test_requests_comes_without_what_guesses_encodings():
+    """And without a word about it; whoever wants that for himself finds it as ever."""
+    script = (
+        "import sys, exporter.app; print(*sys.modules); import charset_normalizer; print(charset_normalizer.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    loaded, wanted = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert "requests" in loaded.split()
+    assert not {"chardet", "charset_normalizer"} & set(loaded.split())
+    assert wanted == "charset_normalizer"

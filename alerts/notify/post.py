@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from ssl import SSLContext
 
-import requests
 import urllib3
 
+from exporter.lean import requests
 from exporter.outgoing import Adapter, causes
 from exporter.wire import Wire
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-import requests
 import urllib3
 
 from exporter.config import Secret
 from exporter.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
+from exporter.lean import requests
 from exporter.outgoing import Adapter, causes
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
