@@ -58,11 +58,6 @@ def evaluate(expression: Expression, memory: Memory, at: float) -> Value:
     return _Preparation(memory).question(expression)(milliseconds(at))
 
 
-def evaluate_vector(expression: Expression, memory: Memory, at: float) -> Vector:
-    """The same as rules have it: a scalar is a vector without labels. Raises: EvaluationError."""
-    return prepare(expression, memory)(at)
-
-
 @dataclass(frozen=True, slots=True)
 class _Preparation:
     """Makes questions to one memory. Which expressions are scalars is known beforehand: PromQL is typed."""
@@ -105,9 +100,11 @@ class _Preparation:
         if _is_scalar(operation):
             return _both(operators.of_scalars(operation), self.scalar(left), self.scalar(right))
         if _is_scalar(right):
-            return _both(operators.with_scalar(operation), self.vector(left), self.scalar(right))
+            operate = operators.with_scalar(operation, scalar_is_left=False)
+            return _both(operate, self.vector(left), self.scalar(right))
         if _is_scalar(left):
-            return _both(operators.of_scalar(operation), self.scalar(left), self.vector(right))
+            operate = operators.with_scalar(operation, scalar_is_left=True)
+            return _both(operate, self.vector(right), self.scalar(left))
         return _both(operators.of_vectors(operation), self.vector(left), self.vector(right))
 
     def aggregation(self, aggregation: Aggregation) -> Question:

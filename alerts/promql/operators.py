@@ -79,22 +79,16 @@ def of_scalars(operation: Operation) -> Callable[[float, float], float]:
     return _calculation(operation)
 
 
-def with_scalar(operation: Operation) -> Callable[[Vector, float], Vector]:
-    """Takes each value together with the scalar on its right; a comparison keeps the values for which it holds."""
-    if _filters(operation):
-        holds = _COMPARISONS[operation.operator]
-        return lambda vector, scalar: {labels: value for labels, value in vector.items() if holds(value, scalar)}
-    make = _calculation(operation)
-    return lambda vector, scalar: collect((nameless(labels), make(value, scalar)) for labels, value in vector.items())
-
-
-def of_scalar(operation: Operation) -> Callable[[float, Vector], Vector]:
-    """The same with the scalar on the left."""
-    if _filters(operation):
-        holds = _COMPARISONS[operation.operator]
-        return lambda scalar, vector: {labels: value for labels, value in vector.items() if holds(scalar, value)}
-    make = _calculation(operation)
-    return lambda scalar, vector: collect((nameless(labels), make(scalar, value)) for labels, value in vector.items())
+def with_scalar(operation: Operation, *, scalar_is_left: bool) -> Callable[[Vector, float], Vector]:
+    """Takes each value together with the scalar; a comparison keeps the values for which it holds."""
+    filters = _filters(operation)
+    make = _COMPARISONS[operation.operator] if filters else _calculation(operation)
+    calculate = (lambda value, scalar: make(scalar, value)) if scalar_is_left else make
+    if filters:
+        return lambda vector, scalar: {labels: value for labels, value in vector.items() if calculate(value, scalar)}
+    return lambda vector, scalar: collect(
+        (nameless(labels), calculate(value, scalar)) for labels, value in vector.items()
+    )
 
 
 def of_vectors(operation: Operation) -> Callable[[Vector, Vector], Vector]:

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from alerts.model import Labels
-from alerts.promql.engine import evaluate_vector
+from alerts.promql.engine import prepare
 from alerts.promql.memory import Memory, Sample
 from alerts.promql.parse import parse
 from tests.alerts.promql.weather import labelled
@@ -45,7 +45,7 @@ def asked(expression: str, of: Memory, at: float) -> dict[str, float]:
     """The vector of an expression, its labels as text."""
     return {
         ",".join(f"{name}={value}" for name, value in labels): result
-        for labels, result in evaluate_vector(parse(expression), of, at).items()
+        for labels, result in prepare(parse(expression), of)(at).items()
     }
 
 
