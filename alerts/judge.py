@@ -17,7 +17,7 @@ from pathlib import Path
 
 from alerts.assessor import LIFE, Assessor
 from alerts.clock import Clock
-from alerts.model import Evaluation, Labels, Policy, RuleKey
+from alerts.model import Change, Evaluation, Labels, Policy, RuleKey
 from alerts.promql.memory import Sample
 from alerts.statefile import StateFile, UnusableError
 from exporter import names
@@ -33,8 +33,9 @@ _OWN = ("up", "process_start_time_seconds")
 # How long after a round of samples has begun it is judged, in intervals: when it is over, as a rule, so that alerts
 # rest on what was seen a moment ago; and neither stands in the other's way, which costs a fifth of the judge's time.
 LAG = 0.1
-# How much of the past a crash may cost, seconds. What changes how alerts stand is written at once.
+# How much of the past a crash may cost, seconds. What anybody was told is written at once.
 SAVE_EVERY = 60.0
+_TOLD = (Change.FIRING, Change.RESOLVED)
 
 # One sample as it is shown: name, labels in any order, value.
 Exposed = tuple[str, Labels, float]
@@ -120,7 +121,7 @@ class Judge:
             self._failed("expression", failure.message, signal_or_rule=failure.what)
         self._note(evaluation)
         self._evaluation, self._expires = evaluation, self._clock.monotonic() + LIFE * self._interval
-        if evaluation.transitions or self._saved_at is None or not 0 <= look.at - self._saved_at < SAVE_EVERY:
+        if self._is_worth_saving(evaluation):
             self._save(look.at)
         for listener in self._listeners:
             self._tell(listener, evaluation)
@@ -162,6 +163,11 @@ class Judge:
                 Reading(names.ALERT_FIRING, float(key in firing), (key.alert, str(key.severity)))
                 for key in self._assessor.rules
             )
+
+    def _is_worth_saving(self, evaluation: Evaluation) -> bool:
+        if any(transition.change in _TOLD for transition in evaluation.transitions):
+            return True
+        return self._saved_at is None or not 0 <= evaluation.at - self._saved_at < SAVE_EVERY
 
     def _tell(self, listener: Listener, evaluation: Evaluation) -> None:
         try:

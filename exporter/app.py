@@ -24,8 +24,10 @@ from exporter.status import About, StatusDict, status, version
 
 logger = logging.getLogger(__name__)
 
-# How often the main thread looks at the clock, seconds. A signal wakes it at once.
-TICK = 5.0
+# How often the main thread looks at the clock, and for commands, seconds. A signal wakes it at once.
+TICK = 10.0
+# When it does so first: by then the first samples are in, and nobody competes with them.
+FIRST_TICK = 2.0
 # By then everything has run once, at the default interval, seconds.
 SETTLED = 40.0
 # How long answers under way may take at the end, seconds: longer than the sampling needs to stop, because a request to
@@ -113,7 +115,9 @@ class App:
             # Not here: a reload may have to wait, and the signal to end must be heard meanwhile.
             threading.Thread(target=self._reload_when_told, name="reload").start()
             try:
-                while (caught := signals.wait(TICK)) in (None, signal.SIGHUP):
+                pause = FIRST_TICK
+                while (caught := signals.wait(pause)) in (None, signal.SIGHUP):
+                    pause = TICK
                     self.tick()
                     self._settle()
                     if caught is signal.SIGHUP:

@@ -21,6 +21,8 @@ from alerts.watch.timeline import position
 # can be compared with.
 KEPT = 7
 LOOSE = 26 * 3600.0
+# So far apart they are, seconds, a minute less what timers are late by: the comparison goes by the medians of hours.
+SPARSE = 55.0
 # How often old things are forgotten, seconds.
 _TIDY = 3600.0
 # Of the exporter's processes: one that crashes all day long must not fill the disk with that.
@@ -75,6 +77,7 @@ class Keeper:
         self._t = 0.0
         self._step = 0.0
         self._tidy_at = 0.0
+        self._heard: Moment | None = None
         self._before = Cause.EXPORTER_DOWN
         if was_blind:
             with history.transaction():
@@ -100,6 +103,10 @@ class Keeper:
     def is_over(self, moment: Moment) -> bool:
         """Whether time has ended the watch that goes on, which is not on record before `advance`."""
         return self.is_open and self._elapsed_at(moment) > self._watch().duration
+
+    def is_content(self, moment: Moment) -> bool:
+        """Whether it has heard enough for now: no watch goes on, and something was written down a moment ago."""
+        return not self.is_open and self._heard is not None and clock.passed(self._heard, moment).seconds < SPARSE
 
     @property
     def running(self) -> bool:
@@ -130,7 +137,7 @@ class Keeper:
         step, self._step = self._step, 0.0
         tick = replace(tick, run=self.run.number, before=self._before, step=step, elapsed=self._t)
         self.history.add_tick(round(self._t * 1000), moment.steady, tick, self._layout)
-        self._before = Cause.EXPORTER_STALLED
+        self._heard, self._before = moment, Cause.EXPORTER_STALLED
         if self._t >= self._tidy_at:
             self._tidy_at = self._t + _TIDY
             self._forget_old()

@@ -82,6 +82,7 @@ class Recorder:
     ) -> None:
         """Write down what an evaluation found, the same one once; end and begin watches.
 
+        Between watches some are left out: keeper.SPARSE.
         `monotonic` is the time by which the collectors' results are fresh. Left out, both are now.
         """
         if evaluation.at == self._last:
@@ -94,7 +95,8 @@ class Recorder:
             self._starter.look(keeper, states, moment, now)
             keeper.hear(self._sight.tick(evaluation, states, moment, now), moment)
 
-        self._attend(act, moment)
+        if self._starter.is_waiting or self._is_eager(moment or clock.now()):
+            self._attend(act, moment)
 
     def heed(self, moment: Moment | None = None) -> None:
         """Do what commands and the time ask for, between two evaluations. Call it at the start, and every few seconds.
@@ -119,6 +121,12 @@ class Recorder:
                 return self._keeper is None or self._keeper.is_over(moment) or self._keeper.history.changed()
             except HistoryError:  # which is told where it is dealt with
                 return True
+
+    def _is_eager(self, moment: Moment) -> bool:
+        """Whether an evaluation should be heard now."""
+        with self._lock:
+            content = self._keeper is not None and self._keeper.is_content(moment)
+        return not content or self._is_needed(moment)
 
     def _attend(self, act: Act, moment: Moment | None) -> None:
         with self._lock:

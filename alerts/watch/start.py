@@ -41,6 +41,11 @@ class Starter:
         self._said = ""
         self.waiting_for = {MANUAL: _BY_HAND, MIGRATION: f"the migration's versions in {_REGISTER}"}.get(start, start)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something else than a command may begin a watch."""
+        return self._start != MANUAL
+
     def look(self, keeper: Keeper, states: Iterable[CollectorState], moment: Moment, now: float) -> None:
         """Begin a watch if it is time; in the keeper's transaction. `now` by the monotonic clock."""
         if self._start == MIGRATION:

@@ -17,7 +17,8 @@ from alerts.model import Alert, RuleKey, Severity
 from alerts.model import State as AlertState
 from alerts.watch import keeper as keeping
 from alerts.watch.model import Cause, Judgement, State, Verdict, Watch
-from alerts.watch.records import Run
+from alerts.watch.recorder import View
+from alerts.watch.records import Request, Run
 from exporter.errors import Reason
 from exporter.migration.maintenance import FILE as MAINTENANCE
 from exporter.migration.maintenance import Ledger
@@ -96,6 +97,40 @@ def test_a_request_is_answered_between_two_looks(stage):
     assert view.state is State.INCONCLUSIVE
     assert "deploying a fix" in judgement_of(view).summary
     assert stage.ask("start").answer == "watch 2 has begun"
+
+
+def test_between_watches_a_look_a_minute_is_kept(stage):
+    """Four times as many say no more of the hours that a watch is compared with; in a watch, each counts."""
+    quarters(stage, 9)
+    assert [tick.at - worlds.START for tick in stage.ticks()] == [15, 75, 135]
+    assert stage.ask("start").granted
+    quarters(stage, 8)
+    assert len(stage.ticks()) == 3 + 8
+    assert stage.ask("stop").granted
+    quarters(stage, 8)
+    assert len(stage.ticks()) == 3 + 8 + 2
+
+
+def test_what_begins_a_watch_is_not_overlooked_between_them(tmp_path):
+    """Neither the migration nor a request waits for the minute to pass."""
+    stage = Stage(tmp_path, start="migration", registered=False).up()
+    assert quarters(stage, 2).state is State.WAITING
+    stage.registered = True
+    assert quarters(stage, 1).state is State.RUNNING
+    stage = Stage(tmp_path / "by hand").up()
+    quarters(stage, 2)
+    with History.guest(stage.directory) as opened:
+        opened.put(77, Request("start", stage.now, ""))
+    assert quarters(stage, 1).state is State.RUNNING
+
+
+def quarters(stage: Stage, count: int) -> View:
+    """So many evaluations, a quarter of a minute apart, as by default."""
+    assert stage.recorder is not None
+    for _ in range(count):
+        stage.wait(15.0)
+        stage.recorder.observe(*stage.evaluated(), stage.moment, stage.steady)
+    return stage.recorder.view
 
 
 def test_after_a_fail_a_new_one_may_begin_at_once(stage):
