@@ -33,12 +33,18 @@ class Play:
 
     directory: Path
     looks: int
+    kills: int
     backlog: float
     scale: float
 
     @property
     def plan(self) -> Plan:
         return worlds.plan(self.looks * INTERVAL, scale=self.scale)
+
+    @property
+    def breath(self) -> float:
+        """So many looks a run makes before it waits to be killed: else a quick machine needs a few runs for all."""
+        return 1.5 * self.looks / self.kills
 
 
 def told(directory: Path, kind: str) -> list[int]:
@@ -52,8 +58,10 @@ def child(play: Play, *, to_the_end: bool) -> None:
     """Look, for ever or until the watch is over."""
     notes = os.open(play.directory / "told", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     recorder = Recorder(WatchSettings(Seconds(play.looks * INTERVAL), "migration", play.directory), play.plan)
-    number = len(told(play.directory, "t"))
+    number = before = len(told(play.directory, "t"))
     while not to_the_end or recorder.view.watch is None or recorder.view.watch.closed_at is None:
+        while not to_the_end and number - before > play.breath:
+            time.sleep(1)
         number += 1
         elapsed = number * INTERVAL
         moment = Moment(worlds.START + elapsed, elapsed, "boot")
@@ -82,7 +90,8 @@ def size(path: Path) -> int:
 
 
 def main() -> None:
-    play, kills = Play(Path(sys.argv[1]), int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])), int(sys.argv[2])
+    kills, looks = int(sys.argv[2]), int(sys.argv[3])
+    play = Play(Path(sys.argv[1]), looks, kills, float(sys.argv[4]), float(sys.argv[5]))
     dice = random.Random(1)
     play.plan.watch(1, "", Moment(0, 0, ""), 0.0)  # loads everything once
     for number in range(kills + 1):
