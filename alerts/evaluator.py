@@ -183,10 +183,13 @@ def _muted(standings: Standings, rules: Mapping[RuleKey, PreparedRule]) -> Stand
         causes = rules[alert.key].rule.muted_by
         return any(other.key in causes and _same_outbox(other.labels, alert.labels) for other in firing)
 
-    return {
-        identity: replace(standing, alert=replace(standing.alert, muted=explained(standing.alert)))
-        for identity, standing in standings.items()
-    }
+    def judged(standing: Standing) -> Standing:
+        muted = explained(standing.alert)
+        return (
+            standing if muted is standing.alert.muted else replace(standing, alert=replace(standing.alert, muted=muted))
+        )
+
+    return {identity: judged(standing) for identity, standing in standings.items()}
 
 
 def _same_outbox(one: Labels, other: Labels) -> bool:

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from itertools import chain, repeat
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
@@ -25,9 +26,10 @@ from exporter.status import About, StatusDict, status, version
 logger = logging.getLogger(__name__)
 
 # How often the main thread looks at the clock, and for commands, seconds. A signal wakes it at once.
-TICK = 10.0
-# When it does so first: by then the first samples are in, and nobody competes with them.
-FIRST_TICK = 2.0
+TICK = 15.0
+# When it does so first: the first samples are in by then, and nobody competes with them; and so that later it wakes
+# half-way between two evaluations, which look for commands as well.
+FIRST_TICKS = (2.0, 7.0)
 # By then everything has run once, at the default interval, seconds.
 SETTLED = 40.0
 # How long answers under way may take at the end, seconds: longer than the sampling needs to stop, because a request to
@@ -115,9 +117,8 @@ class App:
             # Not here: a reload may have to wait, and the signal to end must be heard meanwhile.
             threading.Thread(target=self._reload_when_told, name="reload").start()
             try:
-                pause = FIRST_TICK
-                while (caught := signals.wait(pause)) in (None, signal.SIGHUP):
-                    pause = TICK
+                pauses = chain(FIRST_TICKS, repeat(TICK))
+                while (caught := signals.wait(next(pauses))) in (None, signal.SIGHUP):
                     self.tick()
                     self._settle()
                     if caught is signal.SIGHUP:

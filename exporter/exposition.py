@@ -28,10 +28,17 @@ _FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | t
 Exposed = tuple[str, tuple[tuple[str, str], ...], float]
 Readings = Iterable[Reading | Distribution]
 Gathered = list[Reading | Distribution]
+Group = tuple[Reading | Distribution, ...]
+# Whether samples of this name matter.
+Wants = Callable[[str], bool]
 # What several judges have found, each in a tuple of its own.
 Judged = tuple[tuple[Reading, ...], ...]
 # The values in use of each bounded label.
 LabelsInUse = Mapping[str, Labels]
+
+
+def _everything(_: str) -> bool:
+    return True
 
 
 class OutboxCollector(Collector):
@@ -51,6 +58,7 @@ class OutboxCollector(Collector):
         self._reload_succeeded = reload_succeeded
         self._judged = judged
         self._own = OwnReadings()
+        self._exposed = _ExposedGroups(_everything)
 
     def describe(self) -> Iterator[Family]:
         """Every family of the catalogue, empty."""
@@ -62,19 +70,25 @@ class OutboxCollector(Collector):
 
     def readings(self) -> Readings:
         """Everything there is to say now."""
-        states, now = self._board().states(), monotonic()
-        return chain(
-            fresh_readings(states, now),
-            *self._judged(),
-            self._own(states, now),
-            _dropped(self._labels()),
-            self._about(),
-        )
+        return chain.from_iterable(self._groups())
 
-    def samples(self, wants: Callable[[str], bool] = lambda _: True) -> Iterator[Exposed]:
-        """The same as `collect`, as whoever scrapes reads it; of the names that it `wants`, and perhaps some more."""
-        readings = (each for each in self.readings() if isinstance(each, Distribution) or wants(each.metric.name))
-        return chain.from_iterable(map(_samples, readings))
+    def samples(self, wants: Wants = _everything) -> Iterator[Exposed]:
+        """The same as `collect`, as whoever scrapes reads it; of the names that it `wants`, and perhaps some more.
+
+        Call from one thread.
+        """
+        if self._exposed.wants != wants:
+            self._exposed = _ExposedGroups(wants)
+        return self._exposed(self._groups())
+
+    def _groups(self) -> Iterator[Group]:
+        """Everything there is to say now, by who says it: the same objects as before where nothing is new."""
+        states, now = self._board().states(), monotonic()
+        yield from fresh_groups(states, now)
+        yield from self._judged()
+        yield from self._own.groups(states, now)
+        yield tuple(_dropped(self._labels()))
+        yield self._about()
 
     def edition(self) -> Hashable:
         """Equal for two moments at which `collect` says the same."""
@@ -109,9 +123,31 @@ class _Same:
         return id(self._held)
 
 
+class _ExposedGroups:
+    """Groups of readings as samples of the names that somebody `wants`. One that is there again is not read again."""
+
+    def __init__(self, wants: Wants) -> None:
+        self.wants = wants
+        # By the group's address, which none but itself has while it is kept here.
+        self._known: dict[int, tuple[Group, tuple[Exposed, ...]]] = {}
+
+    def __call__(self, groups: Iterable[Group]) -> Iterator[Exposed]:
+        self._known = {id(group): self._known.get(id(group)) or (group, self._of(group)) for group in groups}
+        return chain.from_iterable(samples for _, samples in self._known.values())
+
+    def _of(self, group: Group) -> tuple[Exposed, ...]:
+        wanted = (each for each in group if isinstance(each, Distribution) or self.wants(each.metric.name))
+        return tuple(chain.from_iterable(map(_samples, wanted)))
+
+
 def fresh_readings(states: Iterable[CollectorState], now: float) -> Iterator[Reading | Distribution]:
     """What collectors brought back and may still be believed; `now` by the monotonic clock."""
-    return chain.from_iterable(state.readings for state in states if state.fresh(now))
+    return chain.from_iterable(fresh_groups(states, now))
+
+
+def fresh_groups(states: Iterable[CollectorState], now: float) -> Iterator[Group]:
+    """The same, by collector."""
+    return (state.readings for state in states if state.fresh(now))
 
 
 class OwnReadings:
@@ -126,11 +162,15 @@ class OwnReadings:
 
     def __call__(self, states: Iterable[CollectorState], now: float) -> Iterator[Reading]:
         """The readings; `now` by the monotonic clock."""
+        return chain.from_iterable(self.groups(states, now))
+
+    def groups(self, states: Iterable[CollectorState], now: float) -> Iterator[tuple[Reading, ...]]:
+        """The same, by collector."""
         states = tuple(states)
         if any(state.target is Target.DATABASE for state in states):
-            yield Reading(names.UP, database_up(states, now))
+            yield (Reading(names.UP, database_up(states, now)),)
         for state in states:
-            yield from self._of(state)
+            yield self._of(state)
 
     def _of(self, state: CollectorState) -> tuple[Reading, ...]:
         said = self._said.get(state.name)

@@ -45,6 +45,7 @@ class Judging:
         state_dir = config.watch.state_dir
         self._states = states
         self.recorder = Recorder(config.watch, Plan(terms, policy.interval, version))
+        self._said_of_watch = (self.recorder.view, watch_readings(self.recorder.view))
         self.notifications: Notifications = notifications(config.alerting, state_dir)
         self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._remember)
@@ -68,7 +69,14 @@ class Judging:
 
     def readings(self) -> tuple[tuple[Reading, ...], ...]:
         """What judging adds to /metrics: alerts, notifications, the watch."""
-        return self.judge.readings(), self.notifications.readings(), watch_readings(self.recorder.view)
+        return self.judge.readings(), self.notifications.readings(), self._of_watch()
+
+    def _of_watch(self) -> tuple[Reading, ...]:
+        """The same object until the view of the watch is another: it is asked for several times."""
+        view = self.recorder.view
+        if self._said_of_watch[0] is not view:
+            self._said_of_watch = view, watch_readings(view)
+        return self._said_of_watch[1]
 
     def judged(self) -> Judged:
         """What judging adds to the status page."""

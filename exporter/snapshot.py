@@ -69,22 +69,23 @@ class CollectorState:
         failures = dict(self.failures)
         for failure in run.outcome.failures:
             failures[failure.reason] = failures.get(failure.reason, 0) + 1
-        state = replace(
+        brought, succeeded = bool(run.outcome.readings), run.succeeded
+        unreachable = any(failure.reason is Reason.CONNECTION for failure in run.outcome.failures)
+        return replace(
             self,
             interval=interval,
             runs=self.runs + 1,
             failures=failures,
-            success=run.succeeded,
+            readings=run.outcome.readings if brought else self.readings,
+            expires=run.finished + LIFE * interval if brought else self.expires,
+            success=succeeded,
             problems=run.outcome.failures,
             duration=run.duration,
+            succeeded_at=run.finished_at if succeeded else self.succeeded_at,
+            succeeded=run.finished if succeeded else self.succeeded,
+            unreachable=run.finished if unreachable else self.unreachable,
+            costs=self.costs_with(run) if succeeded else self.costs,
         )
-        if run.outcome.readings:
-            state = replace(state, readings=run.outcome.readings, expires=run.finished + LIFE * interval)
-        if run.succeeded:
-            state = replace(state, succeeded_at=run.finished_at, succeeded=run.finished, costs=self.costs_with(run))
-        if any(failure.reason is Reason.CONNECTION for failure in run.outcome.failures):
-            state = replace(state, unreachable=run.finished)
-        return state
 
 
 def database_up(states: Iterable[CollectorState], now: float) -> bool:

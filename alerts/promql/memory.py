@@ -121,9 +121,10 @@ class Memory:
         when time has not moved on since the source's last batch, or a series is there twice.
         """
         now = milliseconds(at)
-        if any(series.times[-1] >= now for series in self._alive.get(source, ())):
-            raise ValueError(f"time went backwards or stood still at {at}")
-        before = self._alive.get(source, [])
+        before = self._alive.get(source, ())
+        for series in before:
+            if series.times[-1] >= now:
+                raise ValueError(f"time went backwards or stood still at {at}")
         self._alive[source] = [self._keep(now, sample) for sample in samples if sample[0] in self._metrics]
         for series in before:
             if series.times[-1] < now:

@@ -32,7 +32,7 @@ from exporter.values import duration, format_duration
 GOOD, UNKNOWN = 0, 3
 EXIT_STATUS: Mapping[Verdict, int] = MappingProxyType({Verdict.PASS: GOOD, Verdict.FAIL: 1})
 
-# The exporter looks for requests every ten seconds; it may be about to start, or busy.
+# The exporter looks for requests every fifteen seconds at least; it may be about to start, or busy.
 PATIENCE = 30.0
 _POLL = 0.2
 _AWAY = 300.0

@@ -1,7 +1,6 @@
 """psycopg's exceptions in our own words: everybody outside this package sees `exporter.errors` alone."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from types import TracebackType
 
 import psycopg
 from psycopg import errors
@@ -46,10 +45,19 @@ def translate(error: psycopg.Error, doing: str = "") -> SampleError:
     return SampleError(f"{type(error).__name__}: {text}")
 
 
-@contextmanager
-def translated(doing: str = "") -> Generator[None]:
+class translated:  # noqa: N801 - a context manager, read as a word
     """Turn psycopg's exceptions into ours, chained; `doing` says what was going on."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translate(error, doing) from error
+
+    __slots__ = ("_doing",)
+
+    def __init__(self, doing: str = "") -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, psycopg.Error):
+            raise translate(error, self._doing) from error

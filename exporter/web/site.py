@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -89,7 +90,7 @@ class _Endpoints:
         body, content_type = render(self.site, _joined(request, "accept"), request.query_params.getlist("name[]"))
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(_joined(request, "accept-encoding")):
-            body = gzip.compress(body, _GZIP_LEVEL)
+            body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers)
 
@@ -124,7 +125,7 @@ def render(site: Site, accept: str, names: list[str]) -> tuple[bytes, str]:
 
     A collector that raises costs what it and those registered after it had to say, not the whole scrape.
     """
-    encode, content_type = choose_encoder(",".join(filter(_is_known, accept.split(","))))
+    encode, content_type = _chosen(accept)
     if site.printer and not names:
         try:
             return site.printer(encode, content_type), content_type
@@ -132,6 +133,13 @@ def render(site: Site, accept: str, names: list[str]) -> tuple[bytes, str]:
             log.exception("a collector raised; printing what the others say")
     chosen = site.registry.restricted_registry(names) if names else site.registry
     return encode(_Forgiving(chosen)), content_type
+
+
+# A scraper asks the same each time; there are a few, and whoever invents more gains nothing.
+@lru_cache(maxsize=16)
+def _chosen(accept: str) -> tuple[Callable[[Any], bytes], str]:
+    """The client library's encoder for what is accepted, and the content type that it makes."""
+    return choose_encoder(",".join(filter(_is_known, accept.split(","))))
 
 
 def _is_known(media_range: str) -> bool:
