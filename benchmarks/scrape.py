@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import re
 import time
@@ -15,6 +16,7 @@ from exporter.lab.ports import LOOPBACK
 HEADERS: Final = {
     "Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    "Accept-Encoding": "gzip",
     "User-Agent": "Prometheus/2.42.0",
     "X-Prometheus-Scrape-Timeout-Seconds": "10",
 }
@@ -49,13 +51,13 @@ class Scraper:
         try:
             self._connection.request("GET", "/metrics", headers=HEADERS)
             answer = self._connection.getresponse()
-            text = answer.read().decode()
+            body = answer.read()
         except BaseException:
             self._connection.close()
             raise
         if answer.status != http.HTTPStatus.OK:
             raise http.client.HTTPException(f"/metrics answered {answer.status}")
-        return text
+        return (gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body).decode()
 
     def __enter__(self) -> Self:
         return self
