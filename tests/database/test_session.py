@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from exporter.collectors.backlog import Head
+from exporter.collectors.backlog import Head, PendingGroup
 from exporter.database import GRACE, Session, dsn_problem, passwords, target
 from exporter.database import Database as Door
 from exporter.database import session as session_module
@@ -71,6 +71,13 @@ def test_all_statements_see_one_snapshot(database):
                 database.execute("INSERT INTO organizations (name) VALUES ('in between')")
                 second = session._connection.execute(b"SELECT count(*) FROM public.organizations").fetchone()
                 assert first == second == (expected,)
+
+
+def test_a_row_of_other_fields_is_refused(database):
+    """Values are told by their place; in the wrong one they would be lies."""
+    refused = pytest.raises(TypeError, match=r"PendingGroup has the fields .*, sql/backlog_head\.sql the columns")
+    with door(database.dsn()) as opened, refused, opened.sample() as session:
+        session.fetch("backlog_head", PendingGroup, batch=1)
 
 
 def test_limits_hold_inside_the_transaction_only(database):
