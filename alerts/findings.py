@@ -11,11 +11,12 @@ from alerts.model import Outlet, Policy, RuleKey
 from alerts.promql.engine import prepare
 from alerts.promql.memory import Memory, needs
 from alerts.promql.parse import parse
-from alerts.promql.syntax import Call, Expression, walk
+from alerts.promql.syntax import Call, Expression, Selector, Window, walk
 from alerts.promql.vectors import EvaluationError, Vector, collect, greatest, nameless
 
 # How metrics are named whose values are times of day. Source: the conventions of Prometheus.
 _TIME_OF_DAY = "_timestamp_seconds"
+_OF_TIME = ("time", "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class Questions:
         rules = [(rule, parse(rule.expr)) for rule in policy.rules if Outlet.SIDECAR in rule.outlets]
         by_clock = frozenset(_by_clock(signals))
         self.memory = Memory(needs((*signals.values(), *(expression for _, expression in rules))))
-        self._signals = tuple(_Signal(record, prepare(each, self.memory)) for record, each in signals.items())
+        self._signals = tuple(_Signal(record, self._question(each)) for record, each in signals.items())
         self._rules = tuple(
             _Rule(
                 PreparedRule.of(rule),
-                prepare(expression, self.memory),
+                self._question(expression),
                 frozenset(rule.collectors),
                 _depends_on_clock(expression, by_clock),
             )
@@ -88,6 +89,12 @@ class Questions:
         undeniable = self._by_clock if look.behind else frozenset()
         return Findings(rules, signals, undeniable), tuple(failures)
 
+    def _question(self, expression: Expression) -> _Question:
+        question = prepare(expression, self.memory)
+        if _depends_on_time(expression):
+            return question
+        return _remembering(question, self.memory.news(needs([expression])))
+
     def _ask_signals(self, at: float, failures: list[Failure]) -> Iterator[tuple[str, float]]:
         """Each signal in its order, since later ones are made of earlier ones; the greatest of several outboxes."""
         for signal in self._signals:
@@ -105,6 +112,31 @@ def _answer(question: _Question, at: float, what: str, failures: list[Failure]) 
     except EvaluationError as error:
         failures.append(Failure(what, str(error)))
         return None
+
+
+def _remembering(question: _Question, news: Callable[[], int]) -> _Question:
+    """The same question: what was said last is said again as long as there is no news of what it is made of."""
+    heard, said = -1, Vector()
+
+    def ask(at: float) -> Vector:
+        nonlocal heard, said
+        now = news()
+        if now != heard:
+            said = question(at)
+            heard = now
+        return said
+
+    return ask
+
+
+def _depends_on_time(expression: Expression) -> bool:
+    """Whether it says something else as time goes by, though no metric does."""
+    return any(
+        isinstance(node, Window)
+        or (isinstance(node, Selector) and node.offset != 0)
+        or (isinstance(node, Call) and node.function in _OF_TIME)
+        for node in walk(expression)
+    )
 
 
 def _by_clock(signals: Mapping[str, Expression]) -> Iterator[str]:

@@ -81,6 +81,11 @@ class Series:
                 return None
         return time, self.values[index]
 
+    def says(self, value: float) -> bool:
+        """Whether the latest sample has this value and stands still."""
+        times, ends = self.times, self.ends
+        return bool(times) and self.values[-1] == value and not (ends and ends[-1] > times[-1])
+
     def between(self, start: int, end: int) -> "tuple[array[int], array[float]]":
         """Samples after `start` and up to `end`: times and values."""
         first, last = bisect_right(self.times, start), bisect_right(self.times, end)
@@ -109,6 +114,7 @@ class Memory:
         self._alive: dict[str, list[Series]] = {}
         self._newest = 0
         self._edition = 0  # a new one whenever there is a series more or less
+        self._news = dict.fromkeys(self._metrics, 0)  # how often the metric has said something else than before
 
     def wants(self, metric: str) -> bool:
         """Whether this metric is kept."""
@@ -129,6 +135,7 @@ class Memory:
         for series in before:
             if series.times[-1] < now:
                 series.ends.append(now)
+                self._news[series.metric] += 1
         self._newest = max(self._newest, now)
 
     def _keep(self, now: int, sample: Sample) -> Series:
@@ -138,8 +145,12 @@ class Memory:
         if series is None:
             series = known[labels] = Series(metric, labels)
             self._edition += 1
-        elif series.times and series.times[-1] >= now:
-            raise ValueError(f"{metric}{dict(labels)} is there twice, or from the future")
+            self._news[metric] += 1
+        else:
+            if series.times and series.times[-1] >= now:
+                raise ValueError(f"{metric}{dict(labels)} is there twice, or from the future")
+            if not series.says(value):
+                self._news[metric] += 1
         series.times.append(now)
         series.values.append(value)
         return series
@@ -167,6 +178,7 @@ class Memory:
         if series.metric in self._metrics and series.times:
             self._metrics[series.metric][series.labels] = series
             self._edition += 1
+            self._news[series.metric] += 1
             self._newest = max(self._newest, series.times[-1])
 
     def selection(self, selector: Selector) -> Callable[[], tuple[Series, ...]]:
@@ -182,6 +194,21 @@ class Memory:
             return selected
 
         return select
+
+    def news(self, metrics: Iterable[str]) -> Callable[[], int]:
+        """Tells how often these metrics have said something else than before, all together.
+
+        As long as whoever appends goes on doing so: silence alone, by which a series ends in time, is no news.
+        """
+        asked, news = tuple(metrics), self._news
+
+        def count() -> int:
+            found = 0
+            for metric in asked:
+                found += news[metric]
+            return found
+
+        return count
 
     def series(self) -> Iterator[Series]:
         """All of them."""

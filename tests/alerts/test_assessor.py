@@ -12,13 +12,14 @@ from typing import Final
 
 import pytest
 
+from alerts import findings
 from alerts.assessor import Assessor
 from alerts.clock import Clock
 from alerts.model import Change, Evaluation, RuleKey, Severity, State
 from alerts.policy import load_policy
 from alerts.promql.memory import Series
 from alerts.statefile import StateFile
-from tests.alerts.faulty import World, blind, flood, healthy, initialisations_fail, neglected, poisoned, stalled
+from tests.alerts.faulty import FAULTS, World, blind, flood, healthy, initialisations_fail, neglected, poisoned, stalled
 from tests.alerts.promql.weather import labelled
 
 # Longer than usual: the same hours in fewer evaluations.
@@ -115,6 +116,28 @@ SOON, LATER = 60 + 60, 60 + 170
 def undisturbed(fault: Callable[[World], None], ticks: int) -> Life:
     """The same outbox with nobody at the clock."""
     return Life(fault, begins=20).live(ticks)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_remembered_is_what_would_be_found(
+    monkeypatch: pytest.MonkeyPatch, fault: Callable[[World], None]
+) -> None:
+    """An expression is not asked again while nothing that it is made of has changed: in faults, steps, restarts."""
+    remembering = eventful(fault)
+    monkeypatch.setattr(findings, "_depends_on_time", lambda _: True)
+    assert remembering.evaluations == eventful(fault).evaluations
+    assert any(evaluation.transitions for evaluation in remembering.evaluations)
+
+
+def eventful(fault: Callable[[World], None]) -> Life:
+    """A fault comes and goes, the clock is set, and the judge begins anew with what was kept."""
+    life = Life(fault, begins=15, ends=60).live(40)
+    step_for_a_minute(life, 3600.0)
+    kept = life.assessor.keep(life.evaluations[-1].at)
+    life.begin_anew()
+    life.assessor = Assessor(POLICY)
+    life.assessor.restore(kept, EPOCH + life.true)
+    return life.live(50)
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])
