@@ -185,9 +185,9 @@ def _muted(standings: Standings, rules: Mapping[RuleKey, PreparedRule]) -> Stand
 
     def judged(standing: Standing) -> Standing:
         muted = explained(standing.alert)
-        return (
-            standing if muted is standing.alert.muted else replace(standing, alert=replace(standing.alert, muted=muted))
-        )
+        if muted is standing.alert.muted:
+            return standing
+        return replace(standing, alert=replace(standing.alert, muted=muted))
 
     return {identity: judged(standing) for identity, standing in standings.items()}
 
