@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: fills a database, lets exporters watch it one after the other, reports what it cost.
+"""`python -m benchmarks`: fills a database, lets exporters watch it, in turn and all at once, reports what it cost.
 
 Modes: `compare` every exporter over the same data; `growth` of our cost from few rows to many; `backlog` of a million
 pending jobs; `slow`, with one question that sleeps. Needs Debian's PostgreSQL (with its pg_stat_statements); takes
@@ -99,7 +99,13 @@ def plan_of(options: argparse.Namespace) -> Plan:
     requests = options.requests if options.requests is not None else (500 if options.small else 5_000)
     return Plan(
         size=replace(base, **{name: value for name in _SIZES if (value := getattr(options, name)) is not None}),
-        pace=Pace(minutes, options.others_minutes or minutes, options.backlog_minutes or minutes, requests),
+        pace=Pace(
+            minutes=minutes,
+            others_minutes=options.others_minutes or minutes,
+            beside_minutes=minutes if options.beside_minutes is None else options.beside_minutes,
+            backlog_minutes=options.backlog_minutes or minutes,
+            requests=requests,
+        ),
         variants=options.variants,
         grown=options.grown or options.variants,
         exporters=options.exporters,
@@ -134,6 +140,7 @@ def _add_sizes(top: argparse.ArgumentParser) -> None:
 def _add_pace(top: argparse.ArgumentParser) -> None:
     top.add_argument("--minutes", type=float, metavar="M", help="watching by our exporter (10)")
     top.add_argument("--others-minutes", type=float, metavar="M", help="watching by each of the others (as ours)")
+    top.add_argument("--beside-minutes", type=float, metavar="M", help="all side by side; 0: not at all (as ours)")
     top.add_argument("--backlog-minutes", type=float, metavar="M", help="watching of a huge backlog (as ours)")
     top.add_argument("--requests", type=count, metavar="N", help="scrapes per latency measurement (5000)")
     top.add_argument("--sleep", type=float, default=2.0, metavar="S", help="what the question of slow sleeps (2 s)")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from benchmarks.beside import side_by_side
 from benchmarks.exporters import OURS, Exporter
 from benchmarks.measure import Arena, Result, measure
 from benchmarks.plan import Pace, Size, Variant
@@ -16,10 +17,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The results of all exporters in one variant of the schema."""
+    """The results of all exporters in one variant of the schema.
+
+    Attributes:
+        variant: of the schema.
+        results: of their turns.
+        beside: seconds of processor time per minute, by exporter, of all at once; empty when that was left out.
+    """
 
     variant: Variant
     results: tuple[Result, ...]
+    beside: Mapping[str, float]
 
     def of(self, exporter: str) -> Result | None:
         """The result of one exporter."""
@@ -42,8 +50,10 @@ def compare(world: World, exporters: list[Exporter]) -> Iterator[Comparison]:
     database = world.filled(size)
     for variant in world.plan.variants:
         with world.in_variant(database, size, variant) as arena:
-            results = [in_turn(arena, exporter, world.plan.pace) for exporter in exporters]
-        yield Comparison(variant, tuple(result for result in results if result is not None))
+            found = {exporter: in_turn(arena, exporter, world.plan.pace) for exporter in exporters}
+            results = {exporter: result for exporter, result in found.items() if result is not None}
+            beside = _beside(arena, tuple(results), world.plan.pace.beside_minutes)
+        yield Comparison(variant, tuple(results.values()), beside)
 
 
 def growth(world: World, exporter: Exporter, known: Iterable[Comparison]) -> Iterator[Growth]:
@@ -74,3 +84,14 @@ def in_turn(arena: Arena, exporter: Exporter, pace: Pace) -> Result | None:
     except RuntimeError:
         _log.exception("%s is left out", exporter.name)
         return None
+
+
+def _beside(arena: Arena, exporters: Sequence[Exporter], minutes: float) -> Mapping[str, float]:
+    """All that managed their turns at once; nothing when there is nobody to compare with, or one fails now."""
+    if len(exporters) < 2 or not minutes:  # noqa: PLR2004 - a comparison takes two
+        return {}
+    try:
+        return side_by_side(arena, exporters, minutes)
+    except (RuntimeError, OSError):
+        _log.exception("the comparison side by side is left out")
+        return {}

@@ -141,7 +141,7 @@ def measure(arena: Arena, exporter: Exporter, minutes: float, requests: int, sec
     log_offset = arena.database.server.log.stat().st_size
     transactions = _transactions(arena)
     with turn(arena, exporter) as now:
-        first_values = _first_values(now)
+        complete_after = first_values(now)
         used, since = now.running.processor_seconds, time.monotonic()
         backends = watch(arena, now, now.started + 60 * minutes)
         took = (time.monotonic() - now.started) / 60
@@ -159,7 +159,7 @@ def measure(arena: Arena, exporter: Exporter, minutes: float, requests: int, sec
             connections=statements.connections(arena.database.server.log, exporter.role, log_offset),
             backends=backends,
             errors=statements.errors(arena.database.server.log, exporter.role, log_offset),
-            first_values=first_values,
+            first_values=complete_after,
             processor=processor,
             resident=resident,
             resident_driven=now.running.resident_bytes,
@@ -190,7 +190,8 @@ def watch(arena: Arena, now: Turn, until: float, every: float = INTERVAL, glance
     return most
 
 
-def _first_values(now: Turn) -> float:
+def first_values(now: Turn) -> float:
+    """Seconds from its start until every database value was on /metrics. Raises: RuntimeError when that never comes."""
     try:
         return scrape.wait_until_complete(now.port, now.exporter.complete, now.started + _COMPLETE_WITHIN) - now.started
     except TimeoutError as error:

@@ -58,6 +58,7 @@ class Pace:
     Attributes:
         minutes: of watching, scraped every 15 s, for our exporter.
         others_minutes: the same for the others, whose cost per sample does not change with time.
+        beside_minutes: of all of them side by side; 0 leaves that out.
         backlog_minutes: of watching a huge backlog.
         requests: scrapes to measure latency with, for each number of clients.
         seconds: after which a latency measurement ends early.
@@ -65,6 +66,7 @@ class Pace:
 
     minutes: float
     others_minutes: float
+    beside_minutes: float
     backlog_minutes: float
     requests: int
     seconds: float = 60.0

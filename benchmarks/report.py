@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -47,6 +47,8 @@ class Report:
         yield from ("# Cost of watching", "", *self._setting(), "")
         for comparison in self.comparisons:
             yield from (f"## Schema: {comparison.variant.value}", "", *comparison_table(comparison.results), "")
+            if comparison.beside:
+                yield from ("### Side by side", "", *beside_table(comparison.beside), "")
             for result in comparison.results:
                 yield from (f"### Statements of {result.exporter}", "", *statement_table(result.statements), "")
         for growth in self.growths:
@@ -108,6 +110,14 @@ def comparison_table(results: Sequence[Result]) -> Iterator[str]:
         if ours is not None:
             cells += [ratio(figure.value(other), figure.value(ours)) for other in others]
         yield _row(figure.title, *cells)
+
+
+def beside_table(beside: Mapping[str, float]) -> Iterator[str]:
+    """Processor time of all at once, and how it compares with ours."""
+    ours = beside.get(OURS, 0.0)
+    yield from _head("at once", "processor time, s per minute", "÷ ours")
+    for exporter, seconds in beside.items():
+        yield _row(exporter, f"{seconds:.4f}", ratio(seconds, ours))
 
 
 def growth_table(growth: Growth, plan: Plan) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from exporter.lab.ports import LOOPBACK
 
-# What Prometheus 2.42 sends (scrape/scrape.go); no Accept-Encoding, so that nobody compresses.
+# What Prometheus 2.42 sends (scrape/scrape.go).
 HEADERS: Final = {
     "Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",

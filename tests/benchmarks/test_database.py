@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from benchmarks import fill, measure, server, sqlfile, statements
+from benchmarks import exporters, fill, measure, server, sqlfile, statements
+from benchmarks.beside import side_by_side
 from benchmarks.plan import Size
 from benchmarks.server import Database, copied
 from benchmarks.traffic import Traffic
@@ -128,3 +129,14 @@ def test_costs_are_counted_by_role(database):
         (cost,) = statements.costs(observer, "somebody")
     assert (cost.query, cost.calls, cost.rows) == ("counted", 3, 3)
     assert cost.buffers > 0
+
+
+def test_side_by_side_everybody_is_weighed_alone(database, tmp_path):
+    """Two exporters over the same data at once, each under its own role; both have used a moment, none the whole."""
+    exporter = exporters.ours()
+    twin = replace(exporter, name="twin", role="twin")
+    with psycopg.connect(database.server.dsn(), autocommit=True) as observer:
+        arena = measure.Arena(database, Traffic(database, SIZE), observer, "http://127.0.0.1:9/trpc", tmp_path)
+        found = side_by_side(arena, (exporter, twin), minutes=0.02, settling=1.0)
+    assert found.keys() == {exporter.name, "twin"}
+    assert all(0 < seconds < 60 for seconds in found.values())

@@ -26,15 +26,14 @@ def test_without_options_the_full_size_is_measured():
     plan = plan_of(parser().parse_args([]))
     assert plan.size == FULL
     assert plan.variants == tuple(Variant)
-    assert (plan.pace.minutes, plan.pace.others_minutes) == (10, 10)
+    assert (plan.pace.minutes, plan.pace.others_minutes, plan.pace.beside_minutes) == (10, 10, 10)
 
 
 def test_options_change_what_they_name_and_nothing_else():
     """`--small` is a base that single sizes may still differ from."""
-    plan = plan_of(parser().parse_args(["--small", "--pending", "5k", "--minutes", "2", "--variants", "indexed"]))
+    plan = plan_of(parser().parse_args(["--small", "--pending", "5k", "--minutes", "2", "--beside-minutes", "0"]))
     assert (plan.size.pending, plan.size.jobs) == (5_000, SMALL.jobs)
-    assert (plan.pace.minutes, plan.pace.others_minutes) == (2, 2)
-    assert plan.variants == (Variant.INDEXED,)
+    assert (plan.pace.minutes, plan.pace.others_minutes, plan.pace.beside_minutes) == (2, 2, 0)
 
 
 def test_an_unknown_mode_is_wrong_usage(capsys):

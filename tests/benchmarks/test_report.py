@@ -50,7 +50,7 @@ def report():
     return Report(
         plan_of(parser().parse_args(["--reuse", "/somewhere/private"])),
         {"PostgreSQL": "15"},
-        comparisons=[Comparison(Variant.DEPLOYED, (OURS, OTHER))],
+        comparisons=[Comparison(Variant.DEPLOYED, (OURS, OTHER), {OURS.exporter: 0.03, OTHER.exporter: 0.024})],
         growths=[Growth(Variant.DEPLOYED, 100_000, replace(OURS, minutes=20.0), OURS)],
         stresses=[
             Stress("1,000,000 pending jobs", 600.0, (Health("backlog", 40, 0, 3.0, 0.5, 15.0, 15.5),), (), 0, 1e6)
@@ -84,6 +84,7 @@ def test_the_report_has_every_part(report):
     """Comparison, growth and stress are there, with statements that cannot break their table."""
     text = report.as_markdown()
     assert "## Schema: deployed" in text
+    assert "| query-exporter | 0.0240 | 0.80 |" in text
     assert "| `SELECT count(*) ¦ 1` | 8 |" in text
     assert "| 10,000,000 | 400 | 2.00 |" in text
     assert "| backlog | 40 | 0 | 0.500 | 15.0 | 0.50 | 15.5 |" in text

@@ -1,0 +1,30 @@
+"""What a process has used, of the processor."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.exporters import Start
+from benchmarks.process import Running
+
+# Says so once it has worked for a while, then waits for its parent to end.
+WORK = """
+import os, time
+parent = os.getppid()
+while time.process_time() < 0.2: pass
+open({done!r}, "w").close()
+while os.getppid() == parent: time.sleep(0.05)
+"""
+
+
+def test_processor_time_is_that_of_the_process_and_its_children(tmp_path):
+    """What a child works counts, what this test works meanwhile does not."""
+    done = tmp_path / "done"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORK.format(done=str(done))!r}])"
+    with Running(Start((sys.executable, "-c", parent)), tmp_path / "log") as running:
+        while not done.exists():
+            running.check()
+        used = running.processor_seconds
+        assert 0.2 <= used < 2
+        assert running.processor_seconds - used < 0.1
+    assert running.processor_seconds == 0
