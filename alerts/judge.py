@@ -51,10 +51,12 @@ class Sources:
     # Names of the collectors with fresh results; None while not all have run, when nothing is known.
     fresh: Callable[[], AbstractSet[str] | None]
     started_at: float
+    # Whether somebody is told what is found, or a verdict will rest on it: then every interval counts.
+    relied_on: Callable[[], bool] = lambda: True
 
 
 class Judge:
-    """Evaluates the policy every `interval` of it, once started.
+    """Evaluates the policy every `interval` of it, once started, or every other one while nobody relies on it.
 
     Each of the `listeners` hears every evaluation, in the judge's thread: one that takes long delays the next. How
     alerts stand survives restarts in `state_dir`; where that cannot be written, it does not, and the log says so.
@@ -79,6 +81,7 @@ class Judge:
         self._assessor = Assessor(policy)
         self._saved_at: float | None = None
         self._repeats = Repeats()
+        self._rested = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
         self._firing: frozenset[RuleKey] | None = None
@@ -131,11 +134,17 @@ class Judge:
         due = time.monotonic() + self._interval * (1 + LAG)
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             try:
-                self.evaluate()
+                if not self._rests():
+                    self.evaluate()
             except Exception as error:  # noqa: BLE001 - whatever happens, the next evaluation may do better
                 self._failed("evaluation", repr(error), error)
             # What was missed is not made up for.
             due = max(due + self._interval, time.monotonic())
+
+    def _rests(self) -> bool:
+        """Whether to leave this interval out: never two of them, nor the first."""
+        self._rested = not self._rested and not self._sources.relied_on()
+        return self._rested
 
     def _scrape(self) -> tuple[list[Sample], AbstractSet[str] | None]:
         """What the exporter shows, and `up` as Prometheus would have it; nothing is known when that fails."""

@@ -49,7 +49,7 @@ class Judging:
         self.notifications: Notifications = notifications(config.alerting, state_dir)
         self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._remember)
-        sources = Sources(expose, self._fresh, started_at)
+        sources = Sources(expose, self._fresh, started_at, self._is_relied_on)
         self.judge = Judge(policy, sources, state_dir, listeners)
 
     def start(self) -> None:
@@ -102,7 +102,12 @@ class Judging:
     def _observe(self, evaluation: Evaluation) -> None:
         self.recorder.observe(evaluation, self._states())
 
+    def _is_relied_on(self) -> bool:
+        return self.notifications.has_receivers or may_go_on(self.recorder.view)
+
     def _remember(self, evaluation: Evaluation) -> None:
+        while self._trends and self._trends[0][0] < evaluation.at - pages.TREND_SECONDS:
+            self._trends.popleft()
         self._trends.append((evaluation.at, signals(self._states(), time.monotonic(), evaluation.at)))
 
     def _fresh(self) -> AbstractSet[str] | None:
@@ -132,6 +137,11 @@ def _alert(alert: Alert) -> AlertStatus:
         "description": alert.annotations.get("description", ""),
         "runbook_url": alert.annotations.get("runbook_url", ""),
     }
+
+
+def may_go_on(view: View) -> bool:
+    """Whether a watch may need looks now: of one whose history cannot be read nobody knows."""
+    return view.state is None or (view.watch is not None and view.watch.is_open)
 
 
 def watch_readings(view: View) -> tuple[Reading, ...]:

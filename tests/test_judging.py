@@ -7,7 +7,7 @@ import pytest
 from alerts.watch.model import State
 from alerts.watch.recorder import View
 from exporter import names
-from exporter.judging import trends, watch_readings, watch_status
+from exporter.judging import may_go_on, trends, watch_readings, watch_status
 from exporter.status import FiveSignals
 from tests.alerts.report import samples
 
@@ -53,6 +53,16 @@ def test_a_running_watch_shows_its_planned_end():
     assert status["verdict"] == "FAIL"
     assert status["reasons"] == list(REPORT.judgement.reasons)
     assert [each["verdict"] for each in status["checks"]] == ["FAIL", "FAIL", "PASS", "INCONCLUSIVE", "FAIL", None]
+
+
+def test_a_watch_goes_on_until_it_is_closed():
+    """A FAIL ends no observation; and what nobody can read may be going on."""
+    decided = replace(WATCH, state=State.FAILED, decided_at=2.0, closed_at=None)
+    assert may_go_on(View(trouble="disk full"))
+    assert may_go_on(replace(RUNNING, watch=replace(WATCH, closed_at=None)))
+    assert may_go_on(View(State.FAILED, decided))
+    assert not may_go_on(View(State.FAILED, replace(decided, closed_at=3.0)))
+    assert not may_go_on(WAITING)
 
 
 def test_trends_keep_the_unknown():

@@ -70,6 +70,11 @@ class Notifications:
         self._scribe.stop()
         self._scribe.wait(deadline + GRACE)
 
+    @property
+    def has_receivers(self) -> bool:
+        """Whether anybody is told."""
+        return bool(self._couriers)
+
     def accept(self, evaluation: Evaluation) -> None:
         """Take note of an evaluation; returns at once, whatever the receivers do."""
         for courier in self._couriers:

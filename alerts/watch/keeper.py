@@ -98,7 +98,7 @@ class Keeper:
     @property
     def is_open(self) -> bool:
         """Whether a watch goes on, decided or not."""
-        return self.watch is not None and self.watch.closed_at is None
+        return self.watch is not None and self.watch.is_open
 
     def is_over(self, moment: Moment) -> bool:
         """Whether time has ended the watch that goes on, which is not on record before `advance`."""

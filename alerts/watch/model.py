@@ -172,6 +172,11 @@ class Watch:
         """The last word, or none yet."""
         return VERDICTS.get(self.state)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on, decided or not."""
+        return self.closed_at is None
+
 
 VERDICTS: Mapping[State, Verdict] = {
     State.PASSED: Verdict.PASS,

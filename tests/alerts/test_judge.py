@@ -55,10 +55,10 @@ def judge(outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], No
 
 @contextmanager
 def running(
-    policy: Policy, outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], None]
+    policy: Policy, outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], None], **changes: Any
 ) -> Iterator[Judge]:
     """One that evaluates by itself, every few milliseconds."""
-    made = Judge(replace(policy, interval=0.02), outbox.sources(), state_dir, listeners)
+    made = Judge(replace(policy, interval=0.02), replace(outbox.sources(), **changes), state_dir, listeners)
     made.start()
     yield made
     made.stop()
@@ -74,6 +74,23 @@ def test_evaluates_by_itself_and_tells(tmp_path: Path) -> None:
     time.sleep(0.1)
     assert len(told) == count
     assert started.failures == {}
+
+
+def test_rests_every_other_interval_while_nobody_relies_on_it(tmp_path: Path) -> None:
+    """It looks at once when it starts, never rests twice, and not at all from when somebody does."""
+    asked: list[bool] = []
+    told: list[int] = []  # how often it had been asked at each evaluation
+
+    def relied_on() -> bool:
+        asked.append(len(asked) >= 4)
+        return asked[-1]
+
+    with running(POLICY, Outbox(), tmp_path, lambda _: told.append(len(asked)), relied_on=relied_on):
+        eventually(lambda: len(told) >= 8)
+    # Asked before each interval that may be left out: four are, each after one that was not.
+    assert told[:8] == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert asked[:4] == [False] * 4
+    assert all(asked[4:])
 
 
 def test_says_which_rules_fire(tmp_path: Path) -> None:
