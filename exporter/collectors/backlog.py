@@ -44,6 +44,7 @@ class Backlog:
     """
 
     name = "backlog"
+    gathers = False
     index = indexes.PENDING
     statements = ("indexes", "backlog_head", "backlog_part", "backlog")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at")),)

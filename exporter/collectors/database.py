@@ -22,6 +22,10 @@ class DatabaseQuestion(Protocol):
         """Every table and column that the question's statements touch."""
 
     @property
+    def gathers(self) -> bool:
+        """Whether all its statements should find their pages before they read any: Session.gather_pages."""
+
+    @property
     def index(self) -> Index:
         """The index that makes it cheap."""
 
@@ -45,7 +49,7 @@ class DatabaseCollector:
     def collect(self) -> Outcome:
         """One sample. Raises: SampleError when nothing can be believed."""
         try:
-            with self._database.sample(*self._question.reads) as session:
+            with self._database.sample(*self._question.reads, gather=self._question.gathers) as session:
                 readings = tuple(self._question.read(session))
         except SampleError:
             self._catalogue.forget()

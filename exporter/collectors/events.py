@@ -42,6 +42,7 @@ class Events:
     """
 
     name = "events"
+    gathers = False
     index = indexes.EVENTS
     statements = ("indexes", "events", "event_courses", "events_by_course")
     reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)

@@ -23,6 +23,7 @@ class Idempotency:
     """Keys by state, and the expiry of the oldest one that should be gone. Source: sql/idempotency.sql."""
 
     name = "idempotency"
+    gathers = False
     index = indexes.EXPIRY
     statements = ("indexes", "idempotency")
     reads = (Table("idempotency_keys", ("expires_at",)),)

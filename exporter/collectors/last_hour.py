@@ -49,6 +49,7 @@ class LastHour:
     """
 
     name = "last_hour"
+    gathers = False
     index = indexes.PROCESSED
     statements = ("failing_last_hour", "oldest_processed", "processed_last_hour")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),)

@@ -58,6 +58,7 @@ class Throughput:
     """
 
     name = "throughput"
+    gathers = True
     index = indexes.PROCESSED
     statements = ("processed_since",)
     reads = (Table("job_outbox", ("outbox_id", "queue_name", "created_at", "processed_at")),)
@@ -69,7 +70,6 @@ class Throughput:
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more look. Raises: SampleError."""
-        session.gather_pages()
         since, settled = self._new_rows.since(session.now), self._new_rows.settled(session.now)
         jobs, until = self._since(session, since, settled.until), settled.until
         if (jobs.settled_jobs, jobs.settled_micros) != (settled.rows, settled.micros):

@@ -46,8 +46,10 @@ class Database:
         self._connector.close()
 
     @contextmanager
-    def sample(self, *reads: visibility.Table) -> Iterator[Session]:
+    def sample(self, *reads: visibility.Table, gather: bool = False) -> Iterator[Session]:
         """One transaction that is proved harmless and, for the tables in `reads`, proved not blind.
+
+        `gather` is explained at Session.gather_pages.
 
         Waits for the server at most connect_timeout, then statement_timeout plus a second for the whole sample.
         Raises: SampleError; the connection is then rolled back, or given up when the server does not answer.
@@ -62,7 +64,7 @@ class Database:
                 translated(),
                 _ended(connection),
             ):
-                session = Session(connection, settings, self._to_prove(reads))
+                session = Session(connection, settings, self._to_prove(reads), gather=gather)
                 self._readable.add(reads)
                 yield session
         except BaseException:

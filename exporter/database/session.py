@@ -17,12 +17,14 @@ Row = TypeVar("Row")
 
 # DBAs meet this comment in pg_stat_activity.
 _BEGIN = b"/* outbox-exporter: begin */ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_GATHER = b"SELECT set_config('enable_indexscan', %(index)s, true), set_config('enable_seqscan', 'off', true)"
+_GATHER = b"SELECT set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'off', true)"
+_DO_NOT_GATHER = b"SELECT set_config('enable_indexscan', 'on', true), set_config('enable_seqscan', 'off', true)"
 
 
 class Session:
     """One sample's transaction, begun here, proved read-only and proved to see every row of the tables in `reads`.
 
+    With `gather`, all its statements find their pages before they read any: see `gather_pages`.
     `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
     All statements together may take as long as one. The transaction is whoever's to end who made the session.
     Raises: SampleError of the kind that the server's answer means; SchemaMismatch, PermissionDenied or Blind with what
@@ -34,12 +36,14 @@ class Session:
         connection: "psycopg.Connection[Any]",
         settings: DatabaseSettings,
         reads: tuple[visibility.Table, ...] = (),
+        *,
+        gather: bool = False,
     ) -> None:
         self._connection = connection
         self.schema = settings.schema
         self._ends = time.monotonic() + settings.statement_timeout
         self._granted: float = settings.statement_timeout
-        facts, seen = self._begin(settings, reads)
+        facts, seen = self._begin(settings, reads, gather=gather)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
         visibility.judge(facts.role, seen)
@@ -80,7 +84,7 @@ class Session:
         Raises: SampleError.
         """
         with translated():
-            self._connection.execute(_GATHER, {"index": "off" if gather else "on"}, prepare=False)
+            self._connection.execute(_GATHER if gather else _DO_NOT_GATHER, prepare=False)
 
     def plan(self, name: str) -> None:
         """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
@@ -103,10 +107,10 @@ class Session:
                 self._connection.execute(setting, (_milliseconds(left),), prepare=False)
 
     def _begin(
-        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...]
+        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], *, gather: bool
     ) -> "tuple[_Facts, list[visibility.Sight]]":
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
-        message = _opening(settings.schema, settings.statement_timeout, settings.lock_timeout, reads)
+        message = _opening(settings.schema, settings.statement_timeout, settings.lock_timeout, reads, gather=gather)
         with translated("session: "), self._connection.cursor() as cursor:
             cursor.execute(message)
             facts = _next(cursor, "session", _Facts)
@@ -136,7 +140,9 @@ def _columns(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _opening(schema: str, statement_timeout: float, lock_timeout: float, reads: tuple[visibility.Table, ...]) -> bytes:
+def _opening(
+    schema: str, statement_timeout: float, lock_timeout: float, reads: tuple[visibility.Table, ...], *, gather: bool
+) -> bytes:
     """BEGIN, sql/session.sql and, where something is read, sql/visibility.sql. The same few for every sample."""
     limits = {
         "statement_timeout": _milliseconds(statement_timeout),
@@ -146,6 +152,8 @@ def _opening(schema: str, statement_timeout: float, lock_timeout: float, reads: 
     statements = [_BEGIN, queries.load("session").written(schema, limits)]
     if reads:
         statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads)))
+    if gather:
+        statements.append(_GATHER)  # last: nobody waits for its answer
     return b";\n".join(statements)
 
 

@@ -135,7 +135,7 @@ class WritableSession(Session):
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(connection, configuration("").database)
 
-    def _begin(self, *_: object) -> Any:  # the limits are the writer's, and so is the right to see
+    def _begin(self, *_: object, **__: object) -> Any:  # the limits are the writer's, and so is the right to see
         connection = self._connection
         connection.execute(b"SET LOCAL search_path = pg_catalog, pg_temp")
         row = connection.execute(b"SELECT extract(epoch FROM now())::float8, current_user::text").fetchone()

@@ -184,9 +184,8 @@ def test_what_is_settled_is_known_again_by_its_count_and_its_sum(database: Datab
 
 def settled(sampling: Sampling, throughput: Throughput) -> bool:
     """Whether the server says of the settled jobs, most of all, what is known of them."""
-    with sampling.database.sample(*throughput.reads) as session:
+    with sampling.database.sample(*throughput.reads, gather=True) as session:
         since, known = throughput._new_rows.since(session.now), throughput._new_rows.settled(session.now)
-        session.gather_pages()
         found = throughput._since(session, since, known.until)
     assert known.rows > 100
     return (found.settled_jobs, found.settled_micros) == (known.rows, known.micros)

@@ -185,7 +185,7 @@ def test_the_index_of_the_header_is_the_one_in_the_plan(recorded, populated, nam
         connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         connection.execute("SET LOCAL jit = off")
         if name in GATHERING:
-            connection.execute(session._GATHER, {"index": "off"})
+            connection.execute(session._GATHER)
         if name == "events_by_course":
             connection.execute("DROP INDEX idx_fsm_events_created")  # where that is, this is not asked
         query = b"EXPLAIN (FORMAT JSON) " + queries.load(name).compose("public").as_bytes(connection)

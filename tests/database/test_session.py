@@ -104,6 +104,24 @@ def test_limits_hold_inside_the_transaction_only(database):
         assert {name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in inside} == outside
 
 
+@pytest.mark.parametrize("reads", [(), (OUTBOX,)])
+def test_pages_are_gathered_from_the_beginning_or_when_told_to(database, reads):
+    """Either way in this transaction only, and until told otherwise."""
+
+    def plans(session: Session) -> tuple[str, str]:
+        return show(session, "enable_indexscan"), show(session, "enable_seqscan")
+
+    with door(database.dsn()) as opened:
+        with opened.sample(*reads, gather=True) as session:
+            assert plans(session) == ("off", "off")
+        with opened.sample(*reads) as session:
+            assert plans(session) == ("on", "on")
+            session.gather_pages()
+            assert plans(session) == ("off", "off")
+            session.gather_pages(gather=False)
+            assert plans(session) == ("on", "off")
+
+
 def test_nothing_is_prepared_and_one_connection_serves_all(database):
     """Samples leave no statement behind on the server, and share a connection that says whose it is."""
     with door(database.dsn()) as opened:
@@ -127,7 +145,8 @@ def test_now_is_the_database_s(database):
 
 def test_what_a_sample_begins_with_names_itself_to_the_dba():
     """As every other statement does: what pg_stat_activity shows begins with who asks."""
-    assert session_module._opening("public", 5.0, 0.5, (OUTBOX,)).startswith(b"/* outbox-exporter: begin */ BEGIN ")
+    opening = session_module._opening("public", 5.0, 0.5, (OUTBOX,), gather=False)
+    assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
 
 
 def test_the_role_is_the_one_that_counts(database):
