@@ -33,8 +33,10 @@ _OWN = ("up", "process_start_time_seconds")
 # How long after a round of samples has begun it is judged, in intervals: when it is over, as a rule, so that alerts
 # rest on what was seen a moment ago; and neither stands in the other's way, which costs a fifth of the judge's time.
 LAG = 0.1
-# How much of the past a crash may cost, seconds. What anybody was told is written at once.
+# How much of the past a crash may cost, seconds, while somebody relies on it and while nobody does. What anybody was
+# told is written at once.
 SAVE_EVERY = 60.0
+SAVE_AT_LEISURE = 300.0
 _TOLD = (Change.FIRING, Change.RESOLVED)
 
 # One sample as it is shown: name, labels in any order, value.
@@ -176,7 +178,8 @@ class Judge:
     def _is_worth_saving(self, evaluation: Evaluation) -> bool:
         if any(transition.change in _TOLD for transition in evaluation.transitions):
             return True
-        return self._saved_at is None or not 0 <= evaluation.at - self._saved_at < SAVE_EVERY
+        pause = SAVE_EVERY if self._sources.relied_on() else SAVE_AT_LEISURE
+        return self._saved_at is None or not 0 <= evaluation.at - self._saved_at < pause
 
     def _tell(self, listener: Listener, evaluation: Evaluation) -> None:
         try:

@@ -78,19 +78,20 @@ def test_evaluates_by_itself_and_tells(tmp_path: Path) -> None:
 
 def test_rests_every_other_interval_while_nobody_relies_on_it(tmp_path: Path) -> None:
     """It looks at once when it starts, never rests twice, and not at all from when somebody does."""
-    asked: list[bool] = []
-    told: list[int] = []  # how often it had been asked at each evaluation
+    relied_on = False
+    resting = judge(Outbox(), tmp_path, relied_on=lambda: relied_on)
+    assert [resting._rests() for _ in range(5)] == [False, True, False, True, False]
+    relied_on = True
+    assert [resting._rests() for _ in range(3)] == [False] * 3
+    relied_on = False
+    assert [resting._rests() for _ in range(3)] == [True, False, True]
 
-    def relied_on() -> bool:
-        asked.append(len(asked) >= 4)
-        return asked[-1]
 
-    with running(POLICY, Outbox(), tmp_path, lambda _: told.append(len(asked)), relied_on=relied_on):
-        eventually(lambda: len(told) >= 8)
-    # Asked before each interval that may be left out: four are, each after one that was not.
-    assert told[:8] == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert asked[:4] == [False] * 4
-    assert all(asked[4:])
+def test_evaluates_by_itself_also_while_nobody_relies_on_it(tmp_path: Path) -> None:
+    """Rests in between do not end it."""
+    told: list[Evaluation] = []
+    with running(POLICY, Outbox(), tmp_path, told.append, relied_on=lambda: False):
+        eventually(lambda: len(told) > 3)
 
 
 def test_says_which_rules_fire(tmp_path: Path) -> None:
@@ -207,19 +208,21 @@ def test_without_a_place_to_keep_it(tmp_path: Path) -> None:
     assert poor.failures["state"] >= 1
 
 
-def test_keeps_what_was_told_and_every_minute(tmp_path: Path) -> None:
-    """A crash costs nothing that anybody heard of, and a minute of what nobody did at most."""
+@pytest.mark.parametrize(("relied_on", "pause"), [(True, 4), (False, 20)], ids=["every minute", "every five minutes"])
+def test_keeps_what_was_told_and_now_and_then(tmp_path: Path, relied_on: bool, pause: int) -> None:
+    """A crash costs nothing that anybody heard of, and little of the rest: the less, the more somebody relies on it."""
     outbox, file = Outbox(neglected), tmp_path / "alerts.json"
-    keeping = judge(outbox, tmp_path)
-    saved = []
-    for _ in range(40):
+    keeping = judge(outbox, tmp_path, relied_on=lambda: relied_on)
+    saved, told = [], 0
+    for _ in range(60):
         file.unlink(missing_ok=True)
         evaluation = keeping.evaluate()
         saved.append(file.exists())
-        told = {transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED}
-        assert file.exists() or not told
-    assert 10 <= sum(saved) < 30
-    assert all(any(saved[start : start + 4]) for start in range(37))
+        is_told = bool({transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED})
+        assert file.exists() or not is_told
+        told += is_told
+    assert sum(saved) <= told + 60 / pause
+    assert all(any(saved[start : start + pause]) for start in range(60 - pause))
 
 
 def test_stops_although_a_listener_hangs(tmp_path: Path) -> None:
