@@ -28,8 +28,8 @@ def side_by_side(
     """Seconds of processor time per minute of each, by name, over `minutes` of watching at once.
 
     The start and `settling` seconds after it are left out.
-
-    Raises: RuntimeError when one of them ends or never gets complete.
+    Raises: RuntimeError when one of them ends or never gets complete; OSError, http.client.HTTPException when one does
+    not answer.
     """
     with ExitStack() as stack:
         turns = [stack.enter_context(turn(arena, exporter)) for exporter in exporters]
@@ -54,6 +54,8 @@ def _scrape_for(seconds: float, turns: Sequence[Turn], scrapers: Sequence[Scrape
         turns[number % len(turns)].running.check()
         scrapers[number % len(turns)].scrape()
     _sleep_until(begun + seconds)
+    for now in turns:  # what has ended uses nothing, which would be a figure
+        now.running.check()
 
 
 def _sleep_until(due: float) -> None:

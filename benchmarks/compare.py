@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 
 from benchmarks.beside import side_by_side
 from benchmarks.exporters import OURS, Exporter
@@ -92,6 +93,6 @@ def _beside(arena: Arena, exporters: Sequence[Exporter], minutes: float) -> Mapp
         return {}
     try:
         return side_by_side(arena, exporters, minutes)
-    except (RuntimeError, OSError):
+    except (RuntimeError, OSError, HTTPException):
         _log.exception("the comparison side by side is left out")
         return {}

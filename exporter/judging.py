@@ -103,7 +103,10 @@ class Judging:
         self.recorder.observe(evaluation, self._states())
 
     def _is_relied_on(self) -> bool:
-        return self.notifications.has_receivers or may_go_on(self.recorder.view)
+        if self.notifications.has_receivers:
+            return True
+        self.recorder.heed()  # a watch that is asked for just now begins with an evaluation
+        return may_go_on(self.recorder.view)
 
     def _remember(self, evaluation: Evaluation) -> None:
         while self._trends and self._trends[0][0] < evaluation.at - pages.TREND_SECONDS:

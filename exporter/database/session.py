@@ -17,8 +17,10 @@ Row = TypeVar("Row")
 
 # DBAs meet this comment in pg_stat_activity.
 _BEGIN = b"/* outbox-exporter: begin */ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_GATHER = b"SELECT set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'off', true)"
-_DO_NOT_GATHER = b"SELECT set_config('enable_indexscan', 'on', true), set_config('enable_seqscan', 'off', true)"
+_GATHER, _DO_NOT_GATHER = (
+    b"SELECT set_config('enable_indexscan', '%b', true), set_config('enable_seqscan', 'off', true)" % index
+    for index in (b"off", b"on")
+)
 
 
 class Session:

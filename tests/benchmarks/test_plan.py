@@ -31,9 +31,15 @@ def test_without_options_the_full_size_is_measured():
 
 def test_options_change_what_they_name_and_nothing_else():
     """`--small` is a base that single sizes may still differ from."""
-    plan = plan_of(parser().parse_args(["--small", "--pending", "5k", "--minutes", "2", "--beside-minutes", "0"]))
+    plan = plan_of(parser().parse_args(["--small", "--pending", "5k", "--minutes", "2", "--variants", "indexed"]))
     assert (plan.size.pending, plan.size.jobs) == (5_000, SMALL.jobs)
-    assert (plan.pace.minutes, plan.pace.others_minutes, plan.pace.beside_minutes) == (2, 2, 0)
+    assert (plan.pace.minutes, plan.pace.others_minutes, plan.pace.beside_minutes) == (2, 2, 2)
+    assert plan.variants == (Variant.INDEXED,)
+
+
+def test_watching_at_once_can_be_left_out():
+    """Zero minutes are no default."""
+    assert plan_of(parser().parse_args(["--beside-minutes", "0"])).pace.beside_minutes == 0
 
 
 def test_an_unknown_mode_is_wrong_usage(capsys):
