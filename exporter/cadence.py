@@ -1,5 +1,6 @@
 """How often a collector may run: a guest spends no more than its share of the host's time. Pure."""
 
+import math
 from collections.abc import Sequence
 
 from exporter.config import SamplingSettings
@@ -12,16 +13,20 @@ _FREE = frozenset({Reason.LOCK, Reason.CONNECTION})
 # What pages may overdraw its budget by this much rather than grow older than twice the interval that was asked for:
 # at defaults, a count of up to 0.35 s, such as of a backlog of a million, is never older than 30 s.
 OVERDRAFT = 1.2
+# An interval that is longer than so many steps by less than this is as long as they are: quotients are not exact.
+_SLACK = 1e-6
 
 
 def next_interval(base: float, run: Run, settings: SamplingSettings) -> float:
     """Seconds until the next run of a collector that decorates, counted from the start of this one.
 
     After waiting in vain, the sampling interval. Else the base interval, stretched up to `max_interval` so that the
-    run's cost is at most `budget_ratio` of it, and the rows it noted at most `rows_per_second`. A cheaper run
-    brings it back at once.
+    run's cost is at most `budget_ratio` of it, and the rows it noted at most `rows_per_second`; then to a multiple of
+    the sampling interval, so that all that is due is due at once: waking for one question alone costs the processor as
+    much as the question. A cheaper run brings it back at once.
     """
-    return _bounded(base, run, settings, _affordable(run, settings))
+    interval = _bounded(base, run, settings, _affordable(run, settings))
+    return interval if interval <= base else min(_in_step(interval, settings.interval), settings.max_interval)
 
 
 def next_look(base: float, run: Run, settings: SamplingSettings, before: float, costs: Sequence[float]) -> float:
@@ -39,6 +44,10 @@ def next_look(base: float, run: Run, settings: SamplingSettings, before: float, 
     if cost <= OVERDRAFT * settings.budget_ratio * young:
         interval = min(interval, young)
     return _bounded(base, run, settings, interval)
+
+
+def _in_step(interval: float, step: float) -> float:
+    return math.ceil(interval / step - _SLACK) * step
 
 
 def _affordable(run: Run, settings: SamplingSettings) -> float:

@@ -6,6 +6,7 @@ that neither side ever waits for the other.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ class Schedule:
         interval = self._next_interval(turn, run)
         before = self._board.record(run, interval)
         if interval != before.interval:
-            self._plan(run.collector, interval)
+            self._plan(run, before.interval, interval)
         self._finished(run, interval, before)
 
     def _next_interval(self, turn: Turn, run: Run) -> float:
@@ -154,10 +155,15 @@ class Schedule:
         now = self._board.state_of(run.collector)
         return next_look(turn.interval, run, self._settings, now.interval, now.costs_with(run))
 
-    def _plan(self, collector: str, interval: float) -> None:
+    def _plan(self, run: Run, before: float, interval: float) -> None:
+        """Let the next run be due an interval after this one was: whoever is in step with others stays so."""
         with self._planning:
             if not self._stopped:
-                self._scheduler.reschedule_job(collector, trigger=IntervalTrigger(seconds=interval))
+                planned = self._scheduler.get_job(run.collector).next_run_time  # by the interval before
+                since = planned.timestamp() - (run.finished_at - run.duration)
+                due = planned - timedelta(seconds=before * max(1, math.ceil(since / before)))
+                trigger = IntervalTrigger(seconds=interval, start_date=due + timedelta(seconds=interval))
+                self._scheduler.reschedule_job(run.collector, trigger=trigger)
 
     def _skipped(self, event: JobSubmissionEvent) -> None:
         self._board.skip(event.job_id)

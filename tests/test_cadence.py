@@ -1,5 +1,6 @@
 """How often a collector may run."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -20,10 +21,10 @@ def run(duration: float, *reasons: Reason, rows: int = 0) -> Run:
 
 @pytest.mark.parametrize(
     ("duration", "interval"),
-    [(0, 15), (0.002, 15), (0.15, 15), (0.3, 30), (2, 200), (6, 600), (60, 600), (3600, 600)],
+    [(0, 15), (0.002, 15), (0.15, 15), (0.3, 30), (2, 210), (6, 600), (60, 600), (3600, 600)],
 )
 def test_a_run_may_cost_one_percent(duration, interval):
-    """A run of d seconds is followed by the next after d / 1 %: not sooner than asked for, not later than allowed."""
+    """A run of d seconds is followed by the next after d / 1 %, in step with the samples; not later than allowed."""
     assert next_interval(15, run(duration), SETTINGS) == pytest.approx(interval)
 
 
@@ -37,16 +38,16 @@ def test_waiting_is_free(reason):
 @pytest.mark.parametrize("reason", [Reason.INTERNAL, Reason.RLS])
 def test_other_failures_cost_what_they_took(reason):
     """A run that failed kept the database busy all the same."""
-    assert next_interval(15, run(5, reason), SETTINGS) == pytest.approx(500)
+    assert next_interval(15, run(5, reason), SETTINGS) == pytest.approx(510)
 
 
 def test_a_timeout_counts_twice():
     """A statement that ran into its timeout cost the database that long and told us nothing."""
-    assert next_interval(15, run(2, Reason.TIMEOUT), SETTINGS) == pytest.approx(400)
+    assert next_interval(15, run(2, Reason.TIMEOUT), SETTINGS) == pytest.approx(405)
     assert next_interval(15, run(5, Reason.TIMEOUT), SETTINGS) == 600
 
 
-@pytest.mark.parametrize(("rows", "interval"), [(0, 15), (1_500, 15), (13_000, 104), (660_000, 600)])
+@pytest.mark.parametrize(("rows", "interval"), [(0, 15), (1_500, 15), (13_000, 105), (660_000, 600)])
 def test_rows_are_bounded_too(rows, interval):
     """A question that decorates reads 125 rows per second on average, however fast the server is."""
     assert next_interval(15, run(0.01, rows=rows), SETTINGS) == pytest.approx(interval)
@@ -55,6 +56,20 @@ def test_rows_are_bounded_too(rows, interval):
 def test_an_interval_longer_than_the_longest_is_kept():
     """max_interval bounds the stretching, not what was asked for."""
     assert next_interval(900, run(60), SETTINGS) == 900
+
+
+def test_what_decorates_stays_in_step_with_the_samples():
+    """Its interval holds a whole number of theirs, unless the longest allowed is none, or it asked for another."""
+    for rows in range(2_000, 70_000, 777):
+        interval = next_interval(15, run(0.01, rows=rows), SETTINGS)
+        assert interval % 15 == 0
+        assert 0 <= interval - rows / 125 < 15
+    assert next_interval(15, run(0.01, rows=1_875), SETTINGS) == 15
+    assert next_interval(
+        0.1, run(0.0007), replace(SETTINGS, interval=Seconds(0.1), budget_ratio=Ratio(0.001))
+    ) == pytest.approx(0.7)
+    assert next_interval(15, run(0.3), replace(SETTINGS, max_interval=Seconds(20))) == 20
+    assert next_interval(20, run(0.01), SETTINGS) == 20
 
 
 def test_a_cheap_run_brings_the_interval_back_at_once():
