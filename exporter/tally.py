@@ -7,8 +7,11 @@ again: how many rows there are, and what their times come to, tells. Pure: the d
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Found = TypeVar("Found")
 
 # A row counts if it becomes visible at most so many seconds after its own timestamp: the sum of how long its
 # transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
@@ -63,6 +66,20 @@ class NewRows:
         slots = [slot for number, slot in self._slots.items() if number < end]
         rows = sum(len(slot.ids) for slot in slots)
         return Settled(end * SLOT, rows, sum(slot.micros for slot in slots) - rows * first * SLOT * 1_000_000)
+
+    def look(
+        self, now: float, fetch: Callable[[float, float], Found], settled: Callable[[Found], tuple[int, int]]
+    ) -> tuple[Found, float]:
+        """What `admit` needs, and from when on its rows are listed, with as few rows as possible read for it.
+
+        `fetch` takes the two times of a look, from which on rows may be new and from which on they are to be listed;
+        `settled` tells of what it found how many rows lie between them, and their times' sum as `Settled.micros`.
+        """
+        since, known = self.since(now), self.settled(now)
+        found = fetch(since, known.until)
+        if settled(found) == (known.rows, known.micros):
+            return found, known.until
+        return fetch(since, since), since  # somebody committed late, or rows were deleted
 
     def admit(self, ids: Sequence[str], stamps: Sequence[float], now: float, until: float = -math.inf) -> list[int]:
         """Which rows no earlier sample held, by their places. All rows from `since(now)` on: their ids, their times.

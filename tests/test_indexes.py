@@ -12,7 +12,7 @@ import pytest
 
 from exporter import indexes, names
 from exporter.cadence import next_interval
-from exporter.collectors.events import fetch_groups
+from exporter.collectors.events import fetch_courses, fetch_groups
 from exporter.config import SamplingSettings
 from exporter.database import Session
 from exporter.errors import Locked
@@ -330,7 +330,8 @@ def test_course_by_course_is_the_same_for_the_monitoring_role(deployed):
 
 def groups(opened: Session, since: float, *, by_course: bool) -> set[tuple[Any, ...]]:
     """What either way answers, in no order."""
-    groups = fetch_groups(opened, since, by_course=by_course)
+    opened.gather_pages(gather=False)
+    groups = fetch_groups(opened, fetch_courses(opened) if by_course else None, since, until=since)
     recent = (sorted(zip(group.recent_ids or (), group.recent_at or (), strict=True)) for group in groups)
     return {
         (group.source, group.event, group.last_hour, tuple(each)) for group, each in zip(groups, recent, strict=True)

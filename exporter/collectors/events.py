@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from exporter import indexes, names
@@ -23,6 +24,8 @@ class EventGroup:
     source: str
     event: str
     last_hour: int
+    settled_events: int
+    settled_micros: int
     recent_ids: list[str] | None
     recent_at: list[float] | None
 
@@ -58,8 +61,9 @@ class Events:
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the events. Raises: SampleError."""
         plan = indexes.events_plan(self._catalogue.rows(session, "fsm_events"))
-        groups = fetch_groups(session, self._new_rows.since(session.now), by_course=plan.by_course)
-        self._count(groups, session.now)
+        courses = fetch_courses(session) if plan.by_course else None
+        groups, until = self._new_rows.look(session.now, partial(fetch_groups, session, courses), _settled)
+        self._count(groups, session.now, until)
         hour = [group for group in groups if group.last_hour]
         session.note_rows(plan.rows + sum(group.last_hour for group in hour))
         by_source = self.sources.sum((group.source, group.last_hour) for group in hour)
@@ -72,10 +76,10 @@ class Events:
             *self._catalogue.advice(session, "fsm_events"),
         )
 
-    def _count(self, groups: Sequence[EventGroup], now: float) -> None:
+    def _count(self, groups: Sequence[EventGroup], now: float, until: float) -> None:
         ids = list(chain.from_iterable(group.recent_ids or () for group in groups))
         stamps = list(chain.from_iterable(group.recent_at or () for group in groups))
-        new = {ids[place] for place in self._new_rows.admit(ids, stamps, now)}
+        new = {ids[place] for place in self._new_rows.admit(ids, stamps, now, until)}
         for group in groups:
             count = len(new.intersection(group.recent_ids or ()))
             if count:
@@ -83,16 +87,26 @@ class Events:
                 self._by_type[self.types(group.event)] += count
 
 
-def fetch_groups(session: Session, since: float, *, by_course: bool) -> list[EventGroup]:
-    """The events of the last hour and those at or after `since` (Unix seconds): the same, whichever way.
-
-    Raises: SampleError.
-    """
-    if not by_course:
-        return session.fetch("events", EventGroup, since=since)
+def fetch_courses(session: Session) -> list[str]:
+    """Every course with events; what is fetched next gathers pages. Raises: SampleError."""
     courses = session.fetch_one("event_courses", Courses).courses
     session.gather_pages()
-    return session.fetch("events_by_course", EventGroup, since=since, courses=courses)
+    return courses
+
+
+def fetch_groups(session: Session, courses: list[str] | None, since: float, until: float) -> list[EventGroup]:
+    """The events of the last hour and those at or after `since`, listed from `until` on; both in Unix seconds.
+
+    The same, whichever way: in one sweep or, given all `courses`, course by course. Raises: SampleError.
+    """
+    if courses is None:
+        return session.fetch("events", EventGroup, since=since, until=until)
+    return session.fetch("events_by_course", EventGroup, since=since, until=until, courses=courses)
+
+
+def _settled(groups: Iterable[EventGroup]) -> tuple[int, int]:
+    groups = tuple(groups)
+    return sum(group.settled_events for group in groups), sum(group.settled_micros for group in groups)
 
 
 def _readings(metric: Metric, values: dict[str, int]) -> Iterator[Reading]:

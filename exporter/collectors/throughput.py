@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from exporter import indexes, names
 from exporter.database import Session
@@ -70,14 +71,15 @@ class Throughput:
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more look. Raises: SampleError."""
-        since, settled = self._new_rows.since(session.now), self._new_rows.settled(session.now)
-        jobs, until = self._since(session, since, settled.until), settled.until
-        if (jobs.settled_jobs, jobs.settled_micros) != (settled.rows, settled.micros):
-            # Somebody committed late, or rows were deleted.
-            jobs, until = self._since(session, since, since), since
+        jobs, until = self._new_rows.look(session.now, partial(_fetch, session), _settled)
         for place in self._new_rows.admit(jobs.ids, jobs.ats, session.now, until):
             self._tally.add(self._queues(jobs.queues[place]), jobs.seconds[place])
         return tuple(self._tally.readings())
 
-    def _since(self, session: Session, since: float, until: float) -> ProcessedJobs:
-        return session.fetch_one("processed_since", ProcessedJobs, since=since, until=until)
+
+def _fetch(session: Session, since: float, until: float) -> ProcessedJobs:
+    return session.fetch_one("processed_since", ProcessedJobs, since=since, until=until)
+
+
+def _settled(jobs: ProcessedJobs) -> tuple[int, int]:
+    return jobs.settled_jobs, jobs.settled_micros

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from exporter import names
-from exporter.collectors.throughput import Throughput
+from exporter.collectors.database import DatabaseQuestion
 from exporter.model import Distribution, Reading
 from exporter.sampling import Sampling
 from tests.database import rows
@@ -166,26 +166,38 @@ def test_a_failed_sample_loses_nothing(database: Database):
     assert values[names.PROCESSED_JOBS] == 5
 
 
-def test_what_is_settled_is_known_again_by_its_count_and_its_sum(database: Database):
-    """To the microsecond, so that nothing is read twice that is as it was; one job more, and all is."""
-    dice = random.Random(2)
+@pytest.mark.parametrize(("kind", "name"), [("job", "throughput"), ("event", "events")])
+def test_what_is_settled_is_known_again_by_its_count_and_its_sum(database: Database, kind: str, name: str):
+    """To the microsecond, so that nothing is read twice that is as it was; one row more, and all is."""
+    dice, write = random.Random(2), {"job": write_job, "event": write_event}[kind]
     with database.connect() as writer, sampler(database.dsn()) as sampling:
         rows.write(writer, rows.Content())
         for _ in range(200):
-            write_job(writer, dice)
+            write(writer, dice)
         sample(sampling)
-        throughput = next(each for each in sampling.questions if isinstance(each, Throughput))
-        assert settled(sampling, throughput)
-        while write_job(writer, dice) and settled(sampling, throughput):
+        asked = Asked(next(each for each in sampling.questions if each.name == name))
+        assert asked.of(sampling) == 1
+        while write(writer, dice) and asked.of(sampling) == 1:
             pass  # its time may be of the last few seconds
-        sample(sampling)
-        assert settled(sampling, throughput)
+        assert asked.of(sampling) == 1
 
 
-def settled(sampling: Sampling, throughput: Throughput) -> bool:
-    """Whether the server says of the settled jobs, most of all, what is known of them."""
-    with sampling.database.sample(*throughput.reads, gather=True) as session:
-        since, known = throughput._new_rows.since(session.now), throughput._new_rows.settled(session.now)
-        found = throughput._since(session, since, known.until)
-    assert known.rows > 100
-    return (found.settled_jobs, found.settled_micros) == (known.rows, known.micros)
+@dataclass(frozen=True)
+class Asked:
+    """Counts how often a question asks for rows at a sample: twice when those it knows are not as they were."""
+
+    question: DatabaseQuestion
+
+    def of(self, sampling: Sampling) -> int:
+        asked: list[str] = []
+        with sampling.database.sample(*self.question.reads, gather=self.question.gathers) as session:
+            fetch = session.fetch
+
+            def counting(name: str, *arguments: Any, **parameters: Any) -> Any:
+                asked.append(name)
+                return fetch(name, *arguments, **parameters)
+
+            session.fetch = counting  # type: ignore[method-assign]
+            tuple(self.question.read(session))
+        assert self.question._new_rows.settled(session.now).rows > 100  # type: ignore[attr-defined]
+        return asked.count({"throughput": "processed_since", "events": "events"}[self.question.name])

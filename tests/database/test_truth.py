@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.collectors.events import fetch_groups
+from exporter.collectors.events import fetch_courses, fetch_groups
 from exporter.lab.cluster import Cluster
 from exporter.lab.migrate import Schema
 from tests import postgres
@@ -51,23 +51,27 @@ def test_both_ways_of_counting_events_give_the_same(variant):
                 rows.write(connection, rows.content(dice))
                 session = WritableSession(connection)
                 since = session.now - dice.choice((600, 600, 3600, 7200, 0))
-                assert event_groups(session, since, by_course=False) == event_groups(session, since, by_course=True)
+                until = since + dice.choice((0, 0, 300, 600))
+                swept, stepped = (event_groups(session, since, until, by_course=way) for way in (False, True))
+                assert swept == stepped
 
 
 def event_groups(
-    session: WritableSession, since: float, *, by_course: bool
-) -> dict[tuple[str, str], tuple[int, dict[str, float]]]:
+    session: WritableSession, since: float, until: float, *, by_course: bool
+) -> dict[tuple[str, str], tuple[int, int, int, dict[str, float]]]:
     """What either way of counting events says, without the order in which it says it."""
-    groups = fetch_groups(session, since, by_course=by_course)
+    groups = fetch_groups(session, fetch_courses(session) if by_course else None, since, until)
     found = {
         (group.source, group.event): (
             group.last_hour,
+            group.settled_events,
+            group.settled_micros,
             dict(zip(group.recent_ids or (), group.recent_at or (), strict=True)),
         )
         for group in groups
     }
     assert len(found) == len(groups)
-    return {key: value for key, value in found.items() if value != (0, {})}
+    return {key: value for key, value in found.items() if value != (0, 0, 0, {})}
 
 
 def test_through_the_real_door(variant):
