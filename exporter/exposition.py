@@ -27,7 +27,6 @@ _FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | t
 # One sample: name, labels, value.
 Exposed = tuple[str, tuple[tuple[str, str], ...], float]
 Readings = Iterable[Reading | Distribution]
-Gathered = list[Reading | Distribution]
 Group = tuple[Reading | Distribution, ...]
 # Whether samples of this name matter.
 Wants = Callable[[str], bool]
@@ -70,7 +69,7 @@ class OutboxCollector(Collector):
 
     def readings(self) -> Readings:
         """Everything there is to say now."""
-        return chain.from_iterable(self._groups())
+        return chain.from_iterable(self.groups())
 
     def samples(self, wants: Wants = _everything) -> Iterator[Exposed]:
         """The same as `collect`, as whoever scrapes reads it; of the names that it `wants`, and perhaps some more.
@@ -79,9 +78,9 @@ class OutboxCollector(Collector):
         """
         if self._exposed.wants != wants:
             self._exposed = _ExposedGroups(wants)
-        return self._exposed(self._groups())
+        return self._exposed(self.groups())
 
-    def _groups(self) -> Iterator[Group]:
+    def groups(self) -> Iterator[Group]:
         """Everything there is to say now, by who says it: the same objects as before where nothing is new."""
         states, now = self._board().states(), monotonic()
         yield from fresh_groups(states, now)
@@ -200,15 +199,10 @@ def _dropped(labels: LabelsInUse) -> Iterator[Reading]:
 
 def families(readings: Readings) -> Iterator[Family]:
     """Readings gathered into families, in the catalogue's order; families without readings are left out."""
-    return (filled(metric, gathered) for metric, gathered in gather(readings))
-
-
-def gather(readings: Readings) -> Iterator[tuple[Metric, Gathered]]:
-    """Readings by metric, in the catalogue's order; metrics without readings are left out."""
-    by_metric: dict[Metric, Gathered] = {}
+    by_metric: dict[Metric, list[Reading | Distribution]] = {}
     for reading in readings:
         by_metric.setdefault(reading.metric, []).append(reading)
-    return ((metric, by_metric[metric]) for metric in names.CATALOGUE if metric in by_metric)
+    return (filled(metric, by_metric[metric]) for metric in names.CATALOGUE if metric in by_metric)
 
 
 def filled(metric: Metric, readings: Readings) -> Family:

@@ -1,38 +1,40 @@
-"""From metric families to the bytes of a scrape, with the client library's words, as few of them anew as possible."""
+"""From readings to the bytes of a scrape, in the client library's words, as few of them anew as possible."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate, chain
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from exporter.exposition import Gathered, OutboxCollector, filled, gather
+from exporter.exposition import Group, OutboxCollector, filled
 from exporter.model import Distribution, Reading
-from exporter.names import Metric
+from exporter.names import CATALOGUE, Metric
 
 Encode = Callable[[Collector | CollectorRegistry], bytes]
-# What tells the series of a family apart, and the value of each.
-Series = Sequence[Hashable | tuple[str, Mapping[str, str]]]
-Values = Sequence[float | Distribution]
 # How OpenMetrics ends; the text format ends without a word.
 END = b"# EOF\n"
+_COMMENTS = re.compile(rb"\A(?:#[^\n]*\n)+")
+# So many stencils are kept: some hundreds are in use, and an application may never stop inventing names.
+STENCILS = 4096
 
 
 class Printer:
     """Turns everything there is into the bytes of a scrape.
 
-    What the board says changes only with a sample, so it is put into words once and printed again until then. Of what
-    it says little changes then, so a family whose values are the same keeps its words, and one whose series are the
-    same those of its series. `encode` is one of the client library's, `form` the content type it makes.
+    What the board says changes only with a sample, so it is put into words once and printed again until then.
+    `encode` is one of the client library's, `form` the content type it makes.
     """
 
     def __init__(self, outbox: OutboxCollector, process: CollectorRegistry) -> None:
         self._outbox = outbox
         self._process = process
         self._printed: tuple[Hashable, dict[str, bytes]] = (None, {})
-        self._words: dict[tuple[str, str], _Words] = {}
+        self._writers: dict[str, _Writer] = {}
 
     def __call__(self, encode: Encode, form: str) -> bytes:
         """The whole exposition."""
@@ -40,81 +42,104 @@ class Printer:
         if self._printed[0] != edition:
             self._printed = (edition, {})
         by_form = self._printed[1]
+        writer = self._writers.get(form)
+        if writer is None:
+            writer = self._writers[form] = _Writer(encode)
         if form not in by_form:
-            gathered = gather(self._outbox.readings())
-            by_form[form] = b"".join(self._put(_Said.by_readings(*each), encode, form) for each in gathered)
-        process = (self._put(_Said.by_family(family), encode, form) for family in self._process.collect())
-        return b"".join((by_form[form], *process, encode(_NOTHING)))
+            by_form[form] = writer.page(self._outbox.groups())
+        return b"".join((by_form[form], *map(writer.family, self._process.collect()), encode(_NOTHING)))
 
-    def _put(self, said: "_Said", encode: Encode, form: str) -> bytes:
-        key = (form, said.name)
-        known = self._words.get(key)
-        if known is None or known.values != said.values or known.series != said.series:
-            known = (known and known.with_values(said)) or _Words.of(said, encode)
-            self._words[key] = known
-        return known.text
+
+class _Writer:
+    """Writes in one of the library's formats.
+
+    A group of readings that is there again keeps its words. Of a new one only the values are written: the library
+    takes 20 microseconds for a line, most of it for what never changes.
+    """
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._stencils: dict[Hashable, _Stencil] = {}
+        self._heads: dict[Metric, bytes] = {}
+        # By the group's address, which none but itself has while it is kept here.
+        self._known: dict[int, tuple[Group, dict[Metric, bytes]]] = {}
+
+    def page(self, groups: Iterable[Group]) -> bytes:
+        """Families in the catalogue's order, each with the lines of all groups."""
+        self._known = {id(group): self._known.get(id(group)) or (group, self._lines(group)) for group in groups}
+        families: dict[Metric, list[bytes]] = {}
+        for _, lines in self._known.values():
+            for metric, text in lines.items():
+                families.setdefault(metric, [self._heads[metric]]).append(text)
+        return b"".join(chain.from_iterable(families[metric] for metric in CATALOGUE if metric in families))
+
+    def family(self, family: Family) -> bytes:
+        """A family of the library's own."""
+        key = family.name, tuple((sample.name, *sample.labels.items()) for sample in family.samples)
+        stencil = self._stencils.get(key) or self._learn(key, family)
+        return stencil.head + stencil.lines([sample.value for sample in family.samples])
+
+    def _lines(self, group: Group) -> dict[Metric, bytes]:
+        lines: dict[Metric, list[bytes]] = {}
+        for reading in group:
+            lines.setdefault(reading.metric, []).append(self._line(reading))
+        return {metric: b"".join(each) for metric, each in lines.items()}
+
+    def _line(self, reading: Reading | Distribution) -> bytes:
+        key: Hashable = reading.metric, reading.labels
+        if isinstance(reading, Reading):
+            values: list[float] = [reading.value]
+        else:
+            key = key, reading.bounds
+            counts = list(accumulate(reading.counts))
+            values = [*counts, counts[-1], reading.total]
+        stencil = self._stencils.get(key)
+        if stencil is None:
+            stencil = self._learn(key, filled(reading.metric, [reading]))
+            self._heads[reading.metric] = stencil.head
+        return stencil.lines(values)
+
+    def _learn(self, key: Hashable, family: Family) -> "_Stencil":
+        if len(self._stencils) >= STENCILS:
+            self._stencils.clear()
+        stencil = self._stencils[key] = _Stencil.of(family, self._encode(_Alone(family)).removesuffix(END))
+        return stencil
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What a family says: the value of each of its series, by what tells the series apart. `family` makes the whole."""
+class _Stencil:
+    """How a family is written: its `head`, and for each of its values what stands before it."""
 
-    name: str
-    series: Series
-    values: Values
-    family: Callable[[], Family]
+    head: bytes
+    stems: tuple[bytes, ...]
 
     @classmethod
-    def by_readings(cls, metric: Metric, readings: Gathered) -> "_Said":
-        values = [each.value if isinstance(each, Reading) else each for each in readings]
-        return cls(metric.name, [each.labels for each in readings], values, lambda: filled(metric, readings))
+    def of(cls, family: Family, text: bytes) -> "_Stencil":
+        """What the library wrote of the family. Raises: ValueError when that is not its values, one to a line."""
+        values = [sample.value for sample in family.samples]
+        head = b"".join(_COMMENTS.findall(text)[:1])
+        stencil = cls(head, tuple(_stems(text.removeprefix(head), values)))
+        if head + stencil.lines(values) != text:
+            raise ValueError(f"the client library writes {family.name} in another way than is known here")
+        return stencil
 
-    @classmethod
-    def by_family(cls, family: Family) -> "_Said":
-        series = [(sample.name, sample.labels) for sample in family.samples]
-        return cls(family.name, series, [sample.value for sample in family.samples], lambda: family)
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """A family in words, and `stems`: the lines of its samples without their values, when each series has one."""
-
-    series: Series
-    values: Values
-    text: bytes
-    head: bytes = b""
-    stems: tuple[bytes, ...] = ()
-
-    @classmethod
-    def of(cls, said: _Said, encode: Encode) -> "_Words":
-        text = encode(_Alone(said.family())).removesuffix(END)
-        lines = text.splitlines(keepends=True)
-        head, samples = lines[: -len(said.values)], lines[-len(said.values) :]
-        stems = tuple(_stems(samples, said.values))
-        words = cls(said.series, said.values, text)
-        return replace(words, head=b"".join(head), stems=stems) if len(stems) == len(said.values) else words
-
-    def with_values(self, said: _Said) -> "_Words | None":
-        """The same series with these values; None when they are not the same, or not one line each.
-
-        The library takes 20 microseconds for a line, most of it for what does not change.
-        """
-        if said.series != self.series or not self.stems:
-            return None
-        lines = map(bytes.__add__, self.stems, map(_value, said.values))
-        return _Words(said.series, said.values, self.head + b"".join(lines), self.head, self.stems)
+    def lines(self, values: list[float]) -> bytes:
+        """What follows the head."""
+        return b"".join(map(bytes.__add__, self.stems, map(_value, values)))
 
 
-def _stems(lines: Iterable[bytes], values: Values) -> Iterator[bytes]:
-    """Each line without its value; fewer of them when one does not end with it."""
-    for line, value in zip(lines, values, strict=False):
-        if not isinstance(value, Distribution) and line.endswith(b" " + _value(value)):
-            yield line.removesuffix(_value(value))
+def _stems(text: bytes, values: list[float]) -> Iterator[bytes]:
+    """What stands before each value: its series, and comments between it and the value before."""
+    for value in values:
+        stem, _, text = text.partition(b" " + _value(value))
+        yield stem + b" "
 
 
-def _value(value: float | Distribution) -> bytes:
-    """How a sample's line ends; a distribution has several."""
-    text: str = "" if isinstance(value, Distribution) else floatToGoString(value)  # type: ignore[no-untyped-call]
+# Most values are what they were, or 0, or 1.
+@lru_cache(maxsize=1024)
+def _value(value: float) -> bytes:
+    """How a sample's line ends."""
+    text: str = floatToGoString(value)  # type: ignore[no-untyped-call]
     return f"{text}\n".encode()
 
 

@@ -13,7 +13,7 @@ from prometheus_client import Counter as Counted
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from exporter import names
-from exporter.exposition import OutboxCollector, Readings
+from exporter.exposition import Group, OutboxCollector
 from exporter.labels import Labels
 from exporter.model import Distribution, Outcome, Reading, Run
 from exporter.printer import Printer
@@ -124,6 +124,32 @@ def anything(dice: random.Random) -> Iterator[Reading | Distribution]:
     yield Distribution(names.PROCESSING_TIME, (0.1, 1.0, 30.0), counts, dice.choice((0.0, 2.5)))
 
 
+def test_a_library_that_writes_otherwise_is_noticed():
+    """What is remembered of its lines is checked against them; whoever renders then leaves the page to the library."""
+
+    def encode(registry: Any) -> bytes:
+        return generate_latest(registry).replace(b" 3.0\n", b" 3.0 # {} 1\n")
+
+    board = Board([BACKLOG])
+    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
+    board.record(Run("backlog", Outcome((Reading(names.HEAD_BLOCKED_JOBS, 3),)), 1e9, monotonic(), 0.01), 15)
+    with pytest.raises(ValueError, match="writes outbox_head_blocked_jobs in another way"):
+        Printer(outbox, CollectorRegistry())(encode, "text")
+
+
+def test_however_many_series_there_ever_were_few_are_remembered(monkeypatch):
+    """An application may never stop inventing names; the page stays the library's."""
+    monkeypatch.setattr("exporter.printer.STENCILS", 40)
+    board = Board([BACKLOG])
+    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
+    printer = Printer(outbox, CollectorRegistry())
+    for turn in range(30):
+        invented = tuple(Reading(names.APP_CHECK, 1, (f"check_{turn}_{number}",)) for number in range(5))
+        board.record(Run("backlog", Outcome(invented), 1e9, monotonic(), 0.01), 15)
+        assert printer(generate_latest, "text") == generate_latest(outbox)
+        assert len(printer._writers["text"]._stencils) <= 40
+
+
 def test_the_printer_forgets_what_has_expired(monkeypatch):
     """What was printed while fresh is not printed again once its time is over."""
     board = Board([CollectorState("backlog", Target.DATABASE, 15)])
@@ -141,13 +167,13 @@ def test_scrapes_between_two_samples_cost_no_rendering(monkeypatch):
     board = Board([BACKLOG])
     outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
     collected: list[float] = []
-    readings = outbox.readings
+    groups = outbox.groups
 
-    def counting() -> Readings:
+    def counting() -> Iterator[Group]:
         collected.append(monotonic())
-        return readings()
+        return groups()
 
-    monkeypatch.setattr(outbox, "readings", counting)
+    monkeypatch.setattr(outbox, "groups", counting)
     site = webtools.site()
     site = replace(site, printer=Printer(outbox, CollectorRegistry()))
     for _ in range(3):
