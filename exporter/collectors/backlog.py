@@ -6,7 +6,7 @@ from typing import Literal
 
 from exporter import indexes, names
 from exporter.config import SamplingSettings
-from exporter.database import Session
+from exporter.database import Ahead, Session
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
@@ -44,7 +44,7 @@ class Backlog:
     """
 
     name = "backlog"
-    gathers = False
+    ahead = Ahead("backlog_head", (("batch", PROCESSOR_BATCH),), gather=True)
     index = indexes.PENDING
     statements = ("indexes", "backlog_head", "backlog_part", "backlog")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at")),)

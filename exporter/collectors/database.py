@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from exporter.database import Database, Session
+from exporter.database import Ahead, Database, Session
 from exporter.errors import SampleError
 from exporter.indexes import Catalogue, Index
 from exporter.model import Distribution, Outcome, Reading
@@ -22,8 +22,8 @@ class DatabaseQuestion(Protocol):
         """Every table and column that the question's statements touch."""
 
     @property
-    def gathers(self) -> bool:
-        """Whether all its statements should find their pages before they read any: Session.gather_pages."""
+    def ahead(self) -> Ahead:
+        """What it asks first, whatever it has found before."""
 
     @property
     def index(self) -> Index:
@@ -49,7 +49,7 @@ class DatabaseCollector:
     def collect(self) -> Outcome:
         """One sample. Raises: SampleError when nothing can be believed."""
         try:
-            with self._database.sample(*self._question.reads, gather=self._question.gathers) as session:
+            with self._database.sample(*self._question.reads, ahead=self._question.ahead) as session:
                 readings = tuple(self._question.read(session))
         except SampleError:
             self._catalogue.forget()

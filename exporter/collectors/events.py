@@ -8,7 +8,7 @@ from itertools import chain
 
 from exporter import indexes, names
 from exporter.config import SamplingSettings
-from exporter.database import Session
+from exporter.database import NOTHING_AHEAD, Session
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
@@ -45,7 +45,7 @@ class Events:
     """
 
     name = "events"
-    gathers = False
+    ahead = NOTHING_AHEAD
     index = indexes.EVENTS
     statements = ("indexes", "events", "event_courses", "events_by_course")
     reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)

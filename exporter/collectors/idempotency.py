@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter import indexes, names
-from exporter.database import Session
+from exporter.database import NOTHING_AHEAD, Session
 from exporter.indexes import Catalogue
 from exporter.model import Reading
 from exporter.visibility import Table
@@ -23,7 +23,7 @@ class Idempotency:
     """Keys by state, and the expiry of the oldest one that should be gone. Source: sql/idempotency.sql."""
 
     name = "idempotency"
-    gathers = False
+    ahead = NOTHING_AHEAD
     index = indexes.EXPIRY
     statements = ("indexes", "idempotency")
     reads = (Table("idempotency_keys", ("expires_at",)),)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from exporter import indexes, names
 from exporter.config import SamplingSettings
-from exporter.database import Session
+from exporter.database import NOTHING_AHEAD, Session
 from exporter.labels import Labels
 from exporter.model import Reading
 from exporter.tally import SETTLING
@@ -49,7 +49,7 @@ class LastHour:
     """
 
     name = "last_hour"
-    gathers = False
+    ahead = NOTHING_AHEAD
     index = indexes.PROCESSED
     statements = ("failing_last_hour", "oldest_processed", "processed_last_hour")
     reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),)

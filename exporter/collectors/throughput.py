@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from exporter import indexes, names
-from exporter.database import Session
+from exporter.database import Ahead, Session
 from exporter.labels import Labels
 from exporter.model import Distribution, Reading
 from exporter.tally import NewRows
@@ -59,7 +59,7 @@ class Throughput:
     """
 
     name = "throughput"
-    gathers = True
+    ahead = Ahead(gather=True)
     index = indexes.PROCESSED
     statements = ("processed_since",)
     reads = (Table("job_outbox", ("outbox_id", "queue_name", "created_at", "processed_at")),)
@@ -71,6 +71,7 @@ class Throughput:
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more look. Raises: SampleError."""
+        session.gather_pages()
         jobs, until = self._new_rows.look(session.now, partial(_fetch, session), _settled)
         for place in self._new_rows.admit(jobs.ids, jobs.ats, session.now, until):
             self._tally.add(self._queues(jobs.queues[place]), jobs.seconds[place])

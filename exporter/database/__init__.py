@@ -11,7 +11,17 @@ Only this package speaks psycopg's exceptions: everybody else sees `exporter.err
 from exporter.database.door import Database
 from exporter.database.dsn import dsn_problem, passwords, target
 from exporter.database.patience import GRACE
-from exporter.database.session import Session
+from exporter.database.session import NOTHING_AHEAD, Ahead, Session
 from exporter.database.translation import translated
 
-__all__ = ["GRACE", "Database", "Session", "dsn_problem", "passwords", "target", "translated"]
+__all__ = [
+    "GRACE",
+    "NOTHING_AHEAD",
+    "Ahead",
+    "Database",
+    "Session",
+    "dsn_problem",
+    "passwords",
+    "target",
+    "translated",
+]

@@ -9,7 +9,7 @@ from exporter import visibility
 from exporter.config import DatabaseSettings
 from exporter.database.connection import Connection, Connector
 from exporter.database.patience import GRACE, Patience
-from exporter.database.session import Session
+from exporter.database.session import NOTHING_AHEAD, Ahead, Session
 from exporter.database.translation import translated
 from exporter.errors import SampleError
 
@@ -46,10 +46,11 @@ class Database:
         self._connector.close()
 
     @contextmanager
-    def sample(self, *reads: visibility.Table, gather: bool = False) -> Iterator[Session]:
+    def sample(self, *reads: visibility.Table, ahead: Ahead = NOTHING_AHEAD) -> Iterator[Session]:
         """One transaction that is proved harmless and, for the tables in `reads`, proved not blind.
 
-        `gather` is explained at Session.gather_pages.
+        What it asks `ahead` is asked with the proof where the latest sample of the same tables succeeded: otherwise the
+        server might refuse it in its own words before anybody could say what is missing.
 
         Waits for the server at most connect_timeout, then statement_timeout plus a second for the whole sample.
         Raises: SampleError; the connection is then rolled back, or given up when the server does not answer.
@@ -64,7 +65,8 @@ class Database:
                 translated(),
                 _ended(connection),
             ):
-                session = Session(connection, settings, self._to_prove(reads), gather=gather)
+                known = reads in self._readable
+                session = Session(connection, settings, self._to_prove(reads), ahead if known else NOTHING_AHEAD)
                 self._readable.add(reads)
                 yield session
         except BaseException:

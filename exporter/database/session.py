@@ -23,10 +23,25 @@ _GATHER, _DO_NOT_GATHER = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a sample will ask first, so that the message that begins its transaction can ask for it: it takes no other.
+
+    `name` and `parameters` as for `Session.fetch_one`; None for no statement. `gather`: `Session.gather_pages` then.
+    """
+
+    name: str | None = None
+    parameters: tuple[tuple[str, object], ...] = ()
+    gather: bool = False
+
+
+NOTHING_AHEAD = Ahead()
+
+
 class Session:
     """One sample's transaction, begun here, proved read-only and proved to see every row of the tables in `reads`.
 
-    With `gather`, all its statements find their pages before they read any: see `gather_pages`.
+    What is asked `ahead` is answered when it is fetched, and believed no sooner than everything else.
     `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
     All statements together may take as long as one. The transaction is whoever's to end who made the session.
     Raises: SampleError of the kind that the server's answer means; SchemaMismatch, PermissionDenied or Blind with what
@@ -38,14 +53,15 @@ class Session:
         connection: "psycopg.Connection[Any]",
         settings: DatabaseSettings,
         reads: tuple[visibility.Table, ...] = (),
-        *,
-        gather: bool = False,
+        ahead: Ahead = NOTHING_AHEAD,
     ) -> None:
         self._connection = connection
         self.schema = settings.schema
         self._ends = time.monotonic() + settings.statement_timeout
         self._granted: float = settings.statement_timeout
-        facts, seen = self._begin(settings, reads, gather=gather)
+        self._ahead = ahead
+        self._gathers = ahead.gather
+        facts, seen, self._answer = self._begin(settings, reads)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
         visibility.judge(facts.role, seen)
@@ -59,6 +75,9 @@ class Session:
         Raises: SampleError of the kind that the server's answer means.
         """
         _check_fields(name, row)
+        if self._answer is not None and self._ahead == Ahead(name, tuple(parameters.items()), self._ahead.gather):
+            answer, self._answer = self._answer, None
+            return [row(*values) for values in answer]
         self._grant_the_rest()
         # Binary answers: thousands of ids and times are read from them in a third of the time that text takes.
         with translated(f"{name}: "), self._connection.cursor(binary=True) as cursor:
@@ -85,8 +104,10 @@ class Session:
         16,500. Not for statements that want the first few rows of an index: `gather=False` before those.
         Raises: SampleError.
         """
-        with translated():
-            self._connection.execute(_GATHER if gather else _DO_NOT_GATHER, prepare=False)
+        if gather is not self._gathers:
+            self._gathers = gather
+            with translated():
+                self._connection.execute(_GATHER if gather else _DO_NOT_GATHER, prepare=False)
 
     def plan(self, name: str) -> None:
         """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
@@ -109,21 +130,27 @@ class Session:
                 self._connection.execute(setting, (_milliseconds(left),), prepare=False)
 
     def _begin(
-        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], *, gather: bool
-    ) -> "tuple[_Facts, list[visibility.Sight]]":
+        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...]
+    ) -> "tuple[_Facts, list[visibility.Sight], list[tuple[Any, ...]] | None]":
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
-        message = _opening(settings.schema, settings.statement_timeout, settings.lock_timeout, reads, gather=gather)
-        with translated("session: "), self._connection.cursor() as cursor:
+        ahead = self._ahead
+        message = _opening(settings.schema, settings.statement_timeout, settings.lock_timeout, reads, ahead)
+        with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
             facts = _next(cursor, "session", _Facts)
-            return facts[0], _next(cursor, "visibility", visibility.Sight) if reads else []
+            seen = _next(cursor, "visibility", visibility.Sight) if reads else []
+            return facts[0], seen, _answer(cursor) if ahead.name else None
 
 
 def _next(cursor: "psycopg.Cursor[Any]", name: str, row: type[Row]) -> list[Row]:
     """The answer to the next statement of a message, `sql/<name>.sql`."""
     _check_fields(name, row)
+    return [row(*values) for values in _answer(cursor)]
+
+
+def _answer(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
     cursor.nextset()
-    return [row(*values) for values in cursor.fetchall()]
+    return cursor.fetchall()
 
 
 def _check_fields(name: str, row: type[object]) -> None:
@@ -143,9 +170,9 @@ def _columns(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _opening(
-    schema: str, statement_timeout: float, lock_timeout: float, reads: tuple[visibility.Table, ...], *, gather: bool
+    schema: str, statement_timeout: float, lock_timeout: float, reads: tuple[visibility.Table, ...], ahead: Ahead
 ) -> bytes:
-    """BEGIN, sql/session.sql and, where something is read, sql/visibility.sql. The same few for every sample."""
+    """BEGIN, sql/session.sql, sql/visibility.sql where something is read, what is asked ahead: the same few always."""
     limits = {
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(lock_timeout),
@@ -154,7 +181,9 @@ def _opening(
     statements = [_BEGIN, queries.load("session").written(schema, limits)]
     if reads:
         statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads)))
-    if gather:
+    if ahead.name:
+        statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters)))
+    if ahead.gather:
         statements.append(_GATHER)  # last: nobody waits for its answer
     return b";\n".join(statements)
 

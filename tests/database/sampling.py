@@ -140,7 +140,7 @@ class WritableSession(Session):
         connection.execute(b"SET LOCAL search_path = pg_catalog, pg_temp")
         row = connection.execute(b"SELECT extract(epoch FROM now())::float8, current_user::text").fetchone()
         assert row is not None
-        return _Moment(*row), []
+        return _Moment(*row), [], None
 
 
 class _Moment:

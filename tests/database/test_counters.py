@@ -190,7 +190,7 @@ class Asked:
 
     def of(self, sampling: Sampling) -> int:
         asked: list[str] = []
-        with sampling.database.sample(*self.question.reads, gather=self.question.gathers) as session:
+        with sampling.database.sample(*self.question.reads, ahead=self.question.ahead) as session:
             fetch = session.fetch
 
             def counting(name: str, *arguments: Any, **parameters: Any) -> Any:

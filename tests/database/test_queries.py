@@ -54,7 +54,8 @@ class Recorder:
         written = queries.Query.written
 
         def noting(query: queries.Query, schema: str, parameters: dict[str, object]) -> bytes:
-            self.asked[query.name] = Asked(OPENING[query.name], parameters)
+            if query.name in OPENING:  # what is asked ahead is fetched like the rest
+                self.asked[query.name] = Asked(OPENING[query.name], parameters)
             return written(query, schema, parameters)
 
         monkeypatch.setattr(Session, "fetch", recording)

@@ -5,12 +5,16 @@ import time
 import pytest
 
 from exporter.collectors.backlog import Head, PendingGroup
-from exporter.database import GRACE, Session, dsn_problem, passwords, target
+from exporter.collectors.database import DatabaseCollector
+from exporter.database import GRACE, NOTHING_AHEAD, Ahead, Session, dsn_problem, passwords, target
 from exporter.database import Database as Door
 from exporter.database import session as session_module
 from exporter.errors import Locked, Reason, SampleError, TooSlow, Unreachable
+from exporter.schedule import run_once
 from exporter.visibility import Table
-from tests.database.sampling import door
+from tests.database import rows
+from tests.database.roles import monitoring_role
+from tests.database.sampling import door, sampler
 from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("created_at",))
@@ -105,21 +109,81 @@ def test_limits_hold_inside_the_transaction_only(database):
 
 
 @pytest.mark.parametrize("reads", [(), (OUTBOX,)])
-def test_pages_are_gathered_from_the_beginning_or_when_told_to(database, reads):
+def test_pages_are_gathered_ahead_or_when_told_to(database, reads):
     """Either way in this transaction only, and until told otherwise."""
 
     def plans(session: Session) -> tuple[str, str]:
         return show(session, "enable_indexscan"), show(session, "enable_seqscan")
 
     with door(database.dsn()) as opened:
-        with opened.sample(*reads, gather=True) as session:
-            assert plans(session) == ("off", "off")
+        for expected in (("on", "on"), ("off", "off")):  # ahead is where something is known already
+            with opened.sample(*reads, ahead=Ahead(gather=True)) as session:
+                assert plans(session) == expected
         with opened.sample(*reads) as session:
             assert plans(session) == ("on", "on")
             session.gather_pages()
             assert plans(session) == ("off", "off")
             session.gather_pages(gather=False)
             assert plans(session) == ("on", "off")
+
+
+HEAD = Ahead("backlog_head", (("batch", 3),), gather=True)
+
+
+def test_what_is_asked_ahead_takes_no_message_of_its_own(database):
+    """The same answer, once, for the same question alone; from the second sample on."""
+    with database.connect() as writer:
+        rows.write(writer, rows.Content(jobs=[rows.Job(0, "q", -number, attempts=number % 2) for number in range(8)]))
+    taken = []
+    with door(database.dsn()) as opened:
+        for _ in range(3):
+            with opened.sample(OUTBOX, ahead=HEAD) as session:
+                before = opened._connector.distance._exchanges
+                assert session.fetch_one("backlog_head", Head, batch=3).blocked == 2
+                taken.append(opened._connector.distance._exchanges - before)
+                assert session.fetch_one("backlog_head", Head, batch=8).blocked == 4
+                assert session.fetch_one("backlog_head", Head, batch=3).blocked == 2
+    assert taken == [1, 0, 0]
+
+
+def test_the_samples_that_page_take_three_messages(database):
+    """One that begins, one for what is asked, one that ends; the first sample, which proves more, takes more."""
+    with sampler(database.dsn()) as sampling:
+        for question in sampling.questions[:2]:
+            collector = DatabaseCollector(sampling.database, question, sampling.catalogue)
+            taken = []
+            for _ in range(4):
+                assert run_once(collector).succeeded
+                taken.append(sampling.database._connector.distance._exchanges)
+            assert taken[0] > 3
+            assert taken[-1] == 3
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason", "told"),
+    [
+        ("ALTER TABLE job_outbox RENAME COLUMN attempts TO tries", Reason.SCHEMA, "job_outbox has no column attempts"),
+        ("DROP TABLE job_outbox", Reason.SCHEMA, "there is no table public.job_outbox"),
+        ("REVOKE SELECT ON job_outbox FROM outbox_monitor", Reason.PERMISSION, "GRANT SELECT"),
+        ("REVOKE SELECT (attempts) ON job_outbox FROM outbox_monitor", Reason.PERMISSION, "GRANT SELECT (attempts)"),
+        ("ALTER ROLE outbox_monitor NOBYPASSRLS; DROP POLICY outbox_monitor_read ON job_outbox", Reason.RLS, "hides"),
+    ],
+    ids=["column", "table", "table's privilege", "column's privilege", "row security"],
+)
+def test_what_is_asked_ahead_is_believed_no_sooner(database, spoil, reason, told):
+    """Between two samples something goes: the next fails for that reason, and the one after says what is missing."""
+    with monitoring_role(database) as role, sampler(database.dsn(role)) as sampling:
+        backlog = DatabaseCollector(sampling.database, sampling.questions[0], sampling.catalogue)
+        assert all(run_once(backlog).succeeded for _ in range(2))
+        with database.connect() as owner:
+            owner.execute(b"SET search_path = public")
+            for statement in spoil.split("; "):
+                owner.execute(statement.encode())
+        runs = [run_once(backlog) for _ in range(2)]
+    assert all(run.outcome.readings == () for run in runs)
+    failures = [failure for run in runs for failure in run.outcome.failures]
+    assert [failure.reason for failure in failures] == [reason, reason]
+    assert told in failures[1].message
 
 
 def test_nothing_is_prepared_and_one_connection_serves_all(database):
@@ -145,7 +209,7 @@ def test_now_is_the_database_s(database):
 
 def test_what_a_sample_begins_with_names_itself_to_the_dba():
     """As every other statement does: what pg_stat_activity shows begins with who asks."""
-    opening = session_module._opening("public", 5.0, 0.5, (OUTBOX,), gather=False)
+    opening = session_module._opening("public", 5.0, 0.5, (OUTBOX,), NOTHING_AHEAD)
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
 
 
