@@ -140,7 +140,12 @@ def _add_sizes(top: argparse.ArgumentParser) -> None:
 def _add_pace(top: argparse.ArgumentParser) -> None:
     top.add_argument("--minutes", type=float, metavar="M", help="watching by our exporter (10)")
     top.add_argument("--others-minutes", type=float, metavar="M", help="watching by each of the others (as ours)")
-    top.add_argument("--beside-minutes", type=float, metavar="M", help="all side by side; 0: not at all (as ours)")
+    top.add_argument(
+        "--beside-minutes",
+        type=float,
+        metavar="M",
+        help="all side by side, in the first schema; 0: not at all (as ours)",
+    )
     top.add_argument("--backlog-minutes", type=float, metavar="M", help="watching of a huge backlog (as ours)")
     top.add_argument("--requests", type=count, metavar="N", help="scrapes per latency measurement (5000)")
     top.add_argument("--sleep", type=float, default=2.0, metavar="S", help="what the question of slow sleeps (2 s)")

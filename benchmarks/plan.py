@@ -58,7 +58,7 @@ class Pace:
     Attributes:
         minutes: of watching, scraped every 15 s, for our exporter.
         others_minutes: the same for the others, whose cost per sample does not change with time.
-        beside_minutes: of all of them side by side; 0 leaves that out.
+        beside_minutes: of all of them side by side, in the first variant; 0 leaves that out.
         backlog_minutes: of watching a huge backlog.
         requests: scrapes to measure latency with, for each number of clients.
         seconds: after which a latency measurement ends early.

@@ -98,7 +98,10 @@ class NewRows:
     def _keep(self, ids: Iterable[str], stamps: Iterable[float]) -> None:
         self._ids.update(ids)
         for row, stamp in zip(ids, stamps, strict=True):
-            slot = self._slots.setdefault(_slot(stamp), _Slot())
+            number = _slot(stamp)
+            slot = self._slots.get(number)
+            if slot is None:
+                slot = self._slots[number] = _Slot()
             slot.ids.append(row)
             slot.micros += round(stamp * 1_000_000)
 
