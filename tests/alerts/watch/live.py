@@ -22,9 +22,12 @@ SHORT = ("outbox:oldest_open_age_seconds", "outbox:processing_time_p95_seconds",
 
 
 class Exporter:
-    """Looks at a healthy outbox from entering to leaving it; `shown` changes what it sees, by signal."""
+    """Looks at a healthy outbox from entering to leaving it; `shown` changes what it sees, by signal.
 
-    def __init__(self, directory: Path, duration: float = 2.0, start: str = "manual") -> None:
+    Of a watch of four seconds a machine may hold it up for a few tenths, and it still has seen enough to pass.
+    """
+
+    def __init__(self, directory: Path, duration: float = 4.0, start: str = "manual") -> None:
         self.shown: dict[str, float] = {}
         plan = worlds.plan(duration, interval=INTERVAL, scale=SCALE)
         self.recorder = Recorder(WatchSettings(Seconds(duration), start, directory), plan)

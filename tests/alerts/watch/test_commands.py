@@ -87,7 +87,7 @@ def test_wait_ends_with_a_fail_as_soon_as_it_is_certain(run, tmp_path):
 
 def test_wait_for_a_new_one_is_not_content_with_an_old_verdict(run, tmp_path):
     """A pipeline that begins a watch by migrating must not pass by last month's."""
-    with Exporter(tmp_path, duration=1.0) as exporter:
+    with Exporter(tmp_path) as exporter:
         run("start")
         assert run("wait")[0] == 0
 
@@ -139,13 +139,13 @@ def test_an_exporter_that_goes_away_is_missed(run, tmp_path):
 
 def test_an_exporter_that_restarts_is_waited_for(run, tmp_path):
     """The verdict comes all the same."""
-    with Exporter(tmp_path, duration=4):
+    with Exporter(tmp_path):
         run("start")
     second: list[Exporter] = []
 
     def restart() -> None:
         time.sleep(0.3)
-        with Exporter(tmp_path, duration=4) as exporter:
+        with Exporter(tmp_path) as exporter:
             second.append(exporter)
             while exporter.recorder.view.watch is None or exporter.recorder.view.watch.closed_at is None:
                 time.sleep(0.05)
