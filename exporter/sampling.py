@@ -89,13 +89,20 @@ class Sampling:
             self.database.close()
 
     def _make_turns(self) -> Iterator[Turn]:
+        """What pages, and what excuses it, come before what decorates and may take long."""
         interval = self.config.sampling.interval
-        for question in self.questions:
-            collector = DatabaseCollector(self.database, question, self.catalogue)
-            pages = isinstance(question, Backlog | Throughput)
-            yield Turn(collector, Target.DATABASE, interval, pages)
-        ledger = Ledger(self.config.watch.state_dir)
-        yield Turn(MaintenanceCollector(self.database, ledger), Target.CATALOGUE, interval)
+        questions = [
+            Turn(
+                DatabaseCollector(self.database, question, self.catalogue),
+                Target.DATABASE,
+                interval,
+                pages=isinstance(question, Backlog | Throughput),
+            )
+            for question in self.questions
+        ]
+        yield from (turn for turn in questions if turn.pages)
+        yield Turn(MaintenanceCollector(self.database, Ledger(self.config.watch.state_dir)), Target.CATALOGUE, interval)
+        yield from (turn for turn in questions if not turn.pages)
         yield Turn(MigrationCollector(self.database), Target.CATALOGUE, MIGRATION_PACE * interval)
         if self._application:
             yield Turn(self._application, Target.APPLICATION, interval)

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from exporter import names
-from exporter.config import Ratio, SamplingSettings, Seconds
+from exporter.config import ApplicationSettings, Config, Ratio, SamplingSettings, Seconds, Url
 from exporter.errors import Blind, Locked, Reason
 from exporter.model import Outcome, Reading, Run
+from exporter.sampling import Sampling
 from exporter.schedule import CLOCK_STEP, Schedule, Turn, run_once
 from exporter.snapshot import Board, CollectorState, Target
 
@@ -156,6 +157,14 @@ def test_what_is_due_at_once_runs_in_the_order_of_the_turns():
         schedule.mind_the_clock()
         ledger.wait(order[-1], 3)
         assert [run.collector for run, _, _ in ledger.runs[:9]] == 3 * order
+
+
+def test_what_may_take_long_comes_last():
+    """Those that run in one thread wait for each other: what pages and what mutes it never for what decorates."""
+    sampling = Sampling(Config(application=ApplicationSettings(Url("http://localhost:1"))), lambda *_: None)
+    names = [state.name for state in sampling.board.states()]
+    assert names[:3] == ["backlog", "throughput", "maintenance"]
+    assert set(names[3:]) == {"last_hour", "events", "idempotency", "migration", "application"}
 
 
 def test_a_run_that_is_still_going_on_is_skipped_and_counted():
