@@ -12,6 +12,7 @@ from exporter.config import DatabaseSettings
 from exporter.database.patience import GRACE
 from exporter.database.translation import translated
 from exporter.errors import SampleError, TooSlow
+from exporter.replay import Replay, ReplayTracker, address
 
 Row = TypeVar("Row")
 
@@ -44,8 +45,8 @@ class Session:
     What is asked `ahead` is answered when it is fetched, and believed no sooner than everything else.
     `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
     All statements together may take as long as one. The transaction is whoever's to end who made the session.
-    Raises: SampleError of the kind that the server's answer means; SchemaMismatch, PermissionDenied or Blind with what
-    is missing for the tables and columns to be seen.
+    Raises: SampleError of the kind that the server's answer means; Stale when a standby answers that is too far behind;
+    SchemaMismatch, PermissionDenied or Blind with what is missing for the tables and columns to be seen.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Session:
         settings: DatabaseSettings,
         reads: tuple[visibility.Table, ...] = (),
         ahead: Ahead = NOTHING_AHEAD,
+        tracker: ReplayTracker | None = None,
     ) -> None:
         self._connection = connection
+        self._tracker = tracker or ReplayTracker()
         self.schema = settings.schema
         self._ends = time.monotonic() + settings.statement_timeout
         self._granted: float = settings.statement_timeout
@@ -64,6 +67,7 @@ class Session:
         facts, seen, self._answer = self._begin(settings, reads)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
+        self._tracker.check(settings.max_replay_lag, facts.role)
         visibility.judge(facts.role, seen)
         self.now = facts.now
         self.role = facts.role
@@ -133,13 +137,35 @@ class Session:
         self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...]
     ) -> "tuple[_Facts, list[visibility.Sight], list[tuple[Any, ...]] | None]":
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
-        ahead = self._ahead
-        message = _opening(settings.schema, settings.statement_timeout, settings.lock_timeout, reads, ahead)
+        ahead, asks_replay = self._ahead, self._tracker.expects_standby
+        limits = settings.statement_timeout, settings.lock_timeout
+        message = _opening(settings.schema, limits, reads, ahead, asks_replay=asks_replay)
         with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
+            replays = _next(cursor, "replay", Replay) if asks_replay else []
             facts = _next(cursor, "session", _Facts)
             seen = _next(cursor, "visibility", visibility.Sight) if reads else []
-            return facts[0], seen, _answer(cursor) if ahead.name else None
+            answer = _answer(cursor) if ahead.name else None
+        if self._note_server(facts[0], replays):
+            return facts[0], seen, answer
+        with translated():
+            self._connection.rollback()
+        return self._begin(settings, reads)
+
+    def _note_server(self, facts: "_Facts", replays: list[Replay]) -> bool:
+        """Whether all is known of the server that answers: of a standby that is unexpected, it has to be asked first.
+
+        Where a standby has replayed WAL to is of use only as of the snapshot, so that takes another transaction.
+        """
+        where = address(facts.host, facts.port)
+        if not facts.in_recovery:
+            self._tracker.found_primary(where)
+            return True
+        if replays:
+            self._tracker.found_standby(where, facts.now, replays[0])
+        else:
+            self._tracker.expects_standby = True
+        return bool(replays)
 
 
 def _next(cursor: "psycopg.Cursor[Any]", name: str, row: type[Row]) -> list[Row]:
@@ -170,15 +196,27 @@ def _columns(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _opening(
-    schema: str, statement_timeout: float, lock_timeout: float, reads: tuple[visibility.Table, ...], ahead: Ahead
+    schema: str,
+    timeouts: tuple[float, float],
+    reads: tuple[visibility.Table, ...],
+    ahead: Ahead,
+    *,
+    asks_replay: bool,
 ) -> bytes:
-    """BEGIN, sql/session.sql, sql/visibility.sql where something is read, what is asked ahead: the same few always."""
+    """BEGIN, sql/replay.sql of a standby, session.sql, visibility.sql where something is read, what is asked ahead.
+
+    The same few always. `timeouts` are those of statements and of locks, seconds.
+    """
+    statement_timeout, lock_timeout = timeouts
     limits = {
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(lock_timeout),
         "transaction_timeout": _milliseconds(statement_timeout + GRACE),
     }
-    statements = [_BEGIN, queries.load("session").written(schema, limits)]
+    statements = [_BEGIN]
+    if asks_replay:
+        statements.append(queries.load("replay").written(schema, {}))
+    statements.append(queries.load("session").written(schema, limits))
     if reads:
         statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads)))
     if ahead.name:
@@ -194,6 +232,9 @@ class _Facts:
     read_only: bool
     isolation: str
     role: str
+    in_recovery: bool
+    host: str | None
+    port: int | None
 
 
 def _milliseconds(seconds: float) -> str:
