@@ -69,7 +69,6 @@ class ReplayTracker:
         self.server: Server | None = None
         self.expects_standby = False  # whether to ask with sql/replay.sql at once, as of one that answered last
         self._replay: Replay | None = None
-        self._now = 0.0
         self._ends: deque[tuple[int, float]] = deque(maxlen=KEPT)
 
     def begin(self) -> None:
@@ -86,7 +85,7 @@ class ReplayTracker:
         """A standby answers, in a sample that began at `now` by its clock, Unix seconds."""
         if self._replay is not None and self._replay.started != replay.started:
             self._ends.clear()
-        self._replay, self._now = replay, now
+        self._replay = replay
         self.server = Server(in_recovery=True, address=address, lag=self._lag(now, replay))
 
     def check(self, limit: float, role: str) -> None:
@@ -97,15 +96,16 @@ class ReplayTracker:
         server, replay = self.server, self._replay
         if server is None or replay is None or (server.lag is not None and server.lag <= limit):
             return
-        behind = "nothing proves how far its replay is behind"
-        if server.lag is not None:
-            behind = f"its replay may be {_seconds(server.lag)} behind (database.max_replay_lag: {_seconds(limit)})"
-        raise Stale(f"{server} answers, and {behind}: {self._cause(replay, role)}; or {CONNECT_TO_PRIMARY}")
+        # No figure that changes from sample to sample: the log tells each message once.
+        raise Stale(
+            f"{server} answers, and it is not proved that its replay is within database.max_replay_lag "
+            f"({format_duration(limit)}): {_cause(replay, role)}; or {CONNECT_TO_PRIMARY}"
+        )
 
     def refuse_standby(self) -> None:
         """Raises: Stale when a standby answers, however fresh: what it does not show may be there."""
         if self.server is not None and self.server.in_recovery:
-            raise Stale(f"{self.server} answers, and a standby proves nothing about the primary: {CONNECT_TO_PRIMARY}")
+            raise Stale(f"{self.server} answers, and what it shows proves nothing about the primary")
 
     def _lag(self, now: float, replay: Replay) -> float | None:
         """The least age that is proved, seconds; None on a primary, and where nothing is."""
@@ -136,34 +136,6 @@ class ReplayTracker:
             self._ends.popleft()
         return latest
 
-    def _cause(self, replay: Replay, role: str) -> str:
-        """Why, as far as it can be told, and what to do about it."""
-        if replay.paused:
-            return "replay is paused: SELECT pg_wal_replay_resume()"
-        if replay.apply_delay != "0":
-            return f"recovery_min_apply_delay is {replay.apply_delay}: raise database.max_replay_lag beyond it"
-        if not replay.receiving:
-            return "no WAL receiver is connected (a dead primary, a cut network, or WAL from an archive): mend that"
-        return self._cause_while_receiving(replay, role)
-
-    def _cause_while_receiving(self, replay: Replay, role: str) -> str:
-        offset = replay.clock_offset
-        quiet = f"wal_receiver_timeout ({replay.receiver_timeout})"
-        if replay.heard_at is None:
-            return (
-                f"role {role} may not see when the WAL receiver last heard from its sender, and no transaction was "
-                f"replayed lately: {_grant(replay.version, role)}, on the primary"
-            )
-        if offset is None:
-            return f"the WAL receiver has heard nothing since it connected: wait, for half of {quiet} if it is quiet"
-        if (replay.sender_end or 0) > (replay.replayed or 0):
-            return "WAL is received and not yet replayed (a query that conflicts with it, or a slow disk): wait"
-        return (
-            f"the WAL receiver last heard from its sender {_seconds(max(0.0, self._now - replay.heard_at / MICROSECONDS))} ago, by "
-            f"clocks that differ by at most {_seconds(abs(offset))} (a quiet sender is heard every half of {quiet}): "
-            "mend the connection, or raise database.max_replay_lag"
-        )
-
 
 def address(host: str | None, port: int | None) -> str | None:
     """Host and port as a server knows them; None over a Unix socket."""
@@ -180,13 +152,39 @@ def _committed_at(now: float, replay: Replay) -> float | None:
     return committed_at + min(replay.clock_offset or 0.0, 0.0)
 
 
+def _cause(replay: Replay, role: str) -> str:
+    """Why, as far as it can be told, and what to do about it."""
+    if replay.paused:
+        return "replay is paused: SELECT pg_wal_replay_resume()"
+    if replay.apply_delay != "0":
+        return f"recovery_min_apply_delay is {replay.apply_delay}: raise database.max_replay_lag beyond it"
+    if not replay.receiving:
+        return "no WAL receiver is connected (a dead primary, a cut network, or WAL from an archive): mend that"
+    return _cause_while_receiving(replay, role)
+
+
+def _cause_while_receiving(replay: Replay, role: str) -> str:
+    offset = replay.clock_offset
+    quiet = f"wal_receiver_timeout ({replay.receiver_timeout})"
+    if replay.heard_at is None:
+        return (
+            f"role {role} may not see when the WAL receiver last heard from its sender, and no transaction was "
+            f"replayed lately: {_grant(replay.version, role)}, on the primary"
+        )
+    if offset is None:
+        return f"the WAL receiver has heard nothing since it connected: wait, for half of {quiet} if it is quiet"
+    if (replay.sender_end or 0) > (replay.replayed or 0):
+        return "WAL is received and not yet replayed (a query that conflicts with it, or a slow disk): wait"
+    if abs(offset) > SKEW:
+        return "the clocks of this server and of its sender differ, or messages are slow: synchronise the clocks"
+    return (
+        f"the WAL receiver has not heard from its sender lately (a quiet one is heard every half of {quiet}): "
+        "mend the connection, or raise database.max_replay_lag beyond that"
+    )
+
+
 def _grant(version: int, role: str) -> str:
     """The shipped role inherits nothing unless told so."""
     if version >= _GRANT_WITH_INHERIT:
         return f"GRANT pg_read_all_stats TO {role} WITH INHERIT TRUE"
     return f"ALTER ROLE {role} INHERIT; GRANT pg_read_all_stats TO {role}"
-
-
-def _seconds(seconds: float) -> str:
-    """To the tenth below ten seconds, else to the second: no figure is more exact than that."""
-    return format_duration(round(seconds, 1) if seconds < 10 else round(seconds))  # noqa: PLR2004 - ten seconds
