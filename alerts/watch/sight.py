@@ -31,7 +31,7 @@ class Sight:
         firing = [alert for alert in evaluation.firing if alert.key.severity is not Severity.NONE]
         # What a standby shows may be over, or still to come: such an alert is known as little as one that is held.
         of_standby = {state.name for state in states if sources.is_of_standby(state)}
-        unproved = {alert.key for alert in firing if alert.held or self._rests_on[alert.key] & of_standby}
+        unproved = {alert.key for alert in firing if alert.held or self._rests_on_any(alert, of_standby)}
         declared, known = self._maintenance(moment.at)
         return Tick(
             at=moment.at,
@@ -53,6 +53,10 @@ class Sight:
     def _signals(self, evaluation: Evaluation, stale: set[str]) -> dict[str, float]:
         known = evaluation.signals.items()
         return {name: value for name, value in known if not self._sources.get(name, frozenset()) & stale}
+
+    def _rests_on_any(self, alert: Alert, collectors: set[str]) -> bool:
+        """Whether the alert is judged by what one of these collectors brings."""
+        return bool(self._rests_on.get(alert.key, frozenset()) & collectors)
 
     def _maintenance(self, at: float) -> tuple[Maintenance | None, bool]:
         """The declaration that excuses now, and whether that can be told."""
