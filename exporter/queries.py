@@ -95,9 +95,13 @@ def load(name: str) -> Query:
 
 
 @cache
-def statement(name: str, schema: str) -> bytes:
-    """The statement in `sql/<name>.sql` for the tables of `schema`, as it is sent."""
-    return load(name).compose(schema).as_bytes()
+def statement(name: str, schema: str, encoding: str = "utf-8") -> bytes:
+    """The statement in `sql/<name>.sql` for the tables of `schema`, as it is sent.
+
+    `encoding` is the session's, by its name in Python. A name that cannot be written in it is a name that no table of
+    that database has.
+    """
+    return load(name).compose(schema).as_string().encode(encoding, "replace")
 
 
 def names() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import psycopg
 
 from exporter import queries, visibility
 from exporter.config import DatabaseSettings
+from exporter.database import text
 from exporter.database.patience import GRACE
 from exporter.database.translation import translated
 from exporter.errors import SampleError, TooSlow
@@ -81,8 +82,8 @@ class Session:
         self._grant_the_rest()
         # Binary answers: thousands of ids and times are read from them in a third of the time that text takes.
         with translated(f"{name}: "), self._connection.cursor(binary=True) as cursor:
-            cursor.execute(queries.statement(name, self.schema), parameters, prepare=False)
-            return [row(*values) for values in cursor.fetchall()]
+            cursor.execute(self._statement(name), parameters, prepare=False)
+            return [row(*values) for values in text.rows(cursor)]
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
         """The only row of a statement that always answers with one."""
@@ -113,7 +114,10 @@ class Session:
         """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
         nothing = {parameter.name: None for parameter in queries.load(name).parameters}
         with translated(f"{name}: "):
-            self._connection.execute(b"EXPLAIN " + queries.statement(name, self.schema), nothing, prepare=False)
+            self._connection.execute(b"EXPLAIN " + self._statement(name), nothing, prepare=False)
+
+    def _statement(self, name: str) -> bytes:
+        return queries.statement(name, self.schema, text.encoding(self._connection))
 
     def _grant_the_rest(self) -> None:
         """Lower statement_timeout to what is left, once that is worth a round trip.
@@ -137,6 +141,7 @@ class Session:
         message = _opening(settings.schema, settings.statement_timeout, settings.lock_timeout, reads, ahead)
         with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
+            _next(cursor, "defaults", _Defaults)
             facts = _next(cursor, "session", _Facts)
             seen = _next(cursor, "visibility", visibility.Sight) if reads else []
             return facts[0], seen, _answer(cursor) if ahead.name else None
@@ -150,7 +155,7 @@ def _next(cursor: "psycopg.Cursor[Any]", name: str, row: type[Row]) -> list[Row]
 
 def _answer(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
     cursor.nextset()
-    return cursor.fetchall()
+    return text.rows(cursor)
 
 
 def _check_fields(name: str, row: type[object]) -> None:
@@ -172,13 +177,16 @@ def _columns(name: str) -> tuple[str, ...]:
 def _opening(
     schema: str, statement_timeout: float, lock_timeout: float, reads: tuple[visibility.Table, ...], ahead: Ahead
 ) -> bytes:
-    """BEGIN, sql/session.sql, sql/visibility.sql where something is read, what is asked ahead: the same few always."""
+    """BEGIN, sql/defaults.sql, sql/session.sql, sql/visibility.sql where something is read, what is asked ahead.
+
+    In UTF-8, in which the connection was made: the same few always.
+    """
     limits = {
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(lock_timeout),
         "transaction_timeout": _milliseconds(statement_timeout + GRACE),
     }
-    statements = [_BEGIN, queries.load("session").written(schema, limits)]
+    statements = [_BEGIN, queries.load("defaults").written(schema, {}), queries.load("session").written(schema, limits)]
     if reads:
         statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads)))
     if ahead.name:
@@ -186,6 +194,11 @@ def _opening(
     if ahead.gather:
         statements.append(_GATHER)  # last: nobody waits for its answer
     return b";\n".join(statements)
+
+
+@dataclass(frozen=True, slots=True)
+class _Defaults:
+    settings: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from types import TracebackType
 import psycopg
 from psycopg import errors
 
+from exporter.database.text import message
 from exporter.errors import (
     Blind,
     Locked,
@@ -14,6 +15,9 @@ from exporter.errors import (
     TooSlow,
     Unreachable,
 )
+
+# Raises the error of row_security = off, "query would be affected by row-level security policy".
+_ROW_SECURITY = "check_enable_rls"
 
 _TRANSLATION: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
     (errors.LockNotAvailable, Locked),
@@ -36,8 +40,9 @@ _TRANSLATION: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
 
 def translate(error: psycopg.Error, doing: str = "") -> SampleError:
     """What a psycopg error means for a sample: the member of our family, with a message of one line."""
-    text = doing + " ".join((error.diag.message_primary or str(error)).split())
-    if isinstance(error, errors.InsufficientPrivilege) and "row-level security" in text:
+    text = doing + " ".join(message(error).split())
+    # Told by its place in PostgreSQL's source: the text is in the server's language.
+    if isinstance(error, errors.InsufficientPrivilege) and error.diag.source_function == _ROW_SECURITY:
         return Blind(text)
     for theirs, ours in _TRANSLATION:
         if isinstance(error, theirs):

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import psycopg
-from psycopg import rows, sql
+from psycopg import sql
 from psycopg.abc import PQGen
 from psycopg.types.json import Jsonb
 
 from exporter import queries
-from exporter.database import GRACE, translated
+from exporter.database import GRACE, text, translated
 from exporter.database.patience import TICK, OutOfPatience, Patience
 from exporter.errors import SampleError, Unreachable
 from exporter.migration import expected
@@ -38,6 +38,7 @@ TRANSACTION_TIMEOUT = 30.0
 _CONNECTION = {
     "connect_timeout": 5,
     "fallback_application_name": "outbox-exporter smoke",
+    "client_encoding": "UTF8",
     # A server that vanishes without a word is given up, milliseconds (tcp(7)).
     "tcp_user_timeout": 10_000,
     "prepare_threshold": None,
@@ -103,9 +104,10 @@ class Rehearsal:
 
     def fetch(self, name: str, row: type[Row], **parameters: object) -> list[Row]:
         """Run `sql/migration/<name>.sql`. Raises: SampleError; the transaction is then of no use outside `attempt`."""
-        text = _adapted(parameters)
-        with translated(), self._open.cursor(row_factory=rows.class_row(row)) as cursor:
-            return cursor.execute(self._compose(name), text).fetchall()
+        columns = [column.name for column in queries.load(name).columns]
+        with translated(), self._open.cursor() as cursor:
+            found = text.rows(cursor.execute(self._compose(name), _adapted(parameters)))
+            return [row(**dict(zip(columns, values, strict=True))) for values in found]
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
         """The only row of a statement that always answers with one."""
@@ -165,6 +167,7 @@ class Rehearsal:
             raise CannotRollBack(_NO_TRANSACTION)
 
     def _limit(self) -> Begun:
+        self.execute("defaults")
         return self.fetch_one(
             "migration/smoke_limits",
             Begun,
