@@ -1,8 +1,8 @@
 """Text as the database holds it, whatever its encoding: a byte that means nothing becomes U+FFFD.
 
-Sessions ask the server to convert nothing (sql/defaults.sql), so it never refuses to. psycopg decodes: quickly where all
-is valid; again, with replacement characters, where a text is not, or where nobody knows an encoding (SQL_ASCII, read as
-UTF-8, which is what clients write today).
+Sessions ask the server to convert nothing (sql/defaults.sql), so it never refuses to. psycopg decodes: quickly where
+all is valid; again, with replacement characters, where a text is not, or where nobody knows an encoding (SQL_ASCII,
+read as UTF-8, which is what clients write today).
 """
 
 import json
@@ -16,7 +16,7 @@ _TEXTS = ("text", "varchar", "bpchar", "name", '"char"')
 _NO_ENCODING = "ascii"  # what psycopg makes of SQL_ASCII; it hands out bytes then
 
 
-def encoding(connection: "psycopg.Connection[Any]") -> str:
+def encoding(connection: "psycopg.BaseConnection[Any]") -> str:
     """Python's name of the encoding in which the session speaks now."""
     name = connection.info.encoding
     return "utf-8" if name == _NO_ENCODING else name

@@ -1,6 +1,7 @@
 """psycopg's exceptions in our own words: everybody outside this package sees `exporter.errors` alone."""
 
-from types import TracebackType
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
 
 import psycopg
 from psycopg import errors
@@ -16,8 +17,23 @@ from exporter.errors import (
     Unreachable,
 )
 
+# What poolers say, as internal errors, when the server behind them is gone.
+_GONE = ("unable to read data",)
+
 # Raises the error of row_security = off, "query would be affected by row-level security policy".
 _ROW_SECURITY = "check_enable_rls"
+
+# What a statement of a session is refused with, by the server, when it is not where it should be (see `proof`).
+SAMPLE, ROLES = "outbox_exporter.sample", "outbox_exporter.roles"
+_ELSEWHERE = (
+    SampleError,
+    (
+        "a statement of this sample did not run in its transaction: what stands before the server sends statements to"
+        " several servers or commits each by itself (Pgpool-II: set allow_sql_comments = off); or connect directly"
+    ),
+)
+_OTHER_ROLES = Blind, "what the role may see changed while the sample was under way; nothing is believed"
+_PROOFS: Mapping[str, tuple[type[SampleError], str]] = MappingProxyType({SAMPLE: _ELSEWHERE, ROLES: _OTHER_ROLES})
 
 _TRANSLATION: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
     (errors.LockNotAvailable, Locked),
@@ -44,6 +60,12 @@ def translate(error: psycopg.Error, doing: str = "") -> SampleError:
     # Told by its place in PostgreSQL's source: the text is in the server's language.
     if isinstance(error, errors.InsufficientPrivilege) and error.diag.source_function == _ROW_SECURITY:
         return Blind(text)
+    if isinstance(error, errors.InvalidTextRepresentation):
+        for name, (kind, reason) in _PROOFS.items():
+            if name in text:
+                return kind(doing + reason)
+    if isinstance(error, errors.InternalError_) and any(words in text for words in _GONE):
+        return Unreachable(text)
     for theirs, ours in _TRANSLATION:
         if isinstance(error, theirs):
             return ours(text)

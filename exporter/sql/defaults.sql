@@ -29,5 +29,7 @@ FROM (VALUES
     ('row_security', 'off'),
     ('exit_on_error', 'off'),
     ('max_parallel_workers_per_gather', '0'),
-    ('jit', 'off')
+    ('jit', 'off'),
+    -- Here is our transaction: every later statement of a session asks for this.
+    ('outbox_exporter.sample', 'on')
 ) AS fixed (name, value)
