@@ -66,7 +66,9 @@ class Session:
         self._granted: float = settings.statement_timeout
         self._ahead = ahead
         self._gathers = ahead.gather
+        self._encoding = "utf-8"
         facts, seen, self._answer, plan = self._begin(settings, reads, filtered=filtered)
+        self._encoding = text.encoding(connection)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
         visibility.judge(facts.role, seen)
@@ -89,7 +91,7 @@ class Session:
             return [row(*values) for values in answer]
         self._grant_the_rest()
         # Binary answers: thousands of ids and times are read from them in a third of the time that text takes.
-        with translated(f"{name}: "), self._connection.cursor(binary=True) as cursor:
+        with translated(f"{name}: ", self._encoding), self._connection.cursor(binary=True) as cursor:
             cursor.execute(self._statement(name), parameters, prepare=False)
             return [row(*values) for values in text.rows(cursor)]
 
@@ -115,20 +117,20 @@ class Session:
         """
         if gather is not self._gathers:
             self._gathers = gather
-            with translated():
+            with translated(spoken=self._encoding):
                 self._connection.execute(_GATHER if gather else _DO_NOT_GATHER, prepare=False)
 
     def plan(self, name: str) -> None:
         """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
         nothing = {parameter.name: None for parameter in queries.load(name).parameters}
-        with translated(f"{name}: "):
+        with translated(f"{name}: ", self._encoding):
             self._connection.execute(b"EXPLAIN " + self._statement(name), nothing, prepare=False)
 
     def _statement(self, name: str) -> bytes:
-        return queries.statement(name, self.schema, text.encoding(self._connection), self._condition)
+        return queries.statement(name, self.schema, self._encoding, self._condition)
 
     def _plan_of_all_rows(self, reads: tuple[visibility.Table, ...]) -> _Answer:
-        with translated("plan: "), self._connection.cursor() as cursor:
+        with translated("plan: ", self._encoding), self._connection.cursor() as cursor:
             return text.rows(cursor.execute(proof.plan_of_all_rows(self.schema, reads), prepare=False))
 
     def _grant_the_rest(self) -> None:
@@ -141,7 +143,7 @@ class Session:
             raise TooSlow("the statements of this sample took longer than statement_timeout together")
         if left < self._granted - GRACE / 2:
             self._granted = left
-            with translated():
+            with translated(spoken=self._encoding):
                 setting = "SELECT set_config('statement_timeout', %s, true)"
                 self._connection.execute(setting, (_milliseconds(left),), prepare=False)
 

@@ -37,14 +37,18 @@ def rows(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
     return transformer.load_rows(0, result.ntuples, tuple)
 
 
-def message(error: psycopg.Error) -> str:
-    """What the server says, without details; or the client, where no server said anything."""
+def message(error: psycopg.Error, spoken: str = "utf-8") -> str:
+    """What the server says, without details; or the client, where no server said anything.
+
+    `spoken`: the encoding of the transaction that failed. psycopg takes that of the time after it.
+    """
     raw = error.pgresult.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) if error.pgresult else None
+    if not raw:
+        return str(error)
     try:
-        # Whatever the session's encoding was thought to be: text in another one is hardly ever valid UTF-8.
-        return raw.decode() if raw else str(error)
+        return raw.decode()  # text in another encoding is hardly ever valid UTF-8
     except UnicodeDecodeError:
-        return error.diag.message_primary or str(error)
+        return raw.decode(spoken, "replace")
 
 
 class _TextLoader(adapt.Loader):

@@ -50,13 +50,15 @@ _TRANSLATION: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
     (errors.InvalidSchemaName, SchemaMismatch),
     (errors.WrongObjectType, SchemaMismatch),
     (errors.DatatypeMismatch, SchemaMismatch),
+    # Answers are not converted: this is about a name of the configuration that the database's encoding cannot write.
+    (errors.UntranslatableCharacter, SchemaMismatch),
     (psycopg.OperationalError, Unreachable),
 )
 
 
-def translate(error: psycopg.Error, doing: str = "") -> SampleError:
+def translate(error: psycopg.Error, doing: str = "", spoken: str = "utf-8") -> SampleError:
     """What a psycopg error means for a sample: the member of our family, with a message of one line."""
-    text = doing + " ".join(message(error).split())
+    text = doing + " ".join(message(error, spoken).split())
     # Told by its place in PostgreSQL's source: the text is in the server's language.
     if isinstance(error, errors.InsufficientPrivilege) and error.diag.source_function == _ROW_SECURITY:
         return Blind(text)
@@ -73,12 +75,12 @@ def translate(error: psycopg.Error, doing: str = "") -> SampleError:
 
 
 class translated:  # noqa: N801 - a context manager, read as a word
-    """Turn psycopg's exceptions into ours, chained; `doing` says what was going on."""
+    """Turn psycopg's exceptions into ours, chained; `doing` says what was going on, in a transaction that `spoken`."""
 
-    __slots__ = ("_doing",)
+    __slots__ = ("_doing", "_spoken")
 
-    def __init__(self, doing: str = "") -> None:
-        self._doing = doing
+    def __init__(self, doing: str = "", spoken: str = "utf-8") -> None:
+        self._doing, self._spoken = doing, spoken
 
     def __enter__(self) -> None:
         pass
@@ -87,4 +89,4 @@ class translated:  # noqa: N801 - a context manager, read as a word
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, psycopg.Error):
-            raise translate(error, self._doing) from error
+            raise translate(error, self._doing, self._spoken) from error
