@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import psycopg
@@ -57,7 +58,7 @@ class Watched:
         else:
             connection.execute(composed)
 
-    def open(self) -> Door:
+    def open(self) -> AbstractContextManager[Door]:
         """A door for the role; to be used with `with`."""
         return door(self.database.dsn(self.role), lock_timeout=10)
 
