@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -169,8 +170,9 @@ class Tried:
         """Raises: SampleError."""
         samples: Series = {}
         for question in self._sampling.questions:
-            with self._sampling.database.sample(*question.reads) as session:
+            with self._sampling.database.sample(*question.reads, ahead=question.ahead) as session:
                 samples |= series(question.read(session))
+                assert abs(session.now - time.time()) < 5
         with self._owner.database.sample() as session:
             catalogue = read(session)
             verdicts = tuple(f"{finding}" for finding in verify(session).findings)
@@ -180,7 +182,7 @@ class Tried:
         """For both sessions; whether the server takes it."""
         try:
             for opened in self._doors():
-                self._run(opened, sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+                self._run(opened, sql.SQL("SELECT set_config({}, {}, false)").format(name, value))
         except psycopg.Error:
             return False
         return True
@@ -260,6 +262,16 @@ def test_every_setting_with_every_other_value(watched, tried):
     assert tried.answers() == expected
 
 
+def make_default(database: Database, role: str) -> None:
+    """Gives the role the nasty settings, as ALTER ROLE ... SET ... FROM CURRENT does, lists included."""
+    with database.connect() as connection:
+        for name, value in NASTY.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+            alter = sql.SQL("ALTER ROLE {} SET {} FROM CURRENT").format(sql.Identifier(role), sql.Identifier(name))
+            connection.execute(alter)
+            connection.execute(sql.SQL("RESET {}").format(sql.Identifier(name)))
+
+
 def told(database: Database, user: str) -> dict[str, object]:
     """What the commands answer to that role, check by check."""
     dsn = database.dsn(user)
@@ -281,8 +293,7 @@ def test_the_commands_under_a_role_s_own_defaults(watched):
     """Verify, smoke and rollback-check answer check by check what they answer to any other superuser."""
     database, _ = watched
     with role(database, "SUPERUSER") as plain, role(database, "SUPERUSER") as odd:
-        for name, value in NASTY.items():
-            database.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(*map(sql.Identifier, (odd, name)), value))
+        make_default(database, odd)
         expected = told(database, plain)
         assert told(database, odd) == expected
         assert {answer for _, answer, _ in expected["smoke"]} == {"ok"}  # type: ignore[attr-defined]
@@ -292,6 +303,5 @@ def test_the_samples_under_a_role_s_own_defaults(watched):
     """As `serve` and `sample` make them, for the role of the set-up script."""
     database, monitor = watched
     expected = everything(database.dsn(monitor))
-    for name, value in NASTY.items():
-        database.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(*map(sql.Identifier, (monitor, name)), value))
+    make_default(database, monitor)
     assert everything(database.dsn(monitor)) == expected
