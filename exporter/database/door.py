@@ -9,7 +9,7 @@ from exporter import visibility
 from exporter.config import DatabaseSettings
 from exporter.database.connection import Connection, Connector
 from exporter.database.patience import GRACE, Patience
-from exporter.database.session import NOTHING_AHEAD, Ahead, Session
+from exporter.database.session import NOTHING_AHEAD, Ahead, Known, Session
 from exporter.database.translation import translated
 from exporter.errors import SampleError
 from exporter.model import Server
@@ -26,7 +26,8 @@ class Database:
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
         self._patience = Patience()
-        self._readable: set[tuple[visibility.Table, ...]] = set()
+        # What the latest sample could read, and whether row security applied to it.
+        self._readable: dict[tuple[visibility.Table, ...], bool] = {}
         self._connector = Connector(settings, self._patience)
         self._tracker = ReplayTracker()
 
@@ -78,15 +79,20 @@ class Database:
                 _ended(connection),
             ):
                 known = reads in self._readable
-                ahead = ahead if known else NOTHING_AHEAD
-                session = Session(connection, settings, self._to_prove(reads), ahead, self._tracker)
+                session = Session(
+                    connection,
+                    settings,
+                    self._to_prove(reads),
+                    ahead if known else NOTHING_AHEAD,
+                    Known(self._readable.get(reads, False), self._tracker),
+                )
                 if primary_only:
                     self._tracker.refuse_standby()
-                self._readable.add(reads)
+                self._readable[reads] = session.filtered
                 yield session
         except BaseException:
             # Whatever it was, the next sample looks at everything again, and names what is missing.
-            self._readable.discard(reads)
+            self._readable.pop(reads, None)
             raise
         finally:
             self._connector.give_back(connection)
