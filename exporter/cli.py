@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
+from typing import Any, NoReturn
 
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -25,6 +26,7 @@ from exporter.errors import ConfigError, ExporterError
 from exporter.exposition import OutboxCollector
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
+from exporter.redaction import hide_credentials
 from exporter.sampling import Sampling
 from exporter.status import About, status, version
 
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except ConfigError as error:
-        print("\n".join(error.problems), file=sys.stderr)
+        print(logs.hide("\n".join(error.problems)), file=sys.stderr)
         return Exit.USAGE
     except BrokenPipeError:
         # Who read it has heard enough, as `head` does.
@@ -67,9 +69,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.UNKNOWN
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names only, and repeats no value in an error: it may be a secret in a wrong place.
+
+    The parsers of the commands are of the same class.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but names only the options that it does not know."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            names = [each.partition("=")[0] for each in unknown if each.startswith("-")]
+            self.error(f"unknown option {', '.join(names)}" if names else "one argument or more than the command takes")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, without what marks itself as a secret; status 2."""
+        super().error(hide_credentials(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="outbox-exporter",
         description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it.",
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",
