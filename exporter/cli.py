@@ -93,7 +93,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = _Parser(
+    top: argparse.ArgumentParser = _Parser(
         prog="outbox-exporter",
         description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it.",
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",

@@ -18,11 +18,11 @@ MIN_LENGTH = 4
 # The rest of the word after a scheme: a password that was not percent-encoded may hold any other character. A URI that
 # was taken for a path has lost one slash.
 _AFTER_SCHEME = re.compile(r"(:/{1,2})(\S*)")
-_SECRET_NAME = "password|passwd|passphrase|pwd|secret|token|api[_-]?key"
+_MARK = "password|passwd|passphrase|pwd|secret|token|api[_-]?key"
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,;&"'<>(){}\[\]]+)"""
 # As in `password=x`, in JSON, and in prose. No repetition comes before a name: the application may send megabytes.
 _NAMED_VALUE = re.compile(
-    rf"""(?P<name>(?:{_SECRET_NAME})(?:["']?\s*=\s*|["']\s*:\s*)|(?:password|passwd|pwd)\s*:\s*){_VALUE}""",
+    rf"""(?P<name>(?:{_MARK})(?:["']?\s*=\s*|["']\s*:\s*)|(?:password|passwd|pwd)\s*:\s*){_VALUE}""",
     re.IGNORECASE | re.DOTALL,
 )
 # Source: RFC 9110, section 11.4, RFC 7617, RFC 6750. Shorter words after "basic" are prose.
@@ -50,7 +50,7 @@ class Redactor:
 
 
 def hide_credentials(text: str) -> str:
-    """The text with `[hidden]` in place of what it marks as a secret itself, whether anybody knows the secret or not."""
+    """The text with `[hidden]` in place of what it marks as a secret itself, known or not."""
     text = _AFTER_SCHEME.sub(_without_user_information, text)
     text = _NAMED_VALUE.sub(rf"\g<name>{HIDDEN}", text)
     return _CREDENTIALS.sub(rf"\g<scheme> {HIDDEN}", text)

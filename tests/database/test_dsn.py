@@ -36,7 +36,7 @@ SOUND = [
 
 @pytest.mark.parametrize("dsn", TAKEN_FOR_A_PLACE)
 def test_a_password_that_was_not_encoded_is_refused(dsn):
-    """libpq would take a part of it for the host, the port or the database: the answer says what to do, and no part."""
+    """A part of it would be taken for the host, port or database: the answer says what to do and repeats nothing."""
     problem = dsn_problem(dsn)
     assert problem is not None
     assert "percent-encode the password" in problem
@@ -68,7 +68,7 @@ def test_other_mistakes_say_what_to_do(dsn, says):
 
 
 def test_the_target_shows_no_part_of_another_connection_string(monkeypatch):
-    """libpq's variables are not checked by anybody: what looks like a URI in them is hidden."""
+    """The variables of libpq are not checked by anybody: what looks like a URI in them is hidden."""
     monkeypatch.setenv("PGHOST", "u:hunter2@db.internal")
     monkeypatch.setenv("PGPORT", "hunter2")
     monkeypatch.setenv("PGDATABASE", "postgresql://u:hunter2@h/app")
