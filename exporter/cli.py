@@ -9,17 +9,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
+from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from alerts import rulefile
+from alerts.notify import check as receivers
 from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
-from exporter import check, logs, settings, values
+from exporter import logs, settings, values
 from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords, target
 from exporter.errors import ConfigError, ExporterError
@@ -29,6 +31,9 @@ from exporter.migration import commands as migration
 from exporter.redaction import hide_credentials
 from exporter.sampling import Sampling
 from exporter.status import About, status, version
+
+if TYPE_CHECKING:
+    from exporter.check import Finding
 
 
 class Exit(IntEnum):
@@ -199,15 +204,32 @@ def sample(options: argparse.Namespace) -> Exit:
 
 def check_config(options: argparse.Namespace) -> Exit:
     """`check-config`: a valid configuration may still meet a database that refuses it."""
+    # Not at the top: to import the server takes as long as all that other commands need.
+    from exporter import check  # noqa: PLC0415
+
     config = load(options.config)
     policy = configured_policy(config)
     changed = len(config.alerting.thresholds)
-    _answer(f"ok       configuration\nok       alerts: {len(policy.rules)} rules, {changed} of them changed\n")
-    if options.offline:
-        return Exit.GOOD
-    findings = check.database(Sampling(config, lambda *_: None))
-    _answer("".join(f"{finding}\n" for finding in findings))
+    alerts = check.Finding(f"alerts: {len(policy.rules)} rules, {changed} of them changed")
+    findings = []
+    for finding in chain(
+        (check.Finding("configuration"), alerts),
+        check.machine(config),
+        () if options.offline else check.targets(config),
+        () if options.offline else _receivers(config),
+    ):
+        _answer(f"{finding}\n")
+        findings.append(finding)
     return Exit(check.verdict(findings))
+
+
+def _receivers(config: Config) -> Iterator["Finding"]:
+    from exporter import check  # noqa: PLC0415
+
+    for answer in receivers.ask(config.alerting):
+        kind = check.Refused if answer.answered else check.Unanswered
+        what = f"receiver {answer.receiver}"
+        yield check.Finding(what, kind(answer.problem)) if answer.problem else check.Finding(f"{what} {answer.proved}")
 
 
 def rules(options: argparse.Namespace) -> Exit:
