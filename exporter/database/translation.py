@@ -20,6 +20,11 @@ from exporter.errors import (
 # What poolers say, as internal errors, when the server behind them is gone.
 _GONE = ("unable to read data",)
 
+# What libpq says of each server that target_session_attrs=read-write does not take. The role made for monitoring is
+# read-only on every server, so that it finds none.
+_READ_ONLY = "session is read-only"
+_TAKE_PRIMARY = "; a role made for reading is read-only on the primary, too: target_session_attrs=primary finds that"
+
 # Raises the error of row_security = off, "query would be affected by row-level security policy".
 _ROW_SECURITY = "check_enable_rls"
 
@@ -68,6 +73,8 @@ def translate(error: psycopg.Error, doing: str = "", spoken: str = "utf-8") -> S
                 return kind(doing + reason)
     if isinstance(error, errors.InternalError_) and any(words in text for words in _GONE):
         return Unreachable(text)
+    if isinstance(error, psycopg.OperationalError) and _READ_ONLY in text:
+        return Unreachable(text + _TAKE_PRIMARY)
     for theirs, ours in _TRANSLATION:
         if isinstance(error, theirs):
             return ours(text)

@@ -30,8 +30,8 @@ SIZE = 12_000
 PYTHON = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
 # What the statements of the message with which a session begins are made into.
 OPENING: dict[str, type[Any]] = {
-    "defaults": session._Defaults,
     "replay": Replay,
+    "defaults": session._Defaults,
     "session": session._Facts,
     "visibility": Sight,
 }
