@@ -66,7 +66,7 @@ class Database:
                 _ended(connection),
             ):
                 known = reads in self._readable
-                session = Session(connection, settings, self._to_prove(reads), ahead if known else NOTHING_AHEAD)
+                session = Session(connection, settings, reads, ahead if known else NOTHING_AHEAD)
                 self._readable.add(reads)
                 yield session
         except BaseException:
@@ -75,10 +75,6 @@ class Database:
             raise
         finally:
             self._connector.give_back(connection)
-
-    def _to_prove(self, reads: tuple[visibility.Table, ...]) -> tuple[visibility.Table, ...]:
-        """Rows are proved visible in every sample. Columns once: the server refuses by itself what may not be read."""
-        return tuple(visibility.Table(table.name, ()) for table in reads) if reads in self._readable else reads
 
 
 @contextmanager

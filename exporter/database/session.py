@@ -65,6 +65,7 @@ class Session:
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
         visibility.judge(facts.role, seen)
+        self._nullable = {column for sight in seen for column in sight.nullable_columns}
         self.now = facts.now
         self.role = facts.role
         self.rows = 0
@@ -88,6 +89,10 @@ class Session:
         """The only row of a statement that always answers with one."""
         (only,) = self.fetch(name, row, **parameters)
         return only
+
+    def may_be_null(self, column: str) -> bool:
+        """Whether a column that was proved readable, as `table.column`, is without a NOT NULL constraint."""
+        return column in self._nullable
 
     def note_rows(self, rows: int) -> None:
         """Note that the statements read so many rows, for a question that may be asked less often when there are many.
@@ -134,7 +139,7 @@ class Session:
     ) -> "tuple[_Facts, list[visibility.Sight], list[tuple[Any, ...]] | None]":
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
         ahead = self._ahead
-        message = _opening(settings.schema, settings.statement_timeout, settings.lock_timeout, reads, ahead)
+        message = _opening(settings, reads, ahead)
         with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
             facts = _next(cursor, "session", _Facts)
@@ -169,18 +174,19 @@ def _columns(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _opening(
-    schema: str, statement_timeout: float, lock_timeout: float, reads: tuple[visibility.Table, ...], ahead: Ahead
-) -> bytes:
+def _opening(settings: DatabaseSettings, reads: tuple[visibility.Table, ...], ahead: Ahead) -> bytes:
     """BEGIN, sql/session.sql, sql/visibility.sql where something is read, what is asked ahead: the same few always."""
     limits = {
-        "statement_timeout": _milliseconds(statement_timeout),
-        "lock_timeout": _milliseconds(lock_timeout),
-        "transaction_timeout": _milliseconds(statement_timeout + GRACE),
+        "statement_timeout": _milliseconds(settings.statement_timeout),
+        "lock_timeout": _milliseconds(settings.lock_timeout),
+        "transaction_timeout": _milliseconds(settings.statement_timeout + GRACE),
     }
+    schema = settings.schema
     statements = [_BEGIN, queries.load("session").written(schema, limits)]
     if reads:
-        statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads)))
+        statements.append(
+            queries.load("visibility").written(schema, visibility.question(schema, reads, settings.timestamp_zone))
+        )
     if ahead.name:
         statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters)))
     if ahead.gather:

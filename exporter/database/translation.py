@@ -39,6 +39,8 @@ def translate(error: psycopg.Error, doing: str = "") -> SampleError:
     text = doing + " ".join((error.diag.message_primary or str(error)).split())
     if isinstance(error, errors.InsufficientPrivilege) and "row-level security" in text:
         return Blind(text)
+    if isinstance(error, errors.InvalidParameterValue) and '"TimeZone"' in text:
+        return SchemaMismatch(f"database.timestamp_zone: the server does not know this time zone: {text}")
     for theirs, ours in _TRANSLATION:
         if isinstance(error, theirs):
             return ours(text)

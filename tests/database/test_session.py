@@ -6,6 +6,7 @@ import pytest
 
 from exporter.collectors.backlog import Head, PendingGroup
 from exporter.collectors.database import DatabaseCollector
+from exporter.config import DatabaseSettings
 from exporter.database import GRACE, NOTHING_AHEAD, Ahead, Session, dsn_problem, passwords, target
 from exporter.database import Database as Door
 from exporter.database import session as session_module
@@ -209,7 +210,7 @@ def test_now_is_the_database_s(database):
 
 def test_what_a_sample_begins_with_names_itself_to_the_dba():
     """As every other statement does: what pg_stat_activity shows begins with who asks."""
-    opening = session_module._opening("public", 5.0, 0.5, (OUTBOX,), NOTHING_AHEAD)
+    opening = session_module._opening(DatabaseSettings(), (OUTBOX,), NOTHING_AHEAD)
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
 
 
