@@ -31,7 +31,13 @@ SELECT
     format('%%I.%%I', %(schema)s::text, wanted.table_name) AS table_name,
     n.oid IS NOT NULL AND has_schema_privilege(n.oid, 'USAGE') AS schema_usable,
     c.relkind::text AS relkind,
-    coalesce(seen.missing, ARRAY[]::text[]) AS missing_columns,
+    ARRAY(
+        SELECT asked.name
+        FROM unnest(%(columns)s::text[], %(column_tables)s::text[]) AS asked (name, table_name)
+        WHERE asked.table_name = wanted.table_name
+          AND c.oid IS NOT NULL
+          AND asked.name <> ALL (coalesce(seen.found, ARRAY[]::text[]))
+    ) AS missing_columns,
     coalesce(seen.unreadable, ARRAY[]::text[]) AS unreadable_columns,
     coalesce(seen.unfit, ARRAY[]::text[]) AS unfit_columns,
     coalesce(seen.zoneless, ARRAY[]::text[]) AS zoneless_columns,
@@ -50,12 +56,14 @@ SELECT
 FROM unnest(%(tables)s::text[]) AS wanted (table_name)
 LEFT JOIN pg_namespace AS n ON n.nspname = %(schema)s::text
 LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = wanted.table_name
+-- All columns of the table by one descent of an index: one for each that is asked for would take more pages than all
+-- the rest of a sample's beginning. LATERAL and OFFSET keep that order.
 LEFT JOIN LATERAL (
     SELECT
-        array_agg(col.name) FILTER (WHERE col.type IS NULL) AS missing,
+        array_agg(col.name) AS found,
         array_agg(col.name) FILTER (WHERE NOT has_column_privilege(c.oid, col.attnum, 'SELECT')) AS unreadable,
-        array_agg(col.name || ' ' || format_type(col.type, col.atttypmod)) FILTER (WHERE col.type IS NOT NULL AND NOT coalesce(
-            CASE col.kind
+        array_agg(col.name || ' ' || format_type(col.atttypid, col.atttypmod)) FILTER (
+            WHERE NOT CASE col.kind
                 WHEN 'time' THEN col.base IN ('timestamptz'::regtype, 'timestamp'::regtype)
                 WHEN 'integer' THEN col.base IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
                 WHEN 'text' THEN col.category IN ('S', 'E') OR col.base IN (
@@ -64,32 +72,36 @@ LEFT JOIN LATERAL (
                 )
                 WHEN 'id' THEN col.attnotnull
                 ELSE true
-            END, false
-        )) AS unfit,
+            END
+        ) AS unfit,
         array_agg(col.name) FILTER (WHERE col.kind = 'time' AND col.base = 'timestamp'::regtype) AS zoneless,
         array_agg(wanted.table_name || '.' || col.name) FILTER (WHERE NOT col.attnotnull) AS nullable
     FROM (
         SELECT
-            asked.name,
+            a.*,
             asked.kind,
-            a.attnum,
-            a.atttypid AS type,
-            a.atttypmod,
-            a.attnotnull,
-            coalesce(made.typbasetype, a.atttypid) AS base,
-            made.typcategory AS category
-        FROM unnest(%(columns)s::text[], %(column_tables)s::text[], %(column_kinds)s::text[])
-            AS asked (name, table_name, kind)
-        LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = asked.name
-            AND a.attnum > 0 AND NOT a.attisdropped
-        -- Only types that somebody made need looking up: pg_type.h gives the others numbers below 10,000.
-        LEFT JOIN LATERAL (
-            SELECT nullif(t.typbasetype, 0) AS typbasetype, t.typcategory
-            FROM pg_type AS t
-            WHERE t.oid = a.atttypid
-        ) AS made ON a.atttypid >= 10000
-        WHERE asked.table_name = wanted.table_name
-        OFFSET 0
+            asked.place,
+            -- Only types that somebody made need looking up: pg_type.h gives the others numbers below 10,000.
+            CASE WHEN a.atttypid < 10000 THEN a.atttypid
+                ELSE (SELECT coalesce(nullif(t.typbasetype, 0), t.oid) FROM pg_type AS t WHERE t.oid = a.atttypid)
+            END AS base,
+            CASE WHEN a.atttypid < 10000 THEN ''
+                ELSE (SELECT t.typcategory FROM pg_type AS t WHERE t.oid = a.atttypid)
+            END AS category
+        FROM (
+            SELECT attname::text AS name, attnum, atttypid, atttypmod, attnotnull
+            FROM pg_attribute
+            WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+            OFFSET 0
+        ) AS a
+        CROSS JOIN LATERAL (
+            SELECT each.kind, each.place
+            FROM unnest(%(columns)s::text[], %(column_tables)s::text[], %(column_kinds)s::text[])
+                WITH ORDINALITY AS each (name, table_name, kind, place)
+            WHERE each.name = a.name AND each.table_name = wanted.table_name
+            OFFSET 0
+        ) AS asked
+        ORDER BY asked.place
     ) AS col
 ) AS seen ON c.oid IS NOT NULL
 -- pg_get_expr locks the policy's table, so only policies that matter are looked at: OFFSET keeps the planner from
