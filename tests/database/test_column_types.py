@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
-from exporter import queries
 from exporter.check import database as check_database
-from exporter.config import Seconds, Zone
-from exporter.database import Session
+from exporter.config import Zone
 from exporter.errors import Reason
 from exporter.lab.cluster import Cluster
 from exporter.lab.migrate import Schema
 from exporter.sampling import Sampling
 from tests import postgres
 from tests.database import rows
+from tests.database.buffers import buffers
 from tests.database.documented import Series
 from tests.database.sampling import configuration, everything, nobody_listens, refusals, sampler
 from tests.postgres import Database
@@ -250,7 +247,7 @@ def test_an_index_on_timestamps_serves_as_well(cluster: Cluster):
                 "VACUUM ANALYZE job_outbox, fsm_events",
             ):
                 connection.execute(statement.encode())
-        moments = buffers(database, None)
+        moments = buffers(database)
         for table, columns in TIMES.items():
             changes = ", ".join(
                 f"ALTER {each} TYPE timestamp USING {each} AT TIME ZONE 'Asia/Tokyo'" for each in columns
@@ -258,30 +255,7 @@ def test_an_index_on_timestamps_serves_as_well(cluster: Cluster):
             with free_to_change(database, table):
                 database.execute(f"ALTER TABLE {table} {changes}")
             database.execute(f"VACUUM ANALYZE {table}")
-        wall = buffers(database, Zone("Asia/Tokyo"))
+        wall = buffers(database, timestamp_zone=Zone("Asia/Tokyo"))
     assert set(wall) == set(moments) >= {"backlog_part", "events", "processed_last_hour", "processed_since"}
     for name, touched in wall.items():
         assert touched <= moments[name] + 2, name
-
-
-def buffers(database: Database, zone: Zone | None) -> dict[str, int]:
-    """What each statement of a sample touches, by its name, planning left out."""
-    found: dict[str, int] = {}
-    fetch = Session.fetch
-
-    def explained(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
-        query = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + queries.statement(name, session.schema)
-        with session._connection.cursor() as cursor:
-            (answer,) = cursor.execute(query, parameters, prepare=False).fetchone() or (None,)
-        plan = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
-        found[name] = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-        return fetch(session, name, row, **parameters)
-
-    settings = {"timestamp_zone": zone, "statement_timeout": Seconds(30)}
-    with sampler(database.dsn(), **settings) as sampling, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "fetch", explained)
-        # Twice: the first time fills the server's caches of the catalogue.
-        for question in 2 * sampling.questions:
-            with sampling.database.sample(*question.reads) as session:
-                tuple(question.read(session))
-    return found
