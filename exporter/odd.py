@@ -55,4 +55,4 @@ def sentences(readings: Iterable[Reading]) -> Iterator[tuple[str, str]]:
         if reading.metric is names.ODD_ROWS:
             table, kind = reading.labels
             rows = f"{reading.value:,.0f} row{'s' if reading.value > 1 else ''}"
-            yield table, f"{rows} with {_TEXTS[kind]}"
+            yield table, f"{rows} with {_TEXTS.get(kind, kind)}"

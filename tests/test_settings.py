@@ -110,7 +110,9 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     )
     config = load(path)
     assert config == Config(
-        DatabaseSettings(Secret("host=db password=x"), "outbox", Seconds(4), Seconds(60), Seconds(0.25), Zone("Asia/Tokyo")),
+        DatabaseSettings(
+            Secret("host=db password=x"), "outbox", Seconds(4), Seconds(60), Seconds(0.25), Zone("Asia/Tokyo")
+        ),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
         WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True),
