@@ -94,6 +94,7 @@ class DatabaseSettings:
     `dsn` is a libpq connection string or URI; what it leaves out comes from libpq's own variables (PGHOST, ...).
     `timestamp_zone` is the time zone in which columns of type timestamp (without time zone) were written; without it
     such a column is refused, as nothing in it says which moment it means.
+    `max_replay_lag` is how far a standby may be behind its primary before its samples fail.
     """
 
     dsn: Secret = Secret("")
@@ -102,6 +103,7 @@ class DatabaseSettings:
     statement_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(5)  # 0 would switch it off
     lock_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(0.5)
     timestamp_zone: Zone | None = None
+    max_replay_lag: Annotated[Seconds, Bounds(0.001, 31_536_000)] = Seconds(60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,16 +91,18 @@ class Backlog:
 
     def _all(self, session: Session) -> list[PendingGroup]:
         session.gather_pages()
-        return session.fetch(
-            "backlog",
-            PendingGroup,
-            exhausted_attempts=self._settings.exhausted_attempts,
-            latest=session.now + AHEAD,
+        return merged(
+            session.fetch(
+                "backlog",
+                PendingGroup,
+                exhausted_attempts=self._settings.exhausted_attempts,
+                latest=session.now + AHEAD,
+            )
         )
 
     def _part(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
         session.gather_pages(gather=which == "any")
-        return session.fetch(
+        groups = session.fetch(
             "backlog_part",
             PendingGroup,
             count_limit=limit,
@@ -108,6 +110,20 @@ class Backlog:
             which=which,
             latest=session.now + AHEAD,
         )
+        return merged(groups)
+
+
+def merged(groups: list[PendingGroup]) -> list[PendingGroup]:
+    """One group for each queue and state: names of different bytes may read alike, as U+FFFD."""
+    found: dict[tuple[str | None, str], PendingGroup] = {}
+    for group in groups:
+        key = group.queue, group.state
+        same = found.get(key)
+        if same is not None:
+            known = [each for each in (same.oldest, group.oldest) if each is not None]
+            group = replace(same, jobs=same.jobs + group.jobs, oldest=min(known, default=None))  # noqa: PLW2901
+        found[key] = group
+    return groups if len(found) == len(groups) else list(found.values())
 
 
 def jobs_in(groups: Iterable[PendingGroup]) -> int:

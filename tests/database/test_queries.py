@@ -16,11 +16,13 @@ from exporter import queries, visibility
 from exporter.database import Session, session
 from exporter.indexes import Catalogue, IndexRow
 from exporter.lab.migrate import Schema
+from exporter.replay import Replay
 from exporter.visibility import Sight, Table
 from tests import postgres
 from tests.database import rows
 from tests.database.sampling import sampler
 from tests.postgres import Database
+from tests.standby import standby_of
 
 # Rows of each table where plans are looked at: enough that reading all of them is never the cheapest way.
 SIZE = 12_000
@@ -28,7 +30,12 @@ SIZE = 12_000
 # PostgreSQL's types and what psycopg makes of them.
 PYTHON = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
 # What the statements of the message with which a session begins are made into.
-OPENING: dict[str, type[Any]] = {"session": session._Facts, "visibility": Sight}
+OPENING: dict[str, type[Any]] = {
+    "defaults": session._Defaults,
+    "replay": Replay,
+    "session": session._Facts,
+    "visibility": Sight,
+}
 
 
 @dataclass(frozen=True)
@@ -71,9 +78,11 @@ def recorded(cluster) -> dict[str, Asked]:
     with pytest.MonkeyPatch.context() as patch:
         recorder.install(patch)
         for schema in Schema:
-            with postgres.cloned(cluster, schema) as database:
+            with standby_of(cluster) as standby, postgres.cloned(cluster, schema) as database:
                 populate(database)
                 sample_all(database)
+                standby.wait_until_caught_up()
+                sample_all(Database(standby, database.name))
                 # As on a server that does not skip through an index by itself, whichever this one is.
                 patch.setattr(Catalogue, "rows", _without_skips(Catalogue.rows))
                 sample_all(database)

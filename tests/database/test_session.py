@@ -6,7 +6,6 @@ import pytest
 
 from exporter.collectors.backlog import Head, PendingGroup
 from exporter.collectors.database import DatabaseCollector
-from exporter.config import DatabaseSettings
 from exporter.database import GRACE, NOTHING_AHEAD, Ahead, Session, dsn_problem, passwords, target
 from exporter.database import Database as Door
 from exporter.database import session as session_module
@@ -210,7 +209,9 @@ def test_now_is_the_database_s(database):
 
 def test_what_a_sample_begins_with_names_itself_to_the_dba():
     """As every other statement does: what pg_stat_activity shows begins with who asks."""
-    opening = session_module._opening(DatabaseSettings(), (OUTBOX,), NOTHING_AHEAD)
+    opening = session_module._opening(
+        ("public", None, 5.0, 0.5), (OUTBOX,), NOTHING_AHEAD, filtered=True, asks_replay=True
+    )
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
 
 
