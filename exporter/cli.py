@@ -26,6 +26,7 @@ from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords, target
 from exporter.errors import ConfigError, ExporterError
 from exporter.exposition import OutboxCollector
+from exporter.figures import strict
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
 from exporter.redaction import hide_credentials
@@ -191,7 +192,7 @@ def sample(options: argparse.Namespace) -> Exit:
     states = sampling.board.states()
     if options.format == "json":
         about = About(version(), sampling.database.target, reloaded=True)
-        _answer(json.dumps(status(about, states, time.monotonic(), time.time()), indent=2) + "\n")
+        _answer(json.dumps(strict(status(about, states, time.monotonic(), time.time())), indent=2) + "\n")
     else:
         registry = CollectorRegistry()
         registry.register(OutboxCollector(lambda: sampling.board, version(), sampling.labels.by_name, lambda: True))

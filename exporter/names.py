@@ -48,6 +48,8 @@ SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
 OTHER = "other"
+# An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value was promised.
+ODD_KINDS = ("infinite", "out_of_range", "null")
 NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
 WATCH_STATES = ("waiting", "running", "passed", "failed", "inconclusive")
 
@@ -137,6 +139,15 @@ IDEMPOTENCY_KEYS = _gauge(
 OLDEST_EXPIRED_KEY = _gauge(
     "outbox_idempotency_oldest_expired_timestamp_seconds",
     "Expiry time of the oldest expired idempotency key still there; absent when there is none.",
+)
+
+# --- rows beyond all bounds ------------------------------------------------------------------------------------
+ODD_ROWS = _gauge(
+    "outbox_odd_rows",
+    "Rows that a number leaves out: their time is infinite, or before 1970 or too far ahead (out_of_range), or a value "
+    "is missing (null). Present when there are any.",
+    "table",
+    "kind",
 )
 
 # --- application -----------------------------------------------------------------------------------------------

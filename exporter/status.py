@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TypedDict
 
-from exporter import names
+from exporter import names, odd
 from exporter.exposition import fresh_readings
 from exporter.model import Reading, Server
 from exporter.names import Metric
@@ -201,8 +201,10 @@ def status(
 ) -> StatusDict:
     """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
     states = tuple(states)
+    left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd.sentences(_fresh(states, now))]
     return {
         **judged,
+        "notices": [*judged["notices"], *left_out],
         "version": about.version,
         "up": database_up(states, now),
         "now": unix_now,

@@ -67,6 +67,8 @@ def translate(error: psycopg.Error, doing: str = "", spoken: str = "utf-8") -> S
     # Told by its place in PostgreSQL's source: the text is in the server's language.
     if isinstance(error, errors.InsufficientPrivilege) and error.diag.source_function == _ROW_SECURITY:
         return Blind(text)
+    if isinstance(error, errors.InvalidParameterValue) and '"TimeZone"' in text:
+        return SchemaMismatch(f"database.timestamp_zone: the server does not know this time zone: {text}")
     if isinstance(error, errors.InvalidTextRepresentation):
         for name, (kind, reason) in _PROOFS.items():
             if name in text:
