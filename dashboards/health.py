@@ -148,8 +148,8 @@ class _Panels(Drawing):
         """How old is what it shows?"""
         panel = panels.lines(
             "Time since the last success",
-            "By collector; a sawtooth as high as its interval. After three intervals without success its series "
-            "vanish. Line: where a backlog that is not sampled becomes a page.",
+            "By collector; a sawtooth as high as its interval. Its series vanish three sampling intervals after a "
+            "renewal that failed or did not happen. Line: where a backlog that is not sampled becomes a page.",
             Query(f"time() - max without (instance, pod) ({pick(names.COLLECTOR_LAST_SUCCESS)})", "{{collector}}"),
         )
         panels.on_decades(panel, limits(self.policy, "OutboxSamplesStale"))
@@ -214,7 +214,7 @@ class _Panels(Drawing):
         panel = panels.lines(
             "Interval in force",
             "How often each collector runs. Above sampling.interval: it would cost more than its budget, and is asked "
-            "less often; its series live three of these intervals.",
+            "less often.",
             Query(one(pick(names.COLLECTOR_INTERVAL)), "{{collector}}"),
         )
         return panels.coloured(panels.on_decades(panel), COLLECTORS).unit("s")

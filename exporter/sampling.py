@@ -56,7 +56,7 @@ class Sampling:
             Idempotency(self.catalogue),
         )
         self._turns = tuple(self._make_turns())
-        self.board = Board(turn.state for turn in self._turns)
+        self.board = Board((turn.state for turn in self._turns), config.sampling.interval)
         self._schedule = Schedule(self._turns, self.board, config.sampling, finished)
 
     def start(self) -> None:
@@ -101,7 +101,7 @@ class Sampling:
             for question in self.questions
         ]
         yield from (turn for turn in questions if turn.pages)
-        yield Turn(MaintenanceCollector(self.database, Ledger(self.config.watch.state_dir)), Target.CATALOGUE, interval)
+        yield Turn(MaintenanceCollector(self.database, Ledger(self.config.watch.state_dir)), Target.LEDGER, interval)
         yield from (turn for turn in questions if not turn.pages)
         yield Turn(MigrationCollector(self.database), Target.CATALOGUE, MIGRATION_PACE * interval)
         if self._application:

@@ -131,7 +131,7 @@ def test_nothing_sampled_is_not_up(states):
 
 def test_maintenance_is_told_until_somebody_ends_it():
     """The declared end while there is one, None otherwise."""
-    state = CollectorState("maintenance", Target.CATALOGUE, 15)
+    state = CollectorState("maintenance", Target.LEDGER, 15)
     declared = Outcome((Reading(names.MAINTENANCE_ACTIVE, 1), Reading(names.MAINTENANCE_DECLARED_END, UNIX_NOW + 60)))
     seen = state.after(Run("maintenance", declared, UNIX_NOW, NOW, 0.001), 15)
     assert status(ABOUT, [seen], NOW, UNIX_NOW)["maintenance_until"] == UNIX_NOW + 60
