@@ -14,6 +14,7 @@ from exporter.collectors.migration import MigrationCollector
 from exporter.collectors.throughput import Throughput
 from exporter.config import Config
 from exporter.database import Database
+from exporter.departures import Departures
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.migration.maintenance import Ledger
@@ -47,11 +48,12 @@ class Sampling:
         self.catalogue = Catalogue()
         events = Events(config.sampling, self.catalogue)
         self.labels = BoundedLabels(Labels(config.sampling.label_limit), events.sources, events.types)
+        departures = Departures()
         # What pages comes first: questions of one moment are asked in this order.
         self.questions: tuple[DatabaseQuestion, ...] = (
-            Backlog(config.sampling, self.labels.queues, self.catalogue),
-            Throughput(self.labels.queues),
-            LastHour(config.sampling, self.labels.queues),
+            Backlog(config.sampling, self.labels.queues, self.catalogue, departures),
+            Throughput(self.labels.queues, departures),
+            LastHour(config.sampling, self.labels.queues, departures),
             events,
             Idempotency(self.catalogue),
         )

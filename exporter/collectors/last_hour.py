@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from exporter import indexes, names
 from exporter.config import SamplingSettings
 from exporter.database import NOTHING_AHEAD, Session
+from exporter.departures import BEHIND, Departures
 from exporter.labels import Labels
 from exporter.model import Reading
 from exporter.tally import SETTLING
@@ -41,21 +42,32 @@ class Retention:
     oldest: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class FarBehind:
+    """The one row of sql/far_behind.sql."""
+
+    looked_at: int
+    ids: list[str]
+
+
 class LastHour:
     """Jobs processed, processing time, failure ratio, retention.
 
     Shape: averages and ratio are absent when there is nothing to divide by.
-    Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql.
+    Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql, far_behind.sql.
     """
 
     name = "last_hour"
     ahead = NOTHING_AHEAD
     index = indexes.PROCESSED
-    statements = ("failing_last_hour", "oldest_processed", "processed_last_hour")
-    reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),)
+    statements = ("failing_last_hour", "oldest_processed", "processed_last_hour", "far_behind")
+    reads = (
+        Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),
+    )
 
-    def __init__(self, settings: SamplingSettings, queues: Labels) -> None:
+    def __init__(self, settings: SamplingSettings, queues: Labels, departures: Departures) -> None:
         self._settings = settings
+        self._departures = departures
         self._queues = queues
 
     def read(self, session: Session) -> Iterable[Reading]:
@@ -67,6 +79,7 @@ class LastHour:
         hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING)
         total = next(row for row in hour if row.queue is None)
         session.note_rows(total.processed + failing.looked_at)
+        self._search(session)
         return (
             Reading(names.LAST_HOUR_PROCESSED, total.processed),
             *averages(total),
@@ -74,6 +87,20 @@ class LastHour:
             *by_queue(hour, self._queues),
             *_oldest(retention),
         )
+
+    def _search(self, session: Session) -> None:
+        """Look for jobs that were stamped hours before they were created, where there is a reason to."""
+        search = self._departures.balance.begin_search(session.now)
+        if search is not None:
+            found = session.fetch_one(
+                "far_behind",
+                FarBehind,
+                created_since=search.created_since,
+                behind=search.behind,
+                reach=search.behind + BEHIND,
+            )
+            session.note_rows(found.looked_at)
+            self._departures.found_behind(found.ids, session.now)
 
 
 def averages(total: ProcessedInHour) -> Iterator[Reading]:
