@@ -232,17 +232,19 @@ class _Panels(Drawing):
 
     def overflow(self) -> timeseries.Panel:
         """Is anything cut off?"""
-        dropped, skewed = (
+        dropped, skewed, unaccounted = (
             f"increase({pick(metric)}[$__rate_interval])"
-            for metric in (names.LABEL_VALUES_DROPPED, names.CLOCK_SKEW_JOBS)
+            for metric in (names.LABEL_VALUES_DROPPED, names.CLOCK_SKEW_JOBS, names.UNACCOUNTED_JOBS)
         )
         panel = panels.lines(
             "Cut off, and odd",
             "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
             "backlog is at least what is shown. Clock skew: jobs processed before they were created; the "
-            "application's clock is behind.",
+            "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
+            "processed_at that is hours off, so that no counter has them.",
             Query(one(dropped), "{{label}} values under other"),
             Query(one(skewed), "jobs with clock skew"),
+            Query(one(unaccounted), "jobs {{kind}}"),
             Query(one(pick(names.PENDING_TRUNCATED)), "counted to the limit"),
         )
         return panel.axis_soft_max(1)

@@ -15,7 +15,7 @@ Pure: rows and times come in as arguments, Unix seconds by the database's clock.
 
 import math
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter import names
@@ -24,8 +24,6 @@ from exporter.tally import SETTLING
 
 # Clocks are set hours wrong by a mistaken time zone, of which there are up to 14 hours of difference to UTC.
 BEHIND = 15 * 3600.0
-# A processed_at further ahead than that is read by no counter.
-AHEAD = 86_400.0
 # In so many samples in a row more has to have been inserted: the statistics are up to ten seconds late, and a sample of
 # the backlog and one of what was processed are not of the same moment.
 SAMPLES = 5
@@ -58,10 +56,9 @@ class Departures:
     """Totals over the jobs that left the backlog uncounted since the exporter started. Use from one thread."""
 
     def __init__(self) -> None:
+        # Both without those that counters have read; None before the first sample.
         self._pending: frozenset[str] | None = None
-        # The jobs that left, and from which processed_at on a counter may have read them.
-        self._left: dict[str, float] = {}
-        self._window = math.inf
+        self._left: set[str] = set()
         self._removed = self._uncounted = 0
         self._known: set[str] = set()
         self.skewed = 0
@@ -70,33 +67,33 @@ class Departures:
     def saw_pending(self, ids: Iterable[str]) -> None:
         """The oldest pending jobs, as each sample of the backlog finds them."""
         pending = frozenset(ids)
-        for job in (self._pending or frozenset()) - pending:
-            self._left[job] = self._window
-        for job in self._left.keys() & pending:  # opened again
-            del self._left[job]
+        self._left |= (self._pending or frozenset()) - pending
+        self._left -= pending  # opened again
         self._known -= pending
-        self._pending, self._window = pending, math.inf
+        self._pending = pending
 
     def forget(self) -> None:
         """Nothing of what was seen can be compared with what comes."""
-        self._pending, self._window = None, math.inf
+        self._pending = None
         self._left.clear()
         self.balance.forget()
 
-    def to_find(self, since: float, counted: Container[str]) -> list[str]:
-        """The jobs that left and are not among those which counters read, now from the processed_at `since` on."""
-        self._window = min(self._window, since)
-        self._left = {job: min(first, since) for job, first in self._left.items() if job not in counted}
-        return list(self._left)
+    def to_find(self, is_counted: Callable[[str], bool]) -> list[str]:
+        """The jobs that left and that no counter has read up to now; to be called whenever counters have read."""
+        if self._pending is not None:
+            # Counted just after the backlog was sampled, it may be deleted before that is sampled again.
+            self._pending = frozenset(job for job in self._pending if not is_counted(job))
+        self._left = {job for job in self._left if not is_counted(job)}
+        return sorted(self._left)
 
-    def found(self, rows: Iterable[Departed], now: float) -> None:
-        """What is still there of the jobs that were to be found."""
+    def found(self, rows: Iterable[Departed]) -> None:
+        """What is still there of the jobs that were to be found, in the snapshot in which counters have read."""
         there = {row.id: row for row in rows}
-        for job, first in self._left.items():
+        for job in self._left:
             row = there.get(job)
             if row is None:
                 self._removed += 1
-            elif row.processed_at is not None and not first <= row.processed_at <= now + AHEAD:
+            elif row.processed_at is not None:
                 self._uncount(job, is_skewed=row.processed_at < row.created_at)
         self._left.clear()
 

@@ -84,14 +84,14 @@ class Throughput:
         jobs, until = self._new_rows.look(session.now, partial(_fetch, session), _settled)
         for place in self._new_rows.admit(jobs.ids, jobs.ats, session.now, until):
             self._tally.add(self._queues(jobs.queues[place]), jobs.seconds[place])
-        self._account(session, since)
+        self._account(session, since, jobs)
         return (*self._tally.readings(self._departures.skewed), *self._departures.readings())
 
-    def _account(self, session: Session, since: float) -> None:
-        departures = self._departures
+    def _account(self, session: Session, since: float, jobs: ProcessedJobs) -> None:
+        departures, listed = self._departures, frozenset(jobs.ids)
         departures.balance.window(session.now - since)
-        if ids := departures.to_find(since, self._new_rows):
-            departures.found(session.fetch("departed", Departed, ids=ids), session.now)
+        if ids := departures.to_find(lambda job: job in listed or job in self._new_rows):
+            departures.found(session.fetch("departed", Departed, ids=ids))
         departures.compare(self._tally.jobs)
 
 
