@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+from exporter import statedir
+
 # State is nobody else's.
 PRIVATE = 0o600
 
@@ -18,7 +20,7 @@ def replace(path: Path, text: str, *, mode: int = PRIVATE, make_directory: bool 
     the directory meanwhile finds a hidden file that does not end as `path` does.
     """
     if make_directory:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        statedir.prepare(path.parent)
     name = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
