@@ -37,7 +37,7 @@ class Departed:
     """One row of sql/departed.sql: a job that is still there, Unix seconds; `processed_at` None while it is pending."""
 
     id: str
-    created_at: float
+    created_at: float | None
     processed_at: float | None
 
 
@@ -94,7 +94,7 @@ class Departures:
             if row is None:
                 self._removed += 1
             elif row.processed_at is not None:
-                self._uncount(job, is_skewed=row.processed_at < row.created_at)
+                self._uncount(job, is_skewed=row.created_at is not None and row.processed_at < row.created_at)
         self._left.clear()
 
     def found_behind(self, ids: Sequence[str], now: float) -> None:

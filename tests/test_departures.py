@@ -65,6 +65,18 @@ def test_what_became_of_each():
     assert departures.skewed == 0
 
 
+@pytest.mark.parametrize("created", [None, float("inf"), float("-inf")])
+def test_a_time_that_makes_no_sense_stops_nothing(created):
+    """The job is uncounted; without a time of its creation nothing is known of a skew."""
+    departures = Departures()
+    departures.saw_pending(["a"])
+    departures.saw_pending([])
+    asked(departures)
+    departures.found([Departed("a", created, float("-inf"))])
+    assert told(departures) == {"removed": 0, "uncounted": 1}
+    assert departures.skewed == (created == float("inf"))
+
+
 def test_what_is_pending_again_is_no_loss():
     """Opened again before it was asked for."""
     assert told(after(job("a"), job("b"))) == {"removed": 0, "uncounted": 0}

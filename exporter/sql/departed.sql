@@ -4,8 +4,8 @@
 --   ids text[]: outbox_id of these jobs
 -- Columns:
 --   id text not null: outbox_id of one that is still there
---   created_at double precision not null: created_at, Unix seconds
---   processed_at double precision null: processed_at, Unix seconds; null while it is pending
+--   created_at double precision null: created_at, Unix seconds, infinite where it is
+--   processed_at double precision null: processed_at, Unix seconds, infinite where it is; null while it is pending
 -- Index: the primary key
 -- Source: the counters' contract: a job that leaves the backlog is counted as processed, or it is told that it was not.
 --   Asked only when there is such a job.
