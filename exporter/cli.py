@@ -5,33 +5,27 @@ unreachable, so that nothing was proved.
 """
 
 import argparse
-import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from prometheus_client import CollectorRegistry, generate_latest
-
 from alerts import rulefile
 from alerts.notify import check as receivers
 from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
-from exporter import logs, settings, values
+from exporter import logs, oneshot, settings, values
 from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords, target
 from exporter.errors import ConfigError, ExporterError
-from exporter.exposition import OutboxCollector
-from exporter.figures import strict
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
 from exporter.redaction import hide_credentials
 from exporter.sampling import Sampling
-from exporter.status import About, status, version
+from exporter.status import version
 
 if TYPE_CHECKING:
     from exporter.check import Finding
@@ -117,8 +111,11 @@ def parser() -> argparse.ArgumentParser:
     serve_parser = commands.add_parser("serve", help="run the exporter")
     serve_parser.set_defaults(command=serve)
 
-    sample_parser = commands.add_parser("sample", help="sample everything once, print, exit")
+    sample_parser = commands.add_parser("sample", help="sample everything once, print or write it, exit")
     sample_parser.add_argument("--format", choices=("prometheus", "json"), default="prometheus")
+    sample_parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="replace this file as a whole, also when nothing could be sampled"
+    )
     sample_parser.set_defaults(command=sample)
 
     check_parser = commands.add_parser(
@@ -186,21 +183,33 @@ def serve(options: argparse.Namespace) -> Exit:
 
 
 def sample(options: argparse.Namespace) -> Exit:
-    """`sample`: unknown as soon as any collector failed; what the others brought is printed all the same."""
-    sampling = Sampling(load(options.config), lambda *_: None)
+    """`sample`: unknown as soon as any collector failed; what the others brought is told all the same."""
+    try:
+        config = load(options.config)
+    except ConfigError as error:
+        if options.output is not None:
+            _disown(options.output, options.format, error)
+        raise
+    sampling = Sampling(config, lambda *_: None)
     sampling.sample_once()
     states = sampling.board.states()
-    if options.format == "json":
-        about = About(version(), sampling.database.target, reloaded=True)
-        _answer(json.dumps(strict(status(about, states, time.monotonic(), time.time())), indent=2) + "\n")
-    else:
-        registry = CollectorRegistry()
-        registry.register(OutboxCollector(lambda: sampling.board, version(), sampling.labels.by_name, lambda: True))
-        _answer(generate_latest(registry).decode())
     for state in states:
         for problem in state.problems:
             print(f"{state.name}: {problem.reason}: {problem.message}", file=sys.stderr)
+    text = oneshot.sampled(sampling, options.format)
+    if options.output is None:
+        _answer(text)
+    else:
+        oneshot.write(options.output, text)
     return Exit.GOOD if all(state.success for state in states) else Exit.UNKNOWN
+
+
+def _disown(output: Path, form: oneshot.Format, error: ConfigError) -> None:
+    """Let no earlier sample stay in the file for a current one. Raises: ConfigError with what is wrong beside."""
+    try:
+        oneshot.write(output, oneshot.unconfigured(form))
+    except ConfigError as other:
+        raise ConfigError((*error.problems, *other.problems)) from error
 
 
 def check_config(options: argparse.Namespace) -> Exit:

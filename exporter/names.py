@@ -47,6 +47,7 @@ STATES = ("waiting", "failing", "exhausted")
 SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
+UNACCOUNTED_KINDS = ("removed", "uncounted")
 OTHER = "other"
 # An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value was promised.
 ODD_KINDS = ("infinite", "out_of_range", "null")
@@ -106,6 +107,12 @@ PROCESSING_TIME = Metric(
 CLOCK_SKEW_JOBS = _counter(
     "outbox_clock_skew_jobs_total",
     "Jobs with a processed_at before their created_at: application clock behind.",
+)
+UNACCOUNTED_JOBS = _counter(
+    "outbox_unaccounted_jobs_total",
+    "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or uncounted "
+    "(their processed_at is off by more than ten minutes). Of the oldest 500 pending jobs; absent on a standby.",
+    "kind",
 )
 QUEUE_LAST_HOUR_PROCESSED = _gauge(
     "outbox_queue_last_hour_processed_jobs", "Jobs processed in the last hour by queue.", "queue"

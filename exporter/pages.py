@@ -63,7 +63,7 @@ def landing(title: str, version: str, status: Mapping[str, Any]) -> str:
 {_alerts(status["alerts"], firing, status["now"])}
 {look.section("watch", "Watch", _watch(status["watch"], status["now"]))}
 {_problems(status)}
-{look.section("signals", "Signals", _signals(status))}
+{look.section("signals", "Signals", _signals(status) + _unaccounted(status["unaccounted"]))}
 {look.section("migration", "Migration", _migration(status["migration"]))}
 {look.section("collectors", "Collectors", _collectors(status))}
 </main>
@@ -214,6 +214,21 @@ def _signals(status: Mapping[str, Any]) -> str:
     )
     drawn = (_card(name, value, note + _trend(status, key, name)) for key, name, value, note in cards)
     return f'<dl class="signals">{"".join(drawn)}</dl>'
+
+
+_UNACCOUNTED = {
+    "uncounted": "with a processed_at so far off that no counter reads them: the application's clock or zone is wrong",
+    "removed": "because their rows were deleted",
+}
+
+
+def _unaccounted(jobs: Mapping[str, float] | None) -> str:
+    """Those that left the backlog and are in no number above."""
+    said = [f"{count(jobs[kind])} {why}" for kind, why in _UNACCOUNTED.items() if jobs and jobs.get(kind)]
+    text = escape("; ".join(said))
+    return (
+        f'<p class="state warn">Jobs left the backlog uncounted since the exporter began: {text}.</p>' if said else ""
+    )
 
 
 def _card(name: str, value: str, note: str) -> str:

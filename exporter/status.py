@@ -121,7 +121,7 @@ UNJUDGED: Judged = {"alerts": None, "watch": None, "trends": {}, "notices": []}
 
 
 class StatusDict(Judged):
-    """The whole answer; `now` and `maintenance_until` in Unix seconds.
+    """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
 
     `maintenance_until` is until when the maintenance that nobody has ended was declared; past, it overruns.
     """
@@ -132,6 +132,7 @@ class StatusDict(Judged):
     database: str
     server: ServerStatus | None
     signals: FiveSignals
+    unaccounted: dict[str, float] | None
     maintenance_until: float | None
     migration: MigrationStatus | None
     collectors: list[CollectorStatus]
@@ -187,6 +188,12 @@ def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus |
     return {"ok": totals.get(("ok",), 0), "unknown": totals.get(("unknown",), 0), "broken": sorted(broken)}
 
 
+def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float] | None:
+    """Jobs that left the backlog uncounted since the start, by kind; None while that is not known."""
+    found = _values(_fresh(states, now), names.UNACCOUNTED_JOBS)
+    return {labels[0]: value for labels, value in found.items()} or None
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What is known without asking anybody: `database` says where, without secrets."""
@@ -211,6 +218,7 @@ def status(
         "database": about.database,
         "server": server_status(latest_server(states, now)),
         "signals": signals(states, now, unix_now),
+        "unaccounted": unaccounted(states, now),
         "maintenance_until": _values(_fresh(states, now), names.MAINTENANCE_DECLARED_END).get(()),
         "migration": migration(states, now),
         "collectors": [collector_status(state, now) for state in states],

@@ -33,6 +33,15 @@ def read(**changes: object) -> Reader:
     return Reader(pages.landing("outbox-exporter", "0.1.0", webtools.status() | changes))
 
 
+def test_jobs_that_no_counter_has():
+    """They are told of with the reason; none, or not known, is no news."""
+    seen = read(unaccounted={"removed": 3.0, "uncounted": 40.0}).text
+    assert "uncounted since the exporter began: 40 with a processed_at so far off that no counter reads them" in seen
+    assert "3 because their rows were deleted" in seen
+    for quiet in ({"removed": 0.0, "uncounted": 0.0}, None):
+        assert "left the backlog uncounted" not in read(unaccounted=quiet).text
+
+
 def test_hostile_texts_stay_texts():
     """Whatever a queue, an error, an alert or a check is called: no element and no attribute comes of it."""
     trouble: dict[str, object] = {

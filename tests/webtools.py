@@ -28,6 +28,7 @@ def status() -> dict[str, Any]:
             "failure_ratio": 0.002,
         },
         "collectors": [collector()],
+        "unaccounted": {"removed": 0.0, "uncounted": 0.0},
         "maintenance_until": None,
         "config_reload_successful": True,
         "migration": {"ok": 48.0, "unknown": 0.0, "broken": []},

@@ -15,7 +15,7 @@ from exporter.snapshot import CollectorState, Target
 # Which collector brings which metrics. What the exporter knows of itself needs none.
 COLLECTORS: Mapping[str, tuple[Metric, ...]] = {
     "backlog": (names.PENDING_JOBS, names.OLDEST_PENDING, names.PENDING_TRUNCATED, names.HEAD_BLOCKED_JOBS),
-    "throughput": (names.PROCESSED_JOBS, names.PROCESSING_TIME, names.CLOCK_SKEW_JOBS),
+    "throughput": (names.PROCESSED_JOBS, names.PROCESSING_TIME, names.CLOCK_SKEW_JOBS, names.UNACCOUNTED_JOBS),
     "last_hour": (
         names.LAST_HOUR_PROCESSED,
         names.LAST_HOUR_PROCESSING_TIME,
