@@ -264,6 +264,16 @@ def test_several_alertmanagers(write):
     ]
 
 
+@pytest.mark.parametrize("url", ["https://wiki.example/100%", "https://wiki.example/{cluster}"])
+def test_links_are_uris(write, url):
+    """An address that Alertmanager would refuse in every notification is refused at the start, with its place."""
+    wrong = "holds a character that no URL may hold, such as { or }; percent-encode it, a % itself as %25"
+    assert problems(write(f"alerting:\n  runbook_base_url: '{url}'\n")) == [
+        f"config.yaml:2: alerting.runbook_base_url: {wrong}"
+    ]
+    assert problems(ALERTING_RUNBOOK_BASE_URL=url) == [f"OUTBOX_EXPORTER_ALERTING_RUNBOOK_BASE_URL: {wrong}"]
+
+
 SECRET = "pass word: {hunter2} ünï"
 
 
