@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from alerts import runbookfile
 from alerts.judge import Exposed, Judge, Sources
 from alerts.model import Alert, Evaluation
 from alerts.notify.notifications import Notifications, notifications
@@ -46,7 +47,7 @@ class Judging:
         self._states = states
         self.recorder = Recorder(config.watch, Plan(terms, policy.interval, version))
         self._said_of_watch = (self.recorder.view, watch_readings(self.recorder.view))
-        self.notifications: Notifications = notifications(config.alerting, state_dir)
+        self.notifications: Notifications = notifications(config.alerting, state_dir, config.web.external_url or "")
         self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._remember)
         sources = Sources(expose, self._fresh, started_at, self._is_relied_on)
@@ -125,6 +126,11 @@ class Judging:
         for standing in self.notifications.standings():
             for text in filter(None, (standing.problem, standing.unkept)):
                 yield {"name": standing.receiver, "text": text}
+
+
+def runbook(alert: str) -> str | None:
+    """The Markdown of an alert's runbook, the list of all for an empty name; None where there is none."""
+    return runbookfile.runbook(alert)
 
 
 def _alert(alert: Alert) -> AlertStatus:

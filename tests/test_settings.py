@@ -98,7 +98,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n  ca_file: ca.pem\n"
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
-        "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n"
+        "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n  external_url: http://x/y/\n"
         "watch:\n  duration: 1h\n  start: migration\n  state_dir: kept\n"
         "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
         f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
@@ -112,7 +112,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         DatabaseSettings(Secret("host=db password=x"), "outbox", Seconds(4), Seconds(60), Seconds(0.25)),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
-        WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True),
+        WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True, external_url=Url("http://x/y")),
         WatchSettings(Seconds(3600), "migration", path.parent / "kept"),
         AlertingSettings(
             (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),
