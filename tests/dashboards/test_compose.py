@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.policy import load_policy, override_problem
+from alerts.policy import configured_policy, load_policy, override_problem
 from dashboards.build import RUNBOOKS
 from exporter import settings
 from exporter.database import dsn_problem
@@ -186,6 +186,22 @@ def test_alertmanager_takes_its_configuration(services, tmp_path):
     names = [receiver["name"] for receiver in shipped.pop("receivers")]
     assert ours.pop("receivers") == [{"name": name} for name in names]
     assert ours == shipped
+
+
+def test_alertmanager_waits_for_what_explains(services):
+    """After a start, since Prometheus repeats each alert at a moment of its own, up to a minute later."""
+    image, version = services["alertmanager"]["image"].split(":v")
+    assert image == "prom/alertmanager"
+    assert tuple(map(int, version.split("."))) >= (0, 33)  # older ones refuse to start with that option
+    assert "--dispatch.start-delay=1m" in services["alertmanager"]["command"][0].split()
+
+
+def test_the_links_of_the_exporter_lead_to_it(services, tmp_path):
+    """Notifications link to the port that the lab publishes."""
+    config = settings.load(_exporter_config(services, tmp_path), {}, CHECKS)
+    policy = configured_policy(config)
+    assert policy.rules[0].runbook_url == f"http://localhost:9721/runbooks/{policy.rules[0].key.alert}"
+    assert 9721 in ports(services["lab"])
 
 
 def test_grafana_finds_prometheus(services):
