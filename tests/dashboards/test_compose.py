@@ -253,7 +253,8 @@ def test_the_lab_and_the_exporter_work_together(lab, services, tmp_path):
     config = _exporter_config(services, tmp_path)
     text = config.read_text("utf-8").replace(":5432/", f":{database}/").replace(":4000/", f":{application}/")
     text = text.replace(" /state", f" {tmp_path}").replace("http://alertmanager:9093", "null")
-    config.write_text(f"{text}\nsampling:\n  interval: 5s\nweb:\n  listen: 127.0.0.1:0\n")
+    text = text.replace("web:\n", "web:\n  listen: 127.0.0.1:0\n")
+    config.write_text(f"{text}\nsampling:\n  interval: 5s\n")
     with running(tmp_path, "--config", str(config), "serve") as exporter:
         eventually(lambda: exporter.scrape().get("outbox_head_blocked_jobs") == 100, seconds=30)
         assert exporter.scrape().value("outbox_app_up", endpoint="healthCheck") == 1
