@@ -32,6 +32,9 @@ _VERSIONS = ("0.0.4", "1.0.0")
 # Prints everything, given one of the client library's encoders and the content type that it makes.
 Printer = Callable[[Callable[[Any], bytes], str], bytes]
 
+# Asked for any escaping scheme but these, we answer in `underscores`. All our names are legal in every scheme and need
+# none; but the client library writes `U__outbox__up` for `values` in OpenMetrics, and `dots` doubles every underscore.
+_ESCAPING = re.compile(r";\s*escaping=(?!(?:underscores|allow-utf-8)\s*(?:;|$))[^;]*")
 _VERSION = re.compile(r";\s*version\s*=\s*([^;\s]*)")
 _NO_GZIP = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*$")
 # Exposition repeats itself so much that level 1 packs it as small as level 9, in a third of the time.
@@ -156,7 +159,8 @@ def render(site: Site, accept: str, names: list[str]) -> tuple[bytes, str]:
 @lru_cache(maxsize=16)
 def _chosen(accept: str) -> tuple[Callable[[Any], bytes], str]:
     """The client library's encoder for what is accepted, and the content type that it makes."""
-    return choose_encoder(",".join(filter(_is_known, accept.split(","))))
+    known = (_ESCAPING.sub("", each) for each in accept.split(",") if _is_known(each))
+    return choose_encoder(",".join(known))
 
 
 def _is_known(media_range: str) -> bool:
