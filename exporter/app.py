@@ -14,7 +14,7 @@ from exporter.config import Config, WebSettings
 from exporter.errors import ConfigError
 from exporter.exposition import OutboxCollector
 from exporter.footprint import hand_back
-from exporter.judging import Judging, runbook
+from exporter.judging import Judging, Samples, runbook
 from exporter.logs import event
 from exporter.printer import Printer
 from exporter.reporter import Reporter
@@ -185,7 +185,8 @@ class App:
 
     def _make_work(self, config: Config) -> Work:
         sampling = Sampling(config, self._reporter.finished)
-        judging = Judging(config, self._outbox.samples, sampling.board.states, self._started_at, self._version)
+        samples = Samples(self._outbox.samples, sampling.board.states, sampling.sample_soon)
+        judging = Judging(config, samples, self._started_at, self._version)
         return Work(sampling, judging)
 
     def _make_collector(self) -> OutboxCollector:
