@@ -282,3 +282,22 @@ def test_a_session_ended_by_the_server(embedded_database, serve):
         eventually(lambda: program.scrape().all_well, seconds=5)
         assert ours(embedded_database) == 1
         assert "Traceback" not in program.log
+
+
+def test_every_collector_runs_when_a_watch_has_begun_and_before_it_ends(serve, tmp_path, embedded_database):
+    """Also those that run rarely: the migration's checks, of which a round is due every twenty seconds here."""
+    watched = {"duration": "6s", "state_dir": str(tmp_path / "state")}
+    with serve(embedded_database.dsn(), watch=watched, sampling={"interval": "1s"}) as program:
+        eventually(program.is_ready)
+        config = str(tmp_path / "config.yaml")
+
+        def runs() -> int:
+            found = {each["name"]: each["runs"] for each in program.status()["collectors"]}
+            return int(found["migration"])
+
+        eventually(lambda: runs() == 1)
+        assert run("--config", config, "watch", "start").returncode == 0
+        eventually(lambda: runs() == 2, seconds=4)
+        run("--config", config, "watch", "wait")
+        assert runs() == 3
+        program.end()
