@@ -301,3 +301,14 @@ def test_every_collector_runs_when_a_watch_has_begun_and_before_it_ends(serve, t
         run("--config", config, "watch", "wait")
         assert runs() == 3
         program.end()
+
+
+@pytest.mark.parametrize("zone", ["EST5EDT,M3.2.0,M11.1.0", "Europe/Berlin", "<+0330>-3:30", "Nowhere/Land"])
+def test_the_machine_is_not_asked_for_its_time_zone(tmp_path, embedded_database, zone):
+    """Zones that libc and PostgreSQL take but Python's zoneinfo does not, or of which an image has no data."""
+    config = write_config(
+        tmp_path / "config.yaml", database={"dsn": embedded_database.dsn()}, web={"listen": "127.0.0.1:0"}
+    )
+    with running(tmp_path, "--config", str(config), "serve", TZ=zone, PYTHONTZPATH="") as program:
+        eventually(lambda: program.scrape().all_well)
+        assert program.end() < AT_MOST
