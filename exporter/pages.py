@@ -37,6 +37,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; 
 CONTENT_SECURITY_POLICY = f"{look.security_policy(_STYLE)}; frame-ancestors 'none'"
 
 _LINKS = (
+    ("runbooks/", "Runbooks"),
     ("metrics", "/metrics, for Prometheus"),
     ("api/v1/status", "/api/v1/status, this page as JSON"),
     ("api/v1/watch", "/api/v1/watch"),
@@ -130,8 +131,14 @@ def _alert(alert: Mapping[str, Any], now: float) -> str:
     return (
         f'<span class="state {kind}">{escape(alert["severity"])}</span> <strong>{escape(alert["summary"])}</strong> '
         f'<span class="soft">({escape(", ".join(notes))})</span><br>{escape(alert["description"])} '
-        f'<a href="{escape(alert["runbook_url"])}">{escape(alert["alert"])}: what to do</a>'
+        f'<a href="{escape(_runbook(alert))}">{escape(alert["alert"])}: what to do</a>'
     )
+
+
+def _runbook(alert: Mapping[str, Any]) -> str:
+    """The exporter's own page by a relative link, which holds whatever address led here; another one as it is."""
+    own, url = f"runbooks/{alert['alert']}", str(alert["runbook_url"])
+    return own if not url or url.endswith(f"/{own}") else url
 
 
 def _watch(watch: Mapping[str, Any] | None, now: float) -> str:

@@ -81,6 +81,10 @@ class Sampling:
         """Call every few seconds while started."""
         self._schedule.mind_the_clock()
 
+    def sample_soon(self) -> None:
+        """Let every collector run within a sampling interval, however rarely it runs; returns at once."""
+        self._schedule.run_soon()
+
     def sample_once(self) -> None:
         """Let every collector run once, one after the other, and close again. Instead of `start` and `stop`."""
         self.database.open()

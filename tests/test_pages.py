@@ -69,6 +69,22 @@ def test_hostile_texts_stay_texts():
     assert set(seen.attributes) == set(usual.attributes)
 
 
+@pytest.mark.parametrize(
+    ("runbook_url", "link"),
+    [
+        ("", "runbooks/OutboxStalled"),
+        ("https://ops.example/outbox/runbooks/OutboxStalled", "runbooks/OutboxStalled"),
+        ("https://wiki.example/runbooks/OutboxStalled.md", "https://wiki.example/runbooks/OutboxStalled.md"),
+    ],
+)
+def test_an_alert_leads_to_its_runbook(runbook_url, link):
+    """To the exporter's own page by a relative link, whatever led here; or to where the configuration says."""
+    status = webtools.status() | {"alerts": [alert(runbook_url=runbook_url)]}
+    page = pages.landing("outbox-exporter", "0.1.0", status)
+    assert f'<a href="{link}">OutboxStalled: what to do</a>' in page
+    assert '<a href="runbooks/">Runbooks</a>' in page
+
+
 def test_nothing_from_elsewhere_and_no_script():
     page = pages.landing("outbox-exporter", "0.1.0", webtools.status())
     assert not {"script", "img", "link", "iframe", "form"} & set(Reader(page).elements)

@@ -99,8 +99,9 @@ def site(
     ready: Callable[[], tuple[bool, str]] = lambda: (True, "ready"),
     status: Callable[[], Mapping[str, Any]] = status,
     metrics: CollectorRegistry | None = None,
+    runbook: Callable[[str], str | None] = lambda _: None,
 ) -> Site:
-    return Site(metrics or registry(), status, ready, reload, version="0.1.0")
+    return Site(metrics or registry(), status, ready, reload, runbook=runbook, version="0.1.0")
 
 
 def ask(method: str, url: str, **options: Any) -> requests.Response:

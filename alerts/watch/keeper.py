@@ -14,7 +14,7 @@ from alerts.watch.clock import Moment
 from alerts.watch.judge import Judge
 from alerts.watch.model import Cause, Judgement, State, Tick, Verdict, Watch
 from alerts.watch.records import Layout, Mark, Request, Run
-from alerts.watch.sources import collectors_of, names_of
+from alerts.watch.sources import collectors_of, layout_of, names_of
 from alerts.watch.timeline import position
 
 # Past watches that are kept with all that was seen, and for how long what belongs to none: it is what a first watch
@@ -112,6 +112,13 @@ class Keeper:
     def running(self) -> bool:
         """Whether a watch is undecided."""
         return self.watch is not None and self.watch.state is State.RUNNING
+
+    def edge(self, moment: Moment, lead: float) -> tuple[int, bool] | None:
+        """The watch that goes on, by number, and whether it ends within `lead` seconds; None when none goes on."""
+        if not self.is_open:
+            return None
+        watch = self._watch()
+        return watch.number, watch.duration - self._elapsed_at(moment) <= lead
 
     def advance(self, moment: Moment) -> None:
         """Time has passed. To be called first; may end a watch, so in a transaction."""
@@ -268,7 +275,7 @@ class Keeper:
         return run
 
     def _find_layout(self) -> int:
-        names = names_of(self._plan.terms.policy)
+        names = layout_of(self._plan.terms.policy)
         known = self.history.all(Layout)
         for number, layout in known.items():
             if layout.names == names:

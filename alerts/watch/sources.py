@@ -59,6 +59,9 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_processed_age_seconds": ((names.OLDEST_PROCESSED, ()),),
 }
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
+# How old the samples behind a tick's counters are, by collector: expensive ones are sampled minutes apart.
+COUNTED = ("throughput", "events", "application")
+AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector in COUNTED}
 
 _CAUSES: Mapping[Reason, Cause] = {
     Reason.CONNECTION: Cause.UNREACHABLE,
@@ -74,8 +77,19 @@ _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
 def names_of(policy: Policy) -> tuple[str, ...]:
-    """Everything kept of a tick, in a fixed order: the policy's signals, then the series."""
+    """What a tick knows of the outbox, in a fixed order: the policy's signals, then the series."""
     return (*(signal.record for signal in policy.signals), *SERIES)
+
+
+def layout_of(policy: Policy) -> tuple[str, ...]:
+    """Every number that is kept of a tick, in a fixed order."""
+    return (*names_of(policy), *AGE_OF.values())
+
+
+@cache
+def age_of(series: str) -> str:
+    """The name under which a tick has the age of the sample behind one of `SERIES`."""
+    return AGE_OF.get(_brought_by().get(SERIES[series][0].name, ""), "")
 
 
 def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
@@ -129,6 +143,15 @@ def sample_age_of(states: Iterable[CollectorState], now: float) -> dict[str, flo
     """How long ago the backlog was sampled, by the clock that nobody sets; nothing when it never was."""
     backlog = next((state for state in states if state.name == "backlog"), None)
     return {SAMPLE_AGE: now - backlog.succeeded} if backlog and backlog.succeeded is not None else {}
+
+
+def counter_ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """How long ago counters were sampled, by the clock that nobody sets; of each collector that ever succeeded."""
+    return {
+        AGE_OF[state.name]: round(now - state.succeeded, 3)
+        for state in states
+        if state.name in AGE_OF and state.succeeded is not None
+    }
 
 
 def troubles_of(states: Iterable[CollectorState], now: float) -> tuple[Trouble, ...]:
