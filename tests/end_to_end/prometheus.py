@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import yaml
 from exporter.lab.ports import LOOPBACK, free_port
 from tests import webtools
 from tests.end_to_end.program import Program, environment, eventually, started
+from tests.newest import Require
 from tests.requirements import require_program
 
 # How long to be scraped. Five minutes by hand, with figures:
@@ -47,15 +49,22 @@ class Prometheus:
 
     def complaints(self) -> list[str]:
         """Lines of its log that are not just information."""
-        return [
-            line for line in self.program.log.splitlines() if "level=info" not in line and "level=debug" not in line
-        ]
+        return complaints(self.program.log)
+
+
+# Written `level=info` by Prometheus 2, `level=INFO` by Prometheus 3.
+_INFORMATION: Final = re.compile(r"\blevel=(debug|info)\b", re.IGNORECASE)
+
+
+def complaints(log: str) -> list[str]:
+    """Lines of a log of Prometheus that are not just information."""
+    return [line for line in log.splitlines() if not _INFORMATION.search(line)]
 
 
 @contextmanager
-def scraping(directory: Path, jobs: Mapping[str, str]) -> Iterator[Prometheus]:
-    """Scrapes the /metrics of these URLs, by job, until left."""
-    binary = require_program("prometheus")
+def scraping(directory: Path, jobs: Mapping[str, str], require: Require = require_program) -> Iterator[Prometheus]:
+    """Scrapes the /metrics of these URLs, by job, until left; Debian's unless `require` finds another."""
+    binary = require("prometheus")
     config = directory / "prometheus.yaml"
     config.write_text(yaml.safe_dump(_config(jobs)))
     listen = f"{LOOPBACK}:{free_port()}"
