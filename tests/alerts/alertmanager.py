@@ -18,6 +18,7 @@ from exporter.values import duration, format_duration
 from tests import webtools
 from tests.alerts.pager import Pager
 from tests.end_to_end.program import Program, environment, eventually, started
+from tests.newest import Require
 from tests.requirements import require_program
 
 CONFIG: Final = Path(__file__).parents[2] / "alerts" / "alertmanager" / "alertmanager.yaml"
@@ -81,13 +82,24 @@ class Alertmanager:
 
     def complaints(self) -> list[str]:
         """Lines of its log that are not just information."""
-        return [line for line in self.program.log.splitlines() if "level=error" in line or "level=warn" in line]
+        return complaints(self.program.log)
+
+
+# Written `level=warn` up to 0.27 and `level=WARN` from 0.28 on.
+_COMPLAINT: Final = re.compile(r"\blevel=(warn|error)\b", re.IGNORECASE)
+
+
+def complaints(log: str) -> list[str]:
+    """Lines of a log of Alertmanager that are not just information."""
+    return [line for line in log.splitlines() if _COMPLAINT.search(line)]
 
 
 @contextmanager
-def alertmanager(directory: Path, config: Mapping[str, Any]) -> Iterator[Alertmanager]:
-    """Runs one until left."""
-    binary = require_program("prometheus-alertmanager")
+def alertmanager(
+    directory: Path, config: Mapping[str, Any], *more: str, require: Require = require_program
+) -> Iterator[Alertmanager]:
+    """Runs one until left, with `more` arguments; Debian's unless `require` finds another."""
+    binary = require("prometheus-alertmanager")
     file = directory / "alertmanager.yaml"
     file.write_text(json.dumps(config))
     listen = f"{LOOPBACK}:{free_port()}"
@@ -97,6 +109,7 @@ def alertmanager(directory: Path, config: Mapping[str, Any]) -> Iterator[Alertma
         f"--storage.path={directory / 'alertmanager'}",
         f"--web.listen-address={listen}",
         "--cluster.listen-address=",
+        *more,
     ]
     with started(arguments, directory, environment()) as program:
         server = Alertmanager(program, f"http://{listen}")
