@@ -22,8 +22,7 @@ from tests.end_to_end.program import Program, Scrape, eventually, running, write
 from tests.end_to_end.prometheus import INTERVAL, SECONDS, Prometheus
 from tests.end_to_end.textonly import as_text
 from tests.end_to_end.traces import temporary_directory
-from tests.newest import require_newest
-from tests.requirements import require_program
+from tests.newest import either, require_newest
 
 log = logging.getLogger(__name__)
 
@@ -145,9 +144,10 @@ def test_openmetrics_parses(demo, alone):
         assert {"outbox_pending_jobs", "outbox_fsm_events", "outbox_processing_time_seconds", "outbox_up"} <= names
 
 
-def test_promtool_has_nothing_to_say(demo, alone):
+@either
+def test_promtool_has_nothing_to_say(demo, alone, require):
     """`promtool check metrics` is silent: with an application and without."""
-    promtool = require_program("promtool")
+    promtool = require("promtool")
     for program in (demo, alone):
         text = webtools.get(f"{program.url()}/metrics").content
         checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
