@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -42,13 +43,8 @@ def rehearsed(pager: Pager, scale: float = 1.0) -> dict[str, Any]:
     for route in routes(config["route"]):
         for name in _TIMES:
             if name in route:
-                route[name] = format_duration(duration(_in_days(route[name])) * scale)
+                route[name] = format_duration(duration(route[name]) * scale)
     return config
-
-
-def _in_days(text: str) -> str:
-    """Alertmanager knows weeks, too."""
-    return re.sub(r"(\d+)w", lambda weeks: f"{int(weeks[1]) * 7}d", text)
 
 
 def routes(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -65,13 +61,18 @@ class Alertmanager:
     program: Program
     url: str
 
-    def send(self, alerts: Iterable[Mapping[str, str]], *, over: bool = False, lasting: float = 300) -> None:
+    def send(
+        self,
+        alerts: Iterable[Mapping[str, str]],
+        *,
+        over: bool = False,
+        lasting: float = 300,
+        annotations: Mapping[str, str] = MappingProxyType({"summary": "told"}),
+    ) -> None:
         """Alerts by their labels, as Prometheus sends them; `over` resolves them."""
         now = time.time()
-        body = [
-            {"labels": dict(labels), "annotations": {"summary": "told"}, "endsAt": _iso(now if over else now + lasting)}
-            for labels in alerts
-        ]
+        ends = _iso(now if over else now + lasting)
+        body = [{"labels": dict(labels), "annotations": dict(annotations), "endsAt": ends} for labels in alerts]
         answer = webtools.ask("POST", f"{self.url}/api/v2/alerts", json=body)
         assert answer.status_code == 200, answer.text
 
@@ -85,7 +86,7 @@ class Alertmanager:
         return complaints(self.program.log)
 
 
-# Written `level=warn` up to 0.27 and `level=WARN` from 0.28 on.
+# Debian's Alertmanager writes `level=warn`, today's `level=WARN`.
 _COMPLAINT: Final = re.compile(r"\blevel=(warn|error)\b", re.IGNORECASE)
 
 

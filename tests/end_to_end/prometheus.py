@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -49,24 +50,24 @@ class Prometheus:
 
     def complaints(self) -> list[str]:
         """Lines of its log that are not just information."""
-        return complaints(self.program.log)
+        return [line for line in self.program.log.splitlines() if not _NO_COMPLAINT.search(line)]
 
 
-# Written `level=info` by Prometheus 2, `level=INFO` by Prometheus 3.
-_INFORMATION: Final = re.compile(r"\blevel=(debug|info)\b", re.IGNORECASE)
-
-
-def complaints(log: str) -> list[str]:
-    """Lines of a log of Prometheus that are not just information."""
-    return [line for line in log.splitlines() if not _INFORMATION.search(line)]
+# In capitals from Prometheus 3 on.
+_NO_COMPLAINT: Final = re.compile(r"\blevel=(info|debug)\b", re.IGNORECASE)
 
 
 @contextmanager
-def scraping(directory: Path, jobs: Mapping[str, str], require: Require = require_program) -> Iterator[Prometheus]:
-    """Scrapes the /metrics of these URLs, by job, until left; Debian's unless `require` finds another."""
+def scraping(
+    directory: Path,
+    jobs: Mapping[str, str],
+    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    require: Require = require_program,
+) -> Iterator[Prometheus]:
+    """Scrapes the /metrics of these URLs, by job, until left. `options` are added to the jobs' configurations."""
     binary = require("prometheus")
     config = directory / "prometheus.yaml"
-    config.write_text(yaml.safe_dump(_config(jobs)))
+    config.write_text(yaml.safe_dump(_config(jobs, options)))
     listen = f"{LOOPBACK}:{free_port()}"
     arguments: list[str | Path] = [
         binary,
@@ -82,11 +83,11 @@ def scraping(directory: Path, jobs: Mapping[str, str], require: Require = requir
         program.end()
 
 
-def _config(jobs: Mapping[str, str]) -> dict[str, Any]:
+def _config(jobs: Mapping[str, str], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "global": {"scrape_interval": f"{INTERVAL:.0f}s", "scrape_timeout": f"{INTERVAL:.0f}s"},
         "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": [url.removeprefix("http://")]}]}
+            {"job_name": job, "static_configs": [{"targets": [url.removeprefix("http://")]}], **options.get(job, {})}
             for job, url in jobs.items()
         ],
     }

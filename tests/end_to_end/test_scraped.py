@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -83,7 +85,7 @@ def debians(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def newest(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Today's Prometheus at work, beside it."""
-    with prometheus.scraping(tmp_path_factory.mktemp("newest"), jobs, require_newest) as server:
+    with prometheus.scraping(tmp_path_factory.mktemp("newest"), jobs, require=require_newest) as server:
         yield server
 
 
@@ -191,7 +193,8 @@ def test_no_sample_is_late_early_or_there_twice(seasoned):
 )
 def test_complaints_are_told_from_information(line, complains):
     """As Prometheus 2 writes its log, and as Prometheus 3 does."""
-    assert prometheus.complaints(line) == ([line] if complains else [])
+    server = Prometheus(cast("Program", SimpleNamespace(log=f"{line}\n")), "")
+    assert server.complaints() == ([line] if complains else [])
 
 
 @pytest.mark.parametrize("signal", SIGNALS)

@@ -75,13 +75,14 @@ class Played:
 class Matrix:
     """Everything that was played, by fault.
 
-    `watchdog` are the beats, `seen` what Prometheus knows of worlds, `logs` what Prometheus and Alertmanager wrote.
+    `watchdog` are the beats, `seen` what Prometheus knows of worlds, `complaints` what Prometheus and Alertmanager
+    wrote that is not just information.
     """
 
     played: Mapping[str, Played]
     watchdog: tuple[News, ...]
     seen: Mapping[str, Mapping[str, float]]
-    logs: tuple[str, str]
+    complaints: tuple[str, ...]
 
 
 def key(news: News) -> RuleKey:
@@ -112,8 +113,8 @@ def play(directory: Path, plan: Worlds = WORLDS, require: Require = require_prog
         stages = [_Stage(world, plan[name][1], prometheus, answered) for name, world in worlds.items()]
         with ThreadPoolExecutor(len(stages)) as threads:
             played = [pair for pairs in threads.map(_Stage.play, stages) for pair in pairs]
-        logs = prometheus.program.log, told.program.log
-        return Matrix(dict(played), tuple(answered.firing(alertname="OutboxWatchdog")), _seen(prometheus), logs)
+        complaints = *prometheus.complaints(), *told.complaints()
+        return Matrix(dict(played), tuple(answered.firing(alertname="OutboxWatchdog")), _seen(prometheus), complaints)
 
 
 def _create(stack: ExitStack, directory: Path, plan: Worlds) -> dict[str, World]:

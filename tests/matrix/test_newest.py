@@ -10,9 +10,7 @@ from typing import Final
 import pytest
 
 from alerts.model import RuleKey
-from tests.alerts.alertmanager import complaints as of_alertmanager
 from tests.alerts.pager import News
-from tests.end_to_end.prometheus import complaints as of_prometheus
 from tests.matrix.faults import WORLDS
 from tests.matrix.pace import page
 from tests.matrix.play import Matrix, play
@@ -64,6 +62,4 @@ def test_the_watchdog_beats(matrix: Matrix) -> None:
 
 def test_neither_complains(matrix: Matrix) -> None:
     """Of no scrape, no rule, no notification, and of nothing in the configuration."""
-    prometheus, alertmanager = matrix.logs
-    assert of_prometheus(prometheus) == []
-    assert of_alertmanager(alertmanager) == []
+    assert matrix.complaints == ()
