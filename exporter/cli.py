@@ -9,24 +9,31 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from alerts import rulefile
+from alerts.notify import check as receivers
 from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
-from exporter import check, logs, settings, values
+from exporter import logs, settings, values
 from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords, target
 from exporter.errors import ConfigError, ExporterError
 from exporter.exposition import OutboxCollector
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
+from exporter.redaction import hide_credentials
 from exporter.sampling import Sampling
 from exporter.status import About, status, version
+
+if TYPE_CHECKING:
+    from exporter.check import Finding
 
 
 class Exit(IntEnum):
@@ -55,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except ConfigError as error:
-        print("\n".join(error.problems), file=sys.stderr)
+        print(logs.hide("\n".join(error.problems)), file=sys.stderr)
         return Exit.USAGE
     except BrokenPipeError:
         # Who read it has heard enough, as `head` does.
@@ -67,9 +74,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.UNKNOWN
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names only, and repeats no value in an error: it may be a secret in a wrong place.
+
+    The parsers of the commands are of the same class.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but names only the options that it does not know."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            names = [each.partition("=")[0] for each in unknown if each.startswith("-")]
+            self.error(f"unknown option {', '.join(names)}" if names else "one argument or more than the command takes")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, without what marks itself as a secret; status 2."""
+        super().error(hide_credentials(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
+    top: argparse.ArgumentParser = _Parser(
         prog="outbox-exporter",
         description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it.",
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",
@@ -175,15 +204,32 @@ def sample(options: argparse.Namespace) -> Exit:
 
 def check_config(options: argparse.Namespace) -> Exit:
     """`check-config`: a valid configuration may still meet a database that refuses it."""
+    # Not at the top: to import the server takes as long as all that other commands need.
+    from exporter import check  # noqa: PLC0415
+
     config = load(options.config)
     policy = configured_policy(config)
     changed = len(config.alerting.thresholds)
-    _answer(f"ok       configuration\nok       alerts: {len(policy.rules)} rules, {changed} of them changed\n")
-    if options.offline:
-        return Exit.GOOD
-    findings = check.database(Sampling(config, lambda *_: None))
-    _answer("".join(f"{finding}\n" for finding in findings))
+    alerts = check.Finding(f"alerts: {len(policy.rules)} rules, {changed} of them changed")
+    findings = []
+    for finding in chain(
+        (check.Finding("configuration"), alerts),
+        check.machine(config),
+        () if options.offline else check.targets(config),
+        () if options.offline else _receivers(config),
+    ):
+        _answer(f"{finding}\n")
+        findings.append(finding)
     return Exit(check.verdict(findings))
+
+
+def _receivers(config: Config) -> Iterator["Finding"]:
+    from exporter import check  # noqa: PLC0415
+
+    for answer in receivers.ask(config.alerting):
+        kind = check.Refused if answer.answered else check.Unanswered
+        what = f"receiver {answer.receiver}"
+        yield check.Finding(what, kind(answer.problem)) if answer.problem else check.Finding(f"{what} {answer.proved}")
 
 
 def rules(options: argparse.Namespace) -> Exit:

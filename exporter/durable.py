@@ -7,10 +7,12 @@ import os
 import tempfile
 from pathlib import Path
 
+from exporter import statedir
+
 
 def replace(path: Path, text: str) -> None:
     """Write the text where `path` says, in place of what was there; its directory is made. Raises: OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    statedir.prepare(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

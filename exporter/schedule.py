@@ -97,7 +97,7 @@ class Schedule:
         for turn, first in self._from_now_on():
             self._scheduler.add_job(
                 self._run,
-                IntervalTrigger(seconds=turn.interval),
+                IntervalTrigger(seconds=turn.interval, timezone=UTC),
                 args=(turn,),
                 id=turn.collector.name,
                 executor=turn.thread,
@@ -162,7 +162,7 @@ class Schedule:
                 planned = self._scheduler.get_job(run.collector).next_run_time  # by the interval before
                 since = planned.timestamp() - (run.finished_at - run.duration)
                 due = planned - timedelta(seconds=before * max(1, math.ceil(since / before)))
-                trigger = IntervalTrigger(seconds=interval, start_date=due + timedelta(seconds=interval))
+                trigger = IntervalTrigger(seconds=interval, start_date=due + timedelta(seconds=interval), timezone=UTC)
                 self._scheduler.reschedule_job(run.collector, trigger=trigger)
 
     def _skipped(self, event: JobSubmissionEvent) -> None:

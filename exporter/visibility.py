@@ -35,6 +35,8 @@ class Sight:
     row_security: bool
     opened: bool
     narrowed_by: list[str]
+    has_roles: list[int]
+    lacks_roles: list[int]
 
 
 def question(schema: str, reads: Iterable[Table]) -> Mapping[str, object]:

@@ -38,6 +38,11 @@ class Webhook:
         """The token; and the address, which holds one with many services."""
         return (self.url, *((self.bearer_token.reveal(),) if self.bearer_token else ()))
 
+    @property
+    def probe(self) -> Message:
+        """There is no question to ask: any answer shows that it can be reached."""
+        return Message(self.url, b"", bearer(self.bearer_token), "HEAD")
+
     def message(self, steps: Steps, valid_until: float) -> Message:  # noqa: ARG002 - nothing expires here
         """One step. The header Idempotency-Key is the same however often it is sent, and differs from all others."""
         (step,) = steps

@@ -24,6 +24,7 @@ from alerts.watch.plain import plain
 from alerts.watch.records import Request
 from alerts.watch.start import MANUAL
 from alerts.watch.wait import Waiting, wait
+from exporter import statedir
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.figures import strict
@@ -166,7 +167,8 @@ def _ask(config: Config, around: Surroundings, request: Request) -> int:
     deadline = time.monotonic() + PATIENCE
     while not _left(directory, number, request):
         if time.monotonic() > deadline:
-            raise Unavailable(f"no exporter runs on {directory}: start it first, outbox-exporter serve")
+            wrong = statedir.problem(directory)
+            raise Unavailable(f"no exporter runs on {directory}: " + (wrong or "start it first, outbox-exporter serve"))
         time.sleep(_POLL)
     answer = _answer(directory, number, deadline)
     if answer is None:

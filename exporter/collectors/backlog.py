@@ -86,17 +86,30 @@ class Backlog:
 
     def _all(self, session: Session) -> list[PendingGroup]:
         session.gather_pages()
-        return session.fetch("backlog", PendingGroup, exhausted_attempts=self._settings.exhausted_attempts)
+        return merged(session.fetch("backlog", PendingGroup, exhausted_attempts=self._settings.exhausted_attempts))
 
     def _part(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
         session.gather_pages(gather=which == "any")
-        return session.fetch(
+        groups = session.fetch(
             "backlog_part",
             PendingGroup,
             count_limit=limit,
             exhausted_attempts=self._settings.exhausted_attempts,
             which=which,
         )
+        return merged(groups)
+
+
+def merged(groups: list[PendingGroup]) -> list[PendingGroup]:
+    """One group for each queue and state: names of different bytes may read alike, as U+FFFD."""
+    found: dict[tuple[str, str], PendingGroup] = {}
+    for group in groups:
+        key = group.queue, group.state
+        same = found.get(key)
+        if same is not None:
+            group = replace(same, jobs=same.jobs + group.jobs, oldest=min(same.oldest, group.oldest))  # noqa: PLW2901
+        found[key] = group
+    return groups if len(found) == len(groups) else list(found.values())
 
 
 def jobs_in(groups: Iterable[PendingGroup]) -> int:

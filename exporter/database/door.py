@@ -24,7 +24,8 @@ class Database:
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
         self._patience = Patience()
-        self._readable: set[tuple[visibility.Table, ...]] = set()
+        # What the latest sample could read, and whether row security applied to it.
+        self._readable: dict[tuple[visibility.Table, ...], bool] = {}
         self._connector = Connector(settings, self._patience)
 
     @property
@@ -66,12 +67,18 @@ class Database:
                 _ended(connection),
             ):
                 known = reads in self._readable
-                session = Session(connection, settings, self._to_prove(reads), ahead if known else NOTHING_AHEAD)
-                self._readable.add(reads)
+                session = Session(
+                    connection,
+                    settings,
+                    self._to_prove(reads),
+                    ahead if known else NOTHING_AHEAD,
+                    filtered=self._readable.get(reads, False),
+                )
+                self._readable[reads] = session.filtered
                 yield session
         except BaseException:
             # Whatever it was, the next sample looks at everything again, and names what is missing.
-            self._readable.discard(reads)
+            self._readable.pop(reads, None)
             raise
         finally:
             self._connector.give_back(connection)

@@ -15,6 +15,8 @@
 --   row_security boolean not null: row-level security applies to this role; then it is switched on for the transaction
 --   opened boolean not null: a permissive policy lets this role read every row
 --   narrowed_by text[] not null: restrictive policies that may take rows away again
+--   has_roles bigint[] not null: other roles, by oid, whose privileges this one has, and the answer rests on that
+--   lacks_roles bigint[] not null: roles, by oid, whose privileges this one has not, and the answer rests on that
 -- Index: catalogue indexes only; reads no user table and takes no lock on one
 -- Source: PostgreSQL documentation, "Row Security Policies" and pg_policy. A policy without USING admits nothing.
 SELECT
@@ -47,28 +49,43 @@ SELECT
         ELSE false
     END AS row_security,
     coalesce(policies.opened, false) AS opened,
-    coalesce(policies.narrowed_by, ARRAY[]::text[]) AS narrowed_by
+    coalesce(policies.narrowed_by, ARRAY[]::text[]) AS narrowed_by,
+    coalesce(policies.has_roles, ARRAY[]::bigint[])
+        || CASE
+            WHEN c.relowner <> me.oid AND pg_has_role(c.relowner, 'USAGE') THEN ARRAY[c.relowner::bigint]
+            ELSE ARRAY[]::bigint[]
+        END AS has_roles,
+    coalesce(policies.lacks_roles, ARRAY[]::bigint[]) AS lacks_roles
 FROM unnest(%(tables)s::text[]) AS wanted (table_name)
+CROSS JOIN to_regrole(quote_ident(current_user)) AS me (oid)
 LEFT JOIN pg_namespace AS n ON n.nspname = %(schema)s::text
 LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = wanted.table_name
 -- pg_get_expr locks the policy's table, so only policies that matter are looked at: OFFSET keeps the planner from
 -- reading those of other tables, which somebody may have locked.
 LEFT JOIN LATERAL (
     SELECT
-        bool_or(p.polpermissive AND p.admits_all) AS opened,
-        array_agg(p.polname::text ORDER BY p.polname) FILTER (WHERE NOT p.polpermissive AND NOT p.admits_all)
-            AS narrowed_by
+        bool_or(p.applies AND p.polpermissive AND p.admits_all) AS opened,
+        array_agg(DISTINCT p.polname::text) FILTER (WHERE p.applies AND NOT p.polpermissive AND NOT p.admits_all)
+            AS narrowed_by,
+        array_agg(DISTINCT p.role::bigint) FILTER (WHERE p.applies AND p.role NOT IN (0, me.oid)) AS has_roles,
+        array_agg(DISTINCT p.role::bigint) FILTER (WHERE NOT p.applies) AS lacks_roles
     FROM (
         SELECT
             mine.polname,
             mine.polpermissive,
-            coalesce(pg_get_expr(mine.polqual, mine.polrelid) = 'true', NOT mine.polpermissive) AS admits_all
-        FROM (SELECT * FROM pg_policy WHERE polrelid = c.oid AND row_security_active(c.oid) OFFSET 0) AS mine
-        WHERE mine.polcmd IN ('r', '*')
-          AND (0 = ANY (mine.polroles)
-               OR EXISTS (
-                   SELECT FROM unnest(mine.polroles) AS r (oid) WHERE r.oid <> 0 AND pg_has_role(r.oid, 'USAGE')
-               ))
+            mine.role,
+            mine.applies,
+            CASE
+                WHEN mine.applies
+                THEN coalesce(pg_get_expr(mine.polqual, mine.polrelid) = 'true', NOT mine.polpermissive)
+            END AS admits_all
+        FROM (
+            SELECT policy.*, target.oid AS role, target.oid = 0 OR pg_has_role(target.oid, 'USAGE') AS applies
+            FROM pg_policy AS policy
+            CROSS JOIN LATERAL unnest(policy.polroles) AS target (oid)
+            WHERE policy.polrelid = c.oid AND policy.polcmd IN ('r', '*') AND row_security_active(c.oid)
+            OFFSET 0
+        ) AS mine
         OFFSET 0
     ) AS p
 ) AS policies ON true

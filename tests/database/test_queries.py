@@ -27,7 +27,7 @@ SIZE = 12_000
 # PostgreSQL's types and what psycopg makes of them.
 PYTHON = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
 # What the statements of the message with which a session begins are made into.
-OPENING: dict[str, type[Any]] = {"session": session._Facts, "visibility": Sight}
+OPENING: dict[str, type[Any]] = {"defaults": session._Defaults, "session": session._Facts, "visibility": Sight}
 
 
 @dataclass(frozen=True)

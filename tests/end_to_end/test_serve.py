@@ -282,3 +282,14 @@ def test_a_session_ended_by_the_server(embedded_database, serve):
         eventually(lambda: program.scrape().all_well, seconds=5)
         assert ours(embedded_database) == 1
         assert "Traceback" not in program.log
+
+
+@pytest.mark.parametrize("zone", ["EST5EDT,M3.2.0,M11.1.0", "Europe/Berlin", "<+0330>-3:30", "Nowhere/Land"])
+def test_the_machine_is_not_asked_for_its_time_zone(tmp_path, embedded_database, zone):
+    """Zones that libc and PostgreSQL take but Python's zoneinfo does not, or of which an image has no data."""
+    config = write_config(
+        tmp_path / "config.yaml", database={"dsn": embedded_database.dsn()}, web={"listen": "127.0.0.1:0"}
+    )
+    with running(tmp_path, "--config", str(config), "serve", TZ=zone, PYTHONTZPATH="") as program:
+        eventually(lambda: program.scrape().all_well)
+        assert program.end() < AT_MOST

@@ -21,10 +21,11 @@ FROM (
         set_config('lock_timeout', %(lock_timeout)s, true),
         set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, true),
         CASE WHEN current_setting('server_version_num')::integer >= 170000
-            THEN set_config('transaction_timeout', %(transaction_timeout)s, true)
+            THEN set_config('transaction_timeout', '0', true)
         END,
-        set_config('search_path', 'pg_catalog, pg_temp', true),
-        set_config('row_security', 'off', true)
+        CASE WHEN current_setting('server_version_num')::integer >= 170000
+            THEN set_config('transaction_timeout', %(transaction_timeout)s, true)
+        END
     -- OFFSET keeps the planner from dropping columns that nobody reads, and their effect with them.
     OFFSET 0
 ) AS settings
