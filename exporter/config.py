@@ -90,6 +90,7 @@ class DatabaseSettings:
     """The watched database and how gently it is treated.
 
     `dsn` is a libpq connection string or URI; what it leaves out comes from libpq's own variables (PGHOST, ...).
+    `max_replay_lag` is how far a standby may be behind its primary before its samples fail.
     """
 
     dsn: Secret = Secret("")
@@ -97,6 +98,7 @@ class DatabaseSettings:
     connect_timeout: Annotated[Seconds, Bounds(1, 60)] = Seconds(3)  # libpq counts whole seconds
     statement_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(5)  # 0 would switch it off
     lock_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(0.5)
+    max_replay_lag: Annotated[Seconds, Bounds(0.001, 31_536_000)] = Seconds(60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,27 @@ Readings = tuple[Reading | Distribution, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Which server answered.
+
+    `address` is its own, None over a Unix socket; `lag`, seconds that its replay is behind at most: None on a primary,
+    and where nothing is proved.
+    """
+
+    in_recovery: bool
+    address: str | None = None
+    lag: float | None = None
+
+    @property
+    def role(self) -> str:
+        """In one word."""
+        return "standby" if self.in_recovery else "primary"
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.address or 'on a local socket'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """One thing that went wrong in a run. `message` is for people: what, where, what to do; no secrets."""
 
@@ -67,13 +88,14 @@ class Outcome:
 
     Both may be present: one dead endpoint does not spoil the others. A run is a success when nothing failed. `rows`
     is how many rows were read for it, 0 when that shall not slow the collector down; `waited`, seconds of it that went
-    into the way to the target and back.
+    into the way to the target and back. `server` is which one answered, None where none did.
     """
 
     readings: Readings = ()
     failures: tuple[Failure, ...] = ()
     rows: int = 0
     waited: float = 0.0
+    server: Server | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,14 @@ WATCH_COVERAGE = _gauge(
 
 # --- the exporter itself ---------------------------------------------------------------------------------------
 UP = _gauge("outbox_up", "1 when the last database sample succeeded.")
+SERVER_IN_RECOVERY = _gauge(
+    "outbox_server_in_recovery",
+    "1 when a standby answers, 0 when a primary does; absent when no server does.",
+)
+SERVER_REPLAY_LAG = _gauge(
+    "outbox_server_replay_lag_seconds",
+    "How far the standby's replay is behind at most, as proved; absent on a primary, and where nothing is proved.",
+)
 COLLECTOR_SUCCESS = _gauge("outbox_collector_success", "1 when the collector's last run succeeded.", "collector")
 COLLECTOR_LAST_SUCCESS = _gauge(
     "outbox_collector_last_success_timestamp_seconds",

@@ -10,10 +10,12 @@ from enum import StrEnum
 from threading import Lock
 
 from exporter.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
-from exporter.model import Failure, Readings, Run
+from exporter.model import Failure, Readings, Run, Server
 
 # A result is shown for so many of its collector's intervals: two missed samples are bad luck, three are news.
 LIFE = 3
+# A standby that is too far behind answers, and is no more use than one that does not.
+_UNREACHABLE = frozenset({Reason.CONNECTION, Reason.STALE})
 # What a collector costs is seen from so many successes: fewer are chance, more have forgotten how it is now.
 COSTS = 4
 
@@ -37,7 +39,9 @@ class CollectorState:
     """Everything known about one collector.
 
     Units: `interval`, `duration` and `costs`, of the latest successes, seconds; `succeeded_at` Unix seconds;
-    `finished`, `expires` and `unreachable` seconds of the monotonic clock. Shape: None where it never happened.
+    `expires`, `unreachable` and `answered` seconds of the monotonic clock. Shape: None where it never happened.
+    `unreachable` is when the database was last found not to answer, or a standby that is too far behind to be sampled;
+    `answered` is when `server` last did, sampled or not.
     """
 
     name: str
@@ -55,6 +59,8 @@ class CollectorState:
     succeeded: float | None = None
     unreachable: float | None = None
     costs: tuple[float, ...] = ()
+    server: Server | None = None
+    answered: float | None = None
 
     def fresh(self, now: float) -> bool:
         """Whether the readings may be believed at this time of the monotonic clock."""
@@ -70,7 +76,8 @@ class CollectorState:
         for failure in run.outcome.failures:
             failures[failure.reason] = failures.get(failure.reason, 0) + 1
         brought, succeeded = bool(run.outcome.readings), run.succeeded
-        unreachable = any(failure.reason is Reason.CONNECTION for failure in run.outcome.failures)
+        unreachable = any(failure.reason in _UNREACHABLE for failure in run.outcome.failures)
+        server = run.outcome.server
         return replace(
             self,
             interval=interval,
@@ -85,6 +92,8 @@ class CollectorState:
             succeeded=run.finished if succeeded else self.succeeded,
             unreachable=run.finished if unreachable else self.unreachable,
             costs=self.costs_with(run) if succeeded else self.costs,
+            server=server or self.server,
+            answered=run.finished if server else self.answered,
         )
 
 
@@ -97,6 +106,20 @@ def database_up(states: Iterable[CollectorState], now: float) -> bool:
     states = [state for state in states if state.target is Target.DATABASE]
     unreachable = max((state.unreachable for state in states if state.unreachable is not None), default=float("-inf"))
     return any(state.succeeded is not None and state.succeeded > unreachable and state.fresh(now) for state in states)
+
+
+def latest_server(states: Iterable[CollectorState], now: float) -> Server | None:
+    """Which server answered last; None where that is not known any more: it, or another one, did not answer since."""
+    states = [state for state in states if state.target is not Target.APPLICATION]
+    latest = max(states, key=lambda state: state.answered or float("-inf"), default=None)
+    if latest is None or latest.answered is None or now > latest.answered + LIFE * latest.interval:
+        return None
+    silent = any(
+        failure.reason is Reason.CONNECTION and (state.unreachable or 0.0) > latest.answered
+        for state in states
+        for failure in state.problems
+    )
+    return None if silent else latest.server
 
 
 class Board:

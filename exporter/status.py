@@ -10,9 +10,9 @@ from typing import TypedDict
 
 from exporter import names
 from exporter.exposition import fresh_readings
-from exporter.model import Reading
+from exporter.model import Reading, Server
 from exporter.names import Metric
-from exporter.snapshot import CollectorState, database_up
+from exporter.snapshot import CollectorState, database_up, latest_server
 
 
 def version() -> str:
@@ -29,6 +29,14 @@ class FiveSignals(TypedDict):
     events_last_hour: dict[str, float] | None
     idempotency_keys: float | None
     failure_ratio: float | None
+
+
+class ServerStatus(TypedDict):
+    """Which server answered last. `role` is primary or standby; `replay_lag_seconds` what a standby proved at most."""
+
+    role: str
+    address: str | None
+    replay_lag_seconds: float | None
 
 
 class CollectorStatus(TypedDict):
@@ -122,6 +130,7 @@ class StatusDict(Judged):
     up: bool
     now: float
     database: str
+    server: ServerStatus | None
     signals: FiveSignals
     maintenance_until: float | None
     migration: MigrationStatus | None
@@ -143,6 +152,13 @@ def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> Fi
         "idempotency_keys": _sum(_values(readings, names.IDEMPOTENCY_KEYS)),
         "failure_ratio": _values(readings, names.LAST_HOUR_FAILURE_RATIO).get(()),
     }
+
+
+def server_status(server: Server | None) -> ServerStatus | None:
+    """Which server answers; None while that is not known."""
+    if server is None:
+        return None
+    return {"role": server.role, "address": server.address, "replay_lag_seconds": server.lag}
 
 
 def collector_status(state: CollectorState, now: float) -> CollectorStatus:
@@ -191,6 +207,7 @@ def status(
         "up": database_up(states, now),
         "now": unix_now,
         "database": about.database,
+        "server": server_status(latest_server(states, now)),
         "signals": signals(states, now, unix_now),
         "maintenance_until": _values(_fresh(states, now), names.MAINTENANCE_DECLARED_END).get(()),
         "migration": migration(states, now),

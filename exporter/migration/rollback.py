@@ -1,6 +1,7 @@
 """`rollback-check`: may one roll back now, and what would be lost?
 
 Source: migrations reference, "Emergency Rollback": prerequisites and step 2. The check reads; it rolls nothing back.
+Whatever a standby says proves nothing: all is unknown there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +10,11 @@ from pathlib import Path
 
 from exporter.config import SamplingSettings
 from exporter.database import Database, Session
-from exporter.errors import SampleError, TooSlow
+from exporter.errors import SampleError, Stale, TooSlow
 from exporter.migration import expected
 from exporter.migration.backup import Backup, latest
 from exporter.migration.findings import Caution, Finding, Report, Trouble, judged, unknown
+from exporter.replay import CONNECT_TO_PRIMARY
 from exporter.values import format_duration
 from exporter.visibility import Table
 
@@ -98,11 +100,11 @@ def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
         yield from check()
     except SampleError as error:
         slow = "; a longer database.statement_timeout may do" if isinstance(error, TooSlow) else ""
-        yield unknown(name, "could be seen", f"{error}{slow}", "")
+        yield unknown(name, "could be seen", f"{error}{slow}", CONNECT_TO_PRIMARY if isinstance(error, Stale) else "")
 
 
 def _pending(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
-    with database.sample(_JOBS) as session:
+    with database.sample(_JOBS, primary_only=True) as session:
         groups = session.fetch(
             "migration/pending",
             Pending,
@@ -120,7 +122,7 @@ def _pending(database: Database, settings: SamplingSettings) -> Iterator[Finding
 
 
 def _generations(database: Database) -> Iterator[Finding]:
-    with database.sample(_JOBS, _EVENTS) as session:
+    with database.sample(_JOBS, _EVENTS, primary_only=True) as session:
         signs = session.fetch_one("migration/signs_of_life", SignsOfLife)
     seen = {"event": signs.last_event, "completion": signs.last_processed}
     troubles = (
@@ -135,7 +137,7 @@ def _generations(database: Database) -> Iterator[Finding]:
 
 def _losses(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
     """What is lost is told, not judged."""
-    with database.sample(_JOBS, _KEYS, _EVENTS) as session:
+    with database.sample(_JOBS, _KEYS, _EVENTS, primary_only=True) as session:
         losses = session.fetch("migration/losses", Loss, count_limit=settings.count_limit)
     for loss in losses:
         yield judged(f"losses.{loss.table_name}", "told, not judged", (), _described(loss, settings.count_limit))
@@ -151,7 +153,7 @@ def _described(loss: Loss, limit: int) -> str:
 
 
 def _dependents(database: Database) -> Iterator[Finding]:
-    with database.sample() as session:
+    with database.sample(primary_only=True) as session:
         found = session.fetch("migration/dependents", Dependent, schema=session.schema, **_names())
     troubles = (
         Trouble(
@@ -192,7 +194,7 @@ def _cautions(database: Database, wishes: Wishes) -> Iterator[Caution]:
     if wishes.backup_directory is None:
         yield Caution("backup", "not looked at: nobody said where backups are", "--backup-dir DIRECTORY")
     try:
-        with database.sample() as session:
+        with database.sample(primary_only=True) as session:
             mentions = _mentions(session)
     except SampleError:
         return  # the checks said why

@@ -15,11 +15,13 @@ from psycopg.rows import class_row
 from exporter import queries, visibility
 from exporter.database import Session, session
 from exporter.lab.migrate import Schema
+from exporter.replay import Replay
 from exporter.visibility import Sight, Table
 from tests import postgres
 from tests.database import rows
 from tests.database.sampling import sampler
 from tests.postgres import Database
+from tests.standby import standby_of
 
 # Rows of each table where plans are looked at: enough that reading all of them is never the cheapest way.
 SIZE = 12_000
@@ -27,7 +29,12 @@ SIZE = 12_000
 # PostgreSQL's types and what psycopg makes of them.
 PYTHON = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
 # What the statements of the message with which a session begins are made into.
-OPENING: dict[str, type[Any]] = {"defaults": session._Defaults, "session": session._Facts, "visibility": Sight}
+OPENING: dict[str, type[Any]] = {
+    "defaults": session._Defaults,
+    "replay": Replay,
+    "session": session._Facts,
+    "visibility": Sight,
+}
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,11 @@ def recorded(cluster) -> dict[str, Asked]:
     with pytest.MonkeyPatch.context() as patch:
         recorder.install(patch)
         for schema in Schema:
-            with postgres.cloned(cluster, schema) as database:
+            with standby_of(cluster) as standby, postgres.cloned(cluster, schema) as database:
                 populate(database)
                 sample_all(database)
+                standby.wait_until_caught_up()
+                sample_all(Database(standby, database.name))
     return recorder.asked
 
 
