@@ -8,6 +8,7 @@ from exporter.migration.bookkeeping import LOOK, RUNS_LOOKED_AT, CronJob, CronRu
 from exporter.migration.catalogue import Catalogue
 from exporter.migration.findings import Caution, Finding, Trouble, judged, unknown
 from exporter.migration.functions import mentions
+from exporter.migration.quoting import literal
 
 _HOUR = 3600.0
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -55,7 +56,7 @@ def _normal(schedule: str) -> list[str]:
 def _schedule(facts: Catalogue, job: expected.Job) -> Finding:
     """One right job suffices, also where several roles scheduled one of that name."""
     check, wanted = f"cron.{job.name}", f"active, at {job.schedule} UTC, calling {facts.home}.{job.name}()"
-    create = f"SELECT cron.schedule('{job.name}', '{job.schedule}', 'SELECT {facts.home}.{job.name}()');"
+    create = f"SELECT cron.schedule('{job.name}', '{job.schedule}', {literal(f'SELECT {facts.home}.{job.name}()')});"
     view, found = facts.cron.jobs_view, _named(facts, job)
     if not view.readable:
         return unknown(check, wanted, view.obstacle, view.remedy or _install(view))

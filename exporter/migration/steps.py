@@ -152,7 +152,7 @@ def _hijack(trial: Trial) -> str:
     """
     trial.rehearsal.execute("migration/smoke_hijack")
     trial.rehearsal.execute("migration/smoke_replan")
-    path = f'pg_temp, "{trial.rehearsal.schema}"'
+    path = f"pg_temp, {identifier(trial.rehearsal.schema)}"
     trial.become("none", path=path)
     remedy = f"ALTER FUNCTION ... SET search_path = {identifier(trial.rehearsal.schema)}, pg_temp"
     try:

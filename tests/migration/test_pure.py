@@ -34,6 +34,11 @@ from exporter.migration.schedules import same_schedule
         ("pg_temp, public, pg_temp", False),
         ('"$user", public, pg_temp', False),
         ("pg_catalog, public", False),
+        ("public, pg_temp, auth", False),
+        # One schema of such a name, as SET search_path = 'public, pg_temp' gives it.
+        ('"public, pg_temp"', False),
+        ('"App", pg_temp', True),
+        ('"pg_temp", public', False),
     ],
 )
 def test_a_safe_search_path(path, safe):

@@ -387,6 +387,7 @@ def test_hijacking_is_tried_as_by_a_first_call(database, path):
             connection.execute(OWN_TABLES.encode())
             connection.execute(ONE_CALL.encode())
             row = connection.execute("SELECT count(*) FROM pg_temp.fsm_events").fetchone()
+            connection.execute("DISCARD TEMP")  # before `contents` looks, not some time after this session
             assert row is not None
             stolen[order] = row[0]
     safe = path == "public, pg_temp"
