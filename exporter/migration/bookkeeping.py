@@ -62,9 +62,18 @@ class CronRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Zone:
+    """The row of sql/migration/cron_zone.sql: in which schedules are meant. `ahead` of UTC in seconds."""
+
+    name: str | None
+    ahead: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cron:
     """What can be seen of pg_cron."""
 
+    zone: Zone
     jobs_view: View
     runs_view: View
     jobs: tuple[CronJob, ...] = ()
@@ -93,12 +102,13 @@ class Register:
 
 def read_cron(session: Session) -> Cron:
     """pg_cron's jobs about the outbox and how they last ended. Raises: SampleError."""
+    zone = session.fetch_one("migration/cron_zone", Zone)
     jobs_view, runs_view = _views(session, CRON_SCHEMA, (_JOB, _RUNS))
     if not jobs_view.readable:
-        return Cron(jobs_view, runs_view)
+        return Cron(zone, jobs_view, runs_view)
     names, tables = list(expected.JOB_NAMES), list(expected.TABLE_NAMES)
     jobs = session.fetch("migration/cron_jobs", CronJob, names=names, tables=tables)
-    return Cron(jobs_view, runs_view, tuple(jobs), _runs(session, runs_view, jobs))
+    return Cron(zone, jobs_view, runs_view, tuple(jobs), _runs(session, runs_view, jobs))
 
 
 def _runs(session: Session, view: View, jobs: Sequence[CronJob]) -> tuple[CronRun, ...]:

@@ -185,6 +185,7 @@ STATEMENTS = tuple(
     f"migration/{name}"
     for name in (
         "settings",
+        "cron_zone",
         "relations",
         "partitions",
         "columns",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,7 +17,7 @@ from exporter.errors import Locked
 from exporter.lab import migrate
 from exporter.migration import expected
 from exporter.migration.catalogue import ROLES, STATEMENTS
-from exporter.migration.findings import Answer
+from exporter.migration.findings import Answer, Finding, Report
 from exporter.migration.verify import verify
 from exporter.model import Reading
 from tests import postgres
@@ -203,6 +206,106 @@ def test_the_runs_of_a_busy_pg_cron_are_found_cheaply(cron_database):
     assert (finding.answer, finding.found) == (Answer.OK, "as expected")
     run(cron_database, OUTBOX_JOB, "failed", "1 minute")
     assert broken(cron_database) == {f"cron.{OUTBOX_JOB}.runs"}
+
+
+# --- pg_cron's clock
+
+
+def in_zone(database: postgres.Database, zone: str) -> None:
+    """As pg_cron 1.5 and later have it; without the library any session may have such a setting."""
+    database.execute(
+        sql.SQL("ALTER DATABASE {} SET cron.timezone = {}").format(sql.Identifier(database.name), sql.Literal(zone))
+    )
+
+
+def of(report: Report, check: str) -> Finding:
+    return next(finding for finding in report.findings if finding.check == check)
+
+
+@pytest.mark.parametrize(
+    ("zone", "time"),
+    [("Asia/Tokyo", "0 18 * * *"), ("Asia/Kathmandu", "15 21 * * *"), ("Etc/GMT+8", "0 11 * * *")],
+)
+def test_verify_says_when_a_job_really_runs(embedded_database, zone, time):
+    """A schedule is meant in cron.timezone: right as it stands, and told with a warning."""
+    in_zone(embedded_database, zone)
+    report = ask(embedded_database)
+    assert report.answer is Answer.OK
+    assert of(report, f"cron.{KEYS_JOB}").found == f"scheduled at 0 3 * * * {zone}, which is {time} UTC now"
+    assert any(caution.subject == "cron.timezone" and zone in caution.text for caution in report.cautions)
+
+
+def test_a_schedule_that_means_the_documented_time_in_utc_is_sound(embedded_database):
+    """Whoever set another zone may have moved the schedule with it; by neither clock it is broken."""
+    in_zone(embedded_database, "Asia/Tokyo")
+    change = "UPDATE cron.job SET schedule = %s WHERE jobname = %s"
+    for schedule, answer in (("0 12 * * *", Answer.OK), ("0 4 * * *", Answer.BROKEN)):
+        embedded_database.execute(change, (schedule, KEYS_JOB))
+        assert of(ask(embedded_database), f"cron.{KEYS_JOB}").answer is answer
+
+
+@pytest.mark.parametrize("zone", ["UTC", "GMT", "Etc/UTC", ""])
+def test_other_names_of_utc_are_no_news(embedded_database, zone):
+    """Nothing is said of them."""
+    in_zone(embedded_database, zone)
+    report = ask(embedded_database)
+    assert of(report, f"cron.{KEYS_JOB}").found == "as expected"
+    assert not any(caution.subject == "cron.timezone" for caution in report.cautions)
+
+
+@pytest.fixture
+def newer_pg_cron(embedded_database) -> Iterator[postgres.Database]:
+    """The database of a server whose pg_cron hides the setting from most roles."""
+    with tempfile.TemporaryDirectory(prefix="outbox-extensions-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "extension").mkdir()
+        (directory / "extension" / "pg_cron.control").write_text("default_version = '1.6'\n")
+        setting = sql.SQL("ALTER DATABASE {} SET extension_control_path = {}")
+        path = sql.Literal(f"{directory}:$system")
+        embedded_database.execute(setting.format(sql.Identifier(embedded_database.name), path))
+        yield embedded_database
+
+
+def test_a_zone_that_may_be_hidden_is_not_asked_for(newer_pg_cron):
+    """The question would be refused and end the transaction; a right schedule stays right, a wrong one is unknown."""
+    role = monitor(newer_pg_cron)
+    newer_pg_cron.execute(
+        f"GRANT USAGE ON SCHEMA cron TO {role};"
+        f"CREATE POLICY seen ON cron.job FOR SELECT TO {role} USING (true);"
+        f"CREATE POLICY seen ON cron.job_run_details FOR SELECT TO {role} USING (true)"
+    )
+    found = of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}")
+    assert (found.answer, "may not see cron.timezone" in found.found) == (Answer.OK, True)
+    newer_pg_cron.execute("UPDATE cron.job SET schedule = '0 12 * * *' WHERE jobname = %s", (KEYS_JOB,))
+    found = of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}")
+    assert (found.answer, "pg_read_all_settings" in found.remedy) == (Answer.UNKNOWN, True)
+    in_zone(newer_pg_cron, "Asia/Tokyo")
+    assert of(ask(newer_pg_cron), f"cron.{KEYS_JOB}").answer is Answer.OK
+    newer_pg_cron.execute(f"GRANT pg_read_all_settings TO {role} WITH INHERIT TRUE")
+    try:
+        assert of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}").answer is Answer.OK
+    finally:
+        newer_pg_cron.execute(f"REVOKE pg_read_all_settings FROM {role}")
+
+
+def offset(database: postgres.Database, user: str) -> list[float]:
+    with watched(database, user) as door:
+        readings = MigrationCollector(door).collect().readings
+    return [each.value for each in readings if isinstance(each, Reading) and each.metric == names.CRON_TIMEZONE_OFFSET]
+
+
+def test_the_clock_of_pg_cron_is_a_metric(newer_pg_cron):
+    """Seconds ahead of UTC; without a value where it cannot be seen, which is not 0."""
+    assert offset(newer_pg_cron, "postgres") == [0]
+    in_zone(newer_pg_cron, "Etc/GMT+3")
+    assert offset(newer_pg_cron, "postgres") == [-10_800]
+    assert offset(newer_pg_cron, monitor(newer_pg_cron)) == []
+
+
+def test_the_clock_of_an_older_pg_cron_is_utc(cron_database):
+    """Before 1.5 there is no such setting: no role has to be asked."""
+    assert offset(cron_database, monitor(cron_database)) == [0]
 
 
 # --- cost
