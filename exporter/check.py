@@ -4,18 +4,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.collectors.database import DatabaseQuestion
-from exporter.errors import SampleError, Unreachable
+from exporter.errors import PermissionDenied, SampleError, Unreachable
+from exporter.migration import access
 from exporter.sampling import Sampling
+
+_WATCH_BEGINS_BY_REGISTER = "migration"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing checked; `error` is None when it is all right."""
+    """One thing checked; `error` is None when it is all right. A `note` says what this set-up goes without."""
 
     what: str
     error: SampleError | None = None
+    note: str = ""
 
     def __str__(self) -> str:
+        if self.note:
+            return f"note     {self.what}: {self.note}"
         if self.error is None:
             return f"ok       {self.what}"
         status = "unknown" if isinstance(self.error, Unreachable) else "broken "
@@ -51,6 +57,23 @@ def _findings(sampling: Sampling) -> Iterator[Finding]:
         except SampleError as error:
             finding = Finding(question.name, error)
         yield finding
+    yield from _migration(sampling)
+
+
+def _migration(sampling: Sampling) -> Iterator[Finding]:
+    """What the role cannot see is no mistake, unless the configuration relies on it."""
+    try:
+        with sampling.database.sample() as session:
+            unseen = tuple(access.hidden(session))
+    except SampleError as error:
+        yield Finding("migration", error)
+        return
+    needs_register = sampling.config.watch.start == _WATCH_BEGINS_BY_REGISTER
+    for each in unseen:
+        if needs_register and each.is_register:
+            yield Finding("watch.start: migration", PermissionDenied(str(each)))
+        else:
+            yield Finding("migration", note=str(each))
 
 
 def _ask(sampling: Sampling, question: DatabaseQuestion) -> str:

@@ -38,7 +38,7 @@ def test_hostile_texts_stay_texts():
     trouble: dict[str, object] = {
         "alerts": [alert()],
         "watch": watch(reasons=["The backlog was high."]),
-        "migration": {"ok": 1, "unknown": 0, "broken": ["rls"]},
+        "migration": {"ok": 1, "unknown": 0, "broken": ["rls"], "unseen": []},
         "notices": [{"name": "notify", "text": "refused"}],
         "collectors": [collector(failures={"lock": 3}, problems=["locked"])],
     }
@@ -47,7 +47,7 @@ def test_hostile_texts_stay_texts():
         "alerts": [alert(**dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
         "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
-        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE]},
+        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
         "notices": [{"name": HOSTILE, "text": HOSTILE}],
         "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
     }  # fmt: skip
@@ -121,7 +121,9 @@ def test_the_watch_in_one_line():
 
 
 def test_a_broken_migration_is_named():
-    text = read(migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"]}).text
+    text = read(
+        migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"], "unseen": []}
+    ).text
     assert "broken 47 checks ok, 1 broken" in text
     assert "index_idx_job_outbox_unprocessed" in text
 

@@ -22,9 +22,15 @@ MIGRATION = "migration"
 
 # The mark of the last moment at which the migration was seen not to be registered.
 _UNREGISTERED = 1
+# The mark of the moment since when the register is not visible.
+INVISIBLE = 2
 _ORDER = "register.order"
 _BY_HAND = "outbox-exporter watch start"
 _REGISTER = "supabase_migrations.schema_migrations"
+NOT_VISIBLE = (
+    f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}, or let the exporter's role see it, "
+    "exporter/sql/setup/grant_migration_access.sql"
+)
 
 
 class Starter:
@@ -55,8 +61,10 @@ class Starter:
 
     def _look_at_register(self, keeper: Keeper, known: bool | None, moment: Moment) -> None:
         """Once for each time that the versions appear: they may be rolled back and come again."""
+        if (known is None) is not (keeper.marked(INVISIBLE) is not None):
+            keeper.mark(INVISIBLE, is_set=known is None)
         if known is None:
-            self._say_once(f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}")
+            self._say_once(NOT_VISIBLE)
             return
         self._say_once("")
         if not known:

@@ -56,7 +56,8 @@ def _jobs(facts: Catalogue) -> Finding:
     if not view.exists:
         return judged("cron", wanted, (), "pg_cron is not in this database")
     if view.readable and view.complete:
-        return judged("cron", wanted, ())
+        others = "neither documented job is left; those of others are not visible here"
+        return judged("cron", wanted, (), others if view.others_hidden else "as expected")
     why = view.obstacle or "a role sees its own jobs only"
     return unknown("cron", wanted, why, view.remedy or LOOK)
 
