@@ -120,6 +120,18 @@ def test_the_watch_in_one_line():
     assert "No watch has begun. What begins it: outbox-exporter watch start" in read().text
 
 
+@pytest.mark.parametrize(
+    ("unseen", "told"), [("register", "no watch begins"), ("cron", "clean-up jobs are not visible")]
+)
+def test_what_the_role_cannot_see_of_the_migration_is_told(unseen, told):
+    """With the script that helps; nothing of it when all is seen."""
+    seen = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": []}).text
+    text = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": [unseen]}).text
+    assert told in text
+    assert "exporter/sql/setup/grant_migration_access.sql" in text
+    assert "grant_migration_access" not in seen
+
+
 def test_a_broken_migration_is_named():
     text = read(
         migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"], "unseen": []}

@@ -18,6 +18,7 @@ from exporter.lab import migrate
 from exporter.migration import expected
 from exporter.migration.catalogue import ROLES, STATEMENTS
 from exporter.migration.findings import Answer, Finding, Report
+from exporter.migration.quoting import identifier
 from exporter.migration.verify import verify
 from exporter.model import Reading
 from tests import postgres
@@ -536,6 +537,19 @@ def test_a_remedy_mends_in_a_schema_of_any_name(embedded_database, case, schema)
     database.execute(MOVED.replace("{new}", new) + MENDED[case])
     mend(database, schema=schema)
     assert broken(database, schema=schema) == set()
+
+
+def test_names_are_quoted_as_the_server_quotes_them(cluster):
+    """Each of its keywords, and names of every kind: what it would quote is quoted."""
+    kinds = ("plain", "Mixed", "with space", "1st", "ümlaut", 'say "hi"', "under_score", "a$b", "", "public")
+    with postgres.temporary(cluster) as database, database.connect() as connection:
+        words = [str(row[0]) for row in connection.execute("SELECT word FROM pg_get_keywords()").fetchall()]
+        for name in (*words, *kinds):
+            row = connection.execute("SELECT quote_ident(%s), quote_ident(%s) <> %s", (name, name, name)).fetchone()
+            assert row is not None
+            # An older server knows fewer keywords: quotes too many do no harm.
+            assert identifier(name) == row[0] or not row[1]
+            assert connection.execute(f"SELECT 1 AS {identifier(name or 'x')}".encode()).fetchone() == (1,)
 
 
 NAMED = {

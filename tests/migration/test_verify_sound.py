@@ -6,6 +6,7 @@ import pytest
 
 from exporter.migration import expected
 from exporter.migration.findings import Answer
+from tests.database.roles import allow, role
 from tests.migration.asking import ask, broken
 from tests.migration.partitioned import PARTITIONED
 
@@ -157,6 +158,18 @@ def test_the_deployed_variant_is_sound_with_warnings(deployed_database):
         (RPC, "SECURITY DEFINER, and public and anon may call it"),
         *((name, "SECURITY DEFINER, and search_path is not pinned") for name in expected.JOB_NAMES),
     } <= warned
+
+
+def test_the_owner_finds_the_deployed_variant_sound(deployed_database):
+    """Who applied the migrations, and no superuser: owns the tables and the register, and scheduled the jobs."""
+    with role(deployed_database) as owner:
+        for table in expected.TABLE_NAMES:
+            allow(deployed_database, f"ALTER TABLE {table} OWNER TO {{role}}", owner)
+        allow(deployed_database, "ALTER TABLE supabase_migrations.schema_migrations OWNER TO {role}", owner)
+        allow(deployed_database, "GRANT USAGE ON SCHEMA supabase_migrations, cron TO {role}", owner)
+        deployed_database.execute("UPDATE cron.job SET username = %s", (owner,))
+        report = ask(deployed_database, owner)
+        assert report.answer is Answer.OK, [each for each in report.findings if each.answer is not Answer.OK]
 
 
 def test_a_documented_database_has_no_warning_of_security(database):
