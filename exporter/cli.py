@@ -5,6 +5,7 @@ unreachable, so that nothing was proved.
 """
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ from exporter.status import version
 
 if TYPE_CHECKING:
     from exporter.check import Finding
+
+logger = logging.getLogger(__name__)
 
 
 class Exit(IntEnum):
@@ -66,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputLost as error:
         _close_output()
         print(f"the answer could not be written: {error}", file=sys.stderr)
+        return Exit.UNKNOWN
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing was proved
+        _tell_unexpected(error, to_the_log=command is serve)
         return Exit.UNKNOWN
 
 
@@ -133,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     )
     rules_parser.set_defaults(command=rules)
 
-    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _say))
+    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _answer))
     watch.add_commands(
         commands, watch.Surroundings(load, _answer, lambda config: target(config.database.dsn.reveal()), version)
     )
@@ -167,10 +173,6 @@ def load(path: Path | None) -> Config:
     libpq = (*passwords(config.database.dsn.reveal()), os.environ.get("PGPASSWORD", ""))
     logs.configure(config.log, [*secrets(config), *libpq])
     return config
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text)
 
 
 def serve(options: argparse.Namespace) -> Exit:
@@ -270,6 +272,22 @@ def _answer(text: str) -> None:
         raise
     except OSError as error:
         raise OutputLost(error.strerror) from error
+
+
+def _tell_unexpected(error: Exception, *, to_the_log: bool) -> None:
+    """One line for whoever ran the command: status 1 would say that what they asked about is bad.
+
+    The traceback is for the log. A command's answer is its line; who runs a service reads its log.
+    """
+    level = logging.CRITICAL if to_the_log else logging.DEBUG
+    logs.event(logger, level, "uncaught exception", exc_info=error)
+    if not to_the_log:
+        said = " ".join(logs.hide(str(error)).split())
+        print(
+            f"unexpected {type(error).__name__}{f': {said}' if said else ''}; nothing was proved. "
+            "log.level debug shows where it came from",
+            file=sys.stderr,
+        )
 
 
 def _close_output() -> None:

@@ -207,6 +207,10 @@ MIGRATION_CHECK_OK = _gauge(
 MIGRATION_CHECKS = _gauge(
     "outbox_migration_checks", "How many checks of the migration are ok, broken, unknown.", "status"
 )
+CRON_TIMEZONE_OFFSET = _gauge(
+    "outbox_cron_timezone_offset_seconds",
+    "By how much the time zone in which pg_cron reads its schedules is ahead of UTC now; absent when it is not known.",
+)
 MAINTENANCE_ACTIVE = _gauge("outbox_maintenance_active", "1 while a declared maintenance lasts.")
 MAINTENANCE_DECLARED_END = _gauge(
     "outbox_maintenance_declared_end_timestamp_seconds",

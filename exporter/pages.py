@@ -190,7 +190,15 @@ def _migration(migration: Mapping[str, Any] | None) -> str:
         f'<span class="state {kind}">{"broken" if broken else "intact"}</span> '
         f"{count(migration['ok'])} checks ok, {len(migration['broken'])} broken, {count(migration['unknown'])} unknown"
     )
-    return f'<div class="card">{said}{f"<ul>{broken}</ul>" if broken else ""}</div>'
+    unseen = "".join(f"<p>{_UNSEEN[part]}</p>" for part in migration["unseen"])
+    return f'<div class="card">{said}{f"<ul>{broken}</ul>" if broken else ""}{unseen}</div>'
+
+
+_SCRIPT = "<code>exporter/sql/setup/grant_migration_access.sql</code> lets the monitoring role see"
+_UNSEEN = {
+    "register": f"The register of migrations is not visible: with the migration no watch begins. {_SCRIPT} it.",
+    "cron": f"pg_cron's clean-up jobs are not visible. {_SCRIPT} them, where they are in this database.",
+}
 
 
 # --- what is wrong -------------------------------------------------------------------------------------------------

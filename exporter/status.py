@@ -91,11 +91,15 @@ class WatchStatus(TypedDict):
 
 
 class MigrationStatus(TypedDict):
-    """The checks of the migration: how many are ok and unknown, and the names of the broken ones."""
+    """The checks of the migration: how many are ok and unknown, and the names of the broken ones.
+
+    `unseen` has the parts of which no check could be made, "register" and "cron".
+    """
 
     ok: float
     unknown: float
     broken: list[str]
+    unseen: list[str]
 
 
 class Notice(TypedDict):
@@ -184,8 +188,13 @@ def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus |
     totals = _values(readings, names.MIGRATION_CHECKS)
     if not totals:
         return None
-    broken = [labels[0] for labels, value in _values(readings, names.MIGRATION_CHECK_OK).items() if not value]
-    return {"ok": totals.get(("ok",), 0), "unknown": totals.get(("unknown",), 0), "broken": sorted(broken)}
+    made = {labels[0]: value for labels, value in _values(readings, names.MIGRATION_CHECK_OK).items()}
+    return {
+        "ok": totals.get(("ok",), 0),
+        "unknown": totals.get(("unknown",), 0),
+        "broken": sorted(check for check, value in made.items() if not value),
+        "unseen": [part for part in ("register", "cron") if not any(check.startswith(f"{part}.") for check in made)],
+    }
 
 
 def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float] | None:

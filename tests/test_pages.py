@@ -47,7 +47,7 @@ def test_hostile_texts_stay_texts():
     trouble: dict[str, object] = {
         "alerts": [alert()],
         "watch": watch(reasons=["The backlog was high."]),
-        "migration": {"ok": 1, "unknown": 0, "broken": ["rls"]},
+        "migration": {"ok": 1, "unknown": 0, "broken": ["rls"], "unseen": []},
         "notices": [{"name": "notify", "text": "refused"}],
         "collectors": [collector(failures={"lock": 3}, problems=["locked"])],
     }
@@ -57,7 +57,7 @@ def test_hostile_texts_stay_texts():
         "alerts": [alert(**dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
         "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
-        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE]},
+        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
         "notices": [{"name": HOSTILE, "text": HOSTILE}],
         "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
     }  # fmt: skip
@@ -146,8 +146,22 @@ def test_the_watch_in_one_line():
     assert "No watch has begun. What begins it: outbox-exporter watch start" in read().text
 
 
+@pytest.mark.parametrize(
+    ("unseen", "told"), [("register", "no watch begins"), ("cron", "clean-up jobs are not visible")]
+)
+def test_what_the_role_cannot_see_of_the_migration_is_told(unseen, told):
+    """With the script that helps; nothing of it when all is seen."""
+    seen = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": []}).text
+    text = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": [unseen]}).text
+    assert told in text
+    assert "exporter/sql/setup/grant_migration_access.sql" in text
+    assert "grant_migration_access" not in seen
+
+
 def test_a_broken_migration_is_named():
-    text = read(migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"]}).text
+    text = read(
+        migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"], "unseen": []}
+    ).text
     assert "broken 47 checks ok, 1 broken" in text
     assert "index_idx_job_outbox_unprocessed" in text
 

@@ -31,7 +31,7 @@ def status() -> dict[str, Any]:
         "unaccounted": {"removed": 0.0, "uncounted": 0.0},
         "maintenance_until": None,
         "config_reload_successful": True,
-        "migration": {"ok": 48.0, "unknown": 0.0, "broken": []},
+        "migration": {"ok": 48.0, "unknown": 0.0, "broken": [], "unseen": []},
         "alerts": [],
         "watch": watch(state="waiting", started=None, ends=None, coverage=None, summary="outbox-exporter watch start"),
         "trends": {"backlog": [[996_400.0 + 15 * tick, 1000.0 + tick] for tick in range(240)]},

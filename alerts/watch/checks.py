@@ -140,6 +140,7 @@ def _schedule(node: Node | None) -> Schedule | None:
     return Schedule(
         hour=values.whole_number(_text(node, "hour")),
         weekday=values.whole_number(weekday) if weekday else None,
+        clock=_text(node, "clock"),
         oldest=_text(node, "oldest"),
         keeps=values.duration(_text(node, "keeps")),
         grace=values.duration(_text(node, "grace")),

@@ -172,9 +172,12 @@ class Keeper:
         """When a watch was last begun so, on the time line; negative when none was."""
         return self._begun.get(begun_by, -1.0)
 
-    def mark(self, number: int) -> None:
-        """Remember this moment. In a transaction."""
-        self.history.put(number, Mark(self._t))
+    def mark(self, number: int, *, is_set: bool = True) -> None:
+        """Remember this moment, or forget the one remembered. In a transaction."""
+        if is_set:
+            self.history.put(number, Mark(self._t))
+        else:
+            self.history.drop(Mark, number)
 
     def marked(self, number: int) -> float | None:
         """The moment remembered under that number, on the time line."""

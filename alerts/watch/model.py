@@ -99,14 +99,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A clean-up: when it is due (UTC; `weekday` from Monday 0, None daily), and what it leaves behind.
+    """A clean-up: when it is due (`weekday` from Monday 0, None daily), and what it leaves behind.
 
-    `oldest` is the series with the time of the oldest thing there; after the clean-up nothing is older than `keeps`
-    before it was due. `grace` later it has to be so.
+    `hour` is meant by a clock that is ahead of UTC by the seconds in the series `clock`. `oldest` is the series with
+    the time of the oldest thing there; after the clean-up nothing is older than `keeps` before it was due. `grace`
+    later it has to be so.
     """
 
     hour: int
     weekday: int | None
+    clock: str
     oldest: str
     keeps: float
     grace: float

@@ -49,8 +49,10 @@ def traffic(check: Check, evidence: Evidence, found: float) -> str:
     return f"{check.subject} {check.good}: {count(found)} {evidence.what}."
 
 
-def cleanup(check: Check, outcomes: dict[float, Outcome]) -> tuple[Verdict | None, str]:
-    """What came of every clean-up that was due."""
+def cleanup(check: Check, outcomes: dict[float, Outcome] | None) -> tuple[Verdict | None, str]:
+    """What came of every clean-up that was due. That no key grows old is judged in any case, by another check."""
+    if outcomes is None:
+        return None, f"{check.subject} was not judged: what that clock shows (cron.timezone) was not visible."
     for due, outcome in outcomes.items():
         if outcome is Outcome.OVERDUE:
             late = duration(check.schedule.grace) if check.schedule else ""
@@ -154,7 +156,7 @@ def _causes(gaps: Sequence[Gap]) -> str:
 
 
 def _day(at: float) -> str:
-    return moment(at, "%Y-%m-%d")
+    return moment(at, "%Y-%m-%d at %H:%M UTC")
 
 
 def _long(seconds: float) -> str:

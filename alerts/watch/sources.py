@@ -25,7 +25,7 @@ COLLECTORS: Mapping[str, tuple[Metric, ...]] = {
     "events": (names.LAST_HOUR_EVENTS, names.LAST_HOUR_EVENTS_BY_TYPE, names.EVENTS, names.EVENTS_BY_TYPE),
     "idempotency": (names.IDEMPOTENCY_KEYS, names.OLDEST_EXPIRED_KEY),
     "application": tuple(metric for metric in names.CATALOGUE if metric.name.startswith("outbox_app_")),
-    "migration": (names.MIGRATION_CHECK_OK, names.MIGRATION_CHECKS),
+    "migration": (names.MIGRATION_CHECK_OK, names.MIGRATION_CHECKS, names.CRON_TIMEZONE_OFFSET),
     "maintenance": (names.MAINTENANCE_ACTIVE, names.MAINTENANCE_DECLARED_END),
 }
 # Says whether breaches are excused, and nothing about the outbox.
@@ -44,6 +44,7 @@ SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
     'outbox_fsm_events_by_type_total{event="FSM_INITIALIZED"}': (names.EVENTS_BY_TYPE, ("FSM_INITIALIZED",)),
     **{name: (names.IDEMPOTENCY_KEYS, labels) for name, labels in _KEYS.items()},
     "outbox_idempotency_oldest_expired_timestamp_seconds": (names.OLDEST_EXPIRED_KEY, ()),
+    "outbox_cron_timezone_offset_seconds": (names.CRON_TIMEZONE_OFFSET, ()),
     'outbox_app_fsm_initializations_total{result="succeeded"}': (names.APP_FSM_INITIALIZATIONS, ("succeeded",)),
     'outbox_app_fsm_initializations_total{result="failed"}': (names.APP_FSM_INITIALIZATIONS, ("failed",)),
     "outbox_app_processed_jobs_total": (names.APP_PROCESSED_JOBS, ()),
