@@ -82,7 +82,7 @@ class Database:
                 session = Session(
                     connection,
                     settings,
-                    self._to_prove(reads),
+                    reads,
                     ahead if known else NOTHING_AHEAD,
                     Known(self._readable.get(reads, False), self._tracker),
                 )
@@ -96,10 +96,6 @@ class Database:
             raise
         finally:
             self._connector.give_back(connection)
-
-    def _to_prove(self, reads: tuple[visibility.Table, ...]) -> tuple[visibility.Table, ...]:
-        """Rows are proved visible in every sample. Columns once: the server refuses by itself what may not be read."""
-        return tuple(visibility.Table(table.name, ()) for table in reads) if reads in self._readable else reads
 
 
 @contextmanager

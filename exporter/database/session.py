@@ -86,6 +86,7 @@ class Session:
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
         self._tracker.check(settings.max_replay_lag, facts.role)
         visibility.judge(facts.role, seen)
+        self._nullable = {column for sight in seen for column in sight.nullable_columns}
         self.filtered = any(sight.row_security for sight in seen)
         if self.filtered:
             proof.judge_plan(facts.role, plan if plan is not None else self._plan_of_all_rows(reads))
@@ -113,6 +114,10 @@ class Session:
         """The only row of a statement that always answers with one."""
         (only,) = self.fetch(name, row, **parameters)
         return only
+
+    def may_be_null(self, column: str) -> bool:
+        """Whether a column that was proved readable, as `table.column`, is without a NOT NULL constraint."""
+        return column in self._nullable
 
     def note_rows(self, rows: int) -> None:
         """Note that the statements read so many rows, for a question that may be asked less often when there are many.
@@ -166,8 +171,8 @@ class Session:
     ) -> "tuple[_Facts, list[visibility.Sight], _Answer | None, _Answer | None]":
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
         ahead, asks_replay = self._ahead, self._tracker.expects_standby
-        timeouts = settings.statement_timeout, settings.lock_timeout
-        message = _opening(settings.schema, timeouts, reads, ahead, _Expected(filtered, asks_replay))
+        limits = settings.schema, settings.timestamp_zone, settings.statement_timeout, settings.lock_timeout
+        message = _opening(limits, reads, ahead, _Expected(filtered, asks_replay))
         with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
             replays = _next(cursor, "replay", Replay) if asks_replay else []
@@ -233,15 +238,19 @@ class _Expected(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _opening(
-    schema: str, timeouts: tuple[float, float], reads: tuple[visibility.Table, ...], ahead: Ahead, expected: _Expected
+    limits: tuple[str, str | None, float, float],
+    reads: tuple[visibility.Table, ...],
+    ahead: Ahead,
+    expected: _Expected,
 ) -> bytes:
     """BEGIN, sql/replay.sql of a standby, defaults.sql, session.sql, visibility.sql where something is read, `ahead`.
 
     In UTF-8, in which the connection was made: the same few always. What is filtered is planned last, after the
-    question: whatever had changed before that one, the plan shows. `timeouts`: of statements and of locks, seconds.
+    question: whatever had changed before that one, the plan shows. `limits` are the schema, the zone of its
+    timestamps, and the timeouts of statements and of locks, seconds.
     """
-    statement_timeout, lock_timeout = timeouts
-    limits = {
+    schema, zone, statement_timeout, lock_timeout = limits
+    timeouts = {
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(lock_timeout),
         "transaction_timeout": _milliseconds(statement_timeout + GRACE),
@@ -249,9 +258,9 @@ def _opening(
     statements = [_BEGIN]
     if expected.standby:
         statements.append(queries.load("replay").written(schema, {}))
-    statements += [queries.load("defaults").written(schema, {}), queries.load("session").written(schema, limits)]
+    statements += [queries.load("defaults").written(schema, {}), queries.load("session").written(schema, timeouts)]
     if reads:
-        statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads)))
+        statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads, zone)))
     if ahead.name:
         statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters)))
     if expected.filtered:
