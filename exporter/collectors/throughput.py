@@ -95,6 +95,8 @@ class Throughput:
 
     def _account(self, session: Session, since: float, jobs: ProcessedJobs) -> None:
         departures, listed = self._departures, frozenset(jobs.ids)
+        if session.of_standby:
+            departures.forget()
         departures.balance.window(session.now - since)
         if ids := departures.to_find(lambda job: job in listed or job in self._new_rows):
             departures.found(session.fetch("departed", Departed, ids=ids))

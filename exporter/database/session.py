@@ -95,6 +95,12 @@ class Session:
         self.role = facts.role
         self.rows = 0
 
+    @property
+    def of_standby(self) -> bool:
+        """Whether a standby answers, which may show less than was seen before."""
+        server = self._tracker.server
+        return server is not None and server.in_recovery
+
     def fetch(self, name: str, row: type[Row], **parameters: object) -> list[Row]:
         """Run `sql/<name>.sql` and build one `row` (a dataclass with the columns as fields, in their order) per row.
 
