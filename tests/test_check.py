@@ -21,6 +21,7 @@ GONE = Finding("database h:1/d", Unreachable("refused"))
     [
         ([], 0),
         ([GOOD, GOOD], 0),
+        ([GOOD, Finding("migration", note="not visible")], 0),
         ([GONE], 3),
         ([GOOD, GONE], 3),
         ([GOOD, Finding("backlog", Blind("hidden"))], 1),
@@ -40,6 +41,7 @@ def test_the_verdict(findings, verdict):
         (GOOD, "ok       events"),
         (GONE, "unknown  database h:1/d: connection: refused"),
         (Finding("backlog", Blind("rows are hidden")), "broken   backlog: rls: rows are hidden"),
+        (Finding("migration", note="not visible"), "note     migration: not visible"),
     ],
 )
 def test_a_finding_is_a_line(finding, line):
@@ -63,7 +65,7 @@ def test_it_reads_no_row(embedded_database):
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter'"
     before = embedded_database.value(scans)
     found = check.database(Sampling(configuration(embedded_database.dsn()), nobody_listens))
-    assert [finding.error for finding in found] == [None] * 5
+    assert [finding.error for finding in found] == [None] * 6
     # A session reports what it scanned when it ends.
     wait_for(lambda: embedded_database.value(sessions) == 0)
     assert embedded_database.value(scans) == before
