@@ -12,7 +12,8 @@ class Reading:
     """One value of one series.
 
     Units: those of the metric's name. Shape: `labels` holds one value per label name, in the catalogue's order.
-    Raises: ValueError when labels and metric do not fit, or the value is NaN (unknown is no reading at all).
+    Raises: ValueError when labels and metric do not fit, or the value is NaN (unknown is no reading at all);
+    TypeError for a label that is no text. So what is wrong fails its collector's run, and no scrape.
     """
 
     metric: Metric
@@ -21,6 +22,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         _check_labels(self.metric, self.labels)
+        if not all(map(str.isascii, self.labels)):
+            object.__setattr__(self, "labels", _encodable(self.labels))
         if math.isnan(self.value):
             raise ValueError(f"{self.metric.name}: unknown is not a number; leave the reading out")
 
@@ -41,6 +44,8 @@ class Distribution:
 
     def __post_init__(self) -> None:
         _check_labels(self.metric, self.labels)
+        if not all(map(str.isascii, self.labels)):
+            object.__setattr__(self, "labels", _encodable(self.labels))
         if self.metric.kind is not Kind.HISTOGRAM or len(self.counts) != len(self.bounds) + 1:
             raise ValueError(f"{self.metric.name}: not a histogram, or counts do not fit bounds")
 
@@ -48,6 +53,14 @@ class Distribution:
 def _check_labels(metric: Metric, labels: tuple[str, ...]) -> None:
     if len(labels) != len(metric.labels):
         raise ValueError(f"{metric.name}: expected labels {metric.labels}, got {labels}")
+    for label in labels:
+        if not isinstance(label, str):
+            raise TypeError(f"{metric.name}: a label value is a text, got {label!r} among {labels}")
+
+
+def _encodable(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """As UTF-8 can carry them: a lone surrogate, as JSON may hold one, becomes a question mark."""
+    return tuple(label.encode("utf-8", "replace").decode() for label in labels)
 
 
 Readings = tuple[Reading | Distribution, ...]

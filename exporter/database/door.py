@@ -9,7 +9,7 @@ from exporter import visibility
 from exporter.config import DatabaseSettings
 from exporter.database.connection import Connection, Connector
 from exporter.database.patience import GRACE, Patience
-from exporter.database.session import NOTHING_AHEAD, Ahead, Expected, Session
+from exporter.database.session import NOTHING_AHEAD, Ahead, Known, Session
 from exporter.database.translation import translated
 from exporter.errors import SampleError
 from exporter.model import Server
@@ -82,9 +82,9 @@ class Database:
                 session = Session(
                     connection,
                     settings,
-                    self._to_prove(reads),
+                    reads,
                     ahead if known else NOTHING_AHEAD,
-                    Expected(self._tracker, self._readable.get(reads, False)),
+                    Known(self._readable.get(reads, False), self._tracker),
                 )
                 if primary_only:
                     self._tracker.refuse_standby()
@@ -96,10 +96,6 @@ class Database:
             raise
         finally:
             self._connector.give_back(connection)
-
-    def _to_prove(self, reads: tuple[visibility.Table, ...]) -> tuple[visibility.Table, ...]:
-        """Rows are proved visible in every sample. Columns once: the server refuses by itself what may not be read."""
-        return tuple(visibility.Table(table.name, ()) for table in reads) if reads in self._readable else reads
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
@@ -16,6 +15,7 @@ from typing import TypeAlias
 from exporter.config import Config
 from exporter.database import Database, dsn_problem, target
 from exporter.errors import ConfigError, SampleError, Stale
+from exporter.figures import utc
 from exporter.migration import render
 from exporter.migration.findings import Answer, Report, unknown
 from exporter.migration.maintenance import Ledger, Unusable
@@ -226,4 +226,4 @@ def _tell(around: Surroundings, options: argparse.Namespace, report: Report, whe
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")

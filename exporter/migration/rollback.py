@@ -14,6 +14,7 @@ from exporter.errors import SampleError, Stale, TooSlow
 from exporter.migration import expected
 from exporter.migration.backup import Backup, latest
 from exporter.migration.findings import Caution, Finding, Report, Trouble, judged, unknown
+from exporter.odd import AHEAD, NEW_AHEAD
 from exporter.replay import CONNECT_TO_PRIMARY
 from exporter.values import format_duration
 from exporter.visibility import Table
@@ -40,12 +41,12 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One row of sql/migration/pending.sql; `age` in seconds."""
+    """One row of sql/migration/pending.sql; `age` in seconds, None where no time can be believed."""
 
-    queue: str
+    queue: str | None
     state: str
     jobs: int
-    age: float
+    age: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,11 @@ def _pending(database: Database, settings: SamplingSettings) -> Iterator[Finding
             Pending,
             count_limit=settings.count_limit,
             exhausted_attempts=settings.exhausted_attempts,
+            latest=session.now + AHEAD,
         )
     troubles = (
         Trouble(
-            f"{group.jobs} {group.state} in {group.queue}, the oldest {ago(group.age)} old",
+            f"{group.jobs} {group.state} {_in(group.queue)}, {_since(group.age)}",
             "let the processor finish; look at last_error of those that fail, and decide what becomes of them",
         )
         for group in groups
@@ -121,9 +123,17 @@ def _pending(database: Database, settings: SamplingSettings) -> Iterator[Finding
     yield judged("pending", "no pending job", troubles, "none")
 
 
+def _in(queue: str | None) -> str:
+    return "without a queue" if queue is None else f"in {queue}"
+
+
+def _since(age: float | None) -> str:
+    return "since when is not known" if age is None else f"the oldest {ago(age)} old"
+
+
 def _generations(database: Database) -> Iterator[Finding]:
-    with database.sample(_JOBS, _EVENTS, primary_only=True) as session:
-        signs = session.fetch_one("migration/signs_of_life", SignsOfLife)
+    with database.sample(_JOBS, _EVENTS) as session:
+        signs = session.fetch_one("migration/signs_of_life", SignsOfLife, latest=session.now + NEW_AHEAD)
     seen = {"event": signs.last_event, "completion": signs.last_processed}
     troubles = (
         Trouble(f"the last {what} was {ago(age)} ago", _STOPPED)
@@ -137,8 +147,8 @@ def _generations(database: Database) -> Iterator[Finding]:
 
 def _losses(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
     """What is lost is told, not judged."""
-    with database.sample(_JOBS, _KEYS, _EVENTS, primary_only=True) as session:
-        losses = session.fetch("migration/losses", Loss, count_limit=settings.count_limit)
+    with database.sample(_JOBS, _KEYS, _EVENTS) as session:
+        losses = session.fetch("migration/losses", Loss, count_limit=settings.count_limit, latest=session.now + AHEAD)
     for loss in losses:
         yield judged(f"losses.{loss.table_name}", "told, not judged", (), _described(loss, settings.count_limit))
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.policy import load_policy, override_problem
+from alerts.policy import configured_policy, load_policy, override_problem
 from dashboards.build import RUNBOOKS
 from exporter import settings
 from exporter.database import dsn_problem
@@ -190,6 +190,22 @@ def test_alertmanager_takes_its_configuration(services, tmp_path, require):
     assert ours == shipped
 
 
+def test_alertmanager_waits_for_what_explains(services):
+    """After a start, since Prometheus repeats each alert at a moment of its own, up to a minute later."""
+    image, version = services["alertmanager"]["image"].split(":v")
+    assert image == "prom/alertmanager"
+    assert tuple(map(int, version.split("."))) >= (0, 33)  # older ones refuse to start with that option
+    assert "--dispatch.start-delay=1m" in services["alertmanager"]["command"][0].split()
+
+
+def test_the_links_of_the_exporter_lead_to_it(services, tmp_path):
+    """Notifications link to the port that the lab publishes."""
+    config = settings.load(_exporter_config(services, tmp_path), {}, CHECKS)
+    policy = configured_policy(config)
+    assert policy.rules[0].runbook_url == f"http://localhost:9721/runbooks/{policy.rules[0].key.alert}"
+    assert 9721 in ports(services["lab"])
+
+
 def test_grafana_finds_prometheus(services):
     """By the name of its service and its port, under the type that the dashboards ask for."""
     provisioning = mounts(services["grafana"])["/etc/grafana/provisioning"]
@@ -239,7 +255,8 @@ def test_the_lab_and_the_exporter_work_together(lab, services, tmp_path):
     config = _exporter_config(services, tmp_path)
     text = config.read_text("utf-8").replace(":5432/", f":{database}/").replace(":4000/", f":{application}/")
     text = text.replace(" /state", f" {tmp_path}").replace("http://alertmanager:9093", "null")
-    config.write_text(f"{text}\nsampling:\n  interval: 5s\nweb:\n  listen: 127.0.0.1:0\n")
+    text = text.replace("web:\n", "web:\n  listen: 127.0.0.1:0\n")
+    config.write_text(f"{text}\nsampling:\n  interval: 5s\n")
     with running(tmp_path, "--config", str(config), "serve") as exporter:
         eventually(lambda: exporter.scrape().get("outbox_head_blocked_jobs") == 100, seconds=30)
         assert exporter.scrape().value("outbox_app_up", endpoint="healthCheck") == 1
