@@ -5,29 +5,31 @@ unreachable, so that nothing was proved.
 """
 
 import argparse
-import json
 import logging
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
+from itertools import chain
 from pathlib import Path
-
-from prometheus_client import CollectorRegistry, generate_latest
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from alerts import rulefile
+from alerts.notify import check as receivers
 from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
-from exporter import check, logs, settings, values
+from exporter import logs, oneshot, settings, values
 from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords, target
 from exporter.errors import ConfigError, ExporterError
-from exporter.exposition import OutboxCollector
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
+from exporter.redaction import hide_credentials
 from exporter.sampling import Sampling
-from exporter.status import About, status, version
+from exporter.status import version
+
+if TYPE_CHECKING:
+    from exporter.check import Finding
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except ConfigError as error:
-        print("\n".join(error.problems), file=sys.stderr)
+        print(logs.hide("\n".join(error.problems)), file=sys.stderr)
         return Exit.USAGE
     except BrokenPipeError:
         # Who read it has heard enough, as `head` does.
@@ -73,9 +75,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.UNKNOWN
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names only, and repeats no value in an error: it may be a secret in a wrong place.
+
+    The parsers of the commands are of the same class.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but names only the options that it does not know."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            names = [each.partition("=")[0] for each in unknown if each.startswith("-")]
+            self.error(f"unknown option {', '.join(names)}" if names else "one argument or more than the command takes")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, without what marks itself as a secret; status 2."""
+        super().error(hide_credentials(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
+    top: argparse.ArgumentParser = _Parser(
         prog="outbox-exporter",
         description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it.",
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",
@@ -93,8 +117,11 @@ def parser() -> argparse.ArgumentParser:
     serve_parser = commands.add_parser("serve", help="run the exporter")
     serve_parser.set_defaults(command=serve)
 
-    sample_parser = commands.add_parser("sample", help="sample everything once, print, exit")
+    sample_parser = commands.add_parser("sample", help="sample everything once, print or write it, exit")
     sample_parser.add_argument("--format", choices=("prometheus", "json"), default="prometheus")
+    sample_parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="replace this file as a whole, also when nothing could be sampled"
+    )
     sample_parser.set_defaults(command=sample)
 
     check_parser = commands.add_parser(
@@ -158,34 +185,63 @@ def serve(options: argparse.Namespace) -> Exit:
 
 
 def sample(options: argparse.Namespace) -> Exit:
-    """`sample`: unknown as soon as any collector failed; what the others brought is printed all the same."""
-    sampling = Sampling(load(options.config), lambda *_: None)
+    """`sample`: unknown as soon as any collector failed; what the others brought is told all the same."""
+    try:
+        config = load(options.config)
+    except ConfigError as error:
+        if options.output is not None:
+            _disown(options.output, options.format, error)
+        raise
+    sampling = Sampling(config, lambda *_: None)
     sampling.sample_once()
     states = sampling.board.states()
-    if options.format == "json":
-        about = About(version(), sampling.database.target, reloaded=True)
-        _answer(json.dumps(status(about, states, time.monotonic(), time.time()), indent=2) + "\n")
-    else:
-        registry = CollectorRegistry()
-        registry.register(OutboxCollector(lambda: sampling.board, version(), sampling.labels.by_name, lambda: True))
-        _answer(generate_latest(registry).decode())
     for state in states:
         for problem in state.problems:
             print(f"{state.name}: {problem.reason}: {problem.message}", file=sys.stderr)
+    text = oneshot.sampled(sampling, options.format)
+    if options.output is None:
+        _answer(text)
+    else:
+        oneshot.write(options.output, text)
     return Exit.GOOD if all(state.success for state in states) else Exit.UNKNOWN
+
+
+def _disown(output: Path, form: oneshot.Format, error: ConfigError) -> None:
+    """Let no earlier sample stay in the file for a current one. Raises: ConfigError with what is wrong beside."""
+    try:
+        oneshot.write(output, oneshot.unconfigured(form))
+    except ConfigError as other:
+        raise ConfigError((*error.problems, *other.problems)) from error
 
 
 def check_config(options: argparse.Namespace) -> Exit:
     """`check-config`: a valid configuration may still meet a database that refuses it."""
+    # Not at the top: to import the server takes as long as all that other commands need.
+    from exporter import check  # noqa: PLC0415
+
     config = load(options.config)
     policy = configured_policy(config)
     changed = len(config.alerting.thresholds)
-    _answer(f"ok       configuration\nok       alerts: {len(policy.rules)} rules, {changed} of them changed\n")
-    if options.offline:
-        return Exit.GOOD
-    findings = check.database(Sampling(config, lambda *_: None))
-    _answer("".join(f"{finding}\n" for finding in findings))
+    alerts = check.Finding(f"alerts: {len(policy.rules)} rules, {changed} of them changed")
+    findings = []
+    for finding in chain(
+        (check.Finding("configuration"), alerts),
+        check.machine(config),
+        () if options.offline else check.targets(config),
+        () if options.offline else _receivers(config),
+    ):
+        _answer(f"{finding}\n")
+        findings.append(finding)
     return Exit(check.verdict(findings))
+
+
+def _receivers(config: Config) -> Iterator["Finding"]:
+    from exporter import check  # noqa: PLC0415
+
+    for answer in receivers.ask(config.alerting):
+        kind = check.Refused if answer.answered else check.Unanswered
+        what = f"receiver {answer.receiver}"
+        yield check.Finding(what, kind(answer.problem)) if answer.problem else check.Finding(f"{what} {answer.proved}")
 
 
 def rules(options: argparse.Namespace) -> Exit:

@@ -47,7 +47,10 @@ STATES = ("waiting", "failing", "exhausted")
 SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
+UNACCOUNTED_KINDS = ("removed", "uncounted")
 OTHER = "other"
+# An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value was promised.
+ODD_KINDS = ("infinite", "out_of_range", "null")
 NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
 WATCH_STATES = ("waiting", "running", "passed", "failed", "inconclusive")
 
@@ -105,6 +108,12 @@ CLOCK_SKEW_JOBS = _counter(
     "outbox_clock_skew_jobs_total",
     "Jobs with a processed_at before their created_at: application clock behind.",
 )
+UNACCOUNTED_JOBS = _counter(
+    "outbox_unaccounted_jobs_total",
+    "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or uncounted "
+    "(their processed_at is off by more than ten minutes). Of the oldest 500 pending jobs; absent on a standby.",
+    "kind",
+)
 QUEUE_LAST_HOUR_PROCESSED = _gauge(
     "outbox_queue_last_hour_processed_jobs", "Jobs processed in the last hour by queue.", "queue"
 )
@@ -137,6 +146,15 @@ IDEMPOTENCY_KEYS = _gauge(
 OLDEST_EXPIRED_KEY = _gauge(
     "outbox_idempotency_oldest_expired_timestamp_seconds",
     "Expiry time of the oldest expired idempotency key still there; absent when there is none.",
+)
+
+# --- rows beyond all bounds ------------------------------------------------------------------------------------
+ODD_ROWS = _gauge(
+    "outbox_odd_rows",
+    "Rows that a number leaves out: their time is infinite, or before 1970 or too far ahead (out_of_range), or a value "
+    "is missing (null). Present when there are any.",
+    "table",
+    "kind",
 )
 
 # --- application -----------------------------------------------------------------------------------------------
@@ -228,6 +246,14 @@ WATCH_COVERAGE = _gauge(
 
 # --- the exporter itself ---------------------------------------------------------------------------------------
 UP = _gauge("outbox_up", "1 when the last database sample succeeded.")
+SERVER_IN_RECOVERY = _gauge(
+    "outbox_server_in_recovery",
+    "1 when a standby answers, 0 when a primary does; absent when no server does.",
+)
+SERVER_REPLAY_LAG = _gauge(
+    "outbox_server_replay_lag_seconds",
+    "How far the standby's replay is behind at most, as proved; absent on a primary, and where nothing is proved.",
+)
 COLLECTOR_SUCCESS = _gauge("outbox_collector_success", "1 when the collector's last run succeeded.", "collector")
 COLLECTOR_LAST_SUCCESS = _gauge(
     "outbox_collector_last_success_timestamp_seconds",

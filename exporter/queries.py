@@ -95,9 +95,15 @@ def load(name: str) -> Query:
 
 
 @cache
-def statement(name: str, schema: str) -> bytes:
-    """The statement in `sql/<name>.sql` for the tables of `schema`, as it is sent."""
-    return load(name).compose(schema).as_bytes()
+def statement(name: str, schema: str, encoding: str = "utf-8", condition: str = "true") -> bytes:
+    """The statement in `sql/<name>.sql` for the tables of `schema`, as it is sent, and what has to hold besides.
+
+    `encoding` is the session's, by its name in Python. A name that cannot be written in it is a name that no table of
+    that database has.
+    """
+    comment, _, asked = load(name).compose(schema).as_string().partition("\n")
+    text = f"{comment}\nSELECT answer.* FROM (\n{asked}\n) AS answer WHERE {condition}"
+    return text.encode(encoding, "replace")
 
 
 def names() -> tuple[str, ...]:

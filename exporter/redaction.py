@@ -1,4 +1,8 @@
-"""Hides known secrets in texts that leave the program: log lines, pages, errors that were not ours to word."""
+"""Hides secrets in texts that leave the program: log lines, pages, errors that were not ours to word.
+
+A secret is hidden when it is known, and when the text itself says that it is one: the user information of a URI, the
+value of `password=`, an `Authorization` header.
+"""
 
 import json
 import re
@@ -10,6 +14,19 @@ HIDDEN = "[hidden]"
 # Shorter ones are left alone: hiding every "abc" would shred all texts, and would tell where the secret stands.
 # Nobody who has to guess three characters needs our log.
 MIN_LENGTH = 4
+
+# The rest of the word after a scheme: a password that was not percent-encoded may hold any other character. A URI that
+# was taken for a path has lost one slash.
+_AFTER_SCHEME = re.compile(r"(:/{1,2})(\S*)")
+_MARK = "password|passwd|passphrase|pwd|secret|token|api[_-]?key"
+_VALUE = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,;&"'<>(){}\[\]]+)"""
+# As in `password=x`, in JSON, and in prose. No repetition comes before a name: the application may send megabytes.
+_NAMED_VALUE = re.compile(
+    rf"""(?P<name>(?:{_MARK})(?:["']?\s*=\s*|["']\s*:\s*)|(?:password|passwd|pwd)\s*:\s*){_VALUE}""",
+    re.IGNORECASE | re.DOTALL,
+)
+# Source: RFC 9110, section 11.4, RFC 7617, RFC 6750. Shorter words after "basic" are prose.
+_CREDENTIALS = re.compile(r"\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9._~+/-]{8,}=*", re.IGNORECASE)
 
 _PASSWORD_IN_URI = re.compile(r"[A-Za-z][\w+.-]*://[^/?#@]*?:([^/?#]*)@")
 
@@ -24,12 +41,24 @@ class Redactor:
         self._pattern = re.compile("|".join(map(_pattern, longest_first))) if longest_first else None
 
     def hide(self, text: str) -> str:
-        """The text with `[hidden]` in place of every secret, raw or encoded."""
-        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+        """The text with `[hidden]` in place of every known secret, raw or encoded, and of what calls itself one."""
+        return hide_credentials(self._pattern.sub(HIDDEN, text) if self._pattern else text)
 
     def knowing(self, secrets: Iterable[str]) -> "Redactor":
         """One that hides these secrets as well: a password that was replaced may still turn up in an old error."""
         return Redactor(self._secrets.union(secrets))
+
+
+def hide_credentials(text: str) -> str:
+    """The text with `[hidden]` in place of what it marks as a secret itself, known or not."""
+    text = _AFTER_SCHEME.sub(_without_user_information, text)
+    text = _NAMED_VALUE.sub(rf"\g<name>{HIDDEN}", text)
+    return _CREDENTIALS.sub(rf"\g<scheme> {HIDDEN}", text)
+
+
+def _without_user_information(uri: re.Match[str]) -> str:
+    _, at, place = uri[2].rpartition("@")
+    return f"{uri[1]}{HIDDEN}@{place}" if at else uri[0]
 
 
 def _pattern(form: str) -> str:

@@ -97,7 +97,7 @@ class Schedule:
         for turn, first in self._from_now_on():
             self._scheduler.add_job(
                 self._run,
-                IntervalTrigger(seconds=turn.interval),
+                IntervalTrigger(seconds=turn.interval, timezone=UTC),
                 args=(turn,),
                 id=turn.collector.name,
                 executor=turn.thread,
@@ -128,6 +128,22 @@ class Schedule:
         with self._planning:
             for turn, first in () if self._stopped else self._from_now_on():
                 self._scheduler.modify_job(turn.collector.name, next_run_time=first)
+
+    def run_soon(self) -> None:
+        """Let every collector run with the next one that is due, at the latest after a sampling interval.
+
+        So whatever runs in step with others stays so.
+        """
+        interval = timedelta(seconds=self._settings.interval)
+        with self._planning:
+            if self._stopped or not self._scheduler.running:
+                return
+            planned = [self._scheduler.get_job(turn.collector.name).next_run_time for turn in self._turns]
+            soon = min((*planned, datetime.now(UTC) + interval))
+            for place, (turn, due) in enumerate(zip(self._turns, planned, strict=True)):
+                if due > soon + interval / 2:
+                    first = soon + timedelta(microseconds=place)
+                    self._scheduler.modify_job(turn.collector.name, next_run_time=first)
 
     def _from_now_on(self) -> Iterator[tuple[Turn, datetime]]:
         """When each runs, in their order: now, as APScheduler wakes up once for all that is due by then.
@@ -162,7 +178,7 @@ class Schedule:
                 planned = self._scheduler.get_job(run.collector).next_run_time  # by the interval before
                 since = planned.timestamp() - (run.finished_at - run.duration)
                 due = planned - timedelta(seconds=before * max(1, math.ceil(since / before)))
-                trigger = IntervalTrigger(seconds=interval, start_date=due + timedelta(seconds=interval))
+                trigger = IntervalTrigger(seconds=interval, start_date=due + timedelta(seconds=interval), timezone=UTC)
                 self._scheduler.reschedule_job(run.collector, trigger=trigger)
 
     def _skipped(self, event: JobSubmissionEvent) -> None:

@@ -202,9 +202,10 @@ def test_the_hunt_for_secrets_finds_them(stderr):
     """The search that the tests above rely on would have found each secret in each format."""
     for style in FORMATS:
         logs.configure(LogSettings(format=style))
-        for secret in SECRETS:
+        for secret in (PASSWORD, TOKEN):
             logger.info(secret)
     assert all(leaked(line) for line in stderr().splitlines())
+    assert leaked(f"at {DSN}")
 
 
 def test_hide_works_outside_of_the_log():

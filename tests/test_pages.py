@@ -33,6 +33,15 @@ def read(**changes: object) -> Reader:
     return Reader(pages.landing("outbox-exporter", "0.1.0", webtools.status() | changes))
 
 
+def test_jobs_that_no_counter_has():
+    """They are told of with the reason; none, or not known, is no news."""
+    seen = read(unaccounted={"removed": 3.0, "uncounted": 40.0}).text
+    assert "uncounted since the exporter began: 40 with a processed_at so far off that no counter reads them" in seen
+    assert "3 because their rows were deleted" in seen
+    for quiet in ({"removed": 0.0, "uncounted": 0.0}, None):
+        assert "left the backlog uncounted" not in read(unaccounted=quiet).text
+
+
 def test_hostile_texts_stay_texts():
     """Whatever a queue, an error, an alert or a check is called: no element and no attribute comes of it."""
     trouble: dict[str, object] = {
@@ -44,6 +53,7 @@ def test_hostile_texts_stay_texts():
     }
     hostile: dict[str, object] = {
         "database": HOSTILE,
+        "server": {"role": HOSTILE, "address": HOSTILE, "replay_lag_seconds": None},
         "alerts": [alert(**dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
         "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
@@ -54,9 +64,25 @@ def test_hostile_texts_stay_texts():
     hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
     seen = Reader(pages.landing(HOSTILE, HOSTILE, webtools.status() | hostile))
     usual = read(**trouble)
-    assert seen.text.count(HOSTILE) == 20
+    assert seen.text.count(HOSTILE) == 22
     assert set(seen.elements) == set(usual.elements)
     assert set(seen.attributes) == set(usual.attributes)
+
+
+@pytest.mark.parametrize(
+    ("runbook_url", "link"),
+    [
+        ("", "runbooks/OutboxStalled"),
+        ("https://ops.example/outbox/runbooks/OutboxStalled", "runbooks/OutboxStalled"),
+        ("https://wiki.example/runbooks/OutboxStalled.md", "https://wiki.example/runbooks/OutboxStalled.md"),
+    ],
+)
+def test_an_alert_leads_to_its_runbook(runbook_url, link):
+    """To the exporter's own page by a relative link, whatever led here; or to where the configuration says."""
+    status = webtools.status() | {"alerts": [alert(runbook_url=runbook_url)]}
+    page = pages.landing("outbox-exporter", "0.1.0", status)
+    assert f'<a href="{link}">OutboxStalled: what to do</a>' in page
+    assert '<a href="runbooks/">Runbooks</a>' in page
 
 
 def test_nothing_from_elsewhere_and_no_script():
@@ -169,3 +195,26 @@ def test_declared_maintenance_is_shown_and_so_is_its_overrun():
         in read(maintenance_until=1_000_000.0 + 3600).text
     )
     assert "until 1970-01-12 12:46 UTC and nobody has ended it" in read(maintenance_until=1_000_000.0 - 3600).text
+
+
+@pytest.mark.parametrize(
+    ("server", "text"),
+    [
+        (None, "Database localhost:5432/postgres. Its last sample succeeded."),
+        (
+            {"role": "primary", "address": "10.0.0.7:5432", "replay_lag_seconds": None},
+            "The primary 10.0.0.7:5432 answers. Its last sample succeeded.",
+        ),
+        (
+            {"role": "standby", "address": "10.0.0.8:5432", "replay_lag_seconds": 3.25},
+            "A standby 10.0.0.8:5432 answers, at most 3.2 s behind. Its last sample succeeded.",
+        ),
+        (
+            {"role": "standby", "address": None, "replay_lag_seconds": None},
+            "A standby answers, and nothing proves how far it is behind. Its last sample succeeded.",
+        ),
+    ],
+)
+def test_which_server_answers_is_said_at_the_top(server, text):
+    """With its lag, where it is a standby."""
+    assert text in read(server=server).text

@@ -15,7 +15,7 @@ from exporter.snapshot import CollectorState, Target
 # Which collector brings which metrics. What the exporter knows of itself needs none.
 COLLECTORS: Mapping[str, tuple[Metric, ...]] = {
     "backlog": (names.PENDING_JOBS, names.OLDEST_PENDING, names.PENDING_TRUNCATED, names.HEAD_BLOCKED_JOBS),
-    "throughput": (names.PROCESSED_JOBS, names.PROCESSING_TIME, names.CLOCK_SKEW_JOBS),
+    "throughput": (names.PROCESSED_JOBS, names.PROCESSING_TIME, names.CLOCK_SKEW_JOBS, names.UNACCOUNTED_JOBS),
     "last_hour": (
         names.LAST_HOUR_PROCESSED,
         names.LAST_HOUR_PROCESSING_TIME,
@@ -60,6 +60,9 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_processed_age_seconds": ((names.OLDEST_PROCESSED, ()),),
 }
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
+# How old the samples behind a tick's counters are, by collector: expensive ones are sampled minutes apart.
+COUNTED = ("throughput", "events", "application")
+AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector in COUNTED}
 
 _CAUSES: Mapping[Reason, Cause] = {
     Reason.CONNECTION: Cause.UNREACHABLE,
@@ -68,14 +71,26 @@ _CAUSES: Mapping[Reason, Cause] = {
     Reason.RLS: Cause.BLIND,
     Reason.PERMISSION: Cause.BLIND,
     Reason.SCHEMA: Cause.SCHEMA,
+    Reason.STALE: Cause.STANDBY,
 }
 _NAME = re.compile(r"\boutbox[a-z0-9_:]*")
 _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
 def names_of(policy: Policy) -> tuple[str, ...]:
-    """Everything kept of a tick, in a fixed order: the policy's signals, then the series."""
+    """What a tick knows of the outbox, in a fixed order: the policy's signals, then the series."""
     return (*(signal.record for signal in policy.signals), *SERIES)
+
+
+def layout_of(policy: Policy) -> tuple[str, ...]:
+    """Every number that is kept of a tick, in a fixed order."""
+    return (*names_of(policy), *AGE_OF.values())
+
+
+@cache
+def age_of(series: str) -> str:
+    """The name under which a tick has the age of the sample behind one of `SERIES`."""
+    return AGE_OF.get(_brought_by().get(SERIES[series][0].name, ""), "")
 
 
 def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
@@ -131,9 +146,23 @@ def sample_age_of(states: Iterable[CollectorState], now: float) -> dict[str, flo
     return {SAMPLE_AGE: now - backlog.succeeded} if backlog and backlog.succeeded is not None else {}
 
 
+def counter_ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """How long ago counters were sampled, by the clock that nobody sets; of each collector that ever succeeded."""
+    return {
+        AGE_OF[state.name]: round(now - state.succeeded, 3)
+        for state in states
+        if state.name in AGE_OF and state.succeeded is not None
+    }
+
+
 def troubles_of(states: Iterable[CollectorState], now: float) -> tuple[Trouble, ...]:
     """The collectors that cannot be relied on; `now` by the monotonic clock."""
     return tuple(trouble for state in states for trouble in _trouble(state, now))
+
+
+def is_of_standby(state: CollectorState) -> bool:
+    """Whether what the collector brought is of a standby, and so no proof."""
+    return state.server is not None and state.server.in_recovery
 
 
 def _readings(states: Iterable[CollectorState], now: float) -> list[Reading]:
@@ -148,7 +177,10 @@ def _trouble(state: CollectorState, now: float) -> Iterator[Trouble]:
     elif state.success is False:
         # Rows are counted at every look, so a look that failed is one that is missing. What is in the catalogue
         # changes by hand: it is believed until its time is over. Of an application's answers some may be there.
-        yield Trouble(state.name, _cause(state), stale=not fresh or state.target is Target.DATABASE)
+        stale = not fresh or state.target is Target.DATABASE or is_of_standby(state)
+        yield Trouble(state.name, _cause(state), stale=stale)
+    elif is_of_standby(state):
+        yield Trouble(state.name, Cause.STANDBY, stale=True)
     elif not fresh:
         yield Trouble(state.name, Cause.TIMEOUT, stale=True)  # its run does not end
 

@@ -8,7 +8,6 @@ One endpoint that fails does not spoil the others, one bad field not its endpoin
 what is known to be wrong or weak in these numbers stands in the help of each metric.
 """
 
-import re
 import time
 from collections.abc import Iterable
 from itertools import chain
@@ -23,7 +22,7 @@ from exporter.errors import ConfigError, Reason, SampleError
 from exporter.model import Failure, Outcome, Reading
 from exporter.names import APP_UP
 from exporter.outgoing import trust
-from exporter.redaction import HIDDEN, Redactor
+from exporter.redaction import Redactor
 
 # All four have so long to be answered together, seconds, and a quarter of the time at most: they take milliseconds, and
 # one that hangs must leave the others theirs.
@@ -32,7 +31,6 @@ TOGETHER = 0.25
 APART = 240
 # A failure is one line in a log and on a page, not a stack trace with a novel.
 LONGEST_MESSAGE = 240
-_CREDENTIALS_IN_URL = re.compile(r"://[^\s/@]+@")  # as a database driver's error may quote them
 
 
 # What each endpoint said, or why it said nothing.
@@ -129,9 +127,8 @@ class ApplicationCollector:
 
     def _failure(self, endpoint: str, reason: Reason, text: str) -> Failure:
         """The one door through which words of the application leave: no secret, one line, short."""
-        text = f"{endpoint}: {self._redactor.hide(text)}"
-        # Twice as long as needed, so that credentials are recognised by their end: the application may send megabytes.
-        text = _CREDENTIALS_IN_URL.sub(f"://{HIDDEN}@", " ".join(text.split())[: 2 * LONGEST_MESSAGE])
+        # Hidden before it is cut: credentials are recognised by their end.
+        text = f"{endpoint}: " + " ".join(self._redactor.hide(text).split())
         return Failure(reason, "".join(char if char.isprintable() else "?" for char in text)[:LONGEST_MESSAGE])
 
 

@@ -27,7 +27,8 @@ class MigrationCollector:
         """One look at every check."""
         with self._database.sample() as session:
             facts = catalogue.read(session)
-        return Outcome((*readings(applied(facts)), *clock(facts.cron.zone)), waited=self._database.waited)
+        found = (*readings(applied(facts)), *clock(facts.cron.zone))
+        return Outcome(found, waited=self._database.waited, server=self._database.server)
 
 
 def readings(report: Report) -> Iterator[Reading]:

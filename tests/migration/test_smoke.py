@@ -16,6 +16,7 @@ from exporter.migration.findings import Answer, Report
 from exporter.migration.rehearsal import Rehearsal
 from exporter.migration.smoke import smoke
 from exporter.migration.steps import STEPS
+from tests import newest
 from tests.migration import poolers
 from tests.migration.asking import checks
 from tests.migration.test_verify_sound import NINTH
@@ -271,12 +272,13 @@ def test_where_statements_commit_by_themselves_it_refuses(database):
     assert contents(database) == before
 
 
+@newest.either
 @pytest.mark.parametrize(("mode", "answer"), [("statement", Answer.UNKNOWN), ("transaction", Answer.OK)])
-def test_pgbouncer(database, mode, answer):
+def test_pgbouncer(database, mode, answer, require):
     """Refused in statement mode, works in transaction mode; nothing is left either way."""
     settle(database)
     before = contents(database)
-    with poolers.pgbouncer(database.cluster, mode) as port:
+    with poolers.pgbouncer(database.cluster, mode, require) as port:
         report = smoke(f"postgresql://postgres@127.0.0.1:{port}/{database.name}", "public")
     assert report.answer is answer, report.findings
     assert contents(database) == before
