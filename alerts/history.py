@@ -15,7 +15,6 @@ import struct
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from itertools import count
@@ -30,6 +29,7 @@ from alerts.watch import plain, records
 from alerts.watch.model import Judgement, Tick, Watch
 from alerts.watch.records import Layout, Mark, Request, Run, Seen
 from exporter import statedir
+from exporter.figures import utc
 
 FILE = "history.sqlite"
 VERSION = 1
@@ -307,7 +307,7 @@ def set_aside(directory: Path, at: float) -> Aside:
     lock = custody.take(directory)
     try:
         known, watch = _latest_watch(directory)
-        stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = utc(at).strftime("%Y%m%dT%H%M%SZ")
         names = (directory / f"history.damaged-{stamp}{number or ''}.sqlite" for number in count())
         aside = next(name for name in names if not name.exists())
         for suffix in ("-journal", "-wal", "-shm", ""):

@@ -18,6 +18,7 @@ from dashboards.process import MEMORY, ProcessPanels
 from dashboards.promql import PICKED, PROCESS_START, one, per_minute, pick, worst
 from exporter import names
 
+_SERVER = (is_value(1, "STANDBY", WARN), is_value(0, "PRIMARY", GOOD))
 _MISSING = (is_value(1, "missing", WARN), is_value(0, "there", GOOD))
 REASONS = {
     "timeout": "orange",
@@ -26,6 +27,7 @@ REASONS = {
     "rls": "purple",
     "permission": "super-light-purple",
     "schema": "light-blue",
+    "stale": "dark-orange",
     "http": "blue",
     "payload": "dark-blue",
     "internal": "text",
@@ -58,7 +60,7 @@ def health(policy: Policy) -> Dashboard:
 
 def _sections(own: "_Panels", process: ProcessPanels) -> Iterable[Section]:
     numbers = list(own.numbers())
-    yield Section("", (shelf(6, block(24, numbers[:4], numbers[4:])),))
+    yield Section("", (shelf(6, block(24, numbers[:5], numbers[5:])),))
     yield Section(
         "May the numbers be believed",
         (
@@ -99,6 +101,18 @@ class _Panels(Drawing):
             "UP",
             "DOWN",
         )
+        yield panels.verdict(
+            "Server",
+            "Which server answers. STANDBY: what it shows may be a moment old, and it is no proof for the watch.",
+            worst(pick(names.SERVER_IN_RECOVERY)),
+            *_SERVER,
+        )
+        lag = panels.number(
+            "Replay lag",
+            "How far a standby is behind the primary at most. Beyond database.max_replay_lag it is not sampled.",
+            worst(pick(names.SERVER_REPLAY_LAG)),
+        )
+        yield panels.says(lag.unit("s").decimals(1), unknown="none")
         yield _flag(
             "Configuration",
             "Whether the configuration in use is the one last asked for. OLD: the log lists the mistakes in the new "
@@ -161,7 +175,8 @@ class _Panels(Drawing):
         panel = panels.lines(
             "Failures by reason",
             "timeout, lock: the database is busy or a migration holds the table. connection: it is away. rls, "
-            "permission, schema: check-config says which grant or change. http, payload: the application.",
+            "permission, schema: check-config says which grant or change. stale: a standby answers, too far behind. "
+            "http, payload: the application.",
             Query(f"sum by (reason) ({grown})", "{{reason}}"),
         )
         return panels.coloured(panels.bars(panel), REASONS).axis_soft_max(1)

@@ -8,7 +8,7 @@ from exporter.errors import Reason
 from exporter.model import Run
 
 # What these cost is waiting, not the database's work; and the sooner we look again, the sooner the series are back.
-_FREE = frozenset({Reason.LOCK, Reason.CONNECTION})
+_FREE = frozenset({Reason.LOCK, Reason.CONNECTION, Reason.STALE})
 
 # What pages may overdraw its budget by this much rather than grow older than twice the interval that was asked for:
 # at defaults, a count of up to 0.35 s, such as of a backlog of a million, is never older than 30 s.

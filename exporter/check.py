@@ -1,13 +1,15 @@
 """`check-config`: would `serve` find what it needs? Whatever is asked has a time limit, and nothing is left behind."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from exporter import statedir
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseQuestion
 from exporter.config import ApplicationSettings, Config, WatchSettings, WebSettings
-from exporter.errors import ExporterError, Reason, SampleError, Unreachable
+from exporter.errors import ExporterError, Reason, SampleError, Stale, Unreachable
+from exporter.figures import duration
 from exporter.sampling import Sampling
 from exporter.server import AddressInUse, bind
 from exporter.web.live import load as load_web
@@ -30,8 +32,8 @@ class Finding:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nobody could be asked."""
-        return isinstance(self.error, Unreachable | Unanswered)
+        """Whether nothing was proved: nobody answered, or a standby that may be too far behind."""
+        return isinstance(self.error, Unreachable | Stale | Unanswered)
 
     def __str__(self) -> str:
         if self.error is None:
@@ -100,17 +102,35 @@ def application(settings: ApplicationSettings) -> Iterator[Finding]:
 
 
 def _findings(sampling: Sampling) -> Iterator[Finding]:
-    for question in sampling.questions:
-        tables = ", ".join(table.name for table in question.reads)
-        planned = f"{question.name}: {tables} visible, {len(question.statements)} statements planned"
+    checks: list[tuple[str, Callable[[], str]]] = [("server", lambda: _server(sampling))]
+    checks += [(question.name, partial(_question, sampling, question)) for question in sampling.questions]
+    for name, found in checks:
         try:
-            finding = Finding(planned + _ask(sampling, question))
-        except Unreachable as error:
+            finding = Finding(found())
+        except (Unreachable, Stale) as error:
             yield Finding(f"database {sampling.database.target}", error)
             return
         except SampleError as error:
-            finding = Finding(question.name, error)
+            finding = Finding(name, error)
         yield finding
+
+
+def _server(sampling: Sampling) -> str:
+    """Which server answers, and what that means for the commands that need proof."""
+    with sampling.database.sample():
+        server = sampling.database.server
+    if server is None or not server.in_recovery:
+        return f"server: {server} answers"
+    return (
+        f"server: {server} answers, at most {duration(server.lag or 0)} behind; verify, smoke, rollback-check and the "
+        "watch need the primary"
+    )
+
+
+def _question(sampling: Sampling, question: DatabaseQuestion) -> str:
+    tables = ", ".join(table.name for table in question.reads)
+    planned = f"{question.name}: {tables} visible, {len(question.statements)} statements planned"
+    return planned + _ask(sampling, question)
 
 
 def _ask(sampling: Sampling, question: DatabaseQuestion) -> str:

@@ -14,6 +14,8 @@ Seconds = NewType("Seconds", float)
 Ratio = NewType("Ratio", float)
 Url = NewType("Url", str)
 Address = NewType("Address", str)
+# A name of the IANA time zone database.
+Zone = NewType("Zone", str)
 # PEM, the contents of the file that the key names.
 Certificates = NewType("Certificates", str)
 
@@ -90,6 +92,9 @@ class DatabaseSettings:
     """The watched database and how gently it is treated.
 
     `dsn` is a libpq connection string or URI; what it leaves out comes from libpq's own variables (PGHOST, ...).
+    `timestamp_zone` is the time zone in which columns of type timestamp (without time zone) were written; without it
+    such a column is refused, as nothing in it says which moment it means.
+    `max_replay_lag` is how far a standby may be behind its primary before its samples fail.
     """
 
     dsn: Secret = Secret("")
@@ -97,6 +102,8 @@ class DatabaseSettings:
     connect_timeout: Annotated[Seconds, Bounds(1, 60)] = Seconds(3)  # libpq counts whole seconds
     statement_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(5)  # 0 would switch it off
     lock_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(0.5)
+    timestamp_zone: Zone | None = None
+    max_replay_lag: Annotated[Seconds, Bounds(0.001, 31_536_000)] = Seconds(60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,8 @@ class Judging:
     def _notices(self, view: View) -> Iterator[Notice]:
         if view.trouble:
             yield {"name": "watch", "text": view.trouble}
+        if self.recorder.warning and view.watch is not None and view.watch.is_open:
+            yield {"name": "watch", "text": self.recorder.warning}
         for standing in self.notifications.standings():
             for text in filter(None, (standing.problem, standing.unkept)):
                 yield {"name": standing.receiver, "text": text}

@@ -49,6 +49,8 @@ KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
 UNACCOUNTED_KINDS = ("removed", "uncounted")
 OTHER = "other"
+# An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value was promised.
+ODD_KINDS = ("infinite", "out_of_range", "null")
 NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
 WATCH_STATES = ("waiting", "running", "passed", "failed", "inconclusive")
 
@@ -146,6 +148,15 @@ OLDEST_EXPIRED_KEY = _gauge(
     "Expiry time of the oldest expired idempotency key still there; absent when there is none.",
 )
 
+# --- rows beyond all bounds ------------------------------------------------------------------------------------
+ODD_ROWS = _gauge(
+    "outbox_odd_rows",
+    "Rows that a number leaves out: their time is infinite, or before 1970 or too far ahead (out_of_range), or a value "
+    "is missing (null). Present when there are any.",
+    "table",
+    "kind",
+)
+
 # --- application -----------------------------------------------------------------------------------------------
 APP_UP = _gauge("outbox_app_up", "1 when this endpoint of the application answered usefully.", "endpoint")
 APP_HEALTHY = _gauge("outbox_app_healthy", "1 when the application calls itself healthy.")
@@ -231,6 +242,14 @@ WATCH_COVERAGE = _gauge(
 
 # --- the exporter itself ---------------------------------------------------------------------------------------
 UP = _gauge("outbox_up", "1 when the last database sample succeeded.")
+SERVER_IN_RECOVERY = _gauge(
+    "outbox_server_in_recovery",
+    "1 when a standby answers, 0 when a primary does; absent when no server does.",
+)
+SERVER_REPLAY_LAG = _gauge(
+    "outbox_server_replay_lag_seconds",
+    "How far the standby's replay is behind at most, as proved; absent on a primary, and where nothing is proved.",
+)
 COLLECTOR_SUCCESS = _gauge("outbox_collector_success", "1 when the collector's last run succeeded.", "collector")
 COLLECTOR_LAST_SUCCESS = _gauge(
     "outbox_collector_last_success_timestamp_seconds",

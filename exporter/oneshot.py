@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from exporter import durable, names
 from exporter.errors import ConfigError
 from exporter.exposition import OutboxCollector, about, families
+from exporter.figures import strict
 from exporter.model import Reading
 from exporter.names import Kind
 from exporter.sampling import Sampling
@@ -78,4 +79,4 @@ def _text(collector: Collector) -> str:
 
 
 def _document(told: About, states: Iterable[CollectorState]) -> str:
-    return json.dumps(status(told, states, time.monotonic(), time.time()), indent=2) + "\n"
+    return json.dumps(strict(status(told, states, time.monotonic(), time.time())), indent=2, allow_nan=False) + "\n"

@@ -56,7 +56,7 @@ def landing(title: str, version: str, status: Mapping[str, Any]) -> str:
     firing = [alert for alert in status["alerts"] or () if alert["state"] == "firing" and alert["severity"] != "none"]
     body = f"""<header>
 <h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
-<p class="soft">Database {escape(str(status["database"]))}. {_last_sample(up)}</p>
+<p class="soft">Database {escape(str(status["database"]))}. {_server(status["server"])}{_last_sample(up)}</p>
 {_maintenance(status["maintenance_until"], status["now"])}
 </header>
 <main>
@@ -77,6 +77,18 @@ def landing(title: str, version: str, status: Mapping[str, Any]) -> str:
 def _short(word: str, firing: Sequence[Any]) -> str:
     """What a tab shows."""
     return f"{word}, {len(firing)} firing" if firing else word
+
+
+def _server(server: Mapping[str, Any] | None) -> str:
+    """Which server answers. A standby is worth a colour: what it shows is of a moment ago."""
+    if server is None:
+        return ""
+    where = f" {escape(server['address'])}" if server["address"] else ""
+    if server["role"] != "standby":
+        return f"The {escape(server['role'])}{where} answers. "
+    lag = server["replay_lag_seconds"]
+    behind = "and nothing proves how far it is behind" if lag is None else f"at most {escape(duration(lag))} behind"
+    return f'<span class="state warn">A standby{where} answers, {behind}.</span> '
 
 
 def _last_sample(up: bool) -> str:

@@ -11,14 +11,15 @@ from enum import StrEnum
 from threading import Lock
 
 from exporter.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
-from exporter.model import Failure, Readings, Run
+from exporter.model import Failure, Readings, Run, Server
 
 # How many intervals a result outlives: two missed samples are bad luck, three are news.
 LIFE = 3
 # The default of sampling.interval, seconds.
 STEP = 15.0
-# Who meets one of these got no session, and nobody else would.
-_OUTAGE = frozenset({Reason.CONNECTION})
+# Who meets one of these got no session, and nobody else would. A standby that is too far behind answers, and is no more
+# use than a server that does not.
+_OUTAGE = frozenset({Reason.CONNECTION, Reason.STALE})
 # What a collector costs is seen from so many successes: fewer are chance, more have forgotten how it is now.
 COSTS = 4
 
@@ -47,8 +48,10 @@ class CollectorState:
     """Everything known about one collector.
 
     Units: `interval`, `duration` and `costs`, of the latest successes, seconds; `succeeded_at` Unix seconds;
-    `finished`, `expires`, `unreachable` and `outage_limit`, until when an outage lets the readings be shown, seconds of
+    `expires`, `unreachable`, `answered` and `outage_limit`, until when an outage lets the readings be shown, seconds of
     the monotonic clock. Shape: None where it never happened.
+    `unreachable` is when the database was last found not to answer, or a standby that is too far behind to be sampled;
+    `answered` is when `server` last did, sampled or not.
     """
 
     name: str
@@ -67,6 +70,8 @@ class CollectorState:
     succeeded: float | None = None
     unreachable: float | None = None
     costs: tuple[float, ...] = ()
+    server: Server | None = None
+    answered: float | None = None
 
     def fresh(self, now: float) -> bool:
         """Whether the readings may be believed at this time of the monotonic clock."""
@@ -85,6 +90,7 @@ class CollectorState:
         for failure in run.outcome.failures:
             failures[failure.reason] = failures.get(failure.reason, 0) + 1
         brought, succeeded = bool(run.outcome.readings), run.succeeded
+        server = run.outcome.server
         return replace(
             self,
             interval=interval,
@@ -99,6 +105,8 @@ class CollectorState:
             succeeded=run.finished if succeeded else self.succeeded,
             unreachable=run.finished if _is_outage(run) else self.unreachable,
             costs=self.costs_with(run) if succeeded else self.costs,
+            server=server or self.server,
+            answered=run.finished if server else self.answered,
         )
 
 
@@ -126,6 +134,20 @@ def database_up(states: Iterable[CollectorState], now: float) -> bool:
     states = [state for state in states if state.target is Target.DATABASE]
     unreachable = max((state.unreachable for state in states if state.unreachable is not None), default=float("-inf"))
     return any(state.succeeded is not None and state.succeeded > unreachable and state.fresh(now) for state in states)
+
+
+def latest_server(states: Iterable[CollectorState], now: float) -> Server | None:
+    """Which server answered last; None where that is not known any more: it, or another one, did not answer since."""
+    states = [state for state in states if state.target is not Target.APPLICATION]
+    latest = max(states, key=lambda state: state.answered or float("-inf"), default=None)
+    if latest is None or latest.answered is None or now > latest.answered + LIFE * latest.interval:
+        return None
+    silent = any(
+        failure.reason is Reason.CONNECTION and (state.unreachable or 0.0) > latest.answered
+        for state in states
+        for failure in state.problems
+    )
+    return None if silent else latest.server
 
 
 class Board:

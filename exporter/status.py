@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TypedDict
 
-from exporter import names
+from exporter import names, odd
 from exporter.exposition import fresh_readings
-from exporter.model import Reading
+from exporter.model import Reading, Server
 from exporter.names import Metric
-from exporter.snapshot import CollectorState, database_up
+from exporter.snapshot import CollectorState, database_up, latest_server
 
 
 def version() -> str:
@@ -29,6 +29,14 @@ class FiveSignals(TypedDict):
     events_last_hour: dict[str, float] | None
     idempotency_keys: float | None
     failure_ratio: float | None
+
+
+class ServerStatus(TypedDict):
+    """Which server answered last. `role` is primary or standby; `replay_lag_seconds` what a standby proved at most."""
+
+    role: str
+    address: str | None
+    replay_lag_seconds: float | None
 
 
 class CollectorStatus(TypedDict):
@@ -122,6 +130,7 @@ class StatusDict(Judged):
     up: bool
     now: float
     database: str
+    server: ServerStatus | None
     signals: FiveSignals
     unaccounted: dict[str, float] | None
     maintenance_until: float | None
@@ -144,6 +153,13 @@ def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> Fi
         "idempotency_keys": _sum(_values(readings, names.IDEMPOTENCY_KEYS)),
         "failure_ratio": _values(readings, names.LAST_HOUR_FAILURE_RATIO).get(()),
     }
+
+
+def server_status(server: Server | None) -> ServerStatus | None:
+    """Which server answers; None while that is not known."""
+    if server is None:
+        return None
+    return {"role": server.role, "address": server.address, "replay_lag_seconds": server.lag}
 
 
 def collector_status(state: CollectorState, now: float) -> CollectorStatus:
@@ -192,12 +208,15 @@ def status(
 ) -> StatusDict:
     """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
     states = tuple(states)
+    left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd.sentences(_fresh(states, now))]
     return {
         **judged,
+        "notices": [*judged["notices"], *left_out],
         "version": about.version,
         "up": database_up(states, now),
         "now": unix_now,
         "database": about.database,
+        "server": server_status(latest_server(states, now)),
         "signals": signals(states, now, unix_now),
         "unaccounted": unaccounted(states, now),
         "maintenance_until": _values(_fresh(states, now), names.MAINTENANCE_DECLARED_END).get(()),

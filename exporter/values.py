@@ -8,15 +8,18 @@ import ipaddress
 import math
 import re
 import ssl
+import zoneinfo
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from exporter.config import Address, Amount, Bounds, Certificates, Pattern, Ratio, Seconds, Secret, Url
+from exporter.config import Address, Amount, Bounds, Certificates, Pattern, Ratio, Seconds, Secret, Url, Zone
 
 _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1})  # milliseconds
+# Where the machine has no time zone database: what its names look like, and POSIX rules (UTC+8) do not.
+_ZONE = re.compile(r"(?:[A-Za-z_]+/){0,2}[A-Za-z_-]+|Etc/GMT[+-][0-9]{1,2}")
 # Each unit at most once, the largest first, as Prometheus writes durations.
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,9}}){unit})?" for unit in _UNITS))
 
@@ -130,6 +133,18 @@ def line(text: str) -> str:
     return text
 
 
+def zone(text: str) -> Zone:
+    """A time zone by its name in the IANA database: Asia/Shanghai, America/St_Johns, UTC.
+
+    PostgreSQL takes other texts as well, and some for what nobody means: UTC+8 is eight hours west there. Where the
+    machine has the database, the name has to be in it; where not, the server says whether it knows the name.
+    """
+    names = zoneinfo.available_timezones()
+    if text not in names if names else not _ZONE.fullmatch(text):
+        raise ValueError("expected a name of the IANA time zone database, such as Europe/Berlin or UTC")
+    return Zone(text)
+
+
 def secret(text: str) -> Secret:
     """A secret on one line: a line break in it would end the HTTP header that carries it."""
     return Secret(line(text))
@@ -156,6 +171,7 @@ _READERS: Mapping[object, Callable[[str], Any]] = MappingProxyType(
         Url: url,
         Address: address,
         Secret: secret,
+        Zone: zone,
         int: whole_number,
         bool: boolean,
         str: str,

@@ -7,11 +7,22 @@ a permissive policy that admits everything and no restrictive one that takes row
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from exporter.errors import Blind, PermissionDenied, SchemaMismatch
 
 # Ordinary and partitioned tables. A view's rows cannot be proved complete from outside.
 COUNTABLE = ("r", "p")
+# What a column is read as, so that its type can be held against that; what is not named here may be of any type.
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("created_at", "processed_at", "last_attempt_at", "expires_at"), "time"),
+        **dict.fromkeys(("queue_name", "event_type", "created_by"), "text"),
+        **dict.fromkeys(("outbox_id", "event_id"), "id"),
+        "attempts": "integer",
+    }
+)
+_EXPECTED = "expected timestamptz for a time, an integer for attempts, text for a name, and NOT NULL for an id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,10 @@ class Sight:
     relkind: str | None
     missing_columns: list[str]
     unreadable_columns: list[str]
+    unfit_columns: list[str]
+    zoneless_columns: list[str]
+    nullable_columns: list[str]
+    zone: str | None
     row_security: bool
     opened: bool
     narrowed_by: list[str]
@@ -39,14 +54,16 @@ class Sight:
     lacks_roles: list[int]
 
 
-def question(schema: str, reads: Iterable[Table]) -> Mapping[str, object]:
-    """The parameters of sql/visibility.sql for these tables."""
+def question(schema: str, reads: Iterable[Table], zone: str | None = None) -> Mapping[str, object]:
+    """The parameters of sql/visibility.sql for these tables; `zone` says how columns of type timestamp are read."""
     pairs = [(column, table.name) for table in reads for column in table.columns]
     return {
         "schema": schema,
         "tables": [table.name for table in reads],
         "columns": [column for column, _ in pairs],
         "column_tables": [table for _, table in pairs],
+        "column_kinds": [KINDS.get(column, "") for column, _ in pairs],
+        "zone": zone or "",
     }
 
 
@@ -58,6 +75,7 @@ def judge(role: str, sights: Iterable[Sight]) -> None:
     for sight in sights:
         _judge_schema(role, sight)
         _judge_columns(role, sight)
+        _judge_types(sight)
         _judge_rows(role, sight)
 
 
@@ -78,6 +96,21 @@ def _judge_columns(role: str, sight: Sight) -> None:
     if sight.unreadable_columns:
         columns = ", ".join(sight.unreadable_columns)
         raise PermissionDenied(f"role {role} may not read {table}: GRANT SELECT ({columns}) ON {table} TO {role}")
+
+
+def _judge_types(sight: Sight) -> None:
+    table = sight.table_name
+    if sight.unfit_columns:
+        raise SchemaMismatch(f"{table} has {', '.join(sight.unfit_columns)}: {_EXPECTED}; numbers would be lies")
+    if sight.zoneless_columns and not sight.zone:
+        columns = ", ".join(sight.zoneless_columns)
+        changes = ", ".join(
+            f"ALTER {column} TYPE timestamptz USING {column} AT TIME ZONE '...'" for column in sight.zoneless_columns
+        )
+        raise SchemaMismatch(
+            f"{table} has {columns} of type timestamp without time zone, which says no moment: "
+            f"ALTER TABLE {table} {changes}, or set database.timestamp_zone, either to the zone that their writers use"
+        )
 
 
 def _judge_rows(role: str, sight: Sight) -> None:

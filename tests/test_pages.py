@@ -53,6 +53,7 @@ def test_hostile_texts_stay_texts():
     }
     hostile: dict[str, object] = {
         "database": HOSTILE,
+        "server": {"role": HOSTILE, "address": HOSTILE, "replay_lag_seconds": None},
         "alerts": [alert(**dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
         "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
@@ -63,7 +64,7 @@ def test_hostile_texts_stay_texts():
     hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
     seen = Reader(pages.landing(HOSTILE, HOSTILE, webtools.status() | hostile))
     usual = read(**trouble)
-    assert seen.text.count(HOSTILE) == 20
+    assert seen.text.count(HOSTILE) == 22
     assert set(seen.elements) == set(usual.elements)
     assert set(seen.attributes) == set(usual.attributes)
 
@@ -164,3 +165,26 @@ def test_declared_maintenance_is_shown_and_so_is_its_overrun():
         in read(maintenance_until=1_000_000.0 + 3600).text
     )
     assert "until 1970-01-12 12:46 UTC and nobody has ended it" in read(maintenance_until=1_000_000.0 - 3600).text
+
+
+@pytest.mark.parametrize(
+    ("server", "text"),
+    [
+        (None, "Database localhost:5432/postgres. Its last sample succeeded."),
+        (
+            {"role": "primary", "address": "10.0.0.7:5432", "replay_lag_seconds": None},
+            "The primary 10.0.0.7:5432 answers. Its last sample succeeded.",
+        ),
+        (
+            {"role": "standby", "address": "10.0.0.8:5432", "replay_lag_seconds": 3.25},
+            "A standby 10.0.0.8:5432 answers, at most 3.2 s behind. Its last sample succeeded.",
+        ),
+        (
+            {"role": "standby", "address": None, "replay_lag_seconds": None},
+            "A standby answers, and nothing proves how far it is behind. Its last sample succeeded.",
+        ),
+    ],
+)
+def test_which_server_answers_is_said_at_the_top(server, text):
+    """With its lag, where it is a standby."""
+    assert text in read(server=server).text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.errors import Reason
-from exporter.model import Failure, Outcome, Run
+from exporter.model import Failure, Outcome, Run, Server
 from exporter.reporter import Reporter
 from exporter.snapshot import CollectorState, Target
 
@@ -51,9 +51,11 @@ class Collector:
         self._reporter = reporter
         self._state = CollectorState(name, Target.DATABASE, BASE)
 
-    def run(self, *failures: Failure, interval: float = BASE, duration: float = 0.01) -> None:
-        """One run that failed in these ways, or did not."""
-        run = Run(self._state.name, Outcome(failures=failures), 1_763_000_000.0, 100.0, duration)
+    def run(
+        self, *failures: Failure, interval: float = BASE, duration: float = 0.01, server: Server | None = None
+    ) -> None:
+        """One run that failed in these ways, or did not, answered by that server."""
+        run = Run(self._state.name, Outcome(failures=failures, server=server), 1_763_000_000.0, 100.0, duration)
         before, self._state = self._state, self._state.after(run, interval)
         self._reporter.finished(run, interval, before)
 
@@ -153,3 +155,21 @@ def test_an_interval_that_creeps_up_is_told_each_time_it_has_doubled(log):
     for interval in range(15, 601):
         collector.run(interval=float(interval))
     assert [event["seconds"] for event in log.events[1:]] == [30, 60, 120, 240, 480]
+
+
+def test_another_server_is_news(log):
+    """Once, whichever collector finds it first; a lag that changes is none, and two that take turns are no storm."""
+    reporter = Reporter()
+    collectors = Collector(reporter), Collector(reporter, "events")
+    primary, standby = Server(in_recovery=False, address="a:1"), Server(in_recovery=True, address="b:1", lag=0.5)
+    for server in (primary, standby, Server(in_recovery=True, address="b:1", lag=0.7)):
+        for collector in collectors:
+            collector.run(server=server)
+    told = [
+        (event["level"], event["server"], event["before"]) for event in log.events if event["event"] == "server answers"
+    ]
+    assert told == [("INFO", "primary a:1", "none"), ("WARNING", "standby b:1", "primary a:1")]
+    for _ in range(100):
+        collectors[0].run(server=primary)
+        collectors[1].run(server=standby)
+    assert log.texts.count("server answers") == 2

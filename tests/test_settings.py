@@ -31,6 +31,7 @@ from exporter.config import (
     Url,
     WatchSettings,
     WebSettings,
+    Zone,
 )
 from exporter.errors import ConfigError
 from exporter.keys import KEYS, PREFIX, SECTIONS, secrets, variable
@@ -94,7 +95,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     authorities = Certificates((tmp_path / "ca.pem").read_text())
     path = write(
         "database:\n  dsn: host=db password=x\n  schema: outbox\n  connect_timeout: 4s\n  statement_timeout: 1m\n"
-        "  lock_timeout: 250ms\n"
+        "  lock_timeout: 250ms\n  timestamp_zone: Asia/Tokyo\n  max_replay_lag: 10m\n"
         f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n  ca_file: ca.pem\n"
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
@@ -109,7 +110,15 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     )
     config = load(path)
     assert config == Config(
-        DatabaseSettings(Secret("host=db password=x"), "outbox", Seconds(4), Seconds(60), Seconds(0.25)),
+        DatabaseSettings(
+            Secret("host=db password=x"),
+            "outbox",
+            Seconds(4),
+            Seconds(60),
+            Seconds(0.25),
+            Zone("Asia/Tokyo"),
+            Seconds(600),
+        ),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
         WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True),
@@ -427,7 +436,7 @@ def test_the_limits_in_the_example_are_the_real_ones():
     """The comment above a bounded duration states the bounds that are checked."""
     blocks = re.split(r"\n\s*\n", EXAMPLE.read_text())
     bounded = {path: get_args(key.hint) for path, key in KEYS.items() if get_args(key.hint)[:1] == (Seconds,)}
-    assert len(bounded) == 7
+    assert len(bounded) == 8
     for path, (_, bounds) in bounded.items():
         stated = f"{format_duration(bounds.low)} to {format_duration(bounds.high)}"
         name = path.split(".")[1]

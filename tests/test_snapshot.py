@@ -6,8 +6,8 @@ import pytest
 
 from exporter import names
 from exporter.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
-from exporter.model import Failure, Outcome, Reading, Run
-from exporter.snapshot import LIFE, Board, CollectorState, Target, database_up
+from exporter.model import Failure, Outcome, Reading, Run, Server
+from exporter.snapshot import LIFE, Board, CollectorState, Target, database_up, latest_server
 
 BACKLOG = CollectorState("backlog", Target.DATABASE, interval=15)
 EVENTS = CollectorState("events", Target.DATABASE, interval=15)
@@ -252,3 +252,38 @@ def test_no_note_is_lost_between_threads():
         thread.join()
     (state,) = board.states()
     assert (state.runs, state.skipped) == (1600, 1600)
+
+
+PRIMARY = Server(in_recovery=False, address="10.0.0.7:5432")
+STANDBY = Server(in_recovery=True, address="10.0.0.8:5432", lag=3.5)
+
+
+def answered(finished: float, server: Server, reason: Reason | None = None, collector: str = "backlog") -> Run:
+    """A run that this server answered, well or not."""
+    failures = (Failure(reason, "why"),) if reason else ()
+    outcome = Outcome(() if reason else READINGS, failures, server=server)
+    return Run(collector, outcome, finished_at=1_763_000_000 + finished, finished=finished, duration=0.01)
+
+
+def test_a_standby_that_is_too_far_behind_is_as_good_as_down():
+    """At once, as where nobody answers; and up again with the first success afterwards."""
+    fine = EVENTS.after(success(100, "events"), 15)
+    stale = BACKLOG.after(answered(101, STANDBY, Reason.STALE), 15)
+    assert not database_up([fine, stale], 102)
+    assert database_up([fine, stale.after(answered(103, PRIMARY), 15)], 104)
+
+
+def test_the_server_is_the_one_that_answered_last():
+    """Whether it was sampled or not; not for longer than a result lives, and not after one that did not answer."""
+    assert latest_server([BACKLOG, EVENTS, APPLICATION], 100) is None
+    first = BACKLOG.after(answered(100, PRIMARY), 15)
+    assert latest_server([first, EVENTS], 101) == PRIMARY
+    stale = EVENTS.after(answered(102, STANDBY, Reason.STALE, "events"), 15)
+    assert latest_server([first, stale], 103) == STANDBY
+    assert latest_server([first, stale], 102 + LIFE * 15) == STANDBY
+    assert latest_server([first, stale], 102 + LIFE * 15 + 0.001) is None
+    gone = first.after(failure(104, Reason.CONNECTION), 15)
+    assert latest_server([gone, stale], 105) is None
+    assert gone.server == PRIMARY  # whose readings are still there
+    locked = first.after(failure(104, Reason.LOCK), 15)
+    assert latest_server([locked, stale], 105) == STANDBY

@@ -8,7 +8,7 @@ import pytest
 
 from exporter import names
 from exporter.errors import Reason
-from exporter.model import Failure, Outcome, Reading, Readings, Run
+from exporter.model import Failure, Outcome, Reading, Readings, Run, Server
 from exporter.snapshot import CollectorState, Target
 from exporter.status import About, collector_status, signals, status
 
@@ -143,3 +143,18 @@ def test_maintenance_is_told_until_somebody_ends_it():
     seen = state.after(Run("maintenance", declared, UNIX_NOW, NOW, 0.001), 15)
     assert status(ABOUT, [seen], NOW, UNIX_NOW)["maintenance_until"] == UNIX_NOW + 60
     assert status(ABOUT, [state], NOW, UNIX_NOW)["maintenance_until"] is None
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        (None, None),
+        (Server(in_recovery=False, address="h:1"), {"role": "primary", "address": "h:1", "replay_lag_seconds": None}),
+        (Server(in_recovery=True, lag=2.5), {"role": "standby", "address": None, "replay_lag_seconds": 2.5}),
+    ],
+)
+def test_which_server_answers(server, expected):
+    """Primary or standby, with its lag; None while nobody does."""
+    run = Run("backlog", Outcome(BACKLOG, server=server), UNIX_NOW - 5, NOW - 5, 0.25)
+    state = CollectorState("backlog", Target.DATABASE, 15.0).after(run, 15.0)
+    assert status(ABOUT, [state], NOW, UNIX_NOW)["server"] == expected

@@ -18,6 +18,7 @@ def status() -> dict[str, Any]:
         "up": True,
         "now": 1_000_000.0,
         "database": "localhost:5432/postgres",
+        "server": {"role": "primary", "address": "10.0.0.7:5432", "replay_lag_seconds": None},
         "signals": {
             "backlog": 1234.0,
             "oldest_pending_age_seconds": 205.0,

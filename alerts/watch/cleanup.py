@@ -1,10 +1,11 @@
 """Did a clean-up run when it was due? Judged by what is left behind, not by what cron says of itself."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 
 from alerts.watch.model import Schedule, Tick
+from exporter.figures import utc
 
 _DAY = timedelta(days=1)
 # What was due so shortly before the end that nobody could have seen it done is not held against anybody.
@@ -56,7 +57,7 @@ class Cleanups:
 
 def latest(schedule: Schedule, at: float) -> float:
     """When it was due last, at that time or before. Units: Unix seconds."""
-    moment = datetime.fromtimestamp(at, UTC)
+    moment = utc(at)
     due = moment.replace(hour=schedule.hour, minute=0, second=0, microsecond=0)
     while due > moment or schedule.weekday not in (None, due.weekday()):
         due -= _DAY

@@ -124,11 +124,11 @@ class Keeper:
         elif self.is_open and abs(self._planned_end(moment) - self._watch().ends_at) > _MOVED:
             self._save(replace(self._watch(), ends_at=self._planned_end(moment)))
 
-    def answer(self, moment: Moment) -> None:
-        """Do what commands ask for. In a transaction."""
+    def answer(self, moment: Moment, warning: str = "") -> None:
+        """Do what commands ask for; `warning` is for who begins a watch. In a transaction."""
         for number, request in self.history.all(Request).items():
             if not request.answer:
-                self.history.put(number, self._granted(request, moment))
+                self.history.put(number, self._granted(request, moment, warning))
             elif abs(moment.at - request.at) > _REQUEST_LIFE:
                 self.history.drop(Request, number)
 
@@ -201,14 +201,15 @@ class Keeper:
 
     # --- ends
 
-    def _granted(self, request: Request, moment: Moment) -> Request:
+    def _granted(self, request: Request, moment: Moment, warning: str) -> Request:
         if request.action == "start":
             if self.running:
                 return replace(request, answer=f"watch {self._watch().number} runs already; stop it first")
             # A tick of this very moment was heard before, and is none of the watch's.
             self._t = round(self._t + clock.LEAST, 3)
             watch = self.begin("manual", moment)
-            return replace(request, granted=True, answer=f"watch {watch.number} has begun")
+            begun = f"watch {watch.number} has begun"
+            return replace(request, granted=True, answer=f"{begun}; {warning}" if warning else begun)
         if not self.is_open:
             return replace(request, answer="no watch runs")
         self._save(replace(self._watch(), stopped=request.reason or "by hand"))

@@ -40,6 +40,7 @@ class Cause(StrEnum):
     LOCK = "table locked"
     TIMEOUT = "database too slow"
     BLIND = "rows not visible"
+    STANDBY = "a standby answered"  # fresh or not: it proves nothing about the primary
     SCHEMA = "schema not as expected"
     APPLICATION = "application gives no answer"
     MAINTENANCE_UNKNOWN = "declared maintenance unreadable"

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from alerts.watch import sentences
 from alerts.watch.model import CheckResult, Judgement, Verdict, Watch
@@ -82,7 +81,7 @@ def _sections(judgement: Judgement) -> Iterator[str]:
 
 
 def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+    return moment(at, "%H:%M:%S UTC")
 
 
 def _end(watch: Watch) -> float:

@@ -21,6 +21,7 @@ from alerts.watch.keeper import Keeper, Plan
 from alerts.watch.model import Judgement, State, Watch
 from alerts.watch.records import Run
 from alerts.watch.sight import Sight
+from alerts.watch.sources import is_of_standby
 from alerts.watch.start import Starter
 from exporter.config import WatchSettings
 from exporter.logs import event
@@ -28,6 +29,11 @@ from exporter.migration.maintenance import Ledger
 from exporter.snapshot import CollectorState
 
 logger = logging.getLogger(__name__)
+
+_NO_PROOF = (
+    "a standby answers, and what it shows proves nothing: while it does, the watch cannot pass; connect to the primary "
+    "(with several hosts in the DSN: target_session_attrs=primary)"
+)
 
 Act = Callable[[Keeper, Moment], None]
 
@@ -66,12 +72,18 @@ class Recorder:
         self._run: Run | None = None
         self._closed = False
         self._last: float | None = None
+        self._warning = ""
         self._view = View(waiting_for=self._starter.waiting_for, trouble="not started yet")
 
     @property
     def view(self) -> View:
         """What is known now."""
         return self._view
+
+    @property
+    def warning(self) -> str:
+        """Why a watch cannot pass as things are; empty where it can."""
+        return self._warning
 
     def observe(
         self,
@@ -90,6 +102,7 @@ class Recorder:
         self._last = evaluation.at
         states = tuple(states)
         now = time.monotonic() if monotonic is None else monotonic
+        self._warning = _NO_PROOF if any(is_of_standby(state) for state in states) else ""
 
         def act(keeper: Keeper, moment: Moment) -> None:
             self._starter.look(keeper, states, moment, now)
@@ -147,7 +160,7 @@ class Recorder:
         keeper = self._keeper = self._keeper or self._open(moment)
         with keeper.history.transaction():
             keeper.advance(moment)
-            keeper.answer(moment)
+            keeper.answer(moment, self._warning)
             act(keeper, moment)
         self._show(keeper)
 
@@ -170,6 +183,8 @@ class Recorder:
         self._was_blind, self._blind = False, None
         if watch and (before is None or (before.number, before.state) != (watch.number, watch.state)):
             event(logger, logging.INFO, f"watch {watch.state}", number=watch.number, summary=_summary(keeper))
+            if self._warning and watch.state is State.RUNNING:
+                event(logger, logging.WARNING, "watch proves nothing", number=watch.number, reason=self._warning)
 
     def _go_blind(self, error: HistoryError, moment: Moment) -> None:
         """Go on without writing; what is shown gets worse by itself."""

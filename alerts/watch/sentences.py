@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from alerts.watch.cleanup import Outcome
 from alerts.watch.coverage import Times
 from alerts.watch.model import Cause, Check, CheckResult, Evidence, Gap, Verdict, Watch
-from exporter.figures import count, duration, percent
+from exporter.figures import count, duration, moment, percent
 
 
 def held(check: Check, times: Times) -> str:
@@ -85,9 +84,7 @@ def summary(watch: Watch, verdict: Verdict | None, results: Iterable[CheckResult
 
 def gap(each: Gap) -> str:
     """A gap by time and cause."""
-    start, end = (
-        datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (each.span.started_at, each.span.ended_at)
-    )
+    start, end = (moment(at, "%H:%M:%S") for at in (each.span.started_at, each.span.ended_at))
     affects = f" ({', '.join(each.affects)})" if each.affects else ""
     return f"{start} to {end} UTC, {_long(each.span.seconds)}: {each.cause}{affects}"
 
@@ -121,7 +118,7 @@ def _causes(gaps: Sequence[Gap]) -> str:
 
 
 def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+    return moment(at, "%Y-%m-%d")
 
 
 def _long(seconds: float) -> str:

@@ -67,6 +67,7 @@ _CAUSES: Mapping[Reason, Cause] = {
     Reason.RLS: Cause.BLIND,
     Reason.PERMISSION: Cause.BLIND,
     Reason.SCHEMA: Cause.SCHEMA,
+    Reason.STALE: Cause.STANDBY,
 }
 _NAME = re.compile(r"\boutbox[a-z0-9_:]*")
 _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
@@ -135,6 +136,11 @@ def troubles_of(states: Iterable[CollectorState], now: float) -> tuple[Trouble, 
     return tuple(trouble for state in states for trouble in _trouble(state, now))
 
 
+def is_of_standby(state: CollectorState) -> bool:
+    """Whether what the collector brought is of a standby, and so no proof."""
+    return state.server is not None and state.server.in_recovery
+
+
 def _readings(states: Iterable[CollectorState], now: float) -> list[Reading]:
     fresh = [state for state in states if state.fresh(now)]
     return [each for state in fresh for each in state.readings if isinstance(each, Reading)]
@@ -147,7 +153,10 @@ def _trouble(state: CollectorState, now: float) -> Iterator[Trouble]:
     elif state.success is False:
         # Rows are counted at every look, so a look that failed is one that is missing. What is in the catalogue
         # changes by hand: it is believed until its time is over. Of an application's answers some may be there.
-        yield Trouble(state.name, _cause(state), stale=not fresh or state.target is Target.DATABASE)
+        stale = not fresh or state.target is Target.DATABASE or is_of_standby(state)
+        yield Trouble(state.name, _cause(state), stale=stale)
+    elif is_of_standby(state):
+        yield Trouble(state.name, Cause.STANDBY, stale=True)
     elif not fresh:
         yield Trouble(state.name, Cause.TIMEOUT, stale=True)  # its run does not end
 

@@ -11,6 +11,7 @@ from exporter.departures import Departures
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
+from exporter.odd import AHEAD
 from exporter.visibility import Table
 
 # The deployed processor fetches the oldest 100 pending rows per poll.
@@ -22,12 +23,15 @@ SLACK = 20
 
 @dataclass(frozen=True, slots=True)
 class PendingGroup:
-    """One row of sql/backlog.sql or backlog_part.sql: pending jobs of one queue in one state; `oldest` Unix seconds."""
+    """One row of sql/backlog.sql or backlog_part.sql: pending jobs of one queue in one state; `oldest` Unix seconds.
 
-    queue: str
+    `queue` is None for jobs without one, `oldest` where no job of the group has a time that can be believed.
+    """
+
+    queue: str | None
     state: str
     jobs: int
-    oldest: float
+    oldest: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Backlog:
     """Pending jobs by state and by queue, and the indexes that watching the outbox would profit from.
 
     Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
-    oldest job. Source: sql/backlog.sql, sql/backlog_part.sql, sql/backlog_head.sql.
+    oldest job; nor has a state whose jobs have no believable time.
+    Source: sql/backlog.sql, sql/backlog_part.sql, sql/backlog_head.sql.
     """
 
     name = "backlog"
@@ -102,7 +107,14 @@ class Backlog:
 
     def _all(self, session: Session) -> list[PendingGroup]:
         session.gather_pages()
-        return merged(session.fetch("backlog", PendingGroup, exhausted_attempts=self._settings.exhausted_attempts))
+        return merged(
+            session.fetch(
+                "backlog",
+                PendingGroup,
+                exhausted_attempts=self._settings.exhausted_attempts,
+                latest=session.now + AHEAD,
+            )
+        )
 
     def _part(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
         session.gather_pages(gather=which == "any")
@@ -112,18 +124,20 @@ class Backlog:
             count_limit=limit,
             exhausted_attempts=self._settings.exhausted_attempts,
             which=which,
+            latest=session.now + AHEAD,
         )
         return merged(groups)
 
 
 def merged(groups: list[PendingGroup]) -> list[PendingGroup]:
     """One group for each queue and state: names of different bytes may read alike, as U+FFFD."""
-    found: dict[tuple[str, str], PendingGroup] = {}
+    found: dict[tuple[str | None, str], PendingGroup] = {}
     for group in groups:
         key = group.queue, group.state
         same = found.get(key)
         if same is not None:
-            group = replace(same, jobs=same.jobs + group.jobs, oldest=min(same.oldest, group.oldest))  # noqa: PLW2901
+            known = [each for each in (same.oldest, group.oldest) if each is not None]
+            group = replace(same, jobs=same.jobs + group.jobs, oldest=min(known, default=None))  # noqa: PLW2901
         found[key] = group
     return groups if len(found) == len(groups) else list(found.values())
 
@@ -146,8 +160,8 @@ def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
     for state in names.STATES:
         mine = [group for group in groups if group.state == state]
         yield Reading(names.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
-        if mine:
-            yield Reading(names.OLDEST_PENDING, min(group.oldest for group in mine), (state,))
+        if known := [group.oldest for group in mine if group.oldest is not None]:
+            yield Reading(names.OLDEST_PENDING, min(known), (state,))
 
 
 def by_queue(groups: Iterable[PendingGroup], queues: Labels) -> Iterator[Reading]:
@@ -157,7 +171,9 @@ def by_queue(groups: Iterable[PendingGroup], queues: Labels) -> Iterator[Reading
     for group in groups:
         queue = queues(group.queue)
         jobs[queue] = jobs.get(queue, 0) + group.jobs
-        oldest[queue] = min(oldest.get(queue, group.oldest), group.oldest)
+        if group.oldest is not None:
+            oldest[queue] = min(oldest.get(queue, group.oldest), group.oldest)
     for queue, count in jobs.items():
         yield Reading(names.QUEUE_PENDING_JOBS, count, (queue,))
-        yield Reading(names.QUEUE_OLDEST_PENDING, oldest[queue], (queue,))
+    for queue, at in oldest.items():
+        yield Reading(names.QUEUE_OLDEST_PENDING, at, (queue,))

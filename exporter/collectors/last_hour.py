@@ -13,18 +13,26 @@ from exporter.database import NOTHING_AHEAD, Session
 from exporter.departures import BEHIND, Departures
 from exporter.labels import Labels
 from exporter.model import Reading
+from exporter.odd import AHEAD, OddRows
 from exporter.tally import SETTLING
 from exporter.visibility import Table
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedInHour:
-    """One row of sql/processed_last_hour.sql; `queue` is None in the row about all of them. Averages in seconds."""
+    """One row of sql/processed_last_hour.sql; `queue` is None for jobs without one, and in the row about all of them.
 
+    Averages in seconds.
+    """
+
+    is_total: bool
     queue: str | None
     processed: int
     processed_avg: float | None
     created_avg: float | None
+    infinite: int
+    out_of_range: int
+    nulls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,9 @@ class Failing:
 
     failing: int
     looked_at: int
+    infinite: int
+    out_of_range: int
+    nulls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,8 @@ class FarBehind:
 class LastHour:
     """Jobs processed, processing time, failure ratio, retention.
 
-    Shape: averages and ratio are absent when there is nothing to divide by.
+    Shape: averages and ratio are absent when there is nothing to divide by. Odd rows of the outbox are counted here,
+    pending ones and processed ones: this collector reads them all, as far as they matter to any number.
     Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql, far_behind.sql.
     """
 
@@ -72,12 +84,12 @@ class LastHour:
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the last hour. Raises: SampleError."""
-        limit = self._settings.count_limit
-        failing = session.fetch_one("failing_last_hour", Failing, count_limit=limit)
-        retention = session.fetch_one("oldest_processed", Retention)
+        limit, latest = self._settings.count_limit, session.now + AHEAD
+        retention = session.fetch_one("oldest_processed", Retention, latest=latest)
         session.gather_pages()
-        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING)
-        total = next(row for row in hour if row.queue is None)
+        failing = session.fetch_one("failing_last_hour", Failing, count_limit=limit, latest=latest)
+        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING, latest=latest)
+        total = next(row for row in hour if row.is_total)
         session.note_rows(total.processed + failing.looked_at)
         self._search(session)
         return (
@@ -86,6 +98,7 @@ class LastHour:
             *failure_ratio(failing, total.processed, limit),
             *by_queue(hour, self._queues),
             *_oldest(retention),
+            *(odd(failing) + odd(total)).readings("job_outbox"),
         )
 
     def _search(self, session: Session) -> None:
@@ -119,9 +132,14 @@ def failure_ratio(failing: Failing, processed: int, limit: int) -> Iterator[Read
 
 def by_queue(hour: Iterable[ProcessedInHour], queues: Labels) -> Iterator[Reading]:
     """Jobs processed in the last hour, by queue."""
-    counts = queues.sum((row.queue, row.processed) for row in hour if row.queue is not None and row.processed)
+    counts = queues.sum((row.queue, row.processed) for row in hour if not row.is_total and row.processed)
     for queue, count in counts.items():
         yield Reading(names.QUEUE_LAST_HOUR_PROCESSED, count, (queue,))
+
+
+def odd(rows: Failing | ProcessedInHour) -> OddRows:
+    """What was left out of them."""
+    return OddRows(rows.infinite, rows.out_of_range, rows.nulls)
 
 
 def _oldest(retention: Retention) -> Iterator[Reading]:

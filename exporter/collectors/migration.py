@@ -25,7 +25,7 @@ class MigrationCollector:
         """One look at every check."""
         with self._database.sample() as session:
             report = verify(session)
-        return Outcome(tuple(readings(report)), waited=self._database.waited)
+        return Outcome(tuple(readings(report)), waited=self._database.waited, server=self._database.server)
 
 
 def readings(report: Report) -> Iterator[Reading]:

@@ -11,20 +11,24 @@ from exporter.database import Ahead, Session
 from exporter.departures import Departed, Departures
 from exporter.labels import Labels
 from exporter.model import Distribution, Reading
+from exporter.odd import NEW_AHEAD
 from exporter.tally import NewRows
 from exporter.visibility import Table
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedJobs:
-    """The one row of sql/processed_since.sql: one entry per job; `ats` Unix seconds, `seconds` from creation on."""
+    """The one row of sql/processed_since.sql: one entry per job; `ats` Unix seconds, `seconds` from creation on.
+
+    None stands for a queue that a job does not have, and for a processing time that no believable times give.
+    """
 
     settled_jobs: int
     settled_micros: int
     ids: list[str]
     ats: list[float]
-    queues: list[str]
-    seconds: list[float]
+    queues: list[str | None]
+    seconds: list[float | None]
 
 
 class ProcessedTally:
@@ -36,11 +40,13 @@ class ProcessedTally:
         self._seconds = 0.0
         self._skewed = 0
 
-    def add(self, queue: str, seconds: float) -> None:
-        """Count a job; a negative processing time is 0 seconds and a sign of clock skew."""
+    def add(self, queue: str, seconds: float | None) -> None:
+        """Count a job; a negative processing time is 0 seconds and a sign of clock skew, and None is not known."""
+        self._by_queue[queue] += 1
+        if seconds is None:
+            return
         self._skewed += seconds < 0
         seconds = max(0.0, seconds)
-        self._by_queue[queue] += 1
         self._buckets[bisect_left(names.PROCESSING_TIME_BUCKETS, seconds)] += 1
         self._seconds += seconds
 
@@ -96,7 +102,7 @@ class Throughput:
 
 
 def _fetch(session: Session, since: float, until: float) -> ProcessedJobs:
-    return session.fetch_one("processed_since", ProcessedJobs, since=since, until=until)
+    return session.fetch_one("processed_since", ProcessedJobs, since=since, until=until, latest=session.now + NEW_AHEAD)
 
 
 def _settled(jobs: ProcessedJobs) -> tuple[int, int]:

@@ -8,19 +8,20 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
 from exporter.config import Config
 from exporter.database import Database, dsn_problem, target
-from exporter.errors import ConfigError, SampleError
+from exporter.errors import ConfigError, SampleError, Stale
+from exporter.figures import utc
 from exporter.migration import render
 from exporter.migration.findings import Answer, Report, unknown
 from exporter.migration.maintenance import Ledger, Unusable
 from exporter.migration.rollback import OLDEST_BACKUP, Wishes, rollback_check
 from exporter.migration.verify import verify
+from exporter.replay import CONNECT_TO_PRIMARY
 from exporter.values import duration, format_duration
 
 EXIT_STATUS: Mapping[Answer, int] = MappingProxyType({Answer.OK: 0, Answer.BROKEN: 1, Answer.UNKNOWN: 3})
@@ -129,7 +130,7 @@ def _verify(options: argparse.Namespace, around: Surroundings) -> int:
     database = Database(config.database)
     database.open()
     try:
-        with database.sample() as session:
+        with database.sample(primary_only=True) as session:
             report = verify(session, options.expect)
     except SampleError as error:
         report = _unreachable(database, error)
@@ -209,7 +210,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _unreachable(database: Database, error: SampleError) -> Report:
-    return Report((unknown("database", f"{database.target} answers", f"{error.reason}: {error}", "try again"),))
+    return Report((unknown("database", f"{database.target} answers", f"{error.reason}: {error}", _remedy(error)),))
+
+
+def _remedy(error: SampleError) -> str:
+    return CONNECT_TO_PRIMARY if isinstance(error, Stale) else "try again"
 
 
 def _tell(around: Surroundings, options: argparse.Namespace, report: Report, where: str, config: Config) -> int:
@@ -221,4 +226,4 @@ def _tell(around: Surroundings, options: argparse.Namespace, report: Report, whe
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -22,8 +22,9 @@ from psycopg.types.json import Jsonb
 from exporter import queries
 from exporter.database import GRACE, text, translated
 from exporter.database.patience import TICK, OutOfPatience, Patience
-from exporter.errors import SampleError, Unreachable
+from exporter.errors import SampleError, Stale, Unreachable
 from exporter.migration import expected
+from exporter.replay import CONNECT_TO_PRIMARY
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -67,6 +68,7 @@ class Begun:
     """The row of sql/migration/smoke_limits.sql."""
 
     read_only: bool
+    in_recovery: bool
     role: str
 
 
@@ -154,8 +156,10 @@ class Rehearsal:
 
     def _begin(self) -> None:
         begun = self._limit()
+        if begun.in_recovery:
+            raise Stale(f"a standby answers: nothing can be tried here; {CONNECT_TO_PRIMARY}")
         if begun.read_only:
-            raise SampleError("this server or session is read-only (a standby?): nothing can be tried here")
+            raise SampleError("this session is read-only (a role made for reading?): nothing can be tried here")
         self.role = begun.role
         token = secrets.token_hex(8)
         with _refused_unless_one_transaction():

@@ -11,7 +11,7 @@
 --   Asked only when there is such a job.
 SELECT
     outbox_id::text AS id,
-    extract(epoch FROM created_at)::double precision AS created_at,
-    extract(epoch FROM processed_at)::double precision AS processed_at
+    extract(epoch FROM created_at::timestamptz)::double precision AS created_at,
+    extract(epoch FROM processed_at::timestamptz)::double precision AS processed_at
 FROM {job_outbox}
 WHERE outbox_id = ANY (%(ids)s::uuid[])

@@ -9,6 +9,9 @@
 --   read_only boolean not null: the server refuses writes in this transaction
 --   isolation text not null: 'repeatable read', so that all statements share one snapshot
 --   role text not null: the role whose privileges and row security apply, quoted where its name needs it
+--   in_recovery boolean not null: a standby answers, or another server that still replays WAL
+--   host text null: the server's own address; null over a Unix socket
+--   port integer null: the server's own port; null over a Unix socket
 -- Index: none, reads no table
 -- Source: PostgreSQL documentation, chapters "SET TRANSACTION" and "Client Connection Defaults".
 --   Everything is local to the transaction: a pooler hands the next client a clean connection. What answers depend on
@@ -17,7 +20,10 @@ SELECT
     extract(epoch FROM now())::double precision AS now,
     current_setting('transaction_read_only') = 'on' AS read_only,
     current_setting('transaction_isolation') AS isolation,
-    quote_ident(current_user) AS role
+    quote_ident(current_user) AS role,
+    pg_is_in_recovery() AS in_recovery,
+    host(inet_server_addr()) AS host,
+    inet_server_port() AS port
 FROM (
     SELECT
         set_config('statement_timeout', %(statement_timeout)s, true),

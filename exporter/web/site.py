@@ -132,7 +132,7 @@ def render(site: Site, accept: str, names: list[str]) -> tuple[bytes, str]:
         except Exception:
             log.exception("a collector raised; printing what the others say")
     chosen = site.registry.restricted_registry(names) if names else site.registry
-    return encode(_Forgiving(chosen)), content_type
+    return encode(_Forgiving(chosen, encode)), content_type
 
 
 # A scraper asks the same each time; there are a few, and whoever invents more gains nothing.
@@ -148,16 +148,35 @@ def _is_known(media_range: str) -> bool:
 
 
 class _Forgiving(Collector):
-    """Collects until something raises."""
+    """Collects until something raises, and leaves out a family that cannot be written."""
 
-    def __init__(self, collector: Any) -> None:  # a registry or a part of it, which share no type
-        self._collector = collector
+    def __init__(self, collector: Any, encode: Callable[[Any], bytes]) -> None:
+        self._collector = collector  # a registry or a part of it, which share no type
+        self._encode = encode
 
     def collect(self) -> Iterator[Family]:
         try:
-            yield from self._collector.collect()
+            yield from filter(self._can_be_written, self._collector.collect())
         except Exception:
             log.exception("a collector raised; the scrape is incomplete")
+
+    def _can_be_written(self, family: Family) -> bool:
+        try:
+            self._encode(_Alone(family))
+        except Exception:
+            log.exception("%s cannot be written; the scrape is incomplete", family.name)
+            return False
+        return True
+
+
+class _Alone(Collector):
+    """One family, for an encoder that takes collectors."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Family]:
+        yield self._family
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

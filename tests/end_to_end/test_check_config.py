@@ -23,7 +23,7 @@ TEN_MISTAKES = Path(__file__).parents[1] / "config" / "ten_mistakes.yaml"
 RULES = len(load_policy().rules)
 # A port that nobody else has.
 OF_THIS_TEST = {"web": {"listen": "127.0.0.1:0"}}
-MACHINE = ("web", "state directory")
+OTHERS = ("web", "state directory", "server")
 ALL_RIGHT = ("backlog", "throughput", "last_hour", "events", "idempotency")
 
 
@@ -46,7 +46,7 @@ def test_all_right(check, embedded_database):
     assert (checked.returncode, checked.stderr) == (0, "")
     assert lines[0] == "ok       configuration"
     assert [re.split(r":| /", line)[0] for line in lines[1:]] == [
-        f"ok       {name}" for name in ("alerts", *MACHINE, *ALL_RIGHT)
+        f"ok       {name}" for name in ("alerts", *OTHERS, *ALL_RIGHT)
     ]
     assert re.search(r"^ok       events: fsm_events visible, \d+ statements planned$", checked.stdout, re.MULTILINE)
     assert "cheaper" not in checked.stdout
@@ -84,7 +84,7 @@ def test_a_missing_privilege(check, embedded_database):
     assert len(broken) == 1
     assert broken[0].startswith("broken   idempotency: permission: ")
     assert "GRANT SELECT" in broken[0]
-    assert checked.stdout.count("ok       ") == 8
+    assert checked.stdout.count("ok       ") == 9
 
 
 def test_a_missing_table(check, embedded_database: Database):
