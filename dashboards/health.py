@@ -255,10 +255,12 @@ class _Panels(Drawing):
             "Cut off, and odd",
             "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
             "backlog is at least what is shown. Clock skew: jobs processed before they were created; the "
-            "application's clock is behind.",
+            "application's clock is behind. Odd rows: their "
+            "times are infinite or out of range, or a value is missing; numbers leave them out.",
             Query(one(dropped), "{{label}} values under other"),
             Query(one(skewed), "jobs with clock skew"),
             Query(one(pick(names.PENDING_TRUNCATED)), "counted to the limit"),
+            Query(one(pick(names.ODD_ROWS)), "{{table}}: {{kind}} rows"),
         )
         return panel.axis_soft_max(1)
 
