@@ -162,8 +162,8 @@ class _Panels(Drawing):
         """How old is what it shows?"""
         panel = panels.lines(
             "Time since the last success",
-            "By collector; a sawtooth as high as its interval. After three intervals without success its series "
-            "vanish. Line: where a backlog that is not sampled becomes a page.",
+            "By collector; a sawtooth as high as its interval. Its series vanish three sampling intervals after a "
+            "renewal that failed or did not happen. Line: where a backlog that is not sampled becomes a page.",
             Query(f"time() - max without (instance, pod) ({pick(names.COLLECTOR_LAST_SUCCESS)})", "{{collector}}"),
         )
         panels.on_decades(panel, limits(self.policy, "OutboxSamplesStale"))
@@ -229,7 +229,7 @@ class _Panels(Drawing):
         panel = panels.lines(
             "Interval in force",
             "How often each collector runs. Above sampling.interval: it would cost more than its budget, and is asked "
-            "less often; its series live three of these intervals.",
+            "less often.",
             Query(one(pick(names.COLLECTOR_INTERVAL)), "{{collector}}"),
         )
         return panels.coloured(panels.on_decades(panel), COLLECTORS).unit("s")
@@ -247,18 +247,20 @@ class _Panels(Drawing):
 
     def overflow(self) -> timeseries.Panel:
         """Is anything cut off?"""
-        dropped, skewed = (
+        dropped, skewed, unaccounted = (
             f"increase({pick(metric)}[$__rate_interval])"
-            for metric in (names.LABEL_VALUES_DROPPED, names.CLOCK_SKEW_JOBS)
+            for metric in (names.LABEL_VALUES_DROPPED, names.CLOCK_SKEW_JOBS, names.UNACCOUNTED_JOBS)
         )
         panel = panels.lines(
             "Cut off, and odd",
             "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
             "backlog is at least what is shown. Clock skew: jobs processed before they were created; the "
-            "application's clock is behind. Odd rows: their "
-            "times are infinite or out of range, or a value is missing; numbers leave them out.",
+            "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
+            "processed_at that is hours off, so that no counter has them. Odd rows: a time is infinite or out of "
+            "range, or a value is missing, so that some number leaves them out.",
             Query(one(dropped), "{{label}} values under other"),
             Query(one(skewed), "jobs with clock skew"),
+            Query(one(unaccounted), "jobs {{kind}}"),
             Query(one(pick(names.PENDING_TRUNCATED)), "counted to the limit"),
             Query(one(pick(names.ODD_ROWS)), "{{table}}: {{kind}} rows"),
         )

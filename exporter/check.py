@@ -8,8 +8,9 @@ from exporter import statedir
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseQuestion
 from exporter.config import ApplicationSettings, Config, WatchSettings, WebSettings
-from exporter.errors import ExporterError, Reason, SampleError, Stale, Unreachable
+from exporter.errors import ExporterError, PermissionDenied, Reason, SampleError, Stale, Unreachable
 from exporter.figures import duration
+from exporter.migration import access
 from exporter.sampling import Sampling
 from exporter.server import AddressInUse, bind
 from exporter.web.live import load as load_web
@@ -23,12 +24,16 @@ class Unanswered(ExporterError):
     """Nobody answered, so that nothing was proved."""
 
 
+_WATCH_BEGINS_BY_REGISTER = "migration"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing checked; `error` is None when it is all right."""
+    """One thing checked; `error` is None when it is all right. A `note` says what this set-up goes without."""
 
     what: str
     error: ExporterError | None = None
+    note: str = ""
 
     @property
     def is_unknown(self) -> bool:
@@ -36,6 +41,8 @@ class Finding:
         return isinstance(self.error, Unreachable | Stale | Unanswered)
 
     def __str__(self) -> str:
+        if self.note:
+            return f"note     {self.what}: {self.note}"
         if self.error is None:
             return f"ok       {self.what}"
         reason = f"{self.error.reason}: " if isinstance(self.error, SampleError) else ""
@@ -113,6 +120,23 @@ def _findings(sampling: Sampling) -> Iterator[Finding]:
         except SampleError as error:
             finding = Finding(name, error)
         yield finding
+    yield from _migration(sampling)
+
+
+def _migration(sampling: Sampling) -> Iterator[Finding]:
+    """What the role cannot see is no mistake, unless the configuration relies on it."""
+    try:
+        with sampling.database.sample() as session:
+            unseen = tuple(access.hidden(session))
+    except SampleError as error:
+        yield Finding("migration", error)
+        return
+    needs_register = sampling.config.watch.start == _WATCH_BEGINS_BY_REGISTER
+    for each in unseen:
+        if needs_register and each.is_register:
+            yield Finding("watch.start: migration", PermissionDenied(str(each)))
+        else:
+            yield Finding("migration", note=str(each))
 
 
 def _server(sampling: Sampling) -> str:

@@ -5,36 +5,33 @@ unreachable, so that nothing was proved.
 """
 
 import argparse
-import json
+import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from prometheus_client import CollectorRegistry, generate_latest
-
 from alerts import rulefile
 from alerts.notify import check as receivers
 from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
-from exporter import logs, settings, values
+from exporter import logs, oneshot, settings, values
 from exporter.config import Config, LogSettings
 from exporter.database import dsn_problem, passwords, target
 from exporter.errors import ConfigError, ExporterError
-from exporter.exposition import OutboxCollector
-from exporter.figures import strict
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
 from exporter.redaction import hide_credentials
 from exporter.sampling import Sampling
-from exporter.status import About, status, version
+from exporter.status import version
 
 if TYPE_CHECKING:
     from exporter.check import Finding
+
+logger = logging.getLogger(__name__)
 
 
 class Exit(IntEnum):
@@ -72,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputLost as error:
         _close_output()
         print(f"the answer could not be written: {error}", file=sys.stderr)
+        return Exit.UNKNOWN
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing was proved
+        _tell_unexpected(error, to_the_log=command is serve)
         return Exit.UNKNOWN
 
 
@@ -117,8 +117,11 @@ def parser() -> argparse.ArgumentParser:
     serve_parser = commands.add_parser("serve", help="run the exporter")
     serve_parser.set_defaults(command=serve)
 
-    sample_parser = commands.add_parser("sample", help="sample everything once, print, exit")
+    sample_parser = commands.add_parser("sample", help="sample everything once, print or write it, exit")
     sample_parser.add_argument("--format", choices=("prometheus", "json"), default="prometheus")
+    sample_parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="replace this file as a whole, also when nothing could be sampled"
+    )
     sample_parser.set_defaults(command=sample)
 
     check_parser = commands.add_parser(
@@ -136,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     )
     rules_parser.set_defaults(command=rules)
 
-    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _say))
+    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _answer))
     watch.add_commands(
         commands, watch.Surroundings(load, _answer, lambda config: target(config.database.dsn.reveal()), version)
     )
@@ -172,10 +175,6 @@ def load(path: Path | None) -> Config:
     return config
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(text)
-
-
 def serve(options: argparse.Namespace) -> Exit:
     """`serve`: until SIGTERM or SIGINT."""
     # Not at the top: this command alone serves and judges, and to import that takes as long as all the rest.
@@ -186,21 +185,33 @@ def serve(options: argparse.Namespace) -> Exit:
 
 
 def sample(options: argparse.Namespace) -> Exit:
-    """`sample`: unknown as soon as any collector failed; what the others brought is printed all the same."""
-    sampling = Sampling(load(options.config), lambda *_: None)
+    """`sample`: unknown as soon as any collector failed; what the others brought is told all the same."""
+    try:
+        config = load(options.config)
+    except ConfigError as error:
+        if options.output is not None:
+            _disown(options.output, options.format, error)
+        raise
+    sampling = Sampling(config, lambda *_: None)
     sampling.sample_once()
     states = sampling.board.states()
-    if options.format == "json":
-        about = About(version(), sampling.database.target, reloaded=True)
-        _answer(json.dumps(strict(status(about, states, time.monotonic(), time.time())), indent=2) + "\n")
-    else:
-        registry = CollectorRegistry()
-        registry.register(OutboxCollector(lambda: sampling.board, version(), sampling.labels.by_name, lambda: True))
-        _answer(generate_latest(registry).decode())
     for state in states:
         for problem in state.problems:
             print(f"{state.name}: {problem.reason}: {problem.message}", file=sys.stderr)
+    text = oneshot.sampled(sampling, options.format)
+    if options.output is None:
+        _answer(text)
+    else:
+        oneshot.write(options.output, text)
     return Exit.GOOD if all(state.success for state in states) else Exit.UNKNOWN
+
+
+def _disown(output: Path, form: oneshot.Format, error: ConfigError) -> None:
+    """Let no earlier sample stay in the file for a current one. Raises: ConfigError with what is wrong beside."""
+    try:
+        oneshot.write(output, oneshot.unconfigured(form))
+    except ConfigError as other:
+        raise ConfigError((*error.problems, *other.problems)) from error
 
 
 def check_config(options: argparse.Namespace) -> Exit:
@@ -261,6 +272,22 @@ def _answer(text: str) -> None:
         raise
     except OSError as error:
         raise OutputLost(error.strerror) from error
+
+
+def _tell_unexpected(error: Exception, *, to_the_log: bool) -> None:
+    """One line for whoever ran the command: status 1 would say that what they asked about is bad.
+
+    The traceback is for the log. A command's answer is its line; who runs a service reads its log.
+    """
+    level = logging.CRITICAL if to_the_log else logging.DEBUG
+    logs.event(logger, level, "uncaught exception", exc_info=error)
+    if not to_the_log:
+        said = " ".join(logs.hide(str(error)).split())
+        print(
+            f"unexpected {type(error).__name__}{f': {said}' if said else ''}; nothing was proved. "
+            "log.level debug shows where it came from",
+            file=sys.stderr,
+        )
 
 
 def _close_output() -> None:

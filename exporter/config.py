@@ -143,11 +143,15 @@ class SamplingSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where /metrics is served. `config_file` holds TLS and basic auth in the exporter-toolkit's format."""
+    """Where /metrics is served. `config_file` holds TLS and basic auth in the exporter-toolkit's format.
+
+    `external_url` is the address at which people reach the status page; links in rules and notifications begin with it.
+    """
 
     listen: Address = Address("0.0.0.0:9721")  # a container is scraped from outside
     config_file: Path | None = None
     enable_reload: bool = False
+    external_url: Url | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +173,9 @@ class AlertingSettings:
 
     Every Alertmanager of a cluster is listed: each gets every alert. `job` is the name of the scrape job in Prometheus.
     `time_scale` multiplies every duration of the policy, so that a rehearsal takes minutes. `thresholds` change rules
-    of alerts/policy.yaml. Without `runbook_base_url`, a runbook's link is its path in the repository. `ca_file` holds
-    the authorities to believe in place of the well-known ones, for every receiver.
+    of alerts/policy.yaml. `runbook_base_url` is where people read runbooks, `<base>/<alert>.md`; without it links lead
+    to the exporter's own pages at `web.external_url`, and without either there are no links. `ca_file` holds the
+    authorities to believe in place of the well-known ones, for every receiver.
     """
 
     alertmanager_url: tuple[Url, ...] = ()

@@ -87,7 +87,7 @@ class OutboxCollector(Collector):
         yield from self._judged()
         yield from self._own.groups(states, now)
         yield tuple(_dropped(self._labels()))
-        yield self._about()
+        yield about(self._version, reload_succeeded=self._reload_succeeded())
 
     def edition(self) -> Hashable:
         """Equal for two moments at which `collect` says the same."""
@@ -103,11 +103,13 @@ class OutboxCollector(Collector):
             self._reload_succeeded(),
         )
 
-    def _about(self) -> tuple[Reading, ...]:
-        return (
-            Reading(names.BUILD_INFO, 1, (self._version, platform.python_version())),
-            Reading(names.CONFIG_RELOAD_SUCCESSFUL, self._reload_succeeded()),
-        )
+
+def about(version: str, *, reload_succeeded: bool) -> tuple[Reading, ...]:
+    """What the exporter says of itself."""
+    return (
+        Reading(names.BUILD_INFO, 1, (version, platform.python_version())),
+        Reading(names.CONFIG_RELOAD_SUCCESSFUL, reload_succeeded),
+    )
 
 
 class _Same:

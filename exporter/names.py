@@ -47,6 +47,7 @@ STATES = ("waiting", "failing", "exhausted")
 SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
+UNACCOUNTED_KINDS = ("removed", "uncounted")
 OTHER = "other"
 # An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value was promised.
 ODD_KINDS = ("infinite", "out_of_range", "null")
@@ -107,6 +108,12 @@ PROCESSING_TIME = Metric(
 CLOCK_SKEW_JOBS = _counter(
     "outbox_clock_skew_jobs_total",
     "Jobs with a processed_at before their created_at: application clock behind.",
+)
+UNACCOUNTED_JOBS = _counter(
+    "outbox_unaccounted_jobs_total",
+    "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or uncounted "
+    "(their processed_at is off by more than ten minutes). Of the oldest 500 pending jobs; absent on a standby.",
+    "kind",
 )
 QUEUE_LAST_HOUR_PROCESSED = _gauge(
     "outbox_queue_last_hour_processed_jobs", "Jobs processed in the last hour by queue.", "queue"
@@ -200,6 +207,10 @@ MIGRATION_CHECK_OK = _gauge(
 )
 MIGRATION_CHECKS = _gauge(
     "outbox_migration_checks", "How many checks of the migration are ok, broken, unknown.", "status"
+)
+CRON_TIMEZONE_OFFSET = _gauge(
+    "outbox_cron_timezone_offset_seconds",
+    "By how much the time zone in which pg_cron reads its schedules is ahead of UTC now; absent when it is not known.",
 )
 MAINTENANCE_ACTIVE = _gauge("outbox_maintenance_active", "1 while a declared maintenance lasts.")
 MAINTENANCE_DECLARED_END = _gauge(

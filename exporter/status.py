@@ -91,11 +91,15 @@ class WatchStatus(TypedDict):
 
 
 class MigrationStatus(TypedDict):
-    """The checks of the migration: how many are ok and unknown, and the names of the broken ones."""
+    """The checks of the migration: how many are ok and unknown, and the names of the broken ones.
+
+    `unseen` has the parts of which no check could be made, "register" and "cron".
+    """
 
     ok: float
     unknown: float
     broken: list[str]
+    unseen: list[str]
 
 
 class Notice(TypedDict):
@@ -121,7 +125,7 @@ UNJUDGED: Judged = {"alerts": None, "watch": None, "trends": {}, "notices": []}
 
 
 class StatusDict(Judged):
-    """The whole answer; `now` and `maintenance_until` in Unix seconds.
+    """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
 
     `maintenance_until` is until when the maintenance that nobody has ended was declared; past, it overruns.
     """
@@ -132,6 +136,7 @@ class StatusDict(Judged):
     database: str
     server: ServerStatus | None
     signals: FiveSignals
+    unaccounted: dict[str, float] | None
     maintenance_until: float | None
     migration: MigrationStatus | None
     collectors: list[CollectorStatus]
@@ -183,8 +188,19 @@ def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus |
     totals = _values(readings, names.MIGRATION_CHECKS)
     if not totals:
         return None
-    broken = [labels[0] for labels, value in _values(readings, names.MIGRATION_CHECK_OK).items() if not value]
-    return {"ok": totals.get(("ok",), 0), "unknown": totals.get(("unknown",), 0), "broken": sorted(broken)}
+    made = {labels[0]: value for labels, value in _values(readings, names.MIGRATION_CHECK_OK).items()}
+    return {
+        "ok": totals.get(("ok",), 0),
+        "unknown": totals.get(("unknown",), 0),
+        "broken": sorted(check for check, value in made.items() if not value),
+        "unseen": [part for part in ("register", "cron") if not any(check.startswith(f"{part}.") for check in made)],
+    }
+
+
+def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float] | None:
+    """Jobs that left the backlog uncounted since the start, by kind; None while that is not known."""
+    found = _values(_fresh(states, now), names.UNACCOUNTED_JOBS)
+    return {labels[0]: value for labels, value in found.items()} or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +227,7 @@ def status(
         "database": about.database,
         "server": server_status(latest_server(states, now)),
         "signals": signals(states, now, unix_now),
+        "unaccounted": unaccounted(states, now),
         "maintenance_until": _values(_fresh(states, now), names.MAINTENANCE_DECLARED_END).get(()),
         "migration": migration(states, now),
         "collectors": [collector_status(state, now) for state in states],

@@ -60,6 +60,10 @@ class NewRows:
         horizon = float(_slot(now - SETTLING) * SLOT)
         return horizon if self._since is None else min(self._since, horizon)
 
+    def __contains__(self, row: object) -> bool:
+        """Whether the last sample's window held the row of this id."""
+        return row in self._ids
+
     def settled(self, now: float) -> Settled:
         """What the next sample need not read if it is still so: rows that were there well before the last sample."""
         since = self.since(now)

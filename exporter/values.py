@@ -22,6 +22,10 @@ _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_
 _ZONE = re.compile(r"(?:[A-Za-z_]+/){0,2}[A-Za-z_-]+|Etc/GMT[+-][0-9]{1,2}")
 # Each unit at most once, the largest first, as Prometheus writes durations.
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,9}}){unit})?" for unit in _UNITS))
+# A host as DNS and container networks know them, and a path of RFC 3986 (appendix A, `pchar`). Alertmanager refuses a
+# whole request with 422 for one link in it that is no URI.
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]*)?|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
+_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 def duration(text: str) -> Seconds:
@@ -83,7 +87,7 @@ def boolean(text: str) -> bool:
 
 
 def url(text: str) -> Url:
-    """An http or https URL of a server, without user, query or fragment. A slash at its end is dropped.
+    """An absolute http or https URI (RFC 3986) without user, query or fragment. Slashes at its end are dropped.
 
     Secrets do not belong into it: it appears on pages and in logs.
     """
@@ -98,6 +102,8 @@ def url(text: str) -> Url:
         raise ValueError("holds a user or password; a URL is shown in logs and on pages, so it must not")
     if "?" in text or "#" in text:
         raise ValueError("holds a query or a fragment; leave it out")
+    if not _HOST.fullmatch(parts.netloc) or not _PATH.fullmatch(parts.path):
+        raise ValueError("holds a character that no URL may hold, such as { or }; percent-encode it, a % itself as %25")
     return Url(text.rstrip("/"))
 
 

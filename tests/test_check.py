@@ -21,6 +21,7 @@ GONE = Finding("database h:1/d", Unreachable("refused"))
     [
         ([], 0),
         ([GOOD, GOOD], 0),
+        ([GOOD, Finding("migration", note="not visible")], 0),
         ([GONE], 3),
         ([GOOD, GONE], 3),
         ([GOOD, Finding("backlog", Blind("hidden"))], 1),
@@ -40,6 +41,7 @@ def test_the_verdict(findings, verdict):
         (GOOD, "ok       events"),
         (GONE, "unknown  database h:1/d: connection: refused"),
         (Finding("backlog", Blind("rows are hidden")), "broken   backlog: rls: rows are hidden"),
+        (Finding("migration", note="not visible"), "note     migration: not visible"),
     ],
 )
 def test_a_finding_is_a_line(finding, line):

@@ -74,6 +74,21 @@ def test_an_odd_accept_header_gets_plain_text(url, accept):
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
 
 
+@pytest.mark.parametrize("scheme", ["allow-utf-8", "underscores", "dots", "values", "nonsense", ""])
+@pytest.mark.parametrize(
+    "form", ["application/openmetrics-text;version=1.0.0", "text/plain;version=1.0.0", "text/plain;version=0.0.4"]
+)
+def test_names_stay_as_they_are(url, form, scheme):
+    """In every escaping scheme that Prometheus may ask for: ours are legal in all of them."""
+    answer = plain(url, Accept=f"{form};escaping={scheme};q=0.6,text/html;q=0.1")
+    assert answer.status_code == 200
+    assert answer.text.count("\noutbox_demo_jobs{queue=") == 200
+    assert "__" not in answer.text
+    if "1.0.0" in form:
+        said = scheme if scheme == "allow-utf-8" else "underscores"
+        assert answer.headers["Content-Type"].endswith(f"; escaping={said}")
+
+
 def test_gzip_when_accepted(url):
     packed = get(f"{url}/metrics", headers={"Accept-Encoding": "gzip"}, stream=True)
     body = packed.raw.read(decode_content=False)

@@ -74,7 +74,11 @@ class PagerDuty:
                 "timestamp": timestamp(episode.starts_at),
                 "component": "outbox",
                 "class": episode.alert,
-                "custom_details": {"description": texts.get("description", ""), "runbook": runbook, "labels": labels},
+                "custom_details": {
+                    "description": texts.get("description", ""),
+                    **({"runbook": runbook} if runbook else {}),
+                    "labels": labels,
+                },
             },
         }
 

@@ -21,8 +21,8 @@ from alerts.watch import clock, progress
 from alerts.watch.archive import Dossier, dossier, latest
 from alerts.watch.model import Verdict, Watch
 from alerts.watch.plain import plain
-from alerts.watch.records import Request
-from alerts.watch.start import MANUAL
+from alerts.watch.records import Mark, Request
+from alerts.watch.start import INVISIBLE, MANUAL, MIGRATION, NOT_VISIBLE
 from alerts.watch.wait import Waiting, wait
 from exporter import statedir
 from exporter.config import Config
@@ -108,16 +108,20 @@ def _status(options: argparse.Namespace, config: Config, around: Surroundings) -
     directory = config.watch.state_dir
     found = _dossier(directory, None)
     runs = is_taken(directory)
+    trouble = NOT_VISIBLE if config.watch.start == MIGRATION and _is_blind(directory) else ""
     if options.format == "json":
         document = {
             "state": found.watch.state.value if found else "waiting",
             "exporter_runs": runs,
+            "trouble": trouble or None,
             "watch": plain(found.watch) if found else None,
             "judgement": plain(found.judgement) if found else None,
         }
         around.say(json.dumps(strict(document), indent=2, allow_nan=False) + "\n")
     else:
         around.say(progress.table(found.watch, found.judgement) if found else "no watch has begun\n")
+    if trouble:
+        print(f"no watch begins by itself: {trouble}", file=sys.stderr)  # noqa: T201 - beside the answer
     if not runs:
         print(f"no exporter runs on {directory}", file=sys.stderr)  # noqa: T201 - beside the answer
     return _exit_status(found.watch if found else None)
@@ -209,6 +213,12 @@ def _dossier(directory: Path, number: int | None) -> Dossier | None:
     with History.reader(directory) as opened:
         watch = latest(opened) if number is None else opened.get(Watch, number)
         return dossier(opened, watch, clock.now()) if watch else None
+
+
+def _is_blind(directory: Path) -> bool:
+    """The exporter could not see the register of migrations when it last looked."""
+    with History.reader(directory) as opened:
+        return opened.get(Mark, INVISIBLE) is not None
 
 
 def _exit_status(watch: Watch | None) -> int:

@@ -14,7 +14,7 @@ from alerts.watch.clock import Moment
 from alerts.watch.judge import Judge
 from alerts.watch.model import Cause, Judgement, State, Tick, Verdict, Watch
 from alerts.watch.records import Layout, Mark, Request, Run
-from alerts.watch.sources import collectors_of, names_of
+from alerts.watch.sources import collectors_of, layout_of, names_of
 from alerts.watch.timeline import position
 
 # Past watches that are kept with all that was seen, and for how long what belongs to none: it is what a first watch
@@ -113,6 +113,13 @@ class Keeper:
         """Whether a watch is undecided."""
         return self.watch is not None and self.watch.state is State.RUNNING
 
+    def edge(self, moment: Moment, lead: float) -> tuple[int, bool] | None:
+        """The watch that goes on, by number, and whether it ends within `lead` seconds; None when none goes on."""
+        if not self.is_open:
+            return None
+        watch = self._watch()
+        return watch.number, watch.duration - self._elapsed_at(moment) <= lead
+
     def advance(self, moment: Moment) -> None:
         """Time has passed. To be called first; may end a watch, so in a transaction."""
         passed = clock.passed(self._moment, moment)
@@ -165,9 +172,12 @@ class Keeper:
         """When a watch was last begun so, on the time line; negative when none was."""
         return self._begun.get(begun_by, -1.0)
 
-    def mark(self, number: int) -> None:
-        """Remember this moment. In a transaction."""
-        self.history.put(number, Mark(self._t))
+    def mark(self, number: int, *, is_set: bool = True) -> None:
+        """Remember this moment, or forget the one remembered. In a transaction."""
+        if is_set:
+            self.history.put(number, Mark(self._t))
+        else:
+            self.history.drop(Mark, number)
 
     def marked(self, number: int) -> float | None:
         """The moment remembered under that number, on the time line."""
@@ -268,7 +278,7 @@ class Keeper:
         return run
 
     def _find_layout(self) -> int:
-        names = names_of(self._plan.terms.policy)
+        names = layout_of(self._plan.terms.policy)
         known = self.history.all(Layout)
         for number, layout in known.items():
             if layout.names == names:

@@ -57,12 +57,19 @@ class View:
 class Recorder:
     """Keeps the watch of one state directory. Safe to use from several threads.
 
-    Another exporter that writes to the same directory is waited for: an upgrade may overlap.
+    Another exporter that writes to the same directory is waited for: an upgrade may overlap. `refresh` has every
+    collector run soon; it is called once when a watch has begun and once `lead` seconds before it ends, so that the
+    figures of its report reach from one to the other.
     """
 
-    def __init__(self, settings: WatchSettings, plan: Plan) -> None:
+    def __init__(
+        self, settings: WatchSettings, plan: Plan, refresh: Callable[[], None] = lambda: None, lead: float = 0.0
+    ) -> None:
         self._directory = settings.state_dir
         self._plan = plan
+        self._refresh = refresh
+        self._lead = lead
+        self._edge: tuple[int, bool] | None = None
         self._starter = Starter(settings.start)
         self._sight = Sight(plan.terms.policy, Ledger(settings.state_dir), plan.interval)
         self._lock = Lock()
@@ -110,6 +117,7 @@ class Recorder:
 
         if self._starter.is_waiting or self._is_eager(moment or clock.now()):
             self._attend(act, moment)
+        self._refresh_at_edges(moment)
 
     def heed(self, moment: Moment | None = None) -> None:
         """Do what commands and the time ask for, between two evaluations. Call it at the start, and every few seconds.
@@ -118,6 +126,7 @@ class Recorder:
         """
         if self._is_needed(moment or clock.now()):
             self._attend(lambda *_: None, moment)
+        self._refresh_at_edges(moment)
 
     def close(self, moment: Moment | None = None) -> None:
         """The exporter ends: say so in the history, and let go of it. Harmless twice."""
@@ -126,6 +135,13 @@ class Recorder:
         with self._lock:
             self._closed = True
             self._drop()
+
+    def _refresh_at_edges(self, moment: Moment | None) -> None:
+        with self._lock:
+            edge = self._keeper.edge(moment or clock.now(), self._lead) if self._keeper else self._edge
+            is_new, self._edge = edge is not None and edge != self._edge, edge
+        if is_new:
+            self._refresh()
 
     def _is_needed(self, moment: Moment) -> bool:
         """True unless the history is ours, time has ended nothing, and nobody else has written to it."""

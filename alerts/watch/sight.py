@@ -41,7 +41,8 @@ class Sight:
             values=self._signals(evaluation, stale)
             | sources.ages_of(lasting, now)
             | sources.sample_age_of(states, now)
-            | sources.series_of(lasting, now),
+            | sources.series_of(lasting, now)
+            | sources.counter_ages_of(lasting, now),
             troubles=troubles,
             firing=_rules(alert for alert in firing if alert.key not in unproved),
             held=_rules(alert for alert in firing if alert.key in unproved),

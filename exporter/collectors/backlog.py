@@ -7,6 +7,7 @@ from typing import Literal
 from exporter import indexes, names
 from exporter.config import SamplingSettings
 from exporter.database import Ahead, Session
+from exporter.departures import Departures
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
@@ -38,6 +39,9 @@ class Head:
     """The one row of sql/backlog_head.sql."""
 
     blocked: int
+    ids: list[str]
+    is_standby: bool
+    inserted: int | None
 
 
 class Backlog:
@@ -52,10 +56,13 @@ class Backlog:
     ahead = Ahead("backlog_head", (("batch", PROCESSOR_BATCH),), gather=True)
     index = indexes.PENDING
     statements = ("indexes", "backlog_head", "backlog_part", "backlog")
-    reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at")),)
+    reads = (Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at")),)
 
-    def __init__(self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue) -> None:
+    def __init__(
+        self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue, departures: Departures
+    ) -> None:
         self._settings = settings
+        self._departures = departures
         self._catalogue = catalogue
         self._queues = queues
         # Whether the latest count was near enough to count_limit to count all of it again; None when nothing is known.
@@ -65,6 +72,7 @@ class Backlog:
         """One sample of the backlog. Raises: SampleError."""
         head = session.fetch_one("backlog_head", Head, batch=PROCESSOR_BATCH)
         groups = self._groups(session)
+        self._note(head, session.now, jobs_in(groups))
         return (
             Reading(names.PENDING_TRUNCATED, jobs_in(groups) >= self._settings.count_limit),
             Reading(names.HEAD_BLOCKED_JOBS, head.blocked),
@@ -72,6 +80,14 @@ class Backlog:
             *by_queue(groups, self._queues),
             *self._catalogue.advice(session, "job_outbox"),
         )
+
+    def _note(self, head: Head, now: float, pending: int) -> None:
+        if head.is_standby:
+            self._departures.forget()
+        else:
+            self._departures.saw_pending(head.ids)
+            is_whole = pending < self._settings.count_limit
+            self._departures.balance.note(now, head.inserted, pending if is_whole else None)
 
     def _groups(self, session: Session) -> list[PendingGroup]:
         """All pending jobs, or the oldest so many. A backlog is expected to be about as long as it was."""

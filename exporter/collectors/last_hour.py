@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from exporter import indexes, names
 from exporter.config import SamplingSettings
 from exporter.database import NOTHING_AHEAD, Session
+from exporter.departures import BEHIND, Departures
 from exporter.labels import Labels
 from exporter.model import Reading
 from exporter.odd import AHEAD, OddRows
@@ -52,22 +53,33 @@ class Retention:
     oldest: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class FarBehind:
+    """The one row of sql/far_behind.sql."""
+
+    looked_at: int
+    ids: list[str]
+
+
 class LastHour:
     """Jobs processed, processing time, failure ratio, retention.
 
     Shape: averages and ratio are absent when there is nothing to divide by. Odd rows of the outbox are counted here,
     pending ones and processed ones: this collector reads them all, as far as they matter to any number.
-    Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql.
+    Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql, far_behind.sql.
     """
 
     name = "last_hour"
     ahead = NOTHING_AHEAD
     index = indexes.PROCESSED
-    statements = ("failing_last_hour", "oldest_processed", "processed_last_hour")
-    reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),)
+    statements = ("failing_last_hour", "oldest_processed", "processed_last_hour", "far_behind")
+    reads = (
+        Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),
+    )
 
-    def __init__(self, settings: SamplingSettings, queues: Labels) -> None:
+    def __init__(self, settings: SamplingSettings, queues: Labels, departures: Departures) -> None:
         self._settings = settings
+        self._departures = departures
         self._queues = queues
 
     def read(self, session: Session) -> Iterable[Reading]:
@@ -79,6 +91,7 @@ class LastHour:
         hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING, latest=latest)
         total = next(row for row in hour if row.is_total)
         session.note_rows(total.processed + failing.looked_at)
+        self._search(session)
         return (
             Reading(names.LAST_HOUR_PROCESSED, total.processed),
             *averages(total),
@@ -87,6 +100,20 @@ class LastHour:
             *_oldest(retention),
             *(odd(failing) + odd(total)).readings("job_outbox"),
         )
+
+    def _search(self, session: Session) -> None:
+        """Look for jobs that were stamped hours before they were created, where there is a reason to."""
+        search = self._departures.balance.begin_search(session.now)
+        if search is not None:
+            found = session.fetch_one(
+                "far_behind",
+                FarBehind,
+                created_since=search.created_since,
+                behind=search.behind,
+                reach=search.behind + BEHIND,
+            )
+            session.note_rows(found.looked_at)
+            self._departures.found_behind(found.ids, session.now)
 
 
 def averages(total: ProcessedInHour) -> Iterator[Reading]:

@@ -9,7 +9,7 @@ from exporter import visibility
 from exporter.config import DatabaseSettings
 from exporter.database.connection import Connection, Connector
 from exporter.database.patience import GRACE, Patience
-from exporter.database.session import NOTHING_AHEAD, Ahead, Expected, Session
+from exporter.database.session import NOTHING_AHEAD, Ahead, Known, Session
 from exporter.database.translation import translated
 from exporter.errors import SampleError
 from exporter.model import Server
@@ -84,7 +84,7 @@ class Database:
                     settings,
                     reads,
                     ahead if known else NOTHING_AHEAD,
-                    Expected(self._tracker, self._readable.get(reads, False)),
+                    Known(self._readable.get(reads, False), self._tracker),
                 )
                 if primary_only:
                     self._tracker.refuse_standby()

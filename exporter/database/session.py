@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import psycopg
 
@@ -42,21 +42,21 @@ NOTHING_AHEAD = Ahead()
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """What earlier samples tell of the server, so that one message asks for all that is to be proved.
+class Known:
+    """What earlier samples found, so that no more messages are needed where it is still so.
 
-    `tracker` knows of standbys. `filtered`: row security applied to the tables that are to be read.
+    `filtered`: row security applies. `tracker` knows which server answered, and what proves how old its rows are.
     """
 
-    tracker: ReplayTracker = field(default_factory=ReplayTracker)
     filtered: bool = False
+    tracker: ReplayTracker = field(default_factory=ReplayTracker)
 
 
 class Session:
     """One sample's transaction, begun here, proved read-only and proved to see every row of the tables in `reads`.
 
-    What is asked `ahead` is answered when it is fetched, and believed no sooner than everything else. Where the server
-    is as `expected`, one message asks for all of it. `filtered` says whether row security applies.
+    What is asked `ahead` is answered when it is fetched, and believed no sooner than everything else. `filtered` says
+    afterwards whether row security applies.
     `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
     All statements together may take as long as one. The transaction is whoever's to end who made the session.
     Raises: SampleError of the kind that the server's answer means; Stale when a standby answers that is too far behind;
@@ -69,18 +69,18 @@ class Session:
         settings: DatabaseSettings,
         reads: tuple[visibility.Table, ...] = (),
         ahead: Ahead = NOTHING_AHEAD,
-        expected: Expected | None = None,
+        known: Known | None = None,
     ) -> None:
+        known = known or Known()
         self._connection = connection
-        expected = expected or Expected()
-        self._tracker = expected.tracker
+        self._tracker = known.tracker
         self.schema = settings.schema
         self._ends = time.monotonic() + settings.statement_timeout
         self._granted: float = settings.statement_timeout
         self._ahead = ahead
         self._gathers = ahead.gather
         self._encoding = "utf-8"
-        facts, seen, self._answer, plan = self._begin(settings, reads, filtered=expected.filtered)
+        facts, seen, self._answer, plan = self._begin(settings, reads, filtered=known.filtered)
         self._encoding = text.encoding(connection)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
@@ -172,11 +172,11 @@ class Session:
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
         ahead, asks_replay = self._ahead, self._tracker.expects_standby
         limits = settings.schema, settings.timestamp_zone, settings.statement_timeout, settings.lock_timeout
-        message = _opening(limits, reads, ahead, filtered=filtered, asks_replay=asks_replay)
+        message = _opening(limits, reads, ahead, _Expected(filtered, asks_replay))
         with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
-            _next(cursor, "defaults", _Defaults)
             replays = _next(cursor, "replay", Replay) if asks_replay else []
+            _next(cursor, "defaults", _Defaults)
             facts = _next(cursor, "session", _Facts)
             seen = _next(cursor, "visibility", visibility.Sight) if reads else []
             answer = _answer(cursor) if ahead.name else None
@@ -229,18 +229,23 @@ def _columns(name: str) -> tuple[str, ...]:
     return tuple(column.name for column in queries.load(name).columns)
 
 
+class _Expected(NamedTuple):
+    """What is asked for because it was needed by the sample before."""
+
+    filtered: bool
+    standby: bool
+
+
 @lru_cache(maxsize=64)
 def _opening(
     limits: tuple[str, str | None, float, float],
     reads: tuple[visibility.Table, ...],
     ahead: Ahead,
-    *,
-    filtered: bool,
-    asks_replay: bool,
+    expected: _Expected,
 ) -> bytes:
-    """BEGIN, defaults.sql, replay.sql of a standby, session.sql, visibility.sql of what is read, what is asked ahead.
+    """BEGIN, sql/replay.sql of a standby, defaults.sql, session.sql, visibility.sql where something is read, `ahead`.
 
-    In UTF-8, in which the connection was made: the same few always. What is `filtered` is planned last, after the
+    In UTF-8, in which the connection was made: the same few always. What is filtered is planned last, after the
     question: whatever had changed before that one, the plan shows. `limits` are the schema, the zone of its
     timestamps, and the timeouts of statements and of locks, seconds.
     """
@@ -250,15 +255,15 @@ def _opening(
         "lock_timeout": _milliseconds(lock_timeout),
         "transaction_timeout": _milliseconds(statement_timeout + GRACE),
     }
-    statements = [_BEGIN, queries.load("defaults").written(schema, {})]
-    if asks_replay:
+    statements = [_BEGIN]
+    if expected.standby:
         statements.append(queries.load("replay").written(schema, {}))
-    statements.append(queries.load("session").written(schema, timeouts))
+    statements += [queries.load("defaults").written(schema, {}), queries.load("session").written(schema, timeouts)]
     if reads:
         statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads, zone)))
     if ahead.name:
         statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters)))
-    if filtered:
+    if expected.filtered:
         statements.append(proof.plan_of_all_rows(schema, reads))
     if ahead.gather:
         statements.append(_GATHER)  # last: nobody waits for its answer

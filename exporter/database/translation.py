@@ -20,6 +20,11 @@ from exporter.errors import (
 # What poolers say, as internal errors, when the server behind them is gone.
 _GONE = ("unable to read data",)
 
+# What libpq says of each server that target_session_attrs=read-write does not take. The role made for monitoring is
+# read-only on every server, so that it finds none.
+_READ_ONLY = "session is read-only"
+_TAKE_PRIMARY = "; a role made for reading is read-only on the primary, too: target_session_attrs=primary finds that"
+
 # Raises the error of row_security = off, "query would be affected by row-level security policy".
 _ROW_SECURITY = "check_enable_rls"
 
@@ -59,21 +64,30 @@ _TRANSLATION: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
 def translate(error: psycopg.Error, doing: str = "", spoken: str = "utf-8") -> SampleError:
     """What a psycopg error means for a sample: the member of our family, with a message of one line."""
     text = doing + " ".join(message(error, spoken).split())
+    special = _special(error, text, doing)
+    if special is not None:
+        return special
+    for theirs, ours in _TRANSLATION:
+        if isinstance(error, theirs):
+            return ours(text)
+    return SampleError(f"{type(error).__name__}: {text}")
+
+
+def _special(error: psycopg.Error, text: str, doing: str) -> SampleError | None:
+    """What an error means of which the class alone does not tell; None for any other."""
     # Told by its place in PostgreSQL's source: the text is in the server's language.
     if isinstance(error, errors.InsufficientPrivilege) and error.diag.source_function == _ROW_SECURITY:
         return Blind(text)
     if isinstance(error, errors.InvalidParameterValue) and '"TimeZone"' in text:
         return SchemaMismatch(f"database.timestamp_zone: the server does not know this time zone: {text}")
     if isinstance(error, errors.InvalidTextRepresentation):
-        for name, (kind, reason) in _PROOFS.items():
-            if name in text:
-                return kind(doing + reason)
+        proofs = (kind(doing + reason) for name, (kind, reason) in _PROOFS.items() if name in text)
+        return next(proofs, None)
     if isinstance(error, errors.InternalError_) and any(words in text for words in _GONE):
         return Unreachable(text)
-    for theirs, ours in _TRANSLATION:
-        if isinstance(error, theirs):
-            return ours(text)
-    return SampleError(f"{type(error).__name__}: {text}")
+    if isinstance(error, psycopg.OperationalError) and _READ_ONLY in text:
+        return Unreachable(text + _TAKE_PRIMARY)
+    return None
 
 
 class translated:  # noqa: N801 - a context manager, read as a word

@@ -16,19 +16,21 @@
 --   receiver_timeout text not null: wal_receiver_timeout; a receiver that hears nothing for half of it asks
 -- Index: none, reads no table
 -- Source: PostgreSQL documentation, "Recovery Information Functions" and pg_stat_wal_receiver, which shows nothing but
---   what this function tells. Asked of standbys alone, right after defaults.sql, whose statement takes the snapshot:
---   what is replayed between that and the end of this one, for about a millisecond, counts as seen.
+--   what this function tells. Asked of standbys alone, and first: the snapshot is taken when this statement begins, and
+--   what is replayed between that and its end, for less than a millisecond as a rule, counts as seen.
+--   Every name and operator is qualified: the search_path is not ours yet.
 SELECT
-    (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started,
-    current_setting('server_version_num')::integer AS version,
-    (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint AS replayed,
-    (extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000000)::bigint AS committed_at,
+    (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) OPERATOR(pg_catalog.*) 1000000)::bigint AS started,
+    pg_catalog.current_setting('server_version_num')::integer AS version,
+    pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint AS replayed,
+    (extract(epoch FROM pg_catalog.pg_last_xact_replay_timestamp()) OPERATOR(pg_catalog.*) 1000000)::bigint
+        AS committed_at,
     receiver.pid IS NOT NULL AS receiving,
-    (receiver.latest_end_lsn - '0/0'::pg_lsn)::bigint AS sender_end,
-    (extract(epoch FROM receiver.last_msg_send_time) * 1000000)::bigint AS sent_at,
-    (extract(epoch FROM receiver.last_msg_receipt_time) * 1000000)::bigint AS heard_at,
+    pg_catalog.pg_wal_lsn_diff(receiver.latest_end_lsn, '0/0')::bigint AS sender_end,
+    (extract(epoch FROM receiver.last_msg_send_time) OPERATOR(pg_catalog.*) 1000000)::bigint AS sent_at,
+    (extract(epoch FROM receiver.last_msg_receipt_time) OPERATOR(pg_catalog.*) 1000000)::bigint AS heard_at,
     -- An error on a server that is no standby (any more).
-    CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS paused,
-    current_setting('recovery_min_apply_delay') AS apply_delay,
-    current_setting('wal_receiver_timeout') AS receiver_timeout
-FROM pg_stat_get_wal_receiver() AS receiver
+    CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END AS paused,
+    pg_catalog.current_setting('recovery_min_apply_delay') AS apply_delay,
+    pg_catalog.current_setting('wal_receiver_timeout') AS receiver_timeout
+FROM pg_catalog.pg_stat_get_wal_receiver() AS receiver

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from exporter import pages
+from exporter import pages, runbooks
 from exporter.errors import ConfigError
 from exporter.figures import strict
 from exporter.web.background import in_thread
@@ -32,6 +32,9 @@ _VERSIONS = ("0.0.4", "1.0.0")
 # Prints everything, given one of the client library's encoders and the content type that it makes.
 Printer = Callable[[Callable[[Any], bytes], str], bytes]
 
+# Asked for any escaping scheme but these, we answer in `underscores`. All our names are legal in every scheme and need
+# none; but the client library writes `U__outbox__up` for `values` in OpenMetrics, and `dots` doubles every underscore.
+_ESCAPING = re.compile(r";\s*escaping=(?!(?:underscores|allow-utf-8)\s*(?:;|$))[^;]*")
 _VERSION = re.compile(r";\s*version\s*=\s*([^;\s]*)")
 _NO_GZIP = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*$")
 # Exposition repeats itself so much that level 1 packs it as small as level 9, in a third of the time.
@@ -44,8 +47,9 @@ class Site:
 
     `printer` prints the whole registry faster than the client library does; None leaves it to the library.
     `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether, and a sentence
-    why; `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is
-    switched off.
+    why; `runbook` gives the Markdown for an alert, the list of all for an empty name, None where there is none;
+    `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is switched
+    off.
     """
 
     registry: CollectorRegistry
@@ -54,6 +58,7 @@ class Site:
     reload: Callable[[], None] | None = None
     printer: Printer | None = None
     watch: Callable[[], Mapping[str, Any]] = dict
+    runbook: Callable[[str], str | None] = lambda _: None
     title: str = "outbox-exporter"
     version: str = ""
 
@@ -64,6 +69,9 @@ def endpoints(site: Site) -> ASGIApp:
     routes = [
         Route("/", handlers.landing),
         Route("/metrics", handlers.metrics),
+        Route("/runbooks", handlers.to_runbooks),
+        Route("/runbooks/", handlers.runbook),
+        Route("/runbooks/{alert}", handlers.runbook),
         Route("/api/v1/status", handlers.status),
         Route("/api/v1/watch", handlers.watch),
         Route("/-/healthy", handlers.healthy),
@@ -99,6 +107,18 @@ class _Endpoints:
 
     async def watch(self, _request: Request) -> Response:
         return JSONResponse(strict(self.site.watch()))
+
+    async def to_runbooks(self, _request: Request) -> Response:
+        return Response(status_code=308, headers={"Location": "runbooks/"})  # relative: we may be behind a path
+
+    async def runbook(self, request: Request) -> Response:
+        """One runbook, by its alert's name or its file's; without a name the list of all."""
+        alert = request.path_params.get("alert", "").removesuffix(".md")
+        markdown = self.site.runbook(alert)
+        if markdown is None:
+            return PlainTextResponse("there is no runbook of this name; /runbooks/ lists all\n", 404)
+        page = runbooks.page(alert or "Runbooks", markdown)
+        return HTMLResponse(page, headers={"Content-Security-Policy": runbooks.CONTENT_SECURITY_POLICY})
 
     async def healthy(self, _request: Request) -> Response:
         return PlainTextResponse("healthy\n")
@@ -139,7 +159,8 @@ def render(site: Site, accept: str, names: list[str]) -> tuple[bytes, str]:
 @lru_cache(maxsize=16)
 def _chosen(accept: str) -> tuple[Callable[[Any], bytes], str]:
     """The client library's encoder for what is accepted, and the content type that it makes."""
-    return choose_encoder(",".join(filter(_is_known, accept.split(","))))
+    known = (_ESCAPING.sub("", each) for each in accept.split(",") if _is_known(each))
+    return choose_encoder(",".join(known))
 
 
 def _is_known(media_range: str) -> bool:

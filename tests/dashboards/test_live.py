@@ -16,6 +16,7 @@ from dashboards.build import dashboards
 from dashboards.promql import Judged
 from tests.dashboards.reading import ALL, Query, of
 from tests.dashboards.world import World, played
+from tests.newest import SOURCES
 
 # The play takes a minute, and on a starved machine several: whoever asks first waits for all of it.
 pytestmark = pytest.mark.timeout(480)
@@ -88,9 +89,16 @@ TROUBLES = [
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with played(tmp_path_factory.mktemp("world")) as world:
-        yield world
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
+    with played(tmp_path_factory.mktemp("world")) as worlds:
+        yield worlds
+
+
+@pytest.fixture(scope="module", params=SOURCES)
+def world(worlds: dict[str, World], request: pytest.FixtureRequest) -> World:
+    """As Debian's Prometheus saw it, and as today's did."""
+    SOURCES[request.param]("prometheus")
+    return worlds[request.param]
 
 
 def test_every_question_is_answered(world):

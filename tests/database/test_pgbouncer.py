@@ -17,6 +17,7 @@ from tests.database.activity import until
 from tests.database.pgbouncer import PgBouncer, pgbouncer
 from tests.database.roles import monitoring_role
 from tests.database.sampling import compare_all, door, everything, sampler
+from tests.newest import SOURCES
 from tests.postgres import Database
 
 CASES = 25
@@ -35,9 +36,9 @@ SETTINGS = (
 )
 
 
-@pytest.fixture(scope="module")
-def pooler(cluster: Cluster) -> Iterator[PgBouncer]:
-    with pgbouncer(cluster) as running:
+@pytest.fixture(scope="module", params=SOURCES)
+def pooler(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[PgBouncer]:
+    with pgbouncer(cluster, SOURCES[request.param]) as running:
         yield running
 
 

@@ -371,3 +371,21 @@ def test_a_promotion_between_two_samples_of_one_connection(watched, cluster):
         assert roles[0] == "standby"
         assert roles[-1] == "primary"
         assert roles == sorted(roles, reverse=True)
+
+
+def test_a_dsn_for_both_servers_finds_the_primary(watched, standby):
+    """By target_session_attrs=primary, in either order; read-write finds none for the shipped role, and says why."""
+    with monitoring_role(watched) as role:
+        standby.wait_until_caught_up()
+        for ports in ((watched.cluster.port, standby.port), (standby.port, watched.cluster.port)):
+            hosts = f"host=127.0.0.1,127.0.0.1 port={ports[0]},{ports[1]} user={role} dbname={watched.name}"
+            with running(f"{hosts} target_session_attrs=primary", 60) as sample:
+                server = latest_server(sample(), time.monotonic())
+                assert server is not None
+                assert server.address == f"127.0.0.1:{watched.cluster.port}"
+            found = refusals(f"{hosts} target_session_attrs=read-write")
+            assert {failure.reason for failure in found.values()} == {Reason.CONNECTION}
+            assert "session is read-only" in found["backlog"].message
+            assert found["backlog"].message.endswith(
+                "; a role made for reading is read-only on the primary, too: target_session_attrs=primary finds that"
+            )

@@ -15,7 +15,7 @@ from alerts.policy import load_policy
 from exporter.lab.migrate import Schema
 from exporter.lab.ports import free_port
 from tests import postgres
-from tests.database.roles import allow, monitoring_role, role
+from tests.database.roles import allow, monitoring_role, role, run_script
 from tests.end_to_end.program import run, write_config
 from tests.postgres import Database
 
@@ -23,7 +23,7 @@ TEN_MISTAKES = Path(__file__).parents[1] / "config" / "ten_mistakes.yaml"
 RULES = len(load_policy().rules)
 # A port that nobody else has.
 OF_THIS_TEST = {"web": {"listen": "127.0.0.1:0"}}
-MACHINE = ("web", "state directory")
+OTHERS = ("web", "state directory", "server")
 ALL_RIGHT = ("backlog", "throughput", "last_hour", "events", "idempotency")
 
 
@@ -40,16 +40,43 @@ def check(tmp_path):
 
 def test_all_right(check, embedded_database):
     """Every collector's statements are planned by the server, as the monitoring role; status 0."""
-    with monitoring_role(embedded_database) as monitor:
+    with monitoring_role(embedded_database, "grant_migration_access") as monitor:
         checked = check(embedded_database.dsn(monitor))
     lines = checked.stdout.splitlines()
     assert (checked.returncode, checked.stderr) == (0, "")
     assert lines[0] == "ok       configuration"
     assert [re.split(r":| /", line)[0] for line in lines[1:]] == [
-        f"ok       {name}" for name in ("alerts", *MACHINE, *ALL_RIGHT)
+        f"ok       {name}" for name in ("alerts", *OTHERS, *ALL_RIGHT)
     ]
     assert re.search(r"^ok       events: fsm_events visible, \d+ statements planned$", checked.stdout, re.MULTILINE)
     assert "cheaper" not in checked.stdout
+
+
+def test_what_the_role_goes_without(check, embedded_database):
+    """The shipped role sees neither register nor clean-up jobs: told with the script that helps, and no mistake."""
+    with monitoring_role(embedded_database) as monitor:
+        checked = check(embedded_database.dsn(monitor))
+    notes = [line for line in checked.stdout.splitlines() if line.startswith("note")]
+    assert checked.returncode == 0
+    assert len(notes) == 2
+    assert notes[0].startswith("note     migration: the register of migrations: role outbox_monitor may not use schema")
+    assert notes[1].startswith("note     migration: pg_cron's clean-up jobs: ")
+    assert all("exporter/sql/setup/grant_migration_access.sql" in line for line in notes)
+
+
+def test_a_watch_that_would_never_begin_is_refused(embedded_database):
+    """It waits for a register that the role cannot see; after the script it may begin."""
+    with monitoring_role(embedded_database) as monitor:
+        config = {
+            "OUTBOX_EXPORTER_WATCH_START": "migration",
+            "OUTBOX_EXPORTER_DATABASE_DSN": embedded_database.dsn(monitor),
+        }
+        checked = run("check-config", **config)
+        assert checked.returncode == 1
+        (broken,) = [line for line in checked.stdout.splitlines() if line.startswith("broken")]
+        assert broken.startswith("broken   watch.start: migration: permission: the register of migrations: ")
+        run_script(embedded_database, "grant_migration_access")
+        assert run("check-config", **config).returncode == 0
 
 
 def test_a_missing_index_is_advice(check, embedded):
@@ -84,7 +111,7 @@ def test_a_missing_privilege(check, embedded_database):
     assert len(broken) == 1
     assert broken[0].startswith("broken   idempotency: permission: ")
     assert "GRANT SELECT" in broken[0]
-    assert checked.stdout.count("ok       ") == 8
+    assert checked.stdout.count("ok       ") == 9
 
 
 def test_a_missing_table(check, embedded_database: Database):

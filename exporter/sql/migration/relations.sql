@@ -1,5 +1,5 @@
 -- migration/relations.sql
--- Question: Do these relations exist, and is row-level security on?
+-- Question: Do these relations exist, of what kind are they, and is row-level security on?
 -- Parameters:
 --   schemas text[]: the schema of each relation
 --   tables text[]: the name of each relation
@@ -7,6 +7,8 @@
 --   schema_name text not null: as asked
 --   table_name text not null: as asked
 --   kind text null: pg_class.relkind; null when there is no such relation
+--   persistence text null: pg_class.relpersistence: p, u or t; null when there is no such relation
+--   partition_key text[] not null: columns of the partition key; empty when it is not partitioned by columns
 --   row_security boolean not null: row-level security is enabled
 --   id_type text null: type of the column `id`; null when there is none
 --   id_unique boolean not null: `id` alone is the primary key or unique, so that it can be referenced
@@ -16,6 +18,15 @@ SELECT
     wanted.schema_name,
     wanted.table_name,
     c.relkind::text AS kind,
+    c.relpersistence::text AS persistence,
+    ARRAY(
+        SELECT key.attname::text
+        FROM pg_partitioned_table AS part
+        CROSS JOIN unnest(part.partattrs::smallint[]) WITH ORDINALITY AS k (attnum, place)
+        JOIN pg_attribute AS key ON key.attrelid = part.partrelid AND key.attnum = k.attnum AND k.attnum > 0
+        WHERE part.partrelid = c.oid
+        ORDER BY k.place
+    ) AS partition_key,
     coalesce(c.relrowsecurity, false) AS row_security,
     format_type(a.atttypid, a.atttypmod) AS id_type,
     EXISTS (

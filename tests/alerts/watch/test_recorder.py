@@ -17,8 +17,9 @@ from alerts.model import Alert, RuleKey, Severity
 from alerts.model import State as AlertState
 from alerts.watch import keeper as keeping
 from alerts.watch.model import Cause, Judgement, State, Verdict, Watch
-from alerts.watch.recorder import View
+from alerts.watch.recorder import Recorder, View
 from alerts.watch.records import Request, Run
+from exporter.config import Seconds, WatchSettings
 from exporter.errors import Reason
 from exporter.migration.maintenance import FILE as MAINTENANCE
 from exporter.migration.maintenance import Ledger
@@ -559,6 +560,44 @@ def test_while_nobody_asks_and_nothing_ends_it_costs_nothing(stage):
     assert statements == []
     assert stage.ask("stop").granted
     assert statements
+
+
+def test_every_collector_runs_once_more_before_the_end_and_after_the_beginning(tmp_path):
+    """So that figures reach from one to the other: asked once each, in every watch, and not in between."""
+    asked: list[float] = []
+    made = Stage(tmp_path, duration=1800.0)
+    settings = WatchSettings(Seconds(1800.0), "manual", tmp_path)
+    made.recorder = Recorder(
+        settings, worlds.plan(1800.0), lambda: asked.append(made.now - worlds.START), lead=3 * worlds.INTERVAL
+    )
+    made.look(5)
+    assert asked == []
+    for number in (1, 2):
+        made.begin()
+        began = made.now - worlds.START
+        made.look(40)
+        first, last = asked[2 * number - 2 :]
+        assert first == began
+        assert last == began + 1800 - 3 * worlds.INTERVAL
+
+
+def test_figures_are_of_the_samples_within_the_watch(stage):
+    """A tick says how old the samples behind its counters are; growth is counted from the first within the watch."""
+    stage.begin()
+
+    def aged(state: CollectorState) -> CollectorState:
+        if state.name != "events":
+            return state
+        return replace(state, succeeded=stage.steady - 400, succeeded_at=stage.now - 400, expires=stage.steady + 1)
+
+    stage.change = aged
+    view = stage.look(10)
+    assert {tick.values["sample_age:events"] for tick in stage.ticks()[-10:]} == {400.0}
+    assert {tick.values["sample_age:throughput"] for tick in stage.ticks()[-10:]} == {0.0}
+    found = judgement_of(view).reconciliation
+    assert found is not None
+    assert found.events == 240 / 2 - 120 / 2 + 60 / 2  # samples of 20 s to 200 s, of which the first is the beginning
+    assert found.processed == 540
 
 
 def test_closed_it_lets_go(stage):
