@@ -182,7 +182,8 @@ def read_register(session: Session) -> Register:
 
 
 def _views(session: Session, schema: str, tables: tuple[Table, ...]) -> list[View]:
-    sights = {sight.table_name: sight for sight in session.fetch("visibility", Sight, **question(schema, tables))}
+    found = session.fetch("visibility", Sight, **question(schema, tables))
+    sights = {sight.table_name.replace('"', ""): sight for sight in found}
     return [_view(session.role, schema, table, sights[f"{schema}.{table.name}"]) for table in tables]
 
 
