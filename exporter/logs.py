@@ -166,8 +166,8 @@ class Repeats:
     """Tells whether something about a key is news, so that what stays broken does not fill a disk.
 
     A message is news when it was not logged about its key in the last `every` seconds. Long numbers and ids in it are
-    no news: a pooler gives each connection a new one. At most `variety` different ones are logged in that time, as texts
-    that never repeat are a storm as well.
+    no news: a pooler gives each connection a new one. At most `variety` different ones are logged in that time, as
+    texts that never repeat are a storm as well.
     Not safe for several threads at once.
     """
 

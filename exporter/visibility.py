@@ -15,9 +15,7 @@ from exporter.errors import Blind, PermissionDenied, SchemaMismatch
 COUNTABLE = ("r", "p")
 # Roles in which an API's callers come in, signed in or not (PostgREST, Supabase): what they may see, anybody may.
 PUBLIC_ROLES = ("public", "anon", "web_anon", "authenticated", "authenticator", "service_role")
-_OWN_ROLE = (
-    "callers of the API come in by this role: use one of your own instead, exporter/sql/setup/monitoring_role.sql"
-)
+_OWN_ROLE = "an API's callers come in by this role: use one of your own instead, exporter/sql/setup/monitoring_role.sql"
 
 # What a column is read as, so that its type can be held against that; what is not named here may be of any type.
 KINDS: Mapping[str, str] = MappingProxyType(
