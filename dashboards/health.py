@@ -256,11 +256,13 @@ class _Panels(Drawing):
             "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
             "backlog is at least what is shown. Clock skew: jobs processed before they were created; the "
             "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
-            "processed_at that is hours off, so that no counter has them.",
+            "processed_at that is hours off, so that no counter has them. Odd rows: a time is infinite or out of "
+            "range, or a value is missing, so that some number leaves them out.",
             Query(one(dropped), "{{label}} values under other"),
             Query(one(skewed), "jobs with clock skew"),
             Query(one(unaccounted), "jobs {{kind}}"),
             Query(one(pick(names.PENDING_TRUNCATED)), "counted to the limit"),
+            Query(one(pick(names.ODD_ROWS)), "{{table}}: {{kind}} rows"),
         )
         return panel.axis_soft_max(1)
 

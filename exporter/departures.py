@@ -157,7 +157,7 @@ class Balance:
         self._levels.append(self._inserted - accounted)
         self._inserted = None  # of one moment
         if len(self._levels) < SAMPLES:
-            self._usual = max(self._levels)
+            self._usual = max(self._levels, default=self._usual)
         else:
             self._usual = min(self._usual, max(self._levels))
 
@@ -172,7 +172,7 @@ class Balance:
 
     def searched(self, now: float, *, found: bool) -> None:
         """That was done; what is inserted and still not known need not be searched for again."""
-        self._usual = max(self._levels)
+        self._usual = max(self._levels, default=self._usual)
         # Jobs whose transactions are still open are created before now, and seen the next time.
         self._started = now - SETTLING
         if found:

@@ -102,7 +102,8 @@ PROCESSED_JOBS = _counter("outbox_processed_jobs_total", "Jobs seen to become pr
 PROCESSING_TIME = Metric(
     "outbox_processing_time_seconds",
     Kind.HISTOGRAM,
-    "Processed minus created of the jobs counted in outbox_processed_jobs_total; negative ones count as 0.",
+    "Processed minus created of the jobs counted in outbox_processed_jobs_total; negative ones count as 0, and those "
+    "without a believable created_at are left out.",
 )
 CLOCK_SKEW_JOBS = _counter(
     "outbox_clock_skew_jobs_total",

@@ -13,6 +13,10 @@ from exporter.errors import Blind, PermissionDenied, SchemaMismatch
 
 # Ordinary and partitioned tables. A view's rows cannot be proved complete from outside.
 COUNTABLE = ("r", "p")
+# Roles in which an API's callers come in, signed in or not (PostgREST, Supabase): what they may see, anybody may.
+PUBLIC_ROLES = ("public", "anon", "web_anon", "authenticated", "authenticator", "service_role")
+_OWN_ROLE = "an API's callers come in by this role: use one of your own instead, exporter/sql/setup/monitoring_role.sql"
+
 # What a column is read as, so that its type can be held against that; what is not named here may be of any type.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -79,12 +83,18 @@ def judge(role: str, sights: Iterable[Sight]) -> None:
         _judge_rows(role, sight)
 
 
+def remedy(role: str, statement: str) -> str:
+    """The statement that lets a role see more; or, where that would let the whole world, what to do instead."""
+    return _OWN_ROLE if role in PUBLIC_ROLES else statement
+
+
 def _judge_schema(role: str, sight: Sight) -> None:
     table, schema = sight.table_name, sight.schema_name
     if sight.relkind is None:
         raise SchemaMismatch(f"there is no table {table}; is the migration applied, and database.schema right?")
     if not sight.schema_usable:
-        raise PermissionDenied(f"role {role} may not use schema {schema}: GRANT USAGE ON SCHEMA {schema} TO {role}")
+        grant = remedy(role, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        raise PermissionDenied(f"role {role} may not use schema {schema}: {grant}")
     if sight.relkind not in COUNTABLE:
         raise SchemaMismatch(f"{table} is not a table (relkind {sight.relkind}); its rows cannot be proved complete")
 
@@ -95,7 +105,8 @@ def _judge_columns(role: str, sight: Sight) -> None:
         raise SchemaMismatch(f"{table} has no column {', '.join(sight.missing_columns)}")
     if sight.unreadable_columns:
         columns = ", ".join(sight.unreadable_columns)
-        raise PermissionDenied(f"role {role} may not read {table}: GRANT SELECT ({columns}) ON {table} TO {role}")
+        grant = remedy(role, f"GRANT SELECT ({columns}) ON {table} TO {role}")
+        raise PermissionDenied(f"role {role} may not read {table}: {grant}")
 
 
 def _judge_types(sight: Sight) -> None:
@@ -118,12 +129,13 @@ def _judge_rows(role: str, sight: Sight) -> None:
     if not sight.row_security:
         return
     if not sight.opened:
-        raise Blind(
-            f"row-level security hides rows of {table} from role {role}: ALTER ROLE {role} BYPASSRLS, "
-            f"or CREATE POLICY outbox_monitor_read ON {table} FOR SELECT TO {role} USING (true)"
+        let_in = remedy(
+            role,
+            f"ALTER ROLE {role} BYPASSRLS, "
+            f"or CREATE POLICY outbox_monitor_read ON {table} FOR SELECT TO {role} USING (true)",
         )
+        raise Blind(f"row-level security hides rows of {table} from role {role}: {let_in}")
     if sight.narrowed_by:
-        raise Blind(
-            f"restrictive policy {', '.join(sight.narrowed_by)} may hide rows of {table} from role {role}: "
-            f"ALTER ROLE {role} BYPASSRLS, or exempt {role} from the policy"
-        )
+        exempt = remedy(role, f"ALTER ROLE {role} BYPASSRLS, or exempt {role} from the policy")
+        narrowed = ", ".join(sorted(set(sight.narrowed_by)))
+        raise Blind(f"restrictive policy {narrowed} may hide rows of {table} from role {role}: {exempt}")

@@ -124,7 +124,8 @@ def test_a_small_board_to_the_letter():
         "# TYPE outbox_queue_pending_jobs gauge\n"
         'outbox_queue_pending_jobs{queue="a \\"b\\"\\\\\\n"} 5.0\n'
         "# HELP outbox_processing_time_seconds Processed minus created of the jobs counted in "
-        "outbox_processed_jobs_total; negative ones count as 0.\n"
+        "outbox_processed_jobs_total; negative ones count as 0, and those without a believable created_at are left "
+        "out.\n"
         "# TYPE outbox_processing_time_seconds histogram\n"
         'outbox_processing_time_seconds_bucket{le="0.1"} 1.0\n'
         'outbox_processing_time_seconds_bucket{le="1.0"} 1.0\n'

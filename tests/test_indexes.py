@@ -35,7 +35,7 @@ from exporter.sampling import Sampling
 from tests import postgres
 from tests.database import rows
 from tests.database.roles import MONITOR, monitoring_role
-from tests.database.sampling import sampler
+from tests.database.sampling import everything, sampler
 from tests.postgres import Database
 
 CREATED_AT = "CREATE INDEX {}events_created_at ON public.fsm_events (created_at)"
@@ -370,6 +370,23 @@ def test_courses_are_estimated_for_a_role_that_pg_stats_hides_them_from(deployed
         assert opened._connection.execute("SELECT FROM pg_stats WHERE tablename = 'fsm_events'").fetchall() == []
         (estimated,) = {found.entities for found in Catalogue().rows(opened, "fsm_events")}
     assert known == estimated == rows.COURSES
+
+
+def test_odd_events_are_found_on_the_way_from_course_to_course(deployed):
+    """Those of an infinite time, of one too far ahead, and of none where the column admits that."""
+    deployed.execute("ALTER TABLE public.fsm_events ALTER created_at DROP NOT NULL")
+    for at in ("'infinity'", "now() + interval '1 day'", "NULL", "NULL"):
+        deployed.execute(
+            "INSERT INTO public.fsm_events (entity_id, event_type, created_by, created_at) "
+            f"SELECT id, 'TYPE_1', 'API', {at} FROM public.courses LIMIT 1"
+        )
+    assert steps(deployed, events_plan(seen(deployed)))
+    odd = {key: value for key, value in everything(deployed.dsn()).items() if key[0] == "outbox_odd_rows"}
+    assert odd == {
+        ("outbox_odd_rows", ("fsm_events", "infinite")): 1,
+        ("outbox_odd_rows", ("fsm_events", "out_of_range")): 1,
+        ("outbox_odd_rows", ("fsm_events", "null")): 2,
+    }
 
 
 def test_nothing_is_estimated_of_tables_that_were_never_analysed(embedded):

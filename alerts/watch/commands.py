@@ -22,7 +22,7 @@ from alerts.watch.archive import Dossier, dossier, latest
 from alerts.watch.model import Verdict, Watch
 from alerts.watch.plain import plain
 from alerts.watch.records import Mark, Request
-from alerts.watch.start import INVISIBLE, MANUAL, MIGRATION, NOT_VISIBLE
+from alerts.watch.start import MANUAL, MIGRATION, TROUBLES
 from alerts.watch.wait import Waiting, wait
 from exporter import statedir
 from exporter.config import Config
@@ -108,7 +108,7 @@ def _status(options: argparse.Namespace, config: Config, around: Surroundings) -
     directory = config.watch.state_dir
     found = _dossier(directory, None)
     runs = is_taken(directory)
-    trouble = NOT_VISIBLE if config.watch.start == MIGRATION and _is_blind(directory) else ""
+    trouble = _trouble(directory) if config.watch.start == MIGRATION else ""
     if options.format == "json":
         document = {
             "state": found.watch.state.value if found else "waiting",
@@ -215,10 +215,10 @@ def _dossier(directory: Path, number: int | None) -> Dossier | None:
         return dossier(opened, watch, clock.now()) if watch else None
 
 
-def _is_blind(directory: Path) -> bool:
-    """The exporter could not see the register of migrations when it last looked."""
+def _trouble(directory: Path) -> str:
+    """Why the register of migrations told the exporter nothing when it last looked; empty when it did."""
     with History.reader(directory) as opened:
-        return opened.get(Mark, INVISIBLE) is not None
+        return next((text for number, text in TROUBLES.items() if opened.get(Mark, number)), "")
 
 
 def _exit_status(watch: Watch | None) -> int:

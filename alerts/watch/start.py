@@ -23,17 +23,16 @@ MIGRATION = "migration"
 
 # The mark of the last moment at which the migration was seen not to be registered.
 _UNREGISTERED = 1
-# The mark of the moment since when the register is not visible.
-INVISIBLE = 2
 _ORDER = "register.order"
 _BY_HAND = "outbox-exporter watch start"
 _REGISTER = "supabase_migrations.schema_migrations"
-NOT_VISIBLE = (
-    f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}, or let the exporter's role see it, "
-    "exporter/sql/setup/grant_migration_access.sql"
-)
-
-_ASKED_OF_STANDBY = f"{_REGISTER} is asked of a standby: begin the watch by hand, {_BY_HAND}"
+# Why the register tells nothing, each by the number of the mark that is there meanwhile.
+_HIDDEN, _STANDBY = 2, 3
+TROUBLES = {
+    _HIDDEN: f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}, or let the exporter's role see it, "
+    "exporter/sql/setup/grant_migration_access.sql",
+    _STANDBY: f"{_REGISTER} is asked of a standby: begin the watch by hand, {_BY_HAND}",
+}
 
 
 class Starter:
@@ -59,17 +58,19 @@ class Starter:
         """Begin a watch if it is time; in the keeper's transaction. `now` by the monotonic clock."""
         if self._start == MIGRATION:
             states = tuple(states)
-            hidden = _ASKED_OF_STANDBY if any(map(is_of_standby, states)) else NOT_VISIBLE
-            self._look_at_register(keeper, registered(states, now), moment, hidden)
+            trouble = _STANDBY if any(map(is_of_standby, states)) else _HIDDEN
+            self._look_at_register(keeper, registered(states, now), moment, trouble)
         elif self._at is not None:
             self._look_at_clock(keeper, self._at, moment)
 
-    def _look_at_register(self, keeper: Keeper, known: bool | None, moment: Moment, hidden: str) -> None:
+    def _look_at_register(self, keeper: Keeper, known: bool | None, moment: Moment, trouble: int) -> None:
         """Once for each time that the versions appear: they may be rolled back and come again."""
-        if (known is None) is not (keeper.marked(INVISIBLE) is not None):
-            keeper.mark(INVISIBLE, is_set=known is None)
+        for number in TROUBLES:
+            is_set = known is None and number == trouble
+            if is_set is not (keeper.marked(number) is not None):
+                keeper.mark(number, is_set=is_set)
         if known is None:
-            self._say_once(hidden)
+            self._say_once(TROUBLES[trouble])
             return
         self._say_once("")
         if not known:

@@ -39,7 +39,7 @@ class Head:
     """The one row of sql/backlog_head.sql."""
 
     blocked: int
-    ids: list[str]
+    ids: str
     is_standby: bool
     inserted: int | None
 
@@ -85,7 +85,7 @@ class Backlog:
         if head.is_standby:
             self._departures.forget()
         else:
-            self._departures.saw_pending(head.ids)
+            self._departures.saw_pending(head.ids.split())
             is_whole = pending < self._settings.count_limit
             self._departures.balance.note(now, head.inserted, pending if is_whole else None)
 

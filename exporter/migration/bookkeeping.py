@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from exporter.database import Session
 from exporter.migration import expected
-from exporter.visibility import Sight, Table, question
+from exporter.visibility import Sight, Table, question, remedy
 
 CRON_SCHEMA = "cron"
 REGISTER_SCHEMA = "supabase_migrations"
@@ -182,7 +182,8 @@ def read_register(session: Session) -> Register:
 
 
 def _views(session: Session, schema: str, tables: tuple[Table, ...]) -> list[View]:
-    sights = {sight.table_name: sight for sight in session.fetch("visibility", Sight, **question(schema, tables))}
+    found = session.fetch("visibility", Sight, **question(schema, tables))
+    sights = {sight.table_name.replace('"', ""): sight for sight in found}
     return [_view(session.role, schema, table, sights[f"{schema}.{table.name}"]) for table in tables]
 
 
@@ -191,12 +192,12 @@ def _view(role: str, schema: str, table: Table, sight: Sight) -> View:
     if sight.relkind is None:
         return View(exists=False, complete=True, obstacle=f"there is no {name} in this database")
     if not sight.schema_usable:
-        return View(
-            True, False, f"role {role} may not use schema {schema}", f"GRANT USAGE ON SCHEMA {schema} TO {role}"
-        )
+        grant = remedy(role, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        return View(True, False, f"role {role} may not use schema {schema}", grant)
     if sight.missing_columns:
         return View(True, False, f"{name} has no column {', '.join(sight.missing_columns)}", "")
     if sight.unreadable_columns:
         columns = ", ".join(sight.unreadable_columns)
-        return View(True, False, f"role {role} may not read {name}", f"GRANT SELECT ({columns}) ON {name} TO {role}")
+        grant = remedy(role, f"GRANT SELECT ({columns}) ON {name} TO {role}")
+        return View(True, False, f"role {role} may not read {name}", grant)
     return View(exists=True, complete=not sight.row_security or (sight.opened and not sight.narrowed_by))

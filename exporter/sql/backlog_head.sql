@@ -4,7 +4,8 @@
 --   batch integer: rows that the processor fetches at once
 -- Columns:
 --   blocked bigint not null: failing or exhausted rows among the oldest `batch` pending
---   ids text[] not null: outbox_id of the oldest 500 pending, or of `batch` if that is more
+--   ids text not null: outbox_id of the oldest 500 pending, or of `batch` if that is more, with spaces between them:
+--     an array of text takes the caller longer to read
 --   is_standby boolean not null: the server is in recovery, and may be behind what an earlier sample has seen
 --   inserted bigint null: rows inserted into the table, by the server's statistics; a standby keeps none
 -- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
@@ -12,7 +13,7 @@
 --   is warned from 500 pending jobs on. PostgreSQL documentation, "The Cumulative Statistics System".
 SELECT
     count(*) FILTER (WHERE head.attempts > 0 AND head.place <= %(batch)s::integer) AS blocked,
-    coalesce(array_agg(head.outbox_id::text), ARRAY[]::text[]) AS ids,
+    coalesce(string_agg(head.outbox_id::text, ' '), '') AS ids,
     pg_is_in_recovery() AS is_standby,
     (
         -- Of a partitioned table the partitions.

@@ -3,13 +3,13 @@
 --   depend on to PostgreSQL's own default, for this transaction.
 -- Parameters:
 -- Columns:
---   settings bigint not null: how many were set
+--   settings bigint not null: how many had to be set
 -- Index: none, reads no table
 -- Source: PostgreSQL documentation, "Client Connection Defaults", "Version and Platform Compatibility", "Locale and
 --   Formatting". A role or a database may have other defaults (ALTER ROLE ... SET), and a pooler may hand on those of
 --   another client. client_encoding is the database's own: the server then converts no text, and so refuses none.
 --   row_security off turns silently filtered rows into an error; visibility.sql turns it on for a proven policy.
---   Every name is qualified, and no operator is used: the search_path is not ours yet.
+--   Every name is qualified, operators too: the search_path is not ours yet.
 SELECT pg_catalog.count(pg_catalog.set_config(fixed.name, fixed.value, true)) AS settings
 FROM (VALUES
     ('search_path', 'pg_catalog, pg_temp'),
@@ -33,3 +33,5 @@ FROM (VALUES
     -- Here is our transaction: every later statement of a session asks for this.
     ('outbox_exporter.sample', 'on')
 ) AS fixed (name, value)
+-- What is so already is cheaper to read than to set and, at COMMIT, to set back.
+WHERE (pg_catalog.current_setting(fixed.name, true) OPERATOR(pg_catalog.=) fixed.value) IS NOT TRUE

@@ -20,7 +20,7 @@
 --   zone text null: the time zone that was set for the transaction; null where no column takes one
 --   row_security boolean not null: row-level security applies to this role; then it is switched on for the transaction
 --   opened boolean not null: a permissive policy lets this role read every row
---   narrowed_by text[] not null: restrictive policies that may take rows away again
+--   narrowed_by text[] not null: restrictive policies that may take rows away again, once for each role they name
 --   has_roles bigint[] not null: other roles, by oid, whose privileges this one has, and the answer rests on that
 --   lacks_roles bigint[] not null: roles, by oid, whose privileges this one has not, and the answer rests on that
 -- Index: catalogue indexes only; reads no user table and takes no lock on one
@@ -57,12 +57,12 @@ SELECT
     coalesce(policies.narrowed_by, ARRAY[]::text[]) AS narrowed_by,
     coalesce(policies.has_roles, ARRAY[]::bigint[])
         || CASE
-            WHEN c.relowner <> me.oid AND pg_has_role(c.relowner, 'USAGE') THEN ARRAY[c.relowner::bigint]
+            WHEN c.relowner <> to_regrole(quote_ident(current_user)) AND pg_has_role(c.relowner, 'USAGE')
+            THEN ARRAY[c.relowner::bigint]
             ELSE ARRAY[]::bigint[]
         END AS has_roles,
     coalesce(policies.lacks_roles, ARRAY[]::bigint[]) AS lacks_roles
 FROM unnest(%(tables)s::text[]) AS wanted (table_name)
-CROSS JOIN to_regrole(quote_ident(current_user)) AS me (oid)
 LEFT JOIN pg_namespace AS n ON n.nspname = %(schema)s::text
 LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = wanted.table_name
 -- All columns of the table by one descent of an index: one for each that is asked for would take more pages than all
@@ -118,10 +118,12 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT
         bool_or(p.applies AND p.polpermissive AND p.admits_all) AS opened,
-        array_agg(DISTINCT p.polname::text) FILTER (WHERE p.applies AND NOT p.polpermissive AND NOT p.admits_all)
+        array_agg(p.polname::text) FILTER (WHERE p.applies AND NOT p.polpermissive AND NOT p.admits_all)
             AS narrowed_by,
-        array_agg(DISTINCT p.role::bigint) FILTER (WHERE p.applies AND p.role NOT IN (0, me.oid)) AS has_roles,
-        array_agg(DISTINCT p.role::bigint) FILTER (WHERE NOT p.applies) AS lacks_roles
+        array_agg(p.role::bigint) FILTER (
+            WHERE p.applies AND p.role NOT IN (0, to_regrole(quote_ident(current_user)))
+        ) AS has_roles,
+        array_agg(p.role::bigint) FILTER (WHERE NOT p.applies) AS lacks_roles
     FROM (
         SELECT
             mine.polname,

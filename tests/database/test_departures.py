@@ -17,7 +17,8 @@ from exporter.model import Reading
 from exporter.sampling import Sampling
 from tests.database import rows
 from tests.database.sampling import sampler
-from tests.postgres import Database
+from tests.postgres import Database, cloned
+from tests.standby import standby_of
 
 STEPS = 700
 WRITERS = 4
@@ -311,6 +312,23 @@ def test_nothing_is_lost_while_samples_fail(empty):
             locker.execute("UPDATE job_outbox SET processed_at = now() - interval '5 hours'")
             locker.commit()
         assert unaccounted(sample(sampling)) == {"removed": 4, "uncounted": 5}
+
+
+def test_a_standby_tells_nothing(cluster):
+    """It may be behind what was seen before: there the series are absent, and nothing is taken for removed."""
+    with standby_of(cluster) as standby, cloned(cluster) as database:
+        with database.connect() as connection:
+            rows.write(connection, rows.Content())
+            create(connection, 5)
+        standby.wait_until_caught_up()
+        replica = Database(standby, database.name)
+        with sampler(replica.dsn()) as sampling:
+            for _ in range(2):
+                found = sample(sampling, "backlog", "throughput", "last_hour")
+                assert found["outbox_pending_jobs", "waiting"] in (0, 5)
+                assert not [name for name, *_ in found if name == "outbox_unaccounted_jobs_total"]
+                database.execute("DELETE FROM job_outbox")
+                standby.wait_until_caught_up()
 
 
 def test_the_series_are_of_the_catalogue():

@@ -68,7 +68,8 @@ def mounted(tmp_path):
                 _write(tmp_path, "/etc/outbox-exporter/config.yaml", text)
         (variable,) = container["env"]
         arguments = [each.replace("/run/", f"{tmp_path}/run/") for each in container["args"]]
-        return run(*arguments, **{variable["name"]: f"{tmp_path}{variable['value']}"})
+        assert variable["name"] == "OUTBOX_EXPORTER_CONFIG"
+        return run(*arguments, OUTBOX_EXPORTER_CONFIG=f"{tmp_path}{variable['value']}")
 
     return ran
 
