@@ -5,6 +5,7 @@ Whatever a standby says proves nothing: all is unknown there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,11 @@ def rollback_check(database: Database, settings: SamplingSettings, wishes: Wishe
     return Report((*findings, *backup), tuple(_cautions(database, wishes)))
 
 
+def _proof(database: Database, *reads: Table) -> AbstractContextManager[Session]:
+    """A sample of the primary; a standby raises Stale, so that no check of this command is answered by one."""
+    return database.sample(*reads, primary_only=True)
+
+
 def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
@@ -105,7 +111,7 @@ def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
 
 
 def _pending(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
-    with database.sample(_JOBS, primary_only=True) as session:
+    with _proof(database, _JOBS) as session:
         groups = session.fetch(
             "migration/pending",
             Pending,
@@ -132,7 +138,7 @@ def _since(age: float | None) -> str:
 
 
 def _generations(database: Database) -> Iterator[Finding]:
-    with database.sample(_JOBS, _EVENTS) as session:
+    with _proof(database, _JOBS, _EVENTS) as session:
         signs = session.fetch_one("migration/signs_of_life", SignsOfLife, latest=session.now + NEW_AHEAD)
     seen = {"event": signs.last_event, "completion": signs.last_processed}
     troubles = (
@@ -147,7 +153,7 @@ def _generations(database: Database) -> Iterator[Finding]:
 
 def _losses(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
     """What is lost is told, not judged."""
-    with database.sample(_JOBS, _KEYS, _EVENTS) as session:
+    with _proof(database, _JOBS, _KEYS, _EVENTS) as session:
         losses = session.fetch("migration/losses", Loss, count_limit=settings.count_limit, latest=session.now + AHEAD)
     for loss in losses:
         yield judged(f"losses.{loss.table_name}", "told, not judged", (), _described(loss, settings.count_limit))
@@ -163,7 +169,7 @@ def _described(loss: Loss, limit: int) -> str:
 
 
 def _dependents(database: Database) -> Iterator[Finding]:
-    with database.sample(primary_only=True) as session:
+    with _proof(database) as session:
         found = session.fetch("migration/dependents", Dependent, schema=session.schema, **_names())
     troubles = (
         Trouble(
@@ -204,7 +210,7 @@ def _cautions(database: Database, wishes: Wishes) -> Iterator[Caution]:
     if wishes.backup_directory is None:
         yield Caution("backup", "not looked at: nobody said where backups are", "--backup-dir DIRECTORY")
     try:
-        with database.sample(primary_only=True) as session:
+        with _proof(database) as session:
             mentions = _mentions(session)
     except SampleError:
         return  # the checks said why
