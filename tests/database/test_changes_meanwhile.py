@@ -84,9 +84,8 @@ def watched(database: Database) -> Iterator[Watched]:
 @pytest.fixture
 def opened(watched: Watched) -> Watched:
     """Let in by a policy that names it."""
-    watched.change(
-        "GRANT SELECT (outbox_id, queue_name, attempts, created_at, processed_at, last_attempt_at) ON public.job_outbox TO {role}"
-    )
+    columns = "outbox_id, queue_name, attempts, created_at, processed_at, last_attempt_at"
+    watched.change(f"GRANT SELECT ({columns}) ON public.job_outbox TO {{role}}")
     watched.change(OPEN)
     return watched
 

@@ -100,7 +100,16 @@ def test_what_others_leave_does_not_change_our_numbers(pooler, pooled):
         rows.write(connection, rows.quiet())
     expected = everything(pooled.dsn())
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as careless:
-        for setting in ("search_path = auth", "jit = on", "row_security = off", "timezone = 'Asia/Tokyo'"):
+        for setting in (
+            "search_path = auth",
+            "jit = on",
+            "row_security = off",
+            "timezone = 'Asia/Tokyo'",
+            "client_encoding = 'LATIN1'",
+            "quote_all_identifiers = on",
+            "extra_float_digits = -15",
+            "standard_conforming_strings = off",
+        ):
             careless.execute(f"SET {setting}".encode())
         assert everything(dsn) == expected
 
