@@ -1,0 +1,57 @@
+"""Today's programs, beside those of the stable Debian that the other tests use.
+
+`tools/newest` fetches them into `.newest/`. The environment variable OUTBOX_NEWEST_BIN names another folder that has
+them. The programs bear the names that Debian has for them: prometheus, promtool, prometheus-alertmanager, amtool,
+pgbouncer, victoria-metrics, vmalert, vmalert-tool.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.requirements import missing, require_program
+
+FOLDER: Final = Path(__file__).parents[1] / ".newest" / "bin"
+
+# Answers with the path of a program, or ends the test by `missing`.
+Require = Callable[[str], Path]
+
+
+def program(name: str) -> Path | None:
+    """The newest program of this name, None where it is not installed."""
+    found = Path(os.environ.get("OUTBOX_NEWEST_BIN") or FOLDER) / name
+    return found if os.access(found, os.X_OK) else None
+
+
+def require_newest(name: str) -> Path:
+    """The newest program of this name; else the test is skipped, and fails where the environment says CI=true."""
+    found = program(name)
+    if found is None:
+        missing(f"the newest {name}", "tools/newest, or OUTBOX_NEWEST_BIN with the folder of the programs")
+    return found
+
+
+# Runs a test twice, with `require` for the installed programs of Debian and for the newest.
+either = pytest.mark.parametrize(
+    "require", [pytest.param(require_program, id="debian"), pytest.param(require_newest, id="newest")]
+)
+
+
+def version(path: Path) -> tuple[int, ...]:
+    """What the program says of itself: (3, 5, 3) for Prometheus 3.5.3.
+
+    Raises: ValueError when it names none, as VictoriaMetrics' programs in Debian do.
+    """
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    found = re.search(r"(?:version|PgBouncer) (\d+\.\d+(?:\.\d+)?)", answer.stdout + answer.stderr)
+    if found is None:
+        message = f"{path} --version names no version"
+        raise ValueError(message)
+    return tuple(map(int, found[1].split(".")))

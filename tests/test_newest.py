@@ -1,0 +1,72 @@
+"""Where tests find today's programs, and what happens where there are none."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests import newest
+from tests.requirements import require_program
+
+
+def test_the_folder_of_the_environment_comes_first(monkeypatch, tmp_path):
+    """A program is found there when it can be run, and nowhere else."""
+    monkeypatch.setenv("OUTBOX_NEWEST_BIN", str(tmp_path))
+    assert newest.program("prometheus") is None
+    (tmp_path / "prometheus").write_text("#!/bin/sh\n")
+    assert newest.program("prometheus") is None
+    (tmp_path / "prometheus").chmod(0o755)
+    assert newest.program("prometheus") == tmp_path / "prometheus"
+
+
+def test_an_absent_program_skips_at_a_desk(monkeypatch, tmp_path):
+    """Outside CI the reason names the program and the remedy."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("OUTBOX_NEWEST_BIN", str(tmp_path))
+    with pytest.raises(pytest.skip.Exception, match="the newest promtool is missing: tools/newest"):
+        newest.require_newest("promtool")
+
+
+def test_an_absent_program_fails_in_ci(monkeypatch, tmp_path):
+    """With CI=true the same is a failure."""
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("OUTBOX_NEWEST_BIN", str(tmp_path))
+    with pytest.raises(pytest.fail.Exception, match="the newest promtool is missing"):
+        newest.require_newest("promtool")
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("prometheus", (3,)),
+        ("promtool", (3,)),
+        ("prometheus-alertmanager", (0, 28)),
+        ("amtool", (0, 28)),
+        ("pgbouncer", (1, 24)),
+    ],
+)
+def test_the_newest_are_as_new_as_the_tests_that_use_them_expect(name, least):
+    """Each program runs, says its version, and is of the generation that differs from Debian 12's."""
+    assert newest.version(newest.require_newest(name)) >= least
+
+
+@pytest.mark.parametrize("name", ["victoria-metrics", "vmalert", "vmalert-tool"])
+def test_the_programs_of_victoria_metrics_run(name):
+    """They are asked for their options, because Debian's build of them does not know its version."""
+    answer = subprocess.run([newest.require_newest(name), "--help"], capture_output=True, text=True, check=False)
+    assert "docs.victoriametrics.com" in answer.stdout + answer.stderr
+
+
+def test_the_version_of_an_installed_program():
+    """Debian's says it in the same form."""
+    assert newest.version(require_program("prometheus")) >= (2, 42)
+
+
+def test_a_program_without_a_version(tmp_path):
+    """That is an error, and not some other figure."""
+    mute = tmp_path / "mute"
+    mute.write_text("#!/bin/sh\necho nothing\n")
+    mute.chmod(0o755)
+    with pytest.raises(ValueError, match="names no version"):
+        newest.version(mute)
