@@ -64,11 +64,11 @@ def _seconds(milliseconds: int) -> str:
 
 
 @contextmanager
-def oracle(directory: Path) -> Iterator[Oracle]:
+def oracle(directory: Path, config_text: str = "{}\n") -> Iterator[Oracle]:
     """A server that runs until left."""
     binary = require_program("prometheus")
     config = directory / "oracle.yaml"
-    config.write_text("{}\n")
+    config.write_text(config_text)
     listen = f"{LOOPBACK}:{free_port()}"
     arguments: list[str | Path] = [
         binary,
