@@ -82,10 +82,13 @@ def web(settings: WebSettings) -> Finding:
 
 
 def state_directory(settings: WatchSettings) -> Finding:
-    """Whether what has to survive a restart can be kept."""
-    wrong = statedir.problem(settings.state_dir)
-    error = wrong and Refused(f"{wrong}; give watch.state_dir a directory that the exporter may write")
-    return Finding(f"state directory {settings.state_dir}", error or None)
+    """Whether what has to survive a restart can be kept. Where no directory was configured, one goes without it."""
+    what, wrong = f"state directory {settings.state_dir}", statedir.problem(settings.state_dir)
+    if wrong is None:
+        return Finding(what)
+    if settings.state_dir == WatchSettings().state_dir:
+        return Finding(what, note=f"{wrong}; nothing is kept over a restart, unless watch.state_dir names a directory")
+    return Finding(what, Refused(f"{wrong}; give watch.state_dir a directory that the exporter may write"))
 
 
 def database(sampling: Sampling) -> tuple[Finding, ...]:
