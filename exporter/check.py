@@ -8,7 +8,7 @@ from exporter import statedir
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseQuestion
 from exporter.config import ApplicationSettings, Config, WatchSettings, WebSettings
-from exporter.errors import ExporterError, PermissionDenied, Reason, SampleError, Stale, Unreachable
+from exporter.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
 from exporter.figures import duration
 from exporter.migration import access
 from exporter.sampling import Sampling
@@ -37,8 +37,8 @@ class Finding:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing was proved: nobody answered, or a standby that may be too far behind."""
-        return isinstance(self.error, Unreachable | Stale | Unanswered)
+        """Whether nothing was proved: nobody answered, a standby that may be too far behind, or a table was locked."""
+        return isinstance(self.error, Unreachable | Stale | Unanswered | Locked)
 
     def __str__(self) -> str:
         if self.note:
@@ -149,8 +149,8 @@ def _server(sampling: Sampling) -> str:
     if server is None or not server.in_recovery:
         return f"server: {server} answers"
     return (
-        f"server: {server} answers, at most {duration(server.lag or 0)} behind; verify, smoke, rollback-check and the "
-        "watch need the primary"
+        f"server: {server} answers, at most {duration(server.lag or 0)} behind its sender; verify, smoke, "
+        "rollback-check and the watch need the primary"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from exporter import check
 from exporter.check import Finding
 from exporter.config import WatchSettings
-from exporter.errors import Blind, PermissionDenied, SchemaMismatch, TooSlow, Unreachable
+from exporter.errors import Blind, Locked, PermissionDenied, SchemaMismatch, TooSlow, Unreachable
 from exporter.lab.ports import free_port
 from exporter.sampling import Sampling
 from tests.database.sampling import configuration, nobody_listens, states
@@ -25,6 +25,7 @@ GONE = Finding("database h:1/d", Unreachable("refused"))
         ([GOOD, Finding("migration", note="not visible")], 0),
         ([GONE], 3),
         ([GOOD, GONE], 3),
+        ([GOOD, Finding("backlog", Locked("lock timeout"))], 3),
         ([GOOD, Finding("backlog", Blind("hidden"))], 1),
         ([Finding("backlog", PermissionDenied("GRANT")), GONE], 1),
         ([Finding("backlog", SchemaMismatch("no such table"))], 1),

@@ -152,7 +152,8 @@ class Session:
             self._connection.execute(b"EXPLAIN " + self._statement(name), nothing, prepare=False)
 
     def _statement(self, name: str) -> bytes:
-        return queries.statement(name, self.schema, self._encoding, self._condition)
+        condition = f"{self._condition} AND {_of_tables(name, self.schema)}"
+        return queries.statement(name, self.schema, self._encoding, condition)
 
     def _plan_of_all_rows(self, reads: tuple[visibility.Table, ...]) -> _Answer:
         with translated("plan: ", self._encoding), self._connection.cursor() as cursor:
@@ -235,6 +236,11 @@ def _columns(name: str) -> tuple[str, ...]:
     return tuple(column.name for column in queries.load(name).columns)
 
 
+@cache
+def _of_tables(name: str, schema: str) -> str:
+    return proof.of_tables(schema, queries.load(name).tables)
+
+
 class _Expected(NamedTuple):
     """What is asked for because it was needed by the sample before."""
 
@@ -268,7 +274,8 @@ def _opening(
     if reads:
         statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads, zone)))
     if ahead.name:
-        statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters)))
+        condition = _of_tables(ahead.name, schema)
+        statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters), condition))
     if expected.filtered:
         statements.append(proof.plan_of_all_rows(schema, reads))
     if ahead.gather:
