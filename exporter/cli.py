@@ -20,7 +20,7 @@ from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
 from exporter import logs, oneshot, settings, values
 from exporter.config import Config, LogSettings
-from exporter.database import dsn_problem, passwords, target
+from exporter.database import dsn_problem, passwords, target, variables_problem
 from exporter.errors import ConfigError, ExporterError
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
@@ -170,8 +170,10 @@ def duration(text: str) -> float:
 def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
     config = settings.load(path, os.environ, settings.Checks(dsn_problem, override_problem))
-    libpq = (*passwords(config.database.dsn.reveal()), os.environ.get("PGPASSWORD", ""))
-    logs.configure(config.log, [*secrets(config), *libpq])
+    dsn = config.database.dsn.reveal()
+    logs.configure(config.log, [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")])
+    if wrong := variables_problem(dsn):
+        raise ConfigError((wrong,))
     return config
 
 

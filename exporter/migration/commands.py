@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from exporter.config import Config
-from exporter.database import Database, dsn_problem, target
+from exporter.database import Database, dsn_problem, target, variables_problem
 from exporter.errors import ConfigError, SampleError, Stale
 from exporter.figures import utc
 from exporter.migration import render
@@ -193,12 +193,16 @@ def _smoke_dsn(file: Path | None) -> str:
     """The writing role's connection string, never the monitoring role's. Raises: ConfigError."""
     try:
         dsn = file.read_text("utf-8").strip() if file else os.environ.get(SMOKE_DSN, "").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError((f"--dsn-file {file}: cannot be read",)) from error
+    except (OSError, ValueError) as error:
+        # Its name may be the connection string itself.
+        reason = error.strerror if isinstance(error, OSError) else "it does not hold text"
+        raise ConfigError((f"--dsn-file: the file cannot be read: {reason}",)) from error
     if not dsn:
         raise ConfigError((f"smoke needs a role that may write: --dsn-file FILE, or the variable {SMOKE_DSN}",))
     if problem := dsn_problem(dsn):
         raise ConfigError((f"{'--dsn-file' if file else SMOKE_DSN}: {problem}",))
+    if problem := variables_problem(dsn):
+        raise ConfigError((problem,))
     return dsn
 
 
