@@ -46,7 +46,6 @@ from exporter.redaction import Redactor, hide_credentials
         ("Authorization: pa55word", "Authorization: [hidden]"),
         ('"authorization": "Digest pa55 word", 1', '"authorization": [hidden], 1'),
         ("token: pa55word1", "token: [hidden]"),
-        ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmVk expired", "jwt [hidden] expired"),
     ],
 )
 def test_what_calls_itself_a_secret_is_hidden(text, hidden):
@@ -84,7 +83,6 @@ def test_prose_about_secrets_is_left_alone(text):
         "password=",
         "token='",
         "pass,",
-        "eyJ-",
         '\\"',
         "token:1",
         "bearer ",
