@@ -5,6 +5,7 @@ unreachable, so that nothing was proved.
 """
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -53,6 +54,7 @@ HIGHEST_PORT = 65535
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; answers with the exit status."""
+    _print_utf8()
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     logs.configure(LogSettings())
@@ -274,6 +276,12 @@ def _answer(text: str) -> None:
         raise
     except OSError as error:
         raise OutputLost(error.strerror) from error
+
+
+def _print_utf8() -> None:
+    """Whatever the locale: reports, rules and metrics say that they are UTF-8, and no letter may end a command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _tell_unexpected(error: Exception, *, to_the_log: bool) -> None:

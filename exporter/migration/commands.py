@@ -22,7 +22,7 @@ from exporter.migration.maintenance import Ledger, Unusable
 from exporter.migration.rollback import OLDEST_BACKUP, Wishes, rollback_check
 from exporter.migration.verify import verify
 from exporter.replay import CONNECT_TO_PRIMARY
-from exporter.values import duration, format_duration
+from exporter.values import duration, format_duration, words
 
 EXIT_STATUS: Mapping[Answer, int] = MappingProxyType({Answer.OK: 0, Answer.BROKEN: 1, Answer.UNKNOWN: 3})
 SMOKE_DSN = "OUTBOX_SMOKE_DSN"
@@ -107,7 +107,7 @@ def _add_maintenance(commands: Commands, around: Surroundings) -> None:
     acts = parser.add_subparsers(required=True, metavar="start|end")
     start = acts.add_parser("start", help="from now on; again to prolong it")
     start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="how long at most")
-    start.add_argument("--reason", required=True, metavar="TEXT", help="for whoever wonders")
+    start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="for whoever wonders")
     start.set_defaults(command=lambda options: _start(options, ledger(options), around.say))
     end = acts.add_parser("end", help="now")
     end.set_defaults(command=lambda options: _end(ledger(options), around.say))
