@@ -5,6 +5,7 @@ unreachable, so that nothing was proved.
 """
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -20,7 +21,7 @@ from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
 from exporter import logs, oneshot, settings, values
 from exporter.config import Config, LogSettings
-from exporter.database import dsn_problem, passwords, target
+from exporter.database import dsn_problem, passwords, target, variables_problem
 from exporter.errors import ConfigError, ExporterError
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
@@ -53,6 +54,7 @@ HIGHEST_PORT = 65535
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; answers with the exit status."""
+    _print_utf8()
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     logs.configure(LogSettings())
@@ -170,8 +172,10 @@ def duration(text: str) -> float:
 def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
     config = settings.load(path, os.environ, settings.Checks(dsn_problem, override_problem))
-    libpq = (*passwords(config.database.dsn.reveal()), os.environ.get("PGPASSWORD", ""))
-    logs.configure(config.log, [*secrets(config), *libpq])
+    dsn = config.database.dsn.reveal()
+    logs.configure(config.log, [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")])
+    if wrong := variables_problem(dsn):
+        raise ConfigError((wrong,))
     return config
 
 
@@ -272,6 +276,12 @@ def _answer(text: str) -> None:
         raise
     except OSError as error:
         raise OutputLost(error.strerror) from error
+
+
+def _print_utf8() -> None:
+    """Whatever the locale: reports, rules and metrics say that they are UTF-8, and no letter may end a command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _tell_unexpected(error: Exception, *, to_the_log: bool) -> None:

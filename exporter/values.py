@@ -6,6 +6,7 @@ may be a secret in the wrong place.
 
 import ipaddress
 import math
+import os
 import re
 import ssl
 import zoneinfo
@@ -137,6 +138,11 @@ def line(text: str) -> str:
     if not text.isprintable():
         raise ValueError("holds a line break or another control character")
     return text
+
+
+def words(argument: str) -> str:
+    """What was typed on the command line, read as UTF-8 whatever the locale; other bytes become U+FFFD."""
+    return os.fsencode(argument).decode("utf-8", "replace")
 
 
 def zone(text: str) -> Zone:

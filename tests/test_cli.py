@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -264,3 +266,18 @@ def test_the_installed_command():
     """What pip put on the path is this."""
     told = run("--version")
     assert (told.returncode, told.stdout, told.stderr) == (0, f"outbox-exporter {version()}\n", "")
+
+
+def test_every_locale_takes_and_gives_utf8(tmp_path):
+    """Also the plain ASCII of a container or of cron: a letter neither changes nor ends a command."""
+    narrow = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    environ = {**os.environ, **narrow, "OUTBOX_EXPORTER_WATCH_STATE_DIR": str(tmp_path)}
+
+    def run(*arguments: str) -> bytes:
+        command = [sys.executable, "-m", "exporter", "maintenance", *arguments]
+        done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout
+
+    run("start", "--for", "1h", "--reason", "Größe ☃")
+    assert run("end").decode("utf-8").endswith(": Größe ☃\n")

@@ -2,7 +2,7 @@
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Every alert is a group of its own, as
 with `group_by: ['...']`, so that each can be told, and told again, for itself. `notification_reason` came with
-Alertmanager 0.33; of its values only two occur in such a group, since nothing is repeated here.
+Alertmanager 0.32; of its values only two occur in such a group, since nothing is repeated here.
 """
 
 import json

@@ -28,7 +28,7 @@ from exporter import statedir
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.figures import strict
-from exporter.values import duration, format_duration
+from exporter.values import duration, format_duration, words
 
 GOOD, UNKNOWN = 0, 3
 EXIT_STATUS: Mapping[Verdict, int] = MappingProxyType({Verdict.PASS: GOOD, Verdict.FAIL: 1})
@@ -61,7 +61,7 @@ def add_commands(commands: Commands, around: Surroundings) -> None:
     acts = parser.add_subparsers(required=True, metavar="start|status|stop|report|wait")
     _add(acts, "start", "begin one now", around, _start)
     stop = _add(acts, "stop", "end the one that runs, without a verdict", around, _stop)
-    stop.add_argument("--reason", default="by hand", metavar="TEXT", help="for the report")
+    stop.add_argument("--reason", type=words, default="by hand", metavar="TEXT", help="for the report")
     status = _add(acts, "status", "how it stands", around, _status)
     status.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
     report = _add(acts, "report", "everything that led to the verdict", around, _report)

@@ -35,6 +35,8 @@ Printer = Callable[[Callable[[Any], bytes], str], bytes]
 # Asked for any escaping scheme but these, we answer in `underscores`. All our names are legal in every scheme and need
 # none; but the client library writes `U__outbox__up` for `values` in OpenMetrics, and `dots` doubles every underscore.
 _ESCAPING = re.compile(r";\s*escaping=(?!(?:underscores|allow-utf-8)\s*(?:;|$))[^;]*")
+_TYPES = ("application/openmetrics-text", "text/plain")
+_WEIGHT = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)")
 _VERSION = re.compile(r";\s*version\s*=\s*([^;\s]*)")
 _NO_GZIP = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*$")
 # Exposition repeats itself so much that level 1 packs it as small as level 9, in a third of the time.
@@ -158,14 +160,23 @@ def render(site: Site, accept: str, names: list[str]) -> tuple[bytes, str]:
 # A scraper asks the same each time; there are a few, and whoever invents more gains nothing.
 @lru_cache(maxsize=16)
 def _chosen(accept: str) -> tuple[Callable[[Any], bytes], str]:
-    """The client library's encoder for what is accepted, and the content type that it makes."""
-    known = (_ESCAPING.sub("", each) for each in accept.split(",") if _is_known(each))
-    return choose_encoder(",".join(known))
+    """The client library's encoder for what is preferred, and the content type that it makes.
+
+    The library itself takes no notice of weights.
+    """
+    preferred = sorted(filter(_is_known, accept.lower().split(",")), key=_weight, reverse=True)
+    chosen = next((each for each in preferred if _weight(each) > 0), "")
+    return choose_encoder(_ESCAPING.sub("", chosen))
 
 
 def _is_known(media_range: str) -> bool:
     version = _VERSION.search(media_range)
-    return version is None or version[1] in _VERSIONS
+    return media_range.split(";", maxsplit=1)[0].strip() in _TYPES and (version is None or version[1] in _VERSIONS)
+
+
+def _weight(media_range: str) -> float:
+    weight = _WEIGHT.search(media_range)
+    return float(weight[1]) if weight else 1
 
 
 class _Forgiving(Collector):
