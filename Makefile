@@ -56,7 +56,7 @@ packages: ## the system packages that tests use
 	@tools/packages
 
 clean: ## back to a fresh clone
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .newest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -r {} +
 
 # Installed anew whenever pyproject.toml changes. What the tests need includes what the demo needs.

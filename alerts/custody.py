@@ -7,6 +7,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from exporter import statedir
 from exporter.errors import ExporterError
 
 LOCK = "history.lock"
@@ -29,7 +30,7 @@ def take(directory: Path, *, make: bool = True) -> int:
     path = directory / LOCK
     try:
         if make:
-            directory.mkdir(parents=True, exist_ok=True)
+            statedir.prepare(directory)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o666)
     except OSError as error:
         raise Unavailable(f"{path} cannot be opened: {error.strerror}") from error

@@ -77,11 +77,9 @@ class PreparedRule:
 
     def annotations(self, found: Labels, value: float) -> Mapping[str, str]:
         """The texts, filled in."""
-        return {
-            "summary": self.rule.summary,
-            "description": self.description.render(dict(found), value),
-            "runbook_url": self.rule.runbook_url,
-        }
+        runbook = {"runbook_url": self.rule.runbook_url} if self.rule.runbook_url else {}
+        description = self.description.render(dict(found), value)
+        return {"summary": self.rule.summary, "description": description, **runbook}
 
 
 def evaluate(

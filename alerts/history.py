@@ -15,7 +15,6 @@ import struct
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from itertools import count
@@ -29,6 +28,8 @@ from alerts.custody import HistoryError, Unavailable
 from alerts.watch import plain, records
 from alerts.watch.model import Judgement, Tick, Watch
 from alerts.watch.records import Layout, Mark, Request, Run, Seen
+from exporter import statedir
+from exporter.figures import utc
 
 FILE = "history.sqlite"
 VERSION = 1
@@ -306,7 +307,7 @@ def set_aside(directory: Path, at: float) -> Aside:
     lock = custody.take(directory)
     try:
         known, watch = _latest_watch(directory)
-        stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = utc(at).strftime("%Y%m%dT%H%M%SZ")
         names = (directory / f"history.damaged-{stamp}{number or ''}.sqlite" for number in count())
         aside = next(name for name in names if not name.exists())
         for suffix in ("-journal", "-wal", "-shm", ""):
@@ -330,9 +331,22 @@ def _latest_watch(directory: Path) -> tuple[bool, Watch | None]:
     return True, watches[max(watches)] if watches else None
 
 
+def _look_for(path: Path) -> None:
+    """Raises: Unavailable when there is no such file, with the reason where none could be written."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        wrong = statedir.problem(path.parent)
+        raise Unavailable(
+            f"there is no {path}: no exporter has written to it yet" + (f", and none can: {wrong}" if wrong else "")
+        ) from None
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    if mode != "rwc" and not path.exists():
-        raise Unavailable(f"there is no {path}: no exporter has written to it yet")
+    if mode != "rwc":
+        _look_for(path)
     with _translated(path.parent):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",

@@ -53,7 +53,8 @@ class Rule:
 
     `expr` is PromQL, complete; `threshold` is what it compares `signal` with, in `unit`, seconds for times.
     `description` is a template of Prometheus'. `collectors` are those without whose fresh results nothing is known of
-    it. `muted_by` names the rules that explain this one: while one fires, nobody is told of this.
+    it. `runbook_url` is empty when nobody knows where people read runbooks. `muted_by` names the rules that explain
+    this one: while one fires, nobody is told of this.
     """
 
     key: RuleKey

@@ -20,8 +20,8 @@ from exporter.problems import Place, Problems
 from exporter.values import format_duration
 
 FILE = Path(__file__).parent / "policy.yaml"
-# Where runbooks are in the repository: alerting.runbook_base_url says where people read them.
-RUNBOOKS = "alerts/runbooks"
+# Stands for an alert's name in the address of its runbook. No URL holds braces.
+_ALERT = "{alert}"
 
 _DEFAULT_JOB = "outbox-exporter"
 
@@ -32,13 +32,14 @@ class Wishes:
 
     `time_scale` multiplies every duration: windows, parameters, thresholds that are times, `for`, `keep_firing_for`.
     `interval` is an upper bound, seconds: rules are evaluated at least as often as the exporter samples.
+    `runbook` is the address of a runbook with `{alert}` for the alert's name; empty when nobody knows it.
     """
 
     overrides: tuple[Override, ...] = ()
     job: str = _DEFAULT_JOB
     time_scale: float = 1.0
     interval: float | None = None
-    runbooks: str = RUNBOOKS
+    runbook: str = ""
 
 
 def load_policy(
@@ -47,10 +48,10 @@ def load_policy(
     job: str = _DEFAULT_JOB,
     time_scale: float = 1.0,
     interval: float | None = None,
-    runbooks: str = RUNBOOKS,
+    runbook: str = "",
 ) -> Policy:
     """The policy as shipped, with these wishes; see `Wishes`. Raises: ConfigError with every override that is wrong."""
-    return build(_shipped(), Wishes(tuple(overrides), job, time_scale, interval, runbooks))
+    return build(_shipped(), Wishes(tuple(overrides), job, time_scale, interval, runbook))
 
 
 def configured_policy(config: Config) -> Policy:
@@ -61,8 +62,19 @@ def configured_policy(config: Config) -> Policy:
         job=wishes.job,
         time_scale=wishes.time_scale,
         interval=config.sampling.interval,
-        runbooks=wishes.runbook_base_url or RUNBOOKS,
+        runbook=_runbook(config),
     )
+
+
+def runbook_file(base: str) -> str:
+    """The address of a runbook, for `Wishes`, where the files of alerts/runbooks are read at `base`."""
+    return f"{base}/{_ALERT}.md"
+
+
+def _runbook(config: Config) -> str:
+    if config.alerting.runbook_base_url:
+        return runbook_file(config.alerting.runbook_base_url)
+    return f"{config.web.external_url}/runbooks/{_ALERT}" if config.web.external_url else ""
 
 
 def override_problem(override: Override) -> str | None:
@@ -142,7 +154,7 @@ class _Builder:
             source=_source(level, override),
             summary=entry.summary,
             description=entry.description,
-            runbook_url=f"{self._wishes.runbooks}/{key.alert}.md",
+            runbook_url=self._wishes.runbook.replace(_ALERT, key.alert),
             hold=self._time(level.hold if override.hold is None else override.hold),
             keep_firing_for=self._time(entry.keep_firing_for),
             unit=unit_of(entry, self._document),

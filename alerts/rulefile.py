@@ -77,7 +77,8 @@ def _alert(rule: Rule) -> Iterator[str]:
     yield "        annotations:"
     yield from _folded("summary", rule.summary, 10)
     yield from _folded("description", rule.description, 10)
-    yield f"          runbook_url: {json.dumps(rule.runbook_url)}"
+    if rule.runbook_url:
+        yield f"          runbook_url: {json.dumps(rule.runbook_url)}"
 
 
 def _comment(text: str) -> Iterator[str]:

@@ -50,7 +50,7 @@ class KeptCluster(Cluster):
         if not self._account.is_ours:
             os.chown(self.kept, self._account.uid, self._account.gid)
         if not Path(self._data, "PG_VERSION").exists():
-            self._initdb()
+            self._make_data()
         self._first_start()
 
     def drop(self) -> None:

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from alerts.model import Policy
-from alerts.policy import load_policy
+from alerts.policy import load_policy, runbook_file
 from dashboards.health import health
 from dashboards.overview import overview
 from dashboards.watch import watch
@@ -40,7 +40,7 @@ def printed(dashboard: Dashboard) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check, as asked; the exit status."""
     asked = _parser().parse_args(arguments)
-    policy = load_policy(runbooks=asked.runbooks)
+    policy = load_policy(runbook=runbook_file(asked.runbooks))
     texts = {asked.directory / name: printed(dashboard) for name, dashboard in dashboards(policy).items()}
     if asked.check:
         return _check(path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text)

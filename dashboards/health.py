@@ -18,6 +18,7 @@ from dashboards.process import MEMORY, ProcessPanels
 from dashboards.promql import PICKED, PROCESS_START, one, per_minute, pick, worst
 from exporter import names
 
+_SERVER = (is_value(1, "STANDBY", WARN), is_value(0, "PRIMARY", GOOD))
 _MISSING = (is_value(1, "missing", WARN), is_value(0, "there", GOOD))
 REASONS = {
     "timeout": "orange",
@@ -26,6 +27,7 @@ REASONS = {
     "rls": "purple",
     "permission": "super-light-purple",
     "schema": "light-blue",
+    "stale": "dark-orange",
     "http": "blue",
     "payload": "dark-blue",
     "internal": "text",
@@ -58,7 +60,7 @@ def health(policy: Policy) -> Dashboard:
 
 def _sections(own: "_Panels", process: ProcessPanels) -> Iterable[Section]:
     numbers = list(own.numbers())
-    yield Section("", (shelf(6, block(24, numbers[:4], numbers[4:])),))
+    yield Section("", (shelf(6, block(24, numbers[:5], numbers[5:])),))
     yield Section(
         "May the numbers be believed",
         (
@@ -99,6 +101,19 @@ class _Panels(Drawing):
             "UP",
             "DOWN",
         )
+        yield panels.verdict(
+            "Server",
+            "Which server answers. STANDBY: what it shows may be a moment old, and it is no proof for the watch.",
+            worst(pick(names.SERVER_IN_RECOVERY)),
+            *_SERVER,
+        )
+        lag = panels.number(
+            "Replay lag",
+            "How far a standby is behind the primary at most; none while a primary answers. Beyond "
+            "database.max_replay_lag it is not sampled.",
+            worst(pick(names.SERVER_REPLAY_LAG)),
+        )
+        yield panels.says(lag.unit("s").decimals(1), unknown="none")
         yield _flag(
             "Configuration",
             "Whether the configuration in use is the one last asked for. OLD: the log lists the mistakes in the new "
@@ -148,8 +163,8 @@ class _Panels(Drawing):
         """How old is what it shows?"""
         panel = panels.lines(
             "Time since the last success",
-            "By collector; a sawtooth as high as its interval. After three intervals without success its series "
-            "vanish. Line: where a backlog that is not sampled becomes a page.",
+            "By collector; a sawtooth as high as its interval. Its series vanish three sampling intervals after a "
+            "renewal that failed or did not happen. Line: where a backlog that is not sampled becomes a page.",
             Query(f"time() - max without (instance, pod) ({pick(names.COLLECTOR_LAST_SUCCESS)})", "{{collector}}"),
         )
         panels.on_decades(panel, limits(self.policy, "OutboxSamplesStale"))
@@ -161,7 +176,8 @@ class _Panels(Drawing):
         panel = panels.lines(
             "Failures by reason",
             "timeout, lock: the database is busy or a migration holds the table. connection: it is away. rls, "
-            "permission, schema: check-config says which grant or change. http, payload: the application.",
+            "permission, schema: check-config says which grant or change. stale: a standby answers, too far behind. "
+            "http, payload: the application.",
             Query(f"sum by (reason) ({grown})", "{{reason}}"),
         )
         return panels.coloured(panels.bars(panel), REASONS).axis_soft_max(1)
@@ -214,7 +230,7 @@ class _Panels(Drawing):
         panel = panels.lines(
             "Interval in force",
             "How often each collector runs. Above sampling.interval: it would cost more than its budget, and is asked "
-            "less often; its series live three of these intervals.",
+            "less often.",
             Query(one(pick(names.COLLECTOR_INTERVAL)), "{{collector}}"),
         )
         return panels.coloured(panels.on_decades(panel), COLLECTORS).unit("s")
@@ -232,18 +248,22 @@ class _Panels(Drawing):
 
     def overflow(self) -> timeseries.Panel:
         """Is anything cut off?"""
-        dropped, skewed = (
+        dropped, skewed, unaccounted = (
             f"increase({pick(metric)}[$__rate_interval])"
-            for metric in (names.LABEL_VALUES_DROPPED, names.CLOCK_SKEW_JOBS)
+            for metric in (names.LABEL_VALUES_DROPPED, names.CLOCK_SKEW_JOBS, names.UNACCOUNTED_JOBS)
         )
         panel = panels.lines(
             "Cut off, and odd",
             "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
             "backlog is at least what is shown. Clock skew: jobs processed before they were created; the "
-            "application's clock is behind.",
+            "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
+            "processed_at that is hours off, so that no counter has them. Odd rows: a time is infinite or out of "
+            "range, or a value is missing, so that some number leaves them out; no series while there are none.",
             Query(one(dropped), "{{label}} values under other"),
             Query(one(skewed), "jobs with clock skew"),
+            Query(one(unaccounted), "jobs {{kind}}"),
             Query(one(pick(names.PENDING_TRUNCATED)), "counted to the limit"),
+            Query(one(pick(names.ODD_ROWS)), "{{table}}: {{kind}} rows"),
         )
         return panel.axis_soft_max(1)
 

@@ -167,8 +167,9 @@ class OutboxPanels(Drawing):
         panel = panels.lines(
             "Oldest expired key",
             "For how long the oldest expired key has been expired. Line: the clean-up has missed a day. Expired keys "
-            "still answer with old results. See cron.job_run_details.",
+            "still answer with old results. The clean-up is due at 03:00 by pg_cron's clock. See cron.job_run_details.",
             Query(f"{self.judged('outbox:expired_key_age_seconds')} / {HOUR}", "hours expired"),
+            Query(f"{one(pick(names.CRON_TIMEZONE_OFFSET))} / {HOUR}", "pg_cron's clock, ahead of UTC"),
         )
         panels.with_limits(panel, limits(self.policy, "OutboxCleanupOverdue", unit=HOUR))
         return panels.coloured(panel.axis_label("hours").no_value("No expired key is left."), {"hours expired": CALM})

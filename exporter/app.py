@@ -5,15 +5,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain, repeat
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from exporter.config import Config
+from exporter.config import Config, WebSettings
 from exporter.errors import ConfigError
 from exporter.exposition import OutboxCollector
 from exporter.footprint import hand_back
-from exporter.judging import Judging
+from exporter.judging import Judging, Samples, runbook
 from exporter.logs import event
 from exporter.printer import Printer
 from exporter.reporter import Reporter
@@ -35,6 +36,11 @@ SETTLED = 40.0
 # How long answers under way may take at the end, seconds: longer than the sampling needs to stop, because a request to
 # reload is answered after that; and short enough to end within the contract's five seconds.
 GRACE = 3.0
+
+
+def same_server(one: WebSettings, other: WebSettings) -> bool:
+    """Whether both are served in the same way. `external_url` only appears in links, which follow a reload."""
+    return replace(one, external_url=None) == replace(other, external_url=None)
 
 
 class Work:
@@ -151,7 +157,7 @@ class App:
             except ConfigError:
                 self._reload_succeeded = False
                 raise
-            if config.web != self._work.sampling.config.web:
+            if not same_server(config.web, self._work.sampling.config.web):
                 event(logger, logging.WARNING, "changes of the section web take effect after a restart")
             # At most one connection, and one writer of the state: the old ones go first.
             self._work.stop()
@@ -179,7 +185,8 @@ class App:
 
     def _make_work(self, config: Config) -> Work:
         sampling = Sampling(config, self._reporter.finished)
-        judging = Judging(config, self._outbox.samples, sampling.board.states, self._started_at, self._version)
+        samples = Samples(self._outbox.samples, sampling.board.states, sampling.sample_soon)
+        judging = Judging(config, samples, self._started_at, self._version)
         return Work(sampling, judging)
 
     def _make_collector(self) -> OutboxCollector:
@@ -205,6 +212,7 @@ class App:
             status=self.status,
             watch=lambda: self._work.judging.watch(),  # noqa: PLW0108 - a reload replaces it
             ready=self.ready,
+            runbook=runbook,
             reload=self.reload if config.web.enable_reload else None,
             version=self._version,
         )

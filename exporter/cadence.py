@@ -8,7 +8,7 @@ from exporter.errors import Reason
 from exporter.model import Run
 
 # What these cost is waiting, not the database's work; and the sooner we look again, the sooner the series are back.
-_FREE = frozenset({Reason.LOCK, Reason.CONNECTION})
+_FREE = frozenset({Reason.LOCK, Reason.CONNECTION, Reason.STALE})
 
 # What pages may overdraw its budget by this much rather than grow older than twice the interval that was asked for:
 # at defaults, a count of up to 0.35 s, such as of a backlog of a million, is never older than 30 s.
@@ -20,11 +20,14 @@ _SLACK = 1e-6
 def next_interval(base: float, run: Run, settings: SamplingSettings) -> float:
     """Seconds until the next run of a collector that decorates, counted from the start of this one.
 
-    After waiting in vain, the sampling interval. Else the base interval, stretched up to `max_interval` so that the
-    run's cost is at most `budget_ratio` of it, and the rows it noted at most `rows_per_second`; then to a multiple of
-    the sampling interval, so that all that is due is due at once: waking for one question alone costs the processor as
-    much as the question. A cheaper run brings it back at once.
+    After waiting in vain, the sampling interval. Else the base interval, or the sampling interval after any other
+    failure, stretched up to `max_interval` so that the run's cost is at most `budget_ratio` of it, and the rows it
+    noted at most `rows_per_second`; then to a multiple of the sampling interval, so that all that is due is due at
+    once: waking for one question alone costs the processor as much as the question. A cheaper run brings it back at
+    once.
     """
+    # What could not be renewed soon vanishes, so a failure is retried as early as its cost allows.
+    base = base if run.succeeded else min(base, settings.interval)
     interval = _bounded(base, run, settings, _affordable(run, settings))
     return interval if interval <= base else min(_in_step(interval, settings.interval), settings.max_interval)
 
@@ -59,5 +62,5 @@ def _affordable(run: Run, settings: SamplingSettings) -> float:
 
 def _bounded(base: float, run: Run, settings: SamplingSettings, interval: float) -> float:
     if any(failure.reason in _FREE for failure in run.outcome.failures):
-        return min(base, settings.interval)
+        return base
     return max(base, min(max(interval, run.outcome.rows / settings.rows_per_second), settings.max_interval))

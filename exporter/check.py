@@ -1,25 +1,94 @@
-"""`check-config` against the database: may every question be asked, and would the answer be believed?"""
+"""`check-config`: would `serve` find what it needs? Whatever is asked has a time limit, and nothing is left behind."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from exporter import statedir
+from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseQuestion
-from exporter.errors import SampleError, Unreachable
+from exporter.config import ApplicationSettings, Config, WatchSettings, WebSettings
+from exporter.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
+from exporter.figures import duration
+from exporter.migration import access
 from exporter.sampling import Sampling
+from exporter.server import AddressInUse, bind
+from exporter.web.live import load as load_web
+
+
+class Refused(ExporterError):
+    """Something was asked, and the answer is no."""
+
+
+class Unanswered(ExporterError):
+    """Nobody answered, so that nothing was proved."""
+
+
+_WATCH_BEGINS_BY_REGISTER = "migration"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing checked; `error` is None when it is all right."""
+    """One thing checked; `error` is None when it is all right. A `note` says what this set-up goes without."""
 
     what: str
-    error: SampleError | None = None
+    error: ExporterError | None = None
+    note: str = ""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing was proved: nobody answered, a standby that may be too far behind, or a table was locked."""
+        return isinstance(self.error, Unreachable | Stale | Unanswered | Locked)
 
     def __str__(self) -> str:
+        if self.note:
+            return f"note     {self.what}: {self.note}"
         if self.error is None:
             return f"ok       {self.what}"
-        status = "unknown" if isinstance(self.error, Unreachable) else "broken "
-        return f"{status}  {self.what}: {self.error.reason}: {self.error}"
+        reason = f"{self.error.reason}: " if isinstance(self.error, SampleError) else ""
+        return f"{'unknown' if self.is_unknown else 'broken '}  {self.what}: {reason}{self.error}"
+
+
+def verdict(findings: Iterable[Finding]) -> int:
+    """The exit status: 1 when something is refused, 3 when somebody could not be asked, else 0."""
+    failed = [finding for finding in findings if finding.error]
+    if any(not finding.is_unknown for finding in failed):
+        return 1
+    return 3 if failed else 0
+
+
+def machine(config: Config) -> Iterator[Finding]:
+    """What `serve` needs of this machine. Raises: ConfigError for a broken web configuration, as `serve` does."""
+    yield web(config.web)
+    yield state_directory(config.watch)
+
+
+def targets(config: Config) -> Iterator[Finding]:
+    """What `serve` asks: the database, and the application if there is one."""
+    yield from database(Sampling(config, lambda *_: None))
+    if config.application:
+        yield from application(config.application)
+
+
+def web(settings: WebSettings) -> Finding:
+    """The web configuration file with its certificates, and the address. Raises: ConfigError, as `serve` does."""
+    if settings.config_file:
+        load_web(settings.config_file)
+    try:
+        bind(settings.listen).close()
+    except AddressInUse:
+        return Finding(f"web: {settings.listen} is in use now, by this exporter or by another program")
+    return Finding(f"web: can listen on {settings.listen}")
+
+
+def state_directory(settings: WatchSettings) -> Finding:
+    """Whether what has to survive a restart can be kept. Where no directory was configured, one goes without it."""
+    what, wrong = f"state directory {settings.state_dir}", statedir.problem(settings.state_dir)
+    if wrong is None:
+        return Finding(what)
+    if settings.state_dir == WatchSettings().state_dir:
+        return Finding(what, note=f"{wrong}; nothing is kept over a restart, unless watch.state_dir names a directory")
+    return Finding(what, Refused(f"{wrong}; give watch.state_dir a directory that the exporter may write"))
 
 
 def database(sampling: Sampling) -> tuple[Finding, ...]:
@@ -31,26 +100,64 @@ def database(sampling: Sampling) -> tuple[Finding, ...]:
         sampling.database.close()
 
 
-def verdict(findings: Iterable[Finding]) -> int:
-    """The exit status: 1 when something is refused, 3 when the database could not be asked, else 0."""
-    errors = [finding.error for finding in findings if finding.error]
-    if any(not isinstance(error, Unreachable) for error in errors):
-        return 1
-    return 3 if errors else 0
+def application(settings: ApplicationSettings) -> Iterator[Finding]:
+    """Ask each endpoint once, within `application.timeout`. Raises: ConfigError for a useless token."""
+    failures = ApplicationCollector(settings).collect().failures
+    for failure in failures:
+        unanswered = failure.reason in (Reason.CONNECTION, Reason.TIMEOUT)
+        error = (Unanswered if unanswered else Refused)(f"{failure.reason}: {failure.message}")
+        yield Finding(f"application {settings.url}", error)
+    if not failures:
+        yield Finding(f"application {settings.url}: its endpoints answer")
 
 
 def _findings(sampling: Sampling) -> Iterator[Finding]:
-    for question in sampling.questions:
-        tables = ", ".join(table.name for table in question.reads)
-        planned = f"{question.name}: {tables} visible, {len(question.statements)} statements planned"
+    checks: list[tuple[str, Callable[[], str]]] = [("server", lambda: _server(sampling))]
+    checks += [(question.name, partial(_question, sampling, question)) for question in sampling.questions]
+    for name, found in checks:
         try:
-            finding = Finding(planned + _ask(sampling, question))
-        except Unreachable as error:
+            finding = Finding(found())
+        except (Unreachable, Stale) as error:
             yield Finding(f"database {sampling.database.target}", error)
             return
         except SampleError as error:
-            finding = Finding(question.name, error)
+            finding = Finding(name, error)
         yield finding
+    yield from _migration(sampling)
+
+
+def _migration(sampling: Sampling) -> Iterator[Finding]:
+    """What the role cannot see is no mistake, unless the configuration relies on it."""
+    try:
+        with sampling.database.sample() as session:
+            unseen = tuple(access.hidden(session))
+    except SampleError as error:
+        yield Finding("migration", error)
+        return
+    needs_register = sampling.config.watch.start == _WATCH_BEGINS_BY_REGISTER
+    for each in unseen:
+        if needs_register and each.is_register:
+            yield Finding("watch.start: migration", PermissionDenied(str(each)))
+        else:
+            yield Finding("migration", note=str(each))
+
+
+def _server(sampling: Sampling) -> str:
+    """Which server answers, and what that means for the commands that need proof."""
+    with sampling.database.sample():
+        server = sampling.database.server
+    if server is None or not server.in_recovery:
+        return f"server: {server} answers"
+    return (
+        f"server: {server} answers, at most {duration(server.lag or 0)} behind its sender; verify, smoke, "
+        "rollback-check and the watch need the primary"
+    )
+
+
+def _question(sampling: Sampling, question: DatabaseQuestion) -> str:
+    tables = ", ".join(table.name for table in question.reads)
+    planned = f"{question.name}: {tables} visible, {len(question.statements)} statements planned"
+    return planned + _ask(sampling, question)
 
 
 def _ask(sampling: Sampling, question: DatabaseQuestion) -> str:

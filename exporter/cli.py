@@ -5,30 +5,34 @@ unreachable, so that nothing was proved.
 """
 
 import argparse
-import json
+import io
+import logging
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
+from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn
-
-from prometheus_client import CollectorRegistry, generate_latest
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from alerts import rulefile
+from alerts.notify import check as receivers
 from alerts.policy import configured_policy, override_problem
 from alerts.watch import commands as watch
-from exporter import check, logs, settings, values
+from exporter import logs, oneshot, settings, values
 from exporter.config import Config, LogSettings
-from exporter.database import dsn_problem, passwords, target
+from exporter.database import dsn_problem, passwords, target, variables_problem
 from exporter.errors import ConfigError, ExporterError
-from exporter.exposition import OutboxCollector
 from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
 from exporter.redaction import hide_credentials
 from exporter.sampling import Sampling
-from exporter.status import About, status, version
+from exporter.status import version
+
+if TYPE_CHECKING:
+    from exporter.check import Finding
+
+logger = logging.getLogger(__name__)
 
 
 class Exit(IntEnum):
@@ -50,6 +54,7 @@ HIGHEST_PORT = 65535
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; answers with the exit status."""
+    _print_utf8()
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     logs.configure(LogSettings())
@@ -66,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputLost as error:
         _close_output()
         print(f"the answer could not be written: {error}", file=sys.stderr)
+        return Exit.UNKNOWN
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing was proved
+        _tell_unexpected(error, to_the_log=command is serve)
         return Exit.UNKNOWN
 
 
@@ -111,8 +119,11 @@ def parser() -> argparse.ArgumentParser:
     serve_parser = commands.add_parser("serve", help="run the exporter")
     serve_parser.set_defaults(command=serve)
 
-    sample_parser = commands.add_parser("sample", help="sample everything once, print, exit")
+    sample_parser = commands.add_parser("sample", help="sample everything once, print or write it, exit")
     sample_parser.add_argument("--format", choices=("prometheus", "json"), default="prometheus")
+    sample_parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="replace this file as a whole, also when nothing could be sampled"
+    )
     sample_parser.set_defaults(command=sample)
 
     check_parser = commands.add_parser(
@@ -130,7 +141,7 @@ def parser() -> argparse.ArgumentParser:
     )
     rules_parser.set_defaults(command=rules)
 
-    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _say))
+    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _answer))
     watch.add_commands(
         commands, watch.Surroundings(load, _answer, lambda config: target(config.database.dsn.reveal()), version)
     )
@@ -161,13 +172,11 @@ def duration(text: str) -> float:
 def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
     config = settings.load(path, os.environ, settings.Checks(dsn_problem, override_problem))
-    libpq = (*passwords(config.database.dsn.reveal()), os.environ.get("PGPASSWORD", ""))
-    logs.configure(config.log, [*secrets(config), *libpq])
+    dsn = config.database.dsn.reveal()
+    logs.configure(config.log, [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")])
+    if wrong := variables_problem(dsn):
+        raise ConfigError((wrong,))
     return config
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text)
 
 
 def serve(options: argparse.Namespace) -> Exit:
@@ -180,34 +189,63 @@ def serve(options: argparse.Namespace) -> Exit:
 
 
 def sample(options: argparse.Namespace) -> Exit:
-    """`sample`: unknown as soon as any collector failed; what the others brought is printed all the same."""
-    sampling = Sampling(load(options.config), lambda *_: None)
+    """`sample`: unknown as soon as any collector failed; what the others brought is told all the same."""
+    try:
+        config = load(options.config)
+    except ConfigError as error:
+        if options.output is not None:
+            _disown(options.output, options.format, error)
+        raise
+    sampling = Sampling(config, lambda *_: None)
     sampling.sample_once()
     states = sampling.board.states()
-    if options.format == "json":
-        about = About(version(), sampling.database.target, reloaded=True)
-        _answer(json.dumps(status(about, states, time.monotonic(), time.time()), indent=2) + "\n")
-    else:
-        registry = CollectorRegistry()
-        registry.register(OutboxCollector(lambda: sampling.board, version(), sampling.labels.by_name, lambda: True))
-        _answer(generate_latest(registry).decode())
     for state in states:
         for problem in state.problems:
             print(f"{state.name}: {problem.reason}: {problem.message}", file=sys.stderr)
+    text = oneshot.sampled(sampling, options.format)
+    if options.output is None:
+        _answer(text)
+    else:
+        oneshot.write(options.output, text)
     return Exit.GOOD if all(state.success for state in states) else Exit.UNKNOWN
+
+
+def _disown(output: Path, form: oneshot.Format, error: ConfigError) -> None:
+    """Let no earlier sample stay in the file for a current one. Raises: ConfigError with what is wrong beside."""
+    try:
+        oneshot.write(output, oneshot.unconfigured(form))
+    except ConfigError as other:
+        raise ConfigError((*error.problems, *other.problems)) from error
 
 
 def check_config(options: argparse.Namespace) -> Exit:
     """`check-config`: a valid configuration may still meet a database that refuses it."""
+    # Not at the top: to import the server takes as long as all that other commands need.
+    from exporter import check  # noqa: PLC0415
+
     config = load(options.config)
     policy = configured_policy(config)
     changed = len(config.alerting.thresholds)
-    _answer(f"ok       configuration\nok       alerts: {len(policy.rules)} rules, {changed} of them changed\n")
-    if options.offline:
-        return Exit.GOOD
-    findings = check.database(Sampling(config, lambda *_: None))
-    _answer("".join(f"{finding}\n" for finding in findings))
+    alerts = check.Finding(f"alerts: {len(policy.rules)} rules, {changed} of them changed")
+    findings = []
+    for finding in chain(
+        (check.Finding("configuration"), alerts),
+        check.machine(config),
+        () if options.offline else check.targets(config),
+        () if options.offline else _receivers(config),
+    ):
+        _answer(f"{finding}\n")
+        findings.append(finding)
     return Exit(check.verdict(findings))
+
+
+def _receivers(config: Config) -> Iterator["Finding"]:
+    from exporter import check  # noqa: PLC0415
+
+    for answer in receivers.ask(config.alerting):
+        kind = check.Refused if answer.answered else check.Unanswered
+        what = f"receiver {answer.receiver}"
+        yield check.Finding(what, kind(answer.problem)) if answer.problem else check.Finding(f"{what} {answer.proved}")
 
 
 def rules(options: argparse.Namespace) -> Exit:
@@ -238,6 +276,28 @@ def _answer(text: str) -> None:
         raise
     except OSError as error:
         raise OutputLost(error.strerror) from error
+
+
+def _print_utf8() -> None:
+    """Whatever the locale: reports, rules and metrics say that they are UTF-8, and no letter may end a command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _tell_unexpected(error: Exception, *, to_the_log: bool) -> None:
+    """One line for whoever ran the command: status 1 would say that what they asked about is bad.
+
+    The traceback is for the log. A command's answer is its line; who runs a service reads its log.
+    """
+    level = logging.CRITICAL if to_the_log else logging.DEBUG
+    logs.event(logger, level, "uncaught exception", exc_info=error)
+    if not to_the_log:
+        said = " ".join(logs.hide(str(error)).split())
+        print(
+            f"unexpected {type(error).__name__}{f': {said}' if said else ''}; nothing was proved. "
+            "log.level debug shows where it came from",
+            file=sys.stderr,
+        )
 
 
 def _close_output() -> None:

@@ -14,6 +14,8 @@ Seconds = NewType("Seconds", float)
 Ratio = NewType("Ratio", float)
 Url = NewType("Url", str)
 Address = NewType("Address", str)
+# A name of the IANA time zone database.
+Zone = NewType("Zone", str)
 # PEM, the contents of the file that the key names.
 Certificates = NewType("Certificates", str)
 
@@ -90,6 +92,9 @@ class DatabaseSettings:
     """The watched database and how gently it is treated.
 
     `dsn` is a libpq connection string or URI; what it leaves out comes from libpq's own variables (PGHOST, ...).
+    `timestamp_zone` is the time zone in which columns of type timestamp (without time zone) were written; without it
+    such a column is refused, as nothing in it says which moment it means.
+    `max_replay_lag` is how far a standby may be behind its primary before its samples fail.
     """
 
     dsn: Secret = Secret("")
@@ -97,6 +102,8 @@ class DatabaseSettings:
     connect_timeout: Annotated[Seconds, Bounds(1, 60)] = Seconds(3)  # libpq counts whole seconds
     statement_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(5)  # 0 would switch it off
     lock_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(0.5)
+    timestamp_zone: Zone | None = None
+    max_replay_lag: Annotated[Seconds, Bounds(0.001, 31_536_000)] = Seconds(60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +143,15 @@ class SamplingSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where /metrics is served. `config_file` holds TLS and basic auth in the exporter-toolkit's format."""
+    """Where /metrics is served. `config_file` holds TLS and basic auth in the exporter-toolkit's format.
+
+    `external_url` is the address at which people reach the status page; links in rules and notifications begin with it.
+    """
 
     listen: Address = Address("0.0.0.0:9721")  # a container is scraped from outside
     config_file: Path | None = None
     enable_reload: bool = False
+    external_url: Url | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +173,9 @@ class AlertingSettings:
 
     Every Alertmanager of a cluster is listed: each gets every alert. `job` is the name of the scrape job in Prometheus.
     `time_scale` multiplies every duration of the policy, so that a rehearsal takes minutes. `thresholds` change rules
-    of alerts/policy.yaml. Without `runbook_base_url`, a runbook's link is its path in the repository. `ca_file` holds
-    the authorities to believe in place of the well-known ones, for every receiver.
+    of alerts/policy.yaml. `runbook_base_url` is where people read runbooks, `<base>/<alert>.md`; without it links lead
+    to the exporter's own pages at `web.external_url`, and without either there are no links. `ca_file` holds the
+    authorities to believe in place of the well-known ones, for every receiver.
     """
 
     alertmanager_url: tuple[Url, ...] = ()

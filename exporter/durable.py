@@ -4,22 +4,33 @@ The new one is on disk before it takes the old one's name, and its name is befor
 """
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
+from exporter import statedir
 
-def replace(path: Path, text: str) -> None:
-    """Write the text where `path` says, in place of what was there; its directory is made. Raises: OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+# State is nobody else's.
+PRIVATE = 0o600
+
+
+def replace(path: Path, text: str, *, mode: int = PRIVATE, make_directory: bool = True) -> None:
+    """Write the text where `path` says, in place of what was there. Raises: OSError.
+
+    Its directory is made where it is missing, unless told otherwise; the mode is `mode` less the umask. Whoever lists
+    the directory meanwhile finds a hidden file that does not end as `path` does.
+    """
+    if make_directory:
+        statedir.prepare(path.parent)
+    name = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        name.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
     _sync(path.parent)
 

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     SCHEMA = "schema"
     HTTP = "http"
     PAYLOAD = "payload"
+    STALE = "stale"
     INTERNAL = "internal"
 
 
@@ -29,6 +30,7 @@ DATABASE_REASONS = (
     Reason.PERMISSION,
     Reason.RLS,
     Reason.SCHEMA,
+    Reason.STALE,
     Reason.INTERNAL,
 )
 APPLICATION_REASONS = (Reason.TIMEOUT, Reason.CONNECTION, Reason.HTTP, Reason.PAYLOAD, Reason.INTERNAL)
@@ -89,6 +91,12 @@ class SchemaMismatch(SampleError):
     """A table or column is missing or is not of the expected kind."""
 
     reason = Reason.SCHEMA
+
+
+class Stale(SampleError):
+    """A standby answers, and it is too far behind its primary, or nothing proves that it is not."""
+
+    reason = Reason.STALE
 
 
 class BadStatus(SampleError):

@@ -14,9 +14,9 @@ from prometheus_client.registry import Collector
 
 from exporter import names
 from exporter.labels import Labels
-from exporter.model import Distribution, Reading
+from exporter.model import Distribution, Reading, Server
 from exporter.names import Kind, Metric
-from exporter.snapshot import Board, CollectorState, Target, database_up
+from exporter.snapshot import Board, CollectorState, Target, database_up, latest_server
 
 _FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | type[HistogramMetricFamily]] = {
     Kind.GAUGE: GaugeMetricFamily,
@@ -87,7 +87,7 @@ class OutboxCollector(Collector):
         yield from self._judged()
         yield from self._own.groups(states, now)
         yield tuple(_dropped(self._labels()))
-        yield self._about()
+        yield about(self._version, reload_succeeded=self._reload_succeeded())
 
     def edition(self) -> Hashable:
         """Equal for two moments at which `collect` says the same."""
@@ -97,16 +97,19 @@ class OutboxCollector(Collector):
             # reference keeps the old one's address from being taken by another.
             _Same(states),
             tuple(state.fresh(now) for state in states),
+            latest_server(states, now),
             tuple(labels.dropped for labels in self._labels().values()),
             self._judged(),
             self._reload_succeeded(),
         )
 
-    def _about(self) -> tuple[Reading, ...]:
-        return (
-            Reading(names.BUILD_INFO, 1, (self._version, platform.python_version())),
-            Reading(names.CONFIG_RELOAD_SUCCESSFUL, self._reload_succeeded()),
-        )
+
+def about(version: str, *, reload_succeeded: bool) -> tuple[Reading, ...]:
+    """What the exporter says of itself."""
+    return (
+        Reading(names.BUILD_INFO, 1, (version, platform.python_version())),
+        Reading(names.CONFIG_RELOAD_SUCCESSFUL, reload_succeeded),
+    )
 
 
 class _Same:
@@ -167,7 +170,7 @@ class OwnReadings:
         """The same, by collector."""
         states = tuple(states)
         if any(state.target is Target.DATABASE for state in states):
-            yield (Reading(names.UP, database_up(states, now)),)
+            yield (Reading(names.UP, database_up(states, now)), *_of_server(latest_server(states, now)))
         for state in states:
             yield self._of(state)
 
@@ -176,6 +179,13 @@ class OwnReadings:
         if said is None or said[0] is not state:
             said = self._said[state.name] = state, tuple(_of_collector(state))
         return said[1]
+
+
+def _of_server(server: Server | None) -> Iterator[Reading]:
+    if server is not None:
+        yield Reading(names.SERVER_IN_RECOVERY, server.in_recovery)
+        if server.lag is not None:
+            yield Reading(names.SERVER_REPLAY_LAG, server.lag)
 
 
 def _of_collector(state: CollectorState) -> Iterator[Reading]:

@@ -6,17 +6,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+# The first and the last instant of the calendar, Unix seconds; the latter with the half millisecond that may be added.
+_FIRST = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST = datetime.max.replace(tzinfo=UTC).timestamp() - 0.001
+# From here on a number is told by its magnitude.
+_MANY = 1e15
+
+
+def utc(at: float) -> datetime:
+    """A time, from Unix seconds; what lies outside of the calendar (years 1 to 9999) is its first or last instant."""
+    return datetime.fromtimestamp(min(max(at, _FIRST), _LAST), UTC)
 
 
 def moment(at: float, pattern: str = "%Y-%m-%d %H:%M UTC") -> str:
-    """A time, from Unix seconds, in UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime(pattern)
+    """A time, from Unix seconds, in UTC. For every number there is a text."""
+    if math.isnan(at):
+        return "unknown"
+    if at < _FIRST:
+        return "before year 1"
+    return "after year 9999" if at > _LAST else utc(at).strftime(pattern)
 
 
 def figure(value: float, unit: str) -> str:
     """A value of a signal: `unit` is seconds, ratio, or the name of what is counted; the infinite is ∞."""
-    if math.isinf(value):
-        return "∞"
+    if not math.isfinite(value):
+        return _boundless(value)
     if unit == "seconds":
         return duration(value) if value else "0 s"
     if unit == "ratio":
@@ -26,20 +40,38 @@ def figure(value: float, unit: str) -> str:
 
 def count(value: float) -> str:
     """1,234."""
-    return f"{value:,.0f}"
+    if not math.isfinite(value):
+        return _boundless(value)
+    return f"{value:,.0f}" if abs(value) < _MANY else f"{value:.3g}"
 
 
 def percent(ratio: float) -> str:
     """0.2 %; what is not nothing does not look like it."""
+    if not math.isfinite(ratio):
+        return _boundless(ratio)
+    if abs(ratio) >= _MANY:
+        return f"{count(ratio * 100)} %"
     return "< 0.1 %" if 0 < ratio < 0.0005 else f"{ratio:.1%}".replace("%", " %")  # noqa: PLR2004 - half of 0.1 %
 
 
 def duration(seconds: float) -> str:
     """The two largest units that matter: 12 ms, 1.2 s, 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    if not math.isfinite(seconds):
+        return _boundless(seconds)
+    if seconds <= -0.0005:  # noqa: PLR2004 - what is not rounded to 0 ms
+        return f"-{duration(-seconds)}"
+    if seconds >= _MANY:
+        return f"{seconds / _DAY:.3g} d"
     for below, text in _SPANS:
         if seconds < below:
             return text(seconds)
     return _two(seconds, _DAY, "d", _HOUR, "h")
+
+
+def _boundless(value: float) -> str:
+    if math.isnan(value):
+        return "unknown"
+    return "∞" if value > 0 else "-∞"
 
 
 def _two(seconds: float, large: int, large_name: str, small: int, small_name: str) -> str:
@@ -57,11 +89,19 @@ _SPANS: tuple[tuple[float, Callable[[float], str]], ...] = (
 
 
 def strict(value: Any) -> Any:
-    """A document as JSON takes it: what is infinite, or no number, is a text: "Infinity", "-Infinity", "NaN"."""
+    """A document as JSON takes it: what is infinite, or no number, is a text: "Infinity", "-Infinity", "NaN".
+
+    A text that has no encoding, for want of half a surrogate pair, has a question mark there.
+    """
     if isinstance(value, Mapping):
-        return {key: strict(each) for key, each in value.items()}
+        return {strict(key): strict(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [strict(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else str(value).replace("inf", "Infinity")
-    return value
+    return encodable(value) if isinstance(value, str) else value
+
+
+def encodable(text: str) -> str:
+    """The text as UTF-8 can carry it: a lone surrogate, as JSON may hold one, becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -5,8 +5,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
 
+from alerts import runbookfile
 from alerts.judge import Exposed, Judge, Sources
 from alerts.model import Alert, Evaluation
 from alerts.notify.notifications import Notifications, notifications
@@ -25,31 +27,39 @@ from exporter.status import AlertStatus, FiveSignals, Judged, Notice, WatchStatu
 Points = list[tuple[float, float | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What sampling gives to judge.
+
+    `expose` gives what is on /metrics, by the names that are wanted, `states` the collectors behind it; `refresh` has
+    each of them run soon.
+    """
+
+    expose: Callable[[Callable[[str], bool]], Iterable[Exposed]]
+    states: Callable[[], tuple[CollectorState, ...]]
+    refresh: Callable[[], None] = lambda: None
+
+
 class Judging:
     """Everything that judges by a configuration, brought to life and taken down again.
 
-    `expose` gives what is on /metrics, by the names that are wanted, `states` the collectors behind it.
     Raises: ConfigError when the configuration asks for a policy that makes no sense.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        expose: Callable[[Callable[[str], bool]], Iterable[Exposed]],
-        states: Callable[[], tuple[CollectorState, ...]],
-        started_at: float,
-        version: str,
-    ) -> None:
+    def __init__(self, config: Config, samples: Samples, started_at: float, version: str) -> None:
         policy = configured_policy(config)
         terms = Terms(policy, config.watch.duration, config.application is not None, config.alerting.time_scale)
         state_dir = config.watch.state_dir
-        self._states = states
-        self.recorder = Recorder(config.watch, Plan(terms, policy.interval, version))
+        self._states = samples.states
+        # What is asked for then is seen by an evaluation before the end: a round may be an interval away, and may be
+        # over only after the evaluation that follows it.
+        lead = 3 * max(config.sampling.interval, policy.interval)
+        self.recorder = Recorder(config.watch, Plan(terms, policy.interval, version), samples.refresh, lead)
         self._said_of_watch = (self.recorder.view, watch_readings(self.recorder.view))
-        self.notifications: Notifications = notifications(config.alerting, state_dir)
+        self.notifications: Notifications = notifications(config.alerting, state_dir, config.web.external_url or "")
         self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._remember)
-        sources = Sources(expose, self._fresh, started_at, self._is_relied_on)
+        sources = Sources(samples.expose, self._fresh, started_at, self._is_relied_on)
         self.judge = Judge(policy, sources, state_dir, listeners)
 
     def start(self) -> None:
@@ -122,9 +132,16 @@ class Judging:
     def _notices(self, view: View) -> Iterator[Notice]:
         if view.trouble:
             yield {"name": "watch", "text": view.trouble}
+        if self.recorder.warning and view.watch is not None and view.watch.is_open:
+            yield {"name": "watch", "text": self.recorder.warning}
         for standing in self.notifications.standings():
             for text in filter(None, (standing.problem, standing.unkept)):
                 yield {"name": standing.receiver, "text": text}
+
+
+def runbook(alert: str) -> str | None:
+    """The Markdown of an alert's runbook, the list of all for an empty name; None where there is none."""
+    return runbookfile.runbook(alert)
 
 
 def _alert(alert: Alert) -> AlertStatus:

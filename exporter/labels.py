@@ -18,8 +18,13 @@ class Labels:
         self._values = set(known)
         self.dropped = 0
 
-    def __call__(self, value: str) -> str:
-        """The label value to publish for `value`; counts in `dropped` what went under `other`."""
+    def __call__(self, value: str | None) -> str:
+        """The label value to publish for `value`; counts in `dropped` what went under `other` for want of room.
+
+        What is None goes there, too: a job without a queue is a job, and a label without a value is none.
+        """
+        if value is None:
+            return OTHER
         if value in self._values:
             return value
         if len(self._values) < self._limit:
@@ -28,7 +33,7 @@ class Labels:
         self.dropped += 1
         return OTHER
 
-    def sum(self, amounts: Iterable[tuple[str, int]]) -> Counter[str]:
+    def sum(self, amounts: Iterable[tuple[str | None, int]]) -> Counter[str]:
         """Amounts added up by published label value."""
         total: Counter[str] = Counter()
         for value, amount in amounts:

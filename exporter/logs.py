@@ -6,6 +6,7 @@ An event is a short fixed sentence with fields beside it: `event(logger, WARNING
 import json
 import logging
 import math
+import re
 import sys
 import threading
 import traceback
@@ -149,9 +150,13 @@ def _quoted(value: object) -> str:
     return text if bare else f'"{escaped}"'
 
 
+# Ports and process ids, longer than a status of HTTP; ids of poolers: hexadecimal, perhaps after a letter for the kind.
+_VARYING = re.compile(r"\b\d{4,}\b|\b[a-z]?(?=[a-f]*\d)[0-9a-f]{8,}\b")
+
+
 @dataclass(slots=True)
 class _Heard:
-    """What was logged about one key, and when; how much was not since then."""
+    """What was logged about one key, its numbers and ids aside, and when; how much was not since then."""
 
     logged: dict[str, float] = field(default_factory=dict)
     suppressed: int = 0
@@ -160,8 +165,9 @@ class _Heard:
 class Repeats:
     """Tells whether something about a key is news, so that what stays broken does not fill a disk.
 
-    A message is news when it was not logged about its key in the last `every` seconds. At most `variety` different
-    ones are logged in that time: texts that never repeat, with a port or a time in them, are a storm as well.
+    A message is news when it was not logged about its key in the last `every` seconds. Long numbers and ids in it are
+    no news: a pooler gives each connection a new one. At most `variety` different ones are logged in that time, as
+    texts that never repeat are a storm as well.
     Not safe for several threads at once.
     """
 
@@ -177,10 +183,11 @@ class Repeats:
         """
         heard = self._heard.setdefault(key, _Heard())
         heard.logged = {text: at for text, at in heard.logged.items() if now - at < self._every}
-        if message in heard.logged or len(heard.logged) >= self._variety:
+        told = _VARYING.sub("#", message)
+        if told in heard.logged or len(heard.logged) >= self._variety:
             heard.suppressed += 1
             return None
-        heard.logged[message] = now
+        heard.logged[told] = now
         count, heard.suppressed = heard.suppressed, 0
         return count
 

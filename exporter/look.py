@@ -8,6 +8,8 @@ import base64
 import hashlib
 from html import escape
 
+from exporter.figures import encodable
+
 BASE = """
 :root { color-scheme: light dark; --ink: #1b2430; --soft: #55606e; --paper: #f5f6f8; --card: #fff; --line: #d8dde3;
   --link: #0b57d0; --good: #14663a; --bad: #b3261e; --warn: #7a5200;
@@ -49,8 +51,8 @@ def security_policy(style: str) -> str:
 
 
 def document(title: str, style: str, body: str, head: str = "") -> str:
-    """A whole page. `title` is text; `body` and `head` are HTML."""
-    return f"""<!DOCTYPE html>
+    """A whole page, which UTF-8 can carry. `title` is text; `body` and `head` are HTML."""
+    return encodable(f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -62,7 +64,7 @@ def document(title: str, style: str, body: str, head: str = "") -> str:
 {body}
 </body>
 </html>
-"""
+""")
 
 
 def section(key: str, title: str, body: str, kind: str = "") -> str:

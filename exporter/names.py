@@ -47,7 +47,10 @@ STATES = ("waiting", "failing", "exhausted")
 SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
+UNACCOUNTED_KINDS = ("removed", "uncounted")
 OTHER = "other"
+# An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value was promised.
+ODD_KINDS = ("infinite", "out_of_range", "null")
 NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
 WATCH_STATES = ("waiting", "running", "passed", "failed", "inconclusive")
 
@@ -99,11 +102,18 @@ PROCESSED_JOBS = _counter("outbox_processed_jobs_total", "Jobs seen to become pr
 PROCESSING_TIME = Metric(
     "outbox_processing_time_seconds",
     Kind.HISTOGRAM,
-    "Processed minus created of the jobs counted in outbox_processed_jobs_total; negative ones count as 0.",
+    "Processed minus created of the jobs counted in outbox_processed_jobs_total; negative ones count as 0, and those "
+    "without a believable created_at are left out.",
 )
 CLOCK_SKEW_JOBS = _counter(
     "outbox_clock_skew_jobs_total",
     "Jobs with a processed_at before their created_at: application clock behind.",
+)
+UNACCOUNTED_JOBS = _counter(
+    "outbox_unaccounted_jobs_total",
+    "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or uncounted "
+    "(their processed_at is off by more than ten minutes). Of the oldest 500 pending jobs; absent on a standby.",
+    "kind",
 )
 QUEUE_LAST_HOUR_PROCESSED = _gauge(
     "outbox_queue_last_hour_processed_jobs", "Jobs processed in the last hour by queue.", "queue"
@@ -137,6 +147,15 @@ IDEMPOTENCY_KEYS = _gauge(
 OLDEST_EXPIRED_KEY = _gauge(
     "outbox_idempotency_oldest_expired_timestamp_seconds",
     "Expiry time of the oldest expired idempotency key still there; absent when there is none.",
+)
+
+# --- rows beyond all bounds ------------------------------------------------------------------------------------
+ODD_ROWS = _gauge(
+    "outbox_odd_rows",
+    "Rows that a number leaves out: their time is infinite, or before 1970 or too far ahead (out_of_range), or a value "
+    "is missing (null). Present when there are any.",
+    "table",
+    "kind",
 )
 
 # --- application -----------------------------------------------------------------------------------------------
@@ -189,6 +208,10 @@ MIGRATION_CHECK_OK = _gauge(
 MIGRATION_CHECKS = _gauge(
     "outbox_migration_checks", "How many checks of the migration are ok, broken, unknown.", "status"
 )
+CRON_TIMEZONE_OFFSET = _gauge(
+    "outbox_cron_timezone_offset_seconds",
+    "By how much the time zone in which pg_cron reads its schedules is ahead of UTC now; absent when it is not known.",
+)
 MAINTENANCE_ACTIVE = _gauge("outbox_maintenance_active", "1 while a declared maintenance lasts.")
 MAINTENANCE_DECLARED_END = _gauge(
     "outbox_maintenance_declared_end_timestamp_seconds",
@@ -224,6 +247,14 @@ WATCH_COVERAGE = _gauge(
 
 # --- the exporter itself ---------------------------------------------------------------------------------------
 UP = _gauge("outbox_up", "1 when the last database sample succeeded.")
+SERVER_IN_RECOVERY = _gauge(
+    "outbox_server_in_recovery",
+    "1 when a standby answers, 0 when a primary does; absent when no server does.",
+)
+SERVER_REPLAY_LAG = _gauge(
+    "outbox_server_replay_lag_seconds",
+    "How far the standby's replay is behind its sender at most, as proved; absent on a primary and where nothing is.",
+)
 COLLECTOR_SUCCESS = _gauge("outbox_collector_success", "1 when the collector's last run succeeded.", "collector")
 COLLECTOR_LAST_SUCCESS = _gauge(
     "outbox_collector_last_success_timestamp_seconds",

@@ -37,6 +37,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; 
 CONTENT_SECURITY_POLICY = f"{look.security_policy(_STYLE)}; frame-ancestors 'none'"
 
 _LINKS = (
+    ("runbooks/", "Runbooks"),
     ("metrics", "/metrics, for Prometheus"),
     ("api/v1/status", "/api/v1/status, this page as JSON"),
     ("api/v1/watch", "/api/v1/watch"),
@@ -56,14 +57,14 @@ def landing(title: str, version: str, status: Mapping[str, Any]) -> str:
     firing = [alert for alert in status["alerts"] or () if alert["state"] == "firing" and alert["severity"] != "none"]
     body = f"""<header>
 <h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
-<p class="soft">Database {escape(str(status["database"]))}. {_last_sample(up)}</p>
+<p class="soft">Database {escape(str(status["database"]))}. {_server(status["server"])}{_last_sample(up)}</p>
 {_maintenance(status["maintenance_until"], status["now"])}
 </header>
 <main>
 {_alerts(status["alerts"], firing, status["now"])}
 {look.section("watch", "Watch", _watch(status["watch"], status["now"]))}
 {_problems(status)}
-{look.section("signals", "Signals", _signals(status))}
+{look.section("signals", "Signals", _signals(status) + _unaccounted(status["unaccounted"]))}
 {look.section("migration", "Migration", _migration(status["migration"]))}
 {look.section("collectors", "Collectors", _collectors(status))}
 </main>
@@ -77,6 +78,22 @@ def landing(title: str, version: str, status: Mapping[str, Any]) -> str:
 def _short(word: str, firing: Sequence[Any]) -> str:
     """What a tab shows."""
     return f"{word}, {len(firing)} firing" if firing else word
+
+
+def _server(server: Mapping[str, Any] | None) -> str:
+    """Which server answers. A standby is worth a colour: what it shows is of a moment ago."""
+    if server is None:
+        return ""
+    where = f" {escape(server['address'])}" if server["address"] else ""
+    if server["role"] != "standby":
+        return f"The {escape(server['role'])}{where} answers. "
+    lag = server["replay_lag_seconds"]
+    behind = (
+        "and nothing proves how far it is behind"
+        if lag is None
+        else f"at most {escape(duration(lag))} behind its sender"
+    )
+    return f'<span class="state warn">A standby{where} answers, {behind}.</span> '
 
 
 def _last_sample(up: bool) -> str:
@@ -118,8 +135,14 @@ def _alert(alert: Mapping[str, Any], now: float) -> str:
     return (
         f'<span class="state {kind}">{escape(alert["severity"])}</span> <strong>{escape(alert["summary"])}</strong> '
         f'<span class="soft">({escape(", ".join(notes))})</span><br>{escape(alert["description"])} '
-        f'<a href="{escape(alert["runbook_url"])}">{escape(alert["alert"])}: what to do</a>'
+        f'<a href="{escape(_runbook(alert))}">{escape(alert["alert"])}: what to do</a>'
     )
+
+
+def _runbook(alert: Mapping[str, Any]) -> str:
+    """The exporter's own page by a relative link, which holds whatever address led here; another one as it is."""
+    own, url = f"runbooks/{alert['alert']}", str(alert["runbook_url"])
+    return own if not url or url.endswith(f"/{own}") else url
 
 
 def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
@@ -171,7 +194,15 @@ def _migration(migration: Mapping[str, Any] | None) -> str:
         f'<span class="state {kind}">{"broken" if broken else "intact"}</span> '
         f"{count(migration['ok'])} checks ok, {len(migration['broken'])} broken, {count(migration['unknown'])} unknown"
     )
-    return f'<div class="card">{said}{f"<ul>{broken}</ul>" if broken else ""}</div>'
+    unseen = "".join(f"<p>{_UNSEEN[part]}</p>" for part in migration["unseen"])
+    return f'<div class="card">{said}{f"<ul>{broken}</ul>" if broken else ""}{unseen}</div>'
+
+
+_SCRIPT = "<code>exporter/sql/setup/grant_migration_access.sql</code> lets the monitoring role see"
+_UNSEEN = {
+    "register": f"The register of migrations is not visible: with the migration no watch begins. {_SCRIPT} it.",
+    "cron": f"pg_cron's clean-up jobs are not visible. {_SCRIPT} them, where they are in this database.",
+}
 
 
 # --- what is wrong -------------------------------------------------------------------------------------------------
@@ -202,6 +233,21 @@ def _signals(status: Mapping[str, Any]) -> str:
     )
     drawn = (_card(name, value, note + _trend(status, key, name)) for key, name, value, note in cards)
     return f'<dl class="signals">{"".join(drawn)}</dl>'
+
+
+_UNACCOUNTED = {
+    "uncounted": "with a processed_at so far off that no counter reads them: the application's clock or zone is wrong",
+    "removed": "because their rows were deleted",
+}
+
+
+def _unaccounted(jobs: Mapping[str, float] | None) -> str:
+    """Those that left the backlog and are in no number above."""
+    said = [f"{count(jobs[kind])} {why}" for kind, why in _UNACCOUNTED.items() if jobs and jobs.get(kind)]
+    text = escape("; ".join(said))
+    return (
+        f'<p class="state warn">Jobs left the backlog uncounted since the exporter began: {text}.</p>' if said else ""
+    )
 
 
 def _card(name: str, value: str, note: str) -> str:

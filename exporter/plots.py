@@ -30,6 +30,8 @@ TIME_STEPS = (1, 2, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 
 NEAR = 8
 # Room above the highest value, and the smallest height of an axis whose values are all 0.
 HEADROOM, LEAST_TOP = 1.08, 1.0
+# Beyond these an axis is drawn like the next one within: no computer's numbers have room for its ticks.
+_HIGHEST, _LOWEST_STEP = 1e300, 1e-300
 
 STYLE = """
 .plot { width: 100%; height: auto; display: block; font: 11px system-ui, sans-serif }
@@ -112,6 +114,8 @@ class _Frame:
 
     def x(self, at: float) -> float:
         share = (at - self.start) / max(self.end - self.start, 1e-9)
+        if math.isnan(share):  # of a time without beginning or end
+            share = 0.0
         return self.left + min(max(share, 0.0), 1.0) * (self.right - self.left)
 
     def y(self, value: float) -> float:
@@ -150,8 +154,8 @@ def _finite(points: Points) -> list[float]:
 
 def _nice_top(highest: float, unit: str) -> float:
     """The axis' upper end: a round number for each tick, with room above the highest value."""
-    step = highest * HEADROOM / TICKS_Y
-    if step <= 0:
+    step = min(highest, _HIGHEST) * HEADROOM / TICKS_Y
+    if step < _LOWEST_STEP:
         return LEAST_TOP
     if unit == "seconds" and TIME_STEPS[0] <= step <= TIME_STEPS[-1]:
         return float(TICKS_Y * next(each for each in TIME_STEPS if each >= step))
@@ -171,11 +175,12 @@ def _grid(frame: _Frame, unit: str) -> Iterator[str]:
 
 
 def _time_ticks(start: float, end: float) -> Iterator[float]:
-    step = next((each for each in TIME_STEPS if (end - start) / each <= TICKS_X), TIME_STEPS[-1])
-    at = math.ceil(start / step) * step
-    while at <= end:
-        yield at
-        at += step
+    span = end - start
+    if not 0 <= span < math.inf:
+        return
+    step = next((each for each in TIME_STEPS if span / each <= TICKS_X), span / TICKS_X)
+    first = math.ceil(start / step) * step
+    yield from (at for at in (first + place * step for place in range(TICKS_X + 1)) if at <= end)
 
 
 def _span(frame: _Frame, span: Span) -> str:
@@ -217,8 +222,13 @@ def _line(frame: _Frame, points: Points, index: int) -> Iterator[str]:
 
 
 def _stretches(points: Points) -> Iterator[list[tuple[float, float]]]:
-    """Runs of known values."""
-    for known, run in groupby(points, key=lambda point: point[1] is not None):
+    """Runs of known values, at known times."""
+
+    def is_known(point: tuple[float, float | None]) -> bool:
+        at, value = point
+        return math.isfinite(at) and value is not None and not math.isnan(value)
+
+    for known, run in groupby(points, key=is_known):
         if known:
             yield [(at, value) for at, value in run if value is not None]
 
@@ -226,7 +236,12 @@ def _stretches(points: Points) -> Iterator[list[tuple[float, float]]]:
 def _thinned(stretch: Sequence[tuple[float, float]], start: float, end: float) -> Iterator[tuple[float, float]]:
     """At most four points for each column: no peak and no edge is lost."""
     size = max((end - start) / COLUMNS, 1e-9)
-    for _, run in groupby(stretch, key=lambda point: math.floor((point[0] - start) / size)):
+
+    def place(point: tuple[float, float]) -> int:
+        share = (point[0] - start) / size
+        return 0 if math.isnan(share) else math.floor(min(max(share, -1), COLUMNS))
+
+    for _, run in groupby(stretch, key=place):
         column = list(run)
         least = min(range(len(column)), key=lambda each: column[each][1])
         greatest = max(range(len(column)), key=lambda each: column[each][1])

@@ -1,5 +1,6 @@
 """From readings to the bytes of a scrape, in the client library's words, as few of them anew as possible."""
 
+import math
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -135,10 +136,14 @@ def _stems(text: bytes, values: list[float]) -> Iterator[bytes]:
         yield stem + b" "
 
 
-# Most values are what they were, or 0, or 1.
-@lru_cache(maxsize=1024)
 def _value(value: float) -> bytes:
     """How a sample's line ends."""
+    return _written(value) if value or math.copysign(1, value) > 0 else b"-0.0\n"
+
+
+# Most values are what they were, or 0, or 1. Not for -0.0, which equals 0 and is written in another way.
+@lru_cache(maxsize=1024)
+def _written(value: float) -> bytes:
     text: str = floatToGoString(value)  # type: ignore[no-untyped-call]
     return f"{text}\n".encode()
 

@@ -18,12 +18,26 @@ MIN_LENGTH = 4
 # The rest of the word after a scheme: a password that was not percent-encoded may hold any other character. A URI that
 # was taken for a path has lost one slash.
 _AFTER_SCHEME = re.compile(r"(:/{1,2})(\S*)")
-_MARK = "password|passwd|passphrase|pwd|secret|token|api[_-]?key"
-_VALUE = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,;&"'<>(){}\[\]]+)"""
+_ALONE = r"password|passwd|passphrase|passcode|pwd|credentials?|(?:api|private|access)[ _-]?key"
+_MARK = rf"{_ALONE}|secret|token|(?<![A-Za-z])pass"
+# JSON within JSON escapes its quotes.
+_QUOTE = r"""\\{0,4}["']"""
+_VALUE = r"""(?:
+    \\{1,4}(?P<escaped>["'])(?:(?!\\{1,4}(?P=escaped)).)*(?:\\{1,4}["'])?
+  | "(?:[^"\\]|\\.)*"?
+  | '(?:[^'\\]|\\.)*'?
+  | (?:[^\s,;&"'<>]|[,;&](?!\s|\Z|[\w.%-]+=))+  # as far as another value begins
+)"""
 # As in `password=x`, in JSON, and in prose. No repetition comes before a name: the application may send megabytes.
+# Prose goes on with a word behind "unexpected token:", and `PASS:` is a verdict.
 _NAMED_VALUE = re.compile(
-    rf"""(?P<name>(?:{_MARK})(?:["']?\s*=\s*|["']\s*:\s*)|(?:password|passwd|pwd)\s*:\s*){_VALUE}""",
-    re.IGNORECASE | re.DOTALL,
+    rf"""(?P<name>
+    (?:{_MARK})(?:(?:{_QUOTE})?\s*(?:=>?|:=|%3D)\s*|{_QUOTE}\s*:\s*)
+  | (?:{_ALONE}|(?-i:(?<![A-Za-z])pass))\s*:\s*
+  | (?:secret|token)\s*:\s*(?=\S{{8}})(?=\S{{0,200}}[0-9])
+  | authorization(?:{_QUOTE})?\s*[:=]\s*(?:[A-Za-z-]{{1,20}}[ ]+)?
+){_VALUE}""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 # Source: RFC 9110, section 11.4, RFC 7617, RFC 6750. Shorter words after "basic" are prose.
 _CREDENTIALS = re.compile(r"\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9._~+/-]{8,}=*", re.IGNORECASE)

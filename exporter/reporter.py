@@ -5,7 +5,7 @@ import time
 from threading import Lock
 
 from exporter.logs import Repeats, event
-from exporter.model import Failure, Run
+from exporter.model import Failure, Run, Server
 from exporter.snapshot import CollectorState
 
 logger = logging.getLogger(__name__)
@@ -22,14 +22,28 @@ class Reporter:
         self._lock = Lock()
         self._repeats = Repeats()
         self._told: dict[str, float] = {}
+        self._server: str | None = None
 
     def finished(self, run: Run, interval: float, before: CollectorState) -> None:
-        """Log failures that are news, recoveries, and changes of cadence."""
+        """Log another server, failures that are news, recoveries, and changes of cadence."""
+        if run.outcome.server is not None:
+            self._answered(run.outcome.server)
         for failure in run.outcome.failures:
             self._failed(run.collector, failure)
         if run.succeeded:
             self._succeeded(run, before)
         self._interval(run, interval, before)
+
+    def _answered(self, server: Server) -> None:
+        """Say which server answers, at first and when it is another one: two that take turns are told once an hour."""
+        with self._lock:
+            before, self._server = self._server, str(server)
+            told = (
+                before != str(server) and self._repeats.suppressed("server", str(server), time.monotonic()) is not None
+            )
+        if told:
+            level = logging.WARNING if server.in_recovery else logging.INFO
+            event(logger, level, "server answers", server=str(server), before=before or "none")
 
     def _failed(self, collector: str, failure: Failure) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from exporter.collectors.migration import MigrationCollector
 from exporter.collectors.throughput import Throughput
 from exporter.config import Config
 from exporter.database import Database
+from exporter.departures import Departures
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.migration.maintenance import Ledger
@@ -47,16 +48,17 @@ class Sampling:
         self.catalogue = Catalogue()
         events = Events(config.sampling, self.catalogue)
         self.labels = BoundedLabels(Labels(config.sampling.label_limit), events.sources, events.types)
+        departures = Departures()
         # What pages comes first: questions of one moment are asked in this order.
         self.questions: tuple[DatabaseQuestion, ...] = (
-            Backlog(config.sampling, self.labels.queues, self.catalogue),
-            Throughput(self.labels.queues),
-            LastHour(config.sampling, self.labels.queues),
+            Backlog(config.sampling, self.labels.queues, self.catalogue, departures),
+            Throughput(self.labels.queues, departures),
+            LastHour(config.sampling, self.labels.queues, departures),
             events,
             Idempotency(self.catalogue),
         )
         self._turns = tuple(self._make_turns())
-        self.board = Board(turn.state for turn in self._turns)
+        self.board = Board((turn.state for turn in self._turns), config.sampling.interval)
         self._schedule = Schedule(self._turns, self.board, config.sampling, finished)
 
     def start(self) -> None:
@@ -78,6 +80,10 @@ class Sampling:
     def mind_the_clock(self) -> None:
         """Call every few seconds while started."""
         self._schedule.mind_the_clock()
+
+    def sample_soon(self) -> None:
+        """Let every collector run within a sampling interval, however rarely it runs; returns at once."""
+        self._schedule.run_soon()
 
     def sample_once(self) -> None:
         """Let every collector run once, one after the other, and close again. Instead of `start` and `stop`."""
@@ -101,7 +107,7 @@ class Sampling:
             for question in self.questions
         ]
         yield from (turn for turn in questions if turn.pages)
-        yield Turn(MaintenanceCollector(self.database, Ledger(self.config.watch.state_dir)), Target.CATALOGUE, interval)
+        yield Turn(MaintenanceCollector(self.database, Ledger(self.config.watch.state_dir)), Target.LEDGER, interval)
         yield from (turn for turn in questions if not turn.pages)
         yield Turn(MigrationCollector(self.database), Target.CATALOGUE, MIGRATION_PACE * interval)
         if self._application:

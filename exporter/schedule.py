@@ -129,6 +129,22 @@ class Schedule:
             for turn, first in () if self._stopped else self._from_now_on():
                 self._scheduler.modify_job(turn.collector.name, next_run_time=first)
 
+    def run_soon(self) -> None:
+        """Let every collector run with the next one that is due, at the latest after a sampling interval.
+
+        So whatever runs in step with others stays so.
+        """
+        interval = timedelta(seconds=self._settings.interval)
+        with self._planning:
+            if self._stopped or not self._scheduler.running:
+                return
+            planned = [self._scheduler.get_job(turn.collector.name).next_run_time for turn in self._turns]
+            soon = min((*planned, datetime.now(UTC) + interval))
+            for place, (turn, due) in enumerate(zip(self._turns, planned, strict=True)):
+                if due > soon + interval / 2:
+                    first = soon + timedelta(microseconds=place)
+                    self._scheduler.modify_job(turn.collector.name, next_run_time=first)
+
     def _from_now_on(self) -> Iterator[tuple[Turn, datetime]]:
         """When each runs, in their order: now, as APScheduler wakes up once for all that is due by then.
 

@@ -194,10 +194,14 @@ class _Serving:
         await asyncio.sleep(0)
 
 
+class AddressInUse(ConfigError):
+    """Something listens on the address already."""
+
+
 def bind(listen: str) -> socket.socket:
     """A listening socket. `[::]` and an empty host take IPv4 as well, where the machine can.
 
-    Raises: ConfigError with the address, the reason and what to do.
+    Raises: ConfigError with the address, the reason and what to do; AddressInUse where that is the reason.
     """
     match = _ADDRESS.fullmatch(listen)
     if match is None or int(match["port"]) > _HIGHEST_PORT:
@@ -207,7 +211,8 @@ def bind(listen: str) -> socket.socket:
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         hint = _HINTS.get(error.errno or 0, "")
-        raise ConfigError((f"web.listen: cannot listen on {listen}: {reason}{hint}",)) from error
+        kind = AddressInUse if error.errno == errno.EADDRINUSE else ConfigError
+        raise kind((f"web.listen: cannot listen on {listen}: {reason}{hint}",)) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

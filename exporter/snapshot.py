@@ -4,16 +4,22 @@ The board is the one place where sampling threads and scrapes meet. Sampling wri
 reads them and computes nothing but their age.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from threading import Lock
 
 from exporter.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
-from exporter.model import Failure, Readings, Run
+from exporter.model import Failure, Readings, Run, Server
 
-# A result is shown for so many of its collector's intervals: two missed samples are bad luck, three are news.
+# How many intervals a result outlives: two missed samples are bad luck, three are news.
 LIFE = 3
+# The default of sampling.interval, seconds.
+STEP = 15.0
+# Who meets one of these got no session, and nobody else would. A standby that is too far behind answers, and is no more
+# use than a server that does not.
+_OUTAGE = frozenset({Reason.CONNECTION, Reason.STALE})
 # What a collector costs is seen from so many successes: fewer are chance, more have forgotten how it is now.
 COSTS = 4
 
@@ -24,6 +30,8 @@ class Target(StrEnum):
     DATABASE = "database"
     # The database's catalogue, and what it needs to be interpreted: says nothing of whether rows can be sampled.
     CATALOGUE = "catalogue"
+    # A file, which answers whatever the database does; it is asked only for what belongs to an answer.
+    LEDGER = "ledger"
     APPLICATION = "application"
 
     @property
@@ -32,12 +40,18 @@ class Target(StrEnum):
         return APPLICATION_REASONS if self is Target.APPLICATION else DATABASE_REASONS
 
 
+_RENEWED_BY_DATABASE = frozenset({Target.DATABASE, Target.CATALOGUE})
+
+
 @dataclass(frozen=True, slots=True)
 class CollectorState:
     """Everything known about one collector.
 
     Units: `interval`, `duration` and `costs`, of the latest successes, seconds; `succeeded_at` Unix seconds;
-    `finished`, `expires` and `unreachable` seconds of the monotonic clock. Shape: None where it never happened.
+    `expires`, `unreachable`, `answered` and `outage_limit`, until when an outage lets the readings be shown, seconds of
+    the monotonic clock. Shape: None where it never happened.
+    `unreachable` is when the database was last found not to answer, or a standby that is too far behind to be sampled;
+    `answered` is when `server` last did, sampled or not.
     """
 
     name: str
@@ -48,6 +62,7 @@ class CollectorState:
     failures: Mapping[Reason, int] = field(default_factory=dict)
     readings: Readings = ()
     expires: float | None = None
+    outage_limit: float = math.inf
     success: bool | None = None
     problems: tuple[Failure, ...] = ()
     duration: float | None = None
@@ -55,37 +70,59 @@ class CollectorState:
     succeeded: float | None = None
     unreachable: float | None = None
     costs: tuple[float, ...] = ()
+    server: Server | None = None
+    answered: float | None = None
 
     def fresh(self, now: float) -> bool:
         """Whether the readings may be believed at this time of the monotonic clock."""
-        return self.expires is not None and now <= self.expires
+        return self.expires is not None and now <= min(self.expires, self.outage_limit)
 
     def costs_with(self, run: Run) -> tuple[float, ...]:
         """Those of the latest successes, this one among them."""
         return (*self.costs, run.cost)[-COSTS:]
 
-    def after(self, run: Run, interval: float) -> "CollectorState":
-        """The state once this run has finished and the next is `interval` seconds away."""
+    def after(self, run: Run, interval: float, step: float = STEP) -> "CollectorState":
+        """The state once this run has finished and the next begins `interval` seconds after it began.
+
+        `step` is the sampling interval, seconds, whatever the collector's own is.
+        """
         failures = dict(self.failures)
         for failure in run.outcome.failures:
             failures[failure.reason] = failures.get(failure.reason, 0) + 1
         brought, succeeded = bool(run.outcome.readings), run.succeeded
-        unreachable = any(failure.reason is Reason.CONNECTION for failure in run.outcome.failures)
+        server = run.outcome.server
         return replace(
             self,
             interval=interval,
             runs=self.runs + 1,
             failures=failures,
             readings=run.outcome.readings if brought else self.readings,
-            expires=run.finished + LIFE * interval if brought else self.expires,
+            expires=_renewed(run, interval, step) if brought else _not_renewed(self.expires, run, step),
             success=succeeded,
             problems=run.outcome.failures,
             duration=run.duration,
             succeeded_at=run.finished_at if succeeded else self.succeeded_at,
             succeeded=run.finished if succeeded else self.succeeded,
-            unreachable=run.finished if unreachable else self.unreachable,
+            unreachable=run.finished if _is_outage(run) else self.unreachable,
             costs=self.costs_with(run) if succeeded else self.costs,
+            server=server or self.server,
+            answered=run.finished if server else self.answered,
         )
+
+
+def _is_outage(run: Run) -> bool:
+    return any(failure.reason in _OUTAGE for failure in run.outcome.failures)
+
+
+def _renewed(run: Run, interval: float, step: float) -> float:
+    """Until when new readings are shown: three sampling intervals after their renewal is due, or three of their own."""
+    due = run.finished - run.duration + interval
+    return min(due + LIFE * step, run.finished + LIFE * interval)
+
+
+def _not_renewed(expires: float | None, run: Run, step: float) -> float | None:
+    """Until when old readings are shown: three sampling intervals after the first attempt that failed to renew them."""
+    return None if expires is None else min(expires, run.finished + LIFE * step)
 
 
 def database_up(states: Iterable[CollectorState], now: float) -> bool:
@@ -99,11 +136,26 @@ def database_up(states: Iterable[CollectorState], now: float) -> bool:
     return any(state.succeeded is not None and state.succeeded > unreachable and state.fresh(now) for state in states)
 
 
-class Board:
-    """The states of all collectors. Safe to use from any thread."""
+def latest_server(states: Iterable[CollectorState], now: float) -> Server | None:
+    """Which server answered last; None where that is not known any more: it, or another one, did not answer since."""
+    states = [state for state in states if state.target is not Target.APPLICATION]
+    latest = max(states, key=lambda state: state.answered or float("-inf"), default=None)
+    if latest is None or latest.answered is None or now > latest.answered + LIFE * latest.interval:
+        return None
+    silent = any(
+        failure.reason is Reason.CONNECTION and (state.unreachable or 0.0) > latest.answered
+        for state in states
+        for failure in state.problems
+    )
+    return None if silent else latest.server
 
-    def __init__(self, states: Iterable[CollectorState] = ()) -> None:
+
+class Board:
+    """The states of all collectors. Safe to use from any thread. `step` is the sampling interval, seconds."""
+
+    def __init__(self, states: Iterable[CollectorState] = (), step: float = STEP) -> None:
         self._lock = Lock()
+        self._step = step
         self._states = {state.name: state for state in states}
         self._snapshot = tuple(self._states.values())
 
@@ -119,7 +171,9 @@ class Board:
         """Note a finished run; answers with the state before it."""
         with self._lock:
             before = self._states[run.collector]
-            self._replace(before.after(run, interval))
+            self._replace(before.after(run, interval, self._step))
+            if before.target in _RENEWED_BY_DATABASE:
+                self._note_outage(run)
             return before
 
     def skip(self, collector: str) -> None:
@@ -127,6 +181,18 @@ class Board:
         with self._lock:
             state = self._states[collector]
             self._replace(replace(state, skipped=state.skipped + 1))
+
+    def _note_outage(self, run: Run) -> None:
+        """While the database is unreachable nothing of it can be renewed, due or not."""
+        if run.succeeded:
+            limit = math.inf
+        elif _is_outage(run):
+            limit = run.finished + LIFE * self._step
+        else:
+            return
+        for state in self._snapshot:
+            if state.target in _RENEWED_BY_DATABASE and (limit == math.inf) != (state.outage_limit == math.inf):
+                self._replace(replace(state, outage_limit=limit))
 
     def _replace(self, state: CollectorState) -> None:
         self._states[state.name] = state

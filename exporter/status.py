@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TypedDict
 
-from exporter import names
+from exporter import names, odd
 from exporter.exposition import fresh_readings
-from exporter.model import Reading
+from exporter.model import Reading, Server
 from exporter.names import Metric
-from exporter.snapshot import CollectorState, database_up
+from exporter.snapshot import CollectorState, database_up, latest_server
 
 
 def version() -> str:
@@ -29,6 +29,14 @@ class FiveSignals(TypedDict):
     events_last_hour: dict[str, float] | None
     idempotency_keys: float | None
     failure_ratio: float | None
+
+
+class ServerStatus(TypedDict):
+    """Which server answered last. `role` is primary or standby; `replay_lag_seconds` what a standby proved at most."""
+
+    role: str
+    address: str | None
+    replay_lag_seconds: float | None
 
 
 class CollectorStatus(TypedDict):
@@ -83,11 +91,15 @@ class WatchStatus(TypedDict):
 
 
 class MigrationStatus(TypedDict):
-    """The checks of the migration: how many are ok and unknown, and the names of the broken ones."""
+    """The checks of the migration: how many are ok and unknown, and the names of the broken ones.
+
+    `unseen` has the parts of which no check could be made, "register" and "cron".
+    """
 
     ok: float
     unknown: float
     broken: list[str]
+    unseen: list[str]
 
 
 class Notice(TypedDict):
@@ -113,7 +125,7 @@ UNJUDGED: Judged = {"alerts": None, "watch": None, "trends": {}, "notices": []}
 
 
 class StatusDict(Judged):
-    """The whole answer; `now` and `maintenance_until` in Unix seconds.
+    """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
 
     `maintenance_until` is until when the maintenance that nobody has ended was declared; past, it overruns.
     """
@@ -122,7 +134,9 @@ class StatusDict(Judged):
     up: bool
     now: float
     database: str
+    server: ServerStatus | None
     signals: FiveSignals
+    unaccounted: dict[str, float] | None
     maintenance_until: float | None
     migration: MigrationStatus | None
     collectors: list[CollectorStatus]
@@ -143,6 +157,13 @@ def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> Fi
         "idempotency_keys": _sum(_values(readings, names.IDEMPOTENCY_KEYS)),
         "failure_ratio": _values(readings, names.LAST_HOUR_FAILURE_RATIO).get(()),
     }
+
+
+def server_status(server: Server | None) -> ServerStatus | None:
+    """Which server answers; None while that is not known."""
+    if server is None:
+        return None
+    return {"role": server.role, "address": server.address, "replay_lag_seconds": server.lag}
 
 
 def collector_status(state: CollectorState, now: float) -> CollectorStatus:
@@ -167,8 +188,19 @@ def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus |
     totals = _values(readings, names.MIGRATION_CHECKS)
     if not totals:
         return None
-    broken = [labels[0] for labels, value in _values(readings, names.MIGRATION_CHECK_OK).items() if not value]
-    return {"ok": totals.get(("ok",), 0), "unknown": totals.get(("unknown",), 0), "broken": sorted(broken)}
+    made = {labels[0]: value for labels, value in _values(readings, names.MIGRATION_CHECK_OK).items()}
+    return {
+        "ok": totals.get(("ok",), 0),
+        "unknown": totals.get(("unknown",), 0),
+        "broken": sorted(check for check, value in made.items() if not value),
+        "unseen": [part for part in ("register", "cron") if not any(check.startswith(f"{part}.") for check in made)],
+    }
+
+
+def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float] | None:
+    """Jobs that left the backlog uncounted since the start, by kind; None while that is not known."""
+    found = _values(_fresh(states, now), names.UNACCOUNTED_JOBS)
+    return {labels[0]: value for labels, value in found.items()} or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +217,17 @@ def status(
 ) -> StatusDict:
     """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
     states = tuple(states)
+    left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd.sentences(_fresh(states, now))]
     return {
         **judged,
+        "notices": [*judged["notices"], *left_out],
         "version": about.version,
         "up": database_up(states, now),
         "now": unix_now,
         "database": about.database,
+        "server": server_status(latest_server(states, now)),
         "signals": signals(states, now, unix_now),
+        "unaccounted": unaccounted(states, now),
         "maintenance_until": _values(_fresh(states, now), names.MAINTENANCE_DECLARED_END).get(()),
         "migration": migration(states, now),
         "collectors": [collector_status(state, now) for state in states],

@@ -7,7 +7,7 @@ again: how many rows there are, and what their times come to, tells. Pure: the d
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,7 +42,9 @@ class _Slot:
 class NewRows:
     """Tells new rows from those of earlier samples.
 
-    The first sample sets the baseline: its rows were there before we looked, and none of them is new.
+    The first sample sets the baseline: its rows were there before we looked, and none of them is new. A row that
+    is gone stays known by the slot of its timestamp: where a standby answers next, it shows less than the primary did,
+    for a while. One that comes back with another timestamp is new.
     Memory: one id per row of the settling window, and of the time between two samples.
     """
 
@@ -50,12 +52,17 @@ class NewRows:
         self._since: float | None = None
         self._latest = -math.inf
         self._slots: dict[int, _Slot] = {}
+        self._gone: dict[int, set[str]] = {}
         self._ids: set[str] = set()
 
     def since(self, now: float) -> float:
         """From which timestamp on the next sample must look, given the database's time now; Unix seconds."""
         horizon = float(_slot(now - SETTLING) * SLOT)
         return horizon if self._since is None else min(self._since, horizon)
+
+    def __contains__(self, row: object) -> bool:
+        """Whether the last sample's window held the row of this id."""
+        return row in self._ids
 
     def settled(self, now: float) -> Settled:
         """What the next sample need not read if it is still so: rows that were there well before the last sample."""
@@ -88,15 +95,26 @@ class NewRows:
         its ids are forgotten, and only a clock that was set back makes us read it again.
         """
         since = self._since
-        unseen = [place for place, row in enumerate(ids) if row not in self._ids]
-        self._forget(number for number in tuple(self._slots) if number * SLOT >= until)
-        self._keep(ids, stamps)
+        unseen = [
+            place
+            for place, (row, stamp) in enumerate(zip(ids, stamps, strict=True))
+            if row not in self._ids and row not in self._gone.get(_slot(stamp), ())
+        ]
+        self._replace(until, ids, stamps)
         self._since, self._latest = float(_slot(now - SETTLING) * SLOT), now
-        self._forget(number for number in tuple(self._slots) if number * SLOT < self._since)
+        self._forget(self._since)
         return [] if since is None else [place for place in unseen if stamps[place] >= since]
 
-    def _keep(self, ids: Iterable[str], stamps: Iterable[float]) -> None:
-        self._ids.update(ids)
+    def _replace(self, until: float, ids: Sequence[str], stamps: Sequence[float]) -> None:
+        """Put these rows in place of those that were there from `until` on."""
+        present = frozenset(ids)
+        for number in [number for number in self._slots if number * SLOT >= until]:
+            before = self._slots.pop(number).ids
+            self._ids.difference_update(before)
+            gone = set(before) - present
+            if gone:
+                self._gone.setdefault(number, set()).update(gone)
+        self._ids.update(present)
         for row, stamp in zip(ids, stamps, strict=True):
             number = _slot(stamp)
             slot = self._slots.get(number)
@@ -105,9 +123,11 @@ class NewRows:
             slot.ids.append(row)
             slot.micros += round(stamp * 1_000_000)
 
-    def _forget(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
+    def _forget(self, since: float) -> None:
+        """Rows stamped before `since` are of no use any more."""
+        for number in [number for number in self._slots if number * SLOT < since]:
             self._ids.difference_update(self._slots.pop(number).ids)
+        self._gone = {number: rows for number, rows in self._gone.items() if number * SLOT >= since}
 
 
 def _slot(stamp: float) -> int:

@@ -6,19 +6,27 @@ may be a secret in the wrong place.
 
 import ipaddress
 import math
+import os
 import re
 import ssl
+import zoneinfo
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from exporter.config import Address, Amount, Bounds, Certificates, Pattern, Ratio, Seconds, Secret, Url
+from exporter.config import Address, Amount, Bounds, Certificates, Pattern, Ratio, Seconds, Secret, Url, Zone
 
 _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1})  # milliseconds
+# Where the machine has no time zone database: what its names look like, and POSIX rules (UTC+8) do not.
+_ZONE = re.compile(r"(?:[A-Za-z_]+/){0,2}[A-Za-z_-]+|Etc/GMT[+-][0-9]{1,2}")
 # Each unit at most once, the largest first, as Prometheus writes durations.
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,9}}){unit})?" for unit in _UNITS))
+# A host as DNS and container networks know them, and a path of RFC 3986 (appendix A, `pchar`). Alertmanager refuses a
+# whole request with 422 for one link in it that is no URI.
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]*)?|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
+_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 def duration(text: str) -> Seconds:
@@ -80,7 +88,7 @@ def boolean(text: str) -> bool:
 
 
 def url(text: str) -> Url:
-    """An http or https URL of a server, without user, query or fragment. A slash at its end is dropped.
+    """An absolute http or https URI (RFC 3986) without user, query or fragment. Slashes at its end are dropped.
 
     Secrets do not belong into it: it appears on pages and in logs.
     """
@@ -95,6 +103,8 @@ def url(text: str) -> Url:
         raise ValueError("holds a user or password; a URL is shown in logs and on pages, so it must not")
     if "?" in text or "#" in text:
         raise ValueError("holds a query or a fragment; leave it out")
+    if not _HOST.fullmatch(parts.netloc) or not _PATH.fullmatch(parts.path):
+        raise ValueError("holds a character that no URL may hold, such as { or }; percent-encode it, a % itself as %25")
     return Url(text.rstrip("/"))
 
 
@@ -130,6 +140,23 @@ def line(text: str) -> str:
     return text
 
 
+def words(argument: str) -> str:
+    """What was typed on the command line, read as UTF-8 whatever the locale; other bytes become U+FFFD."""
+    return os.fsencode(argument).decode("utf-8", "replace")
+
+
+def zone(text: str) -> Zone:
+    """A time zone by its name in the IANA database: Asia/Shanghai, America/St_Johns, UTC.
+
+    PostgreSQL takes other texts as well, and some for what nobody means: UTC+8 is eight hours west there. Where the
+    machine has the database, the name has to be in it; where not, the server says whether it knows the name.
+    """
+    names = zoneinfo.available_timezones()
+    if text not in names if names else not _ZONE.fullmatch(text):
+        raise ValueError("expected a name of the IANA time zone database, such as Europe/Berlin or UTC")
+    return Zone(text)
+
+
 def secret(text: str) -> Secret:
     """A secret on one line: a line break in it would end the HTTP header that carries it."""
     return Secret(line(text))
@@ -156,6 +183,7 @@ _READERS: Mapping[object, Callable[[str], Any]] = MappingProxyType(
         Url: url,
         Address: address,
         Secret: secret,
+        Zone: zone,
         int: whole_number,
         bool: boolean,
         str: str,

@@ -7,11 +7,26 @@ a permissive policy that admits everything and no restrictive one that takes row
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from exporter.errors import Blind, PermissionDenied, SchemaMismatch
 
 # Ordinary and partitioned tables. A view's rows cannot be proved complete from outside.
 COUNTABLE = ("r", "p")
+# Roles in which an API's callers come in, signed in or not (PostgREST, Supabase): what they may see, anybody may.
+PUBLIC_ROLES = ("public", "anon", "web_anon", "authenticated", "authenticator", "service_role")
+_OWN_ROLE = "an API's callers come in by this role: use one of your own instead, exporter/sql/setup/monitoring_role.sql"
+
+# What a column is read as, so that its type can be held against that; what is not named here may be of any type.
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("created_at", "processed_at", "last_attempt_at", "expires_at"), "time"),
+        **dict.fromkeys(("queue_name", "event_type", "created_by"), "text"),
+        **dict.fromkeys(("outbox_id", "event_id"), "id"),
+        "attempts": "integer",
+    }
+)
+_EXPECTED = "expected timestamptz for a time, an integer for attempts, text for a name, and NOT NULL for an id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +47,27 @@ class Sight:
     relkind: str | None
     missing_columns: list[str]
     unreadable_columns: list[str]
+    unfit_columns: list[str]
+    zoneless_columns: list[str]
+    nullable_columns: list[str]
+    zone: str | None
     row_security: bool
     opened: bool
     narrowed_by: list[str]
+    has_roles: list[int]
+    lacks_roles: list[int]
 
 
-def question(schema: str, reads: Iterable[Table]) -> Mapping[str, object]:
-    """The parameters of sql/visibility.sql for these tables."""
+def question(schema: str, reads: Iterable[Table], zone: str | None = None) -> Mapping[str, object]:
+    """The parameters of sql/visibility.sql for these tables; `zone` says how columns of type timestamp are read."""
     pairs = [(column, table.name) for table in reads for column in table.columns]
     return {
         "schema": schema,
         "tables": [table.name for table in reads],
         "columns": [column for column, _ in pairs],
         "column_tables": [table for _, table in pairs],
+        "column_kinds": [KINDS.get(column, "") for column, _ in pairs],
+        "zone": zone or "",
     }
 
 
@@ -56,7 +79,13 @@ def judge(role: str, sights: Iterable[Sight]) -> None:
     for sight in sights:
         _judge_schema(role, sight)
         _judge_columns(role, sight)
+        _judge_types(sight)
         _judge_rows(role, sight)
+
+
+def remedy(role: str, statement: str) -> str:
+    """The statement that lets a role see more; or, where that would let the whole world, what to do instead."""
+    return _OWN_ROLE if role in PUBLIC_ROLES else statement
 
 
 def _judge_schema(role: str, sight: Sight) -> None:
@@ -64,7 +93,8 @@ def _judge_schema(role: str, sight: Sight) -> None:
     if sight.relkind is None:
         raise SchemaMismatch(f"there is no table {table}; is the migration applied, and database.schema right?")
     if not sight.schema_usable:
-        raise PermissionDenied(f"role {role} may not use schema {schema}: GRANT USAGE ON SCHEMA {schema} TO {role}")
+        grant = remedy(role, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        raise PermissionDenied(f"role {role} may not use schema {schema}: {grant}")
     if sight.relkind not in COUNTABLE:
         raise SchemaMismatch(f"{table} is not a table (relkind {sight.relkind}); its rows cannot be proved complete")
 
@@ -75,7 +105,23 @@ def _judge_columns(role: str, sight: Sight) -> None:
         raise SchemaMismatch(f"{table} has no column {', '.join(sight.missing_columns)}")
     if sight.unreadable_columns:
         columns = ", ".join(sight.unreadable_columns)
-        raise PermissionDenied(f"role {role} may not read {table}: GRANT SELECT ({columns}) ON {table} TO {role}")
+        grant = remedy(role, f"GRANT SELECT ({columns}) ON {table} TO {role}")
+        raise PermissionDenied(f"role {role} may not read {table}: {grant}")
+
+
+def _judge_types(sight: Sight) -> None:
+    table = sight.table_name
+    if sight.unfit_columns:
+        raise SchemaMismatch(f"{table} has {', '.join(sight.unfit_columns)}: {_EXPECTED}; numbers would be lies")
+    if sight.zoneless_columns and not sight.zone:
+        columns = ", ".join(sight.zoneless_columns)
+        changes = ", ".join(
+            f"ALTER {column} TYPE timestamptz USING {column} AT TIME ZONE '...'" for column in sight.zoneless_columns
+        )
+        raise SchemaMismatch(
+            f"{table} has {columns} of type timestamp without time zone, which says no moment: "
+            f"ALTER TABLE {table} {changes}, or set database.timestamp_zone, either to the zone that their writers use"
+        )
 
 
 def _judge_rows(role: str, sight: Sight) -> None:
@@ -83,12 +129,13 @@ def _judge_rows(role: str, sight: Sight) -> None:
     if not sight.row_security:
         return
     if not sight.opened:
-        raise Blind(
-            f"row-level security hides rows of {table} from role {role}: ALTER ROLE {role} BYPASSRLS, "
-            f"or CREATE POLICY outbox_monitor_read ON {table} FOR SELECT TO {role} USING (true)"
+        let_in = remedy(
+            role,
+            f"ALTER ROLE {role} BYPASSRLS, "
+            f"or CREATE POLICY outbox_monitor_read ON {table} FOR SELECT TO {role} USING (true)",
         )
+        raise Blind(f"row-level security hides rows of {table} from role {role}: {let_in}")
     if sight.narrowed_by:
-        raise Blind(
-            f"restrictive policy {', '.join(sight.narrowed_by)} may hide rows of {table} from role {role}: "
-            f"ALTER ROLE {role} BYPASSRLS, or exempt {role} from the policy"
-        )
+        exempt = remedy(role, f"ALTER ROLE {role} BYPASSRLS, or exempt {role} from the policy")
+        narrowed = ", ".join(sorted(set(sight.narrowed_by)))
+        raise Blind(f"restrictive policy {narrowed} may hide rows of {table} from role {role}: {exempt}")

@@ -6,6 +6,7 @@ database            a migrated database in `cluster`, for this test alone
 deployed_database   the same in the variant found deployed
 embedded_database   a migrated database in `embedded`, where one server is enough
 cron_database       a migrated database with the real pg_cron
+standby             a fresh streaming replica of `cluster`, for this test alone
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from exporter.lab.cluster import Cluster
 from exporter.lab.migrate import Schema
 from tests import postgres, requirements
 from tests.postgres import Database
+from tests.standby import Standby, standby_of
 
 
 @pytest.hookimpl(wrapper=True)
@@ -34,7 +36,9 @@ def _encodable(data: Any) -> Any:
         return data.encode("utf-8", "backslashreplace").decode()
     if isinstance(data, dict):
         return {name: _encodable(value) for name, value in data.items()}
-    return [_encodable(value) for value in data] if isinstance(data, list | tuple) else data
+    if isinstance(data, list | tuple):
+        return type(data)(map(_encodable, data))  # of a skipped test pytest wants the tuple back
+    return data
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +96,9 @@ def embedded_database(embedded: Cluster) -> Iterator[Database]:
 def cron_database(debian: Cluster) -> Iterator[Database]:
     with postgres.with_pg_cron(debian) as database:
         yield database
+
+
+@pytest.fixture
+def standby(cluster: Cluster) -> Iterator[Standby]:
+    with standby_of(cluster) as standby:
+        yield standby

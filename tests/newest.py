@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -38,10 +38,15 @@ def require_newest(name: str) -> Path:
     return found
 
 
+SOURCES: Final[Mapping[str, Require]] = {"debian": require_program, "newest": require_newest}
 # Runs a test twice, with `require` for the installed programs of Debian and for the newest.
-either = pytest.mark.parametrize(
-    "require", [pytest.param(require_program, id="debian"), pytest.param(require_newest, id="newest")]
-)
+either = pytest.mark.parametrize("require", SOURCES.values(), ids=SOURCES)
+
+
+def installed(name: str) -> dict[str, Path]:
+    """The program by its source, for one run that serves the tests of both: the newest only where it is there."""
+    newest = program(name)
+    return {"debian": require_program(name), **({"newest": newest} if newest else {})}
 
 
 def version(path: Path) -> tuple[int, ...]:

@@ -98,10 +98,19 @@ def cloned(cluster: Cluster, schema: migrate.Schema = migrate.Schema.DOCUMENTED)
 
 
 @contextmanager
-def temporary(cluster: Cluster, template: str = "template0") -> Iterator[Database]:
+def encoded(cluster: Cluster, encoding: str) -> Iterator[Database]:
+    """A fresh migrated database in another encoding than UTF-8, dropped afterwards."""
+    with temporary(cluster, encoding=encoding) as database:
+        with database.connect() as connection:
+            migrate.apply(connection)
+        yield database
+
+
+@contextmanager
+def temporary(cluster: Cluster, template: str = "template0", encoding: str = "UTF8") -> Iterator[Database]:
     """A fresh database, without any of the migrations unless a template is given; dropped afterwards."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    _create(cluster, name, template)
+    _create(cluster, name, template, encoding)
     try:
         yield Database(cluster, name)
     finally:
@@ -138,12 +147,12 @@ def _end_other_sessions(connection: psycopg.Connection) -> None:
     )
 
 
-def _create(cluster: Cluster, name: str, template: str = "template0") -> None:
+def _create(cluster: Cluster, name: str, template: str = "template0", encoding: str = "UTF8") -> None:
     # Copying files beats PostgreSQL's default (through the WAL) by a factor of three for a database this small.
     _administer(
         cluster,
-        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-            sql.Identifier(name), sql.Identifier(template)
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy ENCODING {}").format(
+            sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)
         ),
     )
 

@@ -50,6 +50,11 @@ class Proxy:
         return self._mode
 
     @property
+    def is_running(self) -> bool:
+        """Whether it has been entered and not left yet."""
+        return self._thread.is_alive()
+
+    @property
     def connections(self) -> int:
         """How many clients are connected now, those who are kept waiting included."""
         return self._call(self._count)

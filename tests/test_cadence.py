@@ -41,6 +41,14 @@ def test_other_failures_cost_what_they_took(reason):
     assert next_interval(15, run(5, reason), SETTINGS) == pytest.approx(510)
 
 
+@pytest.mark.parametrize("reason", [Reason.SCHEMA, Reason.PERMISSION, Reason.RLS, Reason.INTERNAL])
+def test_a_cheap_failure_is_retried_at_the_sampling_interval(reason):
+    """Old readings are gone three sampling intervals after a failure; what runs every five minutes tries again."""
+    assert next_interval(300, run(0.01, reason), SETTINGS) == 15
+    assert next_interval(300, run(0.2, reason), SETTINGS) == pytest.approx(30)
+    assert next_interval(300, run(0.01), SETTINGS) == 300
+
+
 def test_a_timeout_counts_twice():
     """A statement that ran into its timeout cost the database that long and told us nothing."""
     assert next_interval(15, run(2, Reason.TIMEOUT), SETTINGS) == pytest.approx(405)

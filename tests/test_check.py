@@ -6,7 +6,8 @@ import pytest
 
 from exporter import check
 from exporter.check import Finding
-from exporter.errors import Blind, PermissionDenied, SchemaMismatch, TooSlow, Unreachable
+from exporter.config import WatchSettings
+from exporter.errors import Blind, Locked, PermissionDenied, SchemaMismatch, TooSlow, Unreachable
 from exporter.lab.ports import free_port
 from exporter.sampling import Sampling
 from tests.database.sampling import configuration, nobody_listens, states
@@ -21,8 +22,10 @@ GONE = Finding("database h:1/d", Unreachable("refused"))
     [
         ([], 0),
         ([GOOD, GOOD], 0),
+        ([GOOD, Finding("migration", note="not visible")], 0),
         ([GONE], 3),
         ([GOOD, GONE], 3),
+        ([GOOD, Finding("backlog", Locked("lock timeout"))], 3),
         ([GOOD, Finding("backlog", Blind("hidden"))], 1),
         ([Finding("backlog", PermissionDenied("GRANT")), GONE], 1),
         ([Finding("backlog", SchemaMismatch("no such table"))], 1),
@@ -40,6 +43,7 @@ def test_the_verdict(findings, verdict):
         (GOOD, "ok       events"),
         (GONE, "unknown  database h:1/d: connection: refused"),
         (Finding("backlog", Blind("rows are hidden")), "broken   backlog: rls: rows are hidden"),
+        (Finding("migration", note="not visible"), "note     migration: not visible"),
     ],
 )
 def test_a_finding_is_a_line(finding, line):
@@ -63,9 +67,22 @@ def test_it_reads_no_row(embedded_database):
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter'"
     before = embedded_database.value(scans)
     found = check.database(Sampling(configuration(embedded_database.dsn()), nobody_listens))
-    assert [finding.error for finding in found] == [None] * 5
+    assert [finding.error for finding in found] == [None] * 6
     # A session reports what it scanned when it ends.
     wait_for(lambda: embedded_database.value(sessions) == 0)
     assert embedded_database.value(scans) == before
     assert all(state.success for state in states(embedded_database.dsn()))
     wait_for(lambda: embedded_database.value(scans) > before)
+
+
+def test_a_state_directory_that_nobody_asked_for(tmp_path, monkeypatch):
+    """The default may be read-only, as in a container: one goes without, and is told; one that was named is refused."""
+    (tmp_path / "state").touch()
+    monkeypatch.chdir(tmp_path)
+    found = check.state_directory(WatchSettings())
+    assert (found.error, check.verdict([found])) == (None, 0)
+    assert str(found).startswith("note     state directory state: ")
+    assert "nothing is kept over a restart" in str(found)
+    named = check.state_directory(WatchSettings(state_dir=tmp_path / "state"))
+    assert check.verdict([named]) == 1
+    assert str(named).startswith(f"broken   state directory {tmp_path}/state: {tmp_path}/state is not a directory")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from alerts.policy import load_policy
-from exporter import cli
+from exporter import cli, logs, settings
 from exporter.cli import Exit
+from exporter.config import LogSettings
 from exporter.status import version
 from tests.end_to_end.program import run
 
@@ -181,6 +184,72 @@ def test_a_configuration_that_is_not_there(capsys, tmp_path):
         assert said.out == ""
 
 
+COMMANDS = (
+    ["sample"],
+    ["check-config"],
+    ["rules"],
+    ["verify"],
+    ["smoke"],
+    ["rollback-check"],
+    ["maintenance", "start", "--for", "1h", "--reason", "test"],
+    ["maintenance", "end"],
+    ["watch", "start"],
+    ["watch", "status"],
+    ["watch", "stop", "--reason", "test"],
+    ["watch", "report"],
+    ["watch", "wait"],
+)
+# What a library or a mistake in this program may raise; none of it is a finding about the outbox.
+UNEXPECTED = (
+    KeyError("cron.job"),
+    ValueError("secret-word and\nmore"),
+    RuntimeError(),
+    OSError(5, "Input/output error"),
+)
+
+
+@pytest.mark.parametrize("error", UNEXPECTED, ids=repr)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_error_that_nobody_expected_proves_nothing(capsys, monkeypatch, command, error):
+    """Status 3 in every command, never 1: one line, without the traceback and without secrets."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    logs.configure(LogSettings(), ["secret-word"])
+    monkeypatch.setattr(settings, "load", fail)
+    assert cli.main(command) == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"unexpected {type(error).__name__}")
+    assert said.err.count("\n") == 1
+    assert "nothing was proved" in said.err
+    assert "secret-word" not in said.err
+
+
+def test_the_traceback_of_an_unexpected_error_is_in_the_log(capsys, monkeypatch):
+    """At level debug, as an event; an exporter that ends so logs it in any case."""
+
+    def load(_: object) -> None:
+        logs.configure(LogSettings(level="debug"))
+        raise KeyError("cron.job")
+
+    monkeypatch.setattr(cli, "load", load)
+    assert cli.main(["rules"]) == 3
+    said = capsys.readouterr().err
+    assert 'level=debug logger=exporter.cli event="uncaught exception"' in said
+    assert "in load" in said
+
+    def fail(_: object) -> None:
+        raise KeyError("cron.job")
+
+    monkeypatch.setattr(cli, "load", fail)
+    assert cli.main(["serve"]) == 3
+    said = capsys.readouterr().err
+    assert 'level=critical logger=exporter.cli event="uncaught exception"' in said
+    assert "in fail" in said
+
+
 def test_version_and_help(capsys):
     """Status 0, on standard output; the help names every command and every status."""
     for option in ("--version", "--help"):
@@ -197,3 +266,18 @@ def test_the_installed_command():
     """What pip put on the path is this."""
     told = run("--version")
     assert (told.returncode, told.stdout, told.stderr) == (0, f"outbox-exporter {version()}\n", "")
+
+
+def test_every_locale_takes_and_gives_utf8(tmp_path):
+    """Also the plain ASCII of a container or of cron: a letter neither changes nor ends a command."""
+    narrow = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    environ = {**os.environ, **narrow, "OUTBOX_EXPORTER_WATCH_STATE_DIR": str(tmp_path)}
+
+    def run(*arguments: str) -> bytes:
+        command = [sys.executable, "-m", "exporter", "maintenance", *arguments]
+        done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout
+
+    run("start", "--for", "1h", "--reason", "Größe ☃")
+    assert run("end").decode("utf-8").endswith(": Größe ☃\n")

@@ -56,3 +56,38 @@ def test_the_contents_are_on_disk_before_the_name_is(path, monkeypatch):
     monkeypatch.setattr(Path, "replace", noted_replace)
     durable.replace(path, "new")
     assert done == ["fsync", "name", "fsync"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o027, 0o640)])
+def test_who_may_read_it_is_up_to_the_umask(tmp_path, mask, mode):
+    """For a file that other programs read; the state of this one is private whatever the umask is."""
+    before = os.umask(mask)
+    try:
+        durable.replace(tmp_path / "outbox.prom", "x", mode=0o666)
+        durable.replace(tmp_path / "state.json", "x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "outbox.prom").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_directory_is_not_made_where_it_ought_to_be_there(tmp_path):
+    """A mistyped path is told instead of served."""
+    with pytest.raises(FileNotFoundError):
+        durable.replace(tmp_path / "texfile" / "outbox.prom", "x", make_directory=False)
+    assert not (tmp_path / "texfile").exists()
+
+
+def test_what_is_beside_it_meanwhile_is_no_metrics_file(tmp_path, monkeypatch):
+    """node_exporter reads every *.prom of a directory: the new contents have another ending until they are whole."""
+    seen: list[str] = []
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        seen.extend(each.name for each in tmp_path.iterdir())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    durable.replace(tmp_path / "outbox.prom", "x")
+    assert seen[0].startswith(".outbox.prom.")
+    assert not seen[0].endswith(".prom")

@@ -16,10 +16,10 @@ from exporter import names
 from exporter.errors import DATABASE_REASONS, Reason
 from exporter.exposition import OutboxCollector, OwnReadings, families, fresh_readings
 from exporter.labels import Labels
-from exporter.model import Distribution, Failure, Outcome, Reading, Run
+from exporter.model import Distribution, Failure, Outcome, Reading, Run, Server
 from exporter.names import Kind
 from exporter.snapshot import Board, CollectorState, Target
-from tests.requirements import require_program
+from tests.newest import either
 
 BACKLOG = CollectorState("backlog", Target.DATABASE, interval=15)
 APPLICATION = CollectorState("application", Target.APPLICATION, interval=15)
@@ -124,7 +124,8 @@ def test_a_small_board_to_the_letter():
         "# TYPE outbox_queue_pending_jobs gauge\n"
         'outbox_queue_pending_jobs{queue="a \\"b\\"\\\\\\n"} 5.0\n'
         "# HELP outbox_processing_time_seconds Processed minus created of the jobs counted in "
-        "outbox_processed_jobs_total; negative ones count as 0.\n"
+        "outbox_processed_jobs_total; negative ones count as 0, and those without a believable created_at are left "
+        "out.\n"
         "# TYPE outbox_processing_time_seconds histogram\n"
         'outbox_processing_time_seconds_bucket{le="0.1"} 1.0\n'
         'outbox_processing_time_seconds_bucket{le="1.0"} 1.0\n'
@@ -274,8 +275,32 @@ def test_openmetrics_parses():
     assert set(parsed) == {metric.family for metric in names.CATALOGUE}
 
 
-def test_promtool_has_nothing_to_say():
+@either
+def test_promtool_has_nothing_to_say(require):
     """The whole catalogue is linted in silence."""
-    command = [str(require_program("promtool")), "check", "metrics"]
+    command = [str(require("promtool")), "check", "metrics"]
     done = subprocess.run(command, input=text(*one_of_each()), capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        (None, []),
+        (Server(in_recovery=False), ["outbox_server_in_recovery 0.0"]),
+        (Server(in_recovery=True), ["outbox_server_in_recovery 1.0"]),
+        (
+            Server(in_recovery=True, lag=2.5),
+            ["outbox_server_in_recovery 1.0", "outbox_server_replay_lag_seconds 2.5"],
+        ),
+    ],
+)
+def test_which_server_answers(server, expected):
+    """Absent while nobody does; the lag only where one is proved, also of a standby that is not sampled."""
+    board = Board([BACKLOG])
+    outcome = Outcome(failures=(Failure(Reason.STALE, "x"),), server=server)
+    board.record(Run("backlog", outcome, time.time(), monotonic(), 0.01), 15)
+    lines = generate_latest(registry_of(board)).decode().splitlines()
+    assert [line for line in lines if line.startswith("outbox_server_")] == expected
+    assert "outbox_up 0.0" in lines
+    assert 'outbox_collector_failures_total{collector="backlog",reason="stale"} 1.0' in lines

@@ -286,10 +286,33 @@ def test_a_repeat_is_logged_once_an_hour_with_its_count():
     assert logged == [0, *[239] * 23]
 
 
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (
+            "odyssey: c8f2a91b2e4d1: can't connect to remote server s0c5b1e77aa01",
+            "odyssey: cdd04f6a1e920: can't connect to remote server s77aa010c5b1e",
+        ),
+        ("connection to 127.0.0.1, port 51234 failed", "connection to 127.0.0.1, port 51240 failed"),
+        ("child process with pid: 4711 exits", "child process with pid: 8155 exits"),
+    ],
+)
+def test_an_outage_with_an_id_in_each_message_is_one_piece_of_news(first, again):
+    """As Odyssey and Pgpool-II tell of one; another kind of message is news all the same."""
+    repeats = Repeats()
+    assert repeats.suppressed("backlog", first, 0) == 0
+    assert repeats.suppressed("backlog", again, 15) is None
+    assert repeats.suppressed("backlog", "there is no table public.job_outbox2", 30) == 1
+    assert repeats.suppressed("backlog", "there is no table public.job_outbox3", 45) == 0
+    assert repeats.suppressed("backlog", "getFSM: HTTP 500", 60) == 0
+    assert repeats.suppressed("backlog", "getFSM: HTTP 503", 75) == 0
+    assert repeats.suppressed("backlog", again, 3600) == 0
+
+
 def test_flapping_and_ever_new_texts_are_no_storm():
     """Two messages that take turns, or texts that never repeat, stay bounded, and no occurrence goes uncounted."""
     dice = random.Random(1)
-    for texts, most in ((["a", "b"], 2 * 24), ([f"port {number}" for number in range(50_000)], 10 * 24)):
+    for texts, most in ((["a", "b"], 2 * 24), ([f"port p{number}" for number in range(50_000)], 10 * 24)):
         repeats = Repeats(variety=10)
         samples = ((now, dice.choice(texts)) for now in range(0, 86400, 15))
         logged = [n for now, text in samples if (n := repeats.suppressed("key", text, now)) is not None]

@@ -33,30 +33,56 @@ def read(**changes: object) -> Reader:
     return Reader(pages.landing("outbox-exporter", "0.1.0", webtools.status() | changes))
 
 
+def test_jobs_that_no_counter_has():
+    """They are told of with the reason; none, or not known, is no news."""
+    seen = read(unaccounted={"removed": 3.0, "uncounted": 40.0}).text
+    assert "uncounted since the exporter began: 40 with a processed_at so far off that no counter reads them" in seen
+    assert "3 because their rows were deleted" in seen
+    for quiet in ({"removed": 0.0, "uncounted": 0.0}, None):
+        assert "left the backlog uncounted" not in read(unaccounted=quiet).text
+
+
 def test_hostile_texts_stay_texts():
     """Whatever a queue, an error, an alert or a check is called: no element and no attribute comes of it."""
     trouble: dict[str, object] = {
         "alerts": [alert()],
         "watch": watch(reasons=["The backlog was high."]),
-        "migration": {"ok": 1, "unknown": 0, "broken": ["rls"]},
+        "migration": {"ok": 1, "unknown": 0, "broken": ["rls"], "unseen": []},
         "notices": [{"name": "notify", "text": "refused"}],
         "collectors": [collector(failures={"lock": 3}, problems=["locked"])],
     }
     hostile: dict[str, object] = {
         "database": HOSTILE,
+        "server": {"role": HOSTILE, "address": HOSTILE, "replay_lag_seconds": None},
         "alerts": [alert(**dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
         "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
-        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE]},
+        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
         "notices": [{"name": HOSTILE, "text": HOSTILE}],
         "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
     }  # fmt: skip
     hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
     seen = Reader(pages.landing(HOSTILE, HOSTILE, webtools.status() | hostile))
     usual = read(**trouble)
-    assert seen.text.count(HOSTILE) == 20
+    assert seen.text.count(HOSTILE) == 22
     assert set(seen.elements) == set(usual.elements)
     assert set(seen.attributes) == set(usual.attributes)
+
+
+@pytest.mark.parametrize(
+    ("runbook_url", "link"),
+    [
+        ("", "runbooks/OutboxStalled"),
+        ("https://ops.example/outbox/runbooks/OutboxStalled", "runbooks/OutboxStalled"),
+        ("https://wiki.example/runbooks/OutboxStalled.md", "https://wiki.example/runbooks/OutboxStalled.md"),
+    ],
+)
+def test_an_alert_leads_to_its_runbook(runbook_url, link):
+    """To the exporter's own page by a relative link, whatever led here; or to where the configuration says."""
+    status = webtools.status() | {"alerts": [alert(runbook_url=runbook_url)]}
+    page = pages.landing("outbox-exporter", "0.1.0", status)
+    assert f'<a href="{link}">OutboxStalled: what to do</a>' in page
+    assert '<a href="runbooks/">Runbooks</a>' in page
 
 
 def test_nothing_from_elsewhere_and_no_script():
@@ -120,8 +146,22 @@ def test_the_watch_in_one_line():
     assert "No watch has begun. What begins it: outbox-exporter watch start" in read().text
 
 
+@pytest.mark.parametrize(
+    ("unseen", "told"), [("register", "no watch begins"), ("cron", "clean-up jobs are not visible")]
+)
+def test_what_the_role_cannot_see_of_the_migration_is_told(unseen, told):
+    """With the script that helps; nothing of it when all is seen."""
+    seen = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": []}).text
+    text = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": [unseen]}).text
+    assert told in text
+    assert "exporter/sql/setup/grant_migration_access.sql" in text
+    assert "grant_migration_access" not in seen
+
+
 def test_a_broken_migration_is_named():
-    text = read(migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"]}).text
+    text = read(
+        migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"], "unseen": []}
+    ).text
     assert "broken 47 checks ok, 1 broken" in text
     assert "index_idx_job_outbox_unprocessed" in text
 
@@ -155,3 +195,26 @@ def test_declared_maintenance_is_shown_and_so_is_its_overrun():
         in read(maintenance_until=1_000_000.0 + 3600).text
     )
     assert "until 1970-01-12 12:46 UTC and nobody has ended it" in read(maintenance_until=1_000_000.0 - 3600).text
+
+
+@pytest.mark.parametrize(
+    ("server", "text"),
+    [
+        (None, "Database localhost:5432/postgres. Its last sample succeeded."),
+        (
+            {"role": "primary", "address": "10.0.0.7:5432", "replay_lag_seconds": None},
+            "The primary 10.0.0.7:5432 answers. Its last sample succeeded.",
+        ),
+        (
+            {"role": "standby", "address": "10.0.0.8:5432", "replay_lag_seconds": 3.25},
+            "A standby 10.0.0.8:5432 answers, at most 3.2 s behind its sender. Its last sample succeeded.",
+        ),
+        (
+            {"role": "standby", "address": None, "replay_lag_seconds": None},
+            "A standby answers, and nothing proves how far it is behind. Its last sample succeeded.",
+        ),
+    ],
+)
+def test_which_server_answers_is_said_at_the_top(server, text):
+    """With its lag, where it is a standby."""
+    assert text in read(server=server).text

@@ -183,3 +183,17 @@ def test_scrapes_between_two_samples_cost_no_rendering(monkeypatch):
     board.skip("backlog")
     render(site, "", [])
     assert len(collected) == 3
+
+
+@pytest.mark.parametrize("encode", [generate_latest, openmetrics.generate_latest])
+def test_a_negative_zero_is_not_taken_for_zero(encode):
+    """The two are equal, and are written in different ways: neither may stand for the other."""
+    board = Board([BACKLOG])
+    outbox = OutboxCollector(lambda: board, "0.1.0", dict, lambda: True)
+    everything = CollectorRegistry()
+    everything.register(outbox)
+    printer = Printer(outbox, CollectorRegistry())
+    for value in (-0.0, 0.0, 0, -0.0):
+        readings = (Reading(names.HEAD_BLOCKED_JOBS, value),)
+        board.record(Run("backlog", Outcome(readings), 1_700_000_000, monotonic(), 0.01), 15)
+        assert printer(encode, "form") == encode(everything)

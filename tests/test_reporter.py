@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.errors import Reason
-from exporter.model import Failure, Outcome, Run
+from exporter.model import Failure, Outcome, Run, Server
 from exporter.reporter import Reporter
 from exporter.snapshot import CollectorState, Target
 
@@ -51,9 +51,11 @@ class Collector:
         self._reporter = reporter
         self._state = CollectorState(name, Target.DATABASE, BASE)
 
-    def run(self, *failures: Failure, interval: float = BASE, duration: float = 0.01) -> None:
-        """One run that failed in these ways, or did not."""
-        run = Run(self._state.name, Outcome(failures=failures), 1_763_000_000.0, 100.0, duration)
+    def run(
+        self, *failures: Failure, interval: float = BASE, duration: float = 0.01, server: Server | None = None
+    ) -> None:
+        """One run that failed in these ways, or did not, answered by that server."""
+        run = Run(self._state.name, Outcome(failures=failures, server=server), 1_763_000_000.0, 100.0, duration)
         before, self._state = self._state, self._state.after(run, interval)
         self._reporter.finished(run, interval, before)
 
@@ -87,11 +89,15 @@ def test_what_stays_broken_is_told_once(log):
 
 
 def test_messages_that_never_repeat_are_no_storm_either(log):
-    """A port or a time in each message would otherwise be news every time: at most ten an hour."""
+    """Words that change each time would otherwise be news every time: at most ten an hour. A port is none at all."""
     collector = Collector(Reporter())
-    for port in range(1000):
-        collector.run(Failure(Reason.CONNECTION, f"connection from port {port} refused"))
+    for number in range(1000):
+        collector.run(Failure(Reason.CONNECTION, f"connection x{number} refused"))
     assert len(log.events) == 10
+    collector = Collector(Reporter())
+    for port in range(30_000, 31_000):
+        collector.run(Failure(Reason.CONNECTION, f"connection from port {port} refused"))
+    assert len(log.events) == 11
 
 
 def test_one_collector_does_not_silence_another(log):
@@ -153,3 +159,21 @@ def test_an_interval_that_creeps_up_is_told_each_time_it_has_doubled(log):
     for interval in range(15, 601):
         collector.run(interval=float(interval))
     assert [event["seconds"] for event in log.events[1:]] == [30, 60, 120, 240, 480]
+
+
+def test_another_server_is_news(log):
+    """Once, whichever collector finds it first; a lag that changes is none, and two that take turns are no storm."""
+    reporter = Reporter()
+    collectors = Collector(reporter), Collector(reporter, "events")
+    primary, standby = Server(in_recovery=False, address="a:1"), Server(in_recovery=True, address="b:1", lag=0.5)
+    for server in (primary, standby, Server(in_recovery=True, address="b:1", lag=0.7)):
+        for collector in collectors:
+            collector.run(server=server)
+    told = [
+        (event["level"], event["server"], event["before"]) for event in log.events if event["event"] == "server answers"
+    ]
+    assert told == [("INFO", "primary a:1", "none"), ("WARNING", "standby b:1", "primary a:1")]
+    for _ in range(100):
+        collectors[0].run(server=primary)
+        collectors[1].run(server=standby)
+    assert log.texts.count("server answers") == 2

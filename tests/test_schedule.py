@@ -304,6 +304,47 @@ def test_a_steady_clock_changes_no_plan():
         assert not backlog.entered.acquire(timeout=0.2)
 
 
+def test_all_run_soon_when_they_are_asked_to():
+    """What is due in an hour runs with what is due next, and once however often it is asked for."""
+    often, rare, other = Scripted("backlog"), Scripted("events"), Scripted("application")
+    turns = (
+        database_turn(often, 0.3),
+        database_turn(rare),
+        Turn(other, Target.APPLICATION, HOUR),
+    )
+    with scheduled(*turns, settings=SamplingSettings(interval=Seconds(0.3), budget_ratio=Ratio(1.0))) as (
+        schedule, board, ledger,
+    ):  # fmt: skip
+        for collector in (often, rare, other):
+            collector.wait()
+        ledger.wait("backlog", 2)
+        schedule.run_soon()
+        schedule.run_soon()
+        (_, asked), (_, other_asked) = ledger.wait("events", 2), ledger.wait("application", 2)
+        together = min(ledger.wait("backlog", 4), key=lambda run: abs(run.finished - asked.finished))
+        assert abs(together.finished - asked.finished) < 0.1
+        assert abs(together.finished - other_asked.finished) < 0.1
+        ledger.wait("backlog", 6)
+        assert state_of(board, "events").runs == state_of(board, "application").runs == 2
+
+
+def test_where_all_are_rare_they_run_within_a_sampling_interval():
+    """Nobody waits for the next that is due when that is far away."""
+    rare = Scripted("events")
+    settings = SamplingSettings(interval=Seconds(0.2), budget_ratio=Ratio(1.0))
+    with scheduled(database_turn(rare), settings=settings) as (schedule, _, ledger):
+        ledger.wait("events")
+        began = time.monotonic()
+        schedule.run_soon()
+        assert ledger.wait("events", 2)[1].finished - began < PATIENCE / 2
+        schedule.halt()
+        schedule.run_soon()
+        rare.wait()
+        rare.wait()
+        assert not rare.entered.acquire(timeout=0.3)
+    schedule.run_soon()
+
+
 def test_stopping_waits_for_the_run_under_way():
     """It keeps its own deadline; its result is still noted."""
     slow = Blocking("backlog")

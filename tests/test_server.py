@@ -74,6 +74,39 @@ def test_an_odd_accept_header_gets_plain_text(url, accept):
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
 
 
+@pytest.mark.parametrize("scheme", ["allow-utf-8", "underscores", "dots", "values", "nonsense", ""])
+@pytest.mark.parametrize(
+    "form", ["application/openmetrics-text;version=1.0.0", "text/plain;version=1.0.0", "text/plain;version=0.0.4"]
+)
+def test_names_stay_as_they_are(url, form, scheme):
+    """In every escaping scheme that Prometheus may ask for: ours are legal in all of them."""
+    answer = plain(url, Accept=f"{form};escaping={scheme};q=0.6,text/html;q=0.1")
+    assert answer.status_code == 200
+    assert answer.text.count("\noutbox_demo_jobs{queue=") == 200
+    assert "__" not in answer.text
+    if "1.0.0" in form:
+        said = scheme if scheme == "allow-utf-8" else "underscores"
+        assert answer.headers["Content-Type"].endswith(f"; escaping={said}")
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("application/openmetrics-text;version=1.0.0;q=0,text/plain", "text/plain; version=0.0.4"),
+        (
+            "application/openmetrics-text; version=1.0.0; q=0.4, text/plain; version=0.0.4; q=0.5",
+            "text/plain; version=0.0.4",
+        ),
+        ("text/plain;version=0.0.4;q=0.3,Application/OpenMetrics-Text;Version=1.0.0", "application/openmetrics-text"),
+        ("text/plain;version=1.0.0;q=0.000", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text;version=1.0.0;q=banana", "application/openmetrics-text"),
+    ],
+)
+def test_weights_decide(url, accept, form):
+    """As in Prometheus' `scrape_protocols`, whose order it sends as weights; 0 rules a form out (RFC 9110, 12.4.2)."""
+    assert plain(url, Accept=accept).headers["Content-Type"].startswith(form)
+
+
 def test_gzip_when_accepted(url):
     packed = get(f"{url}/metrics", headers={"Accept-Encoding": "gzip"}, stream=True)
     body = packed.raw.read(decode_content=False)

@@ -31,6 +31,7 @@ from exporter.config import (
     Url,
     WatchSettings,
     WebSettings,
+    Zone,
 )
 from exporter.errors import ConfigError
 from exporter.keys import KEYS, PREFIX, SECTIONS, secrets, variable
@@ -94,11 +95,11 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     authorities = Certificates((tmp_path / "ca.pem").read_text())
     path = write(
         "database:\n  dsn: host=db password=x\n  schema: outbox\n  connect_timeout: 4s\n  statement_timeout: 1m\n"
-        "  lock_timeout: 250ms\n"
+        "  lock_timeout: 250ms\n  timestamp_zone: Asia/Tokyo\n  max_replay_lag: 10m\n"
         f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n  ca_file: ca.pem\n"
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
-        "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n"
+        "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n  external_url: http://x/y/\n"
         "watch:\n  duration: 1h\n  start: migration\n  state_dir: kept\n"
         "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
         f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
@@ -109,10 +110,18 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     )
     config = load(path)
     assert config == Config(
-        DatabaseSettings(Secret("host=db password=x"), "outbox", Seconds(4), Seconds(60), Seconds(0.25)),
+        DatabaseSettings(
+            Secret("host=db password=x"),
+            "outbox",
+            Seconds(4),
+            Seconds(60),
+            Seconds(0.25),
+            Zone("Asia/Tokyo"),
+            Seconds(600),
+        ),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
-        WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True),
+        WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True, external_url=Url("http://x/y")),
         WatchSettings(Seconds(3600), "migration", path.parent / "kept"),
         AlertingSettings(
             (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),
@@ -262,6 +271,16 @@ def test_several_alertmanagers(write):
     assert problems(write("alerting:\n  alertmanager_url: {a: http://b}\n")) == [
         "config.yaml:2: alerting.alertmanager_url: expected a single value"
     ]
+
+
+@pytest.mark.parametrize("url", ["https://wiki.example/100%", "https://wiki.example/{cluster}"])
+def test_links_are_uris(write, url):
+    """An address that Alertmanager would refuse in every notification is refused at the start, with its place."""
+    wrong = "holds a character that no URL may hold, such as { or }; percent-encode it, a % itself as %25"
+    assert problems(write(f"alerting:\n  runbook_base_url: '{url}'\n")) == [
+        f"config.yaml:2: alerting.runbook_base_url: {wrong}"
+    ]
+    assert problems(ALERTING_RUNBOOK_BASE_URL=url) == [f"OUTBOX_EXPORTER_ALERTING_RUNBOOK_BASE_URL: {wrong}"]
 
 
 SECRET = "pass word: {hunter2} ünï"
@@ -427,7 +446,7 @@ def test_the_limits_in_the_example_are_the_real_ones():
     """The comment above a bounded duration states the bounds that are checked."""
     blocks = re.split(r"\n\s*\n", EXAMPLE.read_text())
     bounded = {path: get_args(key.hint) for path, key in KEYS.items() if get_args(key.hint)[:1] == (Seconds,)}
-    assert len(bounded) == 7
+    assert len(bounded) == 8
     for path, (_, bounds) in bounded.items():
         stated = f"{format_duration(bounds.low)} to {format_duration(bounds.high)}"
         name = path.split(".")[1]

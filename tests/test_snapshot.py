@@ -6,8 +6,8 @@ import pytest
 
 from exporter import names
 from exporter.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
-from exporter.model import Failure, Outcome, Reading, Run
-from exporter.snapshot import LIFE, Board, CollectorState, Target, database_up
+from exporter.model import Failure, Outcome, Reading, Run, Server
+from exporter.snapshot import LIFE, Board, CollectorState, Target, database_up, latest_server
 
 BACKLOG = CollectorState("backlog", Target.DATABASE, interval=15)
 EVENTS = CollectorState("events", Target.DATABASE, interval=15)
@@ -46,11 +46,37 @@ def test_a_result_lives_for_three_intervals():
     assert not state.fresh(100 + LIFE * 15 + 0.001)
 
 
-def test_the_time_to_live_follows_the_interval():
-    """A collector that became expensive runs less often; its results live longer accordingly."""
-    state = BACKLOG.after(success(100), interval=200)
-    assert state.interval == 200
-    assert state.fresh(100 + LIFE * 200)
+def test_a_result_outlives_its_renewal_by_three_sampling_intervals():
+    """However long the collector's own interval is: the renewal is due that long after the start of the run."""
+    state = BACKLOG.after(success(100), interval=600, step=15)
+    assert state.interval == 600
+    due = 100 - 0.01 + 600
+    assert state.fresh(due + 45)
+    assert not state.fresh(due + 45.001)
+
+
+def test_a_result_never_outlives_three_of_its_own_intervals():
+    """They are shorter where the collector runs at the sampling interval."""
+    assert BACKLOG.after(success(100), interval=15, step=15).expires == 145
+    assert BACKLOG.after(success(100), interval=24, step=15).expires == pytest.approx(100 - 0.01 + 24 + 45)
+
+
+def test_a_failed_renewal_ends_a_long_life():
+    """A collector of ten minutes that fails: its old result goes three sampling intervals later."""
+    state = EVENTS.after(success(100, "events"), 600, 15)
+    failed = state.after(failure(400, Reason.CONNECTION, "events"), 15, 15)
+    assert failed.readings == READINGS
+    assert failed.expires == 445
+    assert failed.after(failure(415, Reason.CONNECTION, "events"), 15, 15).expires == 445
+
+
+def test_the_board_knows_the_sampling_interval():
+    """What it records lives by it."""
+    board = Board([EVENTS], step=2)
+    board.record(success(100, "events"), 600)
+    assert board.state_of("events").expires == pytest.approx(100 - 0.01 + 600 + 6)
+    board.record(failure(101, Reason.TIMEOUT, "events"), 600)
+    assert board.state_of("events").expires == 107
 
 
 def test_a_failure_leaves_the_last_good_result_to_expire_by_itself():
@@ -124,6 +150,61 @@ def test_a_database_that_never_gave_a_number_is_not_up(reason):
     assert not database_up([BACKLOG.after(failure(100, reason), 15)], 101)
 
 
+MIGRATION = CollectorState("migration", Target.CATALOGUE, interval=300)
+
+
+def test_an_outage_ends_the_life_of_what_is_not_due():
+    """With the database unreachable, each result of it goes three sampling intervals later; the rest stays."""
+    board = Board([BACKLOG, EVENTS, MIGRATION, APPLICATION], step=15)
+    for state in board.states():
+        board.record(success(100, state.name), 600)
+    board.record(failure(160, Reason.CONNECTION), 15)
+    board.record(failure(175, Reason.CONNECTION), 15)
+    assert [state.name for state in board.states() if state.fresh(205)] == [
+        "backlog",
+        "events",
+        "migration",
+        "application",
+    ]
+    assert [state.name for state in board.states() if state.fresh(205.001)] == ["application"]
+
+
+def test_what_a_file_says_survives_an_outage():
+    """A declared maintenance is in a file, which can be read without the database and says nothing of it."""
+    ledger = CollectorState("maintenance", Target.LEDGER, 15)
+    board = Board([BACKLOG, ledger, EVENTS], step=15)
+    for state in board.states():
+        board.record(success(100, state.name), 600)
+    board.record(failure(160, Reason.CONNECTION), 15)
+    board.record(success(161, "maintenance"), 15)
+    assert [state.name for state in board.states() if state.fresh(206)] == ["maintenance"]
+
+
+def test_a_short_outage_costs_no_result():
+    """What is not due is shown again, or still, once one sample succeeds: nobody would renew it for minutes."""
+    board = Board([BACKLOG, EVENTS], step=15)
+    for name in ("backlog", "events"):
+        board.record(success(100, name), 600)
+    board.record(failure(160, Reason.CONNECTION), 15)
+    assert not board.state_of("events").fresh(210)
+    board.record(success(211), 15)
+    assert board.state_of("events").fresh(212)
+    board.record(failure(226, Reason.CONNECTION), 15)
+    assert board.state_of("events").fresh(271)
+    assert not board.state_of("events").fresh(271.001)
+
+
+@pytest.mark.parametrize("reason", [Reason.LOCK, Reason.TIMEOUT, Reason.SCHEMA, Reason.PERMISSION])
+def test_what_concerns_one_table_ends_no_other_life(reason):
+    """The others are not due, and could be renewed."""
+    board = Board([BACKLOG, EVENTS], step=15)
+    for name in ("backlog", "events"):
+        board.record(success(100, name), 600)
+    board.record(failure(160, reason), 15)
+    assert board.state_of("events").fresh(700)
+    assert not board.state_of("backlog").fresh(206)
+
+
 def test_the_board_keeps_the_order_of_its_collectors():
     """However runs finish."""
     board = Board([BACKLOG, EVENTS, APPLICATION])
@@ -171,3 +252,38 @@ def test_no_note_is_lost_between_threads():
         thread.join()
     (state,) = board.states()
     assert (state.runs, state.skipped) == (1600, 1600)
+
+
+PRIMARY = Server(in_recovery=False, address="10.0.0.7:5432")
+STANDBY = Server(in_recovery=True, address="10.0.0.8:5432", lag=3.5)
+
+
+def answered(finished: float, server: Server, reason: Reason | None = None, collector: str = "backlog") -> Run:
+    """A run that this server answered, well or not."""
+    failures = (Failure(reason, "why"),) if reason else ()
+    outcome = Outcome(() if reason else READINGS, failures, server=server)
+    return Run(collector, outcome, finished_at=1_763_000_000 + finished, finished=finished, duration=0.01)
+
+
+def test_a_standby_that_is_too_far_behind_is_as_good_as_down():
+    """At once, as where nobody answers; and up again with the first success afterwards."""
+    fine = EVENTS.after(success(100, "events"), 15)
+    stale = BACKLOG.after(answered(101, STANDBY, Reason.STALE), 15)
+    assert not database_up([fine, stale], 102)
+    assert database_up([fine, stale.after(answered(103, PRIMARY), 15)], 104)
+
+
+def test_the_server_is_the_one_that_answered_last():
+    """Whether it was sampled or not; not for longer than a result lives, and not after one that did not answer."""
+    assert latest_server([BACKLOG, EVENTS, APPLICATION], 100) is None
+    first = BACKLOG.after(answered(100, PRIMARY), 15)
+    assert latest_server([first, EVENTS], 101) == PRIMARY
+    stale = EVENTS.after(answered(102, STANDBY, Reason.STALE, "events"), 15)
+    assert latest_server([first, stale], 103) == STANDBY
+    assert latest_server([first, stale], 102 + LIFE * 15) == STANDBY
+    assert latest_server([first, stale], 102 + LIFE * 15 + 0.001) is None
+    gone = first.after(failure(104, Reason.CONNECTION), 15)
+    assert latest_server([gone, stale], 105) is None
+    assert gone.server == PRIMARY  # whose readings are still there
+    locked = first.after(failure(104, Reason.LOCK), 15)
+    assert latest_server([locked, stale], 105) == STANDBY

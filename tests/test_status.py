@@ -8,7 +8,7 @@ import pytest
 
 from exporter import names
 from exporter.errors import Reason
-from exporter.model import Failure, Outcome, Reading, Readings, Run
+from exporter.model import Failure, Outcome, Reading, Readings, Run, Server
 from exporter.snapshot import CollectorState, Target
 from exporter.status import About, collector_status, signals, status
 
@@ -95,6 +95,13 @@ def test_a_clock_that_is_behind_shows_no_negative_age():
     assert signals([future], NOW, UNIX_NOW)["oldest_pending_age_seconds"] == 0
 
 
+def test_jobs_that_no_counter_has_are_told_by_kind():
+    """Not known is none at all, and not 0."""
+    counted = (Reading(names.UNACCOUNTED_JOBS, 3, ("removed",)), Reading(names.UNACCOUNTED_JOBS, 0, ("uncounted",)))
+    assert status(ABOUT, [sampled(counted)], NOW, UNIX_NOW)["unaccounted"] == {"removed": 3, "uncounted": 0}
+    assert status(ABOUT, [sampled(BACKLOG)], NOW, UNIX_NOW)["unaccounted"] is None
+
+
 def test_a_collector_in_trouble():
     """What failed last, how often for which reason, and when it last worked."""
     failed = Outcome(failures=(Failure(Reason.LOCK, "job_outbox is locked"),))
@@ -131,8 +138,23 @@ def test_nothing_sampled_is_not_up(states):
 
 def test_maintenance_is_told_until_somebody_ends_it():
     """The declared end while there is one, None otherwise."""
-    state = CollectorState("maintenance", Target.CATALOGUE, 15)
+    state = CollectorState("maintenance", Target.LEDGER, 15)
     declared = Outcome((Reading(names.MAINTENANCE_ACTIVE, 1), Reading(names.MAINTENANCE_DECLARED_END, UNIX_NOW + 60)))
     seen = state.after(Run("maintenance", declared, UNIX_NOW, NOW, 0.001), 15)
     assert status(ABOUT, [seen], NOW, UNIX_NOW)["maintenance_until"] == UNIX_NOW + 60
     assert status(ABOUT, [state], NOW, UNIX_NOW)["maintenance_until"] is None
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        (None, None),
+        (Server(in_recovery=False, address="h:1"), {"role": "primary", "address": "h:1", "replay_lag_seconds": None}),
+        (Server(in_recovery=True, lag=2.5), {"role": "standby", "address": None, "replay_lag_seconds": 2.5}),
+    ],
+)
+def test_which_server_answers(server, expected):
+    """Primary or standby, with its lag; None while nobody does."""
+    run = Run("backlog", Outcome(BACKLOG, server=server), UNIX_NOW - 5, NOW - 5, 0.25)
+    state = CollectorState("backlog", Target.DATABASE, 15.0).after(run, 15.0)
+    assert status(ABOUT, [state], NOW, UNIX_NOW)["server"] == expected

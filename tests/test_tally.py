@@ -206,3 +206,15 @@ def test_a_row_that_is_stamped_anew_is_not_new():
     assert reader.sample([Row("a", START + 10, 0)], START + 15) == []
     assert reader.sample([], START + 30) == []
     assert reader.sample([Row("a", START + 40, 0)], START + 45) == ["a"]
+
+
+def test_a_standby_that_shows_less_for_a_while_changes_no_count():
+    """Samples go to the primary, to a standby that is forty seconds behind, and back: every row counts once."""
+    for thrifty in (False, True):
+        reader = Reader(NewRows(), thrifty)
+        table = [Row(str(number), START + number, START + number) for number in range(-900, 900)]
+        counted = []
+        for number, now in enumerate(range(0, 900, 15)):
+            seen = START + now - (40 if number % 7 in (3, 4) else 0)
+            counted += reader.sample([row for row in table if there(row, seen)], START + now)
+        assert len(counted) == len(set(counted)) == 870  # the last one was of the standby

@@ -88,6 +88,8 @@ def test_nonsense_is_no_whole_number(text):
         ("https://app.example/trpc/", "https://app.example/trpc"),
         ("http://[::1]:4000/trpc", "http://[::1]:4000/trpc"),
         ("https://app.example", "https://app.example"),
+        ("http://course_app:4000/trpc", "http://course_app:4000/trpc"),
+        ("https://wiki.example/run%20books/~ops/a+b(c)@1;v=2", "https://wiki.example/run%20books/~ops/a+b(c)@1;v=2"),
     ],
 )
 def test_urls(text, value):
@@ -107,6 +109,19 @@ def test_nonsense_is_no_url(text):
         values.url(text)
     assert "hunter2" not in str(raised.value)
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://wiki.example/100%", "https://wiki.example/%zz", "https://wiki.example/{cluster}", "https://{cluster}/x",
+     "https://wiki.example/a|b", "https://wiki.example/a^b", 'https://wiki.example/"x"', "https://wiki.example/<x>",
+     "https://wiki.example/a\\b", "https://wiki.example/`x`", "https://wiki.example/[x]", "https://100%/x",
+     "https://[::1]x/", "https://a,b/", "https://[v1.x]/"],
+)  # fmt: skip
+def test_what_is_no_uri_is_no_url(text):
+    """What RFC 3986 forbids is refused with the remedy: Alertmanager refuses every notification for such a link."""
+    with pytest.raises(ValueError, match=r"percent-encode it, a % itself as %25$|^not a URL$|^expected a URL"):
+        values.url(text)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def status() -> dict[str, Any]:
         "up": True,
         "now": 1_000_000.0,
         "database": "localhost:5432/postgres",
+        "server": {"role": "primary", "address": "10.0.0.7:5432", "replay_lag_seconds": None},
         "signals": {
             "backlog": 1234.0,
             "oldest_pending_age_seconds": 205.0,
@@ -27,9 +28,10 @@ def status() -> dict[str, Any]:
             "failure_ratio": 0.002,
         },
         "collectors": [collector()],
+        "unaccounted": {"removed": 0.0, "uncounted": 0.0},
         "maintenance_until": None,
         "config_reload_successful": True,
-        "migration": {"ok": 48.0, "unknown": 0.0, "broken": []},
+        "migration": {"ok": 48.0, "unknown": 0.0, "broken": [], "unseen": []},
         "alerts": [],
         "watch": watch(state="waiting", started=None, ends=None, coverage=None, summary="outbox-exporter watch start"),
         "trends": {"backlog": [[996_400.0 + 15 * tick, 1000.0 + tick] for tick in range(240)]},
@@ -97,8 +99,9 @@ def site(
     ready: Callable[[], tuple[bool, str]] = lambda: (True, "ready"),
     status: Callable[[], Mapping[str, Any]] = status,
     metrics: CollectorRegistry | None = None,
+    runbook: Callable[[str], str | None] = lambda _: None,
 ) -> Site:
-    return Site(metrics or registry(), status, ready, reload, version="0.1.0")
+    return Site(metrics or registry(), status, ready, reload, runbook=runbook, version="0.1.0")
 
 
 def ask(method: str, url: str, **options: Any) -> requests.Response:

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
+from alerts.model import Labels
 from alerts.notify.episodes import Episode, Told
 from alerts.notify.outcome import Result
 from alerts.notify.receivers import Receiver
@@ -21,16 +23,26 @@ class Account:
     def __init__(self, receiver: Receiver) -> None:
         self.counts = dict.fromkeys(Result, 0)
         self.delivered_at: float | None = None  # Unix seconds
-        self.problem = ""  # why the last attempt failed; empty while it works
+        self._trouble = ""  # why the last attempt failed; empty while it works
+        self._turned_down: dict[Labels, str] = {}  # alerts that are refused while others arrive, each in a sentence
         self.unkept = ""  # why nothing can be kept on disk; empty while it can
         self._name = receiver.name
         self._hide = Redactor(receiver.secrets).hide
         self._repeats = Repeats()
 
+    @property
+    def problem(self) -> str:
+        """Why something does not arrive, in a sentence; empty while everything does."""
+        if self._trouble or not self._turned_down:
+            return self._trouble
+        first, more = next(iter(self._turned_down.values())), len(self._turned_down) - 1
+        return first + (f"; and {more} more" if more else "")
+
     def delivered(self, steps: Steps, news: Steps, at: float) -> None:
         """They arrived; `news` are those that were not mere repetitions."""
         self.counts[Result.DELIVERED] += len(steps)
-        self.delivered_at, self.problem = at, ""
+        self.delivered_at, self._trouble = at, ""
+        self._welcome(step.episode.labels for step in steps)
         if self._repeats.forget("failed"):
             event(logger, logging.INFO, "notifications arrive again", receiver=self._name)
         for step in news:
@@ -39,23 +51,37 @@ class Account:
     def failed(self, steps: Steps, reason: str, waiting: int, tick: float) -> None:
         """They did not arrive, or nobody knows, and will be sent again. What stays broken is logged once an hour."""
         self.counts[Result.FAILED] += len(steps)
-        self.problem = self._hide(reason)
-        suppressed = self._repeats.suppressed("failed", self.problem, tick)
+        self._trouble = self._hide(reason)
+        suppressed = self._repeats.suppressed("failed", self._trouble, tick)
         if suppressed is not None:
             event(
                 logger,
                 logging.WARNING,
                 "notification failed",
                 receiver=self._name,
-                reason=self.problem,
+                reason=self._trouble,
                 waiting=waiting,
                 suppressed=suppressed,
             )
 
     def refused(self, steps: Steps, reason: str) -> None:
         """The receiver does not want them."""
-        self.problem = self._hide(reason)
-        self._drop(steps, self.problem)
+        self._trouble = self._hide(reason)
+        self._drop(steps, self._trouble)
+
+    def turned_down(self, step: Step, reason: str, tick: float) -> None:
+        """The receiver takes others, but not this one; it will be sent again. Logged once an hour."""
+        self.counts[Result.FAILED] += 1
+        self._trouble = ""
+        reason, episode = self._hide(reason), step.episode
+        self._turned_down[episode.labels] = f"{episode.alert} ({episode.severity}) is refused: {reason}"
+        suppressed = self._repeats.suppressed(_refusal(episode.labels), reason, tick)
+        if suppressed is not None:
+            self._log(logging.WARNING, "notification refused", step, reason=reason, suppressed=suppressed)
+
+    def forget_all_but(self, there: AbstractSet[Labels]) -> None:
+        """Other alerts do not exist any more."""
+        self._welcome(self._turned_down.keys() - there)
 
     def lost(self, episodes: Iterable[Episode]) -> None:
         """There was no room for them: their beginning and, where they are over, their end."""
@@ -82,8 +108,12 @@ class Account:
         for step in steps:
             self._log(logging.ERROR, "notification dropped", step, reason=reason)
 
-    def _log(self, level: int, text: str, step: Step, reason: str | None = None) -> None:
-        more = {} if reason is None else {"reason": reason}
+    def _welcome(self, alerts: Iterable[Labels]) -> None:
+        for labels in alerts:
+            if self._turned_down.pop(labels, None) is not None:
+                self._repeats.forget(_refusal(labels))
+
+    def _log(self, level: int, text: str, step: Step, **more: str | int) -> None:
         event(
             logger,
             level,
@@ -95,3 +125,7 @@ class Account:
             status=step.status,
             **more,
         )
+
+
+def _refusal(labels: Labels) -> str:
+    return f"refused {labels}"

@@ -16,6 +16,7 @@ from alerts.notify.wording import link, timestamp
 from exporter.config import Secret
 
 PATH = "/api/v2/alerts"
+STATUS_PATH = "/api/v2/status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class Alertmanager:
     def secrets(self) -> tuple[str, ...]:
         """The token."""
         return (self.bearer_token.reveal(),) if self.bearer_token else ()
+
+    @property
+    def probe(self) -> Message:
+        """How it is: answered with 200 by an Alertmanager alone."""
+        return Message(self.url.rstrip("/") + STATUS_PATH, b"", bearer(self.bearer_token), "GET")
 
     def message(self, steps: Steps, valid_until: float) -> Message:
         """All alerts in one request. One that fires resolves by itself at `valid_until`, should we fall silent."""

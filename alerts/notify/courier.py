@@ -12,11 +12,12 @@ from threading import Lock
 
 from alerts.model import Alert, Evaluation, Labels
 from alerts.notify.account import Account
+from alerts.notify.batches import Batches
 from alerts.notify.episodes import Episodes, Told, fitted, latest, observed, remembered, told
 from alerts.notify.outcome import Backoff, Outcome, Result, backed_off
 from alerts.notify.pace import Pace
 from alerts.notify.receivers import Receiver
-from alerts.notify.steps import Step, Steps, news, next_step, state, untold
+from alerts.notify.steps import Step, Steps, next_step, state, untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Courier:
         self._unsaved_since: float | None = None
         self._backoff = Backoff()
         self._failures: dict[Labels, int] = {}
+        self._batches = Batches()
         self._turned_away: set[Labels] = set()
         self._on_its_way: Steps = ()
         self._evaluated: Evaluation | None = None
@@ -93,8 +95,7 @@ class Courier:
             due = self._due()
             if due is None or due > tick:
                 return None
-            self._on_its_way = self._next()
-            self._to_repeat = False
+            self._on_its_way = self._next(tick)
             seen_at = at if self._evaluated is None else self._evaluated.at
             return Parcel(self._on_its_way, seen_at + 4 * max(self._pace.resend, self._between))
 
@@ -104,6 +105,8 @@ class Courier:
             steps, self._on_its_way = self._on_its_way, ()
             if outcome.result is Result.DELIVERED:
                 self._delivered(steps, at, tick)
+            elif self.receiver.repeats and outcome.blames_content:
+                self._find_refused(steps, outcome, at, tick)
             elif outcome.result is Result.DROPPED and not self.receiver.repeats:
                 self._refused(steps, outcome, at, tick)
             else:
@@ -163,6 +166,8 @@ class Courier:
         self._episodes = remembered(episodes, at, retention)
         there = {each.labels for each in self._episodes}
         self._failures = {labels: count for labels, count in self._failures.items() if labels in there}
+        self._batches.forget_all_but(there)
+        self._account.forget_all_but(there)
         if self._episodes == self._saved:
             self._unsaved_since = None
         elif self._unsaved_since is None:
@@ -170,39 +175,61 @@ class Courier:
 
     def _due(self) -> float | None:
         """When to send the next parcel, as a tick."""
-        if self._on_its_way or not self._next():
+        if self._on_its_way:
             return None
-        if not self.receiver.repeats or self._backoff.failures or news(self._episodes):
-            due = self._backoff.until
-        elif self._to_repeat:
-            due = self._repeat_at
-        else:
-            return None
-        if self._unsaved_since is None or self._account.unkept:
+        due = self._state_due() if self.receiver.repeats else self._event_due()
+        if due is None or self._unsaved_since is None or self._account.unkept:
             return due
         return max(due, self._unsaved_since + self._pace.save_patience)
 
-    def _next(self) -> Steps:
-        if self.receiver.repeats:
-            return state(self._episodes)
-        step = next_step(self._episodes, self._failures)
-        return () if step is None else (step,)
+    def _event_due(self) -> float | None:
+        return self._backoff.until if untold(self._episodes) else None
+
+    def _state_due(self) -> float | None:
+        if self._batches.is_split:
+            return self._backoff.until
+        dues = [due for due in (self._welcome_due(), self._batches.retry_at()) if due is not None]
+        return max(min(dues), self._backoff.until) if dues else None
+
+    def _welcome_due(self) -> float | None:
+        """When to send everything but what was refused."""
+        welcome = self._batches.welcome(state(self._episodes))
+        if not welcome:
+            return None
+        if self._backoff.failures or any(step.is_news for step in welcome):
+            return self._backoff.until
+        return self._repeat_at if self._to_repeat else None
+
+    def _next(self, tick: float) -> Steps:
+        if not self.receiver.repeats:
+            step = next_step(self._episodes, self._failures)
+            return () if step is None else (step,)
+        steps = state(self._episodes)
+        if not self._batches.is_split:
+            due = self._welcome_due()
+            is_due = due is not None and due <= tick
+            self._batches.begin(self._batches.welcome(steps) if is_due else (), tick)
+            if is_due:
+                self._to_repeat, self._repeat_at = False, tick + self._pace.resend
+        return self._batches.take(steps)
 
     def _waiting(self) -> Steps:
         if not self.receiver.repeats:
             return untold(self._episodes)
         # One that does not answer has to hear everything again, as far as anybody knows.
-        return state(self._episodes) if self._backoff.failures else news(self._episodes)
+        steps = state(self._episodes)
+        if self._backoff.failures:
+            return steps
+        return tuple(step for step in steps if step.is_news or step.episode.labels in self._batches.refused)
 
     def _unwelcome(self) -> int:
         """Alerts that fire and that the receiver refused to hear of: it does not know, and somebody should."""
         return sum(each.told is Told.REFUSED and each.lasts for each in self._episodes)
 
     def _delivered(self, steps: Steps, at: float, tick: float) -> None:
-        fresh = tuple(step for step in steps if step.episode.told is not step.tells)
+        fresh = tuple(step for step in steps if step.is_news)
         self._account.delivered(steps, fresh, at)
         self._answered(steps)
-        self._repeat_at = tick + self._pace.resend
         self._keep(told(self._episodes, {step.episode.key: step.tells for step in steps}), at, tick)
 
     def _refused(self, steps: Steps, outcome: Outcome, at: float, tick: float) -> None:
@@ -214,11 +241,28 @@ class Courier:
     def _answered(self, steps: Steps) -> None:
         """The next one need not wait."""
         self._backoff = Backoff()
+        self._batches.accepted(steps)
         for step in steps:
             self._failures.pop(step.episode.labels, None)
 
+    def _find_refused(self, steps: Steps, outcome: Outcome, at: float, tick: float) -> None:
+        """A receiver of states does not take something of this batch; the rest of it is not to wait for that."""
+        self._backoff = Backoff()
+        if len(steps) > 1:
+            self._batches.halve(steps)
+            return
+        (step,) = steps
+        self._batches.refuse(step, backed_off(self._batches.backoff(step), outcome, tick, self._pace, self._jitter()))
+        late = self._too_late(steps, at)
+        if late:
+            self._account.refused(late, outcome.reason)
+        else:
+            self._account.turned_down(step, outcome.reason, tick)
+        self._keep(told(self._episodes, {step.episode.key: Told.REFUSED for step in late}), at, tick)
+
     def _failed(self, steps: Steps, outcome: Outcome, at: float, tick: float) -> None:
         self._backoff = backed_off(self._backoff, outcome, tick, self._pace, self._jitter())
+        self._batches.break_off()
         for step in steps:
             labels = step.episode.labels
             self._failures[labels] = self._failures.get(labels, 0) + 1

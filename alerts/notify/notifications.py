@@ -109,9 +109,14 @@ def notifications(
 
     `page` is the address at which people find the status page, empty when nobody knows it.
     """
+    return Notifications(receivers(settings, page), directory, pace, trust=authorities(settings))
+
+
+def authorities(settings: AlertingSettings) -> SSLContext | None:
+    """Whom to believe at the receivers' addresses, as `exporter.outgoing.trust` says it."""
     told = (*settings.alertmanager_url, settings.webhook_url or "")
     urls = (*told, settings.pagerduty_url) if settings.pagerduty_routing_key else told
-    return Notifications(receivers(settings, page), directory, pace, trust=trust(urls, settings.ca_file))
+    return trust(urls, settings.ca_file)
 
 
 def receivers(settings: AlertingSettings, page: str = "") -> tuple[Receiver, ...]:

@@ -14,6 +14,9 @@ from alerts.notify.post import Answer
 LONGEST_RETRY_AFTER = 3600.0
 # Answers of the 4xx that pass by themselves.
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+# Answers that blame the content of a request. Another part of the same content may be welcome: Alertmanager refuses a
+# whole request with 422 for one link that is no URI, with 400 for one label; proxies refuse a large one with 413.
+_CONTENT = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
 _LONGEST_TEXT = 200
 
 
@@ -27,11 +30,15 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an attempt, why, and how many seconds the receiver wants to be left alone, if it said so."""
+    """What became of an attempt, why, and how many seconds the receiver wants to be left alone, if it said so.
+
+    `blames_content` says that a part of the same content may be accepted.
+    """
 
     result: Result
     reason: str = ""
     retry_after: float | None = None
+    blames_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ def judged(answer: Answer, at: float) -> Outcome:
     reason = f"HTTP {answer.status}" + (f": {said}" if said else "")
     client_error = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     if client_error and answer.status not in _PASSING:
-        return Outcome(Result.DROPPED, reason)
+        return Outcome(Result.DROPPED, reason, blames_content=answer.status in _CONTENT)
     return Outcome(Result.FAILED, reason, retry_after(answer.retry_after, at))
 
 

@@ -44,6 +44,11 @@ class PagerDuty:
         """The routing key."""
         return (self.routing_key.reveal(),)
 
+    @property
+    def probe(self) -> Message:
+        """There is no question to ask: any answer shows that it can be reached."""
+        return Message(self.url, b"", method="HEAD")
+
     def message(self, steps: Steps, valid_until: float) -> Message:  # noqa: ARG002 - nothing expires at PagerDuty
         """One event. Sent twice, it is the same: PagerDuty goes by its key."""
         (step,) = steps
@@ -69,7 +74,11 @@ class PagerDuty:
                 "timestamp": timestamp(episode.starts_at),
                 "component": "outbox",
                 "class": episode.alert,
-                "custom_details": {"description": texts.get("description", ""), "runbook": runbook, "labels": labels},
+                "custom_details": {
+                    "description": texts.get("description", ""),
+                    **({"runbook": runbook} if runbook else {}),
+                    "labels": labels,
+                },
             },
         }
 

@@ -1,4 +1,4 @@
-"""One HTTP POST with limits on everything that a hostile or broken receiver controls."""
+"""One HTTP request with limits on everything that a hostile or broken receiver controls."""
 
 import http.client
 import threading
@@ -25,6 +25,7 @@ class Message:
     url: str = field(repr=False)
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class NoAnswer(Exception):
 
 
 def post(message: Message, timeout: float, wire: Wire, trust: SSLContext | None = None) -> Answer:
-    """POST the message; ends within `timeout` seconds, or when `wire` is cut. `trust` is as in `exporter.outgoing`.
+    """Send the message; ends within `timeout` seconds, or when `wire` is cut. `trust` is as in `exporter.outgoing`.
 
     Only the resolver of names, which nothing can interrupt, may take longer.
     Raises: NoAnswer.
@@ -71,7 +72,7 @@ def _exchange(adapter: Adapter, message: Message, timeout: float) -> Answer:
         "User-Agent": "outbox-exporter",
         **message.headers,
     }
-    prepared = requests.Request("POST", message.url, headers, data=message.body).prepare()
+    prepared = requests.Request(message.method, message.url, headers, data=message.body).prepare()
     with closing(adapter.open(prepared, timeout)) as response:
         return Answer(response.status, response.headers.get("Retry-After"), _beginning(response))
 

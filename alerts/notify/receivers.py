@@ -35,5 +35,9 @@ class Receiver(Protocol):
     def secrets(self) -> tuple[str, ...]:
         """What must not be shown, the address among them where it holds a token."""
 
+    @property
+    def probe(self) -> Message:
+        """A request that tells it nothing, and shows whether it is there."""
+
     def message(self, steps: Steps, valid_until: float) -> Message:
         """These steps in its own words; what fires is to be believed until then (Unix seconds)."""

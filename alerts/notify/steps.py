@@ -23,6 +23,11 @@ class Step:
         """As Alertmanager calls it: `firing` or `resolved`."""
         return self.tells.value
 
+    @property
+    def is_news(self) -> bool:
+        """Whether the receiver does not know it yet."""
+        return self.episode.told is not self.tells
+
 
 Steps = tuple[Step, ...]
 
@@ -61,4 +66,4 @@ def state(episodes: Episodes) -> Steps:
 
 def news(episodes: Episodes) -> Steps:
     """The part of `state` that it does not know yet."""
-    return tuple(step for step in state(episodes) if step.episode.told is not step.tells)
+    return tuple(step for step in state(episodes) if step.is_news)

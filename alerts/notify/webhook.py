@@ -1,11 +1,14 @@
 """A webhook, told in the words of Alertmanager's own webhook receiver, version 4 of its payload.
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Every alert is a group of its own, as
-with `group_by: ['...']`, so that each can be told, and told again, for itself.
+with `group_by: ['...']`, so that each can be told, and told again, for itself. `notification_reason` came with
+Alertmanager 0.32; of its values only two occur in such a group, since nothing is repeated here.
 """
 
 import json
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from alerts.model import Severity
 from alerts.notify.alertmanager import bearer
@@ -14,6 +17,8 @@ from alerts.notify.post import Message
 from alerts.notify.steps import Step, Steps
 from alerts.notify.wording import NEVER, fingerprint, group_key, link, timestamp
 from exporter.config import Secret
+
+REASONS: Final = MappingProxyType({Told.FIRING: "first notification", Told.RESOLVED: "all alerts resolved"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ class Webhook:
         """The token; and the address, which holds one with many services."""
         return (self.url, *((self.bearer_token.reveal(),) if self.bearer_token else ()))
 
+    @property
+    def probe(self) -> Message:
+        """There is no question to ask: any answer shows that it can be reached."""
+        return Message(self.url, b"", bearer(self.bearer_token), "HEAD")
+
     def message(self, steps: Steps, valid_until: float) -> Message:  # noqa: ARG002 - nothing expires here
         """One step. The header Idempotency-Key is the same however often it is sent, and differs from all others."""
         (step,) = steps
@@ -48,6 +58,7 @@ class Webhook:
             "groupKey": group_key(step.episode.labels),
             "truncatedAlerts": 0,
             "status": step.status,
+            "notification_reason": REASONS[step.tells],
             "receiver": self.name,
             "groupLabels": labels,
             "commonLabels": labels,

@@ -1,10 +1,10 @@
 """How alerts are written wherever Prometheus' family reads them: fingerprints, times, groups. Pure."""
 
 import json
-from datetime import UTC, datetime
 
 from alerts.model import Labels
 from alerts.notify.episodes import Episode
+from exporter.figures import utc
 
 # FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/
 _FNV_OFFSET = 14695981039346656037
@@ -26,7 +26,7 @@ def fingerprint(labels: Labels) -> str:
 
 def timestamp(at: float) -> str:
     """RFC 3339 in UTC, to the millisecond, without zeros at the end: as Alertmanager writes it."""
-    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    text = utc(at).isoformat(timespec="milliseconds").removesuffix("+00:00")
     return f"{text.rstrip('0').removesuffix('.')}Z"
 
 

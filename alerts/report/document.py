@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from alerts.model import Severity
 from alerts.watch.model import CheckResult, Comparison, Judgement, Span, Tick, Watch
 from exporter import plots
-from exporter.figures import percent
 from exporter.plots import Chart, Line, Mark, Threshold
 
 
@@ -105,8 +104,3 @@ def _spans(report: Report, results: Sequence[CheckResult]) -> Iterator[plots.Spa
 
 def _mark(mark: Mark, start: float, span: Span, label: str) -> plots.Span:
     return plots.Span(mark, start + span.started, start + span.started + span.seconds, label)
-
-
-def seen(ratio: float) -> str:
-    """Coverage in words; all of it only when it is all of it."""
-    return "100 %" if ratio >= 1 else percent(min(ratio, 0.9994))

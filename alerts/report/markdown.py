@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from alerts.report import tables
 from alerts.report.document import Report
 from alerts.report.tables import ROWS, Table
-from exporter.figures import moment
+from exporter.figures import encodable, moment
 
 # What Markdown, or the HTML that it lets through, would take for something else than text.
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&!$@])")
@@ -25,7 +25,7 @@ def markdown(report: Report) -> str:
         *(_section(table) for table in tables.tables(report)),
         f"Made {moment(report.made_at)} by outbox-exporter {text(report.version)}. All times are in UTC.",
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return encodable("\n\n".join(part for part in parts if part) + "\n")
 
 
 def text(value: str) -> str:

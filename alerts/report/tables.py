@@ -4,10 +4,14 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from alerts.report.document import Report, seen
-from alerts.watch.model import Budget, CheckResult, Gap, Kind
+from alerts.report.document import Report
+from alerts.watch import sentences
+from alerts.watch.model import Budget, CheckResult, Gap, Kind, Reconciliation, Span
 from exporter.figures import count, duration, figure, moment
 
+# So many intervals from the watch's beginning or end a sample is as good as there.
+_NEAR = 3
+_CLOCK = "%H:%M:%S"
 # A page shows so many rows of a table; the JSON has all of them.
 ROWS = 100
 
@@ -44,7 +48,7 @@ def checks(report: Report) -> Table:
             each.reason,
             _value(each.worst, each),
             _value(each.check.limit, each),
-            seen(each.coverage.ratio) if each.verdict else "",
+            "" if each.check.not_applicable else sentences.seen_share(each.coverage.ratio),
         )
         for each in report.judgement.results
     )
@@ -93,7 +97,7 @@ def tables(report: Report) -> Iterator[Table]:
         tuple(
             (each.check.title, _breached(each), _budget(each), each.check.source)
             for each in judgement.results
-            if each.verdict
+            if not each.check.not_applicable
         ),
     )
     yield Table("settings", "Settings", ("Setting", "Value"), tuple(report.settings.items()))
@@ -107,7 +111,9 @@ def _breached(result: CheckResult) -> str:
     if result.check.kind is Kind.EVIDENCE:
         return ""
     excused = f", and {duration(result.excused)} excused" if result.excused else ""
-    return (duration(result.breached) if result.breached else "never") + excused
+    if not result.was_breached:
+        return "never" + excused
+    return (duration(result.breached) if result.breached else "at a single look") + excused
 
 
 def _budget(result: CheckResult) -> str:
@@ -143,24 +149,53 @@ def _jobs(report: Report) -> Iterator[Table]:
     found = report.judgement.reconciliation
     if found is None:
         return
+    jobs = found.jobs_span
+    end = jobs.ended_at if jobs else None
     counted = (
-        ("Pending at the start", found.pending_before),
-        ("Created", found.created),
-        ("Processed", found.processed),
-        ("Removed", found.removed),
-        ("Pending at the end", found.pending_after),
-        ("Of them failing", found.failing_after),
-        ("Initialisations by the database", found.events),
-        ("Initialisations by the application", found.initialised),
+        ("Pending at the start", found.pending_before, _time(jobs.started_at if jobs else None)),
+        ("Created", found.created, _reach(jobs)),
+        ("Processed", found.processed, _reach(jobs)),
+        ("Left without being counted as processed", found.removed, _reach(jobs)),
+        ("Pending at the end", found.pending_after, _time(end)),
+        ("Of them failing", found.failing_after, _time(end)),
+        ("Initialisations by the database", found.events, _reach(found.events_span)),
+        ("Initialisations by the application", found.initialised, _reach(found.initialised_span)),
     )
     yield Table(
         "jobs",
         "Where the jobs went",
-        ("Jobs", "Number"),
-        tuple((name, "unknown" if value is None else count(value)) for name, value in counted),
+        ("Jobs", "Number", "When"),
+        tuple((name, "unknown" if value is None else count(value), when) for name, value, when in counted),
         frozenset((1,)),
-        notes=tuple(f"{each.what}: {each.by:+,.0f}, {each.explanation or 'unexplained'}" for each in found.differences),
+        notes=tuple(_job_notes(report, found)),
     )
+
+
+def _time(at: float | None) -> str:
+    return "" if at is None else moment(at, _CLOCK)
+
+
+def _reach(span: Span | None) -> str:
+    return "" if span is None else f"{_time(span.started_at)} to {_time(span.ended_at)}"
+
+
+def _job_notes(report: Report, found: Reconciliation) -> Iterator[str]:
+    """What does not add up, and what reaches less far than the watch."""
+    for each in found.differences:
+        yield f"{each.what}: {each.by:+,.0f}, {each.explanation or 'unexplained'}"
+    spans = {
+        "Jobs": found.jobs_span,
+        "Initialisations by the database": found.events_span,
+        "Initialisations by the application": found.initialised_span,
+    }
+    for name, span in spans.items():
+        if span is None:
+            continue
+        late, early = span.started, report.judgement.elapsed - span.started - span.seconds
+        if late > _NEAR * report.watch.interval:
+            yield f"{name}: the first sample is of {_time(span.started_at)}, {duration(late)} after the beginning"
+        if early > _NEAR * report.watch.interval:
+            yield f"{name}: the last sample is of {_time(span.ended_at)}, {duration(early)} before the end"
 
 
 def _comparison(report: Report) -> Iterator[Table]:
@@ -194,7 +229,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("Database", report.database),
         ("Watched", f"{moment(watch.started_at)} to {moment(report.ended_at)}"),
         ("Lasted", f"{duration(judgement.elapsed)} of {duration(judgement.duration)}"),
-        ("Seen", f"{seen(judgement.ratio)} of what is judged, in {count(judgement.ticks)} samples"),
+        ("Seen", f"{sentences.seen_share(judgement.ratio)} of what is judged, in {count(judgement.ticks)} samples"),
         ("Evidence", evidence or "none"),
         ("Decided", "" if watch.decided_at is None else moment(watch.decided_at)),
         ("Stopped early", watch.stopped),

@@ -1,6 +1,7 @@
 """The checks of a watch: what `checks.yaml` says, with every number resolved by the policy in force."""
 
 import math
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -21,6 +22,8 @@ _KEYS = (
 )
 # How a condition compares: is it above, and is the limit itself beyond.
 _COMPARISONS = {"above": (True, False), "at_least": (True, True), "below": (False, False)}
+# A duration in a sentence.
+_SPAN = re.compile(r"\{(\d+[smhd])\}")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -63,14 +66,19 @@ def _check(node: Mapping, terms: Terms) -> Check:
     rules = _rules(node, terms) if kind is Kind.PAGES else ()
     collectors = _collectors(node, conditions, rules, terms)
     limit = figure(first.limit, unit) if first else ""
+
+    def said(key: str) -> str:
+        text = _text(node, key).replace("{limit}", limit)
+        return _SPAN.sub(lambda span: figure(values.duration(span[1]) * terms.time_scale, "seconds"), text)
+
     absent = kind is not Kind.PAGES and "application" in collectors and not terms.application
     return Check(
         name=_text(node, "name"),
         title=_text(node, "title"),
         kind=kind,
-        subject=_text(node, "subject"),
-        good=_text(node, "good").replace("{limit}", limit),
-        bad=_text(node, "bad").replace("{limit}", limit),
+        subject=said("subject"),
+        good=said("good"),
+        bad=said("bad"),
         source=_text(node, "source"),
         budget=_budget(node.get("budget"), terms),
         conditions=conditions,
@@ -132,6 +140,7 @@ def _schedule(node: Node | None) -> Schedule | None:
     return Schedule(
         hour=values.whole_number(_text(node, "hour")),
         weekday=values.whole_number(weekday) if weekday else None,
+        clock=_text(node, "clock"),
         oldest=_text(node, "oldest"),
         keeps=values.duration(_text(node, "keeps")),
         grace=values.duration(_text(node, "grace")),

@@ -21,13 +21,14 @@ from alerts.watch import clock, progress
 from alerts.watch.archive import Dossier, dossier, latest
 from alerts.watch.model import Verdict, Watch
 from alerts.watch.plain import plain
-from alerts.watch.records import Request
-from alerts.watch.start import MANUAL
+from alerts.watch.records import Mark, Request
+from alerts.watch.start import MANUAL, MIGRATION, TROUBLES
 from alerts.watch.wait import Waiting, wait
+from exporter import statedir
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.figures import strict
-from exporter.values import duration, format_duration
+from exporter.values import duration, format_duration, words
 
 GOOD, UNKNOWN = 0, 3
 EXIT_STATUS: Mapping[Verdict, int] = MappingProxyType({Verdict.PASS: GOOD, Verdict.FAIL: 1})
@@ -60,7 +61,7 @@ def add_commands(commands: Commands, around: Surroundings) -> None:
     acts = parser.add_subparsers(required=True, metavar="start|status|stop|report|wait")
     _add(acts, "start", "begin one now", around, _start)
     stop = _add(acts, "stop", "end the one that runs, without a verdict", around, _stop)
-    stop.add_argument("--reason", default="by hand", metavar="TEXT", help="for the report")
+    stop.add_argument("--reason", type=words, default="by hand", metavar="TEXT", help="for the report")
     status = _add(acts, "status", "how it stands", around, _status)
     status.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
     report = _add(acts, "report", "everything that led to the verdict", around, _report)
@@ -107,16 +108,20 @@ def _status(options: argparse.Namespace, config: Config, around: Surroundings) -
     directory = config.watch.state_dir
     found = _dossier(directory, None)
     runs = is_taken(directory)
+    trouble = _trouble(directory) if config.watch.start == MIGRATION else ""
     if options.format == "json":
         document = {
             "state": found.watch.state.value if found else "waiting",
             "exporter_runs": runs,
+            "trouble": trouble or None,
             "watch": plain(found.watch) if found else None,
             "judgement": plain(found.judgement) if found else None,
         }
         around.say(json.dumps(strict(document), indent=2, allow_nan=False) + "\n")
     else:
         around.say(progress.table(found.watch, found.judgement) if found else "no watch has begun\n")
+    if trouble:
+        print(f"no watch begins by itself: {trouble}", file=sys.stderr)  # noqa: T201 - beside the answer
     if not runs:
         print(f"no exporter runs on {directory}", file=sys.stderr)  # noqa: T201 - beside the answer
     return _exit_status(found.watch if found else None)
@@ -166,7 +171,8 @@ def _ask(config: Config, around: Surroundings, request: Request) -> int:
     deadline = time.monotonic() + PATIENCE
     while not _left(directory, number, request):
         if time.monotonic() > deadline:
-            raise Unavailable(f"no exporter runs on {directory}: start it first, outbox-exporter serve")
+            wrong = statedir.problem(directory)
+            raise Unavailable(f"no exporter runs on {directory}: " + (wrong or "start it first, outbox-exporter serve"))
         time.sleep(_POLL)
     answer = _answer(directory, number, deadline)
     if answer is None:
@@ -207,6 +213,12 @@ def _dossier(directory: Path, number: int | None) -> Dossier | None:
     with History.reader(directory) as opened:
         watch = latest(opened) if number is None else opened.get(Watch, number)
         return dossier(opened, watch, clock.now()) if watch else None
+
+
+def _trouble(directory: Path) -> str:
+    """Why the register of migrations told the exporter nothing when it last looked; empty when it did."""
+    with History.reader(directory) as opened:
+        return next((text for number, text in TROUBLES.items() if opened.get(Mark, number)), "")
 
 
 def _exit_status(watch: Watch | None) -> int:

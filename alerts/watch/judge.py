@@ -126,7 +126,7 @@ class Judge:
         gaps = self._gaps.at(at, elapsed, self.watch.interval, cause)
         results = tuple(self._result(docket, gaps, at, elapsed, final=final) for docket in self._dockets)
         verdict = self._verdict(results, final=final)
-        judged = [result for result in results if result.verdict is not None and result.check.conditions]
+        judged = [result for result in results if result.check.conditions and not result.check.not_applicable]
         ratio = min((result.coverage.ratio for result in judged), default=0.0)
         coverage = {key: self._covered(meter, elapsed) for key, meter in self._coverage.items()}
         return Judgement(
@@ -148,7 +148,12 @@ class Judge:
             restarts=tuple(self._growth.restarts),
             clock_steps=tuple(self._steps),
             exporter_restarts=max(len(self._runs) - 1, 0),
-            evidence={each.what: self._found(each.counter) for check in self.watch.checks for each in check.evidence},
+            evidence={
+                each.what: self._found(each.counter)
+                for check in self.watch.checks
+                for each in check.evidence
+                if not check.not_applicable
+            },
             reconciliation=self._jobs.account(self._growth),
         )
 
@@ -163,7 +168,7 @@ class Judge:
 
     def _result(self, docket: _Docket, gaps: Sequence[Gap], at: float, elapsed: float, *, final: bool) -> CheckResult:
         check, times = docket.check, docket.meter.times(self._pace, elapsed, self.watch.interval)
-        verdict, reason = next(self._opinions(check, times, gaps, at, final=final))
+        verdict, reason = next(self._opinions(docket, times, gaps, at, final=final))
         return CheckResult(
             check=check,
             verdict=verdict,
@@ -179,9 +184,10 @@ class Judge:
         )
 
     def _opinions(
-        self, check: Check, times: Times, gaps: Sequence[Gap], at: float, *, final: bool
+        self, docket: _Docket, times: Times, gaps: Sequence[Gap], at: float, *, final: bool
     ) -> Iterator[tuple[Verdict | None, str]]:
         """What can be said of a check; the first counts."""
+        check = docket.check
         if check.not_applicable:
             yield None, f"Not judged: {check.not_applicable}."
         if check.kind is Kind.CLEANUP:
@@ -195,10 +201,10 @@ class Judge:
         for each in check.evidence:
             found = self._found(each.counter)
             if found < each.at_least:
-                yield Verdict.INCONCLUSIVE if final else Verdict.PASS, sentences.lacking(each, found, final=final)
+                yield Verdict.INCONCLUSIVE if final else None, sentences.lacking(each, found, final=final)
             elif check.kind is Kind.EVIDENCE:
                 yield Verdict.PASS, sentences.traffic(check, each, found)
-        yield Verdict.PASS, sentences.held(check, times)
+        yield Verdict.PASS, sentences.held(check, times, was_breached=bool(docket.meter.breaches))
 
     def _found(self, counter: str) -> float:
         return self._growth.grown.get(counter, 0.0)
@@ -221,5 +227,5 @@ def _reasons(results: Sequence[CheckResult]) -> Iterator[str]:
     for result in sentences.gravest(results):
         yield result.reason
     for result in results:
-        if result.verdict is Verdict.PASS and result.breached:
+        if result.verdict is Verdict.PASS and result.was_breached:
             yield result.reason

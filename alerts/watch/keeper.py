@@ -14,7 +14,7 @@ from alerts.watch.clock import Moment
 from alerts.watch.judge import Judge
 from alerts.watch.model import Cause, Judgement, State, Tick, Verdict, Watch
 from alerts.watch.records import Layout, Mark, Request, Run
-from alerts.watch.sources import collectors_of, names_of
+from alerts.watch.sources import collectors_of, layout_of, names_of
 from alerts.watch.timeline import position
 
 # Past watches that are kept with all that was seen, and for how long what belongs to none: it is what a first watch
@@ -113,6 +113,13 @@ class Keeper:
         """Whether a watch is undecided."""
         return self.watch is not None and self.watch.state is State.RUNNING
 
+    def edge(self, moment: Moment, lead: float) -> tuple[int, bool] | None:
+        """The watch that goes on, by number, and whether it ends within `lead` seconds; None when none goes on."""
+        if not self.is_open:
+            return None
+        watch = self._watch()
+        return watch.number, watch.duration - self._elapsed_at(moment) <= lead
+
     def advance(self, moment: Moment) -> None:
         """Time has passed. To be called first; may end a watch, so in a transaction."""
         passed = clock.passed(self._moment, moment)
@@ -124,11 +131,11 @@ class Keeper:
         elif self.is_open and abs(self._planned_end(moment) - self._watch().ends_at) > _MOVED:
             self._save(replace(self._watch(), ends_at=self._planned_end(moment)))
 
-    def answer(self, moment: Moment) -> None:
-        """Do what commands ask for. In a transaction."""
+    def answer(self, moment: Moment, warning: str = "") -> None:
+        """Do what commands ask for; `warning` is for who begins a watch. In a transaction."""
         for number, request in self.history.all(Request).items():
             if not request.answer:
-                self.history.put(number, self._granted(request, moment))
+                self.history.put(number, self._granted(request, moment, warning))
             elif abs(moment.at - request.at) > _REQUEST_LIFE:
                 self.history.drop(Request, number)
 
@@ -165,9 +172,12 @@ class Keeper:
         """When a watch was last begun so, on the time line; negative when none was."""
         return self._begun.get(begun_by, -1.0)
 
-    def mark(self, number: int) -> None:
-        """Remember this moment. In a transaction."""
-        self.history.put(number, Mark(self._t))
+    def mark(self, number: int, *, is_set: bool = True) -> None:
+        """Remember this moment, or forget the one remembered. In a transaction."""
+        if is_set:
+            self.history.put(number, Mark(self._t))
+        else:
+            self.history.drop(Mark, number)
 
     def marked(self, number: int) -> float | None:
         """The moment remembered under that number, on the time line."""
@@ -201,14 +211,15 @@ class Keeper:
 
     # --- ends
 
-    def _granted(self, request: Request, moment: Moment) -> Request:
+    def _granted(self, request: Request, moment: Moment, warning: str) -> Request:
         if request.action == "start":
             if self.running:
                 return replace(request, answer=f"watch {self._watch().number} runs already; stop it first")
             # A tick of this very moment was heard before, and is none of the watch's.
             self._t = round(self._t + clock.LEAST, 3)
             watch = self.begin("manual", moment)
-            return replace(request, granted=True, answer=f"watch {watch.number} has begun")
+            begun = f"watch {watch.number} has begun"
+            return replace(request, granted=True, answer=f"{begun}; {warning}" if warning else begun)
         if not self.is_open:
             return replace(request, answer="no watch runs")
         self._save(replace(self._watch(), stopped=request.reason or "by hand"))
@@ -267,7 +278,7 @@ class Keeper:
         return run
 
     def _find_layout(self) -> int:
-        names = names_of(self._plan.terms.policy)
+        names = layout_of(self._plan.terms.policy)
         known = self.history.all(Layout)
         for number, layout in known.items():
             if layout.names == names:

@@ -40,6 +40,7 @@ class Cause(StrEnum):
     LOCK = "table locked"
     TIMEOUT = "database too slow"
     BLIND = "rows not visible"
+    STANDBY = "a standby answered"  # fresh or not: it proves nothing about the primary
     SCHEMA = "schema not as expected"
     APPLICATION = "application gives no answer"
     MAINTENANCE_UNKNOWN = "declared maintenance unreadable"
@@ -98,14 +99,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A clean-up: when it is due (UTC; `weekday` from Monday 0, None daily), and what it leaves behind.
+    """A clean-up: when it is due (`weekday` from Monday 0, None daily), and what it leaves behind.
 
-    `oldest` is the series with the time of the oldest thing there; after the clean-up nothing is older than `keeps`
-    before it was due. `grace` later it has to be so.
+    `hour` is meant by a clock that is ahead of UTC by the seconds in the series `clock`. `oldest` is the series with
+    the time of the oldest thing there; after the clean-up nothing is older than `keeps` before it was due. `grace`
+    later it has to be so.
     """
 
     hour: int
     weekday: int | None
+    clock: str
     oldest: str
     keeps: float
     grace: float
@@ -302,11 +305,12 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check came to. `verdict` is None where it does not apply, and PASS "so far" while a watch runs.
+    """What one check came to.
 
-    `breached` is what was seen breached, `longest` the longest without a good look or a gap in between; `excused`
-    is breached during declared maintenance. `worst` is the worst value of `check.signal` with its time.
-    `breaches` are the first hundred.
+    `verdict` is None where it does not apply and, while a watch runs, where evidence is still to come; PASS is "so far"
+    until the end. `breached` is what was seen breached, `longest` the longest without a good look or a gap in between;
+    `excused` is breached during declared maintenance. `worst` is the worst value of `check.signal` with its time.
+    `breaches` are the first hundred; one that a single look saw may last 0 seconds.
     """
 
     check: Check
@@ -320,6 +324,16 @@ class CheckResult:
     worst: float | None = None
     worst_at: float | None = None
     evidence: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def was_breached(self) -> bool:
+        """Whether any look found it breached, within its budget or not."""
+        return self.breached > 0 or bool(self.breaches)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it applies and nothing can be said of it yet."""
+        return self.verdict is None and not self.check.not_applicable and self.check.kind is not Kind.CLEANUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +351,8 @@ class Reconciliation:
 
     created + pending at the start = processed + pending at the end + removed. `created` and `removed` are inferred
     from what was pending and processed, `removed` at least so many; `events` are initialisations that the database
-    recorded, `initialised` those that the application counted. None where nothing was seen.
+    recorded, `initialised` those that the application counted. None where nothing was seen. The spans reach from the
+    first to the last sample behind these numbers.
     """
 
     pending_before: float | None
@@ -350,6 +365,9 @@ class Reconciliation:
     initialised: float | None
     unseen_seconds: float
     differences: tuple[Difference, ...] = ()
+    jobs_span: Span | None = None
+    events_span: Span | None = None
+    initialised_span: Span | None = None
 
     @property
     def explained(self) -> bool:
@@ -437,4 +455,4 @@ class Judgement:
     @property
     def breached(self) -> tuple[CheckResult, ...]:
         """The checks that were seen breached at all, within their budget or not."""
-        return tuple(result for result in self.results if result.breached > 0)
+        return tuple(result for result in self.results if result.was_breached)

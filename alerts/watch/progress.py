@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from alerts.watch import sentences
 from alerts.watch.model import CheckResult, Judgement, Verdict, Watch
-from exporter.figures import duration, moment, percent
+from exporter.figures import duration, moment
 
 _WORDS = {None: "-", Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "unknown"}
 _PATTERN = "%Y-%m-%d %H:%M:%S UTC"
@@ -21,7 +20,7 @@ def table(watch: Watch, judgement: Judgement) -> str:
         "",
         f"began     {moment(watch.started_at, _PATTERN)} ({watch.begun_by})",
         f"{_ended(watch):<9} {moment(_end(watch), _PATTERN)}",
-        f"seen      {percent(judgement.ratio)} of {duration(judgement.elapsed)}",
+        f"seen      {sentences.seen_share(judgement.ratio)} of {duration(judgement.elapsed)}",
         "",
         *(f"{_WORDS[result.verdict]:<8} {result.reason}" for result in judgement.results),
         *_sections(judgement),
@@ -30,16 +29,14 @@ def table(watch: Watch, judgement: Judgement) -> str:
 
 
 def line(watch: Watch, judgement: Judgement) -> str:
-    """One line: time, coverage, checks, breaches."""
+    """One line: time, coverage, and how the checks stand."""
     done = min(judgement.elapsed / watch.duration, 1.0) if watch.duration else 1.0
     left = duration(max(watch.duration - judgement.elapsed, 0.0)) if done < 1 else "no time"
-    judged = [result for result in judgement.results if result.verdict is not None]
     parts = [
         f"watch {watch.number}",
         f"{math.floor(done * 100)} % done, {left} left",
-        f"{percent(judgement.ratio)} seen",
-        f"{sum(result.verdict is Verdict.PASS for result in judged)} of {len(judged)} checks hold",
-        f"{len(judgement.breached)} breached",
+        f"{sentences.seen_share(judgement.ratio)} seen",
+        sentences.standing(judgement.results),
     ]
     return ", ".join(parts)
 
@@ -82,7 +79,7 @@ def _sections(judgement: Judgement) -> Iterator[str]:
 
 
 def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+    return moment(at, "%H:%M:%S UTC")
 
 
 def _end(watch: Watch) -> float:

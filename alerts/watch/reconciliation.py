@@ -8,8 +8,9 @@ initialisations that the database recorded and those that the application counte
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from alerts.watch.counters import Growth
-from alerts.watch.model import Difference, Reconciliation, Tick
+from alerts.watch.counters import Growth, Sample, between, sample_of
+from alerts.watch.model import Difference, Reconciliation, Span, Tick
+from exporter.figures import count, duration
 
 PROCESSED = "outbox_processed_jobs_total"
 PENDING = tuple(f'outbox_pending_jobs{{state="{state}"}}' for state in ("waiting", "failing", "exhausted"))
@@ -20,17 +21,28 @@ INITIALISED = 'outbox_app_fsm_initializations_total{result="succeeded"}'
 _HOUR = 3600.0
 # Of that come differences of a few jobs that mean nothing: so many and such a share of all.
 _FEW, _SHARE = 10, 0.01
+# Two numbers are compared when their first samples, and their last, are not more intervals apart: as long as any
+# sample is believed.
+_APART = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """Jobs at one look; `processed` since the run began."""
+    """Jobs at one look; `sample` has those processed since the run began."""
 
     elapsed: float
-    run: int
     pending: float
     failing: float
-    processed: float
+    sample: Sample
+
+    @property
+    def processed(self) -> float:
+        """So many in the run."""
+        return self.sample.value
+
+    def goes_on_from(self, before: "_Account") -> bool:
+        """Whether it counts on where the other stood."""
+        return before.sample.run == self.sample.run and before.processed <= self.processed
 
 
 class Ledger:
@@ -43,13 +55,17 @@ class Ledger:
         self._created = 0.0
         self._removed = 0.0
         self._between_runs = 0.0
+        self._interval = 0.0
 
     def hear(self, tick: Tick) -> None:
         """One tick, in the order of time."""
         account = _account(tick)
         if account is None:
             return
-        if self._last and self._last.run == account.run and self._last.processed <= account.processed:
+        self._interval = tick.interval
+        if self._last and account.goes_on_from(self._last):
+            if self._last.sample.elapsed < 0:  # of before the watch: the account begins with this one
+                self._first = self._begin = None
             self._first = self._first or account
         elif self._last:
             self._settle()
@@ -86,8 +102,44 @@ class Ledger:
             events=events,
             initialised=initialised,
             unseen_seconds=self._between_runs,
-            differences=tuple(_differences(created, removed, events, initialised, growth)) if seen else (),
+            differences=tuple(self._differences(created, removed, growth)) if seen else (),
+            jobs_span=self._span,
+            events_span=growth.span(EVENTS),
+            initialised_span=growth.span(INITIALISED),
         )
+
+    @property
+    def _span(self) -> Span | None:
+        return between(self._first.sample, self._last.sample) if self._first and self._last else None
+
+    def _differences(self, created: float, removed: float, growth: Growth) -> Iterator[Difference]:
+        """What does not add up; explained only by what was seen."""
+        events, initialised = growth.grown.get(EVENTS), growth.grown.get(INITIALISED)
+        if removed > _FEW:
+            yield Difference("jobs left the backlog without being counted as processed", removed)
+        if events is None:
+            return
+        margin = max(_FEW, _SHARE * events)
+        if self._are_comparable(growth.span(EVENTS), self._span) and events - created > margin:
+            yield Difference("the database recorded more initialisations than created jobs", events - created)
+        if initialised is None or not self._are_comparable(growth.span(EVENTS), growth.span(INITIALISED)):
+            return
+        by = initialised - events
+        if by > margin:
+            away = self._between_runs
+            unseen = f"the database's were not counted in {duration(away)} without an exporter" if away else ""
+            yield Difference("the application counted more initialisations than the database recorded", by, unseen)
+        elif -by > margin:
+            times = len(growth.restarts)
+            anew = f"its counters began anew, {count(times)} time{'s' if times > 1 else ''}" if times else ""
+            yield Difference("the application counted fewer initialisations than the database recorded", -by, anew)
+
+    def _are_comparable(self, one: Span | None, other: Span | None) -> bool:
+        """Whether both were counted over the same time."""
+        if one is None or other is None:
+            return False
+        apart = max(abs(one.started - other.started), abs(one.started + one.seconds - other.started - other.seconds))
+        return apart <= _APART * self._interval
 
 
 def _account(tick: Tick) -> _Account | None:
@@ -95,22 +147,4 @@ def _account(tick: Tick) -> _Account | None:
     if PROCESSED not in values or any(name not in values for name in PENDING):
         return None
     waiting, *failing = (values[name] for name in PENDING)
-    return _Account(tick.elapsed, tick.run, waiting + sum(failing), sum(failing), values[PROCESSED])
-
-
-def _differences(
-    created: float, removed: float, events: float | None, initialised: float | None, growth: Growth
-) -> Iterator[Difference]:
-    if removed > _FEW:
-        yield Difference("pending jobs vanished without being processed", removed, "removed with their courses")
-    if events is not None and events - created > max(_FEW, _SHARE * events):
-        explanation = "removed with their courses" if removed >= events - created else ""
-        yield Difference("initialisations outnumber the jobs that were created", events - created, explanation)
-    if events is None or initialised is None:
-        return
-    by = initialised - events
-    if by > max(_FEW, _SHARE * events):
-        yield Difference("the application counts more initialisations", by, "repeated requests answered from the cache")
-    elif -by > max(_FEW, _SHARE * events):
-        explanation = "its counters began anew" if growth.restarts else "it counts in one process of several"
-        yield Difference("the application counts fewer initialisations", -by, explanation)
+    return _Account(tick.elapsed, waiting + sum(failing), sum(failing), sample_of(PROCESSED, tick))

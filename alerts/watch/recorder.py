@@ -21,6 +21,7 @@ from alerts.watch.keeper import Keeper, Plan
 from alerts.watch.model import Judgement, State, Watch
 from alerts.watch.records import Run
 from alerts.watch.sight import Sight
+from alerts.watch.sources import is_of_standby
 from alerts.watch.start import Starter
 from exporter.config import WatchSettings
 from exporter.logs import event
@@ -28,6 +29,11 @@ from exporter.migration.maintenance import Ledger
 from exporter.snapshot import CollectorState
 
 logger = logging.getLogger(__name__)
+
+_NO_PROOF = (
+    "a standby answers, and what it shows proves nothing: while it does, the watch cannot pass; connect to the primary "
+    "(with several hosts in the DSN: target_session_attrs=primary)"
+)
 
 Act = Callable[[Keeper, Moment], None]
 
@@ -51,12 +57,19 @@ class View:
 class Recorder:
     """Keeps the watch of one state directory. Safe to use from several threads.
 
-    Another exporter that writes to the same directory is waited for: an upgrade may overlap.
+    Another exporter that writes to the same directory is waited for: an upgrade may overlap. `refresh` has every
+    collector run soon; it is called once when a watch has begun and once `lead` seconds before it ends, so that the
+    figures of its report reach from one to the other.
     """
 
-    def __init__(self, settings: WatchSettings, plan: Plan) -> None:
+    def __init__(
+        self, settings: WatchSettings, plan: Plan, refresh: Callable[[], None] = lambda: None, lead: float = 0.0
+    ) -> None:
         self._directory = settings.state_dir
         self._plan = plan
+        self._refresh = refresh
+        self._lead = lead
+        self._edge: tuple[int, bool] | None = None
         self._starter = Starter(settings.start)
         self._sight = Sight(plan.terms.policy, Ledger(settings.state_dir), plan.interval)
         self._lock = Lock()
@@ -66,12 +79,18 @@ class Recorder:
         self._run: Run | None = None
         self._closed = False
         self._last: float | None = None
+        self._warning = ""
         self._view = View(waiting_for=self._starter.waiting_for, trouble="not started yet")
 
     @property
     def view(self) -> View:
         """What is known now."""
         return self._view
+
+    @property
+    def warning(self) -> str:
+        """Why a watch cannot pass as things are; empty where it can."""
+        return self._warning
 
     def observe(
         self,
@@ -90,6 +109,7 @@ class Recorder:
         self._last = evaluation.at
         states = tuple(states)
         now = time.monotonic() if monotonic is None else monotonic
+        self._warning = _NO_PROOF if any(is_of_standby(state) for state in states) else ""
 
         def act(keeper: Keeper, moment: Moment) -> None:
             self._starter.look(keeper, states, moment, now)
@@ -97,6 +117,7 @@ class Recorder:
 
         if self._starter.is_waiting or self._is_eager(moment or clock.now()):
             self._attend(act, moment)
+        self._refresh_at_edges(moment)
 
     def heed(self, moment: Moment | None = None) -> None:
         """Do what commands and the time ask for, between two evaluations. Call it at the start, and every few seconds.
@@ -105,6 +126,7 @@ class Recorder:
         """
         if self._is_needed(moment or clock.now()):
             self._attend(lambda *_: None, moment)
+        self._refresh_at_edges(moment)
 
     def close(self, moment: Moment | None = None) -> None:
         """The exporter ends: say so in the history, and let go of it. Harmless twice."""
@@ -113,6 +135,13 @@ class Recorder:
         with self._lock:
             self._closed = True
             self._drop()
+
+    def _refresh_at_edges(self, moment: Moment | None) -> None:
+        with self._lock:
+            edge = self._keeper.edge(moment or clock.now(), self._lead) if self._keeper else self._edge
+            is_new, self._edge = edge is not None and edge != self._edge, edge
+        if is_new:
+            self._refresh()
 
     def _is_needed(self, moment: Moment) -> bool:
         """True unless the history is ours, time has ended nothing, and nobody else has written to it."""
@@ -147,7 +176,7 @@ class Recorder:
         keeper = self._keeper = self._keeper or self._open(moment)
         with keeper.history.transaction():
             keeper.advance(moment)
-            keeper.answer(moment)
+            keeper.answer(moment, self._warning)
             act(keeper, moment)
         self._show(keeper)
 
@@ -170,6 +199,8 @@ class Recorder:
         self._was_blind, self._blind = False, None
         if watch and (before is None or (before.number, before.state) != (watch.number, watch.state)):
             event(logger, logging.INFO, f"watch {watch.state}", number=watch.number, summary=_summary(keeper))
+            if self._warning and watch.state is State.RUNNING:
+                event(logger, logging.WARNING, "watch proves nothing", number=watch.number, reason=self._warning)
 
     def _go_blind(self, error: HistoryError, moment: Moment) -> None:
         """Go on without writing; what is shown gets worse by itself."""

@@ -2,25 +2,24 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from alerts.watch.cleanup import Outcome
 from alerts.watch.coverage import Times
 from alerts.watch.model import Cause, Check, CheckResult, Evidence, Gap, Verdict, Watch
-from exporter.figures import count, duration, percent
+from exporter.figures import count, duration, moment, percent
 
 
-def held(check: Check, times: Times) -> str:
-    """It passed, or has so far."""
-    if times.bad == 0:
+def held(check: Check, times: Times, *, was_breached: bool) -> str:
+    """It passed, or has so far. `was_breached`: at one look at least, which may be too little to last any time."""
+    if not was_breached:
         return f"{check.subject} {check.good}{_not_counted(times)}."
     within = f"within what is allowed ({_allowed(check)})"
-    return f"{check.subject} {check.bad} for {_so_long(times)}, {within}{_not_counted(times)}."
+    return f"{check.subject} {check.bad} {_for_so_long(times)}, {within}{_not_counted(times)}."
 
 
 def broken(check: Check, times: Times) -> str:
     """It failed."""
-    return f"{check.subject} {check.bad} for {_so_long(times)}; allowed is {_allowed(check)}{_not_counted(times)}."
+    return f"{check.subject} {check.bad} {_for_so_long(times)}; {_exceeded(check, times)}{_not_counted(times)}."
 
 
 def unseen(check: Check, times: Times, gaps: Sequence[Gap]) -> str:
@@ -50,8 +49,10 @@ def traffic(check: Check, evidence: Evidence, found: float) -> str:
     return f"{check.subject} {check.good}: {count(found)} {evidence.what}."
 
 
-def cleanup(check: Check, outcomes: dict[float, Outcome]) -> tuple[Verdict | None, str]:
-    """What came of every clean-up that was due."""
+def cleanup(check: Check, outcomes: dict[float, Outcome] | None) -> tuple[Verdict | None, str]:
+    """What came of every clean-up that was due. That no key grows old is judged in any case, by another check."""
+    if outcomes is None:
+        return None, f"{check.subject} was not judged: what that clock shows (cron.timezone) was not visible."
     for due, outcome in outcomes.items():
         if outcome is Outcome.OVERDUE:
             late = duration(check.schedule.grace) if check.schedule else ""
@@ -66,28 +67,50 @@ def cleanup(check: Check, outcomes: dict[float, Outcome]) -> tuple[Verdict | Non
 
 def summary(watch: Watch, verdict: Verdict | None, results: Iterable[CheckResult], ratio: float, elapsed: float) -> str:
     """One sentence for the whole."""
+    results = tuple(results)
     judged = [result for result in results if result.verdict is not None]
-    worse = [result for result in judged if result.verdict is (verdict or Verdict.FAIL)]
-    seen = f"{percent(ratio)} of it was seen"
     if verdict is None:
         left = duration(max(watch.duration - elapsed, 0.0))
-        return f"So far nothing has failed: {len(judged)} checks, {left} left."
+        return f"So far nothing has failed: {standing(results)}, {left} left."
     if verdict is Verdict.PASS:
-        return f"All {len(judged)} checks held for {_long(watch.duration)}; {seen}."
+        return f"All {len(judged)} checks held for {_long(watch.duration)}; {seen_share(ratio)} of it was seen."
     if verdict is Verdict.INCONCLUSIVE and watch.stopped:
         return (
             f"It was stopped after {_long(elapsed)} of {_long(watch.duration)} ({watch.stopped}), so nothing is proved."
         )
+    worse = [result for result in judged if result.verdict is verdict]
+    if not worse:
+        return "There was no check that could be judged, so nothing is proved."
     names = ", ".join(result.check.title.lower() for result in worse)
     did_not = "did not hold" if verdict is Verdict.FAIL else "could not be decided"
     return f"{len(worse)} of {len(judged)} checks {did_not}: {names}."
 
 
+def standing(results: Iterable[CheckResult]) -> str:
+    """How many checks stand how: `17 of 19 checks hold, 2 of them breached for a time within what is allowed`."""
+    results = tuple(results)
+    judged = [result for result in results if result.verdict is not None]
+    held = [result for result in judged if result.verdict is Verdict.PASS]
+    parts = [f"{len(held)} of {len(judged)} checks hold"]
+    for number, what in (
+        (sum(result.was_breached for result in held), "of them breached for a time within what is allowed"),
+        (sum(result.verdict is Verdict.FAIL for result in judged), "failed"),
+        (sum(result.verdict is Verdict.INCONCLUSIVE for result in judged), "not seen well enough"),
+        (sum(result.is_undecided for result in results), "without enough evidence yet"),
+    ):
+        if number:
+            parts.append(f"{number} {what}")
+    return ", ".join(parts)
+
+
+def seen_share(ratio: float) -> str:
+    """Coverage in words; all of it only when it is all of it."""
+    return "100 %" if ratio >= 1 else percent(min(ratio, 0.9994))
+
+
 def gap(each: Gap) -> str:
     """A gap by time and cause."""
-    start, end = (
-        datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (each.span.started_at, each.span.ended_at)
-    )
+    start, end = (moment(at, "%H:%M:%S") for at in (each.span.started_at, each.span.ended_at))
     affects = f" ({', '.join(each.affects)})" if each.affects else ""
     return f"{start} to {end} UTC, {_long(each.span.seconds)}: {each.cause}{affects}"
 
@@ -101,9 +124,21 @@ def _allowed(check: Check) -> str:
     return f"{duration(budget.stretch)} at a stretch, {duration(budget.total)} in all"
 
 
-def _so_long(times: Times) -> str:
+def _for_so_long(times: Times) -> str:
+    if not times.bad:
+        return "at a single look"
     total, longest = duration(times.bad), duration(times.longest_bad)
-    return total if total == longest else f"{total} (longest {longest})"
+    return f"for {total}" if total == longest else f"for {total} (longest {longest})"
+
+
+def _exceeded(check: Check, times: Times) -> str:
+    """What is allowed, and by how much it was exceeded where rounding would hide that."""
+    budget, said = check.budget, f"allowed is {_allowed(check)}"
+    pairs = ((times.bad, budget.total), (times.longest_bad, budget.stretch))
+    exceeded = [(bad, allowed) for bad, allowed in pairs if bad > allowed]
+    if any(duration(bad) != duration(allowed) for bad, allowed in exceeded):
+        return said
+    return f"{said}, exceeded by {duration(max(bad - allowed for bad, allowed in exceeded))}"
 
 
 def _not_counted(times: Times) -> str:
@@ -121,7 +156,7 @@ def _causes(gaps: Sequence[Gap]) -> str:
 
 
 def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+    return moment(at, "%Y-%m-%d at %H:%M UTC")
 
 
 def _long(seconds: float) -> str:

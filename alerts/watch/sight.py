@@ -18,6 +18,7 @@ class Sight:
             signal.record: sources.collectors_of(signal.record, policy) - {sources.MAINTENANCE}
             for signal in policy.signals
         }
+        self._rests_on = {rule.key: sources.collectors_of(rule.expr, policy) for rule in policy.rules}
         self._ledger = ledger
         self._interval = interval
 
@@ -28,6 +29,9 @@ class Sight:
         stale = {trouble.collector for trouble in troubles if trouble.stale}
         lasting = [state for state in states if state.name not in stale]
         firing = [alert for alert in evaluation.firing if alert.key.severity is not Severity.NONE]
+        # What a standby shows may be over, or still to come: such an alert is known as little as one that is held.
+        of_standby = {state.name for state in states if sources.is_of_standby(state)}
+        unproved = {alert.key for alert in firing if alert.held or self._rests_on_any(alert, of_standby)}
         declared, known = self._maintenance(moment.at)
         return Tick(
             at=moment.at,
@@ -37,10 +41,11 @@ class Sight:
             values=self._signals(evaluation, stale)
             | sources.ages_of(lasting, now)
             | sources.sample_age_of(states, now)
-            | sources.series_of(lasting, now),
+            | sources.series_of(lasting, now)
+            | sources.counter_ages_of(lasting, now),
             troubles=troubles,
-            firing=_rules(alert for alert in firing if not alert.held),
-            held=_rules(alert for alert in firing if alert.held),
+            firing=_rules(alert for alert in firing if alert.key not in unproved),
+            held=_rules(alert for alert in firing if alert.key in unproved),
             maintenance=declared is not None if known else None,
             maintenance_reason=declared.reason if declared else "",
             changes=tuple(_change(each) for each in evaluation.transitions if _tells(each)),
@@ -49,6 +54,10 @@ class Sight:
     def _signals(self, evaluation: Evaluation, stale: set[str]) -> dict[str, float]:
         known = evaluation.signals.items()
         return {name: value for name, value in known if not self._sources.get(name, frozenset()) & stale}
+
+    def _rests_on_any(self, alert: Alert, collectors: set[str]) -> bool:
+        """Whether the alert is judged by what one of these collectors brings."""
+        return bool(self._rests_on.get(alert.key, frozenset()) & collectors)
 
     def _maintenance(self, at: float) -> tuple[Maintenance | None, bool]:
         """The declaration that excuses now, and whether that can be told."""

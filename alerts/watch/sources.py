@@ -15,7 +15,7 @@ from exporter.snapshot import CollectorState, Target
 # Which collector brings which metrics. What the exporter knows of itself needs none.
 COLLECTORS: Mapping[str, tuple[Metric, ...]] = {
     "backlog": (names.PENDING_JOBS, names.OLDEST_PENDING, names.PENDING_TRUNCATED, names.HEAD_BLOCKED_JOBS),
-    "throughput": (names.PROCESSED_JOBS, names.PROCESSING_TIME, names.CLOCK_SKEW_JOBS),
+    "throughput": (names.PROCESSED_JOBS, names.PROCESSING_TIME, names.CLOCK_SKEW_JOBS, names.UNACCOUNTED_JOBS),
     "last_hour": (
         names.LAST_HOUR_PROCESSED,
         names.LAST_HOUR_PROCESSING_TIME,
@@ -25,7 +25,7 @@ COLLECTORS: Mapping[str, tuple[Metric, ...]] = {
     "events": (names.LAST_HOUR_EVENTS, names.LAST_HOUR_EVENTS_BY_TYPE, names.EVENTS, names.EVENTS_BY_TYPE),
     "idempotency": (names.IDEMPOTENCY_KEYS, names.OLDEST_EXPIRED_KEY),
     "application": tuple(metric for metric in names.CATALOGUE if metric.name.startswith("outbox_app_")),
-    "migration": (names.MIGRATION_CHECK_OK, names.MIGRATION_CHECKS),
+    "migration": (names.MIGRATION_CHECK_OK, names.MIGRATION_CHECKS, names.CRON_TIMEZONE_OFFSET),
     "maintenance": (names.MAINTENANCE_ACTIVE, names.MAINTENANCE_DECLARED_END),
 }
 # Says whether breaches are excused, and nothing about the outbox.
@@ -44,6 +44,7 @@ SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
     'outbox_fsm_events_by_type_total{event="FSM_INITIALIZED"}': (names.EVENTS_BY_TYPE, ("FSM_INITIALIZED",)),
     **{name: (names.IDEMPOTENCY_KEYS, labels) for name, labels in _KEYS.items()},
     "outbox_idempotency_oldest_expired_timestamp_seconds": (names.OLDEST_EXPIRED_KEY, ()),
+    "outbox_cron_timezone_offset_seconds": (names.CRON_TIMEZONE_OFFSET, ()),
     'outbox_app_fsm_initializations_total{result="succeeded"}': (names.APP_FSM_INITIALIZATIONS, ("succeeded",)),
     'outbox_app_fsm_initializations_total{result="failed"}': (names.APP_FSM_INITIALIZATIONS, ("failed",)),
     "outbox_app_processed_jobs_total": (names.APP_PROCESSED_JOBS, ()),
@@ -59,6 +60,9 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_processed_age_seconds": ((names.OLDEST_PROCESSED, ()),),
 }
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
+# How old the samples behind a tick's counters are, by collector: expensive ones are sampled minutes apart.
+COUNTED = ("throughput", "events", "application")
+AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector in COUNTED}
 
 _CAUSES: Mapping[Reason, Cause] = {
     Reason.CONNECTION: Cause.UNREACHABLE,
@@ -67,14 +71,26 @@ _CAUSES: Mapping[Reason, Cause] = {
     Reason.RLS: Cause.BLIND,
     Reason.PERMISSION: Cause.BLIND,
     Reason.SCHEMA: Cause.SCHEMA,
+    Reason.STALE: Cause.STANDBY,
 }
 _NAME = re.compile(r"\boutbox[a-z0-9_:]*")
 _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
 def names_of(policy: Policy) -> tuple[str, ...]:
-    """Everything kept of a tick, in a fixed order: the policy's signals, then the series."""
+    """What a tick knows of the outbox, in a fixed order: the policy's signals, then the series."""
     return (*(signal.record for signal in policy.signals), *SERIES)
+
+
+def layout_of(policy: Policy) -> tuple[str, ...]:
+    """Every number that is kept of a tick, in a fixed order."""
+    return (*names_of(policy), *AGE_OF.values())
+
+
+@cache
+def age_of(series: str) -> str:
+    """The name under which a tick has the age of the sample behind one of `SERIES`."""
+    return AGE_OF.get(_brought_by().get(SERIES[series][0].name, ""), "")
 
 
 def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
@@ -130,9 +146,23 @@ def sample_age_of(states: Iterable[CollectorState], now: float) -> dict[str, flo
     return {SAMPLE_AGE: now - backlog.succeeded} if backlog and backlog.succeeded is not None else {}
 
 
+def counter_ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """How long ago counters were sampled, by the clock that nobody sets; of each collector that ever succeeded."""
+    return {
+        AGE_OF[state.name]: round(now - state.succeeded, 3)
+        for state in states
+        if state.name in AGE_OF and state.succeeded is not None
+    }
+
+
 def troubles_of(states: Iterable[CollectorState], now: float) -> tuple[Trouble, ...]:
     """The collectors that cannot be relied on; `now` by the monotonic clock."""
     return tuple(trouble for state in states for trouble in _trouble(state, now))
+
+
+def is_of_standby(state: CollectorState) -> bool:
+    """Whether what the collector brought is of a standby, and so no proof."""
+    return state.server is not None and state.server.in_recovery
 
 
 def _readings(states: Iterable[CollectorState], now: float) -> list[Reading]:
@@ -147,7 +177,10 @@ def _trouble(state: CollectorState, now: float) -> Iterator[Trouble]:
     elif state.success is False:
         # Rows are counted at every look, so a look that failed is one that is missing. What is in the catalogue
         # changes by hand: it is believed until its time is over. Of an application's answers some may be there.
-        yield Trouble(state.name, _cause(state), stale=not fresh or state.target is Target.DATABASE)
+        stale = not fresh or state.target is Target.DATABASE or is_of_standby(state)
+        yield Trouble(state.name, _cause(state), stale=stale)
+    elif is_of_standby(state):
+        yield Trouble(state.name, Cause.STANDBY, stale=True)
     elif not fresh:
         yield Trouble(state.name, Cause.TIMEOUT, stale=True)  # its run does not end
 

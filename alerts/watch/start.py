@@ -6,6 +6,7 @@ from datetime import datetime
 
 from alerts.watch.clock import Moment
 from alerts.watch.keeper import Keeper
+from alerts.watch.sources import is_of_standby
 from exporter import names
 from exporter.errors import ConfigError
 from exporter.logs import event
@@ -25,6 +26,13 @@ _UNREGISTERED = 1
 _ORDER = "register.order"
 _BY_HAND = "outbox-exporter watch start"
 _REGISTER = "supabase_migrations.schema_migrations"
+# Why the register tells nothing, each by the number of the mark that is there meanwhile.
+_HIDDEN, _STANDBY = 2, 3
+TROUBLES = {
+    _HIDDEN: f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}, or let the exporter's role see it, "
+    "exporter/sql/setup/grant_migration_access.sql",
+    _STANDBY: f"{_REGISTER} is asked of a standby: begin the watch by hand, {_BY_HAND}",
+}
 
 
 class Starter:
@@ -49,14 +57,20 @@ class Starter:
     def look(self, keeper: Keeper, states: Iterable[CollectorState], moment: Moment, now: float) -> None:
         """Begin a watch if it is time; in the keeper's transaction. `now` by the monotonic clock."""
         if self._start == MIGRATION:
-            self._look_at_register(keeper, registered(states, now), moment)
+            states = tuple(states)
+            trouble = _STANDBY if any(map(is_of_standby, states)) else _HIDDEN
+            self._look_at_register(keeper, registered(states, now), moment, trouble)
         elif self._at is not None:
             self._look_at_clock(keeper, self._at, moment)
 
-    def _look_at_register(self, keeper: Keeper, known: bool | None, moment: Moment) -> None:
+    def _look_at_register(self, keeper: Keeper, known: bool | None, moment: Moment, trouble: int) -> None:
         """Once for each time that the versions appear: they may be rolled back and come again."""
+        for number in TROUBLES:
+            is_set = known is None and number == trouble
+            if is_set is not (keeper.marked(number) is not None):
+                keeper.mark(number, is_set=is_set)
         if known is None:
-            self._say_once(f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}")
+            self._say_once(TROUBLES[trouble])
             return
         self._say_once("")
         if not known:
@@ -92,8 +106,9 @@ def _time(text: str) -> float:
 
 
 def registered(states: Iterable[CollectorState], now: float) -> bool | None:
-    """Whether all versions of the migration are registered as applied; None when that is not visible."""
-    readings = [each for state in states if state.fresh(now) for each in state.readings if isinstance(each, Reading)]
+    """Whether all versions of the migration are registered as applied; None where nothing proves it."""
+    believed = [state for state in states if state.fresh(now) and not is_of_standby(state)]
+    readings = [each for state in believed for each in state.readings if isinstance(each, Reading)]
     found = [
         each.value == 1
         for each in readings

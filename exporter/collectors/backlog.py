@@ -7,9 +7,11 @@ from typing import Literal
 from exporter import indexes, names
 from exporter.config import SamplingSettings
 from exporter.database import Ahead, Session
+from exporter.departures import Departures
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
+from exporter.odd import AHEAD
 from exporter.visibility import Table
 
 # The deployed processor fetches the oldest 100 pending rows per poll.
@@ -21,12 +23,15 @@ SLACK = 20
 
 @dataclass(frozen=True, slots=True)
 class PendingGroup:
-    """One row of sql/backlog.sql or backlog_part.sql: pending jobs of one queue in one state; `oldest` Unix seconds."""
+    """One row of sql/backlog.sql or backlog_part.sql: pending jobs of one queue in one state; `oldest` Unix seconds.
 
-    queue: str
+    `queue` is None for jobs without one, `oldest` where no job of the group has a time that can be believed.
+    """
+
+    queue: str | None
     state: str
     jobs: int
-    oldest: float
+    oldest: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +39,30 @@ class Head:
     """The one row of sql/backlog_head.sql."""
 
     blocked: int
+    ids: str
+    is_standby: bool
+    inserted: int | None
 
 
 class Backlog:
     """Pending jobs by state and by queue, and the indexes that watching the outbox would profit from.
 
     Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
-    oldest job. Source: sql/backlog.sql, sql/backlog_part.sql, sql/backlog_head.sql.
+    oldest job; nor has a state whose jobs have no believable time.
+    Source: sql/backlog.sql, sql/backlog_part.sql, sql/backlog_head.sql.
     """
 
     name = "backlog"
     ahead = Ahead("backlog_head", (("batch", PROCESSOR_BATCH),), gather=True)
     index = indexes.PENDING
     statements = ("indexes", "backlog_head", "backlog_part", "backlog")
-    reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at")),)
+    reads = (Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at")),)
 
-    def __init__(self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue) -> None:
+    def __init__(
+        self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue, departures: Departures
+    ) -> None:
         self._settings = settings
+        self._departures = departures
         self._catalogue = catalogue
         self._queues = queues
         # Whether the latest count was near enough to count_limit to count all of it again; None when nothing is known.
@@ -60,6 +72,7 @@ class Backlog:
         """One sample of the backlog. Raises: SampleError."""
         head = session.fetch_one("backlog_head", Head, batch=PROCESSOR_BATCH)
         groups = self._groups(session)
+        self._note(head, session.now, jobs_in(groups))
         return (
             Reading(names.PENDING_TRUNCATED, jobs_in(groups) >= self._settings.count_limit),
             Reading(names.HEAD_BLOCKED_JOBS, head.blocked),
@@ -67,6 +80,14 @@ class Backlog:
             *by_queue(groups, self._queues),
             *self._catalogue.advice(session, "job_outbox"),
         )
+
+    def _note(self, head: Head, now: float, pending: int) -> None:
+        if head.is_standby:
+            self._departures.forget()
+        else:
+            self._departures.saw_pending(head.ids.split())
+            is_whole = pending < self._settings.count_limit
+            self._departures.balance.note(now, head.inserted, pending if is_whole else None)
 
     def _groups(self, session: Session) -> list[PendingGroup]:
         """All pending jobs, or the oldest so many. A backlog is expected to be about as long as it was."""
@@ -86,17 +107,39 @@ class Backlog:
 
     def _all(self, session: Session) -> list[PendingGroup]:
         session.gather_pages()
-        return session.fetch("backlog", PendingGroup, exhausted_attempts=self._settings.exhausted_attempts)
+        return merged(
+            session.fetch(
+                "backlog",
+                PendingGroup,
+                exhausted_attempts=self._settings.exhausted_attempts,
+                latest=session.now + AHEAD,
+            )
+        )
 
     def _part(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
         session.gather_pages(gather=which == "any")
-        return session.fetch(
+        groups = session.fetch(
             "backlog_part",
             PendingGroup,
             count_limit=limit,
             exhausted_attempts=self._settings.exhausted_attempts,
             which=which,
+            latest=session.now + AHEAD,
         )
+        return merged(groups)
+
+
+def merged(groups: list[PendingGroup]) -> list[PendingGroup]:
+    """One group for each queue and state: names of different bytes may read alike, as U+FFFD."""
+    found: dict[tuple[str | None, str], PendingGroup] = {}
+    for group in groups:
+        key = group.queue, group.state
+        same = found.get(key)
+        if same is not None:
+            known = [each for each in (same.oldest, group.oldest) if each is not None]
+            group = replace(same, jobs=same.jobs + group.jobs, oldest=min(known, default=None))  # noqa: PLW2901
+        found[key] = group
+    return groups if len(found) == len(groups) else list(found.values())
 
 
 def jobs_in(groups: Iterable[PendingGroup]) -> int:
@@ -117,8 +160,8 @@ def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
     for state in names.STATES:
         mine = [group for group in groups if group.state == state]
         yield Reading(names.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
-        if mine:
-            yield Reading(names.OLDEST_PENDING, min(group.oldest for group in mine), (state,))
+        if known := [group.oldest for group in mine if group.oldest is not None]:
+            yield Reading(names.OLDEST_PENDING, min(known), (state,))
 
 
 def by_queue(groups: Iterable[PendingGroup], queues: Labels) -> Iterator[Reading]:
@@ -128,7 +171,9 @@ def by_queue(groups: Iterable[PendingGroup], queues: Labels) -> Iterator[Reading
     for group in groups:
         queue = queues(group.queue)
         jobs[queue] = jobs.get(queue, 0) + group.jobs
-        oldest[queue] = min(oldest.get(queue, group.oldest), group.oldest)
+        if group.oldest is not None:
+            oldest[queue] = min(oldest.get(queue, group.oldest), group.oldest)
     for queue, count in jobs.items():
         yield Reading(names.QUEUE_PENDING_JOBS, count, (queue,))
-        yield Reading(names.QUEUE_OLDEST_PENDING, oldest[queue], (queue,))
+    for queue, at in oldest.items():
+        yield Reading(names.QUEUE_OLDEST_PENDING, at, (queue,))

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from exporter.database import Ahead, Database, Session
-from exporter.errors import SampleError
+from exporter.errors import SampleError, Stale
 from exporter.indexes import Catalogue, Index
-from exporter.model import Distribution, Outcome, Reading
+from exporter.model import Distribution, Failure, Outcome, Reading
 from exporter.visibility import Table
 
 
@@ -51,7 +51,10 @@ class DatabaseCollector:
         try:
             with self._database.sample(*self._question.reads, ahead=self._question.ahead) as session:
                 readings = tuple(self._question.read(session))
+        except Stale as error:
+            self._catalogue.forget()
+            return Outcome(failures=(Failure(error.reason, str(error)),), server=self._database.server)
         except SampleError:
             self._catalogue.forget()
             raise
-        return Outcome(readings, rows=session.rows, waited=self._database.waited)
+        return Outcome(readings, rows=session.rows, waited=self._database.waited, server=self._database.server)

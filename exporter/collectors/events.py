@@ -13,21 +13,28 @@ from exporter.indexes import Catalogue
 from exporter.labels import Labels
 from exporter.model import Reading
 from exporter.names import Metric
+from exporter.odd import AHEAD, NEW_AHEAD, OddRows
 from exporter.tally import NewRows
 from exporter.visibility import Table
 
 
 @dataclass(frozen=True, slots=True)
 class EventGroup:
-    """One row of sql/events.sql: events of one source and type; `recent_at` in Unix seconds."""
+    """One row of sql/events.sql: events of one source and type, None where they have none.
 
-    source: str
-    event: str
+    Units: `recent_at` in Unix seconds.
+    """
+
+    source: str | None
+    event: str | None
     last_hour: int
     settled_events: int
     settled_micros: int
     recent_ids: list[str] | None
     recent_at: list[float] | None
+    infinite: int
+    out_of_range: int
+    nulls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,9 @@ class Events:
         """One sample of the events. Raises: SampleError."""
         plan = indexes.events_plan(self._catalogue.rows(session, "fsm_events"))
         courses = fetch_courses(session) if plan.by_course else None
-        groups, until = self._new_rows.look(session.now, partial(fetch_groups, session, courses), _settled)
+        session.gather_pages(gather=plan.by_course or plan.by_skipping)
+        early = not plan.by_skipping
+        groups, until = self._new_rows.look(session.now, partial(fetch_groups, session, courses, early), _settled)
         self._count(groups, session.now, until)
         hour = [group for group in groups if group.last_hour]
         session.note_rows(plan.rows + sum(group.last_hour for group in hour))
@@ -73,6 +82,7 @@ class Events:
             *_readings(names.LAST_HOUR_EVENTS_BY_TYPE, by_type),
             *_readings(names.EVENTS, self._by_source),
             *_readings(names.EVENTS_BY_TYPE, self._by_type),
+            *odd(groups).readings("fsm_events"),
             *self._catalogue.advice(session, "fsm_events"),
         )
 
@@ -88,20 +98,34 @@ class Events:
 
 
 def fetch_courses(session: Session) -> list[str]:
-    """Every course with events; what is fetched next gathers pages. Raises: SampleError."""
-    courses = session.fetch_one("event_courses", Courses).courses
-    session.gather_pages()
-    return courses
+    """Every course with events. Raises: SampleError."""
+    return session.fetch_one("event_courses", Courses).courses
 
 
-def fetch_groups(session: Session, courses: list[str] | None, since: float, until: float) -> list[EventGroup]:
+def fetch_groups(
+    session: Session, courses: list[str] | None, early: bool, since: float, until: float
+) -> list[EventGroup]:
     """The events of the last hour and those at or after `since`, listed from `until` on; both in Unix seconds.
 
-    The same, whichever way: in one sweep or, given all `courses`, course by course. Raises: SampleError.
+    The same, whichever way: in one sweep or, given all `courses`, course by course. With them, or without `early`,
+    events from before 1970 are not looked for: they are in no last hour, and would take as long as those that are.
+    Raises: SampleError.
     """
+    bounds = {
+        "since": since,
+        "until": until,
+        "latest": session.now + AHEAD,
+        "latest_new": session.now + NEW_AHEAD,
+        "undated": session.may_be_null("fsm_events.created_at"),
+    }
     if courses is None:
-        return session.fetch("events", EventGroup, since=since, until=until)
-    return session.fetch("events_by_course", EventGroup, since=since, until=until, courses=courses)
+        return session.fetch("events", EventGroup, **bounds, early=early)
+    return session.fetch("events_by_course", EventGroup, **bounds, courses=courses)
+
+
+def odd(groups: Iterable[EventGroup]) -> OddRows:
+    """What was left out of them."""
+    return sum((OddRows(group.infinite, group.out_of_range, group.nulls) for group in groups), OddRows())
 
 
 def _settled(groups: Iterable[EventGroup]) -> tuple[int, int]:

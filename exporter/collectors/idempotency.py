@@ -7,6 +7,7 @@ from exporter import indexes, names
 from exporter.database import NOTHING_AHEAD, Session
 from exporter.indexes import Catalogue
 from exporter.model import Reading
+from exporter.odd import OddRows
 from exporter.visibility import Table
 
 
@@ -17,6 +18,9 @@ class Cache:
     live: int
     expired: int
     oldest_expired: float | None
+    infinite: int
+    out_of_range: int
+    nulls: int
 
 
 class Idempotency:
@@ -39,6 +43,7 @@ class Idempotency:
             Reading(names.IDEMPOTENCY_KEYS, cache.live, ("live",)),
             Reading(names.IDEMPOTENCY_KEYS, cache.expired, ("expired",)),
             *_oldest(cache),
+            *OddRows(cache.infinite, cache.out_of_range, cache.nulls).readings("idempotency_keys"),
             *self._catalogue.advice(session, "idempotency_keys"),
         )
 

@@ -10,20 +10,29 @@ from dataclasses import dataclass
 from exporter import indexes, names
 from exporter.config import SamplingSettings
 from exporter.database import NOTHING_AHEAD, Session
+from exporter.departures import BEHIND, Departures
 from exporter.labels import Labels
 from exporter.model import Reading
+from exporter.odd import AHEAD, OddRows
 from exporter.tally import SETTLING
 from exporter.visibility import Table
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedInHour:
-    """One row of sql/processed_last_hour.sql; `queue` is None in the row about all of them. Averages in seconds."""
+    """One row of sql/processed_last_hour.sql; `queue` is None for jobs without one, and in the row about all of them.
 
+    Averages in seconds.
+    """
+
+    is_total: bool
     queue: str | None
     processed: int
     processed_avg: float | None
     created_avg: float | None
+    infinite: int
+    out_of_range: int
+    nulls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,9 @@ class Failing:
 
     failing: int
     looked_at: int
+    infinite: int
+    out_of_range: int
+    nulls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +53,67 @@ class Retention:
     oldest: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class FarBehind:
+    """The one row of sql/far_behind.sql."""
+
+    looked_at: int
+    ids: list[str]
+
+
 class LastHour:
     """Jobs processed, processing time, failure ratio, retention.
 
-    Shape: averages and ratio are absent when there is nothing to divide by.
-    Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql.
+    Shape: averages and ratio are absent when there is nothing to divide by. Odd rows of the outbox are counted here,
+    pending ones and processed ones: this collector reads them all, as far as they matter to any number.
+    Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql, far_behind.sql.
     """
 
     name = "last_hour"
     ahead = NOTHING_AHEAD
     index = indexes.PROCESSED
-    statements = ("failing_last_hour", "oldest_processed", "processed_last_hour")
-    reads = (Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),)
+    statements = ("failing_last_hour", "oldest_processed", "processed_last_hour", "far_behind")
+    reads = (
+        Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),
+    )
 
-    def __init__(self, settings: SamplingSettings, queues: Labels) -> None:
+    def __init__(self, settings: SamplingSettings, queues: Labels, departures: Departures) -> None:
         self._settings = settings
+        self._departures = departures
         self._queues = queues
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the last hour. Raises: SampleError."""
-        limit = self._settings.count_limit
-        failing = session.fetch_one("failing_last_hour", Failing, count_limit=limit)
-        retention = session.fetch_one("oldest_processed", Retention)
+        limit, latest = self._settings.count_limit, session.now + AHEAD
+        retention = session.fetch_one("oldest_processed", Retention, latest=latest)
         session.gather_pages()
-        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING)
-        total = next(row for row in hour if row.queue is None)
+        failing = session.fetch_one("failing_last_hour", Failing, count_limit=limit, latest=latest)
+        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING, latest=latest)
+        total = next(row for row in hour if row.is_total)
         session.note_rows(total.processed + failing.looked_at)
+        self._search(session)
         return (
             Reading(names.LAST_HOUR_PROCESSED, total.processed),
             *averages(total),
             *failure_ratio(failing, total.processed, limit),
             *by_queue(hour, self._queues),
             *_oldest(retention),
+            *(odd(failing) + odd(total)).readings("job_outbox"),
         )
+
+    def _search(self, session: Session) -> None:
+        """Look for jobs that were stamped hours before they were created, where there is a reason to."""
+        search = self._departures.balance.begin_search(session.now)
+        if search is not None:
+            found = session.fetch_one(
+                "far_behind",
+                FarBehind,
+                created_since=search.created_since,
+                behind=search.behind,
+                reach=search.behind + BEHIND,
+            )
+            session.note_rows(found.looked_at)
+            self._departures.found_behind(found.ids, session.now)
 
 
 def averages(total: ProcessedInHour) -> Iterator[Reading]:
@@ -92,9 +132,14 @@ def failure_ratio(failing: Failing, processed: int, limit: int) -> Iterator[Read
 
 def by_queue(hour: Iterable[ProcessedInHour], queues: Labels) -> Iterator[Reading]:
     """Jobs processed in the last hour, by queue."""
-    counts = queues.sum((row.queue, row.processed) for row in hour if row.queue is not None and row.processed)
+    counts = queues.sum((row.queue, row.processed) for row in hour if not row.is_total and row.processed)
     for queue, count in counts.items():
         yield Reading(names.QUEUE_LAST_HOUR_PROCESSED, count, (queue,))
+
+
+def odd(rows: Failing | ProcessedInHour) -> OddRows:
+    """What was left out of them."""
+    return OddRows(rows.infinite, rows.out_of_range, rows.nulls)
 
 
 def _oldest(retention: Retention) -> Iterator[Reading]:

@@ -11,6 +11,7 @@ from exporter.errors import SampleError
 from exporter.logs import event
 from exporter.migration.maintenance import Ledger, Maintenance, Phase
 from exporter.model import Failure, Outcome, Reading
+from exporter.odd import NEW_AHEAD
 from exporter.visibility import Table
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ class MaintenanceCollector:
         try:
             with self._database.sample(*_READS) as session:
                 since = current.started_at + IN_FLIGHT
-                last = session.fetch_one("migration/completed_since", Completion, since=since).last
+                latest = session.now + NEW_AHEAD
+                last = session.fetch_one("migration/completed_since", Completion, since=since, latest=latest).last
         except SampleError as error:
             yield Failure(error.reason, str(error))
             return

@@ -9,7 +9,7 @@ Only this package speaks psycopg's exceptions: everybody else sees `exporter.err
 """
 
 from exporter.database.door import Database
-from exporter.database.dsn import dsn_problem, passwords, target
+from exporter.database.dsn import dsn_problem, passwords, target, variables_problem
 from exporter.database.patience import GRACE
 from exporter.database.session import NOTHING_AHEAD, Ahead, Session
 from exporter.database.translation import translated
@@ -24,4 +24,5 @@ __all__ = [
     "passwords",
     "target",
     "translated",
+    "variables_problem",
 ]

@@ -97,6 +97,8 @@ class Connector:
                 "autocommit": True,
                 "prepare_threshold": None,
                 "fallback_application_name": "outbox-exporter",
+                # Until sql/defaults.sql says what the database's own is: in what encoding we begin to speak.
+                "client_encoding": "UTF8",
                 "connect_timeout": max(1, round(settings.connect_timeout)),
             },
             check=_check_alive,

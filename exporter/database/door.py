@@ -9,9 +9,11 @@ from exporter import visibility
 from exporter.config import DatabaseSettings
 from exporter.database.connection import Connection, Connector
 from exporter.database.patience import GRACE, Patience
-from exporter.database.session import NOTHING_AHEAD, Ahead, Session
+from exporter.database.session import NOTHING_AHEAD, Ahead, Known, Session
 from exporter.database.translation import translated
 from exporter.errors import SampleError
+from exporter.model import Server
+from exporter.replay import ReplayTracker
 
 
 class Database:
@@ -24,8 +26,10 @@ class Database:
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
         self._patience = Patience()
-        self._readable: set[tuple[visibility.Table, ...]] = set()
+        # What the latest sample could read, and whether row security applied to it.
+        self._readable: dict[tuple[visibility.Table, ...], bool] = {}
         self._connector = Connector(settings, self._patience)
+        self._tracker = ReplayTracker()
 
     @property
     def target(self) -> str:
@@ -37,6 +41,11 @@ class Database:
         """Seconds of the latest sample that went into the way to the server and back, and cost it nothing."""
         return self._connector.distance.waited
 
+    @property
+    def server(self) -> Server | None:
+        """Which server answered the latest sample; None where none did."""
+        return self._tracker.server
+
     def open(self) -> None:
         """Start the pool's worker; no connection is made yet."""
         self._connector.open()
@@ -46,17 +55,21 @@ class Database:
         self._connector.close()
 
     @contextmanager
-    def sample(self, *reads: visibility.Table, ahead: Ahead = NOTHING_AHEAD) -> Iterator[Session]:
+    def sample(
+        self, *reads: visibility.Table, ahead: Ahead = NOTHING_AHEAD, primary_only: bool = False
+    ) -> Iterator[Session]:
         """One transaction that is proved harmless and, for the tables in `reads`, proved not blind.
 
         What it asks `ahead` is asked with the proof where the latest sample of the same tables succeeded: otherwise the
-        server might refuse it in its own words before anybody could say what is missing.
+        server might refuse it in its own words before anybody could say what is missing. `primary_only` refuses a
+        standby, however fresh it is: it proves nothing about the primary.
 
         Waits for the server at most connect_timeout, then statement_timeout plus a second for the whole sample.
         Raises: SampleError; the connection is then rolled back, or given up when the server does not answer.
         """
         settings = self._settings
         self._connector.distance.begin()
+        self._tracker.begin()
         with self._patience.lasting(settings.connect_timeout + GRACE):
             connection = self._connector.lend()
         try:
@@ -66,19 +79,23 @@ class Database:
                 _ended(connection),
             ):
                 known = reads in self._readable
-                session = Session(connection, settings, self._to_prove(reads), ahead if known else NOTHING_AHEAD)
-                self._readable.add(reads)
+                session = Session(
+                    connection,
+                    settings,
+                    reads,
+                    ahead if known else NOTHING_AHEAD,
+                    Known(self._readable.get(reads, False), self._tracker),
+                )
+                if primary_only:
+                    self._tracker.refuse_standby()
+                self._readable[reads] = session.filtered
                 yield session
         except BaseException:
             # Whatever it was, the next sample looks at everything again, and names what is missing.
-            self._readable.discard(reads)
+            self._readable.pop(reads, None)
             raise
         finally:
             self._connector.give_back(connection)
-
-    def _to_prove(self, reads: tuple[visibility.Table, ...]) -> tuple[visibility.Table, ...]:
-        """Rows are proved visible in every sample. Columns once: the server refuses by itself what may not be read."""
-        return tuple(visibility.Table(table.name, ()) for table in reads) if reads in self._readable else reads
 
 
 @contextmanager

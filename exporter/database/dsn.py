@@ -6,6 +6,7 @@ Source: PostgreSQL documentation, "Connection URIs"; conninfo_uri_parse_options 
 """
 
 import re
+from collections.abc import Iterable, Mapping
 
 import psycopg
 from psycopg import conninfo
@@ -15,29 +16,59 @@ from exporter.redaction import HIDDEN
 _URI = re.compile(r"postgres(?:ql)?://(?P<rest>.*)", re.DOTALL)
 _USER_INFORMATION = re.compile(r"^[^@/]*@")
 _PORTS = re.compile(r"[0-9]{0,5}(?:,[0-9]{0,5})*")
-# What no host has and hardly a database: the marks of a connection string, or of a part of one.
-_FOREIGN = re.compile(r"(?!^)@|://|=")
+# What no host has and hardly a database: the marks of a connection string, or of a part of one. A directory may.
+_FOREIGN = re.compile(r"(?!/)(?:.+@|.*(?:://|=))", re.DOTALL)
+_WHOLE = "give that one alone, as the whole dsn"
 
 
 def dsn_problem(dsn: str) -> str | None:
     """What is wrong with a connection string, or None. The answer never repeats any part of it."""
     try:
-        parts = conninfo.conninfo_to_dict(dsn)
+        parts = {key: str(value) for key, value in conninfo.conninfo_to_dict(dsn).items()}
     except psycopg.ProgrammingError:
         return (
-            "not a connection string that libpq understands (postgresql://user@host:port/name or key=value pairs); "
+            "not a connection string that libpq understands (postgresql://host:port/name or key=value pairs); "
             "in a URI percent-encode the password, in key=value pairs quote it"
         )
-    has_ports = _PORTS.fullmatch(str(parts.get("port", "")))
-    if _URI.match(dsn):
-        if has_ports and _ends_its_user_information(dsn):
-            return None
+    except UnicodeDecodeError:
+        return "percent-encoded bytes that are not UTF-8: percent-encode the password as UTF-8"
+    misplaced = _misplaced(parts)
+    if _URI.match(dsn) and not (_ends_its_user_information(dsn) and misplaced in (None, "user", "dbname")):
         return "a part of the user or the password is taken for the host, port or database: percent-encode the password"
-    if not has_ports:
-        return "port is not a number"
-    if _FOREIGN.search(str(parts.get("dbname", ""))):
-        return "dbname holds another connection string: give that one alone, as the whole dsn"
-    return None
+    # Behind the path of a URI a database may have any name.
+    return None if misplaced is None or (_URI.match(dsn) and misplaced == "dbname") else _MISPLACED[misplaced]
+
+
+def variables_problem(dsn: str) -> str | None:
+    """What is wrong with the variables of libpq that complete a connection string, or None. Repeats none of them."""
+    given = conninfo.conninfo_to_dict(dsn)
+    defaults = [each for each in psycopg.pq.Conninfo.get_defaults() if each.keyword.decode() not in given]
+    misplaced = _misplaced(_texts(defaults))
+    variables = {each.keyword.decode(): (each.envvar or b"").decode() for each in defaults}
+    return None if misplaced is None else f"{variables[misplaced]}: {_MISPLACED[misplaced]}"
+
+
+_MISPLACED: Mapping[str, str] = {
+    "port": "port is not a number",
+    "host": f"host holds another connection string: {_WHOLE}",
+    "user": "user holds a colon: what follows it may be a password, which has a place of its own",
+    "dbname": f"dbname holds another connection string: {_WHOLE}",
+}
+
+
+def _misplaced(parts: Mapping[str, str]) -> str | None:
+    """The part that holds what belongs elsewhere, perhaps a password: libpq and servers repeat it in their errors."""
+    wrong = {
+        "port": not _PORTS.fullmatch(parts.get("port", "")),
+        "host": any(map(_FOREIGN.match, parts.get("host", "").split(","))),
+        "user": ":" in parts.get("user", ""),
+        "dbname": _FOREIGN.match(parts.get("dbname", "")),
+    }
+    return next((part for part, is_wrong in wrong.items() if is_wrong), None)
+
+
+def _texts(options: Iterable[psycopg.pq.ConninfoOption]) -> dict[str, str]:
+    return {each.keyword.decode(): (each.val or b"").decode(errors="replace") for each in options}
 
 
 def _ends_its_user_information(dsn: str) -> bool:
@@ -58,11 +89,14 @@ def passwords(dsn: str) -> tuple[str, ...]:
 def target(dsn: str) -> str:
     """Host, port and database of a connection string, as libpq would complete it from its own variables.
 
+    Of a service that the string names, its name: only libpq reads the file of services, while it connects.
     A part that looks like another connection string, or a piece of one, is hidden.
     """
-    parts = {d.keyword.decode(): (d.val or b"").decode() for d in psycopg.pq.Conninfo.get_defaults()}
-    parts.update({key: str(value) for key, value in conninfo.conninfo_to_dict(dsn).items()})
+    given = {key: str(value) for key, value in conninfo.conninfo_to_dict(dsn).items()}
+    if "service" in given and not {"host", "hostaddr"} & given.keys():
+        return f"service {given['service']}"
+    parts = {**_texts(psycopg.pq.Conninfo.get_defaults()), **given}
     host = parts.get("host") or parts.get("hostaddr") or "local socket"
     where = (host, parts.get("port") or "5432", parts.get("dbname") or parts.get("user") or "")
-    host, port, name = (HIDDEN if _FOREIGN.search(part) else part for part in where)
+    host, port, name = (HIDDEN if _FOREIGN.match(part) else part for part in where)
     return f"{host}:{port if _PORTS.fullmatch(port) else HIDDEN}/{name}"

@@ -1,19 +1,22 @@
 """One sample's transaction."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import psycopg
 
 from exporter import queries, visibility
 from exporter.config import DatabaseSettings
+from exporter.database import proof, text
 from exporter.database.patience import GRACE
 from exporter.database.translation import translated
 from exporter.errors import SampleError, TooSlow
+from exporter.replay import Replay, ReplayTracker, address
 
 Row = TypeVar("Row")
+_Answer: TypeAlias = list[tuple[Any, ...]]
 
 # DBAs meet this comment in pg_stat_activity.
 _BEGIN = b"/* outbox-exporter: begin */ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -38,14 +41,26 @@ class Ahead:
 NOTHING_AHEAD = Ahead()
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What earlier samples found, so that no more messages are needed where it is still so.
+
+    `filtered`: row security applies. `tracker` knows which server answered, and what proves how old its rows are.
+    """
+
+    filtered: bool = False
+    tracker: ReplayTracker = field(default_factory=ReplayTracker)
+
+
 class Session:
     """One sample's transaction, begun here, proved read-only and proved to see every row of the tables in `reads`.
 
-    What is asked `ahead` is answered when it is fetched, and believed no sooner than everything else.
+    What is asked `ahead` is answered when it is fetched, and believed no sooner than everything else. `filtered` says
+    afterwards whether row security applies.
     `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
     All statements together may take as long as one. The transaction is whoever's to end who made the session.
-    Raises: SampleError of the kind that the server's answer means; SchemaMismatch, PermissionDenied or Blind with what
-    is missing for the tables and columns to be seen.
+    Raises: SampleError of the kind that the server's answer means; Stale when a standby answers that is too far behind;
+    SchemaMismatch, PermissionDenied or Blind with what is missing for the tables and columns to be seen.
     """
 
     def __init__(
@@ -54,20 +69,37 @@ class Session:
         settings: DatabaseSettings,
         reads: tuple[visibility.Table, ...] = (),
         ahead: Ahead = NOTHING_AHEAD,
+        known: Known | None = None,
     ) -> None:
+        known = known or Known()
         self._connection = connection
+        self._tracker = known.tracker
         self.schema = settings.schema
         self._ends = time.monotonic() + settings.statement_timeout
         self._granted: float = settings.statement_timeout
         self._ahead = ahead
         self._gathers = ahead.gather
-        facts, seen, self._answer = self._begin(settings, reads)
+        self._encoding = "utf-8"
+        facts, seen, self._answer, plan = self._begin(settings, reads, filtered=known.filtered)
+        self._encoding = text.encoding(connection)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
+        self._tracker.check(settings.max_replay_lag, facts.role)
         visibility.judge(facts.role, seen)
+        self._nullable = {column for sight in seen for column in sight.nullable_columns}
+        self.filtered = any(sight.row_security for sight in seen)
+        if self.filtered:
+            proof.judge_plan(facts.role, plan if plan is not None else self._plan_of_all_rows(reads))
+        self._condition = proof.condition(seen)
         self.now = facts.now
         self.role = facts.role
         self.rows = 0
+
+    @property
+    def of_standby(self) -> bool:
+        """Whether a standby answers, which may show less than was seen before."""
+        server = self._tracker.server
+        return server is not None and server.in_recovery
 
     def fetch(self, name: str, row: type[Row], **parameters: object) -> list[Row]:
         """Run `sql/<name>.sql` and build one `row` (a dataclass with the columns as fields, in their order) per row.
@@ -80,14 +112,18 @@ class Session:
             return [row(*values) for values in answer]
         self._grant_the_rest()
         # Binary answers: thousands of ids and times are read from them in a third of the time that text takes.
-        with translated(f"{name}: "), self._connection.cursor(binary=True) as cursor:
-            cursor.execute(queries.statement(name, self.schema), parameters, prepare=False)
-            return [row(*values) for values in cursor.fetchall()]
+        with translated(f"{name}: ", self._encoding), self._connection.cursor(binary=True) as cursor:
+            cursor.execute(self._statement(name), parameters, prepare=False)
+            return [row(*values) for values in text.rows(cursor)]
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
         """The only row of a statement that always answers with one."""
         (only,) = self.fetch(name, row, **parameters)
         return only
+
+    def may_be_null(self, column: str) -> bool:
+        """Whether a column that was proved readable, as `table.column`, is without a NOT NULL constraint."""
+        return column in self._nullable
 
     def note_rows(self, rows: int) -> None:
         """Note that the statements read so many rows, for a question that may be asked less often when there are many.
@@ -106,14 +142,22 @@ class Session:
         """
         if gather is not self._gathers:
             self._gathers = gather
-            with translated():
+            with translated(spoken=self._encoding):
                 self._connection.execute(_GATHER if gather else _DO_NOT_GATHER, prepare=False)
 
     def plan(self, name: str) -> None:
         """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
         nothing = {parameter.name: None for parameter in queries.load(name).parameters}
-        with translated(f"{name}: "):
-            self._connection.execute(b"EXPLAIN " + queries.statement(name, self.schema), nothing, prepare=False)
+        with translated(f"{name}: ", self._encoding):
+            self._connection.execute(b"EXPLAIN " + self._statement(name), nothing, prepare=False)
+
+    def _statement(self, name: str) -> bytes:
+        condition = f"{self._condition} AND {_of_tables(name, self.schema)}"
+        return queries.statement(name, self.schema, self._encoding, condition)
+
+    def _plan_of_all_rows(self, reads: tuple[visibility.Table, ...]) -> _Answer:
+        with translated("plan: ", self._encoding), self._connection.cursor() as cursor:
+            return text.rows(cursor.execute(proof.plan_of_all_rows(self.schema, reads), prepare=False))
 
     def _grant_the_rest(self) -> None:
         """Lower statement_timeout to what is left, once that is worth a round trip.
@@ -125,21 +169,45 @@ class Session:
             raise TooSlow("the statements of this sample took longer than statement_timeout together")
         if left < self._granted - GRACE / 2:
             self._granted = left
-            with translated():
+            with translated(spoken=self._encoding):
                 setting = "SELECT set_config('statement_timeout', %s, true)"
                 self._connection.execute(setting, (_milliseconds(left),), prepare=False)
 
     def _begin(
-        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...]
-    ) -> "tuple[_Facts, list[visibility.Sight], list[tuple[Any, ...]] | None]":
+        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], *, filtered: bool
+    ) -> "tuple[_Facts, list[visibility.Sight], _Answer | None, _Answer | None]":
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
-        ahead = self._ahead
-        message = _opening(settings.schema, settings.statement_timeout, settings.lock_timeout, reads, ahead)
+        ahead, asks_replay = self._ahead, self._tracker.expects_standby
+        limits = settings.schema, settings.timestamp_zone, settings.statement_timeout, settings.lock_timeout
+        message = _opening(limits, reads, ahead, _Expected(filtered, asks_replay))
         with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
+            replays = _next(cursor, "replay", Replay) if asks_replay else []
+            _next(cursor, "defaults", _Defaults)
             facts = _next(cursor, "session", _Facts)
             seen = _next(cursor, "visibility", visibility.Sight) if reads else []
-            return facts[0], seen, _answer(cursor) if ahead.name else None
+            answer = _answer(cursor) if ahead.name else None
+            plan = _answer(cursor) if filtered else None
+        if self._note_server(facts[0], replays):
+            return facts[0], seen, answer, plan
+        with translated():
+            self._connection.rollback()
+        return self._begin(settings, reads, filtered=filtered)
+
+    def _note_server(self, facts: "_Facts", replays: list[Replay]) -> bool:
+        """Whether all is known of the server that answers: of a standby that is unexpected, it has to be asked first.
+
+        Where a standby has replayed WAL to is of use only as of the snapshot, so that takes another transaction.
+        """
+        where = address(facts.host, facts.port)
+        if not facts.in_recovery:
+            self._tracker.found_primary(where)
+            return True
+        if replays:
+            self._tracker.found_standby(where, facts.now, replays[0])
+        else:
+            self._tracker.expects_standby = True
+        return bool(replays)
 
 
 def _next(cursor: "psycopg.Cursor[Any]", name: str, row: type[Row]) -> list[Row]:
@@ -148,9 +216,9 @@ def _next(cursor: "psycopg.Cursor[Any]", name: str, row: type[Row]) -> list[Row]
     return [row(*values) for values in _answer(cursor)]
 
 
-def _answer(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
+def _answer(cursor: "psycopg.Cursor[Any]") -> _Answer:
     cursor.nextset()
-    return cursor.fetchall()
+    return text.rows(cursor)
 
 
 def _check_fields(name: str, row: type[object]) -> None:
@@ -168,24 +236,56 @@ def _columns(name: str) -> tuple[str, ...]:
     return tuple(column.name for column in queries.load(name).columns)
 
 
+@cache
+def _of_tables(name: str, schema: str) -> str:
+    return proof.of_tables(schema, queries.load(name).tables)
+
+
+class _Expected(NamedTuple):
+    """What is asked for because it was needed by the sample before."""
+
+    filtered: bool
+    standby: bool
+
+
 @lru_cache(maxsize=64)
 def _opening(
-    schema: str, statement_timeout: float, lock_timeout: float, reads: tuple[visibility.Table, ...], ahead: Ahead
+    limits: tuple[str, str | None, float, float],
+    reads: tuple[visibility.Table, ...],
+    ahead: Ahead,
+    expected: _Expected,
 ) -> bytes:
-    """BEGIN, sql/session.sql, sql/visibility.sql where something is read, what is asked ahead: the same few always."""
-    limits = {
+    """BEGIN, sql/replay.sql of a standby, defaults.sql, session.sql, visibility.sql where something is read, `ahead`.
+
+    In UTF-8, in which the connection was made: the same few always. What is filtered is planned last, after the
+    question: whatever had changed before that one, the plan shows. `limits` are the schema, the zone of its
+    timestamps, and the timeouts of statements and of locks, seconds.
+    """
+    schema, zone, statement_timeout, lock_timeout = limits
+    timeouts = {
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(lock_timeout),
         "transaction_timeout": _milliseconds(statement_timeout + GRACE),
     }
-    statements = [_BEGIN, queries.load("session").written(schema, limits)]
+    statements = [_BEGIN]
+    if expected.standby:
+        statements.append(queries.load("replay").written(schema, {}))
+    statements += [queries.load("defaults").written(schema, {}), queries.load("session").written(schema, timeouts)]
     if reads:
-        statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads)))
+        statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads, zone)))
     if ahead.name:
-        statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters)))
+        condition = _of_tables(ahead.name, schema)
+        statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters), condition))
+    if expected.filtered:
+        statements.append(proof.plan_of_all_rows(schema, reads))
     if ahead.gather:
         statements.append(_GATHER)  # last: nobody waits for its answer
     return b";\n".join(statements)
+
+
+@dataclass(frozen=True, slots=True)
+class _Defaults:
+    settings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +294,9 @@ class _Facts:
     read_only: bool
     isolation: str
     role: str
+    in_recovery: bool
+    host: str | None
+    port: int | None
 
 
 def _milliseconds(seconds: float) -> str:

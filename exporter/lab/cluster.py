@@ -112,6 +112,11 @@ class Cluster:
         return self._server.pid if self._server is not None and self._server.poll() is None else None
 
     @property
+    def installation(self) -> Programs:
+        """The programs in use; once created, those that the server's account may run."""
+        return self._installation
+
+    @property
     def major(self) -> int:
         """PostgreSQL's major version, such as 15."""
         return self._installation.major
@@ -138,7 +143,7 @@ class Cluster:
         try:
             self._guardian = self._start_guardian()
             self._installation = self._installation.reachable_for(self._account, self.directory / "postgresql")
-            self._initdb()
+            self._make_data()
             self._first_start()
         except BaseException:
             self.drop()
@@ -192,12 +197,16 @@ class Cluster:
     def _data(self) -> str:
         return str(self.directory / "data")
 
-    def _initdb(self) -> None:
+    def _make_data(self) -> None:
         options = ["-U", SUPERUSER, "-E", "UTF8", "-A", "trust", "--no-locale", "--no-sync"]
         made = self._launch("initdb", "-D", self._data, *options)
         if made.wait() != 0:
             raise ClusterError(f"initdb failed:\n{self._log_tail()}")
-        settings = {**self._settings, "unix_socket_directories": str(self.directory)}
+        self._configure(self._settings)
+
+    def _configure(self, settings: Mapping[str, str]) -> None:
+        """Appends to postgresql.conf; the last line about a setting wins."""
+        settings = {**settings, "unix_socket_directories": str(self.directory)}
         with (self.directory / "data" / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from exporter.migration import expected
 from exporter.migration.bookkeeping import LOOK
-from exporter.migration.catalogue import Catalogue
+from exporter.migration.catalogue import Catalogue, Leftover
 from exporter.migration.findings import Finding, Trouble, judged, unknown
+from exporter.migration.quoting import identifier
 from exporter.migration.register import repair
 
 _KINDS = {"i": "INDEX", "I": "INDEX", "v": "VIEW", "m": "MATERIALIZED VIEW", "S": "SEQUENCE", "f": "FOREIGN TABLE"}
@@ -23,7 +24,7 @@ def judge(facts: Catalogue) -> Iterator[Finding]:
 
 
 def _function(facts: Catalogue, name: str) -> Finding:
-    left = [f"{facts.home}.{each.name}({each.arguments})" for each in facts.functions if each.name == name]
+    left = [f"{facts.home}.{identifier(each.name)}({each.arguments})" for each in facts.functions if each.name == name]
     return judged(name, "no such function", (Trouble(f"{each} is left", f"DROP FUNCTION {each};") for each in left))
 
 
@@ -32,11 +33,15 @@ def _relations(facts: Catalogue, table: str, names: tuple[str, ...]) -> Finding:
     # With a table its indexes go.
     gone_with_it = any(each.name == table for each in left)
     troubles = (
-        Trouble(f"{each.name} is left", f"DROP {_KINDS.get(each.kind, 'TABLE')} IF EXISTS {facts.home}.{each.name};")
+        Trouble(f"{each.name} is left", f"DROP {_KINDS.get(each.kind, 'TABLE')} IF EXISTS {_name(facts, each)};")
         for each in left
         if each.name == table or not gone_with_it
     )
     return judged(table, "no such table, nor an index of it", troubles)
+
+
+def _name(facts: Catalogue, left: Leftover) -> str:
+    return identifier(facts.schema, left.name)
 
 
 def _jobs(facts: Catalogue) -> Finding:
@@ -51,7 +56,8 @@ def _jobs(facts: Catalogue) -> Finding:
     if not view.exists:
         return judged("cron", wanted, (), "pg_cron is not in this database")
     if view.readable and view.complete:
-        return judged("cron", wanted, ())
+        others = "neither documented job is left; those of others are not visible here"
+        return judged("cron", wanted, (), others if view.others_hidden else "as expected")
     why = view.obstacle or "a role sees its own jobs only"
     return unknown("cron", wanted, why, view.remedy or LOOK)
 

@@ -4,17 +4,21 @@ Each may be absent, forbidden or filtered by row-level security; cron.job shows 
 answer carries how far it may be believed.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.database import Session
 from exporter.migration import expected
-from exporter.visibility import Sight, Table, question
+from exporter.visibility import Sight, Table, question, remedy
 
 CRON_SCHEMA = "cron"
 REGISTER_SCHEMA = "supabase_migrations"
 
-LOOK = "look as the jobs' owner or a superuser: SELECT * FROM cron.job;"
+# The script that lets the monitoring role see these tables, for messages.
+ACCESS_SCRIPT = "exporter/sql/setup/grant_migration_access.sql"
+_QUERY = "SELECT * FROM cron.job;"
+LOOK = f"look as the jobs' owner or a superuser: {_QUERY} {ACCESS_SCRIPT} lets the monitoring role see them"
 
 _JOB = Table("job", ("jobid", "jobname", "schedule", "command", "username", "active", "database"))
 _RUNS = Table("job_run_details", ("jobid", "runid", "status", "return_message", "start_time", "end_time"))
@@ -24,14 +28,25 @@ _REGISTER = Table("schema_migrations", ("version", "name"))
 RUNS_LOOKED_AT = 20_000
 
 
+# The conditions of the policies in setup/grant_migration_access.sql, as `_bare` has them.
+_NAMES = ", ".join(f"'{name}'" for name in expected.JOB_NAMES)
+_OUR_JOBS = f"jobname = ANY ARRAY[{_NAMES}]"
+_THEIR_RUNS = f"jobid IN SELECT job.jobid FROM cron.job WHERE job.jobname = ANY ARRAY[{_NAMES}]"  # noqa: S608
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """How far one table can be seen. `obstacle` says why not at all; `complete` that no row is hidden."""
+    """How far one table can be seen.
+
+    `obstacle` says why not at all; `complete` that no row about what is documented is hidden, `others_hidden` that
+    other rows are all the same.
+    """
 
     exists: bool
     complete: bool
     obstacle: str = ""
     remedy: str = ""
+    others_hidden: bool = False
 
     @property
     def readable(self) -> bool:
@@ -62,9 +77,27 @@ class CronRun:
 
 
 @dataclass(frozen=True, slots=True)
+class CronPolicy:
+    """One row of sql/migration/cron_policies.sql."""
+
+    table_name: str
+    permissive: bool
+    condition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """The row of sql/migration/cron_zone.sql: in which schedules are meant. `ahead` of UTC in seconds."""
+
+    name: str | None
+    ahead: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cron:
     """What can be seen of pg_cron."""
 
+    zone: Zone
     jobs_view: View
     runs_view: View
     jobs: tuple[CronJob, ...] = ()
@@ -93,12 +126,42 @@ class Register:
 
 def read_cron(session: Session) -> Cron:
     """pg_cron's jobs about the outbox and how they last ended. Raises: SampleError."""
-    jobs_view, runs_view = _views(session, CRON_SCHEMA, (_JOB, _RUNS))
+    zone = session.fetch_one("migration/cron_zone", Zone)
+    jobs_view, runs_view = cron_views(session)
     if not jobs_view.readable:
-        return Cron(jobs_view, runs_view)
+        return Cron(zone, jobs_view, runs_view)
     names, tables = list(expected.JOB_NAMES), list(expected.TABLE_NAMES)
     jobs = session.fetch("migration/cron_jobs", CronJob, names=names, tables=tables)
-    return Cron(jobs_view, runs_view, tuple(jobs), _runs(session, runs_view, jobs))
+    return Cron(zone, jobs_view, runs_view, tuple(jobs), _runs(session, runs_view, jobs))
+
+
+def cron_views(session: Session) -> tuple[View, View]:
+    """How far pg_cron's jobs and runs can be seen; reads no row of them. Raises: SampleError."""
+    jobs, runs = _views(session, CRON_SCHEMA, (_JOB, _RUNS))
+    if not jobs.readable or (jobs.complete and runs.complete):
+        return jobs, runs
+    policies = session.fetch("migration/cron_policies", CronPolicy, tables=[_JOB.name, _RUNS.name])
+    return _admitted(jobs, _JOB, _OUR_JOBS, policies), _admitted(runs, _RUNS, _THEIR_RUNS, policies)
+
+
+def register_view(session: Session) -> View:
+    """How far the register can be seen; reads no row of it. Raises: SampleError."""
+    (view,) = _views(session, REGISTER_SCHEMA, (_REGISTER,))
+    return view
+
+
+def _admitted(view: View, table: Table, condition: str, policies: Sequence[CronPolicy]) -> View:
+    """None of the documented jobs is hidden where a policy of setup/grant_migration_access.sql admits them."""
+    its = [each for each in policies if each.table_name == table.name]
+    shown = any(_bare(each.condition) == condition for each in its)
+    if view.complete or not view.readable or not shown or not all(each.permissive for each in its):
+        return view
+    return replace(view, complete=True, others_hidden=True)
+
+
+def _bare(condition: str | None) -> str:
+    """Without casts, parentheses and line breaks, in which servers and versions of pg_cron differ."""
+    return " ".join(re.sub(r"::\w+|[()]", "", condition or "").split())
 
 
 def _runs(session: Session, view: View, jobs: Sequence[CronJob]) -> tuple[CronRun, ...]:
@@ -110,7 +173,7 @@ def _runs(session: Session, view: View, jobs: Sequence[CronJob]) -> tuple[CronRu
 
 def read_register(session: Session) -> Register:
     """The documented versions, as far as they are registered. Raises: SampleError."""
-    (view,) = _views(session, REGISTER_SCHEMA, (_REGISTER,))
+    view = register_view(session)
     if not view.readable:
         return Register(view)
     versions = [migration.version for migration in expected.MIGRATIONS]
@@ -119,7 +182,8 @@ def read_register(session: Session) -> Register:
 
 
 def _views(session: Session, schema: str, tables: tuple[Table, ...]) -> list[View]:
-    sights = {sight.table_name: sight for sight in session.fetch("visibility", Sight, **question(schema, tables))}
+    found = session.fetch("visibility", Sight, **question(schema, tables))
+    sights = {sight.table_name.replace('"', ""): sight for sight in found}
     return [_view(session.role, schema, table, sights[f"{schema}.{table.name}"]) for table in tables]
 
 
@@ -128,12 +192,12 @@ def _view(role: str, schema: str, table: Table, sight: Sight) -> View:
     if sight.relkind is None:
         return View(exists=False, complete=True, obstacle=f"there is no {name} in this database")
     if not sight.schema_usable:
-        return View(
-            True, False, f"role {role} may not use schema {schema}", f"GRANT USAGE ON SCHEMA {schema} TO {role}"
-        )
+        grant = remedy(role, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        return View(True, False, f"role {role} may not use schema {schema}", grant)
     if sight.missing_columns:
         return View(True, False, f"{name} has no column {', '.join(sight.missing_columns)}", "")
     if sight.unreadable_columns:
         columns = ", ".join(sight.unreadable_columns)
-        return View(True, False, f"role {role} may not read {name}", f"GRANT SELECT ({columns}) ON {name} TO {role}")
+        grant = remedy(role, f"GRANT SELECT ({columns}) ON {name} TO {role}")
+        return View(True, False, f"role {role} may not read {name}", grant)
     return View(exists=True, complete=not sight.row_security or (sight.opened and not sight.narrowed_by))

@@ -4,13 +4,13 @@ No row of the application's tables is read. pg_cron's tables and the register of
 may: what it cannot see is None here, with the reason beside it.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.database import Session
 from exporter.migration import expected
 from exporter.migration.bookkeeping import Cron, Register, read_cron, read_register
+from exporter.migration.quoting import identifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,10 @@ class Relation:
     schema_name: str
     table_name: str
     kind: str | None
+    persistence: str | None
+    partition_key: list[str]
     row_security: bool
+    hidden_from: list[str]
     id_type: str | None
     id_unique: bool
 
@@ -28,6 +31,30 @@ class Relation:
     def is_table(self) -> bool:
         """An ordinary or a partitioned table."""
         return self.kind in ("r", "p")
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Its rows are in partitions; by which columns may be unknown."""
+        return self.kind == "p"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One row of sql/migration/partitions.sql."""
+
+    table_name: str
+    schema_name: str
+    name: str
+    persistence: str
+    fires: bool
+    row_security: bool
+    policies: list[str]
+    open_to: list[str]
+
+    @property
+    def full_name(self) -> str:
+        """Schema and name, as one writes them in SQL."""
+        return identifier(self.schema_name, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +81,7 @@ class Constraint:
     parent_columns: list[str]
     on_delete: str | None
     definition: str | None
+    enforced: bool
     valid: bool
     fires: bool
 
@@ -125,6 +153,7 @@ class Catalogue:
 
     schema: str
     relations: tuple[Relation, ...]
+    partitions: tuple[Partition, ...]
     columns: tuple[Column, ...]
     constraints: tuple[Constraint, ...]
     indexes: tuple[Index, ...]
@@ -134,10 +163,14 @@ class Catalogue:
     cron: Cron
     register: Register
 
+    def partitions_of(self, table: str) -> tuple[Partition, ...]:
+        """The partitions of this table, however deep."""
+        return tuple(part for part in self.partitions if part.table_name == table)
+
     @property
     def home(self) -> str:
         """The schema as one writes it in SQL."""
-        return self.schema if _PLAIN.fullmatch(self.schema) else f'"{self.schema}"'
+        return identifier(self.schema)
 
     def relation(self, schema: str, table: str) -> Relation | None:
         """The relation of that name, if it exists."""
@@ -146,14 +179,23 @@ class Catalogue:
         )
 
 
-_PLAIN = re.compile("[a-z_][a-z0-9_$]*")
-
 ROLES = (*expected.OUTSIDERS, "service_role")
 
 # What `check-config` may have the server plan: statements over the catalogue alone, which is always there.
 STATEMENTS = tuple(
     f"migration/{name}"
-    for name in ("settings", "relations", "columns", "constraints", "indexes", "policies", "functions", "leftovers")
+    for name in (
+        "settings",
+        "cron_zone",
+        "relations",
+        "partitions",
+        "columns",
+        "constraints",
+        "indexes",
+        "policies",
+        "functions",
+        "leftovers",
+    )
 )
 
 
@@ -170,6 +212,13 @@ def read(session: Session) -> Catalogue:
                 Relation,
                 schemas=[schema for schema, _ in wanted],
                 tables=[table for _, table in wanted],
+                functions=list(expected.FUNCTION_NAMES),
+                policies=[policy.name for table in expected.TABLES for policy in table.policies],
+            )
+        ),
+        partitions=tuple(
+            session.fetch(
+                "migration/partitions", Partition, schema=schema, tables=tables, outsiders=list(expected.OUTSIDERS)
             )
         ),
         columns=tuple(session.fetch("migration/columns", Column, schema=schema, tables=tables)),

@@ -8,20 +8,21 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
 from exporter.config import Config
-from exporter.database import Database, dsn_problem, target
-from exporter.errors import ConfigError, SampleError
+from exporter.database import Database, dsn_problem, target, variables_problem
+from exporter.errors import ConfigError, SampleError, Stale
+from exporter.figures import utc
 from exporter.migration import render
 from exporter.migration.findings import Answer, Report, unknown
 from exporter.migration.maintenance import Ledger, Unusable
 from exporter.migration.rollback import OLDEST_BACKUP, Wishes, rollback_check
 from exporter.migration.verify import verify
-from exporter.values import duration, format_duration
+from exporter.replay import CONNECT_TO_PRIMARY
+from exporter.values import duration, format_duration, words
 
 EXIT_STATUS: Mapping[Answer, int] = MappingProxyType({Answer.OK: 0, Answer.BROKEN: 1, Answer.UNKNOWN: 3})
 SMOKE_DSN = "OUTBOX_SMOKE_DSN"
@@ -106,7 +107,7 @@ def _add_maintenance(commands: Commands, around: Surroundings) -> None:
     acts = parser.add_subparsers(required=True, metavar="start|end")
     start = acts.add_parser("start", help="from now on; again to prolong it")
     start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="how long at most")
-    start.add_argument("--reason", required=True, metavar="TEXT", help="for whoever wonders")
+    start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="for whoever wonders")
     start.set_defaults(command=lambda options: _start(options, ledger(options), around.say))
     end = acts.add_parser("end", help="now")
     end.set_defaults(command=lambda options: _end(ledger(options), around.say))
@@ -129,7 +130,7 @@ def _verify(options: argparse.Namespace, around: Surroundings) -> int:
     database = Database(config.database)
     database.open()
     try:
-        with database.sample() as session:
+        with database.sample(primary_only=True) as session:
             report = verify(session, options.expect)
     except SampleError as error:
         report = _unreachable(database, error)
@@ -192,12 +193,16 @@ def _smoke_dsn(file: Path | None) -> str:
     """The writing role's connection string, never the monitoring role's. Raises: ConfigError."""
     try:
         dsn = file.read_text("utf-8").strip() if file else os.environ.get(SMOKE_DSN, "").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError((f"--dsn-file {file}: cannot be read",)) from error
+    except (OSError, ValueError) as error:
+        # Its name may be the connection string itself.
+        reason = error.strerror if isinstance(error, OSError) else "it does not hold text"
+        raise ConfigError((f"--dsn-file: the file cannot be read: {reason}",)) from error
     if not dsn:
         raise ConfigError((f"smoke needs a role that may write: --dsn-file FILE, or the variable {SMOKE_DSN}",))
     if problem := dsn_problem(dsn):
         raise ConfigError((f"{'--dsn-file' if file else SMOKE_DSN}: {problem}",))
+    if problem := variables_problem(dsn):
+        raise ConfigError((problem,))
     return dsn
 
 
@@ -209,7 +214,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _unreachable(database: Database, error: SampleError) -> Report:
-    return Report((unknown("database", f"{database.target} answers", f"{error.reason}: {error}", "try again"),))
+    return Report((unknown("database", f"{database.target} answers", f"{error.reason}: {error}", _remedy(error)),))
+
+
+def _remedy(error: SampleError) -> str:
+    return CONNECT_TO_PRIMARY if isinstance(error, Stale) else "try again"
 
 
 def _tell(around: Surroundings, options: argparse.Namespace, report: Report, where: str, config: Config) -> int:
@@ -221,4 +230,4 @@ def _tell(around: Surroundings, options: argparse.Namespace, report: Report, whe
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -11,7 +11,13 @@ DAY = 24 * HOUR
 
 # Spellings of one and the same default, as pg_get_expr prints them, parentheses removed.
 NOW = ("now", "CURRENT_TIMESTAMP", "transaction_timestamp")
-RANDOM_UUID = ("gen_random_uuid", "extensions.gen_random_uuid", "public.gen_random_uuid")
+# Versions 4 and 7 alike: nothing relies on more than that no two are the same. PostgreSQL's own (uuidv4 and uuidv7 from
+# 18 on) and those of the extensions uuid-ossp and pg_uuidv7, in the schemas where they are installed.
+RANDOM_UUID = tuple(
+    f"{schema}{function}"
+    for function in ("gen_random_uuid", "uuidv7", "uuidv4", "uuid_generate_v4", "uuid_generate_v7")
+    for schema in ("", "extensions.", "public.")
+)
 TOMORROW = tuple(f"{now} + '{day}'::interval" for now in NOW for day in ("24:00:00", "1 day"))
 EMPTY_OBJECT = ("'{}'::jsonb",)
 

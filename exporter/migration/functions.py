@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from exporter.migration import catalogue, expected
 from exporter.migration.catalogue import Catalogue
 from exporter.migration.findings import Answer, Caution, Finding, Trouble, judged
+from exporter.migration.quoting import identifier, names
 
 # With these alone nothing of a user resolves without its schema, so that nothing can be put in between.
 _NOTHING_TO_HIJACK = ("", "pg_catalog", "pg_temp")
@@ -57,7 +58,7 @@ def is_safe(search_path: str | None) -> bool:
     """
     if search_path is None:
         return False
-    schemas = [part.strip().strip('"') for part in search_path.split(",")]
+    schemas = names(search_path) or [""]
     if all(schema in _NOTHING_TO_HIJACK for schema in schemas):
         return True
     return "$user" not in schemas and "pg_temp" not in schemas[:-1] and schemas[-1] == "pg_temp"
@@ -121,8 +122,8 @@ def _execute(facts: Catalogue, wanted: expected.Function, matching: list[catalog
     troubles = _absent(matching) + [
         Trouble(
             f"{role} may not call it",
-            f"GRANT USAGE ON SCHEMA {facts.home} TO {role}; "
-            f"GRANT EXECUTE ON FUNCTION {_name(facts, function)} TO {role};",
+            f"GRANT USAGE ON SCHEMA {facts.home} TO {identifier(role)}; "
+            f"GRANT EXECUTE ON FUNCTION {_name(facts, function)} TO {identifier(role)};",
         )
         for function in matching
         for role in wanted.callers
@@ -174,7 +175,7 @@ def _open_schema(facts: Catalogue) -> Iterator[Caution]:
         yield Caution(
             facts.schema,
             f"{', '.join(outsiders)} may create objects in a schema that SECURITY DEFINER functions search",
-            f"REVOKE CREATE ON SCHEMA {facts.home} FROM {', '.join(outsiders)};",
+            f"REVOKE CREATE ON SCHEMA {facts.home} FROM {', '.join(map(identifier, outsiders))};",
         )
 
 
@@ -189,7 +190,7 @@ def _path(function: catalogue.Function) -> str:
 
 
 def _name(facts: Catalogue, function: catalogue.Function) -> str:
-    return f"{facts.home}.{function.name}({function.arguments})"
+    return f"{identifier(facts.schema, function.name)}({function.arguments})"
 
 
 def _parameters(function: catalogue.Function) -> str:

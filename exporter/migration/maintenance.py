@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from exporter import durable
+from exporter import durable, statedir
 from exporter.errors import SampleError
 
 FILE = "maintenance.json"
@@ -108,7 +108,7 @@ class Ledger:
     def _locked(self) -> Generator[None]:
         """One writer at a time; the lock goes with the process that holds it."""
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            statedir.prepare(self._directory)
             with (self._directory / f"{FILE}.lock").open("a") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield

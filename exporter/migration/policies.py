@@ -1,22 +1,17 @@
 """Judges row-level security by what the policies do, not by what they are called."""
 
-import re
 from collections.abc import Iterator
 
 from exporter.migration import catalogue, expected
 from exporter.migration.catalogue import Catalogue
-from exporter.migration.findings import Answer, Caution, Finding, Trouble, judged
+from exporter.migration.conditions import Shown, admitted
+from exporter.migration.findings import Answer, Caution, Finding, Trouble, judged, worst
+from exporter.migration.quoting import identifier, literal
 
 COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
-# "user_id is the caller", as PostgreSQL prints it, parentheses and spaces removed; with and without the subquery
-# that lets it be computed once (Supabase, "RLS performance and best practices").
-_OWN_ROWS = (
-    "user_id=auth.uid",
-    "auth.uid=user_id",
-    "user_id=SELECTauth.uidASuid",
-    "SELECTauth.uidASuid=user_id",
-)
+# So many partitions are named in one sentence.
+_NAMED = 3
 
 
 def judge(facts: Catalogue) -> Iterator[Finding]:
@@ -30,12 +25,20 @@ def judge(facts: Catalogue) -> Iterator[Finding]:
 def warn(facts: Catalogue) -> Iterator[Caution]:
     """Later policies that let outsiders in under a condition that only people can judge."""
     for policy in _others(facts):
-        if policy.permissive and policy.applies_to and not _opens(policy) and not _denies(policy):
+        if policy.permissive and policy.applies_to and not _opens(policy) and _denies(policy) is not Answer.OK:
             condition = policy.using_expression or policy.check_expression
             yield Caution(
                 f"{policy.table_name}.{policy.name}",
                 f"lets {', '.join(policy.applies_to)} {COMMANDS[policy.command]} rows where {condition}",
-                f"see that this is meant; else DROP POLICY {policy.name} ON {facts.home}.{policy.table_name};",
+                f"see that this is meant: {_look(facts.schema, policy.table_name)}",
+            )
+    for part in facts.partitions:
+        if part.open_to and part.row_security and part.policies:
+            yield Caution(
+                f"{part.table_name}.row_security",
+                f"{', '.join(part.open_to)} may name partition {part.name} itself, whose own policies hold then: "
+                f"{', '.join(part.policies)}",
+                f"see that they mean the same: {_look(part.schema_name, part.name)}",
             )
 
 
@@ -50,12 +53,34 @@ def _enabled(facts: Catalogue, table: expected.Table) -> Finding:
     troubles += [
         Trouble(
             f"policy {policy.name} opens it to {', '.join(policy.applies_to)}",
-            f"DROP POLICY {policy.name} ON {name};",
+            f"DROP POLICY {identifier(policy.name)} ON {name};",
         )
         for policy in _others(facts)
         if policy.table_name == table.name and policy.permissive and policy.applies_to and _opens(policy)
     ]
+    if relation is not None and relation.hidden_from:
+        owners = ", ".join(relation.hidden_from)
+        troubles.append(
+            Trouble(
+                f"it applies to {owners} too, as whom the documented functions run, so that they fail",
+                f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY; and have table and functions belong to the same role",
+            )
+        )
+    troubles += _bypasses(facts, table)
     return judged(f"{table.name}.row_security", "enabled, and opened to nobody from outside", troubles)
+
+
+def _bypasses(facts: Catalogue, table: expected.Table) -> Iterator[Trouble]:
+    """Whoever names a partition itself meets its own row-level security, and not that of the table."""
+    bare = [part for part in facts.partitions_of(table.name) if part.open_to and not part.row_security]
+    if bare:
+        people = ", ".join(dict.fromkeys(role for part in bare for role in part.open_to))
+        more = f" and {len(bare) - _NAMED} more" if len(bare) > _NAMED else ""
+        yield Trouble(
+            f"row-level security is off in partition {', '.join(part.name for part in bare[:_NAMED])}{more}, "
+            f"which {people} may name directly",
+            "\n".join(f"ALTER TABLE {part.full_name} ENABLE ROW LEVEL SECURITY;" for part in bare),
+        )
 
 
 def _policy(facts: Catalogue, table: expected.Table, wanted: expected.Policy) -> Finding:
@@ -68,6 +93,9 @@ def _policy(facts: Catalogue, table: expected.Table, wanted: expected.Policy) ->
     else:
         answer = _meaning(wanted, found)
         anew = f"DROP POLICY {wanted.name} ON {name}; {create}"
+        if answer is Answer.UNKNOWN:
+            # It may be sound, and replacing it may shut people out.
+            anew = f"see whether it means the same: {_look(facts.schema, table.name)}"
         troubles = [] if answer is Answer.OK else [Trouble(_described(found), anew, answer)]
     return judged(f"{table.name}.policy.{wanted.name}", clause, troubles)
 
@@ -84,30 +112,45 @@ def _meaning(wanted: expected.Policy, found: catalogue.Policy) -> Answer:
         return Answer.BROKEN
     if not wanted.own_rows:
         # To whom nothing is given does not matter.
-        return Answer.OK if _denies(found) else Answer.BROKEN
+        return _denies(found)
     if not found.permissive or "authenticated" not in found.applies_to:
         return Answer.BROKEN
-    return _own_rows(found.using_expression or "")
+    return _own_rows(found.using_expression or "false")
 
 
 def _own_rows(condition: str) -> Answer:
-    """Only the documented condition is proved; a longer one that contains it can only be judged by people."""
-    text = re.sub(r"[()\s]", "", condition)
-    if text in _OWN_ROWS:
-        return Answer.OK
-    understood = any(own in text for own in _OWN_ROWS)
-    return Answer.UNKNOWN if understood and not re.search(r"\btrue\b", condition) else Answer.BROKEN
+    """Signed-in users see their rows and nobody from outside sees others; service_role sees all rows anyway."""
+    shown = admitted(condition)
+    if shown.others is Shown.CERTAINLY or shown.own is Shown.NEVER:
+        return Answer.BROKEN
+    sound = shown.others is Shown.NEVER and shown.own is Shown.CERTAINLY
+    return Answer.OK if sound else Answer.UNKNOWN
 
 
-def _denies(policy: catalogue.Policy) -> bool:
-    """Neither shows nor accepts a row: every condition that it has is false. Without USING nothing is shown."""
-    conditions = {policy.using_expression, policy.check_expression} - {None}
-    return conditions == {"false"}
+def _denies(policy: catalogue.Policy) -> Answer:
+    """It neither shows a row to anybody from outside nor accepts one. Without USING nothing is shown."""
+    return worst(_shuts(condition) for condition in _conditions(policy))
+
+
+def _shuts(condition: str) -> Answer:
+    shown = admitted(condition)
+    if Shown.CERTAINLY in (shown.others, shown.own):
+        return Answer.BROKEN
+    return Answer.OK if (shown.others, shown.own) == (Shown.NEVER, Shown.NEVER) else Answer.UNKNOWN
 
 
 def _opens(policy: catalogue.Policy) -> bool:
-    """Shows or accepts every row."""
-    return "true" in (policy.using_expression, policy.check_expression)
+    """It certainly shows rows of others, or accepts them."""
+    return any(admitted(condition).others is Shown.CERTAINLY for condition in _conditions(policy))
+
+
+def _conditions(policy: catalogue.Policy) -> list[str]:
+    return [each for each in (policy.using_expression, policy.check_expression) if each is not None]
+
+
+def _look(schema: str, table: str) -> str:
+    where = f"(schemaname, tablename) = ({literal(schema)}, {literal(table)})"
+    return f"SELECT * FROM pg_policies WHERE {where};"  # noqa: S608 - for people
 
 
 def _others(facts: Catalogue) -> Iterator[catalogue.Policy]:

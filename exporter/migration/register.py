@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exporter.migration import expected
 from exporter.migration.catalogue import Catalogue
 from exporter.migration.findings import Finding, Trouble, judged, unknown
+from exporter.migration.quoting import identifier
 
 _TABLE = "supabase_migrations.schema_migrations"
 
@@ -21,14 +22,15 @@ def judge(facts: Catalogue) -> Iterator[Finding]:
 def _parent(facts: Catalogue, schema: str, table: str) -> Finding:
     """It exists, and its id can be referred to."""
     relation = facts.relation(schema, table)
+    name = identifier(schema, table)
     troubles = []
     if relation is None:
-        troubles.append(Trouble("missing", f"apply the migration that creates {schema}.{table} first"))
+        troubles.append(Trouble("missing", f"apply the migration that creates {name} first"))
     elif relation.id_type != "uuid":
-        troubles.append(Trouble(f"column id is {relation.id_type or 'missing'}", f"\\d+ {schema}.{table} shows it"))
+        troubles.append(Trouble(f"column id is {relation.id_type or 'missing'}", f"\\d+ {name} shows it"))
     elif not relation.id_unique:
-        troubles.append(Trouble("id is not unique", f"ALTER TABLE {schema}.{table} ADD PRIMARY KEY (id);"))
-    return judged(f"dependency.{table}", f"table {schema}.{table} with a unique id UUID", troubles)
+        troubles.append(Trouble("id is not unique", f"ALTER TABLE {name} ADD PRIMARY KEY (id);"))
+    return judged(f"dependency.{table}", f"table {name} with a unique id UUID", troubles)
 
 
 def _recorded(facts: Catalogue, migration: expected.Migration) -> Finding:

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import psycopg
-from psycopg import rows, sql
+from psycopg import sql
 from psycopg.abc import PQGen
 from psycopg.types.json import Jsonb
 
 from exporter import queries
-from exporter.database import GRACE, translated
+from exporter.database import GRACE, text, translated
 from exporter.database.patience import TICK, OutOfPatience, Patience
-from exporter.errors import SampleError, Unreachable
+from exporter.errors import SampleError, Stale, Unreachable
 from exporter.migration import expected
+from exporter.replay import CONNECT_TO_PRIMARY
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -38,6 +39,7 @@ TRANSACTION_TIMEOUT = 30.0
 _CONNECTION = {
     "connect_timeout": 5,
     "fallback_application_name": "outbox-exporter smoke",
+    "client_encoding": "UTF8",
     # A server that vanishes without a word is given up, milliseconds (tcp(7)).
     "tcp_user_timeout": 10_000,
     "prepare_threshold": None,
@@ -66,6 +68,7 @@ class Begun:
     """The row of sql/migration/smoke_limits.sql."""
 
     read_only: bool
+    in_recovery: bool
     role: str
 
 
@@ -77,6 +80,7 @@ class Rehearsal:
         self.schema = schema
         self._connection: psycopg.Connection[Any] | None = None
         self.role = ""
+        self._encoding = "utf-8"
 
     def __enter__(self) -> Self:
         """Connect, begin, and make the transaction uncommittable.
@@ -103,9 +107,10 @@ class Rehearsal:
 
     def fetch(self, name: str, row: type[Row], **parameters: object) -> list[Row]:
         """Run `sql/migration/<name>.sql`. Raises: SampleError; the transaction is then of no use outside `attempt`."""
-        text = _adapted(parameters)
-        with translated(), self._open.cursor(row_factory=rows.class_row(row)) as cursor:
-            return cursor.execute(self._compose(name), text).fetchall()
+        columns = [column.name for column in queries.load(name).columns]
+        with translated(spoken=self._encoding), self._open.cursor() as cursor:
+            found = text.rows(cursor.execute(self._compose(name), _adapted(parameters)))
+            return [row(**dict(zip(columns, values, strict=True))) for values in found]
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
         """The only row of a statement that always answers with one."""
@@ -115,13 +120,13 @@ class Rehearsal:
     def seen(self, name: str, table: tuple[str, str] | None = None, **parameters: object) -> int:
         """The single number of a statement; `table` takes the place `{table}` in it. Raises: SampleError."""
         statement = self._compose(name, table or (self.schema, "job_outbox"))
-        with translated():
+        with translated(spoken=self._encoding):
             row = self._open.execute(statement, _adapted(parameters)).fetchone()
         return int(row[0]) if row else 0
 
     def execute(self, name: str) -> None:
         """Run a file of statements without parameters and answers. Raises: SampleError."""
-        with translated():
+        with translated(spoken=self._encoding):
             self._open.execute(self._compose(name))
 
     def insert(self, schema: str, table: str, values: Mapping[str, object]) -> None:
@@ -134,13 +139,13 @@ class Rehearsal:
             sql.SQL(", ").join(map(sql.Identifier, values)),
             sql.SQL(", ").join(sql.Placeholder() * len(values)),
         )
-        with translated():
-            self._open.execute(statement, list(values.values()))
+        with translated(spoken=self._encoding):
+            self._open.execute(self._written(statement), list(values.values()))
 
     @contextmanager
     def attempt(self, *, keep: bool = True) -> Iterator[None]:
         """Something that may fail without spoiling the transaction; with `keep` false it is undone in any case."""
-        with translated(), self._open.transaction(force_rollback=not keep):
+        with translated(spoken=self._encoding), self._open.transaction(force_rollback=not keep):
             yield
 
     @property
@@ -151,20 +156,24 @@ class Rehearsal:
 
     def _begin(self) -> None:
         begun = self._limit()
+        if begun.in_recovery:
+            raise Stale(f"a standby answers: nothing can be tried here; {CONNECT_TO_PRIMARY}")
         if begun.read_only:
-            raise SampleError("this server or session is read-only (a standby?): nothing can be tried here")
+            raise SampleError("this session is read-only (a role made for reading?): nothing can be tried here")
         self.role = begun.role
         token = secrets.token_hex(8)
         with _refused_unless_one_transaction():
             self._open.execute("SELECT set_config('outbox_exporter.rehearsal', %s, true)", (token,))
             self.execute("migration/smoke_uncommittable")
             self.execute("migration/smoke_poison")
-            row = self._open.execute("SELECT current_setting('outbox_exporter.rehearsal', true)").fetchone()
+            found = text.rows(self._open.execute("SELECT current_setting('outbox_exporter.rehearsal', true)"))
         in_transaction = self._open.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
-        if not row or row[0] != token or not in_transaction:
+        if found != [(token,)] or not in_transaction:
             raise CannotRollBack(_NO_TRANSACTION)
 
     def _limit(self) -> Begun:
+        self.execute("defaults")
+        self._encoding = text.encoding(self._open)
         return self.fetch_one(
             "migration/smoke_limits",
             Begun,
@@ -174,13 +183,16 @@ class Rehearsal:
             transaction_timeout=f"{TRANSACTION_TIMEOUT:.0f}s",
         )
 
-    def _compose(self, name: str, table: tuple[str, str] | None = None) -> sql.Composed:
+    def _compose(self, name: str, table: tuple[str, str] | None = None) -> bytes:
         known = (*expected.TABLE_NAMES, "courses")
         places = {each: sql.Identifier(self.schema, each) for each in known}
         places["rpc"] = sql.Identifier(self.schema, expected.RPC.name)
         places["table"] = sql.Identifier(*(table or (self.schema, "job_outbox")))
         # The text comes from this package's own files and from nowhere else.
-        return sql.SQL(queries.load(name).text).format(**places)
+        return self._written(sql.SQL(queries.load(name).text).format(**places))
+
+    def _written(self, statement: sql.Composed) -> bytes:
+        return statement.as_string().encode(self._encoding, "replace")
 
     def _hang_up(self) -> None:
         if self._connection is not None:

@@ -1,18 +1,22 @@
 """`rollback-check`: may one roll back now, and what would be lost?
 
 Source: migrations reference, "Emergency Rollback": prerequisites and step 2. The check reads; it rolls nothing back.
+Whatever a standby says proves nothing: all is unknown there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.config import SamplingSettings
 from exporter.database import Database, Session
-from exporter.errors import SampleError, TooSlow
+from exporter.errors import SampleError, Stale, TooSlow
 from exporter.migration import expected
 from exporter.migration.backup import Backup, latest
 from exporter.migration.findings import Caution, Finding, Report, Trouble, judged, unknown
+from exporter.odd import AHEAD, NEW_AHEAD
+from exporter.replay import CONNECT_TO_PRIMARY
 from exporter.values import format_duration
 from exporter.visibility import Table
 
@@ -38,12 +42,12 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One row of sql/migration/pending.sql; `age` in seconds."""
+    """One row of sql/migration/pending.sql; `age` in seconds, None where no time can be believed."""
 
-    queue: str
+    queue: str | None
     state: str
     jobs: int
-    age: float
+    age: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +97,31 @@ def rollback_check(database: Database, settings: SamplingSettings, wishes: Wishe
     return Report((*findings, *backup), tuple(_cautions(database, wishes)))
 
 
+def _proof(database: Database, *reads: Table) -> AbstractContextManager[Session]:
+    """A sample of the primary; a standby raises Stale, so that no check of this command is answered by one."""
+    return database.sample(*reads, primary_only=True)
+
+
 def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
     except SampleError as error:
         slow = "; a longer database.statement_timeout may do" if isinstance(error, TooSlow) else ""
-        yield unknown(name, "could be seen", f"{error}{slow}", "")
+        yield unknown(name, "could be seen", f"{error}{slow}", CONNECT_TO_PRIMARY if isinstance(error, Stale) else "")
 
 
 def _pending(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
-    with database.sample(_JOBS) as session:
+    with _proof(database, _JOBS) as session:
         groups = session.fetch(
             "migration/pending",
             Pending,
             count_limit=settings.count_limit,
             exhausted_attempts=settings.exhausted_attempts,
+            latest=session.now + AHEAD,
         )
     troubles = (
         Trouble(
-            f"{group.jobs} {group.state} in {group.queue}, the oldest {ago(group.age)} old",
+            f"{group.jobs} {group.state} {_in(group.queue)}, {_since(group.age)}",
             "let the processor finish; look at last_error of those that fail, and decide what becomes of them",
         )
         for group in groups
@@ -119,9 +129,17 @@ def _pending(database: Database, settings: SamplingSettings) -> Iterator[Finding
     yield judged("pending", "no pending job", troubles, "none")
 
 
+def _in(queue: str | None) -> str:
+    return "without a queue" if queue is None else f"in {queue}"
+
+
+def _since(age: float | None) -> str:
+    return "since when is not known" if age is None else f"the oldest {ago(age)} old"
+
+
 def _generations(database: Database) -> Iterator[Finding]:
-    with database.sample(_JOBS, _EVENTS) as session:
-        signs = session.fetch_one("migration/signs_of_life", SignsOfLife)
+    with _proof(database, _JOBS, _EVENTS) as session:
+        signs = session.fetch_one("migration/signs_of_life", SignsOfLife, latest=session.now + NEW_AHEAD)
     seen = {"event": signs.last_event, "completion": signs.last_processed}
     troubles = (
         Trouble(f"the last {what} was {ago(age)} ago", _STOPPED)
@@ -135,8 +153,8 @@ def _generations(database: Database) -> Iterator[Finding]:
 
 def _losses(database: Database, settings: SamplingSettings) -> Iterator[Finding]:
     """What is lost is told, not judged."""
-    with database.sample(_JOBS, _KEYS, _EVENTS) as session:
-        losses = session.fetch("migration/losses", Loss, count_limit=settings.count_limit)
+    with _proof(database, _JOBS, _KEYS, _EVENTS) as session:
+        losses = session.fetch("migration/losses", Loss, count_limit=settings.count_limit, latest=session.now + AHEAD)
     for loss in losses:
         yield judged(f"losses.{loss.table_name}", "told, not judged", (), _described(loss, settings.count_limit))
 
@@ -151,7 +169,7 @@ def _described(loss: Loss, limit: int) -> str:
 
 
 def _dependents(database: Database) -> Iterator[Finding]:
-    with database.sample() as session:
+    with _proof(database) as session:
         found = session.fetch("migration/dependents", Dependent, schema=session.schema, **_names())
     troubles = (
         Trouble(
@@ -192,7 +210,7 @@ def _cautions(database: Database, wishes: Wishes) -> Iterator[Caution]:
     if wishes.backup_directory is None:
         yield Caution("backup", "not looked at: nobody said where backups are", "--backup-dir DIRECTORY")
     try:
-        with database.sample() as session:
+        with _proof(database) as session:
             mentions = _mentions(session)
     except SampleError:
         return  # the checks said why

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from exporter.migration import expected
 from exporter.migration.bookkeeping import LOOK, RUNS_LOOKED_AT, CronJob, CronRun, View
 from exporter.migration.catalogue import Catalogue
-from exporter.migration.findings import Caution, Finding, Trouble, judged, unknown
+from exporter.migration.findings import Answer, Caution, Finding, Trouble, judged, unknown
 from exporter.migration.functions import mentions
+from exporter.migration.quoting import literal
 
 _HOUR = 3600.0
+_LOOK_AT_ZONE = "look as a superuser, or as a member of pg_read_all_settings: SHOW cron.timezone;"
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
@@ -23,13 +25,20 @@ def judge(facts: Catalogue) -> Iterator[Finding]:
 def warn(facts: Catalogue) -> Iterator[Caution]:
     """A job that never ran, and a table that nobody prunes."""
     cron = facts.cron
+    if cron.jobs_view.readable and cron.zone.ahead:
+        yield Caution(
+            "cron.timezone",
+            f"pg_cron reads schedules in {cron.zone.name}, {_hours(cron.zone.ahead)} UTC: a job runs at another time "
+            "than its schedule would mean in UTC",
+            "see that this is meant; else set cron.timezone = 'GMT' in postgresql.conf and restart the server",
+        )
     ran = {run.job for run in cron.runs}
     for job in (job for job in cron.jobs if job.name in expected.JOB_NAMES):
         if cron.runs_view.complete and cron.runs_view.readable and job.active and job.id not in ran:
             yield Caution(
                 f"cron.{job.name}",
                 f"has not run among pg_cron's last {RUNS_LOOKED_AT} runs",
-                f"wait until it is due ({job.schedule}, UTC), then look again",
+                f"wait until it is due ({job.schedule}, {_zone(facts)}), then look again",
             )
     if facts.relation(facts.schema, "fsm_events") and not _prunes_events(facts):
         yield Caution(
@@ -44,6 +53,42 @@ def same_schedule(one: str, other: str) -> bool:
     return _normal(one) == _normal(other)
 
 
+def in_utc(schedule: str, ahead: float) -> str:
+    """The schedule of a zone so many seconds ahead, in UTC; empty when five fields cannot say it."""
+    minute, hour, day, month, weekday, *more = [*_normal(schedule), "", "", "", "", ""][:6]
+    if more != [""] or not (minute.isdecimal() and hour.isdecimal()):
+        return schedule if not ahead else ""
+    days, minutes = divmod(int(hour) * 60 + int(minute) - round(ahead / 60), 24 * 60)
+    if days and (day, month) != ("*", "*"):
+        return ""
+    if days and weekday.isdecimal():
+        weekday = str((int(weekday) + days) % 7)
+    elif days and weekday != "*":
+        return ""
+    return f"{minutes % 60} {minutes // 60} {day} {month} {weekday}"
+
+
+def _when(facts: Catalogue, job: CronJob) -> str:
+    """When it really runs."""
+    zone = facts.cron.zone
+    if zone.ahead is None:
+        return "as expected, if pg_cron's clock is UTC: this role may not see cron.timezone"
+    if not zone.ahead:
+        return "as expected"
+    utc = in_utc(job.schedule, zone.ahead)
+    return f"scheduled at {job.schedule} {_zone(facts)}" + (f", which is {utc} UTC now" if utc else "")
+
+
+def _zone(facts: Catalogue) -> str:
+    zone = facts.cron.zone
+    return "in a time zone not visible here" if zone.ahead is None else str(zone.name) if zone.ahead else "UTC"
+
+
+def _hours(ahead: float) -> str:
+    hours, minutes = divmod(round(abs(ahead) / 60), 60)
+    return f"{hours}:{minutes:02} h {'ahead of' if ahead > 0 else 'behind'}"
+
+
 def _normal(schedule: str) -> list[str]:
     fields = [re.sub(r"\b0+(?=\d)", "", field) for field in schedule.lower().split()]
     if fields:
@@ -55,7 +100,7 @@ def _normal(schedule: str) -> list[str]:
 def _schedule(facts: Catalogue, job: expected.Job) -> Finding:
     """One right job suffices, also where several roles scheduled one of that name."""
     check, wanted = f"cron.{job.name}", f"active, at {job.schedule} UTC, calling {facts.home}.{job.name}()"
-    create = f"SELECT cron.schedule('{job.name}', '{job.schedule}', 'SELECT {facts.home}.{job.name}()');"
+    create = f"SELECT cron.schedule('{job.name}', '{job.schedule}', {literal(f'SELECT {facts.home}.{job.name}()')});"
     view, found = facts.cron.jobs_view, _named(facts, job)
     if not view.readable:
         return unknown(check, wanted, view.obstacle, view.remedy or _install(view))
@@ -63,15 +108,22 @@ def _schedule(facts: Catalogue, job: expected.Job) -> Finding:
         if view.complete:
             return judged(check, wanted, (Trouble("no such job in this database", create),))
         return unknown(check, wanted, "not visible: a role sees its own jobs only", LOOK)
-    per_job = [tuple(_faults(job, each, create)) for each in found]
-    return judged(check, wanted, () if () in per_job else per_job[0])
+    per_job = [tuple(_faults(facts, job, each, create)) for each in found]
+    sound = next((each for each, faults in zip(found, per_job, strict=True) if not faults), None)
+    return judged(check, wanted, () if sound else per_job[0], _when(facts, sound) if sound else "")
 
 
-def _faults(job: expected.Job, found: CronJob, create: str) -> Iterator[Trouble]:
+def _faults(facts: Catalogue, job: expected.Job, found: CronJob, create: str) -> Iterator[Trouble]:
+    """It is right by pg_cron's own clock, which somebody may have set on purpose, or by UTC."""
     if not found.active:
         yield Trouble("not active", f"SELECT cron.alter_job({found.id}, active := true);")
-    if not same_schedule(found.schedule, job.schedule):
-        yield Trouble(f"scheduled at {found.schedule}", create)
+    ahead = facts.cron.zone.ahead
+    if not any(same_schedule(each, job.schedule) for each in (found.schedule, in_utc(found.schedule, ahead or 0.0))):
+        if ahead is None:
+            why = "in a time zone that this role may not see (cron.timezone)"
+            yield Trouble(f"scheduled at {found.schedule}, {why}", _LOOK_AT_ZONE, Answer.UNKNOWN)
+        else:
+            yield Trouble(f"scheduled at {found.schedule} {_zone(facts)}", create)
     if not (mentions(found.command, job.name) or _deletes(found.command, job.table)):
         yield Trouble(f"runs {found.command}", create)
 

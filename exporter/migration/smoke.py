@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from exporter.errors import SampleError
 from exporter.migration.findings import Answer, Finding, Report, Trouble, judged, unknown
 from exporter.migration.furnish import Lacks
+from exporter.migration.quoting import identifier
 from exporter.migration.rehearsal import Rehearsal
 from exporter.migration.steps import STEPS, Step
 from exporter.migration.trial import NOT_TESTED, Failed, Trial
@@ -83,6 +84,7 @@ def _nothing_left(trial: Trial) -> Finding:
     except SampleError as error:
         return unknown(check, wanted, str(error), "")
     if rows and (rows.counts != (0, 0, 0) or rows.key_there):
-        remedy = f"DELETE FROM {trial.rehearsal.schema}.courses WHERE id = '{trial.entity}';"  # noqa: S608 - for people
+        schema = identifier(trial.rehearsal.schema)
+        remedy = f"DELETE FROM {schema}.courses WHERE id = '{trial.entity}';"  # noqa: S608 - for people
         return judged(check, wanted, (Trouble(f"the rollback did not hold: {rows}", remedy),))
     return judged(check, wanted, ())

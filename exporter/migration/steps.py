@@ -13,6 +13,7 @@ from exporter.migration import effects, expected, furnish
 from exporter.migration.effects import Code, Trigger
 from exporter.migration.findings import Caution
 from exporter.migration.furnish import ColumnNeed, Lacks
+from exporter.migration.quoting import identifier
 from exporter.migration.rehearsal import new_id
 from exporter.migration.trial import JOBS, NOT_TESTED, QUEUE, STATE, Failed, Trial
 from exporter.visibility import Sight, Table, judge, question
@@ -145,11 +146,15 @@ def _invalid(trial: Trial) -> str:
 
 
 def _hijack(trial: Trial) -> str:
-    """A caller with temporary tables of the same names, and pg_temp first on the path."""
+    """A caller with temporary tables of the same names, and pg_temp first on the path, who calls for the first time.
+
+    Plans that earlier calls left in this session, or another client of a pooler did, would hide the tables.
+    """
     trial.rehearsal.execute("migration/smoke_hijack")
-    path = f'pg_temp, "{trial.rehearsal.schema}"'
+    trial.rehearsal.execute("migration/smoke_replan")
+    path = f"pg_temp, {identifier(trial.rehearsal.schema)}"
     trial.become("none", path=path)
-    remedy = f"ALTER FUNCTION ... SET search_path = {trial.rehearsal.schema}, pg_temp"
+    remedy = f"ALTER FUNCTION ... SET search_path = {identifier(trial.rehearsal.schema)}, pg_temp"
     try:
         with trial.rehearsal.attempt():
             trial.call(key=f"{trial.key}-hijack")
@@ -171,6 +176,8 @@ def _documented_roles(trial: Trial) -> str:
                 trial.call()
             except PermissionDenied as error:
                 raise Failed(f"{role}: {error}", f"GRANT EXECUTE ON FUNCTION ... TO {role}") from error
+            except Blind as error:
+                raise Failed(f"{role}: {error}", "ALTER FUNCTION ... SECURITY DEFINER") from error
     return f"{', '.join(expected.RPC.callers)} may call"
 
 
@@ -186,7 +193,8 @@ def _outsiders(trial: Trial) -> str:
         trial.become_oneself()
     trial.become("anon")
     if trial.is_done(lambda: trial.call(key=f"{trial.key}-anon")):
-        revoke = f"REVOKE EXECUTE ON FUNCTION {trial.rehearsal.schema}.{expected.RPC.name} FROM PUBLIC, anon;"
+        home = identifier(trial.rehearsal.schema)
+        revoke = f"REVOKE EXECUTE ON FUNCTION {home}.{expected.RPC.name} FROM PUBLIC, anon;"
         trial.cautions.append(Caution(expected.RPC.name, "anon may call it", revoke))
     return "anon and strangers read and write nothing"
 

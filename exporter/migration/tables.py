@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from exporter.migration import catalogue, expected
 from exporter.migration.catalogue import Catalogue
 from exporter.migration.findings import Answer, Caution, Finding, Trouble, judged
+from exporter.migration.quoting import identifier
 
 ON_DELETE = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
 _MIGRATION = expected.MIGRATIONS[0].file
+_TIME = "timestamp with time zone"
+_TEXTS = ("text", "character varying")
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 # The ways in which PostgreSQL prints "one of these values": = ANY (ARRAY[...]), or equalities joined by OR.
 _ONE_OF = re.compile(
@@ -38,7 +41,7 @@ def warn(facts: Catalogue) -> Iterator[Caution]:
         yield Caution(
             "fsm_events",
             "no index begins with created_at: every question about the last hour reads the whole table",
-            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_fsm_events_created ON {facts.home}.fsm_events (created_at);",
+            _create_index(facts, "fsm_events", "idx_fsm_events_created", "(created_at)"),
         )
     known = {(table.name, column.name) for table in expected.TABLES for column in table.columns}
     for column in facts.columns:
@@ -47,7 +50,7 @@ def warn(facts: Catalogue) -> Iterator[Caution]:
             yield Caution(
                 f"{column.table_name}.{column.name}",
                 "a later column that must be filled: an RPC that does not know it fails",
-                f"ALTER TABLE {facts.home}.{column.table_name} ALTER COLUMN {column.name} SET DEFAULT ...; "
+                f"ALTER TABLE {facts.home}.{column.table_name} ALTER COLUMN {identifier(column.name)} SET DEFAULT ...; "
                 "or see that the RPC fills it (outbox-exporter smoke)",
             )
 
@@ -64,35 +67,69 @@ def _existence(facts: Catalogue, table: expected.Table) -> Finding:
         troubles.append(Trouble("missing", f"apply {_MIGRATION}"))
     elif not relation.is_table:
         troubles.append(Trouble(f"not a table (relkind {relation.kind})", f"find out what replaced {table.name}"))
+    else:
+        troubles += _volatile(facts, relation)
     return judged(f"{table.name}.table", f"table {facts.home}.{table.name}", troubles)
+
+
+def _volatile(facts: Catalogue, relation: catalogue.Relation) -> Iterator[Trouble]:
+    """A crash of the server empties an unlogged table, and a standby never has its rows."""
+    parts = [(part.full_name, part.persistence) for part in facts.partitions_of(relation.table_name)]
+    for name, persistence in ((f"{facts.home}.{relation.table_name}", relation.persistence), *parts):
+        if persistence == "u":
+            yield Trouble(f"{name} is UNLOGGED: a crash empties it", f"ALTER TABLE {name} SET LOGGED;")
+        elif persistence != "p":
+            yield Trouble(f"{name} is temporary: it goes with its session", f"apply {_MIGRATION}")
 
 
 def _columns(facts: Catalogue, table: expected.Table) -> Finding:
     there = {column.name: column for column in facts.columns if column.table_name == table.name}
     troubles = (
-        trouble
-        for column in table.columns
-        for trouble in _column(f"{facts.home}.{table.name}", column, there.get(column.name))
+        trouble for column in table.columns for trouble in _column(facts, table, column, there.get(column.name))
     )
     names = ", ".join(column.name for column in table.columns)
     return judged(f"{table.name}.columns", f"{names} with documented type, default and nullability", troubles)
 
 
-def _column(table: str, wanted: expected.Column, found: catalogue.Column | None) -> Iterator[Trouble]:
-    name = wanted.name
+def _column(
+    facts: Catalogue, table: expected.Table, wanted: expected.Column, found: catalogue.Column | None
+) -> Iterator[Trouble]:
+    name, full = wanted.name, f"{facts.home}.{table.name}"
     if found is None:
-        yield Trouble(f"{name} is missing", f"apply {_MIGRATION}, or restore the column {table}.{name}")
+        yield Trouble(f"{name} is missing", f"apply {_MIGRATION}, or restore the column {full}.{name}")
         return
-    change = f"ALTER TABLE {table} ALTER COLUMN {name}"
+    change = f"ALTER TABLE {full} ALTER COLUMN {name}"
     if found.type != wanted.type:
-        yield Trouble(f"{name} is {found.type}, not {wanted.type}", f"{change} TYPE {wanted.type};")
+        relation = facts.relation(facts.schema, table.name)
+        is_key = relation is not None and name in relation.partition_key
+        anew = f"no statement converts a partition key: make {full} anew with {name} {wanted.type} and move its rows"
+        remedy = anew if is_key else _conversion(change, wanted, found)
+        yield Trouble(f"{name} is {found.type}, not {wanted.type}", remedy)
     if found.nullable != wanted.nullable:
         word, act = ("may be NULL", "SET") if found.nullable else ("may not be NULL", "DROP")
         yield Trouble(f"{name} {word}", f"{change} {act} NOT NULL;")
+    for con in _constraints(facts, table.name, "n"):
+        if con.columns == [name] and not found.nullable and not wanted.nullable:
+            yield Trouble(
+                f"{name} may be NULL in rows from before {con.name}, which is not validated",
+                f"ALTER TABLE {full} VALIDATE CONSTRAINT {identifier(con.name)};",
+            )
     if not _same_default(wanted, found.default_expression):
         has = found.default_expression or "no default"
         act = f"SET DEFAULT {_written(wanted.default[0])}" if wanted.default else "DROP DEFAULT"
         yield Trouble(f"{name} has {has}, not {wanted.default[0] if wanted.default else 'none'}", f"{change} {act};")
+
+
+def _conversion(change: str, wanted: expected.Column, found: catalogue.Column) -> str:
+    """A time without a zone is no moment before somebody says in which zone it was written."""
+    if wanted.type == _TIME and re.fullmatch(r"timestamp(\(\d\))? without time zone", found.type):
+        return (
+            f"{change} TYPE {wanted.type} USING {wanted.name} AT TIME ZONE '<zone>';\n"
+            "-- <zone>: the time zone in which its values were written, such as UTC; look at some of them first"
+        )
+    if found.type in _TEXTS and wanted.type in ("uuid", "jsonb", "integer", _TIME):
+        return f"{change} TYPE {wanted.type} USING {wanted.name}::{wanted.type};"
+    return f"{change} TYPE {wanted.type};"
 
 
 def _same_default(wanted: expected.Column, found: str | None) -> bool:
@@ -108,61 +145,107 @@ def _written(default: str) -> str:
 
 
 def _primary_key(facts: Catalogue, table: expected.Table) -> Finding:
-    column = table.columns[0].name
-    keys = [con for con in _constraints(facts, table.name, "p") if con.columns == [column]]
-    remedy = f"ALTER TABLE {facts.home}.{table.name} ADD PRIMARY KEY ({column});"
-    troubles = [] if keys else [Trouble("missing, or on other columns", remedy)]
-    return judged(f"{table.name}.primary_key", f"PRIMARY KEY ({column})", troubles)
+    """The key of a partitioned table has to contain the columns of its partition key.
+
+    So it no longer makes the first column unique. An id that is drawn at random is so all the same; an idempotency key
+    is not: the same request would be answered twice.
+    """
+    column, relation = table.columns[0], facts.relation(facts.schema, table.name)
+    extra = [name for name in relation.partition_key if name != column.name] if relation else []
+    names = [column.name, *(extra if column.default == expected.RANDOM_UUID else ())]
+    keys = [con.columns for con in _constraints(facts, table.name, "p")]
+    clause = f"PRIMARY KEY ({', '.join(names)})"
+    remedy = f"ALTER TABLE {facts.home}.{table.name} ADD {clause};"
+    if extra and extra != names[1:]:
+        remedy = f"partition {facts.home}.{table.name} by {column.name}, or not at all: else no {clause} is possible"
+    troubles = [] if any(set(key) == set(names) for key in keys) else [Trouble(_keys(keys), remedy)]
+    return judged(f"{table.name}.primary_key", clause, troubles)
+
+
+def _keys(keys: Sequence[Sequence[str]]) -> str:
+    return f"on {', '.join(keys[0])}" if keys else "missing"
 
 
 def _foreign_key(facts: Catalogue, table: expected.Table, wanted: expected.ForeignKey) -> Finding:
     schema = wanted.schema or facts.schema
     action = ON_DELETE[wanted.on_delete]
-    clause = f"FOREIGN KEY ({wanted.column}) REFERENCES {schema}.{wanted.table} (id) ON DELETE {action}"
+    parent = identifier(schema, wanted.table)
+    clause = f"FOREIGN KEY ({wanted.column}) REFERENCES {parent} (id) ON DELETE {action}"
     keys = [con for con in _constraints(facts, table.name, "f") if con.columns == [wanted.column]]
     troubles: Iterable[Trouble] = (
-        trouble for key in keys for trouble in _reference(f"{facts.home}.{table.name}", key, wanted, schema, clause)
+        *(trouble for key in keys for trouble in _reference(f"{facts.home}.{table.name}", key, wanted, schema, clause)),
+        *_switched_off(facts, table),
     )
     if not keys:
         troubles = (Trouble("missing", f"ALTER TABLE {facts.home}.{table.name} ADD {clause};"),)
     return judged(f"{table.name}.{wanted.column}.foreign_key", clause, troubles)
 
 
+def _switched_off(facts: Catalogue, table: expected.Table) -> Iterator[Trouble]:
+    """A partition has the triggers of its own references."""
+    for part in facts.partitions_of(table.name):
+        if not part.fires:
+            name = part.full_name
+            yield Trouble(f"its triggers are disabled in {name}", f"ALTER TABLE {name} ENABLE TRIGGER ALL;")
+
+
 def _reference(
     table: str, key: catalogue.Constraint, wanted: expected.ForeignKey, schema: str, clause: str
 ) -> Iterator[Trouble]:
     """A second reference from the same column counts too: one that restricts stops the cascade of the other."""
-    anew = f"ALTER TABLE {table} DROP CONSTRAINT {key.name}, ADD CONSTRAINT {key.name} {clause};"
+    name = identifier(key.name)
+    anew = f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {clause};"
     if (key.parent_schema, key.parent_table, key.parent_columns) != (schema, wanted.table, ["id"]):
         target = f"{key.parent_schema}.{key.parent_table} ({', '.join(key.parent_columns)})"
         yield Trouble(f"{key.name} refers to {target}", anew)
     if key.on_delete != wanted.on_delete:
         yield Trouble(f"{key.name} has ON DELETE {ON_DELETE.get(key.on_delete or '', '?')}", anew)
-    if not key.valid:
-        yield Trouble(f"{key.name} is not valid", f"ALTER TABLE {table} VALIDATE CONSTRAINT {key.name};")
+    if not key.enforced:
+        # Enforced again it is validated, too (PostgreSQL documentation, "ALTER TABLE").
+        yield Trouble(f"{key.name} is NOT ENFORCED", f"ALTER TABLE {table} ALTER CONSTRAINT {name} ENFORCED;")
+    elif not key.valid:
+        yield Trouble(f"{key.name} is not valid", f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};")
     if not key.fires:
-        tables = f"ALTER TABLE {table} ENABLE TRIGGER ALL; ALTER TABLE {schema}.{wanted.table} ENABLE TRIGGER ALL;"
+        parent = identifier(schema, wanted.table)
+        tables = f"ALTER TABLE {table} ENABLE TRIGGER ALL; ALTER TABLE {parent} ENABLE TRIGGER ALL;"
         yield Trouble(f"{key.name} is switched off: its triggers are disabled", tables)
 
 
 def _index(facts: Catalogue, table: expected.Table, wanted: expected.Index) -> Finding:
     where = f" WHERE {wanted.predicate}" if wanted.predicate else ""
-    target = f"{facts.home}.{table.name} ({', '.join(wanted.columns)}){where}"
-    create = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {wanted.name} ON {target};"
+    over = f"({', '.join(wanted.columns)}){where}"
+    create = _create_index(facts, table.name, wanted.name, over)
     same = [index for index in facts.indexes if index.table_name == table.name and _serves(index, wanted)]
     named = next((i for i in facts.indexes if i.table_name == table.name and i.name == wanted.name), None)
     good = next((index for index in same if index.usable), None)
     troubles = []
     if good is None:
-        anew = f"DROP INDEX CONCURRENTLY {facts.home}.{wanted.name}; {create}"
+        how = "" if _is_partitioned(facts, table.name) else "CONCURRENTLY "
+        anew = f"DROP INDEX {how}{facts.home}.{wanted.name}; {create}"
         if named is None:
             troubles.append(Trouble("missing", create))
         elif named.usable:
             troubles.append(Trouble(f"another index of that name: {_described(named)}", anew))
         else:
-            troubles.append(Trouble("not valid: building it did not finish", anew))
+            partial = "some partition lacks it" if _is_partitioned(facts, table.name) else "building it did not finish"
+            troubles.append(Trouble(f"not valid: {partial}", anew))
     found = "as expected" if good is None or good.name == wanted.name else f"as {good.name}"
-    return judged(wanted.name, f"index on {target}", troubles, found)
+    return judged(wanted.name, f"index on {facts.home}.{table.name} {over}", troubles, found)
+
+
+def _create_index(facts: Catalogue, table: str, name: str, over: str) -> str:
+    """A partitioned table's index cannot be built beside its writers; it adopts those that its partitions have."""
+    if not _is_partitioned(facts, table):
+        return f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {facts.home}.{table} {over};"
+    return (
+        f"CREATE INDEX IF NOT EXISTS {name} ON {facts.home}.{table} {over};\n"
+        "-- writers wait while it is built, unless each partition has such an index already (CREATE INDEX CONCURRENTLY)"
+    )
+
+
+def _is_partitioned(facts: Catalogue, table: str) -> bool:
+    relation = facts.relation(facts.schema, table)
+    return relation is not None and relation.is_partitioned
 
 
 def _serves(index: catalogue.Index, wanted: expected.Index) -> bool:
@@ -184,19 +267,30 @@ def _sources(facts: Catalogue) -> Finding:
     """Equal meaning in a spelling that we do not read is unknown; a check about anything else is none at all."""
     checks = [con for con in _constraints(facts, "fsm_events", "c") if con.columns == ["created_by"]]
     clause = f"CHECK (created_by IN ({', '.join(repr(source) for source in expected.SOURCES)}))"
-    remedy = f"ALTER TABLE {facts.home}.fsm_events ADD {clause};"
     if any(_admits(con) == set(expected.SOURCES) and con.valid for con in checks):
         return judged("fsm_events.created_by.check", clause, ())
     texts = ", ".join(f"{con.definition}{'' if con.valid else ' (not in force)'}" for con in checks)
+    remedy = _check_remedy(f"{facts.home}.fsm_events", clause, checks)
     unread = any(con.valid and _mentions_all(con) and _admits(con) is None for con in checks)
     answer = Answer.UNKNOWN if unread else Answer.BROKEN
     trouble = Trouble(texts or "missing", remedy, answer)
     return judged("fsm_events.created_by.check", clause, (trouble,))
 
 
+def _check_remedy(table: str, clause: str, checks: Sequence[catalogue.Constraint]) -> str:
+    """The right check that is not in force is put in force; else there is to be one."""
+    right = next((con for con in checks if _admits(con) == set(expected.SOURCES)), None)
+    if right is None:
+        return f"ALTER TABLE {table} ADD {clause};"
+    name = identifier(right.name)
+    if right.enforced:
+        return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+    return f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {clause};"
+
+
 def _admits(con: catalogue.Constraint) -> set[str] | None:
     """The values that a check admits, None for a form that is not understood."""
-    text = bare(con.definition)
+    text = re.sub(r"( NOT VALID| NOT ENFORCED)+$", "", bare(con.definition))
     return set(_LITERAL.findall(text)) if _ONE_OF.fullmatch(_LITERAL.sub("LITERAL", text)) else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from exporter.errors import Blind, Locked, PermissionDenied, SampleError, TooSlow, Unreachable
 from exporter.migration import furnish
 from exporter.migration.findings import Caution
+from exporter.migration.quoting import identifier
 from exporter.migration.rehearsal import Rehearsal, new_id
 
 STATE = "stage_2_init"
@@ -111,7 +112,7 @@ class Trial:
 
         By default the path is the one that callers have: triggers and functions that pin none look there.
         """
-        path = path or f'"{self.rehearsal.schema}"'
+        path = path or identifier(self.rehearsal.schema)
         self.rehearsal.fetch_one("migration/smoke_become", Became, role=role, user=user, search_path=path)
 
     def become_oneself(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from exporter.migration import expected
 from exporter.migration.catalogue import Catalogue
 from exporter.migration.findings import Answer, Diagnosis, Finding
+from exporter.migration.quoting import literal
 from exporter.migration.register import repair
 
 # For people to run, as the guide has them.
@@ -79,6 +80,6 @@ def _permission_denied(facts: Catalogue, broken: dict[str, Finding]) -> Iterator
         yield Diagnosis(
             "permission denied",
             finding.found,
-            f"SELECT has_function_privilege('authenticated', '{facts.home}.{expected.RPC.name}({types})', "
+            f"SELECT has_function_privilege('authenticated', {literal(f'{facts.home}.{expected.RPC.name}({types})')}, "
             f"'EXECUTE'); should return t\n{finding.remedy}",
         )

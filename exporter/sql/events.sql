@@ -3,38 +3,69 @@
 -- Parameters:
 --   since double precision: Unix seconds of the oldest created_at that may be new to the caller
 --   until double precision: Unix seconds of the oldest created_at from which on events are listed
+--   latest double precision: Unix seconds; an event of a later time is not of the last hour
+--   latest_new double precision: Unix seconds; an event of a later time is not new yet
+--   early boolean: count the rows from before 1970, too; where that takes a look at each course, it is not worth it
+--   undated boolean: count the rows without a time, too; only a column that may be null has any
 -- Columns:
---   source text not null: created_by
---   event text not null: event_type
+--   source text null: created_by
+--   event text null: event_type
 --   last_hour bigint not null: rows created in the last hour
 --   settled_events bigint not null: rows created from `since` to before `until`
 --   settled_micros bigint not null: how much later than `since` each of these is, all together, microseconds
 --   recent_ids text[] null: event_id of the rows created at or after `until`; null when there is none
 --   recent_at double precision[] null: created_at of those rows, Unix seconds, in the same order
--- Index: one on (created_at) when the schema has it; else the table is read once
+--   infinite bigint not null: rows with an infinite time, as far as looked for
+--   out_of_range bigint not null: rows with a finite time after `latest` or before 1970, as far as looked for
+--   nulls bigint not null: rows without a time, and those of the last hour without source or type
+-- Index: one on (created_at) when the schema has it; else one on (entity_id, created_at), skipped through or read
+--   from end to end, or the table read once, whichever is the least
 -- Source: migrations reference, "Recent FSM events" and "FSM events by source". One pass answers both and feeds the
 --   counters, because the deployed schema has no index on created_at and the table is never pruned. What the caller
 --   knows already it knows again by a count and a sum, as in processed_since.sql.
 SELECT
-    created_by::text AS source,
-    event_type::text AS event,
-    count(*) FILTER (WHERE created_at >= now() - interval '1 hour') AS last_hour,
+    source,
+    event,
+    count(*) FILTER (WHERE in_hour) AS last_hour,
     count(*) FILTER (WHERE is_settled) AS settled_events,
-    coalesce(sum((extract(epoch FROM later) * 1000000)::bigint) FILTER (WHERE is_settled), 0)::bigint AS settled_micros,
+    coalesce(
+        sum((extract(epoch FROM (taken_at - to_timestamp(%(since)s::double precision))) * 1000000)::bigint)
+            FILTER (WHERE is_settled),
+        0
+    )::bigint AS settled_micros,
     array_agg(event_id::text) FILTER (WHERE is_recent) AS recent_ids,
-    array_agg(extract(epoch FROM created_at)::double precision) FILTER (WHERE is_recent) AS recent_at
+    array_agg(extract(epoch FROM taken_at)::double precision) FILTER (WHERE is_recent) AS recent_at,
+    count(*) FILTER (WHERE NOT isfinite(created_at)) AS infinite,
+    count(*) FILTER (
+        WHERE isfinite(created_at)
+          AND (created_at > to_timestamp(%(latest)s::double precision) OR created_at <= to_timestamp(0))
+    ) AS out_of_range,
+    count(*) FILTER (
+        WHERE created_at IS NULL OR (in_hour AND (source IS NULL OR event IS NULL))
+    ) AS nulls
 FROM (
     SELECT
         event_id,
-        created_by,
-        event_type,
+        created_by::text COLLATE "C" AS source,
+        event_type::text COLLATE "C" AS event,
         created_at,
-        created_at - to_timestamp(%(since)s::double precision) AS later,
+        -- Of a type without time zone, the last and the first times there are have no like with one.
+        CASE
+            WHEN created_at > to_timestamp(0) AND created_at <= to_timestamp(%(latest_new)s::double precision)
+                THEN created_at::timestamptz
+        END AS taken_at,
+        created_at >= now() - interval '1 hour'
+            AND created_at <= to_timestamp(%(latest)s::double precision) AS in_hour,
         created_at >= to_timestamp(%(since)s::double precision)
             AND created_at < to_timestamp(%(until)s::double precision) AS is_settled,
-        created_at >= to_timestamp(%(until)s::double precision) AS is_recent
+        created_at >= to_timestamp(%(until)s::double precision)
+            AND created_at <= to_timestamp(%(latest_new)s::double precision) AS is_recent
     FROM {fsm_events}
-    WHERE created_at >= least(now() - interval '1 hour', to_timestamp(%(since)s::double precision))
+    WHERE (
+            created_at >= least(now() - interval '1 hour', to_timestamp(%(since)s::double precision))
+            OR (%(early)s::boolean AND created_at <= to_timestamp(0))
+            OR (%(undated)s::boolean AND created_at IS NULL)
+        )
 ) AS events
-GROUP BY created_by, event_type
+GROUP BY source, event
 ORDER BY last_hour DESC, source, event

@@ -1,22 +1,42 @@
 -- failing_last_hour.sql
--- Question: How many pending jobs failed an attempt in the last hour?
+-- Question: How many pending jobs failed an attempt in the last hour, and how many hold what no number can use?
 -- Parameters:
---   count_limit bigint: rows looked at, oldest first
+--   count_limit bigint: rows looked at, in no order
+--   latest double precision: Unix seconds; a later time is not believed
 -- Columns:
 --   failing bigint not null: rows with attempts and a last attempt in the last hour
 --   looked_at bigint not null: pending rows looked at; at count_limit there may be more
--- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
+--   infinite bigint not null: rows with an infinite created_at or, if they were attempted, last_attempt_at
+--   out_of_range bigint not null: rows with a created_at before 1970 or after `latest`, or an attempt after it
+--   nulls bigint not null: rows without queue_name, created_at or attempts
+-- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL; each page of the table is read once, as
+--   the order does not matter: beyond the limit nothing is said of failures
 -- Source: deployed application, "On a permanent failure it sets attempts, last_error, last_attempt_at and leaves
 --   processed_at NULL".
 SELECT
     count(*) FILTER (
-        WHERE pending.attempts > 0 AND pending.last_attempt_at >= now() - interval '1 hour'
+        WHERE attempts > 0
+          AND last_attempt_at >= now() - interval '1 hour'
+          AND last_attempt_at <= to_timestamp(%(latest)s::double precision)
     ) AS failing,
-    count(*) AS looked_at
+    count(*) AS looked_at,
+    count(*) FILTER (
+        WHERE NOT isfinite(created_at) OR (attempts > 0 AND NOT isfinite(last_attempt_at))
+    ) AS infinite,
+    count(*) FILTER (
+        WHERE (
+            isfinite(created_at)
+            AND (created_at <= to_timestamp(0) OR created_at > to_timestamp(%(latest)s::double precision))
+        ) OR (
+            attempts > 0
+            AND isfinite(last_attempt_at)
+            AND last_attempt_at > to_timestamp(%(latest)s::double precision)
+        )
+    ) AS out_of_range,
+    count(*) FILTER (WHERE queue_name IS NULL OR created_at IS NULL OR attempts IS NULL) AS nulls
 FROM (
-    SELECT attempts, last_attempt_at
+    SELECT queue_name, attempts, created_at, last_attempt_at
     FROM {job_outbox}
     WHERE processed_at IS NULL
-    ORDER BY created_at
     LIMIT %(count_limit)s::bigint
 ) AS pending

@@ -3,13 +3,15 @@
 -- Parameters:
 --   since double precision: Unix seconds of the oldest processed_at of interest
 --   until double precision: Unix seconds of the oldest processed_at from which on jobs are listed
+--   latest double precision: Unix seconds; a later processed_at is none yet
 -- Columns:
 --   settled_jobs bigint not null: jobs with processed_at from `since` to before `until`
 --   settled_micros bigint not null: how much later than `since` each of these is, all together, microseconds
 --   ids text[] not null: outbox_id of each job from `until` on
 --   ats double precision[] not null: processed_at, Unix seconds
---   queues text[] not null: queue_name
---   seconds double precision[] not null: processed_at - created_at; negative when the application's clock lags
+--   queues text[] not null: queue_name; an entry is null where the job has none
+--   seconds double precision[] not null: processed_at - created_at; negative when the application's clock lags; an
+--     entry is null where created_at is infinite, before 1970, after `latest` or missing
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL
 -- Source: the counters' contract: rows seen to become processed since the exporter started. What the caller knows
 --   already it knows again by a count and a sum; the rest are arrays in one order, in one row, as a row of its own for
@@ -24,17 +26,22 @@ SELECT
     ) AS ats,
     coalesce(array_agg(queue_name::text) FILTER (WHERE NOT is_settled), ARRAY[]::text[]) AS queues,
     coalesce(
-        array_agg(extract(epoch FROM (processed_at - created_at))::double precision) FILTER (WHERE NOT is_settled),
+        array_agg(extract(epoch FROM (processed_at - believed_at))::double precision) FILTER (WHERE NOT is_settled),
         ARRAY[]::double precision[]
     ) AS seconds
 FROM (
     SELECT
         outbox_id,
         queue_name,
-        created_at,
-        processed_at,
-        processed_at - to_timestamp(%(since)s::double precision) AS later,
+        -- Not in a FILTER: an entry for each job.
+        CASE
+            WHEN created_at > to_timestamp(0) AND created_at <= to_timestamp(%(latest)s::double precision)
+                THEN created_at::timestamptz
+        END AS believed_at,
+        processed_at::timestamptz AS processed_at,
+        processed_at::timestamptz - to_timestamp(%(since)s::double precision) AS later,
         processed_at < to_timestamp(%(until)s::double precision) AS is_settled
     FROM {job_outbox}
     WHERE processed_at >= to_timestamp(%(since)s::double precision)
+      AND processed_at <= to_timestamp(%(latest)s::double precision)
 ) AS jobs

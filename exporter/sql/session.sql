@@ -9,27 +9,33 @@
 --   read_only boolean not null: the server refuses writes in this transaction
 --   isolation text not null: 'repeatable read', so that all statements share one snapshot
 --   role text not null: the role whose privileges and row security apply, quoted where its name needs it
+--   in_recovery boolean not null: a standby answers, or another server that still replays WAL
+--   host text null: the server's own address; null over a Unix socket
+--   port integer null: the server's own port; null over a Unix socket
 -- Index: none, reads no table
 -- Source: PostgreSQL documentation, chapters "SET TRANSACTION" and "Client Connection Defaults".
---   Everything is local to the transaction: a pooler hands the next client a clean connection.
---   row_security off turns silently filtered rows into an error; it is turned on again for a proven policy.
+--   Everything is local to the transaction: a pooler hands the next client a clean connection. What answers depend on
+--   besides is set before, by defaults.sql.
 SELECT
     extract(epoch FROM now())::double precision AS now,
     current_setting('transaction_read_only') = 'on' AS read_only,
     current_setting('transaction_isolation') AS isolation,
-    quote_ident(current_user) AS role
+    quote_ident(current_user) AS role,
+    pg_is_in_recovery() AS in_recovery,
+    host(inet_server_addr()) AS host,
+    inet_server_port() AS port
 FROM (
     SELECT
         set_config('statement_timeout', %(statement_timeout)s, true),
         set_config('lock_timeout', %(lock_timeout)s, true),
         set_config('idle_in_transaction_session_timeout', %(transaction_timeout)s, true),
+        -- A timer that the role's own limit has started runs on, unless it is switched off first.
+        CASE WHEN current_setting('server_version_num')::integer >= 170000
+            THEN set_config('transaction_timeout', '0', true)
+        END,
         CASE WHEN current_setting('server_version_num')::integer >= 170000
             THEN set_config('transaction_timeout', %(transaction_timeout)s, true)
-        END,
-        set_config('search_path', 'pg_catalog, pg_temp', true),
-        set_config('row_security', 'off', true),
-        set_config('max_parallel_workers_per_gather', '0', true),
-        set_config('jit', 'off', true)
+        END
     -- OFFSET keeps the planner from dropping columns that nobody reads, and their effect with them.
     OFFSET 0
 ) AS settings

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from exporter import pages
+from exporter import pages, runbooks
 from exporter.errors import ConfigError
 from exporter.figures import strict
 from exporter.web.background import in_thread
@@ -32,6 +32,11 @@ _VERSIONS = ("0.0.4", "1.0.0")
 # Prints everything, given one of the client library's encoders and the content type that it makes.
 Printer = Callable[[Callable[[Any], bytes], str], bytes]
 
+# Asked for any escaping scheme but these, we answer in `underscores`. All our names are legal in every scheme and need
+# none; but the client library writes `U__outbox__up` for `values` in OpenMetrics, and `dots` doubles every underscore.
+_ESCAPING = re.compile(r";\s*escaping=(?!(?:underscores|allow-utf-8)\s*(?:;|$))[^;]*")
+_TYPES = ("application/openmetrics-text", "text/plain")
+_WEIGHT = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)")
 _VERSION = re.compile(r";\s*version\s*=\s*([^;\s]*)")
 _NO_GZIP = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*$")
 # Exposition repeats itself so much that level 1 packs it as small as level 9, in a third of the time.
@@ -44,8 +49,9 @@ class Site:
 
     `printer` prints the whole registry faster than the client library does; None leaves it to the library.
     `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether, and a sentence
-    why; `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is
-    switched off.
+    why; `runbook` gives the Markdown for an alert, the list of all for an empty name, None where there is none;
+    `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is switched
+    off.
     """
 
     registry: CollectorRegistry
@@ -54,6 +60,7 @@ class Site:
     reload: Callable[[], None] | None = None
     printer: Printer | None = None
     watch: Callable[[], Mapping[str, Any]] = dict
+    runbook: Callable[[str], str | None] = lambda _: None
     title: str = "outbox-exporter"
     version: str = ""
 
@@ -64,6 +71,9 @@ def endpoints(site: Site) -> ASGIApp:
     routes = [
         Route("/", handlers.landing),
         Route("/metrics", handlers.metrics),
+        Route("/runbooks", handlers.to_runbooks),
+        Route("/runbooks/", handlers.runbook),
+        Route("/runbooks/{alert}", handlers.runbook),
         Route("/api/v1/status", handlers.status),
         Route("/api/v1/watch", handlers.watch),
         Route("/-/healthy", handlers.healthy),
@@ -100,6 +110,18 @@ class _Endpoints:
     async def watch(self, _request: Request) -> Response:
         return JSONResponse(strict(self.site.watch()))
 
+    async def to_runbooks(self, _request: Request) -> Response:
+        return Response(status_code=308, headers={"Location": "runbooks/"})  # relative: we may be behind a path
+
+    async def runbook(self, request: Request) -> Response:
+        """One runbook, by its alert's name or its file's; without a name the list of all."""
+        alert = request.path_params.get("alert", "").removesuffix(".md")
+        markdown = self.site.runbook(alert)
+        if markdown is None:
+            return PlainTextResponse("there is no runbook of this name; /runbooks/ lists all\n", 404)
+        page = runbooks.page(alert or "Runbooks", markdown)
+        return HTMLResponse(page, headers={"Content-Security-Policy": runbooks.CONTENT_SECURITY_POLICY})
+
     async def healthy(self, _request: Request) -> Response:
         return PlainTextResponse("healthy\n")
 
@@ -132,32 +154,61 @@ def render(site: Site, accept: str, names: list[str]) -> tuple[bytes, str]:
         except Exception:
             log.exception("a collector raised; printing what the others say")
     chosen = site.registry.restricted_registry(names) if names else site.registry
-    return encode(_Forgiving(chosen)), content_type
+    return encode(_Forgiving(chosen, encode)), content_type
 
 
 # A scraper asks the same each time; there are a few, and whoever invents more gains nothing.
 @lru_cache(maxsize=16)
 def _chosen(accept: str) -> tuple[Callable[[Any], bytes], str]:
-    """The client library's encoder for what is accepted, and the content type that it makes."""
-    return choose_encoder(",".join(filter(_is_known, accept.split(","))))
+    """The client library's encoder for what is preferred, and the content type that it makes.
+
+    The library itself takes no notice of weights.
+    """
+    preferred = sorted(filter(_is_known, accept.lower().split(",")), key=_weight, reverse=True)
+    chosen = next((each for each in preferred if _weight(each) > 0), "")
+    return choose_encoder(_ESCAPING.sub("", chosen))
 
 
 def _is_known(media_range: str) -> bool:
     version = _VERSION.search(media_range)
-    return version is None or version[1] in _VERSIONS
+    return media_range.split(";", maxsplit=1)[0].strip() in _TYPES and (version is None or version[1] in _VERSIONS)
+
+
+def _weight(media_range: str) -> float:
+    weight = _WEIGHT.search(media_range)
+    return float(weight[1]) if weight else 1
 
 
 class _Forgiving(Collector):
-    """Collects until something raises."""
+    """Collects until something raises, and leaves out a family that cannot be written."""
 
-    def __init__(self, collector: Any) -> None:  # a registry or a part of it, which share no type
-        self._collector = collector
+    def __init__(self, collector: Any, encode: Callable[[Any], bytes]) -> None:
+        self._collector = collector  # a registry or a part of it, which share no type
+        self._encode = encode
 
     def collect(self) -> Iterator[Family]:
         try:
-            yield from self._collector.collect()
+            yield from filter(self._can_be_written, self._collector.collect())
         except Exception:
             log.exception("a collector raised; the scrape is incomplete")
+
+    def _can_be_written(self, family: Family) -> bool:
+        try:
+            self._encode(_Alone(family))
+        except Exception:
+            log.exception("%s cannot be written; the scrape is incomplete", family.name)
+            return False
+        return True
+
+
+class _Alone(Collector):
+    """One family, for an encoder that takes collectors."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Family]:
+        yield self._family
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -18,6 +19,7 @@ from exporter.values import duration, format_duration
 from tests import webtools
 from tests.alerts.pager import Pager
 from tests.end_to_end.program import Program, environment, eventually, started
+from tests.newest import Require
 from tests.requirements import require_program
 
 CONFIG: Final = Path(__file__).parents[2] / "alerts" / "alertmanager" / "alertmanager.yaml"
@@ -41,13 +43,8 @@ def rehearsed(pager: Pager, scale: float = 1.0) -> dict[str, Any]:
     for route in routes(config["route"]):
         for name in _TIMES:
             if name in route:
-                route[name] = format_duration(duration(_in_days(route[name])) * scale)
+                route[name] = format_duration(duration(route[name]) * scale)
     return config
-
-
-def _in_days(text: str) -> str:
-    """Alertmanager knows weeks, too."""
-    return re.sub(r"(\d+)w", lambda weeks: f"{int(weeks[1]) * 7}d", text)
 
 
 def routes(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -64,13 +61,18 @@ class Alertmanager:
     program: Program
     url: str
 
-    def send(self, alerts: Iterable[Mapping[str, str]], *, over: bool = False, lasting: float = 300) -> None:
+    def send(
+        self,
+        alerts: Iterable[Mapping[str, str]],
+        *,
+        over: bool = False,
+        lasting: float = 300,
+        annotations: Mapping[str, str] = MappingProxyType({"summary": "told"}),
+    ) -> None:
         """Alerts by their labels, as Prometheus sends them; `over` resolves them."""
         now = time.time()
-        body = [
-            {"labels": dict(labels), "annotations": {"summary": "told"}, "endsAt": _iso(now if over else now + lasting)}
-            for labels in alerts
-        ]
+        ends = _iso(now if over else now + lasting)
+        body = [{"labels": dict(labels), "annotations": dict(annotations), "endsAt": ends} for labels in alerts]
         answer = webtools.ask("POST", f"{self.url}/api/v2/alerts", json=body)
         assert answer.status_code == 200, answer.text
 
@@ -81,13 +83,24 @@ class Alertmanager:
 
     def complaints(self) -> list[str]:
         """Lines of its log that are not just information."""
-        return [line for line in self.program.log.splitlines() if "level=error" in line or "level=warn" in line]
+        return complaints(self.program.log)
+
+
+# Debian's Alertmanager writes `level=warn`, today's `level=WARN`.
+_COMPLAINT: Final = re.compile(r"\blevel=(warn|error)\b", re.IGNORECASE)
+
+
+def complaints(log: str) -> list[str]:
+    """Lines of a log of Alertmanager that are not just information."""
+    return [line for line in log.splitlines() if _COMPLAINT.search(line)]
 
 
 @contextmanager
-def alertmanager(directory: Path, config: Mapping[str, Any]) -> Iterator[Alertmanager]:
-    """Runs one until left."""
-    binary = require_program("prometheus-alertmanager")
+def alertmanager(
+    directory: Path, config: Mapping[str, Any], *more: str, require: Require = require_program
+) -> Iterator[Alertmanager]:
+    """Runs one until left, with `more` arguments; Debian's unless `require` finds another."""
+    binary = require("prometheus-alertmanager")
     file = directory / "alertmanager.yaml"
     file.write_text(json.dumps(config))
     listen = f"{LOOPBACK}:{free_port()}"
@@ -97,6 +110,7 @@ def alertmanager(directory: Path, config: Mapping[str, Any]) -> Iterator[Alertma
         f"--storage.path={directory / 'alertmanager'}",
         f"--web.listen-address={listen}",
         "--cluster.listen-address=",
+        *more,
     ]
     with started(arguments, directory, environment()) as program:
         server = Alertmanager(program, f"http://{listen}")

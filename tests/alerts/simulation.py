@@ -218,7 +218,7 @@ class Exporter:
                 readings = collect(at)
                 pace = self._pace(name)
                 self._due[name] = at + pace
-                self._shown[name] = (at + _LIFE * pace, readings)
+                self._shown[name] = (at + min(_LIFE * pace, pace + _LIFE * self._interval), readings)
                 self._success[name] = name != "application" or self._outbox.answers(at)
                 if self._success[name]:
                     self._succeeded[name] = at

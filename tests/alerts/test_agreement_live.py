@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
 from alerts.judge import Exposed, Judge, Sources
@@ -23,7 +24,7 @@ from exporter.lab.ports import LOOPBACK, free_port
 from tests import webtools
 from tests.alerts.faulty import FAULTS, Shown, World
 from tests.end_to_end.program import environment, eventually, started
-from tests.requirements import require_program
+from tests.newest import SOURCES, installed
 
 logger = logging.getLogger(__name__)
 
@@ -100,8 +101,9 @@ def served(stage: Stage) -> Iterator[str]:
 
 
 @contextmanager
-def prometheus(directory: Path, policy: Policy, target: str, names: list[str]) -> Iterator[str]:
+def prometheus(binary: Path, directory: Path, policy: Policy, target: str, names: list[str]) -> Iterator[str]:
     """A Prometheus with the rules of the policy; answers with its URL."""
+    directory.mkdir()
     (directory / "rules.yaml").write_text(rule_file(policy))
     config = {
         "global": {
@@ -118,7 +120,7 @@ def prometheus(directory: Path, policy: Policy, target: str, names: list[str]) -
     path.write_text(yaml.safe_dump(config))
     listen = f"{LOOPBACK}:{free_port()}"
     arguments: list[str | Path] = [
-        require_program("prometheus"),
+        binary,
         f"--config.file={path}",
         f"--storage.tsdb.path={directory / 'tsdb'}",
         f"--web.listen-address={listen}",
@@ -137,11 +139,20 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def test_live_within_two_intervals(tmp_path: Path) -> None:
-    """The same alerts fire for the same outboxes at the same time, give or take two evaluations.
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What the judges made of it, and each Prometheus by its source; when it ended, Unix seconds."""
 
-    Prometheus sees a scrape later, and its alerts are made of signals that it recorded up to an interval before.
-    """
+    policy: Policy
+    stage: Stage
+    theirs: Mapping[str, tuple[dict[Name, float], float]]
+    ended: float
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    """All of it, once, with every Prometheus that is installed."""
+    directory = tmp_path_factory.mktemp("lived")
     names = [fault.__name__ for fault in FAULTS]
     now = time.time()
     stage = Stage({fault.__name__: World(fault, BEGINS, ENDS, SCALE, now, ARRIVALS) for fault in FAULTS})
@@ -149,17 +160,31 @@ def test_live_within_two_intervals(tmp_path: Path) -> None:
     with ExitStack() as stack:
         target = stack.enter_context(served(stage))
         policy = load_policy(time_scale=SCALE, interval=INTERVAL)
-        url = stack.enter_context(prometheus(tmp_path, policy, target, names))
+        urls = {
+            source: stack.enter_context(prometheus(binary, directory / source, policy, target, names))
+            for source, binary in installed("prometheus").items()
+        }
         for name in names:
-            start_judge(stack, stage, name, tmp_path)
+            start_judge(stack, stage, name, directory)
         began = time.monotonic()
         while (passed := time.monotonic() - began) < LASTS:
             stage.tick()
             time.sleep(max(0.0, TICK - (time.monotonic() - began - passed)))
         ended = time.time()
-        theirs, stall = seen_by(url)
-    stall = max([stall, *(after - before for before, after in pairwise(sorted(stage.evaluated)))])
-    compare(policy, stage.firing, theirs, ended - LATE, tolerance=2 * INTERVAL + SCRAPE + max(0.0, stall - INTERVAL))
+        return Lived(policy, stage, {source: seen_by(url) for source, url in urls.items()}, ended)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_live_within_two_intervals(lived: Lived, source: str) -> None:
+    """The same alerts fire for the same outboxes at the same time, give or take two evaluations.
+
+    Prometheus sees a scrape later, and its alerts are made of signals that it recorded up to an interval before.
+    """
+    SOURCES[source]("prometheus")
+    theirs, stall = lived.theirs[source]
+    stall = max([stall, *(after - before for before, after in pairwise(sorted(lived.stage.evaluated)))])
+    tolerance = 2 * INTERVAL + SCRAPE + max(0.0, stall - INTERVAL)
+    compare(lived.policy, lived.stage.firing, theirs, lived.ended - LATE, tolerance=tolerance)
 
 
 def start_judge(stack: ExitStack, stage: Stage, name: str, directory: Path) -> None:

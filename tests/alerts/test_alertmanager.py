@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +18,10 @@ from alerts.model import RuleKey, Severity
 from alerts.policy import load_policy
 from tests.alerts import pager
 from tests.alerts.alertmanager import CONFIG, Alertmanager, alertmanager, rehearsed, routes, shipped
+from tests.alerts.notify.local import Reply, receiving
 from tests.alerts.pager import News, Pager
 from tests.end_to_end.program import eventually
+from tests.newest import Require, require_newest
 from tests.requirements import require_program
 from tools import alerting
 
@@ -33,39 +38,46 @@ RECEIVERS = {
 SCALE = 0.01
 
 
-def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(require_program("amtool")), *arguments]
+@pytest.fixture(scope="module", params=[require_program, require_newest], ids=["debian", "newest"])
+def require(request: pytest.FixtureRequest) -> Require:
+    """Where Alertmanager comes from: Debian's 0.25 or today's."""
+    found: Require = request.param
+    return found
+
+
+def amtool(require: Require, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(require("amtool")), *arguments]
     return subprocess.run(command, text=True, capture_output=True, check=False, timeout=30)
 
 
-def check(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
+def check(require: Require, text: str, directory: Path) -> subprocess.CompletedProcess[str]:
     file = directory / "alertmanager.yaml"
     file.write_text(text)
-    return amtool("check-config", str(file))
+    return amtool(require, "check-config", str(file))
 
 
-def test_amtool_accepts_it():
+def test_amtool_accepts_it(require):
     """As shipped, with every inhibition rule and receiver."""
-    checked = amtool("check-config", str(CONFIG))
+    checked = amtool(require, "check-config", str(CONFIG))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "4 receivers" in checked.stdout
 
 
-def test_amtool_accepts_office_hours(tmp_path):
+def test_amtool_accepts_office_hours(require, tmp_path):
     """The line that is commented out works when somebody takes the comment away."""
     line = "# active_time_intervals: [office-hours]"
     assert line in TEXT
-    assert check(TEXT.replace(line, line.removeprefix("# ")), tmp_path).returncode == 0
-    assert check(TEXT.replace(line, "active_time_intervals: [no-hours]"), tmp_path).returncode != 0
+    assert check(require, TEXT.replace(line, line.removeprefix("# ")), tmp_path).returncode == 0
+    assert check(require, TEXT.replace(line, "active_time_intervals: [no-hours]"), tmp_path).returncode != 0
 
 
-def test_the_address_of_the_timer_may_be_a_file_where_the_comment_says(tmp_path):
+def test_the_address_of_the_timer_may_be_a_file_where_the_comment_says(require, tmp_path):
     """From 0.26 on, and not before."""
-    version = re.search(r"version (\d+)\.(\d+)", (told := amtool("--version")).stdout + told.stderr)
+    version = re.search(r"version (\d+)\.(\d+)", (told := amtool(require, "--version")).stdout + told.stderr)
     assert version
     changed = TEXT.replace("- url: https://deadmans-switch.example/beat", "- url_file: /run/secrets/timer")
     assert changed != TEXT
-    assert (check(changed, tmp_path).returncode == 0) is ((int(version[1]), int(version[2])) >= (0, 26))
+    assert (check(require, changed, tmp_path).returncode == 0) is ((int(version[1]), int(version[2])) >= (0, 26))
 
 
 def test_secrets_are_in_files():
@@ -75,10 +87,11 @@ def test_secrets_are_in_files():
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.key))
-def test_every_alert_goes_to_its_receiver(rule):
+def test_every_alert_goes_to_its_receiver(require, rule):
     """And to no other."""
     labels = (f"{name}={value}" for name, value in labels_of(rule.key).items())
     tested = amtool(
+        require,
         "config",
         "routes",
         "test",
@@ -89,10 +102,11 @@ def test_every_alert_goes_to_its_receiver(rule):
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
-def test_what_nobody_thought_of_is_seen():
+def test_what_nobody_thought_of_is_seen(require):
     """An alert of somebody else, or without severity, becomes a ticket."""
     for labels in (["alertname=DiskFull", "severity=page"], ["alertname=OutboxSomethingNew"]):
-        tested = amtool("config", "routes", "test", f"--config.file={CONFIG}", "--verify.receivers=tickets", *labels)
+        arguments = ("config", "routes", "test", f"--config.file={CONFIG}", "--verify.receivers=tickets")
+        tested = amtool(require, *arguments, *labels)
         assert tested.returncode == 0, tested.stdout
 
 
@@ -122,20 +136,21 @@ def ticket(alert: str, **more: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def answered() -> Iterator[Pager]:
+def answered(require: Require) -> Iterator[Pager]:  # noqa: ARG001 - each Alertmanager has a pager of its own
     with pager.listening() as listening:
         yield listening
 
 
 @pytest.fixture(scope="module")
-def manager(answered: Pager, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+def manager(require: Require, answered: Pager, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
     """A real one, with the pager behind it."""
-    with alertmanager(tmp_path_factory.mktemp("alertmanager"), rehearsed(answered, SCALE)) as server:
+    directory = tmp_path_factory.mktemp("alertmanager")
+    with alertmanager(directory, rehearsed(answered, SCALE), require=require) as server:
         yield server
         assert server.complaints() == []
 
 
-def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(answered, tmp_path):
+def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(require, answered, tmp_path):
     """Every pair of rules, each in an environment of its own: one is muted exactly where the other explains it."""
     pairs = {f"pair {n}": pair for n, pair in enumerate(itertools.combinations([rule.key for rule in RULES], 2))}
     explained = {rule.key: set(rule.muted_by) for rule in RULES}
@@ -146,7 +161,7 @@ def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(answered, tmp_
         if other in explained[muted]
     }
     assert len(expected) > 50
-    with alertmanager(tmp_path, rehearsed(answered)) as server:
+    with alertmanager(tmp_path, rehearsed(answered), require=require) as server:
         server.send(labels_of(key, environment=environment) for environment, pair in pairs.items() for key in pair)
 
         def muted() -> set[tuple[str, str]]:
@@ -252,6 +267,71 @@ def test_the_watchdog_beats(manager, answered):
     eventually(lambda: len(answered.firing("deadmans-switch", **beat)) >= 4)
     times = [each.at for each in answered.firing("deadmans-switch", **beat)]
     assert (times[-1] - times[0]) / (len(times) - 1) < 3 * 60 * SCALE
+
+
+def linked(require: Require, directory: Path, annotations: dict[str, str]) -> tuple[Any, str]:
+    """What the shipped receivers say of a page and a ticket with these annotations: PagerDuty's links, Slack's text."""
+    with receiving() as local:
+        local.answer = lambda _: Reply(202, body=b"ok")  # what PagerDuty and Slack answer
+        for secret in ("pagerduty-routing-key", "slack-url", "deadmans-switch-token"):
+            (directory / secret).write_text(f"{local.url}/slack" if secret == "slack-url" else "0" * 32)
+        config = json.loads(json.dumps(shipped()).replace("/etc/alertmanager/secrets", str(directory)))
+        for receiver in config["receivers"]:
+            for each in receiver.get("pagerduty_configs", ()):
+                each["url"] = f"{local.url}/pagerduty"
+        for route in routes(config["route"]):
+            route |= {"group_wait": "1ms"}
+        with alertmanager(directory, config, require=require) as server:
+            server.send([page("OutboxStalled"), ticket("OutboxJobsExhausted")], annotations=annotations)
+
+            def told() -> dict[str, Any]:
+                return {each.path: each.body for each in local.received}
+
+            eventually(lambda: len(told()) == 2)
+            assert server.complaints() == []
+        return told()["/pagerduty"].get("links"), told()["/slack"]["attachments"][0]["text"]
+
+
+def test_a_runbook_is_linked(require, tmp_path):
+    """In PagerDuty's incident and in Slack's message."""
+    url = "https://ops.example/outbox/runbooks/OutboxStalled"
+    links, text = linked(require, tmp_path, {"summary": "It stalls", "runbook_url": url})
+    assert links == [{"href": url, "text": "Runbook"}]
+    assert f"<{url}|Runbook>" in text
+
+
+def test_without_a_runbook_nothing_is_linked(require, tmp_path):
+    """An alert without that annotation makes no empty link."""
+    links, text = linked(require, tmp_path, {"summary": "It stalls"})
+    assert not links
+    assert "It stalls" in text
+    assert "<" not in text
+    assert "Runbook" not in text
+
+
+def restarted(require: Require, directory: Path, *arguments: str, late: float) -> set[str]:
+    """Pages that come from an Alertmanager that just started, when the alert that explains comes later."""
+    with (
+        pager.listening() as answered,
+        alertmanager(directory, rehearsed(answered, SCALE), *arguments, require=require) as server,
+    ):
+        server.send([page("OutboxStalled")])
+        time.sleep(late)
+        server.send([page("OutboxExporterDown")])
+        eventually(lambda: answered.firing(**page("OutboxExporterDown")))
+        time.sleep(1)
+        return {each.name for each in answered.firing("pager")}
+
+
+def test_a_restart_pages_nothing_that_is_explained(tmp_path):
+    """With a delay at the start, as compose.yaml has it, the alert that explains may come later than the explained."""
+    delay = "--dispatch.start-delay=3s"
+    assert restarted(require_newest, tmp_path, delay, late=1) == {"OutboxExporterDown"}
+
+
+def test_a_restart_without_that_delay_pages_what_is_explained(require, tmp_path):
+    """What the delay is for: without it the explained alert pages as soon as it is there."""
+    assert restarted(require, tmp_path, late=1) == {"OutboxStalled", "OutboxExporterDown"}
 
 
 def test_whatever_tells_outboxes_apart_is_among_the_groups():

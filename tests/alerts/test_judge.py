@@ -283,7 +283,7 @@ def test_what_is_firing_is_told_whole(tmp_path: Path) -> None:
     (alert,) = (each for each in telling.evaluate().alerts if each.key == BROKEN)
     assert alert.state is State.FIRING
     assert dict(alert.labels) == {"alertname": BROKEN.alert, "severity": "ticket", "job": POLICY.job}
-    assert alert.annotations.keys() == {"summary", "description", "runbook_url"}
+    assert alert.annotations.keys() == {"summary", "description"}
     assert POLICY.job in alert.annotations["description"]
 
 

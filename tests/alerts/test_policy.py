@@ -6,7 +6,17 @@ import pytest
 
 from alerts.model import Outlet, RuleKey, Severity
 from alerts.policy import configured_policy, load_policy, override_problem, read_document
-from exporter.config import AlertingSettings, Amount, Config, Override, Ratio, SamplingSettings, Seconds, Url
+from exporter.config import (
+    AlertingSettings,
+    Amount,
+    Config,
+    Override,
+    Ratio,
+    SamplingSettings,
+    Seconds,
+    Url,
+    WebSettings,
+)
 from exporter.errors import ConfigError
 from tests.alerts.policies import SMALL
 
@@ -48,9 +58,10 @@ def test_a_rule_has_everything(small):
     assert (slow.threshold, slow.hold, slow.keep_firing_for, slow.unit) == (300, 240, 600, "seconds")
     assert (slow.group, slow.summary, slow.description, slow.source) == ("two", "Slow", "Slow.", "there")
     assert (slow.signal, slow.collectors, slow.outlets) == ("outbox:b", ("backlog",), frozenset(Outlet))
-    assert slow.runbook_url == "alerts/runbooks/OutboxSlow.md"
+    assert slow.runbook_url == ""
     assert rule("OutboxGone", PAGE, small()).outlets == {Outlet.PROMETHEUS}
-    assert rule("OutboxSlow", PAGE, small(runbooks="https://wiki/x")).runbook_url == "https://wiki/x/OutboxSlow.md"
+    linked = small(runbook="https://wiki/x/{alert}.md")
+    assert rule("OutboxSlow", PAGE, linked).runbook_url == "https://wiki/x/OutboxSlow.md"
 
 
 def test_who_mutes_whom(small):
@@ -173,6 +184,24 @@ def test_a_configuration_asks_for_its_policy():
     assert (policy.job, policy.interval, high.threshold, high.hold) == ("orders", 2, 2000, 30)
     assert high.runbook_url == "https://wiki/OutboxBacklogHigh.md"
     assert configured_policy(Config()) == POLICY
+
+
+@pytest.mark.parametrize(
+    ("external", "base", "link"),
+    [
+        (None, None, ""),
+        ("https://ops.example/outbox", None, "https://ops.example/outbox/runbooks/OutboxStalled"),
+        (None, "https://wiki.example", "https://wiki.example/OutboxStalled.md"),
+        ("https://ops.example", "https://wiki.example/r", "https://wiki.example/r/OutboxStalled.md"),
+    ],
+)
+def test_where_runbooks_are(external, base, link):
+    """Where the configuration says that people read them, else at the exporter's own page, else nobody knows."""
+    config = Config(
+        web=WebSettings(external_url=external and Url(external)),
+        alerting=AlertingSettings(runbook_base_url=base and Url(base)),
+    )
+    assert rule("OutboxStalled", PAGE, configured_policy(config)).runbook_url == link
 
 
 def test_loading_leaves_the_shipped_policy_alone():

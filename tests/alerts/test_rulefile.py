@@ -80,8 +80,7 @@ def test_nothing_is_lost():
         (each.key.alert, each.key.severity.value, each.expr) for each in shipped.rules
     ]
     assert [each["annotations"] for each in rules] == [
-        {"summary": each.summary, "description": each.description, "runbook_url": each.runbook_url}
-        for each in shipped.rules
+        {"summary": each.summary, "description": each.description} for each in shipped.rules
     ]
 
 
@@ -128,6 +127,13 @@ def test_odd_texts_survive():
     assert alert["annotations"] == {
         "summary": odd.summary, "description": odd.description, "runbook_url": odd.runbook_url,
     }  # fmt: skip
+
+
+def test_a_runbook_is_linked_where_somebody_said_where_they_are():
+    """Otherwise there is no annotation: neither a path that leads nowhere, nor an empty link."""
+    assert "runbook_url" not in rule_file(load_policy())
+    _, alert = rules_of(policy(replace(RULE, runbook_url="")))
+    assert alert["annotations"].keys() == {"summary", "description"}
 
 
 def test_durations_of_zero_are_left_out():

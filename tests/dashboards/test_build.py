@@ -25,7 +25,7 @@ def _plugins():
 
 def test_the_committed_files_are_up_to_date():
     """Writing them again gives no difference."""
-    policy = load_policy(runbooks=RUNBOOKS)
+    policy = load_policy(runbook=f"{RUNBOOKS}/{{alert}}.md")
     for name, dashboard in dashboards(policy).items():
         assert (HERE / name).read_text("utf-8") == printed(dashboard), f"{name}: run python -m dashboards.build"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -40,7 +40,7 @@ from tests import webtools
 from tests.alerts.pager import listening
 from tests.dashboards.reading import filled
 from tests.end_to_end.program import Scrape, environment, eventually, scrape, started
-from tests.requirements import require_program
+from tests.newest import installed
 
 SCALE: Final = 0.02
 STEP: Final = 1
@@ -119,24 +119,31 @@ def _labels(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 @contextmanager
-def played(directory: Path) -> Iterator[World]:
-    """The world after the play; Prometheus still answers."""
-    binary = require_program("prometheus")
+def played(directory: Path) -> Iterator[dict[str, World]]:
+    """The world after the play, as each Prometheus that is installed saw it, by source; they still answer."""
     policy = load_policy(time_scale=SCALE, interval=STEP)
     with Lab(Plan(rate=20.0, longest_pause=1.0)) as lab, listening() as pager:
         app = App(lambda: _config(lab, pager.url, directory))
         app.start()
         try:
-            with _prometheus(binary, directory, policy, app.url) as url:
-                world = World(url, policy, time.time())
-                _play(world, lab, app, Ledger(directory / "state"))
-                world.ended = time.time()
-                yield world
+            with ExitStack() as stack:
+                urls = {
+                    source: stack.enter_context(_prometheus(binary, directory / source, policy, app.url))
+                    for source, binary in installed("prometheus").items()
+                }
+                worlds = {source: World(url, policy, time.time()) for source, url in urls.items()}
+                faults = _play(list(worlds.values()), lab, app, Ledger(directory / "state"))
+                for world in worlds.values():
+                    world.ended, world.faults = time.time(), faults
+                yield worlds
         finally:
             app.stop()
 
 
-def _play(world: World, lab: Lab, app: App, ledger: Ledger) -> None:
+def _play(worlds: list[World], lab: Lab, app: App, ledger: Ledger) -> dict[str, tuple[float, float]]:
+    """Every act; answers with the first and the last moment of each fault."""
+    faults: dict[str, tuple[float, float]] = {}
+
     def see(condition: Condition) -> None:
         eventually(lambda: _ticked(app) and condition(scrape(app.url)), seconds=PATIENCE)
 
@@ -145,7 +152,7 @@ def _play(world: World, lab: Lab, app: App, ledger: Ledger) -> None:
         see(lambda _: time.monotonic() > end)
 
     see(lambda now: now.all_well and now.get("outbox_watch_state", state="running") == 1)
-    eventually(lambda: world.at("up", time.time()), seconds=PATIENCE)
+    eventually(lambda: all(world.at("up", time.time()) for world in worlds), seconds=PATIENCE)
     stay(2 * SEEN)
     for act in PLAY:
         began = time.time()
@@ -154,7 +161,7 @@ def _play(world: World, lab: Lab, app: App, ledger: Ledger) -> None:
         for condition in act.until:
             see(condition)
         stay(SEEN)
-        world.faults |= dict.fromkeys(act.faults, (began, time.time()))
+        faults |= dict.fromkeys(act.faults, (began, time.time()))
         for fault in act.faults:
             lab.stop_fault(fault)
         see(lambda now: now.all_well and now.sum("outbox_app_up") == ENDPOINTS)
@@ -162,6 +169,7 @@ def _play(world: World, lab: Lab, app: App, ledger: Ledger) -> None:
     see(lambda now: now.get("outbox_maintenance_active") == 1)
     stay(SEEN)
     ledger.end(time.time())
+    return faults
 
 
 def _ticked(app: App) -> bool:
@@ -184,6 +192,7 @@ def _config(lab: Lab, webhook: str, directory: Path) -> Config:
 
 @contextmanager
 def _prometheus(binary: Path, directory: Path, policy: Policy, target: str) -> Iterator[str]:
+    directory.mkdir()
     (directory / "rules.yaml").write_text(rule_file(policy))
     config = {
         "global": {"scrape_interval": f"{STEP}s", "scrape_timeout": f"{STEP}s", "evaluation_interval": f"{STEP}s"},

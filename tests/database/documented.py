@@ -40,6 +40,9 @@ CACHE_SIZE: Final = "SELECT COUNT(*) FROM idempotency_keys;"
 
 _HOUR: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# exporter.odd.AHEAD, written out: the document's queries have no upper bound, ours has this one.
+_AHEAD: Final = timedelta(minutes=10)
+_NOT_AHEAD: Final = "NOW() + INTERVAL '10 minutes'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class JobRow:
 
 def backlog(connection: psycopg.Connection[Any], queues: Labels) -> Series:
     """Pending by state and queue; the documented count is the sum."""
+    now = _now(connection)
     pending = sorted(
         (job for job in _jobs(connection) if job.processed_at is None), key=lambda job: (job.created_at, job.attempts)
     )
@@ -72,10 +76,12 @@ def backlog(connection: psycopg.Connection[Any], queues: Labels) -> Series:
     }
     for job in pending:
         expected["outbox_pending_jobs", (job.state,)] += 1
-        expected.setdefault(("outbox_oldest_pending_timestamp_seconds", (job.state,)), _unix(job.created_at))
+        if _believed(job.created_at, now):
+            expected.setdefault(("outbox_oldest_pending_timestamp_seconds", (job.state,)), _unix(job.created_at))
     for queue, rows in _grouped(pending, lambda job: _published(job.queue_name, queues)).items():
         expected["outbox_queue_pending_jobs", (queue,)] = len(rows)
-        expected["outbox_queue_oldest_pending_timestamp_seconds", (queue,)] = _unix(rows[0].created_at)
+        if known := [job.created_at for job in rows if _believed(job.created_at, now)]:
+            expected["outbox_queue_oldest_pending_timestamp_seconds", (queue,)] = _unix(known[0])
     assert sum(expected["outbox_pending_jobs", (s,)] for s in ("waiting", "failing", "exhausted")) == len(pending)
     return expected
 
@@ -96,37 +102,51 @@ def head_blocked(connection: psycopg.Connection[Any]) -> set[float]:
 def last_hour(connection: psycopg.Connection[Any], queues: Labels) -> Series:
     """What was done in the last hour, and how far back the records reach."""
     now, jobs = _now(connection), list(_jobs(connection))
-    done = [job for job in jobs if job.processed_at is not None and job.processed_at >= now - _HOUR]
+    done = [job for job in jobs if job.processed_at is not None and now - _HOUR <= job.processed_at <= now + _AHEAD]
     failing = [
         job
         for job in jobs
-        if job.processed_at is None and job.attempts > 0 and job.last_attempt_at and job.last_attempt_at >= now - _HOUR
+        if job.processed_at is None
+        and job.attempts > 0
+        and job.last_attempt_at
+        and now - _HOUR <= job.last_attempt_at <= now + _AHEAD
     ]
-    expected: Series = {("outbox_last_hour_processed_jobs", ()): float(_value(connection, PROCESSED_LAST_HOUR))}
+    processed = PROCESSED_LAST_HOUR.replace(";", f" AND processed_at <= {_NOT_AHEAD};")
+    expected: Series = {("outbox_last_hour_processed_jobs", ()): float(_value(connection, processed))}
     assert len(done) == expected["outbox_last_hour_processed_jobs", ()]
     average = "outbox_last_hour_processing_time_avg_seconds"
-    if (created := _value(connection, AVERAGE_PROCESSING_TIME)) is not None:
-        expected[average, ("created",)] = float(created)
+    documented = AVERAGE_PROCESSING_TIME.replace(
+        ";", f" AND created_at <= {_NOT_AHEAD} AND processed_at <= {_NOT_AHEAD};"
+    )
+    if (seconds := _value(connection, documented)) is not None:
+        expected[average, ("created",)] = float(seconds)
     # The documented average over the other cohort.
-    query = AVERAGE_PROCESSING_TIME.replace("created_at >= NOW()", "processed_at >= NOW()")
-    if (processed := _value(connection, query)) is not None:
-        expected[average, ("processed",)] = float(processed)
+    query = documented.replace("created_at >= NOW()", "processed_at >= NOW()")
+    if (seconds := _value(connection, query)) is not None:
+        expected[average, ("processed",)] = float(seconds)
     if tried := len(failing) + len(done):
         expected["outbox_last_hour_failure_ratio", ()] = len(failing) / tried
     for queue, rows in _grouped(done, lambda job: _published(job.queue_name, queues)).items():
         expected["outbox_queue_last_hour_processed_jobs", (queue,)] = len(rows)
-    if kept := [job.processed_at for job in jobs if job.processed_at is not None]:
+    if kept := [job.processed_at for job in jobs if job.processed_at and job.processed_at <= now + _AHEAD]:
         expected["outbox_oldest_processed_timestamp_seconds", ()] = _unix(min(kept))
-    return expected
+    ahead = sum(_leads(job, job in done, now) for job in jobs)
+    return expected | _odd("job_outbox", ahead)
 
 
 def events(connection: psycopg.Connection[Any], types: Labels) -> Series:
     """Events of the last hour by source and by type."""
-    sources = {"API": 0, "QUEUE": 0, "WORKER": 0, **dict(connection.execute(EVENTS_BY_SOURCE).fetchall())}
+    by_source, recent = (
+        query.replace("\nGROUP", f"\n  AND created_at <= {_NOT_AHEAD}\nGROUP").encode()
+        for query in (EVENTS_BY_SOURCE, RECENT_EVENTS)
+    )
+    sources = {"API": 0, "QUEUE": 0, "WORKER": 0, **dict(connection.execute(by_source).fetchall())}
     by_type: Counter[str] = Counter()
-    for event, count in connection.execute(RECENT_EVENTS).fetchall():
+    for event, count in connection.execute(recent).fetchall():
         by_type[_published(event, types)] += count
+    ahead = _value(connection, f"SELECT count(*) FROM fsm_events WHERE created_at > {_NOT_AHEAD}")
     return {
+        **_odd("fsm_events", ahead),
         **{("outbox_last_hour_fsm_events", (source,)): count for source, count in sources.items()},
         **{("outbox_last_hour_fsm_events_by_type", (event,)): count for event, count in by_type.items()},
     }
@@ -145,6 +165,23 @@ def idempotency(connection: psycopg.Connection[Any]) -> Series:
     if expired:
         expected["outbox_idempotency_oldest_expired_timestamp_seconds", ()] = _unix(min(expired))
     return expected
+
+
+def _believed(time: datetime, now: datetime) -> bool:
+    return _EPOCH < time <= now + _AHEAD
+
+
+def _leads(job: JobRow, done: bool, now: datetime) -> bool:
+    """Whether a time of the job that a number needs is too far ahead of the clock."""
+    latest = now + _AHEAD
+    if job.processed_at is None:
+        attempted = job.attempts > 0 and job.last_attempt_at is not None and job.last_attempt_at > latest
+        return attempted or job.created_at > latest
+    return job.processed_at > latest or (done and job.created_at > latest)
+
+
+def _odd(table: str, ahead: int) -> Series:
+    return {("outbox_odd_rows", (table, "out_of_range")): ahead} if ahead else {}
 
 
 def _jobs(connection: psycopg.Connection[Any]) -> Iterable[JobRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import subprocess
 import tempfile
 import time
@@ -16,6 +17,7 @@ from exporter.lab import programs
 from exporter.lab.cluster import SUPERUSER, Cluster
 from exporter.lab.ports import LOOPBACK, free_port
 from tests.database.roles import MONITOR
+from tests.newest import Require
 from tests.requirements import require_program
 
 _PATIENCE = 10.0
@@ -34,6 +36,7 @@ pool_mode = transaction
 default_pool_size = 1
 logfile = {directory}/pgbouncer.log
 pidfile = {directory}/pgbouncer.pid
+{user}
 """
 
 
@@ -49,14 +52,18 @@ class PgBouncer:
 
 
 @contextmanager
-def pgbouncer(cluster: Cluster) -> Iterator[PgBouncer]:
-    """Starts PgBouncer as the unprivileged user that it insists on; it and its files are gone afterwards."""
-    program = require_program("pgbouncer")
-    account = programs.server_account()
+def pgbouncer(cluster: Cluster, require: Require = require_program) -> Iterator[PgBouncer]:
+    """Starts PgBouncer, which becomes the unprivileged user that it insists on; nothing is left of it afterwards.
+
+    Debian's unless `require` finds another.
+    """
+    program = require("pgbouncer")
     with tempfile.TemporaryDirectory(prefix="outbox-pgbouncer-") as name:
         directory, pooler = Path(name), PgBouncer(free_port())
         ini = directory / "pgbouncer.ini"
-        ini.write_text(_INI.format(host=LOOPBACK, upstream=cluster.port, port=pooler.port, directory=directory))
+        ini.write_text(
+            _INI.format(host=LOOPBACK, upstream=cluster.port, port=pooler.port, directory=directory, user=user_line())
+        )
         (directory / "users.txt").write_text("".join(f'"{user}" ""\n' for user in (SUPERUSER, MONITOR)))
         directory.chmod(0o777)
         process = subprocess.Popen(
@@ -64,9 +71,6 @@ def pgbouncer(cluster: Cluster) -> Iterator[PgBouncer]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            user=None if account.is_ours else account.uid,
-            group=None if account.is_ours else account.gid,
-            extra_groups=None if account.is_ours else [],
         )
         try:
             _wait(pooler, process, directory / "pgbouncer.log")
@@ -74,6 +78,12 @@ def pgbouncer(cluster: Cluster) -> Iterator[PgBouncer]:
         finally:
             process.terminate()
             process.wait(_PATIENCE)
+
+
+def user_line() -> str:
+    """The setting by which PgBouncer, started by root, becomes another user. Its program may be root's alone."""
+    account = programs.server_account()
+    return "" if account.is_ours else f"user = {pwd.getpwuid(account.uid).pw_name}"
 
 
 def _wait(pooler: PgBouncer, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -138,9 +138,10 @@ class WritableSession(Session):
     def _begin(self, *_: object, **__: object) -> Any:  # the limits are the writer's, and so is the right to see
         connection = self._connection
         connection.execute(b"SET LOCAL search_path = pg_catalog, pg_temp")
+        connection.execute(b"SET LOCAL outbox_exporter.sample = on")
         row = connection.execute(b"SELECT extract(epoch FROM now())::float8, current_user::text").fetchone()
         assert row is not None
-        return _Moment(*row), [], None
+        return _Moment(*row), [], None, None
 
 
 class _Moment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.database import dsn_problem, target
+from exporter.database import dsn_problem, target, variables_problem
 
 TAKEN_FOR_A_PLACE = [
     "postgresql://u:firstHALF/secondHALF@h:1/db",
@@ -57,6 +57,11 @@ def test_what_libpq_understands_as_meant_is_accepted(dsn):
         ("host=h port=hunter2", "port is not a number"),
         ("dbname=postgresql://u:hunter2@h/db", "dbname holds another connection string"),
         ("dbname='host=h password=hunter2'", "dbname holds another connection string"),
+        ("host=u:hunter2@h dbname=db", "host holds another connection string"),
+        ("host=h1,postgresql://u:hunter2@h2/db", "host holds another connection string"),
+        ("user=u:hunter2 host=h", "user holds a colon"),
+        ("postgresql://u%3Ahunter2@h/db", "user holds a colon"),
+        ("postgresql://u:%e9hunter2@h/db", "percent-encode the password as UTF-8"),
     ],
 )
 def test_other_mistakes_say_what_to_do(dsn, says):
@@ -68,7 +73,7 @@ def test_other_mistakes_say_what_to_do(dsn, says):
 
 
 def test_the_target_shows_no_part_of_another_connection_string(monkeypatch):
-    """The variables of libpq are not checked by anybody: what looks like a URI in them is hidden."""
+    """Also of libpq's variables: what looks like a URI in them is hidden."""
     monkeypatch.setenv("PGHOST", "u:hunter2@db.internal")
     monkeypatch.setenv("PGPORT", "hunter2")
     monkeypatch.setenv("PGDATABASE", "postgresql://u:hunter2@h/app")
@@ -83,6 +88,9 @@ def test_the_target_shows_no_part_of_another_connection_string(monkeypatch):
         ("postgresql://[::1]/app", "::1:5432/app"),
         ("host=@abstract dbname=app", "@abstract:5432/app"),
         ("dbname=app", "local socket:5432/app"),
+        ("host=/run/pg@15/a=b dbname=app", "/run/pg@15/a=b:5432/app"),
+        ("service=outbox", "service outbox"),
+        ("service=outbox host=h dbname=app", "h:5432/app"),
     ],
 )
 def test_the_target_is_host_port_and_database(dsn, shown, monkeypatch):
@@ -90,3 +98,25 @@ def test_the_target_is_host_port_and_database(dsn, shown, monkeypatch):
     for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE"):
         monkeypatch.delenv(name, raising=False)
     assert target(dsn) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PGHOST", "u:hunter2@h", "PGHOST: host holds another connection string"),
+        ("PGHOST", "postgresql://u:hunter2@h/db", "PGHOST: host holds another connection string"),
+        ("PGPORT", "hunter2", "PGPORT: port is not a number"),
+        ("PGUSER", "u:hunter2", "PGUSER: user holds a colon"),
+        ("PGDATABASE", "postgresql://u:hunter2@h/db", "PGDATABASE: dbname holds another connection string"),
+    ],
+)
+def test_variables_of_libpq_are_refused_like_a_connection_string(name, value, says, monkeypatch):
+    """Where they count: servers and libpq repeat these parts in their errors."""
+    for each in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGSERVICE"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, value)
+    problem = variables_problem("")
+    assert problem is not None
+    assert says in problem
+    assert "hunter2" not in problem
+    assert variables_problem("host=h port=5432 user=u dbname=db") is None

@@ -10,6 +10,7 @@ from exporter import names
 from exporter.collectors.backlog import SLACK, Backlog
 from exporter.config import SamplingSettings
 from exporter.database import Session
+from exporter.departures import Departures
 from exporter.errors import TooSlow
 from exporter.indexes import Catalogue
 from exporter.labels import Labels
@@ -73,7 +74,7 @@ def expected(connection: psycopg.Connection[Any], jobs: int) -> dict[tuple[str, 
 )
 def test_around_the_limit(database: Database, lengths: tuple[int, ...]):
     """Counts, ages and the mark of truncation are those of the oldest jobs up to the limit, whatever was before."""
-    backlog = Backlog(SamplingSettings(count_limit=LIMIT), Labels(20), Catalogue())
+    backlog = Backlog(SamplingSettings(count_limit=LIMIT), Labels(20), Catalogue(), Departures())
     with database.connect() as connection, door(database.dsn()) as opened:
         for jobs in lengths:
             fill(connection, jobs)
@@ -87,7 +88,7 @@ def test_around_the_limit(database: Database, lengths: tuple[int, ...]):
 
 def test_a_count_that_took_too_long_stops_at_the_limit_next_time(database: Database, monkeypatch: pytest.MonkeyPatch):
     """A backlog grown past all measure since the last look is not counted whole again and again in vain."""
-    backlog = Backlog(SamplingSettings(count_limit=LIMIT), Labels(20), Catalogue())
+    backlog = Backlog(SamplingSettings(count_limit=LIMIT), Labels(20), Catalogue(), Departures())
     asked: list[str] = []
     fetch = Session.fetch
 

@@ -15,9 +15,9 @@ from tests import requirements
 from tests.database import rows
 from tests.database.roles import MONITOR, allow, count, monitoring_role, role, run_script, script
 from tests.database.sampling import configuration, everything, nobody_listens
-from tests.postgres import Database
+from tests.postgres import Database, cloned
 
-SCRIPTS = ("monitoring_role", "use_bypassrls", "remove_monitoring_role")
+SCRIPTS = ("monitoring_role", "grant_migration_access", "use_bypassrls", "remove_monitoring_role")
 TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
 SECRETS = {
     "job_outbox": {"job_data", "job_options", "last_error"},
@@ -181,6 +181,29 @@ def test_removal_refuses_when_more_was_granted(database):
         database.execute(f"REVOKE SELECT ON courses FROM {MONITOR}".encode())
 
 
+def test_two_databases_share_the_role(cluster, database):
+    """It goes with the last of them, and is of no use in one that it was removed from."""
+    with cloned(cluster) as other, monitoring_role(database):
+        run_script(other, "monitoring_role")
+        notices: list[str] = []
+        with other.connect() as connection:
+            connection.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
+            connection.execute(script("remove_monitoring_role").encode())
+        assert notices[-1] == (
+            f"outbox_monitor has no rights in this database any more; the role stays for: {database.name}"
+        )
+        assert other.value("SELECT has_table_privilege(%s, 'job_outbox', 'SELECT')", (MONITOR,)) is False
+        assert other.value("SELECT count(*) FROM pg_policy WHERE polname = 'outbox_monitor_read'") == 0
+        assert everything(database.dsn(MONITOR)) == everything(database.dsn())
+        run_script(other, "monitoring_role")
+        other.execute(f"GRANT SELECT ON courses TO {MONITOR}".encode())
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+            run_script(other, "remove_monitoring_role")
+        other.execute(f"REVOKE SELECT ON courses FROM {MONITOR}".encode())
+        run_script(other, "remove_monitoring_role")
+    assert database.value("SELECT count(*) FROM pg_roles WHERE rolname = %s", (MONITOR,)) == 0
+
+
 def test_an_earlier_grant_is_taken_back(monitored):
     """A column that a former version granted is closed by running the script again."""
     monitored.execute(f"GRANT SELECT (last_error) ON job_outbox TO {MONITOR}".encode())
@@ -265,6 +288,114 @@ def test_no_superuser_is_needed(database):
         for _ in range(2):
             run_script(database, "monitoring_role", provider)
         assert everything(database.dsn(MONITOR)) == everything(database.dsn())
+        run_script(database, "remove_monitoring_role", provider)
+        assert catalogue(database) == before
+
+
+# --- the migration's own records
+
+SECRET_JOB = "SELECT net.http_post('https://example.com', headers := '{\"Authorization\": \"Bearer s3cret\"}')"
+ACCESS = "grant_migration_access"
+
+
+def visible(database: Database, query: str) -> list[Any]:
+    """The first column of what the role sees."""
+    with database.connect(MONITOR) as connection:
+        return sorted(row[0] for row in connection.execute(query.encode()).fetchall())
+
+
+def job_of_somebody(database: Database) -> None:
+    """One with a password in its command, which has run."""
+    database.execute("SELECT cron.schedule('post', '0 0 1 1 *', %s)", (SECRET_JOB,))
+    database.execute(
+        "INSERT INTO cron.job_run_details (jobid, runid, database, username, command, status, return_message, "
+        "start_time, end_time) SELECT jobid, nextval('cron.runid_seq'), database, username, command, 'failed', "
+        "'s3cret', NOW(), NOW() FROM cron.job"
+    )
+
+
+@pytest.mark.parametrize("kind", ["embedded_database", "cron_database"])
+def test_the_register_and_the_two_clean_ups_are_seen_and_nothing_else(kind, request):
+    """Not the migrations' statements, no other job's command or message; with the real pg_cron, too."""
+    watched: Database = request.getfixturevalue(kind)
+    with monitoring_role(watched, ACCESS):
+        job_of_somebody(watched)
+        assert visible(watched, "SELECT version FROM supabase_migrations.schema_migrations") == [
+            "20251118094238",
+            "20251118095804",
+        ]
+        assert visible(watched, "SELECT jobname FROM cron.job") == [
+            "cleanup_expired_idempotency_keys",
+            "cleanup_old_outbox_entries",
+        ]
+        assert len(visible(watched, "SELECT runid FROM cron.job_run_details")) == 2
+        for text in ("SELECT j::text FROM cron.job AS j", "SELECT command FROM cron.job_run_details"):
+            assert not any("s3cret" in row for row in visible(watched, text))
+        with watched.connect(MONITOR) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            for refused in (
+                "SELECT statements FROM supabase_migrations.schema_migrations",
+                "INSERT INTO supabase_migrations.schema_migrations (version) VALUES ('1')",
+                "UPDATE cron.job SET active = false",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(refused.encode())
+            assert connection.execute("DELETE FROM cron.job_run_details").rowcount == 0
+
+
+@pytest.mark.parametrize("order", [(ACCESS, "use_bypassrls"), ("use_bypassrls", ACCESS)], ids=" then ".join)
+def test_who_bypasses_row_security_is_kept_from_the_jobs(database, order):
+    """It would see every command of everybody."""
+    with monitoring_role(database, *order):
+        assert len(visible(database, "SELECT version FROM supabase_migrations.schema_migrations")) == 2
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            visible(database, "SELECT jobname FROM cron.job")
+
+
+SURROUNDINGS = {
+    "as they are": "SELECT 1",
+    "row security on the register": "ALTER TABLE supabase_migrations.schema_migrations ENABLE ROW LEVEL SECURITY",
+    "no register": "DROP SCHEMA supabase_migrations CASCADE",
+    "no pg_cron": "DROP SCHEMA cron CASCADE",
+    "PUBLIC shut out": "REVOKE ALL ON cron.job, cron.job_run_details FROM PUBLIC",
+}
+
+
+@pytest.mark.parametrize("case", SURROUNDINGS)
+def test_access_is_granted_twice_and_removed_without_a_trace(database, case):
+    """In whatever state register and pg_cron are; removing again does no harm."""
+    database.execute(SURROUNDINGS[case])
+    before = catalogue(database)
+    with monitoring_role(database, ACCESS):
+        once = catalogue(database)
+        run_script(database, ACCESS)
+        assert catalogue(database) == once
+        if case != "no register":
+            assert len(visible(database, "SELECT version FROM supabase_migrations.schema_migrations")) == 2
+        if case != "no pg_cron":
+            assert len(visible(database, "SELECT jobid FROM cron.job")) == 2
+    assert catalogue(database) == before
+    run_script(database, "remove_monitoring_role")
+    assert catalogue(database) == before
+
+
+def test_a_provider_that_keeps_pg_cron_to_itself(database):
+    """The register is opened all the same, a notice says what is not, and the role can be removed."""
+    notices: list[str] = []
+    with role(database, "CREATEROLE") as provider:
+        own = "ALTER TABLE {table} OWNER TO {role}"
+        for table in TABLES:
+            allow(database, own, provider, table=sql.Identifier(table))
+        allow(database, own, provider, table=sql.Identifier("supabase_migrations", "schema_migrations"))
+        allow(database, "ALTER SCHEMA supabase_migrations OWNER TO {role}", provider)
+        allow(database, "ALTER DATABASE {name} OWNER TO {role}", provider, name=sql.Identifier(database.name))
+        before = catalogue(database)
+        with database.connect(provider) as connection:
+            connection.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
+            for name in ("monitoring_role", ACCESS):
+                connection.execute(script(name).encode())
+        assert len(visible(database, "SELECT version FROM supabase_migrations.schema_migrations")) == 2
+        assert any("nothing of pg_cron is opened to outbox_monitor" in notice for notice in notices)
         run_script(database, "remove_monitoring_role", provider)
         assert catalogue(database) == before
 

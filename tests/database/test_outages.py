@@ -21,7 +21,8 @@ from exporter.lab.cluster import Cluster
 from exporter.lab.ports import free_port
 from exporter.sampling import Sampling
 from exporter.visibility import Table
-from tests.database.activity import OURS, Page, settled, until
+from tests.database import rows
+from tests.database.activity import OURS, PATIENCE, Page, settled, until
 from tests.database.sampling import door, nobody_listens
 from tests.postgres import Database
 from tests.proxy import Mode, Proxy
@@ -67,13 +68,13 @@ def through(proxy: Proxy) -> str:
 
 
 @contextmanager
-def running(dsn: str) -> Iterator[tuple[Sampling, Page]]:
-    """Sampling at work, five times a second."""
+def running(dsn: str, rows_per_second: int = 1_000_000) -> Iterator[tuple[Sampling, Page]]:
+    """Sampling at work, five times a second; fewer rows per second let informational collectors run less often."""
     config = Config(
         database=DatabaseSettings(
             dsn=Secret(dsn), connect_timeout=Seconds(1), statement_timeout=Seconds(0.5), lock_timeout=Seconds(0.1)
         ),
-        sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1.0), rows_per_second=1_000_000),
+        sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1.0), rows_per_second=rows_per_second),
     )
     sampling = Sampling(config, nobody_listens)
     sampling.start()
@@ -163,6 +164,44 @@ def test_a_database_that_is_created_later(server):
         until(lambda: settled(sampling))
         assert page.up()
     server.execute("DROP DATABASE later WITH (FORCE)")
+
+
+@pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.SWALLOW], ids=["refused", "silent"])
+def test_everything_vanishes_with_the_database(server, proxy, mode):
+    """Collectors that run every few minutes included: nothing of it is shown three sampling intervals later.
+
+    And all of it is shown again with the next sample that succeeds, as long as it is not due.
+    """
+    with server.connect() as connection:
+        rows.write(connection, rows.quiet())
+    with running(through(proxy), rows_per_second=1) as (sampling, page):
+        until(lambda: settled(sampling))
+        slow = {state.name for state in sampling.board.states() if state.interval >= 10 * 3 * INTERVAL}
+        assert slow >= {"last_hour", "events"}
+        before = set(of_rows(page))
+        assert len(before) > 25
+        proxy.set_mode(mode)
+        proxy.cut()
+        until(lambda: not page.up())
+        assert until(lambda: not of_rows(page), patience=PATIENCE) <= 3 * INTERVAL + LONGEST + SLACK
+        runs = {state.name: state.runs for state in sampling.board.states()}
+        proxy.set_mode(Mode.PASS)
+        until(lambda: set(of_rows(page)) >= before)
+        assert {state.name: state.runs for state in sampling.board.states() if state.name in slow} == {
+            name: runs[name] for name in slow
+        }
+
+
+def of_rows(page: Page) -> list[str]:
+    """The series that the database brought: not how the collectors themselves are doing, nor what a file says."""
+    own = (
+        "outbox_up",
+        "outbox_maintenance_active",
+        "outbox_collector_",
+        "outbox_exporter_",
+        "outbox_label_values_dropped_total",
+    )
+    return [series for series in page.scrape() if not series.startswith(own)]
 
 
 # ---------------------------------------------------------------- silence

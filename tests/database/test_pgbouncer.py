@@ -17,6 +17,7 @@ from tests.database.activity import until
 from tests.database.pgbouncer import PgBouncer, pgbouncer
 from tests.database.roles import monitoring_role
 from tests.database.sampling import compare_all, door, everything, sampler
+from tests.newest import SOURCES
 from tests.postgres import Database
 
 CASES = 25
@@ -35,9 +36,9 @@ SETTINGS = (
 )
 
 
-@pytest.fixture(scope="module")
-def pooler(cluster: Cluster) -> Iterator[PgBouncer]:
-    with pgbouncer(cluster) as running:
+@pytest.fixture(scope="module", params=SOURCES)
+def pooler(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[PgBouncer]:
+    with pgbouncer(cluster, SOURCES[request.param]) as running:
         yield running
 
 
@@ -99,7 +100,16 @@ def test_what_others_leave_does_not_change_our_numbers(pooler, pooled):
         rows.write(connection, rows.quiet())
     expected = everything(pooled.dsn())
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as careless:
-        for setting in ("search_path = auth", "jit = on", "row_security = off", "timezone = 'Asia/Tokyo'"):
+        for setting in (
+            "search_path = auth",
+            "jit = on",
+            "row_security = off",
+            "timezone = 'Asia/Tokyo'",
+            "client_encoding = 'LATIN1'",
+            "quote_all_identifiers = on",
+            "extra_float_digits = -15",
+            "standard_conforming_strings = off",
+        ):
             careless.execute(f"SET {setting}".encode())
         assert everything(dsn) == expected
 

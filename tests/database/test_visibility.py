@@ -9,6 +9,7 @@ from psycopg import sql
 
 from exporter.errors import Reason
 from exporter.model import Failure
+from exporter.visibility import remedy
 from tests.database import rows
 from tests.database.activity import until
 from tests.database.documented import Series
@@ -260,7 +261,7 @@ def test_a_missing_column_privilege_is_named(filled):
         assert refused.reason is Reason.PERMISSION
         assert refused.message == (
             f"role {name} may not read public.job_outbox: "
-            f"GRANT SELECT (attempts, processed_at) ON public.job_outbox TO {name}"
+            f"GRANT SELECT (outbox_id, attempts, processed_at) ON public.job_outbox TO {name}"
         )
         mend(filled, name, choose=0)
         assert sees_everything(filled, name)
@@ -359,3 +360,25 @@ def rows_written(database: Database) -> int:
     written: int = database.value("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
     assert written > 0
     return written
+
+
+@pytest.mark.parametrize("api", ["anon", "authenticated"])
+@pytest.mark.parametrize("granted", [True, False], ids=["granted", "not granted"])
+def test_nobody_is_advised_to_open_the_tables_to_the_callers_of_an_api(filled, api, granted):
+    """A role that strangers come in by is told to leave it to them, not to be let in."""
+    if granted:
+        allow(filled, SELECT, api)
+    else:
+        allow(filled, "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}", api)
+    said = [each.message for each in refusals(f"{filled.dsn()}?options=-c%20role%3D{api}").values()]
+    assert len(said) == len(COLLECTORS)
+    for message in said:
+        assert "use one of your own instead, exporter/sql/setup/monitoring_role.sql" in message
+        assert not re.search("BYPASSRLS|USING|GRANT", message)
+
+
+@pytest.mark.parametrize("api", ["public", "anon", "web_anon", "authenticated", "authenticator", "service_role"])
+def test_roles_of_an_api(api):
+    """These are never given anything; any other role is."""
+    assert "GRANT" not in remedy(api, "GRANT SELECT")
+    assert remedy("watcher", "GRANT SELECT") == "GRANT SELECT"

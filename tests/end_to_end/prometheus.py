@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -14,6 +16,7 @@ import yaml
 from exporter.lab.ports import LOOPBACK, free_port
 from tests import webtools
 from tests.end_to_end.program import Program, environment, eventually, started
+from tests.newest import Require
 from tests.requirements import require_program
 
 # How long to be scraped. Five minutes by hand, with figures:
@@ -47,17 +50,24 @@ class Prometheus:
 
     def complaints(self) -> list[str]:
         """Lines of its log that are not just information."""
-        return [
-            line for line in self.program.log.splitlines() if "level=info" not in line and "level=debug" not in line
-        ]
+        return [line for line in self.program.log.splitlines() if not _NO_COMPLAINT.search(line)]
+
+
+# In capitals from Prometheus 3 on.
+_NO_COMPLAINT: Final = re.compile(r"\blevel=(info|debug)\b", re.IGNORECASE)
 
 
 @contextmanager
-def scraping(directory: Path, jobs: Mapping[str, str]) -> Iterator[Prometheus]:
-    """Scrapes the /metrics of these URLs, by job, until left."""
-    binary = require_program("prometheus")
+def scraping(
+    directory: Path,
+    jobs: Mapping[str, str],
+    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    require: Require = require_program,
+) -> Iterator[Prometheus]:
+    """Scrapes the /metrics of these URLs, by job, until left. `options` are added to the jobs' configurations."""
+    binary = require("prometheus")
     config = directory / "prometheus.yaml"
-    config.write_text(yaml.safe_dump(_config(jobs)))
+    config.write_text(yaml.safe_dump(_config(jobs, options)))
     listen = f"{LOOPBACK}:{free_port()}"
     arguments: list[str | Path] = [
         binary,
@@ -73,11 +83,11 @@ def scraping(directory: Path, jobs: Mapping[str, str]) -> Iterator[Prometheus]:
         program.end()
 
 
-def _config(jobs: Mapping[str, str]) -> dict[str, Any]:
+def _config(jobs: Mapping[str, str], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "global": {"scrape_interval": f"{INTERVAL:.0f}s", "scrape_timeout": f"{INTERVAL:.0f}s"},
         "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": [url.removeprefix("http://")]}]}
+            {"job_name": job, "static_configs": [{"targets": [url.removeprefix("http://")]}], **options.get(job, {})}
             for job, url in jobs.items()
         ],
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg import sql
@@ -13,12 +15,15 @@ from alerts.policy import load_policy
 from exporter.lab.migrate import Schema
 from exporter.lab.ports import free_port
 from tests import postgres
-from tests.database.roles import allow, monitoring_role, role
+from tests.database.roles import allow, monitoring_role, role, run_script
 from tests.end_to_end.program import run, write_config
 from tests.postgres import Database
 
 TEN_MISTAKES = Path(__file__).parents[1] / "config" / "ten_mistakes.yaml"
 RULES = len(load_policy().rules)
+# A port that nobody else has.
+OF_THIS_TEST = {"web": {"listen": "127.0.0.1:0"}}
+OTHERS = ("web", "state directory", "server")
 ALL_RIGHT = ("backlog", "throughput", "last_hour", "events", "idempotency")
 
 
@@ -26,23 +31,52 @@ ALL_RIGHT = ("backlog", "throughput", "last_hour", "events", "idempotency")
 def check(tmp_path):
     """Runs it for a DSN, with other arguments after it."""
 
-    def checked(dsn: str, *arguments: str):
-        config = write_config(tmp_path / "config.yaml", database={"dsn": dsn})
-        return run("--config", str(config), "check-config", *arguments)
+    def checked(dsn: str, *arguments: str, **sections: dict[str, Any]):
+        config = write_config(tmp_path / "config.yaml", database={"dsn": dsn}, **{**OF_THIS_TEST, **sections})
+        return run("--config", str(config), "check-config", *arguments, OUTBOX_EXPORTER_WATCH_STATE_DIR=str(tmp_path))
 
     return checked
 
 
 def test_all_right(check, embedded_database):
     """Every collector's statements are planned by the server, as the monitoring role; status 0."""
-    with monitoring_role(embedded_database) as monitor:
+    with monitoring_role(embedded_database, "grant_migration_access") as monitor:
         checked = check(embedded_database.dsn(monitor))
     lines = checked.stdout.splitlines()
     assert (checked.returncode, checked.stderr) == (0, "")
     assert lines[0] == "ok       configuration"
-    assert [line.split(":")[0] for line in lines[1:]] == [f"ok       {name}" for name in ("alerts", *ALL_RIGHT)]
+    assert [re.split(r":| /", line)[0] for line in lines[1:]] == [
+        f"ok       {name}" for name in ("alerts", *OTHERS, *ALL_RIGHT)
+    ]
     assert re.search(r"^ok       events: fsm_events visible, \d+ statements planned$", checked.stdout, re.MULTILINE)
     assert "cheaper" not in checked.stdout
+
+
+def test_what_the_role_goes_without(check, embedded_database):
+    """The shipped role sees neither register nor clean-up jobs: told with the script that helps, and no mistake."""
+    with monitoring_role(embedded_database) as monitor:
+        checked = check(embedded_database.dsn(monitor))
+    notes = [line for line in checked.stdout.splitlines() if line.startswith("note")]
+    assert checked.returncode == 0
+    assert len(notes) == 2
+    assert notes[0].startswith("note     migration: the register of migrations: role outbox_monitor may not use schema")
+    assert notes[1].startswith("note     migration: pg_cron's clean-up jobs: ")
+    assert all("exporter/sql/setup/grant_migration_access.sql" in line for line in notes)
+
+
+def test_a_watch_that_would_never_begin_is_refused(embedded_database):
+    """It waits for a register that the role cannot see; after the script it may begin."""
+    with monitoring_role(embedded_database) as monitor:
+        config = {
+            "OUTBOX_EXPORTER_WATCH_START": "migration",
+            "OUTBOX_EXPORTER_DATABASE_DSN": embedded_database.dsn(monitor),
+        }
+        checked = run("check-config", **config)
+        assert checked.returncode == 1
+        (broken,) = [line for line in checked.stdout.splitlines() if line.startswith("broken")]
+        assert broken.startswith("broken   watch.start: migration: permission: the register of migrations: ")
+        run_script(embedded_database, "grant_migration_access")
+        assert run("check-config", **config).returncode == 0
 
 
 def test_a_missing_index_is_advice(check, embedded):
@@ -77,7 +111,7 @@ def test_a_missing_privilege(check, embedded_database):
     assert len(broken) == 1
     assert broken[0].startswith("broken   idempotency: permission: ")
     assert "GRANT SELECT" in broken[0]
-    assert checked.stdout.count("ok       ") == 6
+    assert checked.stdout.count("ok       ") == 9
 
 
 def test_a_missing_table(check, embedded_database: Database):
@@ -96,15 +130,75 @@ def test_an_unreachable_database(check):
     lines = checked.stdout.splitlines()
     assert checked.returncode == 3
     assert lines[0] == "ok       configuration"
-    assert len(lines) == 3
-    assert lines[2].startswith(f"unknown  database 127.0.0.1:{port}/postgres: connection: ")
+    assert len(lines) == 5
+    assert lines[4].startswith(f"unknown  database 127.0.0.1:{port}/postgres: connection: ")
 
 
 def test_offline(check):
-    """The configuration alone: no connection is made, so none can fail."""
+    """The configuration and this machine alone: no connection is made, so none can fail."""
     checked = check(f"postgresql://127.0.0.1:{free_port()}/postgres", "--offline")
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert checked.stdout == f"ok       configuration\nok       alerts: {RULES} rules, 0 of them changed\n"
+    assert checked.stdout.splitlines()[:3] == [
+        "ok       configuration",
+        f"ok       alerts: {RULES} rules, 0 of them changed",
+        "ok       web: can listen on 127.0.0.1:0",
+    ]
+    assert checked.stdout.splitlines()[3].startswith("ok       state directory ")
+    assert len(checked.stdout.splitlines()) == 4
+
+
+def test_a_broken_web_file_is_told_as_serve_tells_it(check, tmp_path):
+    """Status 2 and every mistake with its line, for a file that `serve` would not start with."""
+    (tmp_path / "web.yml").write_text("tls_server_config: {cert_file: a.pem}\nbasic_auth_users: {x: hunter2}\nfoo: 1\n")
+    checked = check("", "--offline", web={"config_file": "web.yml", "listen": "127.0.0.1:0"})
+    assert checked.returncode == 2
+    assert [line.split(": ")[:2] for line in checked.stderr.splitlines()] == [
+        ["web.yml:1", "tls_server_config.cert_file"],
+        ["web.yml:1", "tls_server_config.key_file"],
+        ["web.yml:2", "basic_auth_users.x"],
+        ["web.yml:3", "foo"],
+    ]
+    assert "hunter2" not in checked.stderr
+
+
+def test_an_address_of_another_machine(check):
+    """Status 2, as `serve` would end with; a port that is in use may be the exporter's own and is only told."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        checked = check("", "--offline", web={"listen": listen})
+    assert (checked.returncode, f"web: {listen} is in use now" in checked.stdout) == (0, True)
+    checked = check("", "--offline", web={"listen": "192.0.2.1:9721"})
+    assert (checked.returncode, "this machine has no such address" in checked.stderr) == (2, True)
+
+
+def test_a_state_directory_that_cannot_be_written(tmp_path):
+    """Status 1, with the reason; `watch start` and `maintenance start` tell the same."""
+    config = write_config(tmp_path / "c.yaml", watch={"state_dir": "/proc/nope"}, web={"listen": "127.0.0.1:0"})
+    reason = "the directory /proc/nope cannot be made in /proc: its file system takes none"
+    checked = run("--config", str(config), "check-config", "--offline")
+    assert checked.returncode == 1
+    assert f"broken   state directory /proc/nope: {reason}; give watch.state_dir" in checked.stdout
+    for command in (("watch", "status"), ("maintenance", "start", "--for", "1h", "--reason", "deploy")):
+        assert reason in run("--config", str(config), *command).stderr
+
+
+def test_nobody_answers(check, embedded_database):
+    """Application and receivers are asked within their time limits: status 3, each with its reason."""
+    port = free_port()
+    checked = check(
+        embedded_database.dsn(),
+        application={"url": f"http://127.0.0.1:{port}/trpc", "timeout": "1s"},
+        alerting={"alertmanager_url": f"http://127.0.0.1:{port}", "webhook_url": f"http://127.0.0.1:{port}/hook"},
+    )
+    unknown = [line for line in checked.stdout.splitlines() if line.startswith("unknown")]
+    assert checked.returncode == 3
+    assert len(unknown) == 6
+    assert all("Connection refused" in line for line in unknown)
+    assert [re.split(":| http", line)[0] for line in unknown[3:]] == [
+        "unknown  application",
+        "unknown  receiver alertmanager",
+        "unknown  receiver webhook",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from tests.database.roles import allow, monitoring_role, role
 from tests.end_to_end.program import COLLECTORS, Scrape, command, environment, run
 from tests.requirements import require_program
 
+UMASK = os.umask(0o022)
+os.umask(UMASK)
 TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
 
 
@@ -58,6 +60,28 @@ def test_it_suits_the_textfile_collector(lab):
     promtool = require_program("promtool")
     checked = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+COUNTED = (
+    "outbox_processed_jobs_total",
+    "outbox_queue_processed_jobs_total",
+    "outbox_clock_skew_jobs_total",
+    "outbox_processing_time_seconds_count",
+    "outbox_processing_time_seconds_bucket",
+    "outbox_fsm_events_total",
+    "outbox_fsm_events_by_type_total",
+    "outbox_unaccounted_jobs_total",
+)
+
+
+def test_one_run_counts_nothing(lab):
+    """What counts since the exporter started is left out, as it would be 0 for ever; the application counts itself."""
+    now = Scrape.parse(sample(lab.dsn, OUTBOX_EXPORTER_APPLICATION_URL=lab.application_url).stdout)
+    assert not [name for name in COUNTED if name in now]
+    counters = {name for name in now.series if name.endswith("_total")}
+    own = {name for name in counters if name.startswith(("outbox_app_", "outbox_collector_"))}
+    assert counters - own == {"outbox_label_values_dropped_total"}
+    assert "outbox_app_fsm_initializations_total" in now
 
 
 def test_json_format(embedded_database):
@@ -137,6 +161,99 @@ def test_a_dead_application_is_unknown_too(embedded_database):
     assert len(now.series["outbox_app_up"]) == 4
     assert now.sum("outbox_app_up") == 0
     assert all(line.startswith("application: connection: ") for line in sampled.stderr.splitlines())
+
+
+def test_output_is_a_file(embedded_database, tmp_path):
+    """Nothing is printed; what was there is replaced, whatever links to it, and nothing else is left beside it."""
+    file, link = tmp_path / "outbox.prom", tmp_path / "link.prom"
+    file.write_text("old")
+    file.chmod(0o600)
+    link.symlink_to(file)
+    for output in (file, link):
+        sampled = sample(embedded_database.dsn(), "--output", str(output))
+        assert (sampled.returncode, sampled.stdout, sampled.stderr) == (0, "", "")
+        now = Scrape.parse(file.read_text())
+        assert now.value("outbox_up") == 1
+        assert now.all_well
+        file.write_text("old")
+    assert link.is_symlink()
+    assert {each.name for each in tmp_path.iterdir()} == {"outbox.prom", "link.prom"}
+    assert file.stat().st_mode & 0o777 == 0o666 & ~UMASK
+
+
+def test_output_of_json(embedded_database, tmp_path):
+    """The same document as is printed."""
+    file = tmp_path / "outbox.json"
+    assert sample(embedded_database.dsn(), "--format", "json", "--output", str(file)).returncode == 0
+    assert json.loads(file.read_text())["up"] is True
+
+
+def test_no_good_file_stays_behind(tmp_path):
+    """Without a database the file says so: no number of an earlier sample is left in it."""
+    file = tmp_path / "outbox.prom"
+    file.write_text("outbox_up 1\n")
+    sampled = sample(f"postgresql://127.0.0.1:{free_port()}/postgres", "--output", str(file))
+    assert (sampled.returncode, sampled.stdout) == (3, "")
+    assert "backlog: connection: " in sampled.stderr
+    now = Scrape.parse(file.read_text())
+    assert now.value("outbox_up") == 0
+    assert now.value("outbox_collector_success", collector="backlog") == 0
+    assert now.value("outbox_collector_failures_total", collector="backlog", reason="connection") == 1
+    assert "outbox_pending_jobs" not in now
+
+
+@pytest.mark.parametrize("form", ["prometheus", "json"])
+def test_a_broken_configuration_leaves_no_good_file_either(tmp_path, form):
+    """Status 2 and the mistake as ever; the file says that nothing was sampled, and why."""
+    file = tmp_path / "outbox.out"
+    file.write_text("outbox_up 1\n")
+    broken = {"OUTBOX_EXPORTER_SAMPLING_INTERVAL": "banana"}
+    sampled = sample("postgresql://127.0.0.1/x", "--format", form, "--output", str(file), **broken)
+    assert (sampled.returncode, sampled.stdout) == (2, "")
+    assert sampled.stderr.startswith("OUTBOX_EXPORTER_SAMPLING_INTERVAL: expected a duration")
+    if form == "json":
+        document = json.loads(file.read_text())
+        assert (document["up"], document["config_reload_successful"]) == (False, False)
+        assert set(document["signals"].values()) == {None}
+    else:
+        now = Scrape.parse(file.read_text())
+        assert now.value("outbox_up") == 0
+        assert now.value("outbox_exporter_config_last_reload_successful") == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("missing/outbox.prom", "cannot be written: No such file or directory"),
+        (".", "is not a file; give the name of one, or of none that is there yet"),
+        ("/dev/full", "is not a file; give the name of one, or of none that is there yet"),
+        ("loop", "cannot be written: "),
+    ],
+)
+def test_a_file_that_cannot_be_written(embedded_database, tmp_path, output, told):
+    """Status 2: what, where, why; nothing is made or replaced that nobody asked for."""
+    (tmp_path / "loop").symlink_to("loop")
+    where = str(tmp_path / output)
+    sampled = sample(embedded_database.dsn(), "--output", where)
+    assert (sampled.returncode, sampled.stdout) == (2, "")
+    assert sampled.stderr.startswith(f"--output {where}: {told}")
+    assert [each.name for each in tmp_path.iterdir()] == ["loop"]
+
+
+def test_a_slow_sample_is_told_whole(embedded_database):
+    """What was sampled first is in the answer, however many of its intervals the rest took: a lock, here."""
+    with embedded_database.connect(autocommit=False) as connection:
+        connection.execute("LOCK TABLE fsm_events IN ACCESS EXCLUSIVE MODE")
+        variables = {
+            "OUTBOX_EXPORTER_DATABASE_LOCK_TIMEOUT": "1s",
+            "OUTBOX_EXPORTER_SAMPLING_INTERVAL": "100ms",
+        }
+        sampled = sample(embedded_database.dsn(), **variables)
+    assert sampled.returncode == 3
+    now = Scrape.parse(sampled.stdout)
+    assert now.value("outbox_up") == 1
+    assert now.sum("outbox_pending_jobs") == 0
+    assert "outbox_last_hour_fsm_events" not in now
 
 
 def test_a_reader_that_leaves_early(embedded_database):

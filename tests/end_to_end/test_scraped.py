@@ -9,7 +9,10 @@ from __future__ import annotations
 import logging
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from http import HTTPStatus
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -21,7 +24,7 @@ from tests.end_to_end.program import Program, Scrape, eventually, running, write
 from tests.end_to_end.prometheus import INTERVAL, SECONDS, Prometheus
 from tests.end_to_end.textonly import as_text
 from tests.end_to_end.traces import temporary_directory
-from tests.requirements import require_program
+from tests.newest import either, require_newest
 
 log = logging.getLogger(__name__)
 
@@ -65,35 +68,47 @@ def alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def scraping(demo: Program, alone: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus at work, from when everything is there that a scrape can bring: alerts come after a first round."""
-    require_program("prometheus")
+def jobs(demo: Program, alone: Program) -> Iterator[dict[str, str]]:
+    """What is scraped, from when everything is there that a scrape can bring: alerts come after a first round."""
     eventually(lambda: all("outbox_alert_firing" in each.scrape() for each in (demo, alone)), seconds=30)
     with as_text(demo.url()) as text:
-        jobs = {"openmetrics": demo.url(), "text": text, "database alone": alone.url()}
-        with prometheus.scraping(tmp_path_factory.mktemp("prometheus"), jobs) as server:
-            yield server
+        yield {"openmetrics": demo.url(), "text": text, "database alone": alone.url()}
+
+
+@pytest.fixture(scope="module")
+def debians(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Debian's Prometheus at work."""
+    with prometheus.scraping(tmp_path_factory.mktemp("debian"), jobs) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def newest(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Today's Prometheus at work, beside it."""
+    with prometheus.scraping(tmp_path_factory.mktemp("newest"), jobs, require=require_newest) as server:
+        yield server
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _in_the_background(request: pytest.FixtureRequest) -> None:
     """Begin early, while the first tests run; what the machine lacks is told by those that need it."""
-    try:
-        request.getfixturevalue("scraping")
-    except (pytest.skip.Exception, pytest.fail.Exception):
-        return
+    for name in ("debians", "newest"):
+        with suppress(pytest.skip.Exception, pytest.fail.Exception):
+            request.getfixturevalue(name)
 
 
-@pytest.fixture(scope="module")
-def seasoned(scraping: Prometheus) -> Prometheus:
+@pytest.fixture(scope="module", params=["debians", "newest"])
+def seasoned(request: pytest.FixtureRequest) -> Prometheus:
     """Prometheus after it has scraped for as long as asked: on time, failing or not."""
+    server = request.getfixturevalue(request.param)
+    assert isinstance(server, Prometheus)
 
     def counts() -> dict[str, float]:
-        return scraping.by_job("count_over_time(up[1h])")
+        return server.by_job("count_over_time(up[1h])")
 
     # It looks for its targets five seconds after its start.
     eventually(lambda: set(counts()) == JOBS and min(counts().values()) > SECONDS / INTERVAL, seconds=2 * SECONDS + 8)
-    return scraping
+    return server
 
 
 def now(scrape: Scrape) -> dict[str, float | None]:
@@ -131,9 +146,10 @@ def test_openmetrics_parses(demo, alone):
         assert {"outbox_pending_jobs", "outbox_fsm_events", "outbox_processing_time_seconds", "outbox_up"} <= names
 
 
-def test_promtool_has_nothing_to_say(demo, alone):
+@either
+def test_promtool_has_nothing_to_say(demo, alone, require):
     """`promtool check metrics` is silent: with an application and without."""
-    promtool = require_program("promtool")
+    promtool = require("promtool")
     for program in (demo, alone):
         text = webtools.get(f"{program.url()}/metrics").content
         checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
@@ -156,12 +172,29 @@ def test_no_scrape_fails(seasoned):
 
 def test_no_sample_is_late_early_or_there_twice(seasoned):
     """Neither by Prometheus' own counters nor in its log."""
+    assert "Server is ready" in seasoned.program.log
     own = Scrape.parse(webtools.get(f"{seasoned.url}/metrics").text)
     for what in ("duplicate_timestamp", "out_of_order", "out_of_bounds"):
         assert own.value(f"prometheus_target_scrapes_sample_{what}_total") == 0
     assert own.value("prometheus_target_scrapes_exceeded_sample_limit_total") == 0
     assert own.value("prometheus_tsdb_out_of_order_samples_total", type="float") == 0
     assert seasoned.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "complains"),
+    [
+        ('ts=2026-11-30T06:00:00Z caller=main.go:1 level=info msg="ready"', False),
+        ('time=2026-11-30T06:00:00Z level=DEBUG source=main.go:1 msg="ready"', False),
+        ('ts=2026-11-30T06:00:00Z caller=scrape.go:1 level=warn msg="Error on ingesting samples"', True),
+        ('time=2026-11-30T06:00:00Z level=WARN source=scrape.go:1 msg="Error on ingesting samples"', True),
+        ("panic: runtime error", True),
+    ],
+)
+def test_complaints_are_told_from_information(line, complains):
+    """As Prometheus 2 writes its log, and as Prometheus 3 does."""
+    server = Prometheus(cast("Program", SimpleNamespace(log=f"{line}\n")), "")
+    assert server.complaints() == ([line] if complains else [])
 
 
 @pytest.mark.parametrize("signal", SIGNALS)

@@ -284,6 +284,25 @@ def test_a_session_ended_by_the_server(embedded_database, serve):
         assert "Traceback" not in program.log
 
 
+def test_every_collector_runs_when_a_watch_has_begun_and_before_it_ends(serve, tmp_path, embedded_database):
+    """Also those that run rarely: the migration's checks, of which a round is due every twenty seconds here."""
+    watched = {"duration": "6s", "state_dir": str(tmp_path / "state")}
+    with serve(embedded_database.dsn(), watch=watched, sampling={"interval": "1s"}) as program:
+        eventually(program.is_ready)
+        config = str(tmp_path / "config.yaml")
+
+        def runs() -> int:
+            found = {each["name"]: each["runs"] for each in program.status()["collectors"]}
+            return int(found["migration"])
+
+        eventually(lambda: runs() == 1)
+        assert run("--config", config, "watch", "start").returncode == 0
+        eventually(lambda: runs() == 2, seconds=4)
+        run("--config", config, "watch", "wait")
+        assert runs() == 3
+        program.end()
+
+
 @pytest.mark.parametrize("zone", ["EST5EDT,M3.2.0,M11.1.0", "Europe/Berlin", "<+0330>-3:30", "Nowhere/Land"])
 def test_the_machine_is_not_asked_for_its_time_zone(tmp_path, embedded_database, zone):
     """Zones that libc and PostgreSQL take but Python's zoneinfo does not, or of which an image has no data."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -186,7 +186,8 @@ def _nothing_completes(name: str, of_the_lab: str) -> Fault:
 
 
 # By world: how many acts of traffic a second it has, and what happens in it one after the other.
-WORLDS: Final[dict[str, tuple[float, tuple[Fault, ...]]]] = {
+Worlds = Mapping[str, tuple[float, tuple[Fault, ...]]]
+WORLDS: Final[Worlds] = {
     "stalling": (
         4,
         (

@@ -16,9 +16,11 @@ from tests.alerts.alertmanager import alertmanager, rehearsed
 from tests.alerts.pager import News, Pager
 from tests.end_to_end.prometheus import Prometheus
 from tests.matrix import servers
-from tests.matrix.faults import WORLDS, Fault, MachineTooSlowError
+from tests.matrix.faults import WORLDS, Fault, MachineTooSlowError, Worlds
 from tests.matrix.pace import SCALE, minutes
 from tests.matrix.world import World, living
+from tests.newest import Require
+from tests.requirements import require_program
 
 # Until an alert arrives, or is over: far more than any takes, so that a slow machine is told from a missing alert.
 PATIENCE: Final = 150.0
@@ -71,11 +73,16 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Everything that was played, by fault; `watchdog` are the beats, `seen` what Prometheus knows of worlds."""
+    """Everything that was played, by fault.
+
+    `watchdog` are the beats, `seen` what Prometheus knows of worlds, `complaints` what Prometheus and Alertmanager
+    wrote that is not just information.
+    """
 
     played: Mapping[str, Played]
     watchdog: tuple[News, ...]
     seen: Mapping[str, Mapping[str, float]]
+    complaints: tuple[str, ...]
 
 
 def key(news: News) -> RuleKey:
@@ -89,24 +96,28 @@ def unresolved(news: Iterable[News]) -> set[RuleKey]:
     return {rule for rule, status in latest.items() if status == "firing"}
 
 
-def play(directory: Path) -> Matrix:
-    """All faults of all worlds; takes as long as the world with the most to go through."""
+def play(directory: Path, plan: Worlds = WORLDS, require: Require = require_program) -> Matrix:
+    """All faults of all worlds; takes as long as the world with the most to go through.
+
+    Prometheus and Alertmanager are Debian's unless `require` finds others.
+    """
     with ExitStack() as stack:
         answered = stack.enter_context(pager.listening())
-        worlds = _create(stack, directory)
+        worlds = _create(stack, directory, plan)
         rules = directory / "outbox.rules.yaml"
         servers.print_rules(next(iter(worlds.values())), rules)
-        told = stack.enter_context(alertmanager(directory, rehearsed(answered, SCALE)))
+        told = stack.enter_context(alertmanager(directory, rehearsed(answered, SCALE), require=require))
         targets = {name: world.target for name, world in worlds.items()}
         config = servers.configuration(rules, targets, told.url)
-        prometheus = stack.enter_context(servers.prometheus(directory, config))
-        stages = [_Stage(world, prometheus, answered) for world in worlds.values()]
+        prometheus = stack.enter_context(servers.prometheus(directory, config, require))
+        stages = [_Stage(world, plan[name][1], prometheus, answered) for name, world in worlds.items()]
         with ThreadPoolExecutor(len(stages)) as threads:
             played = [pair for pairs in threads.map(_Stage.play, stages) for pair in pairs]
-        return Matrix(dict(played), tuple(answered.firing(alertname="OutboxWatchdog")), _seen(prometheus))
+        complaints = *prometheus.complaints(), *told.complaints()
+        return Matrix(dict(played), tuple(answered.firing(alertname="OutboxWatchdog")), _seen(prometheus), complaints)
 
 
-def _create(stack: ExitStack, directory: Path) -> dict[str, World]:
+def _create(stack: ExitStack, directory: Path, plan: Worlds) -> dict[str, World]:
     """All worlds; a few at a time, since making a cluster keeps a processor busy."""
 
     def create(name: str, rate: float) -> World:
@@ -114,7 +125,7 @@ def _create(stack: ExitStack, directory: Path) -> dict[str, World]:
         return stack.enter_context(living(name, directory / name, rate))
 
     with ThreadPoolExecutor(2) as threads:
-        made = [threads.submit(create, name, rate) for name, (rate, _) in WORLDS.items()]
+        made = [threads.submit(create, name, rate) for name, (rate, _) in plan.items()]
         worlds = [each.result() for each in made]
     return {world.name: world for world in worlds}
 
@@ -137,6 +148,7 @@ class _Stage:
     """One world and those who look at it."""
 
     world: World
+    faults: tuple[Fault, ...]
     prometheus: Prometheus
     pager: Pager
 
@@ -147,7 +159,7 @@ class _Stage:
         return list(self._all())
 
     def _all(self) -> Iterator[tuple[str, Played]]:
-        for fault in WORLDS[self.world.name][1]:
+        for fault in self.faults:
             yield fault.name, self._played(fault)
 
     def _played(self, fault: Fault) -> Played:

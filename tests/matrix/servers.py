@@ -16,6 +16,7 @@ from tests.end_to_end.program import command, environment, eventually, started
 from tests.end_to_end.prometheus import Prometheus
 from tests.matrix.pace import INTERVAL
 from tests.matrix.world import World
+from tests.newest import Require
 from tests.requirements import require_program
 
 SHIPPED: Final = Path(__file__).parents[2] / "alerts" / "prometheus" / "prometheus.yaml"
@@ -44,13 +45,13 @@ def configuration(rules: Path, targets: Mapping[str, str], alertmanager: str) ->
 
 
 @contextmanager
-def prometheus(directory: Path, config: Mapping[str, Any]) -> Iterator[Prometheus]:
-    """Runs one until left."""
+def prometheus(directory: Path, config: Mapping[str, Any], require: Require = require_program) -> Iterator[Prometheus]:
+    """Runs one until left; Debian's unless `require` finds another."""
     file = directory / "prometheus.yaml"
     file.write_text(yaml.safe_dump(dict(config)))
     listen = f"{LOOPBACK}:{free_port()}"
     arguments: list[str | Path] = [
-        require_program("prometheus"),
+        require("prometheus"),
         f"--config.file={file}",
         f"--storage.tsdb.path={directory / 'tsdb'}",
         f"--web.listen-address={listen}",

@@ -43,6 +43,17 @@ def broken(database: Database, **question: str) -> set[str]:
     return checks(report, Answer.BROKEN)
 
 
+def mend(database: Database, **question: str) -> None:
+    """Executes the statements that are printed for what is broken, as they are, comments and all."""
+    report = ask(database, **question)  # type: ignore[arg-type]  # a test's keywords
+    remedies = dict.fromkeys(finding.remedy for finding in report.findings if finding.answer is Answer.BROKEN)
+    assert remedies
+    with database.connect() as connection:
+        lines = (line for remedy in remedies for line in remedy.splitlines())
+        for statement in dict.fromkeys(part for line in lines for part in line.split("; ") if part):
+            connection.execute(statement.encode())
+
+
 def monitor(database: Database) -> str:
     """A role that may log in and nothing else; roles belong to the cluster, so it may be there already."""
     with database.connect() as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import tempfile
@@ -14,7 +13,9 @@ from pathlib import Path
 
 from exporter.lab.cluster import Cluster
 from exporter.lab.ports import LOOPBACK, free_port
-from tests import requirements
+from tests.database.pgbouncer import user_line
+from tests.newest import Require
+from tests.requirements import require_program
 
 
 @contextmanager
@@ -45,9 +46,9 @@ def autocommitting(cluster: Cluster) -> Iterator[int]:
 
 
 @contextmanager
-def pgbouncer(cluster: Cluster, mode: str) -> Iterator[int]:
-    """PgBouncer in front of the cluster, in that pool mode."""
-    program, port = requirements.require_program("pgbouncer"), free_port()
+def pgbouncer(cluster: Cluster, mode: str, require: Require = require_program) -> Iterator[int]:
+    """PgBouncer in front of the cluster, in that pool mode; Debian's unless `require` finds another."""
+    program, port = require("pgbouncer"), free_port()
     with tempfile.TemporaryDirectory(prefix="outbox-bouncer-") as name:
         directory = Path(name)
         directory.chmod(0o755)  # pytest's own are for its user alone, and PgBouncer refuses to run as root
@@ -59,10 +60,9 @@ def _run(program: Path, settings: Path, cluster: Cluster, mode: str, port: int) 
     settings.write_text(
         f"[databases]\n* = host={LOOPBACK} port={cluster.port} user=postgres\n"
         f"[pgbouncer]\nlisten_addr = {LOOPBACK}\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
-        f"pool_mode = {mode}\nlogfile =\npidfile =\nserver_lifetime = 60\n"
+        f"pool_mode = {mode}\nlogfile =\npidfile =\nserver_lifetime = 60\n{user_line()}\n"
     )
-    user = "nobody" if os.geteuid() == 0 else None
-    process = subprocess.Popen([program, str(settings)], stderr=subprocess.DEVNULL, user=user)
+    process = subprocess.Popen([program, str(settings)], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:

@@ -13,7 +13,7 @@ from exporter.migration.findings import Answer, Report, Trouble, judged, worst
 from exporter.migration.functions import is_safe, mentions
 from exporter.migration.furnish import ColumnNeed, Lacks, plan
 from exporter.migration.render import summary, table
-from exporter.migration.schedules import same_schedule
+from exporter.migration.schedules import in_utc, same_schedule
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,11 @@ from exporter.migration.schedules import same_schedule
         ("pg_temp, public, pg_temp", False),
         ('"$user", public, pg_temp', False),
         ("pg_catalog, public", False),
+        ("public, pg_temp, auth", False),
+        # One schema of such a name, as SET search_path = 'public, pg_temp' gives it.
+        ('"public, pg_temp"', False),
+        ('"App", pg_temp', True),
+        ('"pg_temp", public', False),
     ],
 )
 def test_a_safe_search_path(path, safe):
@@ -238,3 +243,30 @@ def test_what_cannot_be_furnished_is_named(columns, given, said):
 def test_the_documented_course_has_these_columns():
     """The guide's own INSERT."""
     assert furnish.COURSE_COLUMNS == ("id", "title", "slug", "user_id", "organization_id")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hours", "utc"),
+    [
+        ("0 3 * * *", 0, "0 3 * * *"),
+        ("0 3 * * *", 9, "0 18 * * *"),
+        ("0 12 * * *", 9, "0 3 * * *"),
+        ("0 3 * * *", -3.5, "30 6 * * *"),
+        ("0 3 * * *", 5.75, "15 21 * * *"),
+        ("0 22 * * *", -8, "0 6 * * *"),
+        ("0 2 * * 0", 9, "0 17 * * 6"),
+        ("0 2 * * sun", -8, "0 10 * * 0"),
+        ("0 20 * * 6", -8, "0 4 * * 0"),
+        ("0 2 1 * *", -8, "0 10 1 * *"),
+        # Another day in UTC, which five fields cannot say.
+        ("0 2 1 * *", 9, ""),
+        ("0 2 * * 1-5", 9, ""),
+        ("*/5 * * * *", 9, ""),
+        ("30 seconds", 9, ""),
+        ("30 seconds", 0, "30 seconds"),
+        ("@daily", 9, ""),
+    ],
+)
+def test_a_schedule_in_utc(schedule, hours, utc):
+    """What pg_cron reads in its own zone, as it runs in UTC."""
+    assert in_utc(schedule, hours * 3600) == utc

@@ -16,6 +16,7 @@ from exporter.migration.findings import Answer, Report
 from exporter.migration.rehearsal import Rehearsal
 from exporter.migration.smoke import smoke
 from exporter.migration.steps import STEPS
+from tests import newest
 from tests.migration import poolers
 from tests.migration.asking import checks
 from tests.migration.test_verify_sound import NINTH
@@ -271,12 +272,13 @@ def test_where_statements_commit_by_themselves_it_refuses(database):
     assert contents(database) == before
 
 
+@newest.either
 @pytest.mark.parametrize(("mode", "answer"), [("statement", Answer.UNKNOWN), ("transaction", Answer.OK)])
-def test_pgbouncer(database, mode, answer):
+def test_pgbouncer(database, mode, answer, require):
     """Refused in statement mode, works in transaction mode; nothing is left either way."""
     settle(database)
     before = contents(database)
-    with poolers.pgbouncer(database.cluster, mode) as port:
+    with poolers.pgbouncer(database.cluster, mode, require) as port:
         report = smoke(f"postgresql://postgres@127.0.0.1:{port}/{database.name}", "public")
     assert report.answer is answer, report.findings
     assert contents(database) == before
@@ -310,6 +312,7 @@ BROKEN: dict[str, tuple[str, set[str]]] = {
         """,
         {"search_path"},
     ),
+    "with the caller's own rights": (f"ALTER FUNCTION {RPC} SECURITY INVOKER", {"documented_roles"}),
     "users may not call": (f"REVOKE EXECUTE ON FUNCTION {RPC} FROM authenticated", {"documented_roles"}),
     "row security off": ("ALTER TABLE job_outbox DISABLE ROW LEVEL SECURITY", {"outsiders"}),
     "events for everybody": ("CREATE POLICY p ON fsm_events FOR SELECT USING (true)", {"outsiders"}),
@@ -351,6 +354,68 @@ def test_what_does_not_work_is_found(database, case):
     report = smoke(database.dsn(), "public")
     assert checks(report, Answer.BROKEN) == concerned, report.findings
     assert contents(database) == before
+
+
+# The RPC as somebody may have written it: names without their schema, and pg_temp before it, named or not.
+HIJACKABLE = f"""
+    DO $do$
+    DECLARE body TEXT := pg_get_functiondef('{RPC}'::regproc);
+    BEGIN EXECUTE replace(body, 'public.', ''); END $do$;
+    ALTER FUNCTION {RPC} SET search_path = {{path}};
+"""
+OWN_TABLES = """
+    CREATE TEMPORARY TABLE job_outbox (LIKE public.job_outbox INCLUDING DEFAULTS);
+    CREATE TEMPORARY TABLE idempotency_keys (LIKE public.idempotency_keys INCLUDING DEFAULTS);
+    CREATE TEMPORARY TABLE fsm_events (LIKE public.fsm_events INCLUDING DEFAULTS);
+    CREATE TEMPORARY TABLE courses (LIKE public.courses INCLUDING DEFAULTS);
+    INSERT INTO pg_temp.courses SELECT * FROM public.courses ORDER BY id LIMIT 1;
+"""
+ONE_CALL = f"""
+    SELECT {RPC}(id, user_id, organization_id, gen_random_uuid()::text, 'API', 'stage_2_init', '[{{"queue": "q"}}]')
+    FROM public.courses ORDER BY id LIMIT 1
+"""
+
+
+@pytest.mark.parametrize("path", ["pg_temp, public", "public", "pg_catalog, public", "public, pg_temp"])
+def test_hijacking_is_tried_as_by_a_first_call(database, path):
+    """The plans of the calls before do not hide the tables of the caller's own, whichever comes first."""
+    settle(database)
+    database.execute(HIJACKABLE.format(path=path))
+    stolen = {}
+    for order in ("tables first", "call first"):
+        with database.connect() as connection:
+            connection.execute("CREATE TEMPORARY TABLE some_table ()")  # there is a temporary schema
+            if order == "call first":
+                connection.execute(ONE_CALL.encode())
+            connection.execute(OWN_TABLES.encode())
+            connection.execute(ONE_CALL.encode())
+            row = connection.execute("SELECT count(*) FROM pg_temp.fsm_events").fetchone()
+            connection.execute("DISCARD TEMP")  # before `contents` looks, not some time after this session
+            assert row is not None
+            stolen[order] = row[0]
+    safe = path == "public, pg_temp"
+    assert stolen == {"tables first": 0 if safe else 1, "call first": 0}
+    before = contents(database)
+    report = smoke(database.dsn(), "public")
+    assert checks(report, Answer.BROKEN) == (set() if safe else {"search_path"}), report.findings
+    assert contents(database) == before
+
+
+def test_hijacking_is_tried_anew_behind_a_pooler(database):
+    """A session of the pool may have planned the RPC for others, and serves others afterwards."""
+    settle(database)
+    database.execute(HIJACKABLE.format(path="pg_temp, public"))
+    with poolers.pgbouncer(database.cluster, "transaction") as port:
+        dsn = f"postgresql://postgres@127.0.0.1:{port}/{database.name}"
+        with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
+            connection.execute("CREATE TEMPORARY TABLE some_table ()")
+            connection.execute(ONE_CALL.encode())
+            first = connection.execute("SELECT pg_backend_pid()").fetchone()
+        report = smoke(dsn, "public")
+        with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
+            connection.execute(ONE_CALL.encode())
+            assert connection.execute("SELECT pg_backend_pid()").fetchone() == first
+    assert checks(report, Answer.BROKEN) == {"search_path"}
 
 
 SIDE_EFFECTS = {

@@ -25,6 +25,7 @@ from exporter.migration.verify import verify
 from tests import postgres
 from tests.database.roles import monitoring_role
 from tests.migration.asking import checks, watched
+from tests.migration.partitioned import PARTITIONED
 from tests.migration.test_rollback import AT_REST
 from tests.migration.test_smoke import SETTLE
 from tests.migration.test_verify_seen import BOOKS
@@ -78,7 +79,7 @@ def recorded(cluster, tmp_path_factory) -> dict[str, Asked]:
         patch.setattr(Rehearsal, "fetch", rehearse)
         patch.setattr(Rehearsal, "seen", count)
         patch.setattr(Rehearsal, "execute", execute)
-        for statement in ("SELECT 1", SETTLE, AT_REST):
+        for statement in ("SELECT 1", SETTLE, AT_REST, PARTITIONED):
             with postgres.cloned(cluster) as database:
                 database.execute(SETTLE if statement == AT_REST else "SELECT 1")
                 database.execute(statement)
@@ -108,6 +109,9 @@ def _run_everything(database: postgres.Database, state: Path) -> None:
             verify(session)
         rollback_check(door, SamplingSettings(), Wishes(), time.time())
         assert not MaintenanceCollector(door, ledger).collect().failures
+    access = monitoring_role(database, "grant_migration_access")
+    with access as role, watched(database, role) as door, door.sample() as session:
+        verify(session)
     report = smoke(database.dsn(), "public")
     assert report.answer is Answer.OK, report.findings
 

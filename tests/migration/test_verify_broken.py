@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from exporter.migration import expected
-from tests.migration.asking import ask, broken
+from tests.migration.asking import ask, broken, mend
+from tests.migration.partitioned import PARTITIONED
 
 RPC = "initialize_fsm_with_outbox"
 TYPES = "UUID, UUID, UUID, TEXT, TEXT, TEXT, JSONB, JSONB"
@@ -70,6 +71,15 @@ NAMED = (
 )
 ON_COURSES = "FOREIGN KEY (entity_id) REFERENCES courses (id)"
 
+# As on a server of one's own: who owns it all is no superuser.
+OWNED = (
+    "DO $$ BEGIN IF to_regrole('app_owner') IS NULL THEN CREATE ROLE app_owner; END IF; END $$;"
+    "ALTER TABLE job_outbox OWNER TO app_owner; ALTER TABLE idempotency_keys OWNER TO app_owner;"
+    "ALTER TABLE fsm_events OWNER TO app_owner; ALTER FUNCTION initialize_fsm_with_outbox OWNER TO app_owner;"
+    "ALTER FUNCTION cleanup_expired_idempotency_keys OWNER TO app_owner;"
+    "ALTER FUNCTION cleanup_old_outbox_entries OWNER TO app_owner;"
+)
+
 CASES: dict[str, tuple[str, set[str]]] = {
     # tables
     "no job_outbox": ("DROP TABLE job_outbox", all_of("job_outbox")),
@@ -78,6 +88,49 @@ CASES: dict[str, tuple[str, set[str]]] = {
     "a view in place of a table": (
         "DROP TABLE idempotency_keys; CREATE VIEW idempotency_keys AS SELECT 1 AS key",
         all_of("idempotency_keys"),
+    ),
+    "a table that a crash empties": ("ALTER TABLE job_outbox SET UNLOGGED", {"job_outbox.table"}),
+    # partitions
+    "ids that are not unique by a partition key": (
+        PARTITIONED.replace("(outbox_id, created_at)", "(outbox_id, queue_name, created_at)"),
+        {"job_outbox.primary_key"},
+    ),
+    "keys that are not unique by a partition key": (
+        """
+        ALTER TABLE idempotency_keys RENAME TO old_keys;
+        DROP INDEX idx_idempotency_expires, idx_idempotency_entity;
+        CREATE TABLE idempotency_keys (LIKE old_keys INCLUDING DEFAULTS, PRIMARY KEY (key, created_at),
+          FOREIGN KEY (entity_id) REFERENCES courses (id) ON DELETE CASCADE) PARTITION BY RANGE (created_at);
+        CREATE INDEX idx_idempotency_expires ON idempotency_keys (expires_at);
+        CREATE INDEX idx_idempotency_entity ON idempotency_keys (entity_id);
+        ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY idempotency_keys_system_only ON idempotency_keys USING (false);
+        DROP TABLE old_keys
+        """,
+        {"idempotency_keys.primary_key"},
+    ),
+    "a partition that anybody may read": (
+        PARTITIONED + "ALTER TABLE job_outbox_p1 DISABLE ROW LEVEL SECURITY; GRANT SELECT ON job_outbox_p1 TO anon;",
+        {"job_outbox.row_security"},
+    ),
+    "a partition that anybody may write": (
+        PARTITIONED + "ALTER TABLE job_outbox_default DISABLE ROW LEVEL SECURITY; "
+        "REVOKE ALL ON job_outbox_default FROM PUBLIC, anon, authenticated; "
+        "GRANT INSERT (job_data) ON job_outbox_default TO authenticated;",
+        {"job_outbox.row_security"},
+    ),
+    "a partition with its references switched off": (
+        PARTITIONED + "ALTER TABLE job_outbox_p2 DISABLE TRIGGER ALL;",
+        {"job_outbox.entity_id.foreign_key"},
+    ),
+    "an index that some partition lacks": (
+        PARTITIONED + "DROP INDEX idx_job_outbox_entity; "
+        "CREATE INDEX idx_job_outbox_entity ON ONLY job_outbox (entity_id);",
+        {"idx_job_outbox_entity"},
+    ),
+    "no policy on the partitioned table": (
+        PARTITIONED + "DROP POLICY job_outbox_system_only ON job_outbox;",
+        {"job_outbox.policy.job_outbox_system_only"},
     ),
     # columns
     "column gone": ("ALTER TABLE job_outbox DROP COLUMN last_error", {"job_outbox.columns"}),
@@ -173,6 +226,22 @@ CASES: dict[str, tuple[str, set[str]]] = {
     "users read everything": policy("fsm_events", "fsm_events_user_read", "FOR SELECT USING (true)"),
     "users read everything after all": policy(
         "fsm_events", "fsm_events_user_read", "FOR SELECT USING (user_id = auth.uid() OR true)"
+    ),
+    "users read whatever the service may": policy(
+        "fsm_events",
+        "fsm_events_user_read",
+        "FOR SELECT USING (auth.uid() = user_id OR auth.jwt() ->> 'role' = 'authenticated')",
+    ),
+    "only the service reads": policy(
+        "fsm_events", "fsm_events_user_read", "FOR SELECT USING (auth.jwt() ->> 'role' = 'service_role')"
+    ),
+    "anonymous users read what is nobody's": policy(
+        "fsm_events", "fsm_events_user_read", "FOR SELECT USING (auth.uid() IS NOT DISTINCT FROM user_id)"
+    ),
+    "whoever is signed in reads jobs": policy("job_outbox", "job_outbox_system_only", "USING (auth.uid() IS NOT NULL)"),
+    "whoever is signed in reads keys, too": (
+        "CREATE POLICY more ON idempotency_keys FOR SELECT USING (auth.jwt() ->> 'role' = 'authenticated')",
+        {"idempotency_keys.row_security"},
     ),
     "users write what is theirs": policy("fsm_events", "fsm_events_user_read", "USING (user_id = auth.uid())"),
     "users read what is not theirs": policy(
@@ -282,6 +351,14 @@ CASES: dict[str, tuple[str, set[str]]] = {
         "UPDATE supabase_migrations.schema_migrations SET version = '20251118120000' WHERE version = '20251118095804'",
         {"register.20251118095804"},
     ),
+    "row-level security forced on an owner without BYPASSRLS": (
+        f"{OWNED} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY",
+        {"job_outbox.row_security"},
+    ),
+    "functions that belong to somebody else": (
+        f"{OWNED} ALTER TABLE fsm_events OWNER TO postgres",
+        {"fsm_events.row_security"},
+    ),
     "courses gone": (
         "DROP TABLE courses CASCADE",
         {"dependency.courses", *(f"{table}.entity_id.foreign_key" for table in expected.TABLE_NAMES)},
@@ -305,3 +382,37 @@ def test_every_check_is_broken_by_some_case(database):
     """No check is one that cannot fail."""
     covered = set().union(*(concerned for _, concerned in CASES.values()))
     assert {finding.check for finding in ask(database).findings} == covered
+
+
+# Only from PostgreSQL 18 on.
+NEWER = {
+    "a reference that is not enforced": reference(
+        "job_outbox", "entity_id", f"{ON_COURSES} ON DELETE CASCADE NOT ENFORCED"
+    ),
+    "a check that is not enforced": (
+        (
+            "ALTER TABLE fsm_events DROP CONSTRAINT fsm_events_created_by_check, "
+            "ADD CHECK (created_by IN ('API', 'QUEUE', 'WORKER')) NOT ENFORCED"
+        ),
+        {"fsm_events.created_by.check"},
+    ),
+    "NOT NULL for new rows alone": (
+        'ALTER TABLE job_outbox ALTER queue_name DROP NOT NULL, ADD CONSTRAINT "Named" NOT NULL queue_name NOT VALID',
+        {"job_outbox.columns"},
+    ),
+    "a reference of a partitioned table that is not validated": (
+        PARTITIONED + "ALTER TABLE job_outbox DROP CONSTRAINT job_outbox_entity_id_fkey, "
+        f"ADD {ON_COURSES} ON DELETE CASCADE NOT VALID;",
+        {"job_outbox.entity_id.foreign_key"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NEWER)
+def test_what_newer_servers_leave_open_is_reported_and_mended(embedded_database, case):
+    """A constraint that exists and does not hold is broken; the statement printed puts it in force."""
+    statement, concerned = NEWER[case]
+    embedded_database.execute(statement)
+    assert broken(embedded_database) == concerned
+    mend(embedded_database)
+    assert broken(embedded_database) == set()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,12 +17,15 @@ from exporter.errors import Locked
 from exporter.lab import migrate
 from exporter.migration import expected
 from exporter.migration.catalogue import ROLES, STATEMENTS
-from exporter.migration.findings import Answer
+from exporter.migration.findings import Answer, Finding, Report
+from exporter.migration.quoting import identifier
 from exporter.migration.verify import verify
 from exporter.model import Reading
 from tests import postgres
 from tests.lab.waiting import wait_for
-from tests.migration.asking import MONITOR, ask, broken, checks, monitor, watched
+from tests.migration.asking import MONITOR, ask, broken, checks, mend, monitor, watched
+from tests.migration.partitioned import PARTITIONED
+from tests.migration.test_smoke import SETTLE
 
 KEYS_JOB, OUTBOX_JOB = expected.JOB_NAMES
 BOOKS = {
@@ -203,6 +209,106 @@ def test_the_runs_of_a_busy_pg_cron_are_found_cheaply(cron_database):
     assert broken(cron_database) == {f"cron.{OUTBOX_JOB}.runs"}
 
 
+# --- pg_cron's clock
+
+
+def in_zone(database: postgres.Database, zone: str) -> None:
+    """As pg_cron 1.5 and later have it; without the library any session may have such a setting."""
+    database.execute(
+        sql.SQL("ALTER DATABASE {} SET cron.timezone = {}").format(sql.Identifier(database.name), sql.Literal(zone))
+    )
+
+
+def of(report: Report, check: str) -> Finding:
+    return next(finding for finding in report.findings if finding.check == check)
+
+
+@pytest.mark.parametrize(
+    ("zone", "time"),
+    [("Asia/Tokyo", "0 18 * * *"), ("Asia/Kathmandu", "15 21 * * *"), ("Etc/GMT+8", "0 11 * * *")],
+)
+def test_verify_says_when_a_job_really_runs(embedded_database, zone, time):
+    """A schedule is meant in cron.timezone: right as it stands, and told with a warning."""
+    in_zone(embedded_database, zone)
+    report = ask(embedded_database)
+    assert report.answer is Answer.OK
+    assert of(report, f"cron.{KEYS_JOB}").found == f"scheduled at 0 3 * * * {zone}, which is {time} UTC now"
+    assert any(caution.subject == "cron.timezone" and zone in caution.text for caution in report.cautions)
+
+
+def test_a_schedule_that_means_the_documented_time_in_utc_is_sound(embedded_database):
+    """Whoever set another zone may have moved the schedule with it; by neither clock it is broken."""
+    in_zone(embedded_database, "Asia/Tokyo")
+    change = "UPDATE cron.job SET schedule = %s WHERE jobname = %s"
+    for schedule, answer in (("0 12 * * *", Answer.OK), ("0 4 * * *", Answer.BROKEN)):
+        embedded_database.execute(change, (schedule, KEYS_JOB))
+        assert of(ask(embedded_database), f"cron.{KEYS_JOB}").answer is answer
+
+
+@pytest.mark.parametrize("zone", ["UTC", "GMT", "Etc/UTC", ""])
+def test_other_names_of_utc_are_no_news(embedded_database, zone):
+    """Nothing is said of them."""
+    in_zone(embedded_database, zone)
+    report = ask(embedded_database)
+    assert of(report, f"cron.{KEYS_JOB}").found == "as expected"
+    assert not any(caution.subject == "cron.timezone" for caution in report.cautions)
+
+
+@pytest.fixture
+def newer_pg_cron(embedded_database) -> Iterator[postgres.Database]:
+    """The database of a server whose pg_cron hides the setting from most roles."""
+    with tempfile.TemporaryDirectory(prefix="outbox-extensions-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "extension").mkdir()
+        (directory / "extension" / "pg_cron.control").write_text("default_version = '1.6'\n")
+        setting = sql.SQL("ALTER DATABASE {} SET extension_control_path = {}")
+        path = sql.Literal(f"{directory}:$system")
+        embedded_database.execute(setting.format(sql.Identifier(embedded_database.name), path))
+        yield embedded_database
+
+
+def test_a_zone_that_may_be_hidden_is_not_asked_for(newer_pg_cron):
+    """The question would be refused and end the transaction; a right schedule stays right, a wrong one is unknown."""
+    role = monitor(newer_pg_cron)
+    newer_pg_cron.execute(
+        f"GRANT USAGE ON SCHEMA cron TO {role};"
+        f"CREATE POLICY seen ON cron.job FOR SELECT TO {role} USING (true);"
+        f"CREATE POLICY seen ON cron.job_run_details FOR SELECT TO {role} USING (true)"
+    )
+    found = of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}")
+    assert (found.answer, "may not see cron.timezone" in found.found) == (Answer.OK, True)
+    newer_pg_cron.execute("UPDATE cron.job SET schedule = '0 12 * * *' WHERE jobname = %s", (KEYS_JOB,))
+    found = of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}")
+    assert (found.answer, "pg_read_all_settings" in found.remedy) == (Answer.UNKNOWN, True)
+    in_zone(newer_pg_cron, "Asia/Tokyo")
+    assert of(ask(newer_pg_cron), f"cron.{KEYS_JOB}").answer is Answer.OK
+    newer_pg_cron.execute(f"GRANT pg_read_all_settings TO {role} WITH INHERIT TRUE")
+    try:
+        assert of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}").answer is Answer.OK
+    finally:
+        newer_pg_cron.execute(f"REVOKE pg_read_all_settings FROM {role}")
+
+
+def offset(database: postgres.Database, user: str) -> list[float]:
+    with watched(database, user) as door:
+        readings = MigrationCollector(door).collect().readings
+    return [each.value for each in readings if isinstance(each, Reading) and each.metric == names.CRON_TIMEZONE_OFFSET]
+
+
+def test_the_clock_of_pg_cron_is_a_metric(newer_pg_cron):
+    """Seconds ahead of UTC; without a value where it cannot be seen, which is not 0."""
+    assert offset(newer_pg_cron, "postgres") == [0]
+    in_zone(newer_pg_cron, "Etc/GMT+3")
+    assert offset(newer_pg_cron, "postgres") == [-10_800]
+    assert offset(newer_pg_cron, monitor(newer_pg_cron)) == []
+
+
+def test_the_clock_of_an_older_pg_cron_is_utc(cron_database):
+    """Before 1.5 there is no such setting: no role has to be asked."""
+    assert offset(cron_database, monitor(cron_database)) == [0]
+
+
 # --- cost
 
 
@@ -373,6 +479,7 @@ MENDED = {
     ),
     "own rows": "DROP POLICY fsm_events_user_read ON fsm_events",
     "search_path": "ALTER FUNCTION initialize_fsm_with_outbox RESET search_path",
+    "unlogged": "ALTER TABLE idempotency_keys SET UNLOGGED",
     "execute": "REVOKE ALL ON FUNCTION initialize_fsm_with_outbox FROM authenticated",
     "definer": "ALTER FUNCTION initialize_fsm_with_outbox SECURITY INVOKER",
     "job": f"SELECT cron.unschedule('{KEYS_JOB}')",
@@ -384,14 +491,134 @@ MENDED = {
 def test_a_remedy_mends(database, case):
     """The statements printed bring the database back to sound, as they are."""
     database.execute(MENDED[case])
-    troubles = [finding for finding in ask(database).findings if finding.answer is Answer.BROKEN]
-    assert troubles
-    with database.connect() as connection:
-        for statement in dict.fromkeys(
-            part for finding in troubles for line in finding.remedy.splitlines() for part in line.split("; ") if part
-        ):
-            connection.execute(statement)
+    mend(database)
     assert broken(database) == set()
+
+
+PARTITIONS_MENDED = {
+    "index": "DROP INDEX idx_job_outbox_entity; CREATE INDEX idx_job_outbox_entity ON ONLY job_outbox (entity_id)",
+    "no index": "DROP INDEX idx_job_outbox_cleanup",
+    "primary key": "ALTER TABLE job_outbox DROP CONSTRAINT job_outbox_pkey",
+    "reference": "ALTER TABLE job_outbox DROP CONSTRAINT job_outbox_entity_id_fkey",
+    "open partitions": (
+        "DO $$ BEGIN FOR n IN 0..4 LOOP EXECUTE format("
+        "'ALTER TABLE job_outbox_p%s DISABLE ROW LEVEL SECURITY; GRANT SELECT ON job_outbox_p%s TO anon', n, n); "
+        "END LOOP; END $$"
+    ),
+    "triggers": "ALTER TABLE job_outbox_p2 DISABLE TRIGGER ALL",
+}
+
+
+@pytest.mark.parametrize("case", PARTITIONS_MENDED)
+def test_a_remedy_mends_a_partitioned_table(database, case):
+    """Without CONCURRENTLY, which such a table does not know, and with the partition key in the primary key."""
+    database.execute(PARTITIONED)
+    database.execute(PARTITIONS_MENDED[case])
+    mend(database)
+    assert broken(database) == set()
+
+
+MOVED = """
+    CREATE SCHEMA {new}; GRANT USAGE ON SCHEMA {new} TO anon, authenticated, service_role;
+    ALTER TABLE courses SET SCHEMA {new}; ALTER TABLE job_outbox SET SCHEMA {new};
+    ALTER TABLE idempotency_keys SET SCHEMA {new}; ALTER TABLE fsm_events SET SCHEMA {new};
+    ALTER FUNCTION initialize_fsm_with_outbox SET SCHEMA {new};
+    ALTER FUNCTION cleanup_expired_idempotency_keys SET SCHEMA {new};
+    ALTER FUNCTION cleanup_old_outbox_entries SET SCHEMA {new};
+    SET search_path = {new}, public;
+"""
+
+
+@pytest.mark.parametrize("schema", ["Order", "select", "it's", 'say "hi"'])
+@pytest.mark.parametrize("case", MENDED)
+def test_a_remedy_mends_in_a_schema_of_any_name(embedded_database, case, schema):
+    """Reserved words, capitals, quotes: every name in every statement is quoted where it has to be."""
+    database, new = embedded_database, '"{}"'.format(schema.replace('"', '""'))
+    database.execute(MOVED.replace("{new}", new) + MENDED[case])
+    mend(database, schema=schema)
+    assert broken(database, schema=schema) == set()
+
+
+def test_names_are_quoted_as_the_server_quotes_them(cluster):
+    """Each of its keywords, and names of every kind: what it would quote is quoted."""
+    kinds = ("plain", "Mixed", "with space", "1st", "ümlaut", 'say "hi"', "under_score", "a$b", "", "public")
+    with postgres.temporary(cluster) as database, database.connect() as connection:
+        words = [str(row[0]) for row in connection.execute("SELECT word FROM pg_get_keywords()").fetchall()]
+        for name in (*words, *kinds):
+            row = connection.execute("SELECT quote_ident(%s), quote_ident(%s) <> %s", (name, name, name)).fetchone()
+            assert row is not None
+            # An older server knows fewer keywords: quotes too many do no harm.
+            assert identifier(name) == row[0] or not row[1]
+            assert connection.execute(f"SELECT 1 AS {identifier(name or 'x')}".encode()).fetchone() == (1,)
+
+
+NAMED = {
+    "constraint": 'ALTER TABLE job_outbox ADD CONSTRAINT "Check" FOREIGN KEY (entity_id) REFERENCES courses',
+    "not validated": (
+        'ALTER TABLE job_outbox DROP CONSTRAINT job_outbox_entity_id_fkey, ADD CONSTRAINT "user" '
+        "FOREIGN KEY (entity_id) REFERENCES courses ON DELETE CASCADE NOT VALID"
+    ),
+    "check": (
+        "ALTER TABLE fsm_events DROP CONSTRAINT fsm_events_created_by_check, "
+        "ADD CONSTRAINT \"Sources!\" CHECK (created_by IN ('API', 'QUEUE', 'WORKER')) NOT VALID"
+    ),
+    "policy": 'CREATE POLICY "For All" ON job_outbox USING (true)',
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_a_remedy_mends_what_has_an_unusual_name(database, case):
+    """Names that others chose are quoted, too."""
+    database.execute(NAMED[case])
+    mend(database)
+    assert broken(database) == set()
+
+
+@pytest.mark.parametrize("precision", ["", "(3)"])
+def test_times_without_a_zone_are_converted_by_a_zone_that_people_name(database, precision):
+    """The statement does nothing before somebody says in which zone the values were written."""
+    database.execute(SETTLE)
+    database.execute(f"ALTER TABLE job_outbox ALTER processed_at TYPE TIMESTAMP{precision}".encode())
+    database.execute("UPDATE job_outbox SET processed_at = '2026-01-01 00:00'")
+    (finding,) = (f for f in ask(database).findings if f.answer is Answer.BROKEN)
+    statement, advice = finding.remedy.splitlines()
+    assert statement == (
+        "ALTER TABLE public.job_outbox ALTER COLUMN processed_at TYPE timestamp with time zone "
+        "USING processed_at AT TIME ZONE '<zone>';"
+    )
+    assert "UTC" in advice
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        database.execute(statement)
+    database.execute(statement.replace("<zone>", "Asia/Tokyo"))
+    assert broken(database) == set()
+    assert database.value("SELECT bool_and(processed_at = '2025-12-31 15:00+00') FROM job_outbox")
+
+
+def test_a_partition_key_cannot_be_converted(database):
+    """PostgreSQL refuses any such statement, so that none is printed."""
+    database.execute(PARTITIONED.replace("created_at TIMESTAMPTZ NOT NULL", "created_at TIMESTAMP NOT NULL"))
+    (finding,) = (f for f in ask(database).findings if f.answer is Answer.BROKEN)
+    assert "created_at is timestamp without time zone" in finding.found
+    assert "ALTER TABLE" not in finding.remedy
+
+
+def test_a_policy_that_is_not_understood_is_not_replaced(database):
+    """It says what is there and what is expected, and prints no statement that would shut people out or let them in."""
+    statement, check = UNREADABLE["a policy with more in it"]
+    database.execute(statement)
+    (finding,) = (f for f in ask(database).findings if f.check == check)
+    assert "event_type" in finding.found
+    assert "user_id = auth.uid()" in finding.expected
+    assert finding.remedy.startswith("see whether it means the same: SELECT ")
+    assert not any(word in finding.remedy for word in ("DROP", "CREATE", "ALTER"))
+    database.execute(finding.remedy.split(": ", 1)[1])
+
+
+def test_a_later_policy_under_a_condition_is_not_dropped(database):
+    """A warning about it names it, and prints no DROP."""
+    database.execute("CREATE POLICY later ON job_outbox FOR SELECT TO authenticated USING (entity_id = auth.uid())")
+    (caution,) = (c for c in ask(database).cautions if c.subject == "job_outbox.later")
+    assert "DROP" not in caution.remedy
 
 
 # --- after a rollback

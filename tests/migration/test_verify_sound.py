@@ -6,7 +6,10 @@ import pytest
 
 from exporter.migration import expected
 from exporter.migration.findings import Answer
+from tests.database.roles import allow, role
 from tests.migration.asking import ask, broken
+from tests.migration.partitioned import PARTITIONED
+from tests.migration.test_verify_broken import OWNED
 
 RPC = "initialize_fsm_with_outbox"
 
@@ -55,6 +58,41 @@ REORDERED = """
 """
 CASES: dict[str, str] = {
     "nothing": "SELECT 1",
+    "partitions by month": PARTITIONED,
+    "partitions that nobody from outside may name": (
+        PARTITIONED + "REVOKE ALL ON job_outbox_p0 FROM PUBLIC, anon, authenticated; "
+        "ALTER TABLE job_outbox_p0 DISABLE ROW LEVEL SECURITY;"
+    ),
+    "ids in the order of time": (
+        "CREATE FUNCTION uuidv7() RETURNS UUID LANGUAGE sql AS 'SELECT gen_random_uuid()'; "
+        "ALTER TABLE job_outbox ALTER outbox_id SET DEFAULT public.uuidv7(); "
+        "CREATE SCHEMA IF NOT EXISTS extensions; "
+        "CREATE FUNCTION extensions.uuid_generate_v4() RETURNS UUID LANGUAGE sql AS 'SELECT gen_random_uuid()'; "
+        "ALTER TABLE fsm_events ALTER event_id SET DEFAULT extensions.uuid_generate_v4()"
+    ),
+    **{
+        f"events for the service by its token, {name}": (
+            "DROP POLICY fsm_events_user_read ON fsm_events; "
+            f"CREATE POLICY fsm_events_user_read ON fsm_events FOR SELECT USING ({condition})"
+        )
+        for name, condition in {
+            "as deployed": "auth.uid() = user_id OR auth.jwt() ->> 'role' = 'service_role'",
+            "the other way round": "'service_role' = (auth.jwt() ->> 'role') OR user_id = auth.uid()",
+            "computed once": ("(SELECT auth.uid()) = user_id OR (SELECT auth.jwt() ->> 'role') = 'service_role'"),
+            "as one subquery": "(SELECT auth.uid() = fsm_events.user_id OR auth.jwt() ->> 'role' = 'service_role')",
+            "never NULL": "auth.uid() = user_id OR COALESCE(auth.jwt() ->> 'role', '') = 'service_role'",
+            "from the setting": (
+                "auth.uid() = user_id OR current_setting('request.jwt.claims', true)::jsonb ->> 'role' = 'service_role'"
+            ),
+            "in a list": "auth.uid() = user_id OR auth.jwt() ->> 'role' IN ('service_role')",
+            "as texts": "auth.uid()::text = user_id::text OR (auth.jwt() ->> 'role')::text = 'service_role'::text",
+            "signed in": "(auth.uid() IS NOT NULL AND auth.uid() = user_id) OR auth.jwt() ->> 'role' = 'service_role'",
+        }.items()
+    },
+    "jobs for the service by its token": (
+        "DROP POLICY job_outbox_system_only ON job_outbox; "
+        "CREATE POLICY job_outbox_system_only ON job_outbox USING (auth.jwt() ->> 'role' = 'service_role')"
+    ),
     "more indexes": "CREATE INDEX ON job_outbox (queue_name); CREATE UNIQUE INDEX ON fsm_events (event_id, created_at)",
     "later columns": "ALTER TABLE job_outbox ADD extra TEXT; ALTER TABLE fsm_events ADD n INT NOT NULL DEFAULT 0",
     "the nine-parameter RPC": NINTH,
@@ -65,6 +103,12 @@ CASES: dict[str, str] = {
     ),
     "a policy for the service": "CREATE POLICY service ON fsm_events TO service_role USING (true) WITH CHECK (true)",
     "a restrictive policy": "CREATE POLICY extra ON job_outbox AS RESTRICTIVE USING (true)",
+    "an owner who is no superuser": OWNED,
+    "row-level security forced on an owner whom a policy lets in": (
+        f"{OWNED} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON job_outbox TO app_owner USING (true)"
+    ),
+    "row-level security forced on whom it does not apply to": "ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY",
     "a decoy schema": DECOY,
     "quoted, reordered, differently spelled": REORDERED,
     "an index under another name": "ALTER INDEX idx_job_outbox_cleanup RENAME TO anything",
@@ -121,6 +165,18 @@ def test_the_deployed_variant_is_sound_with_warnings(deployed_database):
         (RPC, "SECURITY DEFINER, and public and anon may call it"),
         *((name, "SECURITY DEFINER, and search_path is not pinned") for name in expected.JOB_NAMES),
     } <= warned
+
+
+def test_the_owner_finds_the_deployed_variant_sound(deployed_database):
+    """Who applied the migrations, and no superuser: owns the tables and the register, and scheduled the jobs."""
+    with role(deployed_database) as owner:
+        for table in expected.TABLE_NAMES:
+            allow(deployed_database, f"ALTER TABLE {table} OWNER TO {{role}}", owner)
+        allow(deployed_database, "ALTER TABLE supabase_migrations.schema_migrations OWNER TO {role}", owner)
+        allow(deployed_database, "GRANT USAGE ON SCHEMA supabase_migrations, cron TO {role}", owner)
+        deployed_database.execute("UPDATE cron.job SET username = %s", (owner,))
+        report = ask(deployed_database, owner)
+        assert report.answer is Answer.OK, [each for each in report.findings if each.answer is not Answer.OK]
 
 
 def test_a_documented_database_has_no_warning_of_security(database):

@@ -15,3 +15,8 @@ GRANT EXECUTE ON FUNCTION public.initialize_fsm_with_outbox(UUID, UUID, UUID, TE
 -- The deployed clean-up functions are SECURITY DEFINER without a pinned search_path.
 ALTER FUNCTION public.cleanup_expired_idempotency_keys() RESET search_path;
 ALTER FUNCTION public.cleanup_old_outbox_entries() RESET search_path;
+
+-- The deployed policy of events lets the service read them by its token, too.
+DROP POLICY IF EXISTS fsm_events_user_read ON public.fsm_events;
+CREATE POLICY fsm_events_user_read ON public.fsm_events
+  FOR SELECT USING (auth.uid() = user_id OR auth.jwt() ->> 'role' = 'service_role');

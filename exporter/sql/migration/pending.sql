@@ -3,22 +3,28 @@
 -- Parameters:
 --   count_limit bigint: rows; counting stops here, at the oldest so many
 --   exhausted_attempts integer: attempts from which on a pending job counts as given up
+--   latest double precision: Unix seconds; a later created_at is not believed
 -- Columns:
---   queue text not null: queue_name
+--   queue text null: queue_name; null for the jobs that have none
 --   state text not null: waiting (never tried), failing, exhausted
 --   jobs bigint not null: rows
---   age double precision not null: seconds since the oldest of them was created
+--   age double precision null: seconds since the oldest of them was created; null when none has a believable time
 -- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
 -- Source: migrations reference, rollback step 2
 SELECT
-    pending.queue_name::text AS queue,
+    pending.queue_name::text COLLATE "C" AS queue,
     CASE
-        WHEN pending.attempts <= 0 THEN 'waiting'
+        WHEN coalesce(pending.attempts, 0) <= 0 THEN 'waiting'
         WHEN pending.attempts < %(exhausted_attempts)s::integer THEN 'failing'
         ELSE 'exhausted'
     END AS state,
     count(*) AS jobs,
-    extract(epoch FROM now() - min(pending.created_at))::double precision AS age
+    extract(epoch FROM now() - (
+        min(pending.created_at) FILTER (
+            WHERE pending.created_at > to_timestamp(0)
+              AND pending.created_at <= to_timestamp(%(latest)s::double precision)
+        )
+    )::timestamptz)::double precision AS age
 FROM (
     SELECT queue_name, attempts, created_at
     FROM {job_outbox}

@@ -7,6 +7,7 @@
 --   transaction_timeout text: longest transaction
 -- Columns:
 --   read_only boolean not null: the server refuses writes here: a standby, or a role made for reading
+--   in_recovery boolean not null: that is because a standby answers
 --   role text not null: the role whose privileges and row security apply, quoted where its name needs it
 -- Index: none, reads no table
 -- Source: PostgreSQL documentation, "Client Connection Defaults". From PostgreSQL 17 on the idle timer is not set when
@@ -14,6 +15,7 @@
 --   a transaction that expects to be refused would then outlive its client for as long as TCP lets it.
 SELECT
     current_setting('transaction_read_only') = 'on' AS read_only,
+    pg_is_in_recovery() AS in_recovery,
     quote_ident(current_user) AS role
 FROM (
     SELECT
@@ -21,10 +23,11 @@ FROM (
         set_config('lock_timeout', %(lock_timeout)s, true),
         set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, true),
         CASE WHEN current_setting('server_version_num')::integer >= 170000
-            THEN set_config('transaction_timeout', %(transaction_timeout)s, true)
+            THEN set_config('transaction_timeout', '0', true)
         END,
-        set_config('search_path', 'pg_catalog, pg_temp', true),
-        set_config('row_security', 'off', true)
+        CASE WHEN current_setting('server_version_num')::integer >= 170000
+            THEN set_config('transaction_timeout', %(transaction_timeout)s, true)
+        END
     -- OFFSET keeps the planner from dropping columns that nobody reads, and their effect with them.
     OFFSET 0
 ) AS settings

@@ -8,12 +8,24 @@
 --   provider gave you, such as postgres). With psql (-f) or pasted into a web SQL editor; it is all or nothing.
 -- Again: runs any number of times, also after a change of this file; ends in the same state each time.
 -- Undo: remove_monitoring_role.sql, which leaves nothing behind.
+-- Not seen with this: the register of migrations and pg_cron's jobs, which watch.start: migration and the checks register.*
+--   and cron.* of verify ask for. grant_migration_access.sql opens that much of them.
 -- Change before running, if they differ: the role's name (outbox_monitor) and the schema (public), everywhere.
 --
 -- Password: none is set here, so that none ends in a file, a history or a log. Until you set one, nobody can log in
 --   with a password. In psql:      \password outbox_monitor
 --   psql sends it hashed. A web SQL editor sends it readable; if there is no other way, use a long random one:
 --   ALTER ROLE outbox_monitor PASSWORD '...'
+--
+-- Several hosts in the DSN: target_session_attrs=primary finds the primary. read-write finds none, since this role is
+--   read-only on every server (below).
+-- Behind Pgpool-II: each of its processes keeps a connection of the role's to each server. Set the limit below to
+--   num_init_children there; otherwise it refuses with "too many connections for role".
+-- On a standby: how old its rows are can be proved on a quiet primary, too, if the role may see what the WAL receiver
+--   heard. Without it a sample fails with reason `stale` when the primary commits nothing for database.max_replay_lag.
+--   The role then also sees the texts of other sessions' statements in pg_stat_activity, so it is not granted here:
+--     PostgreSQL 16 and later:  GRANT pg_read_all_stats TO outbox_monitor WITH INHERIT TRUE;
+--     before:                   ALTER ROLE outbox_monitor INHERIT; GRANT pg_read_all_stats TO outbox_monitor;
 --
 -- Row-level security hides every row of these tables from a role like this one, without an error. It is let in by
 -- one policy per table, for this role and for reading alone. If you would rather not touch the tables' policies and

@@ -41,6 +41,7 @@ class Received:
     headers: Mapping[str, str]
     body: Any
     reply: Reply
+    method: str = "POST"
 
 
 @dataclass(slots=True)
@@ -53,10 +54,11 @@ class Local:
     closing: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, path: str, headers: Mapping[str, str], body: Any) -> Reply:
+    def take(self, path: str, headers: Mapping[str, str], body: Any, method: str) -> Reply:
         reply = self.answer(body)
+        lower = {name.lower(): value for name, value in headers.items()}
         with self._lock:
-            self.received.append(Received(path, {name.lower(): value for name, value in headers.items()}, body, reply))
+            self.received.append(Received(path, lower, body, reply, method))
             return reply
 
     def bodies(self, status: int = 202) -> list[Any]:
@@ -71,8 +73,16 @@ class _Door(http.server.BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
-        reply = self.server.local.take(self.path, dict(self.headers.items()), json.loads(raw))
+        self._take(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def do_GET(self) -> None:
+        self._take(None)
+
+    def do_HEAD(self) -> None:
+        self._take(None)
+
+    def _take(self, body: Any) -> None:
+        reply = self.server.local.take(self.path, dict(self.headers.items()), body, self.command)
         self.close_connection = True
         if reply.silent:
             self.server.local.closing.wait()

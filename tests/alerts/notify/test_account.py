@@ -74,6 +74,25 @@ def test_every_refusal_is_logged(account: Account, lines: Any) -> None:
     ]
 
 
+def test_what_is_refused_while_others_arrive(account: Account, lines: Any) -> None:
+    """The alert is named, on the page and once an hour in the log, until it arrives or is gone; secrets are not."""
+    other = Step(episode("OutboxBlind"), Told.FIRING)
+    for tick in range(0, 3600, 60):
+        account.delivered((other,), (), NOON)
+        account.turned_down(BEGAN, f"HTTP 422: {ROUTING_KEY} is no URI", float(tick))
+    assert account.problem == "OutboxStalled (page) is refused: HTTP 422: [hidden] is no URI"
+    assert account.counts == {Result.DELIVERED: 60, Result.FAILED: 60, Result.DROPPED: 0}
+    assert [(level, text, fields["alert"], fields["reason"]) for level, text, fields in lines] == [
+        (logging.WARNING, "notification refused", "OutboxStalled", "HTTP 422: [hidden] is no URI")
+    ]
+    account.turned_down(other, "HTTP 400", 0.0)
+    assert account.problem == "OutboxStalled (page) is refused: HTTP 422: [hidden] is no URI; and 1 more"
+    account.delivered((BEGAN,), (), NOON)
+    assert account.problem == "OutboxBlind (page) is refused: HTTP 400"
+    account.forget_all_but(set())
+    assert account.problem == ""
+
+
 def test_what_found_no_room(account: Account, lines: Any) -> None:
     """For want of room a beginning is lost, and the end with it where there was one."""
     account.lost((episode(), episode("OutboxBlind", ends_at=NOON)))

@@ -20,6 +20,7 @@ from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, episode, evalu
 
 DELIVERED, FAILED = Outcome(Result.DELIVERED), Outcome(Result.FAILED, "HTTP 500")
 REFUSED = Outcome(Result.DROPPED, "HTTP 403")
+BAD = Outcome(Result.DROPPED, "HTTP 422", blames_content=True)
 STALLED, BLIND = alert("OutboxStalled"), alert("OutboxBlind")
 
 WEBHOOK = Webhook("http://hook.example/")
@@ -478,6 +479,90 @@ def test_an_old_end_that_is_refused_is_given_up(states: World) -> None:
     assert states.send_all() == []
     states.tick = 1200
     assert states.send_all() == [("OutboxBlind", "firing")]
+
+
+def refusing(world: World, *bad: str) -> list[set[str]]:
+    """Whatever is due now, at a receiver that takes no request with one of these alerts; which alerts went together."""
+    requests = []
+    while (parcel := world.parcel()) is not None:
+        names = {step.episode.alert for step in parcel.steps}
+        world.courier.finished(BAD if names & set(bad) else DELIVERED, world.at, world.tick)
+        world.save()
+        requests.append(names)
+        assert len(requests) < 100
+    return requests
+
+
+@pytest.mark.parametrize("bad", [(), ("A",), ("D",), ("G",), ("A", "B"), ("C", "F"), ("A", "D", "G"), tuple("ABCDEFG")])
+def test_a_bad_alert_is_found(states: World, bad: tuple[str, ...]) -> None:
+    """A request that is refused for its content is halved until every alert arrives but the bad ones, each alone."""
+    states.accept(*map(alert, "ABCDEFG"))
+    requests = refusing(states, *bad)
+    assert set().union(*(each for each in requests if not each & set(bad))) == set("ABCDEFG") - set(bad)
+    assert [each for each in requests if each <= set(bad) and len(each) == 1] == [{name} for name in bad]
+    assert len(requests) <= 13
+    assert states.counts() == (7 - len(bad), len(bad), 0)
+    assert states.courier.standing().waiting == len(bad)
+
+
+def test_a_bad_alert_stays_apart(states: World) -> None:
+    """It is tried again by itself, less and less often; the others are repeated without it, in one request."""
+    states.accept(*map(alert, "ABC"))
+    refusing(states, "B")
+    told = {}
+    for states.tick in range(1, 301):
+        states.accept(*map(alert, "ABC"))
+        if requests := refusing(states, "B"):
+            told[states.tick] = requests
+    assert {tick for tick, requests in told.items() if {"A", "C"} in requests} == {60, 120, 180, 240, 300}
+    assert [tick for tick, requests in told.items() if {"B"} in requests] == [1, 3, 7, 15, 31, 63, 123, 183, 243]
+    assert all(each in ({"A", "C"}, {"B"}) for requests in told.values() for each in requests)
+    assert states.courier.standing().problem == "B (page) is refused: HTTP 422"
+
+
+def test_news_does_not_wait_for_a_bad_alert(states: World) -> None:
+    """What begins while an alert is refused is told at once, and what ends."""
+    states.accept(*map(alert, "AB"))
+    refusing(states, "B")
+    states.accept(*map(alert, "ABC"))
+    assert refusing(states, "B") == [{"A", "C"}]
+    states.accept(*map(alert, "BC"), resolved=(alert("A"),))
+    assert refusing(states, "B") == [{"A", "C"}]
+
+
+def test_a_bad_alert_that_is_mended_travels_with_the_others_again(states: World) -> None:
+    """Once it is accepted, nothing is left of the refusal."""
+    states.accept(*map(alert, "ABC"))
+    refusing(states, "B")
+    states.tick = 1
+    assert refusing(states) == [{"B"}]
+    assert (states.courier.standing().waiting, states.courier.standing().problem) == (0, "")
+    states.tick = 60
+    states.accept(*map(alert, "ABC"))
+    assert refusing(states) == [{"A", "B", "C"}]
+
+
+def test_a_bad_alert_that_is_over_is_given_up_in_the_end(states: World) -> None:
+    """Its end is tried for a quarter of an hour; then it is dropped, counted, and holds no place."""
+    states.accept(*map(alert, "AB"))
+    refusing(states, "B")
+    for states.tick in range(15, 1200, 15):
+        states.accept(alert("A"), resolved=(alert("B"),) if states.tick == 15 else ())
+        refusing(states, "B")
+    assert states.counts()[2] == 1
+    assert (states.courier.standing().waiting, states.courier.standing().problem) == (0, "")
+    assert states.courier.idle_for(states.tick) != 0
+
+
+def test_a_failure_in_the_middle_begins_anew(states: World) -> None:
+    """A receiver that falls silent while a bad alert is looked for hears all of it again, the known bad one apart."""
+    states.accept(*map(alert, "ABCD"))
+    assert states.send(BAD)
+    assert states.send(FAILED)
+    assert states.parcel() is None
+    states.tick = 60
+    assert refusing(states, "A")[0] == {"A", "B", "C", "D"}
+    assert states.courier.standing().waiting == 1
 
 
 def test_undelivered_states_survive_a_restart(states: World) -> None:

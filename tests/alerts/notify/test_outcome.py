@@ -26,6 +26,15 @@ def test_refusal(status: int) -> None:
     assert judged(Answer(status), NOON).result is Result.DROPPED
 
 
+@pytest.mark.parametrize(
+    ("status", "blamed"),
+    [(400, True), (413, True), (422, True), (401, False), (403, False), (404, False), (500, False)],
+)
+def test_what_blames_the_content(status: int, blamed: bool) -> None:
+    """400, 413 and 422 are about what was sent, not about who sent it where: a part of it may be welcome."""
+    assert judged(Answer(status), NOON).blames_content is blamed
+
+
 @pytest.mark.parametrize("status", [100, 301, 307, 408, 429, 500, 502, 503, 504, 599, 999])
 def test_failure(status: int) -> None:
     """408, 429, 5xx and what no receiver should answer pass, perhaps: they are tried again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from tests.alerts.alertmanager import alertmanager as started
 from tests.alerts.notify.local import Local, receiving
 from tests.alerts.notify.samples import alert, episode, evaluation
 from tests.end_to_end.program import eventually
+from tests.newest import Require, require_newest, version
+from tests.requirements import require_program
 
 # Alerts expire after four seconds of our silence.
 PACE: Final = Pace(resend=1, retention=20, first_retry=0.1, longest_retry=0.3)
@@ -40,6 +43,13 @@ def config(hook: str) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(params=[require_program, require_newest], ids=["debian", "newest"])
+def require(request: pytest.FixtureRequest) -> Require:
+    """Which Alertmanager: Debian's 0.25 or today's."""
+    found: Require = request.param
+    return found
+
+
 @pytest.fixture
 def told() -> Iterator[Local]:
     """Whom Alertmanager tells."""
@@ -48,8 +58,8 @@ def told() -> Iterator[Local]:
 
 
 @pytest.fixture
-def real(told: Local, tmp_path: Path) -> Iterator[Alertmanager]:
-    with started(tmp_path, config(told.url)) as server:
+def real(told: Local, require: Require, tmp_path: Path) -> Iterator[Alertmanager]:
+    with started(tmp_path, config(told.url), require=require) as server:
         yield server
 
 
@@ -126,60 +136,102 @@ def test_is_the_same_alert_as_prometheus_s(real: Alertmanager, tmp_path: Path) -
     assert [each["fingerprint"] for each in answer] == [fingerprint(one.labels)]
 
 
-def test_every_alertmanager_for_itself(told: Local, tmp_path: Path) -> None:
+def test_every_alertmanager_for_itself(told: Local, require: Require, tmp_path: Path) -> None:
     """One that is down holds up no other; when it comes, it hears everything that still fires."""
     one = alert(since=time.time())
     directories = [tmp_path / name for name in ("a", "b")]
     for directory in directories:
         directory.mkdir()
-    with started(directories[0], config(told.url)) as late:
+    with started(directories[0], config(told.url), require=require) as late:
         pass  # it is gone now, and its address is known
-    with started(directories[1], config(told.url)) as first, telling(tmp_path, late.url, first.url) as notifications:
+    with (
+        started(directories[1], config(told.url), require=require) as first,
+        telling(tmp_path, late.url, first.url) as notifications,
+    ):
         notifications.accept(evaluation(time.time(), [one]))
         eventually(lambda: "OutboxStalled" in known(first))
         waiting = {each.receiver: each.waiting for each in notifications.standings()}
         assert waiting == {"alertmanager-0": 1, "alertmanager-1": 0}
-        with again(directories[0], late) as late:
+        with again(directories[0], late, require) as late:
             eventually(lambda: "OutboxStalled" in known(late))
 
 
 @contextmanager
-def again(directory: Path, before: Alertmanager) -> Iterator[Alertmanager]:
+def again(directory: Path, before: Alertmanager, require: Require) -> Iterator[Alertmanager]:
     """The same Alertmanager, at the same address, after a restart."""
     port = int(before.url.rsplit(":", 1)[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tests.alerts.alertmanager.free_port", lambda: port)
-        with started(directory, json.loads((directory / "alertmanager.yaml").read_text())) as server:
+        with started(directory, json.loads((directory / "alertmanager.yaml").read_text()), require=require) as server:
             yield server
 
 
-def test_forgets_everything_and_hears_it_again(told: Local, tmp_path: Path) -> None:
+def test_forgets_everything_and_hears_it_again(told: Local, require: Require, tmp_path: Path) -> None:
     """An Alertmanager that restarts with nothing in its memory knows what fires after one repetition."""
     one = alert(since=time.time())
-    with started(tmp_path, config(told.url)) as server, telling(tmp_path, server.url) as notifications:
+    with (
+        started(tmp_path, config(told.url), require=require) as server,
+        telling(tmp_path, server.url) as notifications,
+    ):
         notifications.accept(evaluation(time.time(), [one]))
         eventually(lambda: "OutboxStalled" in known(server))
         server.program.end()
-        with again(tmp_path, server) as restarted:
+        with again(tmp_path, server, require) as restarted:
             keep(notifications, one, seconds=2)
             eventually(lambda: "OutboxStalled" in known(restarted))
 
 
-def test_our_webhook_speaks_as_alertmanager_does(real: Alertmanager, told: Local, tmp_path: Path) -> None:
-    """Of the same alert, Alertmanager and our own webhook tell the same, field by field, beginning and end."""
+# What Alertmanager refuses: with 422 what is no URI, with 400 what is no label.
+BAD: Final = {
+    "a link that is no URI": lambda each: replace(each, annotations={"runbook_url": "https://wiki.example/100%"}),
+    "a label that is none": lambda each: replace(each, labels=(*each.labels, ("", "x"))),
+}
+
+
+@pytest.mark.parametrize("flaw", BAD)
+def test_a_bad_alert_holds_up_no_other(real: Alertmanager, tmp_path: Path, flaw: str) -> None:
+    """An alert that Alertmanager refuses is named; all others arrive, stay and end, and so does it once it is fixed."""
+    since = time.time() - 60
+    names = [f"Outbox{letter}" for letter in "ABCDEFG"]
+    good = [alert(name, since=since) for name in names]
+    repaired = alert("OutboxBad", since=since)
+    alerts = [*good[:3], BAD[flaw](repaired), *good[3:]]
+    with telling(tmp_path, real.url) as notifications:
+        keep(notifications, *alerts, seconds=5)  # longer than one message is valid
+        assert known(real).keys() == set(names)
+        (standing,) = notifications.standings()
+        assert standing.waiting == 1
+        assert re.match(r"OutboxBad \(page\) is refused: HTTP 4(00|22): ", standing.problem)
+        notifications.accept(evaluation(time.time(), alerts[1:], resolved=[good[0]]))
+        eventually(lambda: known(real).keys() == set(names[1:]))
+        resolved = [alerts[3]] if repaired.labels != alerts[3].labels else []
+        notifications.accept(evaluation(time.time(), [repaired, *good[1:]], resolved=resolved))
+        eventually(lambda: known(real).keys() == {"OutboxBad", *names[1:]})
+
+
+def test_our_webhook_speaks_as_alertmanager_does(
+    real: Alertmanager, told: Local, require: Require, tmp_path: Path
+) -> None:
+    """Of the same alert, Alertmanager and our own webhook tell the same, field by field: beginning, end, beginning."""
     one = alert(since=time.time() - 60)
     with telling(tmp_path, real.url) as notifications:
         notifications.accept(evaluation(time.time(), [one]))
         eventually(lambda: heard(told) == ["OutboxStalled firing"])
         notifications.accept(evaluation(time.time(), resolved=[one]))
         eventually(lambda: len(heard(told)) == 2)
-    ended = told.bodies()[1]["alerts"][0]["endsAt"]
-    for theirs, tells in zip(told.bodies(), (Told.FIRING, Told.RESOLVED), strict=True):
-        each = replace(episode(), labels=one.labels, starts_at=one.firing_since or 0.0, ends_at=time.time())
+        again = alert(since=time.time())
+        notifications.accept(evaluation(time.time(), [again]))
+        eventually(lambda: len(heard(told)) == 3)
+    bodies, begins = told.bodies(), [one.firing_since, one.firing_since, again.firing_since]
+    ended = bodies[1]["alerts"][0]["endsAt"]
+    for theirs, tells, since in zip(bodies, (Told.FIRING, Told.RESOLVED, Told.FIRING), begins, strict=True):
+        each = replace(episode(), labels=one.labels, starts_at=since or 0.0, ends_at=time.time())
         ours = json.loads(
             webhook.Webhook("http://hook/", page=theirs["externalURL"]).message((Step(each, tells),), 0).body
         )
         ours["alerts"][0]["generatorURL"] = one.annotations["runbook_url"]
         if tells is Told.RESOLVED:
             ours["alerts"][0]["endsAt"] = ended
+        if version(require("prometheus-alertmanager")) < (0, 33):
+            theirs["notification_reason"] = ours["notification_reason"]  # newer than this Alertmanager
         assert ours == theirs

@@ -32,6 +32,7 @@ def test_firing() -> None:
             "groupKey": '{}:{alertname="OutboxStalled", job="outbox-exporter", severity="page"}',
             "truncatedAlerts": 0,
             "status": "firing",
+            "notification_reason": "first notification",
             "receiver": "webhook",
             "groupLabels": LABELS,
             "commonLabels": LABELS,
@@ -57,6 +58,7 @@ def test_resolved() -> None:
     (alert,) = payload["alerts"]
     assert payload["status"] == alert["status"] == "resolved"
     assert alert["endsAt"] == "2023-11-20T12:01:00Z"
+    assert payload["notification_reason"] == "all alerts resolved"
 
 
 def test_idempotency_key() -> None:

@@ -13,6 +13,7 @@ from exporter.lab.ports import LOOPBACK, free_port
 from tests import webtools
 from tests.alerts.promql import remotewrite
 from tests.end_to_end.program import Program, environment, eventually, started
+from tests.newest import Require
 from tests.requirements import require_program
 
 # By time in milliseconds: the values by labels.
@@ -64,9 +65,9 @@ def _seconds(milliseconds: int) -> str:
 
 
 @contextmanager
-def oracle(directory: Path, config_text: str = "{}\n") -> Iterator[Oracle]:
-    """A server that runs until left."""
-    binary = require_program("prometheus")
+def oracle(directory: Path, require: Require = require_program, config_text: str = "{}\n") -> Iterator[Oracle]:
+    """A server that runs until left; Debian's unless `require` finds another."""
+    binary = require("prometheus")
     config = directory / "oracle.yaml"
     config.write_text(config_text)
     listen = f"{LOOPBACK}:{free_port()}"

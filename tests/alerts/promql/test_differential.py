@@ -20,6 +20,7 @@ from alerts.promql.vectors import EvaluationError, Vector
 from tests.alerts.promql.expressions import Author
 from tests.alerts.promql.oracle import Oracle, RefusedError, oracle
 from tests.alerts.promql.weather import START, STEP, Scrape, weather, written
+from tests.newest import SOURCES
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +38,9 @@ class World:
     memory: Memory
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with oracle(tmp_path_factory.mktemp("oracle")) as server:
+@pytest.fixture(scope="module", params=SOURCES)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with oracle(tmp_path_factory.mktemp("oracle"), SOURCES[request.param]) as server:
         scrapes = weather(Random("weather"), SCRAPES)
         server.write(written(scrapes))
         yield World(server, remembered(scrapes))

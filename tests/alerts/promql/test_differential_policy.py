@@ -10,6 +10,7 @@ from alerts.findings import Questions
 from alerts.model import Policy
 from alerts.policy import load_policy
 from alerts.promql.memory import Memory, Sample
+from tests import newest
 from tests.alerts.faulty import FAULTS, World
 from tests.alerts.promql.oracle import oracle
 from tests.alerts.promql.test_differential import World as Both
@@ -62,12 +63,13 @@ def _signals(policy: Policy, memory: Memory, at: int) -> list[Sample]:
     ]
 
 
-def test_policy_expressions_agree(tmp_path: Path) -> None:
+@newest.either
+def test_policy_expressions_agree(require: newest.Require, tmp_path: Path) -> None:
     """Signals as recorded, then every signal's and every rule's expression: the same labels, the same values."""
     policy = load_policy()
     seen = scrapes()
     memory, signals = recorded(policy, seen)
-    with oracle(tmp_path) as server:
+    with oracle(tmp_path, require) as server:
         server.write([*written(seen), *written(signals)])
         both = Both(server, memory)
         expressions = [signal.expr for signal in policy.signals] + [rule.expr for rule in policy.rules]

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from html.parser import HTMLParser
 from typing import Any
@@ -93,6 +94,29 @@ def test_everything_judged_is_told():
             "10 min, 5 min at a time",
         ):
             assert words in form
+
+
+def test_figures_say_how_far_they_reach():
+    """Each number has the times of its first and last sample; what ends long before the watch is said in a sentence."""
+    made = samples.report()
+    found = made.judgement.reconciliation
+    assert found is not None
+    whole, early = samples.span(5, samples.DAY - 10), samples.span(400, samples.DAY - 1000)
+    reaching = replace(found, initialised=7.0, jobs_span=whole, events_span=early, initialised_span=None)
+    report = replace(made, judgement=replace(made.judgement, reconciliation=reaching))
+
+    def clock(elapsed: float) -> str:
+        return datetime.fromtimestamp(samples.START + elapsed, UTC).strftime("%H:%M:%S")
+
+    for form in (Reader(html(report)).text, markdown(report).replace("\\", "")):
+        assert f"{clock(5)} to {clock(samples.DAY - 5)}" in form
+        assert f"{clock(400)} to {clock(samples.DAY - 600)}" in form
+        start, end = clock(400), clock(samples.DAY - 600)
+        assert (
+            f"Initialisations by the database: the first sample is of {start}, 6 min 40 s after the beginning" in form
+        )
+        assert f"Initialisations by the database: the last sample is of {end}, 10 min before the end" in form
+        assert "Jobs: the" not in form
 
 
 def test_hostile_texts_stay_texts_in_html():

@@ -118,11 +118,7 @@ def _annotations(rule: Mapping[str, Any], scenario: Scenario, severity: str) -> 
     for label, content in scenario.labels.items():
         text = text.replace(f"{{{{ $labels.{label} }}}}", content)
     assert "{{" not in text, text
-    return {
-        "summary": rule["annotations"]["summary"],
-        "description": text,
-        "runbook_url": f"alerts/runbooks/{scenario.alert}.md",
-    }
+    return {"summary": rule["annotations"]["summary"], "description": text}
 
 
 def _metrics(exprs: Iterable[str]) -> set[str]:

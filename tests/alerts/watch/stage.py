@@ -21,7 +21,7 @@ from exporter.model import Failure, Reading, Readings
 from exporter.snapshot import CollectorState, Target
 from tests.alerts.watch import worlds
 
-TARGETS = {"application": Target.APPLICATION, "migration": Target.CATALOGUE, "maintenance": Target.CATALOGUE}
+TARGETS = {"application": Target.APPLICATION, "migration": Target.CATALOGUE, "maintenance": Target.LEDGER}
 VERSIONS = ("20251118094238", "20251118095804")
 
 Change = Callable[[CollectorState], CollectorState]

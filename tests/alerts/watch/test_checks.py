@@ -124,11 +124,20 @@ def test_every_check_can_be_explained():
         assert check.collectors or check.kind is Kind.LEVEL
 
 
+def test_sentences_of_a_rehearsal_name_its_durations():
+    """A window that a time scale shrinks is not called five minutes."""
+    rehearsed = checks(policy=policy(0.1), time_scale=0.1)
+    assert rehearsed["fallbacks"].good == "never exceeded 10 in 30 s"
+    assert rehearsed["fallback_failures"].bad == "reached 3 in 1 min"
+    assert rehearsed["initialisation_budget"].subject == "The failure rate of initialisations in 36 min"
+    assert checks()["fallbacks"].good == "never exceeded 10 in 5 min"
+
+
 def test_evidence_is_among_what_is_kept():
     """And so is what clean-ups leave behind."""
     for check in checks().values():
         assert all(each.counter in SERIES for each in check.evidence)
-        assert check.schedule is None or check.schedule.oldest in SERIES
+        assert check.schedule is None or {check.schedule.oldest, check.schedule.clock} <= set(SERIES)
 
 
 def test_a_policy_without_a_rule_is_refused():

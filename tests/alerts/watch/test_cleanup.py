@@ -13,6 +13,7 @@ from alerts.watch.model import Cause, Schedule, Tick, Verdict
 from tests.alerts.watch import worlds
 from tests.alerts.watch.worlds import DAY, HOUR, during, result, unseen, without
 
+CLOCK = "outbox_cron_timezone_offset_seconds"
 OLDEST = "outbox_idempotency_oldest_expired_timestamp_seconds"
 # The watches here begin at 10:00 UTC: it is due after 17 hours.
 DUE = 17 * HOUR
@@ -89,17 +90,61 @@ def test_a_short_watch_in_the_afternoon_has_none():
 
 
 @pytest.mark.parametrize(
-    ("hour", "weekday", "at", "expected"),
+    ("hour", "weekday", "ahead", "at", "expected"),
     [
-        (3, None, "2025-11-18T03:00:00", "2025-11-18T03:00:00"),
-        (3, None, "2025-11-18T02:59:59", "2025-11-17T03:00:00"),
-        (3, None, "2026-01-01T00:00:00", "2025-12-31T03:00:00"),
-        (2, 6, "2025-11-18T10:00:00", "2025-11-16T02:00:00"),
-        (2, 6, "2025-11-16T01:00:00", "2025-11-09T02:00:00"),
+        (3, None, 0, "2025-11-18T03:00:00", "2025-11-18T03:00:00"),
+        (3, None, 0, "2025-11-18T02:59:59", "2025-11-17T03:00:00"),
+        (3, None, 0, "2026-01-01T00:00:00", "2025-12-31T03:00:00"),
+        (2, 6, 0, "2025-11-18T10:00:00", "2025-11-16T02:00:00"),
+        (2, 6, 0, "2025-11-16T01:00:00", "2025-11-09T02:00:00"),
+        # Tokyo, St John's in winter, Kiritimati.
+        (3, None, 9, "2025-11-18T17:59:59", "2025-11-17T18:00:00"),
+        (3, None, 9, "2025-11-18T18:00:00", "2025-11-18T18:00:00"),
+        (3, None, -3.5, "2025-11-18T06:30:00", "2025-11-18T06:30:00"),
+        (3, None, -3.5, "2025-11-18T06:29:59", "2025-11-17T06:30:00"),
+        (2, 6, 14, "2025-11-15T12:00:00", "2025-11-15T12:00:00"),
+        (2, 6, 14, "2025-11-15T11:59:59", "2025-11-08T12:00:00"),
     ],
 )
-def test_when_it_was_due_last(hour, weekday, at, expected):
-    """Daily, or on one day of the week."""
-    schedule = Schedule(hour, weekday, OLDEST, 0.0, 2 * HOUR)
-    due = latest(schedule, datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp())
+def test_when_it_was_due_last(hour, weekday, ahead, at, expected):
+    """Daily, or on one day of the week, by a clock that is ahead of UTC by so many hours."""
+    schedule = Schedule(hour, weekday, CLOCK, OLDEST, 0.0, 2 * HOUR)
+    due = latest(schedule, datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp(), ahead * HOUR)
     assert datetime.fromtimestamp(due, UTC).replace(tzinfo=None).isoformat() == expected
+
+
+# --- a clean-up by another clock
+
+
+def in_tokyo(tick: Tick) -> Tick:
+    """pg_cron's clock is nine hours ahead: the clean-up runs at 18:00 UTC."""
+    cleaned = (tick.at - 18 * HOUR) // DAY * DAY + 18 * HOUR
+    return replace(tick, values={**tick.values, CLOCK: 9 * HOUR, OLDEST: cleaned})
+
+
+def test_the_deadline_follows_the_clock_of_pg_cron():
+    """Due at 18:00 UTC, it is not overdue at 05:00; the sentence says when it was due."""
+    found = of_cleanup([in_tokyo(tick) for tick in worlds.ticks()])
+    assert (found.verdict, "ran on 2025-11-18 at 18:00 UTC" in found.reason) == (Verdict.PASS, True)
+
+
+def test_a_clean_up_that_misses_its_own_deadline_fails():
+    """Two hours after 18:00 UTC what had expired before is still there."""
+    due = 8 * HOUR
+    history = [in_tokyo(tick) for tick in worlds.ticks()]
+    history = during(history, due - HOUR, DAY, lambda tick: replace(tick, values={**tick.values, OLDEST: worlds.START}))
+    found = of_cleanup(history)
+    assert (found.verdict, "did not run on 2025-11-18 at 18:00 UTC" in found.reason) == (Verdict.FAIL, True)
+
+
+def test_a_clock_that_is_not_visible_proves_nothing_and_fails_nothing():
+    """In whichever zone it runs, it is not called overdue; whether keys grow old is another check."""
+    history = [worlds.lacking(CLOCK)(in_tokyo(tick)) for tick in worlds.ticks()]
+    found = of_cleanup(history)
+    assert (found.verdict, "cron.timezone" in found.reason) == (None, True)
+
+
+def test_a_clock_that_becomes_visible_later_counts():
+    """The migration is looked at every few minutes, so that the first ticks know nothing of it."""
+    history = during(worlds.ticks(), 0.0, HOUR, worlds.lacking(CLOCK))
+    assert of_cleanup(history).verdict is Verdict.PASS

@@ -17,11 +17,14 @@ from alerts.model import Alert, RuleKey, Severity
 from alerts.model import State as AlertState
 from alerts.watch import keeper as keeping
 from alerts.watch.model import Cause, Judgement, State, Verdict, Watch
-from alerts.watch.recorder import View
+from alerts.watch.recorder import Recorder, View
 from alerts.watch.records import Request, Run
+from exporter.config import Seconds, WatchSettings
 from exporter.errors import Reason
 from exporter.migration.maintenance import FILE as MAINTENANCE
 from exporter.migration.maintenance import Ledger
+from exporter.model import Server
+from exporter.snapshot import CollectorState, Target
 from tests.alerts.watch import worlds
 from tests.alerts.watch.live import Exporter
 from tests.alerts.watch.stage import Stage, failing, judgement_of, states_of
@@ -279,6 +282,72 @@ def test_declared_maintenance_is_recorded_with_its_reason(stage):
     assert during.maintenance_reason == "rollback"
 
 
+# --- on a standby
+
+
+def standby(state: CollectorState) -> CollectorState:
+    """All that asks the database is answered by a standby that is fresh."""
+    asks = state.target is not Target.APPLICATION
+    return replace(state, server=Server(in_recovery=True, address="10.0.0.8:5432", lag=0.5)) if asks else state
+
+
+def test_a_watch_of_a_standby_never_passes(stage):
+    """All is well as far as it shows; who begins the watch is told, the gap has its cause, nothing is proved."""
+    stage.change = standby
+    stage.look()
+    assert stage.ask("start").answer == (
+        "watch 1 has begun; a standby answers, and what it shows proves nothing: while it does, the watch cannot pass; "
+        "connect to the primary (with several hosts in the DSN: target_session_attrs=primary)"
+    )
+    view = stage.look(MINUTES + 1)
+    assert view.state is State.INCONCLUSIVE
+    (gap,) = judgement_of(view).gaps
+    assert gap.cause is Cause.STANDBY
+    assert gap.cause.value == "a standby answered"
+
+
+def test_a_watch_of_a_standby_never_fails(stage):
+    """A backlog and an alert that only a standby shows may be over."""
+    stage.change = standby
+    stage.shown = {"backlog_jobs": 5000}
+    stage.firing = (alert("OutboxStalled", Severity.PAGE), alert("OutboxAppUnreachable", Severity.TICKET))
+    stage.begin()
+    stage.look(20)
+    tick = stage.ticks()[-1]
+    assert (tick.firing, tick.held) == (("OutboxAppUnreachable/ticket",), ("OutboxStalled/page",))
+    stage.firing = ()
+    view = stage.look(MINUTES)
+    assert view.state is State.INCONCLUSIVE
+
+
+def test_a_watch_that_a_standby_answers_for_a_moment_may_pass(stage):
+    """As with any short gap; and who begins the next one on the primary is warned of nothing."""
+    stage.begin()
+    stage.look(10)
+    stage.change = standby
+    stage.look(2)
+    assert stage.recorder is not None
+    assert stage.recorder.warning
+    stage.change = lambda state: state
+    assert stage.look(MINUTES).state is State.PASSED
+    assert not stage.recorder.warning
+    assert stage.ask("start").answer == "watch 2 has begun"
+
+
+def test_the_register_of_a_standby_begins_no_watch(tmp_path):
+    """What is registered there may have been rolled back; a person is told how to begin."""
+    stage = Stage(tmp_path, start="migration", registered=True).up()
+    stage.change = standby
+    view = stage.look(3)
+    assert view.state is State.WAITING
+    assert view.waiting_for == (
+        "supabase_migrations.schema_migrations is asked of a standby: begin the watch by hand, "
+        "outbox-exporter watch start"
+    )
+    stage.change = lambda state: state
+    assert stage.look().state is State.RUNNING
+
+
 # --- what begins a watch by itself
 
 
@@ -491,6 +560,44 @@ def test_while_nobody_asks_and_nothing_ends_it_costs_nothing(stage):
     assert statements == []
     assert stage.ask("stop").granted
     assert statements
+
+
+def test_every_collector_runs_once_more_before_the_end_and_after_the_beginning(tmp_path):
+    """So that figures reach from one to the other: asked once each, in every watch, and not in between."""
+    asked: list[float] = []
+    made = Stage(tmp_path, duration=1800.0)
+    settings = WatchSettings(Seconds(1800.0), "manual", tmp_path)
+    made.recorder = Recorder(
+        settings, worlds.plan(1800.0), lambda: asked.append(made.now - worlds.START), lead=3 * worlds.INTERVAL
+    )
+    made.look(5)
+    assert asked == []
+    for number in (1, 2):
+        made.begin()
+        began = made.now - worlds.START
+        made.look(40)
+        first, last = asked[2 * number - 2 :]
+        assert first == began
+        assert last == began + 1800 - 3 * worlds.INTERVAL
+
+
+def test_figures_are_of_the_samples_within_the_watch(stage):
+    """A tick says how old the samples behind its counters are; growth is counted from the first within the watch."""
+    stage.begin()
+
+    def aged(state: CollectorState) -> CollectorState:
+        if state.name != "events":
+            return state
+        return replace(state, succeeded=stage.steady - 400, succeeded_at=stage.now - 400, expires=stage.steady + 1)
+
+    stage.change = aged
+    view = stage.look(10)
+    assert {tick.values["sample_age:events"] for tick in stage.ticks()[-10:]} == {400.0}
+    assert {tick.values["sample_age:throughput"] for tick in stage.ticks()[-10:]} == {0.0}
+    found = judgement_of(view).reconciliation
+    assert found is not None
+    assert found.events == 240 / 2 - 120 / 2 + 60 / 2  # samples of 20 s to 200 s, of which the first is the beginning
+    assert found.processed == 540
 
 
 def test_closed_it_lets_go(stage):

@@ -11,7 +11,7 @@ from alerts.watch.model import Cause, Trouble
 from exporter import names
 from exporter.config import Config, DatabaseSettings, Secret
 from exporter.errors import Reason
-from exporter.model import Failure, Reading
+from exporter.model import Failure, Reading, Server
 from exporter.sampling import Sampling
 from exporter.snapshot import CollectorState, Target
 from tests.alerts.watch.worlds import policy
@@ -83,6 +83,22 @@ def state(**more: object) -> CollectorState:
         (
             {"target": Target.CATALOGUE, "success": False, "expires": NOW - 1, "problems": ()},
             [(Cause.INTERNAL, True)],
+        ),
+        # What a standby shows proves nothing, fresh or not.
+        ({"server": Server(in_recovery=False)}, []),
+        ({"server": Server(in_recovery=True, lag=0.1)}, [(Cause.STANDBY, True)]),
+        (
+            {"server": Server(in_recovery=True), "success": False, "problems": (Failure(Reason.STALE, "x"),)},
+            [(Cause.STANDBY, True)],
+        ),
+        (
+            {
+                "server": Server(in_recovery=True, lag=0.1),
+                "target": Target.CATALOGUE,
+                "success": False,
+                "problems": (Failure(Reason.CONNECTION, "x"),),
+            },
+            [(Cause.UNREACHABLE, True)],
         ),
         # One endpoint of four may be there.
         (

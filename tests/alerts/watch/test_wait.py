@@ -49,7 +49,10 @@ def test_the_line():
     """Time, coverage, checks, breaches."""
     history = during(worlds.ticks(), HOUR, 1.05 * HOUR, showing(backlog_jobs=2000))
     text = progress.line(worlds.watch(), upto(history, 12 * HOUR))
-    assert text == "watch 1, 50 % done, 12 h left, 100.0 % seen, 19 of 19 checks hold, 2 breached"
+    assert text == (
+        "watch 1, 50 % done, 12 h left, 100 % seen, 19 of 19 checks hold, "
+        "2 of them breached for a time within what is allowed"
+    )
 
 
 def test_the_table_tells_everything():

@@ -73,6 +73,7 @@ def values(elapsed: float, at: float) -> dict[str, float]:
         'outbox_pending_jobs{state="exhausted"}': 0,
         "outbox_last_hour_processed_jobs": 3600,
         "outbox_idempotency_oldest_expired_timestamp_seconds": cleaned,
+        "outbox_cron_timezone_offset_seconds": 0,
         'outbox_fsm_events_by_type_total{event="FSM_INITIALIZED"}': elapsed / 2,
         'outbox_app_fsm_initializations_total{result="succeeded"}': 1000 + elapsed / 2,
         'outbox_app_fsm_initializations_total{result="failed"}': 2 + elapsed // 1000,

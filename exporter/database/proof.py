@@ -1,0 +1,87 @@
+"""What each statement of a session proves: that it runs in the session's transaction, and that no row is hidden.
+
+Nor missing: an ALTER TABLE that rewrites a table writes every row anew, so that a snapshot from before it finds none of
+them, and no error (PostgreSQL documentation, "Caveats" of concurrency control). The same is true of a table that takes
+the place of another. So what the snapshot says of a table is held against what the server has found by its name.
+
+The catalogue alone is no proof. Its answer is as old as the transaction's snapshot, but the server applies the policies
+and memberships of the moment in which it plans a statement. Policies cannot change once the transaction holds a lock on
+the table, so a plan that is made under that lock shows what they are; memberships can, so statements ask again.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from psycopg import sql
+
+from exporter.database.translation import ROLES, SAMPLE, TABLES
+from exporter.errors import Blind
+from exporter.visibility import Sight, Table
+
+# True in a transaction that sql/defaults.sql began; an error that names it anywhere else. The clock is there for
+# Pgpool-II: it takes a statement without a volatile function for one that any of its servers may answer.
+_IN_TRANSACTION = (
+    f"coalesce(nullif(current_setting('{SAMPLE}', true), ''), '{SAMPLE}')::boolean AND clock_timestamp() IS NOT NULL"
+)
+
+
+def condition(sights: Iterable[Sight]) -> str:
+    """What every statement of a session asks besides its question; it holds, or raises an error."""
+    seen = tuple(sights)
+    if not any(sight.row_security for sight in seen):
+        return _IN_TRANSACTION  # row_security is off: whatever hides rows is an error
+    has = sorted({role for sight in seen for role in sight.has_roles})
+    lacks = sorted({role for sight in seen for role in sight.lacks_roles})
+    if not has and not lacks:
+        return _IN_TRANSACTION
+    roles = [f"pg_has_role({role}::oid, 'USAGE')" for role in has]
+    roles += [f"NOT pg_has_role({role}::oid, 'USAGE')" for role in lacks]
+    same = f"(CASE WHEN {' AND '.join(roles)} THEN 'true' ELSE '{ROLES}' END)::boolean"
+    return f"{same} AND {_IN_TRANSACTION}"
+
+
+def of_tables(schema: str, tables: Iterable[str]) -> str:
+    """What a statement that reads these tables asks besides; it holds, or raises an error.
+
+    In the catalogue the snapshot finds each table under its name and with the files that the server reads now.
+    """
+    same = " AND ".join(_is_same(schema, table) for table in tables)
+    return f"(CASE WHEN {same} THEN 'true' ELSE '{TABLES}' END)::boolean" if same else "true"
+
+
+def _is_same(schema: str, table: str) -> str:
+    return (
+        sql.SQL(
+            "(SELECT c.relnamespace = {schema}::regnamespace AND c.relname = {name}"
+            " AND c.relfilenode = coalesce(pg_relation_filenode(c.oid), 0)"
+            " AND (c.relkind <> 'p' OR NOT EXISTS (SELECT FROM pg_partition_tree(c.oid) AS tree"
+            " JOIN pg_class AS part ON part.oid = tree.relid"
+            " WHERE part.relfilenode <> coalesce(pg_relation_filenode(part.oid), 0)))"
+            " FROM pg_class AS c WHERE c.oid = {table}::regclass)"
+        )
+        .format(
+            schema=sql.Literal(sql.Identifier(schema).as_string()),
+            name=sql.Literal(table),
+            table=sql.Literal(sql.Identifier(schema, table).as_string()),
+        )
+        .as_string()
+    )
+
+
+def plan_of_all_rows(schema: str, reads: Iterable[Table]) -> bytes:
+    """Has the server say how it would read every row of these tables, under a lock that keeps it so.
+
+    A sample of all pages goes by no index, so that no condition is left out because an index implies it; a table of
+    which nothing may be seen takes the others along.
+    """
+    tables = (sql.SQL("{} TABLESAMPLE SYSTEM (100)").format(sql.Identifier(schema, table.name)) for table in reads)
+    return (
+        sql.SQL("/* outbox-exporter: plan */ EXPLAIN (COSTS OFF) SELECT FROM {}")
+        .format(sql.SQL(", ").join(tables))
+        .as_bytes()
+    )
+
+
+def judge_plan(role: str, lines: Sequence[tuple[str]]) -> None:
+    """Pass silently when the plan reads every row. Raises: Blind."""
+    if any("Filter: " in line for (line,) in lines):
+        raise Blind(f"row-level security began to hide rows from role {role} while the sample began; try again")

@@ -1,0 +1,86 @@
+"""Text as the database holds it, whatever its encoding: a byte that means nothing becomes U+FFFD.
+
+Sessions ask the server to convert nothing (sql/defaults.sql), so it never refuses to. psycopg decodes: quickly where
+all is valid; again, with replacement characters, where a text is not, or where nobody knows an encoding (SQL_ASCII,
+read as UTF-8, which is what clients write today).
+"""
+
+import json
+from typing import Any
+
+import psycopg
+from psycopg import adapt, pq
+from psycopg.abc import AdaptContext, Buffer
+
+_TEXTS = ("text", "varchar", "bpchar", "name", '"char"')
+_NO_ENCODING = "ascii"  # what psycopg makes of SQL_ASCII; it hands out bytes then
+
+
+def encoding(connection: "psycopg.BaseConnection[Any]") -> str:
+    """Python's name of the encoding in which the session speaks now."""
+    name = connection.info.encoding
+    return "utf-8" if name == _NO_ENCODING else name
+
+
+def rows(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
+    """All rows of the cursor's present result. No text fails to be read."""
+    connection, result = cursor.connection, cursor.pgresult
+    if connection.info.encoding != _NO_ENCODING:
+        try:
+            return cursor.fetchall()
+        except UnicodeDecodeError:
+            pass  # of the millions of texts that are valid, none has to pay for the one that is not
+    if result is None or not result.ntuples:
+        return []
+    transformer = adapt.Transformer(_Lenient(connection))
+    transformer.set_pgresult(result)
+    return transformer.load_rows(0, result.ntuples, tuple)
+
+
+def message(error: psycopg.Error, spoken: str = "utf-8") -> str:
+    """What the server says, without details; or the client, where no server said anything.
+
+    `spoken`: the encoding of the transaction that failed. psycopg takes that of the time after it.
+    """
+    raw = error.pgresult.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) if error.pgresult else None
+    if not raw:
+        return str(error)
+    try:
+        return raw.decode()  # text in another encoding is hardly ever valid UTF-8
+    except UnicodeDecodeError:
+        return raw.decode(spoken, "replace")
+
+
+class _TextLoader(adapt.Loader):
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._encoding = encoding(self.connection) if self.connection else "utf-8"
+
+    def load(self, data: Buffer) -> str:
+        return str(data, self._encoding, "replace")
+
+
+class _BinaryTextLoader(_TextLoader):
+    format = pq.Format.BINARY
+
+
+class _JsonLoader(_TextLoader):
+    def load(self, data: Buffer) -> Any:
+        return json.loads(super().load(data))
+
+
+_ADAPTERS = adapt.AdaptersMap(psycopg.adapters)
+for _name in _TEXTS:
+    _ADAPTERS.register_loader(_name, _TextLoader)
+    _ADAPTERS.register_loader(_name, _BinaryTextLoader)
+for _name in ("json", "jsonb"):
+    _ADAPTERS.register_loader(_name, _JsonLoader)
+
+
+class _Lenient:
+    """A context in which psycopg loads texts as above, and all else as it always does."""
+
+    adapters = _ADAPTERS
+
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self.connection = connection

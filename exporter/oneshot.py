@@ -1,0 +1,82 @@
+"""One sample of everything by a program that ends: what it says, and the file into which it may be written.
+
+A counter or a histogram of rows counts what happened since the exporter started, and a single run has nothing to
+count: these are left out, so that nothing takes their 0 for an answer. What the application counts is its own.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from exporter import durable, names
+from exporter.errors import ConfigError
+from exporter.exposition import OutboxCollector, about, families
+from exporter.figures import strict
+from exporter.model import Reading
+from exporter.names import Kind
+from exporter.sampling import Sampling
+from exporter.snapshot import Board, CollectorState, Target
+from exporter.status import About, status, version
+
+Format = Literal["prometheus", "json"]
+# Others read it: the umask decides who.
+_MODE = 0o666
+
+
+def sampled(sampling: Sampling, form: Format) -> str:
+    """What was sampled, whatever its age is by now."""
+    states = tuple(map(_of_one_run, sampling.board.states()))
+    if form == "json":
+        return _document(About(version(), sampling.database.target, reloaded=True), states)
+    board = Board(states)
+    return _text(OutboxCollector(lambda: board, version(), sampling.labels.by_name, lambda: True))
+
+
+def unconfigured(form: Format) -> str:
+    """What is said when the configuration cannot be used: nothing was sampled, and why."""
+    if form == "json":
+        return _document(About(version(), database="", reloaded=False), ())
+    return _text(_Unconfigured())
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file as a whole, with the mode that the umask gives. Raises: ConfigError."""
+    try:
+        # A link stays, and so does a device: only a file is ever replaced.
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            raise ConfigError((f"--output {path}: is not a file; give the name of one, or of none that is there yet",))
+        durable.replace(target, text, mode=_MODE, make_directory=False)
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError((f"--output {path}: cannot be written: {reason}",)) from error
+
+
+def _of_one_run(state: CollectorState) -> CollectorState:
+    readings = state.readings
+    if state.target is Target.DATABASE:
+        readings = tuple(each for each in readings if each.metric.kind is Kind.GAUGE)
+    return replace(state, readings=readings, expires=None if state.expires is None else math.inf, outage_limit=math.inf)
+
+
+class _Unconfigured(Collector):
+    def collect(self) -> Iterator[Family]:
+        return families((Reading(names.UP, 0), *about(version(), reload_succeeded=False)))
+
+
+def _text(collector: Collector) -> str:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return generate_latest(registry).decode()
+
+
+def _document(told: About, states: Iterable[CollectorState]) -> str:
+    return json.dumps(strict(status(told, states, time.monotonic(), time.time())), indent=2, allow_nan=False) + "\n"

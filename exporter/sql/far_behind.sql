@@ -1,0 +1,26 @@
+-- far_behind.sql
+-- Question: Which jobs were stamped as processed long before they were created, by a clock that is far behind?
+-- Parameters:
+--   created_since double precision: Unix seconds of the oldest created_at of interest
+--   behind double precision: by how many seconds at least
+--   reach double precision: seconds; a processed_at that lies longer ago is not looked at
+-- Columns:
+--   looked_at bigint not null: jobs looked at
+--   ids text[] not null: outbox_id of each such job
+-- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL
+-- Source: deployed application, "created_at comes from the database's clock, processed_at from the application's".
+--   Asked only when more jobs were inserted than are pending or accounted for, and once an hour at most as long as
+--   nothing is found.
+SELECT
+    count(*) AS looked_at,
+    coalesce(
+        array_agg(outbox_id::text) FILTER (
+            WHERE created_at >= to_timestamp(%(created_since)s::double precision)
+                AND created_at <= now()
+                AND created_at > processed_at + make_interval(secs => %(behind)s::double precision)
+        ),
+        ARRAY[]::text[]
+    ) AS ids
+FROM {job_outbox}
+WHERE processed_at >= now() - make_interval(secs => %(reach)s::double precision)
+    AND processed_at < now() - make_interval(secs => %(behind)s::double precision)

@@ -1,0 +1,51 @@
+"""The state directory: made when it is first needed, and if it cannot be written, why."""
+
+import os
+import tempfile
+from errno import ENOENT
+from pathlib import Path
+
+
+def prepare(directory: Path) -> None:
+    """Make it if it is not there. Raises: OSError, whose `strerror` names what is in the way and where."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, _reason(directory, error)) from error
+
+
+def problem(directory: Path) -> str | None:
+    """Why nothing can be kept there, or None. Tries it, and leaves nothing behind."""
+    place = _nearest(directory)
+    try:
+        if place == directory:
+            handle, name = tempfile.mkstemp(dir=directory)
+            os.close(handle)
+            Path(name).unlink()
+        else:
+            Path(tempfile.mkdtemp(dir=place)).rmdir()
+    except OSError as error:
+        return _reason(directory, error)
+    return None
+
+
+def _reason(directory: Path, error: OSError) -> str:
+    place = _nearest(directory)
+    if not place.is_dir():
+        return f"{place} is not a directory"
+    if place == directory:
+        return f"{directory} takes no file: {error.strerror}"
+    # File systems such as /proc answer "No such file or directory" when they mean that they take none.
+    reason = "its file system takes none" if error.errno == ENOENT else error.strerror
+    return f"the directory {directory} cannot be made in {place}: {reason}"
+
+
+def _nearest(directory: Path) -> Path:
+    """The directory, or what of its path is there. One that may not be looked into counts as there."""
+    for place in (directory, *directory.absolute().parents):
+        try:
+            place.lstat()
+        except OSError:
+            continue
+        return place
+    return Path("/")

@@ -1,0 +1,99 @@
+"""Receivers are asked whether they are there, and told nothing; over real sockets, and a real Alertmanager."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from alerts.notify import check
+from alerts.notify.check import Answer
+from exporter.config import AlertingSettings, Secret, Url
+from exporter.lab.ports import free_port
+from tests.alerts.alertmanager import alertmanager, rehearsed
+from tests.alerts.notify.local import HANG_UP, NONSENSE, SILENCE, Reply, receiving
+from tests.alerts.pager import Pager
+
+TOKEN = "a-token-for-nobody"
+
+
+def asked(**settings) -> list[Answer]:
+    return list(check.ask(AlertingSettings(**settings)))
+
+
+def test_without_receivers_nobody_is_asked():
+    """Which is no problem: what fires is on /metrics all the same."""
+    assert asked() == []
+
+
+def test_an_alertmanager_answers(tmp_path):
+    """By its status; no alert reaches it, and nobody is told."""
+    with alertmanager(tmp_path, rehearsed(Pager(f"http://127.0.0.1:{free_port()}"))) as real:
+        assert asked(alertmanager_url=(Url(real.url),)) == [Answer("alertmanager", "answers")]
+        assert real.inhibited() == []
+
+
+def test_what_is_sent_tells_nothing():
+    """Alertmanager is asked for its status, with the token; the others for their headers alone."""
+    with receiving() as local:
+        asked(
+            alertmanager_url=(Url(local.url),),
+            alertmanager_bearer_token=Secret(TOKEN),
+            pagerduty_routing_key=Secret("0" * 32),
+            pagerduty_url=Url(f"{local.url}/enqueue"),
+            webhook_url=Url(f"{local.url}/hook"),
+            webhook_bearer_token=Secret(TOKEN),
+        )
+    sent = [(each.method, each.path, each.headers.get("authorization")) for each in local.received]
+    assert sent == [
+        ("GET", "/api/v2/status", f"Bearer {TOKEN}"),
+        ("HEAD", "/enqueue", None),
+        ("HEAD", "/hook", f"Bearer {TOKEN}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [
+        (200, None),
+        (404, "answers HTTP 404, as no Alertmanager does; check its address"),
+        (503, "answers HTTP 503, as no Alertmanager does; check its address"),
+        (401, "refuses us with HTTP 401; check its token"),
+        (403, "refuses us with HTTP 403; check its token"),
+    ],
+)
+def test_what_an_alertmanager_may_answer(status, problem):
+    """Only 200 is what an Alertmanager says of its status."""
+    with receiving() as local:
+        local.answer = lambda _: Reply(status)
+        (answer,) = asked(alertmanager_url=(Url(local.url),))
+    assert (answer.problem, answer.answered) == (problem, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "answered"),
+    [
+        (200, None, True),
+        (405, None, True),
+        (401, "refuses us with HTTP 401; check its token", True),
+        (502, "answers HTTP 502", False),
+    ],
+)
+def test_what_a_webhook_may_answer(status, problem, answered):
+    """It may not know the method; a gateway without a server behind it proves nothing."""
+    with receiving() as local:
+        local.answer = lambda _: Reply(status)
+        (answer,) = asked(webhook_url=Url(local.url))
+    assert (answer.receiver, answer.problem, answer.answered) == ("webhook", problem, answered)
+
+
+@pytest.mark.parametrize("reply", [HANG_UP, NONSENSE, SILENCE], ids=["hangs up", "no HTTP", "silent"])
+def test_no_answer_is_unknown(reply, monkeypatch):
+    """Within a time limit; each of several is asked all the same."""
+    monkeypatch.setattr(check, "TIMEOUT", 0.5)
+    with receiving() as local, receiving() as well:
+        local.answer, well.answer = lambda _: reply, lambda _: Reply(200)
+        first, second = asked(alertmanager_url=(Url(local.url), Url(well.url)))
+    assert dataclasses.replace(first, problem=None) == Answer("alertmanager-1", "", None, answered=False)
+    assert first.problem
+    assert second.problem is None

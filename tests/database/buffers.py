@@ -1,0 +1,35 @@
+"""What the statements of a sample touch."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from exporter import queries
+from exporter.database import Session
+from tests.database.sampling import sampler
+from tests.postgres import Database
+
+
+def buffers(database: Database, **settings: Any) -> dict[str, int]:
+    """What each statement of a sample touches, by its name, planning left out."""
+    found: dict[str, int] = {}
+    fetch = Session.fetch
+
+    def explained(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
+        query = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + queries.statement(name, session.schema)
+        with session._connection.cursor() as cursor:
+            ((answer,),) = cursor.execute(query, parameters, prepare=False).fetchall()
+        plan: dict[str, Any] = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
+        found[name] = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+        return fetch(session, name, row, **parameters)
+
+    with sampler(database.dsn(), **settings) as sampling, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "fetch", explained)
+        # Twice: the first time fills the server's caches of the catalogue.
+        for question in 2 * sampling.questions:
+            with sampling.database.sample(*question.reads) as session:
+                tuple(question.read(session))
+    return found

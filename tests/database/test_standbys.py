@@ -1,0 +1,391 @@
+"""Samples of real streaming replicas: the primary's truth within the limit, or a failure that says why."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from exporter import names
+from exporter.config import Seconds
+from exporter.errors import Reason
+from exporter.lab.cluster import Cluster
+from exporter.model import Reading
+from exporter.schedule import run_once
+from exporter.snapshot import CollectorState, database_up, latest_server
+from tests import postgres
+from tests.database import rows
+from tests.database.roles import monitoring_role
+from tests.database.sampling import everything, refusals, sampler
+from tests.postgres import Database
+from tests.standby import Standby, standby_of
+
+COLLECTORS = {"backlog", "throughput", "last_hour", "events", "idempotency"}
+JOB = """
+    INSERT INTO job_outbox (entity_id, queue_name, created_at, processed_at)
+    SELECT '00000000-0000-0000-0000-000000000000', 'q', now(), {processed} FROM generate_series(1, {count})
+"""
+# What the receiver asks for when a quiet primary says nothing comes after half of this.
+TALKATIVE = {"wal_receiver_timeout": "1s"}
+
+
+@pytest.fixture
+def talkative(cluster: Cluster) -> Iterator[Standby]:
+    """A standby whose receiver hears from its sender twice a second."""
+    with standby_of(cluster, TALKATIVE) as standby:
+        yield standby
+
+
+@pytest.fixture
+def watched(database: Database) -> Database:
+    """A database with courses, and nothing in its outbox."""
+    with database.connect() as connection:
+        rows.write(connection, rows.Content())
+    return database
+
+
+def add_jobs(database: Database, count: int, processed: str = "NULL") -> None:
+    database.execute(JOB.format(count=count, processed=processed))
+
+
+def on(standby: Standby, database: Database) -> Database:
+    """The database of that name on the standby."""
+    return Database(standby, database.name)
+
+
+@contextmanager
+def running(dsn: str, limit: float) -> Iterator[Callable[[], tuple[CollectorState, ...]]]:
+    """An exporter with that max_replay_lag; each call samples with all collectors and tells of their states."""
+    with sampler(dsn, max_replay_lag=Seconds(limit)) as sampling:
+
+        def sample() -> tuple[CollectorState, ...]:
+            for turn in sampling._turns:
+                sampling.board.record(run_once(turn.collector), turn.interval)
+            return tuple(state for state in sampling.board.states() if state.name in COLLECTORS)
+
+        yield sample
+
+
+def values(states: tuple[CollectorState, ...], metric: names.Metric) -> dict[tuple[str, ...], float]:
+    return {
+        reading.labels: reading.value
+        for state in states
+        if state.success
+        for reading in state.readings
+        if isinstance(reading, Reading) and reading.metric is metric
+    }
+
+
+def backlog(states: tuple[CollectorState, ...]) -> float | None:
+    """The jobs that are pending; None when that is not told."""
+    found = values(states, names.PENDING_JOBS)
+    return sum(found.values()) if found else None
+
+
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_a_fresh_standby_shows_what_the_primary_does(watched, standby):
+    """Every gauge of every collector, and which server it was."""
+    add_jobs(watched, 7)
+    add_jobs(watched, 3, "now()")
+    standby.wait_until_caught_up()
+    assert everything(on(standby, watched).dsn()) == everything(watched.dsn())
+    with running(on(standby, watched).dsn(), 60) as sample:
+        states = sample()
+        server = latest_server(states, time.monotonic())
+        assert server is not None
+        assert (server.role, server.address) == ("standby", f"127.0.0.1:{standby.port}")
+        assert server.lag is not None
+        assert 0 <= server.lag < 30
+    with running(watched.dsn(), 60) as sample:
+        server = latest_server(sample(), time.monotonic())
+        assert server is not None
+        assert (server.role, server.address, server.lag) == ("primary", f"127.0.0.1:{watched.cluster.port}", None)
+
+
+def test_a_paused_standby_is_no_empty_outbox(watched, standby):
+    """An hour of quiet, a pause, then fifty jobs on the primary: whoever looks for the first time is told nothing."""
+    standby.wait_until_caught_up()
+    standby.pause_replay()
+    time.sleep(1.1)
+    add_jobs(watched, 50)
+    found = refusals(on(standby, watched).dsn(), max_replay_lag=Seconds(1))
+    assert set(found) == COLLECTORS
+    assert {failure.reason for failure in found.values()} == {Reason.STALE}
+    (message,) = {failure.message for failure in found.values()}
+    assert message == (
+        f"standby 127.0.0.1:{standby.port} answers, and it is not proved that its replay is within "
+        "database.max_replay_lag (1s): replay is paused: SELECT pg_wal_replay_resume(); or connect to the primary "
+        "(with several hosts in the DSN: target_session_attrs=primary)"
+    )
+    standby.resume_replay()
+    standby.wait_until_caught_up()
+    assert sum(value for (name, _), value in everything(on(standby, watched).dsn()).items()
+               if name == "outbox_pending_jobs") == 50  # fmt: skip
+
+
+@pytest.mark.parametrize("pending", [0, 50])
+def test_who_sampled_before_the_pause_is_told_within_the_limit(watched, talkative, pending):
+    """Jobs come in, or are processed, behind a paused replay: the old number is shown for the limit at most."""
+    add_jobs(watched, pending)
+    talkative.wait_until_caught_up()
+    limit = 1.5
+    with running(on(talkative, watched).dsn(), limit) as sample:
+        assert until(lambda: backlog(sample()) == pending)
+        talkative.pause_replay()
+        if pending:
+            watched.execute("UPDATE job_outbox SET processed_at = now()")
+        else:
+            add_jobs(watched, 50)
+        changed = time.monotonic()
+        shown = 0.0
+        while time.monotonic() < changed + 2 * limit:
+            began = time.monotonic()
+            states = sample()
+            if backlog(states) is not None:
+                assert backlog(states) == pending
+                shown = began - changed
+            time.sleep(0.1)
+        assert shown <= limit
+        assert {state.problems[0].reason for state in states} == {Reason.STALE}
+        assert not database_up(states, time.monotonic())
+        server = latest_server(states, time.monotonic())
+        assert server is not None
+        assert server.lag is not None
+        assert server.lag > limit
+        talkative.resume_replay()
+        talkative.wait_until_caught_up()
+        assert until(lambda: backlog(sample()) == (0 if pending else 50))
+
+
+def test_a_delayed_standby_is_as_old_as_it_says(watched, cluster):
+    """Jobs of two seconds' delay: the lag covers it, and a limit below it fails with the setting's name."""
+    with standby_of(cluster, {"recovery_min_apply_delay": "2s", **TALKATIVE}) as standby:
+        replica = on(standby, watched).dsn()
+        with running(replica, 60) as sample, running(replica, 1) as impatient:
+            assert until(lambda: backlog(sample()) == 0)
+            for expected in (1, 2, 3):
+                add_jobs(watched, 1)
+                time.sleep(0.4)
+                states = sample()
+                shown = backlog(states)
+                assert shown is not None
+                assert shown < expected
+                server = latest_server(states, time.monotonic())
+                assert server is not None
+                assert server.lag is not None
+                # Everything that is older than the lag is there.
+                old_enough = watched.value(
+                    "SELECT count(*) FROM job_outbox WHERE created_at < now() - %s * interval '1 s'",
+                    (server.lag + 0.5,),
+                )
+                assert shown >= old_enough
+            failed = impatient()
+            assert {state.problems[0].reason for state in failed} == {Reason.STALE}
+            assert "recovery_min_apply_delay is 2s: raise database.max_replay_lag" in failed[0].problems[0].message
+
+
+@pytest.mark.parametrize("silently", [True, False])
+def test_a_standby_that_hears_nothing_is_stale_after_the_limit(watched, cluster, silently):
+    """With the connection ended, and with one that is open and dead; it is sampled again when it hears again."""
+    with (
+        standby_of(cluster, {} if silently else TALKATIVE) as standby,
+        running(on(standby, watched).dsn(), 2) as sample,
+    ):
+        add_jobs(watched, 1)
+        standby.wait_until_caught_up()
+        assert backlog(sample()) == 1
+        standby.cut_stream(silently=silently)
+        add_jobs(watched, 5)
+        time.sleep(2.1)
+        states = sample()
+        assert backlog(states) is None
+        assert {state.problems[0].reason for state in states} == {Reason.STALE}
+        expected = "has not heard from its sender lately" if silently else "no WAL receiver is connected"
+        assert expected in states[0].problems[0].message
+        standby.restore_stream()
+        standby.wait_until_caught_up()
+        add_jobs(watched, 1)  # what was held until now was sent too long ago to prove anything
+        assert until(lambda: backlog(sample()) == 7)
+
+
+def test_a_quiet_primary_is_no_stale_standby(watched, talkative):
+    """Nothing is written for three times the limit: the receiver asks, and hears that nothing is new."""
+    with running(on(talkative, watched).dsn(), 1.5) as sample:
+        add_jobs(watched, 4)
+        talkative.wait_until_caught_up()
+        replayed = on(talkative, watched).value("SELECT pg_last_xact_replay_timestamp()")
+        ends = time.monotonic() + 4.5
+        while time.monotonic() < ends:
+            assert backlog(sample()) == 4
+            time.sleep(0.1)
+        assert on(talkative, watched).value("SELECT pg_last_xact_replay_timestamp()") == replayed
+
+
+def test_the_shipped_role_needs_a_grant_on_a_quiet_standby(watched, cluster):
+    """It may not see what the receiver hears; the statement of the message mends that, and nothing less does."""
+    with monitoring_role(watched) as role, standby_of(cluster, TALKATIVE) as standby:
+        add_jobs(watched, 4)
+        standby.wait_until_caught_up()
+        dsn = on(standby, watched).dsn(role)
+        assert not refusals(dsn)  # the last transaction is proof enough
+        time.sleep(1.6)
+        found = refusals(dsn, max_replay_lag=Seconds(1.5))
+        assert {failure.reason for failure in found.values()} == {Reason.STALE}
+        grant = re.search(r"replayed lately: (.*), on the primary", found["backlog"].message)
+        assert grant is not None
+        try:
+            watched.execute(grant[1])
+            standby.wait_until_caught_up()
+            time.sleep(2)
+            assert not refusals(dsn, max_replay_lag=Seconds(1.5))
+        finally:
+            watched.execute(f"REVOKE pg_read_all_stats FROM {role}")
+            watched.execute(f"ALTER ROLE {role} NOINHERIT")
+
+
+def test_a_server_without_a_receiver_is_stale(cluster):
+    """WAL from an archive alone: nothing says how far the primary is."""
+    standby = Standby(cluster, {"primary_conninfo": "", "restore_command": "false"})
+    with postgres.started(standby):
+        found = refusals(standby.dsn())
+    assert {failure.reason for failure in found.values()} == {Reason.STALE}
+    assert "no WAL receiver is connected" in found["backlog"].message
+
+
+def test_a_replay_that_waits_for_a_query_is_behind(watched, talkative):
+    """A snapshot on the standby needs rows that the primary has vacuumed away: the replay waits for it."""
+    add_jobs(watched, 20)
+    talkative.wait_until_caught_up()
+    replica = on(talkative, watched)
+    with running(replica.dsn(), 1) as sample, replica.connect(autocommit=False) as reader:
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT count(*) FROM job_outbox")
+        assert backlog(sample()) == 20
+        watched.execute("DELETE FROM job_outbox")
+        watched.execute("VACUUM job_outbox")
+        time.sleep(1.5)
+        states = sample()
+        assert backlog(states) is None
+        assert "WAL is received and not yet replayed" in states[0].problems[0].message
+        reader.rollback()
+        talkative.wait_until_caught_up()
+        assert until(lambda: backlog(sample()) == 0)
+
+
+def test_a_standby_of_a_standby_is_sampled(watched, standby, cluster):
+    """Its lag is that behind its sender."""
+    with standby_of(cluster, upstream=standby) as second:
+        add_jobs(watched, 2)
+        second.wait_until_caught_up()
+        with running(on(second, watched).dsn(), 60) as sample:
+            assert backlog(sample()) == 2
+
+
+@pytest.fixture
+def pair(cluster: Cluster) -> Iterator[tuple[Cluster, Standby]]:
+    """A primary of its own, which a test may kill, with its standby."""
+    with postgres.started(Cluster(cluster.installation, {"shared_preload_libraries": ""})) as primary:
+        postgres.create_templates(primary)
+        with standby_of(primary, TALKATIVE) as standby:
+            yield primary, standby
+
+
+def both(primary: Cluster, standby: Standby, name: str) -> str:
+    """One DSN for both servers, the primary first, whichever answers."""
+    ports = f"{primary.port},{standby.port}"
+    return f"host=127.0.0.1,127.0.0.1 port={ports} user=postgres dbname={name} connect_timeout=2"
+
+
+def counted(states: tuple[CollectorState, ...]) -> float:
+    (value,) = values(states, names.PROCESSED_JOBS).values()
+    return value
+
+
+def test_a_fail_over_is_noticed_and_counts_no_job_twice(pair):
+    """From the primary to its standby, which then is the primary: the next sample says so by itself."""
+    primary, standby = pair
+    with postgres.cloned(primary) as database, running(both(primary, standby, database.name), 60) as sample:
+        with database.connect() as connection:
+            rows.write(connection, rows.Content())
+        add_jobs(database, 5, "now()")
+        assert counted(sample()) == 0  # there before we looked
+        add_jobs(database, 7, "now()")
+        standby.wait_until_caught_up()
+        standby.pause_replay()
+        add_jobs(database, 11, "now()")  # received, and not to be seen on the standby yet
+        assert counted(sample()) == 18
+        until(
+            lambda: on(standby, database).value("SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()") is True
+        )
+        primary.stop("immediate")
+        try:
+            sample()  # the connection broke
+            states = sample()
+            server = latest_server(states, time.monotonic())
+            assert server is not None
+            assert server.role == "standby"
+            assert counted(states) == 18
+            standby.resume_replay()
+            standby.promote()
+            add_jobs(on(standby, database), 2, "now()")
+            states = sample()
+            server = latest_server(states, time.monotonic())
+            assert server is not None
+            assert (server.role, server.lag) == ("primary", None)
+            assert counted(states) == 20
+        finally:
+            with suppress(Exception):
+                standby.stop("immediate")
+            primary.start()
+
+
+def test_a_promotion_between_two_samples_of_one_connection(watched, cluster):
+    """The same session is on a standby first and on a primary then; no sample fails, and no number jumps."""
+    with standby_of(cluster) as standby, running(on(standby, watched).dsn(), 60) as sample:
+        add_jobs(watched, 3)
+        standby.wait_until_caught_up()
+        roles: list[Any] = []
+        promoted = False
+        for _ in range(40):
+            states = sample()
+            assert all(state.success for state in states), [state.problems for state in states]
+            assert backlog(states) == 3
+            server = latest_server(states, time.monotonic())
+            roles.append(server.role if server else None)
+            if not promoted:
+                promoted = True
+                with on(standby, watched).connect() as connection:
+                    connection.execute("SELECT pg_promote(false)")
+        assert roles[0] == "standby"
+        assert roles[-1] == "primary"
+        assert roles == sorted(roles, reverse=True)
+
+
+def test_a_dsn_for_both_servers_finds_the_primary(watched, standby):
+    """By target_session_attrs=primary, in either order; read-write finds none for the shipped role, and says why."""
+    with monitoring_role(watched) as role:
+        standby.wait_until_caught_up()
+        for ports in ((watched.cluster.port, standby.port), (standby.port, watched.cluster.port)):
+            hosts = f"host=127.0.0.1,127.0.0.1 port={ports[0]},{ports[1]} user={role} dbname={watched.name}"
+            with running(f"{hosts} target_session_attrs=primary", 60) as sample:
+                server = latest_server(sample(), time.monotonic())
+                assert server is not None
+                assert server.address == f"127.0.0.1:{watched.cluster.port}"
+            found = refusals(f"{hosts} target_session_attrs=read-write")
+            assert {failure.reason for failure in found.values()} == {Reason.CONNECTION}
+            assert "session is read-only" in found["backlog"].message
+            assert found["backlog"].message.endswith(
+                "; a role made for reading is read-only on the primary, too: target_session_attrs=primary finds that"
+            )

@@ -1,0 +1,144 @@
+"""The pipeline's example works as shipped: its commands, with its configuration, under the roles that the docs make."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.lab.migrate import Schema
+from tests import postgres
+from tests.database.roles import MONITOR, monitoring_role, run_script
+from tests.end_to_end.program import eventually, run, running, write_config
+from tests.postgres import Database
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+ACCESS = "grant_migration_access"
+SMOKER = "outbox_smoke"
+
+
+def objects(*files: str) -> Iterator[dict[str, Any]]:
+    """The objects of the example's files."""
+    for file in files:
+        yield from yaml.safe_load_all((EXAMPLES / file).read_text("utf-8"))
+
+
+def job(name: str) -> dict[str, Any]:
+    """The container of this Job."""
+    jobs = (each for each in objects("kubernetes-migration.yaml") if each["metadata"]["name"] == f"outbox-{name}")
+    (container,) = next(each for each in jobs if each["kind"] == "Job")["spec"]["template"]["spec"]["containers"]
+    assert container["name"] == name
+    return dict(container)
+
+
+@contextmanager
+def smoking_role(database: Database) -> Iterator[None]:
+    """The role of docs/migration.md, made by its own statements."""
+    text = (ROOT / "docs" / "migration.md").read_text("utf-8")
+    (statements,) = re.findall(r"```sql\n(CREATE ROLE outbox_smoke.*?)```", text, re.DOTALL)
+    database.execute(statements.encode())
+    try:
+        yield
+    finally:
+        database.execute(f"DROP OWNED BY {SMOKER}; DROP ROLE {SMOKER}".encode())
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Runs a Job's command with everything mounted as in the example, the DSNs those of a test's database."""
+
+    def ran(database: Database, name: str) -> subprocess.CompletedProcess[str]:
+        container = job(name)
+        users = {"outbox-exporter": MONITOR, "outbox-smoke": SMOKER}
+        for each in objects("kubernetes.yaml", "kubernetes-migration.yaml"):
+            if each["kind"] == "Secret":
+                user = users[each["metadata"]["name"]]
+                assert f"//{user}:" in each["stringData"]["dsn"]
+                _write(tmp_path, f"/run/secrets/{each['metadata']['name']}/dsn", database.dsn(user))
+            if each["kind"] == "ConfigMap":
+                text = each["data"]["config.yaml"].replace(": /", f": {tmp_path}/")
+                _write(tmp_path, "/etc/outbox-exporter/config.yaml", text)
+        (variable,) = container["env"]
+        arguments = [each.replace("/run/", f"{tmp_path}/run/") for each in container["args"]]
+        assert variable["name"] == "OUTBOX_EXPORTER_CONFIG"
+        return run(*arguments, OUTBOX_EXPORTER_CONFIG=f"{tmp_path}{variable['value']}")
+
+    return ran
+
+
+def _write(root: Path, path: str, text: str) -> None:
+    file = root / path.lstrip("/")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+
+
+@pytest.fixture(params=["embedded", "debian, pg_cron itself"])
+def migrated(request) -> Iterator[Database]:
+    """A database in the deployed variant, with a stand-in and with the real pg_cron."""
+    if request.param == "embedded":
+        with postgres.cloned(request.getfixturevalue("embedded"), Schema.DEPLOYED) as database:
+            yield database
+    else:
+        yield request.getfixturevalue("cron_database")
+
+
+def test_both_jobs_complete(migrated, mounted):
+    """Both commands end with 0, and nothing is broken or unknown."""
+    with monitoring_role(migrated, ACCESS), smoking_role(migrated):
+        for name in ("verify", "smoke"):
+            done = mounted(migrated, name)
+            assert done.returncode == 0, done.stdout + done.stderr
+            counts = json.loads(done.stdout)["counts"]
+            assert (counts["broken"], counts["unknown"]) == (0, 0)
+
+
+def test_without_the_access_script_verify_says_what_is_not_visible(migrated, mounted):
+    """Status 3, and the script is named: register and clean-ups alone are unknown."""
+    with monitoring_role(migrated):
+        done = mounted(migrated, "verify")
+    report = json.loads(done.stdout)
+    unknown = [check for check in report["checks"] if check["answer"] == "unknown"]
+    assert done.returncode == 3
+    assert {check["check"].split(".")[0] for check in unknown} == {"register", "cron"}
+    assert all(ACCESS in check["remedy"] or check["remedy"].startswith("GRANT") for check in unknown)
+
+
+def test_a_job_that_is_missing_is_broken_and_not_hidden(migrated, mounted):
+    """The policy admits every job of that name, so that none being there is proof."""
+    migrated.execute("SELECT cron.unschedule('cleanup_expired_idempotency_keys')")
+    with monitoring_role(migrated, ACCESS):
+        assert mounted(migrated, "verify").returncode == 1
+
+
+def test_the_watch_begins_with_the_migration_under_the_shipped_role(embedded_database, tmp_path):
+    """By itself with the script; without it the command and the page say what is not visible, and what helps."""
+    config = write_config(
+        tmp_path / "config.yaml",
+        database={"dsn": embedded_database.dsn(MONITOR)},
+        sampling={"interval": "1s"},
+        watch={"start": "migration", "state_dir": str(tmp_path / "state")},
+        web={"listen": "127.0.0.1:0"},
+    )
+    with monitoring_role(embedded_database):
+        with running(tmp_path, "--config", str(config), "serve") as program:
+            eventually(lambda: "is not visible" in (program.status()["watch"] or {}).get("summary", ""), seconds=40)
+            told = eventually(lambda: _if_told(run("--config", str(config), "watch", "status")), seconds=40)
+            assert ACCESS in told
+            assert program.status()["migration"]["unseen"] == ["register", "cron"]
+        run_script(embedded_database, ACCESS)
+        with running(tmp_path, "--config", str(config), "serve") as program:
+            eventually(lambda: (program.status()["watch"] or {}).get("state") == "running", seconds=40)
+            assert program.status()["migration"]["unseen"] == []
+            assert "no watch begins" not in run("--config", str(config), "watch", "status").stderr
+
+
+def _if_told(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stderr if "no watch begins by itself" in done.stderr else ""

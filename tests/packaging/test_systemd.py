@@ -1,0 +1,36 @@
+"""The units of examples/systemd start a command that exists, and the timer starts that service."""
+
+from __future__ import annotations
+
+import configparser
+import shlex
+from pathlib import Path
+
+from exporter.cli import parser, sample
+
+UNITS = Path(__file__).parents[2] / "examples/systemd"
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    found = configparser.ConfigParser(interpolation=None)
+    found.optionxform = str  # type: ignore[assignment,method-assign]
+    found.read_string((UNITS / name).read_text("utf-8"))
+    return found
+
+
+def test_the_service_samples_into_a_file():
+    """The command line is one that the program takes; an unreachable database is no failure of the unit."""
+    service = unit("outbox-exporter-sample.service")["Service"]
+    program, *arguments = shlex.split(service["ExecStart"])
+    options = parser().parse_args(arguments)
+    assert Path(program).name == "outbox-exporter"
+    assert options.command is sample
+    assert options.output.suffix == ".prom"
+    assert str(options.output.parent) == service["ReadWritePaths"]
+    assert (service["Type"], service["SuccessExitStatus"], service["UMask"]) == ("oneshot", "3", "0022")
+
+
+def test_the_timer_is_of_the_service():
+    """The service is found by the timer's name."""
+    assert unit("outbox-exporter-sample.timer")["Timer"]["OnCalendar"] == "minutely"
+    assert {path.stem for path in UNITS.iterdir()} == {"outbox-exporter-sample"}
