@@ -7,8 +7,9 @@ another. Both sides of every rule therefore name their alerts.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
-from alerts.model import Policy, RuleKey, Severity
+from alerts.model import Policy, Rule, RuleKey, Severity
 
 # By what one outbox is told from another: the job always, the others where somebody has them.
 SAME_OUTBOX = ("job", "cluster", "namespace", "environment")
@@ -57,6 +58,32 @@ def inhibitions(policy: Policy) -> tuple[Inhibition, ...]:
     own = [(source, target) for source, target in pairs if source.alert == target.alert]
     others = [(source, target) for source, target in pairs if source.alert != target.alert]
     return (*_of_themselves(own), *_of_others(others))
+
+
+def causes_first(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules, each behind those that explain it; apart from that in their order."""
+    waiting = {rule.key: rule for rule in rules}
+    ordered: list[Rule] = []
+
+    def place(key: RuleKey) -> None:
+        rule = waiting.pop(key, None)
+        if rule is not None:
+            for cause in rule.muted_by:
+                place(cause)
+            ordered.append(rule)
+
+    for key in tuple(waiting):
+        place(key)
+    return tuple(ordered)
+
+
+def circle(rules: Iterable[Rule]) -> tuple[RuleKey, ...]:
+    """Rules that explain each other in a circle; empty when there is none, as it should be."""
+    try:
+        TopologicalSorter({rule.key: rule.muted_by for rule in rules}).prepare()
+    except CycleError as error:
+        return tuple(error.args[1])
+    return ()
 
 
 def as_yaml(rules: Iterable[Inhibition]) -> str:

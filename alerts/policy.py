@@ -3,15 +3,17 @@
 alerts/policy.yaml says what is judged and why. Whatever judges, notifies or draws takes it from here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from alerts.expressions import THRESHOLD, complete
+from alerts.increases import written_out
+from alerts.inhibition import circle
 from alerts.model import Policy, Rule, RuleKey, Severity, Signal
 from alerts.policycheck import check, override_mistake, unit_of
-from alerts.policyfile import Document, Entry, Level, Parameter, Recording, read
+from alerts.policyfile import Document, Entry, Level, Parameter, Recording, Said, read
 from exporter import yamlfile
 from exporter.config import Amount, Config, Override
 from exporter.problems import Place, Problems
@@ -112,6 +114,7 @@ class _Builder:
         self._document = document
         self._wishes = wishes
         self._problems = Problems()
+        self._interval = min(document.interval, wishes.interval or document.interval)
         self._overrides = {(each.alert, each.severity): each for each in wishes.overrides}
         self._hiders = tuple((_gravest(entry), entry.hides) for entry in document.entries if entry.hides)
 
@@ -121,16 +124,19 @@ class _Builder:
             if wrong := override_mistake(override, self._document):
                 self._problems.add(Place(f"alerting.thresholds.{override.alert}.{override.severity}"), wrong)
         policy = Policy(
-            min(self._document.interval, self._wishes.interval or self._document.interval),
+            self._interval,
             self._wishes.job,
             tuple(self._signal(recording) for recording in self._document.recordings),
             tuple(self._rule(entry, level) for entry in self._document.entries for level in entry.levels),
         )
+        if found := circle(policy.rules):
+            entry = next(entry for entry in self._document.entries if entry.name.text == found[0].alert)
+            self._problems.add(entry.name.place, f"explains itself: {' by '.join(map(str, found))}")
         self._problems.check()
         return policy
 
     def _signal(self, recording: Recording) -> Signal:
-        expr = complete(recording.expr, self._amounts(recording.parameters), self._wishes.job, self._problems)
+        expr = self._expr(recording.expr, self._amounts(recording.parameters))
         return Signal(recording.record.text, recording.unit, recording.meaning, expr)
 
     def _rule(self, entry: Entry, level: Level) -> Rule:
@@ -139,7 +145,7 @@ class _Builder:
         threshold = self._scaled(override.threshold or level.threshold)
         amounts = self._amounts(entry.parameters) | {THRESHOLD: threshold}
         exprs = [entry.expr, level.condition] if level.condition else [entry.expr]
-        parts = [complete(expr, amounts, self._wishes.job, self._problems) for expr in exprs]
+        parts = [self._expr(expr, amounts) for expr in exprs]
         return Rule(
             key=key,
             group=entry.group,
@@ -169,6 +175,9 @@ class _Builder:
         for hider, hidden in self._hiders:
             if set(hidden) & set(entry.collectors):
                 yield hider
+
+    def _expr(self, expr: Said, amounts: Mapping[str, Amount]) -> str:
+        return written_out(complete(expr, amounts, self._wishes.job, self._problems), self._interval)
 
     def _amounts(self, parameters: Iterable[Parameter]) -> dict[str, Amount]:
         return {parameter.name.text: self._scaled(parameter.amount) for parameter in parameters}

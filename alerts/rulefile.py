@@ -1,8 +1,10 @@
 """The policy as Prometheus takes it: a rule file, or a PrometheusRule object for the operator.
 
 One group, signals first and in their order: Prometheus evaluates the rules of a group one after the other and groups at
-different moments, so that alerts in a group of their own would be told up to an interval later. Accepted by Prometheus
-2.42 and later: that is where keep_firing_for began.
+different moments, so that alerts in a group of their own would be told up to an interval later. Alerts that explain
+others stand before them: vmalert sends the alerts of each rule as soon as it was evaluated, as active for so long that
+Alertmanager's group_wait is over, and what is explained would page before it can be muted. Accepted by Prometheus 2.42
+and later: that is where keep_firing_for began.
 """
 
 import json
@@ -10,6 +12,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
+from alerts.inhibition import causes_first
 from alerts.model import Outlet, Policy, Rule, Signal
 from exporter.values import format_duration
 
@@ -51,7 +54,7 @@ def _group(policy: Policy) -> Iterator[str]:
     yield "    rules:"
     for signal in policy.signals:
         yield from _recording(signal)
-    for rule in policy.rules:
+    for rule in causes_first(policy.rules):
         if Outlet.PROMETHEUS in rule.outlets:
             yield from _alert(rule)
 

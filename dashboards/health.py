@@ -109,7 +109,8 @@ class _Panels(Drawing):
         )
         lag = panels.number(
             "Replay lag",
-            "How far a standby is behind the primary at most. Beyond database.max_replay_lag it is not sampled.",
+            "How far a standby is behind the primary at most; none while a primary answers. Beyond "
+            "database.max_replay_lag it is not sampled.",
             worst(pick(names.SERVER_REPLAY_LAG)),
         )
         yield panels.says(lag.unit("s").decimals(1), unknown="none")
@@ -257,7 +258,7 @@ class _Panels(Drawing):
             "backlog is at least what is shown. Clock skew: jobs processed before they were created; the "
             "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
             "processed_at that is hours off, so that no counter has them. Odd rows: a time is infinite or out of "
-            "range, or a value is missing, so that some number leaves them out.",
+            "range, or a value is missing, so that some number leaves them out; no series while there are none.",
             Query(one(dropped), "{{label}} values under other"),
             Query(one(skewed), "jobs with clock skew"),
             Query(one(unaccounted), "jobs {{kind}}"),

@@ -17,7 +17,7 @@ PICKED = f'{PICKED_JOB},instance=~"$instance"'
 PROCESS_START = "process_start_time_seconds"
 FOREIGN = (PROCESS_START,)
 
-_SIGNAL = re.compile(r"\boutbox:\w+(?::\w+)*")
+_SIGNAL = re.compile(r"\b(?P<record>outbox:\w+(?::\w+)*)(?:\[(?P<window>\w+)\]| offset (?P<offset>\w+))?")
 _JOB = re.compile(r'\bjob="[^"]*",?')
 _RATE = re.compile(r"\brate\(([^()]*)\[(\w+)\]\)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -73,7 +73,15 @@ class Judged:
         return {signal.record: signal for signal in self.policy.signals}
 
     def _written_out(self, signal: Signal) -> str:
-        return _SIGNAL.sub(lambda found: f"({self._written_out(self._signals[found.group()])})", signal.expr)
+        return _SIGNAL.sub(self._in_full, signal.expr)
+
+    def _in_full(self, found: re.Match[str]) -> str:
+        """A signal's expression; a look back on its samples becomes a subquery at the pace at which it is recorded."""
+        expression = f"({self._written_out(self._signals[found['record']])})"
+        pace = f"{self.policy.interval * 1000:.0f}ms"
+        if found["offset"]:
+            return f"last_over_time({expression}[{pace}:{pace}] offset {found['offset']})"
+        return f"{expression}[{found['window']}:{pace}]" if found["window"] else expression
 
 
 def _known() -> re.Pattern[str]:

@@ -174,10 +174,10 @@ class SignalPanels(Drawing):
         return panel.unit("s").no_value("No job was completed in the time shown.")
 
     def _moves(self) -> str:
-        """1 unless jobs wait for longer than a stall takes while none completes."""
+        """1 unless jobs wait for longer than a stall takes while none is processed."""
         stalled = gravest(self.policy, "OutboxStalled").threshold
         waiting = f"({self.judged('outbox:oldest_open_age_seconds')} > bool {stalled:g})"
-        idle = f"({self.judged('outbox:completed_jobs:increase5m')} == bool 0)"
+        idle = f"({self.judged('outbox:progress')} == bool 0)"
         return f"1 - ({waiting} * {idle} or 0 * {self.judged('outbox:backlog_jobs')})"
 
     def _cleaned(self) -> str:

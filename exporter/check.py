@@ -8,7 +8,7 @@ from exporter import statedir
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseQuestion
 from exporter.config import ApplicationSettings, Config, WatchSettings, WebSettings
-from exporter.errors import ExporterError, PermissionDenied, Reason, SampleError, Stale, Unreachable
+from exporter.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
 from exporter.figures import duration
 from exporter.migration import access
 from exporter.sampling import Sampling
@@ -37,8 +37,8 @@ class Finding:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing was proved: nobody answered, or a standby that may be too far behind."""
-        return isinstance(self.error, Unreachable | Stale | Unanswered)
+        """Whether nothing was proved: nobody answered, a standby that may be too far behind, or a table was locked."""
+        return isinstance(self.error, Unreachable | Stale | Unanswered | Locked)
 
     def __str__(self) -> str:
         if self.note:
@@ -82,10 +82,13 @@ def web(settings: WebSettings) -> Finding:
 
 
 def state_directory(settings: WatchSettings) -> Finding:
-    """Whether what has to survive a restart can be kept."""
-    wrong = statedir.problem(settings.state_dir)
-    error = wrong and Refused(f"{wrong}; give watch.state_dir a directory that the exporter may write")
-    return Finding(f"state directory {settings.state_dir}", error or None)
+    """Whether what has to survive a restart can be kept. Where no directory was configured, one goes without it."""
+    what, wrong = f"state directory {settings.state_dir}", statedir.problem(settings.state_dir)
+    if wrong is None:
+        return Finding(what)
+    if settings.state_dir == WatchSettings().state_dir:
+        return Finding(what, note=f"{wrong}; nothing is kept over a restart, unless watch.state_dir names a directory")
+    return Finding(what, Refused(f"{wrong}; give watch.state_dir a directory that the exporter may write"))
 
 
 def database(sampling: Sampling) -> tuple[Finding, ...]:
@@ -146,8 +149,8 @@ def _server(sampling: Sampling) -> str:
     if server is None or not server.in_recovery:
         return f"server: {server} answers"
     return (
-        f"server: {server} answers, at most {duration(server.lag or 0)} behind; verify, smoke, rollback-check and the "
-        "watch need the primary"
+        f"server: {server} answers, at most {duration(server.lag or 0)} behind its sender; verify, smoke, "
+        "rollback-check and the watch need the primary"
     )
 
 

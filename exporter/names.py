@@ -253,7 +253,7 @@ SERVER_IN_RECOVERY = _gauge(
 )
 SERVER_REPLAY_LAG = _gauge(
     "outbox_server_replay_lag_seconds",
-    "How far the standby's replay is behind at most, as proved; absent on a primary, and where nothing is proved.",
+    "How far the standby's replay is behind its sender at most, as proved; absent on a primary and where nothing is.",
 )
 COLLECTOR_SUCCESS = _gauge("outbox_collector_success", "1 when the collector's last run succeeded.", "collector")
 COLLECTOR_LAST_SUCCESS = _gauge(

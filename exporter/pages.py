@@ -88,7 +88,11 @@ def _server(server: Mapping[str, Any] | None) -> str:
     if server["role"] != "standby":
         return f"The {escape(server['role'])}{where} answers. "
     lag = server["replay_lag_seconds"]
-    behind = "and nothing proves how far it is behind" if lag is None else f"at most {escape(duration(lag))} behind"
+    behind = (
+        "and nothing proves how far it is behind"
+        if lag is None
+        else f"at most {escape(duration(lag))} behind its sender"
+    )
     return f'<span class="state warn">A standby{where} answers, {behind}.</span> '
 
 

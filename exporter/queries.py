@@ -38,16 +38,25 @@ class Query:
     parameters: tuple[Column, ...]
     columns: tuple[Column, ...]
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The watched schema's tables that it reads."""
+        return tuple(table for table in TABLES if f"{{{table}}}" in self.text)
+
     def compose(self, schema: str) -> sql.Composed:
         """The statement for the tables of `schema`, every name quoted."""
         # The text comes from this package's own files and from nowhere else.
         return sql.SQL(self.text).format(**_tables(schema))
 
-    def written(self, schema: str, parameters: Mapping[str, object]) -> bytes:
-        """The statement with its parameters in it, every value quoted: several of these may go in one message."""
+    def written(self, schema: str, parameters: Mapping[str, object], condition: str = "") -> bytes:
+        """The statement with its parameters in it, every value quoted: several of these may go in one message.
+
+        `condition` has to hold besides.
+        """
         text = _PARAMETER.sub(r"{\1}", self.text).replace("%%", "%")
         values = {name: sql.Literal(value) for name, value in parameters.items()}
-        return sql.SQL(text).format(**_tables(schema), **values).as_bytes()
+        asked = sql.SQL(text).format(**_tables(schema), **values).as_string()
+        return (_under(condition, asked) if condition else asked).encode()
 
 
 def _tables(schema: str) -> dict[str, sql.Identifier]:
@@ -101,9 +110,12 @@ def statement(name: str, schema: str, encoding: str = "utf-8", condition: str = 
     `encoding` is the session's, by its name in Python. A name that cannot be written in it is a name that no table of
     that database has.
     """
-    comment, _, asked = load(name).compose(schema).as_string().partition("\n")
-    text = f"{comment}\nSELECT answer.* FROM (\n{asked}\n) AS answer WHERE {condition}"
-    return text.encode(encoding, "replace")
+    return _under(condition, load(name).compose(schema).as_string()).encode(encoding, "replace")
+
+
+def _under(condition: str, statement: str) -> str:
+    comment, _, asked = statement.partition("\n")
+    return f"{comment}\nSELECT answer.* FROM (\n{asked}\n) AS answer WHERE {condition}"
 
 
 def names() -> tuple[str, ...]:

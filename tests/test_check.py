@@ -6,7 +6,8 @@ import pytest
 
 from exporter import check
 from exporter.check import Finding
-from exporter.errors import Blind, PermissionDenied, SchemaMismatch, TooSlow, Unreachable
+from exporter.config import WatchSettings
+from exporter.errors import Blind, Locked, PermissionDenied, SchemaMismatch, TooSlow, Unreachable
 from exporter.lab.ports import free_port
 from exporter.sampling import Sampling
 from tests.database.sampling import configuration, nobody_listens, states
@@ -24,6 +25,7 @@ GONE = Finding("database h:1/d", Unreachable("refused"))
         ([GOOD, Finding("migration", note="not visible")], 0),
         ([GONE], 3),
         ([GOOD, GONE], 3),
+        ([GOOD, Finding("backlog", Locked("lock timeout"))], 3),
         ([GOOD, Finding("backlog", Blind("hidden"))], 1),
         ([Finding("backlog", PermissionDenied("GRANT")), GONE], 1),
         ([Finding("backlog", SchemaMismatch("no such table"))], 1),
@@ -71,3 +73,16 @@ def test_it_reads_no_row(embedded_database):
     assert embedded_database.value(scans) == before
     assert all(state.success for state in states(embedded_database.dsn()))
     wait_for(lambda: embedded_database.value(scans) > before)
+
+
+def test_a_state_directory_that_nobody_asked_for(tmp_path, monkeypatch):
+    """The default may be read-only, as in a container: one goes without, and is told; one that was named is refused."""
+    (tmp_path / "state").touch()
+    monkeypatch.chdir(tmp_path)
+    found = check.state_directory(WatchSettings())
+    assert (found.error, check.verdict([found])) == (None, 0)
+    assert str(found).startswith("note     state directory state: ")
+    assert "nothing is kept over a restart" in str(found)
+    named = check.state_directory(WatchSettings(state_dir=tmp_path / "state"))
+    assert check.verdict([named]) == 1
+    assert str(named).startswith(f"broken   state directory {tmp_path}/state: {tmp_path}/state is not a directory")

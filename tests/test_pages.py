@@ -207,7 +207,7 @@ def test_declared_maintenance_is_shown_and_so_is_its_overrun():
         ),
         (
             {"role": "standby", "address": "10.0.0.8:5432", "replay_lag_seconds": 3.25},
-            "A standby 10.0.0.8:5432 answers, at most 3.2 s behind. Its last sample succeeded.",
+            "A standby 10.0.0.8:5432 answers, at most 3.2 s behind its sender. Its last sample succeeded.",
         ),
         (
             {"role": "standby", "address": None, "replay_lag_seconds": None},

@@ -104,7 +104,10 @@ def asked(site: Site, path: str, accept: str = "") -> tuple[int, dict[str, str],
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(endpoints(site)(scope, receive, send))
+    async def exchange() -> None:
+        await endpoints(site)(scope, receive, send)
+
+    asyncio.run(exchange())
     headers = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
 

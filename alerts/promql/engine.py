@@ -4,9 +4,11 @@ An expression is asked again and again, over the same memory. So what depends on
 of it, is decided once: `prepare` turns the tree into functions that call each other.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar, cast
 
 from alerts.model import Labels
 from alerts.promql import operators
@@ -24,6 +26,7 @@ from alerts.promql.syntax import (
     Operation,
     Selector,
     Window,
+    walk,
 )
 from alerts.promql.vectors import EvaluationError, Vector, collect, nameless
 
@@ -33,6 +36,7 @@ Question = Callable[[int], Value]
 _VectorQuestion = Callable[[int], Vector]
 _ScalarQuestion = Callable[[int], float]
 _KEEPS_NAME = "last_over_time"
+_Said = TypeVar("_Said")
 
 
 def prepare(expression: Expression, memory: Memory) -> Callable[[float], Vector]:
@@ -41,9 +45,11 @@ def prepare(expression: Expression, memory: Memory) -> Callable[[float], Vector]
     What comes back takes a time, Unix seconds, and raises EvaluationError when the expression makes no sense for the
     series that there are; `prepare` does when it makes none for any.
     """
-    question = _Preparation(memory).question(expression)
+    preparation = _Preparation.of(expression, memory)
+    question = preparation.question(expression)
 
     def ask(at: float) -> Vector:
+        preparation.asking.begin()
         value = question(milliseconds(at))
         return {(): value} if isinstance(value, float) else value
 
@@ -55,20 +61,63 @@ def evaluate(expression: Expression, memory: Memory, at: float) -> Value:
 
     Raises: EvaluationError when the expression makes no sense for the series that there are.
     """
-    return _Preparation(memory).question(expression)(milliseconds(at))
+    return _Preparation.of(expression, memory).question(expression)(milliseconds(at))
+
+
+@dataclass(slots=True)
+class _Asking:
+    """Tells one evaluation of an expression from the next."""
+
+    number: int = 0
+
+    def begin(self) -> None:
+        self.number += 1
+
+    def once(self, question: Callable[[int], _Said]) -> Callable[[int], _Said]:
+        """The same question, asked once in each evaluation however often its answer is needed."""
+        asked = -1
+        said: _Said
+
+        def ask(at: int) -> _Said:
+            nonlocal asked, said
+            if asked != self.number:
+                said = question(at)
+                asked = self.number
+            return said
+
+        return ask
 
 
 @dataclass(frozen=True, slots=True)
 class _Preparation:
-    """Makes questions to one memory. Which expressions are scalars is known beforehand: PromQL is typed."""
+    """Makes questions to one memory. Which expressions are scalars is known beforehand: PromQL is typed.
+
+    What is in an expression several times (`repeated`) is one question, which is in `made` as soon as it is known.
+    """
 
     memory: Memory
+    repeated: AbstractSet[Expression]
+    asking: _Asking = field(default_factory=_Asking)
+    made: dict[Expression, Callable[[int], Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, expression: Expression, memory: Memory) -> Self:
+        """What makes the question of this expression."""
+        times = Counter(node for node in walk(expression) if not isinstance(node, Number))
+        return cls(memory, frozenset(node for node, count in times.items() if count > 1))
 
     def question(self, expression: Expression) -> Question:
         kind = _KINDS.get(type(expression))
         if kind is None:
             raise EvaluationError(f"{expression} has no value of its own")
-        return kind(self, expression)
+        return self._once(expression, lambda: kind(self, expression))
+
+    def _once(self, expression: Expression, make: Callable[[], Callable[[int], _Said]]) -> Callable[[int], _Said]:
+        if expression not in self.repeated:
+            return make()
+        if expression not in self.made:
+            self.made[expression] = self.asking.once(make())
+        return self.made[expression]
 
     def vector(self, expression: Expression) -> _VectorQuestion:
         if _is_scalar(expression):
@@ -105,6 +154,8 @@ class _Preparation:
         if _is_scalar(left):
             operate = operators.with_scalar(operation, scalar_is_left=True)
             return _both(operate, self.vector(right), self.scalar(left))
+        if operation.operator == "and" and not _may_fail(left):
+            return _only_where(operators.of_vectors(operation), self.vector(left), self.vector(right))
         return _both(operators.of_vectors(operation), self.vector(left), self.vector(right))
 
     def aggregation(self, aggregation: Aggregation) -> Question:
@@ -127,15 +178,16 @@ class _Preparation:
 
         return newest
 
-    def _points(self, window: Window) -> Callable[[int], Iterator[tuple[Series, Points]]]:
+    def _points(self, window: Window) -> Callable[[int], list[tuple[Series, Points]]]:
+        return self._once(window, lambda: self._looked_up(window))
+
+    def _looked_up(self, window: Window) -> Callable[[int], list[tuple[Series, Points]]]:
         selected, offset, length = self.memory.selection(window.selector), window.selector.offset, window.length
 
-        def points(at: int) -> Iterator[tuple[Series, Points]]:
+        def points(at: int) -> list[tuple[Series, Points]]:
             end = at - offset
-            for series in selected():
-                times, values = series.between(end - length, end)
-                if times:
-                    yield series, Points(times, values, end - length, end, at)
+            found = ((series, *series.between(end - length, end)) for series in selected())
+            return [(series, Points(times, values, end - length, end, at)) for series, times, values in found if times]
 
         return points
 
@@ -203,7 +255,7 @@ class _Preparation:
     def absent_over_time(self, call: Call) -> Question:
         window = _window(call)
         points, labels = self._points(window), _labels_of_absence(window.selector)
-        return lambda at: {} if any(points(at)) else {labels: 1.0}
+        return lambda at: {} if points(at) else {labels: 1.0}
 
     def quantile_of_histogram(self, call: Call) -> Question:
         share, buckets = self.scalar(call.arguments[0]), self.vector(call.arguments[1])
@@ -249,6 +301,32 @@ def _is_scalar(expression: Expression) -> bool:
 
 def _both(operate: Callable[[Any, Any], Value], left: Callable[[int], Any], right: Callable[[int], Any]) -> Question:
     return lambda at: operate(left(at), right(at))
+
+
+def _only_where(
+    operate: Callable[[Any, Any], Vector], left: Callable[[int], Vector], right: Callable[[int], Vector]
+) -> Question:
+    """`and`, whose left side is not asked where there is nothing on the right."""
+
+    def only_where(at: int) -> Vector:
+        there = right(at)
+        return operate(left(at), there) if there else {}
+
+    return only_where
+
+
+def _may_fail(expression: Expression) -> bool:
+    """Whether there are series for which it makes no sense: where vectors are matched or what differs is left out."""
+    return any(
+        isinstance(node, Aggregation)
+        or (isinstance(node, Call) and node.function in _SPECIAL)
+        or (isinstance(node, Operation) and node.operator not in operators.SETS and not _has_scalar(node))
+        for node in walk(expression)
+    )
+
+
+def _has_scalar(operation: Operation) -> bool:
+    return _is_scalar(operation.left) or _is_scalar(operation.right)
 
 
 def _window(call: Call) -> Window:

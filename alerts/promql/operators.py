@@ -65,13 +65,13 @@ def _union(left: Vector, right: Vector, grouping: Grouping) -> Vector:
     return {**_difference(right, left, grouping), **left}
 
 
-_SETS: Mapping[str, Callable[[Vector, Vector, Grouping], Vector]] = {
+SETS: Mapping[str, Callable[[Vector, Vector, Grouping], Vector]] = {
     "and": _intersection,
     "or": _union,
     "unless": _difference,
 }
 
-OPERATORS = (*_ARITHMETIC, *_COMPARISONS, *_SETS)
+OPERATORS = (*_ARITHMETIC, *_COMPARISONS, *SETS)
 
 
 def of_scalars(operation: Operation) -> Callable[[float, float], float]:
@@ -94,8 +94,8 @@ def with_scalar(operation: Operation, *, scalar_is_left: bool) -> Callable[[Vect
 def of_vectors(operation: Operation) -> Callable[[Vector, Vector], Vector]:
     """Makes one value of each pair that the matching finds. Raises: EvaluationError when a pair is not unique."""
     matching = operation.matching
-    if operation.operator in _SETS:
-        join = _SETS[operation.operator]
+    if operation.operator in SETS:
+        join = SETS[operation.operator]
         return lambda left, right: join(left, right, matching.grouping)
     if matching.many == "right":
         return lambda left, right: collect(_pairs(operation, right, left, swapped=True)) if left and right else {}

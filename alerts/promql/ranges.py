@@ -32,7 +32,7 @@ class Points:
     @property
     def finite(self) -> bool:
         """Whether all values are numbers that one can add up."""
-        return all(map(math.isfinite, self.values))
+        return math.isfinite(sum(self.values)) or all(map(math.isfinite, self.values))
 
 
 # What it makes of the points and of the scalars beside them; None when there are too few.
@@ -42,10 +42,16 @@ RangeFunction = Callable[..., float | None]
 def increase(points: Points) -> float | None:
     """How much a counter went up within the window, its resets mended, extrapolated to the window's edges."""
     values = points.values.tolist()
-    # A counter that was never reset is in order, which is quickly seen: this is where evaluating spends its time.
-    grown = values == sorted(values)
-    lost = 0.0 if grown else sum(before for before, after in pairwise(values) if after < before)
+    lost = 0.0 if _in_order(values) else sum(before for before, after in pairwise(values) if after < before)
     return _extrapolated(points, values[-1] - values[0] + lost, counter=True)
+
+
+def _in_order(values: list[float]) -> bool:
+    """Whether none is less than the one before: a counter that was never reset.
+
+    Evaluating spends its time with windows of counters, and this is quickly seen.
+    """
+    return values == sorted(values)
 
 
 def rate(points: Points) -> float | None:
@@ -133,7 +139,18 @@ def _differ(one: float, other: float) -> bool:
 
 def resets(points: Points) -> float:
     """How often a counter began anew."""
-    return float(sum(after < before for before, after in pairwise(points.values)))
+    values = points.values.tolist()
+    return 0.0 if _in_order(values) else float(sum(after < before for before, after in pairwise(values)))
+
+
+def greatest_of(points: Points) -> float:
+    """The greatest value that is a number."""
+    return max(points.values) if points.finite else greatest(points.values)
+
+
+def least_of(points: Points) -> float:
+    """The least value that is a number."""
+    return min(points.values) if points.finite else least(points.values)
 
 
 RANGES: Mapping[str, RangeFunction] = {
@@ -147,8 +164,8 @@ RANGES: Mapping[str, RangeFunction] = {
     "changes": changes,
     "resets": resets,
     "avg_over_time": lambda points: mean(points.values),
-    "min_over_time": lambda points: least(points.values),
-    "max_over_time": lambda points: greatest(points.values),
+    "min_over_time": least_of,
+    "max_over_time": greatest_of,
     "sum_over_time": lambda points: total(points.values),
     "count_over_time": lambda points: float(len(points.values)),
     "last_over_time": lambda points: points.values[-1],

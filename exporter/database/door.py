@@ -26,8 +26,8 @@ class Database:
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
         self._patience = Patience()
-        # What the latest sample could read, and whether row security applied to it.
-        self._readable: dict[tuple[visibility.Table, ...], bool] = {}
+        # What the latest sample could read, whether row security applied to it, and which tables have no partitions.
+        self._readable: dict[tuple[visibility.Table, ...], tuple[bool, frozenset[str]]] = {}
         self._connector = Connector(settings, self._patience)
         self._tracker = ReplayTracker()
 
@@ -84,11 +84,11 @@ class Database:
                     settings,
                     reads,
                     ahead if known else NOTHING_AHEAD,
-                    Known(self._readable.get(reads, False), self._tracker),
+                    Known(*self._readable.get(reads, (False, frozenset())), self._tracker),
                 )
                 if primary_only:
                     self._tracker.refuse_standby()
-                self._readable[reads] = session.filtered
+                self._readable[reads] = session.filtered, session.plain
                 yield session
         except BaseException:
             # Whatever it was, the next sample looks at everything again, and names what is missing.

@@ -1,15 +1,19 @@
 """What each statement of a session proves: that it runs in the session's transaction, and that no row is hidden.
 
+Nor missing: an ALTER TABLE that rewrites a table writes every row anew, so that a snapshot from before it finds none of
+them, and no error (PostgreSQL documentation, "Caveats" of concurrency control). The same is true of a table that takes
+the place of another. So what the snapshot says of a table is held against what the server has found by its name.
+
 The catalogue alone is no proof. Its answer is as old as the transaction's snapshot, but the server applies the policies
 and memberships of the moment in which it plans a statement. Policies cannot change once the transaction holds a lock on
 the table, so a plan that is made under that lock shows what they are; memberships can, so statements ask again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from psycopg import sql
 
-from exporter.database.translation import ROLES, SAMPLE
+from exporter.database.translation import ROLES, SAMPLE, TABLES
 from exporter.errors import Blind
 from exporter.visibility import Sight, Table
 
@@ -33,6 +37,43 @@ def condition(sights: Iterable[Sight]) -> str:
     roles += [f"NOT pg_has_role({role}::oid, 'USAGE')" for role in lacks]
     same = f"(CASE WHEN {' AND '.join(roles)} THEN 'true' ELSE '{ROLES}' END)::boolean"
     return f"{same} AND {_IN_TRANSACTION}"
+
+
+_IN_ONE_PIECE = " AND c.relkind <> 'p'"
+_IN_PARTITIONS = (
+    " AND (c.relkind <> 'p' OR NOT EXISTS (SELECT FROM pg_partition_tree(c.oid) AS tree"
+    " JOIN pg_class AS part ON part.oid = tree.relid"
+    " WHERE part.relfilenode <> coalesce(pg_relation_filenode(part.oid), 0)))"
+)
+
+
+def of_tables(schema: str, tables: Iterable[str], plain: Collection[str] = ()) -> str:
+    """What a statement that reads these tables asks besides; it holds, or raises an error.
+
+    In the catalogue the snapshot finds each table under its name and with the files that the server reads now. `plain`:
+    tables that are known to have no partitions; planning the question about these would take longer than most answers.
+    """
+    same = " AND ".join(
+        _is_same(schema, table, _IN_ONE_PIECE if table in plain else _IN_PARTITIONS) for table in tables
+    )
+    return f"(CASE WHEN {same} THEN 'true' ELSE '{TABLES}' END)::boolean" if same else "true"
+
+
+def _is_same(schema: str, table: str, pieces: str) -> str:
+    return (
+        sql.SQL(
+            "(SELECT c.relnamespace = {schema}::regnamespace AND c.relname = {name}"
+            " AND c.relfilenode = coalesce(pg_relation_filenode(c.oid), 0){pieces}"
+            " FROM pg_class AS c WHERE c.oid = {table}::regclass)"
+        )
+        .format(
+            schema=sql.Literal(sql.Identifier(schema).as_string()),
+            name=sql.Literal(table),
+            pieces=sql.SQL(pieces),
+            table=sql.Literal(sql.Identifier(schema, table).as_string()),
+        )
+        .as_string()
+    )
 
 
 def plan_of_all_rows(schema: str, reads: Iterable[Table]) -> bytes:

@@ -45,10 +45,12 @@ NOTHING_AHEAD = Ahead()
 class Known:
     """What earlier samples found, so that no more messages are needed where it is still so.
 
-    `filtered`: row security applies. `tracker` knows which server answered, and what proves how old its rows are.
+    `filtered`: row security applies. `plain`: tables without partitions. `tracker` knows which server answered, and
+    what proves how old its rows are.
     """
 
     filtered: bool = False
+    plain: frozenset[str] = frozenset()
     tracker: ReplayTracker = field(default_factory=ReplayTracker)
 
 
@@ -56,7 +58,7 @@ class Session:
     """One sample's transaction, begun here, proved read-only and proved to see every row of the tables in `reads`.
 
     What is asked `ahead` is answered when it is fetched, and believed no sooner than everything else. `filtered` says
-    afterwards whether row security applies.
+    afterwards whether row security applies, `plain` which of the tables have no partitions.
     `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
     All statements together may take as long as one. The transaction is whoever's to end who made the session.
     Raises: SampleError of the kind that the server's answer means; Stale when a standby answers that is too far behind;
@@ -80,7 +82,7 @@ class Session:
         self._ahead = ahead
         self._gathers = ahead.gather
         self._encoding = "utf-8"
-        facts, seen, self._answer, plan = self._begin(settings, reads, filtered=known.filtered)
+        facts, seen, self._answer, plan = self._begin(settings, reads, known)
         self._encoding = text.encoding(connection)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
@@ -91,6 +93,8 @@ class Session:
         if self.filtered:
             proof.judge_plan(facts.role, plan if plan is not None else self._plan_of_all_rows(reads))
         self._condition = proof.condition(seen)
+        names = sorted(table.name for table in reads)
+        self.plain = frozenset(name for name, sight in zip(names, seen, strict=True) if sight.relkind == "r")
         self.now = facts.now
         self.role = facts.role
         self.rows = 0
@@ -152,7 +156,8 @@ class Session:
             self._connection.execute(b"EXPLAIN " + self._statement(name), nothing, prepare=False)
 
     def _statement(self, name: str) -> bytes:
-        return queries.statement(name, self.schema, self._encoding, self._condition)
+        condition = f"{self._condition} AND {_of_tables(name, self.schema, self.plain)}"
+        return queries.statement(name, self.schema, self._encoding, condition)
 
     def _plan_of_all_rows(self, reads: tuple[visibility.Table, ...]) -> _Answer:
         with translated("plan: ", self._encoding), self._connection.cursor() as cursor:
@@ -173,12 +178,12 @@ class Session:
                 self._connection.execute(setting, (_milliseconds(left),), prepare=False)
 
     def _begin(
-        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], *, filtered: bool
+        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], known: Known
     ) -> "tuple[_Facts, list[visibility.Sight], _Answer | None, _Answer | None]":
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
         ahead, asks_replay = self._ahead, self._tracker.expects_standby
         limits = settings.schema, settings.timestamp_zone, settings.statement_timeout, settings.lock_timeout
-        message = _opening(limits, reads, ahead, _Expected(filtered, asks_replay))
+        message = _opening(limits, reads, ahead, _Expected(known.filtered, asks_replay, known.plain))
         with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
             replays = _next(cursor, "replay", Replay) if asks_replay else []
@@ -186,12 +191,12 @@ class Session:
             facts = _next(cursor, "session", _Facts)
             seen = _next(cursor, "visibility", visibility.Sight) if reads else []
             answer = _answer(cursor) if ahead.name else None
-            plan = _answer(cursor) if filtered else None
+            plan = _answer(cursor) if known.filtered else None
         if self._note_server(facts[0], replays):
             return facts[0], seen, answer, plan
         with translated():
             self._connection.rollback()
-        return self._begin(settings, reads, filtered=filtered)
+        return self._begin(settings, reads, known)
 
     def _note_server(self, facts: "_Facts", replays: list[Replay]) -> bool:
         """Whether all is known of the server that answers: of a standby that is unexpected, it has to be asked first.
@@ -235,11 +240,17 @@ def _columns(name: str) -> tuple[str, ...]:
     return tuple(column.name for column in queries.load(name).columns)
 
 
+@cache
+def _of_tables(name: str, schema: str, plain: frozenset[str]) -> str:
+    return proof.of_tables(schema, queries.load(name).tables, plain)
+
+
 class _Expected(NamedTuple):
     """What is asked for because it was needed by the sample before."""
 
     filtered: bool
     standby: bool
+    plain: frozenset[str]
 
 
 @lru_cache(maxsize=64)
@@ -268,7 +279,8 @@ def _opening(
     if reads:
         statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads, zone)))
     if ahead.name:
-        statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters)))
+        condition = _of_tables(ahead.name, schema, expected.plain)
+        statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters), condition))
     if expected.filtered:
         statements.append(proof.plan_of_all_rows(schema, reads))
     if ahead.gather:

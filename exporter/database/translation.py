@@ -29,7 +29,7 @@ _TAKE_PRIMARY = "; a role made for reading is read-only on the primary, too: tar
 _ROW_SECURITY = "check_enable_rls"
 
 # What a statement of a session is refused with, by the server, when it is not where it should be (see `proof`).
-SAMPLE, ROLES = "outbox_exporter.sample", "outbox_exporter.roles"
+SAMPLE, ROLES, TABLES = "outbox_exporter.sample", "outbox_exporter.roles", "outbox_exporter.tables"
 _ELSEWHERE = (
     SampleError,
     (
@@ -38,7 +38,16 @@ _ELSEWHERE = (
     ),
 )
 _OTHER_ROLES = Blind, "what the role may see changed while the sample was under way; nothing is believed"
-_PROOFS: Mapping[str, tuple[type[SampleError], str]] = MappingProxyType({SAMPLE: _ELSEWHERE, ROLES: _OTHER_ROLES})
+_OTHER_TABLES = (
+    Locked,
+    (
+        "a table was rewritten or replaced while the sample waited for it (ALTER TABLE, VACUUM FULL, TRUNCATE), and may"
+        " look empty to it; nothing is believed"
+    ),
+)
+_PROOFS: Mapping[str, tuple[type[SampleError], str]] = MappingProxyType(
+    {SAMPLE: _ELSEWHERE, ROLES: _OTHER_ROLES, TABLES: _OTHER_TABLES}
+)
 
 _TRANSLATION: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
     (errors.LockNotAvailable, Locked),

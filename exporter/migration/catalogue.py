@@ -23,6 +23,7 @@ class Relation:
     persistence: str | None
     partition_key: list[str]
     row_security: bool
+    hidden_from: list[str]
     id_type: str | None
     id_unique: bool
 
@@ -211,6 +212,8 @@ def read(session: Session) -> Catalogue:
                 Relation,
                 schemas=[schema for schema, _ in wanted],
                 tables=[table for _, table in wanted],
+                functions=list(expected.FUNCTION_NAMES),
+                policies=[policy.name for table in expected.TABLES for policy in table.policies],
             )
         ),
         partitions=tuple(

@@ -58,6 +58,14 @@ def _enabled(facts: Catalogue, table: expected.Table) -> Finding:
         for policy in _others(facts)
         if policy.table_name == table.name and policy.permissive and policy.applies_to and _opens(policy)
     ]
+    if relation is not None and relation.hidden_from:
+        owners = ", ".join(relation.hidden_from)
+        troubles.append(
+            Trouble(
+                f"it applies to {owners} too, as whom the documented functions run, so that they fail",
+                f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY; and have table and functions belong to the same role",
+            )
+        )
     troubles += _bypasses(facts, table)
     return judged(f"{table.name}.row_security", "enabled, and opened to nobody from outside", troubles)
 

@@ -176,6 +176,8 @@ def _documented_roles(trial: Trial) -> str:
                 trial.call()
             except PermissionDenied as error:
                 raise Failed(f"{role}: {error}", f"GRANT EXECUTE ON FUNCTION ... TO {role}") from error
+            except Blind as error:
+                raise Failed(f"{role}: {error}", "ALTER FUNCTION ... SECURITY DEFINER") from error
     return f"{', '.join(expected.RPC.callers)} may call"
 
 

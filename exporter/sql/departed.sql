@@ -1,7 +1,7 @@
 -- departed.sql
 -- Question: What has become of jobs that were pending and that no counter has read since?
 -- Parameters:
---   ids text[]: outbox_id of these jobs
+--   ids unknown: outbox_id of these jobs, an array literal that the server reads as of the column's own type
 -- Columns:
 --   id text not null: outbox_id of one that is still there
 --   created_at double precision null: created_at, Unix seconds, infinite where it is
@@ -14,4 +14,4 @@ SELECT
     extract(epoch FROM created_at::timestamptz)::double precision AS created_at,
     extract(epoch FROM processed_at::timestamptz)::double precision AS processed_at
 FROM {job_outbox}
-WHERE outbox_id = ANY (%(ids)s::uuid[])
+WHERE outbox_id = ANY (%(ids)s)

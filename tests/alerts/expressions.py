@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
+from alerts.increases import written_out
 from alerts.policy import load_policy
 from alerts.promql.parse import parse
 from alerts.promql.syntax import (
@@ -109,6 +111,14 @@ def _of_operation(
     if operation.operator in SET_OPERATORS or operation.matching.many == "left":
         return left
     return _kept(operation.matching.grouping, left)
+
+
+def counted(text: str) -> str:
+    """The expression with `increase` in the place of each exact one that is written out."""
+    for series, window in re.findall(r"max_over_time\(([^()\[]*)\[(\w+)\]\) - \(", text):
+        exact = written_out(f"exact_increase({series}[{window}])", POLICY.interval)
+        text = text.replace(exact, f"increase({series}[{window}])")
+    return text
 
 
 def compares(expression: Expression) -> bool:

@@ -15,7 +15,19 @@ import pytest
 from alerts.model import Rule, Severity
 from alerts.notify.outcome import Result
 from alerts.promql.parse import parse
-from alerts.promql.syntax import LE, Aggregation, Call, Expression, Match, Operation, Selector, Window, walk
+from alerts.promql.syntax import (
+    LE,
+    Aggregation,
+    Call,
+    Expression,
+    Grouping,
+    Match,
+    Number,
+    Operation,
+    Selector,
+    Window,
+    walk,
+)
 from exporter import names
 from exporter.application import endpoints
 from exporter.config import ApplicationSettings, Config, Url
@@ -24,6 +36,7 @@ from exporter.migration.findings import Answer
 from exporter.names import PROCESSING_TIME_BUCKETS
 from exporter.sampling import Sampling
 from tests.alerts.expressions import (
+    COMPARISONS,
     FOREIGN,
     METRICS,
     POLICY,
@@ -31,6 +44,7 @@ from tests.alerts.expressions import (
     SIGNALS,
     TARGET,
     compares,
+    counted,
     is_counter,
     labels,
     labels_of_metric,
@@ -44,9 +58,14 @@ EXPRESSIONS = {
     **{signal.record: parse(signal.expr) for signal in POLICY.signals},
     **{str(rule.key): parse(rule.expr) for rule in POLICY.rules},
 }
+# The same as the policy says it: an exact increase is one function.
+COUNTING = {
+    **{signal.record: parse(counted(signal.expr)) for signal in POLICY.signals},
+    **{str(rule.key): parse(counted(rule.expr)) for rule in POLICY.rules},
+}
 RULES = {str(rule.key): rule for rule in POLICY.rules}
 COUNTED = ("rate", "increase", "irate", "resets")
-MEASURED = ("delta", "deriv", "predict_linear", "idelta")
+MEASURED = ("deriv", "predict_linear", "resets", "max_over_time")
 
 every_expression = pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -99,16 +118,29 @@ def test_every_series_exists(expression: Expression):
             assert matcher.pattern is None or len(alternatives) > 1, "a pattern where a text would do"
 
 
-@every_expression
+@pytest.mark.parametrize("expression", COUNTING.values(), ids=COUNTING)
 def test_counters_are_only_counted_with(expression: Expression):
-    """promql/counter, promql/rate: a counter stands in a window of rate or its like, and nothing else does."""
+    """promql/counter, promql/rate: a counter stands in a window of rate or its like, and nothing else does.
+
+    Or is asked whether it has counted anything at all.
+    """
     for node in walk(expression):
         if isinstance(node, Selector):
-            assert not is_counter(node.metric), node
+            assert not is_counter(node.metric) or node in asked_whether_any(expression), node
         if isinstance(node, Call):
             for window in node.arguments:
                 if isinstance(window, Window):
                     assert node.function in (COUNTED if is_counter(window.selector.metric) else MEASURED)
+
+
+def asked_whether_any(expression: Expression) -> set[Selector]:
+    """What is compared with 0 to make a boolean."""
+    return {
+        selector
+        for node in walk(expression)
+        if isinstance(node, Operation) and (node.operator, node.boolean, node.right) == (">", True, Number(0.0))
+        for selector in selectors(node.left)
+    }
 
 
 @every_expression
@@ -181,13 +213,16 @@ def test_alerts_compare(rule: Rule):
 
 @every_rule
 def test_durations_make_sense(rule: Rule):
-    """alerts/for, rule/for: whole evaluations; absence outlasts missed scrapes; nothing averaged waits twice."""
+    """alerts/for, rule/for: whole evaluations; absence outlasts missed scrapes; nothing averaged waits twice.
+
+    A maximum makes nothing wait.
+    """
     for seconds in (rule.hold, rule.keep_firing_for):
         assert seconds % POLICY.interval == 0
         assert seconds <= 3600
-    calls = [node.function for node in walk(EXPRESSIONS[str(rule.key)]) if isinstance(node, Call)]
+    calls = [node.function for node in walk(COUNTING[str(rule.key)]) if isinstance(node, Call)]
     assert rule.hold >= 4 * POLICY.interval or "absent" not in calls
-    assert not any(function.endswith("_over_time") for function in calls)
+    assert not any(function.endswith("_over_time") for function in calls if function != "max_over_time")
 
 
 @every_rule
@@ -225,6 +260,19 @@ def test_nothing_is_there_twice():
 def test_the_interval_is_short_enough():
     """group/interval: within the five minutes for which Prometheus takes a sample for present."""
     assert 0 < POLICY.interval <= 300
+
+
+@every_expression
+def test_no_filter_has_many_matches(expression: Expression):
+    """Prometheus 3.9 refuses a comparison in which several samples of one side match one of the other.
+
+    Before, and in the exporter's own evaluation, it is refused only where several of them hold. So vectors are
+    compared where all labels have to agree.
+    """
+    for node in walk(expression):
+        if isinstance(node, Operation) and node.operator in COMPARISONS:
+            vectors = labels(node.left) is not None and labels(node.right) is not None
+            assert not vectors or (node.matching.grouping == Grouping() and node.matching.many is None), node
 
 
 def test_every_signal_is_used():

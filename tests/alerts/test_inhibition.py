@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.inhibition import Inhibition, Side, as_yaml, inhibitions
+from alerts.inhibition import Inhibition, Side, as_yaml, circle, inhibitions
 from alerts.model import Policy, Rule, RuleKey, Severity
 from alerts.policy import load_policy
 
@@ -71,6 +71,13 @@ def test_nothing_mutes_the_watchdog():
     """Nor does it mute anything."""
     sides = [side for rule in inhibitions(POLICY) for side in (rule.source, rule.target)]
     assert not any("OutboxWatchdog" in side.alerts for side in sides)
+
+
+def test_nobody_explains_itself():
+    """By no way around: the order of the rules would have no beginning."""
+    assert circle(POLICY.rules) == ()
+    one, two, three = key("One"), key("Two"), key("Three")
+    assert set(circle(policy((one, two), (two, three), (three, one)).rules)) == {one, two, three}
 
 
 def test_as_yaml():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from alerts.inhibition import causes_first
 from alerts.model import Outlet, Policy, Rule, RuleKey, Severity, Signal
 from alerts.policy import load_policy
 from alerts.rulefile import prometheus_rule, rule_file
@@ -68,6 +70,7 @@ def test_a_small_file_to_the_letter():
 def test_nothing_is_lost():
     """Every expression and text of the shipped policy comes back from YAML as it was, however it was folded."""
     shipped = load_policy()
+    shipped = replace(shipped, rules=causes_first(shipped.rules))
     found = rules_of(shipped)
     signals, rules = found[: len(shipped.signals)], found[len(shipped.signals) :]
     assert [(each["record"], each["expr"]) for each in signals] == [
@@ -79,6 +82,36 @@ def test_nothing_is_lost():
     assert [each["annotations"] for each in rules] == [
         {"summary": each.summary, "description": each.description} for each in shipped.rules
     ]
+
+
+def test_causes_stand_first():
+    """Behind an alert of the shipped file stands nothing that would mute it."""
+    places = {
+        (rule["alert"], rule["labels"]["severity"]): n for n, rule in enumerate(shipped_rules()) if "alert" in rule
+    }
+    pairs = [(source, rule.key) for rule in load_policy().rules for source in rule.muted_by]
+    assert len(pairs) > 50
+    late = [
+        (source, target)
+        for source, target in pairs
+        if places[source.alert, source.severity.value] > places[target.alert, target.severity.value]
+    ]
+    assert late == []
+    assert places["OutboxHeadBlocked", "page"] < places["OutboxStalled", "page"]
+
+
+def shipped_rules() -> list[dict[str, Any]]:
+    """Of the file that people copy."""
+    file = Path(__file__).parents[2] / "alerts" / "prometheus" / "outbox.rules.yaml"
+    rules: list[dict[str, Any]] = yaml.safe_load(file.read_text())["groups"][0]["rules"]
+    return rules
+
+
+def test_what_explains_nothing_keeps_its_place():
+    """The order is that of the policy wherever nobody is explained by a later one."""
+    first, second, third = (replace(RULE, key=RuleKey(f"Outbox{name}", Severity.PAGE)) for name in ("A", "B", "C"))
+    explained = replace(first, muted_by=(third.key, RuleKey("OutboxElsewhere", Severity.PAGE)))
+    assert causes_first((explained, second, third)) == (third, explained, second)
 
 
 def test_odd_texts_survive():

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.alerts.expressions import counted
 from tests.dashboards.reading import ALL, FILES, board, filled, panels, selectors
 
 # The kinds that Grafana 10 to 13 all have, and none of Angular's.
@@ -134,12 +135,12 @@ def test_every_selector_keeps_to_what_is_picked():
 def test_counters_are_counted():
     """target-counter-agg-rule, which the linter forgets as soon as a selector has matchers.
 
-    Or asked whether they are there at all, which is no reading of their value.
+    Or asked whether they are there at all or have counted anything, which is no reading of their value.
     """
     for query in ALL:
-        for selector in selectors(filled(query.expr)):
+        for selector in selectors(counted(filled(query.expr))):
             if selector.name.endswith(PARTS):
-                asked_for_presence = selector.window is None and re.search(r"\band max|0 \* max", query.expr)
+                asked_for_presence = selector.window is None and re.search(r"\band max|0 \* max|> bool 0", query.expr)
                 assert selector.inside in COUNTING or asked_for_presence, f"{query}: {selector}"
             else:
                 assert selector.inside not in {"rate", "increase"}, f"{query}: {selector}"

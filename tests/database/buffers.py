@@ -21,8 +21,8 @@ def buffers(database: Database, **settings: Any) -> dict[str, int]:
     def explained(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
         query = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + queries.statement(name, session.schema)
         with session._connection.cursor() as cursor:
-            (answer,) = cursor.execute(query, parameters, prepare=False).fetchone() or (None,)
-        plan = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
+            ((answer,),) = cursor.execute(query, parameters, prepare=False).fetchall()
+        plan: dict[str, Any] = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
         found[name] = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
         return fetch(session, name, row, **parameters)
 

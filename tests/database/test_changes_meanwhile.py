@@ -1,4 +1,4 @@
-"""What a role may see changes while a sample is under way: the true number or reason `rls`, and never fewer rows."""
+"""What a role may see, or the table itself, changes while a sample is under way: never fewer rows, and no error."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from psycopg import sql
 from exporter.collectors.backlog import Head
 from exporter.database import Ahead
 from exporter.database import Database as Door
-from exporter.errors import Blind, Reason, SampleError
+from exporter.errors import Blind, Locked, Reason, SampleError
 from exporter.visibility import Table
 from tests.database.activity import until
 from tests.database.roles import allow, role
 from tests.database.sampling import door
+from tests.database.test_partitioned import partition
 from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("attempts", "created_at", "processed_at"))
@@ -103,6 +104,25 @@ def blocked_after(watched: Watched, opened: Door, change: str, *more: Table) -> 
         return session.fetch_one("backlog_head", Head, batch=100).blocked
 
 
+def blocked_while(database: Database, changing: psycopg.Connection, watching: Door, ahead: Ahead) -> int | SampleError:
+    """What a sample says that waits for a lock of `changing`, which commits as soon as it does."""
+    found: list[int | SampleError] = []
+
+    def sample() -> None:
+        try:
+            found.append(blocked(watching, ahead))
+        except SampleError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    until(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"))
+    changing.commit()
+    thread.join(15)
+    (answer,) = found
+    return answer
+
+
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
 @pytest.mark.parametrize("ahead", [HEAD, Ahead()], ids=["asked ahead", "asked later"])
 @pytest.mark.parametrize("change", CHANGES)
@@ -112,21 +132,7 @@ def test_a_policy_changes_after_the_catalogue_was_read(opened, change, ahead, sa
         for _ in range(samples):
             assert blocked(watching, ahead) == BLOCKED
         opened.change(CHANGES[change], changing)
-        found: list[int | SampleError] = []
-
-        def sample() -> None:
-            try:
-                found.append(blocked(watching, ahead))
-            except SampleError as error:
-                found.append(error)
-
-        thread = threading.Thread(target=sample)
-        thread.start()
-        waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'public.job_outbox'::regclass AND NOT granted"
-        until(lambda: opened.database.value(waiting))
-        changing.commit()
-        thread.join(15)
-        (answer,) = found
+        answer = blocked_while(opened.database, changing, watching, ahead)
         assert isinstance(answer, Blind)
         assert answer.reason is Reason.RLS
         with pytest.raises(Blind, match=r"CREATE POLICY|restrictive policy narrow"):  # now the catalogue says it
@@ -183,3 +189,58 @@ def test_an_owner_of_one_table_among_several_is_asked_about(watched):
     watched.change("GRANT SELECT ON public.job_outbox TO {role}")
     with watched.open() as watching, pytest.raises(Blind):
         blocked_after(watched, watching, "REVOKE {group} FROM {role}", keys)
+
+
+# What writes every row anew, so that snapshots from before do not have it.
+REWRITTEN = {
+    "column added": "ALTER TABLE public.job_outbox ADD seen double precision DEFAULT random()",
+    "type changed": "ALTER TABLE public.job_outbox ALTER attempts TYPE bigint",
+    "unlogged": "ALTER TABLE public.job_outbox SET UNLOGGED",
+    "replaced": "ALTER TABLE public.job_outbox RENAME TO old;"
+    "CREATE TABLE public.job_outbox (LIKE public.old); INSERT INTO public.job_outbox SELECT * FROM public.old",
+    "exchanged": "ALTER TABLE public.job_outbox RENAME TO old; ALTER TABLE public.prepared RENAME TO job_outbox;"
+    "INSERT INTO public.job_outbox SELECT * FROM public.old",
+}
+
+
+@pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
+@pytest.mark.parametrize("ahead", [HEAD, Ahead()], ids=["asked ahead", "asked later"])
+@pytest.mark.parametrize(
+    ("change", "partitioned"),
+    # Partitions are made unlogged one by one.
+    [
+        (change, partitioned)
+        for change in REWRITTEN
+        for partitioned in (False, True)
+        if change != "unlogged" or not partitioned
+    ],
+)
+def test_a_table_that_is_rewritten_meanwhile_is_not_empty(watched, change, partitioned, ahead, samples):
+    """Reason lock, since it had to be waited for; the next sample finds all rows again."""
+    database = watched.database
+    database.execute("CREATE TABLE public.prepared (LIKE public.job_outbox)")
+    if partitioned:
+        partition(database, "job_outbox")
+    with door(database.dsn(), lock_timeout=10) as watching, database.connect(autocommit=False) as changing:
+        for _ in range(samples):
+            assert blocked(watching, ahead) == BLOCKED
+        changing.execute("LOCK TABLE public.job_outbox")
+        changing.execute(REWRITTEN[change].encode())
+        answer = blocked_while(database, changing, watching, ahead)
+        assert isinstance(answer, Locked)
+        assert answer.reason is Reason.LOCK
+        assert "was rewritten or replaced while the sample waited for it" in str(answer)
+        assert blocked(watching, ahead) == BLOCKED
+
+
+def test_rows_that_are_written_meanwhile_disturb_nothing(watched):
+    """Nor does an index, a column without rows to write, a statistic: no file is another one."""
+    with door(watched.database.dsn()) as watching, watching.sample(OUTBOX) as session:
+        for statement in (
+            "INSERT INTO job_outbox (entity_id, queue_name, attempts) SELECT id, 'q', 1 FROM courses",
+            "ALTER TABLE job_outbox ADD note text",
+            "CREATE INDEX ON job_outbox (attempts)",
+            "VACUUM (ANALYZE) job_outbox",
+        ):
+            watched.database.execute(statement)
+        assert session.fetch_one("backlog_head", Head, batch=100).blocked == BLOCKED

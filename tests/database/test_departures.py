@@ -222,6 +222,21 @@ def test_the_processing_of_a_course_that_is_deleted(empty):
         assert unaccounted(sample(sampling)) == {"removed": 7, "uncounted": 0}
 
 
+@pytest.mark.parametrize("kind", ["bigint", "text", "varchar(40)", "number"])
+def test_ids_of_any_type(empty, kind):
+    """They are what tells jobs apart, whatever they are made of."""
+    with empty.connect() as connection, sampler(empty.dsn()) as sampling:
+        create(connection, 5)
+        connection.execute("CREATE DOMAIN number AS bigint")
+        connection.execute("ALTER TABLE job_outbox ALTER outbox_id DROP DEFAULT")
+        connection.execute(
+            f"ALTER TABLE job_outbox ALTER outbox_id TYPE {kind} USING abs(hashtext(outbox_id::text))".encode()
+        )
+        sample(sampling)
+        connection.execute("DELETE FROM job_outbox WHERE outbox_id = (SELECT min(outbox_id) FROM job_outbox)")
+        assert unaccounted(sample(sampling)) == {"removed": 1, "uncounted": 0}
+
+
 def test_jobs_that_are_never_seen_pending(empty):
     """Created and stamped between two samples: the statistics give reason to look, and looking finds each once."""
     everything = ("backlog", "throughput", "last_hour")

@@ -15,7 +15,7 @@ from tests import requirements
 from tests.database import rows
 from tests.database.roles import MONITOR, allow, count, monitoring_role, role, run_script, script
 from tests.database.sampling import configuration, everything, nobody_listens
-from tests.postgres import Database
+from tests.postgres import Database, cloned
 
 SCRIPTS = ("monitoring_role", "grant_migration_access", "use_bypassrls", "remove_monitoring_role")
 TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
@@ -179,6 +179,29 @@ def test_removal_refuses_when_more_was_granted(database):
         assert "courses" in str(refused.value.diag.message_detail)
         assert everything(database.dsn(MONITOR)) == everything(database.dsn())
         database.execute(f"REVOKE SELECT ON courses FROM {MONITOR}".encode())
+
+
+def test_two_databases_share_the_role(cluster, database):
+    """It goes with the last of them, and is of no use in one that it was removed from."""
+    with cloned(cluster) as other, monitoring_role(database):
+        run_script(other, "monitoring_role")
+        notices: list[str] = []
+        with other.connect() as connection:
+            connection.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
+            connection.execute(script("remove_monitoring_role").encode())
+        assert notices[-1] == (
+            f"outbox_monitor has no rights in this database any more; the role stays for: {database.name}"
+        )
+        assert other.value("SELECT has_table_privilege(%s, 'job_outbox', 'SELECT')", (MONITOR,)) is False
+        assert other.value("SELECT count(*) FROM pg_policy WHERE polname = 'outbox_monitor_read'") == 0
+        assert everything(database.dsn(MONITOR)) == everything(database.dsn())
+        run_script(other, "monitoring_role")
+        other.execute(f"GRANT SELECT ON courses TO {MONITOR}".encode())
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+            run_script(other, "remove_monitoring_role")
+        other.execute(f"REVOKE SELECT ON courses FROM {MONITOR}".encode())
+        run_script(other, "remove_monitoring_role")
+    assert database.value("SELECT count(*) FROM pg_roles WHERE rolname = %s", (MONITOR,)) == 0
 
 
 def test_an_earlier_grant_is_taken_back(monitored):

@@ -46,12 +46,15 @@ def event(at: str, event: str = "'ODD'", source: str = "'API'") -> str:
     return EVENT.format(event=event, source=source, at=at)
 
 
+Added = Mapping[tuple[str, tuple[str, ...]], float]
+
+
 @dataclass(frozen=True)
 class Case:
     """One statement, what it adds to which series, and as what it is counted."""
 
     statement: str
-    adds: Mapping[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
+    adds: Added = field(default_factory=dict)
     odd: tuple[str, str] | None = None
     nullable: tuple[str, str] | None = None
     free: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
@@ -62,8 +65,8 @@ NO_QUEUE = frozenset({("outbox_queue_oldest_pending_timestamp_seconds", ("other"
 # What a further job of the last hour changes by right, where it has both its times.
 AVERAGES = frozenset(("outbox_last_hour_processing_time_avg_seconds", (cohort,)) for cohort in ("created", "processed"))
 BLOCKED = ("outbox_head_blocked_jobs", ())
-WAITING = {(PENDING, ("waiting",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0}
-PROCESSED = {(LAST_HOUR, ()): 1.0, (QUEUE_LAST_HOUR, ("odd",)): 1.0}
+WAITING: Added = {(PENDING, ("waiting",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0}
+PROCESSED: Added = {(LAST_HOUR, ()): 1.0, (QUEUE_LAST_HOUR, ("odd",)): 1.0}
 INFINITE, OUT, NULL = "infinite", "out_of_range", "null"
 OUTBOX, EVENTS_TABLE, KEYS_TABLE = "job_outbox", "fsm_events", "idempotency_keys"
 

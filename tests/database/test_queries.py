@@ -205,11 +205,11 @@ def test_the_dataclass_says_the_same_as_the_header(recorded, name):
     columns = queries.load(name).columns
     assert [field.name for field in fields(recorded[name].row)] == [column.name for column in columns]
     for column in columns:
-        element = PYTHON[column.type.removesuffix("[]")]
-        if hints[column.name] == list[element | None]:
+        element: Any = PYTHON[column.type.removesuffix("[]")]
+        if hints[column.name] == types.GenericAlias(list, (element | None,)):
             assert "entry is null" in meaning_of(name, column.name)
             element |= None
-        expected = types.GenericAlias(list, (element,)) if column.type.endswith("[]") else element
+        expected: Any = types.GenericAlias(list, (element,)) if column.type.endswith("[]") else element
         assert hints[column.name] == (expected | None if column.nullable else expected), column
 
 

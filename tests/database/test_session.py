@@ -209,7 +209,7 @@ def test_now_is_the_database_s(database):
 
 def test_what_a_sample_begins_with_names_itself_to_the_dba():
     """As every other statement does: what pg_stat_activity shows begins with who asks."""
-    expected = session_module._Expected(filtered=True, standby=True)
+    expected = session_module._Expected(filtered=True, standby=True, plain=frozenset())
     opening = session_module._opening(("public", None, 5.0, 0.5), (OUTBOX,), NOTHING_AHEAD, expected)
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
 

@@ -58,7 +58,7 @@ def test_both_ways_of_counting_events_give_the_same(variant):
 
 def event_groups(
     session: WritableSession, since: float, until: float, *, by_course: bool
-) -> dict[tuple[str, str], tuple[int, int, int, dict[str, float]]]:
+) -> dict[tuple[str | None, str | None], tuple[int, int, int, dict[str, float]]]:
     """What either way of counting events says, without the order in which it says it."""
     groups = fetch_groups(session, fetch_courses(session) if by_course else None, True, since, until)
     found = {

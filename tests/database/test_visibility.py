@@ -261,7 +261,7 @@ def test_a_missing_column_privilege_is_named(filled):
         assert refused.reason is Reason.PERMISSION
         assert refused.message == (
             f"role {name} may not read public.job_outbox: "
-            f"GRANT SELECT (attempts, processed_at) ON public.job_outbox TO {name}"
+            f"GRANT SELECT (outbox_id, attempts, processed_at) ON public.job_outbox TO {name}"
         )
         mend(filled, name, choose=0)
         assert sees_everything(filled, name)

@@ -29,7 +29,7 @@ def page() -> Iterator[str]:
     trouble = webtools.status() | {
         "alerts": [alert(summary=HOSTILE, description=HOSTILE), alert(severity="ticket", muted=True)],
         "watch": watch(reasons=[HOSTILE], summary=HOSTILE),
-        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE]},
+        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": ["register", "cron"]},
         "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE, "x" * 300])],
     }
     with Server(webtools.site(status=lambda: trouble), "127.0.0.1:0") as server:

@@ -103,7 +103,7 @@ def test_check_config_says_which_server_answers(database, replica):
     lines, status = checked(replica.dsn())
     assert status == 0
     assert lines[0].startswith(f"ok       server: standby 127.0.0.1:{replica.cluster.port} answers, at most ")
-    assert lines[0].endswith(" behind; verify, smoke, rollback-check and the watch need the primary")
+    assert lines[0].endswith(" behind its sender; verify, smoke, rollback-check and the watch need the primary")
 
 
 @pytest.fixture

@@ -312,6 +312,7 @@ BROKEN: dict[str, tuple[str, set[str]]] = {
         """,
         {"search_path"},
     ),
+    "with the caller's own rights": (f"ALTER FUNCTION {RPC} SECURITY INVOKER", {"documented_roles"}),
     "users may not call": (f"REVOKE EXECUTE ON FUNCTION {RPC} FROM authenticated", {"documented_roles"}),
     "row security off": ("ALTER TABLE job_outbox DISABLE ROW LEVEL SECURITY", {"outsiders"}),
     "events for everybody": ("CREATE POLICY p ON fsm_events FOR SELECT USING (true)", {"outsiders"}),

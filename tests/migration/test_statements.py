@@ -109,6 +109,9 @@ def _run_everything(database: postgres.Database, state: Path) -> None:
             verify(session)
         rollback_check(door, SamplingSettings(), Wishes(), time.time())
         assert not MaintenanceCollector(door, ledger).collect().failures
+    access = monitoring_role(database, "grant_migration_access")
+    with access as role, watched(database, role) as door, door.sample() as session:
+        verify(session)
     report = smoke(database.dsn(), "public")
     assert report.answer is Answer.OK, report.findings
 

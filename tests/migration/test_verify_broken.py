@@ -71,6 +71,15 @@ NAMED = (
 )
 ON_COURSES = "FOREIGN KEY (entity_id) REFERENCES courses (id)"
 
+# As on a server of one's own: who owns it all is no superuser.
+OWNED = (
+    "DO $$ BEGIN IF to_regrole('app_owner') IS NULL THEN CREATE ROLE app_owner; END IF; END $$;"
+    "ALTER TABLE job_outbox OWNER TO app_owner; ALTER TABLE idempotency_keys OWNER TO app_owner;"
+    "ALTER TABLE fsm_events OWNER TO app_owner; ALTER FUNCTION initialize_fsm_with_outbox OWNER TO app_owner;"
+    "ALTER FUNCTION cleanup_expired_idempotency_keys OWNER TO app_owner;"
+    "ALTER FUNCTION cleanup_old_outbox_entries OWNER TO app_owner;"
+)
+
 CASES: dict[str, tuple[str, set[str]]] = {
     # tables
     "no job_outbox": ("DROP TABLE job_outbox", all_of("job_outbox")),
@@ -341,6 +350,14 @@ CASES: dict[str, tuple[str, set[str]]] = {
     "registered under another version": (
         "UPDATE supabase_migrations.schema_migrations SET version = '20251118120000' WHERE version = '20251118095804'",
         {"register.20251118095804"},
+    ),
+    "row-level security forced on an owner without BYPASSRLS": (
+        f"{OWNED} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY",
+        {"job_outbox.row_security"},
+    ),
+    "functions that belong to somebody else": (
+        f"{OWNED} ALTER TABLE fsm_events OWNER TO postgres",
+        {"fsm_events.row_security"},
     ),
     "courses gone": (
         "DROP TABLE courses CASCADE",

@@ -9,6 +9,7 @@ from exporter.migration.findings import Answer
 from tests.database.roles import allow, role
 from tests.migration.asking import ask, broken
 from tests.migration.partitioned import PARTITIONED
+from tests.migration.test_verify_broken import OWNED
 
 RPC = "initialize_fsm_with_outbox"
 
@@ -102,6 +103,12 @@ CASES: dict[str, str] = {
     ),
     "a policy for the service": "CREATE POLICY service ON fsm_events TO service_role USING (true) WITH CHECK (true)",
     "a restrictive policy": "CREATE POLICY extra ON job_outbox AS RESTRICTIVE USING (true)",
+    "an owner who is no superuser": OWNED,
+    "row-level security forced on an owner whom a policy lets in": (
+        f"{OWNED} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON job_outbox TO app_owner USING (true)"
+    ),
+    "row-level security forced on whom it does not apply to": "ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY",
     "a decoy schema": DECOY,
     "quoted, reordered, differently spelled": REORDERED,
     "an index under another name": "ALTER INDEX idx_job_outbox_cleanup RENAME TO anything",

@@ -3,6 +3,8 @@
 -- Parameters:
 --   schemas text[]: the schema of each relation
 --   tables text[]: the name of each relation
+--   functions text[]: names of the functions, in the same schema, that have to work on these relations
+--   policies text[]: names of the policies that let no owner in
 -- Columns:
 --   schema_name text not null: as asked
 --   table_name text not null: as asked
@@ -10,10 +12,13 @@
 --   persistence text null: pg_class.relpersistence: p, u or t; null when there is no such relation
 --   partition_key text[] not null: columns of the partition key; empty when it is not partitioned by columns
 --   row_security boolean not null: row-level security is enabled
+--   hidden_from text[] not null: owners of these functions, as whom they run, to whom row-level security applies and
+--     whom no other policy may let in
 --   id_type text null: type of the column `id`; null when there is none
 --   id_unique boolean not null: `id` alone is the primary key or unique, so that it can be referenced
 -- Index: catalogue indexes only; reads no user table and takes no lock on one
--- Source: migrations reference, "Dependency Chain"
+-- Source: migrations reference, "Dependency Chain". PostgreSQL documentation, "Row Security Policies": it applies to whoever
+--   is no owner, no superuser and without BYPASSRLS, and to owners where it is forced
 SELECT
     wanted.schema_name,
     wanted.table_name,
@@ -28,6 +33,25 @@ SELECT
         ORDER BY k.place
     ) AS partition_key,
     coalesce(c.relrowsecurity, false) AS row_security,
+    ARRAY(
+        SELECT DISTINCT r.rolname::text
+        FROM pg_proc AS f
+        JOIN pg_roles AS r ON r.oid = f.proowner AND NOT r.rolsuper AND NOT r.rolbypassrls
+        WHERE f.pronamespace = n.oid
+          AND f.proname = ANY (%(functions)s::text[])
+          AND f.prosecdef
+          AND c.relrowsecurity
+          AND (c.relforcerowsecurity OR NOT pg_has_role(r.oid, c.relowner, 'USAGE'))
+          AND NOT EXISTS (
+              SELECT FROM pg_policy AS p
+              CROSS JOIN unnest(p.polroles) AS target (oid)
+              WHERE p.polrelid = c.oid
+                AND p.polpermissive
+                AND p.polname <> ALL (%(policies)s::text[])
+                AND CASE WHEN target.oid = 0 THEN true ELSE pg_has_role(r.oid, target.oid, 'USAGE') END
+          )
+        ORDER BY 1
+    ) AS hidden_from,
     format_type(a.atttypid, a.atttypmod) AS id_type,
     EXISTS (
         SELECT FROM pg_index AS i

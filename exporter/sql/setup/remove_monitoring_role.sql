@@ -6,8 +6,9 @@
 --
 -- Run as: whoever ran those scripts. Stop the exporter first: its connection would live on until it is closed.
 -- Again: runs any number of times.
--- Refuses: when the role was granted more than those scripts grant, here or in another database. PostgreSQL's message
---   then names what holds it; nothing was changed.
+-- Refuses: when the role was granted more than those scripts grant in this database. PostgreSQL's message then names what
+--   holds it; nothing was changed.
+-- Several databases: run it in each. The role itself goes with the last one; until then a notice says who else needs it.
 -- ============================================================================
 
 BEGIN;
@@ -43,6 +44,7 @@ $$;
 DO $$
 DECLARE
   v_object TEXT;
+  v_elsewhere TEXT;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'outbox_monitor') THEN
     RETURN;
@@ -68,6 +70,18 @@ BEGIN
     EXECUTE format('REVOKE ALL ON %s FROM outbox_monitor', v_object);
   END LOOP;
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM outbox_monitor', current_database());
+  -- What is left here is more than those scripts grant: dropping the role is refused then.
+  SELECT string_agg(DISTINCT other.datname, ', ') INTO v_elsewhere
+  FROM pg_shdepend AS d
+  JOIN pg_roles AS r ON r.oid = d.refobjid AND r.rolname = 'outbox_monitor'
+  JOIN pg_database AS other
+    ON other.oid = CASE WHEN d.classid = CAST('pg_database' AS regclass) THEN d.objid ELSE d.dbid END
+  WHERE d.refclassid = CAST('pg_authid' AS regclass)
+  HAVING bool_and(other.datname <> current_database());
+  IF v_elsewhere IS NOT NULL THEN
+    RAISE NOTICE 'outbox_monitor has no rights in this database any more; the role stays for: %', v_elsewhere;
+    RETURN;
+  END IF;
   -- Its settings and its comment go with it.
   DROP ROLE outbox_monitor;
 END

@@ -65,11 +65,11 @@ def _seconds(milliseconds: int) -> str:
 
 
 @contextmanager
-def oracle(directory: Path, require: Require = require_program) -> Iterator[Oracle]:
+def oracle(directory: Path, require: Require = require_program, config_text: str = "{}\n") -> Iterator[Oracle]:
     """A server that runs until left; Debian's unless `require` finds another."""
     binary = require("prometheus")
     config = directory / "oracle.yaml"
-    config.write_text("{}\n")
+    config.write_text(config_text)
     listen = f"{LOOPBACK}:{free_port()}"
     arguments: list[str | Path] = [
         binary,

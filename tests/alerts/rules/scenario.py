@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -35,6 +36,11 @@ class Scenario:
     def length(self) -> float:
         """Seconds."""
         return max(self.timeline)
+
+    @property
+    def begins(self) -> float:
+        """When it is first said to be pending or firing; infinite when never."""
+        return next((time for time, stands in self.timeline.items() if stands), math.inf)
 
     @property
     def fires_at(self) -> float | None:

@@ -150,6 +150,15 @@ def failing_all(per_minute: float) -> World:
     }
 
 
+def uncounted(processed: Series, per_minute: float) -> World:
+    """A burst of 3000 at T that drains, as a sample by cron shows it: its counter is of no use."""
+    return {
+        **oldest(waiting=phases(gone, (T, T))),
+        **pending(waiting=phases(0, (T, lambda time: max(0, 3000 - per_minute * ((time - T) // 60))))),
+        "outbox_processed_jobs_total": processed,
+    }
+
+
 def backlog(jobs: float, per_minute: float = 24) -> World:
     """So many jobs from T on for a quarter of an hour, while some complete."""
     return {
@@ -166,6 +175,26 @@ SATURATION = (
              {**never(T + 300), T + 315: "page pending", T + 360: "page pending", T + 375: "page firing"}, "6m 15s"),
     Scenario("OutboxStalled", "every one of few jobs fails", failing_all(0.25),
              {**never(T + 375, T + 1200, T + 1785), T + 1800: "page pending", T + 1860: "page firing"}, "31m 0s"),
+    Scenario("OutboxStalled", "one job a minute fails", failing_all(1),
+             {**never(T + 300), T + 315: "page pending", T + 375: "page firing", T + 450: "page firing",
+              T + 900: "page firing", T + 1500: "page firing"}, "6m 15s"),
+    # Four or five in five minutes, by turns.
+    Scenario("OutboxStalled", "one job in seventy seconds fails", failing_all(6 / 7),
+             {**never(T + 300), T + 480: "page firing", T + 840: "page firing", T + 1500: "page firing"}, "8m 0s"),
+    Scenario("OutboxStalled", "one job in six minutes fails", failing_all(1 / 6),
+             {**never(T + 900, T + 1785), T + 1800: "page pending", T + 1860: "page firing", T + 1935: "page firing",
+              T + 2400: "page firing"}, "31m 0s"),
+    Scenario("OutboxStalled", "failed jobs are deleted meanwhile",
+             {**CRASHED, **pending(waiting=flat(50), exhausted=phases(90, (T, lambda time: 90 - (time - T) / 60)))},
+             fires(T + 315, 60, until=T + 1200, keep=600), "6m 15s"),
+    Scenario("OutboxStalled", "a burst drains, and the counter stays at 0", uncounted(flat(0), 100),
+             never(T + 315, T + 375, T + 540, T + 1200)),
+    Scenario("OutboxStalled", "a burst drains, and there is no counter", uncounted(gone, 100),
+             never(T + 315, T + 375, T + 540, T + 1200)),
+    Scenario("OutboxStalled", "a burst does not drain, and the counter stays at 0", uncounted(flat(0), 0),
+             {**never(T + 300), T + 315: "page pending", T + 375: "page firing", T + 900: "page firing"}, "6m 15s"),
+    Scenario("OutboxStalled", "a burst does not drain, and there is no counter", uncounted(gone, 0),
+             {**never(T + 300), T + 315: "page pending", T + 375: "page firing", T + 900: "page firing"}, "6m 15s"),
     Scenario("OutboxStalled", "one given up, and an idle night",
              {**POISON, **pending(waiting=flat(0), exhausted=flat(1))}, never(600, 2400)),
     Scenario(
@@ -203,6 +232,12 @@ SATURATION = (
              {T: "page pending, ticket pending", T + 300: "page firing, ticket firing"}, "1.1k"),
     Scenario("OutboxBacklogHigh", "in declared maintenance", {**backlog(5000, 0), "outbox_maintenance_active": flat(1)},
              never(T, T + 300, T + 600)),
+    Scenario("OutboxBacklogHigh", "it drains in ten minutes, and the counter stays at 0", uncounted(flat(0), 300),
+             never(T + 300, T + 390)),
+    Scenario("OutboxBacklogHigh", "it drains in ten minutes, and there is no counter", uncounted(gone, 300),
+             never(T + 300, T + 390)),
+    Scenario("OutboxBacklogHigh", "it drains in an hour, and there is no counter", uncounted(gone, 50),
+             {T + 300: "page firing, ticket firing", T + 900: "page firing, ticket firing"}, "2.75k"),
     # 0.22 more each second are 792 in an hour: with the 211 of second 960 more than 1000.
     Scenario(
         "OutboxBacklogGrowing", "a thousand within the hour",
@@ -267,9 +302,16 @@ def failed(of: float, failures: float) -> World:
 ERRORS = (
     Scenario("OutboxJobsExhausted", "one given up", pending(exhausted=phases(0, (T, 1), (T + 900, 0))),
              fires(T, 300, "ticket", until=T + 900), "1", again=300),
-    # 94.6 % within a minute, the rest in two and a half: the 95th of a hundred took 67 seconds.
-    Scenario("OutboxProcessingSlow", "67 seconds", slow(("30.0", 0.5), ("60.0", 0.946)),
-             fires(15, 900, "ticket", until=2100, keep=600), "1m 6s", again=0),
+    # 94.6 % within a minute, the rest in two and a half: the 95th of a hundred took 67 seconds. The window of a rate is
+    # closed on its left in Prometheus 2 and open in Prometheus 3, where it ends an interval earlier.
+    Scenario(
+        "OutboxProcessingSlow", "67 seconds", slow(("30.0", 0.5), ("60.0", 0.946)),
+        {
+            0: "", 15: "ticket pending", 900: "ticket pending", 915: "ticket firing", 2070: "ticket firing",
+            2670: "ticket firing", 2700: "",
+        },
+        "1m 6s", again=0,
+    ),
     Scenario("OutboxProcessingSlow", "54 seconds", slow(("30.0", 0.75), ("60.0", 1)), never(15, 915, 1500)),
     Scenario("OutboxProcessingSlow", "too few to tell", slow(("30.0", 0.1), ("60.0", 0.2), per_minute=0.5),
              never(60, 915, 1500)),
@@ -293,7 +335,7 @@ ERRORS = (
     Scenario(
         "OutboxFsmFailureRateHigh", "one in twelve at three a minute",
         initialised(counting(2.75), counting(0.25)),
-        {**never(1800), 2700: "page firing", 3600: "page firing"}, "8.333%",
+        {**never(1800), 2760: "page firing", 3600: "page firing"}, "8.333%",
     ),
     Scenario("OutboxFsmFailureRateHigh", "the only three of an idle night", failed(3, 3),
              fires(T, 60, until=T + 300, keep=300), "100%"),

@@ -12,8 +12,10 @@ from alerts.policy import FILE, Wishes, build, read_document
 from alerts.policyfile import Document, Entry, Level
 from alerts.rulefile import rule_file
 from exporter.config import Amount, Seconds
-from tests.alerts.rules.promtool import case_of, failures
+from tests.alerts.rules.case import case_of
+from tests.alerts.rules.promtool import failures
 from tests.alerts.rules.scenarios import SCENARIOS
+from tests.requirements import require_program
 
 DOCUMENT = read_document(FILE.read_text("utf-8"), FILE.name)
 SHARE = 0.2  # by how much a threshold is changed; small numbers by one
@@ -83,10 +85,13 @@ def test_a_changed_rule_is_noticed(tmp_path, change, pages):
     document, changed = mutated(change, severities)
     assert changed
     cases = [case_of(scenario) for scenario in SCENARIOS if scenario.alert in changed]
-    found = failures(tmp_path, rule_file(build(document, Wishes())), cases)
+    found = failures(require_program("promtool"), tmp_path, rule_file(build(document, Wishes())), cases)
     assert changed - {name.partition(":")[0] for name in found} == set()
 
 
 def test_the_unchanged_rules_pass(tmp_path):
     """What the changes are compared with: the same scenarios, with nothing to complain of."""
-    assert failures(tmp_path, rule_file(build(DOCUMENT, Wishes())), map(case_of, SCENARIOS)) == {}
+    assert (
+        failures(require_program("promtool"), tmp_path, rule_file(build(DOCUMENT, Wishes())), map(case_of, SCENARIOS))
+        == {}
+    )

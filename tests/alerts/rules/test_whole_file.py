@@ -48,6 +48,7 @@ def expect(directory: Path, world: World, expr: str, *expected: str) -> None:
     promtool("test", "rules", file)
 
 
+TOLD_OF_A_STALL = {"outbox:unprocessed_arrivals:5m", "outbox:unprocessed_arrivals:30m"}
 EVER_FIRED = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1h]))'
 
 
@@ -74,8 +75,8 @@ def test_nothing_at_all_is_told(tmp_path):
 
 
 def test_every_signal_is_one_number(tmp_path):
-    """One series each, for two replicas as for one: nothing counts twice, nothing is missing."""
-    signals = [signal.record for signal in load_policy().signals]
+    """One series each, for two replicas as for one: nothing counts twice, and only what tells of a stall is missing."""
+    signals = [signal.record for signal in load_policy().signals if signal.record not in TOLD_OF_A_STALL]
     expect(tmp_path, HEALTHY, f'count({{__name__=~"{"|".join(signals)}"}}) == bool {len(signals)}', "{}")
 
 

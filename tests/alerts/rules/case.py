@@ -1,0 +1,126 @@
+"""A scenario in a certain world, and what of the rule file and of the world concerns it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from tests.alerts.rules.scenario import Scenario
+from tests.alerts.rules.series import HEALTHY, World, labelled, notation
+
+INSTANCE: Final = "outbox-exporter:9721"
+
+_METRIC = re.compile(r"[a-z_][a-z0-9_:]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A scenario as the targets show it, by instance; `name` tells it from all others. `texts`: annotations count."""
+
+    name: str
+    scenario: Scenario
+    targets: Mapping[str, World]
+    texts: bool = True
+
+
+def world_of(scenario: Scenario) -> World:
+    """The healthy world with what is wrong in it."""
+    return {**HEALTHY, **scenario.wrong}
+
+
+def case_of(scenario: Scenario) -> Case:
+    """A scenario as it is."""
+    words = re.sub(r"\W+", "-", scenario.name).strip("-")
+    return Case(f"{scenario.alert}:{words}", scenario, {INSTANCE: world_of(scenario)})
+
+
+def renamed(case: Case, suffix: str, **changes: Any) -> Case:
+    """The case under another name, with other things in it."""
+    return replace(case, name=f"{case.name}:{suffix}", **changes)
+
+
+def by_alert(cases: Iterable[Case]) -> dict[str, list[Case]]:
+    """The cases of each alert."""
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        found.setdefault(case.scenario.alert, []).append(case)
+    return found
+
+
+def cut(rules: Mapping[str, Any], alert: str) -> dict[str, Any]:
+    """The rule file with one alert alone, and the signals that it needs."""
+    (group,) = rules["groups"]
+    mine = [rule for rule in group["rules"] if rule.get("alert") == alert]
+    needed = _metrics(rule["expr"] for rule in mine)
+    kept: list[Any] = []
+    for signal in reversed([rule for rule in group["rules"] if "record" in rule]):
+        if signal["record"] in needed:
+            kept.insert(0, signal)
+            needed |= _metrics([signal["expr"]])
+    return {"groups": [{**group, "rules": [*kept, *mine]}]}
+
+
+def layers(rules: Mapping[str, Any]) -> int:
+    """The most signals that are made of each other, one after another, on the way to an alert of a cut file."""
+    (group,) = rules["groups"]
+    depths: dict[str, int] = {}
+    for rule in group["rules"]:
+        below = max((depths[name] for name in _metrics([rule["expr"]]) if name in depths), default=0)
+        depths[rule.get("record", "")] = max(below + 1, depths.get(rule.get("record", ""), 0))
+    return depths[""] - 1
+
+
+def input_series(rules: Mapping[str, Any], case: Case, length: float) -> list[dict[str, str]]:
+    """What the rules ask for, as promtool and vmalert-tool write it down."""
+    needed = _metrics(rule["expr"] for group in rules["groups"] for rule in group["rules"])
+    return [
+        {"series": labelled(name, instance=instance, job="outbox-exporter"), "values": notation(series, length)}
+        for instance, world in case.targets.items()
+        for name, series in world.items()
+        if name.partition("{")[0] in needed
+    ]
+
+
+def alert_tests(rules: Mapping[str, Any], scenario: Scenario, late: float = 0) -> Iterator[dict[str, Any]]:
+    """At the first firing, or so many seconds after: all labels, all annotations."""
+    at = scenario.fires_at
+    if at is not None:
+        firing = [each.split()[0] for each in scenario.timeline[at].split(", ") if "firing" in each]
+        yield {
+            "eval_time": f"{at + late:.0f}s",
+            "alertname": scenario.alert,
+            "exp_alerts": [
+                {
+                    "exp_labels": {**scenario.labels, "severity": severity},
+                    "exp_annotations": _annotations(_rule(rules, scenario.alert, severity), scenario, severity),
+                }
+                for severity in firing
+            ],
+        }
+
+
+def _rule(rules: Mapping[str, Any], alert: str, severity: str) -> Mapping[str, Any]:
+    (rule,) = (
+        rule
+        for group in rules["groups"]
+        for rule in group["rules"]
+        if rule.get("alert") == alert and rule["labels"]["severity"] == severity
+    )
+    assert isinstance(rule, dict)
+    return rule
+
+
+def _annotations(rule: Mapping[str, Any], scenario: Scenario, severity: str) -> dict[str, str]:
+    value = scenario.value if isinstance(scenario.value, str) else scenario.value[severity]
+    text = re.sub(r"\{\{ \$value[^}]*\}\}", value, rule["annotations"]["description"])
+    for label, content in scenario.labels.items():
+        text = text.replace(f"{{{{ $labels.{label} }}}}", content)
+    assert "{{" not in text, text
+    return {"summary": rule["annotations"]["summary"], "description": text}
+
+
+def _metrics(exprs: Iterable[str]) -> set[str]:
+    """Names of metrics, and more words beside them."""
+    return {name for expr in exprs for name in _METRIC.findall(expr)}

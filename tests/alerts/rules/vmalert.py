@@ -1,0 +1,110 @@
+"""Scenarios put to VictoriaMetrics' vmalert-tool: the same rules in MetricsQL, as vmalert evaluates them.
+
+vmalert writes the samples of signals into the storage and reads them from there. A rule sees those of the evaluation
+before, so that each signal on the way to an alert makes it an interval later. A scenario says how an alert stands at a
+moment; here it has to stand so at that moment or within that delay.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.alerts.rules.case import Case, alert_tests, by_alert, cut, input_series, layers
+from tests.alerts.rules.scenario import Scenario
+from tests.alerts.rules.series import STEP, labelled
+
+GROUP = "outbox"  # vmalert adds it to every alert, as the label alertgroup
+
+
+def failures(tool: Path, directory: Path, rules: str, cases: Iterable[Case]) -> dict[str, str]:
+    """What vmalert-tool has to complain of, by the name of the case; a process for each alert."""
+    document = yaml.safe_load(rules)
+    found: dict[str, str] = {}
+    for alert, each in by_alert(cases).items():
+        file = _write(directory, cut(document, alert), each)
+        done = subprocess.run(
+            [tool, "unittest", "--files", file], capture_output=True, text=True, timeout=300, check=False
+        )
+        said = done.stdout + done.stderr
+        complaints = _complaints(said)
+        assert bool(complaints) == bool(done.returncode), said
+        found |= complaints
+    return found
+
+
+def _complaints(said: str) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for text in re.split(r"\n *(?=testGroupName: |expr: )", said)[1:]:
+        name = re.search(r'testGroupName: ([^\s,]+)|case!=\\"([^"\\]+)', text)
+        assert name, text
+        told[name[1] or name[2]] = told.get(name[1] or name[2], "") + text + "\n"
+    return told
+
+
+def _write(directory: Path, rules: Mapping[str, Any], cases: list[Case]) -> Path:
+    alert = cases[0].scenario.alert
+    file, tests = directory / f"{alert}.rules.json", directory / f"{alert}.vmalert.json"
+    file.write_text(json.dumps(rules))
+    document = {
+        "rule_files": [file.name],
+        "evaluation_interval": f"{STEP}s",
+        "tests": [_test(rules, case) for case in cases],
+    }
+    tests.write_text(json.dumps(document))
+    return tests
+
+
+def _test(rules: Mapping[str, Any], case: Case) -> dict[str, Any]:
+    late = layers(rules) * STEP
+    return {
+        "name": case.name,
+        "interval": f"{STEP}s",
+        "input_series": input_series(rules, case, case.scenario.length + late),
+        "alert_rule_test": list(_alert_tests(rules, case, late)),
+        "metricsql_expr_test": list(_expr_tests(rules, case, late)),
+    }
+
+
+def _alert_tests(rules: Mapping[str, Any], case: Case, late: float) -> Iterator[dict[str, Any]]:
+    """As for Prometheus, where the text does not tell what has grown meanwhile."""
+    if not case.texts or any(growing in json.dumps(rules) for growing in ("humanizeDuration", "predict_linear")):
+        return
+    for test in alert_tests(rules, case.scenario, late):
+        for alert in test["exp_alerts"]:
+            alert["exp_labels"]["alertgroup"] = GROUP
+        yield {**test, "groupname": GROUP}
+
+
+def _expr_tests(rules: Mapping[str, Any], case: Case, late: int) -> Iterator[dict[str, Any]]:
+    """Of each severity and state: that it was so at least once since then, or that it was not so at least once."""
+    scenario = case.scenario
+    severities = {rule["labels"]["severity"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+    for (time, stands), severity, state in product(scenario.timeline.items(), severities, ("pending", "firing")):
+        expected = f"{severity} {state}" in stands.split(", ")
+        yield {
+            "expr": _seen(case, severity, state, late, always=not expected),
+            "eval_time": f"{time + late:.0f}s",
+            "exp_samples": [{"labels": _labels(scenario, severity, state), "value": 1}] if expected else [],
+        }
+
+
+def _seen(case: Case, severity: str, state: str, late: int, *, always: bool) -> str:
+    """1 where the alert stood so at one evaluation since, or at all of them. No series has a label `case`."""
+    alerts = (
+        f'ALERTS{{alertname="{case.scenario.alert}",severity="{severity}",alertstate="{state}",case!="{case.name}"}}'
+    )
+    least = late // STEP + 1 if always else 1
+    return f"(count_over_time({alerts}[{late + 1}s]) >= {least}) > bool 0"
+
+
+def _labels(scenario: Scenario, severity: str, state: str) -> str:
+    labels = {**scenario.labels, "alertname": scenario.alert, "alertgroup": GROUP}
+    return labelled("", **labels, severity=severity, alertstate=state)
