@@ -41,9 +41,7 @@ def ask(settings: AlertingSettings) -> Iterator[Answer]:
 
 def _judged(receiver: Receiver, status: int) -> Answer:
     if status in _REFUSALS:
-        what = (
-            "check its token" if receiver.secrets else "it wants credentials; a bearer token is all that can be given"
-        )
+        what = "check its token" if receiver.secrets else "it wants credentials, and only a token can be given"
         return Answer(receiver.name, "", f"refuses us with HTTP {status}; {what}")
     # Also of a proxy while the receiver behind it is down: nothing was proved.
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

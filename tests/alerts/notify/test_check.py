@@ -75,7 +75,7 @@ def test_an_alertmanager_that_wants_credentials_without_any():
     with receiving() as local:
         local.answer = lambda _: Reply(401)
         (answer,) = asked(alertmanager_url=(Url(local.url),))
-    assert answer.problem == "refuses us with HTTP 401; it wants credentials; a bearer token is all that can be given"
+    assert answer.problem == "refuses us with HTTP 401; it wants credentials, and only a token can be given"
 
 
 @pytest.mark.parametrize(
