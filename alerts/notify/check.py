@@ -41,10 +41,12 @@ def ask(settings: AlertingSettings) -> Iterator[Answer]:
 
 def _judged(receiver: Receiver, status: int) -> Answer:
     if status in _REFUSALS:
-        return Answer(receiver.name, "", f"refuses us with HTTP {status}; check its token")
+        what = "check its token" if receiver.secrets else "it wants credentials, and only a token can be given"
+        return Answer(receiver.name, "", f"refuses us with HTTP {status}; {what}")
+    # Also of a proxy while the receiver behind it is down: nothing was proved.
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Answer(receiver.name, "", f"answers HTTP {status}", answered=False)
     if isinstance(receiver, Alertmanager):
         wrong = f"answers HTTP {status}, as no Alertmanager does; check its address"
         return Answer(receiver.name, "answers", None if status == HTTPStatus.OK else wrong)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Answer(receiver.name, "", f"answers HTTP {status}", answered=False)
     return Answer(receiver.name, "can be reached; whether it takes notifications shows with the first one")

@@ -53,21 +53,29 @@ def test_what_is_sent_tells_nothing():
 
 
 @pytest.mark.parametrize(
-    ("status", "problem"),
+    ("status", "problem", "answered"),
     [
-        (200, None),
-        (404, "answers HTTP 404, as no Alertmanager does; check its address"),
-        (503, "answers HTTP 503, as no Alertmanager does; check its address"),
-        (401, "refuses us with HTTP 401; check its token"),
-        (403, "refuses us with HTTP 403; check its token"),
+        (200, None, True),
+        (404, "answers HTTP 404, as no Alertmanager does; check its address", True),
+        (503, "answers HTTP 503", False),
+        (401, "refuses us with HTTP 401; check its token", True),
+        (403, "refuses us with HTTP 403; check its token", True),
     ],
 )
-def test_what_an_alertmanager_may_answer(status, problem):
-    """Only 200 is what an Alertmanager says of its status."""
+def test_what_an_alertmanager_may_answer(status, problem, answered):
+    """Only 200 is what an Alertmanager says of its status; a proxy without one behind it proves nothing."""
     with receiving() as local:
         local.answer = lambda _: Reply(status)
+        (answer,) = asked(alertmanager_url=(Url(local.url),), alertmanager_bearer_token=Secret(TOKEN))
+    assert (answer.problem, answer.answered) == (problem, answered)
+
+
+def test_an_alertmanager_that_wants_credentials_without_any():
+    """As with basic authentication, which cannot be given: to check a token would be no advice."""
+    with receiving() as local:
+        local.answer = lambda _: Reply(401)
         (answer,) = asked(alertmanager_url=(Url(local.url),))
-    assert (answer.problem, answer.answered) == (problem, True)
+    assert answer.problem == "refuses us with HTTP 401; it wants credentials, and only a token can be given"
 
 
 @pytest.mark.parametrize(
