@@ -33,7 +33,8 @@ def take(directory: Path, *, make: bool = True) -> int:
             statedir.prepare(directory)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o666)
     except OSError as error:
-        raise Unavailable(f"{path} cannot be opened: {error.strerror}") from error
+        reason = error.strerror if isinstance(error, FileNotFoundError) else statedir.problem(directory)
+        raise Unavailable(f"{path} cannot be opened: {reason or error.strerror}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -191,18 +191,16 @@ def serve(options: argparse.Namespace) -> Exit:
 def sample(options: argparse.Namespace) -> Exit:
     """`sample`: unknown as soon as any collector failed; what the others brought is told all the same."""
     try:
-        config = load(options.config)
-    except ConfigError as error:
+        sampling = Sampling(load(options.config), lambda *_: None)
+        sampling.sample_once()
+        states, text = sampling.board.states(), oneshot.sampled(sampling, options.format)
+    except Exception as error:
         if options.output is not None:
             _disown(options.output, options.format, error)
         raise
-    sampling = Sampling(config, lambda *_: None)
-    sampling.sample_once()
-    states = sampling.board.states()
     for state in states:
         for problem in state.problems:
             print(f"{state.name}: {problem.reason}: {problem.message}", file=sys.stderr)
-    text = oneshot.sampled(sampling, options.format)
     if options.output is None:
         _answer(text)
     else:
@@ -210,12 +208,13 @@ def sample(options: argparse.Namespace) -> Exit:
     return Exit.GOOD if all(state.success for state in states) else Exit.UNKNOWN
 
 
-def _disown(output: Path, form: oneshot.Format, error: ConfigError) -> None:
+def _disown(output: Path, form: oneshot.Format, error: Exception) -> None:
     """Let no earlier sample stay in the file for a current one. Raises: ConfigError with what is wrong beside."""
+    problems = error.problems if isinstance(error, ConfigError) else ()
     try:
-        oneshot.write(output, oneshot.unconfigured(form))
+        oneshot.write(output, oneshot.nothing(form, configured=not problems))
     except ConfigError as other:
-        raise ConfigError((*error.problems, *other.problems)) from error
+        raise ConfigError((*problems, *other.problems)) from error
 
 
 def check_config(options: argparse.Namespace) -> Exit:

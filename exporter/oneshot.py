@@ -40,11 +40,11 @@ def sampled(sampling: Sampling, form: Format) -> str:
     return _text(OutboxCollector(lambda: board, version(), sampling.labels.by_name, lambda: True))
 
 
-def unconfigured(form: Format) -> str:
-    """What is said when the configuration cannot be used: nothing was sampled, and why."""
+def nothing(form: Format, *, configured: bool) -> str:
+    """What is said when nothing was sampled: because of the configuration, or of an error that nobody expected."""
     if form == "json":
-        return _document(About(version(), database="", reloaded=False), ())
-    return _text(_Unconfigured())
+        return _document(About(version(), database="", reloaded=configured), ())
+    return _text(_Nothing(configured))
 
 
 def write(path: Path, text: str) -> None:
@@ -67,9 +67,12 @@ def _of_one_run(state: CollectorState) -> CollectorState:
     return replace(state, readings=readings, expires=None if state.expires is None else math.inf, outage_limit=math.inf)
 
 
-class _Unconfigured(Collector):
+class _Nothing(Collector):
+    def __init__(self, configured: bool) -> None:
+        self._configured = configured
+
     def collect(self) -> Iterator[Family]:
-        return families((Reading(names.UP, 0), *about(version(), reload_succeeded=False)))
+        return families((Reading(names.UP, 0), *about(version(), reload_succeeded=self._configured)))
 
 
 def _text(collector: Collector) -> str:

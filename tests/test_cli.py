@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -281,3 +282,21 @@ def test_every_locale_takes_and_gives_utf8(tmp_path):
 
     run("start", "--for", "1h", "--reason", "Größe ☃")
     assert run("end").decode("utf-8").endswith(": Größe ☃\n")
+
+
+@pytest.mark.parametrize("form", ["prometheus", "json"])
+def test_no_good_file_stays_behind_an_error_that_nobody_expected(monkeypatch, capsys, tmp_path, form):
+    """The file then says that nothing was sampled; the configuration was sound."""
+    output = tmp_path / "outbox.prom"
+    output.write_text("outbox_up 1\n")
+    monkeypatch.setattr(cli.oneshot, "sampled", lambda *_: 1 // 0)
+    monkeypatch.setenv("OUTBOX_EXPORTER_DATABASE_DSN", "host=127.0.0.1 port=1")
+    assert cli.main(["sample", "--output", str(output), "--format", form]) == 3
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    told = output.read_text()
+    if form == "json":
+        document = json.loads(told)
+        assert (document["up"], document["config_reload_successful"]) == (False, True)
+    else:
+        assert "outbox_up 0.0\n" in told
+        assert "outbox_exporter_config_last_reload_successful 1.0\n" in told

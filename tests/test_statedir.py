@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.custody import Unavailable, take
+from alerts.custody import Unavailable, is_taken, take
 from alerts.history import History
 from alerts.statefile import Kept, StateFile, UnusableError
 from exporter import durable, statedir
@@ -37,6 +37,14 @@ def test_a_file_is_in_the_way(tmp_path, parts):
     assert statedir.problem(directory) == f"{tmp_path}/file is not a directory"
     with pytest.raises(OSError, match="is not a directory"):
         statedir.prepare(directory)
+
+
+def test_readers_name_the_file_in_the_way_too(tmp_path):
+    """`watch status` and the others that only look."""
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match=r"file is not a directory"):
+        is_taken(tmp_path / "file")
+    assert not is_taken(tmp_path / "nothing")
 
 
 def test_a_link_to_nowhere_is_in_the_way(tmp_path):
