@@ -289,7 +289,7 @@ def test_no_good_file_stays_behind_an_error_that_nobody_expected(monkeypatch, ca
     """The file then says that nothing was sampled; the configuration was sound."""
     output = tmp_path / "outbox.prom"
     output.write_text("outbox_up 1\n")
-    monkeypatch.setattr(cli.oneshot, "sampled", lambda *_: 1 // 0)
+    monkeypatch.setattr(oneshot, "sampled", lambda *_: 1 // 0)
     monkeypatch.setenv("OUTBOX_EXPORTER_DATABASE_DSN", "host=127.0.0.1 port=1")
     assert cli.main(["sample", "--output", str(output), "--format", form]) == 3
     assert "ZeroDivisionError" in capsys.readouterr().err
