@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from alerts.policy import load_policy
-from exporter import cli, logs, settings
+from exporter import cli, logs, oneshot, settings
 from exporter.cli import Exit
 from exporter.config import LogSettings
 from exporter.status import version
