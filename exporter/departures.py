@@ -8,7 +8,7 @@ Jobs that come and go between two samples are never seen pending. Of these the s
 inserted; when more was inserted than is pending or accounted for, it is worth looking for jobs that were stamped long
 before they were created. Nothing is counted by the statistics: they are late, and count what was rolled back.
 
-Known are the oldest 500 pending jobs (sql/backlog_head.sql): what happens beyond them is not noticed, so the
+Known are the oldest 200 pending jobs (sql/backlog_head.sql): what happens beyond them is not noticed, so the
 counters may be too low and are never too high. A standby proves nothing, as it may be behind what was seen before.
 Pure: rows and times come in as arguments, Unix seconds by the database's clock.
 """

@@ -112,7 +112,7 @@ CLOCK_SKEW_JOBS = _counter(
 UNACCOUNTED_JOBS = _counter(
     "outbox_unaccounted_jobs_total",
     "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or uncounted "
-    "(their processed_at is off by more than ten minutes). Of the oldest 500 pending jobs; absent on a standby.",
+    "(their processed_at is off by more than ten minutes). Of the oldest 200 pending jobs; absent on a standby.",
     "kind",
 )
 QUEUE_LAST_HOUR_PROCESSED = _gauge(

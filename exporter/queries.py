@@ -54,9 +54,22 @@ class Query:
         `condition` has to hold besides.
         """
         text = _PARAMETER.sub(r"{\1}", self.text).replace("%%", "%")
-        values = {name: sql.Literal(value) for name, value in parameters.items()}
+        values = {name: literal(value) for name, value in parameters.items()}
         asked = sql.SQL(text).format(**_tables(schema), **values).as_string()
         return (_under(condition, asked) if condition else asked).encode()
+
+
+def literal(value: object) -> sql.Composable:
+    """A value as SQL, whatever session it goes to.
+
+    Texts are quoted here: without a connection psycopg has libpq quote them, which takes them to be in the encoding of
+    the connection that was made last, and replaces what makes no sense there. Arrays hold names of ours, in ASCII.
+    """
+    if not isinstance(value, str):
+        return sql.Literal(value)
+    quoted = value.replace("\\", "\\\\").replace("'", "''")
+    # In the form that means the same with standard_conforming_strings on and off.
+    return sql.SQL(f"E'{quoted}'" if "\\" in value else f"'{quoted}'")
 
 
 def _tables(schema: str) -> dict[str, sql.Identifier]:

@@ -61,6 +61,12 @@ class FarBehind:
     ids: list[str]
 
 
+# So few pending jobs cost a page each at most when they are read in the order of their index. That lets the server drop
+# entries of jobs that are no longer pending, which scans of whole pages leave there, so that the backlog's count would
+# read more pages with every job: with 13,000 processed an hour, 125 instead of 72 after ten minutes.
+FEW = 5000
+
+
 class LastHour:
     """Jobs processed, processing time, failure ratio, retention.
 
@@ -81,13 +87,16 @@ class LastHour:
         self._settings = settings
         self._departures = departures
         self._queues = queues
+        self._pending: int | None = None
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the last hour. Raises: SampleError."""
         limit, latest = self._settings.count_limit, session.now + AHEAD
         retention = session.fetch_one("oldest_processed", Retention, latest=latest)
-        session.gather_pages()
+        session.gather_pages(gather=self._pending is None or self._pending > FEW)
         failing = session.fetch_one("failing_last_hour", Failing, count_limit=limit, latest=latest)
+        self._pending = failing.looked_at
+        session.gather_pages()
         hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING, latest=latest)
         total = next(row for row in hour if row.is_total)
         session.note_rows(total.processed + failing.looked_at)

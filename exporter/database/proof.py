@@ -15,6 +15,7 @@ from psycopg import sql
 
 from exporter.database.translation import ROLES, SAMPLE, TABLES
 from exporter.errors import Blind
+from exporter.queries import literal
 from exporter.visibility import Sight, Table
 
 # True in a transaction that sql/defaults.sql began; an error that names it anywhere else. The clock is there for
@@ -67,10 +68,10 @@ def _is_same(schema: str, table: str, pieces: str) -> str:
             " FROM pg_class AS c WHERE c.oid = {table}::regclass)"
         )
         .format(
-            schema=sql.Literal(sql.Identifier(schema).as_string()),
-            name=sql.Literal(table),
+            schema=literal(sql.Identifier(schema).as_string()),
+            name=literal(table),
             pieces=sql.SQL(pieces),
-            table=sql.Literal(sql.Identifier(schema, table).as_string()),
+            table=literal(sql.Identifier(schema, table).as_string()),
         )
         .as_string()
     )

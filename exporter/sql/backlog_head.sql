@@ -4,13 +4,13 @@
 --   batch integer: rows that the processor fetches at once
 -- Columns:
 --   blocked bigint not null: failing or exhausted rows among the oldest `batch` pending
---   ids text not null: outbox_id of the oldest 500 pending, or of `batch` if that is more, with spaces between them:
+--   ids text not null: outbox_id of the oldest 200 pending, or of `batch` if that is more, with spaces between them:
 --     an array of text takes the caller longer to read
 --   is_standby boolean not null: the server is in recovery, and may be behind what an earlier sample has seen
 --   inserted bigint null: rows inserted into the table, by the server's statistics; a standby keeps none
 -- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
--- Source: deployed application, "Takes the oldest 100 pending rows" and leaves permanent failures pending; its team
---   is warned from 500 pending jobs on. PostgreSQL documentation, "The Cumulative Statistics System".
+-- Source: deployed application, "Takes the oldest 100 pending rows" and leaves permanent failures pending: two
+--   batches are what may leave between two samples. PostgreSQL documentation, "The Cumulative Statistics System".
 SELECT
     count(*) FILTER (WHERE head.attempts > 0 AND head.place <= %(batch)s::integer) AS blocked,
     coalesce(string_agg(head.outbox_id::text, ' '), '') AS ids,
@@ -31,6 +31,6 @@ FROM (
         FROM {job_outbox}
         WHERE processed_at IS NULL
         ORDER BY created_at
-        LIMIT greatest(%(batch)s::integer, 500)
+        LIMIT greatest(%(batch)s::integer, 200)
     ) AS oldest
 ) AS head

@@ -293,7 +293,7 @@ def test_ordinary_traffic_is_not_looked_into(empty):
 
 
 def test_a_backlog_longer_than_what_is_known(empty):
-    """Of 800 jobs the oldest 500 are known: what leaves from among them is told, and no job twice."""
+    """Of 800 jobs the oldest 200 are known: what leaves from among them is told, and no job twice."""
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         connection.execute(
             "INSERT INTO job_outbox (entity_id, queue_name, created_at)"

@@ -330,6 +330,8 @@ def buffers(database: postgres.Database) -> int:
         "schemas": ["public"] * len(tables),
         "tables": tables,
         "names": list(expected.FUNCTION_NAMES),
+        "functions": list(expected.FUNCTION_NAMES),
+        "policies": [policy.name for table in expected.TABLES for policy in table.policies],
         "roles": list(ROLES),
         "outsiders": list(expected.OUTSIDERS),
     }
