@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psycopg
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg import sql
 
+from exporter import queries
 from exporter.collectors.backlog import Head
 from exporter.config import SamplingSettings
 from exporter.errors import SchemaMismatch
@@ -178,3 +180,20 @@ def test_a_name_that_cannot_be_read_is_told_all_the_same(embedded):
         with role(database) as watcher:
             allow(database, "GRANT SELECT ON job_outbox TO {role}", watcher)
             assert "restrictive policy p\ufffdblic" in refusals(database.dsn(watcher))["backlog"].message
+
+
+def test_a_text_is_quoted_alike_whatever_connection_was_made_last(embedded):
+    """Without a connection libpq would quote it in the encoding of the last one, and change what makes no sense there."""
+    quoted = queries.literal("予約").as_string()
+    with embedded_connection(embedded, "EUC_JP"):
+        assert queries.literal("予約").as_string() == quoted == "'予約'"
+    with embedded_connection(embedded, "UTF8") as connection:
+        for text in ("it's", "a\\b", "'\\'", "%s {0} ?", "予約\n"):
+            statement = b"SELECT " + queries.literal(text).as_string().encode()
+            for standard in ("on", "off"):
+                connection.execute(f"SET standard_conforming_strings = {standard}")
+                assert connection.execute(statement).fetchone() == (text,)
+
+
+def embedded_connection(cluster, encoding: str) -> psycopg.Connection:
+    return psycopg.connect(cluster.dsn(), client_encoding=encoding, autocommit=True)
