@@ -183,7 +183,7 @@ def test_a_name_that_cannot_be_read_is_told_all_the_same(embedded):
 
 
 def test_a_text_is_quoted_alike_whatever_connection_was_made_last(embedded):
-    """Without a connection libpq would quote it in the encoding of the last one, and change what makes no sense there."""
+    """Without a connection libpq would take it to be in the encoding of the last one, and change it."""
     quoted = queries.literal("予約").as_string()
     with embedded_connection(embedded, "EUC_JP"):
         assert queries.literal("予約").as_string() == quoted == "'予約'"
