@@ -85,7 +85,7 @@ class Backlog:
         if head.is_standby:
             self._departures.forget()
         else:
-            self._departures.saw_pending(head.ids.split())
+            self._departures.saw_pending(head.ids.split("\x1f") if head.ids else ())
             is_whole = pending < self._settings.count_limit
             self._departures.balance.note(now, head.inserted, pending if is_whole else None)
 

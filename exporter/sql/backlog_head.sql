@@ -4,7 +4,7 @@
 --   batch integer: rows that the processor fetches at once
 -- Columns:
 --   blocked bigint not null: failing or exhausted rows among the oldest `batch` pending
---   ids text not null: outbox_id of the oldest 200 pending, or of `batch` if that is more, with spaces between them:
+--   ids text not null: outbox_id of the oldest 200 pending, or of `batch` if that is more, with U+001F between them:
 --     an array of text takes the caller longer to read
 --   is_standby boolean not null: the server is in recovery, and may be behind what an earlier sample has seen
 --   inserted bigint null: rows inserted into the table, by the server's statistics; a standby keeps none
@@ -13,7 +13,7 @@
 --   batches are what may leave between two samples. PostgreSQL documentation, "The Cumulative Statistics System".
 SELECT
     count(*) FILTER (WHERE head.attempts > 0 AND head.place <= %(batch)s::integer) AS blocked,
-    coalesce(string_agg(head.outbox_id::text, ' '), '') AS ids,
+    coalesce(string_agg(head.outbox_id::text, chr(31)), '') AS ids,
     pg_is_in_recovery() AS is_standby,
     (
         -- Of a partitioned table the partitions.

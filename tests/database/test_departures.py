@@ -222,6 +222,17 @@ def test_the_processing_of_a_course_that_is_deleted(empty):
         assert unaccounted(sample(sampling)) == {"removed": 7, "uncounted": 0}
 
 
+def test_an_id_of_several_words_is_one_job(empty):
+    """A text that is an id may hold anything that people write."""
+    with empty.connect() as connection, sampler(empty.dsn()) as sampling:
+        create(connection, 5)
+        connection.execute("ALTER TABLE job_outbox ALTER outbox_id DROP DEFAULT")
+        connection.execute("ALTER TABLE job_outbox ALTER outbox_id TYPE text USING 'job no ' || outbox_id::text")
+        sample(sampling)
+        connection.execute("DELETE FROM job_outbox WHERE outbox_id = (SELECT min(outbox_id) FROM job_outbox)")
+        assert unaccounted(sample(sampling)) == {"removed": 1, "uncounted": 0}
+
+
 @pytest.mark.parametrize("kind", ["bigint", "text", "varchar(40)", "number"])
 def test_ids_of_any_type(empty, kind):
     """They are what tells jobs apart, whatever they are made of."""
