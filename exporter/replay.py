@@ -159,7 +159,7 @@ def _cause(replay: Replay, role: str) -> str:
     if replay.apply_delay != "0":
         return f"recovery_min_apply_delay is {replay.apply_delay}: raise database.max_replay_lag beyond it"
     if not replay.receiving:
-        return "no WAL receiver is connected (a dead primary, a cut network, or WAL from an archive): mend that"
+        return "no WAL receiver is connected (a dead primary, a cut network, or WAL from an archive): fix that"
     return _cause_while_receiving(replay, role)
 
 
@@ -179,7 +179,7 @@ def _cause_while_receiving(replay: Replay, role: str) -> str:
         return "the clocks of this server and of its sender differ, or messages are slow: synchronise the clocks"
     return (
         f"the WAL receiver has not heard from its sender lately (a quiet one is heard every half of {quiet}): "
-        "mend the connection, or raise database.max_replay_lag beyond that"
+        "fix the connection, or raise database.max_replay_lag beyond that"
     )
 
 
