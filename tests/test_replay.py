@@ -182,7 +182,7 @@ NOT_PROVED = (
         ),
         (
             {"receiving": False, **HIDDEN},
-            "no WAL receiver is connected (a dead primary, a cut network, or WAL from an archive): mend that",
+            "no WAL receiver is connected (a dead primary, a cut network, or WAL from an archive): fix that",
         ),
         (
             HIDDEN,
@@ -209,7 +209,7 @@ NOT_PROVED = (
             (
                 "the WAL receiver has not heard from its sender lately "
                 f"(a quiet one is heard every half of {TIMEOUT}): "
-                "mend the connection, or raise database.max_replay_lag beyond that"
+                "fix the connection, or raise database.max_replay_lag beyond that"
             ),
         ),
     ],
