@@ -99,12 +99,12 @@ class World:
         start, end = self.faults[fault] if fault else (self.began, self.ended)
         asked = filled(expr, __rate_interval="5s", __interval="1s", __interval_ms="1000")
         answer = self.ask("query_range", query=asked, start=start, end=end, step=STEP)
-        return {_labels(one["metric"]): [float(value) for _, value in one["values"]] for one in answer}
+        return {labels_of(one["metric"]): [float(value) for _, value in one["values"]] for one in answer}
 
     def at(self, expr: str, moment: float) -> dict[tuple[tuple[str, str], ...], float]:
         """What it answered at this moment."""
         answer = self.ask("query", query=filled(expr), time=moment)
-        return {_labels(one["metric"]): float(one["value"][1]) for one in answer}
+        return {labels_of(one["metric"]): float(one["value"][1]) for one in answer}
 
     def ask(self, what: str, **parameters: Any) -> list[Any]:
         """The result of a query. Fails with Prometheus' own words."""
@@ -114,7 +114,8 @@ class World:
         return result
 
 
-def _labels(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def labels_of(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Those of a series without its name."""
     return tuple(sorted((name, value) for name, value in metric.items() if name != "__name__"))
 
 
