@@ -19,7 +19,7 @@ FOREIGN = (PROCESS_START,)
 
 _SIGNAL = re.compile(r"\b(?P<record>outbox:\w+(?::\w+)*)(?:\[(?P<window>\w+)\]| offset (?P<offset>\w+))?")
 _JOB = re.compile(r'\bjob="[^"]*",?')
-_RATE = re.compile(r"\brate\(([^()]*)\[(\w+)\]\)")
+_RATE = re.compile(r"\brate\(([^()]*)\[(\w+)\]( offset \w+)?\)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -76,12 +76,11 @@ class Judged:
         return _SIGNAL.sub(self._in_full, signal.expr)
 
     def _in_full(self, found: re.Match[str]) -> str:
-        """A signal's expression; a look back on its samples becomes a subquery at the pace at which it is recorded."""
+        """A signal's expression; a range of its samples becomes a subquery with the evaluation interval as its step."""
         expression = f"({self._written_out(self._signals[found['record']])})"
-        pace = f"{self.policy.interval * 1000:.0f}ms"
         if found["offset"]:
-            return f"last_over_time({expression}[{pace}:{pace}] offset {found['offset']})"
-        return f"{expression}[{found['window']}:{pace}]" if found["window"] else expression
+            return _earlier(expression, found["offset"])
+        return f"{expression}[{found['window']}:{self.policy.interval * 1000:.0f}ms]" if found["window"] else expression
 
 
 def _known() -> re.Pattern[str]:
@@ -92,6 +91,20 @@ def _known() -> re.Pattern[str]:
 
 
 _KNOWN = _known()
+_SELECTOR = re.compile(rf"{_KNOWN.pattern}(?:\[\w+\])?")
+_SHIFTED = re.compile(r"\boffset\b|\[\w+:")
+
+
+def _earlier(expression: str, offset: str) -> str:
+    """The expression as it was so much earlier, by shifting each selector: a subquery's steps are aligned to the clock.
+
+    Raises: ValueError for an expression that holds an offset or a subquery itself.
+    """
+    if _SHIFTED.search(expression):
+        raise ValueError(
+            f"offset {offset} of an expression with an offset or a subquery is not written out: {expression}"
+        )
+    return _SELECTOR.sub(lambda found: f"{found[0]} offset {offset}", expression)
 
 
 def _pick_all(expression: str) -> str:
@@ -106,7 +119,9 @@ def _pick_all(expression: str) -> str:
 
 def _only_increases(expression: str) -> str:
     """A rate over the policy's window, said as an increase: in dashboards, rates follow the width of the picture."""
-    return _RATE.sub(lambda found: f"(increase({found[1]}[{found[2]}]) / {_seconds(found[2]):g})", expression)
+    return _RATE.sub(
+        lambda found: f"(increase({found[1]}[{found[2]}]{found[3] or ''}) / {_seconds(found[2]):g})", expression
+    )
 
 
 def _seconds(duration: str) -> float:

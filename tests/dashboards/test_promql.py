@@ -46,6 +46,27 @@ def test_signals_are_written_out():
     assert said("outbox:c") == f"(((max(outbox_up{{{PICKED}}})) / 2) > 0)"
 
 
+def test_an_earlier_signal_shifts_its_selectors():
+    """To the exact moment: a subquery would answer as of its last step, which is aligned to the clock."""
+    said = judged(
+        ("outbox:a", 'max(outbox_pending_jobs{state="failing"}) + rate(outbox_processed_jobs_total[5m])'),
+        ("outbox:b", "outbox:a - outbox:a offset 6s"),
+    )
+    assert said("outbox:b") == " - ".join(
+        f'{bracket}(max(outbox_pending_jobs{{{PICKED},state="failing"}}{offset})'
+        f" + (increase(outbox_processed_jobs_total{{{PICKED}}}[5m]{offset}) / 300)){end}"
+        for bracket, offset, end in (("(", "", ""), ("", " offset 6s", ")"))
+    )
+
+
+def test_what_cannot_be_shifted_is_refused():
+    """A signal with an offset of its own, and one over a range of another signal."""
+    for inner in ("outbox_up offset 1m", "resets(outbox:a[5m])"):
+        said = judged(("outbox:a", "max(outbox_up)"), ("outbox:b", inner), ("outbox:c", "outbox:b offset 6s"))
+        with pytest.raises(ValueError, match="is not written out"):
+            said("outbox:c")
+
+
 def test_the_policys_job_gives_way_to_the_one_picked():
     """Other matchers stay."""
     said = judged(
