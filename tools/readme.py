@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from exporter.names import CATALOGUE, Metric
+from exporter.metrics.catalogue import CATALOGUE, Metric
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- metrics: written by tools/readme.py -->", "<!-- end of metrics -->"
@@ -15,7 +15,7 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def written(readme: str) -> str:
+def with_table(readme: str) -> str:
     """The text of README.md with the present table in it. Raises: ValueError when a marker is missing."""
     before, _, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -31,7 +31,7 @@ def _row(metric: Metric) -> str:
 
 def main() -> int:
     """Rewrite the table in place."""
-    README.write_text(written(README.read_text("utf-8")), "utf-8")
+    README.write_text(with_table(README.read_text("utf-8")), "utf-8")
     return 0
 
 
