@@ -14,8 +14,9 @@ from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.history import History
 from alerts.watch.store.records import WatchRequest
-from exporter.config.settings import Seconds, WatchSettings
+from exporter.config.settings import WatchSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Seconds
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorFailure, Reading, Readings
 from exporter.metrics.snapshot import CollectorState, CollectorTarget

@@ -8,8 +8,9 @@ import pytest
 
 from alerts.watch.checks import sources
 from alerts.watch.model import Cause, CollectorProblem
-from exporter.config.settings import Config, DatabaseSettings, Secret
+from exporter.config.settings import Config, DatabaseSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Secret
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorFailure, DatabaseServer, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
