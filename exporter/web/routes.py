@@ -48,10 +48,10 @@ class SiteContent:
     """What there is to serve. Apart from `reload` all of it is asked in the event loop and must answer at once.
 
     `encoder` encodes the whole registry for a content type, faster than the client library does; None leaves it to
-    the library. `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether, and a sentence
-    why; `runbook` gives the Markdown for an alert, the list of all for an empty name, None where there is none;
-    `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is switched
-    off.
+    the library. `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether,
+    and a sentence why; `runbook` gives the Markdown for an alert, the list of all for an empty name, None where there
+    is none; `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is
+    switched off.
     """
 
     registry: CollectorRegistry

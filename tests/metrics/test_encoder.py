@@ -33,13 +33,14 @@ BACKLOG = CollectorState("backlog", CollectorTarget.DATABASE, interval=15)
 @pytest.fixture
 def without_creation_times():
     """As in the registry of the process, whose counters have none."""
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     yield
-    enable_created_metrics()
+    enable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(("content_type", "encode"), FORMATS, ids=["text", "openmetrics"])
-def test_page_is_the_same_as_the_librarys(without_creation_times, content_type, encode):
+@pytest.mark.usefixtures("without_creation_times")
+def test_page_is_the_same_as_the_librarys(content_type, encode):
     """Cached or not, in either format, the bytes are those of the whole registry."""
     store = SnapshotStore([CollectorState("backlog", CollectorTarget.DATABASE, 15)])
     outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
