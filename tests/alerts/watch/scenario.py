@@ -39,7 +39,7 @@ def collectors(
     readings = _readings(values, at, registered)
     found = {
         collector: tuple(reading for reading in readings if reading.metric in metrics)
-        for collector, metrics in sources.COLLECTORS.items()
+        for collector, metrics in catalogue.COLLECTORS.items()
     }
     return [
         CollectorState(
