@@ -11,9 +11,8 @@ from alerts.evaluation.state_file import SavedState
 from alerts.evaluation.state_machine import ActiveAlerts, EvaluationTime, evaluate
 from alerts.model import Evaluation, Policy, RuleKey
 from alerts.promql.storage import Sample
+from exporter.metrics.snapshot import EXPIRY_INTERVALS
 
-# Time in which nobody looked says nothing: after so many intervals, as for samples.
-LIFE = 3
 # How often what nobody looks back on any more is dropped, seconds.
 TRUNCATE_INTERVAL = 60.0
 
@@ -26,7 +25,8 @@ class RuleGroup:
 
     def __init__(self, policy: Policy) -> None:
         self._compiled_rules = CompiledRules(policy)
-        self._longest = LIFE * policy.interval
+        # A period without evaluations says nothing; it is as long as for samples.
+        self._longest = EXPIRY_INTERVALS * policy.interval
         self._storage = self._compiled_rules.memory
         self._forgot_at = -math.inf
         self._standings: ActiveAlerts = {}
@@ -70,6 +70,6 @@ class RuleGroup:
         for series in saved_state.series:
             self._storage.restore(series)
         if saved_state.at >= now:
-            self._storage.shift(now - saved_state.at - self._longest / LIFE)
+            self._storage.shift(now - saved_state.at - self._longest / EXPIRY_INTERVALS)
         self._storage.truncate()
         self._standings = saved_state.active_alerts

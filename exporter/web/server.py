@@ -10,7 +10,6 @@ import contextlib
 import errno
 import logging
 import os
-import re
 import socket
 import threading
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Self
 import uvicorn
 from uvicorn.server import ServerState
 
+from exporter.config.values import split_address
 from exporter.core.errors import ConfigError
 from exporter.web.config.reloader import NO_WEB_CONFIG, LoadedWebConfig, WebConfigReloader
 from exporter.web.connection import ClientConnection, ConnectionPhase, ServerLimits
@@ -34,8 +34,6 @@ _BACKLOG = 1024
 # Out of file descriptors or memory: accepting again at once would fail again.
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_RETRY_DELAY = 0.1
-_ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
-_HIGHEST_PORT = 65535
 _HINTS = {
     errno.EADDRINUSE: "; something else listens there",
     errno.EADDRNOTAVAIL: "; this machine has no such address",
@@ -207,11 +205,12 @@ def bind(listen: str) -> socket.socket:
 
     Raises: ConfigError with the address, the reason and what to do; AddressInUse where that is the reason.
     """
-    match = _ADDRESS.fullmatch(listen)
-    if match is None or int(match["port"]) > _HIGHEST_PORT:
-        raise ConfigError((f"web.listen: {listen!r} is not an address; write host:port, [::]:port or :port",))
     try:
-        return _listen(match["host"] or match["v6"] or "", int(match["port"]))
+        host, port = split_address(listen)
+    except ValueError as error:
+        raise ConfigError((f"web.listen: {listen!r}: {error}",)) from error
+    try:
+        return _listen(host, port)
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         hint = _HINTS.get(error.errno or 0, "")
