@@ -9,10 +9,9 @@ import pytest
 
 from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
-from tests.end_to_end import prometheus
 from tests.end_to_end.program import eventually, running, write_config
-from tests.end_to_end.prometheus import Prometheus
 from tests.newest import require_newest
+from tests.prometheus import PrometheusServer, scraping
 
 SCHEMES: Final = ("allow-utf-8", "underscores", "dots", "values")
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
@@ -25,7 +24,7 @@ BUCKETS: Final = "outbox_processing_time_seconds_bucket"
 
 
 @pytest.fixture(scope="module")
-def seen(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def seen(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
     """Today's Prometheus, which scrapes one exporter with all of these options."""
     require_newest("prometheus")
     directory = tmp_path_factory.mktemp("scraped")
@@ -39,14 +38,14 @@ def seen(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with running(directory, "--config", str(config), "serve") as program:
             eventually(lambda: BUCKETS in program.scrape())
             jobs = dict.fromkeys(OPTIONS, program.url())
-            with prometheus.scraping(directory, jobs, OPTIONS, require_newest) as server:
+            with scraping(directory, jobs, OPTIONS, require_newest) as server:
                 eventually(lambda: set(server.by_job("up == 1")) == set(OPTIONS), seconds=30)
                 eventually(lambda: len(server.by_job("count_over_time(outbox_up[1m]) > 1")) == len(OPTIONS))
                 yield server
             program.end()
 
 
-def names(server: Prometheus, job: str) -> set[str]:
+def names(server: PrometheusServer, job: str) -> set[str]:
     """Names of the series of a job; what differs from scrape to scrape left out."""
     found = server.query(f'count by (__name__) ({{job="{job}"}})')
     return {dict(labels)["__name__"] for labels in found}

@@ -19,12 +19,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from exporter.lab.postgres.cluster import Cluster
 from tests import postgres, webtools
-from tests.end_to_end import prometheus
 from tests.end_to_end.process_resources import temporary_directory
 from tests.end_to_end.program import MetricsResponse, Program, eventually, running, write_config
-from tests.end_to_end.prometheus import INTERVAL, SECONDS, Prometheus
 from tests.end_to_end.text_format_proxy import text_format_proxy
 from tests.newest import either, require_newest
+from tests.prometheus import INTERVAL, SECONDS, PrometheusServer, scraping
 
 log = logging.getLogger(__name__)
 
@@ -76,32 +75,32 @@ def jobs(demo: Program, alone: Program) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def debian_prometheus(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def debian_prometheus(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
     """Debian's Prometheus at work."""
-    with prometheus.scraping(tmp_path_factory.mktemp("debian"), jobs) as server:
+    with scraping(tmp_path_factory.mktemp("debian"), jobs) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def newest(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def newest_prometheus(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
     """Today's Prometheus at work, beside it."""
-    with prometheus.scraping(tmp_path_factory.mktemp("newest"), jobs, require=require_newest) as server:
+    with scraping(tmp_path_factory.mktemp("newest"), jobs, require=require_newest) as server:
         yield server
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _in_the_background(request: pytest.FixtureRequest) -> None:
     """Begin early, while the first tests run; what the machine lacks is told by those that need it."""
-    for name in ("debians", "newest"):
+    for name in ("debian_prometheus", "newest_prometheus"):
         with suppress(pytest.skip.Exception, pytest.fail.Exception):
             request.getfixturevalue(name)
 
 
-@pytest.fixture(scope="module", params=["debians", "newest"])
-def scraped_prometheus(request: pytest.FixtureRequest) -> Prometheus:
+@pytest.fixture(scope="module", params=["debian_prometheus", "newest_prometheus"])
+def scraped_prometheus(request: pytest.FixtureRequest) -> PrometheusServer:
     """Prometheus after it has scraped for as long as asked: on time, failing or not."""
     server = request.getfixturevalue(request.param)
-    assert isinstance(server, Prometheus)
+    assert isinstance(server, PrometheusServer)
 
     def counts() -> dict[str, float]:
         return server.by_job("count_over_time(up[1h])")
@@ -193,7 +192,7 @@ def test_no_sample_is_late_early_or_there_twice(scraped_prometheus):
 )
 def test_complaints_are_told_from_information(line, complains):
     """As Prometheus 2 writes its log, and as Prometheus 3 does."""
-    server = Prometheus(cast("Program", SimpleNamespace(log=f"{line}\n")), "")
+    server = PrometheusServer(cast("Program", SimpleNamespace(log=f"{line}\n")), "")
     assert server.log_warnings() == ([line] if complains else [])
 
 
