@@ -13,7 +13,7 @@ LIVE := tests/matrix tests/end_to_end/test_watch.py tests/alerts/test_agreement_
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test bench check lint types imports dockerfile format packages clean
+.PHONY: help demo test bench check lint types imports dockerfile generate format packages clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -47,6 +47,9 @@ dockerfile: $(VENV)/dev.stamp ## the Dockerfile's style
 
 bench: $(VENV)/dev.stamp packages ## what watching costs, beside other exporters; docs/performance.md tells how long it takes
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+generate: $(VENV)/dev.stamp ## write every generated file: tables of the documentation, rule files, dashboards
+	@exec $(BIN)/python -m tools.generate $(ARGS)
 
 format: $(VENV)/dev.stamp ## put the code into its format, and mend what can be mended
 	$(BIN)/ruff check --fix-only

@@ -14,11 +14,6 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
 
 
-def test_the_metric_table_is_the_catalogue():
-    """Run tools/readme.py after a change of names.py."""
-    assert readme.with_table(TEXT) == TEXT
-
-
 def test_a_readme_without_markers_is_refused():
     """Nothing is overwritten by guess."""
     with pytest.raises(ValueError, match="lacks the markers"):

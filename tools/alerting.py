@@ -1,9 +1,8 @@
-"""Writes what follows from the alert policy where people read it: `python tools/alerting.py`.
+"""Texts that follow from the alert policy; `make generate` writes them.
 
 The index of the runbooks, the table of rules in docs/alerting.md, the inhibition rules of alertmanager.yaml.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,15 +77,3 @@ WRITTEN: dict[Path, Callable[[str, Policy], str]] = {
     ALERTING: with_rules,
     ALERTMANAGER: with_inhibitions,
 }
-
-
-def main() -> int:
-    """Rewrite them in place."""
-    policy = load_policy()
-    for path, write in WRITTEN.items():
-        path.write_text(write(path.read_text("utf-8"), policy), "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

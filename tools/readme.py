@@ -1,6 +1,5 @@
-"""Writes the metric table of README.md from the catalogue: `python tools/readme.py`."""
+"""The metric table of README.md, from the catalogue; `make generate` writes it."""
 
-import sys
 from pathlib import Path
 
 from exporter.metrics.catalogue import CATALOGUE, Metric
@@ -16,7 +15,7 @@ def table() -> str:
 
 
 def with_table(readme: str) -> str:
-    """The text of README.md with the present table in it. Raises: ValueError when a marker is missing."""
+    """README.md with the table of today's catalogue. Raises: ValueError when a marker is missing."""
     before, _, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
@@ -27,13 +26,3 @@ def with_table(readme: str) -> str:
 def _row(metric: Metric) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
     return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
-
-
-def main() -> int:
-    """Rewrite the table in place."""
-    README.write_text(with_table(README.read_text("utf-8")), "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,5 @@
-"""Writes the rules that people copy, from the policy as shipped: `python tools/rules.py`."""
+"""The Prometheus rule files of the shipped policy; `make generate` writes them."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,14 +16,3 @@ def files() -> Mapping[Path, str]:
         DIRECTORY / "outbox.rules.yaml": rule_file(policy),
         DIRECTORY / "outbox.prometheusrule.yaml": prometheus_rule(policy),
     }
-
-
-def main() -> int:
-    """Rewrite them in place."""
-    for path, text in files().items():
-        path.write_text(text, "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
