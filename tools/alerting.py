@@ -8,7 +8,6 @@ from pathlib import Path
 
 from alerts.model import Policy, Rule
 from alerts.policy.inhibition import as_yaml, inhibitions
-from alerts.policy.load import load_policy
 from exporter.config.values import format_duration
 
 ROOT = Path(__file__).parent.parent
