@@ -54,7 +54,7 @@ def between(text: str, begin: str, end: str, lines: list[str]) -> str:
 
 
 def threshold(rule: Rule) -> str:
-    """A threshold as a person reads it; empty where it only means yes or no."""
+    """A threshold with its unit; empty for a boolean signal."""
     if rule.unit == "boolean":
         return ""
     if rule.unit == "seconds":

@@ -10,7 +10,7 @@ DIRECTORY = Path(__file__).parent.parent / "alerts" / "prometheus"
 
 
 def files() -> Mapping[Path, str]:
-    """What each file has to say."""
+    """The text of each rule file, by path."""
     policy = load_policy()
     return {
         DIRECTORY / "outbox.rules.yaml": rule_file(policy),

@@ -1,7 +1,7 @@
 """The rows of a cell's database, and the changes between two samples.
 
-Times are not near the limits of the last hour, so that a minute more or less changes no value. Some are local times that
-exist twice (2026-11-01 01:30) or never (2026-03-08 02:30) in St. John's.
+Times are not near the limits of the last hour, so that a minute more or less changes no value. Some local times exist
+twice (2026-11-01 01:30) or never (2026-03-08 02:30) in St. John's.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Image:
         return Instruction("CMD", command).words()
 
     def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
-        """Starts a command without a home and with a file size limit of 0; as the image's user when this process is root."""
+        """Starts a command without a home and with a file size limit of 0; as the image's user when root runs this."""
         user = self.user
         unprivileged = os.geteuid() != 0
         return subprocess.Popen(
