@@ -3,26 +3,12 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from exporter import cli
 from exporter.core.errors import Reason
 from exporter.lab.faults import FAULTS
-from tools import readme
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
-
-
-def test_the_metric_table_is_the_catalogue():
-    """Run tools/readme.py after a change of names.py."""
-    assert readme.with_table(TEXT) == TEXT
-
-
-def test_a_readme_without_markers_is_refused():
-    """Nothing is overwritten by guess."""
-    with pytest.raises(ValueError, match="lacks the markers"):
-        readme.with_table("# A readme")
 
 
 def test_every_fault_is_named():

@@ -1,6 +1,5 @@
-"""Writes the metric table of README.md from the catalogue: `python tools/readme.py`."""
+"""The metric table of README.md, from the catalogue; `make generate` writes it."""
 
-import sys
 from pathlib import Path
 
 from exporter.metrics.catalogue import CATALOGUE, Metric
@@ -16,7 +15,7 @@ def table() -> str:
 
 
 def with_table(readme: str) -> str:
-    """The text of README.md with the present table in it. Raises: ValueError when a marker is missing."""
+    """README.md with the table of today's catalogue. Raises: ValueError when a marker is missing."""
     before, _, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
@@ -33,13 +32,3 @@ def _collector(metric: Metric) -> str:
     """The collector; those on which alerts of severity page depend are marked."""
     name = f"`{metric.collector}`" if metric.collector else ""
     return f"{name} (critical)".lstrip() if metric.critical else name
-
-
-def main() -> int:
-    """Rewrite the table in place."""
-    README.write_text(with_table(README.read_text("utf-8")), "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
