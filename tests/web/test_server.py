@@ -225,7 +225,7 @@ def test_an_endpoint_that_fails_says_no_more_than_that(caplog):
     assert answer.status_code == 500
     assert "hunter2" not in answer.text
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "a request could not be answered" in caplog.text
+    assert "a request failed" in caplog.text
 
 
 # --- reload --------------------------------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ def test_an_address_in_use():
         with pytest.raises(ConfigError) as caught:
             WebServer(webtools.site(), address).start()
     assert str(caught.value) == (
-        f"web.listen: cannot listen on {address}: Address already in use; something else listens there"
+        f"web.listen: cannot listen on {address}: Address already in use; another program listens there"
     )
 
 

@@ -187,7 +187,7 @@ def test_no_file_opens_the_doors_of_a_running_server(config, text, caplog):
     config.write_text(text)
     clock.pass_time()
     assert followed.current() is before
-    assert "no longer holds users; switching that off needs a restart" in caplog.text
+    assert "no longer holds users; disabling that needs a restart" in caplog.text
 
 
 def test_a_file_that_vanishes_and_returns(config):
