@@ -41,8 +41,7 @@ class Authenticator:
     def __init__(self, check: Callable[[bytes, bytes], bool] = check_password) -> None:
         self._check = check
         self._key = os.urandom(32)
-        self._accepted: OrderedDict[bytes, None] = OrderedDict()
-        self._refused: OrderedDict[bytes, None] = OrderedDict()
+        self._results: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._check_lock = asyncio.Lock()
         self._waiting = 0
 
@@ -56,12 +55,16 @@ class Authenticator:
         user, password = credentials
         known = users.get(user)
         hashed = known.reveal().encode() if known else _dummy_hash(users)
-        cache_key = self._cache_key(user, hashed if known else b"", password)
-        if cache_key in self._accepted or cache_key in self._refused:
-            return cache_key in self._accepted
-        matches = await self._hash_and_compare(password, hashed)
-        allowed = known is not None and matches
-        _store(self._accepted if allowed else self._refused, cache_key)
+        parts = repr((user, hashed if known else b"", password)).encode()
+        cache_key = hmac.digest(self._key, parts, "sha256")
+        for allowed, cached in self._results.items():
+            if cache_key in cached:
+                return allowed
+        allowed = await self._hash_and_compare(password, hashed) and known is not None
+        cached = self._results[allowed]
+        cached[cache_key] = None
+        if len(cached) > CACHE_SIZE:
+            cached.popitem(last=False)
         return allowed
 
     async def _hash_and_compare(self, password: bytes, hashed: bytes) -> bool:
@@ -73,9 +76,6 @@ class Authenticator:
                 return await in_thread(lambda: self._check(password, hashed))
         finally:
             self._waiting -= 1
-
-    def _cache_key(self, user: str, hashed: bytes, password: bytes) -> bytes:
-        return hmac.digest(self._key, repr((user, hashed, password)).encode(), "sha256")
 
 
 def parse(header: str | None) -> tuple[str, bytes] | None:
@@ -96,9 +96,3 @@ def _dummy_hash(users: Mapping[str, Secret]) -> bytes:
 
     cost = max(int(user.reveal()[4:6]) for user in users.values())
     return bcrypt.gensalt(cost) + b"." * 31
-
-
-def _store(cache: OrderedDict[bytes, None], cache_key: bytes) -> None:
-    cache[cache_key] = None
-    while len(cache) > CACHE_SIZE:
-        cache.popitem(last=False)

@@ -54,7 +54,9 @@ class RequestMiddleware:
                 await failed(scope, receive, writer.send)
 
     async def _refusal(self, headers: Headers, config: WebConfig) -> Response | None:
-        if not self._within_rate(config.rate_limit):
+        if config.rate_limit != self._bucket.limit:
+            self._bucket = TokenBucket(config.rate_limit)
+        if not self._bucket.take():
             return PlainTextResponse("too many requests\n", 429, {"Retry-After": "1"})
         try:
             if config.users and not await self._authenticator.allows(config.users, headers.get("authorization")):
@@ -65,11 +67,6 @@ class RequestMiddleware:
             # The connection closes, because the body would have to be read first and may never end.
             return PlainTextResponse("request bodies are not accepted\n", 413, {"Connection": "close"})
         return None
-
-    def _within_rate(self, limit: RateLimit | None) -> bool:
-        if limit != self._bucket.limit:
-            self._bucket = TokenBucket(limit)
-        return self._bucket.take()
 
 
 class _ResponseWriter:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, Router
@@ -158,7 +158,7 @@ def render(site: SiteContent, accept: str, names: list[str]) -> tuple[bytes, str
         except Exception:
             log.exception("a collector raised; the others are encoded without it")
     chosen = site.registry.restricted_registry(names) if names else site.registry
-    return encode(_PartialCollector(chosen, encode)), content_type
+    return encode(_collector(*_encodable(chosen, encode))), content_type
 
 
 # A scraper sends the same header each time. The bound limits memory when a client varies it.
@@ -183,36 +183,23 @@ def _weight(media_range: str) -> float:
     return float(weight[1]) if weight else 1
 
 
-class _PartialCollector(Collector):
-    """Collects until a collector raises, and leaves out families that cannot be encoded."""
-
-    def __init__(self, collector: Any, encode: Callable[[Any], bytes]) -> None:
-        self._collector = collector  # a registry or a restricted one: they have no common type
-        self._encode = encode
-
-    def collect(self) -> Iterator[Family]:
-        try:
-            yield from filter(self._can_be_encoded, self._collector.collect())
-        except Exception:
-            log.exception("a collector raised; the scrape is incomplete")
-
-    def _can_be_encoded(self, family: Family) -> bool:
-        try:
-            self._encode(_SingleFamily(family))
-        except Exception:
-            log.exception("%s cannot be encoded; the scrape is incomplete", family.name)
-            return False
-        return True
+def _encodable(collector: Any, encode: Callable[[Any], bytes]) -> Iterator[Family]:
+    """The families of a registry until a collector raises, without those that cannot be encoded."""
+    try:
+        for family in collector.collect():
+            try:
+                encode(_collector(family))
+            except Exception:
+                log.exception("%s cannot be encoded; the scrape is incomplete", family.name)
+            else:
+                yield family
+    except Exception:
+        log.exception("a collector raised; the scrape is incomplete")
 
 
-class _SingleFamily(Collector):
-    """One family as a collector, which is the argument of an encoder."""
-
-    def __init__(self, family: Family) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Family]:
-        yield self._family
+def _collector(*families: Family) -> Any:
+    """Families in the form of a collector, which is the argument of an encoder."""
+    return SimpleNamespace(collect=lambda: families)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

@@ -58,8 +58,7 @@ class WebServer:
         self._listen = listen
         self._config_file = config_file
         self._limits = limits or ServerLimits()
-        self._server_loop: _ServerLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._running: tuple[_ServerLoop, threading.Thread] | None = None
         self.address = ""
         self.url = ""
 
@@ -73,17 +72,19 @@ class WebServer:
         listener = bind(self._listen)
         self.address = _format_address(listener.getsockname())
         self.url = f"{scheme}://{self.address}"
-        self._server_loop = _ServerLoop(self._site, listener, reloader, self._limits)
-        self._thread = threading.Thread(target=asyncio.run, args=(self._server_loop.run(),), name="web", daemon=True)
-        self._thread.start()
-        self._server_loop.started.wait()
+        loop = _ServerLoop(self._site, listener, reloader, self._limits)
+        thread = threading.Thread(target=asyncio.run, args=(loop.run(),), name="web", daemon=True)
+        self._running = (loop, thread)
+        thread.start()
+        loop.started.wait()
         log.info("listening on %s", self.url)
 
     def stop(self, timeout: float = 2.0) -> None:
         """Stop listening, wait `timeout` / 2 seconds for responses, then close all connections. Idempotent."""
-        if self._server_loop and self._thread:
-            self._server_loop.stop(timeout / 2)
-            self._thread.join(timeout)
+        if self._running:
+            loop, thread = self._running
+            loop.stop(timeout / 2)
+            thread.join(timeout)
 
     def __enter__(self) -> Self:
         self.start()
@@ -146,17 +147,13 @@ class _ServerLoop:
             try:
                 sock, _ = await self._loop.sock_accept(self._listener)
             except OSError as error:
-                await self._accept_failed(error)
+                if error.errno in _OUT_OF_RESOURCES:  # otherwise the client has closed already
+                    connection_log.warning("cannot accept connections: %s", error.strerror)
+                    self._evict_connection()
+                    await asyncio.sleep(_ACCEPT_RETRY_DELAY)
                 continue
             self._open_connection(sock)
             await asyncio.sleep(0)  # a flood of connections must not keep the loop from serving them
-
-    async def _accept_failed(self, error: OSError) -> None:
-        """The client has closed already, or a resource is exhausted: then close a connection and wait."""
-        if error.errno in _OUT_OF_RESOURCES:
-            connection_log.warning("cannot accept connections: %s", error.strerror)
-            self._evict_connection()
-            await asyncio.sleep(_ACCEPT_RETRY_DELAY)
 
     def _open_connection(self, sock: socket.socket) -> None:
         if len(self._open) >= self._limits.connections:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLContext
@@ -49,24 +49,20 @@ class WebConfigReloader:
         self._clock = clock
         self._checked_at = clock()
         self._last_error = ""
-        before = _signature([path])
-        self._loaded = load(path)
-        self._loaded_signature = before + _signature(self._files()[1:])
+        self._signature = {path: _stat(path)}
+        self._use(load(path))
 
     def current(self) -> LoadedWebConfig:
         """The content for the next connection or request."""
         if self._clock() - self._checked_at >= CHECK_INTERVAL:
             self._checked_at = self._clock()
-            signature = _signature(self._files())
-            if self._last_error or signature != self._loaded_signature:
-                self._reload(signature)
+            signature = {path: _stat(path) for path in self._signature}
+            if self._last_error or signature != self._signature:
+                self._signature = signature
+                self._reload()
         return self._loaded
 
-    def _files(self) -> list[Path]:
-        tls = self._loaded.config.tls
-        return [self._path, *(tls.files if tls else ())]
-
-    def _reload(self, signature: list[tuple[int, ...]]) -> None:
+    def _reload(self) -> None:
         try:
             loaded = load(self._path)
             _refuse_disabling(self._loaded.config, loaded.config, self._path.name)
@@ -76,10 +72,15 @@ class WebConfigReloader:
             self._last_error = str(error)
             return
         log.info("web configuration reloaded")
-        before = self._files()
-        self._loaded, self._last_error = loaded, ""
-        same_files = before == self._files()
-        self._loaded_signature = signature if same_files else signature[:1] + _signature(self._files()[1:])
+        self._last_error = ""
+        self._use(loaded)
+
+    def _use(self, loaded: LoadedWebConfig) -> None:
+        """Files keep the state from before they were read, so that a change in the meantime is noticed."""
+        self._loaded = loaded
+        tls = loaded.config.tls
+        files = (self._path, *(tls.files if tls else ()))
+        self._signature = {path: self._signature.get(path) or _stat(path) for path in files}
 
 
 def _refuse_disabling(old: file.WebConfig, new: file.WebConfig, path: str) -> None:
@@ -89,12 +90,8 @@ def _refuse_disabling(old: file.WebConfig, new: file.WebConfig, path: str) -> No
         raise ConfigError((f"{path}: no longer holds {' and '.join(missing)}; disabling that needs a restart",))
 
 
-def _signature(files: Iterable[Path]) -> list[tuple[int, ...]]:
-    """Changes when a file is rewritten or replaced, or when a symbolic link to it changes, as Kubernetes does."""
-    return [_stat(path) for path in files]
-
-
 def _stat(path: Path) -> tuple[int, ...]:
+    """Changes when the file is rewritten or replaced, or when a symbolic link to it changes, as Kubernetes does."""
     try:
         found = path.stat()
     except OSError:
