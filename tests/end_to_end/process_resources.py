@@ -53,7 +53,7 @@ def temporary_directory() -> Iterator[Path]:
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)  # a guardian may be at it, too
+        shutil.rmtree(directory, ignore_errors=True)  # the clean-up process may remove it at the same time
 
 
 def _is_running(process: psutil.Process) -> bool:

@@ -82,7 +82,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path, tmpdir):
 
 
 def test_killed_it_leaves_nothing_either(tmp_path, tmpdir):
-    """SIGKILL gives no chance to clean up: the cluster's guardian does, a moment later."""
+    """After SIGKILL the cluster's clean-up process removes everything, a moment later."""
     with running(tmp_path, "demo", "--port", "0", TMPDIR=str(tmpdir)) as demo:
         eventually(demo.is_ready)
         traces = ProcessResources.of(demo.process.pid)
