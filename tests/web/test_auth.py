@@ -46,7 +46,18 @@ def test_known_users_with_the_right_password_are_accepted():
 
 
 @pytest.mark.parametrize(
-    "header", ["", "Basic", "Basic ", "Basic !!!", "Basic Zm9v", "Bearer Zm9vOmJhcg==", "Basic /zphYmM="]
+    "header",
+    [
+        "",
+        "Basic",
+        "Basic ",
+        "Basic !!!",
+        "Basic Zm9v",
+        "Bearer Zm9vOmJhcg==",
+        "Api Zm9vOmJhcg==",
+        "Basic Zm9v!OmJhcg==",
+        "Basic /zphYmM=",
+    ],
 )
 def test_malformed_headers_hold_no_credentials(header):
     assert parse(header) is None
@@ -59,6 +70,10 @@ def test_user_and_password_are_read_from_a_header():
 @pytest.mark.parametrize("password", [b"x" * 1000, b"a\0b", b""])
 def test_unusual_passwords_are_refused_without_an_error(password):
     assert check_password(password, hashed("y").encode()) is False
+
+
+def test_a_hash_that_bcrypt_refuses_accepts_no_password():
+    assert check_password(b"x", b"$2b$04$short") is False
 
 
 def test_only_72_bytes_of_a_password_count():
@@ -93,22 +108,26 @@ def test_guesses_do_not_evict_the_scraper():
 def test_an_unknown_user_costs_as_much_as_a_known_one():
     """The dummy hash has the highest cost of the file, and a salt that bcrypt accepts: else it would return at once."""
     check = Counting()
-    users = {"alice": hashed(PASSWORD, 4), "bob": hashed(PASSWORD, 5)}
-    answers(users, *(basic(f"nobody {number}", "x") for number in range(20)), check=check)
-    assert check.costs == [b"$2b$05$"] * 20
+    users = {"alice": hashed(PASSWORD, 4), "bob": hashed(PASSWORD, 10), "carol": hashed(PASSWORD, 5)}
+    answers(users, *(basic(f"unknown {number}", "x") for number in range(5)), check=check)
+    assert check.costs == [b"$2b$10$"] * 5
 
 
 def test_sixteen_checks_may_wait():
+    """At any time: further ones are refused at once, also when earlier ones have ended."""
     secrets = {"alice": Secret(hashed(PASSWORD))}
     authenticator = Authenticator()
 
-    async def ask_all() -> list[object]:
-        guesses = (authenticator.allows(secrets, basic("alice", str(number))) for number in range(25))
+    async def ask_all(guess: str) -> list[object]:
+        guesses = (authenticator.allows(secrets, basic("alice", f"{guess}{number}")) for number in range(25))
         return list(await asyncio.gather(*guesses, return_exceptions=True))
 
-    results = asyncio.run(ask_all())
-    assert results.count(False) == 16
-    assert sum(isinstance(one, TooManyLogins) for one in results) == 9
+    async def ask_twice() -> list[list[object]]:
+        return [await ask_all("first"), await ask_all("second")]
+
+    for results in asyncio.run(ask_twice()):
+        assert results.count(False) == 16
+        assert sum(isinstance(one, TooManyLogins) for one in results) == 9
 
 
 def test_no_password_or_hash_is_shown(config, caplog):
