@@ -5,8 +5,6 @@ pending jobs; `slow`, with one question that sleeps. Needs Debian's PostgreSQL (
 query-exporter from PyPI, and postgres_exporter and sql_exporter where Debian's packages are installed.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import signal
