@@ -138,8 +138,8 @@ def test_a_state_directory_that_cannot_be_is_said(tmp_path):
 
 TOGGLE = """
 import sys, pathlib
-from exporter.migration.maintenance import Ledger
-ledger, now = Ledger(pathlib.Path(sys.argv[1])), 0.0
+from exporter.migration.maintenance import MaintenanceFile
+ledger, now = MaintenanceFile(pathlib.Path(sys.argv[1])), 0.0
 print("ready", flush=True)
 while True:
     ledger.start(now, 10, "reason " * 200)

@@ -9,10 +9,11 @@ import pytest
 
 from exporter.migration.render import summary, table
 from exporter.migration.report import CheckAnswer, CheckReport, Deviation, finding_of, worst
-from exporter.migration.smoke import rows as furnish
+from exporter.migration.smoke import rows
 from exporter.migration.smoke.effects import FunctionSource, SideEffect, effects
-from exporter.migration.smoke.rows import ColumnOfTestRow, MissingValue, plan
-from exporter.migration.verify.functions import is_safe, mentions
+from exporter.migration.smoke.rows import CourseColumn, MissingValue, plan
+from exporter.migration.verify.functions import is_safe
+from exporter.migration.sql_text import mentions
 from exporter.migration.verify.schedules import in_utc, same_schedule
 
 
@@ -174,7 +175,7 @@ def test_code_that_cannot_be_read_counts_as_reaching_out():
 # --- furnishing
 
 
-def need(name: str, kind: str = "uuid", reference: str = "", **other: object) -> ColumnOfTestRow:
+def need(name: str, kind: str = "uuid", reference: str = "", **other: object) -> CourseColumn:
     """A required column; `reference` is schema.table.column."""
     schema, table, column = reference.split(".") if reference else (None, None, None)
     facts: dict[str, object] = {
@@ -185,7 +186,7 @@ def need(name: str, kind: str = "uuid", reference: str = "", **other: object) ->
         "reference": f"fk_{name}" if reference else None,
     }
     facts |= other
-    return ColumnOfTestRow(name, kind, parent_schema=schema, parent_table=table, parent_column=column, **facts)  # type: ignore[arg-type]
+    return CourseColumn(name, kind, parent_schema=schema, parent_table=table, parent_column=column, **facts)  # type: ignore[arg-type]
 
 
 def test_parents_come_first_and_once():
@@ -242,7 +243,7 @@ def test_what_cannot_be_furnished_is_named(columns, given, said):
 
 def test_the_documented_course_has_these_columns():
     """The guide's own INSERT."""
-    assert furnish.COURSE_COLUMNS == ("id", "title", "slug", "user_id", "organization_id")
+    assert rows.COURSE_COLUMNS == ("id", "title", "slug", "user_id", "organization_id")
 
 
 @pytest.mark.parametrize(

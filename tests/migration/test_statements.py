@@ -53,35 +53,33 @@ def recorded(cluster, tmp_path_factory) -> dict[str, Asked]:
         assert known.parameters == set(parameters)
         known.answers += answers
 
-    fetched, rehearsed, seen, executed = (
-        Session.fetch,
-        RolledBackTransaction.fetch,
-        RolledBackTransaction.seen,
-        RolledBackTransaction.execute,
-    )
+    fetched, fetched_in_transaction = Session.fetch, RolledBackTransaction.fetch
+    counted, executed = RolledBackTransaction.fetch_number, RolledBackTransaction.execute
 
     def fetch(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
         answers = fetched(session, name, row, **parameters)
         note(name, parameters, row, answers)
         return answers
 
-    def rehearse(trial: RolledBackTransaction, name: str, row: type[Any], **parameters: object) -> list[Any]:
-        answers = rehearsed(trial, name, row, **parameters)
+    def fetch_in_transaction(
+        transaction: RolledBackTransaction, name: str, row: type[Any], **parameters: object
+    ) -> list[Any]:
+        answers = fetched_in_transaction(transaction, name, row, **parameters)
         note(name, parameters, row, answers)
         return answers
 
-    def count(trial: RolledBackTransaction, name: str, *table: Any, **parameters: Any) -> int:
+    def count(transaction: RolledBackTransaction, name: str, *table: Any, **parameters: Any) -> int:
         note(name, parameters, None, [])
-        return seen(trial, name, *table, **parameters)
+        return counted(transaction, name, *table, **parameters)
 
-    def execute(trial: RolledBackTransaction, name: str) -> None:
-        note(name, {}, None, [])
-        executed(trial, name)
+    def execute(transaction: RolledBackTransaction, name: str, **parameters: Any) -> None:
+        note(name, parameters, None, [])
+        executed(transaction, name, **parameters)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Session, "fetch", fetch)
-        patch.setattr(RolledBackTransaction, "fetch", rehearse)
-        patch.setattr(RolledBackTransaction, "seen", count)
+        patch.setattr(RolledBackTransaction, "fetch", fetch_in_transaction)
+        patch.setattr(RolledBackTransaction, "fetch_number", count)
         patch.setattr(RolledBackTransaction, "execute", execute)
         for statement in ("SELECT 1", OTHER_ROWS, IDLE_OUTBOX, PARTITIONED):
             with postgres.cloned(cluster) as database:

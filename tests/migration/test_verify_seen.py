@@ -18,7 +18,7 @@ from exporter.lab import migrate
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 from exporter.migration import expected
-from exporter.migration.quoting import identifier
+from exporter.migration.sql_text import identifier
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckReport
 from exporter.migration.verify.catalogue import ROLES, STATEMENTS
 from exporter.migration.verify.run import verify

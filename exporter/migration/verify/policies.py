@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from exporter.migration import expected
-from exporter.migration.quoting import identifier, literal
+from exporter.migration.expected import ExpectedPolicy, ExpectedTable
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckWarning, Deviation, finding_of, worst
-from exporter.migration.verify import catalogue
-from exporter.migration.verify.catalogue import SchemaFacts
+from exporter.migration.sql_text import identifier, literal
+from exporter.migration.verify.catalogue import FoundPolicy, SchemaFacts
 from exporter.migration.verify.conditions import RowVisibility, visible_rows
 
 COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
@@ -43,7 +43,7 @@ def find_warnings(facts: SchemaFacts) -> Iterator[CheckWarning]:
             )
 
 
-def _enabled(facts: SchemaFacts, table: expected.Table) -> CheckFinding:
+def _enabled(facts: SchemaFacts, table: ExpectedTable) -> CheckFinding:
     """Enabled, and no policy beside the documented ones that opens the table to anybody from outside."""
     name = f"{facts.home}.{table.name}"
     relation = facts.relation(facts.schema, table.name)
@@ -71,7 +71,7 @@ def _enabled(facts: SchemaFacts, table: expected.Table) -> CheckFinding:
     return finding_of(f"{table.name}.row_security", "enabled, and opened to nobody from outside", deviations)
 
 
-def _bypasses(facts: SchemaFacts, table: expected.Table) -> Iterator[Deviation]:
+def _bypasses(facts: SchemaFacts, table: ExpectedTable) -> Iterator[Deviation]:
     """Whoever names a partition itself meets its own row-level security, and not that of the table."""
     bare = [part for part in facts.partitions_of(table.name) if part.open_to and not part.row_security]
     if bare:
@@ -84,7 +84,7 @@ def _bypasses(facts: SchemaFacts, table: expected.Table) -> Iterator[Deviation]:
         )
 
 
-def _policy(facts: SchemaFacts, table: expected.Table, wanted: expected.Policy) -> CheckFinding:
+def _policy(facts: SchemaFacts, table: ExpectedTable, wanted: ExpectedPolicy) -> CheckFinding:
     name = f"{facts.home}.{table.name}"
     clause = _clause(wanted)
     create = f"CREATE POLICY {wanted.name} ON {name} {clause};"
@@ -101,14 +101,14 @@ def _policy(facts: SchemaFacts, table: expected.Table, wanted: expected.Policy) 
     return finding_of(f"{table.name}.policy.{wanted.name}", clause, deviations)
 
 
-def _clause(wanted: expected.Policy) -> str:
+def _clause(wanted: ExpectedPolicy) -> str:
     condition = "WITH CHECK (false)" if wanted.command == "a" else "USING (false)"
     if wanted.own_rows:
         condition = "USING (user_id = auth.uid())"
     return f"FOR {COMMANDS[wanted.command]} {condition}"
 
 
-def _meaning(wanted: expected.Policy, found: catalogue.Policy) -> CheckAnswer:
+def _meaning(wanted: ExpectedPolicy, found: FoundPolicy) -> CheckAnswer:
     if found.command != wanted.command:
         return CheckAnswer.BROKEN
     if not wanted.own_rows:
@@ -128,7 +128,7 @@ def _own_rows(condition: str) -> CheckAnswer:
     return CheckAnswer.OK if sound else CheckAnswer.UNKNOWN
 
 
-def _denies(policy: catalogue.Policy) -> CheckAnswer:
+def _denies(policy: FoundPolicy) -> CheckAnswer:
     """It neither shows a row to anybody from outside nor accepts one. Without USING nothing is shown."""
     return worst(_shuts(condition) for condition in _conditions(policy))
 
@@ -144,12 +144,12 @@ def _shuts(condition: str) -> CheckAnswer:
     )
 
 
-def _opens(policy: catalogue.Policy) -> bool:
+def _opens(policy: FoundPolicy) -> bool:
     """It certainly shows rows of others, or accepts them."""
     return any(visible_rows(condition).others is RowVisibility.CERTAINLY for condition in _conditions(policy))
 
 
-def _conditions(policy: catalogue.Policy) -> list[str]:
+def _conditions(policy: FoundPolicy) -> list[str]:
     return [each for each in (policy.using_expression, policy.check_expression) if each is not None]
 
 
@@ -158,12 +158,12 @@ def _look(schema: str, table: str) -> str:
     return f"SELECT * FROM pg_policies WHERE {where};"  # noqa: S608 - for people
 
 
-def _others(facts: SchemaFacts) -> Iterator[catalogue.Policy]:
+def _others(facts: SchemaFacts) -> Iterator[FoundPolicy]:
     documented = {(table.name, policy.name) for table in expected.TABLES for policy in table.policies}
     return (policy for policy in facts.policies if (policy.table_name, policy.name) not in documented)
 
 
-def _described(policy: catalogue.Policy) -> str:
+def _described(policy: FoundPolicy) -> str:
     using = f" USING ({policy.using_expression})" if policy.using_expression else ""
     check = f" WITH CHECK ({policy.check_expression})" if policy.check_expression else ""
     kind = "" if policy.permissive else " restrictive"

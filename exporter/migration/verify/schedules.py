@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from exporter.migration import expected
-from exporter.migration.quoting import literal
+from exporter.migration.expected import ExpectedJob
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckWarning, Deviation, finding_of, unknown_finding
+from exporter.migration.sql_text import literal, mentions
 from exporter.migration.verify.access_checks import ASK_JOB_OWNER, RUNS_LIMIT, CronJob, CronRun, TableAccess
 from exporter.migration.verify.catalogue import SchemaFacts
-from exporter.migration.verify.functions import mentions
 
 _HOUR = 3600.0
 _SHOW_TIME_ZONE = "look as a superuser, or as a member of pg_read_all_settings: SHOW cron.timezone;"
@@ -97,7 +97,7 @@ def _normal(schedule: str) -> list[str]:
     return fields
 
 
-def _schedule(facts: SchemaFacts, job: expected.Job) -> CheckFinding:
+def _schedule(facts: SchemaFacts, job: ExpectedJob) -> CheckFinding:
     """One right job suffices, also where several roles scheduled one of that name."""
     check, wanted = f"cron.{job.name}", f"active, at {job.schedule} UTC, calling {facts.home}.{job.name}()"
     create = f"SELECT cron.schedule('{job.name}', '{job.schedule}', {literal(f'SELECT {facts.home}.{job.name}()')});"
@@ -113,7 +113,7 @@ def _schedule(facts: SchemaFacts, job: expected.Job) -> CheckFinding:
     return finding_of(check, wanted, () if sound else per_job[0], _when(facts, sound) if sound else "")
 
 
-def _faults(facts: SchemaFacts, job: expected.Job, found: CronJob, create: str) -> Iterator[Deviation]:
+def _faults(facts: SchemaFacts, job: ExpectedJob, found: CronJob, create: str) -> Iterator[Deviation]:
     """It is right by pg_cron's own clock, which somebody may have set on purpose, or by UTC."""
     if not found.active:
         yield Deviation("not active", f"SELECT cron.alter_job({found.id}, active := true);")
@@ -128,7 +128,7 @@ def _faults(facts: SchemaFacts, job: expected.Job, found: CronJob, create: str) 
         yield Deviation(f"runs {found.command}", create)
 
 
-def _runs(facts: SchemaFacts, job: expected.Job) -> CheckFinding:
+def _runs(facts: SchemaFacts, job: ExpectedJob) -> CheckFinding:
     """A job that is not overdue and has no run yet is sound: after a migration the first run is up to a week away."""
     check = f"cron.{job.name}.runs"
     wanted = f"last run succeeded, at most {job.overdue / _HOUR:.0f} h ago"
@@ -148,7 +148,7 @@ def _runs(facts: SchemaFacts, job: expected.Job) -> CheckFinding:
     return finding_of(check, wanted, _last(job, min(runs, key=lambda run: run.age)))
 
 
-def _last(job: expected.Job, run: CronRun) -> Iterator[Deviation]:
+def _last(job: ExpectedJob, run: CronRun) -> Iterator[Deviation]:
     ago = f"{run.age / _HOUR:.1f} h ago"
     if run.status == "failed":
         yield Deviation(
@@ -159,7 +159,7 @@ def _last(job: expected.Job, run: CronRun) -> Iterator[Deviation]:
                       "WHERE backend_type LIKE 'pg_cron%'; and the server's log")  # fmt: skip
 
 
-def _named(facts: SchemaFacts, job: expected.Job) -> Sequence[CronJob]:
+def _named(facts: SchemaFacts, job: ExpectedJob) -> Sequence[CronJob]:
     return [each for each in facts.cron.jobs if each.name == job.name]
 
 

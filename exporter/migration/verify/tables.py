@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.migration import expected
-from exporter.migration.quoting import identifier
+from exporter.migration.expected import ExpectedColumn, ExpectedForeignKey, ExpectedIndex, ExpectedTable
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckWarning, Deviation, finding_of
-from exporter.migration.verify import catalogue
-from exporter.migration.verify.catalogue import SchemaFacts
+from exporter.migration.sql_text import identifier
+from exporter.migration.verify.catalogue import Constraint, FoundColumn, FoundIndex, Relation, SchemaFacts
 
 ON_DELETE = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
@@ -61,7 +61,7 @@ def bare(expression: str | None) -> str:
     return " ".join(re.sub(r"[()]", "", expression or "").split())
 
 
-def _existence(facts: SchemaFacts, table: expected.Table) -> CheckFinding:
+def _existence(facts: SchemaFacts, table: ExpectedTable) -> CheckFinding:
     relation = facts.relation(facts.schema, table.name)
     deviations = []
     if relation is None:
@@ -73,7 +73,7 @@ def _existence(facts: SchemaFacts, table: expected.Table) -> CheckFinding:
     return finding_of(f"{table.name}.table", f"table {facts.home}.{table.name}", deviations)
 
 
-def _volatile(facts: SchemaFacts, relation: catalogue.Relation) -> Iterator[Deviation]:
+def _volatile(facts: SchemaFacts, relation: Relation) -> Iterator[Deviation]:
     """A crash of the server empties an unlogged table, and a standby never has its rows."""
     parts = [(part.full_name, part.persistence) for part in facts.partitions_of(relation.table_name)]
     for name, persistence in ((f"{facts.home}.{relation.table_name}", relation.persistence), *parts):
@@ -83,7 +83,7 @@ def _volatile(facts: SchemaFacts, relation: catalogue.Relation) -> Iterator[Devi
             yield Deviation(f"{name} is temporary: it goes with its session", f"apply {_MIGRATION}")
 
 
-def _columns(facts: SchemaFacts, table: expected.Table) -> CheckFinding:
+def _columns(facts: SchemaFacts, table: ExpectedTable) -> CheckFinding:
     there = {column.name: column for column in facts.columns if column.table_name == table.name}
     deviations = (
         deviation for column in table.columns for deviation in _column(facts, table, column, there.get(column.name))
@@ -93,7 +93,7 @@ def _columns(facts: SchemaFacts, table: expected.Table) -> CheckFinding:
 
 
 def _column(
-    facts: SchemaFacts, table: expected.Table, wanted: expected.Column, found: catalogue.Column | None
+    facts: SchemaFacts, table: ExpectedTable, wanted: ExpectedColumn, found: FoundColumn | None
 ) -> Iterator[Deviation]:
     name, full = wanted.name, f"{facts.home}.{table.name}"
     if found is None:
@@ -121,7 +121,7 @@ def _column(
         yield Deviation(f"{name} has {has}, not {wanted.default[0] if wanted.default else 'none'}", f"{change} {act};")
 
 
-def _conversion(change: str, wanted: expected.Column, found: catalogue.Column) -> str:
+def _conversion(change: str, wanted: ExpectedColumn, found: FoundColumn) -> str:
     """A time without a zone is no moment before somebody says in which zone it was written."""
     if wanted.type == _TIME and re.fullmatch(r"timestamp(\(\d\))? without time zone", found.type):
         return (
@@ -133,7 +133,7 @@ def _conversion(change: str, wanted: expected.Column, found: catalogue.Column) -
     return f"{change} TYPE {wanted.type};"
 
 
-def _same_default(wanted: expected.Column, found: str | None) -> bool:
+def _same_default(wanted: ExpectedColumn, found: str | None) -> bool:
     text = bare(found)
     if not wanted.default:
         return not text or text.split("::", maxsplit=1)[0] == "NULL"
@@ -145,7 +145,7 @@ def _written(default: str) -> str:
     return re.sub(r"\b(now|gen_random_uuid)\b", r"\1()", default)
 
 
-def _primary_key(facts: SchemaFacts, table: expected.Table) -> CheckFinding:
+def _primary_key(facts: SchemaFacts, table: ExpectedTable) -> CheckFinding:
     """The key of a partitioned table has to contain the columns of its partition key.
 
     So it no longer makes the first column unique. An id that is drawn at random is so all the same; an idempotency key
@@ -167,7 +167,7 @@ def _keys(keys: Sequence[Sequence[str]]) -> str:
     return f"on {', '.join(keys[0])}" if keys else "missing"
 
 
-def _foreign_key(facts: SchemaFacts, table: expected.Table, wanted: expected.ForeignKey) -> CheckFinding:
+def _foreign_key(facts: SchemaFacts, table: ExpectedTable, wanted: ExpectedForeignKey) -> CheckFinding:
     schema = wanted.schema or facts.schema
     action = ON_DELETE[wanted.on_delete]
     parent = identifier(schema, wanted.table)
@@ -186,7 +186,7 @@ def _foreign_key(facts: SchemaFacts, table: expected.Table, wanted: expected.For
     return finding_of(f"{table.name}.{wanted.column}.foreign_key", clause, deviations)
 
 
-def _switched_off(facts: SchemaFacts, table: expected.Table) -> Iterator[Deviation]:
+def _switched_off(facts: SchemaFacts, table: ExpectedTable) -> Iterator[Deviation]:
     """A partition has the triggers of its own references."""
     for part in facts.partitions_of(table.name):
         if not part.fires:
@@ -195,7 +195,7 @@ def _switched_off(facts: SchemaFacts, table: expected.Table) -> Iterator[Deviati
 
 
 def _reference(
-    table: str, key: catalogue.Constraint, wanted: expected.ForeignKey, schema: str, clause: str
+    table: str, key: Constraint, wanted: ExpectedForeignKey, schema: str, clause: str
 ) -> Iterator[Deviation]:
     """A second reference from the same column counts too: one that restricts stops the cascade of the other."""
     name = identifier(key.name)
@@ -216,7 +216,7 @@ def _reference(
         yield Deviation(f"{key.name} is switched off: its triggers are disabled", tables)
 
 
-def _index(facts: SchemaFacts, table: expected.Table, wanted: expected.Index) -> CheckFinding:
+def _index(facts: SchemaFacts, table: ExpectedTable, wanted: ExpectedIndex) -> CheckFinding:
     where = f" WHERE {wanted.predicate}" if wanted.predicate else ""
     over = f"({', '.join(wanted.columns)}){where}"
     create = _create_index(facts, table.name, wanted.name, over)
@@ -253,18 +253,18 @@ def _is_partitioned(facts: SchemaFacts, table: str) -> bool:
     return relation is not None and relation.is_partitioned
 
 
-def _serves(index: catalogue.Index, wanted: expected.Index) -> bool:
+def _serves(index: FoundIndex, wanted: ExpectedIndex) -> bool:
     """The direction does not matter: a btree is read both ways."""
     same_predicate = bare(index.predicate) == (wanted.predicate or "")
     return index.ordered and tuple(index.columns) == wanted.columns and same_predicate
 
 
-def _described(index: catalogue.Index) -> str:
+def _described(index: FoundIndex) -> str:
     where = f" WHERE {bare(index.predicate)}" if index.predicate else ""
     return f"({', '.join(column or 'expression' for column in index.columns)}){where}"
 
 
-def _leads_with(index: catalogue.Index, column: str) -> bool:
+def _leads_with(index: FoundIndex, column: str) -> bool:
     return index.usable and index.ordered and index.predicate is None and index.columns[:1] == [column]
 
 
@@ -282,7 +282,7 @@ def _sources(facts: SchemaFacts) -> CheckFinding:
     return finding_of("fsm_events.created_by.check", clause, (deviation,))
 
 
-def _check_remedy(table: str, clause: str, checks: Sequence[catalogue.Constraint]) -> str:
+def _check_remedy(table: str, clause: str, checks: Sequence[Constraint]) -> str:
     """The right check that is not in force is put in force; else there is to be one."""
     right = next((con for con in checks if _admits(con) == set(expected.SOURCES)), None)
     if right is None:
@@ -293,16 +293,16 @@ def _check_remedy(table: str, clause: str, checks: Sequence[catalogue.Constraint
     return f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {clause};"
 
 
-def _admits(con: catalogue.Constraint) -> set[str] | None:
+def _admits(con: Constraint) -> set[str] | None:
     """The values that a check admits, None for a form that is not understood."""
     text = re.sub(r"( NOT VALID| NOT ENFORCED)+$", "", bare(con.definition))
     return set(_LITERAL.findall(text)) if _ONE_OF.fullmatch(_LITERAL.sub("LITERAL", text)) else None
 
 
-def _mentions_all(con: catalogue.Constraint) -> bool:
+def _mentions_all(con: Constraint) -> bool:
     words: Sequence[str] = re.findall(r"\w+", con.definition or "")
     return set(expected.SOURCES) <= set(words)
 
 
-def _constraints(facts: SchemaFacts, table: str, kind: str) -> list[catalogue.Constraint]:
+def _constraints(facts: SchemaFacts, table: str, kind: str) -> list[Constraint]:
     return [con for con in facts.constraints if con.table_name == table and con.kind == kind]

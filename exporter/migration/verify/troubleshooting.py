@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from exporter.migration import expected
-from exporter.migration.quoting import literal
 from exporter.migration.report import CheckAnswer, CheckFinding, Diagnosis
+from exporter.migration.sql_text import literal
 from exporter.migration.verify.catalogue import SchemaFacts
 from exporter.migration.verify.migration_history import repair
 

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from exporter.migration.report import CheckAnswer, CheckReport
-from exporter.migration.smoke import transaction as rehearsal
+from exporter.migration.smoke import transaction
 from exporter.migration.smoke.run import smoke
 from exporter.migration.smoke.steps import STEPS
 from exporter.migration.smoke.transaction import RolledBackTransaction
@@ -124,10 +124,10 @@ def test_commit_is_impossible(database):
     """Also when somebody sends COMMIT: the transaction cannot end otherwise than rolled back."""
     insert_other_rows(database)
     before = contents(database)
-    with RolledBackTransaction(database.dsn(), "public") as rehearsal:
-        rehearsal.insert("public", "organizations", {"name": "must not stay"})
+    with RolledBackTransaction(database.dsn(), "public") as begun:
+        begun.insert("public", "organizations", {"name": "must not stay"})
         with pytest.raises(psycopg.errors.UniqueViolation):
-            rehearsal._open.commit()
+            begun._open.commit()
     assert contents(database) == before
 
 
@@ -177,8 +177,8 @@ def test_a_client_killed_at_any_step_leaves_nothing(embedded_database, step):
 def test_a_connection_that_breaks_or_falls_silent_leaves_nothing(embedded_database, monkeypatch, step, mode):
     """Given up within the server's own limits; the server rolls back when it notices, at the latest by its timeout."""
     database = embedded_database
-    monkeypatch.setattr(rehearsal, "STATEMENT_TIMEOUT", 1.0)
-    monkeypatch.setattr(rehearsal, "IDLE_TIMEOUT", 2.0)
+    monkeypatch.setattr(transaction, "STATEMENT_TIMEOUT", 1.0)
+    monkeypatch.setattr(transaction, "IDLE_TIMEOUT", 2.0)
     insert_other_rows(database)
     before = contents(database)
     with Proxy(database.cluster.port) as proxy:
