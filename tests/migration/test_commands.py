@@ -76,7 +76,7 @@ def test_what_is_broken_is_printed_with_its_remedy(embedded_database, terminal):
     place = next(number for number, line in enumerate(lines) if line.startswith("broken"))
     assert re.sub(" +", " ", lines[place]) == "broken idx_job_outbox_entity missing"
     assert lines[place + 1] == "expected: index on public.job_outbox (entity_id)"
-    assert lines[place + 2].startswith("mend: CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_job_outbox_entity")
+    assert lines[place + 2].startswith("fix: CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_job_outbox_entity")
 
 
 def test_json_holds_the_same(embedded_database, terminal):

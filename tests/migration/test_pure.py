@@ -7,7 +7,6 @@ import uuid
 
 import pytest
 
-from exporter.migration.render import summary, table
 from exporter.migration.report import CheckAnswer, CheckReport, Deviation, finding_of, worst
 from exporter.migration.smoke import rows
 from exporter.migration.smoke.effects import FunctionSource, SideEffect, effects
@@ -109,8 +108,8 @@ def test_troubles_make_a_finding():
 
 def test_a_report_of_nothing_is_printed():
     """No check, no division by anything."""
-    assert summary(CheckReport(())) == "UNKNOWN: 0 checks, 0 ok, 0 broken, 0 unknown; 0 warnings"
-    assert table(CheckReport(())).endswith("warnings\n")
+    assert CheckReport(()).summary() == "UNKNOWN: 0 checks, 0 ok, 0 broken, 0 unknown; 0 warnings"
+    assert CheckReport(()).as_table().endswith("warnings\n")
 
 
 # --- effects

@@ -9,9 +9,8 @@ import pytest
 
 from exporter.config.settings import SamplingSettings
 from exporter.migration import rollback
-from exporter.migration.backup import latest
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckReport
-from exporter.migration.rollback import RollbackOptions, format_age, rollback_check
+from exporter.migration.rollback import RollbackOptions, format_age, latest_backup, rollback_check
 from tests.migration.smoke.test_run import OTHER_ROWS
 from tests.migration.verification import MONITOR, checks, create_monitor, exporter_client
 from tests.postgres import Database
@@ -39,8 +38,8 @@ def test_an_outbox_at_rest_may_go(database):
     report = check(database)
     assert report.answer is CheckAnswer.OK, report.findings
     assert finding(report, "losses.job_outbox").found == "20 rows, from 2h to 2h ago"
-    assert finding(report, "losses.idempotency_keys").found == "20 rows, 20 of them still answer repeated requests"
-    assert finding(report, "generations").found == "the last trace is 1h old"
+    assert finding(report, "losses.idempotency_keys").found == "20 rows, 20 of them not expired"
+    assert finding(report, "generations").found == "the last activity was 1h ago"
 
 
 def test_an_empty_outbox_may_go(database):
@@ -66,7 +65,7 @@ def test_what_is_pending_is_named(database):
     ("trace", "said"),
     [
         ("UPDATE fsm_events SET created_at = NOW() - INTERVAL '1 minute'", "the last event was 1m"),
-        ("UPDATE job_outbox SET processed_at = NOW() - INTERVAL '14 minutes'", "the last completion was 14m"),
+        ("UPDATE job_outbox SET processed_at = NOW() - INTERVAL '14 minutes'", "the last processed job was 14m"),
     ],
 )
 def test_a_generation_that_left_a_trace_lately_is_active(database, trace, said):
@@ -193,7 +192,7 @@ def test_the_newest_backup_counts(tmp_path: Path):
     for place, name in enumerate(names):
         (tmp_path / name).write_text("x")
         os.utime(tmp_path / name, (NOW + place, NOW + place))
-    newest = latest(tmp_path)
+    newest = latest_backup(tmp_path)
     assert newest is not None
     assert newest.name == "dir"
 

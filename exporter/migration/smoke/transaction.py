@@ -60,10 +60,6 @@ class _DeadlineConnection(psycopg.Connection[Any]):
                 raise psycopg.OperationalError(str(error)) from error
 
 
-class CannotRollBack(SampleError):
-    """Statements here do not share one transaction, so nothing may be written."""
-
-
 @dataclass(frozen=True, slots=True)
 class TransactionState:
     """The row of sql/migration/smoke_limits.sql."""
@@ -89,7 +85,7 @@ class RolledBackTransaction:
     def __enter__(self) -> Self:
         """Connect within 5 seconds, begin, and make COMMIT impossible.
 
-        Raises: SampleError; CannotRollBack where statements do not share one transaction.
+        Raises: SampleError, also where statements do not share one transaction.
         """
         with mapped_errors():
             self._connection = _DeadlineConnection.connect(self._dsn, **_CONNECTION)  # type: ignore[arg-type]  # libpq's options
@@ -177,11 +173,11 @@ class RolledBackTransaction:
                 remedy = "a temporary table is what makes COMMIT impossible: GRANT TEMPORARY ON DATABASE ..."
                 raise SampleError(f"{error}; {remedy}") from error
             if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.FeatureNotSupported):
-                raise CannotRollBack(_NO_TRANSACTION) from error
+                raise SampleError(_NO_TRANSACTION) from error
             raise
         in_transaction = self._open.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
         if found != [(token,)] or not in_transaction:
-            raise CannotRollBack(_NO_TRANSACTION)
+            raise SampleError(_NO_TRANSACTION)
 
     def _set_limits(self) -> TransactionState:
         self.execute("defaults")

@@ -25,7 +25,7 @@ def run_checks(facts: SchemaFacts) -> Iterator[CheckFinding]:
 
 
 def _function(facts: SchemaFacts, name: str) -> CheckFinding:
-    left = [f"{facts.home}.{identifier(each.name)}({each.arguments})" for each in facts.functions if each.name == name]
+    left = [f"{identifier(facts.schema, each.name)}({each.arguments})" for each in facts.functions if each.name == name]
     return finding_of(
         name, "no such function", [Deviation(f"{each} is left", f"DROP FUNCTION {each};") for each in left]
     )

@@ -28,16 +28,6 @@ class Relation:
     id_type: str | None
     id_unique: bool
 
-    @property
-    def is_table(self) -> bool:
-        """An ordinary or a partitioned table."""
-        return self.kind in ("r", "p")
-
-    @property
-    def is_partitioned(self) -> bool:
-        """A partitioned table; `partition_key` is empty where it is by expressions."""
-        return self.kind == "p"
-
 
 @dataclass(frozen=True, slots=True)
 class Partition:
@@ -163,6 +153,15 @@ class SchemaFacts:
     leftovers: tuple[Leftover, ...]
     cron: Cron
     history: MigrationHistory
+
+    def full_name(self, name: str) -> str:
+        """Schema and name of a documented table or function, as in SQL; the name needs no quotes."""
+        return f"{self.home}.{name}"
+
+    def is_partitioned(self, table: str) -> bool:
+        """Whether this table of the schema is partitioned."""
+        relation = self.relation(self.schema, table)
+        return relation is not None and relation.kind == "p"
 
     def partitions_of(self, table: str) -> tuple[Partition, ...]:
         """The partitions of this table, at every level."""

@@ -7,7 +7,7 @@ as documented passes the checks.
 from collections.abc import Iterable, Iterator
 
 from exporter.migration import expected
-from exporter.migration.expected import ExpectedFunction, ExpectedParameter
+from exporter.migration.expected import ExpectedFunction
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckWarning, Deviation, finding_of
 from exporter.migration.sql_text import identifier, mentions, names
 from exporter.migration.verify.catalogue import FoundFunction, SchemaFacts
@@ -92,11 +92,13 @@ def _signature(
         found = f"another one: {others}" if named else "missing"
         deviations.append(Deviation(found, f"recreate it from {wanted.migration.file}"))
     returns = f" RETURNS {wanted.returns.upper()}" if wanted.returns else ""
-    parameters = ", ".join(_declaration(parameter) for parameter in wanted.parameters)
+    parameters = ", ".join(
+        f"{each.name} {each.type.upper()}{' DEFAULT ...' if each.optional else ''}" for each in wanted.parameters
+    )
     found = "as expected"
     if matching and len(matching[0].parameter_types) > len(wanted.parameters):
         found = f"as expected, with {len(matching[0].parameter_types)} parameters"
-    signature = f"{facts.home}.{wanted.name}({parameters}){returns}"
+    signature = f"{facts.full_name(wanted.name)}({parameters}){returns}"
     return finding_of(f"{wanted.name}.signature", signature, deviations, found)
 
 
@@ -174,7 +176,3 @@ def _name(facts: SchemaFacts, function: FoundFunction) -> str:
 def _parameters(function: FoundFunction) -> str:
     pairs = zip(function.parameter_names, function.parameter_types, strict=True)
     return ", ".join(f"{name} {kind}".strip() for name, kind in pairs)
-
-
-def _declaration(parameter: ExpectedParameter) -> str:
-    return f"{parameter.name} {parameter.type.upper()}{' DEFAULT ...' if parameter.optional else ''}"

@@ -164,21 +164,17 @@ def _coalesce(arguments: list[Term]) -> Term:
     return term
 
 
-def _user(access: Access) -> Values:
-    return {access.user}
-
-
-def _role(access: Access) -> Values:
-    return {access.role}
-
-
 def _claims(access: Access) -> Values:
     return {SymbolicValue.CLAIMS} if access.role or access.user else {None}
 
 
-_FUNCTIONS: dict[str, Term] = {"auth.uid": _user, "auth.role": _role, "auth.jwt": _claims}
+_FUNCTIONS: dict[str, Term] = {
+    "auth.uid": lambda access: {access.user},
+    "auth.role": lambda access: {access.role},
+    "auth.jwt": _claims,
+}
 _SETTINGS: dict[str, Term] = {
     "request.jwt.claims": _claims,
-    "request.jwt.claim.sub": _user,
-    "request.jwt.claim.role": _role,
+    "request.jwt.claim.sub": lambda access: {access.user},
+    "request.jwt.claim.role": lambda access: {access.role},
 }
