@@ -11,7 +11,7 @@ from exporter.config.settings import SamplingSettings
 from exporter.migration import rollback
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckReport
 from exporter.migration.rollback import RollbackOptions, format_age, latest_backup, rollback_check
-from tests.migration.smoke.test_run import OTHER_ROWS
+from tests.migration.database_rows import OTHER_ROWS
 from tests.migration.verification import MONITOR, checks, create_monitor, exporter_client
 from tests.postgres import Database
 

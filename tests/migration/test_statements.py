@@ -23,11 +23,11 @@ from exporter.migration.smoke.transaction import RolledBackTransaction
 from exporter.migration.verify.run import verify
 from tests import postgres
 from tests.database.roles import monitoring_role
+from tests.migration.database_rows import OTHER_ROWS
 from tests.migration.partitioned import PARTITIONED
-from tests.migration.smoke.test_run import OTHER_ROWS
 from tests.migration.test_rollback import IDLE_OUTBOX
-from tests.migration.test_verify_seen import RECORD_CHECKS
 from tests.migration.verification import checks, exporter_client
+from tests.migration.verify.cases import RECORD_CHECKS
 
 FILES = sorted((Path(queries.__file__).parents[1] / "sql" / "migration").glob("*.sql"))
 NAMES = [f"migration/{file.stem}" for file in FILES]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg import sql
+
 from exporter.config.settings import DatabaseSettings, Secret
 from exporter.database import Database as Watched
 from exporter.migration.report import CheckAnswer, CheckReport
@@ -62,3 +64,10 @@ def create_monitor(database: Database) -> str:
         if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (MONITOR,)).fetchone() is None:
             connection.execute(f"CREATE ROLE {MONITOR} LOGIN NOINHERIT")
     return MONITOR
+
+
+def in_zone(database: Database, zone: str) -> None:
+    """As pg_cron 1.5 and later have it; without the library any session may have such a setting."""
+    database.execute(
+        sql.SQL("ALTER DATABASE {} SET cron.timezone = {}").format(sql.Identifier(database.name), sql.Literal(zone))
+    )

@@ -1,0 +1,59 @@
+"""The metrics of the migration checks."""
+
+from __future__ import annotations
+
+from exporter.collectors.migration import MigrationCollector
+from exporter.metrics import catalogue
+from exporter.metrics.readings import Reading
+from tests import postgres
+from tests.migration.verification import (
+    create_monitor,
+    exporter_client,
+    in_zone,
+)
+from tests.migration.verify.cases import (
+    RECORD_CHECKS,
+)
+
+
+def offset(database: postgres.Database, user: str) -> list[float]:
+    with exporter_client(database, user) as client:
+        readings = MigrationCollector(client).collect().readings
+    return [
+        each.value for each in readings if isinstance(each, Reading) and each.metric == catalogue.CRON_TIMEZONE_OFFSET
+    ]
+
+
+def test_the_clock_of_pg_cron_is_a_metric(newer_pg_cron):
+    """Seconds ahead of UTC; without a value where it cannot be seen, which is not 0."""
+    assert offset(newer_pg_cron, "postgres") == [0]
+    in_zone(newer_pg_cron, "Etc/GMT+3")
+    assert offset(newer_pg_cron, "postgres") == [-10_800]
+    assert offset(newer_pg_cron, create_monitor(newer_pg_cron)) == []
+
+
+def test_the_clock_of_an_older_pg_cron_is_utc(cron_database):
+    """Before 1.5 there is no such setting: no role has to be asked."""
+    assert offset(cron_database, create_monitor(cron_database)) == [0]
+
+
+def test_metrics_leave_out_what_is_unknown(database):
+    """Sound checks are 1, broken ones 0, unknown ones have no series; the counts say how many there are."""
+    role = create_monitor(database)
+    database.execute("DROP INDEX idx_job_outbox_entity")
+    with exporter_client(database, role) as client:
+        outcome = MigrationCollector(client).collect()
+    values = {
+        reading.labels[0]: reading.value
+        for reading in outcome.readings
+        if isinstance(reading, Reading) and reading.metric == catalogue.MIGRATION_CHECK_OK
+    }
+    counts = {
+        reading.labels[0]: reading.value
+        for reading in outcome.readings
+        if isinstance(reading, Reading) and reading.metric == catalogue.MIGRATION_CHECKS
+    }
+    assert values["idx_job_outbox_entity"] == 0
+    assert values["idx_job_outbox_cleanup"] == 1
+    assert not RECORD_CHECKS & set(values)
+    assert counts == {"ok": len(values) - 1, "broken": 1, "unknown": len(RECORD_CHECKS)}
