@@ -20,7 +20,7 @@ OTHER_ROWS = """
 
 
 def insert_other_rows(database: Database) -> None:
-    """Rows of others, so that there is something to disturb."""
+    """Rows of other users, which smoke must not change."""
     database.execute(OTHER_ROWS)
 
 
@@ -39,7 +39,7 @@ def contents(database: Database) -> dict[str, str | None]:
 
 
 def idle(database: Database) -> bool:
-    """No transaction of ours is left in the database."""
+    """No transaction of smoke is open in the database."""
     query = (
         "SELECT count(xact_start) FROM pg_stat_activity "
         "WHERE datname = current_database() AND application_name ~ 'smoke'"
@@ -50,5 +50,5 @@ def idle(database: Database) -> bool:
 def wait_until_idle(database: Database) -> None:
     deadline = time.monotonic() + 10
     while not idle(database):
-        assert time.monotonic() < deadline, "a transaction of ours is still there"
+        assert time.monotonic() < deadline, "a transaction of smoke is still open"
         time.sleep(0.02)

@@ -24,21 +24,21 @@ def offset(database: postgres.Database, user: str) -> list[float]:
     ]
 
 
-def test_the_clock_of_pg_cron_is_a_metric(newer_pg_cron):
-    """Seconds ahead of UTC; without a value where it cannot be seen, which is not 0."""
+def test_the_time_zone_of_pg_cron_is_a_metric(newer_pg_cron):
+    """Seconds ahead of UTC; no value where the role cannot see it."""
     assert offset(newer_pg_cron, "postgres") == [0]
     in_zone(newer_pg_cron, "Etc/GMT+3")
     assert offset(newer_pg_cron, "postgres") == [-10_800]
     assert offset(newer_pg_cron, create_monitor(newer_pg_cron)) == []
 
 
-def test_the_clock_of_an_older_pg_cron_is_utc(cron_database):
-    """Before 1.5 there is no such setting: no role has to be asked."""
+def test_the_time_zone_of_an_older_pg_cron_is_utc(cron_database):
+    """Before 1.5 there is no such setting."""
     assert offset(cron_database, create_monitor(cron_database)) == [0]
 
 
-def test_metrics_leave_out_what_is_unknown(database):
-    """Sound checks are 1, broken ones 0, unknown ones have no series; the counts say how many there are."""
+def test_unknown_checks_have_no_series(database):
+    """Checks that are ok have the value 1, broken ones 0; the counts include the unknown ones."""
     role = create_monitor(database)
     database.execute("DROP INDEX idx_job_outbox_entity")
     with exporter_client(database, role) as client:

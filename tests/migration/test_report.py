@@ -7,8 +7,8 @@ import itertools
 from exporter.migration.report import CheckAnswer, CheckReport, Deviation, finding_of, worst
 
 
-def test_broken_beats_unknown_beats_ok():
-    """In whatever order; nothing asked is nothing proved."""
+def test_the_worst_answer_counts():
+    """Broken before unknown before ok, in any order; no answer at all is unknown."""
     for size in range(4):
         for answers in itertools.product(CheckAnswer, repeat=size):
             if CheckAnswer.BROKEN in answers:
@@ -20,16 +20,16 @@ def test_broken_beats_unknown_beats_ok():
             assert worst(answers) is wanted
 
 
-def test_troubles_make_a_finding():
-    """All of what was found, each remedy once."""
-    deviations = (Deviation("a", "mend"), Deviation("b", "mend", CheckAnswer.UNKNOWN), Deviation("c", ""))
+def test_deviations_make_a_finding():
+    """With all texts, and each remedy once."""
+    deviations = (Deviation("a", "fix"), Deviation("b", "fix", CheckAnswer.UNKNOWN), Deviation("c", ""))
     finding = finding_of("check", "x", deviations)
-    assert (finding.answer, finding.found, finding.remedy) == (CheckAnswer.BROKEN, "a; b; c", "mend")
+    assert (finding.answer, finding.found, finding.remedy) == (CheckAnswer.BROKEN, "a; b; c", "fix")
     assert finding_of("check", "x", (Deviation("b", "", CheckAnswer.UNKNOWN),)).answer is CheckAnswer.UNKNOWN
     assert finding_of("check", "x", ()).answer is CheckAnswer.OK
 
 
-def test_a_report_of_nothing_is_printed():
-    """No check, no division by anything."""
+def test_an_empty_report_is_printed():
+    """Without any check it is unknown."""
     assert CheckReport(()).summary() == "UNKNOWN: 0 checks, 0 ok, 0 broken, 0 unknown; 0 warnings"
     assert CheckReport(()).as_table().endswith("warnings\n")

@@ -9,14 +9,14 @@ from tests import postgres
 
 
 def test_names_are_quoted_as_the_server_quotes_them(cluster):
-    """Each of its keywords, and names of every kind: what it would quote is quoted."""
+    """Each of its keywords, and names of every kind."""
     kinds = ("plain", "Mixed", "with space", "1st", "ümlaut", 'say "hi"', "under_score", "a$b", "", "public")
     with postgres.temporary(cluster) as database, database.connect() as connection:
         words = [str(row[0]) for row in connection.execute("SELECT word FROM pg_get_keywords()").fetchall()]
         for name in (*words, *kinds):
             row = connection.execute("SELECT quote_ident(%s), quote_ident(%s) <> %s", (name, name, name)).fetchone()
             assert row is not None
-            # An older server knows fewer keywords: quotes too many do no harm.
+            # An older server has fewer keywords; superfluous quotes do no harm.
             assert identifier(name) == row[0] or not row[1]
             assert connection.execute(f"SELECT 1 AS {identifier(name or 'x')}".encode()).fetchone() == (1,)
 
@@ -33,6 +33,6 @@ def test_names_are_quoted_as_the_server_quotes_them(cluster):
         ("SELECT FROM my_job_outbox", False),
     ],
 )
-def test_what_names_a_table(text, names):
-    """In code, not in comments, and not as a part of another name."""
+def test_mentions_of_a_table(text, names):
+    """In code, not in comments, and not as part of another name."""
     assert mentions(text, "job_outbox") is names

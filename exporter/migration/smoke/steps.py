@@ -209,7 +209,7 @@ def _timing(context: SmokeContext) -> str:
     median, slowest = calls[len(calls) // 2], calls[-1]
     if median > RPC_TARGET:
         text = f"the RPC takes {median * 1000:.0f} ms inside the server, its target is {RPC_TARGET * 1000:.0f} ms"
-        context.warnings.append(CheckWarning(expected.RPC.name, text, "look at its triggers, indexes and locks"))
+        context.warnings.append(CheckWarning(expected.RPC.name, text, "check its triggers, indexes and locks"))
     return f"median {median * 1000:.1f} ms, slowest {slowest * 1000:.1f} ms of {TIMED_CALLS} calls"
 
 

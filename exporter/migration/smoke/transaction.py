@@ -164,10 +164,10 @@ class RolledBackTransaction:
         token = secrets.token_hex(8)
         try:
             with mapped_errors():
-                self._open.execute("SELECT set_config('outbox_exporter.rehearsal', %s, true)", (token,))
+                self._open.execute("SELECT set_config('outbox_exporter.smoke', %s, true)", (token,))
                 self.execute("migration/smoke_uncommittable")
                 self.execute("migration/smoke_poison")
-                found = text.rows(self._open.execute("SELECT current_setting('outbox_exporter.rehearsal', true)"))
+                found = text.rows(self._open.execute("SELECT current_setting('outbox_exporter.smoke', true)"))
         except SampleError as error:
             if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
                 remedy = "a temporary table is what makes COMMIT impossible: GRANT TEMPORARY ON DATABASE ..."

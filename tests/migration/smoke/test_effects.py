@@ -35,7 +35,7 @@ def of(*codes: FunctionSource) -> tuple[SideEffect, ...]:
     ],
 )
 def test_effects_are_recognised(body, how, outside):
-    """What reaches out at once, and what waits for COMMIT."""
+    """Those at once, and those at COMMIT."""
     assert of(FunctionSource("f", "plpgsql", f"BEGIN {body}; END")) == (SideEffect("t", f"{how} (f)", outside),)
 
 
@@ -61,7 +61,7 @@ def test_effects_are_followed_and_end():
     assert of(a, b, c) == (SideEffect("t", "dblink (c)", outside=True),)
 
 
-def test_code_that_cannot_be_read_counts_as_reaching_out():
+def test_code_that_cannot_be_read_counts_as_an_effect_outside():
     """PostgreSQL's own trigger modules aside."""
     assert [effect.outside for effect in of(FunctionSource("f", "plpython3u", ""))] == [True]
     assert of(FunctionSource("moddatetime", "c", "moddatetime")) == ()
@@ -74,29 +74,29 @@ SIDE_EFFECTS = {
     "a program": ("COPY (SELECT 1) TO PROGRAM 'true';", "COPY to a program"),
 }
 
-ON_COURSES = "CREATE TRIGGER reaches_out AFTER INSERT ON courses FOR EACH ROW EXECUTE FUNCTION reach_out()"
+ON_COURSES = "CREATE TRIGGER has_effect AFTER INSERT ON courses FOR EACH ROW EXECUTE FUNCTION act_outside()"
 
 
 def trigger(body: str) -> str:
-    create = f"CREATE FUNCTION reach_out() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NEW; END$$"
+    create = f"CREATE FUNCTION act_outside() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NEW; END$$"
     return f"{create}; {ON_COURSES}"
 
 
 @pytest.mark.parametrize("case", SIDE_EFFECTS)
-def test_triggers_that_reach_out_are_named_before_anything_is_written(database, case):
-    """What a rollback would not undo is not begun."""
+def test_triggers_with_effects_outside_are_reported_before_anything_is_written(database, case):
+    """Steps whose effects a rollback would not undo are not run."""
     body, name = SIDE_EFFECTS[case]
     database.execute(trigger(body))
     report = smoke(database.dsn(), "public")
     (finding,) = (f for f in report.findings if f.check == "side_effects")
     assert finding.answer is CheckAnswer.UNKNOWN
-    assert "reaches_out on public.courses" in finding.found
+    assert "has_effect on public.courses" in finding.found
     assert name in finding.found
     assert {"course", "call"} <= checks(report, CheckAnswer.UNKNOWN)
 
 
 def test_side_effects_are_followed_through_calls(embedded_database):
-    """The trigger's function calls another one, which reaches out."""
+    """The trigger's function calls another one, which has an effect outside."""
     embedded_database.execute("CREATE FUNCTION far() RETURNS void LANGUAGE sql AS $$SELECT 1 /* */$$")
     embedded_database.execute(
         "CREATE OR REPLACE FUNCTION far() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM dblink('x'); END$$"
@@ -107,8 +107,8 @@ def test_side_effects_are_followed_through_calls(embedded_database):
     assert "dblink (far)" in finding.found
 
 
-def test_what_waits_for_commit_is_named_and_allowed(database):
-    """NOTIFY is delivered at COMMIT: nobody hears of a trial that is rolled back."""
+def test_effects_at_commit_are_reported_and_allowed(database):
+    """NOTIFY is delivered at COMMIT: no listener receives that of a transaction that is rolled back."""
     database.execute(trigger("PERFORM pg_notify('ears', NEW.id::text);"))
     with database.connect() as listener:
         listener.execute("LISTEN ears")
@@ -119,14 +119,14 @@ def test_what_waits_for_commit_is_named_and_allowed(database):
     assert "NOTIFY" in finding.found
 
 
-def test_an_accepted_trigger_is_let_through(embedded_database):
-    """Somebody who knows it said so."""
+def test_an_accepted_trigger_is_allowed(embedded_database):
+    """Named by --accept."""
     embedded_database.execute(trigger("IF false THEN PERFORM dblink('x'); END IF;"))
     assert smoke(embedded_database.dsn(), "public").answer is CheckAnswer.UNKNOWN
-    assert smoke(embedded_database.dsn(), "public", accepted=("reaches_out",)).answer is CheckAnswer.OK
+    assert smoke(embedded_database.dsn(), "public", accepted=("has_effect",)).answer is CheckAnswer.OK
 
 
-def test_event_triggers_are_looked_at_too(embedded_database):
+def test_event_triggers_are_checked(embedded_database):
     """The temporary tables make them fire."""
     embedded_database.execute(
         "CREATE FUNCTION tell() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN IF false THEN PERFORM dblink(1); "

@@ -28,7 +28,7 @@ def need(name: str, kind: str = "uuid", reference: str = "", **other: object) ->
 
 
 def test_parents_come_first_and_once():
-    """One user for the course and for whoever else refers to users."""
+    """One user for the course and for every other row that refers to users."""
     tables = {
         ("public", "courses"): [
             need("id"),
@@ -46,7 +46,7 @@ def test_parents_come_first_and_once():
 
 
 def test_given_values_refer_to_what_exists():
-    """A user given by hand is not made anew."""
+    """No row is planned for a user that is given."""
     tables = {
         ("public", "courses"): [need("id"), need("user_id", reference="auth.users.id")],
         ("auth", "users"): [need("id")],
@@ -57,7 +57,7 @@ def test_given_values_refer_to_what_exists():
 
 
 def test_texts_fit_their_columns():
-    """The shortest still differ from each other as far as they can."""
+    """Short columns get the end of a random text."""
     tables = {("public", "courses"): [need("id"), need("a", "character varying", length=4), need("b", "text")]}
     values = plan(lambda schema, table: tables.get((schema, table), []), "public", {})[-1].values
     assert len(str(values["a"])) == 4
@@ -65,7 +65,7 @@ def test_texts_fit_their_columns():
 
 
 @pytest.mark.parametrize(
-    ("columns", "given", "said"),
+    ("columns", "given", "message"),
     [
         ([need("title", "text")], {}, "no column id"),
         ([need("id")], {"colour": "red"}, "no column colour"),
@@ -73,14 +73,14 @@ def test_texts_fit_their_columns():
         ([need("id"), need("parent", reference="public.courses.id")], {}, "refers to itself"),
     ],
 )
-def test_what_cannot_be_furnished_is_named(columns, given, said):
-    """Rather than tried."""
-    with pytest.raises(MissingValue, match=said):
+def test_a_column_without_a_value_is_named(columns, given, message):
+    """Before anything is inserted."""
+    with pytest.raises(MissingValue, match=message):
         plan(lambda _, table: columns if table == "courses" else [], "public", given)
 
 
 def test_the_documented_course_has_these_columns():
-    """The guide's own INSERT."""
+    """Those of the INSERT in the guide."""
     assert rows.COURSE_COLUMNS == ("id", "title", "slug", "user_id", "organization_id")
 
 
@@ -116,8 +116,8 @@ ADAPTED = {
 
 
 @pytest.mark.parametrize("case", ADAPTED)
-def test_it_adapts_to_the_courses_table(database, case):
-    """What is required is found in the catalogue and filled; nothing is left."""
+def test_rows_adapt_to_the_courses_table(database, case):
+    """Required columns are found in the catalogue and filled; no row is left."""
     database.execute(ADAPTED[case])
     before = contents(database)
     report = smoke(database.dsn(), "public")
@@ -126,8 +126,8 @@ def test_it_adapts_to_the_courses_table(database, case):
 
 
 LACKING = {
-    "a type that we know no value of": ("ALTER TABLE courses ADD spot POINT NOT NULL", "courses.spot", None),
-    "a rule that we do not know": (
+    "a type without a known value": ("ALTER TABLE courses ADD spot POINT NOT NULL", "courses.spot", None),
+    "a check of values": (
         "ALTER TABLE courses ADD grade TEXT NOT NULL CHECK (grade IN ('A', 'B'))",
         "grade",
         {"grade": "A"},
@@ -141,12 +141,12 @@ LACKING = {
 
 
 @pytest.mark.parametrize("case", LACKING)
-def test_it_says_what_the_courses_table_lacks(database, case):
-    """Unknown, with the column's name; a value given by hand helps."""
-    statement, said, given = LACKING[case]
+def test_a_value_that_is_missing_is_reported(database, case):
+    """The step is unknown and names the column; with --set it succeeds."""
+    statement, message, given = LACKING[case]
     database.execute(statement)
     report = smoke(database.dsn(), "public")
     assert report.answer is CheckAnswer.UNKNOWN
-    assert any(said in finding.found for finding in report.findings)
+    assert any(message in finding.found for finding in report.findings)
     if given:
         assert smoke(database.dsn(), "public", given).answer is CheckAnswer.OK

@@ -14,8 +14,8 @@ from tests.migration.verify.cases import NINE_PARAMETER_RPC
 NAMES = {"transaction", *(step.name for step in STEPS), "rolled_back"}
 
 
-def test_a_sound_database_passes_and_keeps_its_contents(database):
-    """Every step succeeds; not one row of any table is there before and not after, or the other way round."""
+def test_a_correct_database_passes_and_keeps_its_contents(database):
+    """Every step is ok, and every table has the same rows as before."""
     insert_other_rows(database)
     before = contents(database)
     report = smoke(database.dsn(), "public")
@@ -25,14 +25,14 @@ def test_a_sound_database_passes_and_keeps_its_contents(database):
 
 
 def test_the_deployed_variant_passes_with_a_warning(deployed_database):
-    """PUBLIC keeps EXECUTE there: said, not failed."""
+    """PUBLIC has EXECUTE there, which is a warning."""
     report = smoke(deployed_database.dsn(), "public")
     assert report.answer is CheckAnswer.OK
     assert [warning.text for warning in report.warnings] == ["anon may call it"]
 
 
 def test_the_nine_parameter_rpc_passes(database):
-    """Later optional parameters change nothing for who calls as documented."""
+    """Further optional parameters do not change documented calls."""
     database.execute(NINE_PARAMETER_RPC)
     assert smoke(database.dsn(), "public").answer is CheckAnswer.OK
 
@@ -51,13 +51,13 @@ APP = """
 
 
 def test_another_schema_passes(database):
-    """Everything is asked for where the configuration says."""
+    """In the configured schema."""
     database.execute(APP)
     report = smoke(database.dsn(), "App")
     assert report.answer is CheckAnswer.OK, report.findings
 
 
 def test_a_database_out_of_reach_is_unknown():
-    """Nothing was proved."""
+    """No step was run."""
     report = smoke("postgresql://postgres@127.0.0.1:1/postgres?connect_timeout=1", "public")
     assert checks(report, CheckAnswer.UNKNOWN) >= NAMES - {"rolled_back"}

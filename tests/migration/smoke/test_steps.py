@@ -71,8 +71,8 @@ BROKEN: dict[str, tuple[str, set[str]]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_does_not_work_is_found(database, case):
-    """The step concerned fails, with what was found; nothing is left of the trial."""
+def test_the_step_concerned_fails(database, case):
+    """And no other; no row is left."""
     statement, concerned = BROKEN[case]
     database.execute(statement)
     before = contents(database)
@@ -81,7 +81,7 @@ def test_what_does_not_work_is_found(database, case):
     assert contents(database) == before
 
 
-# The RPC as somebody may have written it: names without their schema, and pg_temp before it, named or not.
+# A vulnerable RPC: names without a schema, and pg_temp before it on the path, named or not.
 HIJACKABLE = f"""
     DO $do$
     DECLARE body TEXT := pg_get_functiondef('{RPC}'::regproc);
@@ -104,8 +104,8 @@ ONE_CALL = f"""
 
 
 @pytest.mark.parametrize("path", ["pg_temp, public", "public", "pg_catalog, public", "public, pg_temp"])
-def test_hijacking_is_tried_as_by_a_first_call(database, path):
-    """The plans of the calls before do not hide the tables of the caller's own, whichever comes first."""
+def test_temporary_tables_are_tried_as_by_a_first_call(database, path):
+    """Cached plans of earlier calls do not hide the temporary tables, whichever come first."""
     insert_other_rows(database)
     database.execute(HIJACKABLE.format(path=path))
     stolen = {}
@@ -117,7 +117,7 @@ def test_hijacking_is_tried_as_by_a_first_call(database, path):
             connection.execute(OWN_TABLES.encode())
             connection.execute(ONE_CALL.encode())
             row = connection.execute("SELECT count(*) FROM pg_temp.fsm_events").fetchone()
-            connection.execute("DISCARD TEMP")  # before `contents` looks, not some time after this session
+            connection.execute("DISCARD TEMP")  # before `contents` looks, rather than after this session
             assert row is not None
             stolen[order] = row[0]
     safe = path == "public, pg_temp"
@@ -128,8 +128,8 @@ def test_hijacking_is_tried_as_by_a_first_call(database, path):
     assert contents(database) == before
 
 
-def test_hijacking_is_tried_anew_behind_a_pooler(database):
-    """A session of the pool may have planned the RPC for others, and serves others afterwards."""
+def test_temporary_tables_are_tried_behind_a_pooler(database):
+    """A session of the pool may have cached plans of other clients, and serves other clients afterwards."""
     insert_other_rows(database)
     database.execute(HIJACKABLE.format(path="pg_temp, public"))
     with poolers.pgbouncer(database.cluster, "transaction") as port:
@@ -146,7 +146,7 @@ def test_hijacking_is_tried_anew_behind_a_pooler(database):
 
 
 def test_a_slow_rpc_is_a_warning(embedded_database):
-    """Works, but not within its target."""
+    """It works, but takes longer than its target."""
     embedded_database.execute(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.06); RETURN NEW; END';"
         "CREATE TRIGGER t BEFORE INSERT ON fsm_events FOR EACH ROW EXECUTE FUNCTION slow()"

@@ -26,7 +26,7 @@ from tests.proxy import Mode, Proxy
 
 
 def test_commit_is_impossible(database):
-    """Also when somebody sends COMMIT: the transaction cannot end otherwise than rolled back."""
+    """COMMIT itself fails, whoever sends it."""
     insert_other_rows(database)
     before = contents(database)
     with RolledBackTransaction(database.dsn(), "public") as begun:
@@ -41,7 +41,7 @@ ALL = ("transaction", *(step.name for step in STEPS), "rolled back")
 
 @pytest.mark.parametrize("step", ALL)
 def test_a_backend_killed_at_any_step_leaves_nothing(embedded_database, step):
-    """The connection breaks, the rest is unknown, the tables are as before."""
+    """The connection breaks, the other steps are unknown, the tables are as before."""
     database = embedded_database
     insert_other_rows(database)
     before = contents(database)
@@ -61,7 +61,7 @@ def test_a_backend_killed_at_any_step_leaves_nothing(embedded_database, step):
     assert contents(database) == before
 
 
-SUICIDE = """
+KILL_AT_STEP = """
 import os, signal, sys
 from exporter.migration.smoke.run import smoke
 smoke(sys.argv[1], "public", observe=lambda step: os.kill(os.getpid(), signal.SIGKILL) if step == sys.argv[2] else None)
@@ -70,11 +70,11 @@ smoke(sys.argv[1], "public", observe=lambda step: os.kill(os.getpid(), signal.SI
 
 @pytest.mark.parametrize("step", ALL)
 def test_a_client_killed_at_any_step_leaves_nothing(embedded_database, step):
-    """SIGKILL in the middle: the server notices and rolls back."""
+    """After SIGKILL the server rolls back."""
     database = embedded_database
     insert_other_rows(database)
     before = contents(database)
-    done = subprocess.run([sys.executable, "-c", SUICIDE, database.dsn(), step], check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", KILL_AT_STEP, database.dsn(), step], check=False, timeout=30)
     assert done.returncode == -9
     wait_until_idle(database)
     assert contents(database) == before
@@ -82,8 +82,8 @@ def test_a_client_killed_at_any_step_leaves_nothing(embedded_database, step):
 
 @pytest.mark.parametrize("mode", [Mode.CLOSE, Mode.SWALLOW])
 @pytest.mark.parametrize("step", ["course", "call", "rolled back"])
-def test_a_connection_that_breaks_or_falls_silent_leaves_nothing(embedded_database, monkeypatch, step, mode):
-    """Given up within the server's own limits; the server rolls back when it notices, at the latest by its timeout."""
+def test_a_connection_that_breaks_or_stops_answering_leaves_nothing(embedded_database, monkeypatch, step, mode):
+    """The client gives up within the statement timeout; the server rolls back by its idle timeout at the latest."""
     database = embedded_database
     monkeypatch.setattr(transaction, "STATEMENT_TIMEOUT", 1.0)
     monkeypatch.setattr(transaction, "IDLE_TIMEOUT", 2.0)
@@ -108,7 +108,7 @@ def test_a_connection_that_breaks_or_falls_silent_leaves_nothing(embedded_databa
 
 
 class Writer(threading.Thread):
-    """Somebody who uses the same tables all the while and does not wait for anybody longer than 20 ms."""
+    """Writes to the same tables all the time and waits for no lock longer than 20 ms."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(name="writer")
@@ -128,7 +128,7 @@ class Writer(threading.Thread):
             self.error = error
 
     def _round(self, connection: psycopg.Connection) -> None:
-        """Touches every row and every key of the tables around the outbox, referred-to ones exclusively."""
+        """Updates or locks every row and key of the tables around the outbox."""
         connection.execute("UPDATE auth.users SET email = gen_random_uuid()::text")
         connection.execute("SELECT FROM auth.users FOR UPDATE")
         connection.execute("SELECT FROM organizations FOR UPDATE")
@@ -146,20 +146,20 @@ class Writer(threading.Thread):
 
 
 def test_a_concurrent_writer_is_never_delayed(database):
-    """Rows of others are never locked: a writer that would wait 20 ms at most never has to."""
+    """Rows of others are never locked: a writer with a lock timeout of 20 ms meets no lock."""
     insert_other_rows(database)
     writer = Writer(database)
     writer.start()
     rounds = {}
 
-    def linger(step: str) -> None:
+    def wait_for_writer(step: str) -> None:
         rounds[step] = writer.rounds
         deadline = time.monotonic() + 2
         while writer.rounds == rounds[step] and writer.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
 
     try:
-        report = smoke(database.dsn(), "public", observe=linger)
+        report = smoke(database.dsn(), "public", observe=wait_for_writer)
     finally:
         writer.stopped.set()
         writer.join()
@@ -167,11 +167,11 @@ def test_a_concurrent_writer_is_never_delayed(database):
     assert report.answer is CheckAnswer.OK, [
         finding for finding in report.findings if finding.answer is not CheckAnswer.OK
     ]
-    assert len(set(rounds.values())) == len(rounds), "the writer went on during every step"
+    assert len(set(rounds.values())) == len(rounds), "the writer made progress during every step"
 
 
-def test_where_statements_commit_by_themselves_it_refuses(database):
-    """A pooler that keeps no transaction together: nothing is written, not even for a moment."""
+def test_smoke_refuses_where_each_statement_commits_by_itself(database):
+    """Behind a proxy that keeps no transaction together nothing is written."""
     insert_other_rows(database)
     before = contents(database)
     with poolers.autocommitting(database.cluster) as port:
@@ -185,7 +185,7 @@ def test_where_statements_commit_by_themselves_it_refuses(database):
 @newest.either
 @pytest.mark.parametrize(("mode", "answer"), [("statement", CheckAnswer.UNKNOWN), ("transaction", CheckAnswer.OK)])
 def test_pgbouncer(database, mode, answer, require):
-    """Refused in statement mode, works in transaction mode; nothing is left either way."""
+    """Refused in statement mode, works in transaction mode; no row is left in either."""
     insert_other_rows(database)
     before = contents(database)
     with poolers.pgbouncer(database.cluster, mode, require) as port:
@@ -195,14 +195,14 @@ def test_pgbouncer(database, mode, answer, require):
 
 
 def test_a_role_that_may_not_write_proves_nothing(database):
-    """The monitoring role is told so, and nothing is called broken."""
+    """Every step is unknown, none is broken."""
     report = smoke(database.dsn("anon"), "public")
     assert report.answer is CheckAnswer.UNKNOWN
     assert not checks(report, CheckAnswer.BROKEN)
 
 
-def test_a_locked_table_is_unknown_soon(embedded_database):
-    """It gives up after half a second rather than stand in somebody's way."""
+def test_a_locked_table_is_unknown_within_lock_timeout(embedded_database):
+    """It gives up after half a second, before other sessions queue behind it."""
     with embedded_database.connect(autocommit=False) as holder:
         holder.execute("LOCK TABLE courses IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()

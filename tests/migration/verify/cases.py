@@ -48,8 +48,8 @@ DECOY = """
     ALTER DATABASE {database} SET search_path = decoy, public;
 """
 
-# Each is neither as documented nor certainly something else.
-UNREADABLE = {
+# Each is neither as documented nor certainly different.
+NOT_UNDERSTOOD = {
     "a check in other words": (
         (
             "ALTER TABLE fsm_events DROP CONSTRAINT fsm_events_created_by_check, "

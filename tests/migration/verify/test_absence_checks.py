@@ -25,8 +25,8 @@ ROLLBACK = """
 """
 
 
-def test_the_guides_rollback_leaves_clean_ups_and_register(database):
-    """`--expect absent` names them with the statements that remove them; then nothing is left."""
+def test_the_rollback_of_the_guide_leaves_functions_and_history(database):
+    """`--expect absent` reports them with the statements that remove them; then every check is ok."""
     database.execute(ROLLBACK)
     report = run_verify(database, expect="absent")
     versions = [migration.version for migration in expected.MIGRATIONS]
@@ -42,20 +42,20 @@ def test_the_guides_rollback_leaves_clean_ups_and_register(database):
     assert run_verify(database, expect="absent").answer is CheckAnswer.OK
 
 
-def test_before_a_rollback_everything_is_left(database):
-    """Every check of absence is broken in a migrated database."""
+def test_before_a_rollback_every_check_is_broken(database):
+    """Nothing is absent from a migrated database."""
     report = run_verify(database, expect="absent")
     assert checks(report, CheckAnswer.BROKEN) == {finding.check for finding in report.findings}
 
 
-def test_one_index_left_is_noticed(embedded_database):
-    """An index of a documented name on another table is a leftover too."""
+def test_an_index_that_is_left_is_broken(embedded_database):
+    """Also an index of a documented name on another table."""
     embedded_database.execute(ROLLBACK + "CREATE INDEX idx_fsm_events_type ON courses (title);")
     assert "fsm_events" in checks(run_verify(embedded_database, expect="absent"), CheckAnswer.BROKEN)
 
 
-def test_absence_that_cannot_be_seen_is_unknown(cron_database):
-    """After a rollback the monitoring role cannot say that no job is left."""
+def test_absence_that_cannot_be_seen_is_unknchange_owner(cron_database):
+    """After a rollback the monitoring role cannot see whether a job is left."""
     cron_database.execute(ROLLBACK)
     cron_database.execute(f"GRANT USAGE ON SCHEMA cron TO {create_monitor(cron_database)}")
     report = run_verify(cron_database, MONITOR, expect="absent")

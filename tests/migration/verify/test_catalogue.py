@@ -23,7 +23,7 @@ from tests.migration.verify.cases import DECOY, RPC
 
 
 def scans(database: postgres.Database) -> dict[str, int]:
-    """How often each table was read, by any way, since the server started."""
+    """How often each table was scanned since the server started."""
     with database.connect() as connection:
         connection.execute("SELECT pg_stat_force_next_flush()")
         rows = connection.execute(
@@ -33,7 +33,7 @@ def scans(database: postgres.Database) -> dict[str, int]:
 
 
 def buffers(database: postgres.Database) -> int:
-    """How many pages the statements over the catalogue touch, planning included."""
+    """The pages that the statements over the catalogue read, planning included."""
     tables = list(expected.TABLE_NAMES)
     parameters = {
         "schema": "public",
@@ -58,7 +58,7 @@ def buffers(database: postgres.Database) -> int:
 
 
 def test_ten_thousand_tables_take_less_than_two_seconds_and_none_is_read(cluster):
-    """The catalogue is asked by its indexes; only the two books are read."""
+    """The catalogue is read by its indexes; of all tables only the records of pg_cron and migrations are read."""
     with postgres.cloned(cluster) as database:
         with database.connect() as connection:
             for start in range(0, 10_000, 500):  # one transaction would need too many locks
@@ -83,8 +83,8 @@ def test_ten_thousand_tables_take_less_than_two_seconds_and_none_is_read(cluster
         assert read <= {"cron.job", "cron.job_run_details", "supabase_migrations.schema_migrations"}
 
 
-def test_one_look_holds_no_lock_that_hurts(database):
-    """Nothing beyond ACCESS SHARE, and on the application's side on the three tables alone."""
+def test_verify_takes_only_access_share_locks(database):
+    """Of the application's tables only on the three documented ones."""
     with exporter_client(database) as client, client.sample() as session:
         verify(session)
         with database.connect() as connection:
@@ -98,8 +98,8 @@ def test_one_look_holds_no_lock_that_hurts(database):
     assert {name for name, _ in locks} <= set(expected.TABLE_NAMES)
 
 
-def test_a_locked_table_delays_nobody_for_long(database):
-    """Either the look succeeds or it gives up as Locked within lock_timeout; it never queues before a migration."""
+def test_a_locked_table_delays_verify_at_most_by_lock_timeout(database):
+    """It succeeds or raises Locked, so that no migration queues behind it."""
     with database.connect(autocommit=False) as holder:
         holder.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
@@ -109,8 +109,8 @@ def test_a_locked_table_delays_nobody_for_long(database):
             assert time.monotonic() - started < 3
 
 
-def test_an_empty_database_is_answered_too(cluster):
-    """No schema of ours, no auth, no register, no pg_cron: no error."""
+def test_an_empty_database_is_broken(cluster):
+    """Without any schema, history or pg_cron there is no error."""
     with postgres.temporary(cluster) as database:
         report = run_verify(database)
         assert report.answer is CheckAnswer.BROKEN
@@ -119,14 +119,14 @@ def test_an_empty_database_is_answered_too(cluster):
 
 
 def test_a_schema_that_does_not_exist_is_broken(embedded_database):
-    """The first thing to look at is the configuration."""
+    """Its tables are missing."""
     assert {f"{table}.table" for table in expected.TABLE_NAMES} < checks(
         run_verify(embedded_database, schema="nowhere"), CheckAnswer.BROKEN
     )
 
 
-def test_the_schema_is_the_configured_one(database):
-    """A schema with a capital in its name, with everything in it, is sound; the empty public is not."""
+def test_verify_reads_the_configured_schema(database):
+    """A schema with a capital in its name that has every object is ok; the empty public is not."""
     database.execute("""
         CREATE SCHEMA "App"; GRANT USAGE ON SCHEMA "App" TO authenticated, service_role;
         ALTER TABLE courses SET SCHEMA "App"; ALTER TABLE job_outbox SET SCHEMA "App";
@@ -141,8 +141,8 @@ def test_the_schema_is_the_configured_one(database):
     assert any('"App".job_outbox' in finding.expected for finding in report.findings)
 
 
-def test_a_decoy_is_no_substitute(database):
-    """The same names in another schema do not count."""
+def test_objects_of_another_schema_do_not_count(database):
+    """Also where another schema has the same names."""
     database.execute(DECOY.replace("{database}", database.name))
     assert {"job_outbox.columns", "job_outbox.row_security", f"{RPC}.signature"} < broken_checks(
         database, schema="decoy"

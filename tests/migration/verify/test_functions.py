@@ -36,10 +36,10 @@ from tests.migration.verification import (
     ],
 )
 def test_a_safe_search_path(path, safe):
-    """pg_temp is last, or nothing of a user is looked up at all."""
+    """pg_temp is last, or no schema of users is searched."""
     assert is_safe(path) is safe
 
 
-def test_a_documented_database_has_no_warning_of_security(database):
-    """The documented migration pins and revokes."""
+def test_the_documented_migration_has_no_warning_about_security(database):
+    """It pins search_path and revokes EXECUTE."""
     assert not [warning for warning in run_verify(database).warnings if "SECURITY" in warning.text]

@@ -13,7 +13,7 @@ from tests.migration.verify.cases import (
     KEYS_JOB,
 )
 
-MENDED = {
+DEVIATIONS = {
     "index": "DROP INDEX idx_job_outbox_unprocessed",
     "default": "ALTER TABLE fsm_events ALTER created_at DROP DEFAULT, ALTER event_id DROP DEFAULT",
     "time to live": "ALTER TABLE idempotency_keys ALTER expires_at DROP DEFAULT",
@@ -37,15 +37,15 @@ MENDED = {
 }
 
 
-@pytest.mark.parametrize("case", MENDED)
-def test_a_remedy_mends(database, case):
-    """The statements printed bring the database back to sound, as they are."""
-    database.execute(MENDED[case])
+@pytest.mark.parametrize("case", DEVIATIONS)
+def test_remedies_correct_a_deviation(database, case):
+    """After running the printed statements unchanged every check is ok."""
+    database.execute(DEVIATIONS[case])
     apply_remedies(database)
     assert broken_checks(database) == set()
 
 
-PARTITIONS_MENDED = {
+PARTITION_DEVIATIONS = {
     "index": "DROP INDEX idx_job_outbox_entity; CREATE INDEX idx_job_outbox_entity ON ONLY job_outbox (entity_id)",
     "no index": "DROP INDEX idx_job_outbox_cleanup",
     "primary key": "ALTER TABLE job_outbox DROP CONSTRAINT job_outbox_pkey",
@@ -59,11 +59,11 @@ PARTITIONS_MENDED = {
 }
 
 
-@pytest.mark.parametrize("case", PARTITIONS_MENDED)
-def test_a_remedy_mends_a_partitioned_table(database, case):
-    """Without CONCURRENTLY, which such a table does not know, and with the partition key in the primary key."""
+@pytest.mark.parametrize("case", PARTITION_DEVIATIONS)
+def test_remedies_correct_a_partitioned_table(database, case):
+    """Without CONCURRENTLY, which it does not support, and with the partition key in the primary key."""
     database.execute(PARTITIONED)
-    database.execute(PARTITIONS_MENDED[case])
+    database.execute(PARTITION_DEVIATIONS[case])
     apply_remedies(database)
     assert broken_checks(database) == set()
 
@@ -80,11 +80,11 @@ MOVED = """
 
 
 @pytest.mark.parametrize("schema", ["Order", "select", "it's", 'say "hi"'])
-@pytest.mark.parametrize("case", MENDED)
-def test_a_remedy_mends_in_a_schema_of_any_name(embedded_database, case, schema):
-    """Reserved words, capitals, quotes: every name in every statement is quoted where it has to be."""
+@pytest.mark.parametrize("case", DEVIATIONS)
+def test_remedies_work_in_a_schema_of_any_name(embedded_database, case, schema):
+    """Reserved words, capitals, quotes: every name in every statement is quoted where necessary."""
     database, new = embedded_database, '"{}"'.format(schema.replace('"', '""'))
-    database.execute(MOVED.replace("{new}", new) + MENDED[case])
+    database.execute(MOVED.replace("{new}", new) + DEVIATIONS[case])
     apply_remedies(database, schema=schema)
     assert broken_checks(database, schema=schema) == set()
 
@@ -104,8 +104,8 @@ NAMED = {
 
 
 @pytest.mark.parametrize("case", NAMED)
-def test_a_remedy_mends_what_has_an_unusual_name(database, case):
-    """Names that others chose are quoted, too."""
+def test_remedies_quote_unusual_names(database, case):
+    """Names of existing constraints and policies are quoted, too."""
     database.execute(NAMED[case])
     apply_remedies(database)
     assert broken_checks(database) == set()

@@ -20,17 +20,17 @@ from tests.migration.verify.cases import (
     DECOY,
     KEYS_JOB,
     NINE_PARAMETER_RPC,
+    NOT_UNDERSTOOD,
     OUTBOX_JOB,
     OWNED_BY_ORDINARY_ROLE,
     RPC,
-    UNREADABLE,
 )
 
 
-@pytest.mark.parametrize("case", UNREADABLE)
-def test_what_we_cannot_judge_is_unknown(database, case):
-    """Neither sound nor broken: a person has to look."""
-    statement, check = UNREADABLE[case]
+@pytest.mark.parametrize("case", NOT_UNDERSTOOD)
+def test_definitions_that_are_not_understood_are_unknown(database, case):
+    """Neither ok nor broken: people have to decide."""
+    statement, check = NOT_UNDERSTOOD[case]
     database.execute(statement)
     report = run_verify(database)
     assert checks(report, CheckAnswer.UNKNOWN) == {check}
@@ -38,7 +38,7 @@ def test_what_we_cannot_judge_is_unknown(database, case):
 
 
 def test_a_database_without_the_migration_is_broken_not_unknown(cluster):
-    """Before the migration: dependencies are there, the rest is missing."""
+    """Before the migration its dependencies exist, all else is missing."""
     with postgres.temporary(cluster) as database:
         with database.connect() as connection:
             migrate.apply_surroundings(connection)
@@ -73,7 +73,7 @@ REORDERED = """
 ACCEPTED: dict[str, str] = {
     "nothing": "SELECT 1",
     "partitions by month": PARTITIONED,
-    "partitions that nobody from outside may name": (
+    "partitions that no outsider may name": (
         PARTITIONED + "REVOKE ALL ON job_outbox_p0 FROM PUBLIC, anon, authenticated; "
         "ALTER TABLE job_outbox_p0 DISABLE ROW LEVEL SECURITY;"
     ),
@@ -163,14 +163,14 @@ ACCEPTED: dict[str, str] = {
 
 
 @pytest.mark.parametrize("case", ACCEPTED)
-def test_harmless_extras_are_not_called_broken(database, case):
-    """Everything is ok, nothing unknown."""
+def test_accepted_variants_are_ok(database, case):
+    """Every check is ok, none unknown."""
     database.execute(ACCEPTED[case].replace("{database}", database.name))
     assert broken_checks(database) == set()
 
 
-def test_the_deployed_variant_is_sound_with_warnings(deployed_database):
-    """What the deployed migration leaves open is a warning: it works, and exit status stays 0."""
+def test_the_deployed_variant_is_ok_with_warnings(deployed_database):
+    """The differences of the deployed migration are warnings, which do not change the exit status."""
     report = run_verify(deployed_database)
     assert report.answer is CheckAnswer.OK
     warned = {(warning.subject, warning.text.split(":")[0]) for warning in report.warnings}
@@ -181,8 +181,8 @@ def test_the_deployed_variant_is_sound_with_warnings(deployed_database):
     } <= warned
 
 
-def test_the_owner_finds_the_deployed_variant_sound(deployed_database):
-    """Who applied the migrations, and no superuser: owns the tables and the register, and scheduled the jobs."""
+def test_the_deployed_variant_is_ok_for_its_owner(deployed_database):
+    """A role without superuser that owns the tables and the history and scheduled the jobs."""
     with role(deployed_database) as owner:
         for table in expected.TABLE_NAMES:
             allow(deployed_database, f"ALTER TABLE {table} OWNER TO {{role}}", owner)
@@ -211,8 +211,8 @@ WARNED: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("case", WARNED)
-def test_doubtful_things_are_warned_of(database, case):
-    """Sound, but said."""
+def test_warnings(database, case):
+    """The answer is ok, and the warning is reported."""
     statement, text = WARNED[case]
     database.execute(statement)
     report = run_verify(database)
@@ -437,11 +437,11 @@ CASES: dict[str, tuple[str, set[str]]] = {
     "only the service reads": policy(
         "fsm_events", "fsm_events_user_read", "FOR SELECT USING (auth.jwt() ->> 'role' = 'service_role')"
     ),
-    "anonymous users read what is nobody's": policy(
+    "anonymous users read rows without an owner": policy(
         "fsm_events", "fsm_events_user_read", "FOR SELECT USING (auth.uid() IS NOT DISTINCT FROM user_id)"
     ),
-    "whoever is signed in reads jobs": policy("job_outbox", "job_outbox_system_only", "USING (auth.uid() IS NOT NULL)"),
-    "whoever is signed in reads keys, too": (
+    "signed-in users read jobs": policy("job_outbox", "job_outbox_system_only", "USING (auth.uid() IS NOT NULL)"),
+    "signed-in users read keys, too": (
         "CREATE POLICY more ON idempotency_keys FOR SELECT USING (auth.jwt() ->> 'role' = 'authenticated')",
         {"idempotency_keys.row_security"},
     ),
@@ -482,7 +482,7 @@ CASES: dict[str, tuple[str, set[str]]] = {
         f"""ALTER FUNCTION {RPC} SET search_path = "$user", public, pg_temp""",
         {f"{RPC}.search_path"},
     ),
-    "nobody may call": (f"REVOKE EXECUTE ON FUNCTION {RPC} FROM authenticated", {f"{RPC}.execute"}),
+    "the documented roles may not call": (f"REVOKE EXECUTE ON FUNCTION {RPC} FROM authenticated", {f"{RPC}.execute"}),
     "the service may not call": (f"REVOKE EXECUTE ON FUNCTION {RPC} FROM service_role", {f"{RPC}.execute"}),
     "users may not use the schema": (
         "REVOKE USAGE ON SCHEMA public FROM PUBLIC, authenticated",
@@ -540,16 +540,16 @@ CASES: dict[str, tuple[str, set[str]]] = {
         ),
         {f"cron.{KEYS_JOB}.runs"},
     ),
-    # register and dependencies
-    "tables not registered": (
+    # history and dependencies
+    "tables not recorded": (
         "DELETE FROM supabase_migrations.schema_migrations WHERE version = '20251118094238'",
         {"register.20251118094238", "register.order"},
     ),
-    "RPC not registered": (
+    "RPC not recorded": (
         "DELETE FROM supabase_migrations.schema_migrations WHERE version = '20251118095804'",
         {"register.20251118095804"},
     ),
-    "registered under another version": (
+    "recorded as another version": (
         "UPDATE supabase_migrations.schema_migrations SET version = '20251118120000' WHERE version = '20251118095804'",
         {"register.20251118095804"},
     ),
@@ -557,7 +557,7 @@ CASES: dict[str, tuple[str, set[str]]] = {
         f"{OWNED_BY_ORDINARY_ROLE} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY",
         {"job_outbox.row_security"},
     ),
-    "functions that belong to somebody else": (
+    "functions of another owner": (
         f"{OWNED_BY_ORDINARY_ROLE} ALTER TABLE fsm_events OWNER TO postgres",
         {"fsm_events.row_security"},
     ),
@@ -573,15 +573,15 @@ CASES: dict[str, tuple[str, set[str]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_thing_wrong_is_reported_by_exactly_the_checks_concerned(database, case):
-    """Nothing else is called broken, and every broken check says what is wrong and how to mend it."""
+def test_each_deviation_is_reported_by_exactly_the_checks_concerned(database, case):
+    """No other check is broken."""
     statement, concerned = CASES[case]
     database.execute(statement)
     assert broken_checks(database) == concerned
 
 
-def test_every_check_is_broken_by_some_case(database):
-    """No check is one that cannot fail."""
+def test_every_check_is_broken_by_at_least_one_case(database):
+    """No check exists that cannot fail."""
     covered = set().union(*(concerned for _, concerned in CASES.values()))
     assert {finding.check for finding in run_verify(database).findings} == covered
 
@@ -611,8 +611,8 @@ NEWER = {
 
 
 @pytest.mark.parametrize("case", NEWER)
-def test_what_newer_servers_leave_open_is_reported_and_mended(embedded_database, case):
-    """A constraint that exists and does not hold is broken; the statement printed puts it in force."""
+def test_constraints_that_are_not_in_force_are_reported_and_corrected(embedded_database, case):
+    """An existing constraint that is not enforced or validated is broken; the printed statement puts it in force."""
     statement, concerned = NEWER[case]
     embedded_database.execute(statement)
     assert broken_checks(embedded_database) == concerned

@@ -40,7 +40,7 @@ from tests.migration.verify.cases import CRON_CHECKS, KEYS_JOB, OUTBOX_JOB
     ],
 )
 def test_schedules_that_mean_the_same(one, other, same):
-    """Leading zeros, spaces and names of Sunday do not matter, anything else does."""
+    """Leading zeros, spaces and names of Sunday do not matter; everything else does."""
     assert same_schedule(one, other) is same
 
 
@@ -57,7 +57,7 @@ def test_schedules_that_mean_the_same(one, other, same):
         ("0 2 * * sun", -8, "0 10 * * 0"),
         ("0 20 * * 6", -8, "0 4 * * 0"),
         ("0 2 1 * *", -8, "0 10 1 * *"),
-        # Another day in UTC, which five fields cannot say.
+        # Another day in UTC, which five fields cannot express.
         ("0 2 1 * *", 9, ""),
         ("0 2 * * 1-5", 9, ""),
         ("*/5 * * * *", 9, ""),
@@ -67,19 +67,19 @@ def test_schedules_that_mean_the_same(one, other, same):
     ],
 )
 def test_a_schedule_in_utc(schedule, hours, utc):
-    """What pg_cron reads in its own zone, as it runs in UTC."""
+    """A schedule in the time zone of pg_cron, and when it runs in UTC."""
     assert in_utc(schedule, hours * 3600) == utc
 
 
-def own(database: postgres.Database, owner: str) -> None:
-    """Hands the jobs to another role, as if it had applied the migration."""
+def change_owner(database: postgres.Database, owner: str) -> None:
+    """Makes another role the owner of the jobs, as if it had applied the migration."""
     with database.connect() as connection:
         connection.execute("UPDATE cron.job SET username = %s", (owner,))
         connection.execute(f"GRANT USAGE ON SCHEMA cron TO {owner}")
 
 
 def run(database: postgres.Database, job: str, status: str = "succeeded", ago: str = "1 hour") -> None:
-    """Notes a run in pg_cron's own table, as its launcher would."""
+    """Records a run in pg_cron's table, as its launcher does."""
     database.execute(
         "INSERT INTO cron.job_run_details (jobid, runid, database, username, command, status, start_time, end_time) "
         "SELECT jobid, nextval('cron.runid_seq'), database, username, command, %s, NOW() - %s::interval, "
@@ -88,15 +88,15 @@ def run(database: postgres.Database, job: str, status: str = "succeeded", ago: s
     )
 
 
-def test_with_the_real_pg_cron_everything_is_sound(cron_database):
+def test_with_the_real_pg_cron_every_check_is_ok(cron_database):
     """Scheduled, active, not due yet."""
     assert broken_checks(cron_database) == set()
 
 
-def test_own_jobs_are_judged_in_the_real_pg_cron(cron_database):
+def test_jobs_of_the_role_are_checked_in_the_real_pg_cron(cron_database):
     """The role that scheduled them sees jobs and runs."""
     role = create_monitor(cron_database)
-    own(cron_database, role)
+    change_owner(cron_database, role)
     run(cron_database, KEYS_JOB)
     report = run_verify(cron_database, role)
     assert checks(report, CheckAnswer.OK) >= CRON_CHECKS
@@ -104,18 +104,18 @@ def test_own_jobs_are_judged_in_the_real_pg_cron(cron_database):
     assert checks(run_verify(cron_database, role), CheckAnswer.BROKEN) == {f"cron.{KEYS_JOB}.runs"}
 
 
-def test_a_job_switched_off_is_broken_in_the_real_pg_cron(cron_database):
-    """alter_job is how it is switched off."""
+def test_an_inactive_job_is_broken_in_the_real_pg_cron(cron_database):
+    """Deactivated by alter_job."""
     cron_database.execute(
         "SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobname = %s", (OUTBOX_JOB,)
     )
     assert broken_checks(cron_database) == {f"cron.{OUTBOX_JOB}"}
 
 
-def test_a_clean_up_that_really_fails_is_noticed(cron_database):
-    """pg_cron runs the job, the job fails, the check says why."""
+def test_a_failing_clean_up_is_broken_in_the_real_pg_cron(cron_database):
+    """pg_cron runs the job, which fails; the check reports the reason."""
     cron_database.execute("ALTER TABLE idempotency_keys RENAME TO gone")
-    # Its clock ticks once a minute; this schedule needs none.
+    # pg_cron checks schedules once a minute; this one runs at once.
     cron_database.execute("UPDATE cron.job SET schedule = '@reboot' WHERE jobname = %s", (KEYS_JOB,))
     cron_database.cluster.restart()
     wait_for(lambda: cron_database.value("SELECT count(*) FROM cron.job_run_details WHERE status = 'failed'"))
@@ -126,7 +126,7 @@ def test_a_clean_up_that_really_fails_is_noticed(cron_database):
 
 
 def test_the_runs_of_a_busy_pg_cron_are_found_cheaply(cron_database):
-    """A week of one job a minute lies between: the weekly run is found, by the primary key and without a scan."""
+    """Among a week of runs of a job a minute the weekly run is found, by the primary key and without a scan."""
     run(cron_database, OUTBOX_JOB, ago="6 days")
     cron_database.execute(
         "INSERT INTO cron.job_run_details (jobid, runid, status, start_time, end_time) "
@@ -148,8 +148,8 @@ def of(report: CheckReport, check: str) -> CheckFinding:
     ("zone", "time"),
     [("Asia/Tokyo", "0 18 * * *"), ("Asia/Kathmandu", "15 21 * * *"), ("Etc/GMT+8", "0 11 * * *")],
 )
-def test_verify_says_when_a_job_really_runs(embedded_database, zone, time):
-    """A schedule is meant in cron.timezone: right as it stands, and told with a warning."""
+def test_verify_reports_the_time_of_a_job_in_utc(embedded_database, zone, time):
+    """A schedule in cron.timezone is ok, and a warning reports the time zone."""
     in_zone(embedded_database, zone)
     report = run_verify(embedded_database)
     assert report.answer is CheckAnswer.OK
@@ -157,8 +157,8 @@ def test_verify_says_when_a_job_really_runs(embedded_database, zone, time):
     assert any(warning.subject == "cron.timezone" and zone in warning.text for warning in report.warnings)
 
 
-def test_a_schedule_that_means_the_documented_time_in_utc_is_sound(embedded_database):
-    """Whoever set another zone may have moved the schedule with it; by neither clock it is broken."""
+def test_a_schedule_at_the_documented_time_in_utc_is_ok(embedded_database):
+    """The schedule may have been changed together with the time zone; correct in neither, it is broken."""
     in_zone(embedded_database, "Asia/Tokyo")
     change = "UPDATE cron.job SET schedule = %s WHERE jobname = %s"
     for schedule, answer in (("0 12 * * *", CheckAnswer.OK), ("0 4 * * *", CheckAnswer.BROKEN)):
@@ -167,8 +167,8 @@ def test_a_schedule_that_means_the_documented_time_in_utc_is_sound(embedded_data
 
 
 @pytest.mark.parametrize("zone", ["UTC", "GMT", "Etc/UTC", ""])
-def test_other_names_of_utc_are_no_news(embedded_database, zone):
-    """Nothing is said of them."""
+def test_other_names_of_utc_give_no_warning(embedded_database, zone):
+    """They are the same time zone."""
     in_zone(embedded_database, zone)
     report = run_verify(embedded_database)
     assert of(report, f"cron.{KEYS_JOB}").found == "as expected"
@@ -177,7 +177,7 @@ def test_other_names_of_utc_are_no_news(embedded_database, zone):
 
 @pytest.fixture
 def newer_pg_cron(embedded_database) -> Iterator[postgres.Database]:
-    """The database of a server whose pg_cron hides the setting from most roles."""
+    """A database whose pg_cron hides the setting from most roles."""
     with tempfile.TemporaryDirectory(prefix="outbox-extensions-") as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -189,8 +189,8 @@ def newer_pg_cron(embedded_database) -> Iterator[postgres.Database]:
         yield embedded_database
 
 
-def test_a_zone_that_may_be_hidden_is_not_asked_for(newer_pg_cron):
-    """The question would be refused and end the transaction; a right schedule stays right, a wrong one is unknown."""
+def test_a_hidden_time_zone_is_not_queried(newer_pg_cron):
+    """The query would fail and end the transaction. A documented schedule is ok, another one is unknown."""
     role = create_monitor(newer_pg_cron)
     newer_pg_cron.execute(
         f"GRANT USAGE ON SCHEMA cron TO {role};"
@@ -212,8 +212,8 @@ def test_a_zone_that_may_be_hidden_is_not_asked_for(newer_pg_cron):
 
 
 def test_a_clean_up_of_events_ends_the_warning(embedded_database):
-    """As long as no clean-up covers fsm_events that is said."""
+    """As long as no clean-up deletes from fsm_events there is a warning."""
     texts = {warning.text for warning in run_verify(embedded_database).warnings}
-    assert any("grows for ever" in text for text in texts)
+    assert any("grows without limit" in text for text in texts)
     embedded_database.execute("SELECT cron.schedule('events', '0 4 * * *', 'DELETE FROM fsm_events WHERE false')")
-    assert not any("grows for ever" in warning.text for warning in run_verify(embedded_database).warnings)
+    assert not any("grows without limit" in warning.text for warning in run_verify(embedded_database).warnings)

@@ -15,8 +15,8 @@ from tests.migration.verification import (
 
 
 @pytest.mark.parametrize("precision", ["", "(3)"])
-def test_times_without_a_zone_are_converted_by_a_zone_that_people_name(database, precision):
-    """The statement does nothing before somebody says in which zone the values were written."""
+def test_times_without_a_zone_are_converted_in_a_zone_to_be_given(database, precision):
+    """The statement fails until the placeholder is replaced by a time zone."""
     database.execute(OTHER_ROWS)
     database.execute(f"ALTER TABLE job_outbox ALTER processed_at TYPE TIMESTAMP{precision}".encode())
     database.execute("UPDATE job_outbox SET processed_at = '2026-01-01 00:00'")
@@ -35,7 +35,7 @@ def test_times_without_a_zone_are_converted_by_a_zone_that_people_name(database,
 
 
 def test_a_partition_key_cannot_be_converted(database):
-    """PostgreSQL refuses any such statement, so that none is printed."""
+    """PostgreSQL refuses every such statement, so none is printed."""
     database.execute(PARTITIONED.replace("created_at TIMESTAMPTZ NOT NULL", "created_at TIMESTAMP NOT NULL"))
     (finding,) = (f for f in run_verify(database).findings if f.answer is CheckAnswer.BROKEN)
     assert "created_at is timestamp without time zone" in finding.found

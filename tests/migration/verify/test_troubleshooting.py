@@ -43,8 +43,8 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_the_guides_errors_are_recognised_with_its_remedy(database, case):
-    """For each error of the Troubleshooting section its cause is named and its remedy printed."""
+def test_errors_of_the_guide_are_explained_with_its_remedy(database, case):
+    """For each error of the Troubleshooting section the cause and the remedy are reported."""
     statement, error, remedy = ERRORS[case]
     assert run_verify(database).diagnoses == ()
     database.execute(statement)
