@@ -127,7 +127,7 @@ def test_smoke_uses_its_own_connection_string(embedded_database, terminal, tmp_p
         (("smoke", "--set", "grade"), "COLUMN=VALUE"),
         (("smoke", "--dsn-file", "/nowhere"), "cannot be read"),
         (("maintenance", "start", "--for", "0s", "--reason", "x"), "longer than 0s"),
-        (("maintenance", "start", "--for", "1h", "--reason", " "), "say why"),
+        (("maintenance", "start", "--for", "1h", "--reason", " "), "give a reason"),
     ],
 )
 def test_wrong_usage_is_reported(terminal, monkeypatch, arguments, problem):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from psycopg import sql
 
@@ -71,3 +73,16 @@ def in_zone(database: Database, zone: str) -> None:
     database.execute(
         sql.SQL("ALTER DATABASE {} SET cron.timezone = {}").format(sql.Identifier(database.name), sql.Literal(zone))
     )
+
+
+@contextmanager
+def newer_pg_cron(database: Database) -> Iterator[None]:
+    """As on a server with pg_cron 1.6, which hides its time zone from most roles."""
+    with tempfile.TemporaryDirectory(prefix="outbox-extensions-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "extension").mkdir()
+        (directory / "extension" / "pg_cron.control").write_text("default_version = '1.6'\n")
+        setting = sql.SQL("ALTER DATABASE {} SET extension_control_path = {}")
+        database.execute(setting.format(sql.Identifier(database.name), sql.Literal(f"{directory}:$system")))
+        yield

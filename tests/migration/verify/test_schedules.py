@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from psycopg import sql
 
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckReport
 from exporter.migration.verify.schedules import in_utc, same_schedule
@@ -18,6 +13,7 @@ from tests.migration.verification import (
     checks,
     create_monitor,
     in_zone,
+    newer_pg_cron,
     run_verify,
 )
 from tests.migration.verify.cases import CRON_CHECKS, KEYS_JOB, OUTBOX_JOB
@@ -175,40 +171,27 @@ def test_other_names_of_utc_give_no_warning(embedded_database, zone):
     assert not any(warning.subject == "cron.timezone" for warning in report.warnings)
 
 
-@pytest.fixture
-def newer_pg_cron(embedded_database) -> Iterator[postgres.Database]:
-    """A database whose pg_cron hides the setting from most roles."""
-    with tempfile.TemporaryDirectory(prefix="outbox-extensions-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        (directory / "extension").mkdir()
-        (directory / "extension" / "pg_cron.control").write_text("default_version = '1.6'\n")
-        setting = sql.SQL("ALTER DATABASE {} SET extension_control_path = {}")
-        path = sql.Literal(f"{directory}:$system")
-        embedded_database.execute(setting.format(sql.Identifier(embedded_database.name), path))
-        yield embedded_database
-
-
-def test_a_hidden_time_zone_is_not_queried(newer_pg_cron):
+def test_a_hidden_time_zone_is_not_queried(embedded_database):
     """The query would fail and end the transaction. A documented schedule is ok, another one is unknown."""
-    role = create_monitor(newer_pg_cron)
-    newer_pg_cron.execute(
-        f"GRANT USAGE ON SCHEMA cron TO {role};"
-        f"CREATE POLICY seen ON cron.job FOR SELECT TO {role} USING (true);"
-        f"CREATE POLICY seen ON cron.job_run_details FOR SELECT TO {role} USING (true)"
-    )
-    found = of(run_verify(newer_pg_cron, role), f"cron.{KEYS_JOB}")
-    assert (found.answer, "may not see cron.timezone" in found.found) == (CheckAnswer.OK, True)
-    newer_pg_cron.execute("UPDATE cron.job SET schedule = '0 12 * * *' WHERE jobname = %s", (KEYS_JOB,))
-    found = of(run_verify(newer_pg_cron, role), f"cron.{KEYS_JOB}")
-    assert (found.answer, "pg_read_all_settings" in found.remedy) == (CheckAnswer.UNKNOWN, True)
-    in_zone(newer_pg_cron, "Asia/Tokyo")
-    assert of(run_verify(newer_pg_cron), f"cron.{KEYS_JOB}").answer is CheckAnswer.OK
-    newer_pg_cron.execute(f"GRANT pg_read_all_settings TO {role} WITH INHERIT TRUE")
-    try:
-        assert of(run_verify(newer_pg_cron, role), f"cron.{KEYS_JOB}").answer is CheckAnswer.OK
-    finally:
-        newer_pg_cron.execute(f"REVOKE pg_read_all_settings FROM {role}")
+    with newer_pg_cron(embedded_database):
+        role = create_monitor(embedded_database)
+        embedded_database.execute(
+            f"GRANT USAGE ON SCHEMA cron TO {role};"
+            f"CREATE POLICY seen ON cron.job FOR SELECT TO {role} USING (true);"
+            f"CREATE POLICY seen ON cron.job_run_details FOR SELECT TO {role} USING (true)"
+        )
+        found = of(run_verify(embedded_database, role), f"cron.{KEYS_JOB}")
+        assert (found.answer, "may not see cron.timezone" in found.found) == (CheckAnswer.OK, True)
+        embedded_database.execute("UPDATE cron.job SET schedule = '0 12 * * *' WHERE jobname = %s", (KEYS_JOB,))
+        found = of(run_verify(embedded_database, role), f"cron.{KEYS_JOB}")
+        assert (found.answer, "pg_read_all_settings" in found.remedy) == (CheckAnswer.UNKNOWN, True)
+        in_zone(embedded_database, "Asia/Tokyo")
+        assert of(run_verify(embedded_database), f"cron.{KEYS_JOB}").answer is CheckAnswer.OK
+        embedded_database.execute(f"GRANT pg_read_all_settings TO {role} WITH INHERIT TRUE")
+        try:
+            assert of(run_verify(embedded_database, role), f"cron.{KEYS_JOB}").answer is CheckAnswer.OK
+        finally:
+            embedded_database.execute(f"REVOKE pg_read_all_settings FROM {role}")
 
 
 def test_a_clean_up_of_events_ends_the_warning(embedded_database):

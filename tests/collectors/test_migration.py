@@ -10,6 +10,7 @@ from tests.migration.verification import (
     create_monitor,
     exporter_client,
     in_zone,
+    newer_pg_cron,
 )
 from tests.migration.verify.cases import (
     RECORD_CHECKS,
@@ -24,12 +25,13 @@ def offset(database: postgres.Database, user: str) -> list[float]:
     ]
 
 
-def test_the_time_zone_of_pg_cron_is_a_metric(newer_pg_cron):
+def test_the_time_zone_of_pg_cron_is_a_metric(embedded_database):
     """Seconds ahead of UTC; no value where the role cannot see it."""
-    assert offset(newer_pg_cron, "postgres") == [0]
-    in_zone(newer_pg_cron, "Etc/GMT+3")
-    assert offset(newer_pg_cron, "postgres") == [-10_800]
-    assert offset(newer_pg_cron, create_monitor(newer_pg_cron)) == []
+    with newer_pg_cron(embedded_database):
+        assert offset(embedded_database, "postgres") == [0]
+        in_zone(embedded_database, "Etc/GMT+3")
+        assert offset(embedded_database, "postgres") == [-10_800]
+        assert offset(embedded_database, create_monitor(embedded_database)) == []
 
 
 def test_the_time_zone_of_an_older_pg_cron_is_utc(cron_database):
