@@ -10,7 +10,7 @@ from exporter.config.settings import ApplicationSettings, Config, WatchSettings,
 from exporter.core import state_directory as statedir
 from exporter.core.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
 from exporter.core.humanize import duration
-from exporter.migration.verify import privileges
+from exporter.migration.verify import access_checks
 from exporter.sampling.sampler import Sampler
 from exporter.web.config.reloader import load as load_web
 from exporter.web.server import AddressInUse, bind
@@ -132,7 +132,7 @@ def _migration(sampling: Sampler) -> Iterator[ConfigFinding]:
     """What the role cannot see is no mistake, unless the configuration relies on it."""
     try:
         with sampling.database.sample() as session:
-            unseen = tuple(privileges.hidden_records(session))
+            unseen = tuple(access_checks.hidden_records(session))
     except SampleError as error:
         yield ConfigFinding("migration", error)
         return
