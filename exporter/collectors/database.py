@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from exporter.core.errors import SampleError, Stale
-from exporter.database import Database, Prefetch, Session
+from exporter.database import DatabaseClient, Prefetch, Session
 from exporter.database.indexes import HelpfulIndex, IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, Distribution, Reading
@@ -40,7 +40,7 @@ class DatabaseQuestion(Protocol):
 class DatabaseCollector:
     """Asks one question in one proved transaction: all of its answer, or none."""
 
-    def __init__(self, database: Database, question: DatabaseQuestion, catalogue: IndexCatalogue) -> None:
+    def __init__(self, database: DatabaseClient, question: DatabaseQuestion, catalogue: IndexCatalogue) -> None:
         self._database = database
         self._question = question
         self._catalogue = catalogue

@@ -9,7 +9,7 @@ the socket up.
 Only this package speaks psycopg's exceptions: everybody else sees `exporter.core.errors`.
 """
 
-from exporter.database.client import Database
+from exporter.database.client import DatabaseClient
 from exporter.database.deadline import CLIENT_GRACE
 from exporter.database.dsn import dsn_problem, passwords, target, variables_problem
 from exporter.database.error_mapping import mapped_errors
@@ -18,7 +18,7 @@ from exporter.database.session import NO_PREFETCH, Prefetch, Session
 __all__ = [
     "CLIENT_GRACE",
     "NO_PREFETCH",
-    "Database",
+    "DatabaseClient",
     "Prefetch",
     "Session",
     "dsn_problem",

@@ -16,7 +16,7 @@ from exporter.database.session import NO_PREFETCH, Prefetch, PreviousSample, Ses
 from exporter.metrics.readings import DatabaseServer
 
 
-class Database:
+class DatabaseClient:
     """The one door to the watched database.
 
     `open` connects to nothing; the first sample does. `close` breaks off a sample that is under way within a second.

@@ -16,7 +16,7 @@ from exporter.config.settings import Config
 from exporter.config.values import duration, format_duration, words
 from exporter.core.errors import ConfigError, SampleError, Stale
 from exporter.core.humanize import utc
-from exporter.database import Database, dsn_problem, target, variables_problem
+from exporter.database import DatabaseClient, dsn_problem, target, variables_problem
 from exporter.database.replay import CONNECT_TO_PRIMARY
 from exporter.migration import render
 from exporter.migration.maintenance import MaintenanceFile, MaintenanceFileError
@@ -129,7 +129,7 @@ def _duration(text: str) -> float:
 
 def _verify(options: argparse.Namespace, around: Surroundings) -> int:
     config = around.load(options.config)
-    database = Database(config.database)
+    database = DatabaseClient(config.database)
     database.open()
     try:
         with database.sample(primary_only=True) as session:
@@ -154,7 +154,7 @@ def _smoke(options: argparse.Namespace, around: Surroundings) -> int:
 
 def _rollback_check(options: argparse.Namespace, around: Surroundings) -> int:
     config = around.load(options.config)
-    database = Database(config.database)
+    database = DatabaseClient(config.database)
     database.open()
     try:
         wishes = RollbackOptions(options.backup_dir, options.max_backup_age)
@@ -215,7 +215,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _unreachable(database: Database, error: SampleError) -> CheckReport:
+def _unreachable(database: DatabaseClient, error: SampleError) -> CheckReport:
     return CheckReport(
         (unknown_finding("database", f"{database.target} answers", f"{error.reason}: {error}", _remedy(error)),)
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from exporter.config.settings import SamplingSettings
 from exporter.config.values import format_duration
 from exporter.core.errors import SampleError, Stale, TooSlow
-from exporter.database import Database, Session
+from exporter.database import DatabaseClient, Session
 from exporter.database.replay import CONNECT_TO_PRIMARY
 from exporter.database.visibility import Table
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD, MAX_CLOCK_LEAD_NEW
@@ -84,7 +84,9 @@ class FunctionReference:
     function: str
 
 
-def rollback_check(database: Database, settings: SamplingSettings, options: RollbackOptions, now: float) -> CheckReport:
+def rollback_check(
+    database: DatabaseClient, settings: SamplingSettings, options: RollbackOptions, now: float
+) -> CheckReport:
     """Every prerequisite by itself, so that one that cannot be seen hides no other. `now` in Unix seconds."""
     checks: Mapping[str, Callable[[], Iterator[CheckFinding]]] = {
         "pending": lambda: _pending(database, settings),
@@ -97,7 +99,7 @@ def rollback_check(database: Database, settings: SamplingSettings, options: Roll
     return CheckReport((*findings, *backup), tuple(_warnings(database, options)))
 
 
-def _primary_sample(database: Database, *reads: Table) -> AbstractContextManager[Session]:
+def _primary_sample(database: DatabaseClient, *reads: Table) -> AbstractContextManager[Session]:
     """A sample of the primary; a standby raises Stale, so that no check of this command is answered by one."""
     return database.sample(*reads, primary_only=True)
 
@@ -112,7 +114,7 @@ def _guarded(name: str, check: Callable[[], Iterator[CheckFinding]]) -> Iterator
         )
 
 
-def _pending(database: Database, settings: SamplingSettings) -> Iterator[CheckFinding]:
+def _pending(database: DatabaseClient, settings: SamplingSettings) -> Iterator[CheckFinding]:
     with _primary_sample(database, _JOBS) as session:
         groups = session.fetch(
             "migration/pending",
@@ -139,7 +141,7 @@ def _since(age: float | None) -> str:
     return "since when is not known" if age is None else f"the oldest {format_age(age)} old"
 
 
-def _generations(database: Database) -> Iterator[CheckFinding]:
+def _generations(database: DatabaseClient) -> Iterator[CheckFinding]:
     with _primary_sample(database, _JOBS, _EVENTS) as session:
         signs = session.fetch_one("migration/signs_of_life", LastActivity, latest=session.now + MAX_CLOCK_LEAD_NEW)
     seen = {"event": signs.last_event, "completion": signs.last_processed}
@@ -153,7 +155,7 @@ def _generations(database: Database) -> Iterator[CheckFinding]:
     yield finding_of("generations", f"no trace of a generation for {format_duration(QUIET_PERIOD)}", deviations, found)
 
 
-def _losses(database: Database, settings: SamplingSettings) -> Iterator[CheckFinding]:
+def _losses(database: DatabaseClient, settings: SamplingSettings) -> Iterator[CheckFinding]:
     """What is lost is told, not judged."""
     with _primary_sample(database, _JOBS, _KEYS, _EVENTS) as session:
         losses = session.fetch(
@@ -172,7 +174,7 @@ def _described(loss: DataLoss, limit: int) -> str:
     return f"{rows}, from {format_age(loss.oldest)} to {format_age(loss.newest)} ago"
 
 
-def _dependents(database: Database) -> Iterator[CheckFinding]:
+def _dependents(database: DatabaseClient) -> Iterator[CheckFinding]:
     with _primary_sample(database) as session:
         found = session.fetch("migration/dependents", DependentObject, schema=session.schema, **_names())
     deviations = (
@@ -210,7 +212,7 @@ def _backup_deviations(backup: Backup | None, options: RollbackOptions, now: flo
         yield Deviation(f"too old: {found}", remedy)
 
 
-def _warnings(database: Database, options: RollbackOptions) -> Iterator[CheckWarning]:
+def _warnings(database: DatabaseClient, options: RollbackOptions) -> Iterator[CheckWarning]:
     if options.backup_directory is None:
         yield CheckWarning("backup", "not looked at: nobody said where backups are", "--backup-dir DIRECTORY")
     try:

@@ -14,7 +14,7 @@ from exporter.collectors.maintenance import MaintenanceCollector
 from exporter.collectors.migration import MigrationCollector
 from exporter.collectors.throughput import ThroughputCollector
 from exporter.config.settings import Config
-from exporter.database import Database
+from exporter.database import DatabaseClient
 from exporter.database.indexes import IndexCatalogue
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.snapshot import CollectorTarget, SnapshotStore
@@ -43,7 +43,7 @@ class Sampler:
 
     def __init__(self, config: Config, finished: RunListener) -> None:
         self.config = config
-        self.database = Database(config.database)
+        self.database = DatabaseClient(config.database)
         self._application = ApplicationCollector(config.application) if config.application else None
         self.catalogue = IndexCatalogue()
         events = EventsCollector(config.sampling, self.catalogue)

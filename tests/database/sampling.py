@@ -11,8 +11,7 @@ import psycopg
 from exporter.collectors.database import DatabaseQuestion
 from exporter.config.settings import Config, DatabaseSettings, SamplingSettings, Seconds, Secret
 from exporter.core.errors import Reason
-from exporter.database import Database as DatabaseClient
-from exporter.database import Session
+from exporter.database import DatabaseClient, Session
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Kind
 from exporter.metrics.readings import CollectorFailure, CollectorRun, Reading

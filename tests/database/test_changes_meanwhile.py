@@ -13,8 +13,7 @@ from psycopg import sql
 
 from exporter.collectors.backlog import BacklogHead
 from exporter.core.errors import Locked, Reason, RowsHidden, SampleError
-from exporter.database import Database as DatabaseClient
-from exporter.database import Prefetch
+from exporter.database import DatabaseClient, Prefetch
 from exporter.database.visibility import Table
 from tests.database.activity import until
 from tests.database.roles import allow, role

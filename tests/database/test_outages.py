@@ -14,8 +14,7 @@ import pytest
 
 from exporter.config.settings import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
 from exporter.core.errors import Reason, SampleError, Unreachable
-from exporter.database import CLIENT_GRACE, Session
-from exporter.database import Database as DatabaseClient
+from exporter.database import CLIENT_GRACE, DatabaseClient, Session
 from exporter.database.visibility import Table
 from exporter.lab import migrate
 from exporter.lab.ports import free_port

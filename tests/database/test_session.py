@@ -7,8 +7,16 @@ import pytest
 from exporter.collectors.backlog import BacklogHead, PendingGroup
 from exporter.collectors.database import DatabaseCollector
 from exporter.core.errors import Locked, Reason, SampleError, TooSlow, Unreachable
-from exporter.database import CLIENT_GRACE, NO_PREFETCH, Prefetch, Session, dsn_problem, passwords, target
-from exporter.database import Database as DatabaseClient
+from exporter.database import (
+    CLIENT_GRACE,
+    NO_PREFETCH,
+    DatabaseClient,
+    Prefetch,
+    Session,
+    dsn_problem,
+    passwords,
+    target,
+)
 from exporter.database import session as session_module
 from exporter.database.visibility import Table
 from exporter.sampling.schedule import run_once

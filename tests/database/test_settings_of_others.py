@@ -13,7 +13,7 @@ from psycopg import sql
 from exporter.app import check_config as check
 from exporter.config.settings import SamplingSettings
 from exporter.core.errors import Reason, SampleError
-from exporter.database import Database as DatabaseClient
+from exporter.database import DatabaseClient
 from exporter.migration.rollback import RollbackOptions, rollback_check
 from exporter.migration.smoke.run import smoke
 from exporter.migration.verify.catalogue import SchemaFacts, read
