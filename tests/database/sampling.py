@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from exporter.collectors.database import DatabaseQuestion
+from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import Config, DatabaseSettings, SamplingSettings, Seconds, Secret
 from exporter.core.errors import Reason
 from exporter.database import DatabaseClient, Session
@@ -99,12 +99,12 @@ def reasons(dsn: str) -> set[Reason]:
     return {failure.reason for failure in refusals(dsn).values()}
 
 
-def compare(sampling: Sampler, question: DatabaseQuestion, session: Session) -> None:
+def compare(sampling: Sampler, collector: DatabaseCollector, session: Session) -> None:
     """One collector's gauges are the documented answers of the same snapshot, to the last bit, present and absent."""
-    found = series(question.read(session))
+    found = series(collector.read(session))
     connection = session._connection
     connection.execute(b"SET LOCAL search_path = public")
-    match question.name:
+    match collector.name:
         case "backlog":
             assert found.pop(("outbox_head_blocked_jobs", ())) in documented.head_blocked(connection)
             expected = documented.backlog(connection, sampling.labels.queues)
@@ -123,9 +123,9 @@ def compare(sampling: Sampler, question: DatabaseQuestion, session: Session) -> 
 
 def compare_all(sampling: Sampler) -> None:
     """Each collector in a transaction of its own, through the real door."""
-    for question in sampling.questions:
-        with sampling.database.sample(*question.reads) as session:
-            compare(sampling, question, session)
+    for collector in sampling.database_collectors:
+        with sampling.database.sample(*collector.reads) as session:
+            compare(sampling, collector, session)
 
 
 class WritableSession(Session):
@@ -140,7 +140,7 @@ class WritableSession(Session):
         connection.execute(b"SET LOCAL outbox_exporter.sample = on")
         row = connection.execute(b"SELECT extract(epoch FROM now())::float8, current_user::text").fetchone()
         assert row is not None
-        return _Moment(*row), [], None, None
+        return _Moment(*row), [], None
 
 
 class _Moment:

@@ -323,7 +323,7 @@ def fail(opened: DatabaseClient, times: int) -> None:
 
 def waits(opened: DatabaseClient) -> int:
     """How many waits for a connection the pool has in its queue."""
-    return opened._connector._pool.get_stats().get("requests_waiting", 0)
+    return opened._pool.get_stats().get("requests_waiting", 0)
 
 
 class Usage:
