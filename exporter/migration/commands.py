@@ -17,7 +17,7 @@ from exporter.config.settings import Config
 from exporter.config.values import duration, format_duration, words
 from exporter.core.errors import ConfigError, SampleError, Stale
 from exporter.core.humanize import utc
-from exporter.database import Database, dsn_problem, target, variables_problem
+from exporter.database import DatabaseClient, dsn_problem, target, variables_problem
 from exporter.database.replay import CONNECT_TO_PRIMARY
 from exporter.migration.maintenance import MaintenanceFile, MaintenanceFileError
 from exporter.migration.report import CheckAnswer, CheckReport, unknown_finding
@@ -129,7 +129,7 @@ def _duration(text: str) -> float:
 
 def _verify(options: argparse.Namespace, around: Surroundings) -> int:
     config = around.load(options.config)
-    with closing(Database(config.database)) as database:
+    with closing(DatabaseClient(config.database)) as database:
         database.open()
         try:
             with database.sample(primary_only=True) as session:
@@ -154,7 +154,7 @@ def _smoke(options: argparse.Namespace, around: Surroundings) -> int:
 
 def _rollback_check(options: argparse.Namespace, around: Surroundings) -> int:
     config = around.load(options.config)
-    with closing(Database(config.database)) as database:
+    with closing(DatabaseClient(config.database)) as database:
         database.open()
         backups = RollbackOptions(options.backup_dir, options.max_backup_age)
         report = rollback_check(database, config.sampling, backups, time.time())
