@@ -1,4 +1,4 @@
-"""Many values made one for each group: sums, extremes, means."""
+"""The aggregation operators."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from alerts.model import Labels
 from alerts.promql.syntax_tree import Grouping
 from alerts.promql.vectors import Vector, greatest, least, mean, quantile, total, variance
 
-# Each of the values of one group, at least one, and of the parameter where there is one.
+# Functions of the values of one group, at least one value, and of the parameter where there is one.
 AGGREGATIONS: Mapping[str, Callable[..., float]] = {
     "sum": total,
     "min": least,
@@ -22,7 +22,7 @@ AGGREGATIONS: Mapping[str, Callable[..., float]] = {
 
 
 def aggregate(operator: str, vector: Vector, grouping: Grouping, *parameters: float) -> Vector:
-    """One value for each group, under the labels that its members share by the grouping."""
+    """One value per group, by the labels of the group."""
     groups: dict[Labels, list[float]] = {}
     for labels, value in vector.items():
         groups.setdefault(grouping.key(labels), []).append(value)

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from tests.alerts.promql.notation import asked, memory
+from tests.alerts.promql.notation import evaluated, storage
 
-SEEN = memory(
+SEEN = storage(
     'x{job="a",state="up"} 1\nx{job="a",state="down"} 3\nx{job="b",state="up"} 8\nwild{a="1"} nan\nwild{a="2"} 4'
 )
 
@@ -36,4 +36,4 @@ SEEN = memory(
 )
 def test_aggregations(expression: str, expected: dict[str, float]) -> None:
     """One value for each group; an empty vector has no groups; extremes pass over what is no number."""
-    assert asked(expression, SEEN, 0) == expected
+    assert evaluated(expression, SEEN, 0) == expected

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.alerts.promql.notation import asked, memory, one
+from tests.alerts.promql.notation import evaluated, one, storage
 
 NAN, INF = math.nan, math.inf
 
@@ -48,7 +48,7 @@ def test_elements(expression: str, expected: float) -> None:
 
 def test_clamp_between_bounds_the_wrong_way_round() -> None:
     """There is no such value."""
-    assert asked("clamp(vector(7), 5, 1)", memory("x 1"), 0) == {}
+    assert evaluated("clamp(vector(7), 5, 1)", storage("x 1"), 0) == {}
 
 
 HISTOGRAM = """
@@ -64,7 +64,7 @@ h{le="+Inf"} 0 40
 )
 def test_histogram_quantile(share: str, expected: float) -> None:
     """In proportion within a bucket; the last but one bound where it is beyond."""
-    assert one(f"histogram_quantile({share}, h)", memory(HISTOGRAM), 15) == pytest.approx(expected, nan_ok=True)
+    assert one(f"histogram_quantile({share}, h)", storage(HISTOGRAM), 15) == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_histogram_quantile(share: str, expected: float) -> None:
 )
 def test_histograms_that_are_none(series: str, expected: float) -> None:
     """What is no whole histogram has no quantile, or that of what is left of it."""
-    assert one("histogram_quantile(0.5, h)", memory(series), 0) == pytest.approx(expected, nan_ok=True)
+    assert one("histogram_quantile(0.5, h)", storage(series), 0) == pytest.approx(expected, nan_ok=True)
 
 
 def test_each_histogram_by_itself() -> None:
     """Labels other than the bound tell histograms apart, and stay."""
-    seen = memory('h{a="1",le="1"} 1\nh{a="1",le="+Inf"} 1\nh{a="2",le="4"} 1\nh{a="2",le="+Inf"} 1')
-    assert asked("histogram_quantile(0.5, h)", seen, 0) == {"a=1": 0.5, "a=2": 2}
+    seen = storage('h{a="1",le="1"} 1\nh{a="1",le="+Inf"} 1\nh{a="2",le="4"} 1\nh{a="2",le="+Inf"} 1')
+    assert evaluated("histogram_quantile(0.5, h)", seen, 0) == {"a=1": 0.5, "a=2": 2}
 
 
 def test_without_bounds_nothing() -> None:
     """Series that have no bound are passed over."""
-    assert asked("histogram_quantile(0.5, x)", memory("x 1"), 0) == {}
+    assert evaluated("histogram_quantile(0.5, x)", storage("x 1"), 0) == {}

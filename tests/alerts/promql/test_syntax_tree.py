@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.promql.parse import parse
-from alerts.promql.syntax_tree import Call, Grouping, RangeSelector, VectorSelector, children, walk
+from alerts.promql.syntax_tree import FunctionCall, Grouping, RangeSelector, VectorSelector, children, walk
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def test_walk() -> None:
     kinds = [type(node).__name__ for node in walk(tree)]
     assert kinds == [
         "Negation",
-        "Operation",
-        "Operation",
+        "BinaryOperation",
+        "BinaryOperation",
         "Aggregation",
-        "Number",
+        "NumberLiteral",
         "VectorSelector",
-        "Call",
+        "FunctionCall",
         "RangeSelector",
-        "Call",
+        "FunctionCall",
     ]
     assert children(RangeSelector(VectorSelector("x"), 1)) == ()
-    assert isinstance(next(walk(parse("time()"))), Call)
+    assert isinstance(next(walk(parse("time()"))), FunctionCall)
