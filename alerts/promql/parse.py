@@ -147,8 +147,7 @@ def _aggregation(node: parser.AggregateExpr) -> Expression:
         raise _unsupported(node, f"supported aggregations: {', '.join(AGGREGATIONS)}")
     without = node.modifier is not None and node.modifier.type == parser.AggModifierType.Without
     labels = frozenset(node.modifier.labels if node.modifier else ())
-    parameter = None if node.param is None else _convert(node.param)
-    return Aggregation(operator, _convert(node.expr), Grouping(labels, only=not without), parameter)
+    return Aggregation(operator, _convert(node.expr), Grouping(labels, only=not without))
 
 
 def _inside(node: parser.ParenExpr) -> Expression:

@@ -66,8 +66,8 @@ class Series:
     def __post_init__(self) -> None:
         self.full_labels = tuple(sorted((*self.labels, (NAME, self.metric))))
 
-    def newest(self, at: int) -> tuple[int, float] | None:
-        """The time and value of the sample in force at `at`; None when there is none or it is stale."""
+    def newest(self, at: int) -> float | None:
+        """The value of the sample in force at `at`; None when there is none or it is stale."""
         times = self.times
         index = bisect_right(times, at) - 1
         if index < 0:
@@ -79,7 +79,7 @@ class Series:
             ended = bisect_right(self.ends, at) - 1
             if ended >= 0 and self.ends[ended] > time:
                 return None
-        return time, self.values[index]
+        return self.values[index]
 
     def between(self, start: int, end: int) -> "tuple[array[int], array[float]]":
         """The times and values of the samples after `start` and up to `end`."""

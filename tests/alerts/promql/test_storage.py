@@ -77,7 +77,7 @@ def test_sources_do_not_end_each_other() -> None:
 def test_time_goes_forward() -> None:
     """A batch that is not later than the one before is refused, and so is a series that is there twice."""
     kept = storage("x 1 1")
-    with pytest.raises(ValueError, match="stood still"):
+    with pytest.raises(ValueError, match="not later than"):
         kept.append(15, [("x", (), 1.0)])
     with pytest.raises(ValueError, match="twice"):
         kept.append(30, [("x", (), 1.0), ("x", (), 1.0)])
