@@ -12,8 +12,8 @@ from alerts.promql.parse import parse
 from alerts.promql.syntax_tree import (
     Aggregation,
     BinaryOperation,
-    FunctionCall,
     Expression,
+    FunctionCall,
     Grouping,
     Matcher,
     Negation,

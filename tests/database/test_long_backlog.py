@@ -8,8 +8,9 @@ import pytest
 
 from exporter.collectors.backlog import BacklogCollector
 from exporter.collectors.departures import Departures
-from exporter.config.settings import DatabaseSettings, SamplingSettings, Secret
+from exporter.config.settings import DatabaseSettings, SamplingSettings
 from exporter.core.errors import TooSlow
+from exporter.core.types import Secret
 from exporter.database import DatabaseClient, Session
 from exporter.database.indexes import IndexCatalogue
 from exporter.metrics import catalogue
