@@ -1,11 +1,11 @@
-"""Writes the metric table of README.md from the catalogue: `python tools/readme.py`."""
+"""Writes the metric table of docs/metrics.md from the catalogue: `python tools/readme.py`."""
 
 import sys
 from pathlib import Path
 
 from exporter.names import CATALOGUE, Metric
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 BEGIN, END = "<!-- metrics: written by tools/readme.py -->", "<!-- end of metrics -->"
 
 
@@ -15,12 +15,12 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def written(readme: str) -> str:
-    """The text of README.md with the present table in it. Raises: ValueError when a marker is missing."""
-    before, _, rest = readme.partition(BEGIN)
+def written(page: str) -> str:
+    """The text of docs/metrics.md with the present table in it. Raises: ValueError when a marker is missing."""
+    before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"README.md lacks the markers {BEGIN} and {END}")
+        raise ValueError(f"docs/metrics.md lacks the markers {BEGIN} and {END}")
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
@@ -31,7 +31,7 @@ def _row(metric: Metric) -> str:
 
 def main() -> int:
     """Rewrite the table in place."""
-    README.write_text(written(README.read_text("utf-8")), "utf-8")
+    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
     return 0
 
 
