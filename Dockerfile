@@ -30,12 +30,12 @@ RUN pip uninstall --yes --root-user-action=ignore pip
 COPY --from=builder /opt/outbox-exporter /opt/outbox-exporter
 ENV PATH=/opt/outbox-exporter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONOPTIMIZE=2
 # The base image has no bytecode of the standard library: what is used of it is compiled here, once.
-RUN PYTHONDONTWRITEBYTECODE='' python -c "import exporter.__main__, exporter.app"
+RUN PYTHONDONTWRITEBYTECODE='' python -c "import exporter.__main__, exporter.app.run"
 # A number, so that Kubernetes can see that it is not root (runAsNonRoot).
 USER 65532:65532
 WORKDIR /
 EXPOSE 9721
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python", "-m", "exporter.healthcheck"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python", "-m", "exporter.app.healthcheck"]
 ENTRYPOINT ["outbox-exporter"]
 CMD ["serve"]

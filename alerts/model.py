@@ -65,7 +65,7 @@ class Rule:
     summary: str
     description: str
     runbook_url: str
-    hold: float  # `for`
+    hold_duration: float  # `for`
     keep_firing_for: float = 0.0
     signal: str | None = None
     collectors: tuple[str, ...] = ()

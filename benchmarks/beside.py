@@ -19,11 +19,11 @@ from benchmarks.measure import Arena, Turn, first_values, turn
 from benchmarks.scrape import Scraper
 
 _log = logging.getLogger(__name__)
-SETTLING: Final = 60.0  # seconds after the first complete values, in which everybody does everything once
+SETTLING_WINDOW: Final = 60.0  # seconds after the first complete values, in which everybody does everything once
 
 
 def side_by_side(
-    arena: Arena, exporters: Sequence[Exporter], minutes: float, settling: float = SETTLING
+    arena: Arena, exporters: Sequence[Exporter], minutes: float, settling: float = SETTLING_WINDOW
 ) -> Mapping[str, float]:
     """Seconds of processor time per minute of each, by name, over `minutes` of watching at once.
 

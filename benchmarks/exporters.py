@@ -99,7 +99,7 @@ def available(keep: Path, names: Collection[str] = ()) -> list[Exporter]:
 def ours() -> Exporter:
     """The exporter of this distribution, compiled beforehand as in its image."""
     subprocess.run(
-        [sys.executable, "-c", "import exporter.__main__, exporter.app"],
+        [sys.executable, "-c", "import exporter.__main__, exporter.app.run"],
         env={**os.environ, **_IMAGE, "PYTHONDONTWRITEBYTECODE": ""},
         check=True,
     )

@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.exporters import Start
 
-_PATIENCE: Final = 10.0  # seconds to end in order
+_TIMEOUT: Final = 10.0  # seconds to end in order
 _LIBC: Final = ctypes.CDLL(None)
 
 
@@ -45,7 +45,7 @@ class Running:
     ) -> None:
         self._process.terminate()
         try:
-            self._process.wait(_PATIENCE)
+            self._process.wait(_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -12,8 +12,8 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import sql
 
-from exporter.lab import programs
-from exporter.lab.cluster import Cluster
+from exporter.lab.postgres import programs
+from exporter.lab.postgres.cluster import Cluster
 
 _SETTINGS: Final = {
     "shared_preload_libraries": "pg_stat_statements",
@@ -47,10 +47,10 @@ class KeptCluster(Cluster):
         """Starts the cluster in its directory, making it when there is none. Raises: ClusterError."""
         self._directory = self.kept
         self.kept.mkdir(parents=True, exist_ok=True)
-        if not self._account.is_ours:
+        if not self._account.is_current_user:
             os.chown(self.kept, self._account.uid, self._account.gid)
         if not Path(self._data, "PG_VERSION").exists():
-            self._make_data()
+            self._init_data_directory()
         self._first_start()
 
     def drop(self) -> None:

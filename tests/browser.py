@@ -10,15 +10,15 @@ from tests.requirements import require_program
 
 
 @dataclass
-class Seen:
+class LoadedPage:
     """What a browser did with a page."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
+    console_messages: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     @property
-    def sideways(self) -> int:
+    def horizontal_overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
@@ -36,9 +36,9 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def look(
+def open_page(
     browser: Browser, url: str, *, width: int = 1000, scheme: str = "light", scripts: bool = True
-) -> Iterator[Seen]:
+) -> Iterator[LoadedPage]:
     """The page in a window of that width; without `scripts` as in a browser that has them switched off."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
@@ -46,9 +46,9 @@ def look(
         java_script_enabled=scripts,
     )
     try:
-        seen = Seen(context.new_page())
-        seen.page.on("console", lambda message: seen.complaints.append(message.text))
-        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        seen = LoadedPage(context.new_page())
+        seen.page.on("console", lambda message: seen.console_messages.append(message.text))
+        seen.page.on("pageerror", lambda error: seen.console_messages.append(str(error)))
         seen.page.on("request", lambda request: seen.requests.append(request.url))
         seen.page.goto(url)
         yield seen

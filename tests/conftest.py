@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from exporter import logs
-from exporter.lab.cluster import Cluster
+from exporter.core import logs
 from exporter.lab.migrate import Schema
+from exporter.lab.postgres.cluster import Cluster
 from tests import postgres, requirements
 from tests.postgres import Database
 from tests.standby import Standby, standby_of
@@ -42,9 +42,9 @@ def _encodable(data: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
+def restored_logging() -> Iterator[None]:
     """A command configures logging for its whole process; here the next test has the same one."""
-    loggers = [logging.getLogger(name) for name in (None, *logs.OURS)]
+    loggers = [logging.getLogger(name) for name in (None, *logs.OWN_LOGGERS)]
     before = [(logger, logger.level) for logger in loggers]
     yield
     for logger, level in before:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from exporter.lab import migrate
-from exporter.lab.cluster import SUPERUSER, Cluster
+from exporter.lab.postgres.cluster import SUPERUSER, Cluster
 
 # The one database of the Debian cluster in which the real pg_cron lives.
 CRON_DATABASE: Final = "cron_database"
@@ -28,8 +28,8 @@ _TEMPLATES: Final = {
 _numbers = itertools.count(1)
 
 # Where Linux keeps files in memory, and the bytes that the clusters of several test processes may want there.
-_MEMORY: Final = Path("/dev/shm")
-_ROOM: Final = 4 * 1024**3
+_SHARED_MEMORY: Final = Path("/dev/shm")
+_FREE_BYTES: Final = 4 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Database:
 @contextmanager
 def started(cluster: Cluster) -> Iterator[Cluster]:
     """The cluster at work, in memory where there is room: a database is 300 files, and hundreds of tests want one."""
-    usual, tempfile.tempdir = tempfile.tempdir, str(_MEMORY) if _memory_will_do() else tempfile.tempdir
+    usual, tempfile.tempdir = tempfile.tempdir, str(_SHARED_MEMORY) if _shared_memory_is_usable() else tempfile.tempdir
     try:
         cluster.create()
     finally:
@@ -73,11 +73,11 @@ def started(cluster: Cluster) -> Iterator[Cluster]:
         cluster.drop()
 
 
-def _memory_will_do() -> bool:
+def _shared_memory_is_usable() -> bool:
     """The server's programs may be copied there as well, and have to run."""
-    if not _MEMORY.is_dir() or shutil.disk_usage(_MEMORY).free < _ROOM:
+    if not _SHARED_MEMORY.is_dir() or shutil.disk_usage(_SHARED_MEMORY).free < _FREE_BYTES:
         return False
-    return not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
+    return not os.statvfs(_SHARED_MEMORY).f_flag & os.ST_NOEXEC
 
 
 def create_templates(cluster: Cluster) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from exporter.lab.ports import LOOPBACK, free_port
 
-_PATIENCE = 5.0  # seconds for the proxy's own thread to do what it is told
+_TIMEOUT = 5.0  # seconds for the proxy's own thread to do what it is told
 _Answer = TypeVar("_Answer")
 
 
@@ -63,7 +63,7 @@ class Proxy:
         """Changes the mode; in force when this returns."""
         self._call(self._change, mode)
 
-    def cut(self) -> None:
+    def drop_connections(self) -> None:
         """Drops every connection, on both sides; newcomers fare as the mode says."""
         self._call(self._drop_all)
 
@@ -78,11 +78,11 @@ class Proxy:
         self._call(self._change, Mode.REFUSE)
         self._call(self._drop_all)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_PATIENCE)
+        self._thread.join(_TIMEOUT)
         self._loop.close()
 
     def _call(self, work: Callable[..., Coroutine[Any, Any, _Answer]], *arguments: object) -> _Answer:
-        return asyncio.run_coroutine_threadsafe(work(*arguments), self._loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(work(*arguments), self._loop).result(_TIMEOUT)
 
     # From here on everything runs in the proxy's own thread.
 
@@ -99,7 +99,7 @@ class Proxy:
             self._listener = None
         elif mode is not Mode.REFUSE and self._listener is None:
             await self._listen()
-        if self.flowing:
+        if self.is_forwarding:
             for client in list(self._clients):
                 self.resume(client)
 
@@ -114,18 +114,18 @@ class Proxy:
         await asyncio.sleep(0)  # the transports close in the loop's next round
 
     @property
-    def flowing(self) -> bool:
+    def is_forwarding(self) -> bool:
         """Whether established connections carry bytes."""
         return self._mode is not Mode.SWALLOW
 
-    def welcome(self, client: _End) -> None:
+    def client_connected(self, client: _End) -> None:
         """A client has connected."""
         self.accepted += 1
         if self._mode is Mode.CLOSE and client.transport is not None:
             client.transport.abort()
             return
         self._clients.add(client)
-        if self.flowing:
+        if self.is_forwarding:
             self.resume(client)
 
     def resume(self, client: _End) -> None:
@@ -146,12 +146,12 @@ class Proxy:
         try:
             await self._loop.create_connection(lambda: server, LOOPBACK, self._upstream_port)
         except OSError:
-            client.hang_up()
+            client.close_after_write()
         client.forward()
 
-    def farewell(self, end: _End) -> None:
+    def side_closed(self, end: _End) -> None:
         """One side has closed: in silence the other does not learn of it, and a client nobody serves is forgotten."""
-        if end in self._clients and (end.peer is None or self.flowing):
+        if end in self._clients and (end.peer is None or self.is_forwarding):
             self._clients.discard(end)
 
 
@@ -170,7 +170,7 @@ class _End(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         if self._is_client:
-            self._proxy.welcome(self)
+            self._proxy.client_connected(self)
 
     def data_received(self, data: bytes) -> None:
         if self._proxy.delay:
@@ -185,19 +185,19 @@ class _End(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name and order
         self.gone = True
         self.forward()
-        self._proxy.farewell(self)
+        self._proxy.side_closed(self)
 
     def forward(self) -> None:
         """Hands what is held, and then the end of it, to the peer, unless that has to wait."""
-        if not self._proxy.flowing or self.peer is None or self.peer.transport is None:
+        if not self._proxy.is_forwarding or self.peer is None or self.peer.transport is None:
             return
         if self._held:
             self.peer.transport.write(bytes(self._held))
             self._held.clear()
         if self.gone:
-            self.peer.hang_up()
+            self.peer.close_after_write()
 
-    def hang_up(self) -> None:
+    def close_after_write(self) -> None:
         """Closes this side after what was written to it."""
         if self.transport is not None:
             self.transport.close()

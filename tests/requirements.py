@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 import pytest
 
-from exporter.lab.programs import Programs, ProgramsNotFoundError, debian
+from exporter.lab.postgres.programs import Programs, ProgramsNotFoundError, debian
 
 # The Debian package of each program, for the message.
 PACKAGES: Final = {

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import psycopg
 
-from exporter.lab.cluster import SUPERUSER, Cluster, ClusterError
 from exporter.lab.ports import LOOPBACK
+from exporter.lab.postgres.cluster import SUPERUSER, Cluster, ClusterError
 from tests.postgres import started
 from tests.proxy import Mode, Proxy
 
@@ -86,7 +86,7 @@ class Standby(Cluster):
         """Ends the flow of WAL. `silently`: the connection stays open and the receiver hears nothing; else it ends."""
         self._proxy.set_mode(Mode.SWALLOW if silently else Mode.REFUSE)
         if not silently:
-            self._proxy.cut()
+            self._proxy.drop_connections()
 
     def restore_stream(self) -> None:
         """Lets WAL flow again: at once when it was cut silently, else when the receiver tries again."""
@@ -97,7 +97,7 @@ class Standby(Cluster):
         if self._ask("SELECT pg_promote()") is not True:
             raise ClusterError("the standby was not promoted in time")
 
-    def _make_data(self) -> None:
+    def _init_data_directory(self) -> None:
         reserve = f"SELECT pg_create_physical_replication_slot('{self._slot}', true)"
         with psycopg.connect(self._upstream.dsn(), autocommit=True) as connection:
             connection.execute(reserve)

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from alerts.policy import load_policy
-from exporter import cli, logs, oneshot, settings
-from exporter.cli import Exit
-from exporter.config import LogSettings
-from exporter.status import version
+from alerts.policy.load import load_policy
+from exporter import cli
+from exporter.app import sample
+from exporter.app.status import version
+from exporter.cli import ExitStatus
+from exporter.config import loader
+from exporter.config.settings import LogSettings
+from exporter.core import logs
 from tests.end_to_end.program import run
 
 ROOT = Path(__file__).parent.parent
@@ -44,7 +47,7 @@ def refused(capsys, *arguments: str) -> str:
 
 def test_the_exit_status_is_contract():
     """Scripts rely on these four."""
-    assert {status.name: status.value for status in Exit} == {"GOOD": 0, "BAD": 1, "USAGE": 2, "UNKNOWN": 3}
+    assert {status.name: status.value for status in ExitStatus} == {"GOOD": 0, "BAD": 1, "USAGE": 2, "UNKNOWN": 3}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ def test_an_error_that_nobody_expected_proves_nothing(capsys, monkeypatch, comma
         raise error
 
     logs.configure(LogSettings(), ["secret-word"])
-    monkeypatch.setattr(settings, "load", fail)
+    monkeypatch.setattr(loader, "load", fail)
     assert cli.main(command) == 3
     said = capsys.readouterr()
     assert said.out == ""
@@ -289,7 +292,7 @@ def test_no_good_file_stays_behind_an_error_that_nobody_expected(monkeypatch, ca
     """The file then says that nothing was sampled; the configuration was sound."""
     output = tmp_path / "outbox.prom"
     output.write_text("outbox_up 1\n")
-    monkeypatch.setattr(oneshot, "sampled", lambda *_: 1 // 0)
+    monkeypatch.setattr(sample, "render", lambda *_: 1 // 0)
     monkeypatch.setenv("OUTBOX_EXPORTER_DATABASE_DSN", "host=127.0.0.1 port=1")
     assert cli.main(["sample", "--output", str(output), "--format", form]) == 3
     assert "ZeroDivisionError" in capsys.readouterr().err

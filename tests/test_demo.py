@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
+from exporter.app.status import FiveSignals, signals
 from exporter.demo import HEADER, known, row
-from exporter.status import FiveSignals, signals
 
 KNOWN: FiveSignals = {
     "backlog": 1234.0,

@@ -149,7 +149,7 @@ def test_cut_drops_established_connections(proxy, mode):
     with connect(proxy) as client:
         ask(client, b"x")
         proxy.set_mode(mode)
-        proxy.cut()
+        proxy.drop_connections()
         with contextlib.suppress(ConnectionResetError):
             assert client.recv(1000) == b""
     assert proxy.connections == 0

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from alerts.policy import load_policy
+from alerts.policy.load import load_policy
 from exporter import cli
-from exporter.errors import Reason
+from exporter.core.errors import Reason
 from exporter.lab.faults import FAULTS
 from tools import readme
 
@@ -24,13 +24,13 @@ LINK = re.compile(r"https://(?:github|raw\.githubusercontent)\.com/([^/]+/[^/]+)
 
 def test_the_metric_table_is_the_catalogue():
     """Run tools/readme.py after a change of the catalogue."""
-    assert readme.written(METRICS) == METRICS
+    assert readme.with_table(METRICS) == METRICS
 
 
 def test_a_page_without_markers_is_refused():
     """The generator overwrites nothing in a page that lacks its markers."""
     with pytest.raises(ValueError, match="lacks the markers"):
-        readme.written("# A page")
+        readme.with_table("# A page")
 
 
 def test_every_fault_is_named():

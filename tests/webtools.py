@@ -8,7 +8,7 @@ from typing import Any
 import requests
 from prometheus_client import CollectorRegistry, Gauge
 
-from exporter.server import Site
+from exporter.web.server import SiteContent
 
 
 def status() -> dict[str, Any]:
@@ -100,8 +100,8 @@ def site(
     status: Callable[[], Mapping[str, Any]] = status,
     metrics: CollectorRegistry | None = None,
     runbook: Callable[[str], str | None] = lambda _: None,
-) -> Site:
-    return Site(metrics or registry(), status, ready, reload, runbook=runbook, version="0.1.0")
+) -> SiteContent:
+    return SiteContent(metrics or registry(), status, ready, reload, runbook=runbook, version="0.1.0")
 
 
 def ask(method: str, url: str, **options: Any) -> requests.Response:
@@ -116,7 +116,7 @@ def get(url: str, **options: Any) -> requests.Response:
 
 
 @dataclass
-class Records(logging.Handler):
+class LogRecords(logging.Handler):
     """Everything that was logged."""
 
     lines: list[str] = field(default_factory=list)

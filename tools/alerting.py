@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from alerts.inhibition import as_yaml, inhibitions
 from alerts.model import Policy, Rule
-from alerts.policy import load_policy
-from exporter.values import format_duration
+from alerts.policy.inhibition import as_yaml, inhibitions
+from alerts.policy.load import load_policy
+from exporter.config.values import format_duration
 
 ROOT = Path(__file__).parent.parent
 RUNBOOKS = ROOT / "alerts" / "runbooks" / "README.md"
@@ -34,7 +34,8 @@ def with_rules(text: str, policy: Policy) -> str:
         for rule in rules:
             link = f"[`{alert}`](../alerts/runbooks/{alert}.md)"
             rows.append(
-                f"| {link} | {rule.key.severity} | {rule.summary} | {threshold(rule)} | {format_duration(rule.hold)} |"
+                f"| {link} | {rule.key.severity} | {rule.summary} | {threshold(rule)}"
+                f" | {format_duration(rule.hold_duration)} |"
             )
     return between(text, "<!-- rules: written by tools/alerting.py -->", "<!-- end of rules -->", rows)
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from exporter.names import CATALOGUE, Metric
+from exporter.metrics.catalogue import CATALOGUE, Metric
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 BEGIN, END = "<!-- metrics: written by tools/readme.py -->", "<!-- end of metrics -->"
@@ -15,7 +15,7 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def written(page: str) -> str:
+def with_table(page: str) -> str:
     """The text of docs/metrics.md with the present table in it. Raises: ValueError when a marker is missing."""
     before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -31,7 +31,7 @@ def _row(metric: Metric) -> str:
 
 def main() -> int:
     """Rewrite the table in place."""
-    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
+    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
     return 0
 
 

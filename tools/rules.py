@@ -4,8 +4,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from alerts.policy import load_policy
-from alerts.rulefile import prometheus_rule, rule_file
+from alerts.policy.load import load_policy
+from alerts.policy.rule_file import prometheus_rule, rule_file
 
 DIRECTORY = Path(__file__).parent.parent / "alerts" / "prometheus"
 

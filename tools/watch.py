@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from alerts.policy import load_policy
-from alerts.report.tables import allowed
-from alerts.watch.checks import Terms, resolve
-from alerts.watch.model import Check, Kind
+from alerts.policy.load import load_policy
+from alerts.watch.checks.checks import CheckParameters, resolve
+from alerts.watch.model import Check, CheckKind
+from alerts.watch.report.tables import allowed
 from tools.alerting import between
 
 PAGE = Path(__file__).parent.parent / "docs" / "watch.md"
@@ -18,15 +18,15 @@ def with_checks(text: str) -> str:
     rows = ["| Check | Holds when | May fail to for | Source |", "|---|---|---|---|"]
     rows += [
         f"| {check.title} | {check.subject} {check.good}. | {_allowed(check)} | {check.source} |"
-        for check in resolve(Terms(load_policy(), DAY, application=True))
+        for check in resolve(CheckParameters(load_policy(), DAY, application=True))
     ]
     return between(text, "<!-- checks: written by tools/watch.py -->", "<!-- end of checks -->", rows)
 
 
 def _allowed(check: Check) -> str:
-    if check.kind is Kind.EVIDENCE:
+    if check.kind is CheckKind.EVIDENCE:
         return "; ".join(f"at least {each.at_least:g} {each.what}" for each in check.evidence)
-    return ("never" if check.kind is Kind.CLEANUP else allowed(check.budget)) + (
+    return ("never" if check.kind is CheckKind.CLEANUP else allowed(check.budget)) + (
         ", maintenance apart" if check.excused else ""
     )
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from alerts.model import Labels
-from alerts.promql.syntax import Grouping
+from alerts.promql.syntax_tree import Grouping
 from alerts.promql.vectors import Vector, greatest, least, mean, quantile, total, variance
 
 # Each of the values of one group, at least one, and of the parameter where there is one.
@@ -17,7 +17,7 @@ AGGREGATIONS: Mapping[str, Callable[..., float]] = {
     "group": lambda _: 1.0,
     "stddev": lambda values: math.sqrt(variance(values)),
     "stdvar": variance,
-    "quantile": lambda values, share: quantile(share, values),
+    "quantile": lambda values, phi: quantile(phi, values),
 }
 
 

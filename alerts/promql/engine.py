@@ -14,38 +14,38 @@ from alerts.model import Labels
 from alerts.promql import operators
 from alerts.promql.aggregations import aggregate
 from alerts.promql.functions import ELEMENTS, histogram_quantile
-from alerts.promql.memory import Memory, Series, milliseconds
 from alerts.promql.ranges import RANGES, Points
-from alerts.promql.syntax import (
+from alerts.promql.storage import Series, Storage, milliseconds
+from alerts.promql.syntax_tree import (
     Aggregation,
+    BinaryOperation,
     Call,
     Expression,
-    Match,
+    MatchType,
     Negation,
-    Number,
-    Operation,
-    Selector,
-    Window,
+    NumberLiteral,
+    RangeSelector,
+    VectorSelector,
     walk,
 )
-from alerts.promql.vectors import EvaluationError, Vector, collect, nameless
+from alerts.promql.vectors import EvaluationError, Vector, collect, without_metric_name
 
 Value = float | Vector
 # What an expression says at a time, in whole milliseconds.
-Question = Callable[[int], Value]
-_VectorQuestion = Callable[[int], Vector]
-_ScalarQuestion = Callable[[int], float]
+CompiledExpression = Callable[[int], Value]
+_CompiledVector = Callable[[int], Vector]
+_CompiledScalar = Callable[[int], float]
 _KEEPS_NAME = "last_over_time"
 _Said = TypeVar("_Said")
 
 
-def prepare(expression: Expression, memory: Memory) -> Callable[[float], Vector]:
+def prepare(expression: Expression, memory: Storage) -> Callable[[float], Vector]:
     """The question that an expression is, as rules ask it: a scalar is a vector without labels.
 
     What comes back takes a time, Unix seconds, and raises EvaluationError when the expression makes no sense for the
     series that there are; `prepare` does when it makes none for any.
     """
-    preparation = _Preparation.of(expression, memory)
+    preparation = _Compiler.of(expression, memory)
     question = preparation.question(expression)
 
     def ask(at: float) -> Vector:
@@ -56,16 +56,16 @@ def prepare(expression: Expression, memory: Memory) -> Callable[[float], Vector]
     return ask
 
 
-def evaluate(expression: Expression, memory: Memory, at: float) -> Value:
+def evaluate(expression: Expression, memory: Storage, at: float) -> Value:
     """The value at this time, Unix seconds: a scalar, or an instant vector.
 
     Raises: EvaluationError when the expression makes no sense for the series that there are.
     """
-    return _Preparation.of(expression, memory).question(expression)(milliseconds(at))
+    return _Compiler.of(expression, memory).question(expression)(milliseconds(at))
 
 
 @dataclass(slots=True)
-class _Asking:
+class _EvaluationCounter:
     """Tells one evaluation of an expression from the next."""
 
     number: int = 0
@@ -89,24 +89,24 @@ class _Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class _Preparation:
+class _Compiler:
     """Makes questions to one memory. Which expressions are scalars is known beforehand: PromQL is typed.
 
     What is in an expression several times (`repeated`) is one question, which is in `made` as soon as it is known.
     """
 
-    memory: Memory
+    memory: Storage
     repeated: AbstractSet[Expression]
-    asking: _Asking = field(default_factory=_Asking)
+    asking: _EvaluationCounter = field(default_factory=_EvaluationCounter)
     made: dict[Expression, Callable[[int], Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, expression: Expression, memory: Memory) -> Self:
+    def of(cls, expression: Expression, memory: Storage) -> Self:
         """What makes the question of this expression."""
-        times = Counter(node for node in walk(expression) if not isinstance(node, Number))
+        times = Counter(node for node in walk(expression) if not isinstance(node, NumberLiteral))
         return cls(memory, frozenset(node for node, count in times.items() if count > 1))
 
-    def question(self, expression: Expression) -> Question:
+    def question(self, expression: Expression) -> CompiledExpression:
         kind = _KINDS.get(type(expression))
         if kind is None:
             raise EvaluationError(f"{expression} has no value of its own")
@@ -119,32 +119,32 @@ class _Preparation:
             self.made[expression] = self.asking.once(make())
         return self.made[expression]
 
-    def vector(self, expression: Expression) -> _VectorQuestion:
+    def vector(self, expression: Expression) -> _CompiledVector:
         if _is_scalar(expression):
             raise EvaluationError(f"{expression} is a scalar where a vector is meant")
-        return cast("_VectorQuestion", self.question(expression))
+        return cast("_CompiledVector", self.question(expression))
 
-    def scalar(self, expression: Expression) -> _ScalarQuestion:
+    def scalar(self, expression: Expression) -> _CompiledScalar:
         if not _is_scalar(expression):
             raise EvaluationError(f"{expression} is a vector where a scalar is meant")
-        return cast("_ScalarQuestion", self.question(expression))
+        return cast("_CompiledScalar", self.question(expression))
 
-    def number(self, number: Number) -> Question:
+    def number(self, number: NumberLiteral) -> CompiledExpression:
         value = number.value
         return lambda _: value
 
-    def selection(self, selector: Selector) -> Question:
+    def selection(self, selector: VectorSelector) -> CompiledExpression:
         newest = self._newest(selector)
-        return lambda at: {series.named: value for series, _, value in newest(at)}
+        return lambda at: {series.full_labels: value for series, _, value in newest(at)}
 
-    def negation(self, negation: Negation) -> Question:
+    def negation(self, negation: Negation) -> CompiledExpression:
         if _is_scalar(negation.operand):
             scalar = self.scalar(negation.operand)
             return lambda at: -scalar(at)
         vector = self.vector(negation.operand)
-        return lambda at: collect((nameless(labels), -value) for labels, value in vector(at).items())
+        return lambda at: collect((without_metric_name(labels), -value) for labels, value in vector(at).items())
 
-    def operation(self, operation: Operation) -> Question:
+    def operation(self, operation: BinaryOperation) -> CompiledExpression:
         left, right = operation.left, operation.right
         if _is_scalar(operation):
             return _both(operators.of_scalars(operation), self.scalar(left), self.scalar(right))
@@ -155,10 +155,10 @@ class _Preparation:
             operate = operators.with_scalar(operation, scalar_is_left=True)
             return _both(operate, self.vector(right), self.scalar(left))
         if operation.operator == "and" and not _may_fail(left):
-            return _only_where(operators.of_vectors(operation), self.vector(left), self.vector(right))
+            return _skipping_left(operators.of_vectors(operation), self.vector(left), self.vector(right))
         return _both(operators.of_vectors(operation), self.vector(left), self.vector(right))
 
-    def aggregation(self, aggregation: Aggregation) -> Question:
+    def aggregation(self, aggregation: Aggregation) -> CompiledExpression:
         operator, grouping = aggregation.operator, aggregation.grouping
         operand = self.vector(aggregation.operand)
         if aggregation.parameter is None:
@@ -166,7 +166,7 @@ class _Preparation:
         parameter = self.scalar(aggregation.parameter)
         return lambda at: aggregate(operator, operand(at), grouping, parameter(at))
 
-    def _newest(self, selector: Selector) -> Callable[[int], Iterator[tuple[Series, int, float]]]:
+    def _newest(self, selector: VectorSelector) -> Callable[[int], Iterator[tuple[Series, int, float]]]:
         """The samples that stand for a moment: series, time and value."""
         selected, offset = self.memory.selection(selector), selector.offset
 
@@ -178,10 +178,10 @@ class _Preparation:
 
         return newest
 
-    def _points(self, window: Window) -> Callable[[int], list[tuple[Series, Points]]]:
-        return self._once(window, lambda: self._looked_up(window))
+    def _points(self, window: RangeSelector) -> Callable[[int], list[tuple[Series, Points]]]:
+        return self._once(window, lambda: self._window_points(window))
 
-    def _looked_up(self, window: Window) -> Callable[[int], list[tuple[Series, Points]]]:
+    def _window_points(self, window: RangeSelector) -> Callable[[int], list[tuple[Series, Points]]]:
         selected, offset, length = self.memory.selection(window.selector), window.selector.offset, window.length
 
         def points(at: int) -> list[tuple[Series, Points]]:
@@ -191,27 +191,29 @@ class _Preparation:
 
         return points
 
-    def call(self, call: Call) -> Question:
+    def call(self, call: Call) -> CompiledExpression:
         if call.function in _SPECIAL:
             return _SPECIAL[call.function](self, call)
         return self._over_time(call) if call.function in RANGES else self._of_each(call)
 
-    def _over_time(self, call: Call) -> Question:
+    def _over_time(self, call: Call) -> CompiledExpression:
         function, window = RANGES[call.function], _window(call)
         series_and_points = self._points(window)
         scalars = [self.scalar(each) for each in call.arguments if each is not window]
-        named = call.function == _KEEPS_NAME
+        full_labels = call.function == _KEEPS_NAME
 
         def over_time(at: int) -> Vector:
             parameters = [scalar(at) for scalar in scalars]
             results = ((series, function(points, *parameters)) for series, points in series_and_points(at))
             return {
-                series.named if named else series.labels: result for series, result in results if result is not None
+                series.full_labels if full_labels else series.labels: result
+                for series, result in results
+                if result is not None
             }
 
         return over_time
 
-    def _of_each(self, call: Call) -> Question:
+    def _of_each(self, call: Call) -> CompiledExpression:
         function = ELEMENTS[call.function]
         vector, scalars = self.vector(call.arguments[0]), [self.scalar(each) for each in call.arguments[1:]]
 
@@ -219,18 +221,18 @@ class _Preparation:
             elements = vector(at)
             parameters = [scalar(at) for scalar in scalars]
             results = ((labels, function(value, *parameters)) for labels, value in elements.items())
-            return collect((nameless(labels), result) for labels, result in results if result is not None)
+            return collect((without_metric_name(labels), result) for labels, result in results if result is not None)
 
         return of_each
 
-    def time(self, _: Call) -> Question:
+    def time(self, _: Call) -> CompiledExpression:
         return lambda at: at / 1000
 
-    def to_vector(self, call: Call) -> Question:
+    def to_vector(self, call: Call) -> CompiledExpression:
         scalar = self.scalar(call.arguments[0])
         return lambda at: {(): scalar(at)}
 
-    def to_scalar(self, call: Call) -> Question:
+    def to_scalar(self, call: Call) -> CompiledExpression:
         operand = self.vector(call.arguments[0])
 
         def to_scalar(at: int) -> float:
@@ -239,46 +241,46 @@ class _Preparation:
 
         return to_scalar
 
-    def timestamp(self, call: Call) -> Question:
+    def timestamp(self, call: Call) -> CompiledExpression:
         """When each sample was taken, which is now for everything that was calculated."""
         asked = call.arguments[0]
-        if isinstance(asked, Selector):
+        if isinstance(asked, VectorSelector):
             newest = self._newest(asked)
             return lambda at: {series.labels: time / 1000 for series, time, _ in newest(at)}
         vector = self.vector(asked)
-        return lambda at: collect((nameless(labels), at / 1000) for labels in vector(at))
+        return lambda at: collect((without_metric_name(labels), at / 1000) for labels in vector(at))
 
-    def absent(self, call: Call) -> Question:
+    def absent(self, call: Call) -> CompiledExpression:
         vector, labels = self.vector(call.arguments[0]), _labels_of_absence(call.arguments[0])
         return lambda at: {} if vector(at) else {labels: 1.0}
 
-    def absent_over_time(self, call: Call) -> Question:
+    def absent_over_time(self, call: Call) -> CompiledExpression:
         window = _window(call)
         points, labels = self._points(window), _labels_of_absence(window.selector)
         return lambda at: {} if points(at) else {labels: 1.0}
 
-    def quantile_of_histogram(self, call: Call) -> Question:
-        share, buckets = self.scalar(call.arguments[0]), self.vector(call.arguments[1])
-        return lambda at: histogram_quantile(share(at), buckets(at))
+    def quantile_of_histogram(self, call: Call) -> CompiledExpression:
+        phi, buckets = self.scalar(call.arguments[0]), self.vector(call.arguments[1])
+        return lambda at: histogram_quantile(phi(at), buckets(at))
 
 
-_KINDS: Mapping[type, Callable[[_Preparation, Any], Question]] = {
-    Number: _Preparation.number,
-    Selector: _Preparation.selection,
-    Call: _Preparation.call,
-    Negation: _Preparation.negation,
-    Operation: _Preparation.operation,
-    Aggregation: _Preparation.aggregation,
+_KINDS: Mapping[type, Callable[[_Compiler, Any], CompiledExpression]] = {
+    NumberLiteral: _Compiler.number,
+    VectorSelector: _Compiler.selection,
+    Call: _Compiler.call,
+    Negation: _Compiler.negation,
+    BinaryOperation: _Compiler.operation,
+    Aggregation: _Compiler.aggregation,
 }
 
-_SPECIAL: Mapping[str, Callable[[_Preparation, Call], Question]] = {
-    "absent": _Preparation.absent,
-    "absent_over_time": _Preparation.absent_over_time,
-    "histogram_quantile": _Preparation.quantile_of_histogram,
-    "scalar": _Preparation.to_scalar,
-    "time": _Preparation.time,
-    "timestamp": _Preparation.timestamp,
-    "vector": _Preparation.to_vector,
+_SPECIAL: Mapping[str, Callable[[_Compiler, Call], CompiledExpression]] = {
+    "absent": _Compiler.absent,
+    "absent_over_time": _Compiler.absent_over_time,
+    "histogram_quantile": _Compiler.quantile_of_histogram,
+    "scalar": _Compiler.to_scalar,
+    "time": _Compiler.time,
+    "timestamp": _Compiler.timestamp,
+    "vector": _Compiler.to_vector,
 }
 _SCALARS = frozenset({"scalar", "time"})
 
@@ -287,25 +289,27 @@ FUNCTIONS = frozenset({*RANGES, *ELEMENTS, *_SPECIAL})
 
 def _is_scalar(expression: Expression) -> bool:
     match expression:
-        case Number():
+        case NumberLiteral():
             return True
         case Call(function=function):
             return function in _SCALARS
         case Negation(operand=operand):
             return _is_scalar(operand)
-        case Operation(left=left, right=right):
+        case BinaryOperation(left=left, right=right):
             return _is_scalar(left) and _is_scalar(right)
         case _:
             return False
 
 
-def _both(operate: Callable[[Any, Any], Value], left: Callable[[int], Any], right: Callable[[int], Any]) -> Question:
+def _both(
+    operate: Callable[[Any, Any], Value], left: Callable[[int], Any], right: Callable[[int], Any]
+) -> CompiledExpression:
     return lambda at: operate(left(at), right(at))
 
 
-def _only_where(
+def _skipping_left(
     operate: Callable[[Any, Any], Vector], left: Callable[[int], Vector], right: Callable[[int], Vector]
-) -> Question:
+) -> CompiledExpression:
     """`and`, whose left side is not asked where there is nothing on the right."""
 
     def only_where(at: int) -> Vector:
@@ -320,25 +324,25 @@ def _may_fail(expression: Expression) -> bool:
     return any(
         isinstance(node, Aggregation)
         or (isinstance(node, Call) and node.function in _SPECIAL)
-        or (isinstance(node, Operation) and node.operator not in operators.SETS and not _has_scalar(node))
+        or (isinstance(node, BinaryOperation) and node.operator not in operators.SETS and not _has_scalar(node))
         for node in walk(expression)
     )
 
 
-def _has_scalar(operation: Operation) -> bool:
+def _has_scalar(operation: BinaryOperation) -> bool:
     return _is_scalar(operation.left) or _is_scalar(operation.right)
 
 
-def _window(call: Call) -> Window:
-    return next(argument for argument in call.arguments if isinstance(argument, Window))
+def _window(call: Call) -> RangeSelector:
+    return next(argument for argument in call.arguments if isinstance(argument, RangeSelector))
 
 
 def _labels_of_absence(asked: Expression) -> Labels:
     """The labels that what is absent would have had for sure: those that the selector gives a value, once."""
     labels: dict[str, str] = {}
     equal: set[str] = set()
-    for matcher in asked.matchers if isinstance(asked, Selector) else ():
-        if matcher.match is Match.EQUAL and matcher.label not in equal:
+    for matcher in asked.matchers if isinstance(asked, VectorSelector) else ():
+        if matcher.match is MatchType.EQUAL and matcher.label not in equal:
             labels[matcher.label] = matcher.value
             equal.add(matcher.label)
         else:

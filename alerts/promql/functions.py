@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate, groupby
 
 from alerts.model import Labels
-from alerts.promql.syntax import LE, NAME
+from alerts.promql.syntax_tree import LE, NAME
 from alerts.promql.vectors import Vector, collect, divide, value_of
 
 # Of a value and of the scalars beside it; None leaves the sample out.
@@ -86,7 +86,7 @@ ELEMENTS: Mapping[str, ElementFunction] = {
 }
 
 
-def histogram_quantile(share: float, buckets: Vector) -> Vector:
+def histogram_quantile(phi: float, buckets: Vector) -> Vector:
     """The quantile of each histogram, in proportion within its bucket; its lowest bucket begins at zero."""
     histograms: dict[Labels, list[tuple[float, float]]] = {}
     for labels, count in buckets.items():
@@ -94,7 +94,7 @@ def histogram_quantile(share: float, buckets: Vector) -> Vector:
         if bound is not None:
             rest = tuple(pair for pair in labels if pair[0] not in (LE, NAME))
             histograms.setdefault(rest, []).append((bound, count))
-    return collect((labels, _quantile(share, sorted(counts))) for labels, counts in histograms.items())
+    return collect((labels, _quantile(phi, sorted(counts))) for labels, counts in histograms.items())
 
 
 def _bound(text: str) -> float | None:
@@ -104,15 +104,15 @@ def _bound(text: str) -> float | None:
         return None
 
 
-def _quantile(share: float, buckets: list[tuple[float, float]]) -> float:
-    if math.isnan(share):
+def _quantile(phi: float, buckets: list[tuple[float, float]]) -> float:
+    if math.isnan(phi):
         return math.nan
-    if not 0 <= share <= 1:
-        return math.copysign(math.inf, share)
+    if not 0 <= phi <= 1:
+        return math.copysign(math.inf, phi)
     bounds, counts = _monotonic(buckets)
     if bounds[-1] != math.inf or len(bounds) < 2 or not counts[-1]:  # noqa: PLR2004 - one below infinity
         return math.nan
-    rank = share * counts[-1]
+    rank = phi * counts[-1]
     index = next((i for i, count in enumerate(counts[:-1]) if count >= rank), len(counts) - 1)
     if index == len(counts) - 1:
         return bounds[-2]

@@ -5,8 +5,8 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 
 from alerts.model import Labels
-from alerts.promql.syntax import Grouping, Matching, Operation
-from alerts.promql.vectors import EvaluationError, Vector, collect, divide, nameless, value_of
+from alerts.promql.syntax_tree import BinaryOperation, Grouping, VectorMatching
+from alerts.promql.vectors import EvaluationError, Vector, collect, divide, value_of, without_metric_name
 
 
 def modulo(dividend: float, divisor: float) -> float:
@@ -74,12 +74,12 @@ SETS: Mapping[str, Callable[[Vector, Vector, Grouping], Vector]] = {
 OPERATORS = (*_ARITHMETIC, *_COMPARISONS, *SETS)
 
 
-def of_scalars(operation: Operation) -> Callable[[float, float], float]:
+def of_scalars(operation: BinaryOperation) -> Callable[[float, float], float]:
     """Makes one scalar of two: arithmetic, or 1 and 0 for a comparison."""
     return _calculation(operation)
 
 
-def with_scalar(operation: Operation, *, scalar_is_left: bool) -> Callable[[Vector, float], Vector]:
+def with_scalar(operation: BinaryOperation, *, scalar_is_left: bool) -> Callable[[Vector, float], Vector]:
     """Takes each value together with the scalar; a comparison keeps the values for which it holds."""
     filters = _filters(operation)
     make = _COMPARISONS[operation.operator] if filters else _calculation(operation)
@@ -87,11 +87,11 @@ def with_scalar(operation: Operation, *, scalar_is_left: bool) -> Callable[[Vect
     if filters:
         return lambda vector, scalar: {labels: value for labels, value in vector.items() if calculate(value, scalar)}
     return lambda vector, scalar: collect(
-        (nameless(labels), calculate(value, scalar)) for labels, value in vector.items()
+        (without_metric_name(labels), calculate(value, scalar)) for labels, value in vector.items()
     )
 
 
-def of_vectors(operation: Operation) -> Callable[[Vector, Vector], Vector]:
+def of_vectors(operation: BinaryOperation) -> Callable[[Vector, Vector], Vector]:
     """Makes one value of each pair that the matching finds. Raises: EvaluationError when a pair is not unique."""
     matching = operation.matching
     if operation.operator in SETS:
@@ -102,7 +102,7 @@ def of_vectors(operation: Operation) -> Callable[[Vector, Vector], Vector]:
     return lambda left, right: collect(_pairs(operation, left, right, swapped=False)) if left and right else {}
 
 
-def _pairs(operation: Operation, many: Vector, one: Vector, *, swapped: bool) -> Iterator[tuple[Labels, float]]:
+def _pairs(operation: BinaryOperation, many: Vector, one: Vector, *, swapped: bool) -> Iterator[tuple[Labels, float]]:
     matching, filters, calculate = operation.matching, _filters(operation), _calculation(operation)
     ones = _unique(one, matching.grouping)
     matched: set[Labels] = set()
@@ -134,11 +134,11 @@ def _unique(one: Vector, grouping: Grouping) -> dict[Labels, tuple[Labels, float
     return ones
 
 
-def _filters(operation: Operation) -> bool:
+def _filters(operation: BinaryOperation) -> bool:
     return operation.operator in _COMPARISONS and not operation.boolean
 
 
-def _calculation(operation: Operation) -> Callable[[float, float], float]:
+def _calculation(operation: BinaryOperation) -> Callable[[float, float], float]:
     """What it makes of two values; a comparison 1 or 0."""
     if operation.operator in _ARITHMETIC:
         return _ARITHMETIC[operation.operator]
@@ -146,19 +146,19 @@ def _calculation(operation: Operation) -> Callable[[float, float], float]:
     return lambda left, right: float(holds(left, right))
 
 
-def _result_labels(operation: Operation, many: Labels, one: Labels) -> Labels:
-    labels = many if _filters(operation) else nameless(many)
+def _result_labels(operation: BinaryOperation, many: Labels, one: Labels) -> Labels:
+    labels = many if _filters(operation) else without_metric_name(many)
     if operation.matching.many is None:
         return _one_to_one(operation.matching, labels)
-    return _lent(operation.matching, labels, one)
+    return _with_included_labels(operation.matching, labels, one)
 
 
-def _one_to_one(matching: Matching, labels: Labels) -> Labels:
+def _one_to_one(matching: VectorMatching, labels: Labels) -> Labels:
     grouping = matching.grouping
     return tuple(pair for pair in labels if (pair[0] in grouping.labels) is grouping.only)
 
 
-def _lent(matching: Matching, labels: Labels, one: Labels) -> Labels:
+def _with_included_labels(matching: VectorMatching, labels: Labels, one: Labels) -> Labels:
     """The labels of the many, with those that the one lends them."""
     if not matching.include:
         return labels

@@ -14,28 +14,28 @@ import promql_parser as parser
 from alerts.promql.aggregations import AGGREGATIONS
 from alerts.promql.engine import FUNCTIONS
 from alerts.promql.operators import OPERATORS
-from alerts.promql.syntax import (
+from alerts.promql.syntax_tree import (
     NAME,
     Aggregation,
+    BinaryOperation,
     Call,
     Expression,
     Grouping,
-    Match,
     Matcher,
-    Matching,
+    MatchType,
     Negation,
-    Number,
-    Operation,
-    Selector,
-    Window,
+    NumberLiteral,
+    RangeSelector,
+    VectorMatching,
+    VectorSelector,
 )
 
 # Pairs: the parser's enumerations have no hash.
 _MATCHES = (
-    (parser.MatchOp.Equal, Match.EQUAL),
-    (parser.MatchOp.NotEqual, Match.NOT_EQUAL),
-    (parser.MatchOp.Re, Match.LIKE),
-    (parser.MatchOp.NotRe, Match.NOT_LIKE),
+    (parser.MatchOp.Equal, MatchType.EQUAL),
+    (parser.MatchOp.NotEqual, MatchType.NOT_EQUAL),
+    (parser.MatchOp.Re, MatchType.REGEX),
+    (parser.MatchOp.NotRe, MatchType.NOT_REGEX),
 )
 _MANY = ((parser.VectorMatchCardinality.ManyToOne, "left"), (parser.VectorMatchCardinality.OneToMany, "right"))
 # What Go's and Python's regular expressions mean alike: no (?flags), no \p, \z or \Q, no [[:classes:]].
@@ -53,7 +53,7 @@ def parse(text: str) -> Expression:
     except ValueError as error:
         raise UnsupportedError(f"{text}: {error}") from error
     tree = _convert(parsed)
-    if isinstance(tree, Window):
+    if isinstance(tree, RangeSelector):
         raise UnsupportedError(f"{text}: a range of samples is no value; apply a function such as rate to it")
     return tree
 
@@ -71,18 +71,18 @@ def _unsupported(node: Any, why: str = "") -> UnsupportedError:
 
 
 def _number(node: parser.NumberLiteral) -> Expression:
-    return Number(float(node.val))
+    return NumberLiteral(float(node.val))
 
 
-def _selector(node: parser.VectorSelector) -> Selector:
+def _selector(node: parser.VectorSelector) -> VectorSelector:
     if node.at is not None or node.matchers.or_matchers:
         raise _unsupported(node, "neither are `@` and `or` between matchers")
     matchers = [_matcher(matcher) for matcher in node.matchers.matchers]
-    names = [node.name] if node.name else [m.value for m in matchers if m.label == NAME and m.match is Match.EQUAL]
+    names = [node.name] if node.name else [m.value for m in matchers if m.label == NAME and m.match is MatchType.EQUAL]
     others = tuple(matcher for matcher in matchers if matcher.label != NAME)
     if len(names) != 1 or len(matchers) - len(others) > 1:
         raise _unsupported(node, "name one metric")
-    return Selector(names[0], others, _offset(node))
+    return VectorSelector(names[0], others, _offset(node))
 
 
 def _offset(node: parser.VectorSelector) -> int:
@@ -94,7 +94,7 @@ def _offset(node: parser.VectorSelector) -> int:
 
 def _matcher(node: parser.Matcher) -> Matcher:
     match = next(ours for theirs, ours in _MATCHES if theirs == node.op)
-    if match not in (Match.LIKE, Match.NOT_LIKE):
+    if match not in (MatchType.REGEX, MatchType.NOT_REGEX):
         return Matcher(node.name, match, node.value)
     if not _PLAIN_PATTERN.fullmatch(node.value):
         raise _unsupported(node, "write the pattern without flags, classes by name and other extras")
@@ -102,7 +102,7 @@ def _matcher(node: parser.Matcher) -> Matcher:
 
 
 def _window(node: parser.MatrixSelector) -> Expression:
-    return Window(_selector(node.vector_selector), _milliseconds(node.range))
+    return RangeSelector(_selector(node.vector_selector), _milliseconds(node.range))
 
 
 def _milliseconds(length: timedelta) -> int:
@@ -125,20 +125,20 @@ def _operation(node: parser.BinaryExpr) -> Expression:
         raise _unsupported(node, f"only these operators are: {', '.join(OPERATORS)}")
     left, right = _convert(node.lhs), _convert(node.rhs)
     if node.modifier is None:
-        return Operation(operator, left, right)
+        return BinaryOperation(operator, left, right)
     fill = node.modifier.fill_values
     if fill.lhs is not None or fill.rhs is not None:
         raise _unsupported(node, "and neither is fill")
-    return Operation(operator, left, right, node.modifier.return_bool, _matching(node.modifier))
+    return BinaryOperation(operator, left, right, node.modifier.return_bool, _matching(node.modifier))
 
 
-def _matching(modifier: parser.BinModifier) -> Matching:
+def _matching(modifier: parser.BinModifier) -> VectorMatching:
     grouping = Grouping()
     if modifier.matching is not None:
         only = modifier.matching.type == parser.LabelModifierType.Include
         grouping = Grouping(frozenset(modifier.matching.labels), only=only)
     many = next((side for cardinality, side in _MANY if cardinality == modifier.card), None)
-    return Matching(grouping, many, tuple(modifier.group_labels or ()))
+    return VectorMatching(grouping, many, tuple(modifier.group_labels or ()))
 
 
 def _aggregation(node: parser.AggregateExpr) -> Expression:

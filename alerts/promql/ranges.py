@@ -13,7 +13,7 @@ from itertools import pairwise
 from alerts.promql.vectors import divide, greatest, least, mean, quantile, total, variance
 
 # As near to the window's edge as so many average distances between samples, another sample is expected beyond it.
-_NEAR = 1.1
+_EXTRAPOLATION_THRESHOLD = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ def _extrapolated(points: Points, change: float, *, counter: bool) -> float | No
     distance = sampled / (len(points.times) - 1)
     to_start = (points.times[0] - points.start) / 1000
     to_end = (points.end - points.times[-1]) / 1000
-    if to_start >= distance * _NEAR:
+    if to_start >= distance * _EXTRAPOLATION_THRESHOLD:
         to_start = distance / 2
-    if to_end >= distance * _NEAR:
+    if to_end >= distance * _EXTRAPOLATION_THRESHOLD:
         to_end = distance / 2
     if counter and change > 0 and points.values[0] >= 0:
         to_start = min(to_start, sampled * (points.values[0] / change))
@@ -172,5 +172,5 @@ RANGES: Mapping[str, RangeFunction] = {
     "present_over_time": lambda _: 1.0,
     "stdvar_over_time": lambda points: variance(points.values),
     "stddev_over_time": lambda points: math.sqrt(variance(points.values)),
-    "quantile_over_time": lambda points, share: quantile(share, points.values),
+    "quantile_over_time": lambda points, phi: quantile(phi, points.values),
 }

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from alerts.model import Labels
-from alerts.promql.syntax import NAME
+from alerts.promql.syntax_tree import NAME
 
 # Values by labels; the metric's name is among them as long as it holds.
 Vector = dict[Labels, float]
@@ -24,7 +24,7 @@ def collect(pairs: Iterable[tuple[Labels, float]]) -> Vector:
     return vector
 
 
-def nameless(labels: Labels) -> Labels:
+def without_metric_name(labels: Labels) -> Labels:
     """The labels without the metric's name: what an operation makes is no longer that metric."""
     return tuple([pair for pair in labels if pair[0] != NAME])
 
@@ -79,14 +79,14 @@ def variance(values: Sequence[float]) -> float:
     return squares / len(values)
 
 
-def quantile(share: float, values: Iterable[float]) -> float:
+def quantile(phi: float, values: Iterable[float]) -> float:
     """The value below which that share lies, between two of them in proportion; no number when there is none."""
     ordered = sorted(values, key=lambda value: (not math.isnan(value), value))
-    if not ordered or math.isnan(share):
+    if not ordered or math.isnan(phi):
         return math.nan
-    if not 0 <= share <= 1:
-        return math.copysign(math.inf, share)
-    rank = share * (len(ordered) - 1)
+    if not 0 <= phi <= 1:
+        return math.copysign(math.inf, phi)
+    rank = phi * (len(ordered) - 1)
     lower = math.floor(rank)
     upper = min(len(ordered) - 1, lower + 1)
     weight = rank - lower

@@ -21,7 +21,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ClockReading:
     """Now, by both clocks. Units: `at` Unix seconds; `steady` seconds, comparable within the same `era`."""
 
     at: float
@@ -37,13 +37,13 @@ class Passed:
     step: float = 0.0
 
 
-def now() -> Moment:
+def now() -> ClockReading:
     """The present moment."""
     era, clock = _era()
-    return Moment(time.time(), time.monotonic() if clock is None else time.clock_gettime(clock), era)
+    return ClockReading(time.time(), time.monotonic() if clock is None else time.clock_gettime(clock), era)
 
 
-def passed(before: Moment, after: Moment) -> Passed:
+def passed(before: ClockReading, after: ClockReading) -> Passed:
     """How long it was from one moment to a later one; never less than nothing."""
     wall = after.at - before.at
     steady = after.steady - before.steady

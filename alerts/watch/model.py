@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     PASS = "PASS"  # noqa: S105 - no password; even if everything unseen had been bad, no budget was exceeded
 
 
-class State(StrEnum):
+class WatchState(StrEnum):
     """Where a watch stands: the label of `outbox_watch_state`."""
 
     WAITING = "waiting"
@@ -39,7 +39,7 @@ class Cause(StrEnum):
     UNREACHABLE = "database unreachable"
     LOCK = "table locked"
     TIMEOUT = "database too slow"
-    BLIND = "rows not visible"
+    NOT_VISIBLE = "rows not visible"
     STANDBY = "a standby answered"  # fresh or not: it proves nothing about the primary
     SCHEMA = "schema not as expected"
     APPLICATION = "application gives no answer"
@@ -48,7 +48,7 @@ class Cause(StrEnum):
     INTERNAL = "internal error"
 
 
-class Kind(StrEnum):
+class CheckKind(StrEnum):
     """How a check is judged."""
 
     LEVEL = "level"  # the conditions hold: breached
@@ -98,7 +98,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class CleanupSchedule:
     """A clean-up: when it is due (`weekday` from Monday 0, None daily), and what it leaves behind.
 
     `hour` is meant by a clock that is ahead of UTC by the seconds in the series `clock`. `oldest` is the series with
@@ -125,7 +125,7 @@ class Check:
 
     name: str
     title: str
-    kind: Kind
+    kind: CheckKind
     subject: str
     good: str
     bad: str
@@ -136,7 +136,7 @@ class Check:
     evidence: tuple[Evidence, ...] = ()
     rules: tuple[str, ...] = ()  # of kind pages, "OutboxStalled/page"
     rules_by_clock: tuple[str, ...] = ()  # those of them that compare the database's times with our clock
-    schedule: Schedule | None = None
+    schedule: CleanupSchedule | None = None
     signal: str | None = None
     limit: float | None = None
     unit: str = ""
@@ -162,7 +162,7 @@ class Watch:
     version: str
     checks: tuple[Check, ...]
     ends_at: float
-    state: State = State.RUNNING
+    state: WatchState = WatchState.RUNNING
     decided_at: float | None = None
     closed_at: float | None = None
     closed: float | None = None  # on the time line
@@ -181,15 +181,15 @@ class Watch:
         return self.closed_at is None
 
 
-VERDICTS: Mapping[State, Verdict] = {
-    State.PASSED: Verdict.PASS,
-    State.FAILED: Verdict.FAIL,
-    State.INCONCLUSIVE: Verdict.INCONCLUSIVE,
+VERDICTS: Mapping[WatchState, Verdict] = {
+    WatchState.PASSED: Verdict.PASS,
+    WatchState.FAILED: Verdict.FAIL,
+    WatchState.INCONCLUSIVE: Verdict.INCONCLUSIVE,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class CollectorProblem:
     """A collector that cannot be relied on. `stale`: what it brought last is too old; otherwise it still counts."""
 
     collector: str
@@ -224,7 +224,7 @@ class Tick:
     run: int
     interval: float
     values: Mapping[str, float]
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[CollectorProblem, ...] = ()
     firing: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     maintenance: bool | None = False
@@ -333,7 +333,7 @@ class CheckResult:
     @property
     def is_undecided(self) -> bool:
         """Whether it applies and nothing can be said of it yet."""
-        return self.verdict is None and not self.check.not_applicable and self.check.kind is not Kind.CLEANUP
+        return self.verdict is None and not self.check.not_applicable and self.check.kind is not CheckKind.CLEANUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +375,7 @@ class Reconciliation:
         return all(each.explanation for each in self.differences)
 
 
-class Effect(StrEnum):
+class EffectSize(StrEnum):
     """How much two days differ, by Cliff's delta."""
 
     NEGLIGIBLE = "negligible"
@@ -409,13 +409,13 @@ class SignalComparison:
     shift: float
     delta: float
     p: float
-    effect: Effect
+    effect: EffectSize
     direction: Direction
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class DayComparison:
     """A watch beside an earlier one, or beside the day before: the same hours of the day. `against` names it."""
 
     against: str

@@ -7,8 +7,8 @@ import os
 import signal
 from importlib import resources
 
-from exporter.lab.cluster import Cluster
-from exporter.lab.world import Lab, Plan
+from exporter.lab.lab import Lab, LabPlan
+from exporter.lab.postgres.cluster import Cluster
 
 DATABASE_PORT = int(os.environ.get("DATABASE_PORT", "5432"))
 APPLICATION_PORT = int(os.environ.get("APPLICATION_PORT", "4000"))
@@ -26,7 +26,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     cluster = Cluster.embedded()
     cluster.port = DATABASE_PORT
-    lab = Lab(Plan(fault=os.environ.get("FAULT") or None), prepare=make_role, cluster=cluster)
+    lab = Lab(LabPlan(fault=os.environ.get("FAULT") or None), prepare=make_role, cluster=cluster)
     lab.application.port = APPLICATION_PORT
     with lab:
         signal.sigwait(ends)

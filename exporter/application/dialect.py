@@ -9,20 +9,20 @@ from dataclasses import dataclass
 
 from exporter.application.envelope import Payload
 from exporter.application.fields import Field, Values, read
-from exporter.model import Reading
-from exporter.names import Metric
+from exporter.metrics.catalogue import Metric
+from exporter.metrics.readings import Reading
 
 # One endpoint publishes at most this many series. The dialects promise seven at most; the rest is for health checks
 # that a later release adds, as many as sampling.label_limit allows other labels by default.
-MOST_READINGS = 20
+MAX_READINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class EndpointResult:
     """What one endpoint told us: `useful` when at least one known field was well-formed; complaints in words."""
 
     readings: tuple[Reading, ...]
-    complaints: tuple[str, ...]
+    problems: tuple[str, ...]
     useful: bool
 
 
@@ -31,7 +31,7 @@ def _nothing(_values: Values, _payload: Payload) -> Iterable[Reading]:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class PayloadDialect:
     """One form of an endpoint's payload.
 
     `fields` are read, `unread` merely help to recognise it, `derive` computes what no single field says.
@@ -41,25 +41,25 @@ class Dialect:
     unread: tuple[str, ...] = ()
     derive: Callable[[Values, Payload], Iterable[Reading]] = _nothing
 
-    def likeness(self, payload: Payload) -> int:
+    def matching_fields(self, payload: Payload) -> int:
         """How many of its top-level fields the payload has."""
         return len(payload.keys() & {*(field.path.partition(".")[0] for field in self.fields), *self.unread})
 
 
-def interpret(dialects: Sequence[Dialect], payload: Payload) -> Account:
+def interpret(dialects: Sequence[PayloadDialect], payload: Payload) -> EndpointResult:
     """What a payload says that speaks one of these dialects.
 
     Shape: no two readings of the same series; at most MOST_READINGS. Complaints are bounded by the dialect's table.
     """
     # max() keeps the first of equals: a payload that fits both equally is read as documented.
-    dialect = max(dialects, key=lambda candidate: candidate.likeness(payload))
-    if not dialect.likeness(payload):
-        return Account((), ("none of the known fields; check application.url",), useful=False)
-    values, complaints = read(payload, dialect.fields)
+    dialect = max(dialects, key=lambda candidate: candidate.matching_fields(payload))
+    if not dialect.matching_fields(payload):
+        return EndpointResult((), ("none of the known fields; check application.url",), useful=False)
+    values, problems = read(payload, dialect.fields)
     readings = distinct((*_direct(dialect.fields, values), *dialect.derive(values, payload)))
-    if len(readings) > MOST_READINGS:
-        complaints = (*complaints, f"more than {MOST_READINGS} series; the rest is left out")
-    return Account(readings[:MOST_READINGS], complaints, useful=bool(values))
+    if len(readings) > MAX_READINGS:
+        problems = (*problems, f"more than {MAX_READINGS} series; the rest is left out")
+    return EndpointResult(readings[:MAX_READINGS], problems, useful=bool(values))
 
 
 def _direct(fields: Iterable[Field], values: Values) -> Iterator[Reading]:

@@ -6,7 +6,7 @@ Source: the watched system's migrations reference (documented), its deployed cod
 import re
 from collections.abc import Iterator
 
-from exporter.application.dialect import Dialect, reading
+from exporter.application.dialect import PayloadDialect, reading
 from exporter.application.envelope import Payload
 from exporter.application.fields import (
     Field,
@@ -20,8 +20,7 @@ from exporter.application.fields import (
     ratio,
     seconds,
 )
-from exporter.model import Reading
-from exporter.names import (
+from exporter.metrics.catalogue import (
     APP_CHECK,
     APP_FAILED_JOBS,
     APP_FALLBACK_ACTIVATIONS,
@@ -37,6 +36,7 @@ from exporter.names import (
     APP_PROCESSING_TIME,
     Metric,
 )
+from exporter.metrics.readings import Reading
 
 # A health check's name that may become a label: an identifier, no longer than PostgreSQL would allow either.
 _CHECK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
@@ -61,11 +61,11 @@ def _further_checks(candidates: object) -> Iterator[Reading]:
 
 
 _HEALTH = (
-    Dialect(
+    PayloadDialect(
         (Field("healthy", flag, APP_HEALTHY), _check("outboxAlive"), _check("lastProcessedOk")),
         derive=lambda _, payload: _further_checks(payload),
     ),
-    Dialect(
+    PayloadDialect(
         (
             Field("healthy", flag, APP_HEALTHY),
             _check("checks.outboxAlive"),
@@ -115,7 +115,7 @@ def _share(metric: Metric, part: float | None, whole: float | None, stated: floa
 
 
 _FSM = (
-    Dialect(
+    PayloadDialect(
         (
             Field("initiated", count),
             Field("succeeded", count, APP_FSM_INITIALIZATIONS, ("succeeded",)),
@@ -126,7 +126,7 @@ _FSM = (
         ),
         derive=_documented_fsm,
     ),
-    Dialect(
+    PayloadDialect(
         (
             Field("total", count),
             Field("success", count, APP_FSM_INITIALIZATIONS, ("succeeded",)),
@@ -150,7 +150,7 @@ def _processing_time(values: Values, _payload: Payload) -> Iterator[Reading]:
 
 
 _OUTBOX = (
-    Dialect(
+    PayloadDialect(
         (
             Field("pending", count, APP_PENDING_JOBS),
             Field("processed", count, APP_PROCESSED_JOBS),
@@ -160,7 +160,7 @@ _OUTBOX = (
         derive=_processing_time,
     ),
     # The deployed processingDurations are per batch: no time per job follows from them.
-    Dialect(
+    PayloadDialect(
         (
             Field("health.queueDepth", count, APP_PENDING_JOBS),
             Field("metrics.jobsCreated", count, APP_PROCESSED_JOBS),
@@ -176,8 +176,8 @@ _ACTIVATIONS = (
     Field("layer3Activations", count, APP_FALLBACK_ACTIVATIONS, ("3",)),
 )
 _FALLBACKS = (
-    Dialect(_ACTIVATIONS),
-    Dialect(
+    PayloadDialect(_ACTIVATIONS),
+    PayloadDialect(
         (
             *_ACTIVATIONS,
             Field("layer2Failures", count, APP_FALLBACK_FAILURES, ("2",)),
@@ -189,7 +189,7 @@ _FALLBACKS = (
 
 # The documented dialect of each endpoint comes first. getOutbox comes before healthCheck: both may say when the
 # processor last worked, and the processor itself knows better than a check of it.
-DIALECTS: dict[str, tuple[Dialect, ...]] = {
+DIALECTS: dict[str, tuple[PayloadDialect, ...]] = {
     "getOutbox": _OUTBOX,
     "healthCheck": _HEALTH,
     "getFSM": _FSM,

@@ -10,7 +10,7 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Final
 
-from exporter.errors import BadPayload, BadStatus
+from exporter.core.errors import BadPayload, BadStatus
 
 Payload = dict[str, object]
 

@@ -10,13 +10,13 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
-from exporter.config import Secret
-from exporter.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
-from exporter.lean import requests
-from exporter.outgoing import Adapter, causes
+from exporter.config.settings import Secret
+from exporter.core.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
+from exporter.core.http_client import AbortableAdapter, causes
+from exporter.core.requests_import import requests
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
-MOST_REDIRECTS = 2
+MAX_REDIRECTS = 2
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib.decompressobj: recognise either header
@@ -37,14 +37,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A complete HTTP answer that is no redirect, its body decoded."""
 
     status: int
     body: bytes
 
 
-def fetch(request: Request, adapter: Adapter) -> Answer:
+def fetch(request: Request, adapter: AbortableAdapter) -> HttpAnswer:
     """GET the URL; ends soon after the adapter's wire is cut, whatever the server does.
 
     The bearer token goes to the origin of the URL and nowhere else. The connection is kept for the next request if the
@@ -59,14 +59,14 @@ def fetch(request: Request, adapter: Adapter) -> Answer:
     raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
 
 
-def _follow(adapter: Adapter, request: Request) -> Answer:
+def _follow(adapter: AbortableAdapter, request: Request) -> HttpAnswer:
     url = request.url
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         with closing(adapter.open(_prepared(request, url), request.timeout)) as response:
             if response.status not in _REDIRECTS:
-                return Answer(response.status, _body(response, request.max_bytes))
+                return HttpAnswer(response.status, _body(response, request.max_bytes))
             url = _same_origin(url, response.headers.get("Location", ""))
-    raise BadStatus(f"more than {MOST_REDIRECTS} redirects")
+    raise BadStatus(f"more than {MAX_REDIRECTS} redirects")
 
 
 @lru_cache(maxsize=16)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from exporter.application.envelope import Ambiguous, Payload
-from exporter.errors import BadPayload
-from exporter.names import Metric
+from exporter.core.errors import BadPayload
+from exporter.metrics.catalogue import Metric
 
 Rule = Callable[[object], float | None]
 Values = Mapping[str, float | None]
@@ -40,13 +40,13 @@ def read(payload: Payload, fields: Iterable[Field]) -> tuple[Values, tuple[str, 
     complaint, not one for each field in it.
     """
     values: dict[str, float | None] = {}
-    complaints: dict[str, None] = {}  # an ordered set
+    problems: dict[str, None] = {}  # an ordered set
     for field in fields:
         try:
             values[field.path] = _measure(payload, field)
         except BadPayload as error:
-            complaints[str(error)] = None
-    return values, tuple(complaints)
+            problems[str(error)] = None
+    return values, tuple(problems)
 
 
 def _measure(payload: Payload, field: Field) -> float | None:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from exporter.model import Outcome
+from exporter.metrics.readings import CollectorOutcome
 
 
 class Collector(Protocol):
@@ -16,5 +16,5 @@ class Collector(Protocol):
     def name(self) -> str:
         """The value of the label `collector`."""
 
-    def collect(self) -> Outcome:
+    def collect(self) -> CollectorOutcome:
         """One sample, now."""

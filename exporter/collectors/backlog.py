@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from exporter import indexes, names
-from exporter.config import SamplingSettings
-from exporter.database import Ahead, Session
-from exporter.departures import Departures
-from exporter.indexes import Catalogue
-from exporter.labels import Labels
-from exporter.model import Reading
-from exporter.odd import AHEAD
-from exporter.visibility import Table
+from exporter.collectors.departures import Departures
+from exporter.config.settings import SamplingSettings
+from exporter.database import Prefetch, Session, indexes
+from exporter.database.indexes import IndexCatalogue
+from exporter.database.visibility import Table
+from exporter.metrics import catalogue as names
+from exporter.metrics.label_limit import LabelLimit
+from exporter.metrics.odd_rows import MAX_CLOCK_LEAD
+from exporter.metrics.readings import Reading
 
 # The deployed processor fetches the oldest 100 pending rows per poll.
 PROCESSOR_BATCH = 100
@@ -35,7 +35,7 @@ class PendingGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class BacklogHead:
     """The one row of sql/backlog_head.sql."""
 
     blocked: int
@@ -44,7 +44,7 @@ class Head:
     inserted: int | None
 
 
-class Backlog:
+class BacklogCollector:
     """Pending jobs by state and by queue, and the indexes that watching the outbox would profit from.
 
     Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
@@ -53,13 +53,13 @@ class Backlog:
     """
 
     name = "backlog"
-    ahead = Ahead("backlog_head", (("batch", PROCESSOR_BATCH),), gather=True)
+    prefetch = Prefetch("backlog_head", (("batch", PROCESSOR_BATCH),), bitmap_scans=True)
     index = indexes.PENDING
     statements = ("indexes", "backlog_head", "backlog_part", "backlog")
     reads = (Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at")),)
 
     def __init__(
-        self, settings: SamplingSettings, queues: Labels, catalogue: Catalogue, departures: Departures
+        self, settings: SamplingSettings, queues: LabelLimit, catalogue: IndexCatalogue, departures: Departures
     ) -> None:
         self._settings = settings
         self._departures = departures
@@ -70,7 +70,7 @@ class Backlog:
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the backlog. Raises: SampleError."""
-        head = session.fetch_one("backlog_head", Head, batch=PROCESSOR_BATCH)
+        head = session.fetch_one("backlog_head", BacklogHead, batch=PROCESSOR_BATCH)
         groups = self._groups(session)
         self._note(head, session.now, jobs_in(groups))
         return (
@@ -81,11 +81,11 @@ class Backlog:
             *self._catalogue.advice(session, "job_outbox"),
         )
 
-    def _note(self, head: Head, now: float, pending: int) -> None:
+    def _note(self, head: BacklogHead, now: float, pending: int) -> None:
         if head.is_standby:
             self._departures.forget()
         else:
-            self._departures.saw_pending(head.ids.split("\x1f") if head.ids else ())
+            self._departures.record_pending(head.ids.split("\x1f") if head.ids else ())
             is_whole = pending < self._settings.count_limit
             self._departures.balance.note(now, head.inserted, pending if is_whole else None)
 
@@ -106,25 +106,25 @@ class Backlog:
         return groups
 
     def _all(self, session: Session) -> list[PendingGroup]:
-        session.gather_pages()
+        session.prefer_bitmap_scans()
         return merged(
             session.fetch(
                 "backlog",
                 PendingGroup,
                 exhausted_attempts=self._settings.exhausted_attempts,
-                latest=session.now + AHEAD,
+                latest=session.now + MAX_CLOCK_LEAD,
             )
         )
 
     def _part(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
-        session.gather_pages(gather=which == "any")
+        session.prefer_bitmap_scans(bitmap_scans=which == "any")
         groups = session.fetch(
             "backlog_part",
             PendingGroup,
             count_limit=limit,
             exhausted_attempts=self._settings.exhausted_attempts,
             which=which,
-            latest=session.now + AHEAD,
+            latest=session.now + MAX_CLOCK_LEAD,
         )
         return merged(groups)
 
@@ -164,7 +164,7 @@ def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
             yield Reading(names.OLDEST_PENDING, min(known), (state,))
 
 
-def by_queue(groups: Iterable[PendingGroup], queues: Labels) -> Iterator[Reading]:
+def by_queue(groups: Iterable[PendingGroup], queues: LabelLimit) -> Iterator[Reading]:
     """Jobs and oldest job of each queue, `other` for those beyond the label limit."""
     jobs: dict[str, int] = {}
     oldest: dict[str, float] = {}

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from exporter.database import Ahead, Database, Session
-from exporter.errors import SampleError, Stale
-from exporter.indexes import Catalogue, Index
-from exporter.model import Distribution, Failure, Outcome, Reading
-from exporter.visibility import Table
+from exporter.core.errors import SampleError, Stale
+from exporter.database import Database, Prefetch, Session
+from exporter.database.indexes import HelpfulIndex, IndexCatalogue
+from exporter.database.visibility import Table
+from exporter.metrics.readings import CollectorFailure, CollectorOutcome, Distribution, Reading
 
 
 class DatabaseQuestion(Protocol):
@@ -22,11 +22,11 @@ class DatabaseQuestion(Protocol):
         """Every table and column that the question's statements touch."""
 
     @property
-    def ahead(self) -> Ahead:
+    def prefetch(self) -> Prefetch:
         """What it asks first, whatever it has found before."""
 
     @property
-    def index(self) -> Index:
+    def index(self) -> HelpfulIndex:
         """The index that makes it cheap."""
 
     @property
@@ -40,21 +40,25 @@ class DatabaseQuestion(Protocol):
 class DatabaseCollector:
     """Asks one question in one proved transaction: all of its answer, or none."""
 
-    def __init__(self, database: Database, question: DatabaseQuestion, catalogue: Catalogue) -> None:
+    def __init__(self, database: Database, question: DatabaseQuestion, catalogue: IndexCatalogue) -> None:
         self._database = database
         self._question = question
         self._catalogue = catalogue
         self.name = question.name
 
-    def collect(self) -> Outcome:
+    def collect(self) -> CollectorOutcome:
         """One sample. Raises: SampleError when nothing can be believed."""
         try:
-            with self._database.sample(*self._question.reads, ahead=self._question.ahead) as session:
+            with self._database.sample(*self._question.reads, prefetch=self._question.prefetch) as session:
                 readings = tuple(self._question.read(session))
         except Stale as error:
             self._catalogue.forget()
-            return Outcome(failures=(Failure(error.reason, str(error)),), server=self._database.server)
+            return CollectorOutcome(
+                failures=(CollectorFailure(error.reason, str(error)),), server=self._database.server
+            )
         except SampleError:
             self._catalogue.forget()
             raise
-        return Outcome(readings, rows=session.rows, waited=self._database.waited, server=self._database.server)
+        return CollectorOutcome(
+            readings, rows=session.rows, network_time=self._database.network_time, server=self._database.server
+        )

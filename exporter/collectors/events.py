@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from exporter import indexes, names
-from exporter.config import SamplingSettings
-from exporter.database import NOTHING_AHEAD, Session
-from exporter.indexes import Catalogue
-from exporter.labels import Labels
-from exporter.model import Reading
-from exporter.names import Metric
-from exporter.odd import AHEAD, NEW_AHEAD, OddRows
-from exporter.tally import NewRows
-from exporter.visibility import Table
+from exporter.collectors.watermark import Watermark
+from exporter.config.settings import SamplingSettings
+from exporter.database import NO_PREFETCH, Session, indexes
+from exporter.database.indexes import IndexCatalogue
+from exporter.database.visibility import Table
+from exporter.metrics import catalogue as names
+from exporter.metrics.catalogue import Metric
+from exporter.metrics.label_limit import LabelLimit
+from exporter.metrics.odd_rows import MAX_CLOCK_LEAD, MAX_CLOCK_LEAD_NEW, OddRows
+from exporter.metrics.readings import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Courses:
     courses: list[str]
 
 
-class Events:
+class EventsCollector:
     """Events of the last hour, and since the exporter started, by source and by type.
 
     Shape: the documented sources always, at 0 when silent; types as they occur.
@@ -52,16 +52,16 @@ class Events:
     """
 
     name = "events"
-    ahead = NOTHING_AHEAD
+    prefetch = NO_PREFETCH
     index = indexes.EVENTS
     statements = ("indexes", "events", "event_courses", "events_by_course")
     reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
 
-    def __init__(self, settings: SamplingSettings, catalogue: Catalogue) -> None:
+    def __init__(self, settings: SamplingSettings, catalogue: IndexCatalogue) -> None:
         self._catalogue = catalogue
-        self.sources = Labels(settings.label_limit, names.SOURCES)
-        self.types = Labels(settings.label_limit)
-        self._new_rows = NewRows()
+        self.sources = LabelLimit(settings.label_limit, names.SOURCES)
+        self.types = LabelLimit(settings.label_limit)
+        self._watermark = Watermark()
         self._by_source: Counter[str] = Counter(dict.fromkeys(names.SOURCES, 0))
         self._by_type: Counter[str] = Counter()
 
@@ -69,9 +69,11 @@ class Events:
         """One sample of the events. Raises: SampleError."""
         plan = indexes.events_plan(self._catalogue.rows(session, "fsm_events"))
         courses = fetch_courses(session) if plan.by_course else None
-        session.gather_pages(gather=plan.by_course or plan.by_skipping)
+        session.prefer_bitmap_scans(bitmap_scans=plan.by_course or plan.by_skipping)
         early = not plan.by_skipping
-        groups, until = self._new_rows.look(session.now, partial(fetch_groups, session, courses, early), _settled)
+        groups, until = self._watermark.fetch_new(
+            session.now, partial(fetch_groups, session, courses, early), _settled_sums
+        )
         self._count(groups, session.now, until)
         hour = [group for group in groups if group.last_hour]
         session.note_rows(plan.rows + sum(group.last_hour for group in hour))
@@ -89,7 +91,7 @@ class Events:
     def _count(self, groups: Sequence[EventGroup], now: float, until: float) -> None:
         ids = list(chain.from_iterable(group.recent_ids or () for group in groups))
         stamps = list(chain.from_iterable(group.recent_at or () for group in groups))
-        new = {ids[place] for place in self._new_rows.admit(ids, stamps, now, until)}
+        new = {ids[place] for place in self._watermark.add(ids, stamps, now, until)}
         for group in groups:
             count = len(new.intersection(group.recent_ids or ()))
             if count:
@@ -114,8 +116,8 @@ def fetch_groups(
     bounds = {
         "since": since,
         "until": until,
-        "latest": session.now + AHEAD,
-        "latest_new": session.now + NEW_AHEAD,
+        "latest": session.now + MAX_CLOCK_LEAD,
+        "latest_new": session.now + MAX_CLOCK_LEAD_NEW,
         "undated": session.may_be_null("fsm_events.created_at"),
     }
     if courses is None:
@@ -128,7 +130,7 @@ def odd(groups: Iterable[EventGroup]) -> OddRows:
     return sum((OddRows(group.infinite, group.out_of_range, group.nulls) for group in groups), OddRows())
 
 
-def _settled(groups: Iterable[EventGroup]) -> tuple[int, int]:
+def _settled_sums(groups: Iterable[EventGroup]) -> tuple[int, int]:
     groups = tuple(groups)
     return sum(group.settled_events for group in groups), sum(group.settled_micros for group in groups)
 

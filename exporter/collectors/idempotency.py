@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter import indexes, names
-from exporter.database import NOTHING_AHEAD, Session
-from exporter.indexes import Catalogue
-from exporter.model import Reading
-from exporter.odd import OddRows
-from exporter.visibility import Table
+from exporter.database import NO_PREFETCH, Session, indexes
+from exporter.database.indexes import IndexCatalogue
+from exporter.database.visibility import Table
+from exporter.metrics import catalogue as names
+from exporter.metrics.odd_rows import OddRows
+from exporter.metrics.readings import Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Cache:
+class KeyCounts:
     """The one row of sql/idempotency.sql; `oldest_expired` in Unix seconds."""
 
     live: int
@@ -23,21 +23,21 @@ class Cache:
     nulls: int
 
 
-class Idempotency:
+class IdempotencyCollector:
     """Keys by state, and the expiry of the oldest one that should be gone. Source: sql/idempotency.sql."""
 
     name = "idempotency"
-    ahead = NOTHING_AHEAD
+    prefetch = NO_PREFETCH
     index = indexes.EXPIRY
     statements = ("indexes", "idempotency")
     reads = (Table("idempotency_keys", ("expires_at",)),)
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: IndexCatalogue) -> None:
         self._catalogue = catalogue
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the cache. Raises: SampleError."""
-        cache = session.fetch_one("idempotency", Cache)
+        cache = session.fetch_one("idempotency", KeyCounts)
         session.note_rows(cache.live + cache.expired)
         return (
             Reading(names.IDEMPOTENCY_KEYS, cache.live, ("live",)),
@@ -48,6 +48,6 @@ class Idempotency:
         )
 
 
-def _oldest(cache: Cache) -> Iterator[Reading]:
+def _oldest(cache: KeyCounts) -> Iterator[Reading]:
     if cache.oldest_expired is not None:
         yield Reading(names.OLDEST_EXPIRED_KEY, cache.oldest_expired)

@@ -7,15 +7,15 @@ may run less often where an hour holds many rows.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter import indexes, names
-from exporter.config import SamplingSettings
-from exporter.database import NOTHING_AHEAD, Session
-from exporter.departures import BEHIND, Departures
-from exporter.labels import Labels
-from exporter.model import Reading
-from exporter.odd import AHEAD, OddRows
-from exporter.tally import SETTLING
-from exporter.visibility import Table
+from exporter.collectors.departures import MAX_BACKDATING, Departures
+from exporter.collectors.watermark import SETTLING_WINDOW
+from exporter.config.settings import SamplingSettings
+from exporter.database import NO_PREFETCH, Session, indexes
+from exporter.database.visibility import Table
+from exporter.metrics import catalogue
+from exporter.metrics.label_limit import LabelLimit
+from exporter.metrics.odd_rows import MAX_CLOCK_LEAD, OddRows
+from exporter.metrics.readings import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ProcessedInHour:
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class FailingJobs:
     """The one row of sql/failing_last_hour.sql."""
 
     failing: int
@@ -54,7 +54,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class FarBehind:
+class BackdatedJobs:
     """The one row of sql/far_behind.sql."""
 
     looked_at: int
@@ -64,10 +64,10 @@ class FarBehind:
 # So few pending jobs cost a page each at most when they are read in the order of their index. That lets the server drop
 # entries of jobs that are no longer pending, which scans of whole pages leave there, so that the backlog's count would
 # read more pages with every job: with 13,000 processed an hour, 125 instead of 72 after ten minutes.
-FEW = 5000
+SMALL_BACKLOG = 5000
 
 
-class LastHour:
+class LastHourCollector:
     """Jobs processed, processing time, failure ratio, retention.
 
     Shape: averages and ratio are absent when there is nothing to divide by. Odd rows of the outbox are counted here,
@@ -76,14 +76,14 @@ class LastHour:
     """
 
     name = "last_hour"
-    ahead = NOTHING_AHEAD
+    prefetch = NO_PREFETCH
     index = indexes.PROCESSED
     statements = ("failing_last_hour", "oldest_processed", "processed_last_hour", "far_behind")
     reads = (
         Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),
     )
 
-    def __init__(self, settings: SamplingSettings, queues: Labels, departures: Departures) -> None:
+    def __init__(self, settings: SamplingSettings, queues: LabelLimit, departures: Departures) -> None:
         self._settings = settings
         self._departures = departures
         self._queues = queues
@@ -91,18 +91,18 @@ class LastHour:
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the last hour. Raises: SampleError."""
-        limit, latest = self._settings.count_limit, session.now + AHEAD
+        limit, latest = self._settings.count_limit, session.now + MAX_CLOCK_LEAD
         retention = session.fetch_one("oldest_processed", Retention, latest=latest)
-        session.gather_pages(gather=self._pending is None or self._pending > FEW)
-        failing = session.fetch_one("failing_last_hour", Failing, count_limit=limit, latest=latest)
+        session.prefer_bitmap_scans(bitmap_scans=self._pending is None or self._pending > SMALL_BACKLOG)
+        failing = session.fetch_one("failing_last_hour", FailingJobs, count_limit=limit, latest=latest)
         self._pending = failing.looked_at
-        session.gather_pages()
-        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING, latest=latest)
+        session.prefer_bitmap_scans()
+        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING_WINDOW, latest=latest)
         total = next(row for row in hour if row.is_total)
         session.note_rows(total.processed + failing.looked_at)
         self._search(session)
         return (
-            Reading(names.LAST_HOUR_PROCESSED, total.processed),
+            Reading(catalogue.LAST_HOUR_PROCESSED, total.processed),
             *averages(total),
             *failure_ratio(failing, total.processed, limit),
             *by_queue(hour, self._queues),
@@ -116,41 +116,41 @@ class LastHour:
         if search is not None:
             found = session.fetch_one(
                 "far_behind",
-                FarBehind,
+                BackdatedJobs,
                 created_since=search.created_since,
                 behind=search.behind,
-                reach=search.behind + BEHIND,
+                reach=search.behind + MAX_BACKDATING,
             )
             session.note_rows(found.looked_at)
-            self._departures.found_behind(found.ids, session.now)
+            self._departures.record_backdated(found.ids, session.now)
 
 
 def averages(total: ProcessedInHour) -> Iterator[Reading]:
     """Mean processing time of either cohort, where it has jobs."""
-    for cohort, seconds in zip(names.COHORTS, (total.created_avg, total.processed_avg), strict=True):
+    for cohort, seconds in zip(catalogue.COHORTS, (total.created_avg, total.processed_avg), strict=True):
         if seconds is not None:
-            yield Reading(names.LAST_HOUR_PROCESSING_TIME, seconds, (cohort,))
+            yield Reading(catalogue.LAST_HOUR_PROCESSING_TIME, seconds, (cohort,))
 
 
-def failure_ratio(failing: Failing, processed: int, limit: int) -> Iterator[Reading]:
+def failure_ratio(failing: FailingJobs, processed: int, limit: int) -> Iterator[Reading]:
     """Failing over tried; unknown when nothing was tried, or when the backlog was too long to look through."""
     tried = failing.failing + processed
     if tried and failing.looked_at < limit:
-        yield Reading(names.LAST_HOUR_FAILURE_RATIO, failing.failing / tried)
+        yield Reading(catalogue.LAST_HOUR_FAILURE_RATIO, failing.failing / tried)
 
 
-def by_queue(hour: Iterable[ProcessedInHour], queues: Labels) -> Iterator[Reading]:
+def by_queue(hour: Iterable[ProcessedInHour], queues: LabelLimit) -> Iterator[Reading]:
     """Jobs processed in the last hour, by queue."""
     counts = queues.sum((row.queue, row.processed) for row in hour if not row.is_total and row.processed)
     for queue, count in counts.items():
-        yield Reading(names.QUEUE_LAST_HOUR_PROCESSED, count, (queue,))
+        yield Reading(catalogue.QUEUE_LAST_HOUR_PROCESSED, count, (queue,))
 
 
-def odd(rows: Failing | ProcessedInHour) -> OddRows:
+def odd(rows: FailingJobs | ProcessedInHour) -> OddRows:
     """What was left out of them."""
     return OddRows(rows.infinite, rows.out_of_range, rows.nulls)
 
 
 def _oldest(retention: Retention) -> Iterator[Reading]:
     if retention.oldest is not None:
-        yield Reading(names.OLDEST_PROCESSED, retention.oldest)
+        yield Reading(catalogue.OLDEST_PROCESSED, retention.oldest)

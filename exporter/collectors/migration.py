@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from exporter import names
 from exporter.database import Database
-from exporter.migration import catalogue
-from exporter.migration.bookkeeping import Zone
-from exporter.migration.findings import Answer, Report
-from exporter.migration.verify import applied
-from exporter.model import Outcome, Reading
+from exporter.metrics import catalogue as names
+from exporter.metrics.readings import CollectorOutcome, Reading
+from exporter.migration.report import CheckAnswer, CheckReport
+from exporter.migration.verify import catalogue
+from exporter.migration.verify.access_checks import CronTimeZone
+from exporter.migration.verify.run import check_applied
 
 
 class MigrationCollector:
@@ -23,24 +23,24 @@ class MigrationCollector:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def collect(self) -> Outcome:
+    def collect(self) -> CollectorOutcome:
         """One look at every check."""
         with self._database.sample() as session:
             facts = catalogue.read(session)
-        found = (*readings(applied(facts)), *clock(facts.cron.zone))
-        return Outcome(found, waited=self._database.waited, server=self._database.server)
+        found = (*readings(check_applied(facts)), *clock(facts.cron.zone))
+        return CollectorOutcome(found, network_time=self._database.network_time, server=self._database.server)
 
 
-def readings(report: Report) -> Iterator[Reading]:
+def readings(report: CheckReport) -> Iterator[Reading]:
     """What Prometheus hears of a report: unknown is no value."""
     for finding in report.findings:
-        if finding.answer is not Answer.UNKNOWN:
-            yield Reading(names.MIGRATION_CHECK_OK, finding.answer is Answer.OK, (finding.check,))
-    for answer in Answer:
+        if finding.answer is not CheckAnswer.UNKNOWN:
+            yield Reading(names.MIGRATION_CHECK_OK, finding.answer is CheckAnswer.OK, (finding.check,))
+    for answer in CheckAnswer:
         yield Reading(names.MIGRATION_CHECKS, report.count(answer), (answer.value,))
 
 
-def clock(zone: Zone) -> Iterator[Reading]:
+def clock(zone: CronTimeZone) -> Iterator[Reading]:
     """When pg_cron's schedules are meant: a zone that cannot be seen has no value."""
     if zone.ahead is not None:
         yield Reading(names.CRON_TIMEZONE_OFFSET, zone.ahead)

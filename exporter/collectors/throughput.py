@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from exporter import indexes, names
-from exporter.database import Ahead, Session
-from exporter.departures import Departed, Departures
-from exporter.labels import Labels
-from exporter.model import Distribution, Reading
-from exporter.odd import NEW_AHEAD
-from exporter.tally import NewRows
-from exporter.visibility import Table
+from exporter.collectors.departures import Departed, Departures
+from exporter.collectors.watermark import Watermark
+from exporter.database import Prefetch, Session, indexes
+from exporter.database.visibility import Table
+from exporter.metrics import catalogue
+from exporter.metrics.label_limit import LabelLimit
+from exporter.metrics.odd_rows import MAX_CLOCK_LEAD_NEW
+from exporter.metrics.readings import Distribution, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class ProcessedJobs:
     seconds: list[float | None]
 
 
-class ProcessedTally:
+class ProcessedTotals:
     """Totals over the jobs seen to become processed since the exporter started."""
 
     def __init__(self) -> None:
         self._by_queue: Counter[str] = Counter()
-        self._buckets = [0] * (len(names.PROCESSING_TIME_BUCKETS) + 1)
+        self._buckets = [0] * (len(catalogue.PROCESSING_TIME_BUCKETS) + 1)
         self._seconds = 0.0
         self._skewed = 0
 
@@ -47,7 +47,7 @@ class ProcessedTally:
             return
         self._skewed += seconds < 0
         seconds = max(0.0, seconds)
-        self._buckets[bisect_left(names.PROCESSING_TIME_BUCKETS, seconds)] += 1
+        self._buckets[bisect_left(catalogue.PROCESSING_TIME_BUCKETS, seconds)] += 1
         self._seconds += seconds
 
     @property
@@ -57,14 +57,16 @@ class ProcessedTally:
 
     def readings(self, skewed: int) -> Iterator[Reading | Distribution]:
         """The totals as they stand; `skewed` jobs more show a clock skew and are not among them."""
-        yield Reading(names.PROCESSED_JOBS, self.jobs)
-        yield Reading(names.CLOCK_SKEW_JOBS, self._skewed + skewed)
-        yield Distribution(names.PROCESSING_TIME, names.PROCESSING_TIME_BUCKETS, tuple(self._buckets), self._seconds)
+        yield Reading(catalogue.PROCESSED_JOBS, self.jobs)
+        yield Reading(catalogue.CLOCK_SKEW_JOBS, self._skewed + skewed)
+        yield Distribution(
+            catalogue.PROCESSING_TIME, catalogue.PROCESSING_TIME_BUCKETS, tuple(self._buckets), self._seconds
+        )
         for queue, count in self._by_queue.items():
-            yield Reading(names.QUEUE_PROCESSED_JOBS, count, (queue,))
+            yield Reading(catalogue.QUEUE_PROCESSED_JOBS, count, (queue,))
 
 
-class Throughput:
+class ThroughputCollector:
     """Jobs seen to become processed since the exporter started, their processing times, and those that went uncounted.
 
     Shape: the totals always, queues as they occur; what went uncounted where it can be known.
@@ -72,40 +74,42 @@ class Throughput:
     """
 
     name = "throughput"
-    ahead = Ahead(gather=True)
+    prefetch = Prefetch(bitmap_scans=True)
     index = indexes.PROCESSED
     statements = ("processed_since", "departed")
     reads = (Table("job_outbox", ("outbox_id", "queue_name", "created_at", "processed_at")),)
 
-    def __init__(self, queues: Labels, departures: Departures) -> None:
+    def __init__(self, queues: LabelLimit, departures: Departures) -> None:
         self._queues = queues
         self._departures = departures
-        self._new_rows = NewRows()
-        self._tally = ProcessedTally()
+        self._watermark = Watermark()
+        self._totals = ProcessedTotals()
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more look. Raises: SampleError."""
-        session.gather_pages()
-        since = self._new_rows.since(session.now)
-        jobs, until = self._new_rows.look(session.now, partial(_fetch, session), _settled)
-        for place in self._new_rows.admit(jobs.ids, jobs.ats, session.now, until):
-            self._tally.add(self._queues(jobs.queues[place]), jobs.seconds[place])
+        session.prefer_bitmap_scans()
+        since = self._watermark.since(session.now)
+        jobs, until = self._watermark.fetch_new(session.now, partial(_fetch, session), _settled_sums)
+        for place in self._watermark.add(jobs.ids, jobs.ats, session.now, until):
+            self._totals.add(self._queues(jobs.queues[place]), jobs.seconds[place])
         self._account(session, since, jobs)
-        return (*self._tally.readings(self._departures.skewed), *self._departures.readings())
+        return (*self._totals.readings(self._departures.skewed), *self._departures.readings())
 
     def _account(self, session: Session, since: float, jobs: ProcessedJobs) -> None:
         departures, listed = self._departures, frozenset(jobs.ids)
-        if session.of_standby:
+        if session.is_standby:
             departures.forget()
         departures.balance.window(session.now - since)
-        if ids := departures.to_find(lambda job: job in listed or job in self._new_rows):
+        if ids := departures.find_uncounted(lambda job: job in listed or job in self._watermark):
             departures.found(session.fetch("departed", Departed, ids=ids))
-        departures.compare(self._tally.jobs)
+        departures.compare(self._totals.jobs)
 
 
 def _fetch(session: Session, since: float, until: float) -> ProcessedJobs:
-    return session.fetch_one("processed_since", ProcessedJobs, since=since, until=until, latest=session.now + NEW_AHEAD)
+    return session.fetch_one(
+        "processed_since", ProcessedJobs, since=since, until=until, latest=session.now + MAX_CLOCK_LEAD_NEW
+    )
 
 
-def _settled(jobs: ProcessedJobs) -> tuple[int, int]:
+def _settled_sums(jobs: ProcessedJobs) -> tuple[int, int]:
     return jobs.settled_jobs, jobs.settled_micros

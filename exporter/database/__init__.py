@@ -2,27 +2,28 @@
 
 At most one connection exists (psycopg-pool holds it). Every sample is one READ ONLY, REPEATABLE READ transaction whose
 limits are set inside it, so nothing depends on session state and a transaction-mode pooler works. Before a collector
-sees a row, the session has proved that it cannot write and that row security hides nothing (`exporter.visibility`).
-The server ends what takes too long; where the server does not even answer, the client gives the socket up.
+sees a row, the session has proved that it cannot write and that row security hides nothing
+(`exporter.database.visibility`). The server ends what takes too long; where it does not even answer, the client gives
+the socket up.
 
-Only this package speaks psycopg's exceptions: everybody else sees `exporter.errors`.
+Only this package speaks psycopg's exceptions: everybody else sees `exporter.core.errors`.
 """
 
-from exporter.database.door import Database
+from exporter.database.client import Database
+from exporter.database.deadline import CLIENT_GRACE
 from exporter.database.dsn import dsn_problem, passwords, target, variables_problem
-from exporter.database.patience import GRACE
-from exporter.database.session import NOTHING_AHEAD, Ahead, Session
-from exporter.database.translation import translated
+from exporter.database.error_mapping import mapped_errors
+from exporter.database.session import NO_PREFETCH, Prefetch, Session
 
 __all__ = [
-    "GRACE",
-    "NOTHING_AHEAD",
-    "Ahead",
+    "CLIENT_GRACE",
+    "NO_PREFETCH",
     "Database",
+    "Prefetch",
     "Session",
     "dsn_problem",
+    "mapped_errors",
     "passwords",
     "target",
-    "translated",
     "variables_problem",
 ]

@@ -10,12 +10,12 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
-from exporter.config import DatabaseSettings
-from exporter.database.distance import Distance
+from exporter.config.settings import DatabaseSettings
+from exporter.core.errors import Unreachable
+from exporter.database.deadline import CLIENT_GRACE, POLL_INTERVAL, Deadline, DeadlineExceeded
 from exporter.database.dsn import target
-from exporter.database.patience import GRACE, TICK, OutOfPatience, Patience
-from exporter.database.translation import translate
-from exporter.errors import Unreachable
+from exporter.database.error_mapping import map_error
+from exporter.database.round_trip import RoundTripTimer
 
 Result = TypeVar("Result")
 Connection = psycopg.Connection[Any]
@@ -33,11 +33,11 @@ class Connector:
     `open` connects to nothing; `close` makes whoever waits give up within a TICK.
     """
 
-    def __init__(self, settings: DatabaseSettings, patience: Patience) -> None:
+    def __init__(self, settings: DatabaseSettings, deadline: Deadline) -> None:
         self._settings = settings
-        self._patience = patience
+        self._deadline = deadline
         self._failure: _ConnectFailure | None = None
-        self.distance = Distance()
+        self.round_trip = RoundTripTimer()
         self._pool = self._make_pool()
 
     @property
@@ -51,14 +51,14 @@ class Connector:
 
     def close(self) -> None:
         """Break off what is running and close the connection. Returns within about two seconds."""
-        self._patience.stopping.set()
+        self._deadline.stopping.set()
         self._pool.close(timeout=2)
 
-    def give_back(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """Whatever state it is in: a broken one is dropped."""
         self._pool.putconn(connection)
 
-    def lend(self) -> Connection:
+    def acquire(self) -> Connection:
         """The connection; psycopg-pool makes it in a thread of its own and would keep the reason of a failure.
 
         Gives up after connect_timeout and a second. Raises: SampleError of the kind that the failure means.
@@ -66,26 +66,26 @@ class Connector:
         started = time.monotonic()
         while True:
             try:
-                return self._pool.getconn(timeout=TICK / 2)
+                return self._pool.getconn(timeout=POLL_INTERVAL / 2)
             except TooManyRequests:
                 # Our last wait ended in vain and is still in the queue: make the pool connect all the same.
                 self._pool.check()
-                self._patience.stopping.wait(TICK / 2)
+                self._deadline.stopping.wait(POLL_INTERVAL / 2)
             except PoolTimeout:
                 pass
             except psycopg.Error as error:
-                raise translate(error) from error
-            self._keep_waiting_since(started)
+                raise map_error(error) from error
+            self._check_wait(started)
 
-    def _keep_waiting_since(self, started: float) -> None:
+    def _check_wait(self, started: float) -> None:
         """Raises: Unreachable when there is no hope for a connection any more."""
         failure = self._failure
         # A failure of a moment ago stands for all collectors of this round: one knock at the door is enough.
         if failure and failure.at > started - self._settings.connect_timeout:
-            raise translate(failure.error) from failure.error
-        if time.monotonic() > started + self._settings.connect_timeout + GRACE:
+            raise map_error(failure.error) from failure.error
+        if time.monotonic() > started + self._settings.connect_timeout + CLIENT_GRACE:
             raise Unreachable(f"no connection to {self.target} in time")
-        if self._patience.stopping.is_set():
+        if self._deadline.stopping.is_set():
             raise Unreachable("the exporter is stopping")
 
     def _make_pool(self) -> ConnectionPool[Connection]:
@@ -114,7 +114,7 @@ class Connector:
         )
 
     def _connection_class(self) -> type[Connection]:
-        connector, patience = self, self._patience
+        connector, deadline = self, self._deadline
 
         class PatientConnection(psycopg.Connection[Any]):
             """Waits no longer than its sample may, and tells why connecting failed."""
@@ -128,19 +128,19 @@ class Connector:
                     connector._failure = _ConnectFailure(error.with_traceback(None), time.monotonic())
                     raise
                 connector._failure = None
-                connector.distance.connected()
+                connector.round_trip.connected()
                 return connection
 
-            def wait(self, gen: PQGen[Result], interval: float = TICK, timeout: float | None = None) -> Result:
+            def wait(self, gen: PQGen[Result], interval: float = POLL_INTERVAL, timeout: float | None = None) -> Result:
                 started = time.monotonic()
                 try:
-                    return super().wait(patience.limit(gen), interval, timeout)
-                except OutOfPatience as error:
+                    return super().wait(deadline.limit(gen), interval, timeout)
+                except DeadlineExceeded as error:
                     self._give_up(error)
                 finally:
-                    connector.distance.note(time.monotonic() - started)
+                    connector.round_trip.note(time.monotonic() - started)
 
-            def _give_up(self, error: OutOfPatience) -> NoReturn:
+            def _give_up(self, error: DeadlineExceeded) -> NoReturn:
                 # So that the statement does not run on; a server that is gone cannot be asked.
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=1)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import psycopg
 from psycopg import conninfo
 
-from exporter.redaction import HIDDEN
+from exporter.core.redaction import HIDDEN
 
 _URI = re.compile(r"postgres(?:ql)?://(?P<rest>.*)", re.DOTALL)
 _USER_INFORMATION = re.compile(r"^[^@/]*@")

@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterable, Sequence
 
 from psycopg import sql
 
-from exporter.database.translation import ROLES, SAMPLE, TABLES
-from exporter.errors import Blind
-from exporter.queries import literal
-from exporter.visibility import Sight, Table
+from exporter.core.errors import RowsHidden
+from exporter.database.error_mapping import ROLES, SAMPLE, TABLES
+from exporter.database.queries import literal
+from exporter.database.visibility import Table, TableVisibility
 
 # True in a transaction that sql/defaults.sql began; an error that names it anywhere else. The clock is there for
 # Pgpool-II: it takes a statement without a volatile function for one that any of its servers may answer.
@@ -25,13 +25,13 @@ _IN_TRANSACTION = (
 )
 
 
-def condition(sights: Iterable[Sight]) -> str:
+def condition(answers: Iterable[TableVisibility]) -> str:
     """What every statement of a session asks besides its question; it holds, or raises an error."""
-    seen = tuple(sights)
-    if not any(sight.row_security for sight in seen):
+    seen = tuple(answers)
+    if not any(found.row_security for found in seen):
         return _IN_TRANSACTION  # row_security is off: whatever hides rows is an error
-    has = sorted({role for sight in seen for role in sight.has_roles})
-    lacks = sorted({role for sight in seen for role in sight.lacks_roles})
+    has = sorted({role for found in seen for role in found.has_roles})
+    lacks = sorted({role for found in seen for role in found.lacks_roles})
     if not has and not lacks:
         return _IN_TRANSACTION
     roles = [f"pg_has_role({role}::oid, 'USAGE')" for role in has]
@@ -91,7 +91,7 @@ def plan_of_all_rows(schema: str, reads: Iterable[Table]) -> bytes:
     )
 
 
-def judge_plan(role: str, lines: Sequence[tuple[str]]) -> None:
+def check_plan(role: str, lines: Sequence[tuple[str]]) -> None:
     """Pass silently when the plan reads every row. Raises: Blind."""
     if any("Filter: " in line for (line,) in lines):
-        raise Blind(f"row-level security began to hide rows from role {role} while the sample began; try again")
+        raise RowsHidden(f"row-level security began to hide rows from role {role} while the sample began; try again")

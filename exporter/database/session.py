@@ -7,27 +7,26 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import psycopg
 
-from exporter import queries, visibility
-from exporter.config import DatabaseSettings
-from exporter.database import proof, text
-from exporter.database.patience import GRACE
-from exporter.database.translation import translated
-from exporter.errors import SampleError, TooSlow
-from exporter.replay import Replay, ReplayTracker, address
+from exporter.config.settings import DatabaseSettings
+from exporter.core.errors import SampleError, TooSlow
+from exporter.database import proof, queries, text, visibility
+from exporter.database.deadline import CLIENT_GRACE
+from exporter.database.error_mapping import mapped_errors
+from exporter.database.replay import Replay, ReplayTracker, address
 
 Row = TypeVar("Row")
 _Answer: TypeAlias = list[tuple[Any, ...]]
 
 # DBAs meet this comment in pg_stat_activity.
 _BEGIN = b"/* outbox-exporter: begin */ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_GATHER, _DO_NOT_GATHER = (
+_BITMAP_SCANS, _INDEX_SCANS = (
     b"SELECT set_config('enable_indexscan', '%b', true), set_config('enable_seqscan', 'off', true)" % index
     for index in (b"off", b"on")
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class Prefetch:
     """What a sample will ask first, so that the message that begins its transaction can ask for it: it takes no other.
 
     `name` and `parameters` as for `Session.fetch_one`; None for no statement. `gather`: `Session.gather_pages` then.
@@ -35,14 +34,14 @@ class Ahead:
 
     name: str | None = None
     parameters: tuple[tuple[str, object], ...] = ()
-    gather: bool = False
+    bitmap_scans: bool = False
 
 
-NOTHING_AHEAD = Ahead()
+NO_PREFETCH = Prefetch()
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PreviousSample:
     """What earlier samples found, so that no more messages are needed where it is still so.
 
     `filtered`: row security applies. `plain`: tables without partitions. `tracker` knows which server answered, and
@@ -70,39 +69,39 @@ class Session:
         connection: "psycopg.Connection[Any]",
         settings: DatabaseSettings,
         reads: tuple[visibility.Table, ...] = (),
-        ahead: Ahead = NOTHING_AHEAD,
-        known: Known | None = None,
+        prefetch: Prefetch = NO_PREFETCH,
+        known: PreviousSample | None = None,
     ) -> None:
-        known = known or Known()
+        known = known or PreviousSample()
         self._connection = connection
         self._tracker = known.tracker
         self.schema = settings.schema
         self._ends = time.monotonic() + settings.statement_timeout
-        self._granted: float = settings.statement_timeout
-        self._ahead = ahead
-        self._gathers = ahead.gather
+        self._current_timeout: float = settings.statement_timeout
+        self._ahead = prefetch
+        self._prefers_bitmap_scans = prefetch.bitmap_scans
         self._encoding = "utf-8"
         facts, seen, self._answer, plan = self._begin(settings, reads, known)
         self._encoding = text.encoding(connection)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
         self._tracker.check(settings.max_replay_lag, facts.role)
-        visibility.judge(facts.role, seen)
-        self._nullable = {column for sight in seen for column in sight.nullable_columns}
-        self.filtered = any(sight.row_security for sight in seen)
+        visibility.check_access(facts.role, seen)
+        self._nullable = {column for found in seen for column in found.nullable_columns}
+        self.filtered = any(found.row_security for found in seen)
         if self.filtered:
-            proof.judge_plan(facts.role, plan if plan is not None else self._plan_of_all_rows(reads))
+            proof.check_plan(facts.role, plan if plan is not None else self._plan_of_all_rows(reads))
         self._condition = proof.condition(seen)
         names = sorted(table.name for table in reads)
-        self.plain = frozenset(name for name, sight in zip(names, seen, strict=True) if sight.relkind == "r")
+        self.plain = frozenset(name for name, found in zip(names, seen, strict=True) if found.relkind == "r")
         # Tables that a statement has proved and locked: nobody rewrites or replaces them before this transaction ends.
-        self._locked = _locked_by(ahead.name, self.plain) if ahead.name else frozenset()
+        self._locked = _locked_by(prefetch.name, self.plain) if prefetch.name else frozenset()
         self.now = facts.now
         self.role = facts.role
         self.rows = 0
 
     @property
-    def of_standby(self) -> bool:
+    def is_standby(self) -> bool:
         """Whether a standby answers, which may show less than was seen before."""
         server = self._tracker.server
         return server is not None and server.in_recovery
@@ -113,12 +112,14 @@ class Session:
         Raises: SampleError of the kind that the server's answer means.
         """
         _check_fields(name, row)
-        if self._answer is not None and self._ahead == Ahead(name, tuple(parameters.items()), self._ahead.gather):
+        if self._answer is not None and self._ahead == Prefetch(
+            name, tuple(parameters.items()), self._ahead.bitmap_scans
+        ):
             answer, self._answer = self._answer, None
             return [row(*values) for values in answer]
-        self._grant_the_rest()
+        self._limit_to_remaining_time()
         # Binary answers: thousands of ids and times are read from them in a third of the time that text takes.
-        with translated(f"{name}: ", self._encoding), self._connection.cursor(binary=True) as cursor:
+        with mapped_errors(f"{name}: ", self._encoding), self._connection.cursor(binary=True) as cursor:
             cursor.execute(self._statement(name), parameters, prepare=False)
             answer = text.rows(cursor)
         self._locked |= _locked_by(name, self.plain)
@@ -140,7 +141,7 @@ class Session:
         """
         self.rows += rows
 
-    def gather_pages(self, *, gather: bool = True) -> None:
+    def prefer_bitmap_scans(self, *, bitmap_scans: bool = True) -> None:
         """From now on, have statements find all their rows' pages before reading any, so that each is read once.
 
         Worth a round trip where rows lie close together but in another order than the index has them: measured for
@@ -148,15 +149,15 @@ class Session:
         16,500. Not for statements that want the first few rows of an index: `gather=False` before those.
         Raises: SampleError.
         """
-        if gather is not self._gathers:
-            self._gathers = gather
-            with translated(spoken=self._encoding):
-                self._connection.execute(_GATHER if gather else _DO_NOT_GATHER, prepare=False)
+        if bitmap_scans is not self._prefers_bitmap_scans:
+            self._prefers_bitmap_scans = bitmap_scans
+            with mapped_errors(session_encoding=self._encoding):
+                self._connection.execute(_BITMAP_SCANS if bitmap_scans else _INDEX_SCANS, prepare=False)
 
     def plan(self, name: str) -> None:
         """Have the server check and plan `sql/<name>.sql` without running it. Raises: SampleError."""
         nothing = {parameter.name: None for parameter in queries.load(name).parameters}
-        with translated(f"{name}: ", self._encoding):
+        with mapped_errors(f"{name}: ", self._encoding):
             self._connection.execute(b"EXPLAIN " + self._statement(name), nothing, prepare=False)
 
     def _statement(self, name: str) -> bytes:
@@ -164,10 +165,10 @@ class Session:
         return queries.statement(name, self.schema, self._encoding, condition)
 
     def _plan_of_all_rows(self, reads: tuple[visibility.Table, ...]) -> _Answer:
-        with translated("plan: ", self._encoding), self._connection.cursor() as cursor:
+        with mapped_errors("plan: ", self._encoding), self._connection.cursor() as cursor:
             return text.rows(cursor.execute(proof.plan_of_all_rows(self.schema, reads), prepare=False))
 
-    def _grant_the_rest(self) -> None:
+    def _limit_to_remaining_time(self) -> None:
         """Lower statement_timeout to what is left, once that is worth a round trip.
 
         So the server ends a sample of many slow statements, and says so, before the client takes it for dead.
@@ -175,30 +176,30 @@ class Session:
         left = self._ends - time.monotonic()
         if left <= 0:
             raise TooSlow("the statements of this sample took longer than statement_timeout together")
-        if left < self._granted - GRACE / 2:
-            self._granted = left
-            with translated(spoken=self._encoding):
+        if left < self._current_timeout - CLIENT_GRACE / 2:
+            self._current_timeout = left
+            with mapped_errors(session_encoding=self._encoding):
                 setting = "SELECT set_config('statement_timeout', %s, true)"
                 self._connection.execute(setting, (_milliseconds(left),), prepare=False)
 
     def _begin(
-        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], known: Known
-    ) -> "tuple[_Facts, list[visibility.Sight], _Answer | None, _Answer | None]":
+        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], known: PreviousSample
+    ) -> "tuple[_Facts, list[visibility.TableVisibility], _Answer | None, _Answer | None]":
         """All that a transaction begins with, in one message: it is half of what most samples have to say."""
-        ahead, asks_replay = self._ahead, self._tracker.expects_standby
+        prefetch, asks_replay = self._ahead, self._tracker.expects_standby
         limits = settings.schema, settings.timestamp_zone, settings.statement_timeout, settings.lock_timeout
-        message = _opening(limits, reads, ahead, _Expected(known.filtered, asks_replay, known.plain))
-        with translated(f"{ahead.name or 'session'}: "), self._connection.cursor() as cursor:
+        message = _opening(limits, reads, prefetch, _Expected(known.filtered, asks_replay, known.plain))
+        with mapped_errors(f"{prefetch.name or 'session'}: "), self._connection.cursor() as cursor:
             cursor.execute(message)
             replays = _next(cursor, "replay", Replay) if asks_replay else []
             _next(cursor, "defaults", _Defaults)
             facts = _next(cursor, "session", _Facts)
-            seen = _next(cursor, "visibility", visibility.Sight) if reads else []
-            answer = _answer(cursor) if ahead.name else None
+            seen = _next(cursor, "visibility", visibility.TableVisibility) if reads else []
+            answer = _answer(cursor) if prefetch.name else None
             plan = _answer(cursor) if known.filtered else None
         if self._note_server(facts[0], replays):
             return facts[0], seen, answer, plan
-        with translated():
+        with mapped_errors():
             self._connection.rollback()
         return self._begin(settings, reads, known)
 
@@ -267,7 +268,7 @@ class _Expected(NamedTuple):
 def _opening(
     limits: tuple[str, str | None, float, float],
     reads: tuple[visibility.Table, ...],
-    ahead: Ahead,
+    prefetch: Prefetch,
     expected: _Expected,
 ) -> bytes:
     """BEGIN, sql/replay.sql of a standby, defaults.sql, session.sql, visibility.sql where something is read, `ahead`.
@@ -280,21 +281,24 @@ def _opening(
     timeouts = {
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(lock_timeout),
-        "transaction_timeout": _milliseconds(statement_timeout + GRACE),
+        "transaction_timeout": _milliseconds(statement_timeout + CLIENT_GRACE),
     }
     statements = [_BEGIN]
     if expected.standby:
-        statements.append(queries.load("replay").written(schema, {}))
-    statements += [queries.load("defaults").written(schema, {}), queries.load("session").written(schema, timeouts)]
+        statements.append(queries.load("replay").with_literals(schema, {}))
+    statements += [
+        queries.load("defaults").with_literals(schema, {}),
+        queries.load("session").with_literals(schema, timeouts),
+    ]
     if reads:
-        statements.append(queries.load("visibility").written(schema, visibility.question(schema, reads, zone)))
-    if ahead.name:
-        condition = _of_tables(ahead.name, schema, expected.plain)
-        statements.append(queries.load(ahead.name).written(schema, dict(ahead.parameters), condition))
+        statements.append(queries.load("visibility").with_literals(schema, visibility.question(schema, reads, zone)))
+    if prefetch.name:
+        condition = _of_tables(prefetch.name, schema, expected.plain)
+        statements.append(queries.load(prefetch.name).with_literals(schema, dict(prefetch.parameters), condition))
     if expected.filtered:
         statements.append(proof.plan_of_all_rows(schema, reads))
-    if ahead.gather:
-        statements.append(_GATHER)  # last: nobody waits for its answer
+    if prefetch.bitmap_scans:
+        statements.append(_BITMAP_SCANS)  # last: nobody waits for its answer
     return b";\n".join(statements)
 
 

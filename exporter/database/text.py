@@ -37,7 +37,7 @@ def rows(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
     return transformer.load_rows(0, result.ntuples, tuple)
 
 
-def message(error: psycopg.Error, spoken: str = "utf-8") -> str:
+def message(error: psycopg.Error, session_encoding: str = "utf-8") -> str:
     """What the server says, without details; or the client, where no server said anything.
 
     `spoken`: the encoding of the transaction that failed. psycopg takes that of the time after it.
@@ -48,7 +48,7 @@ def message(error: psycopg.Error, spoken: str = "utf-8") -> str:
     try:
         return raw.decode()  # text in another encoding is hardly ever valid UTF-8
     except UnicodeDecodeError:
-        return raw.decode(spoken, "replace")
+        return raw.decode(session_encoding, "replace")
 
 
 class _TextLoader(adapt.Loader):

@@ -11,15 +11,15 @@ import psycopg
 
 _log = logging.getLogger(__name__)
 
-_AFTER_TROUBLE: Final = 0.5  # seconds until the next try while the database does not answer
-_PATIENCE: Final = 1.0  # seconds for a step to notice that it shall end
+_RETRY_DELAY: Final = 0.5  # seconds until the next try while the database does not answer
+_TIMEOUT: Final = 1.0  # seconds for a step to notice that it shall end
 
 
-class StoppedError(Exception):
+class LoopStoppedError(Exception):
     """The loop was told to stop while a step was resting."""
 
 
-class Link:
+class LabConnection:
     """One autocommit session, opened when first used and again after it broke; for one thread."""
 
     def __init__(self, dsn: str, **options: Any) -> None:
@@ -40,13 +40,13 @@ class Link:
             self._connection = None
 
 
-class Loop:
+class BackgroundLoop:
     """A daemon thread that takes a step, rests as long as the step says, and takes the next.
 
     Trouble with the database ends a step, never the loop: what lives in the lab outlives its faults.
     """
 
-    def __init__(self, name: str, step: Callable[[], float], *links: Link) -> None:
+    def __init__(self, name: str, step: Callable[[], float], *links: LabConnection) -> None:
         """Plans a loop.
 
         Args:
@@ -58,8 +58,8 @@ class Loop:
         self._links = links
         self._step = step
         self._stopping = threading.Event()
-        self._going = threading.Event()
-        self._going.set()
+        self._resumed = threading.Event()
+        self._resumed.set()
         self._thread: threading.Thread | None = None
 
     @property
@@ -72,49 +72,49 @@ class Loop:
         if self._thread is not None:
             self._thread.join()
         self._stopping.clear()
-        self._going.set()
+        self._resumed.set()
         self._thread = threading.Thread(target=self._run, name=f"lab-{self.name}", daemon=True)
         self._thread.start()
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Has the loop end at its next rest, without waiting for it."""
         self._stopping.set()
-        self._going.set()
+        self._resumed.set()
 
     def stop(self) -> None:
         """Ends the loop, waiting at most a second for a step that hangs in the database."""
-        self.ask_to_stop()
+        self.request_stop()
         if self._thread is not None:
-            self._thread.join(_PATIENCE)
+            self._thread.join(_TIMEOUT)
 
     def pause(self) -> None:
         """Lets the loop hang before its next step until `resume`, as a stuck program does: alive and idle."""
-        self._going.clear()
+        self._resumed.clear()
 
     def resume(self) -> None:
         """Ends a pause."""
-        self._going.set()
+        self._resumed.set()
 
     def rest(self, seconds: float) -> None:
         """Sleeps inside a step. Raises: StoppedError when the loop shall end."""
         if self._stopping.wait(seconds):
-            raise StoppedError
+            raise LoopStoppedError
 
     def _run(self) -> None:
         try:
             while True:
-                self._going.wait()
+                self._resumed.wait()
                 self.rest(0)
-                self.rest(self._one_step())
-        except StoppedError:
+                self.rest(self._run_step())
+        except LoopStoppedError:
             return
         finally:
             for link in self._links:
                 link.close()
 
-    def _one_step(self) -> float:
+    def _run_step(self) -> float:
         try:
             return self._step()
         except psycopg.Error as error:
             _log.debug("%s: %s", self.name, error)
-            return _AFTER_TROUBLE
+            return _RETRY_DELAY

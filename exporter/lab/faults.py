@@ -10,11 +10,11 @@ from typing import Final
 
 import psycopg
 
-from exporter.lab.application import Application
-from exporter.lab.background import Loop
-from exporter.lab.queues import Queues
-from exporter.lab.telemetry import Telemetry
-from exporter.lab.traffic import Traffic
+from exporter.lab.application.server import Application
+from exporter.lab.application.telemetry import Telemetry
+from exporter.lab.background import BackgroundLoop
+from exporter.lab.workload.queues import Queues
+from exporter.lab.workload.traffic import Traffic
 
 RETIRED_QUEUE: Final = "retired-queue"
 _POISON: Final = Path(__file__).parent / "sql" / "poison_rows.sql"
@@ -31,18 +31,18 @@ _OVERDUE: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class FaultTargets:
     """The parts of the lab that a fault may touch."""
 
     dsn: str  # superuser
-    processor: Loop
+    processor: BackgroundLoop
     queues: Queues
     traffic: Traffic
     telemetry: Telemetry
     application: Application
 
 
-Injection = Callable[[Stage], AbstractContextManager[None]]
+Injection = Callable[[FaultTargets], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,67 +55,67 @@ class Fault:
 
 
 @contextmanager
-def _processor_stalled(stage: Stage) -> Iterator[None]:
-    stage.processor.pause()
+def _processor_stalled(targets: FaultTargets) -> Iterator[None]:
+    targets.processor.pause()
     yield
-    stage.processor.resume()
+    targets.processor.resume()
 
 
 @contextmanager
-def _processor_crashed(stage: Stage) -> Iterator[None]:
-    stage.processor.stop()
-    stage.telemetry.processor_alive(alive=False)
+def _processor_crashed(targets: FaultTargets) -> Iterator[None]:
+    targets.processor.stop()
+    targets.telemetry.processor_alive(alive=False)
     yield
-    stage.processor.start()
-    stage.telemetry.processor_alive(alive=True)
+    targets.processor.start()
+    targets.telemetry.processor_alive(alive=True)
 
 
 @contextmanager
-def _poison_rows(stage: Stage) -> Iterator[None]:
-    stage.queues.refused.add(RETIRED_QUEUE)
-    _execute(stage.dsn, _POISON.read_text(encoding="utf-8"))
+def _poison_rows(targets: FaultTargets) -> Iterator[None]:
+    targets.queues.refused.add(RETIRED_QUEUE)
+    _execute(targets.dsn, _POISON.read_text(encoding="utf-8"))
     yield
-    stage.queues.refused.discard(RETIRED_QUEUE)
+    targets.queues.refused.discard(RETIRED_QUEUE)
 
 
 @contextmanager
-def _slow_processing(stage: Stage) -> Iterator[None]:
-    stage.queues.dropped_attempts = _DROPPED_ATTEMPTS
+def _slow_processing(targets: FaultTargets) -> Iterator[None]:
+    targets.queues.dropped_attempts = _DROPPED_ATTEMPTS
     yield
-    stage.queues.dropped_attempts = 0
+    targets.queues.dropped_attempts = 0
 
 
 @contextmanager
-def _failing_initialisations(stage: Stage) -> Iterator[None]:
-    usual = stage.traffic.failing_share
-    stage.traffic.failing_share = _FAILING_SHARE
+def _failing_initialisations(targets: FaultTargets) -> Iterator[None]:
+    usual = targets.traffic.failing_share
+    targets.traffic.failing_share = _FAILING_SHARE
     yield
-    stage.traffic.failing_share = usual
+    targets.traffic.failing_share = usual
 
 
 @contextmanager
-def _application_down(stage: Stage) -> Iterator[None]:
-    stage.application.stop()
+def _application_down(targets: FaultTargets) -> Iterator[None]:
+    targets.application.stop()
     yield
-    stage.telemetry.reset()
-    stage.application.start()
+    targets.telemetry.reset()
+    targets.application.start()
 
 
 @contextmanager
-def _database_lock(stage: Stage) -> Iterator[None]:
-    with psycopg.connect(stage.dsn, application_name="lab-lock") as connection:
+def _database_lock(targets: FaultTargets) -> Iterator[None]:
+    with psycopg.connect(targets.dsn, application_name="lab-lock") as connection:
         connection.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         yield
         connection.rollback()
 
 
 @contextmanager
-def _cleanup_dead(stage: Stage) -> Iterator[None]:
-    _execute(stage.dsn, "UPDATE cron.job SET active = false WHERE jobname = ANY(%s)", list(_CLEANUPS))
-    _execute(stage.dsn, _OVERDUE)
+def _cleanup_dead(targets: FaultTargets) -> Iterator[None]:
+    _execute(targets.dsn, "UPDATE cron.job SET active = false WHERE jobname = ANY(%s)", list(_CLEANUPS))
+    _execute(targets.dsn, _OVERDUE)
     yield
-    _execute(stage.dsn, "UPDATE cron.job SET active = true WHERE jobname = ANY(%s)", list(_CLEANUPS))
-    _execute(stage.dsn, "SELECT cleanup_expired_idempotency_keys()")
+    _execute(targets.dsn, "UPDATE cron.job SET active = true WHERE jobname = ANY(%s)", list(_CLEANUPS))
+    _execute(targets.dsn, "SELECT cleanup_expired_idempotency_keys()")
 
 
 def _execute(dsn: str, statement: str, *values: object) -> None:

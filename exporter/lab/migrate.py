@@ -20,7 +20,7 @@ class Schema(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class MigrationFile:
     """One file, named <version>_<name>.sql."""
 
     version: str
@@ -28,15 +28,15 @@ class Migration:
     path: Path
 
 
-def migrations() -> tuple[Migration, ...]:
+def migrations() -> tuple[MigrationFile, ...]:
     """The migrations, in the order in which they apply."""
     files = sorted((_HERE / "migrations").glob("*.sql"))
     return tuple(_named(file) for file in files)
 
 
-def _named(file: Path) -> Migration:
+def _named(file: Path) -> MigrationFile:
     version, _, name = file.stem.partition("_")
-    return Migration(version, name, file)
+    return MigrationFile(version, name, file)
 
 
 def apply(connection: psycopg.Connection, schema: Schema = Schema.DOCUMENTED) -> None:
@@ -64,7 +64,7 @@ def apply_surroundings(connection: psycopg.Connection) -> None:
         _run_file(connection, _HERE / "sql" / "cron_standin.sql")
 
 
-def apply_migration(connection: psycopg.Connection, migration: Migration) -> None:
+def apply_migration(connection: psycopg.Connection, migration: MigrationFile) -> None:
     """Applies one migration and registers its version, in one transaction."""
     with connection.transaction():
         _run_file(connection, migration.path)

@@ -12,19 +12,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
-from exporter.config import Config
+from exporter.config.settings import Config
+from exporter.config.values import duration, format_duration, words
+from exporter.core.errors import ConfigError, SampleError, Stale
+from exporter.core.humanize import utc
 from exporter.database import Database, dsn_problem, target, variables_problem
-from exporter.errors import ConfigError, SampleError, Stale
-from exporter.figures import utc
+from exporter.database.replay import CONNECT_TO_PRIMARY
 from exporter.migration import render
-from exporter.migration.findings import Answer, Report, unknown
-from exporter.migration.maintenance import Ledger, Unusable
-from exporter.migration.rollback import OLDEST_BACKUP, Wishes, rollback_check
-from exporter.migration.verify import verify
-from exporter.replay import CONNECT_TO_PRIMARY
-from exporter.values import duration, format_duration, words
+from exporter.migration.maintenance import MaintenanceFile, MaintenanceFileError
+from exporter.migration.report import CheckAnswer, CheckReport, unknown_finding
+from exporter.migration.rollback import MAX_BACKUP_AGE, RollbackOptions, rollback_check
+from exporter.migration.verify.run import verify
 
-EXIT_STATUS: Mapping[Answer, int] = MappingProxyType({Answer.OK: 0, Answer.BROKEN: 1, Answer.UNKNOWN: 3})
+EXIT_STATUS: Mapping[CheckAnswer, int] = MappingProxyType(
+    {CheckAnswer.OK: 0, CheckAnswer.BROKEN: 1, CheckAnswer.UNKNOWN: 3}
+)
 SMOKE_DSN = "OUTBOX_SMOKE_DSN"
 
 # argparse gives what add_subparsers returns no public name.
@@ -91,26 +93,26 @@ def _add_rollback_check(commands: Commands, around: Surroundings) -> None:
     parser.add_argument(
         "--max-backup-age",
         type=_duration,
-        default=OLDEST_BACKUP,
+        default=MAX_BACKUP_AGE,
         metavar="24h",
-        help=f"how old the latest backup may be (default: {format_duration(OLDEST_BACKUP)})",
+        help=f"how old the latest backup may be (default: {format_duration(MAX_BACKUP_AGE)})",
     )
     _add_format(parser)
     parser.set_defaults(command=lambda options: _rollback_check(options, around))
 
 
 def _add_maintenance(commands: Commands, around: Surroundings) -> None:
-    def ledger(options: argparse.Namespace) -> Ledger:
-        return Ledger(around.state_directory(around.load(options.config)))
+    def maintenance_file(options: argparse.Namespace) -> MaintenanceFile:
+        return MaintenanceFile(around.state_directory(around.load(options.config)))
 
     parser = commands.add_parser("maintenance", help="declare that the backlog may grow (partial rollback)")
     acts = parser.add_subparsers(required=True, metavar="start|end")
     start = acts.add_parser("start", help="from now on; again to prolong it")
     start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="how long at most")
     start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="for whoever wonders")
-    start.set_defaults(command=lambda options: _start(options, ledger(options), around.say))
+    start.set_defaults(command=lambda options: _start(options, maintenance_file(options), around.say))
     end = acts.add_parser("end", help="now")
-    end.set_defaults(command=lambda options: _end(ledger(options), around.say))
+    end.set_defaults(command=lambda options: _end(maintenance_file(options), around.say))
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
@@ -136,18 +138,18 @@ def _verify(options: argparse.Namespace, around: Surroundings) -> int:
         report = _unreachable(database, error)
     finally:
         database.close()
-    return _tell(around, options, report, database.target, config)
+    return _print_report(around, options, report, database.target, config)
 
 
 def _smoke(options: argparse.Namespace, around: Surroundings) -> int:
     # Not at the top: half a megabyte that the sidecar would carry for nothing.
-    from exporter.migration.smoke import smoke  # noqa: PLC0415
+    from exporter.migration.smoke.run import smoke  # noqa: PLC0415
 
     config = around.load(options.config)
     dsn = _smoke_dsn(options.dsn_file)
     given = dict(_pair(text) for text in options.set)
     report = smoke(dsn, config.database.schema, given, options.accept)
-    return _tell(around, options, report, target(dsn), config)
+    return _print_report(around, options, report, target(dsn), config)
 
 
 def _rollback_check(options: argparse.Namespace, around: Surroundings) -> int:
@@ -155,31 +157,31 @@ def _rollback_check(options: argparse.Namespace, around: Surroundings) -> int:
     database = Database(config.database)
     database.open()
     try:
-        wishes = Wishes(options.backup_dir, options.max_backup_age)
+        wishes = RollbackOptions(options.backup_dir, options.max_backup_age)
         report = rollback_check(database, config.sampling, wishes, time.time())
     finally:
         database.close()
-    return _tell(around, options, report, database.target, config)
+    return _print_report(around, options, report, database.target, config)
 
 
-def _start(options: argparse.Namespace, ledger: Ledger, say: Callable[[str], None]) -> int:
+def _start(options: argparse.Namespace, maintenance_file: MaintenanceFile, say: Callable[[str], None]) -> int:
     if options.seconds <= 0:
         raise ConfigError(("--for: a maintenance lasts longer than 0s",))
     if not options.reason.strip():
         raise ConfigError(("--reason: say why, for whoever is paged meanwhile",))
     try:
-        declared = ledger.start(time.time(), options.seconds, options.reason.strip())
-    except Unusable as error:
+        declared = maintenance_file.start(time.time(), options.seconds, options.reason.strip())
+    except MaintenanceFileError as error:
         raise ConfigError((str(error),)) from error
     say(f"maintenance until {_time(declared.until)}, since {_time(declared.started_at)}\n")
     return 0
 
 
-def _end(ledger: Ledger, say: Callable[[str], None]) -> int:
+def _end(maintenance_file: MaintenanceFile, say: Callable[[str], None]) -> int:
     """Ending twice is no mistake."""
     try:
-        ended = ledger.end(time.time())
-    except Unusable as error:
+        ended = maintenance_file.end(time.time())
+    except MaintenanceFileError as error:
         raise ConfigError((str(error),)) from error
     if ended is None or ended.ended_at is None:
         say("no maintenance was declared\n")
@@ -213,15 +215,19 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _unreachable(database: Database, error: SampleError) -> Report:
-    return Report((unknown("database", f"{database.target} answers", f"{error.reason}: {error}", _remedy(error)),))
+def _unreachable(database: Database, error: SampleError) -> CheckReport:
+    return CheckReport(
+        (unknown_finding("database", f"{database.target} answers", f"{error.reason}: {error}", _remedy(error)),)
+    )
 
 
 def _remedy(error: SampleError) -> str:
     return CONNECT_TO_PRIMARY if isinstance(error, Stale) else "try again"
 
 
-def _tell(around: Surroundings, options: argparse.Namespace, report: Report, where: str, config: Config) -> int:
+def _print_report(
+    around: Surroundings, options: argparse.Namespace, report: CheckReport, where: str, config: Config
+) -> int:
     if options.format == "json":
         around.say(render.as_json(report, database=where, schema=config.database.schema))
     else:

@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from exporter import durable, statedir
-from exporter.errors import SampleError
+from exporter.core import atomic_file, state_directory
+from exporter.core.errors import SampleError
 
 FILE = "maintenance.json"
 FORMAT = 1
@@ -22,11 +22,11 @@ FORMAT = 1
 KEPT = 100
 
 
-class Unusable(SampleError):
+class MaintenanceFileError(SampleError):
     """The file or its directory cannot be read or written; whether maintenance is declared is unknown."""
 
 
-class Phase(StrEnum):
+class MaintenancePhase(StrEnum):
     """What a declaration means at some time."""
 
     BEFORE = "before"
@@ -36,7 +36,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Maintenance:
+class MaintenanceWindow:
     """One declaration: from `started_at` to `until`, or to `ended_at` if that came first."""
 
     started_at: float
@@ -44,27 +44,27 @@ class Maintenance:
     reason: str
     ended_at: float | None = None
 
-    def phase(self, at: float) -> Phase:
+    def phase(self, at: float) -> MaintenancePhase:
         """Past `until` and not ended it overruns: it excuses nothing any more, and somebody should end it."""
         if at < self.started_at:
-            return Phase.BEFORE
+            return MaintenancePhase.BEFORE
         if self.ended_at is not None and at >= self.ended_at:
-            return Phase.ENDED
-        return Phase.ACTIVE if at < self.until else Phase.OVERRUN
+            return MaintenancePhase.ENDED
+        return MaintenancePhase.ACTIVE if at < self.until else MaintenancePhase.OVERRUN
 
 
-def active(declared: Iterable[Maintenance], at: float) -> Maintenance | None:
+def active(declared: Iterable[MaintenanceWindow], at: float) -> MaintenanceWindow | None:
     """The declaration that excuses a growing backlog at this time, if any."""
-    return next((each for each in declared if each.phase(at) is Phase.ACTIVE), None)
+    return next((each for each in declared if each.phase(at) is MaintenancePhase.ACTIVE), None)
 
 
-class Ledger:
+class MaintenanceFile:
     """The declarations of one state directory. Nothing is kept in memory; safe for several processes at once."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def read(self) -> tuple[Maintenance, ...]:
+    def read(self) -> tuple[MaintenanceWindow, ...]:
         """All that were kept, the oldest first. Raises: Unusable when the file is damaged or of a newer version."""
         path = self._directory / FILE
         try:
@@ -72,21 +72,23 @@ class Ledger:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise Unusable(f"{path} cannot be read: {error.strerror}") from error
+            raise MaintenanceFileError(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, TypeError, KeyError) as error:
-            raise Unusable(f"{path} is damaged ({error}): move it away, and declare the maintenance again") from error
+            raise MaintenanceFileError(
+                f"{path} is damaged ({error}): move it away, and declare the maintenance again"
+            ) from error
 
-    def current(self) -> Maintenance | None:
+    def current(self) -> MaintenanceWindow | None:
         """The latest declaration if it was not ended, overrun or not. Raises: Unusable."""
         declared = self.read()
         return declared[-1] if declared and declared[-1].ended_at is None else None
 
-    def start(self, now: float, seconds: float, reason: str) -> Maintenance:
+    def start(self, now: float, seconds: float, reason: str) -> MaintenanceWindow:
         """Declare maintenance from now on; one that was not ended is carried on until then. Raises: Unusable."""
         with self._locked():
             declared = self.read()
-            fresh = Maintenance(now, now + seconds, reason)
-            if declared and declared[-1].phase(now) is Phase.ACTIVE:
+            fresh = MaintenanceWindow(now, now + seconds, reason)
+            if declared and declared[-1].phase(now) is MaintenancePhase.ACTIVE:
                 fresh = replace(declared[-1], until=now + seconds, reason=reason)
                 declared = declared[:-1]
             elif declared and declared[-1].ended_at is None:
@@ -94,7 +96,7 @@ class Ledger:
             self._write((*declared, fresh))
             return fresh
 
-    def end(self, now: float) -> Maintenance | None:
+    def end(self, now: float) -> MaintenanceWindow | None:
         """End what is declared; None when there is nothing to end. Raises: Unusable."""
         with self._locked():
             declared = self.read()
@@ -108,29 +110,29 @@ class Ledger:
     def _locked(self) -> Generator[None]:
         """One writer at a time; the lock goes with the process that holds it."""
         try:
-            statedir.prepare(self._directory)
+            state_directory.prepare(self._directory)
             with (self._directory / f"{FILE}.lock").open("a") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
         except OSError as error:
-            raise Unusable(f"{self._directory} cannot be written: {error.strerror}") from error
+            raise MaintenanceFileError(f"{self._directory} cannot be written: {error.strerror}") from error
 
-    def _write(self, declared: tuple[Maintenance, ...]) -> None:
+    def _write(self, declared: tuple[MaintenanceWindow, ...]) -> None:
         document = {"format": FORMAT, "maintenance": [asdict(each) for each in declared[-KEPT:]]}
-        durable.replace(self._directory / FILE, json.dumps(document, indent=2))
+        atomic_file.replace(self._directory / FILE, json.dumps(document, indent=2))
 
 
-def _closed(maintenance: Maintenance, now: float) -> Maintenance:
+def _closed(maintenance: MaintenanceWindow, now: float) -> MaintenanceWindow:
     # A clock set back must not make a declaration end before it began.
     return replace(maintenance, ended_at=max(now, maintenance.started_at))
 
 
-def _parse(text: str) -> tuple[Maintenance, ...]:
+def _parse(text: str) -> tuple[MaintenanceWindow, ...]:
     document: Any = json.loads(text)
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']}, this version reads {FORMAT}")
     return tuple(
-        Maintenance(
+        MaintenanceWindow(
             float(each["started_at"]),
             float(each["until"]),
             str(each["reason"]),

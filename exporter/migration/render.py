@@ -4,22 +4,22 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from exporter.migration.findings import Answer, Report
+from exporter.migration.report import CheckAnswer, CheckReport
 
 _INDENT = " " * 10
 
 
-def table(report: Report) -> str:
+def table(report: CheckReport) -> str:
     """One line per check; what is not ok with what was expected, found and mends it. Ends with a line break."""
-    return "\n".join((*_findings(report), *_cautions(report), *_diagnoses(report), "", summary(report))) + "\n"
+    return "\n".join((*_findings(report), *_warnings(report), *_diagnoses(report), "", summary(report))) + "\n"
 
 
-def as_json(report: Report, **about: str) -> str:
+def as_json(report: CheckReport, **about: str) -> str:
     """`about` says what was looked at. Ends with a line break."""
     document: dict[str, Any] = {
         **about,
         "answer": report.answer.value,
-        "counts": {answer.value: report.count(answer) for answer in Answer},
+        "counts": {answer.value: report.count(answer) for answer in CheckAnswer},
         "checks": [
             {
                 "check": finding.check,
@@ -31,36 +31,36 @@ def as_json(report: Report, **about: str) -> str:
             for finding in report.findings
         ],
         "warnings": [
-            {"subject": caution.subject, "text": caution.text, "remedy": caution.remedy} for caution in report.cautions
+            {"subject": warning.subject, "text": warning.text, "remedy": warning.remedy} for warning in report.warnings
         ],
         "diagnoses": [{"error": each.error, "cause": each.cause, "remedy": each.remedy} for each in report.diagnoses],
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def summary(report: Report) -> str:
+def summary(report: CheckReport) -> str:
     """The whole in one line."""
-    counts = ", ".join(f"{report.count(answer)} {answer}" for answer in Answer)
-    return f"{report.answer.upper()}: {len(report.findings)} checks, {counts}; {len(report.cautions)} warnings"
+    counts = ", ".join(f"{report.count(answer)} {answer}" for answer in CheckAnswer)
+    return f"{report.answer.upper()}: {len(report.findings)} checks, {counts}; {len(report.warnings)} warnings"
 
 
-def _findings(report: Report) -> Iterator[str]:
+def _findings(report: CheckReport) -> Iterator[str]:
     width = max((len(finding.check) for finding in report.findings), default=0)
     for finding in report.findings:
         line = f"{finding.answer:<8}  {finding.check:<{width}}"
         yield f"{line}  {_plain(finding.found)}"
-        if finding.answer is not Answer.OK:
+        if finding.answer is not CheckAnswer.OK:
             yield f"{_INDENT}expected: {_plain(finding.expected)}"
             yield from _lines("mend", finding.remedy)
 
 
-def _cautions(report: Report) -> Iterator[str]:
-    for caution in report.cautions:
-        yield f"{'warning':<8}  {_plain(caution.subject)}: {_plain(caution.text)}"
-        yield from _lines("mend", caution.remedy)
+def _warnings(report: CheckReport) -> Iterator[str]:
+    for warning in report.warnings:
+        yield f"{'warning':<8}  {_plain(warning.subject)}: {_plain(warning.text)}"
+        yield from _lines("mend", warning.remedy)
 
 
-def _diagnoses(report: Report) -> Iterator[str]:
+def _diagnoses(report: CheckReport) -> Iterator[str]:
     if report.diagnoses:
         yield ""
         yield "Errors that this explains (see the guide's Troubleshooting)"

@@ -1,1 +1,1 @@
-"""The parts of the web server: connections, TLS, authentication, endpoints. `exporter.server` joins them."""
+"""The parts of the web server: connections, TLS, authentication, endpoints. `exporter.web.server` joins them."""

@@ -8,16 +8,16 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from exporter.config import Secret
+from exporter.config.settings import Secret
 from exporter.web.background import in_thread
 
 # As in the toolkit: a scrape job has one password; a hundred answers cover every sane number of clients.
-REMEMBERED = 100
+CACHE_SIZE = 100
 # How many may wait for their turn. At 60 ms each (cost 10) the last one waits 1 s, well within a scrape's 10 s.
-WAITING = 16
+MAX_WAITING = 16
 
 
-class Busy(Exception):
+class TooManyLogins(Exception):
     """Too many passwords wait to be checked; try again in a moment."""
 
 
@@ -43,7 +43,7 @@ class Authenticator:
         self._key = os.urandom(32)
         self._good: OrderedDict[bytes, None] = OrderedDict()
         self._bad: OrderedDict[bytes, None] = OrderedDict()
-        self._turn = asyncio.Lock()
+        self._check_lock = asyncio.Lock()
         self._waiting = 0
 
     async def allows(self, users: Mapping[str, Secret], header: str | None) -> bool:
@@ -55,26 +55,26 @@ class Authenticator:
             return False
         user, password = credentials
         known = users.get(user)
-        hashed = known.reveal().encode() if known else _decoy(users)
-        mark = self._mark(user, hashed if known else b"", password)
-        if mark in self._good or mark in self._bad:
-            return mark in self._good
+        hashed = known.reveal().encode() if known else _dummy_hash(users)
+        cache_key = self._cache_key(user, hashed if known else b"", password)
+        if cache_key in self._good or cache_key in self._bad:
+            return cache_key in self._good
         matches = await self._hash_and_compare(password, hashed)
         allowed = known is not None and matches
-        _remember(self._good if allowed else self._bad, mark)
+        _store(self._good if allowed else self._bad, cache_key)
         return allowed
 
     async def _hash_and_compare(self, password: bytes, hashed: bytes) -> bool:
-        if self._waiting >= WAITING:
-            raise Busy
+        if self._waiting >= MAX_WAITING:
+            raise TooManyLogins
         self._waiting += 1
         try:
-            async with self._turn:
+            async with self._check_lock:
                 return await in_thread(lambda: self._check(password, hashed))
         finally:
             self._waiting -= 1
 
-    def _mark(self, user: str, hashed: bytes, password: bytes) -> bytes:
+    def _cache_key(self, user: str, hashed: bytes, password: bytes) -> bytes:
         return hmac.digest(self._key, repr((user, hashed, password)).encode(), "sha256")
 
 
@@ -90,7 +90,7 @@ def parse(header: str | None) -> tuple[str, bytes] | None:
         return None
 
 
-def _decoy(users: Mapping[str, Secret]) -> bytes:
+def _dummy_hash(users: Mapping[str, Secret]) -> bytes:
     """A hash that no password has, as costly as the costliest real one."""
     import bcrypt  # noqa: PLC0415 - as above
 
@@ -98,7 +98,7 @@ def _decoy(users: Mapping[str, Secret]) -> bytes:
     return bcrypt.gensalt(cost) + b"." * 31
 
 
-def _remember(answers: OrderedDict[bytes, None], mark: bytes) -> None:
-    answers[mark] = None
-    while len(answers) > REMEMBERED:
+def _store(answers: OrderedDict[bytes, None], cache_key: bytes) -> None:
+    answers[cache_key] = None
+    while len(answers) > CACHE_SIZE:
         answers.popitem(last=False)

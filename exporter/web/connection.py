@@ -19,10 +19,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from exporter.web import context
+from exporter.web.config import ssl_context
 from exporter.web.throttle import Throttle
 
-log = logging.getLogger("exporter.server.connection")
+log = logging.getLogger("exporter.web.server.connection")
 log.addFilter(Throttle())
 
 # asyncio gives each TLS connection a read buffer of 256 KB from its first byte on, although a TLS record holds 16 KB
@@ -31,7 +31,7 @@ sslproto.SSLProtocol.max_size = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServerLimits:
     """What one client, and all of them together, may cost. Units: seconds, bytes.
 
     - `handshake`, `request`: from connecting to TLS, and from there (or from the first byte of a further request) to
@@ -53,7 +53,7 @@ class Limits:
     header: int = 16 * 1024
 
 
-class Phase(IntEnum):
+class ConnectionPhase(IntEnum):
     """What the server waits for; the lower, the sooner a connection is given up for another."""
 
     REQUEST = 0  # the TLS handshake and the header of a request
@@ -61,16 +61,16 @@ class Phase(IntEnum):
     ANSWER = 2  # the answer, and that the client takes it
 
 
-class Connection(H11Protocol):
+class ClientConnection(H11Protocol):
     """uvicorn's protocol, driven by one more clock. Calls `on_end` once, when the socket is closed."""
 
     def __init__(
         self,
         config: uvicorn.Config,
         state: ServerState,
-        limits: Limits,
+        limits: ServerLimits,
         allowed_names: frozenset[str],
-        on_end: Callable[["Connection"], None],
+        on_end: Callable[["ClientConnection"], None],
     ) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self.logger = log  # uvicorn warns of every malformed request; ours is throttled
@@ -80,7 +80,7 @@ class Connection(H11Protocol):
         self._on_end = on_end
         self._connecting: asyncio.Task[tuple[asyncio.Transport, asyncio.Protocol]] | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self.phase = Phase.REQUEST
+        self.phase = ConnectionPhase.REQUEST
         self.since = self.loop.time()
 
     def connect(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
@@ -113,8 +113,8 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the base
         """The handshake is done. A client whose certificate names nobody who is allowed is cut off."""
         super().connection_made(transport)
-        self._enter(Phase.REQUEST)
-        names = context.names(transport.get_extra_info("peercert")) if self._allowed_names else frozenset()
+        self._enter(ConnectionPhase.REQUEST)
+        names = ssl_context.names(transport.get_extra_info("peercert")) if self._allowed_names else frozenset()
         if self._allowed_names.isdisjoint(names) and self._allowed_names:
             log.warning("client certificate refused: none of its names is in client_allowed_sans")
             self.abort()
@@ -129,20 +129,20 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Some bytes came: perhaps a request starts, perhaps one is complete and being answered now."""
         answered = self.cycle
-        if self.phase is Phase.IDLE:
-            self._enter(Phase.REQUEST)
+        if self.phase is ConnectionPhase.IDLE:
+            self._enter(ConnectionPhase.REQUEST)
         super().data_received(data)
         if self.cycle is not answered:
-            self._enter(Phase.ANSWER)
+            self._enter(ConnectionPhase.ANSWER)
 
     def on_response_complete(self) -> None:
         """An answer is written; the base may by now have started on the next request if that was already there."""
         answered = self.cycle
         super().on_response_complete()
         if self.cycle is not answered:
-            self._enter(Phase.ANSWER)
+            self._enter(ConnectionPhase.ANSWER)
         else:
-            self._enter(Phase.REQUEST if self.conn.trailing_data[0] else Phase.IDLE)
+            self._enter(ConnectionPhase.REQUEST if self.conn.trailing_data[0] else ConnectionPhase.IDLE)
 
     def timeout_keep_alive_handler(self) -> None:
         """Do nothing: the base's clock for idle connections is replaced by ours."""
@@ -162,12 +162,16 @@ class Connection(H11Protocol):
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: a client that asks for WebSocket gets plain HTTP."""
 
-    def _enter(self, phase: Phase) -> None:
+    def _enter(self, phase: ConnectionPhase) -> None:
         self.phase, self.since = phase, self.loop.time()
         if self._deadline:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(self._patience(phase), self.abort)
+        self._deadline = self.loop.call_later(self._timeout(phase), self.abort)
 
-    def _patience(self, phase: Phase) -> float:
+    def _timeout(self, phase: ConnectionPhase) -> float:
         limits = self._limits
-        return {Phase.REQUEST: limits.request, Phase.IDLE: limits.idle, Phase.ANSWER: limits.answer}[phase]
+        return {
+            ConnectionPhase.REQUEST: limits.request,
+            ConnectionPhase.IDLE: limits.idle,
+            ConnectionPhase.ANSWER: limits.answer,
+        }[phase]

@@ -18,15 +18,15 @@ class Throttle(logging.Filter):
         self._period = period
         self._clock = clock
         self._last: dict[str, float] = {}
-        self._held: dict[str, int] = {}
+        self._suppressed: dict[str, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to log it."""
         key, now = str(record.msg), self._clock()
         if now - self._last.get(key, -self._period) < self._period:
-            self._held[key] = self._held.get(key, 0) + 1
+            self._suppressed[key] = self._suppressed.get(key, 0) + 1
             return False
         self._last[key] = now
-        if held := self._held.pop(key, 0):
-            record.msg = f"{key.strip()} ({held} more since the last such message)"
+        if suppressed := self._suppressed.pop(key, 0):
+            record.msg = f"{key.strip()} ({suppressed} more since the last such message)"
         return True

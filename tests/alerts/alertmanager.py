@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import yaml
 
+from exporter.config.values import duration, format_duration
 from exporter.lab.ports import LOOPBACK, free_port
-from exporter.values import duration, format_duration
 from tests import webtools
 from tests.alerts.pager import Pager
 from tests.end_to_end.program import Program, environment, eventually, started
@@ -34,7 +34,7 @@ def shipped() -> dict[str, Any]:
     return config
 
 
-def rehearsed(pager: Pager, scale: float = 1.0) -> dict[str, Any]:
+def scaled_config(pager: Pager, scale: float = 1.0) -> dict[str, Any]:
     """The same with every receiver replaced by the pager, and every time of its routes multiplied by `scale`."""
     config = shipped()
     config["receivers"] = [
@@ -81,18 +81,18 @@ class Alertmanager:
         answer = webtools.get(f"{self.url}/api/v2/alerts", params={"active": "false", "inhibited": "true"})
         return [alert["labels"] for alert in answer.json() if alert["status"]["inhibitedBy"]]
 
-    def complaints(self) -> list[str]:
+    def log_warnings(self) -> list[str]:
         """Lines of its log that are not just information."""
-        return complaints(self.program.log)
+        return log_warnings(self.program.log)
 
 
 # Debian's Alertmanager writes `level=warn`, today's `level=WARN`.
-_COMPLAINT: Final = re.compile(r"\blevel=(warn|error)\b", re.IGNORECASE)
+_WARNING: Final = re.compile(r"\blevel=(warn|error)\b", re.IGNORECASE)
 
 
-def complaints(log: str) -> list[str]:
+def log_warnings(log: str) -> list[str]:
     """Lines of a log of Alertmanager that are not just information."""
-    return [line for line in log.splitlines() if _COMPLAINT.search(line)]
+    return [line for line in log.splitlines() if _WARNING.search(line)]
 
 
 @contextmanager

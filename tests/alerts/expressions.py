@@ -6,23 +6,23 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from alerts.increases import written_out
-from alerts.policy import load_policy
+from alerts.policy.increases import expand_exact_increase
+from alerts.policy.load import load_policy
 from alerts.promql.parse import parse
-from alerts.promql.syntax import (
+from alerts.promql.syntax_tree import (
     Aggregation,
+    BinaryOperation,
     Call,
     Expression,
     Grouping,
     Matcher,
     Negation,
-    Number,
-    Operation,
-    Selector,
-    Window,
+    NumberLiteral,
+    RangeSelector,
+    VectorSelector,
     walk,
 )
-from exporter.names import CATALOGUE, Kind, Metric
+from exporter.metrics.catalogue import CATALOGUE, Kind, Metric
 
 POLICY = load_policy()
 SIGNALS: Mapping[str, str] = {signal.record: signal.expr for signal in POLICY.signals}
@@ -51,12 +51,12 @@ def is_counter(name: str) -> bool:
     return name in METRICS and METRICS[name][0].kind is not Kind.GAUGE
 
 
-def selectors(expression: Expression) -> Iterator[Selector]:
+def selectors(expression: Expression) -> Iterator[VectorSelector]:
     """Every selector, those of windows included."""
     for node in walk(expression):
-        if isinstance(node, Selector):
+        if isinstance(node, VectorSelector):
             yield node
-        elif isinstance(node, Window):
+        elif isinstance(node, RangeSelector):
             yield node.selector
 
 
@@ -73,7 +73,7 @@ def labels_of_metric(name: str) -> frozenset[str]:
 def labels(expression: Expression) -> frozenset[str] | None:
     """The labels of the result; None for a scalar."""
     match expression:
-        case Selector(metric=metric) | Window(selector=Selector(metric=metric)):
+        case VectorSelector(metric=metric) | RangeSelector(selector=VectorSelector(metric=metric)):
             return labels_of_metric(metric)
         case Negation(operand=operand):
             return labels(operand)
@@ -81,7 +81,7 @@ def labels(expression: Expression) -> frozenset[str] | None:
             return _kept(grouping, labels(operand) or frozenset())
         case Call():
             return _of_call(expression)
-        case Operation(left=left, right=right):
+        case BinaryOperation(left=left, right=right):
             return _of_operation(expression, labels(left), labels(right))
     return None
 
@@ -97,14 +97,14 @@ def _of_call(call: Call) -> frozenset[str] | None:
         return frozenset()
     if call.function == "absent":
         (asked,) = call.arguments
-        assert isinstance(asked, Selector)
+        assert isinstance(asked, VectorSelector)
         return frozenset(matcher.label for matcher in asked.matchers)
     (found,) = [names for argument in call.arguments if (names := labels(argument)) is not None]
     return found - {"le"} if call.function == "histogram_quantile" else found
 
 
 def _of_operation(
-    operation: Operation, left: frozenset[str] | None, right: frozenset[str] | None
+    operation: BinaryOperation, left: frozenset[str] | None, right: frozenset[str] | None
 ) -> frozenset[str] | None:
     if left is None or right is None:
         return right if left is None else left
@@ -116,7 +116,7 @@ def _of_operation(
 def counted(text: str) -> str:
     """The expression with `increase` in the place of each exact one that is written out."""
     for series, window in re.findall(r"max_over_time\(([^()\[]*)\[(\w+)\]\) - \(", text):
-        exact = written_out(f"exact_increase({series}[{window}])", POLICY.interval)
+        exact = expand_exact_increase(f"exact_increase({series}[{window}])", POLICY.interval)
         text = text.replace(exact, f"increase({series}[{window}])")
     return text
 
@@ -124,11 +124,11 @@ def counted(text: str) -> str:
 def compares(expression: Expression) -> bool:
     """Whether there is a sample only where something is compared; in every branch of an `or`."""
     match expression:
-        case Operation(operator="or", left=left, right=right):
+        case BinaryOperation(operator="or", left=left, right=right):
             return compares(left) and compares(right)
-        case Operation(operator="and" | "unless", left=left):
+        case BinaryOperation(operator="and" | "unless", left=left):
             return compares(left)
-        case Operation(operator=operator, boolean=boolean):
+        case BinaryOperation(operator=operator, boolean=boolean):
             return operator in COMPARISONS and not boolean
         case Call(function="absent"):
             return True
@@ -136,30 +136,30 @@ def compares(expression: Expression) -> bool:
             return False
 
 
-def sources(expression: Expression) -> Iterator[Selector]:
+def sources(expression: Expression) -> Iterator[VectorSelector]:
     """The selectors of scraped series that there must be for a result: signals written out, exceptions left out."""
     match expression:
-        case Operation(operator="unless", left=left):
+        case BinaryOperation(operator="unless", left=left):
             yield from sources(left)
-        case Operation(left=left, right=right):
+        case BinaryOperation(left=left, right=right):
             yield from sources(left)
             yield from sources(right)
-        case Selector(metric=metric) if metric in SIGNALS:
+        case VectorSelector(metric=metric) if metric in SIGNALS:
             yield from sources(parse(SIGNALS[metric]))
-        case Selector():
+        case VectorSelector():
             yield expression
-        case Window(selector=selector):
+        case RangeSelector(selector=selector):
             yield from sources(selector)
         case Call(arguments=arguments):
             for argument in arguments:
                 yield from sources(argument)
         case Aggregation(operand=operand) | Negation(operand=operand):
             yield from sources(operand)
-        case Number():
+        case NumberLiteral():
             return
 
 
-def matchers_with(expression: Expression, test: Callable[[Matcher], bool]) -> Iterator[tuple[Selector, Matcher]]:
+def matchers_with(expression: Expression, test: Callable[[Matcher], bool]) -> Iterator[tuple[VectorSelector, Matcher]]:
     """The matchers that pass, with their selectors."""
     for selector in selectors(expression):
         for matcher in selector.matchers:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Final
 
 from alerts.model import Labels
-from exporter.names import PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
+from exporter.metrics.catalogue import PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
 
 Sample = tuple[str, Labels, float]
 Shown = tuple[str, dict[str, str], float]

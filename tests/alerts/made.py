@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alerts.evaluator import PreparedRule
+from alerts.evaluation.state_machine import AlertingRule
 from alerts.model import Labels, Rule, RuleKey, Severity
 
 OUTBOX: Labels = (("job", "outbox"),)
@@ -15,7 +15,7 @@ def key(alert: str, severity: Severity = Severity.PAGE) -> RuleKey:
     return RuleKey(alert, severity)
 
 
-def rule(alert: str = "A", hold: float = 0.0, **more: Any) -> Rule:
+def rule(alert: str = "A", hold_duration: float = 0.0, **more: Any) -> Rule:
     """One that holds for so long."""
     settings: dict[str, Any] = {
         "key": key(alert),
@@ -26,11 +26,11 @@ def rule(alert: str = "A", hold: float = 0.0, **more: Any) -> Rule:
         "summary": f"{alert} happens",
         "description": "{{ $labels.job }} has {{ $value }}",
         "runbook_url": f"https://example.org/{alert}",
-        "hold": hold,
+        "hold": hold_duration,
     }
     return Rule(**{**settings, **more})
 
 
-def prepared(*rules: Rule) -> tuple[PreparedRule, ...]:
+def prepared(*rules: Rule) -> tuple[AlertingRule, ...]:
     """Ready to be evaluated."""
-    return tuple(PreparedRule.of(each) for each in rules)
+    return tuple(AlertingRule.of(each) for each in rules)

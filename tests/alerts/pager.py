@@ -15,7 +15,7 @@ Labels = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class ReceivedAlert:
     """One alert in one notification. `at` is when it came in, Unix seconds, by our clock."""
 
     receiver: str
@@ -29,7 +29,7 @@ class News:
         """The alert."""
         return self.labels["alertname"]
 
-    def has(self, **labels: str) -> bool:
+    def has_labels(self, **labels: str) -> bool:
         """Whether it carries these labels."""
         return labels.items() <= self.labels.items()
 
@@ -39,52 +39,53 @@ class Pager:
     """What has come in, oldest first."""
 
     url: str
-    _news: list[News] = field(default_factory=list)
+    _received: list[ReceivedAlert] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, payload: Any, at: float) -> None:
+    def accept(self, payload: Any, at: float) -> None:
         """One notification, as Alertmanager sends it."""
         receiver = payload["receiver"]
-        news = [
-            News(receiver, alert["status"], alert["labels"], alert["annotations"], at) for alert in payload["alerts"]
+        received = [
+            ReceivedAlert(receiver, alert["status"], alert["labels"], alert["annotations"], at)
+            for alert in payload["alerts"]
         ]
         with self._lock:
-            self._news += news
+            self._received += received
 
     @property
-    def news(self) -> list[News]:
+    def received(self) -> list[ReceivedAlert]:
         """All of it."""
         with self._lock:
-            return list(self._news)
+            return list(self._received)
 
-    def firing(self, receiver: str | None = None, **labels: str) -> list[News]:
+    def firing(self, receiver: str | None = None, **labels: str) -> list[ReceivedAlert]:
         """What was told to fire, to this receiver or to any, with these labels."""
         return [
             each
-            for each in self.news
-            if each.status == "firing" and receiver in (None, each.receiver) and each.has(**labels)
+            for each in self.received
+            if each.status == "firing" and receiver in (None, each.receiver) and each.has_labels(**labels)
         ]
 
-    def resolved(self, **labels: str) -> list[News]:
+    def resolved(self, **labels: str) -> list[ReceivedAlert]:
         """What was told to be over."""
-        return [each for each in self.news if each.status == "resolved" and each.has(**labels)]
+        return [each for each in self.received if each.status == "resolved" and each.has_labels(**labels)]
 
 
 @contextmanager
 def listening() -> Iterator[Pager]:
     """A pager that listens until left."""
 
-    class Door(http.server.BaseHTTPRequestHandler):
+    class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            pager.take(json.loads(body), time.time())
+            pager.accept(json.loads(body), time.time())
             self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         pager = Pager(f"http://127.0.0.1:{server.server_address[1]}/")
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="pager")
         thread.start()

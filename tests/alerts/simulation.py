@@ -3,7 +3,8 @@
 People start courses by day and sleep at night; the processor polls and backs off as the deployed one (and the lab's)
 does; there are bursts, deploys that take the application down for a minute and its counters to zero, restarts of the
 exporter, and the clean-ups of pg_cron. The exporter samples each collector at its own pace and forgets what is stale.
-Sources: deployed-application.md; exporter/lab/processor.py; exporter/cadence.py and snapshot.py for pace and life.
+Sources: deployed-application.md; exporter/lab/workload/processor.py; exporter/sampling/intervals.py and
+exporter/metrics/snapshot.py for intervals and time-to-live.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from exporter.lab.processor import BATCH, SHORTEST_PAUSE, next_pause
-from exporter.names import NOTIFICATION_RESULTS, PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
+from exporter.lab.workload.processor import BATCH, MIN_POLL_INTERVAL, next_poll_interval
+from exporter.metrics.catalogue import NOTIFICATION_RESULTS, PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
 
 DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
 Labels = tuple[tuple[str, str], ...]
@@ -53,7 +54,7 @@ class Outbox:
         self.initialised: Counter[str] = Counter()
         self.fallbacks: Counter[str] = Counter()
         self._end = days * DAY
-        self._pause = SHORTEST_PAUSE
+        self._pause = MIN_POLL_INTERVAL
         self._back_at = -math.inf
         self._turned_away = 0
         bursts = (_at(day, chance.uniform(8, 20)) for day in range(days) for _ in range(chance.choice((0, 0, 1, 1, 2))))
@@ -104,7 +105,7 @@ class Outbox:
                 self.tripped.append(created)
             else:
                 self.in_flight.append((end, created))
-        self._pause = next_pause(self._pause, len(jobs))
+        self._pause = next_poll_interval(self._pause, len(jobs))
         return end + self._pause
 
     def _arrive(self, at: float) -> float:
@@ -139,7 +140,7 @@ class Outbox:
         self._back_at = at + _OUTAGE
         self._next[self._come_back] = self._back_at + 5
         self._next[self._poll] = self._back_at
-        self._pause = SHORTEST_PAUSE
+        self._pause = MIN_POLL_INTERVAL
         self.initialised.clear()
         self.fallbacks.clear()
         # What was under way was not marked, and is fetched again.

@@ -16,13 +16,13 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from alerts.assessor import Assessor
-from alerts.clock import Look
+from alerts.evaluation.clock import ClockReading
+from alerts.evaluation.rule_group import RuleGroup
 from alerts.model import Alert, Outlet, Policy, State
-from alerts.policy import load_policy
-from alerts.rulefile import rule_file
+from alerts.policy.load import load_policy
+from alerts.policy.rule_file import rule_file
 from tests.alerts.faulty import FAULTS, Sample, Shown, World
-from tests.alerts.promql.weather import labelled
+from tests.alerts.promql.random_scrapes import labelled
 from tests.newest import Require, require_newest
 from tests.requirements import require_program
 
@@ -63,13 +63,13 @@ def labelled_samples(shown: Iterable[Shown]) -> list[Sample]:
 
 def course(policy: Policy, fault: Any) -> Course:
     """A fault from before its beginning to after its end."""
-    world, assessor, result = World(fault, BEGINS, ENDS, pace=SCALE), Assessor(policy), Course()
+    world, assessor, result = World(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
     for tick in range(TICKS):
         now = float(tick * INTERVAL)
         samples = labelled_samples(world.tick(now))
         result.see(samples)
-        look = Look(now, float(INTERVAL) if tick else 0.0)
-        result.alerts.append(assessor.assess(look, samples, world.fresh).alerts)
+        look = ClockReading(now, float(INTERVAL) if tick else 0.0)
+        result.alerts.append(assessor.evaluate_samples(look, samples, world.fresh).alerts)
     return result
 
 

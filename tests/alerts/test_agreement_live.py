@@ -16,10 +16,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from alerts.judge import Exposed, Judge, Sources
+from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
 from alerts.model import Change, Evaluation, Outlet, Policy
-from alerts.policy import load_policy
-from alerts.rulefile import rule_file
+from alerts.policy.load import load_policy
+from alerts.policy.rule_file import rule_file
 from exporter.lab.ports import LOOPBACK, free_port
 from tests import webtools
 from tests.alerts.faulty import FAULTS, Shown, World
@@ -190,12 +190,12 @@ def test_live_within_two_intervals(lived: Lived, source: str) -> None:
 def start_judge(stack: ExitStack, stage: Stage, name: str, directory: Path) -> None:
     """The judge of one outbox."""
 
-    def scrape(_wants: object) -> list[Exposed]:
+    def scrape(_wants: object) -> list[ExposedSample]:
         return [(metric, tuple(labels.items()), value) for metric, labels, value in stage.shown[name]]
 
     policy = load_policy(job=name, time_scale=SCALE, interval=INTERVAL)
     world = stage.worlds[name]
-    judge = Judge(policy, Sources(scrape, lambda: world.fresh, world.born), directory / name, [stage.hear])
+    judge = RuleManager(policy, RuleInputs(scrape, lambda: world.fresh, world.born), directory / name, [stage.hear])
     judge.start()
     stack.callback(judge.stop)
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from alerts.policy import configured_policy, load_policy, override_problem
-from exporter import settings
+from alerts.policy.load import configured_policy, load_policy, override_error_in_default_policy
+from exporter.config import loader
 from exporter.database import dsn_problem
 from tools import alerting
 
@@ -34,7 +34,9 @@ def test_examples_are_configurations(example, tmp_path):
     (tmp_path / SECRET).write_text("0123456789abcdef0123456789abcdef")
     config = tmp_path / "config.yaml"
     config.write_text(example.replace(f"/run/secrets/{SECRET}", SECRET))
-    policy = configured_policy(settings.load(config, {}, settings.Checks(dsn_problem, override_problem)))
+    policy = configured_policy(
+        loader.load(config, {}, loader.ExternalChecks(dsn_problem, override_error_in_default_policy))
+    )
     assert len(policy.rules) == len(load_policy().rules)
 
 
@@ -42,9 +44,13 @@ def test_an_example_changes_a_threshold(tmp_path):
     """The one that says so."""
     config = tmp_path / "config.yaml"
     config.write_text(next(example for example in EXAMPLES if "thresholds" in example))
-    policy = configured_policy(settings.load(config, {}, settings.Checks(dsn_problem, override_problem)))
+    policy = configured_policy(
+        loader.load(config, {}, loader.ExternalChecks(dsn_problem, override_error_in_default_policy))
+    )
     changed = {
-        str(rule.key) for rule, usual in zip(policy.rules, load_policy().rules, strict=True) if rule.hold != usual.hold
+        str(rule.key)
+        for rule, usual in zip(policy.rules, load_policy().rules, strict=True)
+        if rule.hold_duration != usual.hold_duration
     }
     assert changed == {"OutboxBacklogHigh/page"}
     assert policy.job == "course-outbox"

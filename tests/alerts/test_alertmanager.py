@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from alerts.inhibition import SAME_OUTBOX
 from alerts.model import RuleKey, Severity
-from alerts.policy import load_policy
+from alerts.policy.inhibition import SAME_OUTBOX
+from alerts.policy.load import load_policy
 from tests.alerts import pager
-from tests.alerts.alertmanager import CONFIG, Alertmanager, alertmanager, rehearsed, routes, shipped
+from tests.alerts.alertmanager import CONFIG, Alertmanager, alertmanager, routes, scaled_config, shipped
 from tests.alerts.notify.local import Reply, receiving
-from tests.alerts.pager import News, Pager
+from tests.alerts.pager import Pager, ReceivedAlert
 from tests.end_to_end.program import eventually
 from tests.newest import Require, require_newest
 from tests.requirements import require_program
@@ -145,9 +145,9 @@ def answered(require: Require) -> Iterator[Pager]:  # noqa: ARG001 - each Alertm
 def manager(require: Require, answered: Pager, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
     """A real one, with the pager behind it."""
     directory = tmp_path_factory.mktemp("alertmanager")
-    with alertmanager(directory, rehearsed(answered, SCALE), require=require) as server:
+    with alertmanager(directory, scaled_config(answered, SCALE), require=require) as server:
         yield server
-        assert server.complaints() == []
+        assert server.log_warnings() == []
 
 
 def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(require, answered, tmp_path):
@@ -161,7 +161,7 @@ def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(require, answe
         if other in explained[muted]
     }
     assert len(expected) > 50
-    with alertmanager(tmp_path, rehearsed(answered), require=require) as server:
+    with alertmanager(tmp_path, scaled_config(answered), require=require) as server:
         server.send(labels_of(key, environment=environment) for environment, pair in pairs.items() for key in pair)
 
         def muted() -> set[tuple[str, str]]:
@@ -222,7 +222,7 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def told(manager: Alertmanager, answered: Pager) -> dict[str, list[News]]:
+def told(manager: Alertmanager, answered: Pager) -> dict[str, list[ReceivedAlert]]:
     """What came to the pager of each case, all of them sent at once; each has an environment of its own."""
     for case, (alerts, _) in CASES.items():
         manager.send({**labels, "environment": case} for labels in alerts)
@@ -288,7 +288,7 @@ def linked(require: Require, directory: Path, annotations: dict[str, str]) -> tu
                 return {each.path: each.body for each in local.received}
 
             eventually(lambda: len(told()) == 2)
-            assert server.complaints() == []
+            assert server.log_warnings() == []
         return told()["/pagerduty"].get("links"), told()["/slack"]["attachments"][0]["text"]
 
 
@@ -313,7 +313,7 @@ def restarted(require: Require, directory: Path, *arguments: str, late: float) -
     """Pages that come from an Alertmanager that just started, when the alert that explains comes later."""
     with (
         pager.listening() as answered,
-        alertmanager(directory, rehearsed(answered, SCALE), *arguments, require=require) as server,
+        alertmanager(directory, scaled_config(answered, SCALE), *arguments, require=require) as server,
     ):
         server.send([page("OutboxStalled")])
         time.sleep(late)

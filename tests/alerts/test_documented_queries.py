@@ -16,9 +16,9 @@ import promql_parser
 import pytest
 
 from alerts.model import Severity
-from alerts.policy import load_policy
-from exporter import names
-from exporter.names import CATALOGUE, PROCESSING_TIME_BUCKETS, Kind, Metric
+from alerts.policy.load import load_policy
+from exporter.metrics import catalogue
+from exporter.metrics.catalogue import CATALOGUE, PROCESSING_TIME_BUCKETS, Kind, Metric
 from tests.alerts.promql.oracle import Oracle, oracle
 from tests.alerts.promql.remotewrite import Written
 from tests.alerts.runbook import blocks
@@ -42,7 +42,7 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
     "alertname": tuple(sorted({rule.key.alert for rule in load_policy().rules})),
     "alertstate": ("pending", "firing"),
     "check": ("healthy", "tables"),
-    "cohort": names.COHORTS,
+    "cohort": catalogue.COHORTS,
     "collector": ("backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration"),
     "endpoint": ("healthCheck", "getFSM", "getOutbox", "getFallbacks"),
     "event": ("FSM_INITIALIZED",),
@@ -55,16 +55,16 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
     "reason": ("timeout", "lock", "connection"),
     "receiver": ("alertmanager",),
     "severity": tuple(severity.value for severity in Severity),
-    "source": names.SOURCES,
+    "source": catalogue.SOURCES,
     "status": ("ok", "broken", "unknown"),
     "table": ("job_outbox",),
     "version": ("1",),
 }
 STATES: Final = {
-    names.IDEMPOTENCY_KEYS.name: names.KEY_STATES,
-    names.WATCH_STATE.name: names.WATCH_STATES,
+    catalogue.IDEMPOTENCY_KEYS.name: catalogue.KEY_STATES,
+    catalogue.WATCH_STATE.name: catalogue.WATCH_STATES,
 }
-RESULTS: Final = {names.NOTIFICATIONS.name: names.NOTIFICATION_RESULTS}
+RESULTS: Final = {catalogue.NOTIFICATIONS.name: catalogue.NOTIFICATION_RESULTS}
 FOREIGN: Final = {
     "ALERTS": ("alertname", "alertstate", "severity"),
     "up": (),
@@ -101,7 +101,7 @@ def series(job: str, *replicas: str) -> Iterator[Written]:
 
 def _labels(metric: Metric) -> Iterator[dict[str, str]]:
     choices = {
-        "state": STATES.get(metric.name, names.STATES),
+        "state": STATES.get(metric.name, catalogue.STATES),
         "result": RESULTS.get(metric.name, ("succeeded", "failed")),
     }
     options = [choices.get(label) or VALUES[label] for label in metric.labels]

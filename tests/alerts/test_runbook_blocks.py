@@ -15,12 +15,13 @@ import promql_parser
 import psycopg
 import pytest
 
-from alerts.policy import load_policy
-from exporter import cli, names
-from exporter.lab import past
-from exporter.lab.cluster import Cluster
+from alerts.policy.load import load_policy
+from exporter import cli
+from exporter.lab import seed_data
 from exporter.lab.migrate import Schema
-from exporter.names import CATALOGUE, Kind
+from exporter.lab.postgres.cluster import Cluster
+from exporter.metrics import catalogue
+from exporter.metrics.catalogue import CATALOGUE, Kind
 from tests import postgres
 from tests.alerts.runbook import Block, blocks, runbooks
 from tests.database.roles import MONITOR, monitoring_role
@@ -28,7 +29,7 @@ from tests.postgres import Database
 
 SQL, PROMQL, SHELL = blocks("sql"), blocks("promql"), blocks("bash")
 COMMANDS = sorted({line for page in runbooks() for line in page.commands()})
-POISON = Path(names.__file__).parent / "lab" / "sql" / "poison_rows.sql"
+POISON = Path(catalogue.__file__).parents[1] / "lab" / "sql" / "poison_rows.sql"
 
 # Prometheus' own.
 FOREIGN = re.compile(r"up|ALERTS|process_start_time_seconds|(prometheus|alertmanager)_\w+")
@@ -46,8 +47,8 @@ def outbox(request: pytest.FixtureRequest, embedded: Cluster) -> Iterator[Databa
 def furnish(database: Database) -> None:
     chance = random.Random(4)
     with database.connect() as connection:
-        past.settle(connection, chance)
-        past.invent(connection, chance)
+        seed_data.create_courses(connection, chance)
+        seed_data.insert_history(connection, chance)
         connection.execute(POISON.read_bytes())
         connection.execute("UPDATE job_outbox SET attempts = 5, last_error = 'no' WHERE queue_name = 'retired-queue'")
 

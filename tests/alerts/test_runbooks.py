@@ -7,7 +7,7 @@ import re
 import pytest
 
 from alerts.model import Rule, Severity
-from alerts.policy import load_policy
+from alerts.policy.load import load_policy
 from tests.alerts.runbook import INDEX, SECTIONS, Runbook, prose, runbooks
 from tools import alerting
 
@@ -101,7 +101,7 @@ def test_the_meaning_has_the_policys_numbers(rule):
 
 def numbers(rule: Rule) -> list[str]:
     """What a person has to be told of a rule; a threshold that only means yes or no is not among it."""
-    hold = [spelled(rule.hold)] if rule.hold else []
+    hold = [spelled(rule.hold_duration)] if rule.hold_duration else []
     if rule.unit == "seconds":
         return [*hold, spelled(rule.threshold)]
     if rule.unit == "ratio":

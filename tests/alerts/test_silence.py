@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from alerts.model import Labels, Outlet, Rule, RuleKey, Severity
-from alerts.policy import load_policy
+from alerts.policy.load import load_policy
 from tests.alerts.backfill import backfill
 from tests.alerts.promql.oracle import Answers, Oracle, oracle
 from tests.alerts.promql.remotewrite import Written
@@ -74,11 +74,11 @@ def prometheus(tmp_path_factory) -> Iterator[Oracle]:
         yield server
 
 
-def written_out(expr: str) -> str:
+def expand_exact_increase(expr: str) -> str:
     """The expression without signals, but for those that were recorded."""
 
     def replacement(match: re.Match[str]) -> str:
-        return match.group() if match["name"] in RECORDED else f"({written_out(SIGNALS[match['name']])})"
+        return match.group() if match["name"] in RECORDED else f"({expand_exact_increase(SIGNALS[match['name']])})"
 
     return _SIGNAL.sub(replacement, expr)
 
@@ -89,7 +89,7 @@ def record(prometheus: Oracle, span: Span) -> None:
         if name in RECORDED:
             answers: Answers = {}
             for part in span.parts():
-                answers |= prometheus.ask(written_out(expr), part)
+                answers |= prometheus.ask(expand_exact_increase(expr), part)
             prometheus.write(_series(name, answers))
 
 
@@ -111,7 +111,7 @@ def longest(prometheus: Oracle, rule: Rule, span: Span) -> float | None:
     since: dict[tuple[tuple[str, str], ...], int] = {}
     found: list[int] = []
     for part in span.parts():
-        for at, vector in prometheus.ask(written_out(rule.expr), part).items():
+        for at, vector in prometheus.ask(expand_exact_increase(rule.expr), part).items():
             since = {labels: since.get(labels, at) for labels in vector}
             found.extend(at - begun for begun in since.values())
     return max(found) / 1000 if found else None
@@ -119,8 +119,12 @@ def longest(prometheus: Oracle, rule: Rule, span: Span) -> float | None:
 
 def firing(prometheus: Oracle, span: Span) -> dict[RuleKey, float]:
     """The rules that were true for as long as they have to be."""
-    lengths = {rule.key: (longest(prometheus, rule, span), rule.hold) for rule in RULES}
-    return {key: length for key, (length, hold) in lengths.items() if length is not None and length >= hold}
+    lengths = {rule.key: (longest(prometheus, rule, span), rule.hold_duration) for rule in RULES}
+    return {
+        key: length
+        for key, (length, hold_duration) in lengths.items()
+        if length is not None and length >= hold_duration
+    }
 
 
 @pytest.mark.timeout(600)

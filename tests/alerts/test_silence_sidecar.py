@@ -6,12 +6,12 @@ import os
 from collections import Counter
 from typing import Final
 
-from alerts.assessor import Assessor
-from alerts.clock import Look
+from alerts.evaluation.clock import ClockReading
+from alerts.evaluation.rule_group import RuleGroup
+from alerts.evaluation.state_file import SavedState
 from alerts.model import Change, RuleKey, Severity, State
-from alerts.policy import load_policy
-from alerts.promql.memory import Sample
-from alerts.statefile import Kept
+from alerts.policy.load import load_policy
+from alerts.promql.storage import Sample
 from tests.alerts.simulation import scrapes
 
 # A month as the exporter samples it takes some minutes:
@@ -38,7 +38,7 @@ def fresh(samples: list[Sample]) -> frozenset[str] | None:
 def test_a_healthy_outbox_is_quiet() -> None:
     """Idle nights, busy noons, bursts, deploys, clean-ups, a Sunday: no page and no ticket, pending ones at most."""
     policy = load_policy(interval=INTERVAL)
-    assessor, kept, at = Assessor(policy), None, 0.0
+    assessor, kept, at = RuleGroup(policy), None, 0.0
     told: Counter[tuple[RuleKey, Change]] = Counter()
     for scrape in scrapes(DAYS, interval=INTERVAL):
         if not scrape.samples:  # the exporter is down, and so is its judge
@@ -48,7 +48,7 @@ def test_a_healthy_outbox_is_quiet() -> None:
             assessor, kept = restarted(assessor, kept, scrape.at), None
         elapsed = INTERVAL if at else 0.0
         at = scrape.at
-        evaluation = assessor.assess(Look(at, elapsed), scrape.samples, fresh(scrape.samples))
+        evaluation = assessor.evaluate_samples(ClockReading(at, elapsed), scrape.samples, fresh(scrape.samples))
         assert not assessor.failures
         told.update((transition.alert.key, transition.change) for transition in evaluation.transitions)
         assert not [alert for alert in evaluation.alerts if alert.state is State.FIRING and alert.key != WATCHDOG]
@@ -56,9 +56,9 @@ def test_a_healthy_outbox_is_quiet() -> None:
     assert {change for _, change in told} <= {Change.PENDING, Change.DROPPED}
 
 
-def restarted(before: Assessor, kept: Kept, now: float) -> Assessor:
+def restarted(before: RuleGroup, kept: SavedState, now: float) -> RuleGroup:
     """A new judge, with what the old one kept."""
-    after = Assessor(load_policy(interval=INTERVAL))
+    after = RuleGroup(load_policy(interval=INTERVAL))
     assert after.rules == before.rules
     after.restore(kept, now)
     return after

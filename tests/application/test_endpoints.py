@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from exporter.application.dialect import MOST_READINGS, Account, interpret
+from exporter.application.dialect import MAX_READINGS, EndpointResult, interpret
 from exporter.application.endpoints import DIALECTS, ENDPOINTS
 from exporter.application.envelope import open_envelope
-from exporter.errors import SampleError
-from exporter.names import Kind
+from exporter.core.errors import SampleError
+from exporter.metrics.catalogue import Kind
 from tests.application.samples import DEPLOYED, DOCUMENTED, body
 
 SAMPLES = [(endpoint, dialect[endpoint]) for dialect in (DOCUMENTED, DEPLOYED) for endpoint in ENDPOINTS]
@@ -66,14 +66,16 @@ EXPECTED_DEPLOYED: dict[str, dict[str, float]] = {
 }
 
 
-def heard(endpoint: str, payload: Any) -> Account:
+def heard(endpoint: str, payload: Any) -> EndpointResult:
     """The account of a payload that went through JSON."""
     return interpret(DIALECTS[endpoint], open_envelope(200, body(payload)))
 
 
-def series(account: Account) -> dict[str, float]:
+def series(interpreted: EndpointResult) -> dict[str, float]:
     """The readings by name and labels, without the last bits of a division."""
-    return {" ".join((reading.metric.name, *reading.labels)): round(reading.value, 12) for reading in account.readings}
+    return {
+        " ".join((reading.metric.name, *reading.labels)): round(reading.value, 12) for reading in interpreted.readings
+    }
 
 
 def changed(sample: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -99,10 +101,10 @@ def changed(sample: dict[str, Any], **fields: Any) -> dict[str, Any]:
 )
 def test_both_dialects_tell_the_same_story(endpoint, samples, expected):
     """Every metric is there in base units, nothing else, and there is nothing to complain about."""
-    account = heard(endpoint, samples[endpoint])
-    assert series(account) == pytest.approx(expected[endpoint])
-    assert account.complaints == ()
-    assert account.useful
+    interpreted = heard(endpoint, samples[endpoint])
+    assert series(interpreted) == pytest.approx(expected[endpoint])
+    assert interpreted.problems == ()
+    assert interpreted.useful
 
 
 @pytest.mark.parametrize(("endpoint", "sample"), SAMPLES)
@@ -145,13 +147,13 @@ def test_one_bad_field_spoils_no_other(endpoint, sample, path, value):
     if path not in READ:
         assert bad == good
         return
-    complaints = [complaint for complaint in bad.complaints if complaint.startswith(path.replace("__", "."))]
-    assert complaints == list(bad.complaints)
+    problems = [problem for problem in bad.problems if problem.startswith(path.replace("__", "."))]
+    assert problems == list(bad.problems)
     if path.endswith("__lastProcessed") and value is None:  # nothing was processed yet
-        assert complaints == []
+        assert problems == []
         assert series(bad).items() <= series(good).items()
         return
-    assert len(complaints) == 1 or isinstance(value, dict)  # an object without its fields: one complaint for each
+    assert len(problems) == 1 or isinstance(value, dict)  # an object without its fields: one complaint for each
     assert bad.useful
     assert series(bad).items() <= series(good).items()
 
@@ -162,32 +164,32 @@ def test_one_bad_field_spoils_no_other(endpoint, sample, path, value):
 )
 def test_a_boolean_is_not_a_number(endpoint, path, value):
     """True would pass for 1 in Python."""
-    account = heard(endpoint, changed(DOCUMENTED[endpoint], **{path: value}))
-    assert account.complaints == (f"{path}: expected a whole number from 0, got {str(value).lower()}",)
+    interpreted = heard(endpoint, changed(DOCUMENTED[endpoint], **{path: value}))
+    assert interpreted.problems == (f"{path}: expected a whole number from 0, got {str(value).lower()}",)
 
 
 def test_a_number_is_not_a_boolean():
     """A check that says 1 has not said true."""
-    account = heard("healthCheck", changed(DOCUMENTED["healthCheck"], outboxAlive=1))
-    assert account.complaints == ("outboxAlive: expected true or false, got 1",)
-    assert "outbox_app_check outbox_alive" not in series(account)
+    interpreted = heard("healthCheck", changed(DOCUMENTED["healthCheck"], outboxAlive=1))
+    assert interpreted.problems == ("outboxAlive: expected true or false, got 1",)
+    assert "outbox_app_check outbox_alive" not in series(interpreted)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("payload", [{}, {"hello": "world"}, {"data": {}}])
 def test_object_without_a_known_field_is_not_useful(endpoint, payload):
     """Whatever answered there, it was not the application: one complaint, not one for each field."""
-    account = heard(endpoint, payload)
-    assert account == Account((), ("none of the known fields; check application.url",), useful=False)
+    interpreted = heard(endpoint, payload)
+    assert interpreted == EndpointResult((), ("none of the known fields; check application.url",), useful=False)
 
 
 @pytest.mark.parametrize(("endpoint", "sample"), SAMPLES)
 def test_endpoint_with_nothing_but_bad_fields_is_not_useful(endpoint, sample):
     """An answer of the right shape that says nothing right is as good as none."""
-    account = heard(endpoint, dict.fromkeys(sample))
-    assert not account.useful
-    assert not account.readings
-    assert account.complaints
+    interpreted = heard(endpoint, dict.fromkeys(sample))
+    assert not interpreted.useful
+    assert not interpreted.readings
+    assert interpreted.problems
 
 
 # --- before there is anything to tell --------------------------------------------------------------------------
@@ -198,10 +200,10 @@ def test_documented_start_has_counts_and_no_ratios():
         "outbox_app_fsm_initializations_total succeeded": 0,
         "outbox_app_fsm_initializations_total failed": 0,
     }
-    assert fsm.complaints == ()
+    assert fsm.problems == ()
     outbox = heard("getOutbox", dict.fromkeys(DOCUMENTED["getOutbox"], 0))
     assert "outbox_app_processing_time_avg_seconds" not in series(outbox)
-    assert outbox.complaints == ()
+    assert outbox.problems == ()
 
 
 def test_deployed_start_has_counts_and_no_ratios():
@@ -222,13 +224,13 @@ def test_deployed_start_has_counts_and_no_ratios():
         "outbox_app_fsm_initializations_total succeeded": 0,
         "outbox_app_fsm_initializations_total failed": 0,
     }
-    assert fsm.complaints == ()
+    assert fsm.problems == ()
 
 
 def test_every_initialisation_failed():
     """A ratio of 1 is a ratio."""
-    account = heard("getFSM", changed(DEPLOYED["getFSM"], success=0, failed=7, successRate=0))
-    assert series(account)["outbox_app_fsm_failure_ratio"] == 1
+    interpreted = heard("getFSM", changed(DEPLOYED["getFSM"], success=0, failed=7, successRate=0))
+    assert series(interpreted)["outbox_app_fsm_failure_ratio"] == 1
 
 
 # --- counts before rates ---------------------------------------------------------------------------------------
@@ -244,16 +246,16 @@ def test_counts_are_preferred_to_stated_rates():
 @pytest.mark.parametrize("field", ["success", "failed", "cacheHits", "cacheMisses"])
 def test_stated_rates_stand_in_for_unreadable_counts(field):
     """With a count spoilt, the stated percentage is the next best, as a ratio."""
-    account = heard("getFSM", changed(DEPLOYED["getFSM"], **{field: None}))
-    assert series(account)["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
-    assert series(account)["outbox_app_fsm_cache_hit_ratio"] == pytest.approx(0.35)
+    interpreted = heard("getFSM", changed(DEPLOYED["getFSM"], **{field: None}))
+    assert series(interpreted)["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
+    assert series(interpreted)["outbox_app_fsm_cache_hit_ratio"] == pytest.approx(0.35)
 
 
 def test_rates_out_of_range_are_refused():
     """35 where a ratio from 0 to 1 was documented is the other dialect's percent: never published."""
-    account = heard("getFSM", changed(DOCUMENTED["getFSM"], cacheHitRate=35))
-    assert account.complaints == ("cacheHitRate: expected a ratio from 0 to 1, got 35",)
-    assert "outbox_app_fsm_cache_hit_ratio" not in series(account)
+    interpreted = heard("getFSM", changed(DOCUMENTED["getFSM"], cacheHitRate=35))
+    assert interpreted.problems == ("cacheHitRate: expected a ratio from 0 to 1, got 35",)
+    assert "outbox_app_fsm_cache_hit_ratio" not in series(interpreted)
 
 
 def test_counter_that_restarts_is_passed_through():
@@ -266,10 +268,12 @@ def test_counter_that_restarts_is_passed_through():
 # --- names of checks -------------------------------------------------------------------------------------------
 def test_checks_of_a_later_release_are_published():
     """Every boolean under the checks is one, known or not."""
-    account = heard("healthCheck", changed(DEPLOYED["healthCheck"], checks__redisOk=True, checks__s3Bucket_ok=False))
-    assert series(account)["outbox_app_check redis_ok"] == 1
-    assert series(account)["outbox_app_check s3_bucket_ok"] == 0
-    assert account.complaints == ()
+    interpreted = heard(
+        "healthCheck", changed(DEPLOYED["healthCheck"], checks__redisOk=True, checks__s3Bucket_ok=False)
+    )
+    assert series(interpreted)["outbox_app_check redis_ok"] == 1
+    assert series(interpreted)["outbox_app_check s3_bucket_ok"] == 0
+    assert interpreted.problems == ()
 
 
 @pytest.mark.parametrize(
@@ -284,18 +288,18 @@ def test_name_that_is_no_identifier_becomes_no_label(name):
 
 def test_names_that_become_the_same_label_are_one_series():
     """Two spellings of one check would be a duplicate sample, and Prometheus would drop the whole scrape."""
-    account = heard("healthCheck", changed(DEPLOYED["healthCheck"], checks__outbox_alive=False))
-    assert [reading.value for reading in account.readings if reading.labels == ("outbox_alive",)] == [1]
+    interpreted = heard("healthCheck", changed(DEPLOYED["healthCheck"], checks__outbox_alive=False))
+    assert [reading.value for reading in interpreted.readings if reading.labels == ("outbox_alive",)] == [1]
 
 
 def test_too_many_checks_are_cut_and_said():
     """A thousand checks do not become a thousand series; the known ones stay."""
     sample = changed(DEPLOYED["healthCheck"])
     sample["checks"] = {f"check{number}": True for number in range(1000)} | sample["checks"]
-    account = heard("healthCheck", sample)
-    assert len(account.readings) == MOST_READINGS
-    assert series(account).items() >= EXPECTED_DEPLOYED["healthCheck"].items()
-    assert account.complaints == (f"more than {MOST_READINGS} series; the rest is left out",)
+    interpreted = heard("healthCheck", sample)
+    assert len(interpreted.readings) == MAX_READINGS
+    assert series(interpreted).items() >= EXPECTED_DEPLOYED["healthCheck"].items()
+    assert interpreted.problems == (f"more than {MAX_READINGS} series; the rest is left out",)
 
 
 # --- whatever comes --------------------------------------------------------------------------------------------
@@ -338,23 +342,23 @@ def test_whatever_comes_is_either_true_or_refused(seed):
         endpoint, sample = randomness.choice(SAMPLES)
         content = broken(randomness, body(mutated(randomness, sample)))
         try:
-            account = interpret(DIALECTS[endpoint], open_envelope(200, content))
+            interpreted = interpret(DIALECTS[endpoint], open_envelope(200, content))
         except SampleError:
             refused += 1
             continue
-        check_possible(account)
+        check_possible(interpreted)
     assert 0 < refused < 900
 
 
-def check_possible(account: Account) -> None:
+def check_possible(interpreted: EndpointResult) -> None:
     """Nothing that a scrape must never show."""
-    assert len(series(account)) == len(account.readings) <= MOST_READINGS
-    for reading in account.readings:
+    assert len(series(interpreted)) == len(interpreted.readings) <= MAX_READINGS
+    for reading in interpreted.readings:
         assert math.isfinite(reading.value)
         assert reading.value >= 0
         assert reading.metric.kind is not Kind.COUNTER or reading.value.is_integer()
         assert not reading.metric.name.endswith("_ratio") or reading.value <= 1
         assert all(re.fullmatch(r"[a-z0-9_]{1,80}", label) for label in reading.labels)
-    assert len(account.complaints) <= 10
-    assert all(len(complaint) < 120 and complaint.isprintable() for complaint in account.complaints)
-    json.dumps([series(account), account.complaints])
+    assert len(interpreted.problems) <= 10
+    assert all(len(problem) < 120 and problem.isprintable() for problem in interpreted.problems)
+    json.dumps([series(interpreted), interpreted.problems])

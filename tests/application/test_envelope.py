@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.application.envelope import AMBIGUOUS, open_envelope
-from exporter.errors import BadPayload, BadStatus
+from exporter.core.errors import BadPayload, BadStatus
 from tests.application.samples import body
 
 PAYLOAD = {"pending": 5}

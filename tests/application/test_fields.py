@@ -8,7 +8,7 @@ import pytest
 from exporter.application import fields
 from exporter.application.envelope import AMBIGUOUS
 from exporter.application.fields import Field, Rule, read
-from exporter.errors import BadPayload
+from exporter.core.errors import BadPayload
 
 NOT_NUMBERS: tuple[Any, ...] = (None, True, False, "5", "", [], {}, [5.0], AMBIGUOUS)
 NOT_TEXTS: tuple[Any, ...] = (None, True, 1763460001.25, [], {}, AMBIGUOUS)
@@ -78,9 +78,9 @@ def test_refusal_never_repeats_a_text(text):
 def test_one_bad_field_spoils_itself_alone():
     """The fields around a bad one keep their values; the complaint names its path."""
     table = (Field("a", fields.count), Field("b.c", fields.count), Field("b.d", fields.count))
-    values, complaints = read({"a": 1.0, "b": {"c": None, "d": 2.0}}, table)
+    values, problems = read({"a": 1.0, "b": {"c": None, "d": 2.0}}, table)
     assert values == {"a": 1, "b.d": 2}
-    assert complaints == ("b.c: expected a whole number from 0, got null",)
+    assert problems == ("b.c: expected a whole number from 0, got null",)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_one_bad_field_spoils_itself_alone():
         ({"b": {}}, "b.c: missing"),
     ],
 )
-def test_missing_object_is_one_complaint(payload, complaint):
+def test_missing_object_is_one_complaint(payload, problem):
     """An object that is not there is named once, not once for each field in it."""
-    values, complaints = read(payload, (Field("b.c", fields.count), Field("b.c", fields.seconds)))
+    values, problems = read(payload, (Field("b.c", fields.count), Field("b.c", fields.seconds)))
     assert values == {}
-    assert complaints == (complaint,)
+    assert problems == (problem,)

@@ -44,7 +44,7 @@ def test_ours_runs_with_its_defaults(task):
 def test_ours_runs_as_in_its_image(task):
     """What the Dockerfile has Python told is told here."""
     environment = exporters._start_ours(task).environment
-    image = read(Path(__file__).parents[2] / "Dockerfile")[-1].the("ENV").pairs()
+    image = read(Path(__file__).parents[2] / "Dockerfile")[-1].only("ENV").pairs()
     assert {name: environment[name] for name in exporters._IMAGE} == {"PYTHONOPTIMIZE": image["PYTHONOPTIMIZE"]}
 
 

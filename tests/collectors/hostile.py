@@ -16,7 +16,7 @@ from tests.application.samples import DOCUMENTED, body
 MEGABYTE: Final = 1_000_000
 
 
-class Conversation:
+class ServerConnection:
     """One connection, after its request was read."""
 
     def __init__(self, connection: socket.socket, stopped: threading.Event) -> None:
@@ -42,7 +42,7 @@ class Conversation:
                     return
 
 
-Behaviour = Callable[[Conversation], None]
+Behaviour = Callable[[ServerConnection], None]
 
 
 class HostileServer:
@@ -83,25 +83,25 @@ class HostileServer:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
-                thread = threading.Thread(target=self._converse, args=(connection,), name="hostile")
+                thread = threading.Thread(target=self._serve, args=(connection,), name="hostile")
                 self._threads.append(thread)
                 thread.start()
 
-    def _converse(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(2)
         with connection, suppress(OSError):
             if self._tls is None:
-                self._behave(connection)
+                self._respond(connection)
                 return
             with self._tls.wrap_socket(connection, server_side=True) as encrypted:
-                self._behave(encrypted)
+                self._respond(encrypted)
 
-    def _behave(self, connection: socket.socket) -> None:
+    def _respond(self, connection: socket.socket) -> None:
         request = connection.recv(65536)
         self.requests.append(request)
         path = _path(request)
         if path is not None:
-            self.behaviours.get(path, not_found)(Conversation(connection, self._stopped))
+            self.behaviours.get(path, not_found)(ServerConnection(connection, self._stopped))
 
 
 def _path(request: bytes) -> str | None:
@@ -119,33 +119,33 @@ def head(status: str = "200 OK", **headers: object) -> bytes:
 def respond(content: bytes, status: str = "200 OK", **headers: object) -> Behaviour:
     """One whole, honest answer."""
 
-    def behave(conversation: Conversation) -> None:
-        conversation.send(head(status, content_length=len(content), **headers), content)
+    def behave(connection_in_use: ServerConnection) -> None:
+        connection_in_use.send(head(status, content_length=len(content), **headers), content)
 
     return behave
 
 
 def raw(*parts: bytes) -> Behaviour:
     """These bytes, and the end of the stream."""
-    return lambda conversation: conversation.send(*parts)
+    return lambda connection_in_use: connection_in_use.send(*parts)
 
 
 not_found = respond(b"<html>Not found</html>", "404 Not Found")
 
 
-def silence(conversation: Conversation) -> None:
+def silence(connection_in_use: ServerConnection) -> None:
     """Accept and say nothing."""
-    conversation.hold()
+    connection_in_use.hold()
 
 
 def trickle(before: bytes, drip: bytes, interval: float) -> Behaviour:
     """One drip after another, for ever, each well before a read timeout strikes."""
 
-    def behave(conversation: Conversation) -> None:
-        conversation.send(before)
+    def behave(connection_in_use: ServerConnection) -> None:
+        connection_in_use.send(before)
         while True:
-            conversation.send(drip)
-            conversation.pause(interval)
+            connection_in_use.send(drip)
+            connection_in_use.pause(interval)
 
     return behave
 
@@ -153,9 +153,9 @@ def trickle(before: bytes, drip: bytes, interval: float) -> Behaviour:
 def stall(before: bytes) -> Behaviour:
     """A beginning, then nothing."""
 
-    def behave(conversation: Conversation) -> None:
-        conversation.send(before)
-        conversation.hold()
+    def behave(connection_in_use: ServerConnection) -> None:
+        connection_in_use.send(before)
+        connection_in_use.hold()
 
     return behave
 
@@ -163,9 +163,9 @@ def stall(before: bytes) -> Behaviour:
 def reset(before: bytes = b"") -> Behaviour:
     """A beginning, then RST instead of FIN."""
 
-    def behave(conversation: Conversation) -> None:
-        conversation.send(before)
-        conversation.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    def behave(connection_in_use: ServerConnection) -> None:
+        connection_in_use.send(before)
+        connection_in_use.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     return behave
 
@@ -173,10 +173,10 @@ def reset(before: bytes = b"") -> Behaviour:
 def flood(before: bytes, megabytes: int) -> Behaviour:
     """A beginning, then this much, unless the client leaves first."""
 
-    def behave(conversation: Conversation) -> None:
-        conversation.send(before)
+    def behave(connection_in_use: ServerConnection) -> None:
+        connection_in_use.send(before)
         for _ in range(megabytes):
-            conversation.send(b"[" * MEGABYTE)
+            connection_in_use.send(b"[" * MEGABYTE)
 
     return behave
 

@@ -9,11 +9,12 @@ import pytest
 
 from exporter.application.endpoints import ENDPOINTS
 from exporter.collectors.application import ApplicationCollector
-from exporter.config import ApplicationSettings, Url
-from exporter.errors import Reason
-from exporter.model import Failure
+from exporter.config.settings import ApplicationSettings, Url
+from exporter.core.errors import Reason
+from exporter.metrics.readings import CollectorFailure
 from tests.application.samples import DIALECTS, DOCUMENTED, body
-from tests.collectors.evils import ERROR, HOSTILE, PAYLOAD
+from tests.collectors.application_helpers import BATCH_PATH, SHORT, TIME_LIMIT, TOKEN, collector, up, values
+from tests.collectors.faulty_responses import ERROR, FAULTY_RESPONSES, PAYLOAD
 from tests.collectors.hostile import (
     Behaviour,
     HostileServer,
@@ -26,7 +27,6 @@ from tests.collectors.hostile import (
     respond,
     silence,
 )
-from tests.collectors.watching import IN_TIME, SHORT, TOGETHER_PATH, TOKEN, collector, up, values
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_request_says_who_we_are_and_what_we_take():
     """All together, then each endpoint once, with the token, for JSON that is not compressed."""
     with application() as server:
         collector(server).collect()
-    assert server.paths[0] == TOGETHER_PATH
+    assert server.paths[0] == BATCH_PATH
     assert sorted(server.paths[1:]) == sorted(f"/trpc/metrics.{endpoint}" for endpoint in ENDPOINTS)
     for request in server.requests:
         assert f"Authorization: Bearer {TOKEN}\r\n".encode() in request
@@ -108,15 +108,15 @@ FIELDS: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", FAULTY_RESPONSES)
 def test_hostile_endpoint_fails_alone_and_in_time(name):
     """The failure has the right reason and says what happened; the other three endpoints answer as ever."""
-    behaviour, reason, words = HOSTILE[name]
+    behaviour, reason, words = FAULTY_RESPONSES[name]
     with application({"getFSM": behaviour}) as server:
         started = time.monotonic()
-        outcome = collector(server, SHORT if reason is Reason.TIMEOUT else 2 * IN_TIME).collect()
+        outcome = collector(server, SHORT if reason is Reason.TIMEOUT else 2 * TIME_LIMIT).collect()
         took = time.monotonic() - started
-    assert took < IN_TIME
+    assert took < TIME_LIMIT
     assert {failure.reason for failure in outcome.failures} == {reason}
     assert all(failure.message.startswith("getFSM: ") for failure in outcome.failures)
     assert any(words in failure.message for failure in outcome.failures), outcome.failures
@@ -132,7 +132,9 @@ def test_hostile_field_fails_alone(name):
     payload = PAYLOAD.replace(b'"failed": 2', b'"failed": ' + content)
     with application({"getFSM": respond(payload)}) as server:
         outcome = collector(server).collect()
-    assert outcome.failures == (Failure(Reason.PAYLOAD, f"getFSM: failed: expected a whole number from 0, {words}"),)
+    assert outcome.failures == (
+        CollectorFailure(Reason.PAYLOAD, f"getFSM: failed: expected a whole number from 0, {words}"),
+    )
     assert set(up(outcome).values()) == {1}
     assert values(outcome)["outbox_app_fsm_initializations_total succeeded"] == 998
     assert "outbox_app_fsm_initializations_total failed" not in values(outcome)

@@ -5,25 +5,15 @@ import time
 import pytest
 
 from exporter.application.endpoints import ENDPOINTS
-from exporter.collectors.application import APART, ApplicationCollector
-from exporter.config import ApplicationSettings, Seconds, Url
-from exporter.lab.application import Application
-from exporter.lab.dialects import Dialect, Envelope
-from exporter.lab.telemetry import Telemetry
-from exporter.names import APP_HEALTHY
+from exporter.collectors.application import UNBATCHED_SAMPLES, ApplicationCollector
+from exporter.config.settings import ApplicationSettings, Seconds, Url
+from exporter.lab.application.dialects import ApplicationDialect, Envelope
+from exporter.lab.application.server import Application
+from exporter.lab.application.telemetry import Telemetry
+from exporter.metrics.catalogue import APP_HEALTHY
 from tests.application.samples import DOCUMENTED, body
-from tests.collectors.hostile import (
-    Behaviour,
-    HostileServer,
-    application,
-    head,
-    raw,
-    reset,
-    respond,
-    silence,
-    stall,
-)
-from tests.collectors.watching import IN_TIME, TOGETHER_PATH, TOKEN, collector, up, values
+from tests.collectors.application_helpers import BATCH_PATH, TIME_LIMIT, TOKEN, collector, up, values
+from tests.collectors.hostile import Behaviour, HostileServer, application, head, raw, reset, respond, silence, stall
 
 RESULTS = [{"result": {"data": DOCUMENTED[endpoint]}} for endpoint in ENDPOINTS]
 ALONE = [f"/trpc/metrics.{endpoint}" for endpoint in ENDPOINTS]
@@ -33,7 +23,7 @@ ERROR = {"error": {"message": "no", "code": -32603, "data": {"code": "INTERNAL_S
 
 def together(behaviour: Behaviour, server: HostileServer) -> None:
     """From now on it answers so when all four are asked at once."""
-    server.behaviours[TOGETHER_PATH] = behaviour
+    server.behaviours[BATCH_PATH] = behaviour
 
 
 def test_one_request_for_all_four():
@@ -44,7 +34,7 @@ def test_one_request_for_all_four():
         server.requests.clear()
         watching = collector(server)
         outcomes = [watching.collect() for _ in range(3)]
-    assert server.paths == [TOGETHER_PATH] * 3
+    assert server.paths == [BATCH_PATH] * 3
     assert all(f"Authorization: Bearer {TOKEN}\r\n".encode() in request for request in server.requests)
     assert all(values(outcome) == one_by_one and not outcome.failures for outcome in outcomes)
 
@@ -78,10 +68,10 @@ def test_anything_else_is_asked_one_by_one(behaviour):
         watching = collector(server)
         started = time.monotonic()
         outcome = watching.collect()
-        assert time.monotonic() - started < IN_TIME
+        assert time.monotonic() - started < TIME_LIMIT
         assert outcome.failures == ()
         assert up(outcome) == ALL_UP
-        assert TOGETHER_PATH in server.paths
+        assert BATCH_PATH in server.paths
         server.requests.clear()
         assert up(watching.collect()) == ALL_UP
         assert sorted(server.paths) == sorted(ALONE)
@@ -94,10 +84,10 @@ def test_it_is_tried_again_after_a_while():
         watching.collect()
         together(respond(body(RESULTS)), server)
         server.requests.clear()
-        for _ in range(APART):
+        for _ in range(UNBATCHED_SAMPLES):
             assert up(watching.collect()) == ALL_UP
-    assert server.paths.count(TOGETHER_PATH) == 1
-    assert server.paths[-1] == TOGETHER_PATH
+    assert server.paths.count(BATCH_PATH) == 1
+    assert server.paths[-1] == BATCH_PATH
 
 
 def test_an_application_that_was_down_is_asked_together_when_it_is_back():
@@ -109,15 +99,15 @@ def test_an_application_that_was_down_is_asked_together_when_it_is_back():
         together(respond(body(RESULTS)), server)
         server.requests.clear()
         assert up(watching.collect()) == ALL_UP
-    assert server.paths == [TOGETHER_PATH]
+    assert server.paths == [BATCH_PATH]
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("dialect", ApplicationDialect)
 @pytest.mark.parametrize("envelope", Envelope)
 def test_the_stand_in_says_the_same_either_way(dialect, envelope):
     """In every dialect and envelope, bare ones included, which know no batch."""
     with Application(Telemetry(), dialect, envelope) as stand_in:
-        settings = ApplicationSettings(Url(stand_in.url), timeout=Seconds(IN_TIME))
+        settings = ApplicationSettings(Url(stand_in.url), timeout=Seconds(TIME_LIMIT))
         watching = ApplicationCollector(settings)
         outcomes = [watching.collect() for _ in range(2)]
     for outcome in outcomes:

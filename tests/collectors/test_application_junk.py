@@ -5,15 +5,10 @@ import random
 import pytest
 
 from exporter.application.endpoints import ENDPOINTS
-from exporter.errors import Reason
-from tests.collectors.evils import ERROR, PAYLOAD
-from tests.collectors.hostile import (
-    application,
-    gzipped,
-    head,
-    raw,
-)
-from tests.collectors.watching import collector, up
+from exporter.core.errors import Reason
+from tests.collectors.application_helpers import collector, up
+from tests.collectors.faulty_responses import ERROR, PAYLOAD
+from tests.collectors.hostile import application, gzipped, head, raw
 
 ANSWERS = (
     head(content_length=len(PAYLOAD)) + PAYLOAD,

@@ -8,24 +8,32 @@ import tracemalloc
 import pytest
 
 from exporter.application.endpoints import ENDPOINTS
-from exporter.errors import Reason
-from exporter.model import Outcome
-from tests.collectors.evils import HOSTILE
+from exporter.core.errors import Reason
+from exporter.metrics.readings import CollectorOutcome
+from tests.collectors.application_helpers import (
+    SHORT,
+    TIME_LIMIT,
+    becomes_true,
+    collector,
+    collector_threads,
+    sockets_to,
+    up,
+)
+from tests.collectors.faulty_responses import FAULTY_RESPONSES
 from tests.collectors.hostile import application, silence
-from tests.collectors.watching import IN_TIME, SHORT, collector, ours, settle, sockets_to, up
 
 
 @pytest.mark.parametrize(
     "behaviour",
     [
-        HOSTILE["steady drip in the headers"][0],
-        HOSTILE["steady drip in the body"][0],
-        HOSTILE["reset within body"][0],
-        HOSTILE["50 MB unannounced"][0],
-        HOSTILE["redirect loop"][0],
-        HOSTILE["lengths that disagree"][0],
-        HOSTILE["gzip bomb"][0],
-        HOSTILE["HTML 200"][0],
+        FAULTY_RESPONSES["steady drip in the headers"][0],
+        FAULTY_RESPONSES["steady drip in the body"][0],
+        FAULTY_RESPONSES["reset within body"][0],
+        FAULTY_RESPONSES["50 MB unannounced"][0],
+        FAULTY_RESPONSES["redirect loop"][0],
+        FAULTY_RESPONSES["lengths that disagree"][0],
+        FAULTY_RESPONSES["gzip bomb"][0],
+        FAULTY_RESPONSES["HTML 200"][0],
         silence,
     ],
     ids=["drip in headers", "drip in body", "reset", "flood", "redirects", "bad header", "bomb", "HTML", "silence"],
@@ -38,7 +46,7 @@ def test_failing_samples_leave_nothing_behind(behaviour):
             watching = collector(server, timeout=0.03)
             for _ in range(100):
                 assert up(watching.collect())["getFSM"] == 0
-            assert settle(lambda: not ours())
+            assert becomes_true(lambda: not collector_threads())
             assert sockets_to(server) == []
     finally:
         gc.enable()
@@ -49,7 +57,7 @@ def test_request_that_cannot_be_interrupted_is_not_joined_by_others(monkeypatch)
     answers, resolve = threading.Event(), socket.getaddrinfo
 
     def hanging(*args, **kwargs):
-        answers.wait(4 * IN_TIME)
+        answers.wait(4 * TIME_LIMIT)
         return resolve(*args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", hanging)
@@ -58,9 +66,9 @@ def test_request_that_cannot_be_interrupted_is_not_joined_by_others(monkeypatch)
         for _ in range(3):
             outcome = watching.collect()
             assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT] * 4
-            assert len(ours()) == 5  # all at once, and one by one
+            assert len(collector_threads()) == 5  # all at once, and one by one
         answers.set()
-        assert settle(lambda: not ours())
+        assert becomes_true(lambda: not collector_threads())
         assert not any(server.requests), "a request that was given up was sent all the same"
         assert watching.collect().failures == ()
 
@@ -68,13 +76,13 @@ def test_request_that_cannot_be_interrupted_is_not_joined_by_others(monkeypatch)
 def test_closing_ends_a_collection_at_once():
     """A program that is told to end does not wait for an application that hangs."""
     with application(dict.fromkeys(ENDPOINTS, silence)) as server:
-        watching = collector(server, timeout=10 * IN_TIME)
-        outcomes: list[Outcome] = []
+        watching = collector(server, timeout=10 * TIME_LIMIT)
+        outcomes: list[CollectorOutcome] = []
         collecting = threading.Thread(target=lambda: outcomes.append(watching.collect()))
         collecting.start()
-        assert settle(lambda: len(server.requests) == 4)
+        assert becomes_true(lambda: len(server.requests) == 4)
         watching.close()
-        collecting.join(IN_TIME)
+        collecting.join(TIME_LIMIT)
         assert not collecting.is_alive()
     assert [failure.reason for failure in outcomes[0].failures] == [Reason.TIMEOUT] * 4
 
@@ -82,7 +90,7 @@ def test_closing_ends_a_collection_at_once():
 @pytest.mark.parametrize("name", ["gzip bomb", "50 MB announced", "50 MB unannounced", "50 MB of a redirect"])
 def test_size_of_an_answer_is_not_the_size_of_our_memory(name):
     """What is too large is stopped at the limit, not read or inflated first and refused then."""
-    with application({"getFSM": HOSTILE[name][0]}) as server:
+    with application({"getFSM": FAULTY_RESPONSES[name][0]}) as server:
         watching = collector(server)
         tracemalloc.start()
         watching.collect()

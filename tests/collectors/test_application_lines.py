@@ -8,15 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from exporter.application.batch import Spare
 from exporter.application.endpoints import ENDPOINTS
 from exporter.application.fetch import fetch
-from exporter.application.flight import Spare
 from exporter.collectors.application import ApplicationCollector
-from exporter.config import ApplicationSettings, Seconds, Url
-from exporter.errors import Unreachable
-from exporter.wire import Wire
+from exporter.config.settings import ApplicationSettings, Seconds, Url
+from exporter.core.abortable import AbortableConnections
+from exporter.core.errors import Unreachable
 from tests.application.samples import DOCUMENTED, body
-from tests.collectors.watching import IN_TIME, up
+from tests.collectors.application_helpers import TIME_LIMIT, up
 
 ALL_UP = dict.fromkeys(ENDPOINTS, 1.0)
 
@@ -65,7 +65,7 @@ def keeping(kind: type[Keeping]) -> Iterator[tuple[ApplicationCollector, Counter
         thread.start()
         try:
             url = Url(f"http://127.0.0.1:{server.server_port}/trpc")
-            yield ApplicationCollector(ApplicationSettings(url, None, Seconds(IN_TIME))), kind.by_connection
+            yield ApplicationCollector(ApplicationSettings(url, None, Seconds(TIME_LIMIT))), kind.by_connection
         finally:
             server.shutdown()
             thread.join()
@@ -82,25 +82,29 @@ def test_four_requests_take_one_connection():
         assert by_connection.most_common(1)[0][1] == len(ENDPOINTS)
 
 
-def test_what_one_flight_leaves_serves_the_next():
+def test_the_adapter_of_one_batch_serves_the_next():
     """The adapter stays, its connection does not; who cuts the first wire harms nobody, who cuts the second does."""
-    with keeping(Keeping) as (application, by_connection), closing(Wire()) as first, closing(Wire()) as second:
+    with (
+        keeping(Keeping) as (application, by_connection),
+        closing(AbortableConnections()) as first,
+        closing(AbortableConnections()) as second,
+    ):
         request, spare = application._request(f"metrics.{ENDPOINTS[0]}"), Spare()
         adapter = spare.take(first)
         fetch(request, adapter)
         spare.put(adapter)
         assert spare.take(second) is adapter
-        first.cut()
+        first.abort()
         fetch(request, adapter)
         assert list(by_connection.values()) == [1, 1]
-        second.cut()
+        second.abort()
         with pytest.raises(Unreachable):
             fetch(request, adapter)
 
 
 def test_slow_endpoints_do_not_wait_for_each_other():
     """No answer comes before all four have been asked: side by side, they all are."""
-    together = threading.Barrier(len(ENDPOINTS), timeout=IN_TIME)
+    together = threading.Barrier(len(ENDPOINTS), timeout=TIME_LIMIT)
 
     class Slow(Keeping):
         def before_answer(self) -> bool:
@@ -125,7 +129,7 @@ def test_a_server_that_hangs_up_is_asked_again():
 
 
 @pytest.mark.parametrize("rest", [b"\r\n", b"\0" * 9000])
-def test_what_is_left_on_the_line_is_nobodys_answer(rest):
+def test_unread_bytes_of_an_answer_are_never_another_answer(rest):
     """Bytes after the end of an answer do not spoil the next one."""
 
     class Chatty(Keeping):

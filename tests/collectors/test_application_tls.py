@@ -9,13 +9,19 @@ import pytest
 import trustme
 
 from exporter.collectors.application import ApplicationCollector
-from exporter.config import ApplicationSettings, Certificates, Seconds, Url
-from exporter.errors import Reason
-from tests.collectors.evils import HOSTILE
-from tests.collectors.hostile import (
-    application,
+from exporter.config.settings import ApplicationSettings, Certificates, Seconds, Url
+from exporter.core.errors import Reason
+from tests.collectors.application_helpers import (
+    SHORT,
+    TIME_LIMIT,
+    becomes_true,
+    collector,
+    collector_threads,
+    sockets_to,
+    up,
 )
-from tests.collectors.watching import IN_TIME, SHORT, collector, ours, settle, sockets_to, up
+from tests.collectors.faulty_responses import FAULTY_RESPONSES
+from tests.collectors.hostile import application
 
 # CPython's SSLContext.wrap_socket forgets to close the new socket when the connection was reset before the handshake:
 # a deadline that strikes there, as on a busy machine, leaves it to the garbage collector.
@@ -67,10 +73,10 @@ def test_certificate_that_nobody_vouches_for(tls, authorities):
 @pytest.mark.parametrize("name", ["steady drip in the headers", "steady drip in the body", "hang"])
 def test_deadline_holds_over_tls(tls, authority, name):
     """The wire is cut below TLS."""
-    with application({"getFSM": HOSTILE[name][0]}, tls) as server:
+    with application({"getFSM": FAULTY_RESPONSES[name][0]}, tls) as server:
         outcome = collector(server, SHORT, authorities=vouching(authority)).collect()
         assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT]
-        assert settle(lambda: not ours())
+        assert becomes_true(lambda: not collector_threads())
         assert sockets_to(server) == []
 
 
@@ -82,6 +88,6 @@ def test_handshake_that_never_ends():
     assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT] * 4
     with application() as server:
         url = Url(f"https://127.0.0.1:{server.port}/trpc")
-        outcome = ApplicationCollector(ApplicationSettings(url, timeout=Seconds(IN_TIME))).collect()
+        outcome = ApplicationCollector(ApplicationSettings(url, timeout=Seconds(TIME_LIMIT))).collect()
     assert [failure.reason for failure in outcome.failures] == [Reason.CONNECTION] * 4
-    assert settle(lambda: not ours())
+    assert becomes_true(lambda: not collector_threads())

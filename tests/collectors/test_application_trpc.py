@@ -11,16 +11,16 @@ import pytest
 
 from exporter.application.endpoints import ENDPOINTS
 from exporter.collectors.application import ApplicationCollector
-from exporter.config import ApplicationSettings, Seconds, Url
-from exporter.errors import Reason
-from exporter.model import Outcome
+from exporter.config.settings import ApplicationSettings, Seconds, Url
+from exporter.core.errors import Reason
+from exporter.metrics.readings import CollectorOutcome
 from tests.application.samples import DIALECTS, DOCUMENTED
-from tests.collectors.watching import TOGETHER_PATH, values
+from tests.collectors.application_helpers import BATCH_PATH, values
 from tests.requirements import missing, require_program
 
 SERVER = Path(__file__).parent.parent / "trpc"
 # For what takes a fraction of a second on a machine with nothing else to do.
-PATIENCE = 30
+TIMEOUT = 30
 WRONG_URL = "check application.url, it ends where /metrics.<procedure> begins"
 
 
@@ -48,12 +48,12 @@ def serving(node: Path, transformer: str, payloads: dict[str, Any], heard: list[
         process.stdin.close()
         if heard is not None:
             heard.extend(process.stdout.read().split())
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT) == 0
 
 
-def collect(url: str) -> Outcome:
+def collect(url: str) -> CollectorOutcome:
     """One sample."""
-    return ApplicationCollector(ApplicationSettings(Url(url), timeout=Seconds(PATIENCE))).collect()
+    return ApplicationCollector(ApplicationSettings(Url(url), timeout=Seconds(TIMEOUT))).collect()
 
 
 @pytest.mark.parametrize("transformer", ["plain", "superjson"])
@@ -63,7 +63,7 @@ def test_real_server_is_understood(node, dialect, transformer):
     heard: list[str] = []
     with serving(node, transformer, DIALECTS[dialect], heard) as url:
         outcome = collect(url)
-    assert heard == [TOGETHER_PATH]
+    assert heard == [BATCH_PATH]
     assert outcome.failures == ()
     told = values(outcome)
     assert all(told[f"outbox_app_up {endpoint}"] == 1 for endpoint in ENDPOINTS)

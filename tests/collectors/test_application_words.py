@@ -2,25 +2,21 @@
 
 import pytest
 
-from exporter.collectors.application import LONGEST_MESSAGE, ApplicationCollector
-from exporter.config import ApplicationSettings, Secret, Url
-from exporter.errors import ConfigError, Reason
-from exporter.redaction import HIDDEN
+from exporter.collectors.application import MAX_MESSAGE_LENGTH, ApplicationCollector
+from exporter.config.settings import ApplicationSettings, Secret, Url
+from exporter.core.errors import ConfigError, Reason
+from exporter.core.redaction import HIDDEN
 from tests.application.samples import body
-from tests.collectors.evils import PAYLOAD
-from tests.collectors.hostile import (
-    application,
-    raw,
-    respond,
-)
-from tests.collectors.watching import TOKEN, collector
+from tests.collectors.application_helpers import TOKEN, collector
+from tests.collectors.faulty_responses import PAYLOAD
+from tests.collectors.hostile import application, raw, respond
 
 
 @pytest.mark.parametrize(
     "words",
     [
         f"invalid token {TOKEN}",
-        f"{'x' * (LONGEST_MESSAGE - 20)} {TOKEN}",
+        f"{'x' * (MAX_MESSAGE_LENGTH - 20)} {TOKEN}",
         f"{TOKEN}\n{TOKEN}",
         "cannot reach postgresql://admin:tok-5ecr3t@db.internal:5432/x",
     ],
@@ -31,7 +27,7 @@ def test_no_secret_in_a_message(words):
         (failure,) = collector(server).collect().failures
     assert failure.reason is Reason.HTTP
     assert "5ecr" not in failure.message
-    assert HIDDEN in failure.message or len(failure.message) == LONGEST_MESSAGE
+    assert HIDDEN in failure.message or len(failure.message) == MAX_MESSAGE_LENGTH
 
 
 def test_message_is_one_short_printable_line():
@@ -41,7 +37,7 @@ def test_message_is_one_short_printable_line():
         (failure,) = collector(server).collect().failures
     assert failure.message.startswith("getFSM: HTTP 400: Zod: [{}]?[31m ? ?x x x")
     assert failure.message.isprintable()
-    assert len(failure.message) <= LONGEST_MESSAGE
+    assert len(failure.message) <= MAX_MESSAGE_LENGTH
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "schlüssel", "tab\t"])

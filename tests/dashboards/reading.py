@@ -13,7 +13,7 @@ from typing import Any, Final
 import promql_parser as parser
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.build import printed
+from dashboards.builder.build import printed
 
 HERE: Final = Path(__file__).parents[2] / "dashboards"
 FILES: Final = ("outbox-overview.json", "migration-watch.json", "exporter-health.json")

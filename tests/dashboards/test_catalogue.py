@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.names import CATALOGUE, Kind
+from exporter.metrics.catalogue import CATALOGUE, Kind
 from tests.dashboards.reading import ALL, FILES, board, filled, panels, selectors
 
 # What Prometheus says of a scrape and of alerts, and the client library of its process.

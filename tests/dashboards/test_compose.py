@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.policy import configured_policy, load_policy, override_problem
-from dashboards.build import RUNBOOKS
-from exporter import settings
+from alerts.policy.load import configured_policy, load_policy, override_error_in_default_policy
+from dashboards.builder.build import RUNBOOKS
+from exporter.config import loader
 from exporter.database import dsn_problem
 from exporter.lab.faults import FAULTS
 from exporter.lab.ports import free_port
@@ -31,7 +31,7 @@ from tests.packaging.dockerfile import read
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "compose"
-CHECKS = settings.Checks(dsn_problem, override_problem)
+CHECKS = loader.ExternalChecks(dsn_problem, override_error_in_default_policy)
 
 
 def load(path: Path) -> Any:
@@ -91,10 +91,10 @@ def test_what_is_built_has_its_dockerfile(services):
 def test_the_lab_image_has_what_the_lab_needs(services):
     """The extra with PostgreSQL, a user that is not root and has a name, and nothing that .dockerignore keeps out."""
     (stage,) = read(EXAMPLES / "lab.Dockerfile")
-    run = stage.the("RUN").arguments
+    run = stage.only("RUN").arguments
     assert "'/src[demo]'" in run
-    assert f"--uid {stage.the('USER').arguments} " in run
-    assert stage.the("COPY").arguments == ". /src"
+    assert f"--uid {stage.only('USER').arguments} " in run
+    assert stage.only("COPY").arguments == ". /src"
     assert services["lab"]["command"][1] in mounts(services["lab"])
 
 
@@ -117,7 +117,7 @@ def test_the_exporter_is_a_sidecar(services, tmp_path):
     """In the lab's network, as in a Pod; its configuration is valid and points at the lab's ports."""
     service = services["exporter"]
     assert service["network_mode"] == "service:lab"
-    config = settings.load(_exporter_config(services, tmp_path), {}, CHECKS)
+    config = loader.load(_exporter_config(services, tmp_path), {}, CHECKS)
     assert "@127.0.0.1:5432/" in config.database.dsn.reveal()
     assert config.application is not None
     assert str(config.application.url).startswith("http://127.0.0.1:4000/")
@@ -130,8 +130,8 @@ def test_the_exporter_is_a_sidecar(services, tmp_path):
 def test_the_exporter_can_write_its_state_and_nothing_else(services, tmp_path):
     """As its own user."""
     service = services["exporter"]
-    config = settings.load(_exporter_config(services, tmp_path), {}, CHECKS)
-    user = read(ROOT / "Dockerfile")[-1].the("USER").arguments
+    config = loader.load(_exporter_config(services, tmp_path), {}, CHECKS)
+    user = read(ROOT / "Dockerfile")[-1].only("USER").arguments
     uid, gid = user.split(":")
     assert service["read_only"] is True
     assert service["tmpfs"] == [f"{config.watch.state_dir}:uid={uid},gid={gid}"]
@@ -144,7 +144,7 @@ def test_prometheus_finds_the_exporter(services):
     ((target,),) = [entry["targets"] for entry in job["static_configs"]]
     name, _, port = target.partition(":")
     assert services["lab"]["networks"]["default"]["aliases"] == [name]
-    assert read(ROOT / "Dockerfile")[-1].the("EXPOSE").arguments == port
+    assert read(ROOT / "Dockerfile")[-1].only("EXPOSE").arguments == port
     assert int(port) in ports(services["lab"])
     assert job["job_name"] == load_policy().job
 
@@ -203,7 +203,7 @@ def test_alertmanager_waits_for_what_explains(services):
 
 def test_the_links_of_the_exporter_lead_to_it(services, tmp_path):
     """Notifications link to the port that the lab publishes."""
-    config = settings.load(_exporter_config(services, tmp_path), {}, CHECKS)
+    config = loader.load(_exporter_config(services, tmp_path), {}, CHECKS)
     policy = configured_policy(config)
     assert policy.rules[0].runbook_url == f"http://localhost:9721/runbooks/{policy.rules[0].key.alert}"
     assert 9721 in ports(services["lab"])
@@ -264,7 +264,7 @@ def test_the_lab_and_the_exporter_work_together(lab, services, tmp_path):
         eventually(lambda: exporter.scrape().get("outbox_head_blocked_jobs") == 100, seconds=30)
         assert exporter.scrape().value("outbox_app_up", endpoint="healthCheck") == 1
         # Informational collectors have their first sample after the backlog's.
-        eventually(lambda: exporter.scrape().all_well)
+        eventually(lambda: exporter.scrape().all_collectors_succeed)
         exporter.end()
 
 

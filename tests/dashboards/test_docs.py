@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dashboards import build
+from dashboards.builder import build
 from exporter.lab.faults import FAULTS
 from tests.dashboards.reading import FILES, board
 

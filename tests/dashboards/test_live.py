@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dashboards.build import dashboards
-from dashboards.promql import Judged
+from dashboards.builder.build import dashboards
+from dashboards.builder.promql import PolicySignals
 from tests.dashboards.reading import ALL, Query, filled, of
 from tests.dashboards.world import STEP, World, labels_of, played
 from tests.newest import SOURCES
@@ -135,7 +135,7 @@ def test_what_is_drawn_is_what_is_judged(world):
     A scrape carries the time at which it began, and a rule that is evaluated before it ends does not see it: what is
     drawn a moment earlier counts too, and a few evaluations may differ.
     """
-    judged = Judged(world.policy)
+    judged = PolicySignals(world.policy)
     moments = [world.faults[fault][1] - 1 for fault in ("poison-rows", "processor-stalled")]
     compared = 0
     for signal in world.policy.signals:

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from alerts.policy import load_policy
-from exporter import names
+from alerts.policy.load import load_policy
+from exporter.metrics import catalogue
 from tests.dashboards.reading import FILES, board, panels
 
 
@@ -113,7 +113,7 @@ def test_every_state_of_the_watch_has_a_word():
         if mapping["type"] == "value"
         for result in mapping["options"].values()
     }
-    assert set(said) == {state.upper() for state in names.WATCH_STATES}
+    assert set(said) == {state.upper() for state in catalogue.WATCH_STATES}
     assert (said["PASSED"], said["FAILED"], said["INCONCLUSIVE"]) == ("green", "red", "orange")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from alerts.policy import load_policy
-from dashboards.promql import PROCESS_START, Judged
+from alerts.policy.load import load_policy
+from dashboards.builder.promql import PROCESS_START, PolicySignals
 from tests.dashboards.reading import FILES, board, filled, panels, selectors
 
 POLICY = load_policy()
@@ -39,7 +39,10 @@ def asked(panel: Mapping[str, Any]) -> set[str]:
 
 def of_rules(panel: Mapping[str, Any]) -> set[tuple[float, str]]:
     """The thresholds of every rule whose signal the panel asks for."""
-    judged, unit = Judged(POLICY), UNITS.get(panel["fieldConfig"]["defaults"].get("custom", {}).get("axisLabel", ""), 1)
+    judged, unit = (
+        PolicySignals(POLICY),
+        UNITS.get(panel["fieldConfig"]["defaults"].get("custom", {}).get("axisLabel", ""), 1),
+    )
     found = set()
     for rule in POLICY.rules:
         names = {selector.name for selector in selectors(filled(judged(rule.signal)))} if rule.signal else set()
@@ -88,7 +91,7 @@ def test_shares_are_of_the_gravest_threshold():
     """Each bar of the watch is its signal over its threshold: 100 % is the alert's."""
     for title in ("How near each limit is now", "How near each limit came"):
         (panel,) = [panel for panel in panels(board("migration-watch.json")) if panel["title"] == title]
-        judged = Judged(POLICY)
+        judged = PolicySignals(POLICY)
         shares = {
             f"{judged(rule.signal)} / {rule.threshold:g}" for rule in POLICY.rules if rule.signal and rule.threshold
         }

@@ -16,10 +16,10 @@ from typing import Any, Final
 import yaml
 
 from alerts.model import Policy
-from alerts.policy import load_policy
-from alerts.rulefile import rule_file
-from exporter.app import App
-from exporter.config import (
+from alerts.policy.load import load_policy
+from alerts.policy.rule_file import rule_file
+from exporter.app.run import App
+from exporter.config.settings import (
     Address,
     AlertingSettings,
     ApplicationSettings,
@@ -33,13 +33,13 @@ from exporter.config import (
     WatchSettings,
     WebSettings,
 )
+from exporter.lab.lab import Lab, LabPlan
 from exporter.lab.ports import LOOPBACK, free_port
-from exporter.lab.world import Lab, Plan
-from exporter.migration.maintenance import Ledger
+from exporter.migration.maintenance import MaintenanceFile
 from tests import webtools
 from tests.alerts.pager import listening
 from tests.dashboards.reading import filled
-from tests.end_to_end.program import Scrape, environment, eventually, scrape, started
+from tests.end_to_end.program import MetricsResponse, environment, eventually, scrape, started
 from tests.newest import installed
 
 SCALE: Final = 0.02
@@ -49,7 +49,7 @@ SEEN: Final = 3
 PATIENCE: Final = 40
 ENDPOINTS: Final = 4
 
-Condition = Callable[[Scrape], bool]
+Condition = Callable[[MetricsResponse], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ def fires(alert: str) -> Condition:
     return lambda now: now.sum("outbox_alert_firing", alert=alert) > 0
 
 
-def _away(now: Scrape) -> bool:
+def _away(now: MetricsResponse) -> bool:
     return now.sum("outbox_app_up") == 0
 
 
-def _blind(now: Scrape) -> bool:
+def _blind(now: MetricsResponse) -> bool:
     return now.get("outbox_collector_success", collector="backlog") == 0 and "outbox_pending_jobs" not in now
 
 
@@ -123,7 +123,7 @@ def labels_of(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 def played(directory: Path) -> Iterator[dict[str, World]]:
     """The world after the play, as each Prometheus that is installed saw it, by source; they still answer."""
     policy = load_policy(time_scale=SCALE, interval=STEP)
-    with Lab(Plan(rate=20.0, longest_pause=1.0)) as lab, listening() as pager:
+    with Lab(LabPlan(rate=20.0, max_poll_interval=1.0)) as lab, listening() as pager:
         app = App(lambda: _config(lab, pager.url, directory))
         app.start()
         try:
@@ -133,7 +133,7 @@ def played(directory: Path) -> Iterator[dict[str, World]]:
                     for source, binary in installed("prometheus").items()
                 }
                 worlds = {source: World(url, policy, time.time()) for source, url in urls.items()}
-                faults = _play(list(worlds.values()), lab, app, Ledger(directory / "state"))
+                faults = _play(list(worlds.values()), lab, app, MaintenanceFile(directory / "state"))
                 for world in worlds.values():
                     world.ended, world.faults = time.time(), faults
                 yield worlds
@@ -141,7 +141,7 @@ def played(directory: Path) -> Iterator[dict[str, World]]:
             app.stop()
 
 
-def _play(worlds: list[World], lab: Lab, app: App, ledger: Ledger) -> dict[str, tuple[float, float]]:
+def _play(worlds: list[World], lab: Lab, app: App, maintenance_file: MaintenanceFile) -> dict[str, tuple[float, float]]:
     """Every act; answers with the first and the last moment of each fault."""
     faults: dict[str, tuple[float, float]] = {}
 
@@ -152,7 +152,7 @@ def _play(worlds: list[World], lab: Lab, app: App, ledger: Ledger) -> dict[str, 
         end = time.monotonic() + seconds
         see(lambda _: time.monotonic() > end)
 
-    see(lambda now: now.all_well and now.get("outbox_watch_state", state="running") == 1)
+    see(lambda now: now.all_collectors_succeed and now.get("outbox_watch_state", state="running") == 1)
     eventually(lambda: all(world.at("up", time.time()) for world in worlds), seconds=PATIENCE)
     stay(2 * SEEN)
     for act in PLAY:
@@ -165,11 +165,11 @@ def _play(worlds: list[World], lab: Lab, app: App, ledger: Ledger) -> dict[str, 
         faults |= dict.fromkeys(act.faults, (began, time.time()))
         for fault in act.faults:
             lab.stop_fault(fault)
-        see(lambda now: now.all_well and now.sum("outbox_app_up") == ENDPOINTS)
-    ledger.start(time.time(), 60, "for a test")
+        see(lambda now: now.all_collectors_succeed and now.sum("outbox_app_up") == ENDPOINTS)
+    maintenance_file.start(time.time(), 60, "for a test")
     see(lambda now: now.get("outbox_maintenance_active") == 1)
     stay(SEEN)
-    ledger.end(time.time())
+    maintenance_file.end(time.time())
     return faults
 
 

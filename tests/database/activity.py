@@ -11,21 +11,21 @@ from typing import Self
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from exporter.exposition import OutboxCollector
-from exporter.sampling import Sampling
+from exporter.metrics.exposition import OutboxCollector
+from exporter.sampling.sampler import Sampler
 from tests.postgres import Database
 
-PATIENCE = 15.0
+TIMEOUT = 15.0
 OURS = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter' AND datname = current_database()"
 )
 
 
-def until(condition: Callable[[], object], patience: float = PATIENCE) -> float:
+def until(condition: Callable[[], object], timeout: float = TIMEOUT) -> float:
     """Waits for a condition; answers how long it took, seconds."""
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < patience, "it did not happen"
+        assert time.monotonic() - started < timeout, "it did not happen"
         time.sleep(0.01)
     return time.monotonic() - started
 
@@ -64,10 +64,10 @@ class Backends:
 class Page:
     """/metrics of a sampling, without HTTP; remembers how long each scrape took."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampler) -> None:
         self._took: list[float] = []
         self._registry = CollectorRegistry()
-        self._registry.register(OutboxCollector(lambda: sampling.board, "test", dict, lambda: True))
+        self._registry.register(OutboxCollector(lambda: sampling.store, "test", dict, lambda: True))
 
     def scrape(self) -> dict[str, float]:
         """Every sample line, by everything before its value."""
@@ -100,6 +100,6 @@ class Page:
         return counted
 
 
-def settled(sampling: Sampling) -> bool:
+def settled(sampling: Sampler) -> bool:
     """Whether the last run of every database collector succeeded."""
-    return all(state.success for state in sampling.board.states())
+    return all(state.success for state in sampling.store.states())

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter import queries
-from exporter.database import Session
+from exporter.database import Session, queries
 from tests.database.sampling import sampler
 from tests.postgres import Database
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import class_row
 
-from exporter.labels import Labels
-from exporter.names import OTHER
+from exporter.metrics.catalogue import OTHER
+from exporter.metrics.label_limit import LabelLimit
 
 Series = dict[tuple[str, tuple[str, ...]], float]
 
@@ -40,7 +40,7 @@ CACHE_SIZE: Final = "SELECT COUNT(*) FROM idempotency_keys;"
 
 _HOUR: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# exporter.odd.AHEAD, written out: the document's queries have no upper bound, ours has this one.
+# exporter.metrics.odd_rows.AHEAD, written out: the document's queries have no upper bound, ours has this one.
 _AHEAD: Final = timedelta(minutes=10)
 _NOT_AHEAD: Final = "NOW() + INTERVAL '10 minutes'"
 
@@ -63,7 +63,7 @@ class JobRow:
         return "failing" if self.attempts <= 4 else "exhausted"
 
 
-def backlog(connection: psycopg.Connection[Any], queues: Labels) -> Series:
+def backlog(connection: psycopg.Connection[Any], queues: LabelLimit) -> Series:
     """Pending by state and queue; the documented count is the sum."""
     now = _now(connection)
     pending = sorted(
@@ -99,7 +99,7 @@ def head_blocked(connection: psycopg.Connection[Any]) -> set[float]:
     return {float(base + n) for n in range(max(0, places - (len(tied) - failing)), min(places, failing) + 1)}
 
 
-def last_hour(connection: psycopg.Connection[Any], queues: Labels) -> Series:
+def last_hour(connection: psycopg.Connection[Any], queues: LabelLimit) -> Series:
     """What was done in the last hour, and how far back the records reach."""
     now, jobs = _now(connection), list(_jobs(connection))
     done = [job for job in jobs if job.processed_at is not None and now - _HOUR <= job.processed_at <= now + _AHEAD]
@@ -134,7 +134,7 @@ def last_hour(connection: psycopg.Connection[Any], queues: Labels) -> Series:
     return expected | _odd("job_outbox", ahead)
 
 
-def events(connection: psycopg.Connection[Any], types: Labels) -> Series:
+def events(connection: psycopg.Connection[Any], types: LabelLimit) -> Series:
     """Events of the last hour by source and by type."""
     by_source, recent = (
         query.replace("\nGROUP", f"\n  AND created_at <= {_NOT_AHEAD}\nGROUP").encode()
@@ -197,7 +197,7 @@ def _grouped(jobs: Iterable[JobRow], label: Callable[[JobRow], str]) -> dict[str
     return groups
 
 
-def _published(value: str, labels: Labels) -> str:
+def _published(value: str, labels: LabelLimit) -> str:
     """Under which name a value is published; asks without taking a place."""
     return value if value in labels._values else OTHER
 

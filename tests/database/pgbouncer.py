@@ -13,14 +13,14 @@ from pathlib import Path
 
 import psycopg
 
-from exporter.lab import programs
-from exporter.lab.cluster import SUPERUSER, Cluster
 from exporter.lab.ports import LOOPBACK, free_port
+from exporter.lab.postgres import programs
+from exporter.lab.postgres.cluster import SUPERUSER, Cluster
 from tests.database.roles import MONITOR
 from tests.newest import Require
 from tests.requirements import require_program
 
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 
 # One server connection: whatever one client leaves behind, the next one finds.
 _INI = """
@@ -77,17 +77,17 @@ def pgbouncer(cluster: Cluster, require: Require = require_program) -> Iterator[
             yield pooler
         finally:
             process.terminate()
-            process.wait(_PATIENCE)
+            process.wait(_TIMEOUT)
 
 
 def user_line() -> str:
     """The setting by which PgBouncer, started by root, becomes another user. Its program may be root's alone."""
     account = programs.server_account()
-    return "" if account.is_ours else f"user = {pwd.getpwuid(account.uid).pw_name}"
+    return "" if account.is_current_user else f"user = {pwd.getpwuid(account.uid).pw_name}"
 
 
 def _wait(pooler: PgBouncer, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while True:
         try:
             psycopg.connect(pooler.dsn("postgres")).close()

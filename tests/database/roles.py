@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from exporter.lab.cluster import SUPERUSER
+from exporter.lab.postgres.cluster import SUPERUSER
 from tests.postgres import Database
 
 MONITOR = "outbox_monitor"

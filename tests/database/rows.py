@@ -15,7 +15,7 @@ import psycopg
 SECOND: Final = 1_000_000
 HOUR: Final = 3600 * SECOND
 DAY: Final = 24 * HOUR
-# exporter.tally.SETTLING, written out: the margin by which the application's clock may lag.
+# exporter.collectors.watermark.SETTLING, written out: the margin by which the application's clock may lag.
 LAG: Final = 600 * SECOND
 
 # On, just before and just after the start of the last hour; the present; the settling margin before the hour.

@@ -8,24 +8,24 @@ from typing import Any
 
 import psycopg
 
-from exporter import names
 from exporter.collectors.database import DatabaseQuestion
-from exporter.config import Config, DatabaseSettings, SamplingSettings, Seconds, Secret
-from exporter.database import Database as Door
+from exporter.config.settings import Config, DatabaseSettings, SamplingSettings, Seconds, Secret
+from exporter.core.errors import Reason
+from exporter.database import Database as DatabaseClient
 from exporter.database import Session
-from exporter.errors import Reason
-from exporter.model import Failure, Reading, Run
-from exporter.names import Kind
-from exporter.sampling import Sampling
-from exporter.snapshot import CollectorState, Target
+from exporter.metrics import catalogue
+from exporter.metrics.catalogue import Kind
+from exporter.metrics.readings import CollectorFailure, CollectorRun, Reading
+from exporter.metrics.snapshot import CollectorState, CollectorTarget
+from exporter.sampling.sampler import Sampler
 from tests.database import documented
 from tests.database.documented import Series
 
 # Counters tell of what happened since the start, not of a snapshot; the index gauge tells of the schema.
-_NOT_OF_THE_ROWS = frozenset({names.HELPFUL_INDEX_MISSING})
+_NOT_OF_THE_ROWS = frozenset({catalogue.HELPFUL_INDEX_MISSING})
 
 
-def nobody_listens(run: Run, interval: float, before: CollectorState) -> None:
+def nobody_listens(run: CollectorRun, interval: float, before: CollectorState) -> None:
     """What Schedule tells its listener goes nowhere."""
 
 
@@ -36,9 +36,9 @@ def configuration(dsn: str, **database: Any) -> Config:
 
 
 @contextmanager
-def sampler(dsn: str, **database: Any) -> Iterator[Sampling]:
+def sampler(dsn: str, **database: Any) -> Iterator[Sampler]:
     """The collectors, with their door open."""
-    sampling = Sampling(configuration(dsn, **database), nobody_listens)
+    sampling = Sampler(configuration(dsn, **database), nobody_listens)
     sampling.database.open()
     try:
         yield sampling
@@ -47,9 +47,9 @@ def sampler(dsn: str, **database: Any) -> Iterator[Sampling]:
 
 
 @contextmanager
-def door(dsn: str, **database: Any) -> Iterator[Door]:
+def database_client(dsn: str, **database: Any) -> Iterator[DatabaseClient]:
     """The door alone."""
-    opened = Door(configuration(dsn, **database).database)
+    opened = DatabaseClient(configuration(dsn, **database).database)
     opened.open()
     try:
         yield opened
@@ -71,9 +71,9 @@ def series(readings: Any) -> Series:
 
 def states(dsn: str, **database: Any) -> tuple[CollectorState, ...]:
     """The collectors that ask for rows after one run each, as `outbox-exporter sample` does it."""
-    sampling = Sampling(configuration(dsn, **database), nobody_listens)
+    sampling = Sampler(configuration(dsn, **database), nobody_listens)
     sampling.sample_once()
-    return tuple(state for state in sampling.board.states() if state.target is Target.DATABASE)
+    return tuple(state for state in sampling.store.states() if state.target is CollectorTarget.DATABASE)
 
 
 def everything(dsn: str, **database: Any) -> Series:
@@ -85,7 +85,7 @@ def everything(dsn: str, **database: Any) -> Series:
     return result
 
 
-def refusals(dsn: str, **database: Any) -> dict[str, Failure]:
+def refusals(dsn: str, **database: Any) -> dict[str, CollectorFailure]:
     """What each database collector says that cannot be sampled; none of these brings any reading."""
     result = {}
     for state in states(dsn, **database):
@@ -100,7 +100,7 @@ def reasons(dsn: str) -> set[Reason]:
     return {failure.reason for failure in refusals(dsn).values()}
 
 
-def compare(sampling: Sampling, question: DatabaseQuestion, session: Session) -> None:
+def compare(sampling: Sampler, question: DatabaseQuestion, session: Session) -> None:
     """One collector's gauges are the documented answers of the same snapshot, to the last bit, present and absent."""
     found = series(question.read(session))
     connection = session._connection
@@ -122,7 +122,7 @@ def compare(sampling: Sampling, question: DatabaseQuestion, session: Session) ->
     assert found == expected
 
 
-def compare_all(sampling: Sampling) -> None:
+def compare_all(sampling: Sampler) -> None:
     """Each collector in a transaction of its own, through the real door."""
     for question in sampling.questions:
         with sampling.database.sample(*question.reads) as session:

@@ -11,20 +11,20 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter.collectors.backlog import Head
-from exporter.database import Ahead
-from exporter.database import Database as Door
-from exporter.errors import Blind, Locked, Reason, SampleError
-from exporter.visibility import Table
+from exporter.collectors.backlog import BacklogHead
+from exporter.core.errors import Locked, Reason, RowsHidden, SampleError
+from exporter.database import Database as DatabaseClient
+from exporter.database import Prefetch
+from exporter.database.visibility import Table
 from tests.database.activity import until
 from tests.database.roles import allow, role
-from tests.database.sampling import door
+from tests.database.sampling import database_client
 from tests.database.test_partitioned import partition
 from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("attempts", "created_at", "processed_at"))
 BLOCKED = 7
-HEAD = Ahead("backlog_head", (("batch", 100),))
+HEAD = Prefetch("backlog_head", (("batch", 100),))
 
 DROP = "DROP POLICY open ON public.job_outbox"
 ALTER = "ALTER POLICY open ON public.job_outbox USING (false)"
@@ -59,9 +59,9 @@ class Watched:
         else:
             connection.execute(composed)
 
-    def open(self) -> AbstractContextManager[Door]:
+    def open(self) -> AbstractContextManager[DatabaseClient]:
         """A door for the role; to be used with `with`."""
-        return door(self.database.dsn(self.role), lock_timeout=10)
+        return database_client(self.database.dsn(self.role), lock_timeout=10)
 
 
 @pytest.fixture
@@ -91,26 +91,28 @@ def opened(watched: Watched) -> Watched:
     return watched
 
 
-def blocked(opened: Door, ahead: Ahead = HEAD) -> int:
+def blocked(opened: DatabaseClient, prefetch: Prefetch = HEAD) -> int:
     """What the sample says; asked with the message that begins it where the latest sample succeeded."""
-    with opened.sample(OUTBOX, ahead=ahead) as session:
-        return session.fetch_one("backlog_head", Head, batch=100).blocked
+    with opened.sample(OUTBOX, prefetch=prefetch) as session:
+        return session.fetch_one("backlog_head", BacklogHead, batch=100).blocked
 
 
-def blocked_after(watched: Watched, opened: Door, change: str, *more: Table) -> int:
+def blocked_after(watched: Watched, opened: DatabaseClient, change: str, *more: Table) -> int:
     """What a sample says in the middle of which somebody changes something."""
     with opened.sample(OUTBOX, *more) as session:
         watched.change(change)
-        return session.fetch_one("backlog_head", Head, batch=100).blocked
+        return session.fetch_one("backlog_head", BacklogHead, batch=100).blocked
 
 
-def blocked_while(database: Database, changing: psycopg.Connection, watching: Door, ahead: Ahead) -> int | SampleError:
+def blocked_while(
+    database: Database, changing: psycopg.Connection, watching: DatabaseClient, prefetch: Prefetch
+) -> int | SampleError:
     """What a sample says that waits for a lock of `changing`, which commits as soon as it does."""
     found: list[int | SampleError] = []
 
     def sample() -> None:
         try:
-            found.append(blocked(watching, ahead))
+            found.append(blocked(watching, prefetch))
         except SampleError as error:
             found.append(error)
 
@@ -124,19 +126,19 @@ def blocked_while(database: Database, changing: psycopg.Connection, watching: Do
 
 
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
-@pytest.mark.parametrize("ahead", [HEAD, Ahead()], ids=["asked ahead", "asked later"])
+@pytest.mark.parametrize("ahead", [HEAD, Prefetch()], ids=["asked ahead", "asked later"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_policy_changes_after_the_catalogue_was_read(opened, change, ahead, samples):
+def test_a_policy_changes_after_the_catalogue_was_read(opened, change, prefetch, samples):
     """The change holds its lock when the sample begins, and is committed while the sample waits for it."""
     with opened.open() as watching, opened.database.connect(autocommit=False) as changing:
         for _ in range(samples):
-            assert blocked(watching, ahead) == BLOCKED
+            assert blocked(watching, prefetch) == BLOCKED
         opened.change(CHANGES[change], changing)
-        answer = blocked_while(opened.database, changing, watching, ahead)
-        assert isinstance(answer, Blind)
+        answer = blocked_while(opened.database, changing, watching, prefetch)
+        assert isinstance(answer, RowsHidden)
         assert answer.reason is Reason.RLS
-        with pytest.raises(Blind, match=r"CREATE POLICY|restrictive policy narrow"):  # now the catalogue says it
-            blocked(watching, ahead)
+        with pytest.raises(RowsHidden, match=r"CREATE POLICY|restrictive policy narrow"):  # now the catalogue says it
+            blocked(watching, prefetch)
 
 
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
@@ -152,7 +154,7 @@ def test_no_policy_changes_under_a_sample(opened, change, samples):
                 with pytest.raises(psycopg.errors.LockNotAvailable):
                     opened.change(CHANGES[change], other)
                 other.execute("UPDATE job_outbox SET attempts = attempts + 1")
-            assert session.fetch_one("backlog_head", Head, batch=100).blocked == BLOCKED
+            assert session.fetch_one("backlog_head", BacklogHead, batch=100).blocked == BLOCKED
 
 
 @pytest.mark.parametrize(
@@ -173,9 +175,9 @@ def test_the_role_changes_between_the_proof_and_the_question(watched, before, ch
     with watched.open() as watching:
         for _ in range(samples):
             assert blocked(watching) == BLOCKED
-        with pytest.raises(Blind):
+        with pytest.raises(RowsHidden):
             blocked_after(watched, watching, change)
-        with pytest.raises(Blind):
+        with pytest.raises(RowsHidden):
             blocked(watching)
 
 
@@ -187,7 +189,7 @@ def test_an_owner_of_one_table_among_several_is_asked_about(watched):
     watched.change(ENTER)
     watched.change(OWNED)
     watched.change("GRANT SELECT ON public.job_outbox TO {role}")
-    with watched.open() as watching, pytest.raises(Blind):
+    with watched.open() as watching, pytest.raises(RowsHidden):
         blocked_after(watched, watching, "REVOKE {group} FROM {role}", keys)
 
 
@@ -204,7 +206,7 @@ REWRITTEN = {
 
 
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
-@pytest.mark.parametrize("ahead", [HEAD, Ahead()], ids=["asked ahead", "asked later"])
+@pytest.mark.parametrize("ahead", [HEAD, Prefetch()], ids=["asked ahead", "asked later"])
 @pytest.mark.parametrize(
     ("change", "partitioned"),
     # Partitions are made unlogged one by one.
@@ -215,27 +217,27 @@ REWRITTEN = {
         if change != "unlogged" or not partitioned
     ],
 )
-def test_a_table_that_is_rewritten_meanwhile_is_not_empty(watched, change, partitioned, ahead, samples):
+def test_a_table_that_is_rewritten_meanwhile_is_not_empty(watched, change, partitioned, prefetch, samples):
     """Reason lock, since it had to be waited for; the next sample finds all rows again."""
     database = watched.database
     database.execute("CREATE TABLE public.prepared (LIKE public.job_outbox)")
     if partitioned:
         partition(database, "job_outbox")
-    with door(database.dsn(), lock_timeout=10) as watching, database.connect(autocommit=False) as changing:
+    with database_client(database.dsn(), lock_timeout=10) as watching, database.connect(autocommit=False) as changing:
         for _ in range(samples):
-            assert blocked(watching, ahead) == BLOCKED
+            assert blocked(watching, prefetch) == BLOCKED
         changing.execute("LOCK TABLE public.job_outbox")
         changing.execute(REWRITTEN[change].encode())
-        answer = blocked_while(database, changing, watching, ahead)
+        answer = blocked_while(database, changing, watching, prefetch)
         assert isinstance(answer, Locked)
         assert answer.reason is Reason.LOCK
         assert "was rewritten or replaced while the sample waited for it" in str(answer)
-        assert blocked(watching, ahead) == BLOCKED
+        assert blocked(watching, prefetch) == BLOCKED
 
 
 def test_rows_that_are_written_meanwhile_disturb_nothing(watched):
     """Nor does an index, a column without rows to write, a statistic: no file is another one."""
-    with door(watched.database.dsn()) as watching, watching.sample(OUTBOX) as session:
+    with database_client(watched.database.dsn()) as watching, watching.sample(OUTBOX) as session:
         for statement in (
             "INSERT INTO job_outbox (entity_id, queue_name, attempts) SELECT id, 'q', 1 FROM courses",
             "ALTER TABLE job_outbox ADD note text",
@@ -243,4 +245,4 @@ def test_rows_that_are_written_meanwhile_disturb_nothing(watched):
             "VACUUM (ANALYZE) job_outbox",
         ):
             watched.database.execute(statement)
-        assert session.fetch_one("backlog_head", Head, batch=100).blocked == BLOCKED
+        assert session.fetch_one("backlog_head", BacklogHead, batch=100).blocked == BLOCKED

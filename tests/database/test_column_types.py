@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from exporter.check import database as check_database
-from exporter.config import Zone
-from exporter.errors import Reason, SampleError
-from exporter.lab.cluster import Cluster
+from exporter.app.check_config import database as check_database
+from exporter.config.settings import Zone
+from exporter.core.errors import Reason, SampleError
 from exporter.lab.migrate import Schema
-from exporter.sampling import Sampling
+from exporter.lab.postgres.cluster import Cluster
+from exporter.sampling.sampler import Sampler
 from tests import postgres
 from tests.database import rows
 from tests.database.buffers import buffers
@@ -114,7 +114,7 @@ def test_without_a_zone_it_is_refused_with_both_ways_out(filled: Database):
 def test_a_column_that_changes_its_type_under_way_is_noticed_by_the_next_sample(filled: Database):
     """The proof is made of every sample, not of the first alone."""
     with sampler(filled.dsn()) as sampling:
-        last_hour = next(turn.collector for turn in sampling._turns if turn.collector.name == "last_hour")
+        last_hour = next(turn.collector for turn in sampling._entries if turn.collector.name == "last_hour")
         assert last_hour.collect().readings
         with free_to_change(filled, "job_outbox"):
             filled.execute("ALTER TABLE job_outbox ALTER processed_at TYPE timestamp")
@@ -139,10 +139,10 @@ def test_a_zone_that_the_server_does_not_know_is_named(filled: Database):
 def test_check_config_says_so_before_the_first_sample(filled: Database):
     """The same sentence, for each question."""
     converted(filled, "UTC")
-    findings = check_database(Sampling(configuration(filled.dsn()), nobody_listens))
+    findings = check_database(Sampler(configuration(filled.dsn()), nobody_listens))
     refused = [finding.error for finding in findings if isinstance(finding.error, SampleError)]
     assert [error.reason for error in refused] == [Reason.SCHEMA] * len(ALL)
-    zoned = Sampling(configuration(filled.dsn(), timestamp_zone=Zone("UTC")), nobody_listens)
+    zoned = Sampler(configuration(filled.dsn(), timestamp_zone=Zone("UTC")), nobody_listens)
     assert [finding.error for finding in check_database(zoned) if finding.error] == []
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporter import names
 from exporter.collectors.database import DatabaseQuestion
-from exporter.model import Distribution, Reading
-from exporter.sampling import Sampling
+from exporter.metrics import catalogue
+from exporter.metrics.readings import Distribution, Reading
+from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.sampling import sampler
 from tests.postgres import Database
@@ -81,7 +81,7 @@ def delete(connection: psycopg.Connection[Any], row: Written) -> None:
     connection.execute(f"DELETE FROM {table} WHERE {key} = %s".encode(), (row.id,))
 
 
-def sample(sampling: Sampling) -> list[Reading | Distribution]:
+def sample(sampling: Sampler) -> list[Reading | Distribution]:
     found: list[Reading | Distribution] = []
     for question in sampling.questions:
         if question.name in {"throughput", "events"}:
@@ -115,17 +115,19 @@ def check(world: World, readings: Iterable[Reading | Distribution]) -> None:
     jobs, events = world.of("job"), world.of("event")
     values = {(r.metric, r.labels): r.value for r in readings if isinstance(r, Reading)}
     (histogram,) = (r for r in readings if isinstance(r, Distribution))
-    assert values[names.PROCESSED_JOBS, ()] == len(jobs)
-    by_queue = {labels[0]: value for (metric, labels), value in values.items() if metric == names.QUEUE_PROCESSED_JOBS}
+    assert values[catalogue.PROCESSED_JOBS, ()] == len(jobs)
+    by_queue = {
+        labels[0]: value for (metric, labels), value in values.items() if metric == catalogue.QUEUE_PROCESSED_JOBS
+    }
     assert by_queue == Counter(job.label for job in jobs)
-    assert values[names.CLOCK_SKEW_JOBS, ()] == sum(job.seconds < 0 for job in jobs)
-    buckets = Counter(bisect_left(names.PROCESSING_TIME_BUCKETS, max(0.0, job.seconds)) for job in jobs)
-    assert list(histogram.counts) == [buckets[n] for n in range(len(names.PROCESSING_TIME_BUCKETS) + 1)]
+    assert values[catalogue.CLOCK_SKEW_JOBS, ()] == sum(job.seconds < 0 for job in jobs)
+    buckets = Counter(bisect_left(catalogue.PROCESSING_TIME_BUCKETS, max(0.0, job.seconds)) for job in jobs)
+    assert list(histogram.counts) == [buckets[n] for n in range(len(catalogue.PROCESSING_TIME_BUCKETS) + 1)]
     assert histogram.total == pytest.approx(sum(max(0.0, job.seconds) for job in jobs))
-    by_source = {labels[0]: value for (metric, labels), value in values.items() if metric == names.EVENTS}
+    by_source = {labels[0]: value for (metric, labels), value in values.items() if metric == catalogue.EVENTS}
     assert by_source == {"API": 0, "QUEUE": 0, "WORKER": 0} | Counter(event.label for event in events)
     if events:
-        assert values[names.EVENTS_BY_TYPE, ("FSM_INITIALIZED",)] == len(events)
+        assert values[catalogue.EVENTS_BY_TYPE, ("FSM_INITIALIZED",)] == len(events)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -163,7 +165,7 @@ def test_a_failed_sample_loses_nothing(database: Database):
                 sample(sampling)
             locker.rollback()
         values = {r.metric: r.value for r in sample(sampling) if isinstance(r, Reading)}
-    assert values[names.PROCESSED_JOBS] == 5
+    assert values[catalogue.PROCESSED_JOBS] == 5
 
 
 @pytest.mark.parametrize(("kind", "name"), [("job", "throughput"), ("event", "events")])
@@ -188,9 +190,9 @@ class Asked:
 
     question: DatabaseQuestion
 
-    def of(self, sampling: Sampling) -> int:
+    def of(self, sampling: Sampler) -> int:
         asked: list[str] = []
-        with sampling.database.sample(*self.question.reads, ahead=self.question.ahead) as session:
+        with sampling.database.sample(*self.question.reads, prefetch=self.question.prefetch) as session:
             fetch = session.fetch
 
             def counting(name: str, *arguments: Any, **parameters: Any) -> Any:
@@ -199,5 +201,5 @@ class Asked:
 
             session.fetch = counting  # type: ignore[method-assign]
             tuple(self.question.read(session))
-        assert self.question._new_rows.settled(session.now).rows > 100  # type: ignore[attr-defined]
+        assert self.question._watermark.settled_window(session.now).rows > 100  # type: ignore[attr-defined]
         return asked.count({"throughput": "processed_since", "events": "events"}[self.question.name])

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporter import names
-from exporter.departures import SAMPLES
-from exporter.model import Reading
-from exporter.sampling import Sampling
+from exporter.collectors.departures import CONSECUTIVE_SAMPLES
+from exporter.metrics import catalogue
+from exporter.metrics.readings import Reading
+from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.sampling import sampler
 from tests.postgres import Database, cloned
@@ -25,12 +25,12 @@ WRITERS = 4
 COURSES = [f"00000000-0000-0000-0000-{number:012d}" for number in range(rows.COURSES)]
 
 
-def sample(sampling: Sampling, *collectors: str) -> dict[tuple[str, ...], float]:
+def sample(sampling: Sampler, *collectors: str) -> dict[tuple[str, ...], float]:
     """What the collectors say of jobs that left, by metric and label."""
     found: dict[tuple[str, ...], float] = {}
     for question in sampling.questions:
         if question.name in (collectors or ("backlog", "throughput")):
-            with sampling.database.sample(*question.reads, ahead=question.ahead) as session:
+            with sampling.database.sample(*question.reads, prefetch=question.prefetch) as session:
                 for reading in question.read(session):
                     if isinstance(reading, Reading):
                         found[(reading.metric.name, *reading.labels)] = reading.value
@@ -252,19 +252,19 @@ def test_jobs_that_are_never_seen_pending(empty):
     """Created and stamped between two samples: the statistics give reason to look, and looking finds each once."""
     everything = ("backlog", "throughput", "last_hour")
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
-        for _ in range(SAMPLES):
+        for _ in range(CONSECUTIVE_SAMPLES):
             sample(sampling, *everything)
         create(connection, 40)
         stamp(connection, "now() - interval '5 hours'")
         create(connection, 10)
         stamp(connection, "now()")
         flushed(connection)
-        for _ in range(SAMPLES + 1):
+        for _ in range(CONSECUTIVE_SAMPLES + 1):
             found = sample(sampling, *everything)
         assert unaccounted(found) == {"removed": 0, "uncounted": 40}
         assert found["outbox_clock_skew_jobs_total",] == 40
         assert found["outbox_processed_jobs_total",] == 10
-        for _ in range(2 * SAMPLES):
+        for _ in range(2 * CONSECUTIVE_SAMPLES):
             found = sample(sampling, *everything)
         assert unaccounted(found) == {"removed": 0, "uncounted": 40}
 
@@ -273,12 +273,12 @@ def test_inserts_that_were_rolled_back_are_no_loss(empty):
     """The statistics count them, so it is looked; there is nothing to be found, and nothing is told."""
     everything = ("backlog", "throughput", "last_hour")
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
-        for _ in range(SAMPLES):
+        for _ in range(CONSECUTIVE_SAMPLES):
             sample(sampling, *everything)
         with connection.transaction(force_rollback=True):
             create(connection, 20)
         flushed(connection)
-        for _ in range(SAMPLES + 2):
+        for _ in range(CONSECUTIVE_SAMPLES + 2):
             found = sample(sampling, *everything)
         assert unaccounted(found) == {"removed": 0, "uncounted": 0}
         asked = [question._departures for question in sampling.questions if question.name == "last_hour"]  # type: ignore[attr-defined]
@@ -359,4 +359,4 @@ def test_a_standby_tells_nothing(cluster):
 
 def test_the_series_are_of_the_catalogue():
     """Both kinds are told of, whatever happened."""
-    assert names.UNACCOUNTED_KINDS == ("removed", "uncounted")
+    assert catalogue.UNACCOUNTED_KINDS == ("removed", "uncounted")

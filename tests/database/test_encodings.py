@@ -11,20 +11,20 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg import sql
 
-from exporter import queries
-from exporter.collectors.backlog import Head
-from exporter.config import SamplingSettings
-from exporter.errors import SchemaMismatch
-from exporter.exposition import OutboxCollector
-from exporter.lab.cluster import Cluster
-from exporter.migration.catalogue import read
-from exporter.migration.rollback import Wishes, rollback_check
-from exporter.migration.smoke import smoke
-from exporter.migration.verify import verify
-from exporter.sampling import Sampling
+from exporter.collectors.backlog import BacklogHead
+from exporter.config.settings import SamplingSettings
+from exporter.core.errors import SchemaMismatch
+from exporter.database import queries
+from exporter.lab.postgres.cluster import Cluster
+from exporter.metrics.exposition import OutboxCollector
+from exporter.migration.rollback import RollbackOptions, rollback_check
+from exporter.migration.smoke.run import smoke
+from exporter.migration.verify.catalogue import read
+from exporter.migration.verify.run import verify
+from exporter.sampling.sampler import Sampler
 from tests import postgres
 from tests.database.roles import allow, role
-from tests.database.sampling import configuration, door, everything, nobody_listens, refusals, series
+from tests.database.sampling import configuration, database_client, everything, nobody_listens, refusals, series
 from tests.postgres import Database
 
 # The bytes of the queues' names as they lie in the database, and what is to be read in them.
@@ -110,10 +110,10 @@ def test_the_client_encoding_of_a_role(encoded, encoding, theirs):
 
 def test_what_is_exposed_is_utf_8(encoded, encoding):
     """The whole exposition parses, and holds the labels."""
-    sampling = Sampling(configuration(encoded.dsn()), nobody_listens)
+    sampling = Sampler(configuration(encoded.dsn()), nobody_listens)
     sampling.sample_once()
     registry = CollectorRegistry()
-    registry.register(OutboxCollector(lambda: sampling.board, "1", sampling.labels.by_name, lambda: True))
+    registry.register(OutboxCollector(lambda: sampling.store, "1", sampling.labels.by_name, lambda: True))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     samples = [sample for family in families for sample in family.samples]
     found = {sample.labels["queue"]: sample.value for sample in samples if sample.name == "outbox_queue_pending_jobs"}
@@ -124,7 +124,7 @@ def test_what_is_exposed_is_utf_8(encoded, encoding):
 def test_counting_that_stops_keeps_names_apart(encoded, encoding, limit):
     """Where the newest jobs are taken off again, those of two names that read alike are taken off once each."""
     config = replace(configuration(encoded.dsn()), sampling=SamplingSettings(count_limit=limit))
-    sampling = Sampling(config, nobody_listens)
+    sampling = Sampler(config, nobody_listens)
     sampling.database.open()
     try:
         for _ in range(3):
@@ -139,10 +139,10 @@ def test_counting_that_stops_keeps_names_apart(encoded, encoding, limit):
 
 def test_the_commands(encoded):
     """They speak as the samples do."""
-    with door(encoded.dsn()) as opened:
+    with database_client(encoded.dsn()) as opened:
         with opened.sample() as session:
             assert str(verify(session).answer) == "ok"
-        report = rollback_check(opened, SamplingSettings(), Wishes(), 0.0)
+        report = rollback_check(opened, SamplingSettings(), RollbackOptions(), 0.0)
     assert {finding.check for finding in report.findings if str(finding.answer) == "unknown"} == set()
     assert str(smoke(encoded.dsn(), "public").answer) == "ok"
 
@@ -155,7 +155,7 @@ def test_names_beyond_ascii(encoded, encoding):
         for table in ("job_outbox", "idempotency_keys", "fsm_events", "courses"):
             connection.execute(f'ALTER TABLE {table} SET SCHEMA "{schema}"'.encode())
     assert everything(encoded.dsn(), schema=schema)
-    with door(encoded.dsn(), schema=schema) as opened, opened.sample() as session:
+    with database_client(encoded.dsn(), schema=schema) as opened, opened.sample() as session:
         assert {table.schema_name for table in read(session).relations} == {schema, "auth"}
     refused = refusals(encoded.dsn(), schema="\u05e9\u05dc\u05d5\u05dd")
     assert {str(failure.reason) for failure in refused.values()} <= {"schema"}
@@ -166,8 +166,8 @@ def test_errors_in_another_encoding(encoded, encoding):
     """What the server says about a name is told in UTF-8."""
     name = ODD_NAMES[encoding]
     refusal = pytest.raises(SchemaMismatch)
-    with door(encoded.dsn(), schema=name) as opened, refusal as refused, opened.sample() as session:
-        session.fetch_one("backlog_head", Head, batch=1)
+    with database_client(encoded.dsn(), schema=name) as opened, refusal as refused, opened.sample() as session:
+        session.fetch_one("backlog_head", BacklogHead, batch=1)
     assert str(refused.value) == f'backlog_head: relation "{name}.job_outbox" does not exist'
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from exporter.config import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
-from exporter.sampling import Sampling
-from exporter.snapshot import LIFE, CollectorState, Target
+from exporter.config.settings import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
+from exporter.metrics.snapshot import EXPIRY_INTERVALS, CollectorState, CollectorTarget
+from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.activity import Backends, Page, settled, until
 from tests.database.sampling import nobody_listens
@@ -23,13 +23,13 @@ HELD = 5.0
 
 
 @contextmanager
-def running(database: Database, *, lock_timeout: float = LOCK_TIMEOUT) -> Iterator[Sampling]:
+def running(database: Database, *, lock_timeout: float = LOCK_TIMEOUT) -> Iterator[Sampler]:
     """The exporter's sampling at work, without its thrift: the budget would stretch so short an interval."""
     config = Config(
         database=DatabaseSettings(dsn=Secret(database.dsn()), lock_timeout=Seconds(lock_timeout)),
         sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1.0), rows_per_second=1_000_000),
     )
-    sampling = Sampling(config, nobody_listens)
+    sampling = Sampler(config, nobody_listens)
     sampling.start()
     try:
         until(lambda: settled(sampling))
@@ -45,12 +45,12 @@ def filled(database: Database) -> Database:
     return database
 
 
-def of_rows(sampling: Sampling) -> list[CollectorState]:
+def of_rows(sampling: Sampler) -> list[CollectorState]:
     """The collectors that ask for rows; that of the migration has a slower pace."""
-    return [state for state in sampling.board.states() if state.target is Target.DATABASE]
+    return [state for state in sampling.store.states() if state.target is CollectorTarget.DATABASE]
 
 
-def succeeding(sampling: Sampling) -> set[str]:
+def succeeding(sampling: Sampler) -> set[str]:
     """The collectors that ask for rows and got them."""
     return {state.name for state in of_rows(sampling) if state.success}
 
@@ -63,7 +63,7 @@ def test_a_locked_table(filled):
         assert page.has("outbox_pending_jobs")
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
-        until(lambda: not page.has("outbox_pending_jobs"), LIFE * INTERVAL + SLACK)
+        until(lambda: not page.has("outbox_pending_jobs"), EXPIRY_INTERVALS * INTERVAL + SLACK)
         while time.monotonic() - started < HELD:
             assert page.up()
             assert page.has("outbox_last_hour_fsm_events")
@@ -72,11 +72,11 @@ def test_a_locked_table(filled):
             time.sleep(0.05)
         assert page.failures().keys() == {(collector, "lock") for collector in locked}
         assert succeeding(sampling) == {"events", "idempotency"}
-        runs = {state.name: state.runs for state in sampling.board.states()}
+        runs = {state.name: state.runs for state in sampling.store.states()}
         locker.rollback()
         until(lambda: all(map(page.has, ("outbox_pending_jobs", "outbox_last_hour_processed_jobs"))), INTERVAL + SLACK)
         # Within one interval: what was under way may have failed, the next run brings the values.
-        assert all(state.runs <= runs[state.name] + 2 for state in sampling.board.states() if state.name in locked)
+        assert all(state.runs <= runs[state.name] + 2 for state in sampling.store.states() if state.name in locked)
         until(lambda: settled(sampling))
         assert page.answers_at_once()
     assert backends.most == 1
@@ -88,7 +88,7 @@ def test_a_locked_table_from_the_start(filled):
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         threading.Timer(1.5, locker.rollback).start()
         with running(filled) as sampling:
-            runs = {state.name: state for state in sampling.board.states()}
+            runs = {state.name: state for state in sampling.store.states()}
             assert all(not state.failures for state in (runs["events"], runs["idempotency"]))
             assert runs["backlog"].failures
 
@@ -107,13 +107,13 @@ def test_a_migration_is_not_held_up(filled):
     """While we sample without pause, each ALTER TABLE gets its lock within our lock_timeout."""
     waits = []
     with running(filled) as sampling, filled.connect() as migration:
-        runs = sum(state.runs for state in sampling.board.states())
+        runs = sum(state.runs for state in sampling.store.states())
         for turn in range(30):
             time.sleep(0.03)
             started = time.monotonic()
             migration.execute(f"ALTER TABLE job_outbox ADD COLUMN c{turn} INT".encode())
             waits.append(time.monotonic() - started)
-        assert sum(state.runs for state in sampling.board.states()) > runs
+        assert sum(state.runs for state in sampling.store.states()) > runs
     assert statistics.median(waits) <= LOCK_TIMEOUT
     assert max(waits) <= LOCK_TIMEOUT + SLACK
 
@@ -144,8 +144,8 @@ def test_the_processor_is_never_held_up(filled):
     """Reading locks no row and conflicts with no writer: updates run at full speed while we sample."""
     with running(filled) as sampling, filled.connect() as processor:
         processor.execute("SET lock_timeout = '20ms'")
-        runs = sum(state.runs for state in sampling.board.states())
-        while sum(state.runs for state in sampling.board.states()) < runs + 10:
+        runs = sum(state.runs for state in sampling.store.states())
+        while sum(state.runs for state in sampling.store.states()) < runs + 10:
             processor.execute("UPDATE job_outbox SET attempts = attempts")
             processor.execute("DELETE FROM idempotency_keys WHERE expires_at < now() - interval '10 years'")
 

@@ -6,17 +6,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporter import names
-from exporter.collectors.backlog import SLACK, Backlog
-from exporter.config import SamplingSettings
+from exporter.collectors.backlog import SLACK, BacklogCollector
+from exporter.collectors.departures import Departures
+from exporter.config.settings import SamplingSettings
+from exporter.core.errors import TooSlow
 from exporter.database import Session
-from exporter.departures import Departures
-from exporter.errors import TooSlow
-from exporter.indexes import Catalogue
-from exporter.labels import Labels
-from exporter.model import Reading
+from exporter.database.indexes import IndexCatalogue
+from exporter.metrics import catalogue
+from exporter.metrics.label_limit import LabelLimit
+from exporter.metrics.readings import Reading
 from tests.database import rows
-from tests.database.sampling import door
+from tests.database.sampling import database_client
 from tests.postgres import Database
 
 LIMIT = 100
@@ -50,15 +50,15 @@ def expected(connection: psycopg.Connection[Any], jobs: int) -> dict[tuple[str, 
             "SELECT extract(epoch FROM created_at)::float8 FROM job_outbox ORDER BY created_at"
         )
     ]
-    found: dict[tuple[str, tuple[str, ...]], float] = {(names.PENDING_TRUNCATED.name, ()): jobs >= LIMIT}
+    found: dict[tuple[str, tuple[str, ...]], float] = {(catalogue.PENDING_TRUNCATED.name, ()): jobs >= LIMIT}
     amounts = Counter(states)
-    for state in names.STATES:
-        found[names.PENDING_JOBS.name, (state,)] = amounts[state]
+    for state in catalogue.STATES:
+        found[catalogue.PENDING_JOBS.name, (state,)] = amounts[state]
         if state in states:
-            found[names.OLDEST_PENDING.name, (state,)] = line[states.index(state)]
+            found[catalogue.OLDEST_PENDING.name, (state,)] = line[states.index(state)]
     for queue, count in Counter(f"q{number % 3}" for number in counted).items():
-        found[names.QUEUE_PENDING_JOBS.name, (queue,)] = count
-        found[names.QUEUE_OLDEST_PENDING.name, (queue,)] = line[int(queue[1:])]
+        found[catalogue.QUEUE_PENDING_JOBS.name, (queue,)] = count
+        found[catalogue.QUEUE_OLDEST_PENDING.name, (queue,)] = line[int(queue[1:])]
     return found
 
 
@@ -74,21 +74,25 @@ def expected(connection: psycopg.Connection[Any], jobs: int) -> dict[tuple[str, 
 )
 def test_around_the_limit(database: Database, lengths: tuple[int, ...]):
     """Counts, ages and the mark of truncation are those of the oldest jobs up to the limit, whatever was before."""
-    backlog = Backlog(SamplingSettings(count_limit=LIMIT), Labels(20), Catalogue(), Departures())
-    with database.connect() as connection, door(database.dsn()) as opened:
+    backlog = BacklogCollector(SamplingSettings(count_limit=LIMIT), LabelLimit(20), IndexCatalogue(), Departures())
+    with database.connect() as connection, database_client(database.dsn()) as opened:
         for jobs in lengths:
             fill(connection, jobs)
             with opened.sample(*backlog.reads) as session:
                 readings = [one for one in backlog.read(session) if isinstance(one, Reading)]
             found = {(one.metric.name, one.labels): float(one.value) for one in readings}
             assert {key: found.get(key) for key in expected(connection, jobs)} == expected(connection, jobs), jobs
-            ours = {names.OLDEST_PENDING.name, names.QUEUE_PENDING_JOBS.name, names.QUEUE_OLDEST_PENDING.name}
+            ours = {
+                catalogue.OLDEST_PENDING.name,
+                catalogue.QUEUE_PENDING_JOBS.name,
+                catalogue.QUEUE_OLDEST_PENDING.name,
+            }
             assert {key for key in found if key[0] in ours} <= expected(connection, jobs).keys(), jobs
 
 
 def test_a_count_that_took_too_long_stops_at_the_limit_next_time(database: Database, monkeypatch: pytest.MonkeyPatch):
     """A backlog grown past all measure since the last look is not counted whole again and again in vain."""
-    backlog = Backlog(SamplingSettings(count_limit=LIMIT), Labels(20), Catalogue(), Departures())
+    backlog = BacklogCollector(SamplingSettings(count_limit=LIMIT), LabelLimit(20), IndexCatalogue(), Departures())
     asked: list[str] = []
     fetch = Session.fetch
 
@@ -102,7 +106,7 @@ def test_a_count_that_took_too_long_stops_at_the_limit_next_time(database: Datab
         with opened.sample(*backlog.reads) as session:
             tuple(backlog.read(session))
 
-    with database.connect() as connection, door(database.dsn()) as opened:
+    with database.connect() as connection, database_client(database.dsn()) as opened:
         fill(connection, 7)
         sample()
         monkeypatch.setattr(Session, "fetch", recording)

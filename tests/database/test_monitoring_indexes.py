@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from exporter.lab.cluster import Cluster
 from exporter.lab.migrate import Schema
+from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
 from tests.database.sampling import sampler
 from tests.postgres import Database

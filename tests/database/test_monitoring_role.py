@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter.sampling import Sampling
+from exporter.sampling.sampler import Sampler
 from tests import requirements
 from tests.database import rows
 from tests.database.roles import MONITOR, allow, count, monitoring_role, role, run_script, script
@@ -67,7 +67,7 @@ def monitored(database: Database, way: tuple[str, ...]) -> Iterator[Database]:
 
 def test_the_columns_are_those_that_collectors_read(monitored):
     """The grants and the collectors' `reads` name the same columns: neither drifts from the other."""
-    sampling = Sampling(configuration(monitored.dsn()), nobody_listens)
+    sampling = Sampler(configuration(monitored.dsn()), nobody_listens)
     needed = {
         (table.name, column) for question in sampling.questions for table in question.reads for column in table.columns
     }

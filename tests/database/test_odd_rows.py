@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exporter.config import SamplingSettings
-from exporter.lab.cluster import Cluster
+from exporter.config.settings import SamplingSettings
 from exporter.lab.migrate import Schema
-from exporter.migration.findings import Answer
-from exporter.migration.rollback import Wishes, rollback_check
-from exporter.model import Reading
+from exporter.lab.postgres.cluster import Cluster
+from exporter.metrics.readings import Reading
+from exporter.migration.report import CheckAnswer
+from exporter.migration.rollback import RollbackOptions, rollback_check
 from tests import postgres
 from tests.database import rows
-from tests.database.sampling import door, everything, sampler
+from tests.database.sampling import database_client, everything, sampler
 from tests.postgres import Database
 
 JOB = "INSERT INTO job_outbox (entity_id, queue_name, {columns}) SELECT id, {queue}, {values} FROM courses LIMIT 1"
@@ -247,9 +247,9 @@ def test_counters_count_on_beside_an_odd_row(ordinary: Database, case: Case):
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_rollback_check_stands_an_odd_row(ordinary: Database, case: Case):
     """It reads the same rows: every check finds out what it is for."""
-    with among_others(ordinary, case), door(ordinary.dsn()) as opened:
-        report = rollback_check(opened, SamplingSettings(), Wishes(), time.time())
-    assert [finding.check for finding in report.findings if finding.answer is Answer.UNKNOWN] == []
+    with among_others(ordinary, case), database_client(ordinary.dsn()) as opened:
+        report = rollback_check(opened, SamplingSettings(), RollbackOptions(), time.time())
+    assert [finding.check for finding in report.findings if finding.answer is CheckAnswer.UNKNOWN] == []
 
 
 def test_all_of_them_at_once(ordinary: Database):

@@ -12,18 +12,18 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from exporter.config import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
-from exporter.database import GRACE, Session
-from exporter.database import Database as Door
-from exporter.errors import Reason, SampleError, Unreachable
+from exporter.config.settings import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
+from exporter.core.errors import Reason, SampleError, Unreachable
+from exporter.database import CLIENT_GRACE, Session
+from exporter.database import Database as DatabaseClient
+from exporter.database.visibility import Table
 from exporter.lab import migrate
-from exporter.lab.cluster import Cluster
 from exporter.lab.ports import free_port
-from exporter.sampling import Sampling
-from exporter.visibility import Table
+from exporter.lab.postgres.cluster import Cluster
+from exporter.sampling.sampler import Sampler
 from tests.database import rows
-from tests.database.activity import OURS, PATIENCE, Page, settled, until
-from tests.database.sampling import door, nobody_listens
+from tests.database.activity import OURS, TIMEOUT, Page, settled, until
+from tests.database.sampling import database_client, nobody_listens
 from tests.postgres import Database
 from tests.proxy import Mode, Proxy
 
@@ -31,7 +31,7 @@ OUTBOX = Table("job_outbox", ("created_at",))
 INTERVAL = 0.2
 # What a sample may take at most: connecting, or its statements and the farewell to a dead server.
 LIMITS = {"connect_timeout": 1.0, "statement_timeout": 0.5}
-LONGEST = 1.0 + GRACE + 0.5 + GRACE + 1.0
+LONGEST = 1.0 + CLIENT_GRACE + 0.5 + CLIENT_GRACE + 1.0
 SLACK = 1.0
 # Closing takes two seconds at most; the whole program has five.
 IN_TIME = 4.0
@@ -68,7 +68,7 @@ def through(proxy: Proxy) -> str:
 
 
 @contextmanager
-def running(dsn: str, rows_per_second: int = 1_000_000) -> Iterator[tuple[Sampling, Page]]:
+def running(dsn: str, rows_per_second: int = 1_000_000) -> Iterator[tuple[Sampler, Page]]:
     """Sampling at work, five times a second; fewer rows per second let informational collectors run less often."""
     config = Config(
         database=DatabaseSettings(
@@ -76,7 +76,7 @@ def running(dsn: str, rows_per_second: int = 1_000_000) -> Iterator[tuple[Sampli
         ),
         sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1.0), rows_per_second=rows_per_second),
     )
-    sampling = Sampling(config, nobody_listens)
+    sampling = Sampler(config, nobody_listens)
     sampling.start()
     try:
         yield sampling, Page(sampling)
@@ -86,18 +86,18 @@ def running(dsn: str, rows_per_second: int = 1_000_000) -> Iterator[tuple[Sampli
         assert time.monotonic() - started <= IN_TIME + SLACK
 
 
-def failing(door: Door) -> SampleError:
+def failing(database_client: DatabaseClient) -> SampleError:
     """A sample that must fail, in time."""
     started = time.monotonic()
-    with pytest.raises(SampleError) as error, door.sample(OUTBOX):
+    with pytest.raises(SampleError) as error, database_client.sample(OUTBOX):
         pass
     assert time.monotonic() - started <= LONGEST + SLACK
     return error.value
 
 
-def works(door: Door) -> bool:
+def works(database_client: DatabaseClient) -> bool:
     try:
-        with door.sample(OUTBOX):
+        with database_client.sample(OUTBOX):
             return True
     except Unreachable:
         return False
@@ -128,7 +128,7 @@ def test_an_immediate_restart(server):
 
 def test_a_restart_between_two_samples_fails_none(server):
     """The connection that died in its sleep is noticed before it is used."""
-    with door(server.dsn(), **LIMITS) as opened:
+    with database_client(server.dsn(), **LIMITS) as opened:
         assert works(opened)
         server.cluster.restart("immediate")
         until(lambda: works(opened))
@@ -141,7 +141,7 @@ def test_the_exporter_starts_before_the_database(server):
     server.cluster.stop()
     try:
         with running(server.dsn()) as (sampling, page):
-            until(lambda: all(state.runs >= 2 for state in sampling.board.states()))
+            until(lambda: all(state.runs >= 2 for state in sampling.store.states()))
             assert not page.up()
             assert reasons_of(page) == {"connection"}
             server.cluster.start()
@@ -155,8 +155,8 @@ def test_a_database_that_is_created_later(server):
     """The server is there, the database not yet: reason connection, in the server's words."""
     later = Database(server.cluster, "later")
     with running(later.dsn()) as (sampling, page):
-        until(lambda: all(state.runs >= 2 for state in sampling.board.states()))
-        (problem,) = sampling.board.states()[0].problems
+        until(lambda: all(state.runs >= 2 for state in sampling.store.states()))
+        (problem,) = sampling.store.states()[0].problems
         assert 'database "later" does not exist' in problem.message
         server.execute("CREATE DATABASE later")
         with later.connect() as connection:
@@ -176,18 +176,18 @@ def test_everything_vanishes_with_the_database(server, proxy, mode):
         rows.write(connection, rows.quiet())
     with running(through(proxy), rows_per_second=1) as (sampling, page):
         until(lambda: settled(sampling))
-        slow = {state.name for state in sampling.board.states() if state.interval >= 10 * 3 * INTERVAL}
+        slow = {state.name for state in sampling.store.states() if state.interval >= 10 * 3 * INTERVAL}
         assert slow >= {"last_hour", "events"}
         before = set(of_rows(page))
         assert len(before) > 25
         proxy.set_mode(mode)
-        proxy.cut()
+        proxy.drop_connections()
         until(lambda: not page.up())
-        assert until(lambda: not of_rows(page), patience=PATIENCE) <= 3 * INTERVAL + LONGEST + SLACK
-        runs = {state.name: state.runs for state in sampling.board.states()}
+        assert until(lambda: not of_rows(page), timeout=TIMEOUT) <= 3 * INTERVAL + LONGEST + SLACK
+        runs = {state.name: state.runs for state in sampling.store.states()}
         proxy.set_mode(Mode.PASS)
         until(lambda: set(of_rows(page)) >= before)
-        assert {state.name: state.runs for state in sampling.board.states() if state.name in slow} == {
+        assert {state.name: state.runs for state in sampling.store.states() if state.name in slow} == {
             name: runs[name] for name in slow
         }
 
@@ -209,37 +209,37 @@ def of_rows(page: Page) -> list[str]:
 
 def test_a_connection_that_is_swallowed(proxy):
     """No byte comes back, no error either: every sample ends in time, and the first after the silence works."""
-    with door(through(proxy), **LIMITS) as opened:
+    with database_client(through(proxy), **LIMITS) as opened:
         assert works(opened)
         proxy.set_mode(Mode.SWALLOW)
         for _ in range(4):
             assert failing(opened).reason is Reason.CONNECTION
         proxy.set_mode(Mode.PASS)
-        until(lambda: works(opened), patience=LONGEST)
+        until(lambda: works(opened), timeout=LONGEST)
 
 
 def test_silence_in_the_middle_of_a_sample(proxy):
     """The client gives the socket up when the server does not even refuse."""
-    with door(through(proxy), **LIMITS) as opened:
+    with database_client(through(proxy), **LIMITS) as opened:
         started = time.monotonic()
         with pytest.raises(Unreachable, match="no answer from the server in time"):
             disturbed(opened, lambda _: proxy.set_mode(Mode.SWALLOW))
         assert time.monotonic() - started <= LONGEST + SLACK
         proxy.set_mode(Mode.PASS)
-        until(lambda: works(opened), patience=LONGEST)
+        until(lambda: works(opened), timeout=LONGEST)
 
 
-def test_a_wire_cut_in_the_middle_of_a_sample(proxy):
+def test_a_connection_that_breaks_during_a_sample(proxy):
     """Reason connection at once; the next sample connects anew."""
-    with door(through(proxy), **LIMITS) as opened:
+    with database_client(through(proxy), **LIMITS) as opened:
         started = time.monotonic()
         with pytest.raises(Unreachable):
-            disturbed(opened, lambda _: proxy.cut())
+            disturbed(opened, lambda _: proxy.drop_connections())
         assert time.monotonic() - started < 1
         assert works(opened)
 
 
-def disturbed(opened: Door, disturb: Callable[[Session], None]) -> None:
+def disturbed(opened: DatabaseClient, disturb: Callable[[Session], None]) -> None:
     """A sample in which something happens between two statements."""
     with opened.sample(OUTBOX) as session:
         disturb(session)
@@ -268,11 +268,11 @@ def test_a_backend_that_hangs(server):
         stopped.append(session._connection.info.backend_pid)
         os.kill(stopped[0], signal.SIGSTOP)
 
-    with door(server.dsn(), **LIMITS) as opened:
+    with database_client(server.dsn(), **LIMITS) as opened:
         try:
             with pytest.raises(Unreachable):
                 disturbed(opened, stop)
-            until(lambda: works(opened), patience=LONGEST)
+            until(lambda: works(opened), timeout=LONGEST)
         finally:
             os.kill(stopped[0], signal.SIGCONT)
         until(lambda: server.value(OURS) == 1)
@@ -284,10 +284,10 @@ def test_a_backend_that_hangs(server):
 @pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.CLOSE])
 def test_hundreds_of_failing_samples_leak_nothing(proxy, mode):
     """Threads, sockets and memory are as before, and the next good sample works."""
-    with door(through(proxy), **LIMITS) as opened:
+    with database_client(through(proxy), **LIMITS) as opened:
         assert works(opened)
         proxy.set_mode(mode)
-        proxy.cut()
+        proxy.drop_connections()
         fail(opened, FAILING // 5)
         before = Usage(proxy)
         fail(opened, FAILING - FAILING // 5)
@@ -297,12 +297,12 @@ def test_hundreds_of_failing_samples_leak_nothing(proxy, mode):
         assert after.memory - before.memory < 2_000_000
         assert waits(opened) <= 1
         proxy.set_mode(Mode.PASS)
-        until(lambda: works(opened), patience=LONGEST)
+        until(lambda: works(opened), timeout=LONGEST)
 
 
 def test_silence_leaks_nothing(proxy):
     """The same where every attempt ends by our own deadline: attempts pile up nowhere."""
-    with door(through(proxy), **LIMITS) as opened:
+    with database_client(through(proxy), **LIMITS) as opened:
         assert works(opened)
         proxy.set_mode(Mode.SWALLOW)
         fail(opened, 1)
@@ -314,15 +314,15 @@ def test_silence_leaks_nothing(proxy):
         assert Usage(proxy).threads <= before.threads
         assert waits(opened) <= 1
         proxy.set_mode(Mode.PASS)
-        until(lambda: works(opened), patience=LONGEST)
+        until(lambda: works(opened), timeout=LONGEST)
 
 
-def fail(opened: Door, times: int) -> None:
+def fail(opened: DatabaseClient, times: int) -> None:
     for _ in range(times):
         assert failing(opened).reason is Reason.CONNECTION
 
 
-def waits(opened: Door) -> int:
+def waits(opened: DatabaseClient) -> int:
     """How many waits for a connection the pool has in its queue."""
     return opened._connector._pool.get_stats().get("requests_waiting", 0)
 
@@ -341,7 +341,7 @@ class Usage:
 # ---------------------------------------------------------------- stopping
 
 
-def hanging(opened: Door) -> tuple[threading.Thread, list[SampleError]]:
+def hanging(opened: DatabaseClient) -> tuple[threading.Thread, list[SampleError]]:
     """A sample in a thread of its own, in the middle of a statement that takes a minute."""
     errors: list[SampleError] = []
 
@@ -362,7 +362,7 @@ SLEEPING = OURS + " AND state = 'active' AND query LIKE '%pg_sleep%'"
 
 def test_closing_breaks_off_a_hanging_query(server):
     """In time, and the statement ends on the server too."""
-    opened = Door(DatabaseSettings(dsn=Secret(server.dsn()), statement_timeout=Seconds(60)))
+    opened = DatabaseClient(DatabaseSettings(dsn=Secret(server.dsn()), statement_timeout=Seconds(60)))
     opened.open()
     thread, errors = hanging(opened)
     until(lambda: server.value(SLEEPING) == 1)
@@ -372,12 +372,12 @@ def test_closing_breaks_off_a_hanging_query(server):
     assert time.monotonic() - started < IN_TIME
     assert not thread.is_alive()
     assert [error.reason for error in errors] == [Reason.CONNECTION]
-    until(lambda: server.value(OURS) == 0, patience=5)
+    until(lambda: server.value(OURS) == 0, timeout=5)
 
 
 def test_closing_in_silence(server, proxy):
     """Nobody can be told; we leave all the same."""
-    opened = Door(DatabaseSettings(dsn=Secret(through(proxy)), statement_timeout=Seconds(60)))
+    opened = DatabaseClient(DatabaseSettings(dsn=Secret(through(proxy)), statement_timeout=Seconds(60)))
     opened.open()
     thread, _ = hanging(opened)
     until(lambda: server.value(SLEEPING) == 1)
@@ -387,13 +387,13 @@ def test_closing_in_silence(server, proxy):
     thread.join(IN_TIME)
     assert time.monotonic() - started < IN_TIME
     assert not thread.is_alive()
-    proxy.cut()
+    proxy.drop_connections()
 
 
 def test_closing_while_connecting_in_silence(proxy):
     """Not even a connection attempt holds it up."""
     proxy.set_mode(Mode.SWALLOW)
-    opened = Door(DatabaseSettings(dsn=Secret(through(proxy)), connect_timeout=Seconds(5)))
+    opened = DatabaseClient(DatabaseSettings(dsn=Secret(through(proxy)), connect_timeout=Seconds(5)))
     opened.open()
     thread, errors = hanging(opened)
     until(lambda: proxy.connections)
@@ -405,21 +405,21 @@ def test_closing_while_connecting_in_silence(proxy):
     assert len(errors) == 1
 
 
-def test_a_closed_door_stays_closed(server):
+def test_a_closed_client_stays_closed(server):
     """Sampling after closing is refused at once, and closing twice is fine."""
-    opened = Door(DatabaseSettings(dsn=Secret(server.dsn())))
+    opened = DatabaseClient(DatabaseSettings(dsn=Secret(server.dsn())))
     opened.open()
     with opened.sample() as session:
         pid = session._connection.info.backend_pid
     opened.close()
     opened.close()
     assert isinstance(failing(opened), Unreachable)
-    until(lambda: server.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", (pid,)) == 0, patience=5)
+    until(lambda: server.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", (pid,)) == 0, timeout=5)
 
 
 def test_nobody_listens_at_all():
     """A port without a server: refused, in words."""
-    with door(f"postgresql://x:hunter2@127.0.0.1:{free_port()}/x", **LIMITS) as opened:
+    with database_client(f"postgresql://x:hunter2@127.0.0.1:{free_port()}/x", **LIMITS) as opened:
         error = failing(opened)
     assert error.reason is Reason.CONNECTION
     assert "Connection refused" in str(error)

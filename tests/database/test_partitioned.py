@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.indexes import HELPFUL, Catalogue, IndexRow, events_plan
-from exporter.lab.cluster import Cluster
+from exporter.database.indexes import HELPFUL, IndexCatalogue, IndexRow, events_plan
 from exporter.lab.migrate import Schema
+from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
 from tests.database import rows
 from tests.database.roles import allow, role
@@ -130,4 +130,4 @@ def seen(database: Database, table: str = "fsm_events") -> list[IndexRow]:
     with sampler(database.dsn()) as sampling:
         question = next(question for question in sampling.questions if question.index.table == table)
         with sampling.database.sample(*question.reads) as session:
-            return list(Catalogue().rows(session, table))
+            return list(IndexCatalogue().rows(session, table))

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from exporter.errors import Reason, SampleError
-from exporter.lab.cluster import Cluster
-from exporter.visibility import Table
+from exporter.core.errors import Reason, SampleError
+from exporter.database.visibility import Table
+from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
 from tests.database import rows
 from tests.database.activity import until
 from tests.database.pgbouncer import PgBouncer, pgbouncer
 from tests.database.roles import monitoring_role
-from tests.database.sampling import compare_all, door, everything, sampler
+from tests.database.sampling import compare_all, database_client, everything, sampler
 from tests.newest import SOURCES
 from tests.postgres import Database
 
@@ -119,7 +119,11 @@ def test_a_failed_sample_leaves_nothing_either(pooler, pooled):
     dsn = pooler.dsn(pooled.name)
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as other:
         before = shown(other)
-        with door(dsn, statement_timeout=0.2) as opened, pytest.raises(SampleError) as slow, opened.sample() as session:
+        with (
+            database_client(dsn, statement_timeout=0.2) as opened,
+            pytest.raises(SampleError) as slow,
+            opened.sample() as session,
+        ):
             session._connection.execute("SELECT pg_sleep(5)")
         assert slow.value.reason is Reason.TIMEOUT
         assert shown(other) == before
@@ -128,7 +132,7 @@ def test_a_failed_sample_leaves_nothing_either(pooler, pooled):
 def test_closing_breaks_off_a_query_behind_the_pooler(pooler, pooled):
     """The request to cancel finds its way through, so no statement of ours runs on."""
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(60)%'"
-    with door(pooler.dsn(pooled.name), statement_timeout=60) as opened:
+    with database_client(pooler.dsn(pooled.name), statement_timeout=60) as opened:
         errors = []
 
         def sample() -> None:
@@ -145,5 +149,5 @@ def test_closing_breaks_off_a_query_behind_the_pooler(pooler, pooled):
         opened.close()
         thread.join(4)
         assert time.monotonic() - started < 4
-        until(lambda: pooled.value(sleeping) == 0, patience=5)
+        until(lambda: pooled.value(sleeping) == 0, timeout=5)
     assert len(errors) == 1

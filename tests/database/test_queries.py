@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 from psycopg.rows import class_row
 
-from exporter import queries, visibility
-from exporter.database import Session, session
-from exporter.departures import Balance, Search
-from exporter.indexes import Catalogue, IndexRow
+from exporter.collectors.departures import Balance, Search
+from exporter.database import Session, queries, session, visibility
+from exporter.database.indexes import IndexCatalogue, IndexRow
+from exporter.database.replay import Replay
+from exporter.database.visibility import Table, TableVisibility
 from exporter.lab.migrate import Schema
-from exporter.replay import Replay
-from exporter.visibility import Sight, Table
 from tests import postgres
 from tests.database import rows
 from tests.database.sampling import sampler
@@ -35,7 +34,7 @@ OPENING: dict[str, type[Any]] = {
     "replay": Replay,
     "defaults": session._Defaults,
     "session": session._Facts,
-    "visibility": Sight,
+    "visibility": TableVisibility,
 }
 
 
@@ -60,15 +59,15 @@ class Recorder:
             self.asked[name] = Asked(row, parameters)
             return fetch(asking, name, row, **parameters)
 
-        written = queries.Query.written
+        with_literals = queries.SqlStatement.with_literals
 
-        def noting(query: queries.Query, schema: str, parameters: dict[str, object]) -> bytes:
+        def noting(query: queries.SqlStatement, schema: str, parameters: dict[str, object]) -> bytes:
             if query.name in OPENING:  # what is asked ahead is fetched like the rest
                 self.asked[query.name] = Asked(OPENING[query.name], parameters)
-            return written(query, schema, parameters)
+            return with_literals(query, schema, parameters)
 
         monkeypatch.setattr(Session, "fetch", recording)
-        monkeypatch.setattr(queries.Query, "written", noting)
+        monkeypatch.setattr(queries.SqlStatement, "written", noting)
         session._opening.cache_clear()
 
 
@@ -85,7 +84,7 @@ def recorded(cluster) -> dict[str, Asked]:
                 standby.wait_until_caught_up()
                 sample_all(Database(standby, database.name), standby=True)
                 # As on a server that does not skip through an index by itself, whichever this one is.
-                patch.setattr(Catalogue, "rows", _without_skips(Catalogue.rows))
+                patch.setattr(IndexCatalogue, "rows", _without_skips(IndexCatalogue.rows))
                 sample_all(database)
     return recorder.asked
 
@@ -224,7 +223,7 @@ def test_the_index_of_the_header_is_the_one_in_the_plan(recorded, populated, nam
         connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         connection.execute("SET LOCAL jit = off")
         if name in GATHERING:
-            connection.execute(session._GATHER)
+            connection.execute(session._BITMAP_SCANS)
         if name == "events_by_course":
             connection.execute("DROP INDEX idx_fsm_events_created")  # where that is, this is not asked
         query = b"EXPLAIN (FORMAT JSON) " + queries.load(name).compose("public").as_bytes(connection)
@@ -272,8 +271,8 @@ def test_a_header_is_read():
     """Names, types and nullability of parameters and columns; the rest is for people."""
     query = queries.parse("good", GOOD)
     assert query.text == "/* outbox-exporter: good */\nSELECT 1"
-    assert query.parameters == (queries.Column("since", "double precision", False),)
-    assert query.columns == (queries.Column("id", "text", False), queries.Column("ids", "text[]", True))
+    assert query.parameters == (queries.HeaderColumn("since", "double precision", False),)
+    assert query.columns == (queries.HeaderColumn("id", "text", False), queries.HeaderColumn("ids", "text[]", True))
 
 
 @pytest.mark.parametrize(
@@ -310,10 +309,10 @@ def test_table_names_are_quoted():
 def test_values_written_into_a_statement_arrive_as_they_are(populated, nasty):
     """Whatever a schema is called: quoted like a value, and nothing else."""
     parameters = visibility.question(nasty, [Table(nasty, (nasty,))])
-    with populated.connect() as connection, connection.cursor(row_factory=class_row(Sight)) as cursor:
+    with populated.connect() as connection, connection.cursor(row_factory=class_row(TableVisibility)) as cursor:
         expected = connection.execute(
             "SELECT quote_ident(%s), format('%%I.%%I', %s::text, %s::text)", (nasty,) * 3
         ).fetchone()
-        (seen,) = cursor.execute(queries.load("visibility").written(nasty, parameters)).fetchall()
+        (seen,) = cursor.execute(queries.load("visibility").with_literals(nasty, parameters)).fetchall()
     assert (seen.schema_name, seen.table_name) == expected
     assert seen.relkind is None

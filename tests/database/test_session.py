@@ -4,17 +4,17 @@ import time
 
 import pytest
 
-from exporter.collectors.backlog import Head, PendingGroup
+from exporter.collectors.backlog import BacklogHead, PendingGroup
 from exporter.collectors.database import DatabaseCollector
-from exporter.database import GRACE, NOTHING_AHEAD, Ahead, Session, dsn_problem, passwords, target
-from exporter.database import Database as Door
+from exporter.core.errors import Locked, Reason, SampleError, TooSlow, Unreachable
+from exporter.database import CLIENT_GRACE, NO_PREFETCH, Prefetch, Session, dsn_problem, passwords, target
+from exporter.database import Database as DatabaseClient
 from exporter.database import session as session_module
-from exporter.errors import Locked, Reason, SampleError, TooSlow, Unreachable
-from exporter.schedule import run_once
-from exporter.visibility import Table
+from exporter.database.visibility import Table
+from exporter.sampling.schedule import run_once
 from tests.database import rows
 from tests.database.roles import monitoring_role
-from tests.database.sampling import door, sampler
+from tests.database.sampling import database_client, sampler
 from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("created_at",))
@@ -30,7 +30,7 @@ def backend(session: Session) -> int:
     return session._connection.info.backend_pid
 
 
-def backend_of(opened: Door) -> int:
+def backend_of(opened: DatabaseClient) -> int:
     with opened.sample() as session:
         return backend(session)
 
@@ -38,14 +38,18 @@ def backend_of(opened: Door) -> int:
 def work(session: Session, *seconds: float) -> None:
     """Statements of a sample that take so long each."""
     for duration in seconds:
-        session.fetch_one("backlog_head", Head, batch=1)
+        session.fetch_one("backlog_head", BacklogHead, batch=1)
         session._connection.execute("SELECT pg_sleep(%s)", (duration,))
 
 
 def test_a_sample_cannot_write(database):
     """Not even a superuser's, not even a temporary table."""
     for statement in ("DELETE FROM public.job_outbox", "CREATE TABLE t ()", "SELECT nextval('cron.jobid_seq')"):
-        with door(database.dsn()) as opened, pytest.raises(SampleError, match="read-only"), opened.sample() as session:
+        with (
+            database_client(database.dsn()) as opened,
+            pytest.raises(SampleError, match="read-only"),
+            opened.sample() as session,
+        ):
             session._connection.execute(statement.encode())
 
 
@@ -58,7 +62,7 @@ def test_a_transaction_of_another_kind_is_refused(database, monkeypatch, begun):
     """Verified, not assumed: a pooler or proxy that dropped our wish is found out. Nobody is left in a transaction."""
     monkeypatch.setattr(session_module, "_BEGIN", begun)
     session_module._opening.cache_clear()
-    with door(database.dsn()) as opened:
+    with database_client(database.dsn()) as opened:
         with pytest.raises(SampleError, match="read-only, repeatable-read"), opened.sample(OUTBOX):
             pass
         monkeypatch.undo()
@@ -68,7 +72,7 @@ def test_a_transaction_of_another_kind_is_refused(database, monkeypatch, begun):
 
 def test_all_statements_see_one_snapshot(database):
     """A commit in the middle of a sample is for the next one."""
-    with door(database.dsn()) as opened:
+    with database_client(database.dsn()) as opened:
         for expected in (0, 1):
             with opened.sample(OUTBOX) as session:
                 first = session._connection.execute(b"SELECT count(*) FROM public.organizations").fetchone()
@@ -80,7 +84,7 @@ def test_all_statements_see_one_snapshot(database):
 def test_a_row_of_other_fields_is_refused(database):
     """Values are told by their place; in the wrong one they would be lies."""
     refused = pytest.raises(TypeError, match=r"PendingGroup has the fields .*, sql/backlog_head\.sql the columns")
-    with door(database.dsn()) as opened, refused, opened.sample() as session:
+    with database_client(database.dsn()) as opened, refused, opened.sample() as session:
         session.fetch("backlog_head", PendingGroup, batch=1)
 
 
@@ -97,7 +101,7 @@ def test_limits_hold_inside_the_transaction_only(database):
         "transaction_isolation": "repeatable read",
         "transaction_read_only": "on",
     }
-    with door(database.dsn(), statement_timeout=4, lock_timeout=0.3) as opened:
+    with database_client(database.dsn(), statement_timeout=4, lock_timeout=0.3) as opened:
         with database.connect() as fresh:
             outside = {name: fresh.execute(f"SHOW {name}".encode()).fetchone() for name in inside}
         with opened.sample(OUTBOX) as session:
@@ -109,25 +113,25 @@ def test_limits_hold_inside_the_transaction_only(database):
 
 
 @pytest.mark.parametrize("reads", [(), (OUTBOX,)])
-def test_pages_are_gathered_ahead_or_when_told_to(database, reads):
+def test_bitmap_scans_are_preferred_on_request(database, reads):
     """Either way in this transaction only, and until told otherwise."""
 
     def plans(session: Session) -> tuple[str, str]:
         return show(session, "enable_indexscan"), show(session, "enable_seqscan")
 
-    with door(database.dsn()) as opened:
+    with database_client(database.dsn()) as opened:
         for expected in (("on", "on"), ("off", "off")):  # ahead is where something is known already
-            with opened.sample(*reads, ahead=Ahead(gather=True)) as session:
+            with opened.sample(*reads, prefetch=Prefetch(bitmap_scans=True)) as session:
                 assert plans(session) == expected
         with opened.sample(*reads) as session:
             assert plans(session) == ("on", "on")
-            session.gather_pages()
+            session.prefer_bitmap_scans()
             assert plans(session) == ("off", "off")
-            session.gather_pages(gather=False)
+            session.prefer_bitmap_scans(bitmap_scans=False)
             assert plans(session) == ("on", "off")
 
 
-HEAD = Ahead("backlog_head", (("batch", 3),), gather=True)
+HEAD = Prefetch("backlog_head", (("batch", 3),), bitmap_scans=True)
 
 
 def test_what_is_asked_ahead_takes_no_message_of_its_own(database):
@@ -135,18 +139,18 @@ def test_what_is_asked_ahead_takes_no_message_of_its_own(database):
     with database.connect() as writer:
         rows.write(writer, rows.Content(jobs=[rows.Job(0, "q", -number, attempts=number % 2) for number in range(8)]))
     taken = []
-    with door(database.dsn()) as opened:
+    with database_client(database.dsn()) as opened:
         for _ in range(3):
-            with opened.sample(OUTBOX, ahead=HEAD) as session:
-                before = opened._connector.distance._exchanges
-                assert session.fetch_one("backlog_head", Head, batch=3).blocked == 2
-                taken.append(opened._connector.distance._exchanges - before)
-                assert session.fetch_one("backlog_head", Head, batch=8).blocked == 4
-                assert session.fetch_one("backlog_head", Head, batch=3).blocked == 2
+            with opened.sample(OUTBOX, prefetch=HEAD) as session:
+                before = opened._connector.round_trip._exchanges
+                assert session.fetch_one("backlog_head", BacklogHead, batch=3).blocked == 2
+                taken.append(opened._connector.round_trip._exchanges - before)
+                assert session.fetch_one("backlog_head", BacklogHead, batch=8).blocked == 4
+                assert session.fetch_one("backlog_head", BacklogHead, batch=3).blocked == 2
     assert taken == [1, 0, 0]
 
 
-def test_the_samples_that_page_take_three_messages(database):
+def test_critical_samples_take_three_messages(database):
     """One that begins, one for what is asked, one that ends; the first sample, which proves more, takes more."""
     with sampler(database.dsn()) as sampling:
         for question in sampling.questions[:2]:
@@ -154,7 +158,7 @@ def test_the_samples_that_page_take_three_messages(database):
             taken = []
             for _ in range(4):
                 assert run_once(collector).succeeded
-                taken.append(sampling.database._connector.distance._exchanges)
+                taken.append(sampling.database._connector.round_trip._exchanges)
             assert taken[0] > 3
             assert taken[-1] == 3
 
@@ -188,7 +192,7 @@ def test_what_is_asked_ahead_is_believed_no_sooner(database, spoil, reason, told
 
 def test_nothing_is_prepared_and_one_connection_serves_all(database):
     """Samples leave no statement behind on the server, and share a connection that says whose it is."""
-    with door(database.dsn()) as opened:
+    with database_client(database.dsn()) as opened:
         backends = set()
         for _ in range(12):
             with opened.sample(OUTBOX) as session:
@@ -202,7 +206,7 @@ def test_nothing_is_prepared_and_one_connection_serves_all(database):
 
 def test_now_is_the_database_s(database):
     """The same instant that now() is in every statement, exactly."""
-    with door(database.dsn()) as opened, opened.sample() as session:
+    with database_client(database.dsn()) as opened, opened.sample() as session:
         row = session._connection.execute(b"SELECT extract(epoch FROM now())::float8").fetchone()
         assert row == (session.now,)
 
@@ -210,19 +214,19 @@ def test_now_is_the_database_s(database):
 def test_what_a_sample_begins_with_names_itself_to_the_dba():
     """As every other statement does: what pg_stat_activity shows begins with who asks."""
     expected = session_module._Expected(filtered=True, standby=True, plain=frozenset())
-    opening = session_module._opening(("public", None, 5.0, 0.5), (OUTBOX,), NOTHING_AHEAD, expected)
+    opening = session_module._opening(("public", None, 5.0, 0.5), (OUTBOX,), NO_PREFETCH, expected)
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
 
 
 def test_the_role_is_the_one_that_counts(database):
     """Quoted where its name needs it, and after SET ROLE the one that was taken on."""
-    with door(f"{database.dsn()}?options=-c%20role%3Dservice_role") as opened, opened.sample() as session:
+    with database_client(f"{database.dsn()}?options=-c%20role%3Dservice_role") as opened, opened.sample() as session:
         assert session.role == "service_role"
 
 
 def test_a_slow_statement_is_the_servers_to_end(database):
     """Reason timeout; the connection is kept and works."""
-    with door(database.dsn(), statement_timeout=0.2) as opened:
+    with database_client(database.dsn(), statement_timeout=0.2) as opened:
         first = backend_of(opened)
         with pytest.raises(TooSlow) as slow, opened.sample() as session:
             work(session, 5)
@@ -232,18 +236,18 @@ def test_a_slow_statement_is_the_servers_to_end(database):
 
 def test_many_slow_statements_are_too_slow_together(database):
     """Each below the limit, all above: the sample is ended as slow and the server is not taken for dead."""
-    with door(database.dsn(), statement_timeout=2) as opened:
+    with database_client(database.dsn(), statement_timeout=2) as opened:
         first = backend_of(opened)
         started = time.monotonic()
         with pytest.raises(TooSlow), opened.sample() as session:
             work(session, 0.7, 0.7, 0.7, 0.7)
-        assert time.monotonic() - started < 2 + 2 * GRACE
+        assert time.monotonic() - started < 2 + 2 * CLIENT_GRACE
         assert backend_of(opened) == first
 
 
 def test_a_lock_is_waited_for_no_longer_than_agreed(database):
     """Reason lock."""
-    with database.connect(autocommit=False) as locker, door(database.dsn(), lock_timeout=0.1) as opened:
+    with database.connect(autocommit=False) as locker, database_client(database.dsn(), lock_timeout=0.1) as opened:
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
         with pytest.raises(Locked) as locked, opened.sample() as session:
@@ -255,17 +259,17 @@ def test_a_lock_is_waited_for_no_longer_than_agreed(database):
 @pytest.mark.parametrize(
     ("name", "user"), [("no such database", "postgres"), (None, "nobody at all")], ids=["database", "role"]
 )
-def test_a_door_that_does_not_open_says_why_and_shows_no_password(database, name, user):
+def test_a_failed_connection_names_its_cause_and_no_password(database, name, user):
     """Reason connection; the server's own words; the password in none of them."""
     other = Database(database.cluster, name or database.name)
-    with door(other.dsn(user, password="hunter2")) as opened:
+    with database_client(other.dsn(user, password="hunter2")) as opened:
         with pytest.raises(Unreachable, match="does not exist") as refused, opened.sample():
             pass
         assert "hunter2" not in str(refused.value)
         assert "hunter2" not in opened.target
 
 
-def test_a_target_is_told_without_secrets():
+def test_the_connection_target_has_no_secrets():
     """Host, port and database, completed as libpq would."""
     assert target("postgresql://u:hunter2@db.example:6432/outbox?sslmode=require") == "db.example:6432/outbox"
     assert target("host=/run/postgresql dbname=x password=hunter2") == "/run/postgresql:5432/x"

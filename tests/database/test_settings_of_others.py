@@ -10,19 +10,19 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter import check
-from exporter.config import SamplingSettings
-from exporter.database import Database as Door
-from exporter.errors import Reason, SampleError
-from exporter.migration.catalogue import Catalogue, read
-from exporter.migration.rollback import Wishes, rollback_check
-from exporter.migration.smoke import smoke
-from exporter.migration.verify import verify
-from exporter.sampling import Sampling
+from exporter.app import check_config as check
+from exporter.config.settings import SamplingSettings
+from exporter.core.errors import Reason, SampleError
+from exporter.database import Database as DatabaseClient
+from exporter.migration.rollback import RollbackOptions, rollback_check
+from exporter.migration.smoke.run import smoke
+from exporter.migration.verify.catalogue import SchemaFacts, read
+from exporter.migration.verify.run import verify
+from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.documented import Series
 from tests.database.roles import monitoring_role, role
-from tests.database.sampling import configuration, door, everything, nobody_listens, series
+from tests.database.sampling import configuration, database_client, everything, nobody_listens, series
 from tests.postgres import Database
 
 # What a text may be set to. One that is not here is set to all of the first line; what the server refuses is left out.
@@ -112,7 +112,7 @@ class Answers:
     """What the program says about one database."""
 
     samples: Series
-    catalogue: Catalogue
+    catalogue: SchemaFacts
     verdicts: tuple[str, ...]
     check: tuple[str, ...]
 
@@ -157,8 +157,8 @@ class Tried:
     """Two connections, the monitoring role's and the owner's, on which settings are made and answers asked."""
 
     def __init__(self, database: Database, monitor: str) -> None:
-        self._sampling = Sampling(configuration(database.dsn(monitor), statement_timeout=5), nobody_listens)
-        self._owner = Sampling(configuration(database.dsn(), statement_timeout=5), nobody_listens)
+        self._sampling = Sampler(configuration(database.dsn(monitor), statement_timeout=5), nobody_listens)
+        self._owner = Sampler(configuration(database.dsn(), statement_timeout=5), nobody_listens)
         for sampling in (self._sampling, self._owner):
             sampling.database.open()
 
@@ -170,7 +170,7 @@ class Tried:
         """Raises: SampleError."""
         samples: Series = {}
         for question in self._sampling.questions:
-            with self._sampling.database.sample(*question.reads, ahead=question.ahead) as session:
+            with self._sampling.database.sample(*question.reads, prefetch=question.prefetch) as session:
                 samples |= series(question.read(session))
                 assert abs(session.now - time.time()) < 5
         with self._owner.database.sample() as session:
@@ -192,18 +192,18 @@ class Tried:
             try:
                 self._run(opened, sql.SQL("RESET ALL"))
             except psycopg.Error:
-                opened._connector.lend().close()
+                opened._connector.acquire().close()
 
-    def _doors(self) -> tuple[Door, Door]:
+    def _doors(self) -> tuple[DatabaseClient, DatabaseClient]:
         return self._sampling.database, self._owner.database
 
     @staticmethod
-    def _run(opened: Door, statement: sql.SQL | sql.Composed) -> None:
-        connection = opened._connector.lend()
+    def _run(opened: DatabaseClient, statement: sql.SQL | sql.Composed) -> None:
+        connection = opened._connector.acquire()
         try:
             connection.execute(statement)
         finally:
-            opened._connector.give_back(connection)
+            opened._connector.release(connection)
 
 
 @pytest.fixture
@@ -275,17 +275,17 @@ def make_default(database: Database, role: str) -> None:
 def told(database: Database, user: str) -> dict[str, object]:
     """What the commands answer to that role, check by check."""
     dsn = database.dsn(user)
-    with door(dsn) as opened:
+    with database_client(dsn) as opened:
         with opened.sample() as session:
             applied, absent = verify(session), verify(session, "absent")
-        may_go = rollback_check(opened, SamplingSettings(), Wishes(), 0.0)
+        may_go = rollback_check(opened, SamplingSettings(), RollbackOptions(), 0.0)
     tried = smoke(dsn, "public")
     reports = {"applied": applied, "absent": absent, "smoke": tried}
     found: dict[str, object] = {
         name: [(each.check, each.answer, each.expected) for each in report.findings] for name, report in reports.items()
     }
     found["may go"] = [(each.check, each.answer) for each in may_go.findings]
-    found["warnings"] = [each.cautions for each in (applied, may_go)]
+    found["warnings"] = [each.warnings for each in (applied, may_go)]
     return found
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporter.collectors.backlog import Head
-from exporter.database import Database as Door
-from exporter.errors import SampleError
-from exporter.visibility import Table
+from exporter.collectors.backlog import BacklogHead
+from exporter.core.errors import SampleError
+from exporter.database import Database as DatabaseClient
+from exporter.database.visibility import Table
 from tests.database.roles import monitoring_role
-from tests.database.sampling import door
+from tests.database.sampling import database_client
 from tests.postgres import Database
 from tests.standby import Standby
 
@@ -32,28 +32,28 @@ def user(request: pytest.FixtureRequest, database: Database) -> Iterator[str]:
             yield role
 
 
-def blocked_by(opened: Door, connection: psycopg.Connection[Any]) -> int:
+def blocked_by(opened: DatabaseClient, connection: psycopg.Connection[Any]) -> int:
     """What a sample says whose question is answered by another connection."""
     with opened.sample(OUTBOX) as session:
         ours, session._connection = session._connection, connection
         try:
-            return session.fetch_one("backlog_head", Head, batch=1).blocked
+            return session.fetch_one("backlog_head", BacklogHead, batch=1).blocked
         finally:
             session._connection = ours
 
 
-def blocked_after(opened: Door, statement: bytes) -> int:
+def blocked_after(opened: DatabaseClient, statement: bytes) -> int:
     """What a sample says in which something else ends the transaction."""
     with opened.sample(OUTBOX) as session:
         session._connection.execute(statement)
-        return session.fetch_one("backlog_head", Head, batch=1).blocked
+        return session.fetch_one("backlog_head", BacklogHead, batch=1).blocked
 
 
 def test_a_statement_on_another_server(database, standby: Standby, user):
     """It would see other rows, under other limits: the first time there, and after a sample of ours on it."""
     replica = Database(standby, database.name)
     standby.wait_until_caught_up()
-    with door(database.dsn(user)) as opened, replica.connect(user) as elsewhere:
+    with database_client(database.dsn(user)) as opened, replica.connect(user) as elsewhere:
         with pytest.raises(SampleError, match=REFUSED):
             blocked_by(opened, elsewhere)
         elsewhere.execute("BEGIN; SELECT set_config('outbox_exporter.sample', 'on', true); COMMIT")
@@ -64,12 +64,12 @@ def test_a_statement_on_another_server(database, standby: Standby, user):
 @pytest.mark.parametrize("ended", [b"COMMIT", b"ROLLBACK", b"COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"])
 def test_a_transaction_that_somebody_ended(database, user, ended):
     """On the same server connection, too: what was proved was proved of a transaction."""
-    with door(database.dsn(user)) as opened, pytest.raises(SampleError, match=REFUSED):
+    with database_client(database.dsn(user)) as opened, pytest.raises(SampleError, match=REFUSED):
         blocked_after(opened, ended)
 
 
 def test_only_a_primary_may_answer(database):
     """Pgpool-II sends what calls a volatile function to the primary, whatever comments it may ignore."""
-    with door(database.dsn()) as opened, opened.sample(OUTBOX) as session:
+    with database_client(database.dsn()) as opened, opened.sample(OUTBOX) as session:
         assert b"clock_timestamp()" in session._statement("backlog_head")
     assert database.value("SELECT provolatile::text FROM pg_proc WHERE proname = 'clock_timestamp'") == "v"

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from exporter import names
-from exporter.config import Seconds
-from exporter.errors import Reason
-from exporter.lab.cluster import Cluster
-from exporter.model import Failure, Reading
-from exporter.schedule import run_once
-from exporter.snapshot import CollectorState, database_up, latest_server
+from exporter.config.settings import Seconds
+from exporter.core.errors import Reason
+from exporter.lab.postgres.cluster import Cluster
+from exporter.metrics import catalogue
+from exporter.metrics.readings import CollectorFailure, Reading
+from exporter.metrics.snapshot import CollectorState, database_up, latest_server
+from exporter.sampling.schedule import run_once
 from tests import postgres
 from tests.database import rows
 from tests.database.roles import monitoring_role
@@ -64,14 +64,14 @@ def running(dsn: str, limit: float) -> Iterator[Callable[[], tuple[CollectorStat
     with sampler(dsn, max_replay_lag=Seconds(limit)) as sampling:
 
         def sample() -> tuple[CollectorState, ...]:
-            for turn in sampling._turns:
-                sampling.board.record(run_once(turn.collector), turn.interval)
-            return tuple(state for state in sampling.board.states() if state.name in COLLECTORS)
+            for turn in sampling._entries:
+                sampling.store.record(run_once(turn.collector), turn.interval)
+            return tuple(state for state in sampling.store.states() if state.name in COLLECTORS)
 
         yield sample
 
 
-def values(states: tuple[CollectorState, ...], metric: names.Metric) -> dict[tuple[str, ...], float]:
+def values(states: tuple[CollectorState, ...], metric: catalogue.Metric) -> dict[tuple[str, ...], float]:
     return {
         reading.labels: reading.value
         for state in states
@@ -83,7 +83,7 @@ def values(states: tuple[CollectorState, ...], metric: names.Metric) -> dict[tup
 
 def backlog(states: tuple[CollectorState, ...]) -> float | None:
     """The jobs that are pending; None when that is not told."""
-    found = values(states, names.PENDING_JOBS)
+    found = values(states, catalogue.PENDING_JOBS)
     return sum(found.values()) if found else None
 
 
@@ -237,7 +237,7 @@ def test_a_quiet_primary_is_no_stale_standby(watched, talkative):
         pytest.fail("the primary was never quiet")
 
 
-def refused_backlog(dsn: str) -> dict[str, Failure]:
+def refused_backlog(dsn: str) -> dict[str, CollectorFailure]:
     """What is refused where the latest proof is older than 1.5 s; nothing while the primary writes."""
     found = refusals(dsn, max_replay_lag=Seconds(1.5))
     return found if "backlog" in found else {}
@@ -318,7 +318,7 @@ def both(primary: Cluster, standby: Standby, name: str) -> str:
 
 
 def counted(states: tuple[CollectorState, ...]) -> float:
-    (value,) = values(states, names.PROCESSED_JOBS).values()
+    (value,) = values(states, catalogue.PROCESSED_JOBS).values()
     return value
 
 

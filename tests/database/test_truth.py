@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from exporter.collectors.events import fetch_courses, fetch_groups
-from exporter.lab.cluster import Cluster
 from exporter.lab.migrate import Schema
+from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
 from tests.database import rows
 from tests.database.documented import Series
@@ -74,7 +74,7 @@ def event_groups(
     return {key: value for key, value in found.items() if value != (0, 0, 0, {})}
 
 
-def test_through_the_real_door(variant):
+def test_through_the_real_client(variant):
     """As the program samples: read-only, repeatable read, visibility proved first."""
     dice = random.Random(1118)
     with sampler(variant.dsn()) as sampling, variant.connect() as connection:

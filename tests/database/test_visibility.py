@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from psycopg import sql
 
-from exporter.errors import Reason
-from exporter.model import Failure
-from exporter.visibility import remedy
+from exporter.core.errors import Reason
+from exporter.database.visibility import remedy
+from exporter.metrics.readings import CollectorFailure
 from tests.database import rows
 from tests.database.activity import until
 from tests.database.documented import Series
@@ -56,7 +56,7 @@ def sees_everything(database: Database, name: str) -> bool:
     return everything(database.dsn(name)) == truth(database)
 
 
-def mend(database: Database, name: str, choose: int, schema: str = "public") -> list[str]:
+def fix(database: Database, name: str, choose: int, schema: str = "public") -> list[str]:
     """Does what the messages say until nothing is refused any more; `choose` picks among alternatives."""
     done: list[str] = []
     while refused := refusals(database.dsn(name), schema=schema):
@@ -69,7 +69,7 @@ def mend(database: Database, name: str, choose: int, schema: str = "public") -> 
     return done
 
 
-def failure(database: Database, name: str, collector: str = "backlog") -> Failure:
+def failure(database: Database, name: str, collector: str = "backlog") -> CollectorFailure:
     return refusals(database.dsn(name))[collector]
 
 
@@ -102,7 +102,7 @@ def test_an_owner_forced_to_obey_does_not(filled, watcher):
         allow(filled, "ALTER TABLE public.{table} OWNER TO {role}", watcher, table=sql.Identifier(table))
         filled.execute(sql.SQL("ALTER TABLE public.{} FORCE ROW LEVEL SECURITY").format(sql.Identifier(table)))
     assert reasons(filled.dsn(watcher)) == {Reason.RLS}
-    mend(filled, watcher, choose=1)
+    fix(filled, watcher, choose=1)
     assert sees_everything(filled, watcher)
 
 
@@ -163,7 +163,7 @@ def test_a_plain_role_gets_no_number_and_a_remedy(filled, watcher, choose):
         f"row-level security hides rows of public.job_outbox from role {watcher}: ALTER ROLE {watcher} BYPASSRLS, "
         f"or CREATE POLICY outbox_monitor_read ON public.job_outbox FOR SELECT TO {watcher} USING (true)"
     )
-    assert len(mend(filled, watcher, choose)) == (1, 3)[choose]
+    assert len(fix(filled, watcher, choose)) == (1, 3)[choose]
     assert sees_everything(filled, watcher)
 
 
@@ -191,7 +191,7 @@ def test_a_restrictive_policy_may_take_rows_away_again(filled, watcher, clause, 
     assert set(refused) == {"backlog", "throughput", "last_hour"}
     assert refused["backlog"].reason is Reason.RLS
     assert "restrictive policy narrow" in refused["backlog"].message
-    mend(filled, watcher, choose=0)
+    fix(filled, watcher, choose=0)
     assert sees_everything(filled, watcher)
 
 
@@ -214,7 +214,7 @@ def test_a_policy_that_is_not_for_reading_everything_proves_nothing(filled, watc
     allow(filled, f"CREATE POLICY partly ON public.job_outbox {clause}", watcher)
     assert set(refusals(filled.dsn(watcher))) == {"backlog", "throughput", "last_hour"}
     assert failure(filled, watcher).reason is Reason.RLS
-    mend(filled, watcher, choose=1)
+    fix(filled, watcher, choose=1)
     assert sees_everything(filled, watcher)
 
 
@@ -263,7 +263,7 @@ def test_a_missing_column_privilege_is_named(filled):
             f"role {name} may not read public.job_outbox: "
             f"GRANT SELECT (outbox_id, attempts, processed_at) ON public.job_outbox TO {name}"
         )
-        mend(filled, name, choose=0)
+        fix(filled, name, choose=0)
         assert sees_everything(filled, name)
 
 
@@ -272,7 +272,7 @@ def test_a_missing_schema_privilege_is_named(filled, watcher):
     filled.execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
     assert failure(filled, watcher).reason is Reason.PERMISSION
     assert failure(filled, watcher).message.endswith(f"GRANT USAGE ON SCHEMA public TO {watcher}")
-    mend(filled, watcher, choose=1)
+    fix(filled, watcher, choose=1)
     assert sees_everything(filled, watcher)
 
 
@@ -280,7 +280,7 @@ def test_a_missing_schema_privilege_is_named(filled, watcher):
 def test_suggestions_work_for_any_name(filled, name):
     """Names are quoted where they need it: what the message says can be pasted."""
     with role(filled, name=name):
-        done = mend(filled, name, choose=1)
+        done = fix(filled, name, choose=1)
         assert any(statement.startswith("CREATE POLICY") for statement in done)
         assert any(statement.startswith("GRANT SELECT") for statement in done)
         assert sees_everything(filled, name)
@@ -289,7 +289,7 @@ def test_suggestions_work_for_any_name(filled, name):
 def test_suggestions_work_in_any_schema(filled, watcher):
     """The schema is quoted too."""
     filled.execute('ALTER SCHEMA public RENAME TO "Outbox"')
-    done = mend(filled, watcher, choose=1, schema="Outbox")
+    done = fix(filled, watcher, choose=1, schema="Outbox")
     assert {'ON "Outbox".job_outbox' in statement for statement in done} == {True, False}
     assert everything(filled.dsn(watcher), schema="Outbox") == everything(filled.dsn(), schema="Outbox")
 
@@ -357,9 +357,9 @@ def rows_written(database: Database) -> int:
     """By everybody who was ever connected: a session tells the statistics at its end, which nobody waits for."""
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     until(lambda: database.value(others) == 0)
-    written: int = database.value("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
-    assert written > 0
-    return written
+    with_literals: int = database.value("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
+    assert with_literals > 0
+    return with_literals
 
 
 @pytest.mark.parametrize("api", ["anon", "authenticated"])

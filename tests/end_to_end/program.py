@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests import webtools
 
 # What would make the program talk to something other than the test's own servers, or refuse to start.
-_FOREIGN: Final = ("PG", "OUTBOX_EXPORTER_", "http", "HTTP", "no_proxy", "NO_PROXY")
+_EXCLUDED_PREFIXES: Final = ("PG", "OUTBOX_EXPORTER_", "http", "HTTP", "no_proxy", "NO_PROXY")
 _URL: Final = re.compile(r"https?://(?:127\.0\.0\.1|localhost):\d+(?=[/\s\"])")
 
 # The collectors that read rows. Others look at the catalogue, less often, or ask somebody else.
@@ -41,7 +41,7 @@ def command() -> str:
 
 def environment(**more: str) -> dict[str, str]:
     """This process' environment without anything that steers the program, and with `more`."""
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(_EXCLUDED_PREFIXES)}
     return {**mine, **more}
 
 
@@ -76,13 +76,13 @@ def eventually(question: Callable[[], Value], seconds: float = 15) -> Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Scrape:
+class MetricsResponse:
     """One answer of /metrics, parsed by the client library; series by sample name and label values in order."""
 
     series: Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]
 
     @classmethod
-    def parse(cls, text: str) -> Scrape:
+    def parse(cls, text: str) -> MetricsResponse:
         series: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
@@ -108,7 +108,7 @@ class Scrape:
         return sum(value for found, value in self.series.get(name, {}).items() if wanted <= dict(found).items())
 
     @property
-    def all_well(self) -> bool:
+    def all_collectors_succeed(self) -> bool:
         """Whether the last run of each collector that reads rows has succeeded."""
         return all(self.get("outbox_collector_success", collector=name) == 1 for name in COLLECTORS)
 
@@ -116,11 +116,11 @@ class Scrape:
         return name in self.series
 
 
-def scrape(url: str) -> Scrape:
+def scrape(url: str) -> MetricsResponse:
     """What /metrics says now."""
     answer = webtools.get(f"{url}/metrics")
     assert answer.status_code == 200
-    return Scrape.parse(answer.text)
+    return MetricsResponse.parse(answer.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +144,16 @@ class Program:
     def url(self) -> str:
         """Where it serves: waits until it says so."""
 
-        def told() -> str | None:
+        def announced_url() -> str | None:
             assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.log}"
             found = _URL.search(self.printed + self.log)
             return found.group() if found else None
 
-        found = eventually(told)
+        found = eventually(announced_url)
         assert found is not None
         return found
 
-    def scrape(self) -> Scrape:
+    def scrape(self) -> MetricsResponse:
         """What its /metrics says now."""
         return scrape(self.url())
 
@@ -165,11 +165,11 @@ class Program:
         """Whether /-/ready says so."""
         return webtools.get(f"{self.url()}/-/ready").status_code == 200
 
-    def end(self, number: signal.Signals = signal.SIGTERM, *, patience: float = 10) -> float:
+    def end(self, number: signal.Signals = signal.SIGTERM, *, timeout: float = 10) -> float:
         """Sends a signal and waits for the end; answers how long that took, in seconds."""
         started = time.monotonic()
         self.process.send_signal(number)
-        self.process.wait(patience)
+        self.process.wait(timeout)
         return time.monotonic() - started
 
 

@@ -48,13 +48,13 @@ class Prometheus:
         targets: list[Any] = answer["data"]["activeTargets"]
         return targets
 
-    def complaints(self) -> list[str]:
+    def log_warnings(self) -> list[str]:
         """Lines of its log that are not just information."""
-        return [line for line in self.program.log.splitlines() if not _NO_COMPLAINT.search(line)]
+        return [line for line in self.program.log.splitlines() if not _INFORMATION.search(line)]
 
 
 # In capitals from Prometheus 3 on.
-_NO_COMPLAINT: Final = re.compile(r"\blevel=(info|debug)\b", re.IGNORECASE)
+_INFORMATION: Final = re.compile(r"\blevel=(info|debug)\b", re.IGNORECASE)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from alerts.policy import load_policy
+from alerts.policy.load import load_policy
 from exporter.lab.migrate import Schema
 from exporter.lab.ports import free_port
 from tests import postgres
@@ -22,9 +22,9 @@ from tests.postgres import Database
 TEN_MISTAKES = Path(__file__).parents[1] / "config" / "ten_mistakes.yaml"
 RULES = len(load_policy().rules)
 # A port that nobody else has.
-OF_THIS_TEST = {"web": {"listen": "127.0.0.1:0"}}
+OWN_PORT = {"web": {"listen": "127.0.0.1:0"}}
 OTHERS = ("web", "state directory", "server")
-ALL_RIGHT = ("backlog", "throughput", "last_hour", "events", "idempotency")
+DATABASE_COLLECTORS = ("backlog", "throughput", "last_hour", "events", "idempotency")
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def check(tmp_path):
     """Runs it for a DSN, with other arguments after it."""
 
     def checked(dsn: str, *arguments: str, **sections: dict[str, Any]):
-        config = write_config(tmp_path / "config.yaml", database={"dsn": dsn}, **{**OF_THIS_TEST, **sections})
+        config = write_config(tmp_path / "config.yaml", database={"dsn": dsn}, **{**OWN_PORT, **sections})
         return run("--config", str(config), "check-config", *arguments, OUTBOX_EXPORTER_WATCH_STATE_DIR=str(tmp_path))
 
     return checked
 
 
-def test_all_right(check, embedded_database):
+def test_a_valid_configuration(check, embedded_database):
     """Every collector's statements are planned by the server, as the monitoring role; status 0."""
     with monitoring_role(embedded_database, "grant_migration_access") as monitor:
         checked = check(embedded_database.dsn(monitor))
@@ -46,7 +46,7 @@ def test_all_right(check, embedded_database):
     assert (checked.returncode, checked.stderr) == (0, "")
     assert lines[0] == "ok       configuration"
     assert [re.split(r":| /", line)[0] for line in lines[1:]] == [
-        f"ok       {name}" for name in ("alerts", *OTHERS, *ALL_RIGHT)
+        f"ok       {name}" for name in ("alerts", *OTHERS, *DATABASE_COLLECTORS)
     ]
     assert re.search(r"^ok       events: fsm_events visible, \d+ statements planned$", checked.stdout, re.MULTILINE)
     assert "cheaper" not in checked.stdout
@@ -89,7 +89,7 @@ def test_a_missing_index_is_advice(check, embedded):
     assert advice.endswith("; an index on fsm_events (created_at) would make it cheaper")
 
 
-def test_a_blind_role(check, embedded_database):
+def test_a_role_that_cannot_see_rows(check, embedded_database):
     """It may select, and would see nothing: refused, with the remedy; status 1."""
     with role(embedded_database) as blind:
         for table in ("job_outbox", "idempotency_keys", "fsm_events"):

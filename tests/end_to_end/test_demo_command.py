@@ -13,11 +13,11 @@ import pytest
 
 from exporter.lab.faults import FAULTS
 from tests.end_to_end import program
+from tests.end_to_end.process_resources import ProcessResources, temporary_directory
 from tests.end_to_end.program import Program, eventually, running
-from tests.end_to_end.traces import Traces, temporary_directory
 
 # What a person would still call at once.
-PROMPTLY = 5.0
+SHUTDOWN_LIMIT = 5.0
 
 
 @pytest.fixture
@@ -27,18 +27,18 @@ def tmpdir() -> Iterator[Path]:
         yield directory
 
 
-def leaves_nothing(demo: Program, traces: Traces, tmpdir: Path) -> bool:
+def leaves_nothing(demo: Program, traces: ProcessResources, tmpdir: Path) -> bool:
     """No process, no port, no shared memory, no file."""
-    return demo.process.poll() is not None and not traces.remains() and not list(tmpdir.iterdir())
+    return demo.process.poll() is not None and not traces.remaining() and not list(tmpdir.iterdir())
 
 
 def test_it_ends_by_itself(tmp_path, tmpdir):
     """--duration 1s is one second, start and end aside, and the status says that all signals were known."""
     with running(tmp_path, "demo", "--port", "0", "--duration", "1s", TMPDIR=str(tmpdir)) as demo:
         eventually(demo.is_ready)
-        traces = Traces.of(demo.process.pid)
-        assert demo.process.wait(1 + PROMPTLY) == 0
-        assert leaves_nothing(demo, traces, tmpdir), traces.remains()
+        traces = ProcessResources.of(demo.process.pid)
+        assert demo.process.wait(1 + SHUTDOWN_LIMIT) == 0
+        assert leaves_nothing(demo, traces, tmpdir), traces.remaining()
 
 
 def _to_the_group(demo: Program, number: int) -> None:
@@ -58,16 +58,16 @@ def test_every_end_leaves_nothing(tmp_path, tmpdir, send, number):
     """Ctrl-C reaches the whole process group, a closed terminal and a service manager the process alone."""
     with running(tmp_path, "demo", "--port", "0", TMPDIR=str(tmpdir)) as demo:
         eventually(demo.is_ready)
-        traces = Traces.of(demo.process.pid)
+        traces = ProcessResources.of(demo.process.pid)
         assert len(traces.processes) > 3  # or nothing could be left
         assert len(traces.ports) == 3  # PostgreSQL, the application, the exporter
         assert traces.shared_memory
         assert list(tmpdir.iterdir())
         started = time.monotonic()
         send(demo, number)
-        assert demo.process.wait(PROMPTLY) == 0
-        assert time.monotonic() - started < PROMPTLY
-        assert leaves_nothing(demo, traces, tmpdir), traces.remains()
+        assert demo.process.wait(SHUTDOWN_LIMIT) == 0
+        assert time.monotonic() - started < SHUTDOWN_LIMIT
+        assert leaves_nothing(demo, traces, tmpdir), traces.remaining()
         assert "Traceback" not in demo.log
 
 
@@ -76,7 +76,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path, tmpdir):
     with running(tmp_path, "demo", "--port", "0", TMPDIR=str(tmpdir)) as demo:
         eventually(lambda: list(tmpdir.iterdir()))
         os.killpg(demo.process.pid, signal.SIGINT)
-        demo.process.wait(PROMPTLY * 2)
+        demo.process.wait(SHUTDOWN_LIMIT * 2)
         assert not list(tmpdir.iterdir())
         assert "Traceback" not in demo.log
 
@@ -85,7 +85,7 @@ def test_killed_it_leaves_nothing_either(tmp_path, tmpdir):
     """SIGKILL gives no chance to clean up: the cluster's guardian does, a moment later."""
     with running(tmp_path, "demo", "--port", "0", TMPDIR=str(tmpdir)) as demo:
         eventually(demo.is_ready)
-        traces = Traces.of(demo.process.pid)
+        traces = ProcessResources.of(demo.process.pid)
         demo.process.kill()
         demo.process.wait()
         eventually(lambda: leaves_nothing(demo, traces, tmpdir), seconds=10)

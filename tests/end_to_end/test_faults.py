@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from exporter.app import App
-from exporter.config import (
+from exporter.app.run import App
+from exporter.config.settings import (
     Address,
     ApplicationSettings,
     Config,
@@ -22,8 +22,8 @@ from exporter.config import (
     WebSettings,
 )
 from exporter.lab.faults import FAULTS
-from exporter.lab.world import Lab, Plan
-from tests.end_to_end.program import Scrape, eventually, scrape
+from exporter.lab.lab import Lab, LabPlan
+from tests.end_to_end.program import MetricsResponse, eventually, scrape
 
 INTERVAL = 0.4
 # How long a reading may outlive its collector: three intervals, and what a run takes on a busy machine.
@@ -38,12 +38,12 @@ OLDEST = "outbox_oldest_pending_timestamp_seconds"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with Lab(Plan(rate=20.0, longest_pause=1.0)) as lab:
+    with Lab(LabPlan(rate=20.0, max_poll_interval=1.0)) as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
-def look(lab: Lab) -> Iterator[Callable[[], Scrape]]:
+def look(lab: Lab) -> Iterator[Callable[[], MetricsResponse]]:
     """An exporter in front of the lab: what /metrics says now."""
     config = Config(
         # Three collectors wait for the locked table in each round, and it has to leave time for the others.
@@ -61,11 +61,11 @@ def look(lab: Lab) -> Iterator[Callable[[], Scrape]]:
 
 
 @pytest.fixture
-def inject(lab: Lab, look: Callable[[], Scrape]) -> Callable[[str], object]:
+def inject(lab: Lab, look: Callable[[], MetricsResponse]) -> Callable[[str], object]:
     """Lets a fault be for as long as its context lasts; the world is healthy before, and was as the context says."""
 
     @contextmanager
-    def injected(name: str) -> Iterator[Scrape]:
+    def injected(name: str) -> Iterator[MetricsResponse]:
         healthy = eventually(lambda: now if is_healthy(now := look()) else None, seconds=30)
         assert healthy is not None
         lab.start_fault(name)
@@ -77,10 +77,10 @@ def inject(lab: Lab, look: Callable[[], Scrape]) -> Callable[[str], object]:
     return injected
 
 
-def is_healthy(now: Scrape) -> bool:
+def is_healthy(now: MetricsResponse) -> bool:
     """Whether everything is sampled and nothing is stuck."""
     return (
-        now.all_well
+        now.all_collectors_succeed
         and now.sum("outbox_app_up") == 4
         and now.get("outbox_app_healthy") == 1
         and now.sum(PENDING, state="exhausted") == 0
@@ -88,13 +88,13 @@ def is_healthy(now: Scrape) -> bool:
     )
 
 
-def rises(look: Callable[[], Scrape], name: str, by: float, **labels: str) -> None:
+def rises(look: Callable[[], MetricsResponse], name: str, by: float, **labels: str) -> None:
     """Waits until a sum has grown by so much."""
     before = look().sum(name, **labels)
     eventually(lambda: look().sum(name, **labels) >= before + by, seconds=30)
 
 
-def slow_jobs(now: Scrape) -> float:
+def slow_jobs(now: MetricsResponse) -> float:
     """How many jobs took longer than that since the exporter started; none while it is not known."""
     jobs, quick = "outbox_processing_time_seconds_count", "outbox_processing_time_seconds_bucket"
     return now.sum(jobs) - now.sum(quick, le=f"{SLOW}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.lab.cluster import Cluster
+from exporter.lab.postgres.cluster import Cluster
 from tests import webtools
 from tests.database import rows
 from tests.end_to_end.program import Program, eventually, run, running, write_config
@@ -53,7 +53,7 @@ def page(program: Program) -> str:
 def test_a_standby_that_stands_still_is_no_healthy_outbox(embedded_database, standby, program, config):
     """Fresh: sampled, and named everywhere. Paused: no number, up 0, a page for the person on call, exit status 3."""
     where = f"127.0.0.1:{standby.port}"
-    eventually(lambda: program.scrape().all_well)
+    eventually(lambda: program.scrape().all_collectors_succeed)
     fresh = program.scrape()
     assert (fresh.value("outbox_up"), fresh.value("outbox_server_in_recovery")) == (1, 1)
     assert 0 <= fresh.value("outbox_server_replay_lag_seconds") <= 3

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from exporter.lab.lab import Lab, LabPlan
 from exporter.lab.ports import free_port
-from exporter.lab.world import Lab, Plan
 from tests.database import rows
 from tests.database.roles import allow, monitoring_role, role
-from tests.end_to_end.program import COLLECTORS, Scrape, command, environment, run
+from tests.end_to_end.program import COLLECTORS, MetricsResponse, command, environment, run
 from tests.requirements import require_program
 
 UMASK = os.umask(0o022)
@@ -29,7 +29,7 @@ def sample(dsn: str, *arguments: str, **variables: Any) -> subprocess.CompletedP
 
 @pytest.fixture(scope="module")
 def lab():
-    with Lab(Plan(rate=0)) as lab:
+    with Lab(LabPlan(rate=0)) as lab:
         yield lab
 
 
@@ -37,9 +37,9 @@ def test_prometheus_format(lab):
     """The default: status 0, nothing on standard error, the text that the client library reads."""
     sampled = sample(lab.dsn, OUTBOX_EXPORTER_APPLICATION_URL=lab.application_url)
     assert (sampled.returncode, sampled.stderr) == (0, "")
-    now = Scrape.parse(sampled.stdout)
+    now = MetricsResponse.parse(sampled.stdout)
     assert now.value("outbox_up") == 1
-    assert now.all_well
+    assert now.all_collectors_succeed
     assert now.sum("outbox_last_hour_fsm_events") > 100
     assert now.sum("outbox_idempotency_keys") > 100
     assert now.value("outbox_last_hour_processing_time_avg_seconds", cohort="created") > 0
@@ -76,7 +76,7 @@ COUNTED = (
 
 def test_one_run_counts_nothing(lab):
     """What counts since the exporter started is left out, as it would be 0 for ever; the application counts itself."""
-    now = Scrape.parse(sample(lab.dsn, OUTBOX_EXPORTER_APPLICATION_URL=lab.application_url).stdout)
+    now = MetricsResponse.parse(sample(lab.dsn, OUTBOX_EXPORTER_APPLICATION_URL=lab.application_url).stdout)
     assert not [name for name in COUNTED if name in now]
     counters = {name for name in now.series if name.endswith("_total")}
     own = {name for name in counters if name.startswith(("outbox_app_", "outbox_collector_"))}
@@ -91,7 +91,7 @@ def test_json_format(embedded_database):
     sampled = sample(embedded_database.dsn(), "--format", "json")
     assert (sampled.returncode, sampled.stderr) == (0, "")
     document = json.loads(sampled.stdout)
-    text = Scrape.parse(sample(embedded_database.dsn()).stdout)
+    text = MetricsResponse.parse(sample(embedded_database.dsn()).stdout)
     assert document["up"] is True
     assert document["database"] == f"127.0.0.1:{embedded_database.cluster.port}/{embedded_database.name}"
     assert document["signals"]["backlog"] == text.sum("outbox_pending_jobs") > 0
@@ -101,7 +101,7 @@ def test_json_format(embedded_database):
     assert all(collector["success"] for collector in document["collectors"])
 
 
-def test_a_blind_role(embedded_database):
+def test_a_role_that_cannot_see_rows(embedded_database):
     """Row security hides every row without an error: no number, status 3, and what would mend it."""
     with embedded_database.connect() as connection:
         rows.write(connection, rows.quiet())
@@ -111,7 +111,7 @@ def test_a_blind_role(embedded_database):
         sampled = sample(embedded_database.dsn(blind))
         document = json.loads(sample(embedded_database.dsn(blind), "--format", "json").stdout)
     assert sampled.returncode == 3
-    now = Scrape.parse(sampled.stdout)
+    now = MetricsResponse.parse(sampled.stdout)
     assert now.value("outbox_up") == 0
     assert now.sum("outbox_collector_failures_total", reason="rls") == 5
     assert not {"outbox_pending_jobs", "outbox_last_hour_fsm_events", "outbox_idempotency_keys"} & now.series.keys()
@@ -130,7 +130,7 @@ def test_an_unreachable_database():
     told = sampled.stderr.splitlines()
     assert {line.split(":")[0] for line in told} >= set(COLLECTORS)
     assert all(re.match(rf"\w+: connection: .*127\.0\.0\.1.*{port}.*refused", line) for line in told)
-    now = Scrape.parse(sampled.stdout)
+    now = MetricsResponse.parse(sampled.stdout)
     assert now.value("outbox_up") == 0
     assert now.sum("outbox_collector_failures_total", reason="connection") == len(told)
 
@@ -144,7 +144,7 @@ def test_a_locked_table(embedded_database):
     told = {tuple(line.split(":")[:2]) for line in sampled.stderr.splitlines()}
     assert told >= {(collector, " lock") for collector in ("backlog", "throughput", "last_hour")}
     assert not {collector for collector, _ in told} & {"events", "idempotency"}
-    now = Scrape.parse(sampled.stdout)
+    now = MetricsResponse.parse(sampled.stdout)
     assert now.value("outbox_up") == 1
     assert "outbox_pending_jobs" not in now
     assert now.sum("outbox_last_hour_fsm_events") == 0
@@ -156,7 +156,7 @@ def test_a_dead_application_is_unknown_too(embedded_database):
     url = f"http://127.0.0.1:{free_port()}/trpc"
     sampled = sample(embedded_database.dsn(), OUTBOX_EXPORTER_APPLICATION_URL=url)
     assert sampled.returncode == 3
-    now = Scrape.parse(sampled.stdout)
+    now = MetricsResponse.parse(sampled.stdout)
     assert now.sum("outbox_pending_jobs") == 0
     assert len(now.series["outbox_app_up"]) == 4
     assert now.sum("outbox_app_up") == 0
@@ -172,9 +172,9 @@ def test_output_is_a_file(embedded_database, tmp_path):
     for output in (file, link):
         sampled = sample(embedded_database.dsn(), "--output", str(output))
         assert (sampled.returncode, sampled.stdout, sampled.stderr) == (0, "", "")
-        now = Scrape.parse(file.read_text())
+        now = MetricsResponse.parse(file.read_text())
         assert now.value("outbox_up") == 1
-        assert now.all_well
+        assert now.all_collectors_succeed
         file.write_text("old")
     assert link.is_symlink()
     assert {each.name for each in tmp_path.iterdir()} == {"outbox.prom", "link.prom"}
@@ -195,7 +195,7 @@ def test_no_good_file_stays_behind(tmp_path):
     sampled = sample(f"postgresql://127.0.0.1:{free_port()}/postgres", "--output", str(file))
     assert (sampled.returncode, sampled.stdout) == (3, "")
     assert "backlog: connection: " in sampled.stderr
-    now = Scrape.parse(file.read_text())
+    now = MetricsResponse.parse(file.read_text())
     assert now.value("outbox_up") == 0
     assert now.value("outbox_collector_success", collector="backlog") == 0
     assert now.value("outbox_collector_failures_total", collector="backlog", reason="connection") == 1
@@ -216,7 +216,7 @@ def test_a_broken_configuration_leaves_no_good_file_either(tmp_path, form):
         assert (document["up"], document["config_reload_successful"]) == (False, False)
         assert set(document["signals"].values()) == {None}
     else:
-        now = Scrape.parse(file.read_text())
+        now = MetricsResponse.parse(file.read_text())
         assert now.value("outbox_up") == 0
         assert now.value("outbox_exporter_config_last_reload_successful") == 0
 
@@ -250,7 +250,7 @@ def test_a_slow_sample_is_told_whole(embedded_database):
         }
         sampled = sample(embedded_database.dsn(), **variables)
     assert sampled.returncode == 3
-    now = Scrape.parse(sampled.stdout)
+    now = MetricsResponse.parse(sampled.stdout)
     assert now.value("outbox_up") == 1
     assert now.sum("outbox_pending_jobs") == 0
     assert "outbox_last_hour_fsm_events" not in now

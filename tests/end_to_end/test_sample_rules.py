@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from exporter.lab.ports import free_port
-from tests.end_to_end.program import Scrape, run
+from tests.end_to_end.program import MetricsResponse, run
 from tests.requirements import require_program
 
 RULES = Path(__file__).parents[2] / "alerts/prometheus/outbox.rules.yaml"
@@ -22,7 +22,7 @@ ALWAYS = "OutboxWatchdog"
 def test_a_backlog_that_drains(embedded_database, tmp_path):
     """3000 jobs that drain in forty minutes: that they wait and that it takes long is told, not that none completes."""
     sampled = run("sample", OUTBOX_EXPORTER_DATABASE_DSN=embedded_database.dsn())
-    series = dict(notation(Scrape.parse(sampled.stdout)))
+    series = dict(notation(MetricsResponse.parse(sampled.stdout)))
     series[written("outbox_pending_jobs", (("state", "waiting"),))] = "3000-75x40"
     series[written("outbox_oldest_pending_timestamp_seconds", (("state", "waiting"),))] = "-400+60x40"
     assert fired(tmp_path, series) == {ALWAYS, "OutboxJobsWaitingLong", "OutboxBacklogHigh"}
@@ -32,7 +32,7 @@ def test_a_database_that_is_down(tmp_path):
     """The file that is written then says so, and that alone is told."""
     sampled = run("sample", OUTBOX_EXPORTER_DATABASE_DSN=f"postgresql://127.0.0.1:{free_port()}/postgres")
     assert sampled.returncode == 3
-    series = dict(notation(Scrape.parse(sampled.stdout)))
+    series = dict(notation(MetricsResponse.parse(sampled.stdout)))
     assert fired(tmp_path, series) == {ALWAYS, "OutboxDatabaseUnreachable"}
 
 
@@ -41,7 +41,7 @@ def written(name: str, labels: tuple[tuple[str, str], ...]) -> str:
     return name + json.dumps({**dict(labels), **TARGET}).replace('": "', '="').replace(', "', ",").replace('{"', "{")
 
 
-def notation(sampled: Scrape) -> Iterator[tuple[str, str]]:
+def notation(sampled: MetricsResponse) -> Iterator[tuple[str, str]]:
     """Each series of a sample that is repeated every minute, with the time of the sample moved to promtool's zero."""
     yield written("up", ()), f"1x{MINUTES}"
     taken = max(sampled.series.get("outbox_collector_last_success_timestamp_seconds", {(): 0.0}).values())

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from exporter.lab.cluster import Cluster
+from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
 from tests.end_to_end import prometheus
 from tests.end_to_end.program import eventually, running, write_config

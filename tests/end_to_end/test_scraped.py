@@ -17,13 +17,13 @@ from typing import cast
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
-from exporter.lab.cluster import Cluster
+from exporter.lab.postgres.cluster import Cluster
 from tests import postgres, webtools
 from tests.end_to_end import prometheus
-from tests.end_to_end.program import Program, Scrape, eventually, running, write_config
+from tests.end_to_end.process_resources import temporary_directory
+from tests.end_to_end.program import MetricsResponse, Program, eventually, running, write_config
 from tests.end_to_end.prometheus import INTERVAL, SECONDS, Prometheus
-from tests.end_to_end.textonly import as_text
-from tests.end_to_end.traces import temporary_directory
+from tests.end_to_end.text_format_proxy import text_format_proxy
 from tests.newest import either, require_newest
 
 log = logging.getLogger(__name__)
@@ -71,12 +71,12 @@ def alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def jobs(demo: Program, alone: Program) -> Iterator[dict[str, str]]:
     """What is scraped, from when everything is there that a scrape can bring: alerts come after a first round."""
     eventually(lambda: all("outbox_alert_firing" in each.scrape() for each in (demo, alone)), seconds=30)
-    with as_text(demo.url()) as text:
+    with text_format_proxy(demo.url()) as text:
         yield {"openmetrics": demo.url(), "text": text, "database alone": alone.url()}
 
 
 @pytest.fixture(scope="module")
-def debians(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def debian_prometheus(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Debian's Prometheus at work."""
     with prometheus.scraping(tmp_path_factory.mktemp("debian"), jobs) as server:
         yield server
@@ -98,7 +98,7 @@ def _in_the_background(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="module", params=["debians", "newest"])
-def seasoned(request: pytest.FixtureRequest) -> Prometheus:
+def scraped_prometheus(request: pytest.FixtureRequest) -> Prometheus:
     """Prometheus after it has scraped for as long as asked: on time, failing or not."""
     server = request.getfixturevalue(request.param)
     assert isinstance(server, Prometheus)
@@ -111,7 +111,7 @@ def seasoned(request: pytest.FixtureRequest) -> Prometheus:
     return server
 
 
-def now(scrape: Scrape) -> dict[str, float | None]:
+def now(scrape: MetricsResponse) -> dict[str, float | None]:
     """The five signals, the events of each source singly; None where there is no series."""
     sources = ("API", "QUEUE", "WORKER")
     return {
@@ -156,29 +156,29 @@ def test_promtool_has_nothing_to_say(demo, alone, require):
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
-def test_no_scrape_fails(seasoned):
+def test_no_scrape_fails(scraped_prometheus):
     """Up throughout, at every one of the seconds, with about as many samples each time."""
-    assert seasoned.by_job("min_over_time(up[1h])") == dict.fromkeys(JOBS, 1.0)
-    least = seasoned.by_job("min_over_time(scrape_samples_scraped[1h])")
-    most = seasoned.by_job("max_over_time(scrape_samples_scraped[1h])")
+    assert scraped_prometheus.by_job("min_over_time(up[1h])") == dict.fromkeys(JOBS, 1.0)
+    least = scraped_prometheus.by_job("min_over_time(scrape_samples_scraped[1h])")
+    most = scraped_prometheus.by_job("max_over_time(scrape_samples_scraped[1h])")
     assert all(least[job] > 100 for job in JOBS)
     # An age or a ratio comes and goes with what it is about: a handful of series, no more.
     assert all(most[job] - least[job] < 20 for job in JOBS)
-    assert all(target["lastError"] == "" for target in seasoned.targets())
+    assert all(target["lastError"] == "" for target in scraped_prometheus.targets())
     figures = ("count_over_time(up[1h])", "max_over_time(scrape_duration_seconds[1h])")
-    log.info("scrapes and the slowest in seconds: %s", [seasoned.by_job(figure) for figure in figures])
+    log.info("scrapes and the slowest in seconds: %s", [scraped_prometheus.by_job(figure) for figure in figures])
     log.info("samples in a scrape: %s to %s", least, most)
 
 
-def test_no_sample_is_late_early_or_there_twice(seasoned):
+def test_no_sample_is_late_early_or_there_twice(scraped_prometheus):
     """Neither by Prometheus' own counters nor in its log."""
-    assert "Server is ready" in seasoned.program.log
-    own = Scrape.parse(webtools.get(f"{seasoned.url}/metrics").text)
+    assert "Server is ready" in scraped_prometheus.program.log
+    own = MetricsResponse.parse(webtools.get(f"{scraped_prometheus.url}/metrics").text)
     for what in ("duplicate_timestamp", "out_of_order", "out_of_bounds"):
         assert own.value(f"prometheus_target_scrapes_sample_{what}_total") == 0
     assert own.value("prometheus_target_scrapes_exceeded_sample_limit_total") == 0
     assert own.value("prometheus_tsdb_out_of_order_samples_total", type="float") == 0
-    assert seasoned.complaints() == []
+    assert scraped_prometheus.log_warnings() == []
 
 
 @pytest.mark.parametrize(
@@ -194,28 +194,28 @@ def test_no_sample_is_late_early_or_there_twice(seasoned):
 def test_complaints_are_told_from_information(line, complains):
     """As Prometheus 2 writes its log, and as Prometheus 3 does."""
     server = Prometheus(cast("Program", SimpleNamespace(log=f"{line}\n")), "")
-    assert server.complaints() == ([line] if complains else [])
+    assert server.log_warnings() == ([line] if complains else [])
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_prometheus_answers_with_the_signal(seasoned, signal):
+def test_prometheus_answers_with_the_signal(scraped_prometheus, signal):
     """The same by either format. Nothing was ever tried in the empty database, so two signals do not exist there."""
-    answers = seasoned.by_job(SIGNALS[signal])
+    answers = scraped_prometheus.by_job(SIGNALS[signal])
     assert {"openmetrics", "text"} <= set(answers)
     assert ("database alone" in answers) == (signal not in {"processing time", "failure ratio"})
 
 
-def test_counters_have_rates(seasoned):
+def test_counters_have_rates(scraped_prometheus):
     """What happens in the demo is seen as a rate, by both formats."""
     for rate in ("outbox_fsm_events_total{source='API'}", "outbox_processed_jobs_total"):
-        rates = seasoned.by_job(f"increase({rate}[1h])")
+        rates = scraped_prometheus.by_job(f"increase({rate}[1h])")
         assert rates["openmetrics"] > 0
         assert rates["text"] > 0
 
 
 def test_both_formats_were_scraped(demo):
     """The proxy does what this file relies on."""
-    with as_text(demo.url()) as url:
+    with text_format_proxy(demo.url()) as url:
         answer = webtools.get(f"{url}/metrics", headers={"Accept": OPENMETRICS})
     assert answer.status_code == HTTPStatus.OK
     assert answer.headers["Content-Type"].startswith("text/plain")

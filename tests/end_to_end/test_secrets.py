@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from exporter.lab import migrate
-from exporter.lab.cluster import Cluster
+from exporter.lab.postgres.cluster import Cluster
 from tests import webtools
 from tests.collectors import hostile
 from tests.database.roles import script
@@ -34,35 +34,35 @@ ROLE: Final = "outbox_monitor"
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class SecretSource:
     """A way to hand the secrets over: sections of the file and variables of the environment."""
 
     sections: Mapping[str, dict[str, Any]]
     variables: Mapping[str, str]
 
 
-def _in_the_file(port: int, password: str, _: Path) -> Handed:
+def _in_the_file(port: int, password: str, _: Path) -> SecretSource:
     uri = f"postgresql://{ROLE}:{quote(password, safe='')}@127.0.0.1:{port}/postgres"
-    return Handed({"database": {"dsn": uri}, "application": {"bearer_token": TOKEN}}, {})
+    return SecretSource({"database": {"dsn": uri}, "application": {"bearer_token": TOKEN}}, {})
 
 
-def _in_secret_files(port: int, password: str, directory: Path) -> Handed:
+def _in_secret_files(port: int, password: str, directory: Path) -> SecretSource:
     escaped = password.replace("\\", "\\\\").replace("'", "\\'")
     dsn = directory / "dsn"
     dsn.write_text(f"host=127.0.0.1 port={port} user={ROLE} dbname=postgres password='{escaped}'\n")
     token = directory / "token"
     token.write_text(TOKEN)
-    return Handed({"database": {"dsn_file": str(dsn)}, "application": {"bearer_token_file": str(token)}}, {})
+    return SecretSource({"database": {"dsn_file": str(dsn)}, "application": {"bearer_token_file": str(token)}}, {})
 
 
-def _in_the_environment(port: int, password: str, _: Path) -> Handed:
+def _in_the_environment(port: int, password: str, _: Path) -> SecretSource:
     libpq = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": ROLE, "PGDATABASE": "postgres"}
     token = {"OUTBOX_EXPORTER_APPLICATION_BEARER_TOKEN": TOKEN}
-    return Handed({"application": {}}, {**libpq, "PGPASSWORD": password, **token})
+    return SecretSource({"application": {}}, {**libpq, "PGPASSWORD": password, **token})
 
 
-WAYS: Final = {"file": _in_the_file, "secret files": _in_secret_files, "environment": _in_the_environment}
-Hand = Callable[[str], Handed]
+SECRET_SOURCES: Final = {"file": _in_the_file, "secret files": _in_secret_files, "environment": _in_the_environment}
+Hand = Callable[[str], SecretSource]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def server() -> Iterator[Cluster]:
 @pytest.fixture
 def hand(request: pytest.FixtureRequest, server: Cluster, tmp_path: Path) -> Hand:
     """The way of the test's parameter, for a password."""
-    return lambda password: WAYS[request.param](server.port, password, tmp_path)
+    return lambda password: SECRET_SOURCES[request.param](server.port, password, tmp_path)
 
 
 def leaks(*texts: str) -> list[str]:
@@ -98,7 +98,7 @@ def pages(url: str) -> list[str]:
     return [f"{answer.headers}{answer.text}" for answer in asked]
 
 
-def echoes() -> dict[str, hostile.Behaviour]:
+def token_echoing_responses() -> dict[str, hostile.Behaviour]:
     """An application that repeats the token: in an error, a page, a wrong value, the name of a field, a redirect."""
     error = {"error": {"message": f"invalid token {TOKEN}", "code": -32001, "data": {"code": "UNAUTHORIZED"}}}
     value = {"result": {"data": {"initiated": f"Bearer {TOKEN}", TOKEN: 1, "succeeded": [TOKEN]}}}
@@ -112,15 +112,15 @@ def echoes() -> dict[str, hostile.Behaviour]:
     }
 
 
-@pytest.mark.parametrize("hand", WAYS, indirect=True)
-def test_when_all_is_well(hand, tmp_path):
+@pytest.mark.parametrize("hand", SECRET_SOURCES, indirect=True)
+def test_no_leak_on_success(hand, tmp_path):
     """The secrets work, and are nowhere to be seen; JSON logs at level debug."""
     with hostile.application() as application:
-        handed = hand(PASSWORD)
-        config = _config(tmp_path, handed, application, log={"level": "debug", "format": "json"})
-        with running(tmp_path, "--config", str(config), "serve", **handed.variables) as program:
+        source = hand(PASSWORD)
+        config = _config(tmp_path, source, application, log={"level": "debug", "format": "json"})
+        with running(tmp_path, "--config", str(config), "serve", **source.variables) as program:
             eventually(program.is_ready)
-            eventually(lambda: (now := program.scrape()).all_well and now.sum("outbox_app_up") == 4)
+            eventually(lambda: (now := program.scrape()).all_collectors_succeed and now.sum("outbox_app_up") == 4)
             seen = pages(program.url())
             program.process.send_signal(signal.SIGHUP)
             eventually(lambda: "configuration reloaded" in program.log)
@@ -128,19 +128,19 @@ def test_when_all_is_well(hand, tmp_path):
         assert leaks(*seen, program.log, program.printed) == []
         assert all(json.loads(line)["event"] for line in program.log.splitlines())
         assert any(TOKEN.encode() in request for request in application.requests)
-        sampled = run("--config", str(config), "sample", "--format", "json", **_anything(handed))
-        checked = run("--config", str(config), "check-config", **_anything(handed))
+        sampled = run("--config", str(config), "sample", "--format", "json", **_anything(source))
+        checked = run("--config", str(config), "check-config", **_anything(source))
     assert (sampled.returncode, checked.returncode) == (0, 0)
     assert leaks(sampled.stdout, sampled.stderr, checked.stdout, checked.stderr) == []
 
 
-@pytest.mark.parametrize("hand", WAYS, indirect=True)
-def test_when_all_is_refused(hand, tmp_path):
+@pytest.mark.parametrize("hand", SECRET_SOURCES, indirect=True)
+def test_no_leak_on_refusal(hand, tmp_path):
     """The server refuses the password and says so; the application shouts the token; text logs at level debug."""
-    with hostile.application(echoes()) as application:
-        handed = hand(WRONG)
-        config = _config(tmp_path, handed, application, log={"level": "debug"})
-        with running(tmp_path, "--config", str(config), "serve", **handed.variables) as program:
+    with hostile.application(token_echoing_responses()) as application:
+        source = hand(WRONG)
+        config = _config(tmp_path, source, application, log={"level": "debug"})
+        with running(tmp_path, "--config", str(config), "serve", **source.variables) as program:
             eventually(lambda: program.scrape().sum("outbox_collector_runs_total") >= 12)
             now = program.scrape()
             assert now.sum("outbox_up") == 0
@@ -154,9 +154,9 @@ def test_when_all_is_refused(hand, tmp_path):
         assert "password authentication failed" in program.log
         assert "401" in program.log
         assert leaks(*seen, program.log, program.printed) == []
-        config = _config(tmp_path, handed, application, log={"level": "debug"})
+        config = _config(tmp_path, source, application, log={"level": "debug"})
         answers = [
-            run("--config", str(config), *command, **_anything(handed)) for command in (("sample",), ("check-config",))
+            run("--config", str(config), *command, **_anything(source)) for command in (("sample",), ("check-config",))
         ]
     # What was sampled is unknown; check-config was refused by the application, which is bad.
     assert [answer.returncode for answer in answers] == [3, 1]
@@ -185,18 +185,20 @@ def test_when_a_secret_is_in_the_wrong_place_or_form(variable, value):
     assert leaks(refused.stdout, refused.stderr) == []
 
 
-def _anything(handed: Handed) -> dict[str, Any]:
-    return dict(handed.variables)
+def _anything(source: SecretSource) -> dict[str, Any]:
+    return dict(source.variables)
 
 
-def _config(directory: Path, handed: Handed, application: hostile.HostileServer, **sections: dict[str, Any]) -> Path:
+def _config(
+    directory: Path, source: SecretSource, application: hostile.HostileServer, **sections: dict[str, Any]
+) -> Path:
     url = {"url": f"{application.origin}/trpc", "timeout": "200ms"}
     return write_config(
         directory / "config.yaml",
         **{
             **sections,
-            **handed.sections,
-            "application": {**url, **handed.sections["application"]},
+            **source.sections,
+            "application": {**url, **source.sections["application"]},
             "sampling": {"interval": "300ms"},
             "web": {"listen": "127.0.0.1:0", "enable_reload": True},
         },

@@ -20,15 +20,15 @@ from tests.postgres import Database
 from tests.proxy import Mode, Proxy
 
 # The contract: a signal ends the program within five seconds, whatever hangs.
-AT_MOST = 5.0
+SHUTDOWN_LIMIT = 5.0
 INTERVAL = 0.5
-# Three intervals, and what a busy machine needs to notice; to the moment it is proved in tests/test_snapshot.py.
+# Three intervals, and what a busy machine needs to notice; tests/metrics/test_snapshot.py proves it to the moment.
 LIFE = 3 * INTERVAL + 10
 
 Serve = Callable[..., AbstractContextManager[Program]]
 PENDING = "outbox_pending_jobs"
 # About the exporter, by the catalogue (seldom, and so for longer), and what was declared.
-NOT_OF_ROWS = (
+NOT_FROM_ROWS = (
     "outbox_up",
     "outbox_collector_",
     "outbox_exporter_",
@@ -73,7 +73,7 @@ def through(proxy: Proxy, database: Database, *options: str) -> str:
     return " ".join(parts)
 
 
-def ours(database: Database, condition: str = "true") -> int:
+def exporter_sessions(database: Database, condition: str = "true") -> int:
     """How many sessions of the exporter the server has."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter' AND datname = %s AND "
     return int(database.value(query + condition, (database.name,)))
@@ -88,17 +88,17 @@ def locked(database: Database) -> Iterator[None]:
         connection.rollback()
 
 
-PATIENT = {"statement_timeout": "1m", "lock_timeout": "50s"}
+LONG_TIMEOUTS = {"statement_timeout": "1m", "lock_timeout": "50s"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_while_a_query_hangs(embedded_database, serve, number):
     """Within five seconds, with status 0; the statement does not run on in the server."""
-    with locked(embedded_database), serve(embedded_database.dsn(), database=PATIENT) as program:
-        eventually(lambda: ours(embedded_database, "wait_event_type = 'Lock'"))
-        assert program.end(number) < AT_MOST
+    with locked(embedded_database), serve(embedded_database.dsn(), database=LONG_TIMEOUTS) as program:
+        eventually(lambda: exporter_sessions(embedded_database, "wait_event_type = 'Lock'"))
+        assert program.end(number) < SHUTDOWN_LIMIT
         assert program.process.returncode == 0
-        eventually(lambda: not ours(embedded_database), seconds=5)
+        eventually(lambda: not exporter_sessions(embedded_database), seconds=5)
     assert "event=stopped" in program.log
 
 
@@ -107,7 +107,7 @@ def test_it_ends_while_the_server_is_silent(embedded_database, proxy, serve, mod
     """No answer to a statement, or to the connection itself: nothing to be cancelled, and no reason to wait."""
     proxy.set_mode(mode)
     dsn = through(proxy, embedded_database)
-    with serve(dsn, database={**PATIENT, "connect_timeout": "30s"}) as program:
+    with serve(dsn, database={**LONG_TIMEOUTS, "connect_timeout": "30s"}) as program:
         if mode is Mode.PASS:
             eventually(program.is_ready)
             proxy.set_mode(Mode.SWALLOW)
@@ -116,10 +116,10 @@ def test_it_ends_while_the_server_is_silent(embedded_database, proxy, serve, mod
             assert program.scrape().sum("outbox_collector_runs_total") <= runs + 5
         else:
             eventually(lambda: proxy.connections)
-        assert program.end() < AT_MOST
+        assert program.end() < SHUTDOWN_LIMIT
         assert program.process.returncode == 0
-    proxy.cut()
-    eventually(lambda: not ours(embedded_database), seconds=5)
+    proxy.drop_connections()
+    eventually(lambda: not exporter_sessions(embedded_database), seconds=5)
 
 
 def test_it_ends_while_the_application_hangs(embedded_database, serve):
@@ -130,14 +130,14 @@ def test_it_ends_while_the_application_hangs(embedded_database, serve):
         with serve(embedded_database.dsn(), application=options, sampling={"interval": "1m"}) as program:
             eventually(lambda: len(application.requests) == 4)
             eventually(program.is_ready)
-            assert program.end() < AT_MOST
+            assert program.end() < SHUTDOWN_LIMIT
             assert program.process.returncode == 0
 
 
 @pytest.mark.parametrize("new_one_connects", [False, True], ids=["the old one goes", "the new one connects"])
 def test_it_ends_in_the_middle_of_a_reload(embedded_database, proxy, serve, new_one_connects):
     """SIGHUP and then SIGTERM, and requests to reload besides, while the server is silent: in time all the same."""
-    with serve(through(proxy, embedded_database), database=PATIENT, web={"enable_reload": True}) as program:
+    with serve(through(proxy, embedded_database), database=LONG_TIMEOUTS, web={"enable_reload": True}) as program:
         eventually(program.is_ready)
         proxy.set_mode(Mode.SWALLOW)
         eventually(lambda: program.scrape().sum("outbox_collector_skipped_total") > 0)
@@ -149,7 +149,7 @@ def test_it_ends_in_the_middle_of_a_reload(embedded_database, proxy, serve, new_
         time.sleep(0.6)  # giving up the old session takes a second
         if new_one_connects:
             eventually(lambda: 'event="configuration reloaded"' in program.log)
-        assert program.end() < AT_MOST
+        assert program.end() < SHUTDOWN_LIMIT
         for thread in impatient:
             thread.join()
         assert program.process.returncode == 0
@@ -174,8 +174,8 @@ def test_it_ends_at_once_when_it_has_just_been_told_to_reload(embedded_database,
 
 def test_many_signals_are_one(embedded_database, serve):
     """An impatient supervisor does not break the orderly end, up to the last moment; the status stays 0."""
-    with locked(embedded_database), serve(embedded_database.dsn(), database=PATIENT) as program:
-        eventually(lambda: ours(embedded_database, "wait_event_type = 'Lock'"))
+    with locked(embedded_database), serve(embedded_database.dsn(), database=LONG_TIMEOUTS) as program:
+        eventually(lambda: exporter_sessions(embedded_database, "wait_event_type = 'Lock'"))
         for number in itertools.cycle((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)):
             program.process.send_signal(number)
             time.sleep(0.002)
@@ -220,12 +220,12 @@ def test_readings_vanish_when_the_database_does(embedded_database, proxy, serve)
     """Three intervals after the last sample they are gone, scrapes go on, and everything comes back by itself."""
     with serve(through(proxy, embedded_database)) as program:
         eventually(program.is_ready)
-        eventually(lambda: program.scrape().all_well)
+        eventually(lambda: program.scrape().all_collectors_succeed)
         before = program.scrape().series.keys()
-        of_rows = {name for name in before if name.startswith("outbox_") and not name.startswith(NOT_OF_ROWS)}
+        of_rows = {name for name in before if name.startswith("outbox_") and not name.startswith(NOT_FROM_ROWS)}
         assert len(of_rows) > 10
         proxy.set_mode(Mode.REFUSE)
-        proxy.cut()
+        proxy.drop_connections()
         eventually(lambda: program.scrape().value("outbox_up") == 0, seconds=LIFE)
         # Each collector's own time-to-live: they were sampled one after the other.
         eventually(lambda: not of_rows & program.scrape().series.keys(), seconds=LIFE)
@@ -243,7 +243,7 @@ def test_readings_vanish_when_the_database_does(embedded_database, proxy, serve)
 def test_a_fresh_reading_outlives_a_lock_of_its_table_and_no_longer(embedded_database, serve):
     """The locked table's series go after their time-to-live; the others, and the readiness, stay."""
     with serve(embedded_database.dsn(), database={"lock_timeout": "200ms"}) as program:
-        eventually(lambda: program.scrape().all_well)
+        eventually(lambda: program.scrape().all_collectors_succeed)
         with locked(embedded_database):
             started = time.monotonic()
             eventually(lambda: PENDING not in program.scrape(), seconds=LIFE)
@@ -252,7 +252,7 @@ def test_a_fresh_reading_outlives_a_lock_of_its_table_and_no_longer(embedded_dat
             assert now.value("outbox_up") == 1
             assert "outbox_last_hour_fsm_events" in now
             assert program.is_ready()
-            assert ours(embedded_database) == 1
+            assert exporter_sessions(embedded_database) == 1
         eventually(lambda: PENDING in program.scrape(), seconds=INTERVAL + 5)
 
 
@@ -279,8 +279,8 @@ def test_a_session_ended_by_the_server(embedded_database, serve):
         runs = "outbox_collector_runs_total"
         before = program.scrape().value(runs, collector="backlog")
         eventually(lambda: program.scrape().value(runs, collector="backlog") > before + 1)
-        eventually(lambda: program.scrape().all_well, seconds=5)
-        assert ours(embedded_database) == 1
+        eventually(lambda: program.scrape().all_collectors_succeed, seconds=5)
+        assert exporter_sessions(embedded_database) == 1
         assert "Traceback" not in program.log
 
 
@@ -310,5 +310,5 @@ def test_the_machine_is_not_asked_for_its_time_zone(tmp_path, embedded_database,
         tmp_path / "config.yaml", database={"dsn": embedded_database.dsn()}, web={"listen": "127.0.0.1:0"}
     )
     with running(tmp_path, "--config", str(config), "serve", TZ=zone, PYTHONTZPATH="") as program:
-        eventually(lambda: program.scrape().all_well)
-        assert program.end() < AT_MOST
+        eventually(lambda: program.scrape().all_collectors_succeed)
+        assert program.end() < SHUTDOWN_LIMIT

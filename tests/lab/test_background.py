@@ -8,7 +8,7 @@ import time
 import psycopg
 import pytest
 
-from exporter.lab.background import Link, Loop
+from exporter.lab.background import BackgroundLoop, LabConnection
 from tests.lab.waiting import wait_for, wait_until_steady
 
 
@@ -26,7 +26,7 @@ class Steps:
 def test_a_loop_steps_until_it_is_stopped():
     """After stop no thread is left and no step is taken."""
     steps = Steps()
-    loop = Loop("test", steps)
+    loop = BackgroundLoop("test", steps)
     loop.start()
     wait_for(lambda: steps.taken > 2)
     loop.stop()
@@ -39,7 +39,7 @@ def test_a_loop_steps_until_it_is_stopped():
 def test_a_paused_loop_is_alive_and_does_nothing():
     """That is what a hanging program looks like; resume lets it go on."""
     steps = Steps()
-    loop = Loop("test", steps)
+    loop = BackgroundLoop("test", steps)
     loop.start()
     loop.pause()
     taken = wait_until_steady(lambda: steps.taken)
@@ -52,7 +52,7 @@ def test_a_paused_loop_is_alive_and_does_nothing():
 
 def test_a_paused_loop_stops():
     """Stopping ends a pause."""
-    loop = Loop("test", Steps())
+    loop = BackgroundLoop("test", Steps())
     loop.start()
     loop.pause()
     loop.stop()
@@ -68,7 +68,7 @@ def test_a_rest_inside_a_step_ends_with_the_loop():
         loop.rest(60)
         return 0
 
-    loop = Loop("test", step)
+    loop = BackgroundLoop("test", step)
     loop.start()
     resting.wait(5)
     started = time.monotonic()
@@ -79,8 +79,8 @@ def test_a_rest_inside_a_step_ends_with_the_loop():
 
 def test_a_loop_survives_a_restart_of_its_database(embedded_database, monkeypatch):
     """A lost session is replaced, and closed when the loop ends."""
-    monkeypatch.setattr("exporter.lab.background._AFTER_TROUBLE", 0.01)
-    link = Link(embedded_database.dsn())
+    monkeypatch.setattr("exporter.lab.background._RETRY_DELAY", 0.01)
+    link = LabConnection(embedded_database.dsn())
     answers = []
 
     def step() -> float:
@@ -88,7 +88,7 @@ def test_a_loop_survives_a_restart_of_its_database(embedded_database, monkeypatc
         link.open().execute("SELECT 1")
         return 0.01
 
-    loop = Loop("test", step, link)
+    loop = BackgroundLoop("test", step, link)
     loop.start()
     wait_for(lambda: len(answers) > 1)
     first = answers[0]
@@ -110,7 +110,7 @@ def test_a_loop_never_runs_twice():
         running[0] -= 1
         return 0
 
-    loop = Loop("test", step)
+    loop = BackgroundLoop("test", step)
     loop.start()
     wait_for(lambda: running[0] == 1)
     loop.stop()
@@ -124,7 +124,7 @@ def test_a_loop_never_runs_twice():
 def test_a_stopped_loop_starts_again():
     """A crashed processor comes back."""
     steps = Steps()
-    loop = Loop("test", steps)
+    loop = BackgroundLoop("test", steps)
     for wanted in (2, 4):
         loop.start()
         wait_for(lambda least=wanted: steps.taken >= least)  # type: ignore[misc]  # bound early on purpose
@@ -134,4 +134,4 @@ def test_a_stopped_loop_starts_again():
 def test_a_link_that_cannot_connect_says_so():
     """Nobody listens on port 1."""
     with pytest.raises(psycopg.OperationalError):
-        Link("postgresql://127.0.0.1:1/x").open()
+        LabConnection("postgresql://127.0.0.1:1/x").open()

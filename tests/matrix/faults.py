@@ -10,15 +10,15 @@ from typing import Final
 
 from alerts.model import RuleKey
 from exporter.lab.faults import RETIRED_QUEUE
-from exporter.lab.processor import LONGEST_PAUSE
-from tests.matrix.pace import HOUR, INTERVAL, SCALE, minutes, page, ticket
-from tests.matrix.world import World, let_in
+from exporter.lab.workload.processor import MAX_POLL_INTERVAL
+from tests.matrix.time_scale import HOUR, INTERVAL, SCALE, minutes, page, ticket
+from tests.matrix.world import MonitoredLab, create_monitoring_role
 from tests.proxy import Mode
 
 # A batch of ten jobs waits so long for its queue, in rehearsed minutes: jobs take between that and twice that.
 _SLOW: Final = 1.25
 # The longest that the processor waits before it looks again, and what it hands over at once.
-_POLL: Final = LONGEST_PAUSE * SCALE
+_POLL: Final = MAX_POLL_INTERVAL * SCALE
 _BATCH: Final = 10
 # More than the critical depth. The lab's processor writes each job by itself, in real time.
 _BURST: Final = 1100
@@ -29,7 +29,7 @@ _JOBS: Final = """
     SELECT course.id, %s FROM (SELECT id FROM courses ORDER BY created_at LIMIT 1) AS course, generate_series(1, %s)
 """
 _BACKLOG: Final = "SELECT count(*) FROM job_outbox WHERE processed_at IS NULL"
-_CLOSED: Final = """
+_DROP_POLICIES: Final = """
     DROP POLICY outbox_monitor_read ON job_outbox;
     DROP POLICY outbox_monitor_read ON idempotency_keys;
     DROP POLICY outbox_monitor_read ON fsm_events;
@@ -41,7 +41,7 @@ class MachineTooSlowError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class MatrixFault:
     """One row. Units: real seconds.
 
     Attributes:
@@ -55,28 +55,28 @@ class Fault:
     """
 
     name: str
-    happens: Callable[[World], AbstractContextManager[None]]
+    inject: Callable[[MonitoredLab], AbstractContextManager[None]]
     expected: frozenset[RuleKey] = frozenset()
-    also: frozenset[RuleKey] = frozenset()
-    after: float = 0.0
-    lasts: float = 0.0
-    echo: float = minutes(2)
+    tolerated: frozenset[RuleKey] = frozenset()
+    condition_delay: float = 0.0
+    minimum_duration: float = 0.0
+    settle_time: float = minutes(2)
 
 
-def _of_the_lab(name: str) -> Callable[[World], AbstractContextManager[None]]:
+def _lab_fault(name: str) -> Callable[[MonitoredLab], AbstractContextManager[None]]:
     @contextmanager
-    def happens(world: World) -> Iterator[None]:
+    def inject(world: MonitoredLab) -> Iterator[None]:
         world.lab.start_fault(name)
         try:
             yield
         finally:
             world.lab.stop_fault(name)
 
-    return happens
+    return inject
 
 
 @contextmanager
-def _one_poison_row(world: World) -> Iterator[None]:
+def _one_poison_row(world: MonitoredLab) -> Iterator[None]:
     world.lab.queues.refused.add(RETIRED_QUEUE)
     _create_jobs(world, 1, RETIRED_QUEUE)
     yield
@@ -84,16 +84,16 @@ def _one_poison_row(world: World) -> Iterator[None]:
 
 
 @contextmanager
-def _poison_rows(world: World) -> Iterator[None]:
+def _poison_rows(world: MonitoredLab) -> Iterator[None]:
     # A processor at thirty times its pace would keep two cores busy with nothing but failing.
     usual, world.lab.queues.latency = world.lab.queues.latency, 1.0
-    with _of_the_lab("poison-rows")(world):
+    with _lab_fault("poison-rows")(world):
         yield
     world.lab.queues.latency = usual
 
 
 @contextmanager
-def _slow_queue(world: World) -> Iterator[None]:
+def _slow_queue(world: MonitoredLab) -> Iterator[None]:
     usual, world.lab.queues.latency = world.lab.queues.latency, _SLOW * 60
     _create_jobs(world, _BATCH)
     yield
@@ -101,7 +101,7 @@ def _slow_queue(world: World) -> Iterator[None]:
 
 
 @contextmanager
-def _burst(world: World) -> Iterator[None]:
+def _burst(world: MonitoredLab) -> Iterator[None]:
     # Its queue takes the first batch only when everybody has seen all of it.
     usual, world.lab.queues.latency = world.lab.queues.latency, 3 * INTERVAL / SCALE
     _create_jobs(world, _BURST)
@@ -116,62 +116,62 @@ def _burst(world: World) -> Iterator[None]:
 
 
 @contextmanager
-def _nothing(world: World) -> Iterator[None]:
+def _no_fault(world: MonitoredLab) -> Iterator[None]:
     assert world.lab.plan.rate == 0
     yield
 
 
 @contextmanager
-def _database_down(world: World) -> Iterator[None]:
+def _database_down(world: MonitoredLab) -> Iterator[None]:
     world.lab.cluster.stop("fast")
     yield
     world.lab.cluster.start()
 
 
 @contextmanager
-def _role_locked_out(world: World) -> Iterator[None]:
-    world.lab.execute(_CLOSED)
+def _policies_dropped(world: MonitoredLab) -> Iterator[None]:
+    world.lab.execute(_DROP_POLICIES)
     yield
-    let_in(world.lab)
+    create_monitoring_role(world.lab)
 
 
 @contextmanager
-def _index_dropped(world: World) -> Iterator[None]:
+def _index_dropped(world: MonitoredLab) -> Iterator[None]:
     world.lab.execute("DROP INDEX idx_job_outbox_unprocessed")
     yield
     world.lab.execute(_INDEX)
 
 
 @contextmanager
-def _exporter_killed(world: World) -> Iterator[None]:
+def _exporter_killed(world: MonitoredLab) -> Iterator[None]:
     world.kill_exporter()
     yield
     world.start_exporter()
 
 
 @contextmanager
-def _wire_cut(world: World) -> Iterator[None]:
-    world.wire.set_mode(Mode.SWALLOW)
+def _connection_cut(world: MonitoredLab) -> Iterator[None]:
+    world.proxy.set_mode(Mode.SWALLOW)
     yield
-    world.wire.set_mode(Mode.PASS)
+    world.proxy.set_mode(Mode.PASS)
 
 
-def _create_jobs(world: World, number: int, queue: str = "document-processing") -> None:
+def _create_jobs(world: MonitoredLab, number: int, queue: str = "document-processing") -> None:
     """Beside what traffic does: so that it is known when the first of them began to wait."""
     world.lab.execute(_JOBS, (queue, number))
 
 
-def _nothing_completes(name: str, of_the_lab: str) -> Fault:
+def _processing_stops(name: str, lab_fault: str) -> MatrixFault:
     @contextmanager
-    def happens(world: World) -> Iterator[None]:
-        with _of_the_lab(of_the_lab)(world):
+    def inject(world: MonitoredLab) -> Iterator[None]:
+        with _lab_fault(lab_fault)(world):
             _create_jobs(world, 1)
             yield
 
     # It lasts: whoever is woken takes some minutes, and what explains other alerts has to go on until all is drained.
-    return Fault(
+    return MatrixFault(
         name,
-        happens,
+        inject,
         frozenset({page("OutboxStalled")}),
         frozenset(
             {
@@ -180,32 +180,32 @@ def _nothing_completes(name: str, of_the_lab: str) -> Fault:
                 ticket("OutboxHeadBlocked"),  # by a job that its queue was not ready for, at the last poll
             }
         ),
-        after=minutes(5),  # the oldest job's age, and as long without a completion
-        lasts=minutes(12),
+        condition_delay=minutes(5),  # the oldest job's age, and as long without a completion
+        minimum_duration=minutes(12),
     )
 
 
 # By world: how many acts of traffic a second it has, and what happens in it one after the other.
-Worlds = Mapping[str, tuple[float, tuple[Fault, ...]]]
-WORLDS: Final[Worlds] = {
+FaultsByLab = Mapping[str, tuple[float, tuple[MatrixFault, ...]]]
+FAULTS_BY_LAB: Final[FaultsByLab] = {
     "stalling": (
         4,
         (
-            _nothing_completes("processor stalled", "processor-stalled"),
-            _nothing_completes("processor crashed", "processor-crashed"),
+            _processing_stops("processor stalled", "processor-stalled"),
+            _processing_stops("processor crashed", "processor-crashed"),
         ),
     ),
     "poisoned": (
         2,
         (
-            Fault(
+            MatrixFault(
                 "one poison row",
                 _one_poison_row,
                 frozenset({ticket("OutboxHeadBlocked"), ticket("OutboxJobsExhausted")}),
-                after=_POLL,  # it blocks from its first try on
-                lasts=minutes(10),
+                condition_delay=_POLL,  # it blocks from its first try on
+                minimum_duration=minutes(10),
             ),
-            Fault(
+            MatrixFault(
                 "120 poison rows",
                 _poison_rows,
                 frozenset({page("OutboxHeadBlocked")}),
@@ -216,46 +216,46 @@ WORLDS: Final[Worlds] = {
                         ticket("OutboxFailureRatioHigh"),
                     }
                 ),
-                lasts=minutes(10),
+                minimum_duration=minutes(10),
             ),
         ),
     ),
     "slow": (
         2,
         (
-            Fault(
+            MatrixFault(
                 "slow processing",
                 _slow_queue,
                 frozenset({ticket("OutboxProcessingSlow")}),
                 frozenset({ticket("OutboxJobsWaitingLong")}),
-                after=_POLL + minutes(_SLOW),  # until the first slow jobs are done
+                condition_delay=_POLL + minutes(_SLOW),  # until the first slow jobs are done
             ),
         ),
     ),
     "kept": (
         2,
         (
-            Fault("clean-up dead", _of_the_lab("cleanup-dead"), frozenset({ticket("OutboxCleanupOverdue")})),
-            Fault(
+            MatrixFault("clean-up dead", _lab_fault("cleanup-dead"), frozenset({ticket("OutboxCleanupOverdue")})),
+            MatrixFault(
                 "index dropped",
                 _index_dropped,
                 frozenset({ticket("OutboxMigrationBroken")}),
-                after=20 * INTERVAL,  # the migration is looked at every five minutes
+                condition_delay=20 * INTERVAL,  # the migration is looked at every five minutes
             ),
-            Fault(
+            MatrixFault(
                 "burst that drains by itself",
                 _burst,
-                also=frozenset({ticket("OutboxJobsWaitingLong")}),
-                lasts=minutes(15),
+                tolerated=frozenset({ticket("OutboxJobsWaitingLong")}),
+                minimum_duration=minutes(15),
             ),
         ),
     ),
     "failing": (
         8,
         (
-            Fault(
+            MatrixFault(
                 "failing initialisations",
-                _of_the_lab("failing-initialisations"),
+                _lab_fault("failing-initialisations"),
                 frozenset({page("OutboxFsmFailureRateHigh")}),
                 frozenset(
                     {
@@ -264,36 +264,43 @@ WORLDS: Final[Worlds] = {
                         ticket("OutboxFsmFailureBudgetBurn"),
                     }
                 ),
-                after=minutes(4),  # ten failures
+                condition_delay=minutes(4),  # ten failures
             ),
         ),
     ),
     "down": (
         4,
         (
-            Fault("application down", _of_the_lab("application-down"), frozenset({ticket("OutboxAppUnreachable")})),
-            Fault(
+            MatrixFault(
+                "application down", _lab_fault("application-down"), frozenset({ticket("OutboxAppUnreachable")})
+            ),
+            MatrixFault(
                 "database down",
                 _database_down,
                 frozenset({page("OutboxDatabaseUnreachable")}),
                 frozenset({ticket("OutboxAppUnhealthy"), ticket("OutboxFsmFailureBudgetBurn")}),
-                lasts=minutes(10),
+                minimum_duration=minutes(10),
             ),
         ),
     ),
     "quiet": (
         0,
         (
-            Fault(
+            MatrixFault(
                 "table locked",
-                _of_the_lab("database-lock"),
+                _lab_fault("database-lock"),
                 frozenset({page("OutboxSamplesStale")}),
-                after=minutes(5),  # the age of the last sample
+                condition_delay=minutes(5),  # the age of the last sample
             ),
-            Fault("row-level security against us", _role_locked_out, frozenset({page("OutboxBlind")})),
-            Fault("exporter killed", _exporter_killed, frozenset({page("OutboxExporterDown")})),
-            Fault("Prometheus cut off from us", _wire_cut, frozenset({page("OutboxExporterDown")}), after=INTERVAL),
+            MatrixFault("row-level security against us", _policies_dropped, frozenset({page("OutboxBlind")})),
+            MatrixFault("exporter killed", _exporter_killed, frozenset({page("OutboxExporterDown")})),
+            MatrixFault(
+                "Prometheus cut off from us",
+                _connection_cut,
+                frozenset({page("OutboxExporterDown")}),
+                condition_delay=INTERVAL,
+            ),
         ),
     ),
-    "night": (0, (Fault("no traffic for an hour", _nothing, lasts=HOUR),)),
+    "night": (0, (MatrixFault("no traffic for an hour", _no_fault, minimum_duration=HOUR),)),
 }

@@ -10,19 +10,19 @@ from typing import Any, Final
 
 import yaml
 
+from exporter.config.values import format_duration
 from exporter.lab.ports import LOOPBACK, free_port
-from exporter.values import format_duration
 from tests.end_to_end.program import command, environment, eventually, started
 from tests.end_to_end.prometheus import Prometheus
-from tests.matrix.pace import INTERVAL
-from tests.matrix.world import World
+from tests.matrix.time_scale import INTERVAL
+from tests.matrix.world import MonitoredLab
 from tests.newest import Require
 from tests.requirements import require_program
 
 SHIPPED: Final = Path(__file__).parents[2] / "alerts" / "prometheus" / "prometheus.yaml"
 
 
-def print_rules(world: World, file: Path) -> None:
+def print_rules(world: MonitoredLab, file: Path) -> None:
     """The rule file for this world's configuration, by the command that people use."""
     printed = subprocess.run(
         [command(), "--config", world.config, "rules"], env=environment(), text=True, capture_output=True, check=True

@@ -9,11 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from exporter.config.values import format_duration
+from exporter.lab.lab import Lab, LabPlan
 from exporter.lab.ports import LOOPBACK, free_port
-from exporter.lab.world import Lab, Plan
-from exporter.values import format_duration
 from tests.end_to_end.program import eventually, running, write_config
-from tests.matrix.pace import INTERVAL, SCALE
+from tests.matrix.time_scale import INTERVAL, SCALE
 from tests.proxy import Proxy
 
 ROLE: Final = "outbox_monitor"
@@ -21,19 +21,19 @@ _SCRIPT: Final = resources.files("exporter").joinpath("sql", "setup", "monitorin
 
 
 @dataclass(slots=True)
-class World:
+class MonitoredLab:
     """A lab, the exporter that watches it as a process of its own, and the wire by which Prometheus reaches it."""
 
     name: str
     lab: Lab
-    wire: Proxy
+    proxy: Proxy
     config: Path
     _exporter: ExitStack = field(default_factory=ExitStack)
 
     @property
     def target(self) -> str:
         """Where Prometheus scrapes."""
-        return f"{LOOPBACK}:{self.wire.port}"
+        return f"{LOOPBACK}:{self.proxy.port}"
 
     def start_exporter(self) -> None:
         """Again after its end, at the same address; waits until it samples."""
@@ -45,16 +45,16 @@ class World:
         self._exporter.close()
 
 
-def let_in(lab: Lab) -> None:
+def create_monitoring_role(lab: Lab) -> None:
     """The monitoring role, as its script makes it; again when somebody has locked it out."""
     lab.execute(_SCRIPT.read_text("utf-8"))
 
 
 @contextmanager
-def living(name: str, directory: Path, rate: float) -> Iterator[World]:
+def running_lab(name: str, directory: Path, rate: float) -> Iterator[MonitoredLab]:
     """A world with so many acts of traffic a second, until left."""
-    plan = Plan(rate=rate, with_past=False, time_scale=SCALE)
-    with Lab(plan, prepare=let_in) as lab, ExitStack() as exporter:
+    plan = LabPlan(rate=rate, with_history=False, time_scale=SCALE)
+    with Lab(plan, prepare=create_monitoring_role) as lab, ExitStack() as exporter:
         port = free_port()
         config = write_config(
             directory / "config.yaml",
@@ -66,7 +66,7 @@ def living(name: str, directory: Path, rate: float) -> Iterator[World]:
             watch={"state_dir": str(directory / "state")},
             web={"listen": f"{LOOPBACK}:{port}"},
         )
-        with Proxy(port) as wire:
-            world = World(name, lab, wire, config, exporter)
+        with Proxy(port) as proxy:
+            world = MonitoredLab(name, lab, proxy, config, exporter)
             world.start_exporter()
             yield world

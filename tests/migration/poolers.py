@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from exporter.lab.cluster import Cluster
 from exporter.lab.ports import LOOPBACK, free_port
+from exporter.lab.postgres.cluster import Cluster
 from tests.database.pgbouncer import user_line
 from tests.newest import Require
 from tests.requirements import require_program

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.config import Config, DatabaseSettings, Secret
-from exporter.errors import ConfigError
+from exporter.config.settings import Config, DatabaseSettings, Secret
+from exporter.core.errors import ConfigError
 from exporter.migration.commands import SMOKE_DSN, Surroundings, add_commands
-from tests.migration.asking import monitor
+from tests.migration.verification import create_monitor
 from tests.packaging.image import ROOT
 from tests.postgres import Database
 
@@ -60,10 +60,10 @@ def test_verify_exits_as_the_contract_says(embedded_database, terminal, tmp_path
     """0 sound, 1 broken, 3 unknown or out of reach."""
     assert terminal.run("verify") == 0
     assert "OK: 48 checks, 48 ok, 0 broken, 0 unknown" in terminal.said
-    assert Terminal(embedded_database.dsn(monitor(embedded_database)), tmp_path).run("verify") == 3
+    assert Terminal(embedded_database.dsn(create_monitor(embedded_database)), tmp_path).run("verify") == 3
     embedded_database.execute("DROP INDEX idx_job_outbox_entity")
     assert terminal.run("verify") == 1
-    assert Terminal(embedded_database.dsn(monitor(embedded_database)), tmp_path).run("verify") == 1
+    assert Terminal(embedded_database.dsn(create_monitor(embedded_database)), tmp_path).run("verify") == 1
     assert terminal.run("verify", "--expect", "absent") == 1
     assert Terminal("postgresql://postgres@127.0.0.1:1/x", tmp_path).run("verify") == 3
 
@@ -193,7 +193,7 @@ WITHOUT_WRITING = """
             raise OSError(30, "Read-only file system")
 
     import argparse
-    from exporter.config import Config, DatabaseSettings, Secret
+    from exporter.config.settings import Config, DatabaseSettings, Secret
     from exporter.migration.commands import Surroundings, add_commands
 
     config = Config(database=DatabaseSettings(dsn=Secret(sys.argv[1])))

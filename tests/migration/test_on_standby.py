@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter import check
-from exporter.lab.cluster import Cluster
+from exporter.app import check_config
+from exporter.lab.postgres.cluster import Cluster
 from exporter.migration.commands import SMOKE_DSN
-from exporter.sampling import Sampling
+from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.roles import monitoring_role
 from tests.database.sampling import configuration, nobody_listens
@@ -92,8 +92,8 @@ def test_smoke_by_a_role_that_reads_is_no_standby(database, tmp_path, monkeypatc
 
 def checked(dsn: str, **database: object) -> tuple[list[str], int]:
     """The lines of check-config about the database, and its exit status."""
-    findings = check.database(Sampling(configuration(dsn, **database), nobody_listens))
-    return [str(finding) for finding in findings], check.verdict(findings)
+    findings = check_config.database(Sampler(configuration(dsn, **database), nobody_listens))
+    return [str(finding) for finding in findings], check_config.verdict(findings)
 
 
 def test_check_config_says_which_server_answers(database, replica):

@@ -7,13 +7,13 @@ import uuid
 
 import pytest
 
-from exporter.migration import furnish
-from exporter.migration.effects import Code, Effect, effects
-from exporter.migration.findings import Answer, Report, Trouble, judged, worst
-from exporter.migration.functions import is_safe, mentions
-from exporter.migration.furnish import ColumnNeed, Lacks, plan
 from exporter.migration.render import summary, table
-from exporter.migration.schedules import in_utc, same_schedule
+from exporter.migration.report import CheckAnswer, CheckReport, Deviation, finding_of, worst
+from exporter.migration.smoke import rows as furnish
+from exporter.migration.smoke.effects import FunctionSource, SideEffect, effects
+from exporter.migration.smoke.rows import ColumnOfTestRow, MissingValue, plan
+from exporter.migration.verify.functions import is_safe, mentions
+from exporter.migration.verify.schedules import in_utc, same_schedule
 
 
 @pytest.mark.parametrize(
@@ -87,35 +87,35 @@ def test_what_names_a_table(text, names):
 def test_broken_beats_unknown_beats_ok():
     """In whatever order; nothing asked is nothing proved."""
     for size in range(4):
-        for answers in itertools.product(Answer, repeat=size):
-            if Answer.BROKEN in answers:
-                wanted = Answer.BROKEN
-            elif not answers or Answer.UNKNOWN in answers:
-                wanted = Answer.UNKNOWN
+        for answers in itertools.product(CheckAnswer, repeat=size):
+            if CheckAnswer.BROKEN in answers:
+                wanted = CheckAnswer.BROKEN
+            elif not answers or CheckAnswer.UNKNOWN in answers:
+                wanted = CheckAnswer.UNKNOWN
             else:
-                wanted = Answer.OK
+                wanted = CheckAnswer.OK
             assert worst(answers) is wanted
 
 
 def test_troubles_make_a_finding():
     """All of what was found, each remedy once."""
-    troubles = (Trouble("a", "mend"), Trouble("b", "mend", Answer.UNKNOWN), Trouble("c", ""))
-    finding = judged("check", "x", troubles)
-    assert (finding.answer, finding.found, finding.remedy) == (Answer.BROKEN, "a; b; c", "mend")
-    assert judged("check", "x", (Trouble("b", "", Answer.UNKNOWN),)).answer is Answer.UNKNOWN
-    assert judged("check", "x", ()).answer is Answer.OK
+    deviations = (Deviation("a", "mend"), Deviation("b", "mend", CheckAnswer.UNKNOWN), Deviation("c", ""))
+    finding = finding_of("check", "x", deviations)
+    assert (finding.answer, finding.found, finding.remedy) == (CheckAnswer.BROKEN, "a; b; c", "mend")
+    assert finding_of("check", "x", (Deviation("b", "", CheckAnswer.UNKNOWN),)).answer is CheckAnswer.UNKNOWN
+    assert finding_of("check", "x", ()).answer is CheckAnswer.OK
 
 
 def test_a_report_of_nothing_is_printed():
     """No check, no division by anything."""
-    assert summary(Report(())) == "UNKNOWN: 0 checks, 0 ok, 0 broken, 0 unknown; 0 warnings"
-    assert table(Report(())).endswith("warnings\n")
+    assert summary(CheckReport(())) == "UNKNOWN: 0 checks, 0 ok, 0 broken, 0 unknown; 0 warnings"
+    assert table(CheckReport(())).endswith("warnings\n")
 
 
 # --- effects
 
 
-def of(*codes: Code) -> tuple[Effect, ...]:
+def of(*codes: FunctionSource) -> tuple[SideEffect, ...]:
     """The effects of the first, which may call the others."""
     known = {code.function: code for code in codes}
     return effects([("t", codes[0])], lambda names: [known[name] for name in names if name in known])
@@ -139,7 +139,7 @@ def of(*codes: Code) -> tuple[Effect, ...]:
 )
 def test_effects_are_recognised(body, how, outside):
     """What reaches out at once, and what waits for COMMIT."""
-    assert of(Code("f", "plpgsql", f"BEGIN {body}; END")) == (Effect("t", f"{how} (f)", outside),)
+    assert of(FunctionSource("f", "plpgsql", f"BEGIN {body}; END")) == (SideEffect("t", f"{how} (f)", outside),)
 
 
 @pytest.mark.parametrize(
@@ -154,27 +154,27 @@ def test_effects_are_recognised(body, how, outside):
 )
 def test_harmless_code_has_no_effect(body):
     """Comments and similar names are no effects."""
-    assert of(Code("f", "plpgsql", body)) == ()
+    assert of(FunctionSource("f", "plpgsql", body)) == ()
 
 
 def test_effects_are_followed_and_end():
     """Through calls, also when functions call each other."""
-    a, b = Code("a", "plpgsql", "PERFORM b()"), Code("b", "plpgsql", "PERFORM a(); PERFORM c()")
-    c = Code("c", "sql", "SELECT dblink('x')")
-    assert of(a, b, c) == (Effect("t", "dblink (c)", outside=True),)
+    a, b = FunctionSource("a", "plpgsql", "PERFORM b()"), FunctionSource("b", "plpgsql", "PERFORM a(); PERFORM c()")
+    c = FunctionSource("c", "sql", "SELECT dblink('x')")
+    assert of(a, b, c) == (SideEffect("t", "dblink (c)", outside=True),)
 
 
 def test_code_that_cannot_be_read_counts_as_reaching_out():
     """PostgreSQL's own trigger modules aside."""
-    assert [effect.outside for effect in of(Code("f", "plpython3u", ""))] == [True]
-    assert of(Code("moddatetime", "c", "moddatetime")) == ()
-    assert of(Code("suppress_redundant_updates_trigger", "internal", "x")) == ()
+    assert [effect.outside for effect in of(FunctionSource("f", "plpython3u", ""))] == [True]
+    assert of(FunctionSource("moddatetime", "c", "moddatetime")) == ()
+    assert of(FunctionSource("suppress_redundant_updates_trigger", "internal", "x")) == ()
 
 
 # --- furnishing
 
 
-def need(name: str, kind: str = "uuid", reference: str = "", **other: object) -> ColumnNeed:
+def need(name: str, kind: str = "uuid", reference: str = "", **other: object) -> ColumnOfTestRow:
     """A required column; `reference` is schema.table.column."""
     schema, table, column = reference.split(".") if reference else (None, None, None)
     facts: dict[str, object] = {
@@ -185,7 +185,7 @@ def need(name: str, kind: str = "uuid", reference: str = "", **other: object) ->
         "reference": f"fk_{name}" if reference else None,
     }
     facts |= other
-    return ColumnNeed(name, kind, parent_schema=schema, parent_table=table, parent_column=column, **facts)  # type: ignore[arg-type]
+    return ColumnOfTestRow(name, kind, parent_schema=schema, parent_table=table, parent_column=column, **facts)  # type: ignore[arg-type]
 
 
 def test_parents_come_first_and_once():
@@ -236,7 +236,7 @@ def test_texts_fit_their_columns():
 )
 def test_what_cannot_be_furnished_is_named(columns, given, said):
     """Rather than tried."""
-    with pytest.raises(Lacks, match=said):
+    with pytest.raises(MissingValue, match=said):
         plan(lambda _, table: columns if table == "courses" else [], "public", given)
 
 

@@ -7,37 +7,37 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import SamplingSettings
+from exporter.config.settings import SamplingSettings
 from exporter.migration import rollback
 from exporter.migration.backup import latest
-from exporter.migration.findings import Answer, Finding, Report
-from exporter.migration.rollback import Wishes, ago, rollback_check
-from tests.migration.asking import MONITOR, checks, monitor, watched
-from tests.migration.test_smoke import SETTLE
+from exporter.migration.report import CheckAnswer, CheckFinding, CheckReport
+from exporter.migration.rollback import RollbackOptions, format_age, rollback_check
+from tests.migration.smoke.test_run import OTHER_ROWS
+from tests.migration.verification import MONITOR, checks, create_monitor, exporter_client
 from tests.postgres import Database
 
 NOW = 1_800_000_000.0
-AT_REST = """
+IDLE_OUTBOX = """
     UPDATE job_outbox SET processed_at = NOW() - INTERVAL '1 hour', created_at = NOW() - INTERVAL '2 hours';
     UPDATE fsm_events SET created_at = NOW() - INTERVAL '2 hours';
 """
 
 
-def check(database: Database, wishes: Wishes | None = None, user: str = "postgres") -> Report:
-    with watched(database, user) as door:
-        return rollback_check(door, SamplingSettings(), wishes or Wishes(), NOW)
+def check(database: Database, options: RollbackOptions | None = None, user: str = "postgres") -> CheckReport:
+    with exporter_client(database, user) as client:
+        return rollback_check(client, SamplingSettings(), options or RollbackOptions(), NOW)
 
 
-def finding(report: Report, name: str) -> Finding:
+def finding(report: CheckReport, name: str) -> CheckFinding:
     (found,) = (each for each in report.findings if each.check == name)
     return found
 
 
 def test_an_outbox_at_rest_may_go(database):
     """Nothing pending, nothing going on; what is lost is said with its age."""
-    database.execute(SETTLE + AT_REST)
+    database.execute(OTHER_ROWS + IDLE_OUTBOX)
     report = check(database)
-    assert report.answer is Answer.OK, report.findings
+    assert report.answer is CheckAnswer.OK, report.findings
     assert finding(report, "losses.job_outbox").found == "20 rows, from 2h to 2h ago"
     assert finding(report, "losses.idempotency_keys").found == "20 rows, 20 of them still answer repeated requests"
     assert finding(report, "generations").found == "the last trace is 1h old"
@@ -46,19 +46,19 @@ def test_an_outbox_at_rest_may_go(database):
 def test_an_empty_outbox_may_go(database):
     """Without any row nothing is lost."""
     report = check(database)
-    assert report.answer is Answer.OK
+    assert report.answer is CheckAnswer.OK
     assert finding(report, "losses.fsm_events").found == "0 rows"
 
 
 def test_what_is_pending_is_named(database):
     """By queue and state, with the age of the oldest."""
-    database.execute(SETTLE + AT_REST)
+    database.execute(OTHER_ROWS + IDLE_OUTBOX)
     database.execute(
         "UPDATE job_outbox SET processed_at = NULL, attempts = 2 WHERE outbox_id IN "
         "(SELECT outbox_id FROM job_outbox LIMIT 3)"
     )
     report = check(database)
-    assert checks(report, Answer.BROKEN) == {"pending"}
+    assert checks(report, CheckAnswer.BROKEN) == {"pending"}
     assert finding(report, "pending").found == "3 failing in q, the oldest 2h old"
 
 
@@ -71,10 +71,10 @@ def test_what_is_pending_is_named(database):
 )
 def test_a_generation_that_left_a_trace_lately_is_active(database, trace, said):
     """An event or a completion of the last quarter of an hour."""
-    database.execute(SETTLE + AT_REST)
+    database.execute(OTHER_ROWS + IDLE_OUTBOX)
     database.execute(trace)
     report = check(database)
-    assert checks(report, Answer.BROKEN) == {"generations"}
+    assert checks(report, CheckAnswer.BROKEN) == {"generations"}
     assert said in finding(report, "generations").found
 
 
@@ -104,7 +104,7 @@ def test_what_would_make_the_drop_refuse_is_named(database, case):
     statement, said = DEPENDENTS[case]
     database.execute(statement)
     report = check(database)
-    assert checks(report, Answer.BROKEN) == {"dependents"}
+    assert checks(report, CheckAnswer.BROKEN) == {"dependents"}
     plain = finding(report, "dependents").found.replace("public.", "")
     assert said.replace("public.", "") in plain
 
@@ -120,7 +120,7 @@ def test_what_goes_with_the_tables_is_no_dependent(database):
         CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
         CREATE TRIGGER t BEFORE INSERT ON job_outbox FOR EACH ROW EXECUTE FUNCTION t();
     """)
-    assert finding(check(database), "dependents").answer is Answer.OK
+    assert finding(check(database), "dependents").answer is CheckAnswer.OK
     database.execute("DROP TABLE fsm_events; DROP TABLE idempotency_keys; DROP TABLE job_outbox")
 
 
@@ -130,18 +130,18 @@ def test_functions_that_name_the_tables_are_warned_of(database):
         "CREATE FUNCTION report() RETURNS BIGINT LANGUAGE plpgsql AS 'BEGIN RETURN 1 FROM job_outbox; END'"
     )
     report = check(database)
-    assert report.answer is Answer.OK
-    assert "public.report" in {caution.subject for caution in report.cautions}
+    assert report.answer is CheckAnswer.OK
+    assert "public.report" in {warning.subject for warning in report.warnings}
 
 
 def test_blind_is_unknown(database):
     """A role that row security blinds is not told that nothing is pending."""
-    database.execute(SETTLE)
-    role = monitor(database)
+    database.execute(OTHER_ROWS)
+    role = create_monitor(database)
     database.execute(f"GRANT SELECT ON job_outbox, idempotency_keys, fsm_events TO {role}")
     report = check(database, user=MONITOR)
-    assert {"pending", "generations", "losses"} <= checks(report, Answer.UNKNOWN)
-    assert report.answer is Answer.UNKNOWN
+    assert {"pending", "generations", "losses"} <= checks(report, CheckAnswer.UNKNOWN)
+    assert report.answer is CheckAnswer.UNKNOWN
 
 
 def test_after_the_rollback_there_is_nothing_to_ask(database):
@@ -157,16 +157,16 @@ def test_without_a_place_to_look_the_backup_is_a_warning(embedded_database):
     """Nothing is claimed about what was not looked at."""
     report = check(embedded_database)
     assert "backup" not in {each.check for each in report.findings}
-    assert "backup" in {caution.subject for caution in report.cautions}
+    assert "backup" in {warning.subject for warning in report.warnings}
 
 
 @pytest.mark.parametrize(
     ("age", "size", "answer", "said"),
     [
-        (60, 10, Answer.OK, "backup_1.dump, 10 bytes, 1m old"),
-        (90_000, 10, Answer.BROKEN, "too old"),
-        (60, 0, Answer.BROKEN, "empty"),
-        (None, 0, Answer.BROKEN, "none"),
+        (60, 10, CheckAnswer.OK, "backup_1.dump, 10 bytes, 1m old"),
+        (90_000, 10, CheckAnswer.BROKEN, "too old"),
+        (60, 0, CheckAnswer.BROKEN, "empty"),
+        (None, 0, CheckAnswer.BROKEN, "none"),
     ],
 )
 def test_the_latest_backup_is_judged(embedded_database, tmp_path, *, age, size, answer, said):
@@ -175,13 +175,15 @@ def test_the_latest_backup_is_judged(embedded_database, tmp_path, *, age, size, 
         file = tmp_path / "backup_1.dump"
         file.write_bytes(b"x" * size)
         os.utime(file, (NOW - age, NOW - age))
-    found = finding(check(embedded_database, Wishes(tmp_path)), "backup")
+    found = finding(check(embedded_database, RollbackOptions(tmp_path)), "backup")
     assert (found.answer, said in found.found) == (answer, True)
 
 
 def test_a_directory_that_cannot_be_read_is_unknown(embedded_database, tmp_path):
     """Not the same as no backup."""
-    assert finding(check(embedded_database, Wishes(tmp_path / "nowhere")), "backup").answer is Answer.UNKNOWN
+    assert (
+        finding(check(embedded_database, RollbackOptions(tmp_path / "nowhere")), "backup").answer is CheckAnswer.UNKNOWN
+    )
 
 
 def test_the_newest_backup_counts(tmp_path: Path):
@@ -198,5 +200,5 @@ def test_the_newest_backup_counts(tmp_path: Path):
 
 def test_ages_are_for_people():
     """Seconds up to an hour, minutes beyond."""
-    assert [ago(seconds) for seconds in (-1, 0.4, 59.6, 3661, 90_061)] == ["0s", "0s", "1m", "1h1m", "1d1h1m"]
-    assert rollback.QUIET == 900
+    assert [format_age(seconds) for seconds in (-1, 0.4, 59.6, 3661, 90_061)] == ["0s", "0s", "1m", "1h1m", "1d1h1m"]
+    assert rollback.QUIET_PERIOD == 900

@@ -12,25 +12,24 @@ from typing import Any
 
 import pytest
 
-from exporter import queries
 from exporter.collectors.maintenance import MaintenanceCollector
-from exporter.config import SamplingSettings
-from exporter.database import Session
-from exporter.migration.findings import Answer
-from exporter.migration.maintenance import Ledger
-from exporter.migration.rehearsal import Rehearsal
-from exporter.migration.rollback import Wishes, rollback_check
-from exporter.migration.smoke import smoke
-from exporter.migration.verify import verify
+from exporter.config.settings import SamplingSettings
+from exporter.database import Session, queries
+from exporter.migration.maintenance import MaintenanceFile
+from exporter.migration.report import CheckAnswer
+from exporter.migration.rollback import RollbackOptions, rollback_check
+from exporter.migration.smoke.run import smoke
+from exporter.migration.smoke.transaction import RolledBackTransaction
+from exporter.migration.verify.run import verify
 from tests import postgres
 from tests.database.roles import monitoring_role
-from tests.migration.asking import checks, watched
 from tests.migration.partitioned import PARTITIONED
-from tests.migration.test_rollback import AT_REST
-from tests.migration.test_smoke import SETTLE
-from tests.migration.test_verify_seen import BOOKS
+from tests.migration.smoke.test_run import OTHER_ROWS
+from tests.migration.test_rollback import IDLE_OUTBOX
+from tests.migration.test_verify_seen import RECORD_CHECKS
+from tests.migration.verification import checks, exporter_client
 
-FILES = sorted((Path(queries.__file__).parent / "sql" / "migration").glob("*.sql"))
+FILES = sorted((Path(queries.__file__).parents[1] / "sql" / "migration").glob("*.sql"))
 NAMES = [f"migration/{file.stem}" for file in FILES]
 PYTHON: dict[str, Any] = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
 
@@ -54,41 +53,46 @@ def recorded(cluster, tmp_path_factory) -> dict[str, Asked]:
         assert known.parameters == set(parameters)
         known.answers += answers
 
-    fetched, rehearsed, seen, executed = Session.fetch, Rehearsal.fetch, Rehearsal.seen, Rehearsal.execute
+    fetched, rehearsed, seen, executed = (
+        Session.fetch,
+        RolledBackTransaction.fetch,
+        RolledBackTransaction.seen,
+        RolledBackTransaction.execute,
+    )
 
     def fetch(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
         answers = fetched(session, name, row, **parameters)
         note(name, parameters, row, answers)
         return answers
 
-    def rehearse(trial: Rehearsal, name: str, row: type[Any], **parameters: object) -> list[Any]:
+    def rehearse(trial: RolledBackTransaction, name: str, row: type[Any], **parameters: object) -> list[Any]:
         answers = rehearsed(trial, name, row, **parameters)
         note(name, parameters, row, answers)
         return answers
 
-    def count(trial: Rehearsal, name: str, *table: Any, **parameters: Any) -> int:
+    def count(trial: RolledBackTransaction, name: str, *table: Any, **parameters: Any) -> int:
         note(name, parameters, None, [])
         return seen(trial, name, *table, **parameters)
 
-    def execute(trial: Rehearsal, name: str) -> None:
+    def execute(trial: RolledBackTransaction, name: str) -> None:
         note(name, {}, None, [])
         executed(trial, name)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Session, "fetch", fetch)
-        patch.setattr(Rehearsal, "fetch", rehearse)
-        patch.setattr(Rehearsal, "seen", count)
-        patch.setattr(Rehearsal, "execute", execute)
-        for statement in ("SELECT 1", SETTLE, AT_REST, PARTITIONED):
+        patch.setattr(RolledBackTransaction, "fetch", rehearse)
+        patch.setattr(RolledBackTransaction, "seen", count)
+        patch.setattr(RolledBackTransaction, "execute", execute)
+        for statement in ("SELECT 1", OTHER_ROWS, IDLE_OUTBOX, PARTITIONED):
             with postgres.cloned(cluster) as database:
-                database.execute(SETTLE if statement == AT_REST else "SELECT 1")
+                database.execute(OTHER_ROWS if statement == IDLE_OUTBOX else "SELECT 1")
                 database.execute(statement)
-                _furnish(database)
+                _prepare(database)
                 _run_everything(database, tmp_path_factory.mktemp("state"))
     return asked
 
 
-def _furnish(database: postgres.Database) -> None:
+def _prepare(database: postgres.Database) -> None:
     """One of everything that the statements look for."""
     database.execute("""
         CREATE VIEW v AS SELECT queue_name FROM job_outbox;
@@ -102,18 +106,18 @@ def _furnish(database: postgres.Database) -> None:
 
 
 def _run_everything(database: postgres.Database, state: Path) -> None:
-    ledger = Ledger(state)
-    ledger.start(time.time() - 7200, 14_400, "a test")
-    with watched(database) as door:
-        with door.sample() as session:
+    maintenance_file = MaintenanceFile(state)
+    maintenance_file.start(time.time() - 7200, 14_400, "a test")
+    with exporter_client(database) as client:
+        with client.sample() as session:
             verify(session)
-        rollback_check(door, SamplingSettings(), Wishes(), time.time())
-        assert not MaintenanceCollector(door, ledger).collect().failures
+        rollback_check(client, SamplingSettings(), RollbackOptions(), time.time())
+        assert not MaintenanceCollector(client, maintenance_file).collect().failures
     access = monitoring_role(database, "grant_migration_access")
-    with access as role, watched(database, role) as door, door.sample() as session:
+    with access as role, exporter_client(database, role) as client, client.sample() as session:
         verify(session)
     report = smoke(database.dsn(), "public")
-    assert report.answer is Answer.OK, report.findings
+    assert report.answer is CheckAnswer.OK, report.findings
 
 
 def test_every_statement_is_in_use(recorded):
@@ -164,11 +168,11 @@ def test_what_comes_back_is_what_the_header_says(recorded, name):
 
 def test_under_the_role_of_the_setup_script(database):
     """It sees enough for rollback-check and maintenance; of verify only the books are unknown."""
-    database.execute(SETTLE)
-    database.execute(AT_REST)
-    with monitoring_role(database) as role, watched(database, role) as door:
-        with door.sample() as session:
+    database.execute(OTHER_ROWS)
+    database.execute(IDLE_OUTBOX)
+    with monitoring_role(database) as role, exporter_client(database, role) as client:
+        with client.sample() as session:
             report = verify(session)
-        assert checks(report, Answer.BROKEN) == set()
-        assert checks(report, Answer.UNKNOWN) <= BOOKS
-        assert rollback_check(door, SamplingSettings(), Wishes(), time.time()).answer is Answer.OK
+        assert checks(report, CheckAnswer.BROKEN) == set()
+        assert checks(report, CheckAnswer.UNKNOWN) <= RECORD_CHECKS
+        assert rollback_check(client, SamplingSettings(), RollbackOptions(), time.time()).answer is CheckAnswer.OK

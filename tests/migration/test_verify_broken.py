@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from exporter.migration import expected
-from tests.migration.asking import ask, broken, mend
 from tests.migration.partitioned import PARTITIONED
+from tests.migration.verification import apply_remedies, broken_checks, run_verify
 
 RPC = "initialize_fsm_with_outbox"
 TYPES = "UUID, UUID, UUID, TEXT, TEXT, TEXT, JSONB, JSONB"
@@ -72,7 +72,7 @@ NAMED = (
 ON_COURSES = "FOREIGN KEY (entity_id) REFERENCES courses (id)"
 
 # As on a server of one's own: who owns it all is no superuser.
-OWNED = (
+OWNED_BY_ORDINARY_ROLE = (
     "DO $$ BEGIN IF to_regrole('app_owner') IS NULL THEN CREATE ROLE app_owner; END IF; END $$;"
     "ALTER TABLE job_outbox OWNER TO app_owner; ALTER TABLE idempotency_keys OWNER TO app_owner;"
     "ALTER TABLE fsm_events OWNER TO app_owner; ALTER FUNCTION initialize_fsm_with_outbox OWNER TO app_owner;"
@@ -352,11 +352,11 @@ CASES: dict[str, tuple[str, set[str]]] = {
         {"register.20251118095804"},
     ),
     "row-level security forced on an owner without BYPASSRLS": (
-        f"{OWNED} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY",
+        f"{OWNED_BY_ORDINARY_ROLE} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY",
         {"job_outbox.row_security"},
     ),
     "functions that belong to somebody else": (
-        f"{OWNED} ALTER TABLE fsm_events OWNER TO postgres",
+        f"{OWNED_BY_ORDINARY_ROLE} ALTER TABLE fsm_events OWNER TO postgres",
         {"fsm_events.row_security"},
     ),
     "courses gone": (
@@ -375,13 +375,13 @@ def test_one_thing_wrong_is_reported_by_exactly_the_checks_concerned(database, c
     """Nothing else is called broken, and every broken check says what is wrong and how to mend it."""
     statement, concerned = CASES[case]
     database.execute(statement)
-    assert broken(database) == concerned
+    assert broken_checks(database) == concerned
 
 
 def test_every_check_is_broken_by_some_case(database):
     """No check is one that cannot fail."""
     covered = set().union(*(concerned for _, concerned in CASES.values()))
-    assert {finding.check for finding in ask(database).findings} == covered
+    assert {finding.check for finding in run_verify(database).findings} == covered
 
 
 # Only from PostgreSQL 18 on.
@@ -413,6 +413,6 @@ def test_what_newer_servers_leave_open_is_reported_and_mended(embedded_database,
     """A constraint that exists and does not hold is broken; the statement printed puts it in force."""
     statement, concerned = NEWER[case]
     embedded_database.execute(statement)
-    assert broken(embedded_database) == concerned
-    mend(embedded_database)
-    assert broken(embedded_database) == set()
+    assert broken_checks(embedded_database) == concerned
+    apply_remedies(embedded_database)
+    assert broken_checks(embedded_database) == set()

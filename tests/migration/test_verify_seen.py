@@ -11,72 +11,81 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter import names, queries
 from exporter.collectors.migration import MigrationCollector
-from exporter.errors import Locked
+from exporter.core.errors import Locked
+from exporter.database import queries
 from exporter.lab import migrate
+from exporter.metrics import catalogue
+from exporter.metrics.readings import Reading
 from exporter.migration import expected
-from exporter.migration.catalogue import ROLES, STATEMENTS
-from exporter.migration.findings import Answer, Finding, Report
 from exporter.migration.quoting import identifier
-from exporter.migration.verify import verify
-from exporter.model import Reading
+from exporter.migration.report import CheckAnswer, CheckFinding, CheckReport
+from exporter.migration.verify.catalogue import ROLES, STATEMENTS
+from exporter.migration.verify.run import verify
 from tests import postgres
 from tests.lab.waiting import wait_for
-from tests.migration.asking import MONITOR, ask, broken, checks, mend, monitor, watched
 from tests.migration.partitioned import PARTITIONED
-from tests.migration.test_smoke import SETTLE
+from tests.migration.smoke.test_run import OTHER_ROWS
+from tests.migration.verification import (
+    MONITOR,
+    apply_remedies,
+    broken_checks,
+    checks,
+    create_monitor,
+    exporter_client,
+    run_verify,
+)
 
 KEYS_JOB, OUTBOX_JOB = expected.JOB_NAMES
-BOOKS = {
+RECORD_CHECKS = {
     *(f"register.{migration.version}" for migration in expected.MIGRATIONS),
     "register.order",
     *(f"cron.{job}" for job in expected.JOB_NAMES),
     *(f"cron.{job}.runs" for job in expected.JOB_NAMES),
 }
-CRON = {check for check in BOOKS if check.startswith("cron.")}
+CRON = {check for check in RECORD_CHECKS if check.startswith("cron.")}
 
 
 def test_what_the_monitoring_role_cannot_see_is_unknown(database):
     """Without any right to the books they are unknown, the catalogue is judged all the same."""
-    report = ask(database, monitor(database))
-    assert checks(report, Answer.UNKNOWN) == BOOKS
-    assert checks(report, Answer.BROKEN) == set()
-    assert report.answer is Answer.UNKNOWN
-    assert all(finding.found and finding.remedy for finding in report.findings if finding.answer is Answer.UNKNOWN)
+    report = run_verify(database, create_monitor(database))
+    assert checks(report, CheckAnswer.UNKNOWN) == RECORD_CHECKS
+    assert checks(report, CheckAnswer.BROKEN) == set()
+    assert report.answer is CheckAnswer.UNKNOWN
+    assert all(finding.found and finding.remedy for finding in report.findings if finding.answer is CheckAnswer.UNKNOWN)
 
 
 def test_the_remedies_for_what_is_unknown_work(database):
     """Following them step by step ends where only foreign jobs stay invisible."""
-    role = monitor(database)
+    role = create_monitor(database)
     for _ in range(3):
-        remedies = {f.remedy for f in ask(database, role).findings if f.remedy.startswith("GRANT")}
+        remedies = {f.remedy for f in run_verify(database, role).findings if f.remedy.startswith("GRANT")}
         for remedy in remedies:
             database.execute(remedy)
-    assert checks(ask(database, role), Answer.UNKNOWN) == CRON
+    assert checks(run_verify(database, role), CheckAnswer.UNKNOWN) == CRON
 
 
 def test_broken_is_told_from_unknown_without_any_privilege(database):
     """The monitoring role sees a broken table although it may read none of it."""
     database.execute("DROP INDEX idx_job_outbox_unprocessed; ALTER TABLE fsm_events DISABLE ROW LEVEL SECURITY")
-    report = ask(database, monitor(database))
-    assert checks(report, Answer.BROKEN) == {"idx_job_outbox_unprocessed", "fsm_events.row_security"}
-    assert report.answer is Answer.BROKEN
+    report = run_verify(database, create_monitor(database))
+    assert checks(report, CheckAnswer.BROKEN) == {"idx_job_outbox_unprocessed", "fsm_events.row_security"}
+    assert report.answer is CheckAnswer.BROKEN
 
 
 def test_without_pg_cron_its_checks_are_unknown(embedded_database):
     """An absent extension proves nothing, not even to a superuser."""
     embedded_database.execute("DROP SCHEMA cron CASCADE")
-    report = ask(embedded_database)
-    assert checks(report, Answer.UNKNOWN) == CRON
-    assert checks(report, Answer.BROKEN) == set()
+    report = run_verify(embedded_database)
+    assert checks(report, CheckAnswer.UNKNOWN) == CRON
+    assert checks(report, CheckAnswer.BROKEN) == set()
 
 
 def test_without_a_register_its_checks_are_unknown(embedded_database):
     """A database that was migrated by hand has no register."""
     embedded_database.execute("DROP SCHEMA supabase_migrations CASCADE")
-    report = ask(embedded_database)
-    assert checks(report, Answer.UNKNOWN) == {check for check in BOOKS if check.startswith("register.")}
+    report = run_verify(embedded_database)
+    assert checks(report, CheckAnswer.UNKNOWN) == {check for check in RECORD_CHECKS if check.startswith("register.")}
 
 
 UNREADABLE = {
@@ -109,9 +118,9 @@ def test_what_we_cannot_judge_is_unknown(database, case):
     """Neither sound nor broken: a person has to look."""
     statement, check = UNREADABLE[case]
     database.execute(statement)
-    report = ask(database)
-    assert checks(report, Answer.UNKNOWN) == {check}
-    assert checks(report, Answer.BROKEN) == set()
+    report = run_verify(database)
+    assert checks(report, CheckAnswer.UNKNOWN) == {check}
+    assert checks(report, CheckAnswer.BROKEN) == set()
 
 
 # --- pg_cron itself
@@ -136,41 +145,44 @@ def run(database: postgres.Database, job: str, status: str = "succeeded", ago: s
 
 def test_with_the_real_pg_cron_everything_is_sound(cron_database):
     """Scheduled, active, not due yet."""
-    assert broken(cron_database) == set()
+    assert broken_checks(cron_database) == set()
 
 
 def test_jobs_of_others_are_unknown_in_the_real_pg_cron(cron_database):
     """cron.job shows a role its own jobs only: an empty answer is no proof of absence."""
-    role = monitor(cron_database)
+    role = create_monitor(cron_database)
     cron_database.execute(f"GRANT USAGE ON SCHEMA cron TO {role}")
-    assert checks(ask(cron_database, role), Answer.UNKNOWN) >= CRON
+    assert checks(run_verify(cron_database, role), CheckAnswer.UNKNOWN) >= CRON
     cron_database.execute(f"SELECT cron.unschedule('{KEYS_JOB}')")
-    assert f"cron.{KEYS_JOB}" in checks(ask(cron_database, role), Answer.UNKNOWN)
-    assert broken(cron_database) == {f"cron.{KEYS_JOB}", f"cron.{KEYS_JOB}.runs"}
+    assert f"cron.{KEYS_JOB}" in checks(run_verify(cron_database, role), CheckAnswer.UNKNOWN)
+    assert broken_checks(cron_database) == {f"cron.{KEYS_JOB}", f"cron.{KEYS_JOB}.runs"}
 
 
 def test_own_jobs_are_judged_in_the_real_pg_cron(cron_database):
     """The role that scheduled them sees jobs and runs."""
-    role = monitor(cron_database)
+    role = create_monitor(cron_database)
     own(cron_database, role)
     run(cron_database, KEYS_JOB)
-    report = ask(cron_database, role)
-    assert checks(report, Answer.OK) >= CRON
+    report = run_verify(cron_database, role)
+    assert checks(report, CheckAnswer.OK) >= CRON
     run(cron_database, KEYS_JOB, "failed", "1 minute")
-    assert checks(ask(cron_database, role), Answer.BROKEN) == {f"cron.{KEYS_JOB}.runs"}
+    assert checks(run_verify(cron_database, role), CheckAnswer.BROKEN) == {f"cron.{KEYS_JOB}.runs"}
 
 
 def test_a_policy_of_its_own_lets_the_monitoring_role_see_pg_cron(cron_database):
     """What a superuser may grant: then nothing about the jobs is unknown, and nothing is taken for missing."""
-    role = monitor(cron_database)
+    role = create_monitor(cron_database)
     cron_database.execute(
         f"GRANT USAGE ON SCHEMA cron TO {role};"
         f"CREATE POLICY seen ON cron.job FOR SELECT TO {role} USING (true);"
         f"CREATE POLICY seen ON cron.job_run_details FOR SELECT TO {role} USING (true)"
     )
-    assert checks(ask(cron_database, role), Answer.OK) >= CRON
+    assert checks(run_verify(cron_database, role), CheckAnswer.OK) >= CRON
     cron_database.execute(f"SELECT cron.unschedule('{OUTBOX_JOB}')")
-    assert checks(ask(cron_database, role), Answer.BROKEN) == {f"cron.{OUTBOX_JOB}", f"cron.{OUTBOX_JOB}.runs"}
+    assert checks(run_verify(cron_database, role), CheckAnswer.BROKEN) == {
+        f"cron.{OUTBOX_JOB}",
+        f"cron.{OUTBOX_JOB}.runs",
+    }
 
 
 def test_a_job_switched_off_is_broken_in_the_real_pg_cron(cron_database):
@@ -178,7 +190,7 @@ def test_a_job_switched_off_is_broken_in_the_real_pg_cron(cron_database):
     cron_database.execute(
         "SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobname = %s", (OUTBOX_JOB,)
     )
-    assert broken(cron_database) == {f"cron.{OUTBOX_JOB}"}
+    assert broken_checks(cron_database) == {f"cron.{OUTBOX_JOB}"}
 
 
 def test_a_clean_up_that_really_fails_is_noticed(cron_database):
@@ -188,9 +200,9 @@ def test_a_clean_up_that_really_fails_is_noticed(cron_database):
     cron_database.execute("UPDATE cron.job SET schedule = '@reboot' WHERE jobname = %s", (KEYS_JOB,))
     cron_database.cluster.restart()
     wait_for(lambda: cron_database.value("SELECT count(*) FROM cron.job_run_details WHERE status = 'failed'"))
-    report = ask(cron_database)
+    report = run_verify(cron_database)
     (finding,) = (f for f in report.findings if f.check == f"cron.{KEYS_JOB}.runs")
-    assert finding.answer is Answer.BROKEN
+    assert finding.answer is CheckAnswer.BROKEN
     assert "idempotency_keys" in finding.found
 
 
@@ -202,11 +214,11 @@ def test_the_runs_of_a_busy_pg_cron_are_found_cheaply(cron_database):
         "SELECT 999, nextval('cron.runid_seq'), 'succeeded', NOW(), NOW() FROM generate_series(1, 12000)"
     )
     cron_database.execute("ANALYZE cron.job_run_details")
-    report = ask(cron_database)
+    report = run_verify(cron_database)
     (finding,) = (f for f in report.findings if f.check == f"cron.{OUTBOX_JOB}.runs")
-    assert (finding.answer, finding.found) == (Answer.OK, "as expected")
+    assert (finding.answer, finding.found) == (CheckAnswer.OK, "as expected")
     run(cron_database, OUTBOX_JOB, "failed", "1 minute")
-    assert broken(cron_database) == {f"cron.{OUTBOX_JOB}.runs"}
+    assert broken_checks(cron_database) == {f"cron.{OUTBOX_JOB}.runs"}
 
 
 # --- pg_cron's clock
@@ -219,7 +231,7 @@ def in_zone(database: postgres.Database, zone: str) -> None:
     )
 
 
-def of(report: Report, check: str) -> Finding:
+def of(report: CheckReport, check: str) -> CheckFinding:
     return next(finding for finding in report.findings if finding.check == check)
 
 
@@ -230,28 +242,28 @@ def of(report: Report, check: str) -> Finding:
 def test_verify_says_when_a_job_really_runs(embedded_database, zone, time):
     """A schedule is meant in cron.timezone: right as it stands, and told with a warning."""
     in_zone(embedded_database, zone)
-    report = ask(embedded_database)
-    assert report.answer is Answer.OK
+    report = run_verify(embedded_database)
+    assert report.answer is CheckAnswer.OK
     assert of(report, f"cron.{KEYS_JOB}").found == f"scheduled at 0 3 * * * {zone}, which is {time} UTC now"
-    assert any(caution.subject == "cron.timezone" and zone in caution.text for caution in report.cautions)
+    assert any(warning.subject == "cron.timezone" and zone in warning.text for warning in report.warnings)
 
 
 def test_a_schedule_that_means_the_documented_time_in_utc_is_sound(embedded_database):
     """Whoever set another zone may have moved the schedule with it; by neither clock it is broken."""
     in_zone(embedded_database, "Asia/Tokyo")
     change = "UPDATE cron.job SET schedule = %s WHERE jobname = %s"
-    for schedule, answer in (("0 12 * * *", Answer.OK), ("0 4 * * *", Answer.BROKEN)):
+    for schedule, answer in (("0 12 * * *", CheckAnswer.OK), ("0 4 * * *", CheckAnswer.BROKEN)):
         embedded_database.execute(change, (schedule, KEYS_JOB))
-        assert of(ask(embedded_database), f"cron.{KEYS_JOB}").answer is answer
+        assert of(run_verify(embedded_database), f"cron.{KEYS_JOB}").answer is answer
 
 
 @pytest.mark.parametrize("zone", ["UTC", "GMT", "Etc/UTC", ""])
 def test_other_names_of_utc_are_no_news(embedded_database, zone):
     """Nothing is said of them."""
     in_zone(embedded_database, zone)
-    report = ask(embedded_database)
+    report = run_verify(embedded_database)
     assert of(report, f"cron.{KEYS_JOB}").found == "as expected"
-    assert not any(caution.subject == "cron.timezone" for caution in report.cautions)
+    assert not any(warning.subject == "cron.timezone" for warning in report.warnings)
 
 
 @pytest.fixture
@@ -270,30 +282,32 @@ def newer_pg_cron(embedded_database) -> Iterator[postgres.Database]:
 
 def test_a_zone_that_may_be_hidden_is_not_asked_for(newer_pg_cron):
     """The question would be refused and end the transaction; a right schedule stays right, a wrong one is unknown."""
-    role = monitor(newer_pg_cron)
+    role = create_monitor(newer_pg_cron)
     newer_pg_cron.execute(
         f"GRANT USAGE ON SCHEMA cron TO {role};"
         f"CREATE POLICY seen ON cron.job FOR SELECT TO {role} USING (true);"
         f"CREATE POLICY seen ON cron.job_run_details FOR SELECT TO {role} USING (true)"
     )
-    found = of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}")
-    assert (found.answer, "may not see cron.timezone" in found.found) == (Answer.OK, True)
+    found = of(run_verify(newer_pg_cron, role), f"cron.{KEYS_JOB}")
+    assert (found.answer, "may not see cron.timezone" in found.found) == (CheckAnswer.OK, True)
     newer_pg_cron.execute("UPDATE cron.job SET schedule = '0 12 * * *' WHERE jobname = %s", (KEYS_JOB,))
-    found = of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}")
-    assert (found.answer, "pg_read_all_settings" in found.remedy) == (Answer.UNKNOWN, True)
+    found = of(run_verify(newer_pg_cron, role), f"cron.{KEYS_JOB}")
+    assert (found.answer, "pg_read_all_settings" in found.remedy) == (CheckAnswer.UNKNOWN, True)
     in_zone(newer_pg_cron, "Asia/Tokyo")
-    assert of(ask(newer_pg_cron), f"cron.{KEYS_JOB}").answer is Answer.OK
+    assert of(run_verify(newer_pg_cron), f"cron.{KEYS_JOB}").answer is CheckAnswer.OK
     newer_pg_cron.execute(f"GRANT pg_read_all_settings TO {role} WITH INHERIT TRUE")
     try:
-        assert of(ask(newer_pg_cron, role), f"cron.{KEYS_JOB}").answer is Answer.OK
+        assert of(run_verify(newer_pg_cron, role), f"cron.{KEYS_JOB}").answer is CheckAnswer.OK
     finally:
         newer_pg_cron.execute(f"REVOKE pg_read_all_settings FROM {role}")
 
 
 def offset(database: postgres.Database, user: str) -> list[float]:
-    with watched(database, user) as door:
-        readings = MigrationCollector(door).collect().readings
-    return [each.value for each in readings if isinstance(each, Reading) and each.metric == names.CRON_TIMEZONE_OFFSET]
+    with exporter_client(database, user) as client:
+        readings = MigrationCollector(client).collect().readings
+    return [
+        each.value for each in readings if isinstance(each, Reading) and each.metric == catalogue.CRON_TIMEZONE_OFFSET
+    ]
 
 
 def test_the_clock_of_pg_cron_is_a_metric(newer_pg_cron):
@@ -301,12 +315,12 @@ def test_the_clock_of_pg_cron_is_a_metric(newer_pg_cron):
     assert offset(newer_pg_cron, "postgres") == [0]
     in_zone(newer_pg_cron, "Etc/GMT+3")
     assert offset(newer_pg_cron, "postgres") == [-10_800]
-    assert offset(newer_pg_cron, monitor(newer_pg_cron)) == []
+    assert offset(newer_pg_cron, create_monitor(newer_pg_cron)) == []
 
 
 def test_the_clock_of_an_older_pg_cron_is_utc(cron_database):
     """Before 1.5 there is no such setting: no role has to be asked."""
-    assert offset(cron_database, monitor(cron_database)) == [0]
+    assert offset(cron_database, create_monitor(cron_database)) == [0]
 
 
 # --- cost
@@ -359,12 +373,12 @@ def test_ten_thousand_tables_take_less_than_two_seconds_and_none_is_read(cluster
                 )
             connection.execute("VACUUM ANALYZE")
         before = scans(database)
-        with watched(database) as door, door.sample():
+        with exporter_client(database) as client, client.sample():
             pass  # connected
-        with watched(database) as door:
+        with exporter_client(database) as client:
             started = time.monotonic()
-            with door.sample() as session:
-                assert verify(session).answer is Answer.OK
+            with client.sample() as session:
+                assert verify(session).answer is CheckAnswer.OK
             assert time.monotonic() - started < 2
         assert buffers(database) < 1000
         time.sleep(0.1)
@@ -375,7 +389,7 @@ def test_ten_thousand_tables_take_less_than_two_seconds_and_none_is_read(cluster
 
 def test_one_look_holds_no_lock_that_hurts(database):
     """Nothing beyond ACCESS SHARE, and on the application's side on the three tables alone."""
-    with watched(database) as door, door.sample() as session:
+    with exporter_client(database) as client, client.sample() as session:
         verify(session)
         with database.connect() as connection:
             locks = connection.execute(
@@ -394,31 +408,31 @@ def test_a_locked_table_delays_nobody_for_long(database):
         holder.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
         try:
-            ask(database)
+            run_verify(database)
         except Locked:
             assert time.monotonic() - started < 3
 
 
 def test_metrics_leave_out_what_is_unknown(database):
     """Sound checks are 1, broken ones 0, unknown ones have no series; the counts say how many there are."""
-    role = monitor(database)
+    role = create_monitor(database)
     database.execute("DROP INDEX idx_job_outbox_entity")
-    with watched(database, role) as door:
-        outcome = MigrationCollector(door).collect()
+    with exporter_client(database, role) as client:
+        outcome = MigrationCollector(client).collect()
     values = {
         reading.labels[0]: reading.value
         for reading in outcome.readings
-        if isinstance(reading, Reading) and reading.metric == names.MIGRATION_CHECK_OK
+        if isinstance(reading, Reading) and reading.metric == catalogue.MIGRATION_CHECK_OK
     }
     counts = {
         reading.labels[0]: reading.value
         for reading in outcome.readings
-        if isinstance(reading, Reading) and reading.metric == names.MIGRATION_CHECKS
+        if isinstance(reading, Reading) and reading.metric == catalogue.MIGRATION_CHECKS
     }
     assert values["idx_job_outbox_entity"] == 0
     assert values["idx_job_outbox_cleanup"] == 1
-    assert not BOOKS & set(values)
-    assert counts == {"ok": len(values) - 1, "broken": 1, "unknown": len(BOOKS)}
+    assert not RECORD_CHECKS & set(values)
+    assert counts == {"ok": len(values) - 1, "broken": 1, "unknown": len(RECORD_CHECKS)}
 
 
 # --- the guide's Troubleshooting
@@ -458,9 +472,9 @@ ERRORS = {
 def test_the_guides_errors_are_recognised_with_its_remedy(database, case):
     """For each error of the Troubleshooting section its cause is named and its remedy printed."""
     statement, error, remedy = ERRORS[case]
-    assert ask(database).diagnoses == ()
+    assert run_verify(database).diagnoses == ()
     database.execute(statement)
-    found = [each for each in ask(database).diagnoses if each.error == error]
+    found = [each for each in run_verify(database).diagnoses if each.error == error]
     assert found
     assert any(remedy in each.remedy for each in found)
 
@@ -493,8 +507,8 @@ MENDED = {
 def test_a_remedy_mends(database, case):
     """The statements printed bring the database back to sound, as they are."""
     database.execute(MENDED[case])
-    mend(database)
-    assert broken(database) == set()
+    apply_remedies(database)
+    assert broken_checks(database) == set()
 
 
 PARTITIONS_MENDED = {
@@ -516,8 +530,8 @@ def test_a_remedy_mends_a_partitioned_table(database, case):
     """Without CONCURRENTLY, which such a table does not know, and with the partition key in the primary key."""
     database.execute(PARTITIONED)
     database.execute(PARTITIONS_MENDED[case])
-    mend(database)
-    assert broken(database) == set()
+    apply_remedies(database)
+    assert broken_checks(database) == set()
 
 
 MOVED = """
@@ -537,8 +551,8 @@ def test_a_remedy_mends_in_a_schema_of_any_name(embedded_database, case, schema)
     """Reserved words, capitals, quotes: every name in every statement is quoted where it has to be."""
     database, new = embedded_database, '"{}"'.format(schema.replace('"', '""'))
     database.execute(MOVED.replace("{new}", new) + MENDED[case])
-    mend(database, schema=schema)
-    assert broken(database, schema=schema) == set()
+    apply_remedies(database, schema=schema)
+    assert broken_checks(database, schema=schema) == set()
 
 
 def test_names_are_quoted_as_the_server_quotes_them(cluster):
@@ -572,17 +586,17 @@ NAMED = {
 def test_a_remedy_mends_what_has_an_unusual_name(database, case):
     """Names that others chose are quoted, too."""
     database.execute(NAMED[case])
-    mend(database)
-    assert broken(database) == set()
+    apply_remedies(database)
+    assert broken_checks(database) == set()
 
 
 @pytest.mark.parametrize("precision", ["", "(3)"])
 def test_times_without_a_zone_are_converted_by_a_zone_that_people_name(database, precision):
     """The statement does nothing before somebody says in which zone the values were written."""
-    database.execute(SETTLE)
+    database.execute(OTHER_ROWS)
     database.execute(f"ALTER TABLE job_outbox ALTER processed_at TYPE TIMESTAMP{precision}".encode())
     database.execute("UPDATE job_outbox SET processed_at = '2026-01-01 00:00'")
-    (finding,) = (f for f in ask(database).findings if f.answer is Answer.BROKEN)
+    (finding,) = (f for f in run_verify(database).findings if f.answer is CheckAnswer.BROKEN)
     statement, advice = finding.remedy.splitlines()
     assert statement == (
         "ALTER TABLE public.job_outbox ALTER COLUMN processed_at TYPE timestamp with time zone "
@@ -592,14 +606,14 @@ def test_times_without_a_zone_are_converted_by_a_zone_that_people_name(database,
     with pytest.raises(psycopg.errors.InvalidParameterValue):
         database.execute(statement)
     database.execute(statement.replace("<zone>", "Asia/Tokyo"))
-    assert broken(database) == set()
+    assert broken_checks(database) == set()
     assert database.value("SELECT bool_and(processed_at = '2025-12-31 15:00+00') FROM job_outbox")
 
 
 def test_a_partition_key_cannot_be_converted(database):
     """PostgreSQL refuses any such statement, so that none is printed."""
     database.execute(PARTITIONED.replace("created_at TIMESTAMPTZ NOT NULL", "created_at TIMESTAMP NOT NULL"))
-    (finding,) = (f for f in ask(database).findings if f.answer is Answer.BROKEN)
+    (finding,) = (f for f in run_verify(database).findings if f.answer is CheckAnswer.BROKEN)
     assert "created_at is timestamp without time zone" in finding.found
     assert "ALTER TABLE" not in finding.remedy
 
@@ -608,7 +622,7 @@ def test_a_policy_that_is_not_understood_is_not_replaced(database):
     """It says what is there and what is expected, and prints no statement that would shut people out or let them in."""
     statement, check = UNREADABLE["a policy with more in it"]
     database.execute(statement)
-    (finding,) = (f for f in ask(database).findings if f.check == check)
+    (finding,) = (f for f in run_verify(database).findings if f.check == check)
     assert "event_type" in finding.found
     assert "user_id = auth.uid()" in finding.expected
     assert finding.remedy.startswith("see whether it means the same: SELECT ")
@@ -619,8 +633,8 @@ def test_a_policy_that_is_not_understood_is_not_replaced(database):
 def test_a_later_policy_under_a_condition_is_not_dropped(database):
     """A warning about it names it, and prints no DROP."""
     database.execute("CREATE POLICY later ON job_outbox FOR SELECT TO authenticated USING (entity_id = auth.uid())")
-    (caution,) = (c for c in ask(database).cautions if c.subject == "job_outbox.later")
-    assert "DROP" not in caution.remedy
+    (warning,) = (c for c in run_verify(database).warnings if c.subject == "job_outbox.later")
+    assert "DROP" not in warning.remedy
 
 
 # --- after a rollback
@@ -638,35 +652,39 @@ ROLLBACK = """
 def test_the_guides_rollback_leaves_clean_ups_and_register(database):
     """`--expect absent` names them with the statements that remove them; then nothing is left."""
     database.execute(ROLLBACK)
-    report = ask(database, expect="absent")
+    report = run_verify(database, expect="absent")
     versions = [migration.version for migration in expected.MIGRATIONS]
-    assert checks(report, Answer.BROKEN) == {KEYS_JOB, OUTBOX_JOB, *(f"register.{version}" for version in versions)}
+    assert checks(report, CheckAnswer.BROKEN) == {
+        KEYS_JOB,
+        OUTBOX_JOB,
+        *(f"register.{version}" for version in versions),
+    }
     for finding in report.findings:
         if finding.remedy.startswith("DROP"):
             database.execute(finding.remedy)
     database.execute("DELETE FROM supabase_migrations.schema_migrations")
-    assert ask(database, expect="absent").answer is Answer.OK
+    assert run_verify(database, expect="absent").answer is CheckAnswer.OK
 
 
 def test_before_a_rollback_everything_is_left(database):
     """Every check of absence is broken in a migrated database."""
-    report = ask(database, expect="absent")
-    assert checks(report, Answer.BROKEN) == {finding.check for finding in report.findings}
+    report = run_verify(database, expect="absent")
+    assert checks(report, CheckAnswer.BROKEN) == {finding.check for finding in report.findings}
 
 
 def test_one_index_left_is_noticed(embedded_database):
     """An index of a documented name on another table is a leftover too."""
     embedded_database.execute(ROLLBACK + "CREATE INDEX idx_fsm_events_type ON courses (title);")
-    assert "fsm_events" in checks(ask(embedded_database, expect="absent"), Answer.BROKEN)
+    assert "fsm_events" in checks(run_verify(embedded_database, expect="absent"), CheckAnswer.BROKEN)
 
 
 def test_absence_that_cannot_be_seen_is_unknown(cron_database):
     """After a rollback the monitoring role cannot say that no job is left."""
     cron_database.execute(ROLLBACK)
-    cron_database.execute(f"GRANT USAGE ON SCHEMA cron TO {monitor(cron_database)}")
-    report = ask(cron_database, MONITOR, expect="absent")
-    assert "cron" in checks(report, Answer.UNKNOWN)
-    assert "cron" in checks(ask(cron_database, expect="absent"), Answer.OK)
+    cron_database.execute(f"GRANT USAGE ON SCHEMA cron TO {create_monitor(cron_database)}")
+    report = run_verify(cron_database, MONITOR, expect="absent")
+    assert "cron" in checks(report, CheckAnswer.UNKNOWN)
+    assert "cron" in checks(run_verify(cron_database, expect="absent"), CheckAnswer.OK)
 
 
 def test_a_database_without_the_migration_is_broken_not_unknown(cluster):
@@ -674,32 +692,32 @@ def test_a_database_without_the_migration_is_broken_not_unknown(cluster):
     with postgres.temporary(cluster) as database:
         with database.connect() as connection:
             migrate.apply_surroundings(connection)
-        found = broken(database)
+        found = broken_checks(database)
         assert not {check for check in found if check.startswith("dependency.")}
         assert {f"{table}.table" for table in expected.TABLE_NAMES} < found
-        assert ask(database, expect="absent").answer is Answer.OK
+        assert run_verify(database, expect="absent").answer is CheckAnswer.OK
 
 
 def test_an_empty_database_is_answered_too(cluster):
     """No schema of ours, no auth, no register, no pg_cron: no error."""
     with postgres.temporary(cluster) as database:
-        report = ask(database)
-        assert report.answer is Answer.BROKEN
-        assert {"dependency.courses", "dependency.users"} < checks(report, Answer.BROKEN)
-        assert ask(database, expect="absent").answer is Answer.OK
+        report = run_verify(database)
+        assert report.answer is CheckAnswer.BROKEN
+        assert {"dependency.courses", "dependency.users"} < checks(report, CheckAnswer.BROKEN)
+        assert run_verify(database, expect="absent").answer is CheckAnswer.OK
 
 
 def test_a_schema_that_does_not_exist_is_broken(embedded_database):
     """The first thing to look at is the configuration."""
     assert {f"{table}.table" for table in expected.TABLE_NAMES} < checks(
-        ask(embedded_database, schema="nowhere"), Answer.BROKEN
+        run_verify(embedded_database, schema="nowhere"), CheckAnswer.BROKEN
     )
 
 
 def test_the_role_needs_no_right_at_all(database):
     """Also where PUBLIC lost everything that it may lose."""
-    role = monitor(database)
+    role = create_monitor(database)
     database.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC; REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC")
-    assert checks(ask(database, role), Answer.BROKEN) == set()
+    assert checks(run_verify(database, role), CheckAnswer.BROKEN) == set()
     with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("SELECT FROM public.job_outbox")

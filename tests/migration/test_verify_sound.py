@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from exporter.migration import expected
-from exporter.migration.findings import Answer
+from exporter.migration.report import CheckAnswer
 from tests.database.roles import allow, role
-from tests.migration.asking import ask, broken
 from tests.migration.partitioned import PARTITIONED
-from tests.migration.test_verify_broken import OWNED
+from tests.migration.test_verify_broken import OWNED_BY_ORDINARY_ROLE
+from tests.migration.verification import broken_checks, run_verify
 
 RPC = "initialize_fsm_with_outbox"
 
-NINTH = """
+NINE_PARAMETER_RPC = """
     DO $move$
     DECLARE body TEXT := pg_get_functiondef('initialize_fsm_with_outbox'::regproc);
     BEGIN
@@ -95,7 +95,7 @@ CASES: dict[str, str] = {
     ),
     "more indexes": "CREATE INDEX ON job_outbox (queue_name); CREATE UNIQUE INDEX ON fsm_events (event_id, created_at)",
     "later columns": "ALTER TABLE job_outbox ADD extra TEXT; ALTER TABLE fsm_events ADD n INT NOT NULL DEFAULT 0",
-    "the nine-parameter RPC": NINTH,
+    "the nine-parameter RPC": NINE_PARAMETER_RPC,
     "another function of that name": f"CREATE FUNCTION {RPC}(n INT) RETURNS INT LANGUAGE sql AS 'SELECT 1'",
     "a policy for the monitoring role": (
         "DO $$ BEGIN IF to_regrole('watcher') IS NULL THEN CREATE ROLE watcher; END IF; END $$;"
@@ -103,9 +103,9 @@ CASES: dict[str, str] = {
     ),
     "a policy for the service": "CREATE POLICY service ON fsm_events TO service_role USING (true) WITH CHECK (true)",
     "a restrictive policy": "CREATE POLICY extra ON job_outbox AS RESTRICTIVE USING (true)",
-    "an owner who is no superuser": OWNED,
+    "an owner who is no superuser": OWNED_BY_ORDINARY_ROLE,
     "row-level security forced on an owner whom a policy lets in": (
-        f"{OWNED} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY;"
+        f"{OWNED_BY_ORDINARY_ROLE} ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY;"
         "CREATE POLICY own ON job_outbox TO app_owner USING (true)"
     ),
     "row-level security forced on whom it does not apply to": "ALTER TABLE job_outbox FORCE ROW LEVEL SECURITY",
@@ -152,14 +152,14 @@ CASES: dict[str, str] = {
 def test_harmless_extras_are_not_called_broken(database, case):
     """Everything is ok, nothing unknown."""
     database.execute(CASES[case].replace("{database}", database.name))
-    assert broken(database) == set()
+    assert broken_checks(database) == set()
 
 
 def test_the_deployed_variant_is_sound_with_warnings(deployed_database):
     """What the deployed migration leaves open is a warning: it works, and exit status stays 0."""
-    report = ask(deployed_database)
-    assert report.answer is Answer.OK
-    warned = {(caution.subject, caution.text.split(":")[0]) for caution in report.cautions}
+    report = run_verify(deployed_database)
+    assert report.answer is CheckAnswer.OK
+    warned = {(warning.subject, warning.text.split(":")[0]) for warning in report.warnings}
     assert {
         ("fsm_events", "no index begins with created_at"),
         (RPC, "SECURITY DEFINER, and public and anon may call it"),
@@ -175,19 +175,19 @@ def test_the_owner_finds_the_deployed_variant_sound(deployed_database):
         allow(deployed_database, "ALTER TABLE supabase_migrations.schema_migrations OWNER TO {role}", owner)
         allow(deployed_database, "GRANT USAGE ON SCHEMA supabase_migrations, cron TO {role}", owner)
         deployed_database.execute("UPDATE cron.job SET username = %s", (owner,))
-        report = ask(deployed_database, owner)
-        assert report.answer is Answer.OK, [each for each in report.findings if each.answer is not Answer.OK]
+        report = run_verify(deployed_database, owner)
+        assert report.answer is CheckAnswer.OK, [each for each in report.findings if each.answer is not CheckAnswer.OK]
 
 
 def test_a_documented_database_has_no_warning_of_security(database):
     """The documented migration pins and revokes."""
-    assert not [caution for caution in ask(database).cautions if "SECURITY" in caution.text]
+    assert not [warning for warning in run_verify(database).warnings if "SECURITY" in warning.text]
 
 
 WARNED: dict[str, tuple[str, str]] = {
     "anybody may create": ("GRANT CREATE ON SCHEMA public TO PUBLIC", "may create objects"),
     "two functions answer": (
-        NINTH.replace("DROP FUNCTION initialize_fsm_with_outbox;", "").replace(
+        NINE_PARAMETER_RPC.replace("DROP FUNCTION initialize_fsm_with_outbox;", "").replace(
             "GRANT EXECUTE ON FUNCTION initialize_fsm_with_outbox TO service_role, authenticated;",
             "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO service_role, authenticated;",
         ),
@@ -206,17 +206,17 @@ def test_doubtful_things_are_warned_of(database, case):
     """Sound, but said."""
     statement, text = WARNED[case]
     database.execute(statement)
-    report = ask(database)
-    assert report.answer is Answer.OK
-    assert [caution for caution in report.cautions if text in caution.text]
+    report = run_verify(database)
+    assert report.answer is CheckAnswer.OK
+    assert [warning for warning in report.warnings if text in warning.text]
 
 
 def test_a_clean_up_of_events_ends_the_warning(embedded_database):
     """As long as no clean-up covers fsm_events that is said."""
-    texts = {caution.text for caution in ask(embedded_database).cautions}
+    texts = {warning.text for warning in run_verify(embedded_database).warnings}
     assert any("grows for ever" in text for text in texts)
     embedded_database.execute("SELECT cron.schedule('events', '0 4 * * *', 'DELETE FROM fsm_events WHERE false')")
-    assert not any("grows for ever" in caution.text for caution in ask(embedded_database).cautions)
+    assert not any("grows for ever" in warning.text for warning in run_verify(embedded_database).warnings)
 
 
 def test_the_schema_is_the_configured_one(database):
@@ -229,13 +229,15 @@ def test_the_schema_is_the_configured_one(database):
         ALTER FUNCTION cleanup_expired_idempotency_keys SET SCHEMA "App";
         ALTER FUNCTION cleanup_old_outbox_entries SET SCHEMA "App";
     """)
-    assert broken(database, schema="App") == set()
-    assert {f"{table}.table" for table in expected.TABLE_NAMES} < broken(database)
-    report = ask(database, schema="App")
+    assert broken_checks(database, schema="App") == set()
+    assert {f"{table}.table" for table in expected.TABLE_NAMES} < broken_checks(database)
+    report = run_verify(database, schema="App")
     assert any('"App".job_outbox' in finding.expected for finding in report.findings)
 
 
 def test_a_decoy_is_no_substitute(database):
     """The same names in another schema do not count."""
     database.execute(DECOY.replace("{database}", database.name))
-    assert {"job_outbox.columns", "job_outbox.row_security", f"{RPC}.signature"} < broken(database, schema="decoy")
+    assert {"job_outbox.columns", "job_outbox.row_security", f"{RPC}.signature"} < broken_checks(
+        database, schema="decoy"
+    )

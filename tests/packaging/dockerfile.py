@@ -27,7 +27,7 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class BuildStage:
     """What stands between one FROM and the next."""
 
     base: str
@@ -36,20 +36,20 @@ class Stage:
     def all(self, keyword: str) -> list[Instruction]:
         return [found for found in self.instructions if found.keyword == keyword]
 
-    def the(self, keyword: str) -> Instruction:
+    def only(self, keyword: str) -> Instruction:
         """The only instruction of that keyword."""
         (found,) = self.all(keyword)
         return found
 
 
-def read(path: Path) -> list[Stage]:
+def read(path: Path) -> list[BuildStage]:
     stages: list[tuple[str, list[Instruction]]] = []
     for instruction in _instructions(path.read_text("utf-8")):
         if instruction.keyword == "FROM":
             stages.append((instruction.words()[0], []))
         else:
             stages[-1][1].append(instruction)
-    return [Stage(base, tuple(instructions)) for base, instructions in stages]
+    return [BuildStage(base, tuple(instructions)) for base, instructions in stages]
 
 
 def _instructions(text: str) -> Iterator[Instruction]:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from exporter.lab.programs import Account
-from tests.packaging.dockerfile import Instruction, Stage, read
+from exporter.lab.postgres.programs import SystemAccount
+from tests.packaging.dockerfile import BuildStage, Instruction, read
 from tests.requirements import missing
 
 ROOT: Final = Path(__file__).parents[2]
@@ -30,13 +30,13 @@ class Image:
     """What was built: `root` stands for `/`."""
 
     root: Path
-    stage: Stage
+    stage: BuildStage
     environment: Mapping[str, str]
 
     @property
-    def user(self) -> Account:
-        uid, gid = self.stage.the("USER").arguments.split(":")
-        return Account(int(uid), int(gid))
+    def user(self) -> SystemAccount:
+        uid, gid = self.stage.only("USER").arguments.split(":")
+        return SystemAccount(int(uid), int(gid))
 
     @property
     def site_packages(self) -> Path:
@@ -44,13 +44,13 @@ class Image:
         return found
 
     def entrypoint(self) -> list[str]:
-        return self.stage.the("ENTRYPOINT").words()
+        return self.stage.only("ENTRYPOINT").words()
 
     def command(self) -> list[str]:
-        return [*self.entrypoint(), *self.stage.the("CMD").words()]
+        return [*self.entrypoint(), *self.stage.only("CMD").words()]
 
     def health_check(self) -> list[str]:
-        _, command = self.stage.the("HEALTHCHECK").arguments.split(" CMD ")
+        _, command = self.stage.only("HEALTHCHECK").arguments.split(" CMD ")
         return Instruction("CMD", command).words()
 
     def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -107,16 +107,16 @@ def copy_context(directory: Path) -> None:
 def _build(directory: Path) -> Image:
     builder, final = read(ROOT / "Dockerfile")
     assert builder.base == final.base
-    root, kept, untouched = directory / "root", directory / "kept", directory / "untouched"
+    root, kept, pristine = directory / "root", directory / "kept", directory / "untouched"
     _base_image(root)
-    shutil.copytree(root, untouched, symlinks=True)
+    shutil.copytree(root, pristine, symlinks=True)
     _steps(builder, root)
-    copied = final.the("COPY").words()
+    copied = final.only("COPY").words()
     assert copied[0] == "--from=builder"
     (source, target) = copied[1:]
     shutil.move(_below(root, source), kept)
     shutil.rmtree(root)
-    shutil.move(untouched, root)
+    shutil.move(pristine, root)
     Path(_below(root, target)).parent.mkdir(parents=True)
     shutil.move(kept, _below(root, target))
     environment = _steps(final, root)
@@ -139,14 +139,14 @@ def _interpreter() -> Path:
 
 
 def _is_usable(path: Path) -> bool:
-    anybody = Account(-1, -1)
-    if not path.exists() or (os.geteuid() == 0 and not anybody.may_enter(path.parent)):
+    anybody = SystemAccount(-1, -1)
+    if not path.exists() or (os.geteuid() == 0 and not anybody.can_access(path.parent)):
         return False
     probe = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"
     return subprocess.run([path, "-c", probe], check=False, capture_output=True).returncode == 0
 
 
-def _steps(stage: Stage, root: Path) -> dict[str, str]:
+def _steps(stage: BuildStage, root: Path) -> dict[str, str]:
     """Carries the stage's instructions out; answers with the environment that they leave."""
     environment = {"PATH": f"{root}/usr/local/bin:/usr/bin:/bin"}
     directory = root

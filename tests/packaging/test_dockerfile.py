@@ -16,7 +16,7 @@ import requests
 
 from exporter.lab.ports import free_port
 from tests.packaging import image
-from tests.packaging.dockerfile import Stage, read
+from tests.packaging.dockerfile import BuildStage, read
 from tests.packaging.image import ROOT, Image
 
 # Seen: 27 MB, half of it psycopg with its libpq. Much more means that something came along by mistake.
@@ -32,11 +32,11 @@ def built() -> Iterator[Image]:
 
 
 @pytest.fixture(scope="module")
-def stages() -> list[Stage]:
+def stages() -> list[BuildStage]:
     return read(ROOT / "Dockerfile")
 
 
-class Running:
+class RunningImage:
     """The image's own command, watching a database that is not there."""
 
     def __init__(self, built: Image) -> None:
@@ -69,8 +69,8 @@ class Running:
 
 
 @pytest.fixture
-def running(built: Image) -> Iterator[Running]:
-    found = Running(built)
+def running(built: Image) -> Iterator[RunningImage]:
+    found = RunningImage(built)
     try:
         found.wait()
         yield found
@@ -113,7 +113,7 @@ def test_the_health_check_follows_the_process(built, running):
 
 def test_sigterm_ends_it(running, stages):
     """The stop signal ends it in time, with status 0."""
-    stop = signal.Signals[stages[-1].the("STOPSIGNAL").arguments]
+    stop = signal.Signals[stages[-1].only("STOPSIGNAL").arguments]
     began = time.monotonic()
     running.process.send_signal(stop)
     assert running.process.wait(timeout=STOPS_WITHIN) == 0
@@ -181,7 +181,7 @@ def test_it_is_small(built, record_property):
 
 def test_the_user_is_a_number_and_not_root(stages):
     """Kubernetes can tell that a number is not root; a name it cannot."""
-    uid, gid = stages[-1].the("USER").arguments.split(":")
+    uid, gid = stages[-1].only("USER").arguments.split(":")
     assert int(uid) > 0
     assert int(gid) > 0
 
@@ -189,4 +189,4 @@ def test_the_user_is_a_number_and_not_root(stages):
 def test_the_image_shows_the_port_that_is_the_default(stages):
     """EXPOSE is the port of the default configuration."""
     example = (ROOT / "config.example.yaml").read_text()
-    assert f"\n  listen: 0.0.0.0:{stages[-1].the('EXPOSE').arguments}\n" in example
+    assert f"\n  listen: 0.0.0.0:{stages[-1].only('EXPOSE').arguments}\n" in example

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.policy import override_problem
-from exporter import settings
+from alerts.policy.load import override_error_in_default_policy
+from exporter.config import loader
 from exporter.database import dsn_problem
 from tests.packaging.dockerfile import read
 from tests.packaging.image import ROOT
@@ -39,7 +39,9 @@ def test_the_configuration_is_valid_where_it_is_mounted(objects, pod, tmp_path):
             (directory / name).write_text(text.replace(": /", f": {tmp_path}/"))
     (variable,) = container["env"]
     assert variable["name"] == "OUTBOX_EXPORTER_CONFIG"
-    config = settings.load(_below(tmp_path, variable["value"]), {}, settings.Checks(dsn_problem, override_problem))
+    config = loader.load(
+        _below(tmp_path, variable["value"]), {}, loader.ExternalChecks(dsn_problem, override_error_in_default_policy)
+    )
     assert config.database.dsn.reveal() == objects["Secret"]["stringData"]["dsn"]
     assert config.application is not None
 
@@ -49,8 +51,8 @@ def test_it_runs_as_the_image_does(pod):
     stage = read(ROOT / "Dockerfile")[-1]
     (container,) = pod["containers"]
     context = pod["securityContext"]
-    assert f"{context['runAsUser']}:{context['runAsGroup']}" == stage.the("USER").arguments
-    assert str(container["ports"][0]["containerPort"]) == stage.the("EXPOSE").arguments
+    assert f"{context['runAsUser']}:{context['runAsGroup']}" == stage.only("USER").arguments
+    assert str(container["ports"][0]["containerPort"]) == stage.only("EXPOSE").arguments
     assert container["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
     assert container["readinessProbe"]["httpGet"]["path"] == "/-/ready"
 

@@ -2,7 +2,7 @@
 -- A stand-in for pg_cron
 -- Purpose: the part of pg_cron 1.4 that users see, for a server without the extension:
 --          schema, tables with their row-level security, functions by name and signature
--- Executed by: exporter/lab/cron.py runs what is due; nothing in the database does
+-- Executed by: exporter/lab/workload/cron.py runs what is due; nothing in the database does
 -- Applied by: exporter/lab/migrate.py where pg_cron is absent; runs again without harm
 -- Differs from pg_cron: plain functions with the caller's rights, so only the owner of
 --          the schema can schedule

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from alerts.model import Alert, Change, Evaluation, Labels, RuleKey, Severity, State, Transition
-from alerts.notify.episodes import Episode, Told
+from alerts.notify.message.incidents import DeliveredState, Incident
 
 # A Monday at noon.
 NOON: Final = 1_700_481_600.0
@@ -54,11 +54,11 @@ def evaluation(at: float, alerts: Sequence[Alert] = (), resolved: Iterable[Alert
     return Evaluation(at, {}, tuple(alerts), tuple(Transition(at, Change.RESOLVED, each) for each in resolved))
 
 
-def episode(
+def incident(
     name: str = "OutboxStalled",
     severity: Severity = Severity.PAGE,
     starts_at: float = NOON,
     ends_at: float | None = None,
-    told: Told = Told.NOTHING,
-) -> Episode:
-    return Episode(labels(name, severity), starts_at, ends_at, told, alert(name, severity).annotations)
+    told: DeliveredState = DeliveredState.NOTHING,
+) -> Incident:
+    return Incident(labels(name, severity), starts_at, ends_at, told, alert(name, severity).annotations)

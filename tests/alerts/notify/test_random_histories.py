@@ -17,24 +17,24 @@ from typing import Any, Final
 import pytest
 
 from alerts.model import Alert, Labels, Severity
-from alerts.notify.alertmanager import Alertmanager
-from alerts.notify.courier import Courier
-from alerts.notify.outcome import Outcome, Result
-from alerts.notify.pace import Pace
-from alerts.notify.pagerduty import PagerDuty
-from alerts.notify.post import Message
-from alerts.notify.receivers import Receiver
-from alerts.notify.store import Store
-from alerts.notify.webhook import Webhook
-from alerts.notify.wording import fingerprint, timestamp
-from exporter.config import Secret
+from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult
+from alerts.notify.delivery.queue import DeliveryQueue
+from alerts.notify.delivery.retry import RetryTiming
+from alerts.notify.delivery.store import Store
+from alerts.notify.message.format import fingerprint, timestamp
+from alerts.notify.receivers.alertmanager import Alertmanager
+from alerts.notify.receivers.pagerduty import PagerDuty
+from alerts.notify.receivers.post import Message
+from alerts.notify.receivers.receiver import Receiver
+from alerts.notify.receivers.webhook import Webhook
+from exporter.config.settings import Secret
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, evaluation
 
 SEEDS: Final = range(8)
 INTERVAL: Final = 15.0
 EVALUATIONS: Final = 150
-PACE: Final = Pace(capacity=1000)
-DELIVERED: Final = Outcome(Result.DELIVERED)
+PACE: Final = RetryTiming(capacity=1000)
+DELIVERED: Final = DeliveryOutcome(DeliveryResult.DELIVERED)
 EVERY: Final = frozenset({Severity.PAGE, Severity.TICKET, Severity.INFO})
 
 NAMES: Final = (
@@ -95,7 +95,7 @@ class History:
             (("firing", timestamp(start)), *((("resolved", timestamp(end)),) if end is not None else ()))
             for start, end in pairs
         ]
-        return [step for pair in steps for step in pair]
+        return [update for pair in steps for update in pair]
 
 
 @dataclass(slots=True)
@@ -108,25 +108,25 @@ class Hook:
     times: list[tuple[float, float]] = field(default_factory=list)  # of attempts, and before when none may follow
     down_until: float = 0.0
 
-    def take(self, message: Message, tick: float) -> Outcome:
+    def take(self, message: Message, monotonic: float) -> DeliveryOutcome:
         """Up or down, slow or busy; now and then it does the work and its answer is lost."""
         before = self.times[-1][1] if self.times else 0.0
-        assert tick >= before, f"came back after {tick}, although asked to wait until {before}"
-        self.times.append((tick, tick))
-        if tick < self.down_until:
-            return Outcome(Result.FAILED, "Connection refused")
+        assert monotonic >= before, f"came back after {monotonic}, although asked to wait until {before}"
+        self.times.append((monotonic, monotonic))
+        if monotonic < self.down_until:
+            return DeliveryOutcome(DeliveryResult.FAILED, "Connection refused")
         luck = self.dice.random()
         if luck < 0.02:
-            self.down_until = tick + self.dice.uniform(0, 1200)
+            self.down_until = monotonic + self.dice.uniform(0, 1200)
         if luck < 0.15:
-            return Outcome(Result.FAILED, "HTTP 500")
+            return DeliveryOutcome(DeliveryResult.FAILED, "HTTP 500")
         if luck < 0.25:
             wait = self.dice.choice((1.0, 30.0, 120.0))
-            self.times[-1] = (tick, tick + wait)
-            return Outcome(Result.FAILED, "HTTP 429", wait)
+            self.times[-1] = (monotonic, monotonic + wait)
+            return DeliveryOutcome(DeliveryResult.FAILED, "HTTP 429", wait)
         self.process(message)
         if luck < 0.4:
-            return Outcome(Result.FAILED, "no complete answer in time")
+            return DeliveryOutcome(DeliveryResult.FAILED, "no complete answer in time")
         self.confirmed[_name(message)] += 1
         return DELIVERED
 
@@ -157,10 +157,10 @@ class Machine:
     directory: Path
     dice: random.Random
     hook: Hook
-    tick: float = 0.0
+    monotonic: float = 0.0
     crashes: int = 0
     delivered: int = 0
-    courier: Courier = field(init=False)
+    courier: DeliveryQueue = field(init=False)
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -168,12 +168,12 @@ class Machine:
 
     def start(self) -> None:
         self.store = Store(self.directory, self.receiver.name, "identity")
-        self.courier = Courier(self.receiver, PACE, self.dice.random)
+        self.courier = DeliveryQueue(self.receiver, PACE, self.dice.random)
         self.courier.begin(self.store.load())
 
     def crash(self) -> None:
         self.crashes += 1
-        self.hook.times.append((self.tick, self.tick))  # a process that begins knows of no promise to wait
+        self.hook.times.append((self.monotonic, self.monotonic))  # a process that begins knows of no promise to wait
         self.start()
 
     def save(self) -> None:
@@ -183,28 +183,28 @@ class Machine:
             self.courier.saved(episodes)
 
     def accept(self, alerts: tuple[Alert, ...], over: tuple[Alert, ...]) -> None:
-        self.courier.accept(evaluation(NOON + self.tick, alerts, over), self.tick)
+        self.courier.accept(evaluation(NOON + self.monotonic, alerts, over), self.monotonic)
         self.save()
 
     def run(self, until: float, *, crashing: bool = False) -> None:
         """Send what is due, and let the time pass."""
         while True:
-            wait = self.courier.idle_for(self.tick)
-            if wait is None or self.tick + wait > until:
+            wait = self.courier.idle_for(self.monotonic)
+            if wait is None or self.monotonic + wait > until:
                 break
-            self.tick += wait
+            self.monotonic += wait
             self.send(crashing=crashing)
-        self.tick = until
+        self.monotonic = until
 
     def send(self, *, crashing: bool) -> None:
-        parcel = self.courier.parcel(NOON + self.tick, self.tick)
-        assert parcel is not None
-        outcome = self.hook.take(self.receiver.message(parcel.steps, parcel.valid_until), self.tick)
+        notification = self.courier.notification(NOON + self.monotonic, self.monotonic)
+        assert notification is not None
+        outcome = self.hook.take(self.receiver.message(notification.steps, notification.valid_until), self.monotonic)
         if crashing and self.dice.random() < 0.1:
             self.crash()  # before anybody noted how it went
             return
-        self.courier.finished(outcome, NOON + self.tick, self.tick)
-        self.delivered += outcome.result is Result.DELIVERED
+        self.courier.finished(outcome, NOON + self.monotonic, self.monotonic)
+        self.delivered += outcome.result is DeliveryResult.DELIVERED
         if crashing and self.dice.random() < 0.1:
             self.crash()  # before that was saved
         self.save()
@@ -213,13 +213,13 @@ class Machine:
 def lived(machine: Machine, history: History, *, crashing: bool) -> None:
     """The better part of an hour of alerts, ended by all of them being resolved and the receiver healthy."""
     for number in range(EVALUATIONS):
-        machine.accept(*history.next(NOON + machine.tick))
+        machine.accept(*history.next(NOON + machine.monotonic))
         if crashing and machine.dice.random() < 0.03:
             machine.crash()
         machine.run((number + 1) * INTERVAL, crashing=crashing)
     machine.hook.recover()
-    machine.accept((), history.end(NOON + machine.tick))
-    machine.run(machine.tick + 600)
+    machine.accept((), history.end(NOON + machine.monotonic))
+    machine.run(machine.monotonic + 600)
 
 
 @pytest.fixture(params=SEEDS)
@@ -261,7 +261,7 @@ def test_webhook(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
     else:
         assert set(hook.confirmed.values()) == {1}
         assert machine.delivered == sum(len(steps) for steps in expected.values())
-    assert machine.courier.standing().waiting == 0
+    assert machine.courier.receiver_status().waiting == 0
     assert machine.store.load() == ()
 
 
@@ -304,19 +304,19 @@ def test_alertmanager(dice: random.Random, crashing: bool, tmp_path: Path) -> No
     machine = Machine(Alertmanager("alertmanager", "http://am.example"), tmp_path, dice, manager)
     compared = 0
     for number in range(EVALUATIONS):
-        machine.accept(*history.next(NOON + machine.tick))
+        machine.accept(*history.next(NOON + machine.monotonic))
         if crashing and dice.random() < 0.03:
             machine.crash()
         machine.run((number + 1) * INTERVAL, crashing=crashing)
-        if machine.courier.standing().waiting == 0:
+        if machine.courier.receiver_status().waiting == 0:
             going_on = {
                 fingerprint(labels) for labels, told in history.announced.items() if told and told[-1][1] is None
             }
-            assert set(manager.firing(NOON + machine.tick)) == going_on
+            assert set(manager.firing(NOON + machine.monotonic)) == going_on
             compared += 1
     assert compared > 5
     manager.recover()
-    over = NOON + machine.tick
+    over = NOON + machine.monotonic
     machine.accept((), history.end(over))
-    machine.run(machine.tick + 130)  # it may have asked for two minutes
+    machine.run(machine.monotonic + 130)  # it may have asked for two minutes
     assert set(manager.firing(over)) == set()  # resolved, and not merely expired since

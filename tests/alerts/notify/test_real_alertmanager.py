@@ -14,23 +14,23 @@ from typing import Any, Final
 import pytest
 
 from alerts.model import Alert, Severity
-from alerts.notify import alertmanager, webhook
-from alerts.notify.episodes import Told
-from alerts.notify.notifications import Notifications
-from alerts.notify.pace import Pace
-from alerts.notify.steps import Step
-from alerts.notify.wording import fingerprint
+from alerts.notify.delivery.retry import RetryTiming
+from alerts.notify.message.format import fingerprint
+from alerts.notify.message.incidents import DeliveredState
+from alerts.notify.message.updates import Update
+from alerts.notify.notifier import Notifier
+from alerts.notify.receivers import alertmanager, webhook
 from tests import webtools
 from tests.alerts.alertmanager import Alertmanager
 from tests.alerts.alertmanager import alertmanager as started
 from tests.alerts.notify.local import Local, receiving
-from tests.alerts.notify.samples import alert, episode, evaluation
+from tests.alerts.notify.samples import alert, evaluation, incident
 from tests.end_to_end.program import eventually
 from tests.newest import Require, require_newest, version
 from tests.requirements import require_program
 
 # Alerts expire after four seconds of our silence.
-PACE: Final = Pace(resend=1, retention=20, first_retry=0.1, longest_retry=0.3)
+PACE: Final = RetryTiming(resend=1, retention=20, initial_retry_interval=0.1, max_retry_interval=0.3)
 WATCHDOG: Final = alert("OutboxWatchdog", Severity.NONE)
 
 
@@ -64,10 +64,10 @@ def real(told: Local, require: Require, tmp_path: Path) -> Iterator[Alertmanager
 
 
 @contextmanager
-def telling(directory: Path, *urls: str) -> Iterator[Notifications]:
+def telling(directory: Path, *urls: str) -> Iterator[Notifier]:
     """Notifications for these Alertmanagers; stopped without a word of goodbye, as if it had died."""
     names = (f"alertmanager-{number}" for number in range(len(urls)))
-    notifications = Notifications(
+    notifications = Notifier(
         [alertmanager.Alertmanager(name, url) for name, url in zip(names, urls, strict=False)],
         directory / "state",
         PACE,
@@ -90,7 +90,7 @@ def heard(told: Local) -> list[str]:
     return [f"{body['commonLabels']['alertname']} {body['status']}" for body in told.bodies()]
 
 
-def keep(notifications: Notifications, *alerts: Alert, seconds: float) -> None:
+def keep(notifications: Notifier, *alerts: Alert, seconds: float) -> None:
     """These fire on for so long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -114,7 +114,7 @@ def test_fires_stays_and_ends(real: Alertmanager, told: Local, tmp_path: Path) -
         eventually(lambda: "OutboxStalled resolved" in heard(told))
         assert known(real).keys() == {"OutboxWatchdog"}
     assert sorted(heard(told)) == ["OutboxStalled firing", "OutboxStalled resolved", "OutboxWatchdog firing"]
-    assert real.complaints() == []
+    assert real.log_warnings() == []
 
 
 def test_resolves_by_itself_when_we_die(real: Alertmanager, told: Local, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_every_alertmanager_for_itself(told: Local, require: Require, tmp_path: 
     ):
         notifications.accept(evaluation(time.time(), [one]))
         eventually(lambda: "OutboxStalled" in known(first))
-        waiting = {each.receiver: each.waiting for each in notifications.standings()}
+        waiting = {each.receiver: each.waiting for each in notifications.receiver_statuses()}
         assert waiting == {"alertmanager-0": 1, "alertmanager-1": 0}
         with again(directories[0], late, require) as late:
             eventually(lambda: "OutboxStalled" in known(late))
@@ -199,9 +199,9 @@ def test_a_bad_alert_holds_up_no_other(real: Alertmanager, tmp_path: Path, flaw:
     with telling(tmp_path, real.url) as notifications:
         keep(notifications, *alerts, seconds=5)  # longer than one message is valid
         assert known(real).keys() == set(names)
-        (standing,) = notifications.standings()
-        assert standing.waiting == 1
-        assert re.match(r"OutboxBad \(page\) is refused: HTTP 4(00|22): ", standing.problem)
+        (receiver_status,) = notifications.receiver_statuses()
+        assert receiver_status.waiting == 1
+        assert re.match(r"OutboxBad \(page\) is refused: HTTP 4(00|22): ", receiver_status.problem)
         notifications.accept(evaluation(time.time(), alerts[1:], resolved=[good[0]]))
         eventually(lambda: known(real).keys() == set(names[1:]))
         resolved = [alerts[3]] if repaired.labels != alerts[3].labels else []
@@ -224,13 +224,15 @@ def test_our_webhook_speaks_as_alertmanager_does(
         eventually(lambda: len(heard(told)) == 3)
     bodies, begins = told.bodies(), [one.firing_since, one.firing_since, again.firing_since]
     ended = bodies[1]["alerts"][0]["endsAt"]
-    for theirs, tells, since in zip(bodies, (Told.FIRING, Told.RESOLVED, Told.FIRING), begins, strict=True):
-        each = replace(episode(), labels=one.labels, starts_at=since or 0.0, ends_at=time.time())
+    for theirs, new_state, since in zip(
+        bodies, (DeliveredState.FIRING, DeliveredState.RESOLVED, DeliveredState.FIRING), begins, strict=True
+    ):
+        each = replace(incident(), labels=one.labels, starts_at=since or 0.0, ends_at=time.time())
         ours = json.loads(
-            webhook.Webhook("http://hook/", page=theirs["externalURL"]).message((Step(each, tells),), 0).body
+            webhook.Webhook("http://hook/", page=theirs["externalURL"]).message((Update(each, new_state),), 0).body
         )
         ours["alerts"][0]["generatorURL"] = one.annotations["runbook_url"]
-        if tells is Told.RESOLVED:
+        if new_state is DeliveredState.RESOLVED:
             ours["alerts"][0]["endsAt"] = ended
         if version(require("prometheus-alertmanager")) < (0, 33):
             theirs["notification_reason"] = ours["notification_reason"]  # newer than this Alertmanager

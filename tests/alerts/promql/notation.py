@@ -7,9 +7,9 @@ from typing import Final
 
 from alerts.model import Labels
 from alerts.promql.engine import prepare
-from alerts.promql.memory import Memory, Sample
 from alerts.promql.parse import parse
-from tests.alerts.promql.weather import labelled
+from alerts.promql.storage import Sample, Storage
+from tests.alerts.promql.random_scrapes import labelled
 
 STEP: Final = 15
 _LINE: Final = re.compile(r"(?P<metric>\w+)(?:\{(?P<labels>.*)\})?\s+(?P<values>.*)")
@@ -24,10 +24,10 @@ def series(line: str) -> tuple[str, Labels, list[float | None]]:
     return match["metric"], labelled(**dict(_LABEL.findall(match["labels"] or ""))), values
 
 
-def memory(text: str, *, start: float = 0.0, history: float = 1e9) -> Memory:
+def memory(text: str, *, start: float = 0.0, history: float = 1e9) -> Storage:
     """A memory of these series, one a line, the first values at `start`."""
     lines = [series(line) for line in text.strip().splitlines()]
-    made = Memory(dict.fromkeys((metric for metric, _, _ in lines), history))
+    made = Storage(dict.fromkeys((metric for metric, _, _ in lines), history))
     for index in range(max(len(values) for _, _, values in lines)):
         made.append(start + index * STEP, list(_at(lines, index)))
     return made
@@ -41,7 +41,7 @@ def _at(lines: list[tuple[str, Labels, list[float | None]]], index: int) -> list
     ]
 
 
-def asked(expression: str, of: Memory, at: float) -> dict[str, float]:
+def asked(expression: str, of: Storage, at: float) -> dict[str, float]:
     """The vector of an expression, its labels as text."""
     return {
         ",".join(f"{name}={value}" for name, value in labels): result
@@ -49,7 +49,7 @@ def asked(expression: str, of: Memory, at: float) -> dict[str, float]:
     }
 
 
-def one(expression: str, of: Memory | None = None, at: float = 60.0) -> float:
+def one(expression: str, of: Storage | None = None, at: float = 60.0) -> float:
     """The only value of an expression."""
-    (value,) = asked(expression, of or Memory({}), at).values()
+    (value,) = asked(expression, of or Storage({}), at).values()
     return value

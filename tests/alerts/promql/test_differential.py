@@ -14,12 +14,12 @@ import pytest
 
 from alerts.model import Labels
 from alerts.promql.engine import prepare
-from alerts.promql.memory import Memory
 from alerts.promql.parse import parse
+from alerts.promql.storage import Storage
 from alerts.promql.vectors import EvaluationError, Vector
 from tests.alerts.promql.expressions import Author
 from tests.alerts.promql.oracle import Oracle, RefusedError, oracle
-from tests.alerts.promql.weather import START, STEP, Scrape, weather, written
+from tests.alerts.promql.random_scrapes import START, STEP, RandomScrape, random_scrapes, written
 from tests.newest import SOURCES
 
 logger = logging.getLogger(__name__)
@@ -35,22 +35,22 @@ class World:
     """The same series in both."""
 
     server: Oracle
-    memory: Memory
+    memory: Storage
 
 
 @pytest.fixture(scope="module", params=SOURCES)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with oracle(tmp_path_factory.mktemp("oracle"), SOURCES[request.param]) as server:
-        scrapes = weather(Random("weather"), SCRAPES)
+        scrapes = random_scrapes(Random("weather"), SCRAPES)
         server.write(written(scrapes))
         yield World(server, remembered(scrapes))
 
 
-def remembered(scrapes: Iterable[Scrape]) -> Memory:
+def remembered(scrapes: Iterable[RandomScrape]) -> Storage:
     """A memory that keeps it all."""
     scrapes = list(scrapes)
     metrics = {metric for scrape in scrapes for metric, _, _ in scrape.samples}
-    memory = Memory(dict.fromkeys(metrics, 1e9))
+    memory = Storage(dict.fromkeys(metrics, 1e9))
     for scrape in scrapes:
         memory.append(scrape.at / 1000, scrape.samples)
     return memory

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from alerts.clock import Look
-from alerts.findings import Questions
+from alerts.evaluation.clock import ClockReading
+from alerts.evaluation.compiled_rules import CompiledRules
 from alerts.model import Policy
-from alerts.policy import load_policy
-from alerts.promql.memory import Memory, Sample
+from alerts.policy.load import load_policy
+from alerts.promql.storage import Sample, Storage
 from tests import newest
 from tests.alerts.faulty import FAULTS, World
 from tests.alerts.promql.oracle import oracle
+from tests.alerts.promql.random_scrapes import START, STEP, RandomScrape, labelled, written
 from tests.alerts.promql.test_differential import World as Both
 from tests.alerts.promql.test_differential import agree
-from tests.alerts.promql.weather import START, STEP, Scrape, labelled, written
 
 TICKS: Final = 160
 BEGINS, ENDS = 50, 120
@@ -24,7 +24,7 @@ AFTER: Final = 7
 TIMES: Final = range(START + AFTER + 4, START + TICKS * STEP, 9 * STEP)
 
 
-def scrapes() -> list[Scrape]:
+def scrapes() -> list[RandomScrape]:
     """All faults at once, each in a job of its own, watched by two replicas of which one is late."""
     worlds = [
         (World(fault, BEGINS + late, ENDS, pace=1.0, born=START / 1000), {"job": fault.__name__, "instance": instance})
@@ -39,22 +39,22 @@ def scrapes() -> list[Scrape]:
             for world, labels in worlds
             for metric, more, value in world.tick(at / 1000)
         ]
-        made.append(Scrape(at, tuple(samples)))
+        made.append(RandomScrape(at, tuple(samples)))
     return made
 
 
-def recorded(policy: Policy, seen: list[Scrape]) -> tuple[Memory, list[Scrape]]:
+def recorded(policy: Policy, seen: list[RandomScrape]) -> tuple[Storage, list[RandomScrape]]:
     """What our engine makes of the signals after each scrape: in its memory, and as if scraped."""
-    questions, kept = Questions(policy), []
+    questions, kept = CompiledRules(policy), []
     memory = questions.memory
     for scrape in seen:
         memory.append(scrape.at / 1000, scrape.samples)
-        questions.ask(Look((scrape.at + AFTER) / 1000), frozenset())
-        kept.append(Scrape(scrape.at + AFTER, tuple(_signals(policy, memory, scrape.at + AFTER))))
+        questions.ask(ClockReading((scrape.at + AFTER) / 1000), frozenset())
+        kept.append(RandomScrape(scrape.at + AFTER, tuple(_signals(policy, memory, scrape.at + AFTER))))
     return memory, kept
 
 
-def _signals(policy: Policy, memory: Memory, at: int) -> list[Sample]:
+def _signals(policy: Policy, memory: Storage, at: int) -> list[Sample]:
     records = {signal.record for signal in policy.signals}
     return [
         (series.metric, series.labels, series.values[-1])

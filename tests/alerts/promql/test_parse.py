@@ -3,50 +3,58 @@
 import pytest
 
 from alerts.promql.parse import UnsupportedError, parse
-from alerts.promql.syntax import (
+from alerts.promql.syntax_tree import (
     Aggregation,
+    BinaryOperation,
     Call,
     Grouping,
-    Match,
     Matcher,
-    Matching,
+    MatchType,
     Negation,
-    Number,
-    Operation,
-    Selector,
-    Window,
+    NumberLiteral,
+    RangeSelector,
+    VectorMatching,
+    VectorSelector,
 )
 
-X, Y = Selector("x"), Selector("y")
+X, Y = VectorSelector("x"), VectorSelector("y")
 
 
 @pytest.mark.parametrize(
     ("text", "tree"),
     [
-        ("1.5", Number(1.5)),
-        ("5m", Number(300)),
+        ("1.5", NumberLiteral(1.5)),
+        ("5m", NumberLiteral(300)),
         ("(x)", X),
         ("+x", X),
         ("-x", Negation(X)),
-        ("x offset 1m30s", Selector("x", offset=90_000)),
+        ("x offset 1m30s", VectorSelector("x", offset=90_000)),
         ('{__name__="x"}', X),
-        ('x{a="b",c!="d"}', Selector("x", (Matcher("a", Match.EQUAL, "b"), Matcher("c", Match.NOT_EQUAL, "d")))),
-        ("rate(x[5m] offset 1s)", Call("rate", (Window(Selector("x", offset=1000), 300_000),))),
-        ("x > bool 1", Operation(">", X, Number(1), boolean=True)),
-        ("x and on () y", Operation("and", X, Y, matching=Matching(Grouping(only=True)))),
-        ("x - ignoring (a) y", Operation("-", X, Y, matching=Matching(Grouping(frozenset({"a"}))))),
+        (
+            'x{a="b",c!="d"}',
+            VectorSelector("x", (Matcher("a", MatchType.EQUAL, "b"), Matcher("c", MatchType.NOT_EQUAL, "d"))),
+        ),
+        ("rate(x[5m] offset 1s)", Call("rate", (RangeSelector(VectorSelector("x", offset=1000), 300_000),))),
+        ("x > bool 1", BinaryOperation(">", X, NumberLiteral(1), boolean=True)),
+        ("x and on () y", BinaryOperation("and", X, Y, matching=VectorMatching(Grouping(only=True)))),
+        ("x - ignoring (a) y", BinaryOperation("-", X, Y, matching=VectorMatching(Grouping(frozenset({"a"}))))),
         (
             "x * on (a) group_left (b, c) y",
-            Operation("*", X, Y, matching=Matching(Grouping(frozenset({"a"}), only=True), "left", ("b", "c"))),
+            BinaryOperation(
+                "*", X, Y, matching=VectorMatching(Grouping(frozenset({"a"}), only=True), "left", ("b", "c"))
+            ),
         ),
         (
             "x / ignoring (a) group_right () y",
-            Operation("/", X, Y, matching=Matching(Grouping(frozenset({"a"})), "right")),
+            BinaryOperation("/", X, Y, matching=VectorMatching(Grouping(frozenset({"a"})), "right")),
         ),
         ("sum(x)", Aggregation("sum", X, Grouping(only=True))),
         ("max without (a) (x)", Aggregation("max", X, Grouping(frozenset({"a"})))),
-        ("quantile by (a) (0.5, x)", Aggregation("quantile", X, Grouping(frozenset({"a"}), only=True), Number(0.5))),
-        ("1 + 2 * 3", Operation("+", Number(1), Operation("*", Number(2), Number(3)))),
+        (
+            "quantile by (a) (0.5, x)",
+            Aggregation("quantile", X, Grouping(frozenset({"a"}), only=True), NumberLiteral(0.5)),
+        ),
+        ("1 + 2 * 3", BinaryOperation("+", NumberLiteral(1), BinaryOperation("*", NumberLiteral(2), NumberLiteral(3)))),
     ],
 )
 def test_understood(text: str, tree: object) -> None:
@@ -88,5 +96,5 @@ def test_refused(text: str, why: str) -> None:
 def test_plain_patterns(pattern: str) -> None:
     """Patterns that Go and Python read alike are understood."""
     selector = parse(f"x{{a=~'{pattern.replace(chr(92), chr(92) * 2)}'}}" if pattern else "x{a=~''}")
-    assert isinstance(selector, Selector)
-    assert selector.matchers == (Matcher("a", Match.LIKE, pattern),)
+    assert isinstance(selector, VectorSelector)
+    assert selector.matchers == (Matcher("a", MatchType.REGEX, pattern),)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from alerts.promql.vectors import EvaluationError, collect, divide, nameless, quantile, total, value_of
+from alerts.promql.vectors import EvaluationError, collect, divide, quantile, total, value_of, without_metric_name
 
 NAN, INF = math.nan, math.inf
 
@@ -62,7 +62,7 @@ def test_quantile() -> None:
 def test_labels() -> None:
     """The metric's name can be taken off, and a label that is missing is empty."""
     labels = (("__name__", "x"), ("a", "1"))
-    assert nameless(labels) == (("a", "1"),)
+    assert without_metric_name(labels) == (("a", "1"),)
     assert value_of(labels, "a") == "1"
     assert value_of(labels, "b") == ""
 

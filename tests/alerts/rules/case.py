@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tests.alerts.rules.scenario import Scenario
-from tests.alerts.rules.series import HEALTHY, World, labelled, notation
+from tests.alerts.rules.series import HEALTHY, SeriesByName, labelled, notation
 
 INSTANCE: Final = "outbox-exporter:9721"
 
@@ -21,11 +21,11 @@ class Case:
 
     name: str
     scenario: Scenario
-    targets: Mapping[str, World]
+    targets: Mapping[str, SeriesByName]
     texts: bool = True
 
 
-def world_of(scenario: Scenario) -> World:
+def world_of(scenario: Scenario) -> SeriesByName:
     """The healthy world with what is wrong in it."""
     return {**HEALTHY, **scenario.wrong}
 

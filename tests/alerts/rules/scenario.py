@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.alerts.rules.series import World
+from tests.alerts.rules.series import SeriesByName
 
 T: Final = 300
 JOB: Final = "outbox-exporter"
@@ -26,7 +26,7 @@ class Scenario:
 
     alert: str
     name: str
-    wrong: World
+    wrong: SeriesByName
     timeline: Timeline
     value: str | Mapping[str, str] = ""
     labels: Mapping[str, str] = field(default_factory=lambda: {"job": JOB})

@@ -13,7 +13,7 @@ from tests.alerts.rules.series import (
     DAY,
     HOUR,
     Series,
-    World,
+    SeriesByName,
     age,
     buckets,
     counting,
@@ -24,7 +24,7 @@ from tests.alerts.rules.series import (
 )
 
 
-def collector(name: str, value: float = 0, until: float = 2400) -> World:
+def collector(name: str, value: float = 0, until: float = 2400) -> SeriesByName:
     return {f'outbox_collector_success{{collector="{name}"}}': phases(1, (T, value), (until, 1))}
 
 
@@ -36,12 +36,12 @@ def oldest(**states: Series) -> dict[str, Series]:
     return {f'outbox_oldest_pending_timestamp_seconds{{state="{state}"}}': series for state, series in states.items()}
 
 
-def initialised(succeeded: Series, failed: Series) -> World:
+def initialised(succeeded: Series, failed: Series) -> SeriesByName:
     name = "outbox_app_fsm_initializations_total"
     return {f'{name}{{result="succeeded"}}': succeeded, f'{name}{{result="failed"}}': failed}
 
 
-def watch(state: str, end: Series) -> World:
+def watch(state: str, end: Series) -> SeriesByName:
     return {
         'outbox_watch_state{state="waiting"}': phases(1, (T, 0)),
         f'outbox_watch_state{{state="{state}"}}': phases(0, (T, 1)),
@@ -141,7 +141,7 @@ POISON = {
 }
 
 
-def failing_all(per_minute: float) -> World:
+def failing_all(per_minute: float) -> SeriesByName:
     """From T on every job that arrives is given up at once."""
     return {
         **oldest(waiting=gone, exhausted=phases(gone, (T, T))),
@@ -150,7 +150,7 @@ def failing_all(per_minute: float) -> World:
     }
 
 
-def uncounted(processed: Series, per_minute: float) -> World:
+def uncounted(processed: Series, per_minute: float) -> SeriesByName:
     """A burst of 3000 at T that drains, as a sample by cron shows it: its counter is of no use."""
     return {
         **oldest(waiting=phases(gone, (T, T))),
@@ -159,7 +159,7 @@ def uncounted(processed: Series, per_minute: float) -> World:
     }
 
 
-def backlog(jobs: float, per_minute: float = 24) -> World:
+def backlog(jobs: float, per_minute: float = 24) -> SeriesByName:
     """So many jobs from T on for a quarter of an hour, while some complete."""
     return {
         **pending(waiting=phases(3, (T, jobs), (T + 900, 3))),
@@ -283,7 +283,7 @@ SATURATION = (
 )  # fmt: skip
 
 
-def slow(*shares: tuple[str, float], until: float = 1500, per_minute: float = 224) -> World:
+def slow(*shares: tuple[str, float], until: float = 1500, per_minute: float = 224) -> SeriesByName:
     """Processing times of these shares until then; nothing is completed afterwards."""
     slow_ones = buckets(("1.0", 0), *shares, ("150.0", 1), ("+Inf", 1), per_minute=per_minute)
     stopped = {name: _stopping(series, until) for name, series in slow_ones.items()}
@@ -294,7 +294,7 @@ def _stopping(series: Series, at: float) -> Series:
     return lambda time: series(min(time, at))
 
 
-def failed(of: float, failures: float) -> World:
+def failed(of: float, failures: float) -> SeriesByName:
     """At T, so many initialisations at once."""
     return initialised(jumping(T, of - failures), jumping(T, failures))
 
@@ -347,11 +347,11 @@ ERRORS = (
 )  # fmt: skip
 
 
-def fallbacks(what: str, count: float) -> World:
+def fallbacks(what: str, count: float) -> SeriesByName:
     return {f'outbox_app_fallback_{what}_total{{layer="2"}}': jumping(T, count, start=2)}
 
 
-def checks(**verdicts: float) -> World:
+def checks(**verdicts: float) -> SeriesByName:
     """What the deployed health check says of its parts; well but for these."""
     names = ("outbox_alive", "fsm_success_rate_ok", "queue_depth_ok", "last_processed_ok")
     return {f'outbox_app_check{{check="{name}"}}': flat(verdicts.get(name, 1)) for name in names}

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby, pairwise
 from typing import Final
 
-from exporter.names import STATES, WATCH_STATES
+from exporter.metrics.catalogue import STATES, WATCH_STATES
 
 STEP: Final = 15  # seconds: the rules' interval, and that of the scrapes
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 Series = Callable[[float], float | None]
-World = Mapping[str, Series]
+SeriesByName = Mapping[str, Series]
 
 # Counters of the exporter begin anew with it; those of the application only with the application.
 _OWN_COUNTERS = re.compile(r"outbox_(?!app_)\w+_(total|bucket)\b")
@@ -75,7 +75,7 @@ COLLECTORS = (
     "backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration", "application",
 )  # fmt: skip
 
-HEALTHY: World = {
+HEALTHY: SeriesByName = {
     "up": flat(1),
     "process_start_time_seconds": flat(-DAY),
     **{f'outbox_pending_jobs{{state="{state}"}}': flat(3 if state == "waiting" else 0) for state in STATES},
@@ -115,7 +115,7 @@ HEALTHY: World = {
 }
 
 
-def restarted(world: World, at: float, back: float) -> World:
+def restarted(world: SeriesByName, at: float, back: float) -> SeriesByName:
     """The exporter is gone from `at` until `back`; then its own counters begin at zero."""
 
     def restart(name: str, series: Series) -> Series:
@@ -128,7 +128,7 @@ def restarted(world: World, at: float, back: float) -> World:
     return {name: restart(name, series) for name, series in world.items()}
 
 
-def reset(world: World, at: float) -> World:
+def reset(world: SeriesByName, at: float) -> SeriesByName:
     """Every counter begins at zero, from one scrape to the next."""
     return {
         name: phases(series, (at, _from_zero(series, at))) if COUNTERS.match(name) else series

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from alerts.model import Severity
-from alerts.policy import FILE, Wishes, build, read_document
-from alerts.policyfile import Document, Entry, Level
-from alerts.rulefile import rule_file
-from exporter.config import Amount, Seconds
+from alerts.policy.file import AlertEntry, PolicyDocument, SeverityEntry
+from alerts.policy.load import FILE, PolicyOptions, build, read_document
+from alerts.policy.rule_file import rule_file
+from exporter.config.settings import Amount, Seconds
 from tests.alerts.rules.case import case_of
 from tests.alerts.rules.promtool import failures
 from tests.alerts.rules.scenarios import SCENARIOS
@@ -22,13 +22,13 @@ SHARE = 0.2  # by how much a threshold is changed; small numbers by one
 SMALL = 10
 HALF_A_MINUTE = 30
 
-Change = Callable[[Level, str], Level | None]
+Change = Callable[[SeverityEntry, str], SeverityEntry | None]
 
 
 def threshold(by: int) -> Change:
     """Up (1) or down (-1)."""
 
-    def change(level: Level, unit: str) -> Level:
+    def change(level: SeverityEntry, unit: str) -> SeverityEntry:
         value, is_time = level.threshold.value, level.threshold.is_time
         step = value * SHARE if is_time or unit == "ratio" or value >= SMALL else 1
         return replace(level, threshold=Amount(value + by * step, is_time=is_time))
@@ -39,9 +39,9 @@ def threshold(by: int) -> Change:
 def hold(by: int) -> Change:
     """Longer (1) or shorter (-1); what is 0 cannot be shorter."""
 
-    def change(level: Level, _: str) -> Level | None:
-        seconds = level.hold + by * HALF_A_MINUTE
-        return replace(level, hold=Seconds(seconds)) if seconds >= 0 else None
+    def change(level: SeverityEntry, _: str) -> SeverityEntry | None:
+        seconds = level.hold_duration + by * HALF_A_MINUTE
+        return replace(level, hold_duration=Seconds(seconds)) if seconds >= 0 else None
 
     return change
 
@@ -54,11 +54,11 @@ CHANGES = {
 }
 
 
-def mutated(change: Change, severities: frozenset[Severity]) -> tuple[Document, set[str]]:
+def mutated(change: Change, severities: frozenset[Severity]) -> tuple[PolicyDocument, set[str]]:
     """The policy with every rule of these severities changed, and the alerts that have one."""
     changed: set[str] = set()
 
-    def entries() -> Iterator[Entry]:
+    def entries() -> Iterator[AlertEntry]:
         for entry in DOCUMENT.entries:
             levels = []
             for level in entry.levels:
@@ -72,7 +72,7 @@ def mutated(change: Change, severities: frozenset[Severity]) -> tuple[Document, 
     return document, changed
 
 
-def _unit(entry: Entry) -> str:
+def _unit(entry: AlertEntry) -> str:
     units = {recording.record.text: recording.unit for recording in DOCUMENT.recordings}
     return units[entry.signal.text] if entry.signal else ""
 
@@ -85,13 +85,15 @@ def test_a_changed_rule_is_noticed(tmp_path, change, pages):
     document, changed = mutated(change, severities)
     assert changed
     cases = [case_of(scenario) for scenario in SCENARIOS if scenario.alert in changed]
-    found = failures(require_program("promtool"), tmp_path, rule_file(build(document, Wishes())), cases)
+    found = failures(require_program("promtool"), tmp_path, rule_file(build(document, PolicyOptions())), cases)
     assert changed - {name.partition(":")[0] for name in found} == set()
 
 
 def test_the_unchanged_rules_pass(tmp_path):
     """What the changes are compared with: the same scenarios, with nothing to complain of."""
     assert (
-        failures(require_program("promtool"), tmp_path, rule_file(build(DOCUMENT, Wishes())), map(case_of, SCENARIOS))
+        failures(
+            require_program("promtool"), tmp_path, rule_file(build(DOCUMENT, PolicyOptions())), map(case_of, SCENARIOS)
+        )
         == {}
     )

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import pytest
 
-from alerts.policy import load_policy
-from alerts.rulefile import rule_file
+from alerts.policy.load import load_policy
+from alerts.policy.rule_file import rule_file
 from tests.alerts.rules import promtool, vmalert
 from tests.alerts.rules.case import INSTANCE, Case, case_of, renamed, world_of
 from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.scenarios import SCENARIOS
-from tests.alerts.rules.series import COUNTERS, World, gone, phases, reset, restarted
+from tests.alerts.rules.series import COUNTERS, SeriesByName, gone, phases, reset, restarted
 from tests.newest import require_newest
 from tests.requirements import require_program
 
@@ -80,7 +80,7 @@ def _soon_after(scenario: Scenario, at: float, again: float) -> dict[str, Any]:
     return {"scenario": replace(scenario, timeline={seen: stands}), "texts": False}
 
 
-def _replaced(world: World, at: float, back: float) -> Mapping[str, World]:
+def _replaced(world: SeriesByName, at: float, back: float) -> Mapping[str, SeriesByName]:
     """Another instance takes the place of one that has gone."""
     return {
         "pod-a:9721": {name: phases(series, (at, gone)) for name, series in world.items()},
@@ -89,7 +89,7 @@ def _replaced(world: World, at: float, back: float) -> Mapping[str, World]:
 
 
 def _vanishing(scenario: Scenario, at: float) -> dict[str, Any]:
-    world: World = {
+    world: SeriesByName = {
         name: series if name == "up" else phases(series, (at, gone)) for name, series in world_of(scenario).items()
     }
     return {"scenario": replace(scenario, timeline={at + LONGEST_MEMORY: ""}), "targets": {INSTANCE: world}}

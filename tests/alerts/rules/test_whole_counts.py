@@ -15,15 +15,15 @@ from typing import Any, Final
 
 import pytest
 
-from alerts.policy import load_policy
+from alerts.policy.load import load_policy
 from alerts.promql.engine import evaluate
-from alerts.promql.memory import Memory, needs
 from alerts.promql.parse import parse
-from alerts.promql.syntax import Number, Operation, Selector, Window, walk
-from alerts.watch.checks import Terms, resolve
+from alerts.promql.storage import Storage, required_history
+from alerts.promql.syntax_tree import BinaryOperation, NumberLiteral, RangeSelector, VectorSelector, walk
+from alerts.watch.checks.checks import CheckParameters, resolve
 from tests.alerts.expressions import COMPARISONS, counted, is_counter
 from tests.alerts.rules.scenario import T
-from tests.alerts.rules.series import COUNTERS, HEALTHY, STEP, Series, World, labelled, notation
+from tests.alerts.rules.series import COUNTERS, HEALTHY, STEP, Series, SeriesByName, labelled, notation
 from tests.newest import require_newest
 from tests.requirements import require_program
 
@@ -48,10 +48,14 @@ def counts() -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for rule in POLICY.rules:
         for node in walk(parse(rule.expr)):
-            if isinstance(node, Operation) and node.operator in COMPARISONS and isinstance(node.right, Number):
+            if (
+                isinstance(node, BinaryOperation)
+                and node.operator in COMPARISONS
+                and isinstance(node.right, NumberLiteral)
+            ):
                 for expr in counted_by(node, rule.expr):
                     found.setdefault(expr, set()).add(int(node.right.value))
-    for check in resolve(Terms(POLICY, 86400, application=True)):
+    for check in resolve(CheckParameters(POLICY, 86400, application=True)):
         for condition in check.conditions:
             expr = EXPRESSIONS[condition.signal]
             if counts_exactly(expr) and float(condition.limit).is_integer():
@@ -59,13 +63,13 @@ def counts() -> dict[str, set[int]]:
     return found
 
 
-def counted_by(comparison: Operation, text: str) -> Iterator[str]:
+def counted_by(comparison: BinaryOperation, text: str) -> Iterator[str]:
     """What stands on the left of a comparison with a whole number, where it counts; in full."""
-    assert isinstance(comparison.right, Number)
+    assert isinstance(comparison.right, NumberLiteral)
     left = comparison.left
     if not comparison.right.value.is_integer():
         return
-    if isinstance(left, Selector) and counts_exactly(EXPRESSIONS.get(left.metric, "")):
+    if isinstance(left, VectorSelector) and counts_exactly(EXPRESSIONS.get(left.metric, "")):
         yield EXPRESSIONS[left.metric]
     own, _, _ = text.rpartition(f" {comparison.operator} ")
     if counts_exactly(own) and parse(own) == left:
@@ -81,23 +85,23 @@ def counts_exactly(expr: str) -> bool:
 COUNTS: Final = counts()
 
 
-def world(expr: str, count: int) -> World:
+def world(expr: str, count: int) -> SeriesByName:
     """One of its counters grows by so many after T, within eight scrapes, and the others stand still."""
-    (metric,) = {node.selector.metric for node in walk(parse(expr)) if isinstance(node, Window)}
-    (selector, *_) = [node.selector for node in walk(parse(expr)) if isinstance(node, Window)]
+    (metric,) = {node.selector.metric for node in walk(parse(expr)) if isinstance(node, RangeSelector)}
+    (selector, *_) = [node.selector for node in walk(parse(expr)) if isinstance(node, RangeSelector)]
     series = {name: each for name, each in HEALTHY.items() if name.partition("{")[0] == metric}
-    fitting = [name for name in series if selector.admits(labels_of(name))]
+    fitting = [name for name in series if selector.matches(labels_of(name))]
     assert fitting, f"no series of the healthy world is {selector}"
     still: dict[str, Series] = dict.fromkeys(series, lambda _: 40.0)
     return {**still, fitting[0]: lambda time: 40.0 + min(count, max(0, time - T) // STEP * -(-count // SCRAPES))}
 
 
 def labels_of(name: str) -> tuple[tuple[str, str], ...]:
-    (selector,) = [node for node in walk(parse(name)) if isinstance(node, Selector)]
+    (selector,) = [node for node in walk(parse(name)) if isinstance(node, VectorSelector)]
     return tuple((matcher.label, matcher.value) for matcher in selector.matchers)
 
 
-def questions() -> Iterator[tuple[str, World, int]]:
+def questions() -> Iterator[tuple[str, SeriesByName, int]]:
     """Each count at each of its thresholds, and beside it."""
     for expr, thresholds in COUNTS.items():
         for count in sorted({max(0, each + by) for each in thresholds for by in (-1, 0, 1)}):
@@ -128,7 +132,7 @@ def run(command: list[str | Path], tests: str, directory: Path) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr)[:5000]
 
 
-def _test(kind: str, expr: str, seen: World, count: int) -> dict[str, Any]:
+def _test(kind: str, expr: str, seen: SeriesByName, count: int) -> dict[str, Any]:
     return {
         "interval": f"{STEP}s",
         "input_series": [
@@ -149,7 +153,7 @@ def by_engine(_: Path) -> None:
     """Every answer, by the exporter's own evaluation."""
     for expr, seen, count in questions():
         tree = parse(f"max({expr})")
-        memory = Memory(needs([tree]))
+        memory = Storage(required_history([tree]))
         for time in range(0, LENGTH + STEP, STEP):
             samples = [(name.partition("{")[0], _labels(name), series(time)) for name, series in seen.items()]
             memory.append(time, [(metric, labels, value) for metric, labels, value in samples if value is not None])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from alerts.policy import load_policy
-from alerts.rulefile import prometheus_rule, rule_file
-from tests.alerts.rules.series import HEALTHY, HOUR, STEP, World, labelled, notation, reset, restarted
+from alerts.policy.load import load_policy
+from alerts.policy.rule_file import prometheus_rule, rule_file
+from tests.alerts.rules.series import HEALTHY, HOUR, STEP, SeriesByName, labelled, notation, reset, restarted
 from tests.requirements import require_program
 from tools import rules
 
@@ -25,7 +25,7 @@ def promtool(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def expect(directory: Path, world: World, expr: str, *expected: str) -> None:
+def expect(directory: Path, world: SeriesByName, expr: str, *expected: str) -> None:
     """That the expression has these samples, each 1, after an hour in such a world of two replicas."""
     groups = [group["name"] for group in yaml.safe_load(SHIPPED.read_text())["groups"]]
     test = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts import history
+from alerts.watch.store import history
 
 
 @pytest.fixture(autouse=True)

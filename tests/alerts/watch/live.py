@@ -10,9 +10,9 @@ from typing import Self
 
 from alerts.model import Evaluation
 from alerts.watch import clock
-from alerts.watch.recorder import Recorder
-from exporter.config import Seconds, WatchSettings
-from tests.alerts.watch import stage, worlds
+from alerts.watch.runtime.recorder import WatchRecorder
+from exporter.config.settings import Seconds, WatchSettings
+from tests.alerts.watch import fixtures, scenario
 
 INTERVAL = 0.05
 # Five minutes become three seconds: a busy machine holds threads up.
@@ -29,18 +29,18 @@ class Exporter:
 
     def __init__(self, directory: Path, duration: float = 4.0, start: str = "manual") -> None:
         self.shown: dict[str, float] = {}
-        plan = worlds.plan(duration, interval=INTERVAL, scale=SCALE)
-        self.recorder = Recorder(WatchSettings(Seconds(duration), start, directory), plan)
+        plan = fixtures.plan(duration, interval=INTERVAL, scale=SCALE)
+        self.recorder = WatchRecorder(WatchSettings(Seconds(duration), start, directory), plan)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
     def look(self) -> None:
         """One look, now."""
         moment = clock.now()
-        values = worlds.values((moment.at - worlds.START) * 100, moment.at)
+        values = fixtures.values((moment.at - fixtures.START) * 100, moment.at)
         values |= {name: values[name] * SCALE for name in SHORT}
         values |= {f"outbox:{name}": value for name, value in self.shown.items()}
-        states = stage.collectors(values, moment.at, time.monotonic())
+        states = scenario.collectors(values, moment.at, time.monotonic())
         signals = {name: value for name, value in values.items() if name.startswith("outbox:")}
         self.recorder.observe(Evaluation(moment.at, signals, (), ()), states, moment)
 

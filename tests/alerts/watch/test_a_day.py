@@ -8,27 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from alerts.history import FILE, History
-from alerts.watch.archive import latest, seen
-from alerts.watch.clock import Moment
-from alerts.watch.judge import judge
-from alerts.watch.keeper import Keeper
+from alerts.watch.analysis.archive import latest, seen
+from alerts.watch.analysis.verdict import judge
+from alerts.watch.clock import ClockReading
 from alerts.watch.model import Judgement, Tick, Verdict
-from tests.alerts.watch import worlds
-from tests.alerts.watch.worlds import DAY
+from alerts.watch.runtime.watch_manager import WatchManager
+from alerts.watch.store.history import FILE, History
+from tests.alerts.watch import fixtures
+from tests.alerts.watch.fixtures import DAY
 
 INTERVAL = 15.0
 LOOKS = 5760
 
 
-def moment(elapsed: float) -> Moment:
-    return Moment(worlds.START + elapsed, 1000 + elapsed, "boot")
+def moment(elapsed: float) -> ClockReading:
+    return ClockReading(fixtures.START + elapsed, 1000 + elapsed, "boot")
 
 
 def full(elapsed: float) -> Tick:
     """A look at which every signal and every series has a value, none of them round."""
-    tick = worlds.tick(elapsed, interval=INTERVAL)
-    rest = {name: elapsed / 7 for name in worlds.watch().sources if name not in tick.values}
+    tick = fixtures.tick(elapsed, interval=INTERVAL)
+    rest = {name: elapsed / 7 for name in fixtures.watch().sources if name not in tick.values}
     return Tick(tick.at, elapsed, 1, INTERVAL, {**rest, **tick.values})
 
 
@@ -37,15 +37,15 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The history of a day, written a look at a time; the watch is just not over."""
     made = tmp_path_factory.mktemp("day")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("alerts.history.SYNCHRONOUS", "OFF")
+        patch.setattr("alerts.watch.store.history.SYNCHRONOUS", "OFF")
         with History.writer(made) as opened:
-            keeper = Keeper(opened, worlds.plan(interval=INTERVAL), moment(0))
+            keeper = WatchManager(opened, fixtures.plan(interval=INTERVAL), moment(0))
             with opened.transaction():
                 keeper.begin("manual", moment(0))
             for number in range(1, LOOKS + 1):
                 with opened.transaction():
                     keeper.advance(moment(number * INTERVAL))
-                    keeper.hear(full(number * INTERVAL), moment(number * INTERVAL))
+                    keeper.add(full(number * INTERVAL), moment(number * INTERVAL))
     return made
 
 
@@ -76,7 +76,7 @@ def test_a_restart_at_the_last_moment_costs_as_little_and_changes_nothing(direct
     shutil.copytree(directory, tmp_path, dirs_exist_ok=True)
     with History.writer(tmp_path) as opened:
         started = time.process_time()
-        keeper = Keeper(opened, worlds.plan(interval=INTERVAL), moment(DAY))
+        keeper = WatchManager(opened, fixtures.plan(interval=INTERVAL), moment(DAY))
         assert time.process_time() - started < 2
         assert keeper.running
         with opened.transaction():

@@ -9,32 +9,32 @@ from dataclasses import replace
 import pytest
 
 from alerts.watch import clock
-from alerts.watch.clock import Moment, Passed
-from alerts.watch.judge import judge
+from alerts.watch.analysis.verdict import judge
+from alerts.watch.checks.sources import AGES
+from alerts.watch.clock import ClockReading, Passed
 from alerts.watch.model import Judgement, Tick, Verdict
-from alerts.watch.sources import AGES
-from tests.alerts.watch import worlds
-from tests.alerts.watch.worlds import DAY, HOUR, during, result, showing
+from tests.alerts.watch import fixtures
+from tests.alerts.watch.fixtures import DAY, HOUR, during, result, showing
 
 
 def judged(history: list[Tick]) -> Judgement:
-    return judge(worlds.watch(), history, worlds.START + DAY, DAY, final=True)
+    return judge(fixtures.watch(), history, fixtures.START + DAY, DAY, final=True)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        (Moment(100, 50, "a"), Moment(115, 65, "a"), Passed(15, 0)),
-        (Moment(100, 50, "a"), Moment(3715, 65, "a"), Passed(15, 3600)),
-        (Moment(100, 50, "a"), Moment(-3485, 65, "a"), Passed(15, -3600)),
-        (Moment(100, 50, "a"), Moment(115.4, 65, "a"), Passed(15, 0)),
+        (ClockReading(100, 50, "a"), ClockReading(115, 65, "a"), Passed(15, 0)),
+        (ClockReading(100, 50, "a"), ClockReading(3715, 65, "a"), Passed(15, 3600)),
+        (ClockReading(100, 50, "a"), ClockReading(-3485, 65, "a"), Passed(15, -3600)),
+        (ClockReading(100, 50, "a"), ClockReading(115.4, 65, "a"), Passed(15, 0)),
         # Half a millisecond a second may be slewing, over a day that is 43 seconds.
-        (Moment(0, 0, "a"), Moment(DAY + 40, DAY, "a"), Passed(DAY, 0)),
+        (ClockReading(0, 0, "a"), ClockReading(DAY + 40, DAY, "a"), Passed(DAY, 0)),
         # Another boot: what the wall clock says is believed, unless it went back.
-        (Moment(100, 50, "a"), Moment(700, 3, "b"), Passed(600, 0)),
-        (Moment(100, 50, "a"), Moment(40, 3, "b"), Passed(clock.LEAST, -60)),
+        (ClockReading(100, 50, "a"), ClockReading(700, 3, "b"), Passed(600, 0)),
+        (ClockReading(100, 50, "a"), ClockReading(40, 3, "b"), Passed(clock.LEAST, -60)),
         # The boot is the same and its clock went back: it is another machine's.
-        (Moment(100, 50, "a"), Moment(130, 20, "a"), Passed(30, 0)),
+        (ClockReading(100, 50, "a"), ClockReading(130, 20, "a"), Passed(30, 0)),
     ],
 )
 def test_what_lies_between_two_moments(before, after, expected):
@@ -67,7 +67,7 @@ def stepped(history: list[Tick], at: float, seconds: float) -> list[Tick]:
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
 def test_stepped_and_set_right_again_a_clean_day_passes(seconds):
     """Four minutes later: both steps are on record, and what the wrong clock said decides nothing."""
-    history = stepped(stepped(worlds.ticks(), 6 * HOUR, seconds), 6 * HOUR + 240, -seconds)
+    history = stepped(stepped(fixtures.ticks(), 6 * HOUR, seconds), 6 * HOUR + 240, -seconds)
     judgement = judged(history)
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     assert [each.seconds for each in judgement.clock_steps] == [seconds, -seconds]
@@ -78,27 +78,27 @@ def test_stepped_and_set_right_again_a_clean_day_passes(seconds):
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR, 10 * DAY, -10 * DAY])
 def test_stepped_for_good_no_clean_day_fails(at, seconds):
     """Nobody can say which time was right: what depends on it may stay open, and nothing is condemned."""
-    judgement = judged(stepped(worlds.ticks(), at, seconds))
+    judgement = judged(stepped(fixtures.ticks(), at, seconds))
     assert judgement.verdict is not Verdict.FAIL, judgement.reasons
 
 
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
 def test_stepped_in_the_middle_of_a_stall_it_is_no_pass(seconds):
     """The oldest job is half an hour old for half an hour, whatever the clock says."""
-    stalled = during(worlds.ticks(), 6 * HOUR, 6.5 * HOUR, showing(oldest_open_age_seconds=1800.0))
+    stalled = during(fixtures.ticks(), 6 * HOUR, 6.5 * HOUR, showing(oldest_open_age_seconds=1800.0))
     judgement = judged(stepped(stalled, 6.1 * HOUR, seconds))
     assert judgement.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
 
 def test_set_back_an_impossible_age_is_not_believed():
     """By a clock that is an hour behind, jobs would come from the future: so it was right before."""
-    judgement = judged(stepped(worlds.ticks(), 6 * HOUR, -HOUR))
+    judgement = judged(stepped(fixtures.ticks(), 6 * HOUR, -HOUR))
     assert result(judgement, "oldest_job").verdict is Verdict.PASS
 
 
 def test_alerts_that_the_clock_made_condemn_nobody():
     """By a clock an hour ahead every job is an hour old, and the sidecar's own judge believes it in the end."""
-    history = stepped(worlds.ticks(), 6 * HOUR, HOUR)
+    history = stepped(fixtures.ticks(), 6 * HOUR, HOUR)
     fires = lambda tick: replace(tick, firing=("OutboxStalled/page",))  # noqa: E731
     judgement = judged(during(history, 7 * HOUR, 8 * HOUR, fires))
     assert result(judgement, "pages").verdict is Verdict.INCONCLUSIVE
@@ -110,8 +110,8 @@ def test_summer_time_changes_nothing(zone):
     """A day with 23 or 25 hours on the kitchen clock is judged as any other: we count in UTC."""
     # 2026-03-28 12:00 UTC; Berlin's clocks go forward in the night.
     spring = 1_774_699_200.0
-    watch = worlds.watch(started_at=spring)
-    history = [worlds.tick(tick.elapsed, at=spring + tick.elapsed) for tick in worlds.ticks()]
+    watch = fixtures.watch(started_at=spring)
+    history = [fixtures.tick(tick.elapsed, at=spring + tick.elapsed) for tick in fixtures.ticks()]
     here = judge(watch, history, spring + DAY, DAY, final=True)
     before = os.environ.get("TZ")
     os.environ["TZ"] = zone

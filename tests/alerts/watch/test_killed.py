@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from alerts.history import History
-from alerts.watch.archive import latest, seen
-from alerts.watch.judge import judge
+from alerts.watch.analysis.archive import latest, seen
+from alerts.watch.analysis.verdict import judge
 from alerts.watch.model import Cause, Judgement, Verdict, Watch
-from tests.alerts.watch import worlds
-from tests.alerts.watch.killable import INTERVAL, told
+from alerts.watch.store.history import History
+from tests.alerts.watch import fixtures
+from tests.alerts.watch.process_under_test import INTERVAL, evaluation_numbers
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from tests.alerts.watch.killable import INTERVAL, told
 def test_killed_at_any_moment(tmp_path, kills, looks, backlog, scale, verdict):  # noqa: PLR0917 - a table's columns
     """The verdict is the one that it would have been without, and only looks that were never finished are missing."""
     words = [str(tmp_path), str(kills), str(looks), str(backlog), str(scale)]
-    subprocess.run([sys.executable, "-m", "tests.alerts.watch.killable", *words], check=True, timeout=150)
-    begun, made = told(tmp_path, "t"), told(tmp_path, "c")
+    subprocess.run([sys.executable, "-m", "tests.alerts.watch.process_under_test", *words], check=True, timeout=150)
+    begun, made = evaluation_numbers(tmp_path, "t"), evaluation_numbers(tmp_path, "c")
     with History.reader(tmp_path) as opened:
         opened.check()
         watch, watches = latest(opened), opened.all(Watch)
         assert watch is not None
         ticks, judgement = seen(opened, watch), opened.get(Judgement, watch.number)
-        on_disk = [round((tick.at - worlds.START) / INTERVAL) for tick in opened.ticks(-1)]
+        on_disk = [round((tick.at - fixtures.START) / INTERVAL) for tick in opened.ticks(-1)]
     assert not set(made) - set(on_disk), "lost"
     assert not set(on_disk) - set(begun), "invented"
     assert len(set(on_disk)) == len(on_disk), "doubled"

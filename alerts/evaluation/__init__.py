@@ -1,0 +1,1 @@
+"""The evaluation of the rules in the sidecar: rule manager, rule group, alert states."""

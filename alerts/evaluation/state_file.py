@@ -1,0 +1,180 @@
+"""How alerts stand and what was seen, in one small file of the state directory: a restart changes nothing.
+
+The file is replaced as a whole, so that it is never half written. One that cannot be understood, because it is damaged
+or a newer version wrote it, is put aside and judging starts afresh.
+"""
+
+import json
+import sys
+from array import array
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alerts.evaluation.state_machine import ActiveAlert, ActiveAlerts
+from alerts.model import Alert, RuleKey, Severity, State
+from alerts.promql.storage import Series
+from exporter.core import atomic_file
+
+FILE = "alerts.json"
+FORMAT = 3
+
+
+class StateFileError(Exception):
+    """The file or its directory cannot be read or written. Says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What is carried over a restart; `at` is when it was kept, Unix seconds."""
+
+    at: float
+    active_alerts: ActiveAlerts
+    series: tuple[Series, ...]
+
+
+class StateFile:
+    """The file of one state directory. One process at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._path = directory / FILE
+
+    def save(self, saved_state: SavedState) -> None:
+        """Replace what is kept. Raises: UnusableError."""
+        document = {
+            "format": FORMAT,
+            "at": saved_state.at,
+            "alerts": [_from_standing(standing) for standing in saved_state.active_alerts.values()],
+            **_from_series(saved_state.series),
+        }
+        try:
+            atomic_file.replace(self._path, json.dumps(document, separators=(",", ":")))
+        except OSError as error:
+            raise StateFileError(f"{self._path} cannot be written: {error.strerror}") from error
+
+    def load(self) -> SavedState | None:
+        """What was kept; None when nothing was. Raises: UnusableError, once: the file is put aside then."""
+        try:
+            return _parse(self._path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateFileError(f"{self._path} cannot be read: {error.strerror}") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StateFileError(f"{self._path} cannot be understood ({error}); {self._quarantine()}") from error
+
+    def _quarantine(self) -> str:
+        aside = self._path.with_suffix(".unreadable")
+        try:
+            self._path.replace(aside)
+        except OSError as error:
+            return f"it will be overwritten, as it cannot be put aside: {error.strerror}"
+        return f"it is put aside as {aside.name}"
+
+
+def _parse(text: str) -> SavedState:
+    document: Any = json.loads(text)
+    if document["format"] != FORMAT:
+        raise ValueError(f"format {document['format']}, this version reads {FORMAT}")
+    active_alerts = [_to_standing(each) for each in document["alerts"]]
+    return SavedState(
+        float(document["at"]),
+        {(standing.alert.key, standing.alert.labels): standing for standing in active_alerts},
+        tuple(_to_series(document)),
+    )
+
+
+def _from_standing(standing: ActiveAlert) -> Mapping[str, object]:
+    alert = standing.alert
+    return {
+        "alert": alert.key.alert,
+        "severity": alert.key.severity.value,
+        "labels": dict(alert.labels),
+        "state": alert.state.value,
+        "active_since": alert.active_since,
+        "firing_since": alert.firing_since,
+        "last_true": alert.last_true,
+        "value": alert.value,
+        "muted": alert.muted,
+        "annotations": dict(alert.annotations),
+        "true_for": standing.true_for,
+        "false_for": standing.false_for,
+    }
+
+
+def _to_standing(saved_state: Mapping[str, Any]) -> ActiveAlert:
+    """The alert is held: nothing is known of it before it is evaluated again, least of all while nobody looked."""
+    alert = Alert(
+        RuleKey(str(saved_state["alert"]), Severity(saved_state["severity"])),
+        _labels(saved_state["labels"].items()),
+        State(saved_state["state"]),
+        active_since=float(saved_state["active_since"]),
+        value=float(saved_state["value"]),
+        last_true=float(saved_state["last_true"]),
+        firing_since=_optional(saved_state["firing_since"]),
+        held=True,
+        muted=bool(saved_state["muted"]),
+        annotations={str(name): str(text) for name, text in saved_state["annotations"].items()},
+    )
+    return ActiveAlert(alert, float(saved_state["true_for"]), _optional(saved_state["false_for"]))
+
+
+def _optional(number: Any) -> float | None:
+    return None if number is None else float(number)
+
+
+def _labels(saved_state: Iterable[Iterable[Any]]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(name), str(value)) for name, value in saved_state))
+
+
+def _from_series(series: Iterable[Series]) -> Mapping[str, object]:
+    """The numbers of all series one after the other, and how many are whose: there are tens of thousands."""
+    listed = tuple(series)
+    return {
+        "series": [(each.metric, each.labels, len(each.times), len(each.ends)) for each in listed],
+        "times": _packed("q", (each.times for each in listed)),
+        "values": _packed("d", (each.values for each in listed)),
+        "ends": _packed("q", (each.ends for each in listed)),
+    }
+
+
+def _to_series(document: Mapping[str, Any]) -> Iterator[Series]:
+    """The series, each ended after its last sample: whether it went on is unknown. Raises: ValueError."""
+    times, values = _unpacked("q", document["times"]), _unpacked("d", document["values"])
+    ends, sampled, ended = _unpacked("q", document["ends"]), 0, 0
+    for metric, labels, samples, stops in document["series"]:
+        series = Series(str(metric), _labels(labels))
+        series.times, series.values = times[sampled : sampled + samples], values[sampled : sampled + samples]
+        series.ends = ends[ended : ended + stops]
+        if (len(series.times), len(series.values), len(series.ends)) != (samples, samples, stops):
+            raise ValueError(f"{metric} has not as many numbers as it should have")
+        sampled, ended = sampled + samples, ended + stops
+        if series.times and not (series.ends and series.ends[-1] > series.times[-1]):
+            series.ends.append(series.times[-1] + 1)
+        yield series
+    if (len(times), len(values), len(ends)) != (sampled, sampled, ended):
+        raise ValueError("there are more numbers than its series have")
+
+
+def _packed(kind: str, numbers: "Iterable[array[Any]]") -> str:
+    """Eight bytes each, the lowest first, in base64: written every minute."""
+    packed = array(kind)
+    for each in numbers:
+        packed.extend(each)
+    return b64encode(_little_endian(packed).tobytes()).decode()
+
+
+def _unpacked(kind: str, packed: str) -> "array[Any]":
+    """Raises: ValueError."""
+    numbers = array(kind)
+    numbers.frombytes(b64decode(packed, validate=True))
+    return _little_endian(numbers)
+
+
+def _little_endian(numbers: "array[Any]") -> "array[Any]":
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

@@ -1,0 +1,1 @@
+"""The delivery of notifications: queue, retries, workers, state on disk."""

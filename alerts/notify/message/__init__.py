@@ -1,0 +1,1 @@
+"""The content of notifications: incidents, their steps, their text."""

@@ -1,0 +1,144 @@
+"""Notifications as a whole: whom to tell by the configuration, threads that do it, and what is to be seen of it."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from ssl import SSLContext
+
+from alerts.model import Evaluation
+from alerts.notify.delivery.queue import DeliveryQueue, ReceiverStatus
+from alerts.notify.delivery.retry import Clocks, RetryTiming
+from alerts.notify.delivery.store import Store
+from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker
+from alerts.notify.receivers.alertmanager import Alertmanager
+from alerts.notify.receivers.pagerduty import PagerDuty
+from alerts.notify.receivers.receiver import Receiver
+from alerts.notify.receivers.webhook import Webhook
+from exporter.config.settings import AlertingSettings
+from exporter.core.http_client import tls_context
+from exporter.core.logs import event
+from exporter.metrics.catalogue import NOTIFICATIONS, NOTIFICATIONS_WAITING
+from exporter.metrics.readings import Reading
+
+logger = logging.getLogger(__name__)
+
+# Who is being told when we stop may finish within this time, seconds; after that it is told again after the start.
+STOP_TIMEOUT = 1.0
+
+
+class Notifier:
+    """Tells every receiver what concerns it. Without receivers it does nothing.
+
+    `accept` and the rest may be called by any thread; start and stop once each, in this order.
+    """
+
+    def __init__(
+        self,
+        receivers: Sequence[Receiver],
+        directory: Path,
+        pace: RetryTiming | None = None,
+        clock: Clocks | None = None,
+        tls_context: SSLContext | None = None,
+    ) -> None:
+        pace, self._clock = pace or RetryTiming(), clock or Clocks()
+        self._queues = tuple(DeliveryQueue(receiver, pace) for receiver in receivers)
+        stores = (Store(directory, each.name, each.identity) for each in receivers)
+        self._files = tuple(zip(self._queues, stores, strict=True))
+        self._persistence_worker = PersistenceWorker(self._files, self._wake_workers, self._clock)
+        self._workers = tuple(
+            DeliveryWorker(each, pace.timeout, self._persistence_worker.wake, self._clock, tls_context)
+            for each in self._queues
+        )
+
+    def start(self) -> None:
+        """Read what was kept, and go on telling it. A file that cannot be read is left out and logged."""
+        for courier, store in self._files:
+            _resume(courier, store)
+        for worker in (self._persistence_worker, *self._workers) if self._workers else ():
+            worker.start()
+
+    def stop(self) -> None:
+        """End within about two seconds; what was not told is kept for the next start."""
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for worker in self._workers:
+            worker.stop()
+        for worker in self._workers:
+            worker.wait(deadline)
+            worker.abort()
+        for worker in self._workers:
+            worker.wait(deadline + STOP_TIMEOUT / 4)
+        self._persistence_worker.stop()
+        self._persistence_worker.wait(deadline + STOP_TIMEOUT)
+
+    @property
+    def has_receivers(self) -> bool:
+        """Whether anybody is told."""
+        return bool(self._queues)
+
+    def accept(self, evaluation: Evaluation) -> None:
+        """Take note of an evaluation; returns at once, whatever the receivers do."""
+        for courier in self._queues:
+            courier.accept(evaluation, self._clock.monotonic())
+        self._persistence_worker.wake()
+        self._wake_workers()
+
+    def receiver_statuses(self) -> tuple[ReceiverStatus, ...]:
+        """How it stands with each receiver, for the status page."""
+        return tuple(courier.receiver_status() for courier in self._queues)
+
+    def readings(self) -> tuple[Reading, ...]:
+        """The same for /metrics. Shape: every receiver with every result, from the beginning."""
+        receiver_statuses = self.receiver_statuses()
+        waiting = (Reading(NOTIFICATIONS_WAITING, each.waiting, (each.receiver,)) for each in receiver_statuses)
+        counts = (
+            Reading(NOTIFICATIONS, count, (each.receiver, result.value))
+            for each in receiver_statuses
+            for result, count in each.counts.items()
+        )
+        return (*waiting, *counts)
+
+    def _wake_workers(self) -> None:
+        for worker in self._workers:
+            worker.wake()
+
+
+def notifications(
+    settings: AlertingSettings, directory: Path, page: str = "", pace: RetryTiming | None = None
+) -> Notifier:
+    """Whom the configuration wants to be told. Touches nothing until it is started.
+
+    `page` is the address at which people find the status page, empty when nobody knows it.
+    """
+    return Notifier(receivers(settings, page), directory, pace, tls_context=receivers_tls_context(settings))
+
+
+def receivers_tls_context(settings: AlertingSettings) -> SSLContext | None:
+    """Whom to believe at the receivers' addresses, as `exporter.core.http_client.tls_context` says it."""
+    told = (*settings.alertmanager_url, settings.webhook_url or "")
+    urls = (*told, settings.pagerduty_url) if settings.pagerduty_routing_key else told
+    return tls_context(urls, settings.ca_file)
+
+
+def receivers(settings: AlertingSettings, page: str = "") -> tuple[Receiver, ...]:
+    """Those that are configured; several Alertmanagers are numbered in the order in which they are listed."""
+    urls = settings.alertmanager_url
+    names = ["alertmanager"] if len(urls) == 1 else [f"alertmanager-{number}" for number in range(1, len(urls) + 1)]
+    token = settings.alertmanager_bearer_token
+    found: list[Receiver] = [Alertmanager(name, url, token, page) for name, url in zip(names, urls, strict=True)]
+    if settings.pagerduty_routing_key is not None:
+        found.append(PagerDuty(settings.pagerduty_routing_key, settings.pagerduty_url, page))
+    if settings.webhook_url is not None:
+        found.append(Webhook(settings.webhook_url, settings.webhook_bearer_token, page))
+    return tuple(found)
+
+
+def _resume(courier: DeliveryQueue, store: Store) -> None:
+    try:
+        courier.begin(store.load())
+    except OSError as error:
+        problem = f"{store.path} cannot be read: {error.strerror}"
+        event(logger, logging.ERROR, "notifications of the last run not read", problem=problem)
+    except ValueError as error:
+        problem = f"{store.path} {error}"
+        event(logger, logging.ERROR, "notifications of the last run not read", problem=problem)

@@ -1,0 +1,70 @@
+"""Alertmanager's API, version 2: it wants to hear of everything that fires, again and again.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, and Prometheus' own client. Labels are
+those that Prometheus sends by the rule file, so that Alertmanager takes its alerts and ours for the same.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.model import Severity
+from alerts.notify.message.format import link, timestamp
+from alerts.notify.message.incidents import DeliveredState
+from alerts.notify.message.updates import Update, Updates
+from alerts.notify.receivers.post import Message
+from exporter.config.settings import Secret
+
+PATH = "/api/v2/alerts"
+STATUS_PATH = "/api/v2/status"
+
+
+@dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """One Alertmanager: `url` is its address without the path of the API. It hears the watchdog, too."""
+
+    name: str
+    url: str
+    bearer_token: Secret | None = None
+    page: str = ""
+
+    resends = True
+    severities = frozenset(Severity)
+
+    @property
+    def identity(self) -> str:
+        """The address."""
+        return self.url
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The token."""
+        return (self.bearer_token.reveal(),) if self.bearer_token else ()
+
+    @property
+    def probe(self) -> Message:
+        """How it is: answered with 200 by an Alertmanager alone."""
+        return Message(self.url.rstrip("/") + STATUS_PATH, b"", bearer(self.bearer_token), "GET")
+
+    def message(self, steps: Updates, valid_until: float) -> Message:
+        """All alerts in one request. One that fires resolves by itself at `valid_until`, should we fall silent."""
+        body = json.dumps([self._alert(update, valid_until) for update in steps])
+        return Message(self.url.rstrip("/") + PATH, body.encode(), bearer(self.bearer_token))
+
+    def _alert(self, update: Update, valid_until: float) -> dict[str, Any]:
+        incident = update.incident
+        ends_at = (
+            valid_until if update.new_state is DeliveredState.FIRING or incident.ends_at is None else incident.ends_at
+        )
+        return {
+            "labels": dict(incident.labels),
+            "annotations": dict(incident.annotations),
+            "startsAt": timestamp(incident.starts_at),
+            "endsAt": timestamp(max(ends_at, incident.starts_at)),
+            "generatorURL": link(incident, self.page),
+        }
+
+
+def bearer(token: Secret | None) -> dict[str, str]:
+    """The header that carries the token, if there is one."""
+    return {"Authorization": f"Bearer {token.reveal()}"} if token else {}

@@ -1,0 +1,105 @@
+"""One HTTP request with limits on everything that a hostile or broken receiver controls."""
+
+import http.client
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from ssl import SSLContext
+
+import urllib3
+
+from exporter.core.abortable import AbortableConnections
+from exporter.core.http_client import AbortableAdapter, causes
+from exporter.core.requests_import import requests
+
+# A receiver that refuses says why in a sentence or two; more of its answer is not read.
+MAX_RESPONSE_BYTES = 2_000
+_LATE = "no complete answer in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What to send where. The address, the headers and the body may hold secrets, so that none is ever shown."""
+
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What came back: the beginning of the body is enough to say why."""
+
+    status: int
+    retry_after: str | None = None
+    text: str = ""
+
+
+class NoResponse(Exception):
+    """There was none, or it was not HTTP. Whether the message arrived is unknown. The text names no address."""
+
+
+def post(
+    message: Message, timeout: float, connections: AbortableConnections, tls_context: SSLContext | None = None
+) -> HttpResponse:
+    """Send the message; ends within `timeout` seconds, or when `connections` are aborted.
+
+    `tls_context` is as in `exporter.core.http_client`.
+
+    Only the resolver of names, which nothing can interrupt, may take longer.
+    Raises: NoAnswer.
+    """
+    abort_timer = threading.Timer(timeout, connections.abort)
+    abort_timer.daemon = True
+    abort_timer.start()
+    try:
+        with closing(connections), closing(AbortableAdapter(connections, tls_context)) as adapter:
+            answer = _exchange(adapter, message, timeout)
+        # Headers that end in the middle count as complete below; whoever cut them off knows better.
+        if not connections.is_aborted:
+            return answer
+        failure = NoResponse(_LATE)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        failure = NoResponse(_LATE if connections.is_aborted else _reason(error))
+    finally:
+        abort_timer.cancel()
+    raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
+
+
+def _exchange(adapter: AbortableAdapter, message: Message, timeout: float) -> HttpResponse:
+    headers = {
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        "Content-Type": "application/json",
+        "User-Agent": "outbox-exporter",
+        **message.headers,
+    }
+    prepared = requests.Request(message.method, message.url, headers, data=message.body).prepare()
+    with closing(adapter.open(prepared, timeout)) as response:
+        return HttpResponse(response.status, response.headers.get("Retry-After"), _beginning(response))
+
+
+def _beginning(response: urllib3.BaseHTTPResponse) -> str:
+    """Some of the body, for people. The status has said all that counts, so that a broken body is no matter."""
+    if response.status < http.HTTPStatus.BAD_REQUEST or "Content-Encoding" in response.headers:
+        return ""
+    try:
+        raw = response.read(MAX_RESPONSE_BYTES, decode_content=False)
+    except (urllib3.exceptions.HTTPError, OSError):
+        return ""
+    return bytes(raw).decode("utf-8", "replace")
+
+
+def _reason(error: Exception) -> str:
+    """What happened below all the wrapping: the system's own words, without addresses of objects and URLs."""
+    found = tuple(causes(error))
+    for cause in reversed(found):
+        if isinstance(cause, TimeoutError):
+            return "no answer in time"
+        if isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead):
+            return "the connection ended before the answer"
+        if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
+            return cause.strerror or type(cause).__name__
+    return f"no exchange in HTTP possible ({type(found[-1]).__name__})"

@@ -1,0 +1,1 @@
+"""The policy: signals and alert rules, read, checked, and written out for Prometheus."""

@@ -1,0 +1,146 @@
+"""Who mutes whom, as Alertmanager's inhibition rules: the same `muted_by` by which the sidecar mutes.
+
+Alertmanager takes a label that is missing on both sides as equal, so `equal` alone would let one system mute
+another. Both sides of every rule therefore name their alerts.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from alerts.model import Policy, Rule, RuleKey, Severity
+
+# By what one outbox is told from another: the job always, the others where somebody has them.
+SAME_OUTBOX = ("job", "cluster", "namespace", "environment")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertMatcher:
+    """Alerts of some severities; sorted, without repetition."""
+
+    alerts: tuple[str, ...]
+    severities: tuple[Severity, ...]
+
+    @classmethod
+    def of(cls, keys: Iterable[RuleKey]) -> "AlertMatcher":
+        """The smallest side that holds these."""
+        keys = tuple(keys)
+        return cls(tuple(sorted({key.alert for key in keys})), tuple(sorted({key.severity for key in keys})))
+
+    def __contains__(self, key: RuleKey) -> bool:
+        return key.alert in self.alerts and key.severity in self.severities
+
+    @property
+    def matchers(self) -> tuple[str, str]:
+        """As Alertmanager writes them."""
+        return _matcher("alertname", self.alerts), _matcher("severity", self.severities)
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While one of `source` fires, nobody is told of `target`, where the labels of `equal` agree."""
+
+    source: AlertMatcher
+    target: AlertMatcher
+    equal: tuple[str, ...] = SAME_OUTBOX
+
+    def mutes(self, source: RuleKey, target: RuleKey) -> bool:
+        """Whether it does so for these two, all labels being equal."""
+        if "alertname" in self.equal and source.alert != target.alert:
+            return False
+        return source in self.source and target in self.target
+
+
+def inhibitions(policy: Policy) -> tuple[Inhibition, ...]:
+    """The rules of a policy, an alert's own severities first: together they say exactly what `muted_by` says."""
+    pairs = [(source, rule.key) for rule in policy.rules for source in rule.muted_by]
+    own = [(source, target) for source, target in pairs if source.alert == target.alert]
+    others = [(source, target) for source, target in pairs if source.alert != target.alert]
+    return (*_by_own_severities(own), *_by_other_alerts(others))
+
+
+def order_by_inhibition(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules, each behind those that explain it; apart from that in their order."""
+    waiting = {rule.key: rule for rule in rules}
+    ordered: list[Rule] = []
+
+    def place(key: RuleKey) -> None:
+        rule = waiting.pop(key, None)
+        if rule is not None:
+            for cause in rule.muted_by:
+                place(cause)
+            ordered.append(rule)
+
+    for key in tuple(waiting):
+        place(key)
+    return tuple(ordered)
+
+
+def inhibition_cycle(rules: Iterable[Rule]) -> tuple[RuleKey, ...]:
+    """Rules that explain each other in a circle; empty when there is none, as it should be."""
+    try:
+        TopologicalSorter({rule.key: rule.muted_by for rule in rules}).prepare()
+    except CycleError as error:
+        return tuple(error.args[1])
+    return ()
+
+
+def as_yaml(rules: Iterable[Inhibition]) -> str:
+    """The rules as a list of YAML, ending with a line break."""
+    return "".join(map(_item, rules))
+
+
+def _by_own_severities(pairs: Iterable[tuple[RuleKey, RuleKey]]) -> Iterator[Inhibition]:
+    """One for each pair of severities: the name has to be the same on both sides."""
+    alerts = defaultdict(list)
+    for source, target in pairs:
+        alerts[source.severity, target.severity].append(source.alert)
+    for (source_severity, target_severity), names in sorted(alerts.items()):
+        every = tuple(sorted(set(names)))
+        yield Inhibition(
+            AlertMatcher(every, (source_severity,)),
+            AlertMatcher(every, (target_severity,)),
+            ("alertname", *SAME_OUTBOX),
+        )
+
+
+def _by_other_alerts(pairs: Iterable[tuple[RuleKey, RuleKey]]) -> Iterator[Inhibition]:
+    """As few as say it exactly: sources that explain the same share their rules."""
+    explained = defaultdict(set)
+    for source, target in pairs:
+        explained[source].add(target)
+    sources = defaultdict(list)
+    for source, targets in explained.items():
+        for side in _exact_sides(targets):
+            sources[source.severity, side].append(source)
+    for (_, side), same in sorted(sources.items(), key=lambda item: sorted(item[1])):
+        yield Inhibition(AlertMatcher.of(same), side)
+
+
+def _exact_sides(keys: Iterable[RuleKey]) -> Iterator[AlertMatcher]:
+    """Sides that hold these and no other: alerts with the same severities stand together."""
+    severities = defaultdict(set)
+    for key in keys:
+        severities[key.alert].add(key)
+    alike: dict[tuple[Severity, ...], list[RuleKey]] = defaultdict(list)
+    for same in severities.values():
+        alike[AlertMatcher.of(same).severities].extend(same)
+    for _, together in sorted(alike.items()):
+        yield AlertMatcher.of(together)
+
+
+def _matcher(label: str, values: Iterable[str]) -> str:
+    either = "|".join(values)
+    return f'{label} =~ "{either}"' if "|" in either else f'{label} = "{either}"'
+
+
+def _item(rule: Inhibition) -> str:
+    lines = [
+        "  - source_matchers:",
+        *(f"      - {matcher}" for matcher in rule.source.matchers),
+        "    target_matchers:",
+        *(f"      - {matcher}" for matcher in rule.target.matchers),
+        f"    equal: [{', '.join(rule.equal)}]",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""From history to verdict: coverage, checks, comparison, messages."""

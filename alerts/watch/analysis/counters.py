@@ -1,0 +1,78 @@
+"""What counters have grown by, and when they began anew."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from alerts.watch.checks.sources import SERIES, age_of
+from alerts.watch.model import Restart, Span, Tick
+
+# The exporter's own begin with each of its runs and with each reload; the application's when it restarts.
+EXPORTER_COUNTERS = tuple(name for name in SERIES if "_total" in name and not name.startswith("outbox_app_"))
+APPLICATION_COUNTERS = tuple(name for name in SERIES if "_total" in name and name.startswith("outbox_app_"))
+
+
+@dataclass(frozen=True, slots=True)
+class CounterSample:
+    """A counter's value, and when it was sampled: negative `elapsed` is before the watch began."""
+
+    run: int
+    value: float
+    at: float
+    elapsed: float
+
+
+def sample_of(name: str, tick: Tick) -> CounterSample:
+    """The sample behind a counter of the tick. Raises: KeyError when the tick does not have it."""
+    age = tick.values.get(age_of(name), 0.0)
+    return CounterSample(tick.run, tick.values[name], tick.at - age, tick.elapsed - age)
+
+
+@dataclass(slots=True)
+class CounterIncreases:
+    """The growth of every counter, from its first sample within the watch to its last.
+
+    What a counter of the exporter's counted since it began belongs to the watch; only what came while no exporter
+    ran is in none of them.
+    """
+
+    grown: dict[str, float] = field(default_factory=dict)
+    restarts: list[Restart] = field(default_factory=list)
+    _first: dict[str, CounterSample] = field(default_factory=dict)
+    _last: dict[str, CounterSample] = field(default_factory=dict)
+
+    def add(self, tick: Tick) -> None:
+        """One tick, in the order of time."""
+        began_anew = next(self._began_anew(tick), None)
+        if began_anew:
+            self.restarts.append(Restart(tick.at, tick.elapsed, began_anew, explained=tick.maintenance is True))
+        for name in (*EXPORTER_COUNTERS, *APPLICATION_COUNTERS):
+            if name in tick.values:
+                self._count(name, sample_of(name, tick))
+
+    def span(self, name: str) -> Span | None:
+        """From the first to the last sample of a counter; None without any."""
+        first, last = self._first.get(name), self._last.get(name)
+        return None if first is None or last is None else between(first, last)
+
+    def _began_anew(self, tick: Tick) -> Iterator[str]:
+        for name in APPLICATION_COUNTERS:
+            if name in tick.values and name in self._last and tick.values[name] < self._last[name].value:
+                yield name
+
+    def _count(self, name: str, sample: CounterSample) -> None:
+        last = self._last.get(name)
+        anew = last is not None and (
+            sample.value < last.value or (name in EXPORTER_COUNTERS and sample.run != last.run)
+        )
+        if last is None or (last.elapsed < 0 and not anew):
+            # What came between a sample before the watch and this one may have come before the watch, too.
+            self._first[name] = sample
+            self.grown[name] = 0.0
+        else:
+            self.grown[name] += sample.value if anew else sample.value - last.value
+        self._last[name] = sample
+
+
+def between(first: CounterSample, last: CounterSample) -> Span:
+    """From one sample to a later one."""
+    return Span(first.at, last.at, first.elapsed, last.elapsed - first.elapsed)

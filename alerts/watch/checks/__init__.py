@@ -1,0 +1,1 @@
+"""The checks of the watch and the readings that they rest on."""

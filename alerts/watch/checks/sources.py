@@ -1,0 +1,215 @@
+"""Where a signal comes from: the collectors it rests on, the plain series kept beside it, what was wrong with them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from alerts.model import Policy
+from alerts.watch.model import Cause, CollectorProblem
+from exporter.core.errors import Reason
+from exporter.metrics import catalogue
+from exporter.metrics.catalogue import Metric
+from exporter.metrics.readings import Reading
+from exporter.metrics.snapshot import CollectorState, CollectorTarget
+
+# Which collector brings which metrics. What the exporter knows of itself needs none.
+COLLECTORS: Mapping[str, tuple[Metric, ...]] = {
+    "backlog": (
+        catalogue.PENDING_JOBS,
+        catalogue.OLDEST_PENDING,
+        catalogue.PENDING_TRUNCATED,
+        catalogue.HEAD_BLOCKED_JOBS,
+    ),
+    "throughput": (
+        catalogue.PROCESSED_JOBS,
+        catalogue.PROCESSING_TIME,
+        catalogue.CLOCK_SKEW_JOBS,
+        catalogue.UNACCOUNTED_JOBS,
+    ),
+    "last_hour": (
+        catalogue.LAST_HOUR_PROCESSED,
+        catalogue.LAST_HOUR_PROCESSING_TIME,
+        catalogue.LAST_HOUR_FAILURE_RATIO,
+        catalogue.OLDEST_PROCESSED,
+    ),
+    "events": (
+        catalogue.LAST_HOUR_EVENTS,
+        catalogue.LAST_HOUR_EVENTS_BY_TYPE,
+        catalogue.EVENTS,
+        catalogue.EVENTS_BY_TYPE,
+    ),
+    "idempotency": (catalogue.IDEMPOTENCY_KEYS, catalogue.OLDEST_EXPIRED_KEY),
+    "application": tuple(metric for metric in catalogue.CATALOGUE if metric.name.startswith("outbox_app_")),
+    "migration": (catalogue.MIGRATION_CHECK_OK, catalogue.MIGRATION_CHECKS, catalogue.CRON_TIMEZONE_OFFSET),
+    "maintenance": (catalogue.MAINTENANCE_ACTIVE, catalogue.MAINTENANCE_DECLARED_END),
+}
+# Says whether breaches are excused, and nothing about the outbox.
+MAINTENANCE = "maintenance"
+
+# The series kept as they are: for evidence, reconciliation, the clean-up, and what people look at. None for the
+# labels is the sum over all of them.
+_EVENTS = {f'outbox_last_hour_fsm_events{{source="{source}"}}': (source,) for source in catalogue.SOURCES}
+_KEYS = {f'outbox_idempotency_keys{{state="{state}"}}': (state,) for state in catalogue.KEY_STATES}
+SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
+    "outbox_processed_jobs_total": (catalogue.PROCESSED_JOBS, ()),
+    **{f'outbox_pending_jobs{{state="{state}"}}': (catalogue.PENDING_JOBS, (state,)) for state in catalogue.STATES},
+    "outbox_last_hour_processed_jobs": (catalogue.LAST_HOUR_PROCESSED, ()),
+    'outbox_last_hour_processing_time_avg_seconds{cohort="created"}': (
+        catalogue.LAST_HOUR_PROCESSING_TIME,
+        ("created",),
+    ),
+    **{name: (catalogue.LAST_HOUR_EVENTS, labels) for name, labels in _EVENTS.items()},
+    'outbox_fsm_events_by_type_total{event="FSM_INITIALIZED"}': (catalogue.EVENTS_BY_TYPE, ("FSM_INITIALIZED",)),
+    **{name: (catalogue.IDEMPOTENCY_KEYS, labels) for name, labels in _KEYS.items()},
+    "outbox_idempotency_oldest_expired_timestamp_seconds": (catalogue.OLDEST_EXPIRED_KEY, ()),
+    "outbox_cron_timezone_offset_seconds": (catalogue.CRON_TIMEZONE_OFFSET, ()),
+    'outbox_app_fsm_initializations_total{result="succeeded"}': (catalogue.APP_FSM_INITIALIZATIONS, ("succeeded",)),
+    'outbox_app_fsm_initializations_total{result="failed"}': (catalogue.APP_FSM_INITIALIZATIONS, ("failed",)),
+    "outbox_app_processed_jobs_total": (catalogue.APP_PROCESSED_JOBS, ()),
+    "outbox_app_fallback_activations_total": (catalogue.APP_FALLBACK_ACTIVATIONS, None),
+}
+
+# Signals that compare the database's times with our clock: the time of the sample less the earliest of these.
+AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
+    "outbox:oldest_pending_age_seconds": tuple((catalogue.OLDEST_PENDING, (state,)) for state in catalogue.STATES),
+    "outbox:oldest_open_age_seconds": tuple((catalogue.OLDEST_PENDING, (state,)) for state in ("waiting", "failing")),
+    "outbox:oldest_waiting_age_seconds": ((catalogue.OLDEST_PENDING, ("waiting",)),),
+    "outbox:expired_key_age_seconds": ((catalogue.OLDEST_EXPIRED_KEY, ()),),
+    "outbox:oldest_processed_age_seconds": ((catalogue.OLDEST_PROCESSED, ()),),
+}
+SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
+# How old the samples behind a tick's counters are, by collector: expensive ones are sampled minutes apart.
+COUNTED = ("throughput", "events", "application")
+AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector in COUNTED}
+
+_CAUSES: Mapping[Reason, Cause] = {
+    Reason.CONNECTION: Cause.UNREACHABLE,
+    Reason.LOCK: Cause.LOCK,
+    Reason.TIMEOUT: Cause.TIMEOUT,
+    Reason.RLS: Cause.NOT_VISIBLE,
+    Reason.PERMISSION: Cause.NOT_VISIBLE,
+    Reason.SCHEMA: Cause.SCHEMA,
+    Reason.STALE: Cause.STANDBY,
+}
+_NAME = re.compile(r"\boutbox[a-z0-9_:]*")
+_OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
+
+
+def names_of(policy: Policy) -> tuple[str, ...]:
+    """What a tick knows of the outbox, in a fixed order: the policy's signals, then the series."""
+    return (*(signal.record for signal in policy.signals), *SERIES)
+
+
+def layout_of(policy: Policy) -> tuple[str, ...]:
+    """Every number that is kept of a tick, in a fixed order."""
+    return (*names_of(policy), *AGE_OF.values())
+
+
+@cache
+def age_of(series: str) -> str:
+    """The name under which a tick has the age of the sample behind one of `SERIES`."""
+    return AGE_OF.get(_brought_by().get(SERIES[series][0].name, ""), "")
+
+
+def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
+    """The collectors without whose results nothing is known of a PromQL expression."""
+    signals = {signal.record: signal.expr for signal in policy.signals}
+    found: frozenset[str] = frozenset()
+    for name in _NAME.findall(expr):
+        if name in signals:
+            found |= collectors_of(signals[name], policy)
+        elif collector := _brought_by().get(_OF_A_HISTOGRAM.sub("", name)):
+            found |= {collector}
+    return found
+
+
+def by_clock(expr: str, policy: Policy) -> bool:
+    """Whether a PromQL expression is as right as our clock is."""
+    signals = {signal.record: signal.expr for signal in policy.signals}
+    found = _NAME.findall(expr)
+    return any(name in AGES or (name in signals and by_clock(signals[name], policy)) for name in found)
+
+
+def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """The series that are known; `now` by the monotonic clock."""
+    by_metric: dict[Metric, list[Reading]] = {}
+    for each in _readings(states, now):
+        by_metric.setdefault(each.metric, []).append(each)
+    found: dict[str, float] = {}
+    for name, (metric, labels) in SERIES.items():
+        values = [each.value for each in by_metric.get(metric, ()) if labels in (None, each.labels)]
+        if values:
+            found[name] = sum(values)
+    return found
+
+
+def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """Ages as our clock made them when they were sampled; `now` by the monotonic clock.
+
+    The judge of alerts leaves them out for a while after the clock was set. Here they are kept, with how it was set.
+    """
+    found: dict[str, float] = {}
+    for state in states:
+        readings = _readings((state,), now)
+        for name, series in AGES.items():
+            times = [each.value for each in readings if (each.metric, each.labels) in series]
+            if times and state.succeeded_at is not None:
+                found[name] = state.succeeded_at - min(times)
+    return found
+
+
+def sample_age_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """How long ago the backlog was sampled, by the clock that nobody sets; nothing when it never was."""
+    backlog = next((state for state in states if state.name == "backlog"), None)
+    return {SAMPLE_AGE: now - backlog.succeeded} if backlog and backlog.succeeded is not None else {}
+
+
+def counter_ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    """How long ago counters were sampled, by the clock that nobody sets; of each collector that ever succeeded."""
+    return {
+        AGE_OF[state.name]: round(now - state.succeeded, 3)
+        for state in states
+        if state.name in AGE_OF and state.succeeded is not None
+    }
+
+
+def problems_of(states: Iterable[CollectorState], now: float) -> tuple[CollectorProblem, ...]:
+    """The collectors that cannot be relied on; `now` by the monotonic clock."""
+    return tuple(trouble for state in states for trouble in _trouble(state, now))
+
+
+def is_of_standby(state: CollectorState) -> bool:
+    """Whether what the collector brought is of a standby, and so no proof."""
+    return state.server is not None and state.server.in_recovery
+
+
+def _readings(states: Iterable[CollectorState], now: float) -> list[Reading]:
+    fresh = [state for state in states if state.fresh(now)]
+    return [each for state in fresh for each in state.readings if isinstance(each, Reading)]
+
+
+def _trouble(state: CollectorState, now: float) -> Iterator[CollectorProblem]:
+    fresh = state.fresh(now)
+    if state.runs == 0:
+        yield CollectorProblem(state.name, Cause.STARTING, stale=True)
+    elif state.success is False:
+        # Rows are counted at every look, so a look that failed is one that is missing. What is in the catalogue
+        # changes by hand: it is believed until its time is over. Of an application's answers some may be there.
+        stale = not fresh or state.target is CollectorTarget.DATABASE or is_of_standby(state)
+        yield CollectorProblem(state.name, _cause(state), stale=stale)
+    elif is_of_standby(state):
+        yield CollectorProblem(state.name, Cause.STANDBY, stale=True)
+    elif not fresh:
+        yield CollectorProblem(state.name, Cause.TIMEOUT, stale=True)  # its run does not end
+
+
+def _cause(state: CollectorState) -> Cause:
+    reasons = [problem.reason for problem in state.problems]
+    if state.target is CollectorTarget.APPLICATION:
+        return Cause.INTERNAL if Reason.INTERNAL in reasons else Cause.APPLICATION
+    return next((cause for reason, cause in _CAUSES.items() if reason in reasons), Cause.INTERNAL)
+
+
+@cache
+def _brought_by() -> Mapping[str, str]:
+    return {metric.name: collector for collector, metrics in COLLECTORS.items() for metric in metrics}

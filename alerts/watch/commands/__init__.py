@@ -1,0 +1,1 @@
+"""`watch start|status|stop|report|wait`."""

@@ -1,0 +1,262 @@
+"""`watch start|status|stop|report|wait`. They and the exporter that runs meet in the state directory: no network.
+
+Exit status: 0 the verdict is PASS, 1 it is FAIL, 3 it is INCONCLUSIVE or there is none yet. Of `start` and `stop`: 0
+done, 2 not possible as things are, 3 nobody runs who could do it.
+"""
+
+import argparse
+import json
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
+
+from alerts.watch import clock
+from alerts.watch.analysis.archive import WatchRecord, latest, load_watch
+from alerts.watch.commands import progress
+from alerts.watch.commands.wait import WaitOptions, wait
+from alerts.watch.model import Verdict, Watch
+from alerts.watch.runtime.start import MANUAL, MIGRATION, TROUBLES
+from alerts.watch.store.history import History
+from alerts.watch.store.lock_file import HistoryError, HistoryUnavailable, is_locked
+from alerts.watch.store.records import TimelineMark, WatchRequest
+from alerts.watch.store.serialization import plain
+from exporter.config.settings import Config
+from exporter.config.values import duration, format_duration, words
+from exporter.core import state_directory
+from exporter.core.errors import ConfigError
+from exporter.core.humanize import json_safe
+
+GOOD, UNKNOWN = 0, 3
+EXIT_STATUS: Mapping[Verdict, int] = MappingProxyType({Verdict.PASS: GOOD, Verdict.FAIL: 1})
+
+# The exporter looks for requests every fifteen seconds at least; it may be about to start, or busy.
+REQUEST_TIMEOUT = 30.0
+_POLL = 0.2
+_AWAY = 300.0
+
+# argparse gives what add_subparsers returns no public name.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - for types alone
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the command line gives.
+
+    `load` reads the configuration, `say` prints text at once, `where` names the database without secrets.
+    """
+
+    load: Callable[[Path | None], Config]
+    say: Callable[[str], None]
+    where: Callable[[Config], str]
+    version: Callable[[], str]
+
+
+def add_commands(commands: Commands, around: Surroundings) -> None:
+    """Add `watch` with its acts; each sets `command` to what takes the options. They raise ConfigError."""
+    parser = commands.add_parser("watch", help="the 24-hour watch after the migration, and its verdict")
+    acts = parser.add_subparsers(required=True, metavar="start|status|stop|report|wait")
+    _add(acts, "start", "begin one now", around, _start)
+    stop = _add(acts, "stop", "end the one that runs, without a verdict", around, _stop)
+    stop.add_argument("--reason", type=words, default="by hand", metavar="TEXT", help="for the report")
+    status = _add(acts, "status", "how it stands", around, _status)
+    status.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+    report = _add(acts, "report", "everything that led to the verdict", around, _report)
+    report.add_argument("--format", choices=("html", "markdown", "json"), default="html", help="default: html")
+    report.add_argument("--number", type=_number, metavar="N", help="of an earlier watch (default: the latest)")
+    report.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    waiting = _add(acts, "wait", "until the verdict, which is the exit status", around, _wait)
+    waiting.add_argument(
+        "--patience",
+        type=_duration,
+        default=_AWAY,
+        metavar="5m",
+        help=f"how long the exporter may be away (default: {format_duration(_AWAY)})",
+    )
+    waiting.add_argument("--new", action="store_true", help="wait for a watch to begin, if the latest is over already")
+
+
+Act = Callable[[argparse.Namespace, Config, Surroundings], int]
+
+
+def _add(acts: Commands, name: str, text: str, around: Surroundings, act: Act) -> argparse.ArgumentParser:
+    parser = acts.add_parser(name, help=text)
+    parser.set_defaults(command=lambda options: _act(options, around, act))
+    return parser
+
+
+def _act(options: argparse.Namespace, around: Surroundings, act: Act) -> int:
+    try:
+        return act(options, around.load(options.config), around)
+    except HistoryError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - why there is no answer
+        return UNKNOWN
+
+
+def _start(_: argparse.Namespace, config: Config, around: Surroundings) -> int:
+    return _ask(config, around, WatchRequest("start", time.time()))
+
+
+def _stop(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
+    return _ask(config, around, WatchRequest("stop", time.time(), options.reason.strip()))
+
+
+def _status(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
+    directory = config.watch.state_dir
+    found = _load_watch(directory, None)
+    runs = is_locked(directory)
+    trouble = _trouble(directory) if config.watch.start == MIGRATION else ""
+    if options.format == "json":
+        document = {
+            "state": found.watch.state.value if found else "waiting",
+            "exporter_runs": runs,
+            "trouble": trouble or None,
+            "watch": plain(found.watch) if found else None,
+            "judgement": plain(found.judgement) if found else None,
+        }
+        around.say(json.dumps(json_safe(document), indent=2, allow_nan=False) + "\n")
+    else:
+        around.say(progress.table(found.watch, found.judgement) if found else "no watch has begun\n")
+    if trouble:
+        print(f"no watch begins by itself: {trouble}", file=sys.stderr)  # noqa: T201 - beside the answer
+    if not runs:
+        print(f"no exporter runs on {directory}", file=sys.stderr)  # noqa: T201 - beside the answer
+    return _exit_status(found.watch if found else None)
+
+
+def _report(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
+    # Not at the top: the exporter itself writes no reports.
+    from alerts.watch import report  # noqa: PLC0415
+
+    found = _load_watch(config.watch.state_dir, options.number)
+    if found is None:
+        raise HistoryUnavailable(
+            "no watch has begun" if options.number is None else f"there is no watch {options.number}"
+        )
+    forms = {"html": report.html, "markdown": report.markdown, "json": report.json_text}
+    text = forms[options.format](
+        report.WatchReport(
+            watch=found.watch,
+            judgement=found.judgement,
+            ticks=found.ticks,
+            made_at=time.time(),
+            version=around.version(),
+            database=around.where(config),
+            comparison=found.comparison,
+            settings=_settings(found.watch),
+        )
+    )
+    if options.output is None:
+        around.say(text)
+    else:
+        _write(options.output, text)
+    return _exit_status(found.watch)
+
+
+def _wait(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
+    waiting = WaitOptions(
+        directory=config.watch.state_dir,
+        patience=options.patience,
+        begins_by_itself=config.watch.start != MANUAL,
+        terminal=sys.stdout.isatty(),
+        new=options.new,
+    )
+    return _exit_status(wait(waiting, around.say))
+
+
+def _ask(config: Config, around: Surroundings, request: WatchRequest) -> int:
+    """Leave a request where the exporter finds it, and wait for what it says."""
+    directory, number = config.watch.state_dir, secrets.randbits(62)
+    deadline = time.monotonic() + REQUEST_TIMEOUT
+    while not _left(directory, number, request):
+        if time.monotonic() > deadline:
+            wrong = state_directory.problem(directory)
+            raise HistoryUnavailable(
+                f"no exporter runs on {directory}: " + (wrong or "start it first, outbox-exporter serve")
+            )
+        time.sleep(_POLL)
+    answer = _answer(directory, number, deadline)
+    if answer is None:
+        raise HistoryUnavailable(f"the exporter on {directory} does not answer; its log and its status page say why")
+    if not answer.granted:
+        raise ConfigError((answer.answer,))
+    around.say(f"{answer.answer}\n")
+    return GOOD
+
+
+def _left(directory: Path, number: int, request: WatchRequest) -> bool:
+    """Whether the request could be left with an exporter that runs."""
+    if not is_locked(directory):
+        return False
+    try:
+        with History.client(directory) as opened:
+            opened.put(number, request)
+    except HistoryUnavailable:
+        return False  # it has not written anything yet, or writes just now
+    return True
+
+
+def _answer(directory: Path, number: int, deadline: float) -> WatchRequest | None:
+    """What it says; None when it says nothing in time: then the request is withdrawn."""
+    with History.client(directory) as opened:
+        while True:
+            request = opened.get(WatchRequest, number)
+            if request is not None and request.answer:
+                return request
+            if time.monotonic() > deadline:
+                with opened.transaction():
+                    opened.drop(WatchRequest, number)
+                return None
+            time.sleep(_POLL)
+
+
+def _load_watch(directory: Path, number: int | None) -> WatchRecord | None:
+    with History.reader(directory) as opened:
+        watch = latest(opened) if number is None else opened.get(Watch, number)
+        return load_watch(opened, watch, clock.now()) if watch else None
+
+
+def _trouble(directory: Path) -> str:
+    """Why the register of migrations told the exporter nothing when it last looked; empty when it did."""
+    with History.reader(directory) as opened:
+        return next((text for number, text in TROUBLES.items() if opened.get(TimelineMark, number)), "")
+
+
+def _exit_status(watch: Watch | None) -> int:
+    verdict = watch.verdict if watch else None
+    return EXIT_STATUS.get(verdict, UNKNOWN) if verdict else UNKNOWN
+
+
+def _settings(watch: Watch) -> dict[str, str]:
+    """What bears on the verdict beside the checks themselves."""
+    return {
+        "watch.duration": format_duration(watch.duration),
+        "interval": format_duration(watch.interval),
+        "alerting.time_scale": f"{watch.time_scale:g}",
+        "begun by": watch.begun_by,
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError((f"--output {path}: {error.strerror}",)) from error
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("expected the number of a watch")
+    return int(text)
+
+
+def _duration(text: str) -> float:
+    """Seconds. Raises: ArgumentTypeError; argparse would swallow what a ValueError says."""
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

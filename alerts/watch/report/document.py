@@ -1,0 +1,106 @@
+"""What a report is made of, and what its forms share. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alerts.model import Severity
+from alerts.watch.model import CheckResult, DayComparison, Judgement, Span, Tick, Watch
+from exporter.core import svg_charts
+from exporter.core.svg_charts import Chart, ChartLine, ChartThreshold, SpanKind
+
+
+@dataclass(frozen=True, slots=True)
+class WatchReport:
+    """One watch, judged: everything that a report tells. `ticks` are those of the watch, in order.
+
+    `database` says where, without secrets. `made_at` in Unix seconds. `settings` are those in use that bear on the
+    verdict, by name.
+    """
+
+    watch: Watch
+    judgement: Judgement
+    ticks: Sequence[Tick]
+    made_at: float
+    version: str
+    database: str = ""
+    comparison: DayComparison | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def word(self) -> str:
+        """The verdict, or that there is none yet."""
+        verdict = self.judgement.verdict
+        return verdict.value if verdict else "UNDECIDED"
+
+    @property
+    def ended_at(self) -> float:
+        """Where the plots end: the planned end, or the last look."""
+        return self.watch.started_at + max(self.judgement.elapsed, 1.0)
+
+
+def charts(report: WatchReport) -> Iterator[tuple[CheckResult, Chart]]:
+    """One plot for each check that has a signal; checks of the same signal share the first one's plot."""
+    drawn: set[str] = set()
+    for result in report.judgement.results:
+        signal = result.check.signal
+        if signal is None or signal in drawn or result.check.not_applicable:
+            continue
+        drawn.add(signal)
+        yield result, _chart(report, signal)
+
+
+def _chart(report: WatchReport, signal: str) -> Chart:
+    results = [
+        each for each in report.judgement.results if each.check.signal == signal and not each.check.not_applicable
+    ]
+    first = results[0].check
+    start = report.watch.started_at
+    limits = {each.check.limit for each in results if each.check.limit is not None}
+    return Chart(
+        title=first.title,
+        unit=first.unit,
+        start=start,
+        end=report.ended_at,
+        lines=(ChartLine(first.title, points(report, signal, results)),),
+        thresholds=tuple(ChartThreshold(limit, "limit") for limit in sorted(limits)),
+        spans=tuple(_spans(report, results)),
+    )
+
+
+def points(report: WatchReport, signal: str, results: Sequence[CheckResult]) -> list[tuple[float, float | None]]:
+    """The signal at each tick, None where it is unknown; the exporter's absence breaks the line, too."""
+    start = report.watch.started_at
+    collectors = {name for each in results for name in each.check.collectors}
+    holes = [gap.span for gap in report.judgement.gaps if not gap.affects or collectors & set(gap.affects)]
+    found: list[tuple[float, float | None]] = [
+        (start + tick.elapsed, tick.values.get(signal)) for tick in report.ticks if tick.elapsed >= 0
+    ]
+    found += [(start + hole.started + hole.seconds / 2, None) for hole in holes if not _seen_within(found, start, hole)]
+    return sorted(found, key=lambda point: point[0])
+
+
+def _seen_within(found: Sequence[tuple[float, float | None]], start: float, hole: Span) -> bool:
+    """Whether a tick stands in the middle of the hole, so that it breaks the line by itself."""
+    low, high = start + hole.started, start + hole.started + hole.seconds
+    return any(low < at < high for at, _ in found)
+
+
+def _spans(report: WatchReport, results: Sequence[CheckResult]) -> Iterator[svg_charts.Span]:
+    judgement, start = report.judgement, report.watch.started_at
+    collectors = {name for each in results for name in each.check.collectors}
+    for gap in judgement.gaps:
+        if not gap.affects or collectors & set(gap.affects):
+            yield _mark(SpanKind.GAP, start, gap.span, f"not seen: {gap.cause.value}")
+    for maintenance in judgement.maintenance:
+        yield _mark(SpanKind.MAINTENANCE, start, maintenance.span, f"declared maintenance: {maintenance.reason}")
+    for result in results:
+        for span in result.breaches:
+            yield _mark(SpanKind.BREACH, start, span, f"{result.check.title}: beyond the limit")
+    for alert in judgement.alerts:
+        # What wakes somebody explains every plot; tickets, which may stand for days, are in the table.
+        if alert.rule.endswith(f"/{Severity.PAGE}"):
+            yield _mark(SpanKind.ALERT, start, alert.span, f"{alert.rule} fired")
+
+
+def _mark(mark: SpanKind, start: float, span: Span, label: str) -> svg_charts.Span:
+    return svg_charts.Span(mark, start + span.started, start + span.started + span.seconds, label)

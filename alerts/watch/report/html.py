@@ -1,0 +1,106 @@
+"""The report as one HTML file that stands alone: on a screen, a phone, paper, in light and dark."""
+
+from collections.abc import Iterable
+from html import escape
+
+from alerts.watch.report import tables
+from alerts.watch.report.document import WatchReport, charts
+from alerts.watch.report.tables import ROWS, ReportTable
+from exporter.core import html_layout, svg_charts
+from exporter.core.humanize import moment
+
+STYLE = (
+    html_layout.BASE_STYLE
+    + svg_charts.STYLE
+    + """
+.word { font-size: 2.4rem; font-weight: 700; line-height: 1.2 }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(13rem, 45%), 1fr)); gap: .75rem;
+  margin: 1rem 0 0 }
+.facts dt { color: var(--soft); font-size: .9rem } .facts dd { margin: 0; overflow-wrap: anywhere }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); gap: .75rem }
+figure { margin: 0 } figcaption { font-size: .95rem }
+.key { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0 0 .75rem; font-size: .9rem }
+.key svg { width: 1.1rem; height: .8rem; display: inline-block; vertical-align: middle; margin-right: .35rem }
+@media (max-width: 34rem) { .plots .plot { font-size: 19px } }
+@media print { body { background: none; font-size: .8rem } main, header, footer { max-width: none; padding: 0 }
+  .card, .table { break-inside: avoid; border-color: #bbb } .table { overflow: visible } th, td { white-space: normal }
+  h2 { break-after: avoid } a { color: inherit } }
+"""
+)
+
+_KEY = (
+    ("gap", "not seen"),
+    ("maintenance", "declared maintenance"),
+    ("breach", "beyond the limit"),
+    ("alert", "alert"),
+)
+
+_KINDS = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
+
+
+def html(report: WatchReport) -> str:
+    """The whole document. Every text in it is escaped."""
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{escape(html_layout.security_policy(STYLE))}">\n'
+    judgement = report.judgement
+    body = f"""<header>
+<p class="soft">Outbox watch {report.watch.number}</p>
+<h1 class="word {_kind(report.word)}">{escape(report.word)}</h1>
+<p>{escape(judgement.summary)}</p>
+{_list(judgement.reasons)}
+{_facts(report)}
+</header>
+<main>
+{_section(tables.checks(report))}
+{html_layout.section("plots", "What was seen", _plots(report))}
+{"".join(_section(table) for table in tables.tables(report))}
+</main>
+<footer class="soft">Made {moment(report.made_at)} by outbox-exporter {escape(report.version)}.
+All times are in UTC.</footer>"""
+    return html_layout.document(f"Outbox watch {report.watch.number}: {report.word}", STYLE, body, policy)
+
+
+def _kind(word: str) -> str:
+    return _KINDS.get(word, "soft")
+
+
+def _list(texts: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _facts(report: WatchReport) -> str:
+    cards = (f'<div class="card"><dt>{name}</dt><dd>{escape(text)}</dd></div>' for name, text in tables.facts(report))
+    return f'<dl class="facts">{"".join(cards)}</dl>'
+
+
+def _section(table: ReportTable) -> str:
+    if not table.rows:
+        empty = f'<p class="card">{escape(table.empty)}</p>' if table.empty else ""
+        return html_layout.section(table.key, table.title, empty)
+    lead = f"<p>{escape(table.lead)}</p>" if table.lead else ""
+    rows = [tuple(map(_cell, row)) for row in table.rows[:ROWS]]
+    more = f'<p class="soft">{escape(table.more)}</p>' if table.more else ""
+    shown = html_layout.table(table.key, table.columns, rows, table.numbers)
+    return html_layout.section(table.key, table.title, f"{lead}{shown}{more}{_list(table.notes)}")
+
+
+def _cell(text: str) -> str:
+    return f'<span class="state {_KINDS[text]}">{text}</span>' if text in _KINDS else escape(text)
+
+
+# --- plots ---------------------------------------------------------------------------------------------------------
+
+
+def _plots(report: WatchReport) -> str:
+    drawn = "".join(
+        f'<figure class="card"><figcaption>{escape(result.check.title)} '
+        f'<span class="state {_kind(result.verdict or "")}">{result.verdict or ""}</span>'
+        f"</figcaption>{svg_charts.chart(chart)}</figure>"
+        for result, chart in charts(report)
+    )
+    key = "".join(
+        f'<span><svg class="plot" viewBox="0 0 16 12" aria-hidden="true"><rect class="{name}" width="16" height="12"/>'
+        f"</svg>{text}</span>"
+        for name, text in _KEY
+    )
+    return f'<p class="key">{key}</p><div class="plots">{drawn}</div>' if drawn else ""

@@ -1,0 +1,1 @@
+"""The watch within the running exporter."""

@@ -1,0 +1,1 @@
+"""The history of a watch on disk."""

@@ -1,0 +1,72 @@
+"""Writes the dashboards: `python -m dashboards.builder.build`. They are committed: nobody needs this to use them.
+
+With `--check` nothing is written: exit status 1 says that a committed file is not what would be written.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from alerts.model import Policy
+from alerts.policy.load import load_policy, runbook_file
+from dashboards.builder.health import health
+from dashboards.builder.overview import overview
+from dashboards.builder.watch import watch
+
+HERE = Path(__file__).parents[1]
+# What Grafana serves from its own directory public/runbooks, where compose.yaml puts them.
+RUNBOOKS = "/public/runbooks"
+
+
+def dashboards(policy: Policy) -> Mapping[str, Dashboard]:
+    """Every dashboard, by the name of its file."""
+    return {
+        "outbox-overview.json": overview(policy),
+        "migration-watch.json": watch(policy),
+        "exporter-health.json": health(policy),
+    }
+
+
+def printed(dashboard: Dashboard) -> str:
+    """The JSON that Grafana imports; the same dashboard always gives the same text."""
+    return json.dumps(dashboard, cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check, as asked; the exit status."""
+    asked = _parser().parse_args(arguments)
+    policy = load_policy(runbook=runbook_file(asked.runbooks))
+    texts = {asked.directory / name: printed(dashboard) for name, dashboard in dashboards(policy).items()}
+    if asked.check:
+        return _check(path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text)
+    for path, text in texts.items():
+        path.write_text(text, "utf-8")
+    return 0
+
+
+def _check(stale: Iterable[Path]) -> int:
+    found = list(stale)
+    for path in found:
+        sys.stderr.write(
+            f"{path.name} is not what the code makes of the policy: run python -m dashboards.builder.build\n"
+        )
+    return 1 if found else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m dashboards.builder.build", description="Write the Grafana dashboards."
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file would change")
+    parser.add_argument("--runbooks", metavar="URL", default=RUNBOOKS, help=f"where people read runbooks ({RUNBOOKS})")
+    parser.add_argument("--directory", type=Path, default=HERE, help="where to write (beside this program)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

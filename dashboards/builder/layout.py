@@ -1,0 +1,98 @@
+"""Where panels stand: shelf below shelf on Grafana's grid of 24 columns."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import GridPos, Panel, RowPanel
+
+COLUMNS = 24
+
+AnyPanel = Builder[Panel]
+
+
+@dataclass(frozen=True, slots=True)
+class PanelBlock:
+    """Panels of one width that fill a stretch of a shelf, in one line or several of equal height."""
+
+    width: int
+    lines: tuple[tuple[AnyPanel, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """Panels side by side. Units: height in Grafana's cells, of some 38 pixels."""
+
+    height: int
+    blocks: tuple[PanelBlock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardSection:
+    """Shelves below a heading, folded away at first if so asked."""
+
+    title: str
+    rows: tuple[GridRow, ...]
+    collapsed: bool = False
+
+
+def grid_row(height: int, *panels: tuple[int, AnyPanel] | PanelBlock) -> GridRow:
+    """Panels with their widths, which fill all columns. Raises: ValueError."""
+    blocks = tuple(panel if isinstance(panel, PanelBlock) else PanelBlock(panel[0], ((panel[1],),)) for panel in panels)
+    if sum(panel_block.width for panel_block in blocks) != COLUMNS:
+        raise ValueError(f"the widths {[panel_block.width for panel_block in blocks]} do not add up to {COLUMNS}")
+    return GridRow(height, blocks)
+
+
+def panel_block(width: int, *rows: Sequence[AnyPanel]) -> PanelBlock:
+    """Lines of panels, each line shared evenly."""
+    return PanelBlock(width, tuple(tuple(row) for row in rows))
+
+
+@dataclass(slots=True)
+class GridLayout:
+    """Puts down panels and gives each its number, from 1 on in the order of reading."""
+
+    placed: list[Panel | RowPanel] = field(default_factory=list)
+    _y: int = 0
+    _last_id: int = 0
+
+    def put(self, sections: Iterable[DashboardSection]) -> list[Panel | RowPanel]:
+        """All of them; a section without title has no heading."""
+        for section in sections:
+            row = self._heading(section) if section.title else None
+            panels = [panel for one in section.rows for panel in self._place(one)]
+            if row is not None and section.collapsed:
+                row.panels = panels
+            else:
+                self.placed += panels
+        return self.placed
+
+    def _heading(self, section: DashboardSection) -> RowPanel:
+        position = GridPos(h=1, w=COLUMNS, x=0, y=self._y)
+        row = RowPanel(
+            title=section.title, collapsed=section.collapsed, id_val=self._next_id(), grid_pos=position, panels=[]
+        )
+        self.placed.append(row)
+        self._y += 1
+        return row
+
+    def _place(self, one: GridRow) -> Iterable[Panel]:
+        x = 0
+        for part in one.blocks:
+            height = one.height // len(part.lines)
+            for number, line in enumerate(part.lines):
+                width = part.width // len(line)
+                for place, builder in enumerate(line):
+                    position = GridPos(h=height, w=width, x=x + place * width, y=self._y + number * height)
+                    yield self._set(builder.build(), position)
+            x += part.width
+        self._y += one.height
+
+    def _set(self, panel: Panel, position: GridPos) -> Panel:
+        panel.id_val, panel.grid_pos = self._next_id(), position
+        return panel
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id

@@ -1,0 +1,78 @@
+"""The page to open at 3 a.m.: is it broken, where, since when, what to do."""
+
+from collections.abc import Iterable
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from alerts.model import Policy
+from dashboards.builder.application import ApplicationPanels
+from dashboards.builder.headline import HeadlinePanels
+from dashboards.builder.layout import DashboardSection, grid_row, panel_block
+from dashboards.builder.outbox import OutboxPanels
+from dashboards.builder.page import OVERVIEW, DashboardHeader, page
+from dashboards.builder.signals import SignalPanels
+
+
+def overview(policy: Policy) -> Dashboard:
+    """The page, with the thresholds of this policy."""
+    header = DashboardHeader(
+        uid=OVERVIEW,
+        title="Outbox overview",
+        description="The transactional outbox and the application that drains it: is it broken, where, since when, "
+        "what to do.",
+        since="now-3h",
+        refresh="30s",
+    )
+    signals, outbox, application = SignalPanels(policy), OutboxPanels(policy), ApplicationPanels(policy)
+    sections = (
+        _verdict(signals, HeadlinePanels(policy)),
+        *_outbox(signals, outbox, application),
+        _application(application),
+    )
+    return page(header, sections, signals.runbooks)
+
+
+def _verdict(signals: SignalPanels, headline: HeadlinePanels) -> DashboardSection:
+    return DashboardSection(
+        "",
+        (
+            grid_row(8, (4, signals.verdict()), panel_block(20, list(headline.waiting()), list(headline.failing()))),
+            grid_row(8, (8, signals.holds()), (8, signals.firing()), (8, signals.alerts())),
+        ),
+    )
+
+
+def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: ApplicationPanels) -> Iterable[DashboardSection]:
+    yield DashboardSection(
+        "Speed and failures",
+        (
+            grid_row(8, (8, outbox.throughput()), (8, signals.speed()), (8, outbox.speeds())),
+            grid_row(8, (8, signals.failures()), (8, signals.initialisations()), (8, application.starts())),
+        ),
+    )
+    yield DashboardSection(
+        "Backlog: depth, age, drain",
+        (
+            grid_row(8, (8, signals.backlog()), (8, signals.ages()), (8, outbox.drain())),
+            grid_row(8, (8, outbox.queue_backlog()), (8, outbox.queue_ages()), (8, signals.head())),
+            grid_row(6, (9, outbox.states()), (15, outbox.queues())),
+        ),
+    )
+    lists = panel_block(8, (outbox.last_sources(),), (outbox.last_types(),))
+    yield DashboardSection(
+        "Events by source and type", (grid_row(8, (8, outbox.events()), (8, outbox.event_types()), lists),)
+    )
+    yield DashboardSection(
+        "Idempotency cache and clean-up",
+        (grid_row(8, (8, outbox.keys()), (8, outbox.expired()), (8, outbox.retention())),),
+    )
+
+
+def _application(own: ApplicationPanels) -> DashboardSection:
+    return DashboardSection(
+        "The application's own word",
+        (
+            grid_row(8, (12, own.endpoints()), (6, own.fallbacks()), (6, own.fallback_failures())),
+            grid_row(8, (6, own.pending()), (6, own.counts()), (6, own.durations()), (6, own.cache_hits())),
+        ),
+    )

@@ -1,0 +1,276 @@
+"""The kinds of panels on our pages, each looking the same everywhere.
+
+A panel is calm while all is well: colour is for what matters. Every one says what it shows and what to do about it,
+and, when it is empty, why. Only kinds that Grafana 10 to 13 all have.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    dashboard,
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    text,
+    timeseries,
+)
+from grafana_foundation_sdk.models import common as look
+from grafana_foundation_sdk.models import heatmap as heat
+from grafana_foundation_sdk.models.dashboard import (
+    DataSourceRef,
+    DataTransformerConfig,
+    DynamicConfigValue,
+    FieldColorModeId,
+    Threshold,
+    ThresholdsMode,
+    ValueMapping,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.text import TextMode
+
+from dashboards.builder.limits import Limit
+from dashboards.builder.meanings import CALM, GOOD, NEUTRAL, map_missing, map_value
+
+SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
+UNKNOWN_TEXT = "unknown"
+UNKNOWN = "Not known: the exporter publishes no value. Its own page says why."
+_HIDDEN_SERIES = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class PanelQuery:
+    """A question to Prometheus, and what to call the answer: a legend of Grafana's, as in `{{state}}`."""
+
+    expr: str
+    legend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column of a table: the label or query it shows, its heading, its unit if it is a number."""
+
+    field: str
+    heading: str
+    unit: str = ""
+    limits: tuple[Limit, ...] = ()
+    mappings: tuple[ValueMapping, ...] = ()
+    width: int = 0
+    link: str = ""
+
+
+def number(title: str, description: str, query: str, limits: Sequence[Limit] = ()) -> stat.Panel:
+    """One number as it is now, coloured from its thresholds on; `promql.worst` makes such queries.
+
+    It is asked for this moment alone. The last of a line would do for a page that is well; where a line has ended, its
+    last number is the healthy past of what is broken now.
+    """
+    panel = stat.Panel().title(title).description(description).datasource(SOURCE)
+    panel.with_target(_target(PanelQuery(query, title), 0).instant())
+    panel.graph_mode(look.BigValueGraphMode.NONE).color_mode(look.BigValueColorMode.VALUE)
+    panel.justify_mode(look.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("last"))
+    return says(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit("short").wide_layout(False))
+
+
+def says(panel: stat.Panel, *mappings: ValueMapping, unknown: str = UNKNOWN_TEXT) -> stat.Panel:
+    """Words in place of some numbers, and of none."""
+    return panel.mappings([*mappings, map_missing(unknown)]).no_value(unknown)
+
+
+def verdict(title: str, description: str, query: str, *mappings: ValueMapping) -> stat.Panel:
+    """One word on its colour."""
+    panel = says(number(title, description, query), *mappings)
+    return panel.color_mode(look.BigValueColorMode.BACKGROUND_SOLID)
+
+
+def lines(title: str, description: str, *queries: PanelQuery) -> timeseries.Panel:
+    """Lines over time. A line breaks where nothing is known."""
+    panel = timeseries.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    for index, query in enumerate(queries):
+        panel.with_target(_target(query, index).range())
+    alone = len(queries) == 1 and "{{" not in queries[0].legend
+    panel.fill_opacity(8 if alone else 0)
+    panel.unit("short").min(0).line_width(1.5).show_points(look.VisibilityMode.AUTO).span_nulls(False)
+    panel.thresholds(steps((), "transparent")).axis_border_show(False)
+    legend = common.VizLegendOptions().display_mode(look.LegendDisplayMode.LIST).show_legend(True).calcs([])
+    panel.legend(legend.placement(look.LegendPlacement.BOTTOM))
+    return panel.tooltip(common.VizTooltipOptions().mode(look.TooltipDisplayMode.MULTI).sort(look.SortOrder.DESCENDING))
+
+
+def stacked(panel: timeseries.Panel) -> timeseries.Panel:
+    """Lines as layers, the sum on top."""
+    return panel.stacking(common.StackingConfig().mode(look.StackingMode.NORMAL).group("A")).fill_opacity(35)
+
+
+def bars(panel: timeseries.Panel) -> timeseries.Panel:
+    """Layers as bars: for what happens now and then."""
+    return stacked(panel).draw_style(look.GraphDrawStyle.BARS).fill_opacity(70).line_width(0)
+
+
+def with_thresholds(panel: timeseries.Panel, limits: Sequence[Limit]) -> timeseries.Panel:
+    """Dashed lines at the thresholds, in view however far below them life goes on."""
+    panel.thresholds(steps(limits, "transparent"))
+    panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(look.GraphThresholdsStyleMode.DASHED))
+    return panel.axis_soft_max(1.25 * max(limit.value for limit in limits))
+
+
+def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bool = False) -> timeseries.Panel:
+    """An axis that grows by powers of ten: for what is two in a good hour and two thousand in a bad one.
+
+    With `zero` for what is 0 at times. Grafana's axis of this kind reaches as far as lines do and no soft maximum moves
+    it: the thresholds come into view by an unseen line through the highest.
+    """
+    kind = look.ScaleDistribution.SYMLOG if zero else look.ScaleDistribution.LOG
+    panel.scale_distribution(common.ScaleDistributionConfig().type(kind).log(10).linear_threshold(1))
+    if zero:
+        # The axis would have a mark for -1 below its end.
+        panel.mappings([map_value(-1, " ", NEUTRAL)])
+    if limits:
+        with_thresholds(panel, limits).with_target(
+            _target(PanelQuery(f"vector({limits[-1].value:g})", _HIDDEN_SERIES), 25).range()
+        )
+        hidden = {"legend": True, "tooltip": True, "viz": False}
+        unseen = {"hideFrom": hidden, "lineWidth": 0, "fillOpacity": 0, "showPoints": "never"}
+        panel.override_by_name(
+            _HIDDEN_SERIES, [DynamicConfigValue(f"custom.{key}", value) for key, value in unseen.items()]
+        )
+    return panel
+
+
+def coloured(panel: timeseries.Panel, colours: Mapping[str, str]) -> timeseries.Panel:
+    """Lines of these names in these colours."""
+    for name, colour in colours.items():
+        panel.override_by_name(name, [fixed_colour(colour)])
+    return panel
+
+
+def fixed_colour(colour: str) -> DynamicConfigValue:
+    """This colour."""
+    return DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
+
+
+def unstacked() -> DynamicConfigValue:
+    """Not a layer of the stack."""
+    return DynamicConfigValue("custom.stacking", {"mode": "none", "group": "A"})
+
+
+def dashed(panel: timeseries.Panel, *names: str) -> timeseries.Panel:
+    """Lines of these names dashed: context, not the matter."""
+    style = {"fill": "dash", "dash": [6, 6]}
+    for name in names:
+        panel.override_by_name(
+            name, [DynamicConfigValue("custom.lineStyle", style), DynamicConfigValue("custom.fillOpacity", 0)]
+        )
+    return panel
+
+
+def timeline(title: str, description: str, *queries: PanelQuery, states: Iterable[ValueMapping]) -> statetimeline.Panel:
+    """One bar per query: which state it was in, since when."""
+    panel = statetimeline.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    for index, query in enumerate(queries):
+        panel.with_target(_target(query, index).range())
+    # By a fixed colour, since Grafana takes no notice of mappings where thresholds give the colours.
+    panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(NEUTRAL))
+    panel.mappings(list(states)).merge_values(True).show_value(look.VisibilityMode.AUTO).row_height(0.8)
+    panel.legend(common.VizLegendOptions().show_legend(False).display_mode(look.LegendDisplayMode.LIST).calcs([]))
+    return panel.align_value(look.TimelineValueAlignment.LEFT).fill_opacity(75).line_width(0).unit("short")
+
+
+def heat_map(title: str, description: str, query: PanelQuery, unit: str) -> heatmap.Panel:
+    """How many fell into each bucket of a histogram, over time."""
+    panel = heatmap.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    panel.with_target(_target(query, 0).range().format(PromQueryFormat.HEATMAP)).calculate(False).cell_gap(1)
+    colours = heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
+    colours.scale(heat.HeatmapColorScale.EXPONENTIAL).exponent(0.5).fill("dark-blue").reverse(False)
+    panel.color(colours).y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(look.AxisPlacement.LEFT))
+    panel.filter_values(heatmap.FilterValueRange().le(1e-9)).cell_values(heatmap.CellValues().unit("short").decimals(1))
+    panel.show_value(look.VisibilityMode.NEVER).hide_legend().show_y_histogram()
+    panel.hide_from(common.HideSeriesConfig().tooltip(tooltip=False).legend(legend=False).viz(viz=False))
+    return panel.mode(look.TooltipDisplayMode.SINGLE).rows_frame(
+        heatmap.RowsHeatmapOptions().layout(look.HeatmapCellLayout.AUTO)
+    )
+
+
+def bar_gauges(title: str, description: str, *queries: PanelQuery, limits: Sequence[Limit] = ()) -> bargauge.Panel:
+    """A bar for each answer, as it is now; what is not known now has none."""
+    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    for index, query in enumerate(queries):
+        panel.with_target(_target(query, index).instant())
+    return _in_rows(panel.reduce_options(_reduced_to("lastNotNull")), limits)
+
+
+def worst_bar_gauges(
+    title: str, description: str, *queries: PanelQuery, limits: Sequence[Limit] = ()
+) -> bargauge.Panel:
+    """A bar for the greatest of each answer in the time shown."""
+    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    for index, query in enumerate(queries):
+        panel.with_target(_target(query, index).range())
+    return _in_rows(panel.reduce_options(_reduced_to("max")), limits)
+
+
+def grid(title: str, description: str, empty: str, columns: Sequence[TableColumn], *queries: PanelQuery) -> table.Panel:
+    """A table: a line per label set, one column per query, only the named columns. `empty` is said without lines."""
+    panel = table.Panel().title(title).description(description).datasource(SOURCE).no_value(empty)
+    for index, query in enumerate(queries):
+        panel.with_target(_target(query, index).instant().format(PromQueryFormat.TABLE))
+    shown = {column.field: column.heading for column in columns}
+    order = {name: place for place, name in enumerate(shown)}
+    keep = {"include": {"names": list(shown)}}
+    if len(queries) > 1:
+        panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
+    panel.with_transformation(DataTransformerConfig(id_val="filterFieldsByName", options=keep))
+    arrange = {"renameByName": shown, "indexByName": order, "excludeByName": {}}
+    panel.with_transformation(DataTransformerConfig(id_val="organize", options=arrange))
+    for column in columns:
+        panel.override_by_name(column.heading, list(_of_column(column)))
+    panel.align(look.FieldTextAlignment.AUTO).inspect(False)
+    return panel.thresholds(steps((), NEUTRAL)).cell_height(look.TableCellHeight.SM).show_header(True)
+
+
+def words(title: str, description: str, markdown: str) -> text.Panel:
+    """Text, for what no query answers."""
+    return text.Panel().title(title).description(description).mode(TextMode.MARKDOWN).content(markdown)
+
+
+def steps(limits: Sequence[Limit], base: str) -> dashboard.ThresholdsConfig:
+    """`base` below the first limit, then each one's colour."""
+    levels = [Threshold(color=base, value=None), *(Threshold(color=one.colour, value=one.value) for one in limits)]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(levels)
+
+
+def _in_rows(panel: bargauge.Panel, limits: Sequence[Limit]) -> bargauge.Panel:
+    panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.BASIC).show_unfilled(True)
+    panel.value_mode(look.BarGaugeValueMode.TEXT).name_placement(look.BarGaugeNamePlacement.LEFT)
+    panel.min_viz_height(8).max_viz_height(26).sizing(look.BarGaugeSizing.AUTO)
+    return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit("short").min(0)
+
+
+def _of_column(column: TableColumn) -> Iterable[DynamicConfigValue]:
+    yield DynamicConfigValue("noValue", "none")
+    yield DynamicConfigValue("custom.minWidth", 60)
+    if column.unit:
+        yield DynamicConfigValue("unit", column.unit)
+    if column.width:
+        yield DynamicConfigValue("custom.width", column.width)
+    if column.limits:
+        yield DynamicConfigValue("thresholds", steps(column.limits, NEUTRAL).build())
+    if column.mappings:
+        yield DynamicConfigValue("mappings", list(column.mappings))
+    if column.limits or column.mappings:
+        yield DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
+    if column.link:
+        yield DynamicConfigValue("links", [{"title": "Runbook", "url": column.link, "targetBlank": True}])
+
+
+def _target(query: PanelQuery, index: int) -> prometheus.Dataquery:
+    target = prometheus.Dataquery().expr(query.expr).ref_id(chr(ord("A") + index)).datasource(SOURCE)
+    return target.legend_format(query.legend or "__auto")
+
+
+def _reduced_to(calculation: str) -> common.ReduceDataOptions:
+    return common.ReduceDataOptions().values(False).calcs([calculation]).fields("")

@@ -1,0 +1,129 @@
+"""PromQL for panels: every selector keeps to the jobs and instances picked at the top of the page.
+
+What the policy judges is asked for in the policy's own words, so that a line and its threshold are about one number.
+Its recording rules need not be loaded: signals stand written out here.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from alerts.model import Policy, Signal
+from exporter.metrics.catalogue import CATALOGUE, Kind, Metric
+
+SELECTED_JOB = 'job=~"$job"'
+SELECTED = f'{SELECTED_JOB},instance=~"$instance"'
+# What the client library and Prometheus itself say of a process.
+PROCESS_START = "process_start_time_seconds"
+FOREIGN = (PROCESS_START,)
+
+_SIGNAL = re.compile(r"\b(?P<record>outbox:\w+(?::\w+)*)(?:\[(?P<window>\w+)\]| offset (?P<offset>\w+))?")
+_JOB = re.compile(r'\bjob="[^"]*",?')
+_RATE = re.compile(r"\brate\(([^()]*)\[(\w+)\]( offset \w+)?\)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def pick(metric: Metric | str, *matchers: str, suffix: str = "") -> str:
+    """A selector of the picked series; `suffix` such as `_bucket` for a part of a histogram."""
+    name = metric if isinstance(metric, str) else metric.name
+    return f"{name}{suffix}{{{','.join((SELECTED, *matchers))}}}"
+
+
+def one(expression: str, *without: str) -> str:
+    """One value per outbox, whatever the number of replicas: their greatest. `without` takes further labels away."""
+    return f"max without ({', '.join(('instance', 'pod', *without))}) ({expression})"
+
+
+def age(metric: Metric, *matchers: str, without: tuple[str, ...] = ()) -> str:
+    """Seconds since the earliest of these times."""
+    return f"time() - min without ({', '.join(('instance', 'pod', *without))}) ({pick(metric, *matchers)})"
+
+
+def per_minute(counter: Metric | str, *matchers: str, suffix: str = "") -> str:
+    """How much it grew per minute, about now."""
+    return f"60 * {one(f'rate({pick(counter, *matchers, suffix=suffix)}[$__rate_interval])')}"
+
+
+def while_counted(ratio: str, counter: str) -> str:
+    """This figure over a window, as long as its counter is there now; -1 where nothing was counted in the window.
+
+    What looks back goes on answering for as long as its window is, after its source fell silent.
+    """
+    there = f"max without (instance, pod, result) ({counter})"
+    return f"(({ratio}) and {there}) >= 0 or 0 * {there} - 1"
+
+
+def worst(expression: str, *, least: bool = False) -> str:
+    """One number for all outboxes that are picked, the greatest or the least; NaN while nothing is known."""
+    return f"{'min' if least else 'max'}({expression}) or vector(NaN)"
+
+
+@dataclass(frozen=True)
+class PolicySignals:
+    """The policy's signals, written out for the picked series."""
+
+    policy: Policy
+
+    def __call__(self, record: str) -> str:
+        """The expression of this signal. Raises: KeyError when there is none."""
+        return f"({_only_increases(_select_all(self._written_out(self._signals[record])))})"
+
+    @cached_property
+    def _signals(self) -> dict[str, Signal]:
+        return {signal.record: signal for signal in self.policy.signals}
+
+    def _written_out(self, signal: Signal) -> str:
+        return _SIGNAL.sub(self._in_full, signal.expr)
+
+    def _in_full(self, found: re.Match[str]) -> str:
+        """A signal's expression; a range of its samples becomes a subquery with the evaluation interval as its step."""
+        expression = f"({self._written_out(self._signals[found['record']])})"
+        if found["offset"]:
+            return _earlier(expression, found["offset"])
+        return f"{expression}[{found['window']}:{self.policy.interval * 1000:.0f}ms]" if found["window"] else expression
+
+
+def _known() -> re.Pattern[str]:
+    parts = ("_bucket", "_count", "_sum")
+    names = [metric.name for metric in CATALOGUE]
+    names += [metric.name + part for metric in CATALOGUE if metric.kind is Kind.HISTOGRAM for part in parts]
+    return re.compile(rf"\b({'|'.join((*names, *FOREIGN))})\b(?:{{([^{{}}]*)}})?")
+
+
+_KNOWN = _known()
+_SELECTOR = re.compile(rf"{_KNOWN.pattern}(?:\[\w+\])?")
+_SHIFTED = re.compile(r"\boffset\b|\[\w+:")
+
+
+def _earlier(expression: str, offset: str) -> str:
+    """The expression as it was so much earlier, by shifting each selector: a subquery's steps are aligned to the clock.
+
+    Raises: ValueError for an expression that holds an offset or a subquery itself.
+    """
+    if _SHIFTED.search(expression):
+        raise ValueError(
+            f"offset {offset} of an expression with an offset or a subquery is not written out: {expression}"
+        )
+    return _SELECTOR.sub(lambda found: f"{found[0]} offset {offset}", expression)
+
+
+def _select_all(expression: str) -> str:
+    """The same over picked series only. The policy's own job gives way: the page may show another, or several."""
+
+    def picked(found: re.Match[str]) -> str:
+        others = _JOB.sub("", found[2] or "").rstrip(",")
+        return pick(found[1], *((others,) if others else ()))
+
+    return _KNOWN.sub(picked, expression)
+
+
+def _only_increases(expression: str) -> str:
+    """A rate over the policy's window, said as an increase: in dashboards, rates follow the width of the picture."""
+    return _RATE.sub(
+        lambda found: f"(increase({found[1]}[{found[2]}]{found[3] or ''}) / {_seconds(found[2]):g})", expression
+    )
+
+
+def _seconds(duration: str) -> float:
+    parts = re.findall(r"(\d+)(ms|[smhdw])", duration)
+    return sum(int(number) * _SECONDS[unit] for number, unit in parts)

@@ -1,0 +1,1 @@
+"""The running exporter and the commands about it: everything is joined here."""

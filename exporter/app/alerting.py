@@ -1,0 +1,221 @@
+"""Judging at work: one configuration's policy, its judge, whom it tells, and the watch. Joined here to sampling."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
+from alerts.model import Alert, Evaluation
+from alerts.notify.notifier import Notifier, notifications
+from alerts.policy import runbook_file
+from alerts.policy.load import configured_policy
+from alerts.watch.checks.checks import CheckParameters
+from alerts.watch.model import Watch
+from alerts.watch.runtime.recorder import WatchRecorder, WatchView
+from alerts.watch.runtime.watch_manager import WatchFactory
+from alerts.watch.store.serialization import plain
+from exporter.app.status import AlertingStatus, AlertStatus, FiveSignals, Notice, WatchStatus, signals
+from exporter.config.settings import Config
+from exporter.metrics import catalogue
+from exporter.metrics.readings import Reading
+from exporter.metrics.snapshot import CollectorState
+from exporter.web import pages
+
+Points = list[tuple[float, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSource:
+    """What sampling gives to judge.
+
+    `expose` gives what is on /metrics, by the names that are wanted, `states` the collectors behind it; `refresh` has
+    each of them run soon.
+    """
+
+    expose: Callable[[Callable[[str], bool]], Iterable[ExposedSample]]
+    states: Callable[[], tuple[CollectorState, ...]]
+    refresh: Callable[[], None] = lambda: None
+
+
+class Alerting:
+    """Everything that judges by a configuration, brought to life and taken down again.
+
+    Raises: ConfigError when the configuration asks for a policy that makes no sense.
+    """
+
+    def __init__(self, config: Config, samples: SampleSource, started_at: float, version: str) -> None:
+        policy = configured_policy(config)
+        terms = CheckParameters(
+            policy, config.watch.duration, config.application is not None, config.alerting.time_scale
+        )
+        state_dir = config.watch.state_dir
+        self._states = samples.states
+        # What is asked for then is seen by an evaluation before the end: a round may be an interval away, and may be
+        # over only after the evaluation that follows it.
+        lead = 3 * max(config.sampling.interval, policy.interval)
+        self.recorder = WatchRecorder(
+            config.watch, WatchFactory(terms, policy.interval, version), samples.refresh, lead
+        )
+        self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
+        self.notifications: Notifier = notifications(config.alerting, state_dir, config.web.external_url or "")
+        self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
+        listeners = (self._observe, self.notifications.accept, self._add_trend)
+        sources = RuleInputs(samples.expose, self._fresh, started_at, self._is_relied_on)
+        self.judge = RuleManager(policy, sources, state_dir, listeners)
+
+    def start(self) -> None:
+        """Judge from now on, and go on telling what was not told yet."""
+        self.notifications.start()
+        self.judge.start()
+
+    def stop(self) -> None:
+        """Judge no more. Returns within about three seconds; what is not told is kept for the next start."""
+        self.judge.stop()
+        self.recorder.close()
+        self.notifications.stop()
+
+    def heed(self) -> None:
+        """Do what commands ask of the watch. Call it every few seconds while started."""
+        self.recorder.heed()
+
+    def readings(self) -> tuple[tuple[Reading, ...], ...]:
+        """What judging adds to /metrics: alerts, notifications, the watch."""
+        return self.judge.readings(), self.notifications.readings(), self._watch_readings()
+
+    def _watch_readings(self) -> tuple[Reading, ...]:
+        """The same object until the view of the watch is another: it is asked for several times."""
+        view = self.recorder.view
+        if self._watch_cache[0] is not view:
+            self._watch_cache = view, watch_readings(view)
+        return self._watch_cache[1]
+
+    def judged(self) -> AlertingStatus:
+        """What judging adds to the status page."""
+        evaluation, view = self.judge.evaluation, self.recorder.view
+        return {
+            "alerts": None if evaluation is None else [_alert(alert) for alert in evaluation.alerts],
+            "watch": watch_status(view),
+            "trends": trends(tuple(self._trends)),
+            "notices": list(self._notices(view)),
+        }
+
+    def watch(self) -> Mapping[str, Any]:
+        """What /api/v1/watch tells: the view of the watch, field by field."""
+        view = self.recorder.view
+        return {
+            "state": view.state,
+            "watch": plain(view.watch),
+            "judgement": plain(view.judgement),
+            "waiting_for": view.waiting_for,
+            "trouble": view.trouble,
+        }
+
+    def _observe(self, evaluation: Evaluation) -> None:
+        self.recorder.observe(evaluation, self._states())
+
+    def _is_relied_on(self) -> bool:
+        if self.notifications.has_receivers:
+            return True
+        self.recorder.heed()  # a watch that is asked for just now begins with an evaluation
+        return may_be_open(self.recorder.view)
+
+    def _add_trend(self, evaluation: Evaluation) -> None:
+        while self._trends and self._trends[0][0] < evaluation.at - pages.TREND_SECONDS:
+            self._trends.popleft()
+        self._trends.append((evaluation.at, signals(self._states(), time.monotonic(), evaluation.at)))
+
+    def _fresh(self) -> AbstractSet[str] | None:
+        states, now = self._states(), time.monotonic()
+        if any(state.runs == 0 for state in states):
+            return None
+        return {state.name for state in states if state.fresh(now)}
+
+    def _notices(self, view: WatchView) -> Iterator[Notice]:
+        if view.trouble:
+            yield {"name": "watch", "text": view.trouble}
+        if self.recorder.warning and view.watch is not None and view.watch.is_open:
+            yield {"name": "watch", "text": self.recorder.warning}
+        for receiver_status in self.notifications.receiver_statuses():
+            for text in filter(None, (receiver_status.problem, receiver_status.save_problem)):
+                yield {"name": receiver_status.receiver, "text": text}
+
+
+def runbook(alert: str) -> str | None:
+    """The Markdown of an alert's runbook, the list of all for an empty name; None where there is none."""
+    return runbook_file.runbook(alert)
+
+
+def _alert(alert: Alert) -> AlertStatus:
+    return {
+        "alert": alert.key.alert,
+        "severity": alert.key.severity.value,
+        "state": alert.state.value,
+        "since": alert.firing_since if alert.firing_since is not None else alert.active_since,
+        "value": alert.value,
+        "held": alert.held,
+        "muted": alert.muted,
+        "summary": alert.annotations.get("summary", ""),
+        "description": alert.annotations.get("description", ""),
+        "runbook_url": alert.annotations.get("runbook_url", ""),
+    }
+
+
+def may_be_open(view: WatchView) -> bool:
+    """Whether a watch may need looks now: of one whose history cannot be read nobody knows."""
+    return view.state is None or (view.watch is not None and view.watch.is_open)
+
+
+def watch_readings(view: WatchView) -> tuple[Reading, ...]:
+    """The watch as series; none while its state is unknown."""
+    if view.state is None:
+        return ()
+    found = [Reading(catalogue.WATCH_STATE, float(state == view.state), (state,)) for state in catalogue.WATCH_STATES]
+    if view.watch is not None:
+        found += [
+            Reading(catalogue.WATCH_START, view.watch.started_at),
+            Reading(catalogue.WATCH_END, ends_at(view.watch)),
+        ]
+    if view.judgement is not None:
+        found.append(Reading(catalogue.WATCH_COVERAGE, view.judgement.ratio))
+    return tuple(found)
+
+
+def watch_status(view: WatchView) -> WatchStatus | None:
+    """The watch in short, the latest one when none is running; None while it is unknown."""
+    if view.state is None:
+        return None
+    watch, judgement = view.watch, view.judgement
+    return {
+        "state": view.state.value,
+        "verdict": watch.verdict.value if watch and watch.verdict else None,
+        "started": watch.started_at if watch else None,
+        "ends": ends_at(watch) if watch else None,
+        "coverage": judgement.ratio if judgement else None,
+        "summary": judgement.summary if judgement else view.waiting_for,
+        "reasons": list(judgement.reasons) if judgement else [],
+        "checks": [
+            {"title": each.check.title, "verdict": each.verdict.value if each.verdict else None, "reason": each.reason}
+            for each in (judgement.results if judgement else ())
+        ],
+    }
+
+
+def ends_at(watch: Watch) -> float:
+    """The planned end of a watch or, once it is decided, when that was; Unix seconds."""
+    return watch.ends_at if watch.decided_at is None else watch.decided_at
+
+
+def trends(seen: Sequence[tuple[float, FiveSignals]]) -> dict[str, Points]:
+    """The five signals over time, by the page's names for them; none of them before two evaluations."""
+    found: dict[str, Callable[[FiveSignals], float | None]] = {
+        "backlog": lambda each: each["backlog"],
+        "time": lambda each: each["processing_time_avg_seconds"],
+        "events": lambda each: sum(each["events_last_hour"].values()) if each["events_last_hour"] else None,
+        "keys": lambda each: each["idempotency_keys"],
+        "failures": lambda each: each["failure_ratio"],
+    }
+    return {name: [(at, value(each)) for at, each in seen] for name, value in found.items()} if len(seen) > 1 else {}

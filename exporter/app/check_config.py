@@ -1,0 +1,171 @@
+"""`check-config`: would `serve` find what it needs? Whatever is asked has a time limit, and nothing is left behind."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from exporter.collectors.application import ApplicationCollector
+from exporter.collectors.database import DatabaseQuestion
+from exporter.config.settings import ApplicationSettings, Config, WatchSettings, WebSettings
+from exporter.core import state_directory as statedir
+from exporter.core.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
+from exporter.core.humanize import duration
+from exporter.migration.verify import privileges
+from exporter.sampling.sampler import Sampler
+from exporter.web.config.reloader import load as load_web
+from exporter.web.server import AddressInUse, bind
+
+
+class Refused(ExporterError):
+    """Something was asked, and the answer is no."""
+
+
+class Unanswered(ExporterError):
+    """Nobody answered, so that nothing was proved."""
+
+
+_START_ON_MIGRATION = "migration"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFinding:
+    """One thing checked; `error` is None when it is all right. A `note` says what this set-up goes without."""
+
+    what: str
+    error: ExporterError | None = None
+    note: str = ""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing was proved: nobody answered, a standby that may be too far behind, or a table was locked."""
+        return isinstance(self.error, Unreachable | Stale | Unanswered | Locked)
+
+    def __str__(self) -> str:
+        if self.note:
+            return f"note     {self.what}: {self.note}"
+        if self.error is None:
+            return f"ok       {self.what}"
+        reason = f"{self.error.reason}: " if isinstance(self.error, SampleError) else ""
+        return f"{'unknown' if self.is_unknown else 'broken '}  {self.what}: {reason}{self.error}"
+
+
+def verdict(findings: Iterable[ConfigFinding]) -> int:
+    """The exit status: 1 when something is refused, 3 when somebody could not be asked, else 0."""
+    failed = [finding for finding in findings if finding.error]
+    if any(not finding.is_unknown for finding in failed):
+        return 1
+    return 3 if failed else 0
+
+
+def machine(config: Config) -> Iterator[ConfigFinding]:
+    """What `serve` needs of this machine. Raises: ConfigError for a broken web configuration, as `serve` does."""
+    yield web(config.web)
+    yield state_directory(config.watch)
+
+
+def targets(config: Config) -> Iterator[ConfigFinding]:
+    """What `serve` asks: the database, and the application if there is one."""
+    yield from database(Sampler(config, lambda *_: None))
+    if config.application:
+        yield from application(config.application)
+
+
+def web(settings: WebSettings) -> ConfigFinding:
+    """The web configuration file with its certificates, and the address. Raises: ConfigError, as `serve` does."""
+    if settings.config_file:
+        load_web(settings.config_file)
+    try:
+        bind(settings.listen).close()
+    except AddressInUse:
+        return ConfigFinding(f"web: {settings.listen} is in use now, by this exporter or by another program")
+    return ConfigFinding(f"web: can listen on {settings.listen}")
+
+
+def state_directory(settings: WatchSettings) -> ConfigFinding:
+    """Whether what has to survive a restart can be kept. Where no directory was configured, one goes without it."""
+    what, wrong = f"state directory {settings.state_dir}", statedir.problem(settings.state_dir)
+    if wrong is None:
+        return ConfigFinding(what)
+    if settings.state_dir == WatchSettings().state_dir:
+        return ConfigFinding(
+            what, note=f"{wrong}; nothing is kept over a restart, unless watch.state_dir names a directory"
+        )
+    return ConfigFinding(what, Refused(f"{wrong}; give watch.state_dir a directory that the exporter may write"))
+
+
+def database(sampling: Sampler) -> tuple[ConfigFinding, ...]:
+    """Connect, prove that nothing is hidden, and have the server plan every statement. Reads no row."""
+    sampling.database.open()
+    try:
+        return tuple(_findings(sampling))
+    finally:
+        sampling.database.close()
+
+
+def application(settings: ApplicationSettings) -> Iterator[ConfigFinding]:
+    """Ask each endpoint once, within `application.timeout`. Raises: ConfigError for a useless token."""
+    failures = ApplicationCollector(settings).collect().failures
+    for failure in failures:
+        unanswered = failure.reason in (Reason.CONNECTION, Reason.TIMEOUT)
+        error = (Unanswered if unanswered else Refused)(f"{failure.reason}: {failure.message}")
+        yield ConfigFinding(f"application {settings.url}", error)
+    if not failures:
+        yield ConfigFinding(f"application {settings.url}: its endpoints answer")
+
+
+def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
+    checks: list[tuple[str, Callable[[], str]]] = [("server", lambda: _server(sampling))]
+    checks += [(question.name, partial(_question, sampling, question)) for question in sampling.questions]
+    for name, found in checks:
+        try:
+            finding = ConfigFinding(found())
+        except (Unreachable, Stale) as error:
+            yield ConfigFinding(f"database {sampling.database.target}", error)
+            return
+        except SampleError as error:
+            finding = ConfigFinding(name, error)
+        yield finding
+    yield from _migration(sampling)
+
+
+def _migration(sampling: Sampler) -> Iterator[ConfigFinding]:
+    """What the role cannot see is no mistake, unless the configuration relies on it."""
+    try:
+        with sampling.database.sample() as session:
+            unseen = tuple(privileges.hidden_records(session))
+    except SampleError as error:
+        yield ConfigFinding("migration", error)
+        return
+    needs_register = sampling.config.watch.start == _START_ON_MIGRATION
+    for each in unseen:
+        if needs_register and each.is_migration_history:
+            yield ConfigFinding("watch.start: migration", PermissionDenied(str(each)))
+        else:
+            yield ConfigFinding("migration", note=str(each))
+
+
+def _server(sampling: Sampler) -> str:
+    """Which server answers, and what that means for the commands that need proof."""
+    with sampling.database.sample():
+        server = sampling.database.server
+    if server is None or not server.in_recovery:
+        return f"server: {server} answers"
+    return (
+        f"server: {server} answers, at most {duration(server.lag or 0)} behind its sender; verify, smoke, "
+        "rollback-check and the watch need the primary"
+    )
+
+
+def _question(sampling: Sampler, question: DatabaseQuestion) -> str:
+    tables = ", ".join(table.name for table in question.reads)
+    planned = f"{question.name}: {tables} visible, {len(question.statements)} statements planned"
+    return planned + _ask(sampling, question)
+
+
+def _ask(sampling: Sampler, question: DatabaseQuestion) -> str:
+    """Ask for the plans; answers with advice, empty when there is none to give."""
+    with sampling.database.sample(*question.reads) as session:
+        for statement in question.statements:
+            session.plan(statement)
+        found = question.index.found_in(sampling.catalogue.rows(session, question.index.table))
+    return "" if found else f"; an index on {question.index.definition} would make it cheaper"

@@ -1,0 +1,77 @@
+"""What the log says of samples: changes, not states. Something that stays broken does not fill a disk."""
+
+import logging
+import time
+from threading import Lock
+
+from exporter.core.logs import RepeatFilter, event
+from exporter.metrics.readings import CollectorFailure, CollectorRun, DatabaseServer
+from exporter.metrics.snapshot import CollectorState
+
+logger = logging.getLogger(__name__)
+
+# An interval that follows the cost of each run is a little different every time: news is what is this many times
+# longer or shorter than the last one told.
+INTERVAL_CHANGE = 2.0
+
+
+class FailureLog:
+    """Hears of every finished run and logs what is news. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._repeats = RepeatFilter()
+        self._logged_intervals: dict[str, float] = {}
+        self._server: str | None = None
+
+    def finished(self, run: CollectorRun, interval: float, before: CollectorState) -> None:
+        """Log another server, failures that are news, recoveries, and changes of cadence."""
+        if run.outcome.server is not None:
+            self._answered(run.outcome.server)
+        for failure in run.outcome.failures:
+            self._failed(run.collector, failure)
+        if run.succeeded:
+            self._succeeded(run, before)
+        self._interval(run, interval, before)
+
+    def _answered(self, server: DatabaseServer) -> None:
+        """Say which server answers, at first and when it is another one: two that take turns are told once an hour."""
+        with self._lock:
+            before, self._server = self._server, str(server)
+            logged = (
+                before != str(server) and self._repeats.suppressed("server", str(server), time.monotonic()) is not None
+            )
+        if logged:
+            level = logging.WARNING if server.in_recovery else logging.INFO
+            event(logger, level, "server answers", server=str(server), before=before or "none")
+
+    def _failed(self, collector: str, failure: CollectorFailure) -> None:
+        with self._lock:
+            suppressed = self._repeats.suppressed(collector, failure.message, time.monotonic())
+        if suppressed is None:
+            return
+        event(
+            logger,
+            logging.WARNING,
+            "sample failed",
+            collector=collector,
+            reason=failure.reason.value,
+            message=failure.message,
+            suppressed=suppressed,
+        )
+
+    def _succeeded(self, run: CollectorRun, before: CollectorState) -> None:
+        with self._lock:
+            news = self._repeats.forget(run.collector)
+        if news or before.success is None:
+            text = "sampling again" if news else "first sample"
+            event(logger, logging.INFO, text, collector=run.collector, seconds=round(run.duration, 3))
+
+    def _interval(self, run: CollectorRun, interval: float, before: CollectorState) -> None:
+        with self._lock:
+            logged = self._logged_intervals.setdefault(run.collector, before.interval)
+            if logged / INTERVAL_CHANGE < interval < logged * INTERVAL_CHANGE:
+                return
+            self._logged_intervals[run.collector] = interval
+        cost = round(run.cost, 3)
+        event(logger, logging.INFO, "interval changed", collector=run.collector, seconds=round(interval, 1), cost=cost)

@@ -1,0 +1,237 @@
+"""The exporter as a running program: sampling and HTTP joined, reloaded and brought down in order."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain, repeat
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from exporter.app.alerting import Alerting, SampleSource, runbook
+from exporter.app.failure_log import FailureLog
+from exporter.app.footprint import release_memory
+from exporter.app.signals import Signals
+from exporter.app.status import ExporterInfo, StatusDict, status, version
+from exporter.config.settings import Config, WebSettings
+from exporter.core.errors import ConfigError
+from exporter.core.logs import event
+from exporter.metrics.encoder import ExpositionEncoder
+from exporter.metrics.exposition import OutboxCollector
+from exporter.metrics.snapshot import CollectorTarget, database_up
+from exporter.sampling.sampler import Sampler
+from exporter.web.server import SiteContent, WebServer
+
+logger = logging.getLogger(__name__)
+
+# How often the main thread looks at the clock, and for commands, seconds. A signal wakes it at once.
+TICK = 15.0
+# When it does so first: the first samples are in by then, and nobody competes with them; and so that later it wakes
+# half-way between two evaluations, which look for commands as well.
+FIRST_TICKS = (2.0, 7.0)
+# By then everything has run once, at the default interval, seconds.
+WARM_UP = 40.0
+# How long answers under way may take at the end, seconds: longer than the sampling needs to stop, because a request to
+# reload is answered after that; and short enough to end within the contract's five seconds.
+SHUTDOWN_GRACE = 3.0
+
+
+def same_server(one: WebSettings, other: WebSettings) -> bool:
+    """Whether both are served in the same way. `external_url` only appears in links, which follow a reload."""
+    return replace(one, external_url=None) == replace(other, external_url=None)
+
+
+class Runtime:
+    """What a configuration brings to life: sampling, and judging what was sampled."""
+
+    def __init__(self, sampling: Sampler, alerting: Alerting) -> None:
+        self.sampling = sampling
+        self.alerting = alerting
+
+    def start(self) -> None:
+        """Sample and judge from now on."""
+        self.sampling.start()
+        self.alerting.start()
+
+    def stop(self) -> None:
+        """Break off both, side by side, since either may need its seconds. Returns within about three."""
+        judged = threading.Thread(target=self.alerting.stop, name="adjourn", daemon=True)
+        judged.start()
+        self.sampling.stop()
+        judged.join(SHUTDOWN_GRACE)
+
+
+class App:
+    """The exporter. `load` reads the configuration anew: once at the start, then at each reload.
+
+    Raises: ConfigError from the constructor when the first configuration is wrong.
+    """
+
+    def __init__(self, load: Callable[[], Config]) -> None:
+        self._load = load
+        self._version = version()
+        self._stopping = threading.Event()
+        self._reload_requested = threading.Event()
+        self._reloading = threading.Lock()
+        # Held for moments only: who has it knows that nothing is started after the stop.
+        self._starting = threading.Lock()
+        self._reload_succeeded = True
+        self._failure_log = FailureLog()
+        self._started_at = time.time()
+        self._start_memory_released = False
+        config = load()
+        self._outbox = self._make_collector()
+        self._runtime = self._make_runtime(config)
+        self._server = WebServer(self._site(config), config.web.listen, config.web.config_file)
+
+    @property
+    def url(self) -> str:
+        """Where the page is; known once started."""
+        return self._server.url
+
+    def start(self) -> None:
+        """Serve, then sample: /-/healthy answers whatever the database does. Raises: ConfigError."""
+        self._server.start()
+        self._runtime.start()
+        event(
+            logger,
+            logging.INFO,
+            "started",
+            version=self._version,
+            url=self.url,
+            database=self._runtime.sampling.database.target,
+        )
+
+    def stop(self) -> None:
+        """Break off, close, say goodbye. Returns within about three seconds, whatever hangs or waits to be reloaded."""
+        with self._starting:
+            self._stopping.set()
+        self._reload_requested.set()
+        # Side by side: either may need its seconds. The server gives half of its time to answers under way.
+        serving = threading.Thread(target=self._server.stop, args=(2 * SHUTDOWN_GRACE,), name="goodbye", daemon=True)
+        serving.start()
+        self._runtime.stop()
+        serving.join(SHUTDOWN_GRACE + 0.5)
+        event(logger, logging.INFO, "stopped")
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads. Call in the main thread. Raises: ConfigError at the start."""
+        with Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            self.start()
+            # Not here: a reload may have to wait, and the signal to end must be heard meanwhile.
+            threading.Thread(target=self._reload_on_request, name="reload").start()
+            try:
+                pauses = chain(FIRST_TICKS, repeat(TICK))
+                while (caught := signals.wait(next(pauses))) in (None, signal.SIGHUP):
+                    self.tick()
+                    self._release_start_memory()
+                    if caught is signal.SIGHUP:
+                        self._reload_requested.set()
+            finally:
+                self.stop()
+
+    def tick(self) -> None:
+        """What the main thread does every few seconds."""
+        self._runtime.sampling.check_clock()
+        self._runtime.alerting.heed()
+
+    def _release_start_memory(self) -> None:
+        """Once, when every part of the program has been used."""
+        if not self._start_memory_released and time.time() - self._started_at > WARM_UP:
+            self._start_memory_released = True
+            release_memory()
+
+    def reload(self) -> None:
+        """Read the configuration anew and sample by it; counters begin again, as after a restart.
+
+        One after the other; who waits when the exporter stops gives up.
+        Raises: ConfigError; then the one in use stays, and a gauge says so.
+        """
+        with self._reloading:
+            self._refuse_when_stopping()
+            try:
+                config = self._load()
+                runtime = self._make_runtime(config)
+            except ConfigError:
+                self._reload_succeeded = False
+                raise
+            if not same_server(config.web, self._runtime.sampling.config.web):
+                event(logger, logging.WARNING, "changes of the section web take effect after a restart")
+            # At most one connection, and one writer of the state: the old ones go first.
+            self._runtime.stop()
+            with self._starting:
+                self._refuse_when_stopping()
+                runtime.start()
+                self._runtime = runtime
+            self._reload_succeeded = True
+            event(logger, logging.INFO, "configuration reloaded")
+
+    def status(self) -> StatusDict:
+        """What the status page shows."""
+        sampling, alerting = self._runtime.sampling, self._runtime.alerting
+        about = ExporterInfo(self._version, sampling.database.target, self._reload_succeeded)
+        return status(about, sampling.store.states(), time.monotonic(), time.time(), alerting.judged())
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether a database sample was made and is fresh, and a sentence why."""
+        states = self._runtime.sampling.store.states()
+        if database_up(states, time.monotonic()):
+            return True, "ready: the last database sample succeeded and is fresh"
+        if any(state.runs for state in states if state.target is CollectorTarget.DATABASE):
+            return False, "not ready: no fresh database sample; see the status page"
+        return False, "not ready: the first database sample is under way"
+
+    def _make_runtime(self, config: Config) -> Runtime:
+        sampling = Sampler(config, self._failure_log.finished)
+        samples = SampleSource(self._outbox.samples, sampling.store.states, sampling.sample_soon)
+        alerting = Alerting(config, samples, self._started_at, self._version)
+        return Runtime(sampling, alerting)
+
+    def _make_collector(self) -> OutboxCollector:
+        """Shows the work of the moment: a reload replaces it."""
+        return OutboxCollector(
+            store=lambda: self._runtime.sampling.store,
+            version=self._version,
+            labels=lambda: self._runtime.sampling.labels.by_name(),  # noqa: PLW0108 - a reload replaces it
+            reload_succeeded=lambda: self._reload_succeeded,
+            judged=lambda: self._runtime.alerting.readings(),  # noqa: PLW0108 - a reload replaces it
+        )
+
+    def _site(self, config: Config) -> SiteContent:
+        process = CollectorRegistry()
+        for metrics in (ProcessCollector, PlatformCollector, GCCollector):
+            metrics(registry=process)
+        everything = CollectorRegistry()
+        everything.register(self._outbox)
+        everything.register(process)
+        return SiteContent(
+            registry=everything,
+            printer=ExpositionEncoder(self._outbox, process),
+            status=self.status,
+            watch=lambda: self._runtime.alerting.watch(),  # noqa: PLW0108 - a reload replaces it
+            ready=self.ready,
+            runbook=runbook,
+            reload=self.reload if config.web.enable_reload else None,
+            version=self._version,
+        )
+
+    def _refuse_when_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise ConfigError(("the exporter is stopping",))
+
+    def _reload_on_request(self) -> None:
+        """Until the exporter stops; told twice while one is under way, it is reloaded once more."""
+        while self._reload_requested.wait() and not self._stopping.is_set():
+            self._reload_requested.clear()
+            self._reload_or_log()
+
+    def _reload_or_log(self) -> None:
+        try:
+            self.reload()
+        except ConfigError as error:
+            for problem in error.problems:
+                event(logger, logging.ERROR, "configuration not reloaded", problem=problem)
+        except Exception as error:  # noqa: BLE001 - a bug must not make us deaf to the next signal
+            event(logger, logging.ERROR, "configuration not reloaded", exc_info=error)

@@ -1,0 +1,86 @@
+"""One sample of everything by a program that ends: what it says, and the file into which it may be written.
+
+A counter or a histogram of rows counts what happened since the exporter started, and a single run has nothing to
+count: these are left out, so that nothing takes their 0 for an answer. What the application counts is its own.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from exporter.app.status import ExporterInfo, status, version
+from exporter.core import atomic_file
+from exporter.core.errors import ConfigError
+from exporter.core.humanize import json_safe
+from exporter.metrics import catalogue
+from exporter.metrics.catalogue import Kind
+from exporter.metrics.exposition import OutboxCollector, exporter_info, families
+from exporter.metrics.readings import Reading
+from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore
+from exporter.sampling.sampler import Sampler
+
+Format = Literal["prometheus", "json"]
+# Others read it: the umask decides who.
+_MODE = 0o666
+
+
+def render(sampling: Sampler, form: Format) -> str:
+    """What was sampled, whatever its age is by now."""
+    states = tuple(map(_of_one_run, sampling.store.states()))
+    if form == "json":
+        return _document(ExporterInfo(version(), sampling.database.target, reloaded=True), states)
+    store = SnapshotStore(states)
+    return _text(OutboxCollector(lambda: store, version(), sampling.labels.by_name, lambda: True))
+
+
+def render_unavailable(form: Format, *, configured: bool) -> str:
+    """What is said when nothing was sampled: because of the configuration, or of an error that nobody expected."""
+    if form == "json":
+        return _document(ExporterInfo(version(), database="", reloaded=configured), ())
+    return _text(_Nothing(configured))
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file as a whole, with the mode that the umask gives. Raises: ConfigError."""
+    try:
+        # A link stays, and so does a device: only a file is ever replaced.
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            raise ConfigError((f"--output {path}: is not a file; give the name of one, or of none that is there yet",))
+        atomic_file.replace(target, text, mode=_MODE, make_directory=False)
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError((f"--output {path}: cannot be written: {reason}",)) from error
+
+
+def _of_one_run(state: CollectorState) -> CollectorState:
+    readings = state.readings
+    if state.target is CollectorTarget.DATABASE:
+        readings = tuple(each for each in readings if each.metric.kind is Kind.GAUGE)
+    return replace(state, readings=readings, expires=None if state.expires is None else math.inf, outage_limit=math.inf)
+
+
+class _Nothing(Collector):
+    def __init__(self, configured: bool) -> None:
+        self._configured = configured
+
+    def collect(self) -> Iterator[Family]:
+        return families((Reading(catalogue.UP, 0), *exporter_info(version(), reload_succeeded=self._configured)))
+
+
+def _text(collector: Collector) -> str:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return generate_latest(registry).decode()
+
+
+def _document(told: ExporterInfo, states: Iterable[CollectorState]) -> str:
+    return json.dumps(json_safe(status(told, states, time.monotonic(), time.time())), indent=2, allow_nan=False) + "\n"

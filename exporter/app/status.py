@@ -1,0 +1,251 @@
+"""What the status page and /api/v1/status say: the five signals and how the collectors are doing. Pure.
+
+Shape: every key always, None where unknown; `StatusDict` below is the JSON document.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TypedDict
+
+from exporter.metrics import catalogue, odd_rows
+from exporter.metrics.catalogue import Metric
+from exporter.metrics.exposition import fresh_readings
+from exporter.metrics.readings import DatabaseServer, Reading
+from exporter.metrics.snapshot import CollectorState, database_up, latest_server
+
+
+def version() -> str:
+    """The version of the installed distribution."""
+    return metadata.version("outbox-exporter")
+
+
+class FiveSignals(TypedDict):
+    """The five signals. Units: jobs, seconds, events by source, keys, 0-1."""
+
+    backlog: float | None
+    oldest_pending_age_seconds: float | None
+    processing_time_avg_seconds: float | None
+    events_last_hour: dict[str, float] | None
+    idempotency_keys: float | None
+    failure_ratio: float | None
+
+
+class ServerStatus(TypedDict):
+    """Which server answered last. `role` is primary or standby; `replay_lag_seconds` what a standby proved at most."""
+
+    role: str
+    address: str | None
+    replay_lag_seconds: float | None
+
+
+class CollectorStatus(TypedDict):
+    """One collector. Units: `last_success` Unix seconds."""
+
+    name: str
+    success: bool | None
+    last_success: float | None
+    duration_seconds: float | None
+    interval_seconds: float
+    fresh: bool
+    runs: int
+    skipped: int
+    failures: dict[str, int]
+    problems: list[str]
+
+
+class AlertStatus(TypedDict):
+    """One alert of the exporter's own evaluation. `since` in Unix seconds; `held`: its signal is unknown at present."""
+
+    alert: str
+    severity: str
+    state: str
+    since: float
+    value: float
+    held: bool
+    muted: bool
+    summary: str
+    description: str
+    runbook_url: str
+
+
+class CheckStatus(TypedDict):
+    """One check of the watch; `verdict` is None where it does not apply."""
+
+    title: str
+    verdict: str | None
+    reason: str
+
+
+class WatchStatus(TypedDict):
+    """The present or the latest watch. `verdict` is None while undecided; `started` and `ends` in Unix seconds."""
+
+    state: str
+    verdict: str | None
+    started: float | None
+    ends: float | None
+    coverage: float | None
+    summary: str
+    reasons: list[str]
+    checks: list[CheckStatus]
+
+
+class MigrationStatus(TypedDict):
+    """The checks of the migration: how many are ok and unknown, and the names of the broken ones.
+
+    `unseen` has the parts of which no check could be made, "register" and "cron".
+    """
+
+    ok: float
+    unknown: float
+    broken: list[str]
+    unseen: list[str]
+
+
+class Notice(TypedDict):
+    """Something that a part of the exporter, `name`, cannot do."""
+
+    name: str
+    text: str
+
+
+class AlertingStatus(TypedDict):
+    """What judging adds; `alerts` is None before the first evaluation.
+
+    `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
+    """
+
+    alerts: list[AlertStatus] | None
+    watch: WatchStatus | None
+    trends: dict[str, list[tuple[float, float | None]]]
+    notices: list[Notice]
+
+
+NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": []}
+
+
+class StatusDict(AlertingStatus):
+    """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
+
+    `maintenance_until` is until when the maintenance that nobody has ended was declared; past, it overruns.
+    """
+
+    version: str
+    up: bool
+    now: float
+    database: str
+    server: ServerStatus | None
+    signals: FiveSignals
+    unaccounted: dict[str, float] | None
+    maintenance_until: float | None
+    migration: MigrationStatus | None
+    collectors: list[CollectorStatus]
+    config_reload_successful: bool
+
+
+def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> FiveSignals:
+    """The five signals from what may still be believed; `now` by the monotonic clock."""
+    readings = _fresh(states, now)
+    oldest = _values(readings, catalogue.OLDEST_PENDING)
+    events = _values(readings, catalogue.LAST_HOUR_EVENTS)
+    return {
+        "backlog": _sum(_values(readings, catalogue.PENDING_JOBS)),
+        # The database's clock made the timestamp; a clock that differs a little must not show a negative age.
+        "oldest_pending_age_seconds": max(0.0, unix_now - min(oldest.values())) if oldest else None,
+        "processing_time_avg_seconds": _values(readings, catalogue.LAST_HOUR_PROCESSING_TIME).get(("created",)),
+        "events_last_hour": {labels[0]: value for labels, value in events.items()} if events else None,
+        "idempotency_keys": _sum(_values(readings, catalogue.IDEMPOTENCY_KEYS)),
+        "failure_ratio": _values(readings, catalogue.LAST_HOUR_FAILURE_RATIO).get(()),
+    }
+
+
+def server_status(server: DatabaseServer | None) -> ServerStatus | None:
+    """Which server answers; None while that is not known."""
+    if server is None:
+        return None
+    return {"role": server.role, "address": server.address, "replay_lag_seconds": server.lag}
+
+
+def collector_status(state: CollectorState, now: float) -> CollectorStatus:
+    """One collector's line."""
+    return {
+        "name": state.name,
+        "success": state.success,
+        "last_success": state.succeeded_at,
+        "duration_seconds": state.duration,
+        "interval_seconds": state.interval,
+        "fresh": state.fresh(now),
+        "runs": state.runs,
+        "skipped": state.skipped,
+        "failures": {reason.value: count for reason, count in state.failures.items()},
+        "problems": [failure.message for failure in state.problems],
+    }
+
+
+def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus | None:
+    """How the checks of the migration stand; None while that may not be believed."""
+    readings = _fresh(states, now)
+    totals = _values(readings, catalogue.MIGRATION_CHECKS)
+    if not totals:
+        return None
+    made = {labels[0]: value for labels, value in _values(readings, catalogue.MIGRATION_CHECK_OK).items()}
+    return {
+        "ok": totals.get(("ok",), 0),
+        "unknown": totals.get(("unknown",), 0),
+        "broken": sorted(check for check, value in made.items() if not value),
+        "unseen": [part for part in ("register", "cron") if not any(check.startswith(f"{part}.") for check in made)],
+    }
+
+
+def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float] | None:
+    """Jobs that left the backlog uncounted since the start, by kind; None while that is not known."""
+    found = _values(_fresh(states, now), catalogue.UNACCOUNTED_JOBS)
+    return {labels[0]: value for labels, value in found.items()} or None
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterInfo:
+    """What is known without asking anybody: `database` says where, without secrets."""
+
+    version: str
+    database: str
+    reloaded: bool
+
+
+def status(
+    about: ExporterInfo,
+    states: Iterable[CollectorState],
+    now: float,
+    unix_now: float,
+    judged: AlertingStatus = NO_ALERTING,
+) -> StatusDict:
+    """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
+    states = tuple(states)
+    left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd_rows.sentences(_fresh(states, now))]
+    return {
+        **judged,
+        "notices": [*judged["notices"], *left_out],
+        "version": about.version,
+        "up": database_up(states, now),
+        "now": unix_now,
+        "database": about.database,
+        "server": server_status(latest_server(states, now)),
+        "signals": signals(states, now, unix_now),
+        "unaccounted": unaccounted(states, now),
+        "maintenance_until": _values(_fresh(states, now), catalogue.MAINTENANCE_DECLARED_END).get(()),
+        "migration": migration(states, now),
+        "collectors": [collector_status(state, now) for state in states],
+        "config_reload_successful": about.reloaded,
+    }
+
+
+def _fresh(states: Iterable[CollectorState], now: float) -> list[Reading]:
+    return [reading for reading in fresh_readings(states, now) if isinstance(reading, Reading)]
+
+
+def _values(readings: Iterable[Reading], metric: Metric) -> dict[tuple[str, ...], float]:
+    return {reading.labels: reading.value for reading in readings if reading.metric == metric}
+
+
+def _sum(values: dict[tuple[str, ...], float]) -> float | None:
+    return sum(values.values()) if values else None

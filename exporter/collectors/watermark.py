@@ -1,0 +1,134 @@
+"""Counters over rows of a database that nobody announces: each row is counted once, however late it appears.
+
+A row count is a gauge (retention and cascades delete rows), so counters advance by the rows that a sample sees for
+the first time. Commits arrive out of order and clocks differ; therefore each sample looks again at a settling window
+before the last one and drops what it has counted already. As nearly all of that is as it was, it need not be read
+again: how many rows there are, and what their times come to, tells. Pure: the database's clock comes in as an argument.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+# A row counts if it becomes visible at most so many seconds after its own timestamp: the sum of how long its
+# transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
+# 50 ms and hosts keep time to well under a second; ten minutes also cover a host whose clock nobody minds.
+SETTLING_WINDOW = 600.0
+# Rows are kept by the stretch of time in which their timestamps lie, seconds: about as long as between two samples.
+SLOT = 15
+
+
+@dataclass(frozen=True, slots=True)
+class SettledWindow:
+    """What is known of the rows from `since` to before `until`: so many, with times that add up to so much.
+
+    Units: `until` Unix seconds; `micros` microseconds since `since`, of all rows together.
+    """
+
+    until: float
+    rows: int
+    micros: int
+
+
+@dataclass(slots=True)
+class _Slot:
+    ids: list[str] = field(default_factory=list)
+    micros: int = 0
+
+
+class Watermark:
+    """Tells new rows from those of earlier samples.
+
+    The first sample sets the baseline: its rows were there before we looked, and none of them is new. A row that
+    is gone stays known by the slot of its timestamp: where a standby answers next, it shows less than the primary did,
+    for a while. One that comes back with another timestamp is new.
+    Memory: one id per row of the settling window, and of the time between two samples.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._latest = -math.inf
+        self._slots: dict[int, _Slot] = {}
+        self._gone: dict[int, set[str]] = {}
+        self._ids: set[str] = set()
+
+    def since(self, now: float) -> float:
+        """From which timestamp on the next sample must look, given the database's time now; Unix seconds."""
+        horizon = float(_slot(now - SETTLING_WINDOW) * SLOT)
+        return horizon if self._since is None else min(self._since, horizon)
+
+    def __contains__(self, row: object) -> bool:
+        """Whether the last sample's window held the row of this id."""
+        return row in self._ids
+
+    def settled_window(self, now: float) -> SettledWindow:
+        """What the next sample need not read if it is still so: rows that were there well before the last sample."""
+        since = self.since(now)
+        if since != self._since:  # the clock was set back: what lies before is not known
+            return SettledWindow(since, 0, 0)
+        first, end = _slot(since), max(_slot(since), _slot(min(self._latest, now)) - 1)
+        slots = [slot for number, slot in self._slots.items() if number < end]
+        rows = sum(len(slot.ids) for slot in slots)
+        return SettledWindow(end * SLOT, rows, sum(slot.micros for slot in slots) - rows * first * SLOT * 1_000_000)
+
+    def fetch_new(
+        self, now: float, fetch: Callable[[float, float], Found], settled_window: Callable[[Found], tuple[int, int]]
+    ) -> tuple[Found, float]:
+        """What `admit` needs, and from when on its rows are listed, with as few rows as possible read for it.
+
+        `fetch` takes the two times of a look, from which on rows may be new and from which on they are to be listed;
+        `settled` tells of what it found how many rows lie between them, and their times' sum as `Settled.micros`.
+        """
+        since, known = self.since(now), self.settled_window(now)
+        found = fetch(since, known.until)
+        if settled_window(found) == (known.rows, known.micros):
+            return found, known.until
+        return fetch(since, since), since  # somebody committed late, or rows were deleted
+
+    def add(self, ids: Sequence[str], stamps: Sequence[float], now: float, until: float = -math.inf) -> list[int]:
+        """Which rows no earlier sample held, by their places. All rows from `since(now)` on: their ids, their times.
+
+        Or all from `until` on, where `settled(now)` is still so. What is stamped before the last window counts as seen:
+        its ids are forgotten, and only a clock that was set back makes us read it again.
+        """
+        since = self._since
+        new_places = [
+            place
+            for place, (row, stamp) in enumerate(zip(ids, stamps, strict=True))
+            if row not in self._ids and row not in self._gone.get(_slot(stamp), ())
+        ]
+        self._replace(until, ids, stamps)
+        self._since, self._latest = float(_slot(now - SETTLING_WINDOW) * SLOT), now
+        self._forget(self._since)
+        return [] if since is None else [place for place in new_places if stamps[place] >= since]
+
+    def _replace(self, until: float, ids: Sequence[str], stamps: Sequence[float]) -> None:
+        """Put these rows in place of those that were there from `until` on."""
+        present = frozenset(ids)
+        for number in [number for number in self._slots if number * SLOT >= until]:
+            before = self._slots.pop(number).ids
+            self._ids.difference_update(before)
+            gone = set(before) - present
+            if gone:
+                self._gone.setdefault(number, set()).update(gone)
+        self._ids.update(present)
+        for row, stamp in zip(ids, stamps, strict=True):
+            number = _slot(stamp)
+            slot = self._slots.get(number)
+            if slot is None:
+                slot = self._slots[number] = _Slot()
+            slot.ids.append(row)
+            slot.micros += round(stamp * 1_000_000)
+
+    def _forget(self, since: float) -> None:
+        """Rows stamped before `since` are of no use any more."""
+        for number in [number for number in self._slots if number * SLOT < since]:
+            self._ids.difference_update(self._slots.pop(number).ids)
+        self._gone = {number: rows for number, rows in self._gone.items() if number * SLOT >= since}
+
+
+def _slot(stamp: float) -> int:
+    return math.floor(stamp / SLOT)

@@ -1,0 +1,1 @@
+"""The configuration: settings, and how they are read from YAML, environment and files."""

@@ -1,0 +1,213 @@
+"""Reads the configuration: a YAML file and the environment into frozen settings, every mistake told at once.
+
+An environment variable wins over the file. Null, an empty text and an empty variable are the same as leaving the key
+out. What a DSN leaves out comes from libpq's own variables (PGHOST, PGPASSWORD, ...), which libpq reads itself.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from exporter.config import overrides, values, yaml_file
+from exporter.config.keys import CONFIG_VARIABLE, KEYS, PREFIX, SECTIONS, ConfigKey, ConfigSection, variable
+from exporter.config.settings import Config, Override
+from exporter.config.sources import Environment, File, GivenValue, Source
+from exporter.config.yaml_file import Node, Scalar, Sequence
+from exporter.core.problems import Place, Problems, nearest
+
+# What Kubernetes puts into every container for services whose names begin with `outbox-exporter`
+# (kubernetes.io/docs/concepts/services-networking/service/#environment-variables). Nobody wrote it: it is no typo.
+_SERVICE_LINK = re.compile(
+    rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+
+# Far more than a DSN or a token needs: a file of another kind, named by mistake, is not read whole.
+_MAX_SECRET_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _DurationOrder:
+    """Two durations, the first of which has to be the shorter one, or at most equal."""
+
+    shorter: str
+    longer: str
+    may_be_equal: bool
+    otherwise: str
+
+
+_ORDERS = (
+    _DurationOrder(
+        "database.lock_timeout", "database.statement_timeout", False, "a lock could not be told from a slow query"
+    ),
+    _DurationOrder(
+        "sampling.interval", "sampling.max_interval", True, "a costly collector could not be run less often"
+    ),
+    _DurationOrder(
+        "application.timeout", "sampling.interval", True, "an application that hangs would have samples skipped"
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalChecks:
+    """What only others can judge. Each says what is wrong, without showing a value, or None."""
+
+    dsn: Callable[[str], str | None]
+    override: Callable[[Override], str | None]
+
+
+def load(path: Path | None, environ: Mapping[str, str], checks: ExternalChecks) -> Config:
+    """Settings from the file, if there is one, and the environment; what neither says has its default.
+
+    Relative paths are relative to the file that names them; those from the environment to the working directory.
+
+    Raises: ConfigError with every problem, those of the file in its order, then those of the environment by name.
+    Nothing is kept and nothing else is touched, so that a reload that fails changes nothing.
+    """
+    problems = Problems()
+    _refuse_variables(environ, problems)
+    document = yaml_file.load_file(path, problems) if path else yaml_file.Mapping(Place(""), {})
+    document.refuse_unknown((section.name for section in SECTIONS), problems)
+    file = File(document, path.parent if path else Path(), problems)
+    reader = _Reader((Environment(environ), file), checks, problems)
+    config = Config(**{section.name: reader.section(section, file) for section in SECTIONS})
+    _check_orders(config, reader, problems)
+    dsn = reader.place("database.dsn")
+    if dsn and dsn not in problems and (wrong := checks.dsn(config.database.dsn.reveal())):
+        problems.add(dsn, wrong)
+    problems.check()
+    return config
+
+
+def _refuse_variables(environ: Mapping[str, str], problems: Problems) -> None:
+    names = {CONFIG_VARIABLE, *(variable(section.name, name) for section in SECTIONS for name in section.names)}
+    for name in environ:
+        if name.startswith(PREFIX) and name not in names and not _SERVICE_LINK.fullmatch(name):
+            problems.add(Place(name), f"unknown variable{nearest(name, names, PREFIX)}")
+
+
+class _Reader:
+    """Turns what the sources say into sections. The first source wins."""
+
+    def __init__(self, sources: tuple[Source, ...], checks: ExternalChecks, problems: Problems) -> None:
+        self._sources = sources
+        self._checks = checks
+        self._problems = problems
+
+    def section(self, section: ConfigSection, file: File) -> Any:
+        """The section's dataclass; None for an optional section of which nothing is said, or that lacks a key."""
+        mapping = file.section(section.name)
+        if mapping:
+            mapping.refuse_unknown(section.names, self._problems)
+        elif section.optional and not any(self.find(key) for key in section.keys):
+            return None
+        for key in section.keys:
+            if key.field.default is MISSING and not self.find(key):
+                self._missing(key, mapping)
+        read = {key.field.name: self._value(key) for key in section.keys}
+        return None if MISSING in read.values() else section.kind(**read)
+
+    def find(self, key: ConfigKey) -> GivenValue | None:
+        """What counts for a key, with its place."""
+        for source in self._sources:
+            forms = [given for name in key.names if (given := source.given(key.section, name))]
+            for other in forms[1:]:
+                if other.place not in self._problems:
+                    first = forms[0].place
+                    self._problems.add(other.place, f"given together with {first.path or first.source}; keep one")
+            if forms:
+                return forms[0]
+        return None
+
+    def place(self, path: str) -> Place | None:
+        """Where the key of that dotted name was given."""
+        given = self.find(KEYS[path])
+        return given.place if given else None
+
+    def _missing(self, key: ConfigKey, mapping: yaml_file.Mapping | None) -> None:
+        name = key.field.name
+        place = mapping.place_of(name) if mapping else Place(variable(key.section, name))
+        if place not in self._problems:
+            self._problems.add(place, f"missing; {key.section} needs it")
+
+    def _value(self, key: ConfigKey) -> Any:
+        given = self.find(key)
+        if given is None:
+            return key.field.default
+        value = self._read(given, key)
+        return key.field.default if value is None else value
+
+    def _read(self, given: GivenValue, key: ConfigKey) -> Any:
+        """The value; None, or less of it, where a problem was noted."""
+        if key.hint == tuple[Override, ...]:
+            return overrides.read(self._inline(given.node), self._checks.override, self._problems)
+        if get_origin(key.hint) is tuple:
+            hint, _ = get_args(key.hint)
+            read = (self._one(GivenValue(given.name, item, given.base), hint) for item in _items(given))
+            return tuple(value for value in read if value is not None)
+        return self._one(given, key.hint, in_file=given.name != key.field.name)
+
+    def _inline(self, node: Node) -> Node:
+        """What a variable says in YAML."""
+        if isinstance(node, Scalar) and node.value is not None and node.place.line is None:
+            return yaml_file.load_inline(node.value, node.place, self._problems)
+        return node
+
+    def _one(self, given: GivenValue, hint: Any, *, in_file: bool = False) -> Any:
+        text = yaml_file.as_text(given.node, self._problems)
+        if text is None:
+            return None
+        try:
+            return values.read(_secret_in(given.base / text) if in_file else text, hint, given.base)
+        except ValueError as error:
+            self._problems.add(given.place, str(error))
+            return None
+
+
+def _items(given: GivenValue) -> tuple[Node, ...]:
+    """A list's items; a text is one, too, with commas between."""
+    if isinstance(given.node, Sequence):
+        return given.node.items
+    if isinstance(given.node, Scalar) and given.node.value is not None:
+        return tuple(Scalar(given.place, part.strip()) for part in given.node.value.split(","))
+    return (given.node,)
+
+
+def _check_orders(config: Config, reader: _Reader, problems: Problems) -> None:
+    for order in _ORDERS:
+        shorter, longer = _duration_of(config, order.shorter), _duration_of(config, order.longer)
+        places = [place for path in (order.shorter, order.longer) if (place := reader.place(path))]
+        if shorter < longer or (shorter == longer and order.may_be_equal) or any(place in problems for place in places):
+            continue
+        relation = "must not be longer than" if order.may_be_equal else "has to be shorter than"
+        first = f"{order.shorter} ({values.format_duration(shorter)})"
+        second = f"{order.longer} ({values.format_duration(longer)})"
+        problems.add(places[0], f"{first} {relation} {second}; otherwise {order.otherwise}")
+
+
+def _duration_of(config: Config, path: str) -> float:
+    """The duration of that dotted name; 0, which is in order with everything, when its section is missing."""
+    section, name = path.split(".")
+    return float(getattr(getattr(config, section), name, 0))
+
+
+def _secret_in(path: Path) -> str:
+    """The secret in a file, without the line break at its end. Raises: ValueError, without naming the file.
+
+    The name is not shown because it may be the secret itself, written under the wrong key.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_SECRET_BYTES + 1)
+        text = content.decode("utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("the file does not hold text") from None
+    if len(content) > _MAX_SECRET_BYTES:
+        raise ValueError(f"the file is larger than {_MAX_SECRET_BYTES // 1024} KiB")
+    if not text:
+        raise ValueError("the file is empty")
+    return text

@@ -1,0 +1,212 @@
+"""The settings, frozen: what each key means, its unit and its default. `exporter.config.loader` reads them.
+
+Field names are the keys of the YAML file; the environment variable of a key is `OUTBOX_EXPORTER_<SECTION>_<KEY>`.
+Durations are seconds here and `15s`, `5m`, `24h` in the file. A field of type `Secret` may also be given as
+`<key>_file`, a file that holds it. A duration is positive; `Bounds` and `Pattern` narrow a type where a value
+would otherwise be accepted and then fail, or do harm, far from here.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, NewType
+
+Seconds = NewType("Seconds", float)
+Ratio = NewType("Ratio", float)
+Url = NewType("Url", str)
+Address = NewType("Address", str)
+# A name of the IANA time zone database.
+Zone = NewType("Zone", str)
+# PEM, the contents of the file that the key names.
+Certificates = NewType("Certificates", str)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The least and the greatest number that makes sense, in the unit of the field."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What the whole of a text has to match, and how to say that."""
+
+    regex: str
+    meaning: str
+
+
+# Identifiers are always quoted in our SQL, so capitals count. PostgreSQL cuts them after 63 bytes (NAMEDATALEN).
+_IDENTIFIER = Pattern(r"[A-Za-z_][A-Za-z0-9_$]{0,62}", "a plain identifier of at most 63 bytes")
+
+# What an HTTP header carries as it is: visible ASCII. A client library would quote anything else in its error.
+_TOKEN = Pattern(r"[!-~]+", "a token without spaces and special characters")
+
+# PagerDuty's "Integration Key" of an Events API v2 integration.
+_ROUTING_KEY = Pattern(r"[A-Za-z0-9]{32}", "the 32 letters and digits of an Events API v2 integration key")
+
+# What needs no quoting in a PromQL string.
+_JOB = Pattern(r"[A-Za-z0-9_.:/-]{1,100}", "at most 100 letters, digits and . _ : / -")
+
+# What begins a watch. A time is in UTC: a deploy is planned without thinking of summers.
+_START = Pattern(
+    r"manual|migration|[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?Z",
+    "manual, migration, or a time in UTC such as 2025-11-18T10:00Z",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that does not print itself.
+
+    `reveal` is the one way to it: only for handing it to libpq or into an HTTP header, never into a log or an error.
+    """
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._value
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What a threshold may be: a number as it stands, or a time in seconds."""
+
+    value: float
+    is_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Another threshold or for-duration for one rule of the policy, named as written; None leaves it as it is."""
+
+    alert: str
+    severity: str
+    threshold: Amount | None = None
+    hold_duration: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """The watched database and how gently it is treated.
+
+    `dsn` is a libpq connection string or URI; what it leaves out comes from libpq's own variables (PGHOST, ...).
+    `timestamp_zone` is the time zone in which columns of type timestamp (without time zone) were written; without it
+    such a column is refused, as nothing in it says which moment it means.
+    `max_replay_lag` is how far a standby may be behind its primary before its samples fail.
+    """
+
+    dsn: Secret = Secret("")
+    schema: Annotated[str, _IDENTIFIER] = "public"
+    connect_timeout: Annotated[Seconds, Bounds(1, 60)] = Seconds(3)  # libpq counts whole seconds
+    statement_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(5)  # 0 would switch it off
+    lock_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(0.5)
+    timestamp_zone: Zone | None = None
+    max_replay_lag: Annotated[Seconds, Bounds(0.001, 31_536_000)] = Seconds(60)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationSettings:
+    """The application's metrics endpoints, `<url>/metrics.<procedure>`.
+
+    `timeout` bounds a whole answer, connecting included; `max_bytes` bounds its decoded size. `ca_file` holds the
+    authorities to believe in place of the well-known ones.
+    """
+
+    url: Url
+    bearer_token: Annotated[Secret, _TOKEN] | None = None
+    timeout: Annotated[Seconds, Bounds(0.01, 600)] = Seconds(5)
+    max_bytes: Annotated[int, Bounds(1_000, 100_000_000)] = 1_000_000
+    ca_file: Certificates | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSettings:
+    """When and how much is sampled.
+
+    `budget_ratio` is the share of wall time that each database collector may spend inside the database, and
+    `rows_per_second` how many rows those may read on average that decorate rather than page; a collector over either
+    runs less often, up to `max_interval`.
+    `exhausted_attempts` is the number of attempts from which on a pending job counts as given up (the deployed
+    processor retries five times). `label_limit` caps the values of queue, source and event labels.
+    """
+
+    interval: Annotated[Seconds, Bounds(0.1, 3600)] = Seconds(15)
+    budget_ratio: Ratio = Ratio(0.01)
+    rows_per_second: Annotated[int, Bounds(1, 1_000_000_000)] = 125
+    max_interval: Annotated[Seconds, Bounds(0.1, 86400)] = Seconds(600)
+    count_limit: Annotated[int, Bounds(1, 1_000_000_000)] = 1_000_000
+    exhausted_attempts: Annotated[int, Bounds(1, 1_000_000)] = 5
+    label_limit: Annotated[int, Bounds(1, 1_000)] = 20
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where /metrics is served. `config_file` holds TLS and basic auth in the exporter-toolkit's format.
+
+    `external_url` is the address at which people reach the status page; links in rules and notifications begin with it.
+    """
+
+    listen: Address = Address("0.0.0.0:9721")  # a container is scraped from outside
+    config_file: Path | None = None
+    enable_reload: bool = False
+    external_url: Url | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """The watch after the migration, and where what must survive a restart is kept: it, and declared maintenance.
+
+    `start` says what begins a watch by itself: nothing (`manual`), the migration's versions when they are first seen
+    as applied (`migration`), or a time. `state_dir` is made when it is first needed.
+    """
+
+    duration: Annotated[Seconds, Bounds(1, 30 * 86400)] = Seconds(86400)
+    start: Annotated[str, _START] = "manual"
+    state_dir: Path = Path("state")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertingSettings:
+    """Whom to tell, and what to judge by. Without receivers nobody is told: what fires is on /metrics all the same.
+
+    Every Alertmanager of a cluster is listed: each gets every alert. `job` is the name of the scrape job in Prometheus.
+    `time_scale` multiplies every duration of the policy, so that a rehearsal takes minutes. `thresholds` change rules
+    of alerts/policy.yaml. `runbook_base_url` is where people read runbooks, `<base>/<alert>.md`; without it links lead
+    to the exporter's own pages at `web.external_url`, and without either there are no links. `ca_file` holds the
+    authorities to believe in place of the well-known ones, for every receiver.
+    """
+
+    alertmanager_url: tuple[Url, ...] = ()
+    alertmanager_bearer_token: Annotated[Secret, _TOKEN] | None = None
+    pagerduty_routing_key: Annotated[Secret, _ROUTING_KEY] | None = None
+    pagerduty_url: Url = Url("https://events.pagerduty.com/v2/enqueue")
+    webhook_url: Url | None = None
+    webhook_bearer_token: Annotated[Secret, _TOKEN] | None = None
+    job: Annotated[str, _JOB] = "outbox-exporter"
+    time_scale: Ratio = Ratio(1)
+    thresholds: tuple[Override, ...] = ()
+    runbook_base_url: Url | None = None
+    ca_file: Certificates | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How events are logged on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything the exporter was told. Without `application` it watches the database alone."""
+
+    database: DatabaseSettings = DatabaseSettings()
+    application: ApplicationSettings | None = None
+    sampling: SamplingSettings = SamplingSettings()
+    web: WebSettings = WebSettings()
+    watch: WatchSettings = WatchSettings()
+    alerting: AlertingSettings = AlertingSettings()
+    log: LogSettings = LogSettings()

@@ -1,0 +1,43 @@
+"""Small files that are replaced as a whole: whenever the program or the machine stops, the old or the new one is there.
+
+The new one is on disk before it takes the old one's name, and its name is before this returns.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from exporter.core import state_directory
+
+# State is nobody else's.
+PRIVATE = 0o600
+
+
+def replace(path: Path, text: str, *, mode: int = PRIVATE, make_directory: bool = True) -> None:
+    """Write the text where `path` says, in place of what was there. Raises: OSError.
+
+    Its directory is made where it is missing, unless told otherwise; the mode is `mode` less the umask. Whoever lists
+    the directory meanwhile finds a hidden file that does not end as `path` does.
+    """
+    if make_directory:
+        state_directory.prepare(path.parent)
+    name = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        name.replace(path)
+    except BaseException:
+        name.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

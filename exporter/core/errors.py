@@ -1,0 +1,111 @@
+"""The error family: each member is a decision for its caller.
+
+`ConfigError` ends the program with status 2. Every `SampleError` is one failed sample: it is counted under its
+`reason`, shown, and tried again at the collector's next turn. Messages say what, where and what to do, and
+never carry a secret.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a sample failed: the values of the label `reason` of `outbox_collector_failures_total`."""
+
+    TIMEOUT = "timeout"
+    LOCK = "lock"
+    CONNECTION = "connection"
+    PERMISSION = "permission"
+    RLS = "rls"
+    SCHEMA = "schema"
+    HTTP = "http"
+    PAYLOAD = "payload"
+    STALE = "stale"
+    INTERNAL = "internal"
+
+
+DATABASE_REASONS = (
+    Reason.TIMEOUT,
+    Reason.LOCK,
+    Reason.CONNECTION,
+    Reason.PERMISSION,
+    Reason.RLS,
+    Reason.SCHEMA,
+    Reason.STALE,
+    Reason.INTERNAL,
+)
+APPLICATION_REASONS = (Reason.TIMEOUT, Reason.CONNECTION, Reason.HTTP, Reason.PAYLOAD, Reason.INTERNAL)
+
+
+class ExporterError(Exception):
+    """Root of all errors that this program raises on purpose."""
+
+
+class ConfigError(ExporterError):
+    """The configuration is wrong: holds every problem found, each with its place.
+
+    Shape: `problems` has one line per problem, in the order of the file; never empty.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class SampleError(ExporterError):
+    """A sample failed; `reason` says how it is counted."""
+
+    reason: Reason = Reason.INTERNAL
+
+
+class Unreachable(SampleError):
+    """The target refused, vanished, or did not answer before the client's own deadline."""
+
+    reason = Reason.CONNECTION
+
+
+class TooSlow(SampleError):
+    """The target answered that the work took longer than it may."""
+
+    reason = Reason.TIMEOUT
+
+
+class Locked(SampleError):
+    """Somebody holds a lock on a table that the sample reads."""
+
+    reason = Reason.LOCK
+
+
+class PermissionDenied(SampleError):
+    """The role lacks a privilege; the message holds the GRANT that mends it."""
+
+    reason = Reason.PERMISSION
+
+
+class RowsHidden(SampleError):
+    """Row-level security hides rows from this role; numbers would be lies."""
+
+    reason = Reason.RLS
+
+
+class SchemaMismatch(SampleError):
+    """A table or column is missing or is not of the expected kind."""
+
+    reason = Reason.SCHEMA
+
+
+class Stale(SampleError):
+    """A standby answers, and it is too far behind its primary, or nothing proves that it is not."""
+
+    reason = Reason.STALE
+
+
+class BadStatus(SampleError):
+    """The application answered with an error, a redirect, or an HTTP status other than 200."""
+
+    reason = Reason.HTTP
+
+
+class BadPayload(SampleError):
+    """The application's answer, or a field of it, is not what the protocol promises."""
+
+    reason = Reason.PAYLOAD

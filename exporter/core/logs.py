@@ -1,0 +1,196 @@
+"""Events on standard error: one line each, as text or JSON, without secrets and without storms.
+
+An event is a short fixed sentence with fields beside it: `event(logger, WARNING, "collector failed", reason="lock")`.
+"""
+
+import json
+import logging
+import math
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal
+
+from exporter.config.settings import LogSettings, Secret
+from exporter.core.redaction import Redactor
+
+# The loggers that `level` is about; `py.warnings` is where the standard library sends warnings of any module.
+OWN_LOGGERS = ("exporter", "alerts", "py.warnings")
+# Libraries that set a level themselves, so that the root's would not reach them. They repeat on every attempt what
+# the exporter says once (connection refused, malformed request, missed run), so only their errors pass.
+_NOISY_LIBRARIES = ("psycopg", "psycopg.pool", "apscheduler", "uvicorn", "uvicorn.error", "urllib3")
+
+_HOUR = 3600.0
+
+_redactor = Redactor()
+
+
+def configure(settings: LogSettings, secrets: Iterable[Secret | str] = ()) -> None:
+    """Log to standard error from now on, at that level and in that format, hiding these secrets.
+
+    May be called again, as after a reload: the last settings count, and secrets once known stay hidden.
+    Libraries log their errors alone, or from warnings on when the level is `debug`.
+    """
+    global _redactor  # noqa: PLW0603 - like the logging tree itself, one for the process
+    _redactor = _redactor.with_secrets(each.reveal() if isinstance(each, Secret) else each for each in secrets)
+    handler = _Handler(sys.stderr)
+    handler.setFormatter(_Formatter(settings.format))
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if isinstance(old, _Handler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    others = logging.WARNING if settings.level == "debug" else logging.ERROR
+    for name in (None, *_NOISY_LIBRARIES):
+        logging.getLogger(name).setLevel(others)
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(settings.level.upper())
+    logging.captureWarnings(capture=True)
+
+
+def hide(text: str) -> str:
+    """The text without the secrets that `configure` was told: for messages of others on pages and in answers."""
+    return _redactor.hide(text)
+
+
+def event(
+    logger: logging.Logger, level: int, text: str, /, *, exc_info: BaseException | bool = False, **fields: object
+) -> None:
+    """Log one event: a short fixed text that can be searched for, and what is particular about it as fields."""
+    logger.log(level, text, exc_info=exc_info, extra={"fields": fields}, stacklevel=2)
+
+
+def log_uncaught() -> None:
+    """Log what nobody caught, in any thread, as an event: Python itself would print it with all secrets in it."""
+
+    def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None, thread: str) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+        else:
+            event(logging.getLogger("exporter"), logging.CRITICAL, "uncaught exception", exc_info=error, thread=thread)
+
+    def in_thread(stray: threading.ExceptHookArgs) -> None:
+        name = stray.thread.name if stray.thread else "?"
+        error = stray.exc_value or stray.exc_type()
+        if not issubclass(stray.exc_type, SystemExit):
+            uncaught(stray.exc_type, error, stray.exc_traceback, name)
+
+    sys.excepthook = lambda kind, error, trace: uncaught(kind, error, trace, threading.current_thread().name)
+    threading.excepthook = in_thread
+
+
+class _Handler(logging.StreamHandler[Any]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say only that an event was lost: the standard one prints its arguments as they are."""
+        try:
+            self.stream.write(f"an event of {record.name}, line {record.lineno}, could not be logged\n")
+        except (OSError, ValueError):
+            return  # standard error itself is gone
+
+
+class _Formatter(logging.Formatter):
+    """One line per record. Secrets are hidden in every name and value before quoting, which would disguise them."""
+
+    def __init__(self, style: Literal["text", "json"]) -> None:
+        super().__init__()
+        self._line = _as_json if style == "json" else _as_text
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._line({hide(name): _without_secrets(value) for name, value in _record_fields(record).items()})
+
+
+def _record_fields(record: logging.LogRecord) -> dict[str, object]:
+    """What a record says, by name, in the order of the line."""
+    time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    entry: dict[str, object] = {
+        "time": time.replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "event": record.getMessage(),
+    }
+    for name, value in getattr(record, "fields", {}).items():
+        entry[f"{name}_" if name in entry else name] = _plain(value)
+    if record.exc_info and record.exc_info[1]:
+        entry["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
+    if record.stack_info:
+        entry["stack"] = record.stack_info
+    return entry
+
+
+def _plain(value: object) -> object:
+    """The value if JSON has its like, otherwise its text."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def _without_secrets(value: object) -> object:
+    text = value if isinstance(value, str) else json.dumps(value)
+    hidden = hide(text)
+    return value if hidden == text else hidden
+
+
+def _as_json(entry: dict[str, object]) -> str:
+    return json.dumps(entry)
+
+
+def _as_text(entry: dict[str, object]) -> str:
+    return " ".join(f"{name}={_quoted(value)}" for name, value in entry.items())
+
+
+def _quoted(value: object) -> str:
+    """In logfmt's way: bare when nothing in it could be mistaken, otherwise quoted and escaped as in JSON."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    escaped = "".join(char if char.isprintable() and char not in '"\\' else json.dumps(char)[1:-1] for char in text)
+    bare = text and text == escaped and " " not in text and "=" not in text
+    return text if bare else f'"{escaped}"'
+
+
+# Ports and process ids, longer than a status of HTTP; ids of poolers: hexadecimal, perhaps after a letter for the kind.
+_VARYING = re.compile(r"\b\d{4,}\b|\b[a-z]?(?=[a-f]*\d)[0-9a-f]{8,}\b")
+
+
+@dataclass(slots=True)
+class _KeyHistory:
+    """What was logged about one key, its numbers and ids aside, and when; how much was not since then."""
+
+    logged: dict[str, float] = field(default_factory=dict)
+    suppressed: int = 0
+
+
+class RepeatFilter:
+    """Tells whether something about a key is news, so that what stays broken does not fill a disk.
+
+    A message is news when it was not logged about its key in the last `every` seconds. Long numbers and ids in it are
+    no news: a pooler gives each connection a new one. At most `variety` different ones are logged in that time, as
+    texts that never repeat are a storm as well.
+    Not safe for several threads at once.
+    """
+
+    def __init__(self, every: float = _HOUR, variety: int = 10) -> None:
+        self._every = every
+        self._variety = variety
+        self._histories: dict[Hashable, _KeyHistory] = {}
+
+    def suppressed(self, key: Hashable, message: str, now: float) -> int | None:
+        """None to keep quiet; otherwise log now, and say that so many were kept quiet since the last line.
+
+        Units: `now` in seconds of any clock that does not go back.
+        """
+        history = self._histories.setdefault(key, _KeyHistory())
+        history.logged = {text: at for text, at in history.logged.items() if now - at < self._every}
+        normalized = _VARYING.sub("#", message)
+        if normalized in history.logged or len(history.logged) >= self._variety:
+            history.suppressed += 1
+            return None
+        history.logged[normalized] = now
+        count, history.suppressed = history.suppressed, 0
+        return count
+
+    def forget(self, key: Hashable) -> bool:
+        """It works again: the next message is news. True when there was something to forget, so worth a line."""
+        return self._histories.pop(key, None) is not None

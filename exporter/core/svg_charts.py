@@ -1,0 +1,266 @@
+"""Small SVG plots for pages that stand alone: sparklines and time series with thresholds, gaps and marks. Pure.
+
+Colours come from the page's own CSS through the classes named here and in `STYLE`, so that one picture serves light,
+dark and print. Everything that is text is escaped. A plot has a title for those who do not see it.
+
+Units: times in Unix seconds, shown in UTC. Shape: a value of None breaks the line: unknown is no number. An infinite
+value is drawn at the upper edge.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from html import escape
+from itertools import groupby
+
+from exporter.core.humanize import format_value, moment
+
+Points = Sequence[tuple[float, float | None]]
+
+WIDTH, HEIGHT = 720, 200
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 24
+SPARK_WIDTH, SPARK_HEIGHT = 160, 36
+# More columns than a screen shows add weight, not truth: each keeps its first, least, greatest and last value.
+COLUMNS = 360
+TICKS_Y, TICKS_X = 4, 9
+# Steps of an axis of time, in seconds: people count in minutes, hours and days.
+TIME_STEPS = (1, 2, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 7 * 86400)
+# A threshold this many times above the highest value would flatten the line; it is told in words instead.
+NEAR = 8
+# Room above the highest value, and the smallest height of an axis whose values are all 0.
+HEADROOM, LEAST_TOP = 1.08, 1.0
+# Beyond these an axis is drawn like the next one within: no computer's numbers have room for its ticks.
+_HIGHEST, _LOWEST_STEP = 1e300, 1e-300
+
+STYLE = """
+.plot { width: 100%; height: auto; display: block; font: 11px system-ui, sans-serif }
+.plot text { fill: var(--soft) } .plot .grid { stroke: var(--line); stroke-width: 1 }
+.plot .line { fill: none; stroke-width: 1.6; stroke-linejoin: round; vector-effect: non-scaling-stroke }
+.plot .dot { stroke: none } .plot .area { opacity: .12; stroke: none }
+.plot .n0 { stroke: var(--plot-0); fill: var(--plot-0) } .plot .n1 { stroke: var(--plot-1); fill: var(--plot-1) }
+.plot .n2 { stroke: var(--plot-2); fill: var(--plot-2) } .plot .n3 { stroke: var(--plot-3); fill: var(--plot-3) }
+.plot .line { fill: none }
+.plot .threshold { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 6 4 }
+.plot .threshold-label { fill: var(--bad) }
+.plot .gap { fill: var(--soft); opacity: .22 } .plot .maintenance { fill: var(--plot-1); opacity: .18 }
+.plot .alert { fill: var(--bad); opacity: .16 } .plot .breach { fill: var(--warn); opacity: .2 }
+.plot .edge { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke }
+"""
+# The line colours, for the page's :root: apart for most kinds of colour blindness, on white and on dark.
+COLOURS = "--plot-0: #0b62b8; --plot-1: #b35c00; --plot-2: #14703c; --plot-3: #7b3fa0"
+COLOURS_DARK = "--plot-0: #6cb2ff; --plot-1: #ffb057; --plot-2: #74d39a; --plot-3: #c99bea"
+
+
+class SpanKind(StrEnum):
+    """What a stretch of time was; the name of its CSS class."""
+
+    GAP = "gap"
+    MAINTENANCE = "maintenance"
+    ALERT = "alert"
+    BREACH = "breach"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time to shade, with what a reader learns by pointing at it."""
+
+    mark: SpanKind
+    start: float
+    end: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChartThreshold:
+    """A level to draw, dashed."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """One series."""
+
+    name: str
+    points: Points
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One plot over [start, end]. `unit` is one of seconds, ratio, or the name of what is counted."""
+
+    title: str
+    unit: str
+    start: float
+    end: float
+    lines: tuple[ChartLine, ...]
+    thresholds: tuple[ChartThreshold, ...] = ()
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """From time and value to the picture's coordinates."""
+
+    start: float
+    end: float
+    top: float
+    left: float
+    right: float
+    upper: float
+    lower: float
+
+    def x(self, at: float) -> float:
+        share = (at - self.start) / max(self.end - self.start, 1e-9)
+        if math.isnan(share):  # of a time without beginning or end
+            share = 0.0
+        return self.left + min(max(share, 0.0), 1.0) * (self.right - self.left)
+
+    def y(self, value: float) -> float:
+        share = 1.0 if value >= self.top else max(value / self.top, 0.0)
+        return self.lower - share * (self.lower - self.upper)
+
+
+def chart(spec: Chart) -> str:
+    """The plot as an SVG element that fills the width it is given."""
+    highest = max((value for line in spec.lines for value in _finite(line.points)), default=0.0)
+    near = [level for level in spec.thresholds if level.value <= NEAR * highest or highest == 0]
+    top = _nice_top(max([highest, *(level.value for level in near)]), spec.unit)
+    frame = _Frame(spec.start, spec.end, top, LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM)
+    parts = [
+        *_grid(frame, spec.unit),
+        *(_span(frame, span) for span in spec.spans if span.end > spec.start and span.start < spec.end),
+        *(part for index, line in enumerate(spec.lines) for part in _line(frame, line.points, index)),
+        *(part for level in near for part in _threshold(frame, level, spec.unit)),
+        _distant_thresholds([level for level in spec.thresholds if level not in near], spec.unit),
+    ]
+    return _svg(WIDTH, HEIGHT, _describe(spec), parts)
+
+
+def sparkline(points: Points, start: float, end: float, label: str) -> str:
+    """A plot without axes, for beside a number; `label` says what it shows."""
+    frame = _Frame(
+        start, end, _nice_top(max(_finite(points), default=0.0), ""), 2, SPARK_WIDTH - 2, 3, SPARK_HEIGHT - 3
+    )
+    edge = f'<line class="edge" x1="2" x2="{SPARK_WIDTH - 2}" y1="{SPARK_HEIGHT - 2}" y2="{SPARK_HEIGHT - 2}"/>'
+    return _svg(SPARK_WIDTH, SPARK_HEIGHT, label, [edge, *_line(frame, points, 0)], ' preserveAspectRatio="none"')
+
+
+def _finite(points: Points) -> list[float]:
+    return [value for _, value in points if value is not None and math.isfinite(value)]
+
+
+def _nice_top(highest: float, unit: str) -> float:
+    """The axis' upper end: a round number for each tick, with room above the highest value."""
+    step = min(highest, _HIGHEST) * HEADROOM / TICKS_Y
+    if step < _LOWEST_STEP:
+        return LEAST_TOP
+    if unit == "seconds" and TIME_STEPS[0] <= step <= TIME_STEPS[-1]:
+        return float(TICKS_Y * next(each for each in TIME_STEPS if each >= step))
+    power = 10 ** math.floor(math.log10(step))
+    return float(TICKS_Y * power * next(each for each in (1, 2, 2.5, 5, 10) if each * power >= step))
+
+
+def _grid(frame: _Frame, unit: str) -> Iterator[str]:
+    for index in range(TICKS_Y + 1):
+        value = frame.top * index / TICKS_Y
+        y = frame.y(value)
+        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(format_value(value, unit))}</text>'
+    for at in _time_ticks(frame.start, frame.end):
+        text = moment(at, "%H:%M" if frame.end - frame.start >= 600 else "%H:%M:%S")  # noqa: PLR2004 - ten minutes
+        yield f'<text x="{frame.x(at):.1f}" y="{HEIGHT - 7}" text-anchor="middle">{text}</text>'
+
+
+def _time_ticks(start: float, end: float) -> Iterator[float]:
+    span = end - start
+    if not 0 <= span < math.inf:
+        return
+    step = next((each for each in TIME_STEPS if span / each <= TICKS_X), span / TICKS_X)
+    first = math.ceil(start / step) * step
+    yield from (at for at in (first + place * step for place in range(TICKS_X + 1)) if at <= end)
+
+
+def _span(frame: _Frame, span: Span) -> str:
+    left, right = frame.x(span.start), frame.x(span.end)
+    width = max(right - left, 1.5)  # a second of a day must not vanish
+    return (
+        f'<rect class="{span.mark}" x="{left:.1f}" y="{frame.upper}" width="{width:.1f}" '
+        f'height="{frame.lower - frame.upper}"><title>{escape(span.label)}</title></rect>'
+    )
+
+
+def _threshold(frame: _Frame, level: ChartThreshold, unit: str) -> Iterator[str]:
+    y = frame.y(level.value)
+    text = escape(f"{level.label} {format_value(level.value, unit)}")
+    yield f'<line class="threshold" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    above = y - 4 if y - 4 > TOP + 6 else y + 12
+    yield f'<text class="threshold-label" x="{WIDTH - RIGHT}" y="{above:.1f}" text-anchor="end">{text}</text>'
+
+
+def _distant_thresholds(levels: Sequence[ChartThreshold], unit: str) -> str:
+    if not levels:
+        return ""
+    text = escape("; ".join(f"{level.label} at {format_value(level.value, unit)}, above" for level in levels))
+    return f'<text class="threshold-label" x="{WIDTH - RIGHT}" y="{TOP + 12}" text-anchor="end">{text}</text>'
+
+
+def _line(frame: _Frame, points: Points, index: int) -> Iterator[str]:
+    for stretch in _known_runs(points):
+        drawn = [(frame.x(at), frame.y(value)) for at, value in _downsampled(stretch, frame.start, frame.end)]
+        if len(drawn) == 1:
+            x, y = drawn[0]
+            yield f'<circle class="dot n{index % 4}" cx="{x:.1f}" cy="{y:.1f}" r="1.6"/>'
+            continue
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+        if index == 0:
+            base = f"{frame.lower:.1f}"
+            yield f'<polygon class="area n0" points="{drawn[0][0]:.1f},{base} {path} {drawn[-1][0]:.1f},{base}"/>'
+        yield f'<polyline class="line n{index % 4}" points="{path}"/>'
+
+
+def _known_runs(points: Points) -> Iterator[list[tuple[float, float]]]:
+    """Runs of known values, at known times."""
+
+    def is_known(point: tuple[float, float | None]) -> bool:
+        at, value = point
+        return math.isfinite(at) and value is not None and not math.isnan(value)
+
+    for known, run in groupby(points, key=is_known):
+        if known:
+            yield [(at, value) for at, value in run if value is not None]
+
+
+def _downsampled(stretch: Sequence[tuple[float, float]], start: float, end: float) -> Iterator[tuple[float, float]]:
+    """At most four points for each column: no peak and no edge is lost."""
+    size = max((end - start) / COLUMNS, 1e-9)
+
+    def place(point: tuple[float, float]) -> int:
+        share = (point[0] - start) / size
+        return 0 if math.isnan(share) else math.floor(min(max(share, -1), COLUMNS))
+
+    for _, run in groupby(stretch, key=place):
+        column = list(run)
+        least = min(range(len(column)), key=lambda each: column[each][1])
+        greatest = max(range(len(column)), key=lambda each: column[each][1])
+        yield from (column[each] for each in sorted({0, least, greatest, len(column) - 1}))
+
+
+def _describe(spec: Chart) -> str:
+    ranges = []
+    for line in spec.lines:
+        known = _finite(line.points)
+        low, high = (format_value(each, spec.unit) for each in (min(known), max(known))) if known else ("", "")
+        ranges.append(f"{line.name} {low} to {high}" if known else f"{line.name}: nothing known")
+    period = f"{moment(spec.start, '%Y-%m-%d %H:%M')} to {moment(spec.end, '%Y-%m-%d %H:%M')} UTC"
+    return f"{spec.title}, {period}: {'; '.join(ranges)}"
+
+
+def _svg(width: int, height: int, label: str, parts: Iterable[str], more: str = "") -> str:
+    text = escape(label)
+    return (
+        f'<svg class="plot" viewBox="0 0 {width} {height}"{more} role="img" aria-label="{text}">'
+        f"<title>{text}</title>{''.join(parts)}</svg>"
+    )

@@ -1,0 +1,117 @@
+"""psycopg's exceptions in our own words: everybody outside this package sees `exporter.core.errors` alone."""
+
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
+
+import psycopg
+from psycopg import errors
+
+from exporter.core.errors import (
+    Locked,
+    PermissionDenied,
+    RowsHidden,
+    SampleError,
+    SchemaMismatch,
+    TooSlow,
+    Unreachable,
+)
+from exporter.database.text import message
+
+# What poolers say, as internal errors, when the server behind them is gone.
+_GONE = ("unable to read data",)
+
+# What libpq says of each server that target_session_attrs=read-write does not take. The role made for monitoring is
+# read-only on every server, so that it finds none.
+_READ_ONLY = "session is read-only"
+_TAKE_PRIMARY = "; a role made for reading is read-only on the primary, too: target_session_attrs=primary finds that"
+
+# Raises the error of row_security = off, "query would be affected by row-level security policy".
+_ROW_SECURITY = "check_enable_rls"
+
+# What a statement of a session is refused with, by the server, when it is not where it should be (see `proof`).
+SAMPLE, ROLES, TABLES = "outbox_exporter.sample", "outbox_exporter.roles", "outbox_exporter.tables"
+_ELSEWHERE = (
+    SampleError,
+    (
+        "a statement of this sample did not run in its transaction: what stands before the server sends statements to"
+        " several servers or commits each by itself (Pgpool-II: set allow_sql_comments = off); or connect directly"
+    ),
+)
+_OTHER_ROLES = RowsHidden, "what the role may see changed while the sample was under way; nothing is believed"
+_OTHER_TABLES = (
+    Locked,
+    (
+        "a table was rewritten or replaced while the sample waited for it (ALTER TABLE, VACUUM FULL, TRUNCATE), and may"
+        " look empty to it; nothing is believed"
+    ),
+)
+_PROOFS: Mapping[str, tuple[type[SampleError], str]] = MappingProxyType(
+    {SAMPLE: _ELSEWHERE, ROLES: _OTHER_ROLES, TABLES: _OTHER_TABLES}
+)
+
+_ERROR_MAPPING: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
+    (errors.LockNotAvailable, Locked),
+    (errors.DeadlockDetected, Locked),
+    # On a standby: our query stood in the way of the replay.
+    (errors.SerializationFailure, Locked),
+    (errors.QueryCanceled, TooSlow),
+    (errors.TransactionTimeout, TooSlow),
+    (errors.IdleInTransactionSessionTimeout, TooSlow),
+    (errors.InsufficientPrivilege, PermissionDenied),
+    (errors.UndefinedTable, SchemaMismatch),
+    (errors.UndefinedColumn, SchemaMismatch),
+    (errors.UndefinedFunction, SchemaMismatch),
+    (errors.InvalidSchemaName, SchemaMismatch),
+    (errors.WrongObjectType, SchemaMismatch),
+    (errors.DatatypeMismatch, SchemaMismatch),
+    # Answers are not converted: this is about a name of the configuration that the database's encoding cannot write.
+    (errors.UntranslatableCharacter, SchemaMismatch),
+    (psycopg.OperationalError, Unreachable),
+)
+
+
+def map_error(error: psycopg.Error, prefix: str = "", session_encoding: str = "utf-8") -> SampleError:
+    """What a psycopg error means for a sample: the member of our family, with a message of one line."""
+    text = prefix + " ".join(message(error, session_encoding).split())
+    special = _special(error, text, prefix)
+    if special is not None:
+        return special
+    for psycopg_error, sample_error in _ERROR_MAPPING:
+        if isinstance(error, psycopg_error):
+            return sample_error(text)
+    return SampleError(f"{type(error).__name__}: {text}")
+
+
+def _special(error: psycopg.Error, text: str, prefix: str) -> SampleError | None:
+    """What an error means of which the class alone does not tell; None for any other."""
+    # Told by its place in PostgreSQL's source: the text is in the server's language.
+    if isinstance(error, errors.InsufficientPrivilege) and error.diag.source_function == _ROW_SECURITY:
+        return RowsHidden(text)
+    if isinstance(error, errors.InvalidParameterValue) and '"TimeZone"' in text:
+        return SchemaMismatch(f"database.timestamp_zone: the server does not know this time zone: {text}")
+    if isinstance(error, errors.InvalidTextRepresentation):
+        proofs = (kind(prefix + reason) for name, (kind, reason) in _PROOFS.items() if name in text)
+        return next(proofs, None)
+    if isinstance(error, errors.InternalError_) and any(words in text for words in _GONE):
+        return Unreachable(text)
+    if isinstance(error, psycopg.OperationalError) and _READ_ONLY in text:
+        return Unreachable(text + _TAKE_PRIMARY)
+    return None
+
+
+class mapped_errors:  # noqa: N801 - a context manager, read as a word
+    """Turn psycopg's exceptions into ours, chained; `doing` says what was going on, in a transaction that `spoken`."""
+
+    __slots__ = ("_prefix", "_session_encoding")
+
+    def __init__(self, prefix: str = "", session_encoding: str = "utf-8") -> None:
+        self._prefix, self._session_encoding = prefix, session_encoding
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, psycopg.Error):
+            raise map_error(error, self._prefix, self._session_encoding) from error

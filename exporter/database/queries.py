@@ -1,0 +1,137 @@
+"""The statements of this program: one file each under `sql/`, with a header that is a contract.
+
+A header names the question, the parameters, the columns with type and nullability, the index relied on and the
+source. The loader refuses a file without one; a test runs every file and compares what comes back with it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from psycopg import sql
+
+SECTIONS = ("Question", "Parameters", "Columns", "Index", "Source")
+TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
+
+_SECTION = re.compile(r"^-- (?P<name>[A-Z][a-z]+): *(?P<text>.*)$")
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+_ENTRY = re.compile(r"^--   (?P<name>[a-z_]+) (?P<type>[a-z ]+?(?:\[\])?)(?P<null> not null| null)?: (?P<meaning>.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderColumn:
+    """A column or parameter as its header describes it."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStatement:
+    """One statement: `text` is what is sent, with `{table}` places for the watched schema's tables."""
+
+    name: str
+    text: str
+    parameters: tuple[HeaderColumn, ...]
+    columns: tuple[HeaderColumn, ...]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The watched schema's tables that it reads."""
+        return tuple(table for table in TABLES if f"{{{table}}}" in self.text)
+
+    def compose(self, schema: str) -> sql.Composed:
+        """The statement for the tables of `schema`, every name quoted."""
+        # The text comes from this package's own files and from nowhere else.
+        return sql.SQL(self.text).format(**_tables(schema))
+
+    def with_literals(self, schema: str, parameters: Mapping[str, object], condition: str = "") -> bytes:
+        """The statement with its parameters in it, every value quoted: several of these may go in one message.
+
+        `condition` has to hold besides.
+        """
+        text = _PARAMETER.sub(r"{\1}", self.text).replace("%%", "%")
+        values = {name: literal(value) for name, value in parameters.items()}
+        asked = sql.SQL(text).format(**_tables(schema), **values).as_string()
+        return (_with_condition(condition, asked) if condition else asked).encode()
+
+
+def literal(value: object) -> sql.Composable:
+    """A value as SQL, whatever session it goes to.
+
+    Texts are quoted here: without a connection psycopg has libpq quote them, which takes them to be in the encoding of
+    the connection that was made last, and replaces what makes no sense there. Arrays hold names of ours, in ASCII.
+    """
+    if not isinstance(value, str):
+        return sql.Literal(value)
+    quoted = value.replace("\\", "\\\\").replace("'", "''")
+    # In the form that means the same with standard_conforming_strings on and off.
+    return sql.SQL(f"E'{quoted}'" if "\\" in value else f"'{quoted}'")
+
+
+def _tables(schema: str) -> dict[str, sql.Identifier]:
+    return {table: sql.Identifier(schema, table) for table in TABLES}
+
+
+def parse(name: str, text: str) -> SqlStatement:
+    """Read one file of `sql/`.
+
+    Raises: ValueError when the header lacks a section or an entry cannot be read.
+    """
+    lines = text.splitlines()
+    size = next((number for number, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    header, body = lines[:size], lines[size:]
+    sections = _sections(header)
+    if header[:1] != [f"-- {name}.sql"] or tuple(sections) != SECTIONS:
+        raise ValueError(f"sql/{name}.sql: the header must name the file, then {', '.join(SECTIONS)}")
+    # DBAs meet this comment in pg_stat_activity.
+    statement = f"/* outbox-exporter: {name} */\n" + "\n".join(body).strip()
+    return SqlStatement(name, statement, _entries(name, sections["Parameters"]), _entries(name, sections["Columns"]))
+
+
+def _sections(header: list[str]) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    for line in header[1:]:
+        if match := _SECTION.match(line):
+            lines = sections.setdefault(match["name"], [])
+        elif sections:
+            lines.append(line)
+    return sections
+
+
+def _entries(name: str, lines: list[str]) -> tuple[HeaderColumn, ...]:
+    # Deeper lines continue the entry above.
+    matches = [(line, _ENTRY.match(line)) for line in lines if not line.startswith("--    ")]
+    if unreadable := [line for line, match in matches if match is None]:
+        raise ValueError(f"sql/{name}.sql: cannot read the header line {unreadable[0]!r}")
+    return tuple(HeaderColumn(m["name"], m["type"], m["null"] == " null") for _, m in matches if m)
+
+
+@cache
+def load(name: str) -> SqlStatement:
+    """The statement in `sql/<name>.sql`."""
+    return parse(name, resources.files("exporter").joinpath("sql", f"{name}.sql").read_text("utf-8"))
+
+
+@cache
+def statement(name: str, schema: str, encoding: str = "utf-8", condition: str = "true") -> bytes:
+    """The statement in `sql/<name>.sql` for the tables of `schema`, as it is sent, and what has to hold besides.
+
+    `encoding` is the session's, by its name in Python. A name that cannot be written in it is a name that no table of
+    that database has.
+    """
+    return _with_condition(condition, load(name).compose(schema).as_string()).encode(encoding, "replace")
+
+
+def _with_condition(condition: str, statement: str) -> str:
+    comment, _, asked = statement.partition("\n")
+    return f"{comment}\nSELECT answer.* FROM (\n{asked}\n) AS answer WHERE {condition}"
+
+
+def names() -> tuple[str, ...]:
+    """The names of all statements, scripts for people (`setup/`) not included."""
+    files = resources.files("exporter").joinpath("sql").iterdir()
+    return tuple(sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql")))

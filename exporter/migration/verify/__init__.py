@@ -1,0 +1,1 @@
+"""`verify`: is the migration fully there, or fully gone."""

@@ -1,0 +1,242 @@
+"""Reads a condition, as PostgreSQL prints it: the part of SQL that policies are written in."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from exporter.migration.verify.terms import (
+    COMPARISONS,
+    Term,
+    anything,
+    both,
+    cast_to,
+    claim,
+    column,
+    compared,
+    constant,
+    either,
+    function,
+    negated,
+    of,
+    unchanged,
+)
+
+
+class UnreadableError(Exception):
+    """Not in the part of SQL that is read here."""
+
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<text>[Ee]?'(?:[^']|'')*')|(?P<name>\"(?:[^\"]|\"\")*\"|[A-Za-z_][\w$]*)|(?P<number>\d+(?:\.\d+)?)"
+    r"|(?P<sign>::|[-+*/<>=~!@#%^&|`?]+|[()\[\],.]))"
+)
+_CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
+_TYPE_WORDS = ("varying", "with", "without", "time", "zone", "precision")
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    position = 0
+    while text[position:].strip():
+        match = _TOKEN.match(text, position)
+        if match is None or match.lastgroup is None:
+            raise UnreadableError
+        yield match.lastgroup, match[match.lastgroup]
+        position = match.end()
+
+
+def parse(condition: str) -> tuple[Term, frozenset[str]]:
+    """The condition as a term, and the texts in it that users, roles or owners may be compared with.
+
+    Raises: UnreadableError.
+    """
+    parser = _Parser(list(_tokens(condition)))
+    return parser.whole(), frozenset(parser.literals)
+
+
+@dataclass(slots=True)
+class _Parser:
+    """A recursive descent, by the precedence of operators: OR, AND, NOT, IS, comparisons, others, casts."""
+
+    tokens: list[tuple[str, str]]
+    literals: set[str] = field(default_factory=set)
+    _at: int = 0
+
+    def whole(self) -> Term:
+        """Raises: UnreadableError."""
+        term = self._or()
+        if self._at < len(self.tokens):
+            raise UnreadableError
+        return term
+
+    # ------------------------------------------------------------------ tokens
+
+    def _peek(self) -> str:
+        kind, text = self.tokens[self._at] if self._at < len(self.tokens) else ("", "")
+        return text.upper() if kind == "name" and not text.startswith('"') else text if kind == "sign" else ""
+
+    def _next(self) -> tuple[str, str]:
+        if self._at == len(self.tokens):
+            raise UnreadableError
+        self._at += 1
+        return self.tokens[self._at - 1]
+
+    def _take(self, *words: str) -> bool:
+        """These words or signs come next, and are passed over."""
+        start = self._at
+        for word in words:
+            if self._peek() != word:
+                self._at = start
+                return False
+            self._at += 1
+        return True
+
+    def _demand(self, word: str) -> None:
+        if not self._take(word):
+            raise UnreadableError
+
+    # ------------------------------------------------------------------ truth
+
+    def _or(self) -> Term:
+        term = self._and()
+        while self._take("OR"):
+            term = either(term, self._and())
+        return term
+
+    def _and(self) -> Term:
+        term = self._not()
+        while self._take("AND"):
+            term = both(term, self._not())
+        return term
+
+    def _not(self) -> Term:
+        return negated(self._not()) if self._take("NOT") else self._is()
+
+    def _is(self) -> Term:
+        term = self._comparison()
+        while self._take("IS"):
+            term = (negated if self._take("NOT") else unchanged)(self._test(term))
+        return term
+
+    def _test(self, term: Term) -> Term:
+        if self._take("DISTINCT", "FROM"):
+            other = self._comparison()
+            return of(lambda one, two: one != two, term, other)
+        for word, value in (("NULL", None), ("UNKNOWN", None), ("TRUE", True), ("FALSE", False)):
+            if self._take(word):
+                return of(lambda one, value=value: one is value, term)
+        raise UnreadableError
+
+    def _comparison(self) -> Term:
+        term = self._operation()
+        while (sign := self._peek()) in ("=", "<>", "<", ">", "<=", ">="):
+            self._at += 1
+            words = [word for word in ("ANY", "ALL") if self._take(word)]
+            others = self._list() if words else [self._operation()]
+            term = compared(sign, term, others, every=words == ["ALL"])
+        return term
+
+    def _list(self) -> list[Term]:
+        """An array behind ANY or ALL, in the parentheses that it is printed in."""
+        if self._take("("):
+            terms = self._list()
+            self._demand(")")
+        else:
+            self._demand("ARRAY")
+            self._demand("[")
+            terms = [self._or()]
+            while self._take(","):
+                terms.append(self._or())
+            self._demand("]")
+        self._casts(anything)
+        return terms
+
+    # ------------------------------------------------------------------ values
+
+    def _operation(self) -> Term:
+        term = self._cast()
+        while re.fullmatch(r"[-+*/<>=~!@#%^&|`?]+", sign := self._peek()) and sign not in COMPARISONS:
+            self._at += 1
+            term = claim(sign, term, self._cast())
+        return term
+
+    def _cast(self) -> Term:
+        return self._casts(self._primary())
+
+    def _casts(self, term: Term) -> Term:
+        while self._take("::"):
+            term = cast_to(self._type(), term)
+        return term
+
+    def _type(self) -> str:
+        words = [self._next()[1]]
+        while self._take("."):
+            words = [self._next()[1]]
+        while self._peek().lower() in _TYPE_WORDS:
+            words.append(self._next()[1])
+        if self._take("("):
+            self._skip_group()
+        brackets = "[]" if self._take("[", "]") else ""
+        return " ".join(words) + brackets
+
+    def _primary(self) -> Term:
+        kind, text = self._next()
+        if kind == "text" and not text.startswith(("E", "e")):
+            value = text[1:-1].replace("''", "'")
+            self.literals.add(value)
+            return constant(value)
+        if kind == "number":
+            return constant(text)
+        if text == "(":
+            return self._group()
+        if kind == "name":
+            return self._named(text)
+        raise UnreadableError
+
+    def _group(self) -> Term:
+        """Behind a parenthesis: a condition, a subquery for one value without FROM, or what is not read."""
+        start = self._at
+        try:
+            select = self._take("SELECT")
+            term = self._or()
+            if select and self._take("AS"):
+                self._next()
+            self._demand(")")
+        except UnreadableError:
+            self._at = start
+            self._skip_group()
+            return anything
+        return term
+
+    def _skip_group(self) -> None:
+        depth = 1
+        while depth:
+            _, text = self._next()
+            depth += {"(": 1, ")": -1}.get(text, 0)
+
+    def _named(self, first: str) -> Term:
+        if first.upper() in _CONSTANTS:
+            return constant(_CONSTANTS[first.upper()])
+        if first.upper() in ("CASE", "ARRAY", "ROW", "INTERVAL", "SELECT"):
+            raise UnreadableError
+        name = [first.strip('"')]
+        while self._take("."):
+            name.append(self._next()[1].strip('"'))
+        if not self._take("("):
+            return column(name)
+        start = self._at
+        try:
+            return function(".".join(name).lower(), self._arguments())
+        except UnreadableError:
+            self._at = start
+            self._skip_group()
+            return anything
+
+    def _arguments(self) -> list[Term]:
+        terms: list[Term] = []
+        if self._take(")"):
+            return terms
+        terms.append(self._or())
+        while self._take(","):
+            terms.append(self._or())
+        self._demand(")")
+        return terms

@@ -1,0 +1,120 @@
+"""One configuration at work: its database, its collectors, their schedule and the board that they fill."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.collectors.application import ApplicationCollector
+from exporter.collectors.backlog import BacklogCollector
+from exporter.collectors.database import DatabaseCollector, DatabaseQuestion
+from exporter.collectors.departures import Departures
+from exporter.collectors.events import EventsCollector
+from exporter.collectors.idempotency import IdempotencyCollector
+from exporter.collectors.last_hour import LastHourCollector
+from exporter.collectors.maintenance import MaintenanceCollector
+from exporter.collectors.migration import MigrationCollector
+from exporter.collectors.throughput import ThroughputCollector
+from exporter.config.settings import Config
+from exporter.database import Database
+from exporter.database.indexes import IndexCatalogue
+from exporter.metrics.label_limit import LabelLimit
+from exporter.metrics.snapshot import CollectorTarget, SnapshotStore
+from exporter.migration.maintenance import MaintenanceFile
+from exporter.sampling.schedule import RunListener, Schedule, ScheduledCollector, run_once
+
+# A migration comes undone by hand, not by itself: every five minutes is soon enough.
+MIGRATION_INTERVALS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedLabels:
+    """The values in use of the labels that come from the database."""
+
+    queues: LabelLimit
+    sources: LabelLimit
+    events: LabelLimit
+
+    def by_name(self) -> Mapping[str, LabelLimit]:
+        """By the label's name."""
+        return {"queue": self.queues, "source": self.sources, "event": self.events}
+
+
+class Sampler:
+    """Everything that a configuration brings to life, and takes down again."""
+
+    def __init__(self, config: Config, finished: RunListener) -> None:
+        self.config = config
+        self.database = Database(config.database)
+        self._application = ApplicationCollector(config.application) if config.application else None
+        self.catalogue = IndexCatalogue()
+        events = EventsCollector(config.sampling, self.catalogue)
+        self.labels = BoundedLabels(LabelLimit(config.sampling.label_limit), events.sources, events.types)
+        departures = Departures()
+        # What pages comes first: questions of one moment are asked in this order.
+        self.questions: tuple[DatabaseQuestion, ...] = (
+            BacklogCollector(config.sampling, self.labels.queues, self.catalogue, departures),
+            ThroughputCollector(self.labels.queues, departures),
+            LastHourCollector(config.sampling, self.labels.queues, departures),
+            events,
+            IdempotencyCollector(self.catalogue),
+        )
+        self._entries = tuple(self._make_entries())
+        self.store = SnapshotStore((entry.state for entry in self._entries), config.sampling.interval)
+        self._schedule = Schedule(self._entries, self.store, config.sampling, finished)
+
+    def start(self) -> None:
+        """Sample now and from now on."""
+        self.database.open()
+        self._schedule.start()
+
+    def stop(self) -> None:
+        """Break off what is running and close the connections. Returns within about two seconds.
+
+        May be called again, from another thread as well: each call returns when all has ended.
+        """
+        self._schedule.halt()
+        if self._application:
+            self._application.close()
+        self.database.close()
+        self._schedule.stop()
+
+    def check_clock(self) -> None:
+        """Call every few seconds while started."""
+        self._schedule.check_clock()
+
+    def sample_soon(self) -> None:
+        """Let every collector run within a sampling interval, however rarely it runs; returns at once."""
+        self._schedule.run_soon()
+
+    def sample_once(self) -> None:
+        """Let every collector run once, one after the other, and close again. Instead of `start` and `stop`."""
+        self.database.open()
+        try:
+            for entry in self._entries:
+                self.store.record(run_once(entry.collector), entry.interval)
+        finally:
+            self.database.close()
+
+    def _make_entries(self) -> Iterator[ScheduledCollector]:
+        """What pages, and what excuses it, come before what decorates and may take long."""
+        interval = self.config.sampling.interval
+        questions = [
+            ScheduledCollector(
+                DatabaseCollector(self.database, question, self.catalogue),
+                CollectorTarget.DATABASE,
+                interval,
+                critical=isinstance(question, BacklogCollector | ThroughputCollector),
+            )
+            for question in self.questions
+        ]
+        yield from (entry for entry in questions if entry.critical)
+        yield ScheduledCollector(
+            MaintenanceCollector(self.database, MaintenanceFile(self.config.watch.state_dir)),
+            CollectorTarget.STATE_FILE,
+            interval,
+        )
+        yield from (entry for entry in questions if not entry.critical)
+        yield ScheduledCollector(
+            MigrationCollector(self.database), CollectorTarget.CATALOGUE, MIGRATION_INTERVALS * interval
+        )
+        if self._application:
+            yield ScheduledCollector(self._application, CollectorTarget.APPLICATION, interval)

@@ -1,0 +1,193 @@
+"""When each collector runs: cadence, single flight, cost budget (APScheduler).
+
+Database collectors share one thread as they share one connection: none of them queues up behind itself, and a run
+that comes due while the last is still going on is skipped and counted. The application has a thread of its own, so
+that neither side ever waits for the other.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from exporter.collectors import Collector
+from exporter.config.settings import SamplingSettings
+from exporter.core.errors import Reason, SampleError
+from exporter.core.logs import event, hide
+from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun
+from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore
+from exporter.sampling.intervals import next_critical_interval, next_interval
+
+logger = logging.getLogger(__name__)
+
+# A wall clock that moves this much against the monotonic one was stepped, not slewed (ntpd slews at 0.5 ms/s).
+CLOCK_STEP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledCollector:
+    """A collector and how often it would like to run, seconds. `pages`: alerts that wake somebody rest on it."""
+
+    collector: Collector
+    target: CollectorTarget
+    interval: float
+    critical: bool = False
+
+    @property
+    def executor(self) -> str:
+        """Which thread it runs in: all that needs the one connection shares one."""
+        return "application" if self.target is CollectorTarget.APPLICATION else "database"
+
+    @property
+    def state(self) -> CollectorState:
+        """Its state before the first run."""
+        return CollectorState(self.collector.name, self.target, self.interval)
+
+
+RunListener = Callable[[CollectorRun, float, CollectorState], None]
+
+
+def run_once(collector: Collector) -> CollectorRun:
+    """Let a collector run, whatever happens. The one place that catches everything: a bug is a failed sample too."""
+    started = time.monotonic()
+    try:
+        outcome = collector.collect()
+    except SampleError as error:
+        outcome = CollectorOutcome(failures=(CollectorFailure(error.reason, hide(str(error))),))
+    except Exception as error:  # noqa: BLE001 - counted, shown and logged with its traceback
+        event(logger, logging.ERROR, "collector raised", exc_info=True, collector=collector.name)
+        outcome = CollectorOutcome(
+            failures=(CollectorFailure(Reason.INTERNAL, f"{type(error).__name__}: see the log"),)
+        )
+    finished = time.monotonic()
+    return CollectorRun(collector.name, outcome, time.time(), finished, finished - started)
+
+
+class Schedule:
+    """Runs collectors at their turns and notes every result on the board.
+
+    `finished` hears of each run: the run, its next interval, the state before it.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[ScheduledCollector],
+        store: SnapshotStore,
+        settings: SamplingSettings,
+        finished: RunListener,
+    ) -> None:
+        self._entries = tuple(entries)
+        self._store = store
+        self._settings = settings
+        self._finished = finished
+        self._clock_offset = time.time() - time.monotonic()
+        self._plan_lock = Lock()
+        self._stop_lock = Lock()
+        self._stopped = False
+        self._scheduler = BackgroundScheduler(
+            executors={executor: ThreadPoolExecutor(1) for executor in ("database", "application")},
+            # A late run is better than none; several late ones are one.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            timezone=UTC,
+        )
+        self._scheduler.add_listener(self._on_skipped, EVENT_JOB_MAX_INSTANCES)
+
+    def start(self) -> None:
+        """Run every collector now, then at its interval."""
+        for entry, first in self._first_runs():
+            self._scheduler.add_job(
+                self._run,
+                IntervalTrigger(seconds=entry.interval, timezone=UTC),
+                args=(entry,),
+                id=entry.collector.name,
+                executor=entry.executor,
+                next_run_time=first,
+            )
+        self._scheduler.start()
+
+    def halt(self) -> None:
+        """Start no further runs, not even those that are due and wait for their thread."""
+        # APScheduler waits for runs with its own lock held, so that one that changed its plan then would never end.
+        with self._plan_lock:
+            self._stopped = True
+
+    def stop(self) -> None:
+        """`halt`, and wait for the runs under way, which keep their own deadlines. Twice, or at once, is harmless."""
+        self.halt()
+        with self._stop_lock:
+            if self._scheduler.running:
+                self._scheduler.shutdown(wait=True)
+
+    def check_clock(self) -> None:
+        """Call every few seconds: APScheduler plans by the wall clock, and one set back would stop all sampling."""
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._clock_offset) < CLOCK_STEP:
+            return
+        event(logger, logging.WARNING, "clock stepped", seconds=round(offset - self._clock_offset, 3))
+        self._clock_offset = offset
+        with self._plan_lock:
+            for entry, first in () if self._stopped else self._first_runs():
+                self._scheduler.modify_job(entry.collector.name, next_run_time=first)
+
+    def run_soon(self) -> None:
+        """Let every collector run with the next one that is due, at the latest after a sampling interval.
+
+        So whatever runs in step with others stays so.
+        """
+        interval = timedelta(seconds=self._settings.interval)
+        with self._plan_lock:
+            if self._stopped or not self._scheduler.running:
+                return
+            planned = [self._scheduler.get_job(entry.collector.name).next_run_time for entry in self._entries]
+            soon = min((*planned, datetime.now(UTC) + interval))
+            for place, (entry, due) in enumerate(zip(self._entries, planned, strict=True)):
+                if due > soon + interval / 2:
+                    first = soon + timedelta(microseconds=place)
+                    self._scheduler.modify_job(entry.collector.name, next_run_time=first)
+
+    def _first_runs(self) -> Iterator[tuple[ScheduledCollector, datetime]]:
+        """When each runs, in their order: now, as APScheduler wakes up once for all that is due by then.
+
+        What is due in the same microsecond it would take by the alphabet.
+        """
+        now = datetime.now(UTC)
+        return ((entry, now + timedelta(microseconds=place)) for place, entry in enumerate(self._entries))
+
+    def _run(self, entry: ScheduledCollector) -> None:
+        if self._stopped:
+            return
+        run = run_once(entry.collector)
+        interval = self._next_interval(entry, run)
+        before = self._store.record(run, interval)
+        if interval != before.interval:
+            self._plan(run, before.interval, interval)
+        self._finished(run, interval, before)
+
+    def _next_interval(self, entry: ScheduledCollector, run: CollectorRun) -> float:
+        if entry.target is CollectorTarget.APPLICATION:
+            return entry.interval
+        if not entry.critical:
+            return next_interval(entry.interval, run, self._settings)
+        now = self._store.state_of(run.collector)
+        return next_critical_interval(entry.interval, run, self._settings, now.interval, now.costs_with(run))
+
+    def _plan(self, run: CollectorRun, before: float, interval: float) -> None:
+        """Let the next run be due an interval after this one was: whoever is in step with others stays so."""
+        with self._plan_lock:
+            if not self._stopped:
+                planned = self._scheduler.get_job(run.collector).next_run_time  # by the interval before
+                since = planned.timestamp() - (run.finished_at - run.duration)
+                due = planned - timedelta(seconds=before * max(1, math.ceil(since / before)))
+                trigger = IntervalTrigger(seconds=interval, start_date=due + timedelta(seconds=interval), timezone=UTC)
+                self._scheduler.reschedule_job(run.collector, trigger=trigger)
+
+    def _on_skipped(self, event: JobSubmissionEvent) -> None:
+        self._store.skip(event.job_id)

@@ -1,0 +1,1 @@
+"""The web configuration file: TLS and basic authentication."""

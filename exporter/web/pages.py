@@ -1,0 +1,320 @@
+"""The status page: what an on-call person needs in five seconds, on a phone, without Grafana.
+
+One self-contained document without scripts, rendered from what /api/v1/status tells. Everything that comes from
+there is escaped: queue names and error messages are other people's texts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from exporter.core import html_layout, svg_charts
+from exporter.core.humanize import count, duration, moment, percent
+
+REFRESH_SECONDS = 30
+# What a sparkline shows.
+TREND_SECONDS = 3600
+
+_STYLE = (
+    html_layout.BASE_STYLE
+    + svg_charts.STYLE
+    + """
+.signals { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.6rem, 1fr)); gap: .75rem; margin: 0 }
+.signals dt { color: var(--soft); font-size: .9rem }
+.signals dd { margin: 0; overflow-wrap: anywhere }
+.signals .value { font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
+.signals .plot { width: 100%; height: 2.25rem }
+.verdict { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline }
+.word { font-size: 1.4rem; font-weight: 700 }
+.alerts { list-style: none; padding-left: 1rem } .alerts li { padding: .25rem 0 }
+details summary { cursor: pointer; padding: .25rem 0 }
+nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: .75rem 0 0; padding: 0 }
+@media (max-width: 34rem) { .signals { grid-template-columns: 1fr 1fr }
+  .signals > div:last-child:nth-child(odd) { grid-column: 1 / -1 } .signals > div { padding: .6rem .75rem }
+  .signals .value { font-size: 1.3rem } }
+"""
+)
+CONTENT_SECURITY_POLICY = f"{html_layout.security_policy(_STYLE)}; frame-ancestors 'none'"
+
+_LINKS = (
+    ("runbooks/", "Runbooks"),
+    ("metrics", "/metrics, for Prometheus"),
+    ("api/v1/status", "/api/v1/status, this page as JSON"),
+    ("api/v1/watch", "/api/v1/watch"),
+    ("-/healthy", "/-/healthy"),
+    ("-/ready", "/-/ready"),
+)
+_UNKNOWN = '<span class="unknown">unknown</span>'
+
+
+def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
+    """The page for one status.
+
+    Shape: `status` as the exporter tells it on /api/v1/status; None in it is shown as unknown, never as 0.
+    """
+    up = bool(status["up"])
+    word = "up" if up else "down"
+    firing = [alert for alert in status["alerts"] or () if alert["state"] == "firing" and alert["severity"] != "none"]
+    body = f"""<header>
+<h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
+<p class="soft">Database {escape(str(status["database"]))}. {_server(status["server"])}{_last_sample(up)}</p>
+{_maintenance(status["maintenance_until"], status["now"])}
+</header>
+<main>
+{_alerts(status["alerts"], firing, status["now"])}
+{html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
+{_problems(status)}
+{html_layout.section("signals", "Signals", _signals(status) + _unaccounted(status["unaccounted"]))}
+{html_layout.section("migration", "Migration", _migration(status["migration"]))}
+{html_layout.section("collectors", "Collectors", _collectors(status))}
+</main>
+<footer class="soft">
+<nav aria-label="Endpoints"><ul>{"".join(_link(*link) for link in _LINKS)}</ul></nav>
+<p>Version {escape(version)}. This page renews itself every {REFRESH_SECONDS} seconds.</p></footer>"""
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n'
+    return html_layout.document(f"{title}: {_short(word, firing)}", _STYLE, body, refresh)
+
+
+def _short(word: str, firing: Sequence[Any]) -> str:
+    """What a tab shows."""
+    return f"{word}, {len(firing)} firing" if firing else word
+
+
+def _server(server: Mapping[str, Any] | None) -> str:
+    """Which server answers. A standby is worth a colour: what it shows is of a moment ago."""
+    if server is None:
+        return ""
+    where = f" {escape(server['address'])}" if server["address"] else ""
+    if server["role"] != "standby":
+        return f"The {escape(server['role'])}{where} answers. "
+    lag = server["replay_lag_seconds"]
+    behind = (
+        "and nothing proves how far it is behind"
+        if lag is None
+        else f"at most {escape(duration(lag))} behind its sender"
+    )
+    return f'<span class="state warn">A standby{where} answers, {behind}.</span> '
+
+
+def _last_sample(up: bool) -> str:
+    return "Its last sample succeeded." if up else "Its last sample failed, or there was none yet."
+
+
+def _maintenance(until: float | None, now: float) -> str:
+    if until is None:
+        return ""
+    when = moment(until)
+    if now < until:
+        return f'<p class="state">Maintenance is declared until {when}: the backlog may grow.</p>'
+    return f'<p class="state bad">Maintenance was declared until {when} and nobody has ended it.</p>'
+
+
+def _link(path: str, text: str) -> str:
+    return f'<li><a href="{path}">{escape(text)}</a></li>'
+
+
+# --- alerts and the watch ------------------------------------------------------------------------------------------
+
+
+def _alerts(alerts: Sequence[Any] | None, firing: Sequence[Mapping[str, Any]], now: float) -> str:
+    if alerts is None:
+        return html_layout.section("alerts", "Alerts", f'<p class="card">{_UNKNOWN}: not evaluated yet</p>')
+    if not firing:
+        return html_layout.section("alerts", "Alerts", '<p class="card state good">None is firing.</p>')
+    order = ("page", "ticket", "info")
+    ranked = sorted(firing, key=lambda alert: (bool(alert["muted"]), order.index(alert["severity"]), alert["alert"]))
+    items = "".join(f"<li>{_alert(alert, now)}</li>" for alert in ranked)
+    return html_layout.section(
+        "alerts", f"Alerts: {len(firing)} firing", f'<ul class="list alerts">{items}</ul>', "bad"
+    )
+
+
+def _alert(alert: Mapping[str, Any], now: float) -> str:
+    notes = [f"for {duration(max(0, now - alert['since']))}"]
+    notes += ["explained by another alert"] if alert["muted"] else []
+    notes += ["not known at present, so it stands"] if alert["held"] else []
+    kind = "bad" if alert["severity"] == "page" else "warn"
+    return (
+        f'<span class="state {kind}">{escape(alert["severity"])}</span> <strong>{escape(alert["summary"])}</strong> '
+        f'<span class="soft">({escape(", ".join(notes))})</span><br>{escape(alert["description"])} '
+        f'<a href="{escape(_runbook(alert))}">{escape(alert["alert"])}: what to do</a>'
+    )
+
+
+def _runbook(alert: Mapping[str, Any]) -> str:
+    """The exporter's own page by a relative link, which holds whatever address led here; another one as it is."""
+    own, url = f"runbooks/{alert['alert']}", str(alert["runbook_url"])
+    return own if not url or url.endswith(f"/{own}") else url
+
+
+def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
+    if watch is None:
+        return f'<p class="card">{_UNKNOWN}: see below what the exporter cannot do</p>'
+    if watch["state"] == "waiting":
+        return f'<p class="card soft">No watch has begun. What begins it: <code>{escape(watch["summary"])}</code></p>'
+    word = watch["verdict"] or ("so far good" if not watch["reasons"] else "so far")
+    kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}.get(watch["verdict"] or "", "")
+    parts = [
+        f'<span class="word {kind}">{escape(word)}</span>',
+        f"<span>{escape(_time_left(watch, now))}</span>",
+        f"<span>coverage {_shown(watch['coverage'], percent)}</span>",
+    ]
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in watch["reasons"])
+    reasons = f"<ul>{reasons}</ul>" if reasons else f"<p>{escape(watch['summary'])}</p>"
+    return f'<div class="card"><div class="verdict">{"".join(parts)}</div>{reasons}{_checks(watch["checks"])}</div>'
+
+
+def _time_left(watch: Mapping[str, Any], now: float) -> str:
+    ends = watch["ends"]
+    if ends is None:
+        return ""
+    return f"{duration(ends - now)} left, until {moment(ends)}" if now < ends else f"ended {moment(ends)}"
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
+    kinds = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
+    rows: list[tuple[str, ...]] = [
+        (
+            escape(check["title"]),
+            f'<span class="state {kinds.get(check["verdict"] or "", "soft")}">{escape(check["verdict"] or "-")}</span>',
+            escape(check["reason"]),
+        )
+        for check in checks
+    ]
+    found = html_layout.table("watch", ("Check", "So far", "Why"), rows, frozenset())
+    return (
+        f"<details><summary>{len(rows)} check{'s' if len(rows) > 1 else ''}</summary>{found}</details>" if rows else ""
+    )
+
+
+def _migration(migration: Mapping[str, Any] | None) -> str:
+    if migration is None:
+        return '<p class="card unknown">Its checks have not run yet, or their results are too old.</p>'
+    broken = "".join(f"<li>{escape(name)}</li>" for name in migration["broken"])
+    kind = "bad" if broken else "good"
+    said = (
+        f'<span class="state {kind}">{"broken" if broken else "intact"}</span> '
+        f"{count(migration['ok'])} checks ok, {len(migration['broken'])} broken, {count(migration['unknown'])} unknown"
+    )
+    unseen = "".join(f"<p>{_UNSEEN[part]}</p>" for part in migration["unseen"])
+    return f'<div class="card">{said}{f"<ul>{broken}</ul>" if broken else ""}{unseen}</div>'
+
+
+_SCRIPT = "<code>exporter/sql/setup/grant_migration_access.sql</code> lets the monitoring role see"
+_UNSEEN = {
+    "register": f"The register of migrations is not visible: with the migration no watch begins. {_SCRIPT} it.",
+    "cron": f"pg_cron's clean-up jobs are not visible. {_SCRIPT} them, where they are in this database.",
+}
+
+
+# --- what is wrong -------------------------------------------------------------------------------------------------
+
+
+def _problems(status: Mapping[str, Any]) -> str:
+    said = [(str(one["name"]), str(text)) for one in status["collectors"] for text in one["problems"]]
+    said += [(str(one["name"]), str(one["text"])) for one in status["notices"]]
+    items = [f"<li><strong>{escape(name)}</strong>: {escape(text)}</li>" for name, text in said]
+    if not status["config_reload_successful"]:
+        items.insert(0, "<li><strong>configuration</strong>: the last reload failed; the previous one is in use</li>")
+    found = f'<ul class="list">{"".join(items)}</ul>' if items else ""
+    return html_layout.section("problems", "What the exporter cannot do", found, "bad")
+
+
+# --- signals -------------------------------------------------------------------------------------------------------
+
+
+def _signals(status: Mapping[str, Any]) -> str:
+    signals = status["signals"]
+    age, events = signals["oldest_pending_age_seconds"], signals["events_last_hour"]
+    cards = (
+        ("backlog", "Backlog", _shown(signals["backlog"], count), _note("oldest waits ", age, duration)),
+        ("time", "Average processing time", _shown(signals["processing_time_avg_seconds"], duration), "last hour"),
+        ("events", "Events", _shown(_total(events), count), _sources(events)),
+        ("keys", "Idempotency keys", _shown(signals["idempotency_keys"], count), "live and expired"),
+        ("failures", "Failure ratio", _shown(signals["failure_ratio"], percent), "last hour"),
+    )
+    drawn = (_card(name, value, note + _trend(status, key, name)) for key, name, value, note in cards)
+    return f'<dl class="signals">{"".join(drawn)}</dl>'
+
+
+_UNACCOUNTED = {
+    "uncounted": "with a processed_at so far off that no counter reads them: the application's clock or zone is wrong",
+    "removed": "because their rows were deleted",
+}
+
+
+def _unaccounted(jobs: Mapping[str, float] | None) -> str:
+    """Those that left the backlog and are in no number above."""
+    said = [f"{count(jobs[kind])} {why}" for kind, why in _UNACCOUNTED.items() if jobs and jobs.get(kind)]
+    text = escape("; ".join(said))
+    return (
+        f'<p class="state warn">Jobs left the backlog uncounted since the exporter began: {text}.</p>' if said else ""
+    )
+
+
+def _card(name: str, value: str, note: str) -> str:
+    shown = f'<dd><div class="value">{value}</div><div class="soft">{note}</div></dd>'
+    return f'<div class="card"><dt>{name}</dt>{shown}</div>'
+
+
+def _trend(status: Mapping[str, Any], key: str, name: str) -> str:
+    points, now = status["trends"].get(key), status["now"]
+    return svg_charts.sparkline(points, now - TREND_SECONDS, now, f"{name} over the last hour") if points else ""
+
+
+def _shown(value: float | None, text: Callable[[float], str]) -> str:
+    return _UNKNOWN if value is None else escape(text(value))
+
+
+def _note(words: str, value: float | None, text: Callable[[float], str]) -> str:
+    return "" if value is None else escape(f"{words}{text(value)}")
+
+
+def _total(events: Mapping[str, float] | None) -> float | None:
+    return None if events is None else sum(events.values())
+
+
+def _sources(events: Mapping[str, float] | None) -> str:
+    by_source = ", ".join(f"{source} {count(value)}" for source, value in (events or {}).items())
+    return escape(f"last hour: {by_source}" if by_source else "last hour")
+
+
+# --- collectors ----------------------------------------------------------------------------------------------------
+
+
+def _collectors(status: Mapping[str, Any]) -> str:
+    columns = ("Name", "State", "Last success", "Took", "Every", "Runs", "Skipped", "Failures")
+    rows = [_row(collector, status["now"]) for collector in status["collectors"]]
+    return html_layout.table("collectors", columns, rows, frozenset(range(2, 7)))
+
+
+def _row(collector: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    return (
+        escape(str(collector["name"])),
+        _state(collector),
+        _ago(collector["last_success"], now),
+        _shown(collector["duration_seconds"], duration),
+        _shown(collector["interval_seconds"], duration),
+        _shown(collector["runs"], count),
+        _shown(collector["skipped"], count),
+        _failures(collector["failures"]),
+    )
+
+
+def _state(collector: Mapping[str, Any]) -> str:
+    """In words, colour only adds to it: failing and stale at once is the worst, as nothing is shown any more."""
+    if collector["success"] is None:
+        return '<span class="state soft">not run yet</span>'
+    if collector["success"]:
+        good = bool(collector["fresh"])
+        return f'<span class="state {"good" if good else "warn"}">{"fresh" if good else "stale"}</span>'
+    return f'<span class="state bad">failing{"" if collector["fresh"] else ", stale"}</span>'
+
+
+def _ago(moment: float | None, now: float) -> str:
+    return '<span class="unknown">never</span>' if moment is None else escape(f"{duration(max(0, now - moment))} ago")
+
+
+def _failures(failures: Mapping[str, Any]) -> str:
+    some: Iterable[tuple[str, Any]] = ((reason, number) for reason, number in failures.items() if number)
+    return escape(", ".join(f"{reason} {count(number)}" for reason, number in some)) or "none"

@@ -1,0 +1,222 @@
+"""The endpoints: what is served, whoever asks and however the bytes travel."""
+
+import asyncio
+import gzip
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp
+
+from exporter.core.errors import ConfigError
+from exporter.core.humanize import json_safe
+from exporter.web import pages, runbooks
+from exporter.web.background import in_thread
+from exporter.web.throttle import Throttle
+
+log = logging.getLogger("exporter.web.server.site")
+log.addFilter(Throttle())
+
+# The versions that the client library can write. It takes any higher number, too, and would claim to speak it.
+_VERSIONS = ("0.0.4", "1.0.0")
+# Prints everything, given one of the client library's encoders and the content type that it makes.
+ExpositionEncoder = Callable[[Callable[[Any], bytes], str], bytes]
+
+# Asked for any escaping scheme but these, we answer in `underscores`. All our names are legal in every scheme and need
+# none; but the client library writes `U__outbox__up` for `values` in OpenMetrics, and `dots` doubles every underscore.
+_ESCAPING = re.compile(r";\s*escaping=(?!(?:underscores|allow-utf-8)\s*(?:;|$))[^;]*")
+_TYPES = ("application/openmetrics-text", "text/plain")
+_WEIGHT = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)")
+_VERSION = re.compile(r";\s*version\s*=\s*([^;\s]*)")
+_NO_GZIP = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*$")
+# Exposition repeats itself so much that level 1 packs it as small as level 9, in a third of the time.
+_GZIP_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SiteContent:
+    """What there is to serve. Apart from `reload` all of it is asked in the event loop and must answer at once.
+
+    `printer` prints the whole registry faster than the client library does; None leaves it to the library.
+    `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether, and a sentence
+    why; `runbook` gives the Markdown for an alert, the list of all for an empty name, None where there is none;
+    `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is switched
+    off.
+    """
+
+    registry: CollectorRegistry
+    status: Callable[[], Mapping[str, Any]]
+    ready: Callable[[], tuple[bool, str]]
+    reload: Callable[[], None] | None = None
+    printer: ExpositionEncoder | None = None
+    watch: Callable[[], Mapping[str, Any]] = dict
+    runbook: Callable[[str], str | None] = lambda _: None
+    title: str = "outbox-exporter"
+    version: str = ""
+
+
+def router(site: SiteContent) -> ASGIApp:
+    """The ASGI application: wrong paths are answered with 404, wrong methods with 405."""
+    handlers = _Endpoints(site)
+    routes = [
+        Route("/", handlers.status_page),
+        Route("/metrics", handlers.metrics),
+        Route("/runbooks", handlers.to_runbooks),
+        Route("/runbooks/", handlers.runbook),
+        Route("/runbooks/{alert}", handlers.runbook),
+        Route("/api/v1/status", handlers.status),
+        Route("/api/v1/watch", handlers.watch),
+        Route("/-/healthy", handlers.healthy),
+        Route("/-/ready", handlers.ready),
+        Route("/-/reload", handlers.reload, methods=["POST"]),
+    ]
+    return Router(routes, redirect_slashes=False)  # a redirect would be built from the client's Host header
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoints:
+    site: SiteContent
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def status_page(self, _request: Request) -> Response:
+        page = pages.status_page(self.site.title, self.site.version, self.site.status())
+        return HTMLResponse(page, headers={"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY})
+
+    async def metrics(self, request: Request) -> Response:
+        """Rendered in the event loop: it is 1 to 3 ms of Python, which a thread could not run beside the loop.
+
+        The result is one block of bytes, so a client that takes it slowly holds up nobody.
+        """
+        body, content_type = render(self.site, _joined(request, "accept"), request.query_params.getlist("name[]"))
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if accepts_gzip(_joined(request, "accept-encoding")):
+            body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return Response(body, headers=headers)
+
+    async def status(self, _request: Request) -> Response:
+        return JSONResponse(json_safe(self.site.status()))
+
+    async def watch(self, _request: Request) -> Response:
+        return JSONResponse(json_safe(self.site.watch()))
+
+    async def to_runbooks(self, _request: Request) -> Response:
+        return Response(status_code=308, headers={"Location": "runbooks/"})  # relative: we may be behind a path
+
+    async def runbook(self, request: Request) -> Response:
+        """One runbook, by its alert's name or its file's; without a name the list of all."""
+        alert = request.path_params.get("alert", "").removesuffix(".md")
+        markdown = self.site.runbook(alert)
+        if markdown is None:
+            return PlainTextResponse("there is no runbook of this name; /runbooks/ lists all\n", 404)
+        page = runbooks.page(alert or "Runbooks", markdown)
+        return HTMLResponse(page, headers={"Content-Security-Policy": runbooks.CONTENT_SECURITY_POLICY})
+
+    async def healthy(self, _request: Request) -> Response:
+        return PlainTextResponse("healthy\n")
+
+    async def ready(self, _request: Request) -> Response:
+        is_ready, reason = self.site.ready()
+        return PlainTextResponse(f"{reason}\n", 200 if is_ready else 503)
+
+    async def reload(self, request: Request) -> Response:
+        if self.site.reload is None:
+            return PlainTextResponse("reloading over HTTP is switched off; set web.enable_reload: true\n", 403)
+        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return PlainTextResponse("not from another site's page\n", 403)
+        async with self.reloading:
+            try:
+                await in_thread(self.site.reload)
+            except ConfigError as error:
+                return PlainTextResponse(f"not reloaded, the previous configuration stays in use:\n{error}\n", 500)
+        return PlainTextResponse("reloaded\n")
+
+
+def render(site: SiteContent, accept: str, names: list[str]) -> tuple[bytes, str]:
+    """The exposition and its content type. `names` restricts it to those series; none means all.
+
+    A collector that raises costs what it and those registered after it had to say, not the whole scrape.
+    """
+    encode, content_type = _negotiate(accept)
+    if site.printer and not names:
+        try:
+            return site.printer(encode, content_type), content_type
+        except Exception:
+            log.exception("a collector raised; printing what the others say")
+    chosen = site.registry.restricted_registry(names) if names else site.registry
+    return encode(_PartialCollector(chosen, encode)), content_type
+
+
+# A scraper asks the same each time; there are a few, and whoever invents more gains nothing.
+@lru_cache(maxsize=16)
+def _negotiate(accept: str) -> tuple[Callable[[Any], bytes], str]:
+    """The client library's encoder for what is preferred, and the content type that it makes.
+
+    The library itself takes no notice of weights.
+    """
+    preferred = sorted(filter(_is_known, accept.lower().split(",")), key=_weight, reverse=True)
+    chosen = next((each for each in preferred if _weight(each) > 0), "")
+    return choose_encoder(_ESCAPING.sub("", chosen))
+
+
+def _is_known(media_range: str) -> bool:
+    version = _VERSION.search(media_range)
+    return media_range.split(";", maxsplit=1)[0].strip() in _TYPES and (version is None or version[1] in _VERSIONS)
+
+
+def _weight(media_range: str) -> float:
+    weight = _WEIGHT.search(media_range)
+    return float(weight[1]) if weight else 1
+
+
+class _PartialCollector(Collector):
+    """Collects until something raises, and leaves out a family that cannot be written."""
+
+    def __init__(self, collector: Any, encode: Callable[[Any], bytes]) -> None:
+        self._collector = collector  # a registry or a part of it, which share no type
+        self._encode = encode
+
+    def collect(self) -> Iterator[Family]:
+        try:
+            yield from filter(self._can_be_written, self._collector.collect())
+        except Exception:
+            log.exception("a collector raised; the scrape is incomplete")
+
+    def _can_be_written(self, family: Family) -> bool:
+        try:
+            self._encode(_SingleFamily(family))
+        except Exception:
+            log.exception("%s cannot be written; the scrape is incomplete", family.name)
+            return False
+        return True
+
+
+class _SingleFamily(Collector):
+    """One family, for an encoder that takes collectors."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Family]:
+        yield self._family
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether gzip is named and not ruled out by a weight of 0."""
+    codings = [coding.strip().lower() for coding in accept_encoding.split(",")]
+    return any(coding.split(";")[0].strip() == "gzip" and not _NO_GZIP.match(coding) for coding in codings)
+
+
+def _joined(request: Request, header: str) -> str:
+    """A list header may be given in several lines."""
+    return ",".join(request.headers.getlist(header))

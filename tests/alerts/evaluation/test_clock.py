@@ -1,0 +1,93 @@
+"""What time it is when the clock is set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from alerts.evaluation.clock import UNCERTAIN_AFTER_STEP, ClockReading, MonitoredClock
+
+
+@dataclass
+class Times:
+    """Two clocks that somebody moves."""
+
+    wall: float = 1e9
+    monotonic: float = 50.0
+
+    def pass_(self, seconds: float, stepped: float = 0.0) -> None:
+        self.wall += seconds + stepped
+        self.monotonic += seconds
+
+
+def changeable_clock() -> tuple[Times, MonitoredClock]:
+    """The clocks, and what looks at them."""
+    times = Times()
+    return times, MonitoredClock(lambda: times.wall, lambda: times.monotonic)
+
+
+def test_time_passes() -> None:
+    """The first look knows of no time before; each later one of what has passed since."""
+    times, clock = changeable_clock()
+    assert clock.now() == ClockReading(1e9)
+    times.pass_(15)
+    assert clock.now() == ClockReading(1e9 + 15, 15.0)
+
+
+@pytest.mark.parametrize("stepped", [3600.0, -3600.0, 1.5])
+def test_a_step_is_noticed_and_doubted_for_a_while(stepped: float) -> None:
+    """What has passed is by the other clock; the time of day is in doubt for five minutes."""
+    times, clock = changeable_clock()
+    clock.now()
+    times.pass_(15, stepped)
+    assert clock.now() == ClockReading(1e9 + 15 + stepped, 15.0, stepped, uncertain=True)
+    times.pass_(UNCERTAIN_AFTER_STEP - 1)
+    assert clock.now() == ClockReading(times.wall, UNCERTAIN_AFTER_STEP - 1, 0.0, uncertain=True)
+    times.pass_(1)
+    assert not clock.now().uncertain
+
+
+def test_a_slewed_clock_is_followed() -> None:
+    """Half a millisecond a second, for an hour, is no step."""
+    times, clock = changeable_clock()
+    clock.now()
+    for _ in range(240):
+        times.pass_(15, 0.0075)
+        now = clock.now()
+        assert (now.stepped, now.uncertain) == (0.0, False)
+
+
+def test_a_clock_set_back_has_to_catch_up() -> None:
+    """Once it is believed again, timestamps made before lie in the future for as long as it was set back."""
+    times, clock = changeable_clock()
+    clock.now()
+    times.pass_(15, -3600)
+    assert not clock.now().set_back
+    times.pass_(UNCERTAIN_AFTER_STEP)
+    assert clock.now() == ClockReading(times.wall, UNCERTAIN_AFTER_STEP, uncertain=False, set_back=True)
+    times.pass_(3600 - 1)
+    assert clock.now().set_back
+    times.pass_(1)
+    assert not clock.now().set_back
+
+
+@pytest.mark.parametrize("stepped", [3600.0, -3600.0])
+def test_a_step_that_is_taken_back_is_forgotten(stepped: float) -> None:
+    """Nobody believed it, so there is nothing to catch up with."""
+    times, clock = changeable_clock()
+    clock.now()
+    times.pass_(15, stepped)
+    clock.now()
+    times.pass_(60, -stepped)
+    assert clock.now().uncertain
+    times.pass_(UNCERTAIN_AFTER_STEP)
+    assert clock.now() == ClockReading(times.wall, UNCERTAIN_AFTER_STEP)
+
+
+def test_time_never_stands_still_unnoticed() -> None:
+    """A wall clock that is where it was has been set, however little that was."""
+    times, clock = changeable_clock()
+    clock.now()
+    times.pass_(0.25, -0.25)
+    assert clock.now().stepped == pytest.approx(-0.25)

@@ -1,0 +1,257 @@
+"""The shipped policy at work on outboxes with faults: clocks that are set, restarts, what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import product
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+
+from alerts.evaluation import compiled_rules
+from alerts.evaluation.clock import MonitoredClock
+from alerts.evaluation.rule_group import RuleGroup
+from alerts.evaluation.state_file import StateFile
+from alerts.model import Change, Evaluation, RuleKey, Severity, State
+from alerts.policy.load import load_policy
+from alerts.promql.storage import Series
+from tests.alerts.faulty import (
+    FAULTS,
+    World,
+    blind,
+    flood,
+    healthy,
+    initialisations_fail,
+    neglected,
+    poisoned,
+    stalled,
+)
+from tests.alerts.promql.random_scrapes import labelled
+
+# Longer than usual: the same hours in fewer evaluations.
+INTERVAL: Final = 30.0
+EPOCH: Final = 1.7e9
+POLICY: Final = load_policy()
+WATCHDOG: Final = RuleKey("OutboxWatchdog", Severity.NONE)
+NEVER: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class Life:
+    """An outbox and its judge; `exporter` and `database` are what their clocks are ahead of the true time."""
+
+    fault: Callable[[World], None] = healthy
+    begins: int = NEVER
+    ends: int = NEVER
+    exporter: float = 0.0
+    database: float = 0.0
+    ticks: int = 0
+    assessor: RuleGroup = field(default_factory=lambda: RuleGroup(POLICY))
+    evaluations: list[Evaluation] = field(default_factory=list)
+    world: World = field(init=False)
+    clock: MonitoredClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.world = World(self.fault, self.begins, self.ends, pace=1.0, born=EPOCH)
+        self.begin_anew()
+
+    @property
+    def true(self) -> float:
+        return self.ticks * INTERVAL
+
+    def begin_anew(self) -> None:
+        """The judge's process starts."""
+        self.clock = MonitoredClock(lambda: EPOCH + self.true + self.exporter, lambda: self.true)
+
+    def live(self, ticks: int) -> Life:
+        """Goes on for so long."""
+        for _ in range(ticks):
+            self.ticks += 1
+            shown = self.world.tick(EPOCH + self.true + self.database, EPOCH + self.true + self.exporter)
+            samples = [(metric, labelled(**labels, job=POLICY.job), value) for metric, labels, value in shown]
+            self.evaluations.append(self.assessor.evaluate_samples(self.clock.now(), samples, self.world.fresh))
+        return self
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """What the judge remembers."""
+        return self.assessor.keep(0.0).series
+
+    @property
+    def story(self) -> list[tuple[RuleKey, Change]]:
+        """What fired and was over, in order; what was pending and came to nothing is not worth telling."""
+        return [
+            (transition.alert.key, transition.change)
+            for evaluation in self.evaluations
+            for transition in evaluation.transitions
+            if transition.change in (Change.FIRING, Change.RESOLVED) and transition.alert.key != WATCHDOG
+        ]
+
+
+def step_for_a_minute(life: Life, seconds: float) -> None:
+    """The exporter's clock is set, and set right again."""
+    life.exporter += seconds
+    life.live(4)
+    life.exporter -= seconds
+
+
+def step_for_good(life: Life, seconds: float) -> None:
+    """The clock of the machine is set, on which exporter and database run."""
+    life.exporter += seconds
+    life.database += seconds
+
+
+def step_apart(life: Life, seconds: float) -> None:
+    """The exporter's clock is set and the database's is not."""
+    life.exporter += seconds
+
+
+def step_back_and_forth(life: Life, seconds: float) -> None:
+    """Somebody plays with the clock."""
+    for _ in range(5):
+        step_for_a_minute(life, seconds)
+        life.live(10)
+        step_for_a_minute(life, -seconds)
+
+
+# Twenty minutes after the step are enough to be doubted and believed; an hour more, to have caught up with the hour.
+SOON, LATER = 60 + 60, 60 + 170
+
+
+@cache
+def undisturbed(fault: Callable[[World], None], ticks: int) -> Life:
+    """The same outbox with nobody at the clock."""
+    return Life(fault, begins=20).live(ticks)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_remembered_is_what_would_be_found(
+    monkeypatch: pytest.MonkeyPatch, fault: Callable[[World], None]
+) -> None:
+    """An expression is not asked again while nothing that it is made of has changed: in faults, steps, restarts."""
+    remembering = eventful(fault)
+    monkeypatch.setattr(compiled_rules, "_depends_on_time", lambda _: True)
+    assert remembering.evaluations == eventful(fault).evaluations
+    assert any(evaluation.transitions for evaluation in remembering.evaluations)
+
+
+def eventful(fault: Callable[[World], None]) -> Life:
+    """A fault comes and goes, the clock is set, and the judge begins anew with what was kept."""
+    life = Life(fault, begins=15, ends=60).live(40)
+    step_for_a_minute(life, 3600.0)
+    kept = life.assessor.keep(life.evaluations[-1].at)
+    life.begin_anew()
+    life.assessor = RuleGroup(POLICY)
+    life.assessor.restore(kept, EPOCH + life.true)
+    return life.live(50)
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+@pytest.mark.parametrize(
+    ("fault", "ticks", "step"),
+    [
+        *product([healthy], [SOON], [step_for_a_minute, step_for_good, step_apart, step_back_and_forth]),
+        *product([stalled], [LATER], [step_for_a_minute, step_for_good, step_apart, step_back_and_forth]),
+        (initialisations_fail, SOON, step_for_good),
+    ],
+)
+def test_a_clock_that_is_set_fires_and_resolves_nothing(
+    fault: Callable[[World], None], ticks: int, seconds: float, step: Callable[[Life, float], None]
+) -> None:
+    """Whoever sets whose clock by an hour, in the middle of a fault or of health: the same alerts as without."""
+    disturbed = Life(fault, begins=20).live(60)
+    assert bool(disturbed.story) is (fault is not healthy)
+    step(disturbed, seconds)
+    disturbed.live(ticks - disturbed.ticks)
+    assert sorted(disturbed.story) == sorted(undisturbed(fault, ticks).story)
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+def test_a_fault_after_the_step_is_noticed(seconds: float) -> None:
+    """By ages once the doubt is over, and by counters at once."""
+    life = Life(stalled, begins=50).live(40)
+    life.exporter = life.database = seconds
+    life.live(50)
+    assert (RuleKey("OutboxStalled", Severity.PAGE), Change.FIRING) in life.story
+    life = Life(initialisations_fail, begins=41).live(40)
+    life.exporter = life.database = seconds
+    life.live(9)
+    assert (RuleKey("OutboxFsmFailureRateHigh", Severity.PAGE), Change.FIRING) in life.story
+
+
+def restarts(random: Random) -> Iterator[int]:
+    """How many ticks until the next restart, again and again."""
+    while True:
+        yield random.randint(1, 20)
+
+
+@pytest.mark.parametrize("fault", [stalled, initialisations_fail, blind, neglected])
+def test_a_restart_is_no_restart(fault: Callable[[World], None], tmp_path: Path) -> None:
+    """With what was kept on disk, every signal is what it would have been, and so is every alert.
+
+    The time between two processes does not count, so that what is pending is late by an interval each time.
+    """
+    whole = Life(fault, begins=20, ends=60).live(90)
+    broken = Life(fault, begins=20, ends=60)
+    kept, often = StateFile(tmp_path), restarts(Random(fault.__name__))
+    while broken.ticks < whole.ticks:
+        broken.live(min(next(often), whole.ticks - broken.ticks))
+        kept.save(broken.assessor.keep(broken.evaluations[-1].at))
+        broken.assessor, restored = RuleGroup(POLICY), kept.load()
+        assert restored is not None
+        broken.assessor.restore(restored, EPOCH + broken.true + 1.0)
+        broken.begin_anew()
+    for one, other in zip(broken.evaluations, whole.evaluations, strict=True):
+        assert one.signals == pytest.approx(other.signals, rel=1e-12)
+    assert sorted(broken.story) == sorted(whole.story)
+
+
+def test_kept_by_a_clock_that_was_set_back_since() -> None:
+    """What was kept in the future was kept just now."""
+    old = Life(flood, begins=20).live(60)
+    kept = old.assessor.keep(old.evaluations[-1].at)
+    new = Life(flood, begins=20, exporter=-7200.0)
+    new.assessor.restore(kept, EPOCH + old.true - 7200.0)
+    new.world, new.ticks = old.world, old.ticks
+    firing = {alert.key for alert in old.evaluations[-1].firing}
+    first = new.live(1).evaluations[-1]
+    assert (not first.transitions, {alert.key for alert in first.firing}) == (True, firing)
+    assert new.evaluations[-1].signals["outbox:completed_jobs:increase5m"] > 0
+
+
+def test_nothing_is_known_before_all_collectors_have_run() -> None:
+    """What stands is held then, and nothing begins."""
+    life = Life(stalled, begins=20).live(60)
+    before = life.evaluations[-1]
+    life.ticks += 1
+    evaluation = life.assessor.evaluate_samples(life.clock.now(), [], None)
+    assert [(alert.key, alert.held) for alert in evaluation.alerts] == [(alert.key, True) for alert in before.alerts]
+    assert not evaluation.transitions
+
+
+def test_a_machine_that_slept_does_not_fire_on_waking() -> None:
+    """Time in which nobody looked does not count as time in which it was so."""
+    life = Life(neglected, begins=20).live(22)
+    assert any(alert.state is State.PENDING for alert in life.evaluations[-1].alerts)
+    life.ticks += 40
+    life.live(1)
+    assert not [key for key, change in life.story if key.alert == "OutboxJobsExhausted"]
+
+
+def test_what_explains_mutes() -> None:
+    """Poison at the head of the outbox explains that it stalls and piles up; the watchdog is never muted."""
+    muted = {alert.key.alert: alert.muted for alert in Life(poisoned, begins=20).live(60).evaluations[-1].alerts}
+    assert muted["OutboxHeadBlocked"] in (True, False)
+    assert muted["OutboxStalled"]
+    assert not muted["OutboxWatchdog"]
+
+
+def test_the_memory_is_bounded() -> None:
+    """Once the longest window is full, there are no more samples, however long it goes on."""
+    life = Life(assessor=RuleGroup(load_policy(time_scale=0.1)))
+    points = [sum(len(series.times) for series in life.live(ticks).series) for ticks in (150, 150)]
+    assert points[0] == points[1] < 10_000

@@ -1,0 +1,293 @@
+"""The judge's thread: it scrapes, tells, keeps, and survives whatever the others do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from alerts.evaluation.clock import MonitoredClock
+from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
+from alerts.model import Change, Evaluation, Policy, RuleKey, Severity, State
+from alerts.policy.load import load_policy
+from exporter.metrics import catalogue
+from tests.alerts.faulty import World, healthy, neglected
+from tests.end_to_end.program import eventually
+
+POLICY: Final = load_policy()
+WATCHDOG: Final = RuleKey("OutboxWatchdog", Severity.NONE)
+BROKEN: Final = RuleKey("OutboxConfigReloadFailed", Severity.TICKET)
+
+
+class Outbox:
+    """What a judge may ask; time passes by fifteen seconds with each scrape."""
+
+    def __init__(self, fault: Callable[[World], None] = healthy) -> None:
+        self.world = World(fault, 0, 1_000_000, pace=1.0)
+        self.now = 1e9
+        self.broken = False
+
+    def scrape(self, _wants: object = None) -> list[ExposedSample]:
+        self.now += 15.0
+        if self.broken:
+            raise ZeroDivisionError
+        return [(name, tuple(labels.items()), value) for name, labels, value in self.world.tick(self.now)]
+
+    def sources(self) -> RuleInputs:
+        return RuleInputs(self.scrape, lambda: self.world.fresh, self.now)
+
+    def clock(self) -> MonitoredClock:
+        return MonitoredClock(lambda: self.now, lambda: self.now)
+
+
+def judge(outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], None], **changes: Any) -> RuleManager:
+    """One that evaluates when told to."""
+    sources = replace(outbox.sources(), **changes)
+    return RuleManager(POLICY, sources, state_dir, listeners, outbox.clock())
+
+
+@contextmanager
+def running(
+    policy: Policy, outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], None], **changes: Any
+) -> Iterator[RuleManager]:
+    """One that evaluates by itself, every few milliseconds."""
+    made = RuleManager(replace(policy, interval=0.02), replace(outbox.sources(), **changes), state_dir, listeners)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_evaluates_by_itself_and_tells(tmp_path: Path) -> None:
+    """Every interval, from one interval after the start on, until it is stopped."""
+    told: list[Evaluation] = []
+    with running(POLICY, Outbox(), tmp_path, told.append) as started:
+        eventually(lambda: len(told) > 3)
+        eventually(lambda: started.evaluation is told[-1])
+    count = len(told)
+    time.sleep(0.1)
+    assert len(told) == count
+    assert started.failures == {}
+
+
+def test_rests_every_other_interval_while_nobody_relies_on_it(tmp_path: Path) -> None:
+    """It looks at once when it starts, never rests twice, and not at all from when somebody does."""
+    has_consumers = False
+    resting = judge(Outbox(), tmp_path, has_consumers=lambda: has_consumers)
+    assert [resting._skips_interval() for _ in range(5)] == [False, True, False, True, False]
+    has_consumers = True
+    assert [resting._skips_interval() for _ in range(3)] == [False] * 3
+    has_consumers = False
+    assert [resting._skips_interval() for _ in range(3)] == [True, False, True]
+
+
+def test_evaluates_by_itself_also_while_nobody_relies_on_it(tmp_path: Path) -> None:
+    """Rests in between do not end it."""
+    told: list[Evaluation] = []
+    with running(POLICY, Outbox(), tmp_path, told.append, has_consumers=lambda: False):
+        eventually(lambda: len(told) > 3)
+
+
+def test_says_which_rules_fire(tmp_path: Path) -> None:
+    """Each rule that is evaluated here, at 0 or 1; nothing before the first evaluation."""
+    outbox = Outbox(neglected)
+    quiet = judge(outbox, tmp_path)
+    assert quiet.readings() == ()
+    quiet.evaluate()
+    before = quiet.readings()
+    ours = [rule.key for rule in POLICY.rules if "sidecar" in rule.outlets]
+    assert [reading.labels for reading in before] == [(key.alert, key.severity.value) for key in ours]
+    assert {reading.metric for reading in before} == {catalogue.ALERT_FIRING}
+    assert {reading.labels[0] for reading in before if reading.value} == {"OutboxWatchdog", "OutboxWatchFailed"}
+    quiet.evaluate()
+    assert quiet.readings() is before
+    for _ in range(25):
+        quiet.evaluate()
+    assert (BROKEN.alert, "ticket") in {reading.labels for reading in quiet.readings() if reading.value}
+
+
+def test_what_is_old_is_not_shown(tmp_path: Path) -> None:
+    """A judge that has fallen silent says nothing: an alert that fired once is not what fires now."""
+    outbox = Outbox()
+    silent = judge(outbox, tmp_path)
+    silent.evaluate()
+    outbox.now += 3 * POLICY.interval
+    assert silent.readings()
+    assert silent.evaluation is not None
+    outbox.now += 0.1
+    assert silent.readings() == ()
+    assert silent.evaluation is None
+    silent.evaluate()
+    assert silent.readings()
+
+
+def test_sees_what_prometheus_would(tmp_path: Path) -> None:
+    """The job's name, an instance of its own, `up` and when the process began are added to what is shown."""
+    outbox = Outbox()
+
+    def scrape(_wants: object) -> list[ExposedSample]:
+        outbox.now += 15.0
+        return [("outbox_pending_jobs", (("state", "waiting"),), 7.0), ("nobody_asks", (), 1.0)]
+
+    seeing = judge(outbox, tmp_path, scrape=scrape)
+    seeing.evaluate()
+    found = seeing.evaluate().signals
+    assert found["outbox:backlog_jobs"] == 7.0
+    assert found["outbox:backlog_sample_age_seconds"] == 15.0  # never sampled: since the process began
+
+
+def test_a_listener_that_raises_does_not_matter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The others hear, the next evaluation comes; it is counted each time and logged once."""
+    told: list[Evaluation] = []
+
+    def deaf(_: Evaluation) -> None:
+        raise RuntimeError("cannot listen")
+
+    telling = judge(Outbox(), tmp_path, deaf, told.append)
+    for _ in range(3):
+        telling.evaluate()
+    assert len(told) == 3
+    assert telling.failures == {"listener": 3}
+    assert [record.getMessage() for record in caplog.records] == ["judging failed"]
+    assert "cannot listen" in caplog.records[0].__dict__["fields"]["message"]
+
+
+def test_a_scrape_that_raises_holds_everything(tmp_path: Path) -> None:
+    """What stands is held, nothing begins, and it goes on when there is something to see again."""
+    outbox = Outbox(neglected)
+    scraping = judge(outbox, tmp_path)
+    for _ in range(25):
+        scraping.evaluate()
+    firing = {alert.key for alert in scraping.evaluate().firing}
+    assert BROKEN in firing
+    outbox.broken = True
+    held = scraping.evaluate()
+    assert ({alert.key for alert in held.firing}, {alert.held for alert in held.alerts}) == (firing, {True})
+    assert not held.transitions
+    outbox.broken = False
+    assert {alert.key for alert in scraping.evaluate().firing} == firing
+    assert scraping.failures == {"scrape": 1}
+
+
+def test_a_restart_goes_on(tmp_path: Path) -> None:
+    """What fired fires, and is not told again; what is wrong with the file is told, and judging begins afresh."""
+    outbox = Outbox(neglected)
+    first = judge(outbox, tmp_path)
+    for _ in range(25):
+        first.evaluate()
+    first.stop()
+    second = RuleManager(replace(POLICY, interval=3600), outbox.sources(), tmp_path, (), outbox.clock())
+    second.start()
+    again = second.evaluate()
+    second.stop()
+    assert not again.transitions
+    assert {alert.key for alert in again.firing} == {alert.key for alert in (first.evaluation or again).firing}
+
+
+def test_a_damaged_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Judging begins afresh."""
+    (tmp_path / "alerts.json").write_text("{")
+    with running(replace(POLICY, rules=()), Outbox(), tmp_path) as started:
+        assert started.failures == {"state": 1}
+        eventually(lambda: started.evaluation is not None)
+    assert "alerts are judged afresh" in caplog.records[0].__dict__["fields"]["message"]
+
+
+def test_without_a_place_to_keep_it(tmp_path: Path) -> None:
+    """A state directory that cannot be written costs the memory of a restart, and nothing else."""
+    (tmp_path / "file").touch()
+    poor = judge(Outbox(), tmp_path / "file")
+    poor.evaluate()
+    assert poor.evaluate().firing
+    assert poor.failures["state"] >= 1
+
+
+def test_keeps_what_was_told_and_every_minute(tmp_path: Path) -> None:
+    """A crash costs nothing that anybody heard of, and a minute of what nobody did at most."""
+    outbox, file = Outbox(neglected), tmp_path / "alerts.json"
+    keeping = judge(outbox, tmp_path)
+    saved = []
+    for _ in range(40):
+        file.unlink(missing_ok=True)
+        evaluation = keeping.evaluate()
+        saved.append(file.exists())
+        told = {transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED}
+        assert file.exists() or not told
+    assert 10 <= sum(saved) < 30
+    assert all(any(saved[start : start + 4]) for start in range(37))
+
+
+def test_keeps_the_rest_every_five_minutes_while_nobody_relies_on_it(tmp_path: Path) -> None:
+    """What was told is kept at once all the same."""
+    outbox, file = Outbox(neglected), tmp_path / "alerts.json"
+    keeping = judge(outbox, tmp_path, has_consumers=lambda: False)
+    saved, told = [], 0
+    for _ in range(80):
+        file.unlink(missing_ok=True)
+        evaluation = keeping.evaluate()
+        saved.append(file.exists())
+        is_told = bool({transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED})
+        assert file.exists() or not is_told
+        told += is_told
+    assert sum(saved) <= told + 80 / 20
+    assert all(any(saved[start : start + 20]) for start in range(61))
+
+
+def test_stops_although_a_listener_hangs(tmp_path: Path) -> None:
+    """Who hangs is left behind."""
+    hanging, over = threading.Event(), threading.Event()
+
+    def hang(_: Evaluation) -> None:
+        hanging.set()
+        over.wait(30)
+
+    made = RuleManager(replace(POLICY, interval=0.02), Outbox().sources(), tmp_path, (hang,))
+    made.start()
+    assert hanging.wait(10)
+    began = time.monotonic()
+    made.stop(0.1)
+    assert time.monotonic() - began < 5
+    over.set()
+
+
+def test_whatever_happens_the_next_evaluation_comes(tmp_path: Path) -> None:
+    """Even when the clock, of all things, fails once."""
+    outbox, told = Outbox(), list[Evaluation]()
+    failing = iter([True])
+
+    def wall() -> float:
+        if next(failing, False):
+            raise OSError("no time")
+        return outbox.now
+
+    clock = MonitoredClock(wall, lambda: outbox.now)
+    made = RuleManager(replace(POLICY, interval=0.02), outbox.sources(), tmp_path, (told.append,), clock)
+    made.start()
+    eventually(lambda: told)
+    made.stop()
+    assert made.failures["evaluation"] == 1
+
+
+def test_what_is_firing_is_told_whole(tmp_path: Path) -> None:
+    """An alert that the shipped policy raises here has everything that a notification needs."""
+    outbox = Outbox(neglected)
+    telling = judge(outbox, tmp_path)
+    for _ in range(25):
+        telling.evaluate()
+    (alert,) = (each for each in telling.evaluate().alerts if each.key == BROKEN)
+    assert alert.state is State.FIRING
+    assert dict(alert.labels) == {"alertname": BROKEN.alert, "severity": "ticket", "job": POLICY.job}
+    assert alert.annotations.keys() == {"summary", "description"}
+    assert POLICY.job in alert.annotations["description"]
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Only what is wrong is looked at."""
+    caplog.set_level(logging.WARNING)

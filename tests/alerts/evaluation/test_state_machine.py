@@ -1,0 +1,230 @@
+"""How alerts begin, fire, are held, muted and over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from alerts.evaluation.state_machine import (
+    ActiveAlerts,
+    AlertingRule,
+    EvaluationTime,
+    RuleResults,
+    RuleSamples,
+    evaluate,
+)
+from alerts.model import Alert, Change, Evaluation, Labels, State
+from tests.alerts.made import OUTBOX, key, prepared, rule
+
+TRUE: RuleSamples = {OUTBOX: 7.0}
+FALSE: RuleSamples = {}
+UNKNOWN: RuleSamples = None
+STEP = 15.0
+
+
+@dataclass
+class Run:
+    """Evaluates some rules every fifteen seconds."""
+
+    rules: tuple[AlertingRule, ...]
+    active_alerts: ActiveAlerts = field(default_factory=dict)
+    at: float = 1000.0
+    evaluations: list[Evaluation] = field(default_factory=list)
+
+    def step(self, *findings: RuleSamples, elapsed: float = STEP) -> Evaluation:
+        """One evaluation; a finding for each rule in order."""
+        found = {each.rule.key: finding for each, finding in zip(self.rules, findings, strict=True)}
+        self.at += elapsed
+        evaluation, self.active_alerts = evaluate(
+            self.rules, RuleResults(found), self.active_alerts, EvaluationTime(self.at, elapsed)
+        )
+        self.evaluations.append(evaluation)
+        return evaluation
+
+    def steps(self, *findings: RuleSamples) -> list[list[str]]:
+        """Several evaluations of the one rule; what changed in each."""
+        return [changes(self.step(finding)) for finding in findings]
+
+
+def run(**settings: Any) -> Run:
+    """One rule with these settings."""
+    return Run(prepared(rule(**settings)))
+
+
+def changes(evaluation: Evaluation) -> list[str]:
+    """What changed, in words."""
+    return [transition.change.value for transition in evaluation.transitions]
+
+
+def only(evaluation: Evaluation) -> Alert:
+    """The one alert that there is."""
+    (alert,) = evaluation.alerts
+    return alert
+
+
+def test_fires_after_its_for_duration() -> None:
+    """Pending from the first time on, firing as soon as the duration has passed, as Prometheus counts it."""
+    assert run(hold_duration=30).steps(TRUE, TRUE, TRUE, TRUE) == [["pending"], [], ["firing"], []]
+    assert run(hold_duration=31).steps(TRUE, TRUE, TRUE, TRUE) == [["pending"], [], [], ["firing"]]
+    assert run(hold_duration=0).steps(TRUE, FALSE) == [["firing"], ["resolved"]]
+
+
+def test_pending_is_dropped_at_once() -> None:
+    """One evaluation without it, and the for-duration begins anew."""
+    assert run(hold_duration=30).steps(TRUE, TRUE, FALSE, TRUE, TRUE, TRUE) == [
+        ["pending"],
+        [],
+        ["dropped"],
+        ["pending"],
+        [],
+        ["firing"],
+    ]
+
+
+def test_keeps_firing_for_a_while() -> None:
+    """What flaps stays one alert: it is over when it was not true for so long, counted from the first time."""
+    keeping = run(keep_firing_for=30)
+    assert keeping.steps(TRUE, FALSE, FALSE, TRUE, FALSE, FALSE, FALSE) == [
+        ["firing"],
+        [],
+        [],
+        [],
+        [],
+        [],
+        ["resolved"],
+    ]
+
+
+def test_an_alert_is_told_whole() -> None:
+    """Its labels name it as Prometheus would; its times and its texts are those of now."""
+    began = run(hold_duration=15).step(TRUE)
+    assert only(began) == Alert(
+        key("A"),
+        (("alertname", "A"), ("job", "outbox"), ("severity", "page")),
+        State.PENDING,
+        active_since=1015.0,
+        value=7.0,
+        last_true=1015.0,
+        annotations={
+            "summary": "A happens",
+            "description": "outbox has 7",
+            "runbook_url": "https://example.org/A",
+        },
+    )
+
+
+def test_values_follow_and_times_stay() -> None:
+    """While it goes on, value and text are the latest true ones; since when it is so does not change."""
+    going = run(hold_duration=15, keep_firing_for=60)
+    going.step(TRUE)
+    fired = only(going.step({OUTBOX: 8.0}))
+    later = only(going.step({OUTBOX: 9.0}))
+    kept = only(going.step(FALSE))
+    assert (fired.active_since, fired.firing_since, fired.last_true) == (1015.0, 1030.0, 1030.0)
+    assert (later.active_since, later.firing_since, later.last_true) == (1015.0, 1030.0, 1045.0)
+    assert later.annotations["description"] == "outbox has 9"
+    assert (kept.value, kept.last_true, kept.state) == (9.0, 1045.0, State.FIRING)
+
+
+def test_unknown_holds_what_fires() -> None:
+    """Neither resolved nor anything else, however long; then it goes on where it was."""
+    unknown = run(keep_firing_for=30)
+    unknown.step(TRUE)
+    for _ in range(100):
+        evaluation = unknown.step(UNKNOWN)
+        assert (changes(evaluation), only(evaluation).held, only(evaluation).state) == ([], True, State.FIRING)
+    assert unknown.steps(FALSE, FALSE) == [[], []]
+    assert not only(unknown.evaluations[-1]).held
+    assert unknown.steps(FALSE) == [["resolved"]]
+
+
+def test_unknown_holds_what_is_pending() -> None:
+    """It never fires on what is not known, and the time that is not known does not count."""
+    assert run(hold_duration=30).steps(TRUE, TRUE, *[UNKNOWN] * 20, TRUE, TRUE) == [["pending"], *[[]] * 22, ["firing"]]
+    assert run(hold_duration=30).steps(TRUE, UNKNOWN, FALSE) == [["pending"], [], ["dropped"]]
+
+
+def test_the_undeniable_may_begin_and_not_end() -> None:
+    """Where only what is there proves something, what is not there is unknown."""
+    rules, positive_only = prepared(rule(hold_duration=15)), {key("A")}
+    active_alerts: ActiveAlerts = {}
+    told = []
+    for finding in (FALSE, TRUE, FALSE, TRUE, TRUE, FALSE):
+        findings = RuleResults({key("A"): finding}, positive_only=positive_only)
+        evaluation, active_alerts = evaluate(rules, findings, active_alerts, EvaluationTime(0.0, STEP))
+        told.append((changes(evaluation), [alert.held for alert in evaluation.alerts]))
+    assert told == [([], []), (["pending"], [False]), ([], [True]), ([], [False]), (["firing"], [False]), ([], [True])]
+
+
+def test_unknown_begins_nothing() -> None:
+    """Where nothing stood, nothing stands."""
+    assert run().steps(UNKNOWN, UNKNOWN) == [[], []]
+
+
+def test_each_series_is_an_alert() -> None:
+    """They begin and end by themselves."""
+    two: RuleSamples = {(("collector", "a"),): 1.0, (("collector", "b"),): 2.0}
+    several = run()
+    assert changes(several.step(two)) == ["firing", "firing"]
+    ended = several.step({(("collector", "b"),): 2.0})
+    assert [dict(transition.alert.labels)["collector"] for transition in ended.transitions] == ["a"]
+
+
+def test_muted_while_another_explains_it() -> None:
+    """By one that fires, not by one that is pending; and it is told of when that one is over."""
+    muting = Run(prepared(rule("Cause", hold_duration=15), rule("Effect", muted_by=(key("Cause"),))))
+
+    def muted(evaluation: Evaluation) -> bool:
+        return next(alert.muted for alert in evaluation.alerts if alert.key == key("Effect"))
+
+    assert not muted(muting.step(TRUE, TRUE))
+    assert muted(fired := muting.step(TRUE, TRUE))
+    assert [alert.key for alert in fired.firing] == [key("Cause"), key("Effect")]
+    assert muted(muting.step(UNKNOWN, TRUE))
+    assert not muted(muting.step(FALSE, TRUE))
+
+
+@pytest.mark.parametrize(
+    ("cause", "effect", "muted"),
+    [
+        (OUTBOX, OUTBOX, True),
+        (OUTBOX, (("job", "other"),), False),
+        (OUTBOX, (("collector", "x"), ("job", "outbox")), True),
+        ((), OUTBOX, True),
+    ],
+)
+def test_muted_by_the_same_outbox(cause: Labels, effect: Labels, *, muted: bool) -> None:
+    """Alerts belong together when the labels that both have agree."""
+    rules = prepared(rule("Cause"), rule("Effect", muted_by=(key("Cause"),)))
+    evaluation, _ = evaluate(
+        rules, RuleResults({key("Cause"): {cause: 1.0}, key("Effect"): {effect: 1.0}}), {}, EvaluationTime(0.0)
+    )
+    assert [alert.muted for alert in evaluation.alerts if alert.key == key("Effect")] == [muted]
+
+
+def test_a_rule_that_is_gone_has_no_alerts() -> None:
+    """After the policy has changed, what it no longer knows is over, and somebody hears of it."""
+    old = Run(prepared(rule("Old"), rule("Slow", hold_duration=60)))
+    old.step(TRUE, TRUE)
+    evaluation, active_alerts = evaluate(
+        prepared(rule("New")), RuleResults({}), old.active_alerts, EvaluationTime(2000.0, STEP)
+    )
+    assert [(str(t.alert.key), t.change) for t in evaluation.transitions] == [
+        ("Old/page", Change.RESOLVED),
+        ("Slow/page", Change.DROPPED),
+    ]
+    assert not active_alerts
+
+
+def test_fractions_add_up() -> None:
+    """A for-duration of tenths of seconds is not one evaluation late."""
+    fast = run(hold_duration=0.3)
+    assert [changes(fast.step(TRUE, elapsed=0.1)) for _ in range(4)] == [["pending"], [], [], ["firing"]]
+
+
+def test_signals_are_passed_on() -> None:
+    """What is known of them is part of what was found."""
+    evaluation, _ = evaluate((), RuleResults({}, {"outbox:backlog_jobs": 3.0}), {}, EvaluationTime(5.0))
+    assert (evaluation.at, evaluation.signals) == (5.0, {"outbox:backlog_jobs": 3.0})

@@ -1,0 +1,209 @@
+"""What holds of the state machine whatever happens: seeded random sequences of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+
+import pytest
+
+from alerts.evaluation.state_file import SavedState, StateFile
+from alerts.evaluation.state_machine import (
+    ActiveAlerts,
+    AlertingRule,
+    EvaluationTime,
+    Identity,
+    RuleResults,
+    RuleSamples,
+    evaluate,
+)
+from alerts.model import Alert, Change, Evaluation, RuleKey, State
+from tests.alerts.made import key, prepared, rule
+
+SEEDS = range(12)
+LENGTH = 200
+SERIES = ((), (("job", "a"),), (("job", "b"),))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one evaluation is given."""
+
+    moment: EvaluationTime
+    findings: Mapping[RuleKey, RuleSamples]
+
+
+def world(random: Random) -> tuple[AlertingRule, ...]:
+    """Some rules of every kind, some of which mute others."""
+    names = "ABCDEF"
+    return prepared(
+        *(
+            rule(
+                name,
+                hold_duration=random.choice((0, 0, 15, 40, 60, 300)),
+                keep_firing_for=random.choice((0, 0, 20, 120)),
+                muted_by=tuple(key(other) for other in random.sample(names, random.randrange(3)) if other != name),
+            )
+            for name in names
+        )
+    )
+
+
+def history(random: Random, rules: tuple[AlertingRule, ...]) -> Iterator[Step]:
+    """Findings that tend to stay as they are for a while."""
+    true = {each.rule.key: dict.fromkeys(SERIES, False) for each in rules}
+    unknown = {each.rule.key: False for each in rules}
+    at = 1e9
+    for number in range(LENGTH):
+        elapsed = random.choice((15.0, 15.0, 15.01, 14.9, 45.0)) if number else 0.0
+        at += elapsed
+        for rule_key, series in true.items():
+            unknown[rule_key] ^= random.random() < 0.1
+            for labels in series:
+                series[labels] ^= random.random() < 0.12
+        findings = {
+            rule_key: None if unknown[rule_key] else {ls: random.random() for ls, yes in series.items() if yes}
+            for rule_key, series in true.items()
+        }
+        yield Step(EvaluationTime(at, elapsed), findings)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One evaluation, with what it was given and what was before."""
+
+    step: Step
+    before: ActiveAlerts
+    evaluation: Evaluation
+    after: ActiveAlerts
+
+
+def lived(rules: tuple[AlertingRule, ...], steps: Iterator[Step]) -> Iterator[Seen]:
+    """One evaluation after the other."""
+    active_alerts: ActiveAlerts = {}
+    for step in steps:
+        evaluation, after = evaluate(rules, RuleResults(step.findings), active_alerts, step.moment)
+        yield Seen(step, active_alerts, evaluation, after)
+        active_alerts = after
+
+
+def life(seed: int) -> tuple[tuple[AlertingRule, ...], list[Seen]]:
+    """A world and everything that happened in it."""
+    random = Random(seed)
+    rules = world(random)
+    return rules, list(lived(rules, history(random, rules)))
+
+
+def identity(alert: Alert) -> Identity:
+    """What makes it the same alert in two evaluations."""
+    return alert.key, alert.labels
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_never_fires_before_its_time(seed: int) -> None:
+    """When one begins to fire, it has been true at every known evaluation for so long, and is true now."""
+    rules, seen = life(seed)
+    hold_duration = {each.rule.key: each.rule.hold_duration for each in rules}
+    fired = 0
+    for index, now in enumerate(seen):
+        for transition in now.evaluation.transitions:
+            if transition.change is not Change.FIRING:
+                continue
+            fired += 1
+            known = 0.0
+            for earlier in reversed(seen[: index + 1]):
+                if identity(transition.alert) not in earlier.after:
+                    break
+                if earlier.before.get(identity(transition.alert)) is None:
+                    break
+                current, before = earlier.after[identity(transition.alert)], earlier.before[identity(transition.alert)]
+                known += 0.0 if current.alert.held or before.alert.held else earlier.step.moment.elapsed
+            assert known >= hold_duration[transition.alert.key] - 1e-6
+            assert transition.alert.last_true == now.step.moment.at
+    assert fired > 10
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_never_forgets(seed: int) -> None:
+    """An alert is there until a transition says that it is over; the transitions alone tell which ones stand."""
+    _, seen = life(seed)
+    told: dict[Identity, State] = {}
+    for now in seen:
+        for transition in now.evaluation.transitions:
+            who = identity(transition.alert)
+            match transition.change:
+                case Change.PENDING:
+                    assert who not in told
+                    told[who] = State.PENDING
+                case Change.FIRING:
+                    assert told.get(who) is not State.FIRING
+                    told[who] = State.FIRING
+                case Change.RESOLVED:
+                    assert told.pop(who) is State.FIRING
+                case Change.DROPPED:
+                    assert told.pop(who) is State.PENDING
+        assert told == {identity(alert): alert.state for alert in now.evaluation.alerts}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_unknown_changes_nothing(seed: int) -> None:
+    """While nothing is known of a rule, its alerts stand exactly as they stood, but for being held, or muted."""
+    _, seen = life(seed)
+    for now in seen:
+        unknown = {rule_key for rule_key, finding in now.step.findings.items() if finding is None}
+        before = {who: standing for who, standing in now.before.items() if who[0] in unknown}
+        after = {who: standing for who, standing in now.after.items() if who[0] in unknown}
+        assert before.keys() == after.keys()
+        for who, standing in after.items():
+            muted = standing.alert.muted
+            assert standing == replace(before[who], alert=replace(before[who].alert, held=True, muted=muted))
+        assert not any(transition.alert.key in unknown for transition in now.evaluation.transitions)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_order_of_rules_is_irrelevant(seed: int) -> None:
+    """The same rules in another order come to the same, transition for transition."""
+    rules, seen = life(seed)
+    shuffled = list(rules)
+    Random(seed).shuffle(shuffled)
+    for now in seen:
+        findings = dict(sorted(now.step.findings.items(), reverse=True))
+        assert evaluate(shuffled, RuleResults(findings), now.before, now.step.moment) == (now.evaluation, now.after)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_alerts_are_sound(seed: int) -> None:
+    """Times are in order, firing ones say since when, every alert is there once, pending ones have not lasted."""
+    rules, seen = life(seed)
+    hold_duration = {each.rule.key: each.rule.hold_duration for each in rules}
+    for now in seen:
+        alerts = now.evaluation.alerts
+        assert len({identity(alert) for alert in alerts}) == len(alerts)
+        for alert in alerts:
+            firing = alert.state is State.FIRING
+            assert (alert.firing_since is not None) is firing
+            assert alert.active_since <= (alert.firing_since or alert.last_true) <= now.step.moment.at
+            assert firing or now.after[identity(alert)].true_for < hold_duration[alert.key]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_restart_is_no_restart(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Kept in a file and read again, what stands goes on as if nothing had been; nobody hears of anything twice.
+
+    Only the time of the downtime does not count, as nothing is known of it: the step after it counts as none.
+    """
+    rules, seen = life(seed)
+    kept = StateFile(tmp_path_factory.mktemp("state"))
+    random = Random(seed)
+    for now in seen:
+        if random.random() > 0.2:
+            continue
+        kept.save(SavedState(now.step.moment.at, now.after, ()))
+        restored = kept.load()
+        assert restored is not None
+        held = {who: replace(s, alert=replace(s.alert, held=True)) for who, s in now.after.items()}
+        assert restored.active_alerts == held
+        again, _ = evaluate(rules, RuleResults({}), restored.active_alerts, EvaluationTime(now.step.moment.at))
+        assert not again.transitions
+        assert [identity(alert) for alert in again.alerts] == [identity(alert) for alert in now.evaluation.alerts]

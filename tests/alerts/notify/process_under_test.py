@@ -1,0 +1,45 @@
+"""A program that tells of the evaluations on its standard input, and is killed by a test.
+
+Each line is an evaluation, pickled, in hexadecimal; each answer is `kept` once that is on disk. An empty line asks how
+many notifications are waiting.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import time
+from pathlib import Path
+
+from alerts.notify.delivery.retry import RetryTiming
+from alerts.notify.notifier import Notifier
+from alerts.notify.receivers.alertmanager import Alertmanager
+from alerts.notify.receivers.pagerduty import PagerDuty
+from alerts.notify.receivers.webhook import Webhook
+from exporter.config.settings import Secret
+from tests.alerts.notify.samples import ROUTING_KEY
+
+PACE = RetryTiming(resend=0.5, timeout=2, initial_retry_interval=0.02, max_retry_interval=0.1)
+
+
+def main(directory: str, url: str) -> None:
+    kinds = (
+        Alertmanager("alertmanager", url),
+        PagerDuty(Secret(ROUTING_KEY), f"{url}/enqueue"),
+        Webhook(f"{url}/hook"),
+    )
+    told = Notifier(kinds, Path(directory), PACE)
+    told.start()
+    print("started", flush=True)  # noqa: T201 - the test reads it
+    for line in sys.stdin:
+        if line.strip():
+            told.accept(pickle.loads(bytes.fromhex(line)))
+            while any(courier.unsaved() is not None for courier in told._queues):
+                time.sleep(0.001)
+            print("kept", flush=True)  # noqa: T201
+        else:
+            print(sum(each.waiting for each in told.receiver_statuses()), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

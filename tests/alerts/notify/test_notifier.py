@@ -1,0 +1,299 @@
+"""Notifications as the exporter uses them: threads, several receivers, restarts, and what is to be seen of it."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import trustme
+
+from alerts.notify.delivery.retry import RetryTiming
+from alerts.notify.notifier import Notifier, notifications, receivers
+from alerts.notify.receivers.alertmanager import Alertmanager
+from alerts.notify.receivers.pagerduty import PagerDuty
+from alerts.notify.receivers.receiver import Receiver
+from alerts.notify.receivers.webhook import Webhook
+from exporter.config.settings import AlertingSettings, Certificates, Secret, Url
+from tests.alerts.notify.local import LOOPBACK, OK, SILENCE, Local, Reply, receiving
+from tests.alerts.notify.samples import ROUTING_KEY, alert, evaluation
+from tests.end_to_end.program import eventually
+
+TOKEN: Final = "tell-nobody-at-all"
+QUICK: Final = RetryTiming(
+    resend=0.3, retention=1, timeout=20, initial_retry_interval=0.05, max_retry_interval=0.2, save_timeout=60
+)
+STALLED = alert(since=time.time())
+
+
+@pytest.fixture
+def local() -> Iterator[Local]:
+    with receiving() as local:
+        yield local
+
+
+@contextmanager
+def running(directory: Path, *receivers: Receiver) -> Iterator[Notifier]:
+    told = Notifier(receivers, directory, QUICK)
+    told.start()
+    try:
+        yield told
+    finally:
+        told.stop()
+
+
+def waiting(told: Notifier) -> dict[str, int]:
+    return {each.receiver: each.waiting for each in told.receiver_statuses()}
+
+
+def values(told: Notifier) -> dict[tuple[str, ...], float]:
+    return {(each.metric.name, *each.labels): getattr(each, "value") for each in told.readings()}  # noqa: B009 - a union
+
+
+def attempted(told: Notifier) -> bool:
+    return any(values(told)["outbox_notifications_total", "webhook", result] for result in ("delivered", "failed"))
+
+
+def test_who_is_told() -> None:
+    """Nobody, unless it is configured; then those, with their secrets, several Alertmanagers under numbers."""
+    assert receivers(AlertingSettings()) == ()
+    settings = AlertingSettings(
+        alertmanager_url=(Url("http://a:9093"), Url("http://b:9093")),
+        alertmanager_bearer_token=Secret("am"),
+        pagerduty_routing_key=Secret(ROUTING_KEY),
+        pagerduty_url=Url("https://events.eu.pagerduty.com/v2/enqueue"),
+        webhook_url=Url("http://hook/"),
+        webhook_bearer_token=Secret("hook"),
+    )
+    assert receivers(settings, "http://us/") == (
+        Alertmanager("alertmanager-1", "http://a:9093", Secret("am"), "http://us/"),
+        Alertmanager("alertmanager-2", "http://b:9093", Secret("am"), "http://us/"),
+        PagerDuty(Secret(ROUTING_KEY), "https://events.eu.pagerduty.com/v2/enqueue", "http://us/"),
+        Webhook("http://hook/", Secret("hook"), "http://us/"),
+    )
+    one = receivers(AlertingSettings(alertmanager_url=(Url("http://a:9093"),)))
+    assert [each.name for each in one] == ["alertmanager"]
+
+
+def test_nobody_to_tell(tmp_path: Path) -> None:
+    """Without receivers there is no thread, no file and no series."""
+    before = threading.active_count()
+    told = notifications(AlertingSettings(), tmp_path / "state")
+    told.start()
+    told.accept(evaluation(time.time(), [STALLED]))
+    assert threading.active_count() == before
+    assert told.readings() == ()
+    assert told.receiver_statuses() == ()
+    told.stop()
+    assert not (tmp_path / "state").exists()
+
+
+def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
+    """They hear it once the configuration names the authority; until then nothing is sent, and it waits."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(LOOPBACK).configure_cert(tls)
+    with receiving(tls=tls) as local:
+        strange = AlertingSettings(webhook_url=Url(local.url))
+        known = replace(strange, ca_file=Certificates(authority.cert_pem.bytes().decode()))
+        for settings, heard in ((strange, 0), (known, 1)):
+            told = notifications(settings, tmp_path, pace=QUICK)
+            told.start()
+            told.accept(evaluation(time.time(), [STALLED]))
+            eventually(partial(attempted, told))
+            told.stop()
+            assert len(local.received) == heard
+
+
+def test_stopped_before_it_was_started(tmp_path: Path) -> None:
+    """Whoever gives up early need not know how far it had come."""
+    notifications(AlertingSettings(webhook_url=Url("http://127.0.0.1:1")), tmp_path).stop()
+
+
+def test_all_receivers_hear_all_of_it(local: Local, tmp_path: Path) -> None:
+    """A beginning and an end reach Alertmanager, PagerDuty and the webhook; all of that is on /metrics."""
+    kinds = (
+        Alertmanager("alertmanager", local.url),
+        PagerDuty(Secret(ROUTING_KEY), f"{local.url}/v2/enqueue"),
+        Webhook(f"{local.url}/hook"),
+    )
+    with running(tmp_path, *kinds) as told:
+        assert set(values(told).values()) == {0}
+        assert len(values(told)) == 3 * 4  # waiting, and three results
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: len({each.path for each in local.received}) == 3)
+        told.accept(evaluation(time.time(), resolved=[STALLED]))
+        eventually(lambda: sum("resolve" in str(each.body) for each in local.received) >= 2)
+        eventually(lambda: set(waiting(told).values()) == {0})
+        seen = values(told)
+    assert seen["outbox_notifications_total", "pagerduty", "delivered"] == 2
+    assert seen["outbox_notifications_total", "webhook", "delivered"] == 2
+    assert seen["outbox_notifications_total", "alertmanager", "delivered"] >= 2
+    assert {seen["outbox_notifications_total", each.name, "dropped"] for each in kinds} == {0}
+
+
+def test_none_waits_for_another(tmp_path: Path) -> None:
+    """Receivers that are silent hold up neither who evaluates nor any other receiver."""
+    with ExitStack() as stack:
+        silent = [stack.enter_context(receiving()) for _ in range(3)]
+        healthy = stack.enter_context(receiving())
+        for each in silent:
+            each.answer = lambda _: SILENCE
+        kinds = [Alertmanager(f"alertmanager-{number}", each.url) for number, each in enumerate(silent)]
+        told = stack.enter_context(running(tmp_path, *kinds, Webhook(healthy.url)))
+        slowest = 0.0
+        for number in range(20):
+            fresh = alert("OutboxBlind", since=time.time(), queue=str(number))
+            began = time.monotonic()
+            told.accept(evaluation(time.time(), [fresh]))
+            slowest = max(slowest, time.monotonic() - began)
+            told.accept(evaluation(time.time(), resolved=[fresh]))
+        eventually(lambda: len(healthy.bodies()) == 40)
+        assert slowest < 1  # the silent ones take twenty seconds
+        assert all(waiting(told)[each.name] > 0 for each in kinds)
+
+
+def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
+    """It stops within its time though a receiver is silent; what was not told then is told after the next start."""
+    local.answer = lambda _: SILENCE
+    with running(tmp_path, Webhook(local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: local.received)
+        told.accept(evaluation(time.time(), resolved=[STALLED]))
+        began = time.monotonic()
+        told.stop()
+        assert time.monotonic() - began < 5  # of the 20 seconds that the receiver may take
+        eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("notify-")], 5)
+    local.answer = lambda _: OK
+    with running(tmp_path, Webhook(local.url)):
+        eventually(lambda: len(local.bodies()) == 2)
+    assert [body["status"] for body in local.bodies()] == ["firing", "resolved"]
+
+
+def test_comes_back_by_itself(local: Local, tmp_path: Path) -> None:
+    """What fails is tried again without anything else happening."""
+    local.answer = lambda _: Reply(500) if len(local.received) < 4 else OK
+    with running(tmp_path, Webhook(local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: waiting(told) == {"webhook": 0})
+    assert values(told)["outbox_notifications_total", "webhook", "failed"] == 4
+
+
+def test_alertmanager_hears_it_again(local: Local, tmp_path: Path) -> None:
+    """Evaluations in which nothing changes repeat what fires."""
+    with running(tmp_path, Alertmanager("alertmanager", local.url)) as told:
+
+        def heard_thrice() -> bool:
+            told.accept(evaluation(time.time(), [STALLED]))
+            return len(local.received) >= 3
+
+        eventually(heard_thrice)
+
+
+def test_an_answer_under_way_is_waited_for(local: Local, tmp_path: Path) -> None:
+    """A receiver that is about to confirm while we stop is not told again after the start."""
+    under_way = threading.Event()
+
+    def slowly(_: Any) -> Reply:
+        under_way.set()
+        time.sleep(0.3)
+        return OK
+
+    local.answer = slowly
+    with running(tmp_path, Webhook(local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        assert under_way.wait(15)
+    with running(tmp_path, Webhook(local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: waiting(told) == {"webhook": 0})
+    assert len(local.received) == 1
+
+
+def test_without_a_state_directory(local: Local, tmp_path: Path) -> None:
+    """Where nothing can be kept, everything is told all the same, and that nothing is kept is seen."""
+    (tmp_path / "state").write_text("a file is in the way")
+    with running(tmp_path / "state", Webhook(local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        told.accept(evaluation(time.time(), resolved=[STALLED]))
+        eventually(lambda: len(local.bodies()) == 2)
+        assert "cannot be written" in told.receiver_statuses()[0].save_problem
+
+
+def test_a_damaged_file_stops_nothing(local: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What the last run left and nobody understands is put aside and logged; telling goes on."""
+    (tmp_path / "notifications-webhook.json").write_text("{")
+    with running(tmp_path, Webhook(local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(local.bodies)
+    assert (tmp_path / "notifications-webhook.unreadable").exists()
+    assert "notifications of the last run not read" in caplog.text
+
+
+def test_a_mended_key_is_tried_after_a_restart(local: Local, tmp_path: Path) -> None:
+    """What was refused for a wrong key is told with the right one."""
+    local.answer = lambda body: OK if body["routing_key"] == ROUTING_KEY else Reply(400, body=b"invalid routing key")
+    with running(tmp_path, PagerDuty(Secret("0" * 32), local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: told.receiver_statuses()[0].problem == "HTTP 400: invalid routing key")
+    with running(tmp_path, PagerDuty(Secret(ROUTING_KEY), local.url)) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(local.bodies)
+
+
+def test_no_secret_anywhere(local: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither key, token nor the webhook's address appears in logs, files, metrics or the status, whoever echoes it."""
+    caplog.set_level(logging.DEBUG)
+    hook = f"{local.url}/T000/B000/{TOKEN}"
+    local.answer = lambda body: Reply(400, body=f"bad {body} at {hook} for {ROUTING_KEY} {TOKEN}".encode())
+    kinds = (
+        Alertmanager("alertmanager", local.url, Secret(TOKEN)),
+        PagerDuty(Secret(ROUTING_KEY), local.url),
+        Webhook(hook, Secret(TOKEN)),
+    )
+    with running(tmp_path, *kinds) as told:
+        told.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: all(each.problem for each in told.receiver_statuses()))
+        seen = [repr(told.readings()), repr(told.receiver_statuses())]
+    seen += [path.read_text() for path in tmp_path.iterdir()]
+    seen += [record.getMessage() + repr(record.__dict__) for record in caplog.records]
+    assert len(list(tmp_path.iterdir())) == 3
+    assert not [text for text in seen if TOKEN in text or ROUTING_KEY in text]
+    assert any("[hidden]" in text for text in seen)
+
+
+def test_many_threads_at_once(local: Local, tmp_path: Path) -> None:
+    """Evaluating, scraping and looking at the page at the same time disturb nobody."""
+    errors: list[Exception] = []
+    done = threading.Event()
+    with running(tmp_path, Webhook(local.url), Alertmanager("alertmanager", local.url)) as told:
+
+        def look() -> None:
+            try:
+                while not done.wait(0.001):
+                    assert len(told.readings()) == 8
+                    told.receiver_statuses()
+            except Exception as error:  # noqa: BLE001 - to be seen in the test's own thread
+                errors.append(error)
+
+        threads = [threading.Thread(target=look) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(20):
+            fresh = alert("OutboxBlind", since=time.time(), queue=str(number))
+            told.accept(evaluation(time.time(), [fresh]))
+            told.accept(evaluation(time.time(), resolved=[fresh]))
+        try:
+            eventually(lambda: waiting(told) == {"webhook": 0, "alertmanager": 0})
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+    assert errors == []

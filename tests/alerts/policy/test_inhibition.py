@@ -1,0 +1,96 @@
+"""Inhibition rules say what `muted_by` says: no more, no less, and never across systems."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from alerts.model import Policy, Rule, RuleKey, Severity
+from alerts.policy.inhibition import AlertMatcher, Inhibition, as_yaml, inhibition_cycle, inhibitions
+from alerts.policy.load import load_policy
+
+POLICY = load_policy()
+
+
+def key(name: str, severity: Severity = Severity.PAGE) -> RuleKey:
+    return RuleKey(name, severity)
+
+
+def policy(*mutings: tuple[RuleKey, RuleKey]) -> Policy:
+    """A policy in which the second of each pair explains the first."""
+    keys = sorted({each for pair in mutings for each in pair})
+    muted_by = {each: tuple(by for muted, by in mutings if muted == each) for each in keys}
+    return Policy(15, "outbox", (), tuple(_rule(each, muted_by[each]) for each in keys))
+
+
+def _rule(named: RuleKey, muted_by: tuple[RuleKey, ...]) -> Rule:
+    return replace(POLICY.rules[0], key=named, muted_by=muted_by)
+
+
+def mutings(rules: tuple[Inhibition, ...], keys: list[RuleKey]) -> set[tuple[RuleKey, RuleKey]]:
+    """Which of these explain which, by the rules."""
+    return {
+        (target, source)
+        for source, target in itertools.permutations(keys, 2)
+        if any(rule.mutes(source, target) for rule in rules)
+    }
+
+
+def test_they_say_what_the_policy_says():
+    """For every pair of its rules."""
+    keys = [rule.key for rule in POLICY.rules]
+    assert mutings(inhibitions(POLICY), keys) == {(rule.key, by) for rule in POLICY.rules for by in rule.muted_by}
+
+
+def test_no_pair_comes_in_that_nobody_stated():
+    """Sources that explain different severities of an alert do not share a rule."""
+    low, high = key("Low", Severity.TICKET), key("Low")
+    stated = {(low, key("One")), (low, key("Two")), (high, key("One")), (key("Other"), key("Two"))}
+    keys = [low, high, key("One"), key("Two"), key("Other")]
+    assert mutings(inhibitions(policy(*stated)), keys) == stated
+
+
+def test_an_alert_mutes_its_own_ticket_and_no_others():
+    """The name is among what has to be equal, so one rule does for all of them."""
+    stated = {(key(name, Severity.TICKET), key(name)) for name in ("A", "B")}
+    (rule,) = inhibitions(policy(*stated))
+    assert rule.equal[0] == "alertname"
+    assert not rule.mutes(key("A"), key("B", Severity.TICKET))
+
+
+@pytest.mark.parametrize("rule", inhibitions(POLICY))
+def test_both_sides_name_their_alerts_and_what_has_to_be_equal(rule):
+    """A label missing on both sides counts as equal: nobody else's alert may fit a side."""
+    assert all(name.startswith("Outbox") for side in (rule.source, rule.target) for name in side.alerts)
+    assert {"job", "cluster", "namespace", "environment"} <= set(rule.equal)
+
+
+def test_nothing_mutes_the_watchdog():
+    """Nor does it mute anything."""
+    sides = [side for rule in inhibitions(POLICY) for side in (rule.source, rule.target)]
+    assert not any("OutboxWatchdog" in side.alerts for side in sides)
+
+
+def test_nobody_explains_itself():
+    """By no way around: the order of the rules would have no beginning."""
+    assert inhibition_cycle(POLICY.rules) == ()
+    one, two, three = key("One"), key("Two"), key("Three")
+    assert set(inhibition_cycle(policy((one, two), (two, three), (three, one)).rules)) == {one, two, three}
+
+
+def test_as_yaml():
+    """As people read it in Alertmanager's configuration."""
+    rule = Inhibition(
+        AlertMatcher(("A",), (Severity.PAGE,)), AlertMatcher(("B", "C"), (Severity.PAGE, Severity.TICKET)), ("job",)
+    )
+    assert as_yaml([rule]) == (
+        "  - source_matchers:\n"
+        '      - alertname = "A"\n'
+        '      - severity = "page"\n'
+        "    target_matchers:\n"
+        '      - alertname =~ "B|C"\n'
+        '      - severity =~ "page|ticket"\n'
+        "    equal: [job]\n"
+    )

@@ -1,0 +1,99 @@
+"""What a history tells of a watch afterwards, and which day it is compared with."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts.watch.analysis.archive import WatchRecord, elapsed_of, latest, load_watch
+from alerts.watch.clock import ClockReading
+from alerts.watch.model import Direction, Verdict, Watch, WatchState
+from alerts.watch.store.history import History
+from tests.alerts.watch.fixtures import HOUR, INTERVAL
+from tests.alerts.watch.scenario import WatchScenario, states_of
+
+MINUTES = round(HOUR / INTERVAL)
+
+
+@pytest.fixture
+def scenario(tmp_path) -> WatchScenario:
+    return WatchScenario(tmp_path / "state").up()
+
+
+def told(scenario: WatchScenario, number: int | None = None) -> WatchRecord:
+    with scenario.read() as opened:
+        watch = latest(opened) if number is None else opened.get(Watch, number)
+        assert watch is not None
+        return load_watch(opened, watch, scenario.moment)
+
+
+def watched(scenario: WatchScenario, *, backlog: float = 5) -> None:
+    """One watch to its end."""
+    scenario.shown = {"backlog_jobs": backlog}
+    assert scenario.ask("start").granted
+    scenario.look(MINUTES + 2)
+
+
+def test_a_watch_that_is_over_is_told_as_it_was_judged(scenario):
+    """With its ticks, counted from its begin; nothing to compare the first one with."""
+    scenario.look()
+    watched(scenario)
+    found = told(scenario)
+    assert found.judgement.final
+    assert found.judgement.verdict is Verdict.PASS
+    assert [round(tick.elapsed / INTERVAL) for tick in found.ticks] == list(range(1, MINUTES + 1))
+    assert found.comparison is None
+
+
+def test_a_watch_that_runs_is_judged_as_of_now(scenario):
+    """Also by who is not the exporter, and after the exporter has gone."""
+    scenario.begin()
+    scenario.look(10)
+    scenario.down(kill=True).wait(10 * INTERVAL)
+    found = told(scenario)
+    assert not found.judgement.final
+    assert found.judgement.elapsed == 20 * INTERVAL
+    assert found.judgement.gaps[-1].span.seconds == 10 * INTERVAL
+    scenario.wait(2 * HOUR)
+    with scenario.read() as opened:
+        assert elapsed_of(opened, found.watch, scenario.moment) == HOUR
+
+
+def test_a_later_watch_is_compared_with_the_latest_that_passed(scenario):
+    """Not with the one that failed in between."""
+    scenario.look()
+    watched(scenario)
+    watched(scenario, backlog=2000)
+    watched(scenario, backlog=50)
+    assert states_of(scenario.watches()) == [WatchState.PASSED, WatchState.FAILED, WatchState.PASSED]
+    comparison = told(scenario).comparison
+    assert comparison is not None
+    assert comparison.against.startswith("watch 1 (PASS, 2025-11-18 ")
+    backlog = next(each for each in comparison.signals if each.signal == "outbox:backlog_jobs")
+    assert (backlog.direction, backlog.median, backlog.median_before) == (Direction.WORSE, 50, 5)
+
+
+def test_a_first_watch_is_compared_with_the_day_before(scenario):
+    """As far as the exporter was there."""
+    scenario.look(30 * 60)
+    watched(scenario, backlog=50)
+    comparison = told(scenario).comparison
+    assert comparison is not None
+    assert comparison.against == "the day before"
+    assert any(each.direction is Direction.WORSE for each in comparison.signals)
+
+
+def test_nothing_was_watched(scenario):
+    """There is no latest one."""
+    scenario.look()
+    with scenario.read() as opened:
+        assert latest(opened) is None
+
+
+def test_on_another_machine_the_wall_clock_tells_how_far_it_is(scenario):
+    """A report may be made where the history was copied to."""
+    scenario.begin()
+    scenario.look(10)
+    with History.reader(scenario.directory) as opened:
+        watch = latest(opened)
+        assert watch is not None
+        assert elapsed_of(opened, watch, ClockReading(scenario.now + 60, 7.0, "elsewhere")) == 11 * INTERVAL

@@ -1,0 +1,194 @@
+"""Where the jobs went: the account adds up, and what does not is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alerts.watch.analysis.counters import CounterIncreases
+from alerts.watch.analysis.reconciliation import EVENTS, INITIALISED, PROCESSED, JobBalance
+from alerts.watch.model import Reconciliation, Tick
+from tests.alerts.watch import fixtures
+from tests.alerts.watch.fixtures import DAY, HOUR, during
+
+WAITING, FAILING, EXHAUSTED = (
+    f'outbox_pending_jobs{{state="{state}"}}' for state in ("waiting", "failing", "exhausted")
+)
+
+
+def account(history: list[Tick]) -> Reconciliation:
+    growth, ledger = CounterIncreases(), JobBalance()
+    for tick in history:
+        growth.add(tick)
+        ledger.add(tick)
+    return ledger.account(growth)
+
+
+def having(**shown: float):
+    names = {"waiting": WAITING, "failing": FAILING, "exhausted": EXHAUSTED, "processed": PROCESSED, "events": EVENTS}
+    return lambda tick: replace(tick, values={**tick.values, **{names[name]: value for name, value in shown.items()}})
+
+
+def moving(**rates: float):
+    """Values that grow with time."""
+    return lambda tick: having(**{name: rate * tick.elapsed for name, rate in rates.items()})(tick)
+
+
+def balanced(found: Reconciliation) -> bool:
+    """The identity that it is all about."""
+    assert found.created is not None
+    assert found.pending_before is not None
+    assert found.pending_after is not None
+    return found.created + found.pending_before == pytest.approx(found.processed + found.pending_after + found.removed)
+
+
+def test_a_quiet_day_adds_up():
+    """One job a second, all processed; every difference explained because there is none."""
+    found = account(fixtures.ticks())
+    assert balanced(found)
+    assert (found.pending_before, found.pending_after, found.failing_after) == (5, 5, 0)
+    assert found.processed == found.created == DAY - 60
+    assert (found.removed, found.unseen_seconds, found.differences) == (0, 0, ())
+    assert found.explained
+
+
+def test_what_is_left_over_is_pending_or_failing():
+    """Created and not processed."""
+    history = during(fixtures.ticks(), 0, DAY, moving(waiting=0.1, failing=0.01, processed=1))
+    found = account(history)
+    assert balanced(found)
+    assert found.pending_after == pytest.approx(0.11 * DAY)
+    assert found.failing_after == pytest.approx(0.01 * DAY)
+    assert found.created == pytest.approx(1.11 * (DAY - 60))
+
+
+def test_jobs_that_vanish_are_seen_where_nothing_hides_them():
+    """A thousand leave the backlog unprocessed in a quiet hour. Why, nobody has seen."""
+    quiet = during(fixtures.ticks(), 0, DAY, having(processed=0, events=0, waiting=1000))
+    found = account(during(quiet, 10 * HOUR, DAY, having(processed=0, events=0, waiting=0)))
+    assert balanced(found)
+    assert found.removed == 1000
+    assert next((each.what, each.by, each.explanation) for each in found.differences) == (
+        "jobs left the backlog without being counted as processed", 1000, "",
+    )  # fmt: skip
+
+
+def test_initialisations_without_jobs_are_not_explained():
+    """The outbox is there so that this cannot happen."""
+    found = account(during(fixtures.ticks(), 0, DAY, moving(events=1.5, processed=1)))
+    first = found.differences[0]
+    assert (first.what, first.explanation) == ("the database recorded more initialisations than created jobs", "")
+    assert not found.explained
+
+
+def test_an_application_that_counts_more_is_not_explained():
+    """Repeated requests answered from the cache leave no event; but that they were, nobody has seen."""
+    found = account(during(fixtures.ticks(), 0, DAY, moving(events=0.2, processed=1)))
+    (difference,) = found.differences
+    assert (difference.what, difference.explanation) == (
+        "the application counted more initialisations than the database recorded", "",
+    )  # fmt: skip
+    assert difference.by == pytest.approx(0.3 * (DAY - 60))
+
+
+def test_an_application_that_began_anew_counts_fewer():
+    """Said, and why."""
+    anew = lambda tick: replace(tick, values={**tick.values, INITIALISED: (tick.elapsed - 12 * HOUR) / 4})  # noqa: E731
+    found = account(during(fixtures.ticks(), 12 * HOUR, DAY, anew))
+    (difference,) = found.differences
+    assert difference.explanation == "its counters began anew, 1 time"
+
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_counters_of_ours_that_begin_anew(run):
+    """By a restart or a reload: what was counted since belongs to the watch, what nobody counted is said."""
+    history = [
+        replace(tick, run=run, values={**tick.values, PROCESSED: tick.elapsed - 12 * HOUR})
+        if tick.elapsed > 12 * HOUR
+        else tick
+        for tick in fixtures.ticks()
+    ]
+    found = account(history)
+    assert found.processed == pytest.approx(DAY - 60)
+    assert found.unseen_seconds == 60
+
+
+def test_what_is_away_is_said_beside_an_application_that_counts_more():
+    """It counts on while no exporter runs; the database's initialisations of that time are in no counter of ours."""
+    history = [
+        replace(
+            tick,
+            run=2,
+            values={**tick.values, PROCESSED: tick.elapsed - 12 * HOUR, EVENTS: (tick.elapsed - 12 * HOUR) / 2},
+        )
+        if tick.elapsed > 12 * HOUR
+        else tick
+        for tick in fixtures.without(fixtures.ticks(), 10 * HOUR, 12 * HOUR)
+    ]
+    (difference,) = account(history).differences
+    assert difference.explanation == "the database's were not counted in 2 h 1 min without an exporter"
+
+
+def sampled(every: float, *collectors: str):
+    """Counters of these collectors are as old as their last sample, which is made so often from ten seconds on."""
+
+    def change(tick: Tick) -> Tick:
+        age = (tick.elapsed - 10) % every
+        then = fixtures.values(tick.elapsed - age, tick.at - age)
+        mine = {name: then[name] for name in (PROCESSED, EVENTS, INITIALISED) if OWNERS[name] in collectors}
+        ages = {f"sample_age:{collector}": age for collector in collectors}
+        return replace(tick, values={**tick.values, **mine, **ages})
+
+    return change
+
+
+OWNERS = {PROCESSED: "throughput", EVENTS: "events", INITIALISED: "application"}
+
+
+def test_growth_is_counted_from_sample_to_sample_within_the_watch():
+    """What was counted before the watch, or after the last sample, is not in it; the span says from when to when."""
+    found = account(during(fixtures.ticks(), 0, DAY, sampled(600, "events")))
+    assert found.events_span is not None
+    assert (found.events_span.started, found.events_span.seconds) == (10, DAY - 600)
+    assert found.events == (DAY - 600) / 2
+    assert found.events_span.ended_at == fixtures.START + DAY - 590
+
+
+def test_numbers_of_different_times_are_not_compared():
+    """An old sample of one counter is no difference to a new one of another; when both are old, they are compared."""
+    fast = lambda tick: replace(tick, values={name: 100 * value for name, value in tick.values.items()})  # noqa: E731
+    history = during(fixtures.ticks(), 0, DAY, fast)
+    old = lambda tick: replace(  # noqa: E731
+        tick,
+        values={
+            **tick.values,
+            EVENTS: min(tick.elapsed, DAY - 1200) * 50,
+            "sample_age:events": max(0, tick.elapsed - DAY + 1200),
+        },
+    )
+    found = account(during(history, 0, DAY, old))
+    assert found.events is not None
+    assert found.initialised is not None
+    assert found.initialised - found.events > 0.01 * found.events
+    assert found.differences == ()
+
+
+def test_a_sample_of_before_the_watch_begins_no_account():
+    """Jobs processed before the watch are none of it: the account begins with the first sample within."""
+
+    def stale(tick):
+        return replace(tick, values={**tick.values, PROCESSED: -300, "sample_age:throughput": tick.elapsed + 300})
+
+    found = account(during(fixtures.ticks(), 0, 300, stale))
+    assert balanced(found)
+    assert found.processed == found.created == DAY - 360
+    assert found.jobs_span is not None
+    assert found.jobs_span.started == 360
+
+
+def test_nothing_seen_is_nothing_known():
+    """No numbers out of nowhere."""
+    found = account([])
+    assert (found.created, found.pending_before, found.pending_after, found.events) == (None, None, None, None)
+    assert found.differences == ()

@@ -1,0 +1,263 @@
+"""What a day comes to: the verdict of whole histories, and the sentence that explains it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alerts.watch.analysis.verdict import judge
+from alerts.watch.model import Cause, CollectorProblem, Judgement, Tick, Verdict
+from tests.alerts.watch import fixtures
+from tests.alerts.watch.fixtures import DAY, HOUR, during, lacking, result, showing, without
+
+MINUTE = 60.0
+
+
+def judged(history: list[Tick], *, duration: float = DAY, application: bool = True) -> Judgement:
+    watch = fixtures.watch(duration, application=application)
+    return judge(watch, history, fixtures.START + duration, duration, final=True)
+
+
+def test_a_clean_day_passes():
+    """Every check holds, all of it was seen, every word of it is counted."""
+    judgement = judged(fixtures.ticks())
+    assert judgement.verdict is Verdict.PASS, judgement.reasons
+    assert set(fixtures.verdicts(judgement).values()) == {Verdict.PASS}
+    assert judgement.ratio == 1.0
+    assert judgement.gaps == ()
+    assert judgement.reasons == ()
+    assert judgement.ticks == 1440
+    assert judgement.evidence["completed jobs"] == pytest.approx(DAY - 60)
+    assert all(each.expected == each.received == 1440 for each in judgement.coverage.values())
+
+
+@pytest.mark.parametrize(
+    ("check", "minutes", "change", "word"),
+    [
+        ("oldest_job", 6, showing(oldest_open_age_seconds=301), "older than 5 min"),
+        ("backlog", 6, showing(backlog_jobs=1001), "exceeded 1,000 jobs"),
+        ("backlog_normal", 61, showing(backlog_jobs=101), "exceeded the normal 100 jobs"),
+        ("drain_time", 16, showing(backlog_jobs=101, drain_time_seconds=float("inf")), "took longer than 15 min"),
+        ("head_blocked", 6, showing(head_blocked_jobs=50), "held 50 failing jobs or more"),
+        ("failing_jobs", 31, showing(failure_ratio=0.11), "exceeded 10.0 %"),
+        ("processing_time", 31, showing(processing_time_p95_seconds=61), "exceeded 1 min"),
+        ("initialisations", 6, showing(**{"fsm_failure_ratio:5m": 0.06}), "exceeded 5.0 %"),
+        ("initialisation_budget", 61, showing(**{"fsm_failure_ratio:6h": 0.016}), "exceeded 1.5 %"),
+        ("application_health", 6, showing(app_healthy=0), "called itself unhealthy"),
+        ("application_answers", 6, showing(app_endpoints_down=1), "gave no useful answer"),
+        ("fallbacks", 11, showing(**{"fallback_activations:increase5m": 11}), "exceeded 10 in 5 min"),
+        ("fallback_failures", 6, showing(**{"fallback_failures:increase10m": 3}), "reached 3 in 10 min"),
+        ("migration", 16, showing(migration_checks_broken=1), "was broken"),
+        ("outbox_readable", 6, showing(backlog_sample_age_seconds=301), "could not be read"),
+        ("expired_keys", 6, showing(expired_key_age_seconds=26.1 * HOUR), "expired for more than 1 d 2 h"),
+        ("retention", 61, showing(oldest_processed_age_seconds=39 * DAY), "older than 38 d"),
+        ("pages", 6, lambda tick: replace(tick, firing=("OutboxHeadBlocked/page",)), "Alerts that wake somebody fired"),
+    ],
+)
+def test_each_check_fails_beyond_its_budget_and_not_within(check, minutes, change, word):
+    """A minute more than a stretch fails, a minute less is named and passes."""
+    history = fixtures.ticks()
+    failed = judged(during(history, 8 * HOUR, 8 * HOUR + minutes * MINUTE, change))
+    assert result(failed, check).verdict is Verdict.FAIL
+    assert failed.verdict is Verdict.FAIL
+    assert word in result(failed, check).reason
+    assert result(failed, check).reason in failed.reasons
+    assert result(failed, check).breached == pytest.approx(minutes * MINUTE)
+    passed = judged(during(history, 8 * HOUR, 8 * HOUR + (minutes - 2) * MINUTE, change))
+    assert result(passed, check).verdict is Verdict.PASS
+    assert "within what is allowed" in result(passed, check).reason
+    assert result(passed, check).breaches[0].seconds == pytest.approx((minutes - 2) * MINUTE)
+
+
+def test_fail_is_certain_at_once_and_stays():
+    """While the watch runs nothing is decided but FAIL, which no later calm takes back."""
+    history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
+    watch = fixtures.watch()
+    verdicts = []
+    for minutes in (59, 64, 66, 300):
+        upto = [each for each in history if each.elapsed <= minutes * MINUTE]
+        verdicts.append(judge(watch, upto, 0.0, minutes * MINUTE, final=False).verdict)
+    assert verdicts == [None, None, Verdict.FAIL, Verdict.FAIL]
+
+
+def test_many_short_breaches_fail_together():
+    """Four minutes each hour are within every stretch and far beyond one per cent."""
+    history = fixtures.ticks()
+    for hour in range(24):
+        history = during(history, hour * HOUR, hour * HOUR + 4 * MINUTE, showing(backlog_jobs=2000))
+    judgement = judged(history)
+    assert result(judgement, "backlog").verdict is Verdict.FAIL
+    assert result(judgement, "backlog").longest == pytest.approx(4 * MINUTE)
+
+
+def test_exporter_down_for_half_is_inconclusive():
+    """With the gap named, once, and the checks saying for how long they saw nothing."""
+    judgement = judged(without(fixtures.ticks(), 6 * HOUR, 18 * HOUR))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    (gap,) = judgement.gaps
+    assert (gap.cause, gap.affects) == (Cause.EXPORTER_DOWN, ())
+    assert gap.span.started_at == fixtures.START + 6 * HOUR
+    assert gap.span.seconds == pytest.approx(12 * HOUR + 60)
+    assert judgement.ratio == pytest.approx(0.5, abs=0.001)
+    assert "could not be seen for 12 h" in result(judgement, "backlog").reason
+    assert "exporter down" in result(judgement, "backlog").reason
+
+
+def test_a_short_outage_passes_with_its_gap_named():
+    """Three minutes of an unreachable database."""
+    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 3 * MINUTE, fixtures.blind(Cause.UNREACHABLE)))
+    assert judgement.verdict is Verdict.PASS, judgement.reasons
+    (gap,) = judgement.gaps
+    assert (gap.cause, gap.span.seconds) == (Cause.UNREACHABLE, 3 * MINUTE)
+    assert "backlog" in gap.affects
+    assert judgement.coverage["outbox:backlog_jobs"].received == 1440 - 3
+    assert judgement.coverage["outbox:app_healthy"].received == 1440
+    assert "3 min were not seen" in result(judgement, "backlog").reason
+
+
+def test_a_longer_outage_is_inconclusive_not_fail():
+    """What was not seen is no failure."""
+    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, fixtures.blind(Cause.LOCK)))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert Verdict.FAIL not in fixtures.verdicts(judgement).values()
+    assert "table locked" in result(judgement, "backlog").reason
+
+
+def test_fail_beats_inconclusive():
+    """Half a day unseen does not excuse what was seen."""
+    history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
+    assert judged(without(history, 6 * HOUR, 18 * HOUR)).verdict is Verdict.FAIL
+
+
+def test_no_traffic_is_inconclusive():
+    """All is well, and nothing was proved."""
+    quiet = lambda tick: replace(tick, values={**tick.values, "outbox_processed_jobs_total": 7.0})  # noqa: E731
+    judgement = judged(during(fixtures.ticks(), 0, DAY, quiet))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reasons == ("There were no completed jobs; fewer than 20 prove nothing.",)
+
+
+def test_no_tick_at_all_is_inconclusive():
+    """Argo's trap: a watch that measured nothing has not succeeded."""
+    judgement = judged([])
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.ratio == 0
+    assert judgement.gaps[0].span.seconds == DAY
+
+
+def test_a_breach_in_declared_maintenance_is_excused_and_shown():
+    """The backlog may grow; the maintenance is named with its reason, and what it excuses is counted."""
+
+    def maintained(tick: Tick) -> Tick:
+        return replace(
+            showing(backlog_jobs=9000, oldest_open_age_seconds=HOUR)(tick),
+            maintenance=True,
+            maintenance_reason="rollback",
+        )
+
+    judgement = judged(during(fixtures.ticks(), HOUR, 3 * HOUR, maintained))
+    assert judgement.verdict is Verdict.PASS, judgement.reasons
+    (maintenance,) = judgement.maintenance
+    assert maintenance.reason == "rollback"
+    assert maintenance.span.seconds == pytest.approx(2 * HOUR, abs=60)
+    assert result(judgement, "backlog").excused == 2 * HOUR
+    assert "2 h of declared maintenance do not count" in result(judgement, "backlog").reason
+
+
+def test_maintenance_excuses_only_what_it_explains():
+    """A broken migration is no backlog that grows."""
+
+    def maintained(tick: Tick) -> Tick:
+        return replace(showing(migration_checks_broken=1)(tick), maintenance=True)
+
+    assert judged(during(fixtures.ticks(), HOUR, 3 * HOUR, maintained)).verdict is Verdict.FAIL
+
+
+def test_mostly_maintenance_proves_nothing():
+    """What is excused for more than half of the watch was not watched."""
+    judgement = judged(during(fixtures.ticks(), 0, 13 * HOUR, lambda tick: replace(tick, maintenance=True)))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert "was watched for 11 h of 1 d only" in result(judgement, "backlog").reason
+
+
+def test_maintenance_that_cannot_be_read_makes_a_breach_unknown():
+    """It may be excused: no FAIL, and no PASS either."""
+
+    def torn(tick: Tick) -> Tick:
+        return replace(showing(backlog_jobs=9000)(tick), maintenance=None)
+
+    judgement = judged(during(fixtures.ticks(), HOUR, 3 * HOUR, torn))
+    assert result(judgement, "backlog").verdict is Verdict.INCONCLUSIVE
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_without_an_application_its_checks_do_not_apply():
+    """They are named as not judged, and the rest decides."""
+    gone = [name for name, collectors in fixtures.watch().sources.items() if "application" in collectors]
+    judgement = judged(during(fixtures.ticks(), 0, DAY, lacking(*gone)), application=False)
+    assert judgement.verdict is Verdict.PASS, judgement.reasons
+    assert result(judgement, "application_health").verdict is None
+    assert result(judgement, "application_health").reason == "Not judged: no application is configured."
+
+
+def test_an_application_never_seen_is_inconclusive():
+    """One endpoint short of fields for a day is not a healthy application."""
+    partial = CollectorProblem("application", Cause.APPLICATION, stale=False)
+    history = [replace(lacking("outbox:app_healthy")(tick), troubles=(partial,)) for tick in fixtures.ticks()]
+    judgement = judged(history)
+    assert result(judgement, "application_health").verdict is Verdict.INCONCLUSIVE
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_is_absent_for_good_reason_is_fine():
+    """An empty outbox has no oldest job, a quiet hour no failure ratio."""
+    empty = lacking("outbox:oldest_open_age_seconds", "outbox:failure_ratio", "outbox:drain_time_seconds")
+    calm = lambda tick: showing(backlog_jobs=0)(empty(tick))  # noqa: E731
+    assert judged(during(fixtures.ticks(), HOUR, 20 * HOUR, calm)).verdict is Verdict.PASS
+
+
+def test_stopped_early_is_never_a_pass():
+    """However clean it was."""
+    watch = replace(fixtures.watch(), stopped="by hand")
+    judgement = judge(watch, fixtures.ticks(23 * HOUR), fixtures.START + 23 * HOUR, 23 * HOUR, final=True)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert "stopped after 23 h of 1 d (by hand)" in judgement.summary
+
+
+def test_alerts_are_listed_with_their_times():
+    """From their first tick to the first without them; what still fires is open."""
+    fires = lambda tick: replace(tick, firing=("OutboxJobsExhausted/ticket",))  # noqa: E731
+    history = during(during(fixtures.ticks(), HOUR, 2 * HOUR, fires), 23 * HOUR, DAY, fires)
+    first, second = judged(history).alerts
+    assert (first.span.started, first.span.seconds, first.open) == (HOUR + 60, HOUR, False)
+    assert second.open
+
+
+def test_an_alert_that_is_held_is_not_known_to_fire():
+    """Its signal is unknown: the stretch is unseen for the pages, and shown all the same."""
+    held = lambda tick: replace(tick, held=("OutboxStalled/page",))  # noqa: E731
+    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, held))
+    assert result(judgement, "pages").verdict is Verdict.INCONCLUSIVE
+    assert judgement.alerts[0].rule == "OutboxStalled/page"
+
+
+def test_the_application_restarting_is_noticed():
+    """Its counters begin anew: once in declared maintenance, once not."""
+
+    def anew(at: float):
+        def change(tick: Tick) -> Tick:
+            names = [name for name in tick.values if name.startswith("outbox_app_")]
+            return replace(tick, values={**tick.values, **dict.fromkeys(names, tick.elapsed - at)})
+
+        return change
+
+    history = during(fixtures.ticks(), HOUR, DAY, anew(HOUR))
+    history = during(history, 5 * HOUR, DAY, anew(5 * HOUR))
+    history = during(history, 5 * HOUR, 6 * HOUR, lambda tick: replace(tick, maintenance=True))
+    judgement = judged(history)
+    assert [(each.elapsed, each.explained) for each in judgement.restarts] == [
+        (HOUR + 60, False),
+        (5 * HOUR + 60, True),
+    ]
+    assert judgement.verdict is Verdict.PASS

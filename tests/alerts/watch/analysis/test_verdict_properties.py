@@ -1,0 +1,133 @@
+"""For every history: more breach never improves a verdict, less coverage proves nothing, order is nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from alerts.watch.analysis.verdict import judge
+from alerts.watch.model import Cause, Judgement, Tick, Verdict
+from tests.alerts.watch import fixtures
+from tests.alerts.watch.fixtures import HOUR, INTERVAL, showing
+
+SEEDS = range(70)
+DURATION = 2 * HOUR
+# From the worst to the best.
+ORDER = list(Verdict)
+
+BREACHES = (
+    showing(backlog_jobs=2000),
+    showing(oldest_open_age_seconds=900),
+    showing(migration_checks_broken=2),
+    showing(app_healthy=0),
+    showing(expired_key_age_seconds=27 * HOUR),
+    lambda tick: replace(tick, firing=("OutboxHeadBlocked/page", *tick.firing)),
+)
+BLINDNESS = (
+    fixtures.blind(Cause.UNREACHABLE),
+    fixtures.unseen("backlog", Cause.LOCK),
+    fixtures.unseen("application", Cause.APPLICATION),
+    fixtures.lacking("outbox:app_healthy", "outbox:migration_checks_broken"),
+)
+
+
+def judged(history: Sequence[Tick], *, final: bool = True) -> Judgement:
+    return judge(fixtures.watch(DURATION), history, fixtures.START + DURATION, DURATION, final=final)
+
+
+def some(dice: random.Random, history: list[Tick], changes: Sequence[fixtures.Change], stretches: int) -> list[Tick]:
+    """The history with some stretches changed: from one tick to half an hour."""
+    for _ in range(stretches):
+        start = dice.uniform(0, DURATION)
+        length = dice.choice((INTERVAL, 4 * INTERVAL, dice.uniform(0, 1800)))
+        history = fixtures.during(history, start, start + length, dice.choice(changes))
+    return history
+
+
+def a_history(dice: random.Random) -> list[Tick]:
+    """Looks that come a little early or late, with breaches, blindness, maintenance and gaps."""
+    history = [fixtures.tick(number * INTERVAL + dice.uniform(-0.1, 0.1) * INTERVAL) for number in range(1, 120)]
+    history = some(dice, history, BREACHES, dice.choice((0, 1, 1, 2, 4)))
+    history = some(dice, history, BLINDNESS, dice.choice((0, 0, 1, 2)))
+    if dice.random() < 0.2:
+        history = some(dice, history, (lambda tick: replace(tick, maintenance=True),), 1)
+    if dice.random() < 0.3:
+        start = dice.uniform(0, DURATION)
+        history = fixtures.without(history, start, start + dice.uniform(0, 600))
+    return history
+
+
+def verdicts(judgement: Judgement) -> dict[str, Verdict]:
+    """Of the whole, and of each check that applies."""
+    of_checks = {result.check.name: result.verdict for result in judgement.results if result.verdict}
+    assert judgement.verdict is not None
+    return {"": judgement.verdict, **of_checks}
+
+
+def test_the_histories_are_worth_judging():
+    """All three verdicts are among them, often."""
+    found = [judged(a_history(random.Random(seed))).verdict for seed in SEEDS]
+    assert all(found.count(verdict) > len(SEEDS) / 10 for verdict in Verdict), {v: found.count(v) for v in Verdict}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_more_breach_never_improves(seed):
+    """No check, and not the whole, gets better when more was breached."""
+    dice = random.Random(seed)
+    history = a_history(dice)
+    before = verdicts(judged(history))
+    after = verdicts(judged(some(dice, history, BREACHES, dice.randint(1, 3))))
+    for name, verdict in after.items():
+        assert ORDER.index(verdict) <= ORDER.index(before[name]), name
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_less_coverage_leads_to_inconclusive_alone(seed):
+    """Whatever is not seen, or whole ticks that are missing: no FAIL becomes PASS, no PASS becomes FAIL."""
+    dice = random.Random(seed)
+    history = a_history(dice)
+    before = verdicts(judged(history))
+    less = some(dice, history, BLINDNESS, dice.randint(0, 3))
+    kept = dice.choice((1.0, 0.99, 0.9, 0.5))
+    less = [tick for tick in less if dice.random() < kept]
+    after = verdicts(judged(less))
+    for name, verdict in after.items():
+        assert verdict in (before[name], Verdict.INCONCLUSIVE), name
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_what_failed_it_never_passes(seed):
+    """Taking away exactly the looks that condemned a history proves nothing in its favour."""
+    dice = random.Random(seed)
+    history = a_history(dice)
+    if judged(history).verdict is Verdict.FAIL:
+        condemned = [tick for tick in history if any(change(tick) == tick for change in BREACHES) or tick.firing]
+        less = [tick for tick in history if tick not in condemned]
+        assert judged(less).verdict is not Verdict.PASS
+
+
+@pytest.mark.parametrize("seed", SEEDS[:40])
+def test_the_order_of_ticks_of_one_moment_does_not_matter(seed):
+    """Nor that of any others: they are judged by their times."""
+    dice = random.Random(seed)
+    history = a_history(dice)
+    twins = [change(tick) for tick in dice.sample(history, 30) for change in (*BREACHES[:3], *BLINDNESS[:2])]
+    together = [*history, *twins]
+    first = judged(together)
+    dice.shuffle(together)
+    assert judged(together) == first
+
+
+@pytest.mark.parametrize("seed", SEEDS[:40])
+def test_a_fail_on_the_way_is_the_verdict_at_the_end(seed):
+    """What is certain at some tick is so for good; nothing else is decided before the end."""
+    dice = random.Random(seed)
+    history = a_history(dice)
+    at_the_end = judged(history).verdict
+    for size in range(0, len(history), 10):
+        so_far = judge(fixtures.watch(DURATION), history[:size], 0.0, size * INTERVAL, final=False).verdict
+        assert so_far in (None, Verdict.FAIL)
+        assert so_far is None or at_the_end is Verdict.FAIL

@@ -1,0 +1,150 @@
+"""The checks resolve against the policy, in every configuration, and say what they mean."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+import pytest
+
+from alerts.model import RuleKey, Severity
+from alerts.policy.load import load_policy
+from alerts.watch.checks.checks import CheckParameters, resolve
+from alerts.watch.checks.sources import SERIES
+from alerts.watch.model import Check, CheckKind
+from exporter.config.settings import Amount, Override
+from exporter.core.errors import ConfigError
+from tests.alerts.watch.fixtures import DAY, HOUR, policy
+
+# Checks whose limit is a rule's threshold, with that rule.
+RULES = {
+    "oldest_job": "OutboxStalled/page",
+    "backlog": "OutboxBacklogHigh/page",
+    "head_blocked": "OutboxHeadBlocked/page",
+    "failing_jobs": "OutboxFailureRatioHigh/ticket",
+    "processing_time": "OutboxProcessingSlow/ticket",
+    "initialisations": "OutboxFsmFailureRateHigh/page",
+    "initialisation_budget": "OutboxFsmFailureBudgetBurn/ticket",
+    "application_health": "OutboxAppUnhealthy/ticket",
+    "application_answers": "OutboxAppUnreachable/ticket",
+    "fallbacks": "OutboxFallbacksFrequent/ticket",
+    "fallback_failures": "OutboxFallbacksFailing/page",
+    "migration": "OutboxMigrationBroken/page",
+    "outbox_readable": "OutboxSamplesStale/page",
+    "expired_keys": "OutboxCleanupOverdue/ticket",
+    "retention": "OutboxRetentionOverdue/ticket",
+}
+
+
+def checks(**more: object) -> dict[str, Check]:
+    terms = replace(CheckParameters(policy(), DAY, application=True), **more)  # type: ignore[arg-type] # fields by name
+    return {check.name: check for check in resolve(terms)}
+
+
+def test_what_the_document_calls_healthy_is_checked():
+    """Each aspect of a healthy system has its check, named once."""
+    found = checks()
+    assert set(RULES) | {"traffic", "backlog_normal", "drain_time", "cleanup_ran", "pages"} == set(found)
+    assert len(found) == len(resolve(CheckParameters(policy(), DAY, application=True)))
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES.items())
+def test_limits_are_the_policys(name, rule):
+    """Of the rule, of its signal or one that is closer to the matter."""
+    alert, _, severity = rule.partition("/")
+    assert checks()[name].limit == policy().rule(RuleKey(alert, Severity(severity))).threshold
+
+
+def test_an_override_moves_the_check_with_its_rule():
+    """The configuration's thresholds hold for both."""
+    changed = load_policy((Override("OutboxBacklogHigh", "page", Amount(50)),))
+    assert checks(policy=changed)["backlog"].limit == 50
+    assert checks(policy=changed)["backlog"].good == "never exceeded 50 jobs"
+
+
+def test_maintenance_excuses_what_the_policy_says_it_does():
+    """A check is excused where the rule behind it is."""
+    for name, rule in RULES.items():
+        alert, _, severity = rule.partition("/")
+        excused = "outbox:maintenance_active" in policy().rule(RuleKey(alert, Severity(severity))).expr
+        # A job that was created in the maintenance and processed after it took long, and the policy's rule says so.
+        assert checks()[name].excused == (excused or name == "processing_time"), name
+
+
+def test_budgets_leave_a_stretch_at_least():
+    """A share of the watch, but never less than what may be missed in one go."""
+    for check in checks().values():
+        assert check.budget.total >= check.budget.stretch > 0
+    assert checks()["backlog"].budget.total == 864
+    assert checks(duration=HOUR)["backlog"].budget.total == 300
+    assert math.isinf(checks()["traffic"].budget.total)
+
+
+def test_a_rehearsal_shrinks_durations_and_not_the_clock():
+    """Stalls in seconds; what happens at three o'clock still happens at three o'clock."""
+    scaled = checks(policy=policy(0.01), duration=600.0, time_scale=0.01)
+    assert scaled["oldest_job"].limit == 3
+    assert scaled["backlog"].limit == 1000
+    assert scaled["drain_time"].limit == 9
+    assert scaled["backlog"].budget.stretch == 3
+    assert scaled["expired_keys"].limit == 26 * HOUR
+    assert scaled["retention"].limit == 38 * DAY
+
+
+def test_pages_are_all_that_wake_somebody():
+    """Except about our own sight and about the watch itself."""
+    rules = checks()["pages"].rules
+    assert "OutboxStalled/page" in rules
+    assert "OutboxHeadBlocked/page" in rules
+    assert not [rule for rule in rules if re.match(r"OutboxWatch|OutboxExporterDown|OutboxDatabase|OutboxBlind", rule)]
+    assert "OutboxStalled/page" in checks()["pages"].rules_by_clock
+    assert "OutboxHeadBlocked/page" not in checks()["pages"].rules_by_clock
+
+
+def test_without_an_application():
+    """What only it could tell is not judged; the rest does not depend on it."""
+    found = checks(application=False)
+    gone = {name for name, check in found.items() if check.not_applicable}
+    assert gone == {
+        *("initialisations", "initialisation_budget", "application_health", "application_answers"),
+        *("fallbacks", "fallback_failures"),
+    }
+    assert not [name for name, check in found.items() if "application" in check.collectors]
+
+
+def test_every_check_can_be_explained():
+    """A title, a source, and a sentence that names its limit."""
+    for check in checks().values():
+        assert check.title
+        assert check.source
+        sentence = f"{check.subject} {check.good} {check.bad}"
+        assert "{" not in sentence
+        assert check.subject[0].isupper()
+        assert check.collectors or check.kind is CheckKind.LEVEL
+
+
+def test_sentences_of_a_rehearsal_name_its_durations():
+    """A window that a time scale shrinks is not called five minutes."""
+    rehearsed = checks(policy=policy(0.1), time_scale=0.1)
+    assert rehearsed["fallbacks"].good == "never exceeded 10 in 30 s"
+    assert rehearsed["fallback_failures"].bad == "reached 3 in 1 min"
+    assert rehearsed["initialisation_budget"].subject == "The failure rate of initialisations in 36 min"
+    assert checks()["fallbacks"].good == "never exceeded 10 in 5 min"
+
+
+def test_evidence_is_among_what_is_kept():
+    """And so is what clean-ups leave behind."""
+    for check in checks().values():
+        assert all(each.counter in SERIES for each in check.evidence)
+        assert check.schedule is None or {check.schedule.oldest, check.schedule.clock} <= set(SERIES)
+
+
+def test_a_policy_without_a_rule_is_refused():
+    """A limit from nowhere would be none."""
+    lacking = replace(policy(), rules=tuple(rule for rule in policy().rules if rule.key.alert != "OutboxStalled"))
+    with pytest.raises(ConfigError, match="OutboxStalled/page"):
+        checks(policy=lacking)
+    lacking = replace(policy(), signals=tuple(each for each in policy().signals if "backlog_jobs" not in each.record))
+    with pytest.raises(ConfigError, match="outbox:backlog_jobs is not a signal"):
+        checks(policy=lacking)

@@ -1,0 +1,127 @@
+"""Progress: a line drawn anew on a terminal, plain lines in a log, and what happens in between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alerts.watch.analysis.verdict import judge
+from alerts.watch.clock import ClockReading
+from alerts.watch.commands import progress
+from alerts.watch.commands.wait import WaitOptions, wait
+from alerts.watch.model import Cause, Judgement, Tick, WatchState
+from tests.alerts.watch import fixtures
+from tests.alerts.watch.fixtures import HOUR, during, showing, without
+from tests.alerts.watch.scenario import WatchScenario
+
+
+def upto(history: list[Tick], elapsed: float) -> Judgement:
+    return judge(fixtures.watch(), [tick for tick in history if tick.elapsed <= elapsed], 0.0, elapsed, final=False)
+
+
+def told(history: list[Tick], *moments: float) -> list[list[str]]:
+    """What is news at each of these moments, since the one before."""
+    before, news = None, []
+    for elapsed in moments:
+        now = upto(history, elapsed)
+        news.append(list(progress.news(before, now)))
+        before = now
+    return news
+
+
+def test_what_happens_is_told_once():
+    """A check that fails, a gap, an alert that comes and goes."""
+    history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
+    fires = lambda tick: replace(tick, firing=("OutboxBacklogHigh/page",))  # noqa: E731
+    history = during(without(history, 3 * HOUR, 3.05 * HOUR), 4 * HOUR, 4.04 * HOUR, fires)
+    news = told(history, 0.5 * HOUR, 1.2 * HOUR, 1.5 * HOUR, 3.5 * HOUR, 4.02 * HOUR, 4.5 * HOUR)
+    assert news[0] == news[2] == []
+    assert len(news[1]) == 1
+    assert news[1][0].startswith("FAIL: The backlog exceeded 1,000 jobs for ")
+    assert news[3] == ["not seen since 13:00:00 UTC: exporter down"]
+    assert news[4] == ["firing: OutboxBacklogHigh/page"]
+    assert news[5] == ["resolved: OutboxBacklogHigh/page after 2 min"]
+
+
+def test_the_line():
+    """Time, coverage, checks, breaches."""
+    history = during(fixtures.ticks(), HOUR, 1.05 * HOUR, showing(backlog_jobs=2000))
+    text = progress.line(fixtures.watch(), upto(history, 12 * HOUR))
+    assert text == (
+        "watch 1, 50 % done, 12 h left, 100 % seen, 19 of 19 checks hold, "
+        "2 of them breached for a time within what is allowed"
+    )
+
+
+def test_the_table_tells_everything():
+    """Checks, gaps, alerts, maintenance, each on its line."""
+    judgement = fixtures.judged_day()
+    text = progress.table(replace(fixtures.watch(), state=WatchState.FAILED, decided_at=fixtures.START), judgement)
+    for part in (
+        "Watch 1: FAIL",
+        "decided   2025-11-18 10:00:00 UTC",
+        "FAIL     The backlog exceeded 1,000 jobs",
+        "  16:00:00 to 17:01:00 UTC, 1 h 1 min: exporter down",
+        "table locked (backlog, events, idempotency, last_hour, throughput)",
+        "alerts:\n  22:01:00 UTC, A/page, for 1 min",
+        "declared maintenance:\n  20:01:00 UTC, 1 h: x",
+    ):
+        assert part in text, text
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> WatchScenario:
+    scenario = WatchScenario(tmp_path / "state").up()
+    scenario.begin()
+    return scenario
+
+
+def said(scenario: WatchScenario, *, terminal: bool, patience: float = 1e9) -> tuple[list[str], WatchState | None]:
+    """What `wait` says while an hour of minutes goes by, one for each of its looks."""
+    lines: list[str] = []
+
+    def sleep(_: float) -> None:
+        if scenario.recorder:
+            scenario.look()
+        else:
+            scenario.wait(60)
+
+    waiting = WaitOptions(scenario.directory, patience, begins_by_itself=False, terminal=terminal)
+    watch = wait(waiting, lines.append, lambda: ClockReading(scenario.now, scenario.steady, scenario.era), sleep)
+    return lines, watch.state if watch else None
+
+
+def test_in_a_log_there_are_plain_lines(scenario):
+    """One a minute, and the verdict with its reasons at the end."""
+    lines, state = said(scenario, terminal=False)
+    assert state is WatchState.PASSED
+    assert all(line.endswith("\n") and "\x1b" not in line and "\r" not in line for line in lines)
+    assert "watch 1, 50 % done, 30 min left" in "".join(lines)
+    assert 50 < len(lines) < 70
+    assert lines[-2] == "watch 1: PASS\n"
+
+
+def test_on_a_terminal_one_line_is_drawn_anew(scenario, monkeypatch):
+    """Not wider than the terminal, with what happens above it."""
+    monkeypatch.setenv("COLUMNS", "40")
+    scenario.shown = {"backlog_jobs": 5000}
+    lines, state = said(scenario, terminal=True)
+    assert state is WatchState.FAILED
+    assert all(line.startswith("\r\x1b[K") for line in lines)
+    drawn = [line for line in lines if "\n" not in line]
+    assert drawn
+    assert all(len(line.removeprefix("\r\x1b[K")) <= 39 for line in drawn)
+    assert any("FAIL: The backlog exceeded" in line for line in lines)
+
+
+def test_an_exporter_that_stays_away_ends_it(scenario):
+    """After so much patience, and not before."""
+    scenario.look(5)
+    scenario.down(kill=True)
+    lines, state = said(scenario, terminal=False, patience=600)
+    assert state is None
+    assert lines[-1] == f"no exporter runs on {scenario.directory}, for 10m now\n"
+    assert scenario.steady - 1000 > 600
+    assert Cause.EXPORTER_DOWN.value in "".join(lines)

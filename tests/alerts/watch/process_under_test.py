@@ -1,0 +1,114 @@
+"""A program for the kill test: looks as fast as the disk takes it, and is killed again and again by its own parent.
+
+Run as `python -m tests.alerts.watch.process_under_test DIRECTORY KILLS LOOKS BACKLOG SCALE`. Each look is an interval
+later than the one before, whatever the machine is busy with; one that is killed is never made. Before each look its
+number is noted in `told` with `t`, after it with `c` if it is on disk. Forked rather than started: what is loaded
+once need not be loaded two hundred times.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from alerts.model import Evaluation
+from alerts.watch.clock import ClockReading
+from alerts.watch.runtime.recorder import WatchRecorder
+from alerts.watch.runtime.watch_manager import WatchFactory
+from alerts.watch.store import history
+from exporter.config.settings import Seconds, WatchSettings
+from tests.alerts.watch import fixtures, scenario
+
+INTERVAL = fixtures.INTERVAL
+
+
+@dataclass(frozen=True)
+class KillScenario:
+    """What is to be watched: so many looks at such a backlog. `scale` stretches the budgets for all the gaps."""
+
+    directory: Path
+    looks: int
+    kills: int
+    backlog: float
+    scale: float
+
+    @property
+    def plan(self) -> WatchFactory:
+        return fixtures.plan(self.looks * INTERVAL, scale=self.scale)
+
+    @property
+    def evaluations_per_run(self) -> float:
+        """So many looks a run makes before it waits to be killed: else a quick machine needs a few runs for all."""
+        return 1.5 * self.looks / self.kills
+
+
+def evaluation_numbers(directory: Path, kind: str) -> list[int]:
+    """The looks that were begun, `t`, or made, `c`."""
+    path = directory / "told"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [int(line[2:]) for line in lines if line.startswith(kind)]
+
+
+def child(kill_scenario: KillScenario, *, to_the_end: bool) -> None:
+    """Look, for ever or until the watch is over."""
+    notes = os.open(kill_scenario.directory / "told", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    recorder = WatchRecorder(
+        WatchSettings(Seconds(kill_scenario.looks * INTERVAL), "migration", kill_scenario.directory), kill_scenario.plan
+    )
+    number = before = len(evaluation_numbers(kill_scenario.directory, "t"))
+    while not to_the_end or recorder.view.watch is None or recorder.view.watch.closed_at is None:
+        while not to_the_end and number - before > kill_scenario.evaluations_per_run:
+            time.sleep(1)
+        number += 1
+        elapsed = number * INTERVAL
+        moment = ClockReading(fixtures.START + elapsed, elapsed, "boot")
+        values = {**fixtures.values(elapsed, moment.at), "outbox:backlog_jobs": kill_scenario.backlog}
+        states = scenario.collectors(values, moment.at, moment.steady)
+        signals = {name: value for name, value in values.items() if name.startswith("outbox:")}
+        os.write(notes, f"t {number}\n".encode())
+        recorder.observe(Evaluation(moment.at, signals, (), ()), states, moment, moment.steady)
+        if not recorder.view.trouble:
+            os.write(notes, f"c {number}\n".encode())
+    recorder.close(moment)
+
+
+def kill_at_random(pid: int, notes: Path, dice: random.Random) -> None:
+    """While it starts, or at some moment after its first look."""
+    if dice.random() > 0.2:  # one in five never gets that far
+        before, patience = size(notes), time.monotonic() + 10
+        while size(notes) < before + len("t 1\nc 1\n") and time.monotonic() < patience:
+            time.sleep(0.001)
+    time.sleep(dice.uniform(0, 0.03))
+    os.kill(pid, signal.SIGKILL)
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def main() -> None:
+    kills, looks = int(sys.argv[2]), int(sys.argv[3])
+    kill_scenario = KillScenario(Path(sys.argv[1]), looks, kills, float(sys.argv[4]), float(sys.argv[5]))
+    dice = random.Random(1)
+    kill_scenario.plan.watch(1, "", ClockReading(0, 0, ""), 0.0)  # loads everything once
+    for number in range(kills + 1):
+        if number == kills:
+            history.SYNCHRONOUS = "OFF"
+        pid = os.fork()
+        if pid == 0:
+            try:
+                child(kill_scenario, to_the_end=number == kills)
+            finally:
+                os._exit(0)
+        if number < kills:
+            kill_at_random(pid, kill_scenario.directory / "told", dice)
+        os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    main()

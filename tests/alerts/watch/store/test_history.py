@@ -1,0 +1,414 @@
+"""What was seen stays as it was, or is not believed: never something else."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alerts.watch.model import AlertChange, Cause, CollectorProblem, Tick, Watch, WatchState
+from alerts.watch.store import history, lock_file
+from alerts.watch.store.history import FILE, History, HistoryDamaged, HistoryTooNew
+from alerts.watch.store.lock_file import LOCK, HistoryError, HistoryInUse, HistoryUnavailable
+from alerts.watch.store.records import ExporterRun, Layout, TimelineMark, WatchRequest
+from tests.alerts.watch import fixtures
+
+NAMES = ("outbox:backlog_jobs", "outbox:drain_time_seconds", "outbox:failure_ratio")
+RUN = ExporterRun(1, "1.2.3", "boot", fixtures.START, 15.0)
+
+
+def tick(t: int, **more: object) -> Tick:
+    """A tick of an odd and complete kind."""
+    values = {"outbox:backlog_jobs": t / 7, "outbox:drain_time_seconds": float("inf")}
+    return replace(Tick(fixtures.START + t / 1000, t / 1000, 1, 15.0, values), **more)  # type: ignore[arg-type] # fields by name
+
+
+def filled(directory: Path, count: int = 50) -> list[Tick]:
+    """A history with so many ticks, one each 15 s."""
+    written = [tick(number * 15_000) for number in range(1, count + 1)]
+    with History.writer(directory) as opened, opened.transaction():
+        opened.put(1, RUN)
+        opened.put(1, Layout(NAMES))
+        for each in written:
+            opened.add_tick(round(each.elapsed * 1000), each.elapsed, each, 1)
+    return written
+
+
+def read(directory: Path) -> list[Tick]:
+    with History.reader(directory) as opened:
+        opened.check()
+        return list(opened.ticks(-1))
+
+
+def test_what_others_write_is_noticed_and_what_we_write_is_not(tmp_path):
+    """A commit of our own asks nothing of the database, a file that only looks changed does and tells no lies."""
+    with History.writer(tmp_path) as ours:
+        with ours.transaction():
+            ours.put(1, RUN)
+        os.utime(tmp_path / FILE, ns=(0, 0))
+        assert ours.changed()  # nobody has looked yet
+        assert not ours.changed()
+        with ours.transaction():
+            ours.put(2, RUN)
+        assert not ours.changed()
+        os.utime(tmp_path / FILE, ns=(0, 0))
+        assert not ours.changed()
+        with History.client(tmp_path) as client, client.transaction():
+            client.put(1, TimelineMark(1.0))
+        assert ours.changed()
+        assert not ours.changed()
+
+
+def test_what_is_written_is_read(tmp_path):
+    """To the last bit: unknown values stay unknown, infinite ones infinite, words as they were."""
+    odd = tick(
+        7,
+        troubles=(
+            CollectorProblem("backlog", Cause.LOCK, stale=True),
+            CollectorProblem("application", Cause.APPLICATION, stale=False),
+        ),
+        firing=("OutboxStalled/page",),
+        held=("OutboxHeadBlocked/page",),
+        maintenance=True,
+        maintenance_reason="roll “back”",
+        before=Cause.NOT_WRITTEN,
+        step=-3600.25,
+        changes=(AlertChange("firing", "OutboxStalled/page", {"job": "x"}, float("inf"), "5 min"),),
+    )
+    torn = tick(8, maintenance=None)
+    filled(tmp_path, 0)
+    with History.writer(tmp_path) as opened, opened.transaction():
+        for each in (odd, torn):
+            opened.add_tick(round(each.elapsed * 1000), 1.0, each, 1)
+    assert read(tmp_path) == [odd, torn]
+
+
+def test_papers_are_kept_by_kind_and_number(tmp_path):
+    """Written again they are replaced; removed they are gone."""
+    watch = fixtures.watch()
+    papers = (watch, RUN, Layout(NAMES), TimelineMark(1.5), WatchRequest("stop", 1.0, "why"))
+    with History.writer(tmp_path) as opened:
+        with opened.transaction():
+            for paper in papers:
+                opened.put(3, paper)
+            opened.put(4, replace(watch, number=4, state=WatchState.FAILED))
+            opened.put(4, replace(watch, number=4, state=WatchState.PASSED))
+        assert [opened.get(type(paper), 3) for paper in papers] == list(papers)
+        assert [each.state for each in opened.all(Watch).values()] == [WatchState.RUNNING, WatchState.PASSED]
+        with opened.transaction():
+            opened.drop(Watch, 3)
+        assert list(opened.all(Watch)) == [4]
+
+
+def test_a_judgement_is_kept_whole(tmp_path):
+    """With every result, gap and difference in it."""
+    judgement = fixtures.judged_day()
+    with History.writer(tmp_path) as opened:
+        with opened.transaction():
+            opened.put(1, judgement)
+        assert opened.get(type(judgement), 1) == judgement
+
+
+def test_the_same_tick_is_there_once(tmp_path):
+    """However often it is written."""
+    (written,) = filled(tmp_path, 1)
+    with History.writer(tmp_path) as opened:
+        for _ in range(3):
+            with opened.transaction():
+                opened.add_tick(15_000, 15.0, replace(written, values={}), 1)
+        with opened.transaction():
+            opened.add_tick(30_000, 30.0, written, 1)
+    assert [each.values for each in read(tmp_path)] == [written.values, written.values]
+
+
+def test_ticks_by_the_time_line(tmp_path):
+    """Later than one time and not later than another, counted from wherever one likes; more than one batch."""
+    written = filled(tmp_path, 1100)
+    with History.reader(tmp_path) as opened:
+        assert list(opened.ticks(-1)) == written
+        part = list(opened.ticks(150, 300, origin=150))
+        assert [each.elapsed for each in part] == [float(15 * number) for number in range(1, 11)]
+        last = opened.last()
+        assert last is not None
+        assert (last.t, last.run) == (1100 * 15_000, 1)
+
+
+def test_what_is_forgotten_leaves_the_rest_whole(tmp_path):
+    """The chain of what is left holds."""
+    filled(tmp_path, 100)
+    with History.writer(tmp_path) as opened:
+        with opened.transaction():
+            opened.forget(-1, 750)
+        assert next(each.elapsed for each in opened.ticks(-1)) == 750
+        assert len(list(opened.ticks(-1))) == 51
+
+
+def test_a_transaction_is_all_or_nothing(tmp_path):
+    """An error in it undoes it, and the next one goes on where the last good one ended."""
+    filled(tmp_path, 2)
+    with History.writer(tmp_path) as opened:
+        with pytest.raises(ZeroDivisionError):
+            interrupted(opened)
+        with opened.transaction():
+            opened.add_tick(60_000, 60.0, tick(60_000), 1)
+    assert [each.elapsed for each in read(tmp_path)] == [15, 30, 60]
+
+
+def interrupted(opened: History) -> None:
+    with opened.transaction():
+        opened.add_tick(45_000, 45.0, tick(45_000), 1)
+        raise ZeroDivisionError
+
+
+def test_one_writer_at_a_time(tmp_path):
+    """A second exporter is told so, until the first has gone; readers are welcome."""
+    assert not lock_file.is_locked(tmp_path)
+    first = History.writer(tmp_path)
+    assert lock_file.is_locked(tmp_path)
+    with pytest.raises(HistoryInUse, match="in use by another exporter"):
+        History.writer(tmp_path)
+    History.reader(tmp_path).close()
+    first.close()
+    assert not lock_file.is_locked(tmp_path)
+    History.writer(tmp_path).close()
+
+
+def test_readers_do_not_keep_the_writer_from_writing(tmp_path):
+    """While one reads all of it again and again, every commit succeeds."""
+    filled(tmp_path, 600)
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            with History.reader(tmp_path) as opened:
+                assert len(list(opened.ticks(-1))) >= 600
+
+    readers = [threading.Thread(target=look) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        with History.writer(tmp_path) as opened:
+            for number in range(601, 640):
+                with opened.transaction():
+                    opened.add_tick(number * 15_000, number * 15.0, tick(number * 15_000), 1)
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert len(read(tmp_path)) == 639
+
+
+def test_no_history_yet(tmp_path):
+    """A reader says so, and makes nothing."""
+    with pytest.raises(HistoryUnavailable):
+        History.reader(tmp_path / "state")
+    assert not lock_file.is_locked(tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+    (tmp_path / FILE).touch()
+    with pytest.raises(HistoryUnavailable, match="is empty"):
+        History.reader(tmp_path)
+    History.writer(tmp_path).close()
+    assert read(tmp_path) == []
+
+
+def test_a_later_version_is_left_alone(tmp_path):
+    """Neither read nor written, nor moved."""
+    filled(tmp_path, 3)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    content = (tmp_path / FILE).read_bytes()
+    for way in (History.writer, History.reader):
+        with pytest.raises(HistoryTooNew, match="later version"):
+            way(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == content
+
+
+def test_a_database_of_somebody_else_is_not_ours(tmp_path):
+    """Whatever it holds."""
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.execute("CREATE TABLE ticks (t)")
+    with pytest.raises(HistoryDamaged, match="not that of a history"):
+        History.writer(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 50, b"\0" * 8192, b"SQLite format 3\0" + b"\xff" * 4080])
+def test_nonsense_is_damaged(tmp_path, content):
+    """And a lock is not left behind."""
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(HistoryDamaged), History.writer(tmp_path) as opened:
+        opened.check()
+    assert not lock_file.is_locked(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, list[Tick], dict[int, Watch]]:
+    """A history of some pages, and what it says."""
+    directory = tmp_path_factory.mktemp("whole")
+    filled(directory, 400)
+    with History.writer(directory) as opened, opened.transaction():
+        opened.put(1, fixtures.watch())
+        opened.put(2, replace(fixtures.watch(), number=2, state=WatchState.FAILED))
+    with History.reader(directory) as opened:
+        return directory, list(opened.ticks(-1)), opened.all(Watch)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_damaged_at_any_byte_it_says_nothing_wrong(seed, whole, tmp_path):
+    """Some bytes turned, or some lost at the end: either it still says what it said, or that it is damaged."""
+    directory, ticks, watches = whole
+    dice = random.Random(seed)
+    content = bytearray((directory / FILE).read_bytes())
+    if seed % 10 == 0:
+        del content[dice.randrange(1, len(content)) :]
+    for _ in range(dice.choice((1, 1, 1, 10, 200))):
+        content[dice.randrange(len(content))] = dice.randrange(256)
+    (tmp_path / FILE).write_bytes(content)
+    try:
+        with History.reader(tmp_path) as opened:
+            said = list(opened.ticks(-1)), opened.all(Watch)
+            opened.check()
+    except (HistoryDamaged, HistoryTooNew):
+        return
+    assert said == (ticks, watches)
+
+
+@pytest.mark.parametrize("field", ["numbers", "words", "at", "t"])
+def test_a_value_that_was_changed_is_noticed(tmp_path, field):
+    """SQLite itself finds nothing wrong with it."""
+    filled(tmp_path, 5)
+    change = {
+        "numbers": "UPDATE ticks SET numbers = zeroblob(length(numbers)) WHERE t = 45000",
+        "words": "UPDATE ticks SET words = '{\"interval\":1}' WHERE t = 45000",
+        "at": "UPDATE ticks SET at = at + 1 WHERE t = 45000",
+        "t": "UPDATE ticks SET t = 45001 WHERE t = 45000",
+    }[field]
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute(change)
+    with pytest.raises(HistoryDamaged, match="does not bear its seal"):
+        read(tmp_path)
+
+
+def test_a_tick_taken_out_is_noticed(tmp_path):
+    """Each knows the one before it."""
+    filled(tmp_path, 5)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("DELETE FROM ticks WHERE t = 45000")
+    with pytest.raises(HistoryDamaged, match="the tick before 60000 is missing"):
+        read(tmp_path)
+
+
+def test_set_aside_under_a_name_of_its_own(tmp_path):
+    """Nothing is lost of it, however often that happens; the latest watch is told when it can be read."""
+    for number in range(3):
+        content = b"damaged" * (number + 1)
+        (tmp_path / FILE).write_bytes(content)
+        aside = history.set_aside(tmp_path, fixtures.START)
+        assert aside.path.read_bytes() == content
+        assert (aside.may_have_run, aside.watch) == (True, None)
+        assert not (tmp_path / FILE).exists()
+    assert len(list(tmp_path.glob("history.damaged-20251118T*.sqlite"))) == 3
+    with History.writer(tmp_path) as opened, opened.transaction():
+        opened.put(4, replace(fixtures.watch(), number=4, closed_at=1.0))
+    aside = history.set_aside(tmp_path, fixtures.START)
+    assert aside.watch is not None
+    assert (aside.may_have_run, aside.watch.number) == (False, 4)
+
+
+def test_a_history_in_use_is_not_moved(tmp_path):
+    """Somebody writes to it."""
+    with History.writer(tmp_path), pytest.raises(HistoryInUse):
+        history.set_aside(tmp_path, fixtures.START)
+    assert (tmp_path / FILE).exists()
+
+
+FULL = """
+import pathlib, resource, sys
+from alerts.watch.store.history import History, Unavailable
+from tests.alerts.watch.store.test_history import filled, read, tick
+directory = pathlib.Path(sys.argv[1])
+filled(directory, 5)
+size = (directory / "history.sqlite").stat().st_size
+with History.writer(directory) as opened:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    failed, number = 0, 5
+    while not failed:
+        number += 1
+        try:
+            with opened.transaction():
+                opened.add_tick(number * 15_000, number * 15.0, tick(number * 15_000), 1)
+        except Unavailable as error:
+            print(error)
+            failed = number
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    with opened.transaction():
+        opened.add_tick(failed * 15_000, failed * 15.0, tick(failed * 15_000), 1)
+assert [round(each.elapsed / 15) for each in read(directory)] == list(range(1, failed + 1))
+print("whole")
+"""
+
+
+def test_a_full_disk_takes_nothing_back(tmp_path):
+    """What was committed is there, what was not is not, and it goes on as soon as there is room."""
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["whole"], done.stderr
+
+
+# Root may write anywhere, so it becomes somebody else, once everything is imported.
+NOBODY = """
+import os, pathlib, sys
+from alerts.watch.store.history import History, Unavailable
+directory = pathlib.Path(sys.argv[1])
+with History.reader(directory) as opened:
+    print(len(list(opened.ticks(-1))))
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+with History.reader(directory) as opened:
+    print(len(list(opened.ticks(-1))))
+try:
+    History.writer(directory)
+except Unavailable as error:
+    print("cannot", error)
+"""
+
+
+@pytest.mark.parametrize("obstacle", ["a file", "read-only"])
+def test_a_directory_that_takes_nothing(tmp_path, obstacle):
+    """Said with its name, before anything is made."""
+    state = tmp_path / "state"
+    if obstacle == "a file":
+        state.write_text("")
+        with pytest.raises(HistoryUnavailable, match="state"):
+            History.writer(state)
+        return
+    filled(state, 3)
+    for name in (FILE, LOCK):
+        (state / name).chmod(0o444)
+    state.chmod(0o555)
+    # Where others may not look, a copy is of no use to them.
+    place = Path("/tmp") / f"outbox-exporter-{tmp_path.name}-{os.getpid()}"
+    shutil.copytree(state, place)
+    try:
+        done = subprocess.run([sys.executable, "-c", NOBODY, str(place)], capture_output=True, text=True, check=False)
+    finally:
+        place.chmod(0o755)
+        shutil.rmtree(place)
+    assert done.stdout.startswith("3\n3\ncannot"), done.stderr
+
+
+def test_every_error_is_one_of_the_family():
+    """So that one `except` covers them."""
+    assert all(
+        issubclass(each, HistoryError) for each in (HistoryUnavailable, HistoryInUse, HistoryTooNew, HistoryDamaged)
+    )
+    assert resource.RLIMIT_FSIZE is not None

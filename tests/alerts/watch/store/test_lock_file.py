@@ -1,0 +1,57 @@
+"""One exporter writes to a state directory, until it ends, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from alerts.watch.store import lock_file
+from alerts.watch.store.lock_file import LOCK, HistoryInUse, HistoryUnavailable
+
+HOLD = "import pathlib, sys; from alerts import custody; custody.take(pathlib.Path(sys.argv[1])); print(); input()"
+
+
+def test_taken_until_it_is_given_back(tmp_path):
+    """The second is told what to do."""
+    directory = tmp_path / "deep" / "state"
+    held = lock_file.acquire(directory)
+    assert lock_file.is_locked(directory)
+    with pytest.raises(HistoryInUse, match=r"give each its own watch\.state_dir"):
+        lock_file.acquire(directory)
+    os.close(held)
+    assert not lock_file.is_locked(directory)
+
+
+def test_it_goes_with_the_process_that_holds_it(tmp_path):
+    """SIGKILL leaves no lock behind."""
+    words = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert lock_file.is_locked(tmp_path)
+        process.send_signal(signal.SIGKILL)
+    assert not lock_file.is_locked(tmp_path)
+    os.close(lock_file.acquire(tmp_path))
+
+
+def test_where_nobody_ever_was(tmp_path):
+    """Nothing is made by looking."""
+    assert not lock_file.is_locked(tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+    with pytest.raises(HistoryUnavailable):
+        lock_file.acquire(tmp_path / "state", make=False)
+
+
+def test_a_place_that_cannot_be_one(tmp_path):
+    """A file where the directory should be, a directory where the lock should be: unknown, not free."""
+    (tmp_path / "file").touch()
+    (tmp_path / LOCK).mkdir()
+    for directory in (tmp_path / "file", tmp_path):
+        with pytest.raises(HistoryUnavailable, match="cannot be opened"):
+            lock_file.acquire(directory)
+        with pytest.raises(HistoryUnavailable, match="cannot be opened"):
+            lock_file.is_locked(directory)

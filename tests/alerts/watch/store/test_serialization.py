@@ -1,0 +1,36 @@
+"""What is written is what is read."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from alerts.watch.model import Cause, Gap, Judgement, Span, Watch
+from alerts.watch.store import serialization
+from tests.alerts.watch import fixtures
+
+
+def test_watch_and_judgement_there_and_back():
+    """Every field, nested ones, none, infinite ones, texts that look like others."""
+    watch = fixtures.watch()
+    assert serialization.loads(Watch, serialization.dumps(watch)) == watch
+    judgement = fixtures.judged_day()
+    assert serialization.loads(Judgement, serialization.dumps(judgement)) == judgement
+    assert any(math.isinf(check.budget.total) for check in watch.checks)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "null", '{"span":1,"cause":"x","affects":[]}', '{"cause":"table locked","later":1}'],
+)
+def test_what_is_no_such_thing_is_refused(text):
+    """Never half of it."""
+    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+        serialization.loads(Gap, text)
+
+
+def test_what_lacks_has_its_default():
+    """Written by an earlier version."""
+    span = '{"started_at":1,"ended_at":2,"started":3,"seconds":4}'
+    assert serialization.loads(Gap, f'{{"span":{span},"cause":"table locked"}}') == Gap(Span(1, 2, 3, 4), Cause.LOCK)

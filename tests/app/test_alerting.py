@@ -1,0 +1,83 @@
+"""What judging adds to metrics and pages: the truth about the watch, or nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from alerts.watch.model import WatchState
+from alerts.watch.runtime.recorder import WatchView
+from exporter.app.alerting import may_be_open, trends, watch_readings, watch_status
+from exporter.app.status import FiveSignals
+from exporter.metrics import catalogue
+from tests.alerts.watch.report import samples
+
+REPORT = samples.report()
+WATCH = replace(REPORT.watch, state=WatchState.RUNNING, decided_at=None)
+RUNNING = WatchView(WatchState.RUNNING, WATCH, replace(REPORT.judgement, verdict=None, final=False))
+WAITING = WatchView(WatchState.WAITING, waiting_for="outbox-exporter watch start")
+
+
+def values(view: WatchView) -> dict[tuple[str, ...], float]:
+    return {(each.metric.name, *each.labels): each.value for each in watch_readings(view)}
+
+
+@pytest.mark.parametrize("state", list(WatchState))
+def test_exactly_one_state_is_1(state):
+    """Of five series, always the same."""
+    states = {key[1]: value for key, value in values(WatchView(state)).items() if key[0] == catalogue.WATCH_STATE.name}
+    assert states == {each.value: float(each is state) for each in WatchState}
+
+
+def test_an_unknown_state_is_not_shown():
+    """While the history cannot be read there is no series and no word, rather than `waiting`."""
+    assert watch_readings(WatchView(trouble="disk full")) == ()
+    assert watch_status(WatchView(trouble="disk full")) is None
+
+
+def test_before_the_first_watch_there_are_no_times():
+    assert {key[0] for key in values(WAITING)} == {catalogue.WATCH_STATE.name}
+    status = watch_status(WAITING)
+    assert status
+    assert (status["state"], status["ends"], status["coverage"]) == ("waiting", None, None)
+    assert status["summary"] == "outbox-exporter watch start"
+
+
+def test_a_running_watch_shows_its_planned_end():
+    """And once it is decided, when that was."""
+    assert values(RUNNING)[catalogue.WATCH_END.name,] == WATCH.ends_at
+    decided = replace(RUNNING, state=WatchState.FAILED, watch=REPORT.watch, judgement=REPORT.judgement)
+    assert values(decided)[catalogue.WATCH_END.name,] == REPORT.watch.decided_at
+    assert values(decided)[catalogue.WATCH_COVERAGE.name,] == REPORT.judgement.ratio
+    status = watch_status(decided)
+    assert status
+    assert status["verdict"] == "FAIL"
+    assert status["reasons"] == list(REPORT.judgement.reasons)
+    assert [each["verdict"] for each in status["checks"]] == ["FAIL", "FAIL", "PASS", "INCONCLUSIVE", "FAIL", None]
+
+
+def test_a_watch_goes_on_until_it_is_closed():
+    """A FAIL ends no observation; and what nobody can read may be going on."""
+    decided = replace(WATCH, state=WatchState.FAILED, decided_at=2.0, closed_at=None)
+    assert may_be_open(WatchView(trouble="disk full"))
+    assert may_be_open(replace(RUNNING, watch=replace(WATCH, closed_at=None)))
+    assert may_be_open(WatchView(WatchState.FAILED, decided))
+    assert not may_be_open(WatchView(WatchState.FAILED, replace(decided, closed_at=3.0)))
+    assert not may_be_open(WAITING)
+
+
+def test_trends_keep_the_unknown():
+    """A signal that was unknown at a moment has no value there; one look alone is no trend."""
+    one: FiveSignals = {
+        "backlog": 3.0,
+        "oldest_pending_age_seconds": None,
+        "processing_time_avg_seconds": None,
+        "events_last_hour": {"API": 2.0, "QUEUE": 0.0},
+        "idempotency_keys": 7.0,
+        "failure_ratio": 0.0,
+    }
+    blind: FiveSignals = {**one, "backlog": None, "events_last_hour": None}
+    assert trends([(1.0, one)]) == {}
+    drawn = trends([(1.0, one), (2.0, blind)])
+    assert drawn["backlog"] == [(1.0, 3.0), (2.0, None)]
+    assert drawn["events"] == [(1.0, 2.0), (2.0, None)]
+    assert drawn["failures"] == [(1.0, 0.0), (2.0, 0.0)]

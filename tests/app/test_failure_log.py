@@ -1,0 +1,190 @@
+"""The log of samples: news once, recoveries, changes of cadence, and no storm whatever happens a thousand times."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from exporter.app.failure_log import FailureLog
+from exporter.core.errors import Reason
+from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun, DatabaseServer
+from exporter.metrics.snapshot import CollectorState, CollectorTarget
+
+BASE = 15.0
+
+
+class Log(logging.Handler):
+    """The fields of every event, with its text as `event`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        self.events.append({"event": record.getMessage(), "level": record.levelname, **fields})
+
+    @property
+    def texts(self) -> list[str]:
+        """What happened, in order."""
+        return [event["event"] for event in self.events]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    handler, logger = Log(), logging.getLogger("exporter.app.failure_log")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+class Collector:
+    """A collector whose runs are reported one after the other."""
+
+    def __init__(self, failure_log: FailureLog, name: str = "backlog") -> None:
+        self._reporter = failure_log
+        self._state = CollectorState(name, CollectorTarget.DATABASE, BASE)
+
+    def run(
+        self,
+        *failures: CollectorFailure,
+        interval: float = BASE,
+        duration: float = 0.01,
+        server: DatabaseServer | None = None,
+    ) -> None:
+        """One run that failed in these ways, or did not, answered by that server."""
+        run = CollectorRun(
+            self._state.name, CollectorOutcome(failures=failures, server=server), 1_763_000_000.0, 100.0, duration
+        )
+        before, self._state = self._state, self._state.after(run, interval)
+        self._reporter.finished(run, interval, before)
+
+
+LOCKED = CollectorFailure(Reason.LOCK, "job_outbox is locked")
+
+
+def test_the_first_success_is_told_and_no_other(log):
+    """One line says that it works, with how long it took; a thousand more say nothing new."""
+    collector = Collector(FailureLog())
+    for _ in range(1000):
+        collector.run(duration=0.0123)
+    assert log.events == [{"event": "first sample", "level": "INFO", "collector": "backlog", "seconds": 0.012}]
+
+
+def test_what_stays_broken_is_told_once(log):
+    """A thousand failing runs with the same message are one line."""
+    collector = Collector(FailureLog())
+    for _ in range(1000):
+        collector.run(LOCKED)
+    assert log.events == [
+        {
+            "event": "sample failed",
+            "level": "WARNING",
+            "collector": "backlog",
+            "reason": "lock",
+            "message": "job_outbox is locked",
+            "suppressed": 0,
+        }
+    ]
+
+
+def test_messages_that_never_repeat_are_no_storm_either(log):
+    """Words that change each time would otherwise be news every time: at most ten an hour. A port is none at all."""
+    collector = Collector(FailureLog())
+    for number in range(1000):
+        collector.run(CollectorFailure(Reason.CONNECTION, f"connection x{number} refused"))
+    assert len(log.events) == 10
+    collector = Collector(FailureLog())
+    for port in range(30_000, 31_000):
+        collector.run(CollectorFailure(Reason.CONNECTION, f"connection from port {port} refused"))
+    assert len(log.events) == 11
+
+
+def test_one_collector_does_not_silence_another(log):
+    """Each has its own news."""
+    failure_log = FailureLog()
+    for name in ("backlog", "events"):
+        for _ in range(100):
+            Collector(failure_log, name).run(LOCKED)
+    assert [event["collector"] for event in log.events] == ["backlog", "events"]
+
+
+def test_each_failure_of_a_run_is_told(log):
+    """Four endpoints may fail in four ways at once."""
+    collector = Collector(FailureLog())
+    for _ in range(100):
+        collector.run(
+            CollectorFailure(Reason.HTTP, "getFSM: 500"), CollectorFailure(Reason.PAYLOAD, "getOutbox: not JSON")
+        )
+    assert [event["reason"] for event in log.events] == ["http", "payload"]
+
+
+def test_a_recovery_is_told_and_the_next_failure_is_news_again(log):
+    """Down, up, down: three lines, and one at the very first success."""
+    collector = Collector(FailureLog())
+    for failing in (False, True, True, False, False, True, True):
+        collector.run(*([LOCKED] if failing else []))
+    assert log.texts == ["first sample", "sample failed", "sampling again", "sample failed"]
+
+
+def test_a_recovery_after_a_start_in_trouble(log):
+    """Started before its database: it says so, then that it samples again."""
+    collector = Collector(FailureLog())
+    collector.run(LOCKED)
+    collector.run()
+    assert log.texts == ["sample failed", "sampling again"]
+
+
+def test_a_longer_interval_is_told_with_its_cost_and_so_is_the_way_back(log):
+    """Why a collector is run less often is worth a line."""
+    collector = Collector(FailureLog())
+    collector.run()
+    collector.run(interval=60.0, duration=0.6)
+    collector.run(interval=BASE)
+    assert log.events[1:] == [
+        {"event": "interval changed", "level": "INFO", "collector": "backlog", "seconds": 60.0, "cost": 0.6},
+        {"event": "interval changed", "level": "INFO", "collector": "backlog", "seconds": 15.0, "cost": 0.01},
+    ]
+
+
+def test_an_interval_that_wavers_with_the_cost_is_no_news(log):
+    """Every run costs a little more or less than the last: a thousand of them are one line."""
+    collector = Collector(FailureLog())
+    for run in range(1000):
+        collector.run(interval=100.0 + run % 50, duration=1.0 + run % 50 / 100)
+    assert log.texts == ["first sample", "interval changed"]
+
+
+def test_an_interval_that_creeps_up_is_told_each_time_it_has_doubled(log):
+    """From 15 s to 10 min in small steps: five lines."""
+    collector = Collector(FailureLog())
+    for interval in range(15, 601):
+        collector.run(interval=float(interval))
+    assert [event["seconds"] for event in log.events[1:]] == [30, 60, 120, 240, 480]
+
+
+def test_another_server_is_news(log):
+    """Once, whichever collector finds it first; a lag that changes is none, and two that take turns are no storm."""
+    failure_log = FailureLog()
+    collectors = Collector(failure_log), Collector(failure_log, "events")
+    primary, standby = (
+        DatabaseServer(in_recovery=False, address="a:1"),
+        DatabaseServer(in_recovery=True, address="b:1", lag=0.5),
+    )
+    for server in (primary, standby, DatabaseServer(in_recovery=True, address="b:1", lag=0.7)):
+        for collector in collectors:
+            collector.run(server=server)
+    told = [
+        (event["level"], event["server"], event["before"]) for event in log.events if event["event"] == "server answers"
+    ]
+    assert told == [("INFO", "primary a:1", "none"), ("WARNING", "standby b:1", "primary a:1")]
+    for _ in range(100):
+        collectors[0].run(server=primary)
+        collectors[1].run(server=standby)
+    assert log.texts.count("server answers") == 2

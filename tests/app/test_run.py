@@ -1,0 +1,234 @@
+"""The program as an object: what it serves, when it is ready, and that a reload changes all or nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.app.run import App
+from exporter.config.settings import (
+    Address,
+    ApplicationSettings,
+    Config,
+    DatabaseSettings,
+    Ratio,
+    SamplingSettings,
+    Seconds,
+    Secret,
+    Url,
+    WebSettings,
+)
+from exporter.core.errors import ConfigError
+from exporter.lab.ports import free_port
+from tests import webtools
+from tests.end_to_end.program import MetricsResponse, eventually, scrape
+from tests.postgres import Database
+
+RELOADED = "outbox_exporter_config_last_reload_successful"
+
+# Those of the database alone: five ask for rows, two for what they mean.
+COLLECTORS = 7
+
+
+def configuration(dsn: str, **web: Any) -> Config:
+    return Config(
+        database=DatabaseSettings(dsn=Secret(dsn)),
+        sampling=SamplingSettings(interval=Seconds(0.2), budget_ratio=Ratio(1)),
+        web=WebSettings(listen=Address("127.0.0.1:0"), **web),
+    )
+
+
+@contextmanager
+def started(load: Callable[[], Config]) -> Iterator[App]:
+    app = App(load)
+    app.start()
+    try:
+        yield app
+    finally:
+        app.stop()
+
+
+@pytest.fixture
+def config(embedded_database: Database) -> Config:
+    return configuration(embedded_database.dsn())
+
+
+def nowhere() -> Config:
+    """A database that refuses connections."""
+    return configuration(f"host=127.0.0.1 port={free_port()}")
+
+
+class Loader:
+    """Gives what it is told to give next: a configuration or the mistakes in one."""
+
+    def __init__(self, config: Config) -> None:
+        self.next: Config | ConfigError = config
+
+    def __call__(self) -> Config:
+        if isinstance(self.next, ConfigError):
+            raise self.next
+        return self.next
+
+
+def look(app: App) -> MetricsResponse:
+    return scrape(app.url)
+
+
+def test_a_wrong_configuration_is_refused_before_anything_starts():
+    """With its problems; there is no server and no thread to take down."""
+    before = threading.active_count()
+    loader = Loader(nowhere())
+    loader.next = ConfigError(("c.yaml:1: sampling.interval: expected a duration",))
+    with pytest.raises(ConfigError, match="expected a duration"):
+        App(loader)
+    assert threading.active_count() == before
+
+
+def test_not_ready_until_the_first_sample(config):
+    """Before it, while it is under way, and after it: three different answers."""
+    app = App(lambda: config)
+    assert app.ready() == (False, "not ready: the first database sample is under way")
+    app.start()
+    try:
+        ready, why = eventually(lambda: app.ready() if app.ready()[0] else None)  # type: ignore[misc]  # never None
+        assert ready
+        assert why == "ready: the last database sample succeeded and is fresh"
+    finally:
+        app.stop()
+
+
+def test_not_ready_without_a_database():
+    """Sampled, and in vain: it points to the page that says why."""
+    with started(nowhere) as app:
+        eventually(lambda: "status page" in app.ready()[1])
+        assert app.ready() == (False, "not ready: no fresh database sample; see the status page")
+        assert look(app).value("outbox_up") == 0
+
+
+def test_it_serves_what_it_samples(config):
+    """Metrics, page and JSON agree, and the exporter's own process is among the metrics."""
+    with started(lambda: config) as app:
+        eventually(lambda: look(app).sum("outbox_collector_success") == COLLECTORS)
+        assert look(app).sum("outbox_pending_jobs") == 0
+        assert look(app).value("outbox_exporter_build_info", **_build(app)) == 1
+        assert "process_resident_memory_bytes" in look(app)
+        assert webtools.get(f"{app.url}/api/v1/status").json()["signals"]["backlog"] == 0
+        assert webtools.get(f"{app.url}/").status_code == 200
+        assert webtools.get(f"{app.url}/-/ready").status_code == 200
+
+
+def _build(app: App) -> dict[str, str]:
+    (labels,) = look(app).series["outbox_exporter_build_info"]
+    return dict(labels)
+
+
+def test_a_good_reload_replaces_the_sampling(config):
+    """Another database, another interval, an application: by the new configuration from then on, counters from zero."""
+    loader = Loader(config)
+    with started(loader) as app:
+        eventually(lambda: look(app).sum("outbox_collector_runs_total") > 20)
+        application = ApplicationSettings(url=Url(f"http://127.0.0.1:{free_port()}"), timeout=Seconds(1))
+        loader.next = replace(
+            config, application=application, sampling=SamplingSettings(interval=Seconds(7), budget_ratio=Ratio(1))
+        )
+        app.reload()
+        eventually(lambda: look(app).sum("outbox_collector_success") == COLLECTORS)
+        now = look(app)
+        assert now.value("outbox_collector_interval_seconds", collector="backlog") == 7
+        assert now.sum("outbox_app_up") == 0
+        assert now.value("outbox_collector_runs_total", collector="backlog") == 1
+        assert app.status()["config_reload_successful"] is True
+
+
+def test_a_bad_reload_changes_nothing_but_a_gauge(config):
+    """The old sampling goes on, its counters too; the next good reload mends the gauge."""
+    loader = Loader(config)
+    with started(loader) as app:
+        eventually(lambda: look(app).sum("outbox_collector_success") == COLLECTORS)
+        before = look(app)
+        loader.next = ConfigError(("c.yaml:1: nonsense",))
+        with pytest.raises(ConfigError, match="nonsense"):
+            app.reload()
+        assert look(app).value(RELOADED) == 0
+        runs = "outbox_collector_runs_total"
+        assert look(app).sum(runs) >= before.sum(runs)
+        eventually(lambda: look(app).sum(runs) > before.sum(runs) + 5)
+        assert app.ready()[0]
+        loader.next = config
+        app.reload()
+        assert look(app).value(RELOADED) == 1
+
+
+def test_reloads_at_once_are_one_after_the_other(config, embedded_database):
+    """Ten threads ask: each gets its reload, and in the end one sampling and one session are left."""
+    sessions = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'outbox-exporter'"
+    )
+    with started(lambda: config) as app:
+        asking = [threading.Thread(target=app.reload) for _ in range(10)]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        eventually(lambda: app.ready()[0])
+        eventually(lambda: embedded_database.value(sessions) == 1)
+
+
+def test_after_the_end_nothing_is_reloaded(config, embedded_database):
+    """A reload that was asked for a moment too late would leave a sampling that nobody stops."""
+    app = App(lambda: config)
+    app.start()
+    eventually(lambda: app.ready()[0])
+    app.stop()
+    with pytest.raises(ConfigError, match="stopping"):
+        app.reload()
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'outbox-%'"
+    )
+    eventually(lambda: embedded_database.value(query) == 0)
+
+
+def test_the_end_waits_for_no_reload(config: Config):
+    """Neither for one that hangs over its file nor for those behind it; none of them starts anything any more."""
+    go, hanging = threading.Event(), threading.Event()
+    refused: list[bool] = []
+
+    def load() -> Config:
+        if threading.current_thread() in reloads:
+            hanging.set()
+            assert go.wait(10)
+        return config
+
+    def reload() -> None:
+        with pytest.raises(ConfigError, match="the exporter is stopping"):
+            app.reload()
+        refused.append(True)
+
+    before = set(threading.enumerate())
+    reloads = [threading.Thread(target=reload) for _ in range(3)]
+    app = App(load)
+    app.start()
+    for thread in reloads:
+        thread.start()
+    assert hanging.wait(10)
+    app.stop()
+    assert not refused
+    go.set()
+    for thread in reloads:
+        thread.join()
+    assert len(refused) == 3
+    eventually(lambda: not set(threading.enumerate()) - before)
+
+
+def test_stopping_leaves_no_thread(config):
+    """Neither of the scheduler, nor of the pool, nor of the server."""
+    before = set(threading.enumerate())
+    with started(lambda: config) as app:
+        eventually(lambda: app.ready()[0])
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread not in before], seconds=5)

@@ -1,0 +1,283 @@
+"""Jobs that leave the backlog uncounted: what is told was lost, whatever clocks, failed samples and restarts do."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from exporter.collectors.departures import Balance, Departed, Departures, Search
+from exporter.collectors.watermark import Watermark
+from exporter.metrics.readings import Reading
+
+NOW = 1_763_000_000.0
+HOUR = 3600.0
+
+
+def told(departures: Departures) -> dict[str, float]:
+    return {each.labels[0]: each.value for each in departures.readings() if isinstance(each, Reading)}
+
+
+def job(name: str, created: float = NOW - 10, processed: float | None = None) -> Departed:
+    return Departed(name, created, processed)
+
+
+def asked(departures: Departures, *counted: str) -> list[str]:
+    return departures.find_uncounted(lambda name: name in counted)
+
+
+def after(*rows: Departed) -> Departures:
+    """Jobs a and b were pending and are not any more; these rows are still there."""
+    departures = Departures()
+    departures.record_pending(["a", "b"])
+    departures.record_pending([])
+    assert asked(departures) == ["a", "b"]
+    departures.found(rows)
+    return departures
+
+
+def test_nothing_is_told_before_the_first_sample():
+    """What is not known is not 0; jobs that were there before are the baseline."""
+    departures = Departures()
+    assert told(departures) == {}
+    assert asked(departures, "x") == []
+    departures.record_pending(["a"])
+    assert asked(departures) == []
+    assert told(departures) == {"removed": 0, "uncounted": 0}
+
+
+def test_what_counters_have_read_is_not_asked_for():
+    """The job is in the settling window: it was counted."""
+    departures = Departures()
+    departures.record_pending(["a", "b"])
+    departures.record_pending(["b"])
+    assert asked(departures, "a") == []
+
+
+def test_what_became_of_each():
+    """No row: removed. Stamped where no counter reads: uncounted, and a clock skew if before its creation."""
+    departures = after(job("a", NOW - 10, NOW - 5 * HOUR))
+    assert told(departures) == {"removed": 1, "uncounted": 1}
+    assert departures.skewed == 1
+    departures = after(job("a", NOW - 10 * HOUR, NOW - 5 * HOUR), job("b", NOW - 10, float("inf")))
+    assert told(departures) == {"removed": 0, "uncounted": 2}
+    assert departures.skewed == 0
+
+
+@pytest.mark.parametrize("created", [None, float("inf"), float("-inf")])
+def test_a_time_that_makes_no_sense_stops_nothing(created):
+    """The job is uncounted; without a time of its creation nothing is known of a skew."""
+    departures = Departures()
+    departures.record_pending(["a"])
+    departures.record_pending([])
+    asked(departures)
+    departures.found([Departed("a", created, float("-inf"))])
+    assert told(departures) == {"removed": 0, "uncounted": 1}
+    assert departures.skewed == (created == float("inf"))
+
+
+def test_what_is_pending_again_is_no_loss():
+    """Opened again before it was asked for."""
+    assert told(after(job("a"), job("b"))) == {"removed": 0, "uncounted": 0}
+
+
+def test_a_job_that_was_opened_again_is_pending():
+    """Seen so by the next sample of the backlog, it is not asked for; and it may be lost another time."""
+    departures = Departures()
+    for pending in (["a"], [], ["a"]):
+        departures.record_pending(pending)
+    assert asked(departures) == []
+    for lost in (1, 2):
+        departures.record_pending([])
+        asked(departures)
+        departures.found([job("a", processed=NOW - HOUR)])
+        assert told(departures)["uncounted"] == lost
+        departures.record_pending(["a"])
+
+
+def test_a_job_that_is_counted_and_deleted_between_two_samples_of_the_backlog():
+    """Counters are read after the backlog: they have it, although no later window holds it."""
+    departures = Departures()
+    departures.record_pending(["a"])
+    assert asked(departures, "a") == []
+    departures.record_pending([])
+    assert asked(departures) == []
+    assert told(departures) == {"removed": 0, "uncounted": 0}
+
+
+def test_a_standby_tells_nothing_and_is_compared_with_nothing():
+    """It may be behind: what is not there yet was not removed."""
+    departures = Departures()
+    departures.record_pending(["a"])
+    departures.forget()
+    assert told(departures) == {}
+    departures.record_pending([])
+    assert asked(departures) == []
+    assert told(departures) == {"removed": 0, "uncounted": 0}
+
+
+def test_what_a_search_has_found_is_not_told_again():
+    """When the same job was seen pending, or is found by the next search, too."""
+    departures = Departures()
+    departures.record_pending(["a"])
+    departures.balance.note(NOW, 0, 0)
+    departures.compare(0)
+    departures.record_backdated(["a", "b"], NOW)
+    departures.record_pending([])
+    asked(departures)
+    departures.found([job("a", processed=NOW - 5 * HOUR)])
+    departures.record_backdated(["a", "b", "c"], NOW)
+    assert told(departures) == {"removed": 0, "uncounted": 3}
+    assert departures.skewed == 3
+
+
+@dataclass
+class Row:
+    """A job as the database stores it: times by the clocks that stamped them."""
+
+    name: str
+    created: float
+    processed: float | None = None
+    is_lost: bool = False
+
+
+@dataclass
+class World:
+    """A backlog whose clock may be set; samples, each of which may fail; and what brute force says of it."""
+
+    dice: random.Random
+    rows: dict[str, Row] = field(default_factory=dict)
+    departures: Departures = field(default_factory=Departures)
+    watermark: Watermark = field(default_factory=Watermark)
+    seen: set[str] = field(default_factory=set)
+    counted: set[str] = field(default_factory=set)
+    born: int = 0
+
+    def live(self, now: float) -> None:
+        """Jobs are created, processed by a clock that leads or lags by minutes or is hours behind, and deleted."""
+        for _ in range(self.dice.randrange(6)):
+            self.born += 1
+            self.rows[f"{self.born}"] = Row(f"{self.born}", now)
+        for row in list(self.rows.values()):
+            kind = self.dice.random()
+            if row.processed is None and kind < 0.4:
+                row.processed = now + self.dice.uniform(-150, 150)
+            elif row.processed is None and kind < 0.45:
+                row.processed, row.is_lost = now - self.dice.uniform(2, 14) * HOUR, True
+            elif kind > 0.97 and not row.is_lost:
+                del self.rows[row.name]
+
+    def sample(self, now: float, failures: float = 0.1) -> None:
+        if self.dice.random() >= failures:
+            pending = {row.name for row in self.rows.values() if row.processed is None}
+            self.seen |= pending
+            self.departures.record_pending(pending)
+        if self.dice.random() >= failures:
+            self._count(now)
+
+    def _count(self, now: float) -> None:
+        since = self.watermark.since(now)
+        window = [row for row in self.rows.values() if row.processed is not None and row.processed >= since]
+        listed = {row.name for row in window}
+        self.watermark.add([row.name for row in window], [row.processed or 0.0 for row in window], now)
+        self.counted |= listed
+        wanted = self.departures.find_uncounted(lambda name: name in listed or name in self.watermark)
+        there = [self.rows[name] for name in wanted if name in self.rows]
+        self.departures.found(Departed(row.name, row.created, row.processed) for row in there)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_exactly_what_was_lost_is_told(seed):
+    """Clocks that are set by three minutes, or an hour ahead; outages; samples that fail: each loss, no false alarm."""
+    dice = random.Random(seed)
+    world, now, offset = World(dice), NOW, 0.0
+    world.sample(now, failures=0)
+    for _ in range(200):
+        now += dice.uniform(600, 2400) if dice.random() < 0.02 else 15
+        if dice.random() < 0.01:
+            offset += dice.choice((-180.0, 180.0, HOUR))
+        world.live(now + offset)
+        world.sample(now + offset)
+    world.sample(now + offset, failures=0)
+    settled = world.seen - world.counted
+    pending = {row.name for row in world.rows.values() if row.processed is None}
+    expected = {"removed": len(settled - world.rows.keys()), "uncounted": len(settled & world.rows.keys() - pending)}
+    assert told(world.departures) == expected
+    assert min(expected.values()) > 5
+
+
+# ---------------------------------------------------------------- the reason to search
+
+
+def compared(balance: Balance, *levels: int, pending: int = 0) -> Search | None:
+    """What is to be done after these samples, at each of which so many more were inserted than accounted for."""
+    for level in levels:
+        balance.note(NOW, 1000 + level + pending, pending)
+        balance.compare(1000)
+    return balance.begin_search(NOW)
+
+
+def test_more_inserts_than_jobs_are_a_reason():
+    """In every one of five samples; where the search begins is the start, as deep as no counter has read."""
+    balance = Balance()
+    assert compared(balance, 0, 0, 0, 0, 0) is None
+    assert compared(balance, 40, 40, 40, 40) is None
+    assert compared(balance, 40) == Search(NOW, 600.0)
+
+
+def test_statistics_that_are_late_are_none():
+    """They fall behind and catch up; what was so from the start is usual."""
+    assert compared(Balance(), 7, 3, 7, 0, 5, 7, 7, -20, 7, 7, 7, 7) is None
+    assert compared(Balance(), *[3] * 30, pending=500) is None
+
+
+def test_the_usual_is_the_least_that_lasts():
+    """Rows that were opened again are inserted once and counted twice: a loss after them shows all the same."""
+    balance = Balance()
+    assert compared(balance, *[0] * 5, *[-3] * 5) is None
+    assert compared(balance, *[-2] * 5) is not None
+
+
+def test_a_search_is_rare():
+    """Once an hour when nothing is found, whether it succeeds or not; every ten minutes otherwise."""
+    for found, pause in ((None, HOUR), (False, HOUR), (True, 600)):
+        balance = Balance()
+        assert compared(balance, *[0] * 5, *[9] * 5) is not None
+        if found is not None:
+            balance.searched(NOW, found=found)
+        for _ in range(5):
+            balance.note(NOW, 1020, 0)
+            balance.compare(1000)
+        assert balance.begin_search(NOW + pause - 1) is None
+        again = balance.begin_search(NOW + pause)
+        assert again is not None
+        assert again.created_since == (NOW if found is None else NOW - 600)
+
+
+def test_a_search_is_deeper_than_what_counters_have_read():
+    """After an outage they read further back, and what they have read is not uncounted; also of the search before."""
+    balance = Balance()
+    balance.window(4000)
+    assert compared(balance, *[0] * 5, *[9] * 5) == Search(NOW, 4000)
+    balance.searched(NOW, found=True)
+    for _ in range(5):
+        balance.note(NOW, 1020, 0)
+        balance.compare(1000)
+    assert balance.begin_search(NOW + 600) == Search(NOW - 600, 4000)
+    balance.searched(NOW + 600, found=True)
+    for _ in range(5):
+        balance.note(NOW, 1030, 0)
+        balance.compare(1000)
+    assert balance.begin_search(NOW + 1200) == Search(NOW, 600)
+
+
+@pytest.mark.parametrize(("inserted", "pending"), [(None, 0), (1000, None)], ids=["no statistics", "truncated"])
+def test_what_is_not_known_is_compared_with_nothing(inserted, pending):
+    """A standby has no statistics, and a backlog that was not counted to its end no number: it begins anew."""
+    balance = Balance()
+    compared(balance, *[0] * 5)
+    balance.note(NOW, inserted, pending)
+    balance.compare(1000)
+    assert compared(balance, *[500] * 4) is None
+    assert compared(balance, *[500] * 10) is None

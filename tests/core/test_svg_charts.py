@@ -1,0 +1,114 @@
+"""Plots: true to their points, light, and safe whatever the texts are."""
+
+import math
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from exporter.core import svg_charts
+from exporter.core.svg_charts import Chart, ChartLine, ChartThreshold, Span, SpanKind
+
+START = 1_763_800_000.0
+DAY = 86_400.0
+
+
+def drawn(svg: str) -> ET.Element:
+    """The picture, parsed: it has to be well-formed XML."""
+    return ET.fromstring(svg)
+
+
+def coordinates(svg: str) -> list[list[tuple[float, float]]]:
+    """The points of each stretch of line."""
+    stretches = (line.get("points", "") for line in drawn(svg).iter("polyline"))
+    return [[(float(x), float(y)) for x, y in (pair.split(",") for pair in each.split())] for each in stretches]
+
+
+def make(points: svg_charts.Points, thresholds: tuple[ChartThreshold, ...] = (), spans: tuple[Span, ...] = ()) -> Chart:
+    return Chart("Backlog", "jobs", START, START + DAY, (ChartLine("backlog", points),), thresholds, spans)
+
+
+def a_day(value: float = 10.0) -> list[tuple[float, float | None]]:
+    return [(START + 15 * tick, value) for tick in range(5760)]
+
+
+def test_a_peak_of_one_sample_in_a_day_is_drawn():
+    """Thinning out keeps the least and the greatest value of each column."""
+    points = a_day()
+    points[3210] = (points[3210][0], 1000.0)
+    (stretch,) = coordinates(svg_charts.chart(make(points)))
+    heights = [y for _, y in stretch]
+    assert min(heights) < min(y for y in heights if y != min(heights)) - 50
+    assert len(stretch) <= 4 * svg_charts.COLUMNS
+
+
+def test_what_is_unknown_breaks_the_line():
+    """A gap is neither 0 nor bridged; a lone value between two gaps is a dot."""
+    points = a_day()
+    points[100:200] = [(at, None) for at, _ in points[100:200]]
+    points[150] = (points[150][0], 10.0)
+    svg = svg_charts.chart(make(points))
+    assert len(coordinates(svg)) == 2
+    assert len(list(drawn(svg).iter("circle"))) == 1
+
+
+def test_nothing_known_draws_no_line_and_says_so():
+    svg = svg_charts.chart(make([(at, None) for at, _ in a_day()]))
+    assert coordinates(svg) == []
+    assert "nothing known" in drawn(svg).get("aria-label", "")
+
+
+def test_the_infinite_is_drawn_at_the_edge():
+    """A drain time without completions is infinite; the line runs along the top."""
+    points = [(START, 10.0), (START + 60, math.inf), (START + 120, 10.0)]
+    (stretch,) = coordinates(svg_charts.chart(make(points)))
+    assert stretch[1][1] == svg_charts.TOP
+
+
+def test_texts_from_outside_stay_texts():
+    """Queue names and labels are other people's: none of them becomes an element."""
+    evil = '"><script>alert(1)</script>'
+    asked = Chart(evil, evil, START, START + DAY, (ChartLine(evil, a_day()),), (ChartThreshold(5, evil),),
+                  (Span(SpanKind.GAP, START, START + 60, evil),))  # fmt: skip
+    elements = {element.tag for element in drawn(svg_charts.chart(asked) + "").iter()}
+    assert elements <= {"svg", "title", "line", "text", "rect", "polygon", "polyline", "circle"}
+    drawn(svg_charts.sparkline(a_day(), START, START + DAY, evil))
+
+
+def test_thresholds_stand_where_their_value_is():
+    """A value equal to the threshold lies on the dashed line."""
+    svg = svg_charts.chart(make(a_day(500), thresholds=(ChartThreshold(500, "ticket"), ChartThreshold(1e6, "page"))))
+    (level,) = (line for line in drawn(svg).iter("line") if line.get("class") == "threshold")
+    (stretch,) = coordinates(svg)
+    assert float(level.get("y1", "nan")) == pytest.approx(stretch[0][1], abs=0.1)
+    assert "page at 1,000,000, above" in svg
+
+
+def test_short_stretches_of_time_are_visible_and_others_left_out():
+    """A second of a day is wider than a pixel; what lies outside is not drawn."""
+    spans = (
+        Span(SpanKind.ALERT, START + 10, START + 11, "short"),
+        Span(SpanKind.GAP, START - 90, START - 60, "before"),
+    )
+    (rect,) = drawn(svg_charts.chart(make(a_day(), spans=spans))).iter("rect")
+    assert rect.get("class") == "alert"
+    assert float(rect.get("width", "0")) >= 1.5
+
+
+def test_everything_stays_inside_the_picture():
+    svg = svg_charts.chart(make([(START - 500, 3.0), (START + 2 * DAY, 1e9)], thresholds=(ChartThreshold(-3, "odd"),)))
+    for stretch in coordinates(svg):
+        assert all(0 <= x <= svg_charts.WIDTH and 0 <= y <= svg_charts.HEIGHT for x, y in stretch)
+
+
+def test_a_whole_day_weighs_little():
+    """Twelve charts of a report stay far below a megabyte."""
+    noisy: list[tuple[float, float | None]] = [(at, (n * 7919) % 1000) for n, (at, _) in enumerate(a_day())]
+    assert len(svg_charts.chart(make(noisy))) < 50_000
+    assert len(svg_charts.sparkline(noisy[-240:], START + DAY - 3600, START + DAY, "x")) < 8_000
+
+
+def test_the_axis_of_time_counts_in_round_steps():
+    """Hours on a day, in UTC."""
+    svg = svg_charts.chart(make(a_day()))
+    assert re.findall(r">(\d\d:\d\d)<", svg) == ["09:00", "12:00", "15:00", "18:00", "21:00", "00:00", "03:00", "06:00"]

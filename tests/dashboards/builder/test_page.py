@@ -1,0 +1,78 @@
+"""What all pages share."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.builders.stat import Panel as Stat
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from dashboards.builder.layout import DashboardSection, grid_row
+from dashboards.builder.page import DashboardHeader, page
+from tests.dashboards.reading import FILES, board
+
+
+def marks(file: str) -> dict[str, dict[str, Any]]:
+    return {mark["name"]: mark for mark in board(file)["annotations"]["list"]}
+
+
+@pytest.fixture(params=FILES)
+def file(request):
+    return request.param
+
+
+def test_a_page_is_made_of_a_sheet_and_sections():
+    """And says where runbooks are, in a constant that whoever imports it may change."""
+    header = DashboardHeader("outbox-test", "Test", "For a test.", "now-1h", "30s")
+    sections = [DashboardSection("", (grid_row(4, (24, Stat().title("One"))),))]
+    made = json.loads(json.dumps(page(header, sections, "https://example.org/books"), cls=JSONEncoder))
+    assert (made["uid"], made["title"], made["time"]["from"]) == ("outbox-test", "Test", "now-1h")
+    assert [panel["title"] for panel in made["panels"]] == ["One"]
+    (runbooks,) = [variable for variable in made["templating"]["list"] if variable["name"] == "runbooks"]
+    assert (runbooks["type"], runbooks["query"], runbooks["hide"]) == ("constant", "https://example.org/books", 2)
+
+
+def test_what_happens_is_marked_on_the_time_axis(file):
+    """Firing alerts, maintenance, the watch, starts of either program, deploys."""
+    assert set(marks(file)) == {
+        "Alerts",
+        "Maintenance",
+        "Watch",
+        "End of watch",
+        "Application restarts",
+        "Exporter starts",
+        "Deploys",
+    }
+    assert all(mark["enable"] for mark in marks(file).values())
+
+
+def test_alerts_are_marked_where_they_matter(file):
+    """Those that page or open a ticket and fire; the dead-man's switch never stops firing."""
+    expr = marks(file)["Alerts"]["expr"]
+    assert 'alertstate="firing"' in expr
+    assert 'severity=~"page|ticket"' in expr
+
+
+@pytest.mark.parametrize("name", ["Watch", "End of watch", "Exporter starts"])
+def test_moments_stand_at_their_time(file, name):
+    """Grafana takes the value as the time, in milliseconds."""
+    mark = marks(file)[name]
+    assert mark["useValueForTime"] is True
+    assert mark["expr"].startswith("1000 * ")
+
+
+def test_deploys_come_from_grafana_itself(file):
+    """Whoever deploys posts an annotation with the tag `deploy`."""
+    mark = marks(file)["Deploys"]
+    assert mark["datasource"] == {"type": "datasource", "uid": "-- Grafana --"}
+    assert mark["target"]["tags"] == ["deploy"]
+
+
+def test_every_other_mark_comes_from_the_picked_source(file):
+    """With a title to show."""
+    for name, mark in marks(file).items():
+        if name != "Deploys":
+            assert mark["datasource"] == {"type": "prometheus", "uid": "$datasource"}
+            assert mark["titleFormat"]

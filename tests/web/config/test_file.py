@@ -1,0 +1,212 @@
+"""The web configuration file: what it means, and that every mistake is told with its line."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from exporter.core.errors import ConfigError
+from exporter.web.config.file import RateLimit, WebConfig, load
+from exporter.web.config.tls import ClientAuth
+
+# "correct horse", at bcrypt's lowest cost.
+HASH = "$2y$04$AMZB.i5RB0XjH7LO3mUI1OOWJk6smw98lfmmnfggLupLgYrv9KiUe"
+SECRET = "tr0ub4dor-secret"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    for name in ("server.crt", "server.key", "ca.crt"):
+        (tmp_path / name).write_text("not opened here")
+    return tmp_path
+
+
+def loaded(directory: Path, text: str) -> WebConfig:
+    path = directory / "web.yml"
+    path.write_text(text)
+    return load(path)
+
+
+def mistakes(directory: Path, text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        loaded(directory, text)
+    return caught.value.problems
+
+
+TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+
+
+def test_an_empty_file_configures_nothing(directory):
+    assert loaded(directory, "") == WebConfig()
+    assert loaded(directory, "tls_server_config:\nbasic_auth_users: {}\n") == WebConfig()
+
+
+def test_everything_at_once(directory):
+    """The toolkit's whole format."""
+    text = f"""
+tls_server_config:
+  cert_file: server.crt
+  key_file: server.key
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: ca.crt
+  client_allowed_sans: [prometheus.internal, 10.0.0.1]
+  min_version: TLS12
+  max_version: TLS13
+  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256]
+  prefer_server_cipher_suites: false
+  curve_preferences: [X25519]
+http_server_config:
+  http2: true
+  headers:
+    Content-Security-Policy: default-src 'self'
+    X-Frame-Options: sameorigin
+    X-Content-Type-Options: nosniff
+    X-XSS-Protection: ""
+    Strict-Transport-Security: max-age=31536000
+basic_auth_users:
+  alice: {HASH}
+  bob: '{HASH}'
+rate_limit:
+  interval: 1m0.5s
+  burst: 20
+"""
+    config = loaded(directory, text)
+    assert config.tls is not None
+    assert config.tls.files == tuple(directory / name for name in ("server.crt", "server.key", "ca.crt"))
+    assert config.tls.client_auth is ClientAuth.REQUIRE
+    assert config.tls.allowed_sans == {"prometheus.internal", "10.0.0.1"}
+    assert config.tls.ciphers == ("ECDHE-RSA-AES128-GCM-SHA256",)
+    assert (config.tls.prefer_server_ciphers, config.tls.curve) == (False, "X25519")
+    assert [name for name, _ in config.headers] == [
+        "Content-Security-Policy",
+        "X-Frame-Options",
+        "X-Content-Type-Options",
+        "Strict-Transport-Security",
+    ]
+    assert {user: hashed.reveal() for user, hashed in config.users.items()} == {"alice": HASH, "bob": HASH}
+    assert config.rate_limit == RateLimit(60.5, 20)
+
+
+def test_a_certificate_inside_the_file(directory):
+    config = loaded(directory, "tls_server_config:\n  cert: |\n    one\n    two\n  key: |\n    three\n")
+    assert config.tls is not None
+    assert (config.tls.cert.text, config.tls.key.text, config.tls.files) == ("one\ntwo\n", "three\n", ())
+
+
+def test_ten_mistakes_one_message(directory):
+    text = """tls_server_config:
+  cert_file: nowhere.crt
+  key_fiel: server.key
+  min_version: TLS10
+  cipher_suites:
+    - TLS_RSA_WITH_RC4_128_SHA
+http_server_config:
+  http2: maybe
+  headers:
+    X-Frame-Options: allow
+    Server: mine
+basic_auth_users:
+  alice: password
+  alice: again
+rate_limit:
+  interval: 5
+basic_auth: {}
+"""
+    found = mistakes(directory, text)
+    places = [line.split(": ")[0] + ": " + line.split(": ")[1] for line in found]
+    assert places == [
+        "web.yml:1: tls_server_config.key_file",
+        "web.yml:2: tls_server_config.cert_file",
+        "web.yml:3: tls_server_config.key_fiel",
+        "web.yml:4: tls_server_config.min_version",
+        "web.yml:5: tls_server_config.cipher_suites",
+        "web.yml:8: http_server_config.http2",
+        "web.yml:10: http_server_config.headers.X-Frame-Options",
+        "web.yml:11: http_server_config.headers.Server",
+        "web.yml:13: basic_auth_users.alice",
+        "web.yml:14: basic_auth_users.alice",
+        "web.yml:16: rate_limit.interval",
+        "web.yml:17: basic_auth",
+    ]
+    assert 'did you mean "key_file"?' in found[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tls_server_config:\n  min_version: TLS13\n  key: x\n", "TLS needs cert_file (or cert)"),
+        ("tls_server_config:\n  cert_file: server.crt\n  key_file: ''\n", "TLS needs key_file (or key)"),
+        (TLS + "  cert: inline\n", "give either cert or cert_file"),
+        (TLS + "  client_auth_type: RequireAnyClientCert\n", "use RequireAndVerifyClientCert"),
+        (TLS + "  client_auth_type: RequireClientCert\n", "use RequireAndVerifyClientCert"),
+        (TLS + "  client_auth_type: Always\n", "not one of NoClientCert, RequestClientCert"),
+        (TLS + "  client_auth_type: VerifyClientCertIfGiven\n", "needs client_ca_file"),
+        (TLS + "  client_ca_file: ca.crt\n", "a client CA without effect"),
+        (TLS + "  client_ca: x\n  client_auth_type: RequestClientCert\n", "a client CA without effect"),
+        (TLS + "  client_allowed_sans: [a]\n", "needs client_auth_type: RequireAndVerifyClientCert"),
+        (TLS + "  client_allowed_sans: a\n", "expected a list"),
+        (TLS + "  client_allowed_sans: []\n", "lists no name"),
+        (TLS + "  min_version: TLS13\n  max_version: TLS12\n", "it is below min_version"),
+        (TLS + "  max_version: TLS11\n", "deprecated (RFC 8996)"),
+        (TLS + "  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  max_version: TLS12\n", "nothing to speak"),
+        (TLS + "  curve_preferences: [CurveP256, X25519]\n", "one curve only"),
+        (TLS + "  curve_preferences: [P256]\n", 'did you mean "CurveP256"?'),
+        (TLS.replace("server.key", "."), "cannot read"),
+        ("http_server_config:\n  headers:\n    X-XSS-Protection: |\n      1\n      2\n", "printable ASCII"),
+        ("basic_auth_users: [alice]\n", "expected keys and values"),
+        (f"basic_auth_users:\n  'a:b': {HASH}\n", "holds no ':'"),
+        (f"basic_auth_users:\n  alice: {HASH.replace('$04$', '$31$')}\n", "the bcrypt cost is not within 4 to 18"),
+        (f"basic_auth_users:\n  alice: {HASH[:-1]}\n", "not a bcrypt hash"),
+        ("rate_limit:\n  interval: 1s\n", "expected a whole number above 0"),
+        ("rate_limit:\n  interval: 1s\n  burst: " + "9" * 5000, "expected a whole number above 0"),
+        ("rate_limit:\n  interval: 1 week\n  burst: 1\n", "expected a duration"),
+        ("tls_server_config: yes\n", "expected keys and values"),
+        ("a: [\n", "not valid YAML"),
+    ],
+)
+def test_mistakes(directory, text, message):
+    (line,) = mistakes(directory, text)
+    assert message in line
+    assert line.startswith("web.yml:")
+
+
+def test_a_missing_file():
+    with pytest.raises(ConfigError, match=r"^absent\.yml: cannot be read: No such file or directory$"):
+        load(Path("absent.yml"))
+
+
+def test_only_suites_of_tls13_mean_tls13_only(directory):
+    """As in Go, where the suites of TLS 1.3 cannot be chosen and none is left for TLS 1.2."""
+    config = loaded(directory, TLS + "  cipher_suites: [TLS_AES_256_GCM_SHA384]\n")
+    assert config.tls is not None
+    assert config.tls.minimum is ssl.TLSVersion.TLSv1_3
+
+
+def test_a_rate_limit_of_no_interval_is_off(directory):
+    assert loaded(directory, "rate_limit:\n  interval: 0\n  burst: 20\n").rate_limit is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "basic_auth_users:\n  alice: {}\n",
+        "basic_auth_users:\n  alice: [{}]\n",
+        "basic_auth_users: {}\n",
+        "tls_server_config:\n  key: {}\n",
+        "tls_server_config:\n  min_version: {}\n",
+        "http_server_config:\n  http2: {}\n",
+        "basic_auth_users:\n  alice: '{}\n",
+        "basic_auth_users:\n  alice: *{}\n",
+        "basic_auth_users:\n  alice: !{} x\n",
+        "{}\n",
+    ],
+)
+def test_no_value_is_ever_shown(directory, text):
+    assert SECRET not in "\n".join(mistakes(directory, text.format(SECRET)))
+
+
+def test_settings_do_not_print_secrets(directory):
+    text = f"tls_server_config:\n  cert: x\n  key: {SECRET}\nbasic_auth_users:\n  alice: {HASH}\n"
+    shown = repr(loaded(directory, text))
+    assert SECRET not in shown
+    assert HASH not in shown

@@ -1,0 +1,172 @@
+"""The pages of runbooks: what the Markdown says, safe against what it might hold, and links that lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import pytest
+
+from exporter.app.alerting import runbook
+from exporter.core import html_layout
+from exporter.web import runbooks
+from exporter.web.server import WebServer
+from tests import webtools
+from tests.alerts.runbook import runbooks as shipped
+from tests.webtools import get
+
+ALERTS = [page.alert for page in shipped()]
+
+
+class Reader(HTMLParser):
+    """What a browser would see."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    @property
+    def links(self) -> list[str | None]:
+        return [value for name, value in self.attributes if name == "href"]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with WebServer(webtools.site(runbook=runbook), "127.0.0.1:0") as server:
+        yield server.url
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_runbook_is_served(url, alert):
+    """As a page, complete: every section, every block of code as it is typed, and every link leads to a page."""
+    answer = get(f"{url}/runbooks/{alert}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    seen = Reader(answer.text)
+    (page,) = (page for page in shipped() if page.alert == alert)
+    assert [title for title in page.titles if f"<h2>{title}</h2>" not in answer.text] == []
+    assert [block.text for block in page.blocks() if block.text not in seen.text] == []
+    assert f"<title>{alert}</title>" in answer.text
+    for link in seen.links:
+        assert link in ("../", "./") or link in ALERTS, link
+        assert get(f"{url}/runbooks/{link}").status_code == 200
+
+
+def test_all_are_listed(url):
+    """With a link to each; the note how they were written is for who edits them."""
+    answer = get(f"{url}/runbooks/")
+    assert answer.status_code == 200
+    links = Reader(answer.text).links
+    assert (len(links), set(links)) == (len(ALERTS) + 2, {"../", "./", *ALERTS})
+    assert "written by" not in answer.text
+
+
+def test_without_a_slash_the_list_is_found(url):
+    """By a relative address, which holds behind a proxy's path, too."""
+    answer = get(f"{url}/runbooks")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "runbooks/")
+
+
+def test_the_name_of_the_file_does_as_well(url):
+    """For links that were made for the repository."""
+    assert get(f"{url}/runbooks/OutboxStalled.md").text == get(f"{url}/runbooks/OutboxStalled").text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["OutboxNothing", "..%2Fpolicy.yaml", "%2e%2e%2fpolicy", "../policy.yaml", "OutboxStalled/", "*",
+     "outboxstalled", "%00", "OutboxStalled%0a", "x" * 2000, "<script>"],
+)  # fmt: skip
+def test_nothing_else_is_served(url, name):
+    """No file of another place or kind; and the name is not repeated."""
+    answer = get(f"{url}/runbooks/{name}")
+    assert "groups:" not in answer.text
+    assert answer.status_code == 404
+    assert "script" not in answer.text
+
+
+def test_pages_may_run_nothing(url):
+    """Their policy allows their own style and nothing else."""
+    answer = get(f"{url}/runbooks/OutboxStalled")
+    policy = answer.headers["Content-Security-Policy"]
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    assert policy == f"{html_layout.security_policy(style)}; frame-ancestors 'none'"
+    assert "unsafe" not in policy
+
+
+def test_markdown_cannot_bring_anything_in():
+    """HTML in it is text, links lead to pages or to the web, nothing is loaded."""
+    hostile = """# <script>alert(1)</script>
+
+<img src=x onerror=alert(1)> *<b onclick=x>bold</b>*
+
+<div onclick="alert(1)">
+
+[a](javascript:alert(1)) [b](data:text/html,x) [c](//evil.example) [d](https://ok.example/"onclick="x) ![e](http://x/i.png)
+
+[f](OutboxStalled.md "t\\"onclick=") `<i>`
+
+```"onclick="x
+<script>alert(2)</script>
+```
+| a | b |
+|---|---|
+| <u>x</u> | [g](x.md?a=<b>) |
+"""
+    seen = Reader(runbooks.page('x</title><script>"', hostile))
+    assert {"script", "img", "b", "i", "u", "div onclick"} & set(seen.elements) == set()
+    assert {name for name, _ in seen.attributes} <= {
+        "lang", "charset", "name", "content", "href", "class", "role", "aria-label", "tabindex",
+    }  # fmt: skip
+    assert seen.links == ["../", "./", "https://ok.example/%22onclick=%22x", "OutboxStalled"]
+
+
+@pytest.mark.parametrize(
+    ("target", "leads_to"),
+    [
+        ("OutboxStalled.md", "OutboxStalled"),
+        ("OutboxStalled.md#diagnosis", "OutboxStalled#diagnosis"),
+        ("README.md", "./"),
+        ("https://www.postgresql.org/docs/", "https://www.postgresql.org/docs/"),
+        ("../../docs/watch.md", None),
+        ("../prometheus/outbox.rules.yaml", None),
+        ("javascript:alert(1)", None),
+        ("//evil.example/x.md", None),
+        ("", None),
+    ],
+)
+def test_where_links_lead(target, leads_to):
+    """To a page beside this one, or to the web; a file that is not served is no link."""
+    assert runbooks.link(target) == leads_to
+
+
+def test_files_that_are_not_served_are_named():
+    """By their path in the repository, once."""
+    text = Reader(runbooks.page("x", "[here](../../docs/watch.md) [docs/alerting.md](../../docs/alerting.md)")).text
+    assert "here (docs/watch.md in the repository) docs/alerting.md\n" in text
+
+
+def test_what_a_runbook_costs_is_paid_when_one_is_read():
+    """The library that renders Markdown is not loaded with the server."""
+    script = "import sys, exporter.app.run; print('mistune' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_runbooks_are_rendered_in_the_image():
+    """Where Python runs without docstrings and assertions, as the image has it."""
+    script = "from exporter import judging, runbooks; print(runbooks.page('x', judging.runbook('OutboxStalled')))"
+    done = subprocess.run([sys.executable, "-OO", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == runbooks.page("x", runbook("OutboxStalled") or "") + "\n"
