@@ -23,10 +23,11 @@ from exporter.app import sample as oneshot
 from exporter.app.status import version
 from exporter.config import loader, values
 from exporter.config.keys import CONFIG_VARIABLE, secrets
-from exporter.config.settings import Config, LogSettings
+from exporter.config.settings import Config
 from exporter.core import logs
 from exporter.core.errors import ConfigError, ExporterError
 from exporter.core.redaction import hide_credentials
+from exporter.core.types import Secret
 from exporter.database import dsn_problem, passwords, target, variables_problem
 from exporter.migration import commands as migration
 from exporter.sampling.sampler import Sampler
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_utf8()
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
-    logs.configure(LogSettings())
+    logs.configure()
     logs.log_uncaught()
     try:
         return command(options)
@@ -179,7 +180,8 @@ def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
     config = loader.load(path, os.environ, loader.ExternalChecks(dsn_problem, override_error_in_default_policy))
     dsn = config.database.dsn.reveal()
-    logs.configure(config.log, [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")])
+    known: list[Secret | str] = [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")]
+    logs.configure(known, level=config.log.level, style=config.log.format)
     if wrong := variables_problem(dsn):
         raise ConfigError((wrong,))
     return config
@@ -272,7 +274,7 @@ def demo(options: argparse.Namespace) -> ExitStatus:
         from exporter.demo import Demo  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigError((f"the demo needs its extra ({error.name}): pip install 'outbox-exporter[demo]'",)) from error
-    logs.configure(LogSettings(level="warning"))
+    logs.configure(level="warning")
     return ExitStatus.GOOD if Demo(options.port, options.duration, options.fault).run() else ExitStatus.BAD
 
 

@@ -11,7 +11,7 @@ BEGIN, END = "<!-- metrics: written by tools/readme.py -->", "<!-- end of metric
 
 def table() -> str:
     """The catalogue as a Markdown table, in its order."""
-    rows = ["| Metric | Type | Labels | Meaning |", "|---|---|---|---|", *(map(_row, CATALOGUE))]
+    rows = ["| Metric | Type | Labels | Collector | Meaning |", "|---|---|---|---|---|", *(map(_row, CATALOGUE))]
     return "\n".join(rows)
 
 
@@ -26,7 +26,13 @@ def with_table(page: str) -> str:
 
 def _row(metric: Metric) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
-    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {_collector(metric)} | {metric.help} |"
+
+
+def _collector(metric: Metric) -> str:
+    """The collector; those on which alerts of severity page depend are marked."""
+    name = f"`{metric.collector}`" if metric.collector else ""
+    return f"{name} (critical)".lstrip() if metric.critical else name
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from exporter.collectors.throughput import ThroughputCollector
 from exporter.config.settings import Config
 from exporter.database import Database
 from exporter.database.indexes import IndexCatalogue
+from exporter.metrics.catalogue import CRITICAL_COLLECTORS
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.snapshot import CollectorTarget, SnapshotStore
 from exporter.migration.maintenance import MaintenanceFile
@@ -102,7 +103,7 @@ class Sampler:
                 DatabaseCollector(self.database, question, self.catalogue),
                 CollectorTarget.DATABASE,
                 interval,
-                critical=isinstance(question, BacklogCollector | ThroughputCollector),
+                critical=question.name in CRITICAL_COLLECTORS,
             )
             for question in self.questions
         ]

@@ -8,7 +8,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from exporter.web.background import in_thread
 
 # As in the toolkit: a scrape job has one password; a hundred answers cover every sane number of clients.

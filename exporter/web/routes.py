@@ -29,8 +29,8 @@ log.addFilter(Throttle())
 
 # The versions that the client library can write. It takes any higher number, too, and would claim to speak it.
 _VERSIONS = ("0.0.4", "1.0.0")
-# Prints everything, given one of the client library's encoders and the content type that it makes.
-ExpositionEncoder = Callable[[Callable[[Any], bytes], str], bytes]
+# Encodes everything for a content type.
+ExpositionEncoder = Callable[[str], bytes]
 
 # Asked for any escaping scheme but these, we answer in `underscores`. All our names are legal in every scheme and need
 # none; but the client library writes `U__outbox__up` for `values` in OpenMetrics, and `dots` doubles every underscore.
@@ -47,18 +47,18 @@ _GZIP_LEVEL = 1
 class SiteContent:
     """What there is to serve. Apart from `reload` all of it is asked in the event loop and must answer at once.
 
-    `printer` prints the whole registry faster than the client library does; None leaves it to the library.
-    `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether, and a sentence
-    why; `runbook` gives the Markdown for an alert, the list of all for an empty name, None where there is none;
-    `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is switched
-    off.
+    `encoder` encodes the whole registry for a content type, faster than the client library does; None leaves it to
+    the library. `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether,
+    and a sentence why; `runbook` gives the Markdown for an alert, the list of all for an empty name, None where there
+    is none; `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is
+    switched off.
     """
 
     registry: CollectorRegistry
     status: Callable[[], Mapping[str, Any]]
     ready: Callable[[], tuple[bool, str]]
     reload: Callable[[], None] | None = None
-    printer: ExpositionEncoder | None = None
+    encoder: ExpositionEncoder | None = None
     watch: Callable[[], Mapping[str, Any]] = dict
     runbook: Callable[[str], str | None] = lambda _: None
     title: str = "outbox-exporter"
@@ -148,9 +148,9 @@ def render(site: SiteContent, accept: str, names: list[str]) -> tuple[bytes, str
     A collector that raises costs what it and those registered after it had to say, not the whole scrape.
     """
     encode, content_type = _negotiate(accept)
-    if site.printer and not names:
+    if site.encoder and not names:
         try:
-            return site.printer(encode, content_type), content_type
+            return site.encoder(content_type), content_type
         except Exception:
             log.exception("a collector raised; printing what the others say")
     chosen = site.registry.restricted_registry(names) if names else site.registry

@@ -20,19 +20,15 @@ from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
 from exporter.app.run import App
 from exporter.config.settings import (
-    Address,
     AlertingSettings,
     ApplicationSettings,
     Config,
     DatabaseSettings,
-    Ratio,
     SamplingSettings,
-    Seconds,
-    Secret,
-    Url,
     WatchSettings,
     WebSettings,
 )
+from exporter.core.types import Address, Ratio, Seconds, Secret, Url
 from exporter.lab.lab import Lab, LabPlan
 from exporter.lab.ports import LOOPBACK, free_port
 from exporter.migration.maintenance import MaintenanceFile

@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 
 from exporter.collectors.database import DatabaseQuestion
-from exporter.config.settings import Config, DatabaseSettings, SamplingSettings, Seconds, Secret
+from exporter.config.settings import Config, DatabaseSettings, SamplingSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Seconds, Secret
 from exporter.database import Database as DatabaseClient
 from exporter.database import Session
 from exporter.metrics import catalogue

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from exporter.app.check_config import database as check_database
-from exporter.config.settings import Zone
 from exporter.core.errors import Reason, SampleError
+from exporter.core.types import Zone
 from exporter.lab.migrate import Schema
 from exporter.lab.postgres.cluster import Cluster
 from exporter.sampling.sampler import Sampler

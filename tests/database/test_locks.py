@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from exporter.config.settings import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
+from exporter.config.settings import Config, DatabaseSettings, SamplingSettings
+from exporter.core.types import Ratio, Seconds, Secret
 from exporter.metrics.snapshot import EXPIRY_INTERVALS, CollectorState, CollectorTarget
 from exporter.sampling.sampler import Sampler
 from tests.database import rows

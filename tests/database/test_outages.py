@@ -12,8 +12,9 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from exporter.config.settings import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
+from exporter.config.settings import Config, DatabaseSettings, SamplingSettings
 from exporter.core.errors import Reason, SampleError, Unreachable
+from exporter.core.types import Ratio, Seconds, Secret
 from exporter.database import CLIENT_GRACE, Session
 from exporter.database import Database as DatabaseClient
 from exporter.database.visibility import Table

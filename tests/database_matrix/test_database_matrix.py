@@ -16,8 +16,8 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from exporter.config.settings import Seconds
 from exporter.core.errors import Reason
+from exporter.core.types import Seconds
 from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics.readings import Distribution
 from exporter.metrics.snapshot import CollectorState, CollectorTarget

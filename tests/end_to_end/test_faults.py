@@ -9,18 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from exporter.app.run import App
-from exporter.config.settings import (
-    Address,
-    ApplicationSettings,
-    Config,
-    DatabaseSettings,
-    Ratio,
-    SamplingSettings,
-    Seconds,
-    Secret,
-    Url,
-    WebSettings,
-)
+from exporter.config.settings import ApplicationSettings, Config, DatabaseSettings, SamplingSettings, WebSettings
+from exporter.core.types import Address, Ratio, Seconds, Secret, Url
 from exporter.lab.faults import FAULTS
 from exporter.lab.lab import Lab, LabPlan
 from tests.end_to_end.program import MetricsResponse, eventually, scrape

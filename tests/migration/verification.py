@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from exporter.config.settings import DatabaseSettings, Secret
+from exporter.config.settings import DatabaseSettings
+from exporter.core.types import Secret
 from exporter.database import Database as Watched
 from exporter.migration.report import CheckAnswer, CheckReport
 from exporter.migration.verify.run import Expectation, verify

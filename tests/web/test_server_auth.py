@@ -8,8 +8,8 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from exporter.config.settings import Secret
 from exporter.core.errors import ConfigError
+from exporter.core.types import Secret
 from exporter.web.auth import CACHE_SIZE, MAX_WAITING, Authenticator, TooManyLogins, check_password, parse
 from exporter.web.config import reloader
 from exporter.web.config.file import RateLimit

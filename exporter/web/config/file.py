@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from exporter.config import yaml_file
-from exporter.config.settings import Secret
 from exporter.core.problems import Problems
+from exporter.core.types import Secret
 from exporter.web.config.section import WebConfigSection
 from exporter.web.config.tls import KEYS as TLS_KEYS
 from exporter.web.config.tls import TlsSettings

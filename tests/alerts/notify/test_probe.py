@@ -8,7 +8,8 @@ import pytest
 
 from alerts.notify import probe
 from alerts.notify.probe import ProbeResult
-from exporter.config.settings import AlertingSettings, Secret, Url
+from exporter.config.settings import AlertingSettings
+from exporter.core.types import Secret, Url
 from exporter.lab.ports import free_port
 from tests.alerts.alertmanager import alertmanager, scaled_config
 from tests.alerts.notify.local import HANG_UP, NONSENSE, SILENCE, Reply, receiving
