@@ -1,6 +1,6 @@
 """Writes every generated file from its source: `make generate`.
 
-README.md's metric table, the tables of rules, runbooks and checks in the documentation, Prometheus' rule files,
+The metric table of docs/metrics.md, the tables of rules, runbooks and checks in the documentation, Prometheus' rule files,
 Alertmanager's inhibition rules and Grafana's dashboards. With `--check` nothing is written: exit status 1 says that a
 file is stale, and which.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from alerts.policy.load import load_policy, runbook_file
 from dashboards.builder.build import HERE, RUNBOOKS, dashboards, printed
-from tools import alerting, readme, rules, watch
+from tools import alerting, metrics, rules, watch
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +21,7 @@ def generated() -> dict[Path, str]:
     policy = load_policy()
     drawn = dashboards(load_policy(runbook=runbook_file(RUNBOOKS)))
     return {
-        readme.README: readme.with_table(readme.README.read_text("utf-8")),
+        metrics.PAGE: metrics.with_table(metrics.PAGE.read_text("utf-8")),
         watch.PAGE: watch.with_checks(watch.PAGE.read_text("utf-8")),
         **{path: write(path.read_text("utf-8"), policy) for path, write in alerting.WRITTEN.items()},
         **rules.files(),

@@ -1,11 +1,11 @@
-"""The metric table of README.md, from the catalogue; `make generate` writes it."""
+"""The metric table of docs/metrics.md, from the catalogue; `make generate` writes it."""
 
 from pathlib import Path
 
 from exporter.metrics.catalogue import CATALOGUE, Metric
 
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- metrics: written by tools/readme.py -->", "<!-- end of metrics -->"
+PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
+BEGIN, END = "<!-- metrics: written by tools/metrics.py -->", "<!-- end of metrics -->"
 
 
 def table() -> str:
@@ -14,12 +14,12 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def with_table(readme: str) -> str:
-    """README.md with the table of today's catalogue. Raises: ValueError when a marker is missing."""
-    before, _, rest = readme.partition(BEGIN)
+def with_table(page: str) -> str:
+    """The text of docs/metrics.md with the present table in it. Raises: ValueError when a marker is missing."""
+    before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"README.md lacks the markers {BEGIN} and {END}")
+        raise ValueError(f"docs/metrics.md lacks the markers {BEGIN} and {END}")
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
