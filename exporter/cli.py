@@ -98,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top: argparse.ArgumentParser = _Parser(
         prog="outbox-exporter",
-        description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it.",
+        description="Prometheus exporter for a transactional outbox in PostgreSQL.",
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {version()}")
@@ -107,27 +107,27 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=os.environ.get(CONFIG_VARIABLE) or None,  # empty is the same as not set
         metavar="FILE",
-        help=f"configuration in YAML (default: ${CONFIG_VARIABLE}; without any, environment variables alone)",
+        help=f"configuration file in YAML (default: ${CONFIG_VARIABLE}; without a file, environment variables only)",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     serve_parser = commands.add_parser("serve", help="run the exporter")
     serve_parser.set_defaults(command=serve)
 
-    sample_parser = commands.add_parser("sample", help="sample everything once, print or write it, exit")
+    sample_parser = commands.add_parser("sample", help="sample everything once, print or write the result, and exit")
     sample_parser.add_argument("--format", choices=("prometheus", "json"), default="prometheus")
     sample_parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="replace this file as a whole, also when nothing could be sampled"
+        "--output", type=Path, metavar="FILE", help="replace this file atomically, also when nothing could be sampled"
     )
     sample_parser.set_defaults(command=sample)
 
     check_parser = commands.add_parser(
-        "check-config", help="validate the configuration and, against the database, every query and privilege"
+        "check-config", help="check the configuration, and every query and privilege in the database"
     )
     check_parser.add_argument("--offline", action="store_true", help="do not connect to the database")
     check_parser.set_defaults(command=check_config)
 
-    rules_parser = commands.add_parser("rules", help="print the alerting rules of this configuration for Prometheus")
+    rules_parser = commands.add_parser("rules", help="print the Prometheus alerting rules for this configuration")
     rules_parser.add_argument(
         "--format",
         choices=("prometheus", "prometheusrule"),
@@ -141,14 +141,14 @@ def parser() -> argparse.ArgumentParser:
         commands, watch.Surroundings(load, _print, lambda config: target(config.database.dsn.reveal()), version)
     )
 
-    demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
+    demo_parser = commands.add_parser("demo", help="run a complete outbox on this machine, with the exporter")
     demo_parser.add_argument(
-        "--port", type=_argument(values.port), default=DEMO_PORT, help=f"default {DEMO_PORT}; 0 picks a free one"
+        "--port", type=_argument(values.port), default=DEMO_PORT, help=f"port (default: {DEMO_PORT}; 0: a free port)"
     )
     demo_parser.add_argument(
-        "--duration", type=_argument(values.duration), metavar="60s", help="stop after so long (default: at Ctrl-C)"
+        "--duration", type=_argument(values.duration), metavar="60s", help="end after this time (default: at Ctrl-C)"
     )
-    demo_parser.add_argument("--fault", metavar="NAME", help="let something be wrong; an unknown name lists them")
+    demo_parser.add_argument("--fault", metavar="NAME", help="inject this fault; an unknown name lists all faults")
     demo_parser.set_defaults(command=demo)
     return top
 
