@@ -11,9 +11,8 @@ from alerts.evaluation.state_file import SavedState
 from alerts.evaluation.state_machine import ActiveAlerts, EvaluationTime, update_alerts
 from alerts.model import Evaluation, Policy, RuleKey
 from alerts.promql.storage import Sample
+from exporter.metrics.snapshot import EXPIRY_INTERVALS
 
-# An evaluation is out of date after so many intervals, as a sample is.
-LIFE = 3
 # How often samples beyond the retention are dropped, seconds.
 TRUNCATE_INTERVAL = 60.0
 
@@ -58,7 +57,7 @@ class RuleGroup:
         if fresh is None:
             results = replace(results, rules={})
         # Time without evaluations does not count towards durations.
-        time = EvaluationTime(now.at, min(now.elapsed, LIFE * self._interval))
+        time = EvaluationTime(now.at, min(now.elapsed, EXPIRY_INTERVALS * self._interval))
         evaluation, self._active_alerts = update_alerts(self._compiled_rules.rules, results, self._active_alerts, time)
         return evaluation
 

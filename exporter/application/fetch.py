@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+import requests
 import urllib3
 
 from exporter.core.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
 from exporter.core.http_client import AbortableAdapter, causes
-from exporter.core.requests_import import requests
 from exporter.core.types import Secret
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.

@@ -14,11 +14,13 @@ from queue import Empty
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 
 from exporter.core.abortable import AbortableConnections
-from exporter.core.requests_import import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter, requests
 from exporter.core.types import Certificates
 
 # It quotes malformed headers, line breaks included, with a traceback each time. What failed, we say ourselves.

@@ -206,9 +206,11 @@ def bind(listen: str) -> socket.socket:
     Raises: ConfigError with the address, the reason and a hint; AddressInUse where that is the reason.
     """
     try:
-        return _listen(*split_address(listen))
+        host, port = split_address(listen)
     except ValueError as error:
         raise ConfigError((f"web.listen: {listen!r}: {error}",)) from error
+    try:
+        return _listen(host, port)
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         hint = _HINTS.get(error.errno or 0, "")
