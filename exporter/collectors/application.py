@@ -18,7 +18,7 @@ from exporter.application.endpoints import DIALECTS, ENDPOINTS
 from exporter.application.envelope import Payload, open_batch, open_envelope
 from exporter.application.fetch import Request
 from exporter.config.settings import ApplicationSettings
-from exporter.core.errors import ConfigError, Reason, SampleError
+from exporter.core.errors import Reason, SampleError
 from exporter.core.http_client import tls_context
 from exporter.core.redaction import Redactor
 from exporter.metrics.catalogue import APP_UP
@@ -42,7 +42,6 @@ class ApplicationCollector:
 
     `collect` ends within `timeout` (and flight.GRACE), and raises nothing for anything the application does.
     Shape: `outbox_app_up` for all four endpoints, always; the rest as far as it is known.
-    Raises: ConfigError when the token cannot stand in an HTTP header.
     """
 
     name = "application"
@@ -50,8 +49,6 @@ class ApplicationCollector:
     def __init__(self, settings: ApplicationSettings) -> None:
         self._settings = settings
         token = settings.bearer_token.reveal() if settings.bearer_token is not None else ""
-        if not (token.isascii() and token.isprintable()) or " " in token:
-            raise ConfigError(("application.bearer_token: holds characters that no HTTP header can carry",))
         self._redactor = Redactor((token,))
         self._spare = Spare(tls_context((settings.url,), settings.ca_file))
         # The last of each: ended as a rule, stuck at worst.
