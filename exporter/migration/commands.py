@@ -17,7 +17,7 @@ from exporter.config.settings import Config
 from exporter.config.values import duration, format_duration, words
 from exporter.core.errors import ConfigError, SampleError, Stale
 from exporter.core.humanize import utc
-from exporter.database import Database, dsn_problem, target, variables_problem
+from exporter.database import DatabaseClient, dsn_problem, target, variables_problem
 from exporter.database.replay import CONNECT_TO_PRIMARY
 from exporter.migration.maintenance import MaintenanceFile, MaintenanceFileError
 from exporter.migration.report import CheckAnswer, CheckReport, unknown_finding
@@ -55,14 +55,14 @@ def add_commands(commands: Commands, around: Surroundings) -> None:
 
 
 def _add_verify(commands: Commands, around: Surroundings) -> None:
-    parser = commands.add_parser("verify", help="is the migration fully there (or, after a rollback, fully gone)")
+    parser = commands.add_parser("verify", help="check that the migration is complete or, after a rollback, removed")
     parser.add_argument("--expect", choices=("applied", "absent"), default="applied", help="default: applied")
     _add_format(parser)
     parser.set_defaults(command=lambda options: _verify(options, around))
 
 
 def _add_smoke(commands: Commands, around: Surroundings) -> None:
-    parser = commands.add_parser("smoke", help="try the migration in one transaction that is always rolled back")
+    parser = commands.add_parser("smoke", help="test the migration in one transaction that is always rolled back")
     parser.add_argument(
         "--dsn-file",
         type=Path,
@@ -74,28 +74,28 @@ def _add_smoke(commands: Commands, around: Surroundings) -> None:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="a value for a column of the test course that cannot be guessed; may be given several times",
+        help="value for a column of the test course that has no default; can be repeated",
     )
     parser.add_argument(
         "--accept",
         action="append",
         default=[],
         metavar="NAME",
-        help="a trigger or function whose effects outside the transaction are all right",
+        help="accept the external effects of this trigger or function; can be repeated",
     )
     _add_format(parser)
     parser.set_defaults(command=lambda options: _smoke(options, around))
 
 
 def _add_rollback_check(commands: Commands, around: Surroundings) -> None:
-    parser = commands.add_parser("rollback-check", help="may one roll back now, and what would be lost")
-    parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="where backups are")
+    parser = commands.add_parser("rollback-check", help="check whether a rollback is safe now, and what it would lose")
+    parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="directory of the backups")
     parser.add_argument(
         "--max-backup-age",
         type=_duration,
         default=MAX_BACKUP_AGE,
         metavar="24h",
-        help=f"how old the latest backup may be (default: {format_duration(MAX_BACKUP_AGE)})",
+        help=f"maximum age of the latest backup (default: {format_duration(MAX_BACKUP_AGE)})",
     )
     _add_format(parser)
     parser.set_defaults(command=lambda options: _rollback_check(options, around))
@@ -107,11 +107,11 @@ def _add_maintenance(commands: Commands, around: Surroundings) -> None:
 
     parser = commands.add_parser("maintenance", help="declare that the backlog may grow (partial rollback)")
     acts = parser.add_subparsers(required=True, metavar="start|end")
-    start = acts.add_parser("start", help="from now on; again to prolong it")
-    start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="how long at most")
-    start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="for whoever wonders")
+    start = acts.add_parser("start", help="start a maintenance now, or prolong it")
+    start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="maximum duration")
+    start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="reason, for the log")
     start.set_defaults(command=lambda options: _start(options, maintenance_file(options), around.say))
-    end = acts.add_parser("end", help="now")
+    end = acts.add_parser("end", help="end the maintenance now")
     end.set_defaults(command=lambda options: _end(maintenance_file(options), around.say))
 
 
@@ -129,7 +129,7 @@ def _duration(text: str) -> float:
 
 def _verify(options: argparse.Namespace, around: Surroundings) -> int:
     config = around.load(options.config)
-    with closing(Database(config.database)) as database:
+    with closing(DatabaseClient(config.database)) as database:
         database.open()
         try:
             with database.sample(primary_only=True) as session:
@@ -154,7 +154,7 @@ def _smoke(options: argparse.Namespace, around: Surroundings) -> int:
 
 def _rollback_check(options: argparse.Namespace, around: Surroundings) -> int:
     config = around.load(options.config)
-    with closing(Database(config.database)) as database:
+    with closing(DatabaseClient(config.database)) as database:
         database.open()
         backups = RollbackOptions(options.backup_dir, options.max_backup_age)
         report = rollback_check(database, config.sampling, backups, time.time())

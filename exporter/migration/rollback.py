@@ -11,7 +11,7 @@ from pathlib import Path
 from exporter.config.settings import SamplingSettings
 from exporter.config.values import format_duration
 from exporter.core.errors import SampleError, Stale, TooSlow
-from exporter.database import Database
+from exporter.database import DatabaseClient
 from exporter.database.replay import CONNECT_TO_PRIMARY
 from exporter.database.visibility import Table
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD, MAX_CLOCK_LEAD_NEW
@@ -93,7 +93,9 @@ class Backup:
     size: int
 
 
-def rollback_check(database: Database, settings: SamplingSettings, options: RollbackOptions, now: float) -> CheckReport:
+def rollback_check(
+    database: DatabaseClient, settings: SamplingSettings, options: RollbackOptions, now: float
+) -> CheckReport:
     """Check every prerequisite separately, so that one that is unknown hides no other. Units: `now` Unix seconds."""
     findings = [
         *_checked("pending", lambda: _pending(database, settings)),
@@ -118,7 +120,7 @@ def _checked(name: str, check: Callable[[], Iterator[CheckFinding]]) -> Iterator
         yield unknown_finding(name, "can be checked", f"{error}{slow}", remedy)
 
 
-def _pending(database: Database, settings: SamplingSettings) -> Iterator[CheckFinding]:
+def _pending(database: DatabaseClient, settings: SamplingSettings) -> Iterator[CheckFinding]:
     with database.sample(_JOBS, primary_only=True) as session:
         groups = session.fetch(
             "migration/pending",
@@ -138,7 +140,7 @@ def _jobs(group: PendingJobs) -> str:
     return f"{group.jobs} {group.state} {queue}, {age}"
 
 
-def _generations(database: Database) -> Iterator[CheckFinding]:
+def _generations(database: DatabaseClient) -> Iterator[CheckFinding]:
     with database.sample(_JOBS, _EVENTS, primary_only=True) as session:
         latest = session.fetch_one("migration/signs_of_life", LastActivity, latest=session.now + MAX_CLOCK_LEAD_NEW)
     pairs = (("event", latest.last_event), ("processed job", latest.last_processed))
@@ -152,7 +154,7 @@ def _generations(database: Database) -> Iterator[CheckFinding]:
     yield finding_of("generations", f"no activity for {format_duration(QUIET_PERIOD)}", deviations, found)
 
 
-def _losses(database: Database, settings: SamplingSettings) -> Iterator[CheckFinding]:
+def _losses(database: DatabaseClient, settings: SamplingSettings) -> Iterator[CheckFinding]:
     """Reports the rows that would be deleted; always ok."""
     limit = settings.count_limit
     with database.sample(_JOBS, _KEYS, _EVENTS, primary_only=True) as session:
@@ -166,7 +168,7 @@ def _losses(database: Database, settings: SamplingSettings) -> Iterator[CheckFin
         yield finding_of(f"losses.{loss.table_name}", "reported only", (), found)
 
 
-def _dependents(database: Database) -> Iterator[CheckFinding]:
+def _dependents(database: DatabaseClient) -> Iterator[CheckFinding]:
     with database.sample(primary_only=True) as session:
         found = session.fetch("migration/dependents", DependentObject, schema=session.schema, **_NAMES)
     remedy = "drop or change these first; DROP ... CASCADE would drop them without notice"
@@ -204,7 +206,7 @@ def _backups(directory: Path) -> Iterator[Backup]:
             yield Backup(path.name, state.st_mtime, state.st_size)
 
 
-def _references(database: Database) -> Iterator[CheckWarning]:
+def _references(database: DatabaseClient) -> Iterator[CheckWarning]:
     try:
         with database.sample(primary_only=True) as session:
             found = session.fetch("migration/mentions", FunctionReference, **_NAMES)

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.config.settings import Config, DatabaseSettings, Secret
+from exporter.config.settings import Config, DatabaseSettings
 from exporter.core.errors import ConfigError
+from exporter.core.types import Secret
 from exporter.migration.commands import SMOKE_DSN, Surroundings, add_commands
 from tests.migration.verification import create_monitor
 from tests.packaging.image import ROOT

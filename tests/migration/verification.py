@@ -9,8 +9,9 @@ from pathlib import Path
 
 from psycopg import sql
 
-from exporter.config.settings import DatabaseSettings, Secret
-from exporter.database import Database as Watched
+from exporter.config.settings import DatabaseSettings
+from exporter.core.types import Secret
+from exporter.database import DatabaseClient
 from exporter.migration.report import CheckAnswer, CheckReport
 from exporter.migration.verify.run import Expectation, verify
 from tests.postgres import Database
@@ -19,9 +20,9 @@ MONITOR = "migration_watcher"
 
 
 @contextmanager
-def exporter_client(database: Database, user: str = "postgres", schema: str = "public") -> Iterator[Watched]:
+def exporter_client(database: Database, user: str = "postgres", schema: str = "public") -> Iterator[DatabaseClient]:
     """The exporter's client of this database."""
-    client = Watched(DatabaseSettings(dsn=Secret(database.dsn(user)), schema=schema))
+    client = DatabaseClient(DatabaseSettings(dsn=Secret(database.dsn(user)), schema=schema))
     client.open()
     try:
         yield client

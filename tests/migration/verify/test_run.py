@@ -41,7 +41,7 @@ def test_a_database_without_the_migration_is_broken_not_unknown(cluster):
     """Before the migration its dependencies exist, all else is missing."""
     with postgres.temporary(cluster) as database:
         with database.connect() as connection:
-            migrate.apply_surroundings(connection)
+            migrate.apply_prerequisites(connection)
         found = broken_checks(database)
         assert not {check for check in found if check.startswith("dependency.")}
         assert {f"{table}.table" for table in expected.TABLE_NAMES} < found
