@@ -1,11 +1,9 @@
-"""`python -m benchmarks`: fills a database, lets exporters watch it, in turn and all at once, reports what it cost.
+"""`python -m benchmarks`: measures the cost of exporters for a database, one after the other and all at once.
 
-Modes: `compare` every exporter over the same data; `growth` of our cost from few rows to many; `backlog` of a million
-pending jobs; `slow`, with one question that sleeps. Needs Debian's PostgreSQL (with its pg_stat_statements); takes
-query-exporter from PyPI, and postgres_exporter and sql_exporter where Debian's packages are installed.
+Modes: `compare` runs every exporter over the same data; `growth` measures ours with few rows and with many; `backlog`
+adds a million pending jobs; `slow` makes one query sleep. Needs Debian's PostgreSQL (with its pg_stat_statements);
+takes query-exporter from PyPI, and postgres_exporter and sql_exporter where Debian's packages are installed.
 """
-
-from __future__ import annotations
 
 import argparse
 import logging
@@ -85,8 +83,16 @@ def parser() -> argparse.ArgumentParser:
         help="schemas: documented, deployed, indexed (all)",
     )
     top.add_argument("--grown", type=_variants, metavar="LIST", help="schemas in which growth is measured (the same)")
-    top.add_argument("--indexes", type=Path, default=INDEXES, metavar="FILE", help="the optional migration (our own)")
-    top.add_argument("--exporters", type=_names, default=(), metavar="LIST", help="who takes part (all installed)")
+    top.add_argument(
+        "--indexes",
+        type=Path,
+        default=INDEXES,
+        metavar="FILE",
+        help="the optional migration (default: the shipped one)",
+    )
+    top.add_argument(
+        "--exporters", type=_names, default=(), metavar="LIST", help="exporters to measure (all installed)"
+    )
     top.add_argument("--reuse", type=Path, metavar="DIR", help="keep database and environments here")
     top.add_argument("--output", type=Path, metavar="DIR", help="write report.md and report.json here")
     return top
@@ -133,7 +139,9 @@ def _add_sizes(top: argparse.ArgumentParser) -> None:
     for name, text in _SIZES.items():
         flags = ("--jobs", "--rows") if name == "jobs" else (f"--{name}",)
         top.add_argument(*flags, dest=name, type=count, metavar="N", help=f"{text}, such as 1200, 660k, 10M")
-    top.add_argument("--few", type=count, default=100_000, metavar="N", help="rows that growth begins with (100k)")
+    top.add_argument(
+        "--few", type=count, default=100_000, metavar="N", help="rows of the small database of growth (100k)"
+    )
     top.add_argument("--backlog", type=count, default=1_000_000, metavar="N", help="pending jobs of backlog (1M)")
 
 
@@ -148,7 +156,7 @@ def _add_pace(top: argparse.ArgumentParser) -> None:
     )
     top.add_argument("--backlog-minutes", type=float, metavar="M", help="watching of a huge backlog (as ours)")
     top.add_argument("--requests", type=count, metavar="N", help="scrapes per latency measurement (5000)")
-    top.add_argument("--sleep", type=float, default=2.0, metavar="S", help="what the question of slow sleeps (2 s)")
+    top.add_argument("--sleep", type=float, default=2.0, metavar="S", help="seconds that the slow query sleeps (2)")
 
 
 def _mode(text: str) -> str:

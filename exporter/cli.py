@@ -23,10 +23,11 @@ from exporter.app import sample as oneshot
 from exporter.app.status import version
 from exporter.config import loader, values
 from exporter.config.keys import CONFIG_VARIABLE, secrets
-from exporter.config.settings import Config, LogSettings
+from exporter.config.settings import Config
 from exporter.core import logs
 from exporter.core.errors import ConfigError, ExporterError
 from exporter.core.redaction import hide_credentials
+from exporter.core.types import Secret
 from exporter.database import dsn_problem, passwords, target, variables_problem
 from exporter.migration import commands as migration
 from exporter.sampling.sampler import Sampler
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_utf8()
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
-    logs.configure(LogSettings())
+    logs.configure()
     logs.log_uncaught()
     try:
         return command(options)
@@ -105,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top: argparse.ArgumentParser = _Parser(
         prog="outbox-exporter",
-        description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it.",
+        description="Prometheus exporter for a transactional outbox in PostgreSQL.",
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {version()}")
@@ -114,27 +115,27 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=os.environ.get(CONFIG_VARIABLE) or None,  # empty is the same as not set
         metavar="FILE",
-        help=f"configuration in YAML (default: ${CONFIG_VARIABLE}; without any, environment variables alone)",
+        help=f"configuration file in YAML (default: ${CONFIG_VARIABLE}; without a file, environment variables only)",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     serve_parser = commands.add_parser("serve", help="run the exporter")
     serve_parser.set_defaults(command=serve)
 
-    sample_parser = commands.add_parser("sample", help="sample everything once, print or write it, exit")
+    sample_parser = commands.add_parser("sample", help="sample everything once, print or write the result, and exit")
     sample_parser.add_argument("--format", choices=("prometheus", "json"), default="prometheus")
     sample_parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="replace this file as a whole, also when nothing could be sampled"
+        "--output", type=Path, metavar="FILE", help="replace this file atomically, also when nothing could be sampled"
     )
     sample_parser.set_defaults(command=sample)
 
     check_parser = commands.add_parser(
-        "check-config", help="validate the configuration and, against the database, every query and privilege"
+        "check-config", help="check the configuration, and every query and privilege in the database"
     )
     check_parser.add_argument("--offline", action="store_true", help="do not connect to the database")
     check_parser.set_defaults(command=check_config)
 
-    rules_parser = commands.add_parser("rules", help="print the alerting rules of this configuration for Prometheus")
+    rules_parser = commands.add_parser("rules", help="print the Prometheus alerting rules for this configuration")
     rules_parser.add_argument(
         "--format",
         choices=("prometheus", "prometheusrule"),
@@ -148,10 +149,14 @@ def parser() -> argparse.ArgumentParser:
         commands, watch.Surroundings(load, _print, lambda config: target(config.database.dsn.reveal()), version)
     )
 
-    demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
-    demo_parser.add_argument("--port", type=port, default=DEMO_PORT, help=f"default {DEMO_PORT}; 0 picks a free one")
-    demo_parser.add_argument("--duration", type=duration, metavar="60s", help="stop after so long (default: at Ctrl-C)")
-    demo_parser.add_argument("--fault", metavar="NAME", help="let something be wrong; an unknown name lists them")
+    demo_parser = commands.add_parser("demo", help="run a complete outbox on this machine, with the exporter")
+    demo_parser.add_argument(
+        "--port", type=port, default=DEMO_PORT, help=f"port (default: {DEMO_PORT}; 0: a free port)"
+    )
+    demo_parser.add_argument(
+        "--duration", type=duration, metavar="60s", help="end after this time (default: at Ctrl-C)"
+    )
+    demo_parser.add_argument("--fault", metavar="NAME", help="inject this fault; an unknown name lists all faults")
     demo_parser.set_defaults(command=demo)
     return top
 
@@ -175,7 +180,8 @@ def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
     config = loader.load(path, os.environ, loader.ExternalChecks(dsn_problem, override_error_in_default_policy))
     dsn = config.database.dsn.reveal()
-    logs.configure(config.log, [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")])
+    known: list[Secret | str] = [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")]
+    logs.configure(known, level=config.log.level, style=config.log.format)
     if wrong := variables_problem(dsn):
         raise ConfigError((wrong,))
     return config
@@ -268,7 +274,7 @@ def demo(options: argparse.Namespace) -> ExitStatus:
         from exporter.demo import Demo  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigError((f"the demo needs its extra ({error.name}): pip install 'outbox-exporter[demo]'",)) from error
-    logs.configure(LogSettings(level="warning"))
+    logs.configure(level="warning")
     return ExitStatus.GOOD if Demo(options.port, options.duration, options.fault).run() else ExitStatus.BAD
 
 

@@ -7,9 +7,10 @@ from typing import Self, TypeVar
 
 from alerts.model import Outlet, Severity
 from exporter.config import values, yaml_file
-from exporter.config.settings import Amount, Seconds
+from exporter.config.settings import Amount
 from exporter.config.yaml_file import Mapping, Node, Sequence
 from exporter.core.problems import Place, Problems
+from exporter.core.types import Seconds
 
 _Value = TypeVar("_Value")
 _Choice = TypeVar("_Choice", bound=StrEnum)

@@ -33,16 +33,8 @@ REASONS = {
     "internal": "text",
 }
 # No red and no orange: a collector's colour says which one it is, not how it is.
-COLLECTORS = {
-    "backlog": "blue",
-    "throughput": "green",
-    "last_hour": "purple",
-    "events": "light-blue",
-    "idempotency": "light-green",
-    "maintenance": "dark-blue",
-    "migration": "light-purple",
-    "application": "yellow",
-}
+_COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow")
+COLLECTORS = dict(zip((each.value for each in catalogue.Collector), _COLOURS, strict=True))
 
 
 def health(policy: Policy) -> Dashboard:

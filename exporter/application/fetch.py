@@ -10,10 +10,10 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
-from exporter.config.settings import Secret
 from exporter.core.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
 from exporter.core.http_client import AbortableAdapter, causes
 from exporter.core.requests_import import requests
+from exporter.core.types import Secret
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
 MAX_REDIRECTS = 2

@@ -16,18 +16,8 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from exporter.config.settings import (
-    Address,
-    Amount,
-    Bounds,
-    Certificates,
-    Pattern,
-    Ratio,
-    Seconds,
-    Secret,
-    Url,
-    Zone,
-)
+from exporter.config.settings import Amount, Bounds, Pattern
+from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
 
 _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1})  # milliseconds
 # Where the machine has no time zone database: what its names look like, and POSIX rules (UTC+8) do not.

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 
-from exporter.config.settings import Certificates
 from exporter.core.abortable import AbortableConnections
 from exporter.core.requests_import import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter, requests
+from exporter.core.types import Certificates
 
 # It quotes malformed headers, line breaks included, with a traceback each time. What failed, we say ourselves.
 logging.getLogger("urllib3").setLevel(logging.ERROR)

@@ -12,9 +12,10 @@ from exporter.application.batch import Spare
 from exporter.application.endpoints import ENDPOINTS
 from exporter.application.fetch import fetch
 from exporter.collectors.application import ApplicationCollector
-from exporter.config.settings import ApplicationSettings, Seconds, Url
+from exporter.config.settings import ApplicationSettings
 from exporter.core.abortable import AbortableConnections
 from exporter.core.errors import Unreachable
+from exporter.core.types import Seconds, Url
 from tests.application.samples import DOCUMENTED, body
 from tests.collectors.application_helpers import TIME_LIMIT, up
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from exporter.config.settings import ApplicationSettings, Config, Ratio, SamplingSettings, Seconds, Url
+from exporter.config.settings import ApplicationSettings, Config, SamplingSettings
 from exporter.core.errors import Locked, Reason, RowsHidden
+from exporter.core.types import Ratio, Seconds, Url
 from exporter.metrics import catalogue as names
 from exporter.metrics.readings import CollectorOutcome, CollectorRun, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore

@@ -13,7 +13,7 @@ from alerts.model import Severity
 from alerts.notify.message.format import fingerprint, is_url, link, timestamp
 from alerts.notify.message.incidents import DeliveredState, Incident, Updates
 from alerts.notify.receivers.post import Message
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_SUMMARY_LENGTH = 1024  # characters; longer ones are refused or cut

@@ -15,7 +15,7 @@ from alerts.notify.message.format import ZERO_TIME, fingerprint, group_key, link
 from alerts.notify.message.incidents import DeliveredState, Update, Updates
 from alerts.notify.receivers.alertmanager import bearer
 from alerts.notify.receivers.post import Message
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 
 REASONS: Final = MappingProxyType(
     {DeliveredState.FIRING: "first notification", DeliveredState.RESOLVED: "all alerts resolved"}

@@ -58,26 +58,26 @@ class Surroundings:
 
 def add_commands(commands: Commands, around: Surroundings) -> None:
     """Add `watch` with its acts; each sets `command` to what takes the options. They raise ConfigError."""
-    parser = commands.add_parser("watch", help="the 24-hour watch after the migration, and its verdict")
+    parser = commands.add_parser("watch", help="control the 24-hour watch after the migration")
     acts = parser.add_subparsers(required=True, metavar="start|status|stop|report|wait")
-    _add(acts, "start", "begin one now", around, _start)
-    stop = _add(acts, "stop", "end the one that runs, without a verdict", around, _stop)
-    stop.add_argument("--reason", type=words, default="by hand", metavar="TEXT", help="for the report")
-    status = _add(acts, "status", "how it stands", around, _status)
+    _add(acts, "start", "start a watch now", around, _start)
+    stop = _add(acts, "stop", "stop the running watch without a verdict", around, _stop)
+    stop.add_argument("--reason", type=words, default="by hand", metavar="TEXT", help="reason, for the report")
+    status = _add(acts, "status", "show the state of the watch", around, _status)
     status.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
-    report = _add(acts, "report", "everything that led to the verdict", around, _report)
+    report = _add(acts, "report", "print the report of a watch", around, _report)
     report.add_argument("--format", choices=("html", "markdown", "json"), default="html", help="default: html")
-    report.add_argument("--number", type=_number, metavar="N", help="of an earlier watch (default: the latest)")
-    report.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
-    waiting = _add(acts, "wait", "until the verdict, which is the exit status", around, _wait)
+    report.add_argument("--number", type=_number, metavar="N", help="number of an earlier watch (default: the latest)")
+    report.add_argument("--output", type=Path, metavar="FILE", help="write to this file (default: standard output)")
+    waiting = _add(acts, "wait", "wait for the verdict and exit with its status", around, _wait)
     waiting.add_argument(
         "--patience",
         type=_duration,
         default=_AWAY,
         metavar="5m",
-        help=f"how long the exporter may be away (default: {format_duration(_AWAY)})",
+        help=f"how long the exporter may be down (default: {format_duration(_AWAY)})",
     )
-    waiting.add_argument("--new", action="store_true", help="wait for a watch to begin, if the latest is over already")
+    waiting.add_argument("--new", action="store_true", help="if the latest watch has ended, wait for the next one")
 
 
 Act = Callable[[argparse.Namespace, Config, Surroundings], int]

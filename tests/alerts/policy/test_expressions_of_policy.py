@@ -29,8 +29,9 @@ from alerts.promql.syntax_tree import (
     walk,
 )
 from exporter.application import endpoints
-from exporter.config.settings import ApplicationSettings, Config, Url
+from exporter.config.settings import ApplicationSettings, Config
 from exporter.core.errors import Reason
+from exporter.core.types import Url
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import PROCESSING_TIME_BUCKETS
 from exporter.migration.report import CheckAnswer

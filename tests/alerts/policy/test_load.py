@@ -6,18 +6,9 @@ import pytest
 
 from alerts.model import Outlet, RuleKey, Severity
 from alerts.policy.load import configured_policy, load_policy, override_error_in_default_policy, read_document
-from exporter.config.settings import (
-    AlertingSettings,
-    Amount,
-    Config,
-    Override,
-    Ratio,
-    SamplingSettings,
-    Seconds,
-    Url,
-    WebSettings,
-)
+from exporter.config.settings import AlertingSettings, Amount, Config, Override, SamplingSettings, WebSettings
 from exporter.core.errors import ConfigError
+from exporter.core.types import Ratio, Seconds, Url
 from tests.alerts.policies import SMALL
 
 PAGE, TICKET = Severity.PAGE, Severity.TICKET

@@ -11,7 +11,8 @@ from alerts.model import Severity
 from alerts.policy.file import AlertEntry, PolicyDocument, SeverityEntry
 from alerts.policy.load import FILE, load_policy, read_document
 from alerts.policy.rule_file import rule_file
-from exporter.config.settings import Amount, Seconds
+from exporter.config.settings import Amount
+from exporter.core.types import Seconds
 from tests.alerts.rules.case import case_of
 from tests.alerts.rules.promtool import failures
 from tests.alerts.rules.scenarios import SCENARIOS

@@ -1,9 +1,9 @@
 """A program for the kill test: looks as fast as the disk takes it, and is killed again and again by its own parent.
 
-Run as `python -m tests.alerts.watch.process_under_test DIRECTORY KILLS LOOKS BACKLOG SCALE`. Each look is an
-interval later than the one before, whatever the machine is busy with; one that is killed is never made. Before each
-look its number is noted in `told` with `t`, after it with `c` if it is on disk. Forked rather than started: what is loaded once need not
-be loaded two hundred times.
+Run as `python -m tests.alerts.watch.process_under_test DIRECTORY KILLS LOOKS BACKLOG SCALE`. Each look is an interval
+later than the one before, whatever the machine is busy with; one that is killed is never made. Before each look its
+number is noted in `told` with `t`, after it with `c` if it is on disk. Forked rather than started: what is loaded
+once need not be loaded two hundred times.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from alerts.watch.clock import ClockReading
 from alerts.watch.runtime.recorder import WatchRecorder
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store import history
-from exporter.config.settings import Seconds, WatchSettings
+from exporter.config.settings import WatchSettings
+from exporter.core.types import Seconds
 from tests.alerts.watch import fixtures, scenario
 
 INTERVAL = fixtures.INTERVAL
