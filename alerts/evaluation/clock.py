@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# A wall clock that moves this much against the monotonic one was stepped: ntpd slews at half a millisecond a second.
-STEP = 1.0
+from exporter.core.clock_step import clock_step
+
 # As long as jobs may wait before anybody is woken: by then, timestamps made before the step are old or gone.
 UNCERTAIN_AFTER_STEP = 300.0
 
@@ -63,9 +63,9 @@ class MonitoredClock:
         elapsed = monotonic - self._last[1]
         drift = wall - self._last[0] - elapsed
         # A time before the last one would be out of order, however little.
-        return elapsed, drift if abs(drift) >= STEP or wall <= self._last[0] else 0.0
+        return elapsed, drift if wall <= self._last[0] else clock_step(drift)
 
     def _accept_offset(self, offset: float, monotonic: float) -> None:
-        if self._accepted_offset - offset >= STEP:
+        if clock_step(offset - self._accepted_offset) < 0:
             self._set_back_until = max(self._set_back_until, monotonic + self._accepted_offset - offset)
         self._accepted_offset = offset
