@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from exporter.web.config.file import RateLimit, WebConfig
 from exporter.web.middleware import RequestMiddleware, TokenBucket
 from exporter.web.server import WebServer
