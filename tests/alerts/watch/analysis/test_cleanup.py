@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from alerts.watch.analysis.cleanup import latest
-from alerts.watch.analysis.verdict import judge
-from alerts.watch.model import Cause, CleanupSchedule, Tick, Verdict
+from alerts.watch.analysis.verdict import evaluate_watch
+from alerts.watch.model.check import CleanupSchedule
+from alerts.watch.model.tick import Cause, Tick
+from alerts.watch.model.watch import Verdict
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, during, result, unseen, without
 
@@ -26,7 +28,7 @@ def dirty(tick: Tick) -> Tick:
 
 
 def of_cleanup(history: list[Tick], *, elapsed: float = DAY, final: bool = True):
-    judgement = judge(fixtures.watch(), history, fixtures.START + elapsed, elapsed, final=final)
+    judgement = evaluate_watch(fixtures.watch(), history, fixtures.START + elapsed, elapsed, final=final)
     return result(judgement, "cleanup_ran")
 
 
@@ -59,7 +61,9 @@ def test_while_it_may_still_run_nothing_is_said():
     upto = [tick for tick in history if tick.elapsed <= DUE + 30 * MINUTE]
     found = of_cleanup(upto, elapsed=upto[-1].elapsed, final=False)
     assert (found.verdict, found.reason.endswith("was not due.")) == (None, True)
-    judgement = judge(fixtures.watch(), upto, fixtures.START + DUE + 30 * MINUTE, DUE + 30 * MINUTE, final=True)
+    judgement = evaluate_watch(
+        fixtures.watch(), upto, fixtures.START + DUE + 30 * MINUTE, DUE + 30 * MINUTE, final=True
+    )
     assert result(judgement, "cleanup_ran").verdict is Verdict.INCONCLUSIVE
 
 
@@ -79,13 +83,14 @@ def test_unseen_when_it_mattered_is_inconclusive(hidden):
         history = without(history, DUE - HOUR, DUE + 3 * HOUR)
     found = of_cleanup(history)
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert "was not seen to have run on 2025-11-19" in found.reason
+    assert "It is unknown whether the clean-up of expired idempotency keys" in found.reason
+    assert "ran on 2025-11-19" in found.reason
 
 
 def test_a_short_watch_in_the_afternoon_has_none():
     """It is not judged, and nobody is told that it was."""
     watch = fixtures.watch(HOUR)
-    found = result(judge(watch, fixtures.ticks(HOUR), fixtures.START + HOUR, HOUR, final=True), "cleanup_ran")
+    found = result(evaluate_watch(watch, fixtures.ticks(HOUR), fixtures.START + HOUR, HOUR, final=True), "cleanup_ran")
     assert (found.verdict, found.reason.endswith("was not due.")) == (None, True)
 
 

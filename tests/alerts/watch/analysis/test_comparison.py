@@ -7,8 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.watch.analysis.comparison import cliffs_delta, compare, hours, mann_whitney
-from alerts.watch.model import Direction, EffectSize, SignalComparison, Tick
+from alerts.watch.analysis.comparison import (
+    Direction,
+    EffectSize,
+    SignalComparison,
+    cliffs_delta,
+    compare,
+    hours,
+    mann_whitney,
+)
+from alerts.watch.model.tick import Tick
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, showing
 
@@ -35,7 +43,7 @@ def test_the_same_day_twice_is_no_difference():
     for seed in range(2, 30):
         found = backlog(day(1, 10), day(seed, 10))
         assert found.direction is Direction.SAME
-    assert found.sentence.endswith("no difference beyond chance.")
+    assert found.sentence.endswith("no significant difference.")
     assert (found.hours, found.hours_before) == (24, 24)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.watch.analysis.coverage import Gaps, Meter, MeterTotals, TickCounter, TickStatus
-from alerts.watch.model import Cause, CollectorProblem, Tick
+from alerts.watch.model.tick import Cause, CollectorProblem, Tick
 
 INTERVAL = 10.0
 GOOD, BAD, EXCUSED, UNKNOWN = TickStatus.GOOD, TickStatus.BAD, TickStatus.EXCUSED, TickStatus.UNKNOWN
@@ -18,11 +18,11 @@ def tick(elapsed: float) -> Tick:
 
 
 def measured(looks: list[tuple[float, TickStatus]], until: float) -> MeterTotals:
-    """Looks at these times, found to be so."""
-    pace, meter = TickCounter(1000), Meter()
+    """Looks at these totals, found to be so."""
+    counter, meter = TickCounter(1000), Meter()
     for elapsed, status in looks:
-        meter.add(pace.step(tick(elapsed)), status)
-    return meter.times(pace, until, INTERVAL)
+        meter.add(counter.add(tick(elapsed)), status)
+    return meter.totals(counter, until, INTERVAL)
 
 
 @pytest.mark.parametrize(
@@ -48,19 +48,19 @@ def measured(looks: list[tuple[float, TickStatus]], until: float) -> MeterTotals
         ([(10, BAD), (20, EXCUSED), (30, BAD)], (20, 10), 0, (20, 10)),
     ],
 )
-def test_times(looks, bad, unseen, dark):
+def test_durations(looks, bad, unseen, dark):
     """Half a minute with looks every ten seconds: in all and at the longest."""
-    times = measured(looks, 30)
-    assert (times.bad, times.longest_bad) == bad
-    assert times.unseen == unseen
-    assert (times.dark, times.longest_dark) == dark
+    totals = measured(looks, 30)
+    assert (totals.bad, totals.longest_bad) == bad
+    assert totals.unknown == unseen
+    assert (totals.possible, totals.longest_possible) == dark
 
 
 def test_missing_looks_make_no_failure():
     """Two breaches with a good look between stay two when that look is missing: unknown, not one long breach."""
-    times = measured([(10, BAD), (20, BAD), (40, BAD), (50, BAD)], 50)
-    assert times.longest_bad == 20
-    assert times.longest_dark == 50
+    totals = measured([(10, BAD), (20, BAD), (40, BAD), (50, BAD)], 50)
+    assert totals.longest_bad == 20
+    assert totals.longest_possible == 50
 
 
 def test_coverage_counts_what_was_expected_and_received():
@@ -74,16 +74,16 @@ def test_coverage_counts_what_was_expected_and_received():
 
 def test_breaches_are_listed():
     """Each from the look before to its last bad one; those that touch are one."""
-    pace, meter = TickCounter(1000), Meter()
+    counter, meter = TickCounter(1000), Meter()
     for elapsed, status in [(10, BAD), (20, BAD), (30, GOOD), (40, BAD), (70, BAD), (80, GOOD)]:
-        meter.add(pace.step(tick(elapsed)), status)
+        meter.add(counter.add(tick(elapsed)), status)
     assert [(each.started, each.seconds) for each in meter.breaches] == [(0, 20), (30, 10), (70, 0)]
     assert [each.started_at for each in meter.breaches] == [1000, 1030, 1070]
 
 
 def troubled(elapsed: float, *pairs: tuple[str, Cause]) -> Tick:
     troubles = tuple(CollectorProblem(collector, cause, stale=True) for collector, cause in pairs)
-    return replace(tick(elapsed), troubles=troubles)
+    return replace(tick(elapsed), problems=troubles)
 
 
 def test_gaps_are_named_by_cause():

@@ -8,7 +8,8 @@ import pytest
 
 from alerts.watch.analysis.counters import CounterIncreases
 from alerts.watch.analysis.reconciliation import EVENTS, INITIALISED, PROCESSED, JobBalance
-from alerts.watch.model import Reconciliation, Tick
+from alerts.watch.model.result import Reconciliation
+from alerts.watch.model.tick import Tick
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, during
 
@@ -18,11 +19,11 @@ WAITING, FAILING, EXHAUSTED = (
 
 
 def account(history: list[Tick]) -> Reconciliation:
-    growth, ledger = CounterIncreases(), JobBalance()
+    growth, balance = CounterIncreases(), JobBalance()
     for tick in history:
         growth.add(tick)
-        ledger.add(tick)
-    return ledger.account(growth)
+        balance.add(tick)
+    return balance.reconcile(growth)
 
 
 def having(**shown: float):
@@ -50,7 +51,7 @@ def test_a_quiet_day_adds_up():
     assert (found.pending_before, found.pending_after, found.failing_after) == (5, 5, 0)
     assert found.processed == found.created == DAY - 60
     assert (found.removed, found.unseen_seconds, found.differences) == (0, 0, ())
-    assert found.explained
+    assert all(each.explanation for each in found.differences)
 
 
 def test_what_is_left_over_is_pending_or_failing():
@@ -79,7 +80,7 @@ def test_initialisations_without_jobs_are_not_explained():
     found = account(during(fixtures.ticks(), 0, DAY, moving(events=1.5, processed=1)))
     first = found.differences[0]
     assert (first.what, first.explanation) == ("the database recorded more initialisations than created jobs", "")
-    assert not found.explained
+    assert not all(each.explanation for each in found.differences)
 
 
 def test_an_application_that_counts_more_is_not_explained():
@@ -97,7 +98,7 @@ def test_an_application_that_began_anew_counts_fewer():
     anew = lambda tick: replace(tick, values={**tick.values, INITIALISED: (tick.elapsed - 12 * HOUR) / 4})  # noqa: E731
     found = account(during(fixtures.ticks(), 12 * HOUR, DAY, anew))
     (difference,) = found.differences
-    assert difference.explanation == "its counters began anew, 1 time"
+    assert difference.explanation == "its counters were reset 1 time"
 
 
 @pytest.mark.parametrize("run", [1, 2])
