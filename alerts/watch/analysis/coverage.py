@@ -117,28 +117,20 @@ class Meter:
         if self._was_good and interval.covered and status is TickStatus.GOOD:
             return  # the usual case: no duration changes
         self._was_good = status is TickStatus.GOOD
-        self._add_time(status if interval.covered else TickStatus.UNKNOWN, interval.seconds)
-        if status is TickStatus.UNKNOWN:
-            self._missed += 1
-        else:
-            self._unknown.interrupt()
-        if status in (TickStatus.GOOD, TickStatus.EXCUSED):
-            self._possible.interrupt()
-            self._bad.interrupt()
+        self._missed += status is TickStatus.UNKNOWN
+        effective = status if interval.covered else TickStatus.UNKNOWN
+        for duration, counted in (
+            (self._bad, (TickStatus.BAD,)),
+            (self._unknown, (TickStatus.UNKNOWN,)),
+            (self._possible, (TickStatus.BAD, TickStatus.UNKNOWN)),
+            (self._excused, (TickStatus.EXCUSED,)),
+        ):
+            if effective in counted:
+                duration.add(interval.seconds)
+            if status not in counted or effective not in counted:
+                duration.interrupt()
         if status is TickStatus.BAD:
             self._add_breach(interval)
-
-    def _add_time(self, status: TickStatus, seconds: float) -> None:
-        if status is TickStatus.BAD:
-            self._bad.add(seconds)
-        else:
-            self._bad.interrupt()
-        if status is TickStatus.UNKNOWN:
-            self._unknown.add(seconds)
-        if status in (TickStatus.BAD, TickStatus.UNKNOWN):
-            self._possible.add(seconds)
-        if status is TickStatus.EXCUSED:
-            self._excused.add(seconds)
 
     def _add_breach(self, interval: TickInterval) -> None:
         seconds = interval.seconds if interval.covered else 0.0

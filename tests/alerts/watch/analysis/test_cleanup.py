@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts.watch.analysis.cleanup import latest
+from alerts.watch.analysis.cleanup import CleanupOutcome, CleanupTracker, latest
 from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.model.check import CleanupSchedule
 from alerts.watch.model.tick import Cause, Tick
@@ -155,3 +155,34 @@ def test_a_clock_that_becomes_visible_later_counts():
     """The migration is looked at every few minutes, so that the first ticks know nothing of it."""
     history = during(fixtures.ticks(), 0.0, HOUR, fixtures.lacking(CLOCK))
     assert of_cleanup(history).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "final", "known"),
+    [(599, True, False), (600, True, True), (2 * HOUR, False, False), (2 * HOUR + 1, False, True)],
+)
+def test_a_clean_up_counts_after_a_while(seconds, final, known):
+    """Ten minutes after it was due at the end of a watch, after its grace period before."""
+    due = datetime(2025, 11, 19, 3, tzinfo=UTC).timestamp()
+    tracker = CleanupTracker(CleanupSchedule(3, None, CLOCK, OLDEST, 0.0, 2 * HOUR), frozenset(), due - HOUR)
+    tracker.add(Tick(due - 60, 0.0, 1, 60.0, {CLOCK: 0.0, OLDEST: due - DAY}))
+    assert tracker.outcomes(due + seconds, final=final) == ({due: CleanupOutcome.UNKNOWN} if known else {})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "oldest", "outcome"),
+    [
+        (0, 0, CleanupOutcome.DONE),
+        (0, -1, CleanupOutcome.UNKNOWN),
+        (2 * HOUR, 0, CleanupOutcome.DONE),
+        (2 * HOUR, -1, CleanupOutcome.UNKNOWN),
+        (2 * HOUR + 1, 0, CleanupOutcome.UNKNOWN),
+        (2 * HOUR + 1, -1, CleanupOutcome.OVERDUE),
+    ],
+)
+def test_an_older_row_after_the_grace_period_is_overdue(seconds, oldest, outcome):
+    """A row as old as the due time is not."""
+    due = datetime(2025, 11, 19, 3, tzinfo=UTC).timestamp()
+    tracker = CleanupTracker(CleanupSchedule(3, None, CLOCK, OLDEST, 0.0, 2 * HOUR), frozenset(), due - HOUR)
+    tracker.add(Tick(due + seconds, 0.0, 1, 60.0, {CLOCK: 0.0, OLDEST: due + oldest}))
+    assert tracker.outcomes(due + 3 * HOUR, final=True) == {due: outcome}

@@ -1,4 +1,4 @@
-"""Where the jobs went: the account adds up, and what does not is named."""
+"""The balance of jobs, and the differences between counts."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ def test_initialisations_without_jobs_are_not_explained():
     found = account(during(fixtures.ticks(), 0, DAY, moving(events=1.5, processed=1)))
     first = found.differences[0]
     assert (first.what, first.explanation) == ("the database recorded more initialisations than created jobs", "")
+    assert first.by == pytest.approx(0.5 * (DAY - 60))
     assert not all(each.explanation for each in found.differences)
 
 
@@ -193,3 +194,35 @@ def test_nothing_seen_is_nothing_known():
     found = account([])
     assert (found.created, found.pending_before, found.pending_after, found.events) == (None, None, None, None)
     assert found.differences == ()
+
+
+@pytest.mark.parametrize(("removed", "listed"), [(10, 0), (11, 1)])
+def test_ten_removed_jobs_are_no_difference(removed, listed):
+    """The samples of pending and of processed jobs are moments apart."""
+    quiet = during(fixtures.ticks(), 0, DAY, having(processed=0, events=0, waiting=removed))
+    found = account(during(quiet, 10 * HOUR, DAY, having(processed=0, events=0, waiting=0)))
+    assert (found.removed, len([each for each in found.differences if "left the backlog" in each.what])) == (
+        removed,
+        listed,
+    )
+
+
+@pytest.mark.parametrize(("length", "removed"), [(HOUR / 2, 0), (2 * HOUR, 100)])
+def test_jobs_created_and_removed_within_an_hour_cancel_out(length, removed):
+    """Those of different hours do not."""
+    quiet = during(fixtures.ticks(), 0, DAY, having(processed=0, events=0, waiting=0))
+    found = account(during(quiet, 10.1 * HOUR, 10.1 * HOUR + length, having(processed=0, events=0, waiting=100)))
+    assert (found.created, found.removed) == (removed, removed)
+
+
+@pytest.mark.parametrize(("share", "listed"), [(0.01, 0), (0.0102, 1)])
+def test_a_hundredth_of_the_events_is_no_difference(share, listed):
+    """The application counts a little more than the database."""
+    events = 10_000.0
+
+    def counted(tick: Tick) -> Tick:
+        part = (tick.elapsed - 60) / (DAY - 60)
+        moved = having(processed=events * part, events=events * part)(tick)
+        return replace(moved, values={**moved.values, INITIALISED: events * (1 + share) * part})
+
+    assert len(account(during(fixtures.ticks(), 0, DAY, counted)).differences) == listed

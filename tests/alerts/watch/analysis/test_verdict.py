@@ -263,3 +263,44 @@ def test_the_application_restarting_is_noticed():
         (5 * HOUR + 60, True),
     ]
     assert judgement.verdict is Verdict.PASS
+
+
+def test_the_worst_value_is_listed_with_its_time():
+    """The first of equal ones; for a limit from below, the lowest."""
+    history = during(fixtures.ticks(), HOUR, HOUR + 60, showing(backlog_jobs=900, app_healthy=0.5))
+    history = during(history, 2 * HOUR, 3 * HOUR, showing(backlog_jobs=950, app_healthy=0))
+    history = during(history, 4 * HOUR, 4 * HOUR + 60, showing(backlog_jobs=10, app_healthy=1))
+    judgement = judged(history)
+    backlog, health = result(judgement, "backlog"), result(judgement, "application_health")
+    assert (backlog.worst, backlog.worst_at) == (950, fixtures.START + 2 * HOUR + 60)
+    assert (health.worst, health.worst_at) == (0, fixtures.START + 2 * HOUR + 60)
+
+
+def test_reasons_are_the_most_severe_first():
+    """FAIL, INCONCLUSIVE, then breaches within a budget; each once, and no check that passed without any."""
+    history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
+    history = during(history, 3 * HOUR, 4 * HOUR, fixtures.unseen("application", Cause.APPLICATION))
+    judgement = judged(history)
+    verdicts = [each.verdict for each in judgement.results]
+    backlog, normal = result(judgement, "backlog"), result(judgement, "backlog_normal")
+    assert (backlog.verdict, normal.verdict) == (Verdict.FAIL, Verdict.PASS)
+    assert judgement.reasons[0] == backlog.reason
+    assert judgement.reasons[-1] == normal.reason
+    assert len(judgement.reasons) == 2 + verdicts.count(Verdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(("hours", "verdict"), [(12, Verdict.PASS), (12.05, Verdict.INCONCLUSIVE)])
+def test_half_of_the_watch_has_to_be_known(hours, verdict):
+    """The rest may be excused."""
+    judgement = judged(during(fixtures.ticks(), 0, hours * HOUR, lambda tick: replace(tick, maintenance=True)))
+    assert result(judgement, "backlog").verdict is verdict
+
+
+@pytest.mark.parametrize(("step", "verdict"), [(0.9, Verdict.FAIL), (1.0, Verdict.INCONCLUSIVE)])
+def test_a_clock_step_of_a_second_makes_ages_uncertain(step, verdict):
+    """A smaller one may be slewing."""
+    history = fixtures.ticks()
+    history[0] = replace(history[0], step=step)
+    old = showing(oldest_open_age_seconds=300.5)
+    judgement = judged(during(history, HOUR, HOUR + 6 * MINUTE, old))
+    assert result(judgement, "oldest_job").verdict is verdict
