@@ -10,7 +10,6 @@ from alerts.policy.load import load_policy
 from exporter import cli
 from exporter.core.errors import Reason
 from exporter.lab.faults import FAULTS
-from tools import readme
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -20,17 +19,6 @@ STARTING = (ROOT / "docs" / "getting-started.md").read_text("utf-8")
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 # README is shown on PyPI, too, where relative links lead nowhere.
 LINK = re.compile(r"https://(?:github|raw\.githubusercontent)\.com/([^/]+/[^/]+)/(?:(?:blob|tree)/)?main/([^)#\s]+)")
-
-
-def test_the_metric_table_is_the_catalogue():
-    """Run tools/readme.py after a change of the catalogue."""
-    assert readme.with_table(METRICS) == METRICS
-
-
-def test_a_page_without_markers_is_refused():
-    """The generator overwrites nothing in a page that lacks its markers."""
-    with pytest.raises(ValueError, match="lacks the markers"):
-        readme.with_table("# A page")
 
 
 def test_every_fault_is_named():

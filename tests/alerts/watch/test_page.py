@@ -6,7 +6,7 @@ from tools import watch
 
 
 def test_the_table_is_what_is_checked():
-    """Run tools/watch.py after a change of the checks."""
+    """Run `make generate` after a change of the checks."""
     text = watch.PAGE.read_text("utf-8")
     assert watch.with_checks(text) == text
 

@@ -1,4 +1,4 @@
-"""One outbox with its application and the exporter in front: all real, at the rehearsal's pace."""
+"""One lab with its application, and the exporter that monitors it: all real, with scaled times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SCRIPT: Final = resources.files("exporter").joinpath("sql", "setup", "monitorin
 
 @dataclass(slots=True)
 class MonitoredLab:
-    """A lab, the exporter that watches it as a process of its own, and the wire by which Prometheus reaches it."""
+    """A lab, the exporter that monitors it in a process of its own, and the proxy by which Prometheus reaches it."""
 
     name: str
     lab: Lab
@@ -32,33 +32,33 @@ class MonitoredLab:
 
     @property
     def target(self) -> str:
-        """Where Prometheus scrapes."""
+        """Host and port that Prometheus scrapes."""
         return f"{LOOPBACK}:{self.proxy.port}"
 
     def start_exporter(self) -> None:
-        """Again after its end, at the same address; waits until it samples."""
+        """Starts the exporter at the same address as before, and waits until it samples."""
         program = self._exporter.enter_context(running(self.config.parent, "--config", str(self.config), "serve"))
         eventually(program.is_ready, seconds=60)
 
     def kill_exporter(self) -> None:
-        """No farewell, as by the kernel."""
+        """Kills the exporter with SIGKILL."""
         self._exporter.close()
 
 
 def create_monitoring_role(lab: Lab) -> None:
-    """The monitoring role, as its script makes it; again when somebody has locked it out."""
+    """Runs the shipped script for the monitoring role; a second run restores what a fault has dropped."""
     lab.execute(_SCRIPT.read_text("utf-8"))
 
 
 @contextmanager
 def running_lab(name: str, directory: Path, rate: float) -> Iterator[MonitoredLab]:
-    """A world with so many acts of traffic a second, until left."""
+    """A lab with `rate` requests a second and its exporter, until the block ends."""
     plan = LabPlan(rate=rate, with_history=False, time_scale=SCALE)
     with Lab(plan, prepare=create_monitoring_role) as lab, ExitStack() as exporter:
         port = free_port()
         config = write_config(
             directory / "config.yaml",
-            # The exporter's wait for a locked table must leave time for other questions, at this pace.
+            # At this scale the wait for a locked table must leave time for the other statements.
             database={"dsn": lab.cluster.dsn(user=ROLE, dbname="postgres"), "lock_timeout": "50ms"},
             application={"url": lab.application_url, "timeout": format_duration(INTERVAL / 2)},
             sampling={"interval": format_duration(INTERVAL), "budget_ratio": 1, "rows_per_second": 1_000_000},
@@ -67,6 +67,6 @@ def running_lab(name: str, directory: Path, rate: float) -> Iterator[MonitoredLa
             web={"listen": f"{LOOPBACK}:{port}"},
         )
         with Proxy(port) as proxy:
-            world = MonitoredLab(name, lab, proxy, config, exporter)
-            world.start_exporter()
-            yield world
+            monitored = MonitoredLab(name, lab, proxy, config, exporter)
+            monitored.start_exporter()
+            yield monitored

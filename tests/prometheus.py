@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes every second, and answers what it thought of it."""
+"""Starts a real Prometheus for a test, and reads its answers."""
 
 from __future__ import annotations
 
@@ -19,21 +19,25 @@ from tests.end_to_end.program import Program, environment, eventually, started
 from tests.newest import Require
 from tests.requirements import require_program
 
-# How long to be scraped. Five minutes by hand, with figures:
+# Seconds to scrape for. Five minutes by hand, with figures:
 # OUTBOX_EXPORTER_TEST_SCRAPE_SECONDS=300 pytest -o timeout=600 --log-cli-level=info tests/end_to_end/test_scraped.py
 SECONDS: Final = float(os.environ.get("OUTBOX_EXPORTER_TEST_SCRAPE_SECONDS", "20"))
+# Seconds between two scrapes.
 INTERVAL: Final = 1.0
+
+# Prometheus 3 writes the level in capitals.
+_INFORMATION: Final = re.compile(r"\blevel=(info|debug)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Prometheus:
-    """A server that runs."""
+class PrometheusServer:
+    """A running server."""
 
     program: Program
     url: str
 
     def query(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
-        """An instant vector: values by labels, `job` and `__name__` included, `instance` left out."""
+        """An instant vector: values by labels, with `job` and `__name__`, without `instance`."""
         answer = webtools.get(f"{self.url}/api/v1/query", params={"query": expression}).json()
         assert answer["status"] == "success", answer
         return {_labels(entry["metric"]): float(entry["value"][1]) for entry in answer["data"]["result"]}
@@ -49,12 +53,35 @@ class Prometheus:
         return targets
 
     def log_warnings(self) -> list[str]:
-        """Lines of its log that are not just information."""
+        """The lines of its log above level info."""
         return [line for line in self.program.log.splitlines() if not _INFORMATION.search(line)]
 
 
-# In capitals from Prometheus 3 on.
-_INFORMATION: Final = re.compile(r"\blevel=(info|debug)\b", re.IGNORECASE)
+@contextmanager
+def run_prometheus(
+    binary: Path, directory: Path, config: Mapping[str, Any], *arguments: str
+) -> Iterator[PrometheusServer]:
+    """Runs one on a free port until the block ends, with `arguments` after those that every test needs.
+
+    Configuration, data and log are files in `directory`, which is made if it is missing; relative paths in `config`
+    start there.
+    """
+    directory.mkdir(exist_ok=True)
+    file = directory / "prometheus.yaml"
+    file.write_text(yaml.safe_dump(dict(config)))
+    listen = f"{LOOPBACK}:{free_port()}"
+    command: list[str | Path] = [
+        binary,
+        f"--config.file={file}",
+        f"--storage.tsdb.path={directory / 'tsdb'}",
+        f"--web.listen-address={listen}",
+        *arguments,
+    ]
+    with started(command, directory, environment()) as program:
+        server = PrometheusServer(program, f"http://{listen}")
+        eventually(lambda: _is_ready(server))
+        yield server
+        program.end()
 
 
 @contextmanager
@@ -63,39 +90,25 @@ def scraping(
     jobs: Mapping[str, str],
     options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     require: Require = require_program,
-) -> Iterator[Prometheus]:
-    """Scrapes the /metrics of these URLs, by job, until left. `options` are added to the jobs' configurations."""
-    binary = require("prometheus")
-    config = directory / "prometheus.yaml"
-    config.write_text(yaml.safe_dump(_config(jobs, options)))
-    listen = f"{LOOPBACK}:{free_port()}"
-    arguments: list[str | Path] = [
-        binary,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={directory / 'tsdb'}",
-        f"--web.listen-address={listen}",
-        "--log.level=debug",
-    ]
-    with started(arguments, directory, environment()) as program:
-        server = Prometheus(program, f"http://{listen}")
-        eventually(lambda: _is_ready(server))
-        yield server
-        program.end()
-
-
-def _config(jobs: Mapping[str, str], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
+) -> Iterator[PrometheusServer]:
+    """Scrapes /metrics of these URLs, by job, every INTERVAL; `options` are added to the jobs' configurations."""
+    config = {
         "global": {"scrape_interval": f"{INTERVAL:.0f}s", "scrape_timeout": f"{INTERVAL:.0f}s"},
         "scrape_configs": [
             {"job_name": job, "static_configs": [{"targets": [url.removeprefix("http://")]}], **options.get(job, {})}
             for job, url in jobs.items()
         ],
     }
+    with run_prometheus(require("prometheus"), directory, config, "--log.level=debug") as server:
+        yield server
 
 
-def _is_ready(server: Prometheus) -> bool:
+def _is_ready(server: PrometheusServer) -> bool:
     assert server.program.process.poll() is None, server.program.log
-    return "Server is ready to receive web requests" in server.program.log
+    try:
+        return webtools.get(f"{server.url}/-/ready").status_code == 200
+    except OSError:
+        return False
 
 
 def _labels(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -1,12 +1,11 @@
-"""Writes the metric table of docs/metrics.md from the catalogue: `python tools/readme.py`."""
+"""The metric table of docs/metrics.md, from the catalogue; `make generate` writes it."""
 
-import sys
 from pathlib import Path
 
 from exporter.metrics.catalogue import CATALOGUE, Metric
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
-BEGIN, END = "<!-- metrics: written by tools/readme.py -->", "<!-- end of metrics -->"
+BEGIN, END = "<!-- metrics: written by tools/metrics.py -->", "<!-- end of metrics -->"
 
 
 def table() -> str:
@@ -16,7 +15,7 @@ def table() -> str:
 
 
 def with_table(page: str) -> str:
-    """The text of docs/metrics.md with the present table in it. Raises: ValueError when a marker is missing."""
+    """docs/metrics.md with the table of today's catalogue. Raises: ValueError when a marker is missing."""
     before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
@@ -33,13 +32,3 @@ def _collector(metric: Metric) -> str:
     """The collector; those on which alerts of severity page depend are marked."""
     name = f"`{metric.collector}`" if metric.collector else ""
     return f"{name} (critical)".lstrip() if metric.critical else name
-
-
-def main() -> int:
-    """Rewrite the table in place."""
-    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
