@@ -5,8 +5,6 @@ adds a million pending jobs; `slow` makes one query sleep. Needs Debian's Postgr
 takes query-exporter from PyPI, and postgres_exporter and sql_exporter where Debian's packages are installed.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import signal

@@ -5,8 +5,6 @@ of some seconds, depends on what else has filled the caches meanwhile, and diffe
 Here everybody meets the same neighbours at the same time.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Everybody over the same data, one after the other, in each variant of the schema."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

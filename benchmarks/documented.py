@@ -3,8 +3,6 @@
 Source: migrations reference, "Monitoring Post-Migration". Names and aliases are ours, conditions are theirs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

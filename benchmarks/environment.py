@@ -1,7 +1,5 @@
 """query-exporter in a virtual environment of its own, with a Python that is new enough for it."""
 
-from __future__ import annotations
-
 import logging
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The exporters that are compared: how each is configured and started, and when its values are complete."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

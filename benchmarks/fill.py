@@ -1,7 +1,5 @@
 """Fills a database to a given size, and brings it up to the present again."""
 
-from __future__ import annotations
-
 import json
 import logging
 import time

@@ -1,7 +1,5 @@
 """How our exporter's collectors fare over time, told from its own metrics. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

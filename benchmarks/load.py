@@ -4,8 +4,6 @@ One thread and one selector for all clients, so that the measure costs little an
 process of its own: `python -m benchmarks.load PORT CLIENTS REQUESTS SECONDS` prints a `Load` as JSON.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import re

@@ -1,7 +1,5 @@
 """One exporter's turn: started, watched while it watches, weighed, driven hard, ended."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What to measure, and on how large a database."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from enum import Enum

@@ -1,14 +1,11 @@
 """An exporter as a running process: started, weighed, ended."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import psutil
@@ -40,9 +37,7 @@ class Running:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._process.terminate()
         try:
             self._process.wait(_TIMEOUT)

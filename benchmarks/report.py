@@ -1,7 +1,5 @@
 """What was measured, as Markdown for people and as JSON for everything else."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

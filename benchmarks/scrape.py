@@ -1,7 +1,5 @@
 """One scrape as Prometheus does it, and what its answer says."""
 
-from __future__ import annotations
-
 import gzip
 import http.client
 import re

@@ -1,7 +1,5 @@
 """The PostgreSQL server under test: Debian's, because the embedded wheel has no pg_stat_statements."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The statements of the benchmark, one file each below sql/."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

@@ -1,7 +1,5 @@
 """What a role has cost the database, by pg_stat_statements and the server's log."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

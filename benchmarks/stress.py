@@ -1,7 +1,5 @@
 """Our exporter under conditions that its budget is for: a huge backlog, a query that has become slow."""
 
-from __future__ import annotations
-
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace

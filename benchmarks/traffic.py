@@ -1,10 +1,7 @@
 """Traffic while measuring: jobs written and processed, events, keys, at a steady rate."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
@@ -40,9 +37,7 @@ class Traffic:
         self._loop.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._loop.stop()
         with self._database.connect() as connection:
             self._process(connection)

@@ -1,7 +1,5 @@
 """What all turns have in common: the server, filled databases, traffic, the stand-in application."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -1,4 +1,4 @@
-"""What the policy's expressions say at one moment: the step from scrapes to the state machine."""
+"""The compiled expressions of a policy: they turn the samples in the storage into results for the alert states."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -8,148 +8,112 @@ from dataclasses import dataclass
 from alerts.evaluation.clock import ClockReading
 from alerts.evaluation.state_machine import AlertingRule, RuleResults, RuleSamples
 from alerts.model import Outlet, Policy, RuleKey
-from alerts.promql.engine import prepare
+from alerts.promql.engine import Engine
 from alerts.promql.parse import parse
 from alerts.promql.storage import Storage, required_history
-from alerts.promql.syntax_tree import Call, Expression, RangeSelector, VectorSelector, walk
+from alerts.promql.syntax_tree import Expression, FunctionCall, walk
 from alerts.promql.vectors import EvaluationError, Vector, collect, greatest, without_metric_name
 
-# How metrics are named whose values are times of day. Source: the conventions of Prometheus.
+# The suffix of metrics whose values are times of day. Source: Prometheus' naming conventions.
 _TIME_OF_DAY = "_timestamp_seconds"
-_TIME_FUNCTIONS = ("time", "timestamp")
 
-
-@dataclass(frozen=True, slots=True)
-class EvaluationFailure:
-    """An expression that made no sense for the series that there are; `what` is the signal or the rule."""
-
-    what: str
-    message: str
-
-
-# What an expression says at a time, Unix seconds. Raises: EvaluationError.
+# Evaluates an expression at a time, Unix seconds. Raises: EvaluationError.
 _CompiledExpression = Callable[[float], Vector]
 
 
 @dataclass(frozen=True, slots=True)
-class _Signal:
-    record: str
-    question: _CompiledExpression
+class EvaluationFailure:
+    """An expression that is invalid for the series that exist; `name` is that of the signal or the rule."""
+
+    name: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    prepared: AlertingRule
-    question: _CompiledExpression
-    collectors: frozenset[str]
-    by_clock: bool  # whether it depends on what time it is
+class _CompiledRule:
+    rule: AlertingRule
+    expression: _CompiledExpression
+    clock_dependent: bool  # compares with the time of day
+
+    @property
+    def key(self) -> RuleKey:
+        return self.rule.rule.key
 
 
 class CompiledRules:
-    """The policy's expressions, ready to be asked. `memory` remembers what they ask for, and no more.
+    """Compiled signals and rules of a policy. `storage` keeps the samples that they need.
 
-    Raises: UnsupportedError, TemplateError from the constructor when the policy has more in it than we can evaluate.
+    Raises: UnsupportedError, TemplateError from the constructor when the policy has an expression or a text that is
+    not supported here.
     """
 
     def __init__(self, policy: Policy) -> None:
         signals = {signal.record: parse(signal.expr) for signal in policy.signals}
         rules = [(rule, parse(rule.expr)) for rule in policy.rules if Outlet.SIDECAR in rule.outlets]
-        by_clock = frozenset(_by_clock(signals))
-        self.memory = Storage(required_history((*signals.values(), *(expression for _, expression in rules))))
-        self._signals = tuple(_Signal(record, self._question(each)) for record, each in signals.items())
+        expressions = (*signals.values(), *(expression for _, expression in rules))
+        self.storage = Storage(required_history(expressions))
+        self._engine = Engine(self.storage, expressions)
+        self._signals = {record: self._engine.compile(expression) for record, expression in signals.items()}
+        self._clock_signals = frozenset(_clock_dependent_signals(signals))
         self._rules = tuple(
-            _Rule(
+            _CompiledRule(
                 AlertingRule.of(rule),
-                self._question(expression),
-                frozenset(rule.collectors),
-                _depends_on_clock(expression, by_clock),
+                self._engine.compile(expression),
+                _is_clock_dependent(expression, self._clock_signals),
             )
             for rule, expression in rules
         )
-        self.rules = tuple(rule.prepared for rule in self._rules)
-        self._signals_by_clock = by_clock
-        self._by_clock = frozenset(each.prepared.rule.key for each in self._rules if each.by_clock)
+        self.rules = tuple(each.rule for each in self._rules)
+        self._clock_rules = frozenset(each.key for each in self._rules if each.clock_dependent)
 
-    def ask(self, now: ClockReading, fresh: AbstractSet[str]) -> tuple[RuleResults, tuple[EvaluationFailure, ...]]:
-        """What the expressions say at this time; signals are kept in the memory as series.
+    def evaluate(self, now: ClockReading, fresh: frozenset[str]) -> tuple[RuleResults, tuple[EvaluationFailure, ...]]:
+        """Evaluate all expressions on the stored samples; signals are stored as series.
 
-        Unknown is a rule of which a collector is not among the `fresh` ones, one that failed, and, while the clock is
-        in doubt, one that compares with it. Shape: what was found, and what could not be asked.
+        A rule has no result when one of its collectors is not among the `fresh` ones, when its expression fails, and,
+        while the clock is uncertain, when it compares with the time of day.
+        Shape: the results, and the expressions that failed.
         """
-        at = now.at
+        self._engine.start_evaluation()
         failures: list[EvaluationFailure] = []
-        signals = {name: value for name, value in self._ask_signals(at, failures) if not math.isnan(value)}
+        signals = {name: value for name, value in self._evaluate_signals(now.at, failures) if not math.isnan(value)}
         rules: dict[RuleKey, RuleSamples] = {}
         for each in self._rules:
-            rule = each.prepared.rule
-            if each.collectors <= fresh and not (each.by_clock and now.uncertain):
-                rules[rule.key] = _answer(each.question, at, str(rule.key), failures)
+            if fresh.issuperset(each.rule.rule.collectors) and not (each.clock_dependent and now.uncertain):
+                rules[each.key] = _samples(each.expression, now.at, str(each.key), failures)
         if now.uncertain:
-            signals = {name: value for name, value in signals.items() if name not in self._signals_by_clock}
-        positive_only = self._by_clock if now.set_back else frozenset()
+            signals = {name: value for name, value in signals.items() if name not in self._clock_signals}
+        positive_only = self._clock_rules if now.set_back else frozenset()
         return RuleResults(rules, signals, positive_only), tuple(failures)
 
-    def _question(self, expression: Expression) -> _CompiledExpression:
-        question = prepare(expression, self.memory)
-        if _depends_on_time(expression):
-            return question
-        return _reuse_unchanged(question, self.memory.news(required_history([expression])))
-
-    def _ask_signals(self, at: float, failures: list[EvaluationFailure]) -> Iterator[tuple[str, float]]:
-        """Each signal in its order, since later ones are made of earlier ones; the greatest of several outboxes."""
-        for signal in self._signals:
-            vector = _answer(signal.question, at, signal.record, failures) or {}
-            samples = [(signal.record, labels, value) for labels, value in vector.items()]
-            self.memory.append(at, samples, source=signal.record)
-            yield signal.record, greatest(vector.values())
+    def _evaluate_signals(self, at: float, failures: list[EvaluationFailure]) -> Iterator[tuple[str, float]]:
+        """Each signal in order, since later signals use earlier ones; the greatest value of several outboxes."""
+        for record, expression in self._signals.items():
+            vector = _samples(expression, at, record, failures) or {}
+            self.storage.append(at, [(record, labels, value) for labels, value in vector.items()], source=record)
+            yield record, greatest(vector.values())
 
 
-def _answer(question: _CompiledExpression, at: float, what: str, failures: list[EvaluationFailure]) -> Vector | None:
-    """Its samples without the name of a metric, as rules have them; None when it failed."""
+def _samples(expression: _CompiledExpression, at: float, name: str, failures: list[EvaluationFailure]) -> Vector | None:
+    """The samples of an expression without metric names; None when it failed."""
     try:
-        vector = question(at)
+        vector = expression(at)
         return vector and collect((without_metric_name(labels), value) for labels, value in vector.items())
     except EvaluationError as error:
-        failures.append(EvaluationFailure(what, str(error)))
+        failures.append(EvaluationFailure(name, str(error)))
         return None
 
 
-def _reuse_unchanged(question: _CompiledExpression, news: Callable[[], int]) -> _CompiledExpression:
-    """The same question: what was said last is said again as long as there is no news of what it is made of."""
-    heard, said = -1, Vector()
-
-    def ask(at: float) -> Vector:
-        nonlocal heard, said
-        now = news()
-        if now != heard:
-            said = question(at)
-            heard = now
-        return said
-
-    return ask
-
-
-def _depends_on_time(expression: Expression) -> bool:
-    """Whether it says something else as time goes by, though no metric does."""
-    return any(
-        isinstance(node, RangeSelector)
-        or (isinstance(node, VectorSelector) and node.offset != 0)
-        or (isinstance(node, Call) and node.function in _TIME_FUNCTIONS)
-        for node in walk(expression)
-    )
-
-
-def _by_clock(signals: Mapping[str, Expression]) -> Iterator[str]:
+def _clock_dependent_signals(signals: Mapping[str, Expression]) -> Iterator[str]:
     found: set[str] = set()
     for record, expression in signals.items():
-        if _depends_on_clock(expression, found):
+        if _is_clock_dependent(expression, found):
             found.add(record)
             yield record
 
 
-def _depends_on_clock(expression: Expression, by_clock: AbstractSet[str]) -> bool:
-    """Whether it says `time()`, has a time of day among its metrics, or is made of a signal that is so."""
-    if any(isinstance(node, Call) and node.function == "time" for node in walk(expression)):
+def _is_clock_dependent(expression: Expression, clock_signals: AbstractSet[str]) -> bool:
+    """Whether it calls `time()`, selects a metric whose value is a time of day, or a signal that does so."""
+    if any(isinstance(node, FunctionCall) and node.function == "time" for node in walk(expression)):
         return True
     metrics = required_history([expression])
-    return not by_clock.isdisjoint(metrics) or any(metric.endswith(_TIME_OF_DAY) for metric in metrics)
+    return not clock_signals.isdisjoint(metrics) or any(metric.endswith(_TIME_OF_DAY) for metric in metrics)

@@ -1,7 +1,7 @@
-"""The texts of alerts: the part of Go's templates that annotations need, rendered as Prometheus renders it.
+"""Templates of alert descriptions: the subset of Go templates that the policy uses, rendered as in Prometheus.
 
-`{{ $value }}` and `{{ $labels.name }}`, also through humanize, humanize1024, humanizeDuration, humanizePercentage or
-printf, piped or called. Everything else is refused when the policy is loaded, so that no page arrives half rendered.
+Supported are `{{ $value }}` and `{{ $labels.name }}`, also with humanize, humanize1024, humanizeDuration,
+humanizePercentage or printf, piped or called. Everything else is refused when the policy is loaded.
 """
 
 import math
@@ -18,17 +18,17 @@ _FORMS = tuple(
 )
 _FORMAT = re.compile(r"(?P<before>[^%]*)%(?:\.(?P<precision>\d+))?(?P<verb>[feg])(?P<after>(?:[^%]|%%)*)")
 
-# Below one, and from a thousand on.
+# Prefixes below 1 and from 1000 on.
 _SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
 _LARGE = ("k", "M", "G", "T", "P", "E", "Z", "Y")
 _BINARY = ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
-# With the fewest digits, Go writes an exponent from here on, and below a ten-thousandth. Source: strconv, ftoa.
+# Decimal exponents outside of which Go's shortest format is scientific. Source: strconv, ftoa.go.
 _EXPONENT_FROM = 6
 _EXPONENT_BELOW = -4
 
 
 class TemplateError(ValueError):
-    """A text that we could not render as Prometheus does. Says which part."""
+    """A template that is not supported. The message names the part."""
 
 
 LabelRenderer = Callable[[Mapping[str, str], float], str]
@@ -36,20 +36,20 @@ LabelRenderer = Callable[[Mapping[str, str], float], str]
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with gaps."""
+    """A compiled template: texts, and functions of the labels and the value."""
 
     pieces: tuple[str | LabelRenderer, ...]
 
     def render(self, labels: Mapping[str, str], value: float) -> str:
-        """The text for a sample; a label that is missing is empty."""
+        """The text for a sample; a missing label is empty."""
         return "".join(piece if isinstance(piece, str) else piece(labels, value) for piece in self.pieces)
 
 
 def compile_template(text: str) -> Template:
-    """The template of a text. Raises: TemplateError."""
+    """Compile a template. Raises: TemplateError."""
     parts = _ACTION.split(text)
     if any("{{" in literal or "}}" in literal for literal in parts[::2]):
-        raise TemplateError(f"{text}: braces without their like")
+        raise TemplateError(f"{text}: unbalanced braces")
     return Template(tuple(_piece(part) if index % 2 else part for index, part in enumerate(parts)))
 
 
@@ -57,14 +57,14 @@ def _piece(action: str) -> LabelRenderer:
     match = next((found for form in _FORMS if (found := form.fullmatch(action))), None)
     if match is None:
         raise TemplateError(f"{{{{{action}}}}}: expected $value or $labels.name, alone or with one function")
-    asked = match.groupdict()
-    operand, function = asked["operand"], asked.get("function")
+    parts = match.groupdict()
+    operand, function = parts["operand"], parts.get("function")
     if operand != "value":
         if function:
-            raise TemplateError(f"{{{{{action}}}}}: a label can only be shown as it is")
+            raise TemplateError(f"{{{{{action}}}}}: functions of labels are not supported")
         name = operand.removeprefix("labels.")
         return lambda labels, _: labels.get(name, "")
-    show = _function(function, asked.get("format")) if function else shortest_decimal
+    show = _function(function, parts.get("format")) if function else shortest_decimal
     return lambda _, value: show(value)
 
 
@@ -72,14 +72,14 @@ def _function(name: str, form: str | None) -> Callable[[float], str]:
     if name == "printf" and form is not None:
         return _printf(form)
     if name not in _FUNCTIONS or form is not None:
-        raise TemplateError(f"{name}: unknown, or called in another way than Prometheus does")
+        raise TemplateError(f"{name}: unknown function, or wrong arguments")
     return _FUNCTIONS[name]
 
 
 def _printf(form: str) -> Callable[[float], str]:
     match = _FORMAT.fullmatch(form)
     if match is None:
-        raise TemplateError(f'printf "{form}": expected one of %f, %e and %g, with a precision if need be')
+        raise TemplateError(f'printf "{form}": expected one %f, %e or %g, with or without a precision')
     verb, precision = match["verb"], match["precision"]
     before, after = match["before"], match["after"].replace("%%", "%")
     if verb == "g" and precision is None:
@@ -98,7 +98,7 @@ def _four_digits(value: float) -> str:
 
 
 def shortest_decimal(value: float) -> str:
-    """The number in as few digits as tell it from all others, as Go prints it."""
+    """The shortest decimal text that identifies the number, as Go prints it."""
     if not math.isfinite(value):
         return _formatted(value, "f")
     number = Decimal(repr(value)).normalize()
@@ -110,7 +110,7 @@ def shortest_decimal(value: float) -> str:
 
 
 def _scaled(value: float, prefixes: tuple[str, ...], base: float) -> str:
-    """A great number with the prefix that makes it small."""
+    """A number with the prefix for its size."""
     prefix = ""
     for each in prefixes:
         if abs(value) < base:
@@ -120,7 +120,7 @@ def _scaled(value: float, prefixes: tuple[str, ...], base: float) -> str:
 
 
 def _fraction(value: float) -> str:
-    """A number below one with the prefix that makes it great."""
+    """A number below one with the prefix for its size."""
     prefix = ""
     for each in _SMALL:
         if abs(value) >= 1:

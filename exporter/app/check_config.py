@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from exporter.collectors.application import ApplicationCollector
-from exporter.collectors.database import DatabaseQuestion
+from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import ApplicationSettings, Config, WatchSettings, WebSettings
 from exporter.core import state_directory as statedir
 from exporter.core.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
 from exporter.core.humanize import duration
-from exporter.migration.verify import privileges
+from exporter.migration.verify import access_checks
 from exporter.sampling.sampler import Sampler
 from exporter.web.config.reloader import load as load_web
 from exporter.web.server import AddressInUse, bind
@@ -115,7 +115,7 @@ def application(settings: ApplicationSettings) -> Iterator[ConfigFinding]:
 
 def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
     checks: list[tuple[str, Callable[[], str]]] = [("server", lambda: _server(sampling))]
-    checks += [(question.name, partial(_question, sampling, question)) for question in sampling.questions]
+    checks += [(collector.name, partial(_collector, sampling, collector)) for collector in sampling.database_collectors]
     for name, found in checks:
         try:
             finding = ConfigFinding(found())
@@ -132,7 +132,7 @@ def _migration(sampling: Sampler) -> Iterator[ConfigFinding]:
     """What the role cannot see is no mistake, unless the configuration relies on it."""
     try:
         with sampling.database.sample() as session:
-            unseen = tuple(privileges.hidden_records(session))
+            unseen = tuple(access_checks.hidden_records(session))
     except SampleError as error:
         yield ConfigFinding("migration", error)
         return
@@ -156,16 +156,16 @@ def _server(sampling: Sampler) -> str:
     )
 
 
-def _question(sampling: Sampler, question: DatabaseQuestion) -> str:
-    tables = ", ".join(table.name for table in question.reads)
-    planned = f"{question.name}: {tables} visible, {len(question.statements)} statements planned"
-    return planned + _ask(sampling, question)
+def _collector(sampling: Sampler, collector: DatabaseCollector) -> str:
+    tables = ", ".join(table.name for table in collector.reads)
+    planned = f"{collector.name}: {tables} visible, {len(collector.statements)} statements planned"
+    return planned + _ask(sampling, collector)
 
 
-def _ask(sampling: Sampler, question: DatabaseQuestion) -> str:
+def _ask(sampling: Sampler, collector: DatabaseCollector) -> str:
     """Ask for the plans; answers with advice, empty when there is none to give."""
-    with sampling.database.sample(*question.reads) as session:
-        for statement in question.statements:
+    with sampling.database.sample(*collector.reads) as session:
+        for statement in collector.statements:
             session.plan(statement)
-        found = question.index.found_in(sampling.catalogue.rows(session, question.index.table))
-    return "" if found else f"; an index on {question.index.definition} would make it cheaper"
+        found = collector.index.found_in(sampling.index_catalogue.rows(session, collector.index.table))
+    return "" if found else f"; an index on {collector.index.definition} would make it cheaper"

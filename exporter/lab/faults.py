@@ -1,6 +1,4 @@
-"""What can be made to go wrong in the lab, by name, for as long as one likes."""
-
-from __future__ import annotations
+"""Faults that can be injected into the lab, by name."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +17,7 @@ from exporter.lab.workload.traffic import Traffic
 RETIRED_QUEUE: Final = "retired-queue"
 _POISON: Final = Path(__file__).parent / "sql" / "poison_rows.sql"
 _FAILING_SHARE: Final = 0.4
-# Every ten jobs wait 1 + 2 + 4 s for their queue: 1.4 jobs per second, less than the traffic brings.
+# Ten jobs wait 1 + 2 + 4 s for their queue: 1.4 jobs per second, fewer than the traffic adds.
 _DROPPED_ATTEMPTS: Final = 3
 _CLEANUPS: Final = ("cleanup_expired_idempotency_keys", "cleanup_old_outbox_entries")
 _OVERDUE: Final = """
@@ -32,7 +30,7 @@ _OVERDUE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class FaultTargets:
-    """The parts of the lab that a fault may touch."""
+    """The parts of the lab that a fault may change."""
 
     dsn: str  # superuser
     processor: BackgroundLoop
@@ -47,7 +45,7 @@ Injection = Callable[[FaultTargets], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong from entering `inject` until leaving it."""
+    """A fault that lasts while the context `inject` is active."""
 
     name: str
     description: str
@@ -126,9 +124,13 @@ def _execute(dsn: str, statement: str, *values: object) -> None:
 FAULTS: Final = {
     fault.name: fault
     for fault in (
-        Fault("processor-stalled", "the processor hangs: alive by its own word, and nothing moves", _processor_stalled),
-        Fault("processor-crashed", "the processor ends; the application goes on without it", _processor_crashed),
-        Fault("poison-rows", "120 jobs that fail for good block the head of the outbox", _poison_rows),
+        Fault(
+            "processor-stalled",
+            "the processor hangs; it reports to be alive and processes no job",
+            _processor_stalled,
+        ),
+        Fault("processor-crashed", "the processor ends; the application continues without it", _processor_crashed),
+        Fault("poison-rows", "120 jobs that always fail block the head of the outbox", _poison_rows),
         Fault("slow-processing", "the queue's connection drops; every ten jobs take seven seconds", _slow_processing),
         Fault("failing-initialisations", "four in ten initialisations fail and leave no row", _failing_initialisations),
         Fault(

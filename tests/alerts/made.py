@@ -16,7 +16,7 @@ def key(alert: str, severity: Severity = Severity.PAGE) -> RuleKey:
 
 
 def rule(alert: str = "A", hold_duration: float = 0.0, **more: Any) -> Rule:
-    """One that holds for so long."""
+    """A rule with this for-duration, seconds."""
     settings: dict[str, Any] = {
         "key": key(alert),
         "group": "test",
@@ -26,7 +26,7 @@ def rule(alert: str = "A", hold_duration: float = 0.0, **more: Any) -> Rule:
         "summary": f"{alert} happens",
         "description": "{{ $labels.job }} has {{ $value }}",
         "runbook_url": f"https://example.org/{alert}",
-        "hold": hold_duration,
+        "hold_duration": hold_duration,
     }
     return Rule(**{**settings, **more})
 

@@ -16,8 +16,8 @@ DEFAULT = SamplingSettings().interval
 
 def test_the_default_interval():
     """15 seconds, as the rules are evaluated and as Prometheus is told to scrape."""
-    assert DEFAULT == 15
-    assert load_policy().interval == 15
+    assert DEFAULT == 15.0
+    assert load_policy().interval == 15.0
 
 
 def test_the_migration_is_sampled_every_five_minutes():

@@ -98,7 +98,7 @@ def test_a_table_locked_for_long_is_looked_at_anew(filled):
     """What was remembered of the catalogue is forgotten while a table is locked; other tables do not suffer."""
     with running(filled) as sampling, filled.connect(autocommit=False) as locker:
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
-        sampling.catalogue.forget()
+        sampling.index_catalogue.forget()
         before = {state.name: state.runs for state in of_rows(sampling)}
         until(lambda: all(state.runs > before[state.name] + 1 for state in of_rows(sampling)))
         assert succeeding(sampling) == {"events", "idempotency"}

@@ -59,7 +59,7 @@ def test_objects_that_the_role_cannot_see_are_noted(check, embedded_database):
     notes = [line for line in checked.stdout.splitlines() if line.startswith("note")]
     assert checked.returncode == 0
     assert len(notes) == 2
-    assert notes[0].startswith("note     migration: the register of migrations: role outbox_monitor may not use schema")
+    assert notes[0].startswith("note     migration: the migration history: role outbox_monitor may not use schema")
     assert notes[1].startswith("note     migration: pg_cron's clean-up jobs: ")
     assert all("exporter/sql/setup/grant_migration_access.sql" in line for line in notes)
 
@@ -74,7 +74,7 @@ def test_a_watch_that_would_never_start_is_refused(embedded_database):
         checked = run("check-config", **config)
         assert checked.returncode == 1
         (broken,) = [line for line in checked.stdout.splitlines() if line.startswith("broken")]
-        assert broken.startswith("broken   watch.start: migration: permission: the register of migrations: ")
+        assert broken.startswith("broken   watch.start: migration: permission: the migration history: ")
         run_script(embedded_database, "grant_migration_access")
         assert run("check-config", **config).returncode == 0
 

@@ -266,7 +266,7 @@ def test_a_port_in_use_is_reported_at_once(embedded_database, serve, tmp_path):
             tmp_path / "second.yaml", database={"dsn": "host=127.0.0.1 port=1"}, web={"listen": listen}
         )
         second = run("--config", str(config), "serve")
-    logged = f"web.listen: cannot listen on {listen}: Address already in use; something else listens there\n"
+    logged = f"web.listen: cannot listen on {listen}: Address already in use; another program listens there\n"
     assert (second.returncode, second.stdout, second.stderr) == (2, "", logged)
 
 

@@ -167,6 +167,10 @@ def test_what_a_runbook_costs_is_paid_when_one_is_read():
 
 def test_runbooks_are_rendered_in_the_image():
     """Where Python runs without docstrings and assertions, as the image has it."""
-    script = "from exporter import judging, runbooks; print(runbooks.page('x', judging.runbook('OutboxStalled')))"
+    script = (
+        "from exporter.app.alerting import runbook\n"
+        "from exporter.web import runbooks\n"
+        "print(runbooks.page('x', runbook('OutboxStalled')))"
+    )
     done = subprocess.run([sys.executable, "-OO", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == runbooks.page("x", runbook("OutboxStalled") or "") + "\n"

@@ -39,10 +39,10 @@ def policy(*rules: Rule, signals: dict[str, str] | None = None) -> Policy:
 
 def ask(asked: Policy, *scrapes: list[Sample], fresh: frozenset[str] = frozenset(), **clock: bool) -> Asked:
     """What is said at the last of some scrapes, fifteen seconds apart."""
-    questions = CompiledRules(asked)
+    rules = CompiledRules(asked)
     for index, samples in enumerate(scrapes):
-        questions.memory.append(15.0 * index, samples)
-        found, failures = questions.ask(ClockReading(15.0 * index, **clock), fresh)
+        rules.storage.append(15.0 * index, samples)
+        found, failures = rules.evaluate(ClockReading(15.0 * index, **clock), fresh)
     return Asked(found.signals, found.rules, found.positive_only, failures)
 
 
@@ -120,7 +120,7 @@ def test_an_expression_that_fails_is_unknown() -> None:
     broken, sound = rule("Broken", expr="x + on (job) x"), rule("Sound", expr="x")
     samples = [("x", labelled(job="a", n="1"), 1.0), ("x", labelled(job="a", n="2"), 1.0)]
     found = ask(policy(broken, sound, signals={"failing": "x + on (job) x"}), samples)
-    assert [failure.what for failure in found.failures] == ["failing", "Broken/page"]
+    assert [failure.name for failure in found.failures] == ["failing", "Broken/page"]
     assert "many-to-many" in found.failures[0].message
     assert found.rules.get(key("Broken")) is None
     assert len(found.rules[key("Sound")] or ()) == 2
@@ -144,5 +144,5 @@ def test_a_policy_that_is_too_much_is_refused() -> None:
 
 def test_remembers_what_is_asked_for() -> None:
     """Signals and rules say which metrics matter."""
-    memory: Storage = CompiledRules(policy(rule(expr="x > y"), signals={"s": "z"})).memory
-    assert [name for name in "wxyzs" if memory.stores(name)] == ["x", "y", "z"]
+    storage: Storage = CompiledRules(policy(rule(expr="x > y"), signals={"s": "z"})).storage
+    assert [name for name in "wxyzs" if storage.stores(name)] == ["x", "y", "z"]

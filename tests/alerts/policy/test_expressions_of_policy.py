@@ -19,8 +19,8 @@ from alerts.promql.syntax_tree import (
     LE,
     Aggregation,
     BinaryOperation,
-    Call,
     Expression,
+    FunctionCall,
     Grouping,
     MatchType,
     NumberLiteral,
@@ -128,7 +128,7 @@ def test_counters_are_only_counted_with(expression: Expression):
     for node in walk(expression):
         if isinstance(node, VectorSelector):
             assert not is_counter(node.metric) or node in asked_whether_any(expression), node
-        if isinstance(node, Call):
+        if isinstance(node, FunctionCall):
             for window in node.arguments:
                 if isinstance(window, RangeSelector):
                     assert node.function in (COUNTED if is_counter(window.selector.metric) else MEASURED)
@@ -186,7 +186,7 @@ def test_nothing_divides_nothing_by_nothing(expression: Expression):
     for node in walk(expression):
         if isinstance(node, BinaryOperation) and node.operator == "/":
             assert any(isinstance(side, BinaryOperation) and side.operator == ">" for side in (node.left, node.right))
-        if isinstance(node, Call) and node.function == "histogram_quantile":
+        if isinstance(node, FunctionCall) and node.function == "histogram_quantile":
             assert isinstance(expression, BinaryOperation)
             assert (expression.operator, expression.left) == (">=", node)
 
@@ -222,7 +222,7 @@ def test_durations_make_sense(rule: Rule):
     for seconds in (rule.hold_duration, rule.keep_firing_for):
         assert seconds % POLICY.interval == 0
         assert seconds <= 3600
-    calls = [node.function for node in walk(COUNTING[str(rule.key)]) if isinstance(node, Call)]
+    calls = [node.function for node in walk(COUNTING[str(rule.key)]) if isinstance(node, FunctionCall)]
     assert rule.hold_duration >= 4 * POLICY.interval or "absent" not in calls
     assert not any(function.endswith("_over_time") for function in calls if function != "max_over_time")
 
@@ -311,7 +311,7 @@ def test_signals_are_what_thresholds_are_compared_with(rule: Rule):
             node
             for node in walk(EXPRESSIONS[str(rule.key)])
             if isinstance(node, BinaryOperation)
-            and f"{node.right}" == f"Number(value={rule.threshold})"
+            and f"{node.right}" == f"NumberLiteral(value={rule.threshold})"
             and any(selector.metric == rule.signal for selector in selectors(node.left))
         ]
         assert compared

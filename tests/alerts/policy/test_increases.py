@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.policy.increases import expand_exact_increase
-from alerts.promql.engine import evaluate
+from alerts.promql.engine import Engine
 from alerts.promql.parse import parse
 from alerts.promql.storage import Storage, required_history
 
@@ -16,13 +16,13 @@ EXACT = expand_exact_increase("exact_increase(jobs_total[5m])", STEP)
 
 def increase(values: list[float | None], *, late: float = 0.0, step: float = STEP) -> float | None:
     """By the engine, at the last sample's time, for samples so many seconds earlier; None is a gap."""
-    memory = Storage(required_history([parse(EXACT)]))
+    tree = parse(EXACT)
+    storage = Storage(required_history([tree]))
     for number, value in enumerate(values):
         samples = [] if value is None else [("jobs_total", TARGET, value)]
-        memory.append(1000 + number * step - late, samples)
-    answer = evaluate(parse(EXACT), memory, 1000 + (len(values) - 1) * step)
-    assert isinstance(answer, dict)
-    return next(iter(answer.values()), None)
+        storage.append(1000 + number * step - late, samples)
+    result = Engine(storage, [tree]).compile(tree)(1000 + (len(values) - 1) * step)
+    return next(iter(result.values()), None)
 
 
 def flat(value: float, samples: int = 30) -> list[float | None]:

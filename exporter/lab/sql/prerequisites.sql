@@ -1,7 +1,7 @@
 -- ============================================================================
--- Surroundings
--- Purpose: what Supabase and earlier migrations give before the outbox arrives:
---          roles, auth, organizations, courses, the register of migrations
+-- Prerequisites
+-- Purpose: the objects of Supabase and of earlier migrations that the outbox needs:
+--          roles, auth, organizations, courses, the migration history
 -- Applied by: exporter/lab/migrate.py, in one transaction; runs again without harm
 -- Differs from Supabase: the three API roles may log in, so that the lab needs no
 --          authenticator in between

@@ -1,11 +1,11 @@
-"""Names and texts as one writes them in SQL, for statements that people run."""
+"""SQL as text: names and strings as written in statements that are printed for people, and tables named in code."""
 
 import re
 
 _PLAIN = re.compile("[a-z_][a-z0-9_]*")
 _LISTED = re.compile(r'"((?:[^"]|"")*)"|([^",\s][^",]*)')
 
-# Words that do not stand for a name without quotes. Source: PostgreSQL documentation, "SQL Key Words", every word of
+# Words that are no names without quotes. Source: PostgreSQL documentation, "SQL Key Words", every word of
 # versions 15 to 18 that is not "non-reserved".
 _KEYWORDS = """
     all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case
@@ -24,13 +24,16 @@ _KEYWORDS = """
 _RESERVED = frozenset(_KEYWORDS.split())
 
 
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
 def identifier(*parts: str) -> str:
-    """A name, or a dotted one, quoted where it has to be: as quote_ident does it."""
-    return ".".join(map(_part, parts))
+    """A name, or a qualified one, quoted where necessary, as the server's quote_ident does."""
+    return ".".join(map(_quoted, parts))
 
 
 def literal(text: str) -> str:
-    """A text as a constant, whatever standard_conforming_strings says."""
+    """A string literal, whatever standard_conforming_strings is."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"E'{escaped}'" if "\\" in text else f"'{escaped}'"
 
@@ -40,7 +43,17 @@ def names(listed: str) -> list[str]:
     return [quoted.replace('""', '"') or plain.strip() for quoted, plain in _LISTED.findall(listed)]
 
 
-def _part(name: str) -> str:
+def without_comments(code: str) -> str:
+    """Code with each comment replaced by a space."""
+    return _COMMENT.sub(" ", code)
+
+
+def mentions(code: str, name: str) -> bool:
+    """Whether code contains this name of a table or function outside comments."""
+    return re.search(rf"\b{name}\b", without_comments(code), re.IGNORECASE) is not None
+
+
+def _quoted(name: str) -> str:
     if _PLAIN.fullmatch(name) and name not in _RESERVED:
         return name
     escaped = name.replace('"', '""')

@@ -1,7 +1,7 @@
 -- ============================================================================
--- A believable past
--- Purpose: what an outbox looks like that has run for a month, so that gauges of the last hour mean
---          something at once: processed jobs, events, live and expired idempotency keys
+-- History
+-- Purpose: the rows of an outbox after a month, so that gauges of the last hour have values at the start:
+--          processed jobs, events, live and expired idempotency keys
 -- Applied by: exporter/lab/seed_data.py, in one transaction, once per database, after setseed()
 -- Needs: courses
 -- Source: processing time and shares as in the reference document's healthy example
