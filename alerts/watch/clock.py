@@ -10,10 +10,8 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-# A wall clock that moves this much against the other one was stepped, not slewed.
-STEP = 1.0
-# Over long times clocks drift apart without anybody having set them: 500 ppm is the most that ntpd slews.
-DRIFT = 0.0005
+from exporter.core.clock_step import clock_step
+
 # Two moments are never the same one, whatever a clock says.
 LEAST = 0.001
 
@@ -49,9 +47,8 @@ def passed(before: ClockReading, after: ClockReading) -> Passed:
     steady = after.steady - before.steady
     if before.era != after.era or steady < 0:
         # Another boot: a wall clock that went back proves a step, one that went forward is believed.
-        return Passed(max(wall, LEAST), wall if wall <= -STEP else 0.0)
-    step = wall - steady
-    return Passed(steady, step if abs(step) >= STEP + DRIFT * steady else 0.0)
+        return Passed(max(wall, LEAST), min(clock_step(wall), 0.0))
+    return Passed(steady, clock_step(wall - steady, steady))
 
 
 @cache

@@ -17,7 +17,6 @@ from alerts.watch.analysis.coverage import Gaps, Meter, MeterTotals, TickCounter
 from alerts.watch.analysis.reconciliation import JobBalance
 from alerts.watch.analysis.spans import AlertTracker, MaintenanceTracker
 from alerts.watch.checks.sources import MAINTENANCE
-from alerts.watch.clock import STEP
 from alerts.watch.model import (
     Cause,
     Check,
@@ -31,6 +30,7 @@ from alerts.watch.model import (
     Verdict,
     Watch,
 )
+from exporter.core.clock_step import clock_step
 
 # Half of a watch has to be watched: what is excused, or was never there, is no proof.
 LEAST_SEEN = 0.5
@@ -99,7 +99,7 @@ class WatchEvaluator:
         """One tick, or several of the same moment; never earlier than the one before."""
         step = self._ticks.step(ticks[0])
         self._offset += sum(tick.step for tick in ticks)
-        offset = self._offset if abs(self._offset) >= STEP else 0.0
+        offset = clock_step(self._offset)
         for tracked in self._tracked:
             tracked.add(step, ticks, offset)
         troubled = any(tick.troubles for tick in ticks)

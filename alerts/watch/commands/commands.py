@@ -29,10 +29,12 @@ from exporter.config.settings import Config
 from exporter.config.values import duration, format_duration, words
 from exporter.core import state_directory
 from exporter.core.errors import ConfigError
+from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import json_safe
 
-GOOD, UNKNOWN = 0, 3
-EXIT_STATUS: Mapping[Verdict, int] = MappingProxyType({Verdict.PASS: GOOD, Verdict.FAIL: 1})
+EXIT_STATUS: Mapping[Verdict, ExitStatus] = MappingProxyType(
+    {Verdict.PASS: ExitStatus.GOOD, Verdict.FAIL: ExitStatus.BAD}
+)
 
 # The exporter looks for requests every fifteen seconds at least; it may be about to start, or busy.
 REQUEST_TIMEOUT = 30.0
@@ -94,7 +96,7 @@ def _act(options: argparse.Namespace, around: Surroundings, act: Act) -> int:
         return act(options, around.load(options.config), around)
     except HistoryError as error:
         print(error, file=sys.stderr)  # noqa: T201 - why there is no answer
-        return UNKNOWN
+        return ExitStatus.UNKNOWN
 
 
 def _start(_: argparse.Namespace, config: Config, around: Surroundings) -> int:
@@ -185,7 +187,7 @@ def _ask(config: Config, around: Surroundings, request: WatchRequest) -> int:
     if not answer.granted:
         raise ConfigError((answer.answer,))
     around.say(f"{answer.answer}\n")
-    return GOOD
+    return ExitStatus.GOOD
 
 
 def _left(directory: Path, number: int, request: WatchRequest) -> bool:
@@ -228,7 +230,7 @@ def _trouble(directory: Path) -> str:
 
 def _exit_status(watch: Watch | None) -> int:
     verdict = watch.verdict if watch else None
-    return EXIT_STATUS.get(verdict, UNKNOWN) if verdict else UNKNOWN
+    return EXIT_STATUS.get(verdict, ExitStatus.UNKNOWN) if verdict else ExitStatus.UNKNOWN
 
 
 def _settings(watch: Watch) -> dict[str, str]:
