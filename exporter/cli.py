@@ -138,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
 
     migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _print))
     watch.add_commands(
-        commands, watch.Surroundings(load, _print, lambda config: target(config.database.dsn.reveal()), version)
+        commands, watch.WatchContext(load, _print, lambda config: target(config.database.dsn.reveal()), version)
     )
 
     demo_parser = commands.add_parser("demo", help="run a complete outbox on this machine, with the exporter")

@@ -104,7 +104,7 @@ def database(sampling: Sampler) -> tuple[ConfigFinding, ...]:
 
 
 def application(settings: ApplicationSettings) -> Iterator[ConfigFinding]:
-    """Ask each endpoint once, within `application.timeout`. Raises: ConfigError for a useless token."""
+    """Ask each endpoint once, within `application.timeout`."""
     failures = ApplicationCollector(settings).collect().failures
     for failure in failures:
         unanswered = failure.reason in (Reason.CONNECTION, Reason.TIMEOUT)
