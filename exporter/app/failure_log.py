@@ -1,4 +1,4 @@
-"""Logs changes of sampling: another server, failures, recoveries, intervals. A lasting failure is logged once an hour."""
+"""Logs changes of sampling: another server, failures, recoveries, intervals; a lasting failure once an hour."""
 
 import logging
 import time
