@@ -83,8 +83,7 @@ def test_the_check_of_row_security_moves_into_the_first_message(database):
             def messages() -> int:
                 with client.sample(OUTBOX) as session:
                     assert session.is_filtered
-                    taken = client._round_trip._exchanges
-                return taken
+                    return client._round_trip._exchanges
 
             first, second, third = messages(), messages(), messages()
             assert (first - second, second) == (1, third)
