@@ -21,7 +21,7 @@ class Ambiguous:
 
 AMBIGUOUS: Final = Ambiguous()
 
-# What a person should look at first.
+# What to check first.
 _HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "check application.bearer_token",
     HTTPStatus.FORBIDDEN: "check what application.bearer_token may read",

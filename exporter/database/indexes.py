@@ -1,4 +1,4 @@
-"""Which indexes a database has, which statements they make cheap, and which would help.
+"""The indexes of the watched tables, the statements that they make cheap, and those that would help.
 
 Plans are chosen by what the catalogue says, not by hope: the deployed schema lacks an index that the documented one
 has, and an index may be dropped, or be invalid after a build that failed. `Catalogue` asks and remembers; the rest
@@ -20,8 +20,8 @@ BRANCHES = 150
 # to find out where these are. So a table without the index that would help is asked less often the larger it gets, and
 # watching costs about the same: with 8, 100,000 events every five minutes, 10 million of 1,000 courses every ten.
 ROWS_PER_PAGE = 8
-# How long a look into the catalogue is believed, seconds: an index that came or went changes what a sample costs, never
-# what it answers.
+# How long an answer of the catalogue is kept, seconds: an index that came or went changes the cost of a sample, never
+# its result.
 CACHE_SECONDS = 600.0
 
 
@@ -74,10 +74,10 @@ HELPFUL = (PENDING, PROCESSED, EVENTS, EXPIRY)
 
 
 class IndexCatalogue:
-    """What the catalogue said of the indexes, looked up again every few minutes and after every failed sample.
+    """The indexes by the catalogue, read again every few minutes and after every failed sample.
 
     Table by table: to read an index's predicate takes a lock on its table, which somebody may be holding; that must
-    not fail a question about another one. Use from one thread at a time.
+    not fail a sample of another one. Use from one thread at a time.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class IndexCatalogue:
                 yield Reading(catalogue.HELPFUL_INDEX_MISSING, not index.found_in(rows), (index.definition,))
 
     def forget(self) -> None:
-        """Look again next time: something went wrong, and a changed schema may be why."""
+        """Read the catalogue again next time: a sample failed, and a changed schema may be the cause."""
         self._cache.clear()
 
 

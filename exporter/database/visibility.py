@@ -1,4 +1,4 @@
-"""Never blind: may this role see every row that it is about to count?
+"""Whether the role sees every row that it is about to count.
 
 Row-level security filters silently: a role without BYPASSRLS counts 0 rows in a full table, and a dead system looks
 healthy. So nothing is believed before the catalogue says that the role bypasses row security, owns the table, or has
@@ -39,7 +39,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class TableVisibility:
-    """One row of sql/visibility.sql: what this role can see of one table. Names are quoted where they need it."""
+    """One row of sql/visibility.sql: one table and the role's access to it. Names are quoted where they need it."""
 
     schema_name: str
     table_name: str
@@ -72,9 +72,9 @@ def question(schema: str, reads: Iterable[Table], zone: str | None = None) -> Ma
 
 
 def check_access(role: str, answers: Iterable[TableVisibility]) -> None:
-    """Pass silently when every table can be counted. `role` is quoted where its name needs it.
+    """Return when every table can be counted. `role` is quoted where its name needs it.
 
-    Raises: SchemaMismatch, PermissionDenied or Blind for the first table that cannot, with the statement that mends it.
+    Raises: SchemaMismatch, PermissionDenied or Blind for the first table that cannot, with the statement that fixes it.
     """
     for found in answers:
         _check_schema(role, found)
@@ -112,14 +112,14 @@ def _check_columns(role: str, found: TableVisibility) -> None:
 def _check_types(found: TableVisibility) -> None:
     table = found.table_name
     if found.unfit_columns:
-        raise SchemaMismatch(f"{table} has {', '.join(found.unfit_columns)}: {_EXPECTED}; numbers would be lies")
+        raise SchemaMismatch(f"{table} has {', '.join(found.unfit_columns)}: {_EXPECTED}; its values cannot be read")
     if found.zoneless_columns and not found.zone:
         columns = ", ".join(found.zoneless_columns)
         changes = ", ".join(
             f"ALTER {column} TYPE timestamptz USING {column} AT TIME ZONE '...'" for column in found.zoneless_columns
         )
         raise SchemaMismatch(
-            f"{table} has {columns} of type timestamp without time zone, which says no moment: "
+            f"{table} has {columns} of type timestamp without time zone, which is no point in time: "
             f"ALTER TABLE {table} {changes}, or set database.timestamp_zone, either to the zone that their writers use"
         )
 
