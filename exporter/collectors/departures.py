@@ -7,7 +7,7 @@ shows which.
 
 Jobs that come and go between two samples are never seen pending. The server's statistics count their inserts. When more
 rows were inserted than are pending or accounted for, jobs are searched that were stamped long before their creation.
-The statistics are only a reason to search: they are late, and count what was rolled back.
+The statistics are only a reason to search: they are late, and include rolled-back inserts.
 
 Known are the oldest 200 pending jobs (sql/backlog_head.sql): changes beyond them are not noticed, so the counters may
 be too low and are never too high. A standby proves nothing, as it may be behind what an earlier sample saw.
@@ -26,7 +26,7 @@ from exporter.metrics.readings import Reading
 # A mistaken time zone makes a clock wrong by up to 14 hours. Seconds.
 MAX_BACKDATING = 15 * 3600.0
 # So many samples in a row must show more inserts: the statistics are up to ten seconds late, and a sample of
-# the backlog and one of what was processed are not of the same moment.
+# the backlog and one of the processed jobs are not of the same moment.
 CONSECUTIVE_SAMPLES = 5
 # A search reads the jobs of fifteen hours, so it is this rare, after one without and one with a result. Seconds.
 SEARCH_INTERVAL_EMPTY = 3600.0

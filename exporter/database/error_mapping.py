@@ -33,16 +33,16 @@ SAMPLE, ROLES, TABLES = "outbox_exporter.sample", "outbox_exporter.roles", "outb
 _ELSEWHERE = (
     SampleError,
     (
-        "a statement of this sample did not run in its transaction: what stands before the server sends statements to"
+        "a statement of this sample did not run in its transaction: a pooler or proxy sends statements to"
         " several servers or commits each by itself (Pgpool-II: set allow_sql_comments = off); or connect directly"
     ),
 )
-_OTHER_ROLES = RowsHidden, "what the role may see changed while the sample was under way; nothing is believed"
+_OTHER_ROLES = RowsHidden, "the privileges of the role changed during the sample; it is discarded"
 _OTHER_TABLES = (
     Locked,
     (
         "a table was rewritten or replaced while the sample waited for it (ALTER TABLE, VACUUM FULL, TRUNCATE), and may"
-        " look empty to it; nothing is believed"
+        " look empty to it; the sample is discarded"
     ),
 )
 _PROOFS: Mapping[str, tuple[type[SampleError], str]] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 Sessions ask the server to convert nothing (sql/defaults.sql), so it never refuses to. psycopg decodes: fast where
 all is valid; again, with replacement characters, where a text is not, or where nobody knows an encoding (SQL_ASCII,
-read as UTF-8, which is what clients write today).
+read as UTF-8, as clients write today).
 """
 
 import json
@@ -13,7 +13,7 @@ from psycopg import adapt, pq
 from psycopg.abc import AdaptContext, Buffer
 
 _TEXTS = ("text", "varchar", "bpchar", "name", '"char"')
-_NO_ENCODING = "ascii"  # what psycopg makes of SQL_ASCII; it hands out bytes then
+_NO_ENCODING = "ascii"  # psycopg's name for SQL_ASCII; it returns bytes then
 
 
 def encoding(connection: "psycopg.BaseConnection[Any]") -> str:
@@ -29,7 +29,7 @@ def rows(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
         try:
             return cursor.fetchall()
         except UnicodeDecodeError:
-            pass  # of the millions of texts that are valid, none has to pay for the one that is not
+            pass  # only then: valid texts are decoded faster by psycopg
     if result is None or not result.ntuples:
         return []
     transformer = adapt.Transformer(_Lenient(connection))

@@ -1,7 +1,7 @@
 """Whether the role sees every row that it is about to count.
 
 Row-level security filters silently: a role without BYPASSRLS counts 0 rows in a full table, and a dead system looks
-healthy. So nothing is believed before the catalogue says that the role bypasses row security, owns the table, or has
+healthy. So no value is published before the catalogue shows that the role bypasses row security, owns the table, or has
 a permissive policy that admits everything and no restrictive one that takes rows away again.
 """
 
@@ -13,11 +13,11 @@ from exporter.core.errors import PermissionDenied, RowsHidden, SchemaMismatch
 
 # Ordinary and partitioned tables. A view's rows cannot be proved complete from outside.
 COUNTABLE = ("r", "p")
-# Roles in which an API's callers come in, signed in or not (PostgREST, Supabase): what they may see, anybody may.
+# Roles in which an API's callers come in, signed in or not (PostgREST, Supabase): their privileges are everybody's.
 PUBLIC_ROLES = ("public", "anon", "web_anon", "authenticated", "authenticator", "service_role")
 _OWN_ROLE = "an API's callers come in by this role: use one of your own instead, exporter/sql/setup/monitoring_role.sql"
 
-# What a column is read as, so that its type can be held against that; what is not named here may be of any type.
+# The kind that a column is read as; its type must fit. Columns that are not named here may have any type.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("created_at", "processed_at", "last_attempt_at", "expires_at"), "time"),
@@ -84,7 +84,7 @@ def check_access(role: str, answers: Iterable[TableVisibility]) -> None:
 
 
 def remedy(role: str, statement: str) -> str:
-    """The statement that lets a role see more; or, where that would let the whole world, what to do instead."""
+    """The statement that lets a role see more; for a public role, the advice to use another one."""
     return _OWN_ROLE if role in PUBLIC_ROLES else statement
 
 

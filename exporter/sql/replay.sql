@@ -17,7 +17,7 @@
 -- Index: none, reads no table
 -- Source: PostgreSQL documentation, "Recovery Information Functions" and pg_stat_wal_receiver, which shows only
 --   the columns of this function. Asked of standbys alone, and first: the snapshot is taken when this statement begins, and
---   what is replayed between that and its end, for less than a millisecond as a rule, counts as seen.
+--   WAL replayed between that and its end, less than a millisecond as a rule, counts as seen.
 --   Every name and operator is qualified: the search_path is not ours yet.
 SELECT
     (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) OPERATOR(pg_catalog.*) 1000000)::bigint AS started,

@@ -1,14 +1,21 @@
 """A payload is read in the dialect that it resembles most."""
 
+from collections.abc import Sequence
+
 from exporter.application.dialect import MAX_READINGS, EndpointResult, PayloadDialect, distinct, interpret
 from exporter.application.fields import Field, count
-from exporter.metrics.catalogue import APP_CHECK, APP_FAILED_JOBS, APP_PENDING_JOBS, APP_PROCESSED_JOBS
+from exporter.metrics.catalogue import APP_CHECK, APP_FAILED_JOBS, APP_PENDING_JOBS, APP_PROCESSED_JOBS, Metric
 from exporter.metrics.readings import Reading
 
 FIRST = PayloadDialect((Field("pending", count, APP_PENDING_JOBS), Field("processed", count, APP_PROCESSED_JOBS)))
 SECOND = PayloadDialect(
     (Field("pending", count, APP_PENDING_JOBS), Field("jobs.failed", count, APP_FAILED_JOBS)), ("at",)
 )
+
+
+def deriving(readings: Sequence[Reading], pending: Metric | None = None) -> PayloadDialect:
+    """A dialect of one field that derives these readings."""
+    return PayloadDialect((Field("pending", count, pending),), derive=lambda _values, _payload: readings)
 
 
 def test_the_dialect_with_most_fields_is_taken():
@@ -41,8 +48,7 @@ def test_a_payload_whose_fields_are_all_bad_is_useless():
 def test_derived_readings_come_last_and_never_twice():
     """The first reading of a series is kept."""
     derived = (Reading(APP_PENDING_JOBS, 9.0), Reading(APP_FAILED_JOBS, 3.0))
-    dialect = PayloadDialect((Field("pending", count, APP_PENDING_JOBS),), derive=lambda _values, _payload: derived)
-    assert interpret((dialect,), {"pending": 1.0}).readings == (
+    assert interpret((deriving(derived, APP_PENDING_JOBS),), {"pending": 1.0}).readings == (
         Reading(APP_PENDING_JOBS, 1.0),
         Reading(APP_FAILED_JOBS, 3.0),
     )
@@ -54,6 +60,5 @@ def test_readings_of_one_endpoint_are_bounded():
     assert MAX_READINGS == 20
     for checks, problems in ((20, ()), (21, ("more than 20 series; the rest is left out",))):
         derived = [Reading(APP_CHECK, 1.0, (f"c{number}",)) for number in range(checks)]
-        dialect = PayloadDialect((Field("pending", count),), derive=lambda _values, _payload, found=derived: found)
-        result = interpret((dialect,), {"pending": 1.0})
+        result = interpret((deriving(derived),), {"pending": 1.0})
         assert (len(result.readings), result.problems) == (20, problems)

@@ -38,6 +38,6 @@ def test_an_unknown_check_has_no_value():
 def test_the_offset_of_pg_cron_s_clock_is_absent_where_it_cannot_be_seen():
     """0 is an offset."""
     zone = dict.fromkeys(CronTimeZone.__dataclass_fields__)
-    assert values(clock(CronTimeZone(**zone))) == {}  # type: ignore[arg-type]
+    assert values(clock(CronTimeZone(**zone))) == {}
     (found,) = values(clock(CronTimeZone(**{**zone, "ahead": 0.0}))).values()  # type: ignore[arg-type]
     assert found == 0

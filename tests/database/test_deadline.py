@@ -3,25 +3,27 @@
 import time
 
 import pytest
+from psycopg.abc import PQGen
+from psycopg.waiting import Ready, Wait
 
 from exporter.database.deadline import Deadline, DeadlineExceeded
 
 
-def exchange():
+def exchange() -> PQGen[int]:
     """Two waits for the server, and an answer."""
-    assert (yield "read") == "ready"
-    assert (yield "write") == "ready"
+    assert (yield Wait.R) == Ready.R
+    assert (yield Wait.W) == Ready.W
     return 42
 
 
-def finish(conversation):
+def finish(conversation: PQGen[int]) -> int:
     """Answers every wait at once; what the conversation returns."""
     try:
-        next(conversation)
+        wanted = next(conversation)
         while True:
-            conversation.send("ready")
+            wanted = conversation.send(Ready.R if wanted == Wait.R else Ready.W)
     except StopIteration as end:
-        return end.value
+        return int(end.value)
 
 
 def test_a_conversation_in_time_returns_its_answer():
@@ -29,10 +31,10 @@ def test_a_conversation_in_time_returns_its_answer():
     deadline = Deadline()
     with deadline.within(60):
         conversation = deadline.limit(exchange())
-        assert next(conversation) == "read"
-        assert conversation.send("ready") == "write"
+        assert next(conversation) == Wait.R
+        assert conversation.send(Ready.R) == Wait.W
         with pytest.raises(StopIteration) as ended:
-            conversation.send("ready")
+            conversation.send(Ready.W)
     assert ended.value.value == 42
 
 
@@ -43,7 +45,7 @@ def test_after_the_deadline_the_next_wait_raises():
         conversation = deadline.limit(exchange())
         next(conversation)
         with pytest.raises(DeadlineExceeded, match="no answer from the server in time"):
-            conversation.send("ready")
+            conversation.send(Ready.R)
 
 
 def test_without_a_context_there_is_no_deadline():

@@ -45,7 +45,7 @@ def test_the_reason_of_each_error(error, reason):
         (
             errors.InvalidTextRepresentation("boolean: outbox_exporter.roles"),
             Reason.RLS,
-            "what the role may see changed",
+            "the privileges of the role changed",
         ),
         (errors.InvalidTextRepresentation("boolean: outbox_exporter.tables"), Reason.LOCK, "was rewritten or replaced"),
         (errors.InvalidTextRepresentation("boolean: other"), Reason.INTERNAL, "InvalidTextRepresentation: "),
