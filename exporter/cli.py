@@ -144,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
     )
     rules_parser.set_defaults(command=rules)
 
-    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _print))
+    migration.add_commands(commands, migration.MigrationContext(load, lambda config: config.watch.state_dir, _print))
     watch.add_commands(
         commands, watch.Surroundings(load, _print, lambda config: target(config.database.dsn.reveal()), version)
     )
