@@ -1,21 +1,134 @@
-"""A rule group: stores the samples of each scrape, evaluates the compiled rules, updates the alerts. No I/O."""
+"""A rule group: compiled expressions of the policy over stored samples, and the alerts they lead to. No I/O."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from alerts.evaluation.clock import ClockReading
-from alerts.evaluation.compiled_rules import CompiledRules, EvaluationFailure
 from alerts.evaluation.state_file import SavedState
-from alerts.evaluation.state_machine import ActiveAlerts, EvaluationTime, update_alerts
-from alerts.model import Evaluation, Policy, RuleKey
-from alerts.promql.storage import Sample
+from alerts.evaluation.state_machine import (
+    ActiveAlerts,
+    AlertingRule,
+    EvaluationTime,
+    RuleResults,
+    RuleSamples,
+    update_alerts,
+)
+from alerts.model import Evaluation, Outlet, Policy, RuleKey
+from alerts.promql.engine import Engine
+from alerts.promql.parse import parse
+from alerts.promql.storage import Sample, Storage, required_history
+from alerts.promql.syntax_tree import Expression, FunctionCall, walk
+from alerts.promql.vectors import EvaluationError, Vector, collect, greatest, without_metric_name
+from exporter.metrics.snapshot import EXPIRY_INTERVALS
 
-# An evaluation is out of date after so many intervals, as a sample is.
-LIFE = 3
 # How often samples beyond the retention are dropped, seconds.
 TRUNCATE_INTERVAL = 60.0
+
+# The suffix of metrics whose values are times of day. Source: Prometheus' naming conventions.
+_TIME_OF_DAY = "_timestamp_seconds"
+
+# Evaluates an expression at a time, Unix seconds. Raises: EvaluationError.
+_CompiledExpression = Callable[[float], Vector]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFailure:
+    """An expression that is invalid for the series that exist; `name` is that of the signal or the rule."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _CompiledRule:
+    rule: AlertingRule
+    expression: _CompiledExpression
+    clock_dependent: bool  # compares with the time of day
+
+    @property
+    def key(self) -> RuleKey:
+        return self.rule.rule.key
+
+
+class CompiledRules:
+    """Compiled signals and rules of a policy. `storage` keeps the samples that they need.
+
+    Raises: UnsupportedError, TemplateError from the constructor when the policy has an expression or a text that is
+    not supported here.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        signals = {signal.record: parse(signal.expr) for signal in policy.signals}
+        rules = [(rule, parse(rule.expr)) for rule in policy.rules if Outlet.SIDECAR in rule.outlets]
+        expressions = (*signals.values(), *(expression for _, expression in rules))
+        self.storage = Storage(required_history(expressions))
+        self._engine = Engine(self.storage, expressions)
+        self._signals = {record: self._engine.compile(expression) for record, expression in signals.items()}
+        self._clock_signals = frozenset(_clock_dependent_signals(signals))
+        self._rules = tuple(
+            _CompiledRule(
+                AlertingRule.of(rule),
+                self._engine.compile(expression),
+                _is_clock_dependent(expression, self._clock_signals),
+            )
+            for rule, expression in rules
+        )
+        self.rules = tuple(each.rule for each in self._rules)
+        self._clock_rules = frozenset(each.key for each in self._rules if each.clock_dependent)
+
+    def evaluate(self, now: ClockReading, fresh: frozenset[str]) -> tuple[RuleResults, tuple[EvaluationFailure, ...]]:
+        """Evaluate all expressions on the stored samples; signals are stored as series.
+
+        A rule has no result when one of its collectors is not among the `fresh` ones, when its expression fails, and,
+        while the clock is uncertain, when it compares with the time of day.
+        Shape: the results, and the expressions that failed.
+        """
+        self._engine.start_evaluation()
+        failures: list[EvaluationFailure] = []
+        signals = {name: value for name, value in self._evaluate_signals(now.at, failures) if not math.isnan(value)}
+        rules: dict[RuleKey, RuleSamples] = {}
+        for each in self._rules:
+            if fresh.issuperset(each.rule.rule.collectors) and not (each.clock_dependent and now.uncertain):
+                rules[each.key] = _samples(each.expression, now.at, str(each.key), failures)
+        if now.uncertain:
+            signals = {name: value for name, value in signals.items() if name not in self._clock_signals}
+        positive_only = self._clock_rules if now.set_back else frozenset()
+        return RuleResults(rules, signals, positive_only), tuple(failures)
+
+    def _evaluate_signals(self, at: float, failures: list[EvaluationFailure]) -> Iterator[tuple[str, float]]:
+        """Each signal in order, since later signals use earlier ones; the greatest value of several outboxes."""
+        for record, expression in self._signals.items():
+            vector = _samples(expression, at, record, failures) or {}
+            self.storage.append(at, [(record, labels, value) for labels, value in vector.items()], source=record)
+            yield record, greatest(vector.values())
+
+
+def _samples(expression: _CompiledExpression, at: float, name: str, failures: list[EvaluationFailure]) -> Vector | None:
+    """The samples of an expression without metric names; None when it failed."""
+    try:
+        vector = expression(at)
+        return vector and collect((without_metric_name(labels), value) for labels, value in vector.items())
+    except EvaluationError as error:
+        failures.append(EvaluationFailure(name, str(error)))
+        return None
+
+
+def _clock_dependent_signals(signals: Mapping[str, Expression]) -> Iterator[str]:
+    found: set[str] = set()
+    for record, expression in signals.items():
+        if _is_clock_dependent(expression, found):
+            found.add(record)
+            yield record
+
+
+def _is_clock_dependent(expression: Expression, clock_signals: AbstractSet[str]) -> bool:
+    """Whether it calls `time()`, selects a metric whose value is a time of day, or a signal that does so."""
+    if any(isinstance(node, FunctionCall) and node.function == "time" for node in walk(expression)):
+        return True
+    metrics = required_history([expression])
+    return not clock_signals.isdisjoint(metrics) or any(metric.endswith(_TIME_OF_DAY) for metric in metrics)
 
 
 class RuleGroup:
@@ -58,7 +171,7 @@ class RuleGroup:
         if fresh is None:
             results = replace(results, rules={})
         # Time without evaluations does not count towards durations.
-        time = EvaluationTime(now.at, min(now.elapsed, LIFE * self._interval))
+        time = EvaluationTime(now.at, min(now.elapsed, EXPIRY_INTERVALS * self._interval))
         evaluation, self._active_alerts = update_alerts(self._compiled_rules.rules, results, self._active_alerts, time)
         return evaluation
 

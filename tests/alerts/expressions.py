@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from alerts.policy.increases import expand_exact_increase
+from alerts.policy.expressions import expand_exact_increase
 from alerts.policy.load import load_policy
 from alerts.promql.parse import parse
 from alerts.promql.syntax_tree import (

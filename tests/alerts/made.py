@@ -24,7 +24,7 @@ def rule(alert: str = "A", hold_duration: float = 0.0, **more: Any) -> Rule:
         "threshold": 0.0,
         "source": "none",
         "summary": f"{alert} happens",
-        "description": "{{ $labels.job }} has {{ $value }}",
+        "description": "{{ $labels.job }} has {{ $value | humanize }}",
         "runbook_url": f"https://example.org/{alert}",
         "hold_duration": hold_duration,
     }

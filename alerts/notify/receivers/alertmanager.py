@@ -10,8 +10,7 @@ from typing import Any
 
 from alerts.model import Severity
 from alerts.notify.message.format import link, timestamp
-from alerts.notify.message.incidents import DeliveredState
-from alerts.notify.message.updates import Update, Updates
+from alerts.notify.message.incidents import DeliveredState, Update, Updates
 from alerts.notify.receivers.post import Message
 from exporter.core.types import Secret
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from alerts.model import Severity
 from alerts.notify.message.format import fingerprint, is_url, link, timestamp
-from alerts.notify.message.incidents import DeliveredState, Incident
-from alerts.notify.message.updates import Updates
+from alerts.notify.message.incidents import DeliveredState, Incident, Updates
 from alerts.notify.receivers.post import Message
 from exporter.core.types import Secret
 

@@ -12,8 +12,7 @@ from typing import Final
 
 from alerts.model import Severity
 from alerts.notify.message.format import ZERO_TIME, fingerprint, group_key, link, timestamp
-from alerts.notify.message.incidents import DeliveredState
-from alerts.notify.message.updates import Update, Updates
+from alerts.notify.message.incidents import DeliveredState, Update, Updates
 from alerts.notify.receivers.alertmanager import bearer
 from alerts.notify.receivers.post import Message
 from exporter.core.types import Secret

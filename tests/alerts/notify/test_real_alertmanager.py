@@ -16,8 +16,7 @@ import pytest
 from alerts.model import Alert, Severity
 from alerts.notify.delivery.retry import RetryTiming
 from alerts.notify.message.format import fingerprint
-from alerts.notify.message.incidents import DeliveredState
-from alerts.notify.message.updates import Update
+from alerts.notify.message.incidents import DeliveredState, Update
 from alerts.notify.notifier import Notifier
 from alerts.notify.receivers import alertmanager, webhook
 from tests import webtools

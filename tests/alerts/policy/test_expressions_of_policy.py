@@ -289,7 +289,7 @@ def collectors_of_metrics() -> dict[str, str]:
     constants = {name: value.name for name, value in vars(catalogue).items() if isinstance(value, catalogue.Metric)}
     found: dict[str, str] = {}
     for collector, path in places.items():
-        for constant in re.findall(r"\bnames\.([A-Z_]+)\b", path.read_text("utf-8")):
+        for constant in re.findall(r"\bcatalogue\.([A-Z_]+)\b", path.read_text("utf-8")):
             if constant in constants:
                 found[constants[constant]] = collector
     return found | {name: "application" for name in constants.values() if name.startswith("outbox_app_")}

@@ -28,7 +28,7 @@ def signal(record: str, policy=POLICY):
 def small(monkeypatch):
     """Loads a small policy with wishes."""
     document = read_document(SMALL, "small.yaml")
-    monkeypatch.setattr("alerts.policy.load._shipped", lambda: document)
+    monkeypatch.setattr("alerts.policy.load._default_document", lambda: document)
     return load_policy
 
 
@@ -104,9 +104,9 @@ def test_overrides_change_one_rule(small):
     [
         (Override("OutboxSlwo", "page"), 'unknown alert; did you mean "OutboxSlow"?'),
         (Override("Something", "page"), "unknown alert"),
-        (Override("OutboxGone", "ticket"), "OutboxGone has no such severity, but page"),
-        (Override("OutboxSlow", "pgae"), "OutboxSlow has no such severity, but ticket and page"),
-        (Override("OutboxGone", "page", Amount(0)), "it is so or it is not: only `for` can be changed"),
+        (Override("OutboxGone", "ticket"), "OutboxGone has only the severities page"),
+        (Override("OutboxSlow", "pgae"), "OutboxSlow has only the severities ticket, page"),
+        (Override("OutboxGone", "page", Amount(0)), "the alert has no threshold: only `for` can be changed"),
         (Override("OutboxSlow", "page", Amount(300)), "expected a duration such as 5m"),
         (Override("OutboxSlow", "page", Amount(0, is_time=True)), "expected a duration such as 5m"),
     ],
@@ -130,7 +130,7 @@ def test_overrides_of_the_shipped_policy_are_measured_by_its_units():
     assert override_error_in_default_policy(Override("OutboxFailureRatioHigh", "ticket", Amount(0.2))) is None
     assert (
         override_error_in_default_policy(Override("OutboxFailureRatioHigh", "ticket", Amount(20)))
-        == "expected a share from 0 to 1"
+        == "expected a ratio from 0 to 1"
     )
     assert override_error_in_default_policy(Override("OutboxExporterDown", "page", hold_duration=Seconds(300))) is None
 

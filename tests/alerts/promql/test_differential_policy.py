@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from alerts.evaluation.clock import ClockReading
-from alerts.evaluation.compiled_rules import CompiledRules
+from alerts.evaluation.rule_group import CompiledRules
 from alerts.model import Policy
 from alerts.policy.load import load_policy
 from alerts.promql.storage import Sample, Storage

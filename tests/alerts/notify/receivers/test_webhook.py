@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.model import Severity
-from alerts.notify.message.incidents import DeliveredState, Incident
-from alerts.notify.message.updates import Update
+from alerts.notify.message.incidents import DeliveredState, Incident, Update
 from alerts.notify.receivers.webhook import Webhook
 from exporter.core.types import Secret
 from tests.alerts.notify.samples import NOON, incident

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from alerts.evaluation.clock import ClockReading
-from alerts.evaluation.compiled_rules import CompiledRules, EvaluationFailure
+from alerts.evaluation.rule_group import CompiledRules, EvaluationFailure
 from alerts.evaluation.state_machine import RuleSamples
 from alerts.evaluation.template import TemplateError
 from alerts.model import Outlet, Policy, Rule, RuleKey, Severity, Signal
