@@ -1,5 +1,6 @@
 -- migration/function_references.sql
--- Question: Which other functions name the migration's tables in their source, so that they fail once the tables are dropped?
+-- Question: Which other functions name the migration's tables in their source, so that they fail once the tables are
+--   dropped?
 -- Parameters:
 --   tables text[]: the tables
 --   functions text[]: the migration's own functions

@@ -17,8 +17,8 @@
 --   id_type text null: type of the column `id`; null when there is none
 --   id_unique boolean not null: `id` alone is the primary key or unique, so that it can be referenced
 -- Index: catalogue indexes only; reads no user table and takes no lock on one
--- Source: migrations reference, "Dependency Chain". PostgreSQL documentation, "Row Security Policies": it applies to roles
---   that are neither owner nor superuser and do not have BYPASSRLS, and to owners where it is forced
+-- Source: migrations reference, "Dependency Chain". PostgreSQL documentation, "Row Security Policies": it applies to
+--   roles that are neither owner nor superuser and do not have BYPASSRLS, and to owners where it is forced
 SELECT
     wanted.schema_name,
     wanted.table_name,
