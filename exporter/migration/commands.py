@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from exporter.config.settings import Config
-from exporter.config.values import duration, format_duration, words
+from exporter.config.values import argument, duration, format_duration, words
 from exporter.core.errors import ConfigError, SampleError, Stale
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import utc
@@ -93,7 +93,7 @@ def _add_rollback_check(commands: Commands, context: MigrationContext) -> None:
     parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="directory of the backups")
     parser.add_argument(
         "--max-backup-age",
-        type=_duration,
+        type=argument(duration),
         default=MAX_BACKUP_AGE,
         metavar="24h",
         help=f"maximum age of the latest backup (default: {format_duration(MAX_BACKUP_AGE)})",
@@ -109,7 +109,9 @@ def _add_maintenance(commands: Commands, context: MigrationContext) -> None:
     parser = commands.add_parser("maintenance", help="declare that the backlog may grow (partial rollback)")
     acts = parser.add_subparsers(required=True, metavar="start|end")
     start = acts.add_parser("start", help="start a maintenance now, or prolong it")
-    start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="maximum duration")
+    start.add_argument(
+        "--for", dest="seconds", type=argument(duration), required=True, metavar="2h", help="maximum duration"
+    )
     start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="reason, for the log")
     start.set_defaults(command=lambda options: _start(options, maintenance_file(options), context.write))
     end = acts.add_parser("end", help="end the maintenance now")
@@ -118,14 +120,6 @@ def _add_maintenance(commands: Commands, context: MigrationContext) -> None:
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
-
-
-def _duration(text: str) -> float:
-    """Seconds. Raises: ArgumentTypeError; argparse does not show the message of a ValueError."""
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _verify(options: argparse.Namespace, context: MigrationContext) -> int:

@@ -97,18 +97,16 @@ def rollback_check(
     database: DatabaseClient, settings: SamplingSettings, options: RollbackOptions, now: float
 ) -> CheckReport:
     """Check every prerequisite separately, so that one that is unknown hides no other. Units: `now` Unix seconds."""
-    findings = [
+    directory = options.backup_directory
+    not_checked = CheckWarning("backup", "not checked: no directory of backups was given", "--backup-dir DIRECTORY")
+    findings = (
         *_checked("pending", lambda: _pending(database, settings)),
         *_checked("generations", lambda: _generations(database)),
         *_checked("losses", lambda: _losses(database, settings)),
         *_checked("dependents", lambda: _dependents(database)),
-    ]
-    if options.backup_directory is None:
-        warnings = [CheckWarning("backup", "not checked: no directory of backups was given", "--backup-dir DIRECTORY")]
-    else:
-        findings.append(_backup(options.backup_directory, options.max_backup_age, now))
-        warnings = []
-    return CheckReport(tuple(findings), (*warnings, *_references(database)))
+        *((_backup(directory, options.max_backup_age, now),) if directory else ()),
+    )
+    return CheckReport(findings, (*(() if directory else (not_checked,)), *_references(database)))
 
 
 def _checked(name: str, check: Callable[[], Iterator[CheckFinding]]) -> Iterator[CheckFinding]:

@@ -304,6 +304,7 @@ def test_pending_jobs_by_queue_and_state(jobs, text):
         (DataLoss("t", 0, None, None, None), "0 rows"),
         (DataLoss("t", 999, None, 90_000.0, 60.0), "999 rows, from 1d1h to 1m ago"),
         (DataLoss("t", 1000, None, 60.0, None), "at least 1000 rows"),
+        (DataLoss("t", 1001, None, None, None), "at least 1001 rows"),
         (DataLoss("t", 1000, 7, None, None), "at least 1000 rows, 7 of them not expired"),
         (DataLoss("t", 5, 0, None, None), "5 rows, 0 of them not expired"),
     ],
@@ -355,6 +356,7 @@ def test_times_may_be_ahead_of_the_database_clock():
 @pytest.mark.parametrize(
     ("age", "size", "answer", "text"),
     [
+        (60, 10, CheckAnswer.OK, "backup.dump, 10 bytes, 1m old"),
         (86_400, 10, CheckAnswer.OK, "backup.dump, 10 bytes, 1d old"),
         (86_460, 10, CheckAnswer.BROKEN, "too old: backup.dump, 10 bytes, 1d1m old"),
         (86_460, 0, CheckAnswer.BROKEN, "empty: backup.dump, 0 bytes, 1d1m old"),
