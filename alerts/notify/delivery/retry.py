@@ -1,4 +1,4 @@
-"""How often and for how long: every interval of notifying in one place, and the clocks that they are taken from."""
+"""The timing of notifications, and the clocks for it."""
 
 import time
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetryTiming:
-    """Every interval of notifying, in seconds, and how many episodes one receiver may have waiting.
+    """Intervals and timeouts in seconds; `capacity` is the number of incidents that one receiver may have waiting.
 
-    `resend` and `retention` are Prometheus' own: --rules.alert.resend-delay, and how long it repeats what is resolved.
-    `patience` is that of `episodes.observed`: longer than an exporter needs to start and judge anew. A disk that does
-    not answer for `save_patience` does not hold up the pager any longer.
+    `resend` and `retention` are Prometheus': --rules.alert.resend-delay, and how long it resends resolved alerts.
+    `absence_timeout` is longer than a restart of the exporter takes. When the disk does not answer for `save_timeout`,
+    notifications are sent without being saved.
     """
 
     resend: float = 60
@@ -26,7 +26,7 @@ class RetryTiming:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Two clocks: `wall` gives Unix seconds, for others; `tick` is never set, for durations."""
+    """Two clocks: `wall` in Unix seconds, and `monotonic` in seconds for durations."""
 
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

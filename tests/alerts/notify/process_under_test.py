@@ -28,17 +28,17 @@ def main(directory: str, url: str) -> None:
         PagerDuty(Secret(ROUTING_KEY), f"{url}/enqueue"),
         Webhook(f"{url}/hook"),
     )
-    told = Notifier(kinds, Path(directory), PACE)
-    told.start()
+    notifier = Notifier(kinds, Path(directory), PACE)
+    notifier.start()
     print("started", flush=True)  # noqa: T201 - the test reads it
     for line in sys.stdin:
         if line.strip():
-            told.accept(pickle.loads(bytes.fromhex(line)))
-            while any(courier.unsaved() is not None for courier in told._queues):
+            notifier.accept(pickle.loads(bytes.fromhex(line)))
+            while any(queue.unsaved() is not None for queue in notifier._queues):
                 time.sleep(0.001)
             print("kept", flush=True)  # noqa: T201
         else:
-            print(sum(each.waiting for each in told.receiver_statuses()), flush=True)  # noqa: T201
+            print(sum(each.waiting for each in notifier.receiver_statuses()), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -49,15 +49,15 @@ def require(request: pytest.FixtureRequest) -> Require:
 
 
 @pytest.fixture
-def told() -> Iterator[Local]:
+def notifier() -> Iterator[Local]:
     """Whom Alertmanager tells."""
     with receiving() as local:
         yield local
 
 
 @pytest.fixture
-def real(told: Local, require: Require, tmp_path: Path) -> Iterator[AlertmanagerServer]:
-    with run_alertmanager(tmp_path, config(told.url), require=require) as server:
+def real(notifier: Local, require: Require, tmp_path: Path) -> Iterator[AlertmanagerServer]:
+    with run_alertmanager(tmp_path, config(notifier.url), require=require) as server:
         yield server
 
 
@@ -83,9 +83,9 @@ def known(server: AlertmanagerServer) -> dict[str, Any]:
     return {each["labels"]["alertname"]: each for each in answer}
 
 
-def heard(told: Local) -> list[str]:
+def heard(notifier: Local) -> list[str]:
     """What was passed on, one after the other."""
-    return [f"{body['commonLabels']['alertname']} {body['status']}" for body in told.bodies()]
+    return [f"{body['commonLabels']['alertname']} {body['status']}" for body in notifier.bodies()]
 
 
 def keep(notifications: Notifier, *alerts: Alert, seconds: float) -> None:
@@ -96,12 +96,12 @@ def keep(notifications: Notifier, *alerts: Alert, seconds: float) -> None:
         time.sleep(0.1)
 
 
-def test_fires_stays_and_ends(real: AlertmanagerServer, told: Local, tmp_path: Path) -> None:
+def test_fires_stays_and_ends(real: AlertmanagerServer, notifier: Local, tmp_path: Path) -> None:
     """An alert arrives with its labels, stays while it fires, longer than one message is valid, and is resolved."""
     one = alert(since=time.time() - 60)
     with telling(tmp_path, real.url) as notifications:
         notifications.accept(evaluation(time.time(), [one, WATCHDOG]))
-        eventually(lambda: len(heard(told)) == 2)
+        eventually(lambda: len(heard(notifier)) == 2)
         keep(notifications, one, WATCHDOG, seconds=5)
         alerts = known(real)
         assert alerts.keys() == {"OutboxStalled", "OutboxWatchdog"}
@@ -109,18 +109,18 @@ def test_fires_stays_and_ends(real: AlertmanagerServer, told: Local, tmp_path: P
         assert alerts["OutboxStalled"]["annotations"] == one.annotations
         assert alerts["OutboxStalled"]["generatorURL"] == one.annotations["runbook_url"]
         notifications.accept(evaluation(time.time(), [WATCHDOG], resolved=[one]))
-        eventually(lambda: "OutboxStalled resolved" in heard(told))
+        eventually(lambda: "OutboxStalled resolved" in heard(notifier))
         assert known(real).keys() == {"OutboxWatchdog"}
-    assert sorted(heard(told)) == ["OutboxStalled firing", "OutboxStalled resolved", "OutboxWatchdog firing"]
+    assert sorted(heard(notifier)) == ["OutboxStalled firing", "OutboxStalled resolved", "OutboxWatchdog firing"]
     assert real.log_warnings() == []
 
 
-def test_resolves_by_itself_when_we_die(real: AlertmanagerServer, told: Local, tmp_path: Path) -> None:
+def test_resolves_by_itself_when_we_die(real: AlertmanagerServer, notifier: Local, tmp_path: Path) -> None:
     """Without us, everything ends, the watchdog among it: its absence is what the dead-man's switch is for."""
     with telling(tmp_path, real.url) as notifications:
         notifications.accept(evaluation(time.time(), [WATCHDOG]))
         eventually(lambda: "OutboxWatchdog" in known(real))
-    eventually(lambda: "OutboxWatchdog resolved" in heard(told))
+    eventually(lambda: "OutboxWatchdog resolved" in heard(notifier))
 
 
 def test_is_the_same_alert_as_prometheus_s(real: AlertmanagerServer, tmp_path: Path) -> None:
@@ -134,16 +134,16 @@ def test_is_the_same_alert_as_prometheus_s(real: AlertmanagerServer, tmp_path: P
     assert [each["fingerprint"] for each in answer] == [fingerprint(one.labels)]
 
 
-def test_every_alertmanager_for_itself(told: Local, require: Require, tmp_path: Path) -> None:
+def test_every_alertmanager_for_itself(notifier: Local, require: Require, tmp_path: Path) -> None:
     """One that is down holds up no other; when it comes, it hears everything that still fires."""
     one = alert(since=time.time())
     directories = [tmp_path / name for name in ("a", "b")]
     for directory in directories:
         directory.mkdir()
-    with run_alertmanager(directories[0], config(told.url), require=require) as late:
+    with run_alertmanager(directories[0], config(notifier.url), require=require) as late:
         pass  # it is gone now, and its address is known
     with (
-        run_alertmanager(directories[1], config(told.url), require=require) as first,
+        run_alertmanager(directories[1], config(notifier.url), require=require) as first,
         telling(tmp_path, late.url, first.url) as notifications,
     ):
         notifications.accept(evaluation(time.time(), [one]))
@@ -166,11 +166,11 @@ def again(directory: Path, before: AlertmanagerServer, require: Require) -> Iter
             yield server
 
 
-def test_forgets_everything_and_hears_it_again(told: Local, require: Require, tmp_path: Path) -> None:
+def test_forgets_everything_and_hears_it_again(notifier: Local, require: Require, tmp_path: Path) -> None:
     """An Alertmanager that restarts with nothing in its memory knows what fires after one repetition."""
     one = alert(since=time.time())
     with (
-        run_alertmanager(tmp_path, config(told.url), require=require) as server,
+        run_alertmanager(tmp_path, config(notifier.url), require=require) as server,
         telling(tmp_path, server.url) as notifications,
     ):
         notifications.accept(evaluation(time.time(), [one]))
@@ -210,19 +210,19 @@ def test_a_bad_alert_holds_up_no_other(real: AlertmanagerServer, tmp_path: Path,
 
 
 def test_our_webhook_speaks_as_alertmanager_does(
-    real: AlertmanagerServer, told: Local, require: Require, tmp_path: Path
+    real: AlertmanagerServer, notifier: Local, require: Require, tmp_path: Path
 ) -> None:
     """Of the same alert, Alertmanager and our own webhook tell the same, field by field: beginning, end, beginning."""
     one = alert(since=time.time() - 60)
     with telling(tmp_path, real.url) as notifications:
         notifications.accept(evaluation(time.time(), [one]))
-        eventually(lambda: heard(told) == ["OutboxStalled firing"])
+        eventually(lambda: heard(notifier) == ["OutboxStalled firing"])
         notifications.accept(evaluation(time.time(), resolved=[one]))
-        eventually(lambda: len(heard(told)) == 2)
+        eventually(lambda: len(heard(notifier)) == 2)
         again = alert(since=time.time())
         notifications.accept(evaluation(time.time(), [again]))
-        eventually(lambda: len(heard(told)) == 3)
-    bodies, begins = told.bodies(), [one.firing_since, one.firing_since, again.firing_since]
+        eventually(lambda: len(heard(notifier)) == 3)
+    bodies, begins = notifier.bodies(), [one.firing_since, one.firing_since, again.firing_since]
     ended = bodies[1]["alerts"][0]["endsAt"]
     for theirs, new_state, since in zip(
         bodies, (DeliveredState.FIRING, DeliveredState.RESOLVED, DeliveredState.FIRING), begins, strict=True

@@ -80,15 +80,15 @@ def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     """Killed six times among receivers in a bad mood, it has told everything in the end, in order for each alert."""
     dice = random.Random(4)
     history = History(dice)
-    told: list[Evaluation] = []
+    evaluations: list[Evaluation] = []
     for number in range(EVALUATIONS):
         at = NOON + number * INTERVAL
-        told.append(evaluation(at, *history.next(at)))
+        evaluations.append(evaluation(at, *history.next(at)))
     at = NOON + EVALUATIONS * INTERVAL
-    told.append(evaluation(at, (), history.end(at)))
+    evaluations.append(evaluation(at, (), history.end(at)))
 
     local.answer = lambda _: moody(dice)
-    todo = list(reversed(told))
+    todo = list(reversed(evaluations))
     for _ in range(KILLS):
         process = ProcessUnderTest(tmp_path, local.url)
         killer = threading.Timer(dice.uniform(0, 0.4), process.kill)
@@ -107,17 +107,17 @@ def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     process.end()
 
     assert once_told(local, "/hook") == {
-        key: steps
+        key: updates
         for labels, key in fingerprints(history, {Severity.PAGE, Severity.TICKET, Severity.INFO})
-        if (steps := history.steps(labels))
+        if (updates := history.updates(labels))
     }
     assert triggered(local) == {
-        key: [status for status, _ in steps]
+        key: [status for status, _ in updates]
         for labels, key in fingerprints(history, {Severity.PAGE})
-        if (steps := history.steps(labels))
+        if (updates := history.updates(labels))
     }
     last = {each["labels"]["alertname"] + each["labels"]["severity"]: each for each in managed(local)}
-    assert len(last) == len([labels for labels in history.announced if history.steps(labels)])
+    assert len(last) == len([labels for labels in history.announced if history.updates(labels)])
     assert all(each["endsAt"] <= timestamp(at) for each in last.values())
 
 
@@ -147,7 +147,7 @@ def once_told(local: Local, path: str) -> dict[str, list[tuple[str, str]]]:
         (each,) = payload["alerts"]
         when = each["startsAt"] if each["status"] == "firing" else each["endsAt"]
         heard.setdefault(each["fingerprint"], []).append((each["status"], when))
-    return {key: once(steps) for key, steps in heard.items()}
+    return {key: once(updates) for key, updates in heard.items()}
 
 
 def triggered(local: Local) -> dict[str, list[str]]:
@@ -156,7 +156,7 @@ def triggered(local: Local) -> dict[str, list[str]]:
     for event in processed(local, "/enqueue"):
         status = "firing" if event["event_action"] == "trigger" else "resolved"
         heard.setdefault(event["dedup_key"].rsplit("/", 1)[1], []).append(status)
-    return {key: once(steps) for key, steps in heard.items()}
+    return {key: once(updates) for key, updates in heard.items()}
 
 
 def managed(local: Local) -> list[Any]:

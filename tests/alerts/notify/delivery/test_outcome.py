@@ -40,7 +40,7 @@ def test_refusal(status: int) -> None:
 )
 def test_what_blames_the_content(status: int, blamed: bool) -> None:
     """400, 413 and 422 are about what was sent, not about who sent it where: a part of it may be welcome."""
-    assert classify(HttpResponse(status), NOON).content_rejected is blamed
+    assert classify(HttpResponse(status), NOON).content_refused is blamed
 
 
 @pytest.mark.parametrize("status", [100, 301, 307, 408, 429, 500, 502, 503, 504, 599, 999])
@@ -98,9 +98,9 @@ def test_retry_after_counts_for_failures() -> None:
 
 def test_backs_off_exponentially_up_to_a_limit() -> None:
     """Each failure doubles the time, until it is the longest; a thousand failures overflow nothing."""
-    pace, waits, backoff = RetryTiming(initial_retry_interval=1.0, max_retry_interval=60), [], Backoff()
+    timing, waits, backoff = RetryTiming(initial_retry_interval=1.0, max_retry_interval=60), [], Backoff()
     for _ in range(1100):
-        backoff = next_backoff(backoff, FAILED, 0.0, pace, jitter=0.0)
+        backoff = next_backoff(backoff, FAILED, 0.0, timing, jitter=0.0)
         waits.append(backoff.until)
     assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert waits[-1] == 60
@@ -109,12 +109,14 @@ def test_backs_off_exponentially_up_to_a_limit() -> None:
 
 def test_jitter_takes_away_up_to_half() -> None:
     """Those who failed together come back one by one, none before half of the time."""
-    pace = RetryTiming(initial_retry_interval=8)
-    assert [next_backoff(Backoff(), FAILED, 100.0, pace, jitter).until for jitter in (0, 0.5, 1)] == [108, 106, 104]
+    timing = RetryTiming(initial_retry_interval=8)
+    assert [next_backoff(Backoff(), FAILED, 100.0, timing, jitter).until for jitter in (0, 0.5, 1)] == [108, 106, 104]
 
 
 def test_never_before_the_receiver_wants() -> None:
     """Retry-After is a lower bound; a shorter one than ours changes nothing."""
-    pace = RetryTiming(initial_retry_interval=1)
-    assert next_backoff(Backoff(), DeliveryOutcome(DeliveryResult.FAILED, "", 90.0), 0.0, pace, jitter=1.0).until == 90
-    assert next_backoff(Backoff(), DeliveryOutcome(DeliveryResult.FAILED, "", 0.0), 0.0, pace, jitter=0.0).until == 1
+    timing = RetryTiming(initial_retry_interval=1)
+    assert (
+        next_backoff(Backoff(), DeliveryOutcome(DeliveryResult.FAILED, "", 90.0), 0.0, timing, jitter=1.0).until == 90
+    )
+    assert next_backoff(Backoff(), DeliveryOutcome(DeliveryResult.FAILED, "", 0.0), 0.0, timing, jitter=0.0).until == 1

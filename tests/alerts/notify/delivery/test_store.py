@@ -14,7 +14,7 @@ from alerts.notify.message.incidents import DeliveredState
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, incident
 
 EPISODES = (
-    incident(starts_at=NOON + 0.123456, ends_at=NOON + 60, told=DeliveredState.FIRING),
+    incident(starts_at=NOON + 0.123456, ends_at=NOON + 60, delivered_state=DeliveredState.FIRING),
     incident("OutboxBlind"),
     incident("OutboxJobsExhausted", ends_at=NOON + 1),
 )
@@ -41,17 +41,17 @@ def test_nothing_at_first(tmp_path: Path) -> None:
 
 def test_what_was_refused_is_told_again_after_a_restart(tmp_path: Path) -> None:
     """A receiver that refused may have been mended meanwhile, by the right key, say."""
-    store(tmp_path).save((incident(told=DeliveredState.REFUSED),))
-    assert store(tmp_path).load() == (incident(told=DeliveredState.NOTHING),)
+    store(tmp_path).save((incident(delivered_state=DeliveredState.REFUSED),))
+    assert store(tmp_path).load() == (incident(delivered_state=DeliveredState.NOTHING),)
 
 
 def test_another_receiver_has_heard_nothing(tmp_path: Path) -> None:
     """With another key or address, what lasts is told anew, what was unheard still is, and other ends are not told."""
-    store(tmp_path).save((*EPISODES, incident("OutboxHeadBlocked", told=DeliveredState.FIRING)))
+    store(tmp_path).save((*EPISODES, incident("OutboxHeadBlocked", delivered_state=DeliveredState.FIRING)))
     assert store(tmp_path, "http://pd/ another").load() == (
         incident("OutboxBlind"),
         incident("OutboxJobsExhausted", ends_at=NOON + 1),
-        incident("OutboxHeadBlocked", told=DeliveredState.NOTHING),
+        incident("OutboxHeadBlocked", delivered_state=DeliveredState.NOTHING),
     )
 
 

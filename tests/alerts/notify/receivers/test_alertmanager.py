@@ -50,13 +50,13 @@ def test_never_ends_before_it_starts() -> None:
 
 def test_all_in_one_request_to_the_api() -> None:
     """One request holds all alerts, goes to the path of the API below the prefix, and carries the token, if any."""
-    steps = (Update(incident(), DeliveredState.FIRING), Update(incident("OutboxBlind"), DeliveredState.FIRING))
-    message = RECEIVER.message(steps, UNTIL)
+    updates = (Update(incident(), DeliveredState.FIRING), Update(incident("OutboxBlind"), DeliveredState.FIRING))
+    message = RECEIVER.message(updates, UNTIL)
     assert message.url == "http://am.example:9093/prefix/api/v2/alerts"
     assert len(json.loads(message.body)) == 2
     assert message.headers == {}
     with_token = replace(RECEIVER, bearer_token=Secret("tell-nobody"))
-    assert with_token.message(steps, UNTIL).headers == {"Authorization": "Bearer tell-nobody"}
+    assert with_token.message(updates, UNTIL).headers == {"Authorization": "Bearer tell-nobody"}
 
 
 def test_links_to_our_page_where_it_is_known() -> None:

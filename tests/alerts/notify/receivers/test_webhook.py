@@ -67,7 +67,7 @@ def test_idempotency_key() -> None:
         return RECEIVER.message((Update(each, new_state),), NOON).headers["Idempotency-Key"]
 
     began = key(incident(), DeliveredState.FIRING)
-    assert began == key(incident(ends_at=NOON + 60, told=DeliveredState.FIRING), DeliveredState.FIRING)
+    assert began == key(incident(ends_at=NOON + 60, delivered_state=DeliveredState.FIRING), DeliveredState.FIRING)
     others = {
         key(incident(ends_at=NOON + 60), DeliveredState.RESOLVED),
         key(incident(starts_at=NOON + 0.25), DeliveredState.FIRING),
