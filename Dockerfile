@@ -23,7 +23,7 @@ RUN rm -r exporter/lab exporter/demo.py \
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="outbox-exporter" \
-      org.opencontainers.image.description="Prometheus exporter for a transactional outbox in PostgreSQL, with alert rules, dashboards and a 24-hour migration check" \
+      org.opencontainers.image.description="Prometheus exporter for a transactional outbox in PostgreSQL" \
       org.opencontainers.image.licenses="MIT"
 # Nothing is installed into a running container.
 RUN pip uninstall --yes --root-user-action=ignore pip

@@ -10,10 +10,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from enum import IntEnum
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from alerts.notify import probe
 from alerts.policy import rule_file
@@ -26,6 +25,7 @@ from exporter.config.keys import CONFIG_VARIABLE, secrets
 from exporter.config.settings import Config
 from exporter.core import logs
 from exporter.core.errors import ConfigError, ExporterError
+from exporter.core.exit_status import ExitStatus
 from exporter.core.redaction import hide_credentials
 from exporter.core.types import Secret
 from exporter.database import dsn_problem, passwords, target, variables_problem
@@ -37,14 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
-class ExitStatus(IntEnum):
-    """The exit status, the same for every command."""
-
-    GOOD = 0
-    BAD = 1
-    USAGE = 2
-    UNKNOWN = 3
+_T = TypeVar("_T")
 
 
 class OutputLost(ExporterError):
@@ -52,7 +45,6 @@ class OutputLost(ExporterError):
 
 
 DEMO_PORT = 9721
-HIGHEST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,34 +138,31 @@ def parser() -> argparse.ArgumentParser:
 
     migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _print))
     watch.add_commands(
-        commands, watch.Surroundings(load, _print, lambda config: target(config.database.dsn.reveal()), version)
+        commands, watch.WatchContext(load, _print, lambda config: target(config.database.dsn.reveal()), version)
     )
 
     demo_parser = commands.add_parser("demo", help="run a complete outbox on this machine, with the exporter")
     demo_parser.add_argument(
-        "--port", type=port, default=DEMO_PORT, help=f"port (default: {DEMO_PORT}; 0: a free port)"
+        "--port", type=_argument(values.port), default=DEMO_PORT, help=f"port (default: {DEMO_PORT}; 0: a free port)"
     )
     demo_parser.add_argument(
-        "--duration", type=duration, metavar="60s", help="end after this time (default: at Ctrl-C)"
+        "--duration", type=_argument(values.duration), metavar="60s", help="end after this time (default: at Ctrl-C)"
     )
     demo_parser.add_argument("--fault", metavar="NAME", help="inject this fault; an unknown name lists all faults")
     demo_parser.set_defaults(command=demo)
     return top
 
 
-def port(text: str) -> int:
-    """A TCP port, 0 for any. Raises: ArgumentTypeError."""
-    if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"expected a port, 0 to {HIGHEST_PORT}")
-    return int(text)
+def _argument(read: Callable[[str], _T]) -> Callable[[str], _T]:
+    """A reader of `exporter.config.values` for argparse, which does not show the message of a ValueError."""
 
+    def argument(text: str) -> _T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-def duration(text: str) -> float:
-    """Seconds. Raises: ArgumentTypeError; argparse would swallow what a ValueError says."""
-    try:
-        return values.duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return argument
 
 
 def load(path: Path | None) -> Config:
@@ -243,7 +232,7 @@ def check_config(options: argparse.Namespace) -> ExitStatus:
     ):
         _print(f"{finding}\n")
         findings.append(finding)
-    return ExitStatus(check.verdict(findings))
+    return check.verdict(findings)
 
 
 def _receivers(config: Config) -> Iterator["ConfigFinding"]:

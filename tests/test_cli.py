@@ -14,9 +14,9 @@ from alerts.policy.load import load_policy
 from exporter import cli
 from exporter.app import sample
 from exporter.app.status import version
-from exporter.cli import ExitStatus
 from exporter.config import loader
 from exporter.core import logs
+from exporter.core.exit_status import ExitStatus
 from tests.end_to_end.program import run
 
 ROOT = Path(__file__).parent.parent

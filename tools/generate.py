@@ -1,8 +1,8 @@
 """Writes every generated file from its source: `make generate`.
 
-The metric table of docs/metrics.md, the tables of rules, runbooks and checks in the documentation, Prometheus' rule
-files, Alertmanager's inhibition rules and Grafana's dashboards. With `--check` nothing is written: exit status 1 says
-that a file is stale, and which.
+The table of metrics, the tables of rules, runbooks and checks in the documentation, Prometheus' rule files,
+Alertmanager's inhibition rules and Grafana's dashboards. With `--check` nothing is written: exit status 1 says that a
+file is stale, and which.
 """
 
 import sys

@@ -15,7 +15,7 @@ def table() -> str:
 
 
 def with_table(page: str) -> str:
-    """The text of docs/metrics.md with the present table in it. Raises: ValueError when a marker is missing."""
+    """docs/metrics.md with the table of today's catalogue. Raises: ValueError when a marker is missing."""
     before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from alerts.policy.load import load_policy
+from alerts.watch.analysis.messages import allowed
 from alerts.watch.checks.checks import CheckParameters, resolve
-from alerts.watch.model import Check, CheckKind
-from alerts.watch.report.tables import allowed
+from alerts.watch.model.check import Check, CheckKind
 from tools.alerting import between
 
 PAGE = Path(__file__).parent.parent / "docs" / "watch.md"
@@ -14,7 +14,7 @@ DAY = 86_400.0
 
 def with_checks(text: str) -> str:
     """The page with one line for each check. Raises: ValueError when a marker is missing."""
-    rows = ["| Check | Holds when | May fail to for | Source |", "|---|---|---|---|"]
+    rows = ["| Check | Passes when | May be breached for | Source |", "|---|---|---|---|"]
     rows += [
         f"| {check.title} | {check.subject} {check.good}. | {_allowed(check)} | {check.source} |"
         for check in resolve(CheckParameters(load_policy(), DAY, application=True))
@@ -26,5 +26,5 @@ def _allowed(check: Check) -> str:
     if check.kind is CheckKind.EVIDENCE:
         return "; ".join(f"at least {each.at_least:g} {each.what}" for each in check.evidence)
     return ("never" if check.kind is CheckKind.CLEANUP else allowed(check.budget)) + (
-        ", maintenance apart" if check.excused else ""
+        ", maintenance excused" if check.excused else ""
     )

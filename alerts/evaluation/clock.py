@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# A difference of this many seconds between the clocks is a step. Source: ntpd(8) slews by at most 0.5 ms per second.
-STEP = 1.0
+from exporter.core.clock_step import clock_step
+
 # How long comparisons with the time of day are not used after a step, seconds: the time after which waiting jobs page.
 # By then, timestamps from before the step are old or gone.
 UNCERTAIN_AFTER_STEP = 300.0
@@ -61,11 +61,11 @@ class MonitoredClock:
             self._accepted_offset = wall - monotonic
             return 0.0, 0.0
         elapsed = monotonic - self._last[1]
-        step = wall - self._last[0] - elapsed
+        drift = wall - self._last[0] - elapsed
         # Times of evaluations must increase, so that any step back beyond the previous reading counts.
-        return elapsed, step if abs(step) >= STEP or wall <= self._last[0] else 0.0
+        return elapsed, drift if wall <= self._last[0] else clock_step(drift)
 
     def _accept_offset(self, offset: float, monotonic: float) -> None:
-        if self._accepted_offset - offset >= STEP:
+        if clock_step(offset - self._accepted_offset) < 0:
             self._set_back_until = max(self._set_back_until, monotonic + self._accepted_offset - offset)
         self._accepted_offset = offset

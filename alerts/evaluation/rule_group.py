@@ -21,9 +21,8 @@ from alerts.promql.parse import parse
 from alerts.promql.storage import Sample, Storage, required_history
 from alerts.promql.syntax_tree import Expression, FunctionCall, walk
 from alerts.promql.vectors import EvaluationError, Vector, collect, greatest, without_metric_name
+from exporter.metrics.snapshot import EXPIRY_INTERVALS
 
-# An evaluation is out of date after so many intervals, as a sample is.
-LIFE = 3
 # How often samples beyond the retention are dropped, seconds.
 TRUNCATE_INTERVAL = 60.0
 
@@ -172,7 +171,7 @@ class RuleGroup:
         if fresh is None:
             results = replace(results, rules={})
         # Time without evaluations does not count towards durations.
-        time = EvaluationTime(now.at, min(now.elapsed, LIFE * self._interval))
+        time = EvaluationTime(now.at, min(now.elapsed, EXPIRY_INTERVALS * self._interval))
         evaluation, self._active_alerts = update_alerts(self._compiled_rules.rules, results, self._active_alerts, time)
         return evaluation
 

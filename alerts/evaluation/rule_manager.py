@@ -15,13 +15,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from alerts.evaluation.clock import MonitoredClock
-from alerts.evaluation.rule_group import LIFE, RuleGroup
+from alerts.evaluation.rule_group import RuleGroup
 from alerts.evaluation.state_file import StateFile, StateFileError
 from alerts.model import Change, Evaluation, Labels, Policy, RuleKey
 from alerts.promql.storage import Sample
 from exporter.core.logs import RepeatFilter, event
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
+from exporter.metrics.snapshot import EXPIRY_INTERVALS
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class RuleManager:
         for failure in self._rule_group.failures:
             self._failed("expression", failure.message, signal_or_rule=failure.name)
         self._update_readings(evaluation)
-        self._evaluation, self._expires = evaluation, self._clock.monotonic() + LIFE * self._interval
+        self._evaluation, self._expires = evaluation, self._clock.monotonic() + EXPIRY_INTERVALS * self._interval
         if self._is_save_due(evaluation):
             self._save(now.at)
         for listener in self._listeners:

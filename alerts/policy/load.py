@@ -108,7 +108,8 @@ class _PolicyBuilder:
         self._all_overrides = overrides
         self._overrides = {(each.alert, each.severity): each for each in overrides}
         self._hiding_rules = tuple((_highest_severity(entry), entry.hides) for entry in document.entries if entry.hides)
-        self._interval, self._job, self._runbook = document.interval, "", ""
+        self._interval: float = document.interval
+        self._job, self._runbook = "", ""
 
     def policy(self, job: str, interval: float | None, runbook: str) -> Policy:
         """The whole policy. Raises: ConfigError."""

@@ -1,7 +1,7 @@
-"""Time for a watch: which clock to believe when they disagree.
+"""The clocks of a watch.
 
-Durations follow the clock of the machine's boot, which nobody can set and which outlives a process; only from one
-boot to the next, or on another machine, is the wall clock all there is.
+Durations are measured by the clock since boot, which nobody can set and which outlives the process. From one boot to
+the next, or from one machine to another, only the wall clock is left.
 """
 
 import time
@@ -10,11 +10,9 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-# A wall clock that moves this much against the other one was stepped, not slewed.
-STEP = 1.0
-# Over long times clocks drift apart without anybody having set them: 500 ppm is the most that ntpd slews.
-DRIFT = 0.0005
-# Two moments are never the same one, whatever a clock says.
+from exporter.core.clock_step import clock_step
+
+# Seconds. Two readings are never the same moment.
 LEAST = 0.001
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -22,7 +20,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """Now, by both clocks. Units: `at` Unix seconds; `steady` seconds, comparable within the same `era`."""
+    """The present by both clocks. Units: `at` Unix seconds; `steady` seconds, comparable within the same `era`."""
 
     at: float
     steady: float
@@ -30,33 +28,32 @@ class ClockReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """What lies between two moments: so many seconds, and by how many the wall clock was set (0: it was not)."""
+class Elapsed:
+    """Seconds between two readings, and by how many the wall clock was set (0: it was not)."""
 
     seconds: float
     step: float = 0.0
 
 
 def now() -> ClockReading:
-    """The present moment."""
+    """Read both clocks."""
     era, clock = _era()
     return ClockReading(time.time(), time.monotonic() if clock is None else time.clock_gettime(clock), era)
 
 
-def passed(before: ClockReading, after: ClockReading) -> Passed:
-    """How long it was from one moment to a later one; never less than nothing."""
+def elapsed(before: ClockReading, after: ClockReading) -> Elapsed:
+    """The time from one reading to a later one; never negative."""
     wall = after.at - before.at
     steady = after.steady - before.steady
     if before.era != after.era or steady < 0:
-        # Another boot: a wall clock that went back proves a step, one that went forward is believed.
-        return Passed(max(wall, LEAST), wall if wall <= -STEP else 0.0)
-    step = wall - steady
-    return Passed(steady, step if abs(step) >= STEP + DRIFT * steady else 0.0)
+        # Another boot: a wall clock that went back was set, one that went forward is believed.
+        return Elapsed(max(wall, LEAST), min(clock_step(wall), 0.0))
+    return Elapsed(steady, clock_step(wall - steady, steady))
 
 
 @cache
 def _era() -> tuple[str, int | None]:
-    """The boot and its clock; a process of its own where the system has no such thing."""
+    """The boot and its clock; one of this process where the system has none."""
     clock: int | None = getattr(time, "CLOCK_BOOTTIME", None)
     try:
         boot = _BOOT_ID.read_text("ascii").strip()

@@ -14,10 +14,10 @@ from alerts.notify.notifier import Notifier, notifications
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
 from alerts.watch.checks.checks import CheckParameters
-from alerts.watch.model import Watch
+from alerts.watch.model.watch import Watch
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
-from alerts.watch.store.serialization import plain
+from alerts.watch.store.serialization import serialize
 from exporter.app.status import AlertingStatus, AlertStatus, FiveSignals, Notice, WatchStatus, signals
 from exporter.config.settings import Config
 from exporter.metrics import catalogue
@@ -80,7 +80,7 @@ class Alerting:
 
     def heed(self) -> None:
         """Do what commands ask of the watch. Call it every few seconds while started."""
-        self.recorder.heed()
+        self.recorder.process_requests()
 
     def readings(self) -> tuple[tuple[Reading, ...], ...]:
         """What judging adds to /metrics: alerts, notifications, the watch."""
@@ -108,8 +108,8 @@ class Alerting:
         view = self.recorder.view
         return {
             "state": view.state,
-            "watch": plain(view.watch),
-            "judgement": plain(view.judgement),
+            "watch": serialize(view.watch),
+            "judgement": serialize(view.judgement),
             "waiting_for": view.waiting_for,
             "trouble": view.trouble,
         }
@@ -120,7 +120,7 @@ class Alerting:
     def _is_relied_on(self) -> bool:
         if self.notifications.has_receivers:
             return True
-        self.recorder.heed()  # a watch that is asked for just now begins with an evaluation
+        self.recorder.process_requests()  # a watch that is asked for just now begins with an evaluation
         return may_be_open(self.recorder.view)
 
     def _add_trend(self, evaluation: Evaluation) -> None:

@@ -9,6 +9,7 @@ from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import ApplicationSettings, Config, WatchSettings, WebSettings
 from exporter.core import state_directory as statedir
 from exporter.core.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
+from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import duration
 from exporter.migration.verify import access_checks
 from exporter.sampling.sampler import Sampler
@@ -49,12 +50,12 @@ class ConfigFinding:
         return f"{'unknown' if self.is_unknown else 'broken '}  {self.what}: {reason}{self.error}"
 
 
-def verdict(findings: Iterable[ConfigFinding]) -> int:
-    """The exit status: 1 when something is refused, 3 when somebody could not be asked, else 0."""
+def verdict(findings: Iterable[ConfigFinding]) -> ExitStatus:
+    """BAD when something is refused, UNKNOWN when a target could not be asked, otherwise GOOD."""
     failed = [finding for finding in findings if finding.error]
     if any(not finding.is_unknown for finding in failed):
-        return 1
-    return 3 if failed else 0
+        return ExitStatus.BAD
+    return ExitStatus.UNKNOWN if failed else ExitStatus.GOOD
 
 
 def machine(config: Config) -> Iterator[ConfigFinding]:
@@ -103,7 +104,7 @@ def database(sampling: Sampler) -> tuple[ConfigFinding, ...]:
 
 
 def application(settings: ApplicationSettings) -> Iterator[ConfigFinding]:
-    """Ask each endpoint once, within `application.timeout`. Raises: ConfigError for a useless token."""
+    """Ask each endpoint once, within `application.timeout`."""
     failures = ApplicationCollector(settings).collect().failures
     for failure in failures:
         unanswered = failure.reason in (Reason.CONNECTION, Reason.TIMEOUT)

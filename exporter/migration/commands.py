@@ -16,6 +16,7 @@ from typing import TypeAlias
 from exporter.config.settings import Config
 from exporter.config.values import duration, format_duration, words
 from exporter.core.errors import ConfigError, SampleError, Stale
+from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import utc
 from exporter.database import DatabaseClient, dsn_problem, target, variables_problem
 from exporter.database.replay import CONNECT_TO_PRIMARY
@@ -24,8 +25,8 @@ from exporter.migration.report import CheckAnswer, CheckReport, unknown_finding
 from exporter.migration.rollback import MAX_BACKUP_AGE, RollbackOptions, rollback_check
 from exporter.migration.verify.run import verify
 
-EXIT_STATUS: Mapping[CheckAnswer, int] = MappingProxyType(
-    {CheckAnswer.OK: 0, CheckAnswer.BROKEN: 1, CheckAnswer.UNKNOWN: 3}
+EXIT_STATUS: Mapping[CheckAnswer, ExitStatus] = MappingProxyType(
+    {CheckAnswer.OK: ExitStatus.GOOD, CheckAnswer.BROKEN: ExitStatus.BAD, CheckAnswer.UNKNOWN: ExitStatus.UNKNOWN}
 )
 SMOKE_DSN = "OUTBOX_SMOKE_DSN"
 

@@ -1,8 +1,11 @@
-"""The result of `verify`, `smoke` and `rollback-check`, as a table for people and as JSON."""
+"""The result of `verify`, `smoke` and `rollback-check`, as a table for people and as JSON.
+
+Fields of findings, warnings and diagnoses are keys of the JSON, so their names must not change.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -82,18 +85,9 @@ class CheckReport:
             **about,
             "answer": self.answer.value,
             "counts": {answer.value: self.count(answer) for answer in CheckAnswer},
-            "checks": [
-                {
-                    "check": finding.check,
-                    "answer": finding.answer.value,
-                    "expected": finding.expected,
-                    "found": finding.found,
-                    "remedy": finding.remedy or None,
-                }
-                for finding in self.findings
-            ],
-            "warnings": [{"subject": each.subject, "text": each.text, "remedy": each.remedy} for each in self.warnings],
-            "diagnoses": [{"error": each.error, "cause": each.cause, "remedy": each.remedy} for each in self.diagnoses],
+            "checks": [asdict(each) | {"remedy": each.remedy or None} for each in self.findings],
+            "warnings": [asdict(each) for each in self.warnings],
+            "diagnoses": [asdict(each) for each in self.diagnoses],
         }
         return json.dumps(document, indent=2) + "\n"
 

@@ -53,10 +53,12 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
     """
     up = bool(status["up"])
     word = "up" if up else "down"
+    last_sample = "The last sample succeeded." if up else "The last sample failed, or no sample was taken yet."
     firing = [alert for alert in status["alerts"] or () if alert["state"] == "firing" and alert["severity"] != "none"]
+    links = "".join(f'<li><a href="{path}">{escape(text)}</a></li>' for path, text in _LINKS)
     body = f"""<header>
 <h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
-<p class="soft">Database {escape(str(status["database"]))}. {_server(status["server"])}{_last_sample(up)}</p>
+<p class="soft">Database {escape(str(status["database"]))}. {_server(status["server"])}{last_sample}</p>
 {_maintenance(status["maintenance_until"], status["now"])}
 </header>
 <main>
@@ -68,15 +70,11 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 {html_layout.section("collectors", "Collectors", _collectors(status))}
 </main>
 <footer class="soft">
-<nav aria-label="Endpoints"><ul>{"".join(_link(*link) for link in _LINKS)}</ul></nav>
+<nav aria-label="Endpoints"><ul>{links}</ul></nav>
 <p>Version {escape(version)}. This page reloads every {REFRESH_SECONDS} seconds.</p></footer>"""
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n'
-    return html_layout.document(f"{title}: {_short(word, firing)}", _STYLE, body, refresh)
-
-
-def _short(word: str, firing: Sequence[Any]) -> str:
-    """The title of the browser's tab."""
-    return f"{word}, {len(firing)} firing" if firing else word
+    title = f"{title}: {word}, {len(firing)} firing" if firing else f"{title}: {word}"
+    return html_layout.document(title, _STYLE, body, refresh)
 
 
 def _server(server: Mapping[str, Any] | None) -> str:
@@ -91,10 +89,6 @@ def _server(server: Mapping[str, Any] | None) -> str:
     return f'<span class="state warn">Connected to a standby{address}, {behind}.</span> '
 
 
-def _last_sample(up: bool) -> str:
-    return "The last sample succeeded." if up else "The last sample failed, or no sample was taken yet."
-
-
 def _maintenance(until: float | None, now: float) -> str:
     if until is None:
         return ""
@@ -102,10 +96,6 @@ def _maintenance(until: float | None, now: float) -> str:
     if now < until:
         return f'<p class="state">Maintenance is declared until {when}: the backlog may grow.</p>'
     return f'<p class="state bad">Maintenance was declared until {when} and has not been ended.</p>'
-
-
-def _link(path: str, text: str) -> str:
-    return f'<li><a href="{path}">{escape(text)}</a></li>'
 
 
 # --- alerts and the watch ------------------------------------------------------------------------------------------
@@ -221,10 +211,11 @@ def _problems(status: Mapping[str, Any]) -> str:
 def _signals(status: Mapping[str, Any]) -> str:
     signals = status["signals"]
     age, events = signals["oldest_pending_age_seconds"], signals["events_last_hour"]
+    total = None if events is None else sum(events.values())
     cards = (
         ("backlog", "Backlog", _shown(signals["backlog"], count), _note("oldest job waits ", age, duration)),
         ("time", "Average processing time", _shown(signals["processing_time_avg_seconds"], duration), "last hour"),
-        ("events", "Events", _shown(_total(events), count), _sources(events)),
+        ("events", "Events", _shown(total, count), _sources(events)),
         ("keys", "Idempotency keys", _shown(signals["idempotency_keys"], count), "live and expired"),
         ("failures", "Failure ratio", _shown(signals["failure_ratio"], percent), "last hour"),
     )
@@ -261,10 +252,6 @@ def _shown(value: float | None, text: Callable[[float], str]) -> str:
 
 def _note(words: str, value: float | None, text: Callable[[float], str]) -> str:
     return "" if value is None else escape(f"{words}{text(value)}")
-
-
-def _total(events: Mapping[str, float] | None) -> float | None:
-    return None if events is None else sum(events.values())
 
 
 def _sources(events: Mapping[str, float] | None) -> str:

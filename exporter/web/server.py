@@ -54,55 +54,16 @@ class WebServer:
     def __init__(
         self, site: SiteContent, listen: str, config_file: Path | None = None, limits: ServerLimits | None = None
     ) -> None:
-        self._site = site
         self._listen = listen
         self._config_file = config_file
         self._limits = limits or ServerLimits()
-        self._running: tuple[_ServerLoop, threading.Thread] | None = None
+        self._reloader: WebConfigReloader | None = None
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._grace = 0.0
         self.address = ""
         self.url = ""
-
-    def start(self) -> None:
-        """Listen and serve; sets `address` (`host:port`) and `url`.
-
-        Raises: ConfigError when the web configuration is bad or the address cannot be bound.
-        """
-        reloader = WebConfigReloader(self._config_file) if self._config_file else None
-        scheme = "https" if reloader and reloader.current().tls else "http"
-        listener = bind(self._listen)
-        self.address = _format_address(listener.getsockname())
-        self.url = f"{scheme}://{self.address}"
-        loop = _ServerLoop(self._site, listener, reloader, self._limits)
-        thread = threading.Thread(target=asyncio.run, args=(loop.run(),), name="web", daemon=True)
-        self._running = (loop, thread)
-        thread.start()
-        loop.started.wait()
-        log.info("listening on %s", self.url)
-
-    def stop(self, timeout: float = 2.0) -> None:
-        """Stop listening, wait `timeout` / 2 seconds for responses, then close all connections. Idempotent."""
-        if self._running:
-            loop, thread = self._running
-            loop.stop(timeout / 2)
-            thread.join(timeout)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.stop()
-
-
-class _ServerLoop:
-    """The part of the server that runs in the event loop; other threads use `stop` and `started` only."""
-
-    def __init__(
-        self, site: SiteContent, listener: socket.socket, reloader: WebConfigReloader | None, limits: ServerLimits
-    ) -> None:
-        self._listener = listener
-        self._reloader = reloader
-        self._limits = limits
+        # From here on only for the thread that runs the event loop.
         self._state = ServerState()
         self._open: dict[ClientConnection, None] = {}  # in the order of arrival
         self._config = uvicorn.Config(
@@ -115,37 +76,63 @@ class _ServerLoop:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            h11_max_incomplete_event_size=limits.header,
+            h11_max_incomplete_event_size=self._limits.header,
         )
-        self._config.load()
-        self._grace = 0.0
-        self.started = threading.Event()
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        """Listen and serve; sets `address` (`host:port`) and `url`.
+
+        Raises: ConfigError when the web configuration is bad or the address cannot be bound.
+        """
+        self._reloader = WebConfigReloader(self._config_file) if self._config_file else None
+        scheme = "https" if self._loaded().config.tls else "http"
+        listener = bind(self._listen)
+        host, port = listener.getsockname()[:2]
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.url = f"{scheme}://{self.address}"
+        self._config.load()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._run(listener),), name="web", daemon=True)
+        self._thread.start()
+        self._started.wait()
+        log.info("listening on %s", self.url)
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Stop listening, wait `timeout` / 2 seconds for responses, then close all connections. Idempotent."""
+        if self._thread:
+            self._grace = timeout / 2
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(timeout)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
+
+    def _loaded(self) -> LoadedWebConfig:
+        return self._reloader.current() if self._reloader else NO_WEB_CONFIG
+
+    async def _run(self, listener: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_log_loop_error)
         self._stopping = asyncio.Event()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
-        self._listener.setblocking(False)
-        accepting = self._loop.create_task(self._accept())
-        self.started.set()
+        listener.setblocking(False)
+        accepting = self._loop.create_task(self._accept(listener))
+        self._started.set()
         await self._stopping.wait()
         accepting.cancel()
         await asyncio.wait([accepting])
-        self._listener.close()
+        listener.close()
         await self._close_connections()
 
-    def stop(self, grace: float) -> None:
-        """End `run` from another thread, after at most `grace` seconds for responses that are not complete."""
-        self._grace = grace
-        with contextlib.suppress(RuntimeError):  # has already ended
-            self._loop.call_soon_threadsafe(self._stopping.set)
-
-    async def _accept(self) -> None:
+    async def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                sock, _ = await self._loop.sock_accept(self._listener)
+                sock, _ = await self._loop.sock_accept(listener)
             except OSError as error:
                 if error.errno in _OUT_OF_RESOURCES:  # otherwise the client has closed already
                     connection_log.warning("cannot accept connections: %s", error.strerror)
@@ -177,9 +164,6 @@ class _ServerLoop:
         if not self._open:
             self._all_closed.set()
 
-    def _loaded(self) -> LoadedWebConfig:
-        return self._reloader.current() if self._reloader else NO_WEB_CONFIG
-
     async def _close_connections(self) -> None:
         for connection in tuple(self._open):
             if connection.phase is ConnectionPhase.ANSWER:
@@ -206,9 +190,11 @@ def bind(listen: str) -> socket.socket:
     Raises: ConfigError with the address, the reason and a hint; AddressInUse where that is the reason.
     """
     try:
-        return _listen(*split_address(listen))
+        host, port = split_address(listen)
     except ValueError as error:
         raise ConfigError((f"web.listen: {listen!r}: {error}",)) from error
+    try:
+        return _listen(host, port)
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         hint = _HINTS.get(error.errno or 0, "")
@@ -228,11 +214,6 @@ def _listen(host: str, port: int) -> socket.socket:
     # until the client acknowledges the header, which clients delay by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def _format_address(name: tuple[Any, ...]) -> str:
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

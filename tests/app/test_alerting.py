@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.watch.model import WatchState
+from alerts.watch.model.watch import WatchState
 from alerts.watch.runtime.recorder import WatchView
 from exporter.app.alerting import may_be_open, trends, watch_readings, watch_status
 from exporter.app.status import FiveSignals

@@ -63,8 +63,8 @@ def test_a_standby_with_paused_replay_is_reported(embedded_database, standby, pr
     assert f'server="standby {where}"' in program.log
     begun = run("--config", str(config), "watch", "start")
     assert begun.returncode == 0
-    assert "watch 1 has begun; a standby answers, and what it shows proves nothing" in begun.stdout
-    assert "a standby answers, and what it shows proves nothing" in page(program)
+    assert "watch 1 has begun; a standby answers, and its data is no evidence" in begun.stdout
+    assert "a standby answers, and its data is no evidence" in page(program)
 
     standby.pause_replay()
     embedded_database.execute(

@@ -141,4 +141,4 @@ def test_the_watch_begins_with_the_migration_under_the_shipped_role(embedded_dat
 
 
 def _message(done: subprocess.CompletedProcess[str]) -> str:
-    return done.stderr if "no watch begins by itself" in done.stderr else ""
+    return done.stderr if "no watch begins automatically" in done.stderr else ""

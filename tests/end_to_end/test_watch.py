@@ -288,7 +288,7 @@ def test_no_traffic_is_inconclusive(watch_result):
     quiet = watch_result("no traffic")
     assert quiet.status == INCONCLUSIVE, quiet.output
     assert not quiet.failed()
-    assert "There were no completed jobs; fewer than 20 prove nothing." in quiet.judgement["reasons"]
+    assert "There were no completed jobs; at least 20 are needed." in quiet.judgement["reasons"]
 
 
 def test_a_short_outage_passes_with_its_gap_named(watch_result):
@@ -296,7 +296,7 @@ def test_a_short_outage_passes_with_its_gap_named(watch_result):
     outage = watch_result("short outage")
     assert outage.status == PASS, outage.output
     assert outage.gaps()["database unreachable"] >= BUDGET * 0.4 - INTERVAL
-    assert "not seen since" in outage.output
+    assert "gap since" in outage.output
 
 
 def test_a_breach_in_declared_maintenance_passes_and_is_shown(watch_result):
@@ -307,4 +307,4 @@ def test_a_breach_in_declared_maintenance_passes_and_is_shown(watch_result):
     assert span["reason"] == "roll back the code"
     assert span["span"]["seconds"] >= BUDGET * 1.5
     assert maintenance.result("oldest_job")["excused"] >= BUDGET * 1.5
-    assert "of declared maintenance do not count" in maintenance.result("oldest_job")["reason"]
+    assert "of declared maintenance are excused" in maintenance.result("oldest_job")["reason"]

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from exporter.config.settings import SamplingSettings
+from exporter.core.errors import PermissionDenied, Stale, TooSlow
 from exporter.migration import rollback
 from exporter.migration.report import CheckAnswer, CheckFinding, CheckReport
-from exporter.migration.rollback import RollbackOptions, format_age, latest_backup, rollback_check
+from exporter.migration.rollback import (
+    DataLoss,
+    DependentObject,
+    FunctionReference,
+    LastActivity,
+    PendingJobs,
+    RollbackOptions,
+    format_age,
+    latest_backup,
+    rollback_check,
+)
 from tests.migration.database_rows import OTHER_ROWS
 from tests.migration.verification import MONITOR, checks, create_monitor, exporter_client
 from tests.postgres import Database
@@ -201,3 +214,168 @@ def test_ages_are_rounded():
     """Seconds up to an hour, minutes beyond."""
     assert [format_age(seconds) for seconds in (-1, 0.4, 59.6, 3661, 90_061)] == ["0s", "0s", "1m", "1h1m", "1d1h1m"]
     assert rollback.QUIET_PERIOD == 900
+
+
+# --- without a database
+
+
+class AnsweredDatabase:
+    """A database whose statements return these rows, or raise these errors, by name; every sample begins at NOW."""
+
+    now = NOW
+    schema = "public"
+
+    def __init__(self, **answers: object) -> None:
+        self._answers = answers
+        self.parameters: dict[str, dict[str, object]] = {}
+
+    @contextmanager
+    def sample(self, *_reads: object, primary_only: bool) -> Iterator[AnsweredDatabase]:
+        assert primary_only
+        yield self
+
+    def fetch(self, name: str, _row: type[object], **parameters: object) -> list[object]:
+        self.parameters[name] = parameters
+        answer = self._answers.get(name.removeprefix("migration/"), [])
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, list)
+        return answer
+
+    def fetch_one(self, name: str, row: type[object], **parameters: object) -> object:
+        (only,) = self.fetch(name, row, **parameters)
+        return only
+
+
+def answered(**answers: object) -> CheckReport:
+    """The report about a database with these answers; without others there was no activity."""
+    database = AnsweredDatabase(**{"signs_of_life": [LastActivity(None, None)], **answers})
+    settings = SamplingSettings(count_limit=1000)
+    return rollback_check(database, settings, RollbackOptions(), NOW)  # type: ignore[arg-type]  # stands for one
+
+
+def test_an_empty_database_without_activity_is_ok():
+    """Nothing is pending, lost or dependent; only the backup was not checked."""
+    report = answered()
+    assert {each.check: each.found for each in report.findings} == {
+        "pending": "none",
+        "generations": "no activity",
+        "dependents": "nothing",
+    }
+    assert report.answer is CheckAnswer.OK
+    assert [(each.subject, each.remedy) for each in report.warnings] == [("backup", "--backup-dir DIRECTORY")]
+
+
+@pytest.mark.parametrize(
+    ("event", "processed", "answer", "text"),
+    [
+        (899.0, None, CheckAnswer.BROKEN, "the last event was 14m59s ago"),
+        (900.0, None, CheckAnswer.OK, "the last activity was 15m ago"),
+        (None, 10.0, CheckAnswer.BROKEN, "the last processed job was 10s ago"),
+        (0.0, 5000.0, CheckAnswer.BROKEN, "the last event was 0s ago"),
+        (7200.0, 3600.0, CheckAnswer.OK, "the last activity was 1h ago"),
+        (1.0, 2.0, CheckAnswer.BROKEN, "the last event was 1s ago; the last processed job was 2s ago"),
+    ],
+)
+def test_activity_of_the_last_fifteen_minutes_is_broken(event, processed, answer, text):
+    """An event or a processed job; from 15 minutes on it is ok."""
+    found = finding(answered(signs_of_life=[LastActivity(event, processed)]), "generations")
+    assert (found.answer, found.found) == (answer, text)
+    assert found.expected == "no activity for 15m"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "text"),
+    [
+        (PendingJobs("email", "failing", 3, 7200.0), "3 failing in email, the oldest 2h old"),
+        (PendingJobs(None, "waiting", 1, 5.0), "1 waiting without a queue, the oldest 5s old"),
+        (PendingJobs("email", "exhausted", 2, None), "2 exhausted in email, their age is unknown"),
+    ],
+)
+def test_pending_jobs_by_queue_and_state(jobs, text):
+    """With the age of the oldest, where it is known."""
+    found = finding(answered(pending=[jobs]), "pending")
+    assert (found.answer, found.found) == (CheckAnswer.BROKEN, text)
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (DataLoss("t", 0, None, None, None), "0 rows"),
+        (DataLoss("t", 999, None, 90_000.0, 60.0), "999 rows, from 1d1h to 1m ago"),
+        (DataLoss("t", 1000, None, 60.0, None), "at least 1000 rows"),
+        (DataLoss("t", 1000, 7, None, None), "at least 1000 rows, 7 of them not expired"),
+        (DataLoss("t", 5, 0, None, None), "5 rows, 0 of them not expired"),
+    ],
+)
+def test_rows_that_would_be_lost_are_reported(loss, text):
+    """Always ok; from count_limit on the number is a lower bound."""
+    found = finding(answered(losses=[loss]), "losses.t")
+    assert (found.answer, found.found, found.expected) == (CheckAnswer.OK, text, "reported only")
+
+
+def test_dependent_objects_and_references():
+    """Objects that depend on the tables are broken, functions that name them are warnings."""
+    report = answered(dependents=[DependentObject("view v", "table t")], mentions=[FunctionReference("f()")])
+    assert finding(report, "dependents").found == "view v depends on table t"
+    assert report.warnings[1].remedy == "\\sf f()"
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "remedy"),
+    [
+        (TooSlow("slow"), "slow; a longer database.statement_timeout may help", ""),
+        (Stale("standby"), "standby", "connect to the primary"),
+        (PermissionDenied("denied"), "denied", ""),
+    ],
+)
+def test_a_check_that_fails_hides_no_other(error, text, remedy):
+    """It is unknown, with the reason and what may help; the others are decided."""
+    report = answered(pending=error, mentions=error)
+    found = finding(report, "pending")
+    assert (found.answer, found.found) == (CheckAnswer.UNKNOWN, text)
+    assert found.remedy.startswith(remedy)
+    assert bool(found.remedy) is bool(remedy)
+    assert finding(report, "generations").answer is CheckAnswer.OK
+    assert [each.subject for each in report.warnings] == ["backup"]
+
+
+def test_times_may_be_ahead_of_the_database_clock():
+    """By ten minutes for jobs, by a day for the activity of a generation."""
+    database = AnsweredDatabase(signs_of_life=[LastActivity(None, None)])
+    rollback_check(database, SamplingSettings(), RollbackOptions(), NOW)  # type: ignore[arg-type]  # stands for one
+    latest = {name: values["latest"] for name, values in database.parameters.items() if "latest" in values}
+    assert latest == {
+        "migration/pending": NOW + 600,
+        "migration/signs_of_life": NOW + 86_400,
+        "migration/losses": NOW + 600,
+    }
+
+
+@pytest.mark.parametrize(
+    ("age", "size", "answer", "text"),
+    [
+        (86_400, 10, CheckAnswer.OK, "backup.dump, 10 bytes, 1d old"),
+        (86_460, 10, CheckAnswer.BROKEN, "too old: backup.dump, 10 bytes, 1d1m old"),
+        (86_460, 0, CheckAnswer.BROKEN, "empty: backup.dump, 0 bytes, 1d1m old"),
+    ],
+)
+def test_a_backup_of_the_last_day(tmp_path, age, size, answer, text):
+    """Of a day at most, and not empty."""
+    file = tmp_path / "backup.dump"
+    file.write_bytes(b"x" * size)
+    os.utime(file, (NOW - age, NOW - age))
+    database = AnsweredDatabase(signs_of_life=[LastActivity(None, None)])
+    options = RollbackOptions(tmp_path)
+    report = rollback_check(database, SamplingSettings(), options, NOW)  # type: ignore[arg-type]  # stands for one
+    found = finding(report, "backup")
+    assert (found.answer, found.found, found.expected) == (answer, text, f"a backup in {tmp_path} of the last 1d")
+    assert not report.warnings
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-1, "0s"), (3599, "59m59s"), (3600, "1h"), (3629, "1h"), (3631, "1h1m"), (90_061, "1d1h1m")]
+)
+def test_an_age_has_minutes_from_an_hour_on(seconds, text):
+    """And seconds before."""
+    assert format_age(seconds) == text

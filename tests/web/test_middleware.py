@@ -1,15 +1,20 @@
 """Rate limit, authentication, request bodies and headers of every response."""
 
+import asyncio
+
 import psutil
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.web.config.file import RateLimit
-from exporter.web.middleware import TokenBucket
+from exporter.core.types import Secret
+from exporter.web.config.file import RateLimit, WebConfig
+from exporter.web.middleware import RequestMiddleware, TokenBucket
 from exporter.web.server import WebServer
 from tests import webtools
 from tests.web.clients import PROMPT, Client, scrape, serving
 from tests.web.clock import Clock
-from tests.web.passwords import PASSWORD
+from tests.web.passwords import PASSWORD, basic, hashed
 from tests.webtools import get
 
 
@@ -89,7 +94,7 @@ def test_every_response_has_security_headers_and_no_server_name(url, path):
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert "Date" in headers
+    assert headers["Date"].endswith(" GMT")
     assert "Server" not in headers
 
 
@@ -104,3 +109,52 @@ def test_the_error_of_an_endpoint_is_logged_and_not_shown(caplog):
     assert "hunter2" not in answer.text
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "a request failed" in caplog.text
+
+
+def respond(app: ASGIApp, config: WebConfig, *passwords: str) -> list[list[Message]]:
+    """The messages of the responses to simultaneous requests of alice."""
+    middleware = RequestMiddleware(app, lambda: config)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def one(password: str) -> list[Message]:
+        messages: list[Message] = []
+
+        async def send(message: Message) -> None:
+            messages.append(message)
+
+        headers = [(b"authorization", basic("alice", password).encode())]
+        await middleware({"type": "http", "method": "GET", "path": "/", "headers": headers}, receive, send)
+        return messages
+
+    async def all_of_them() -> list[list[Message]]:
+        return await asyncio.gather(*map(one, passwords))
+
+    return asyncio.run(all_of_them())
+
+
+def test_too_many_simultaneous_logins_get_status_503():
+    """With the time to wait, so that a scraper tries again."""
+    users = {"alice": Secret(hashed(PASSWORD))}
+    responses = respond(PlainTextResponse("x"), WebConfig(users=users), *map(str, range(20)))
+    assert sorted(response[0]["status"] for response in responses) == [401] * 16 + [503] * 4
+    refused = [dict(response[0]["headers"]) for response in responses if response[0]["status"] == 503]
+    assert [headers[b"retry-after"] for headers in refused] == [b"1"] * 4
+
+
+def test_an_error_after_the_start_of_a_response_sends_no_second_one():
+    async def broken(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        raise ZeroDivisionError
+
+    (messages,) = respond(broken, WebConfig(), "")
+    assert [message["type"] for message in messages] == ["http.response.start"]
+
+
+def test_headers_are_added_once():
+    """To the start of a response, not to its body."""
+    (messages,) = respond(PlainTextResponse("x"), WebConfig(headers=(("X-Frame-Options", "sameorigin"),)), "")
+    names = [name for name, _ in messages[0]["headers"]]
+    assert len(names) == len(set(names))
+    assert "headers" not in messages[1]

@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from ssl import SSLContext
 
+import requests
 import urllib3
 
 from exporter.core.abortable import AbortableConnections
 from exporter.core.http_client import AbortableAdapter, causes
-from exporter.core.requests_import import requests
 
 # The part of a response that is read: a refusal explains itself in a sentence or two.
 MAX_RESPONSE_BYTES = 2_000

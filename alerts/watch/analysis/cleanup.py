@@ -1,19 +1,20 @@
-"""Did a clean-up run when it was due? Judged by what is left behind, not by what cron says of itself."""
+"""Checks of scheduled clean-ups, by the rows that are left rather than by what pg_cron reports."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
-from alerts.watch.model import CleanupSchedule, Tick
+from alerts.watch.model.check import CleanupSchedule
+from alerts.watch.model.tick import Tick
 from exporter.core.humanize import utc
 
 _DAY = timedelta(days=1)
-# What was due so shortly before the end that nobody could have seen it done is not held against anybody.
-_SOON = 600.0
+# Seconds. A clean-up that was due so shortly before the end of the watch does not count: no tick could show it.
+_LEAST_TIME = 600.0
 
 
 class CleanupOutcome(Enum):
-    """What became of one that was due."""
+    """The outcome of one clean-up that was due."""
 
     DONE = 1
     OVERDUE = 2
@@ -22,7 +23,10 @@ class CleanupOutcome(Enum):
 
 @dataclass(slots=True)
 class CleanupTracker:
-    """Watches one schedule. What it leaves behind has the database's times, so that our clock hardly matters."""
+    """Tracks one schedule from `started_at`, Unix seconds. Without the results of `collectors` nothing is known.
+
+    Rows have database times, so the exporter's clock hardly matters.
+    """
 
     schedule: CleanupSchedule
     collectors: frozenset[str]
@@ -31,34 +35,32 @@ class CleanupTracker:
     _found: dict[float, CleanupOutcome] = field(default_factory=dict)
 
     def add(self, tick: Tick, offset: float = 0.0) -> None:
-        """One tick, in the order of time. `offset` is by how much the wall clock was set: the earlier time counts."""
+        """Add one tick, in the order of time. `offset`: seconds by which the wall clock was set; the earlier counts."""
         at = min(tick.at, tick.at - offset)
         if self._ahead is None:
-            # Read when the server starts; only a change between summer and winter moves it, within the grace.
+            # The server reads it when it starts; only daylight saving time changes it, by less than the grace period.
             self._ahead = tick.values.get(self.schedule.clock)
-        if self._ahead is None:
-            return
-        if any(trouble.stale and trouble.collector in self.collectors for trouble in tick.troubles):
+        if self._ahead is None or not tick.known(self.collectors):
             return
         due = latest(self.schedule, at, self._ahead)
         if due < self.started_at or self._found.get(due) is CleanupOutcome.DONE:
             return
         oldest = tick.values.get(self.schedule.oldest)
-        clean = oldest is None or oldest >= due - self.schedule.keeps
-        late = at > due + self.schedule.grace
-        if clean and not late:
+        is_clean = oldest is None or oldest >= due - self.schedule.keeps
+        is_late = at > due + self.schedule.grace
+        if is_clean and not is_late:
             self._found[due] = CleanupOutcome.DONE
-        elif late and not clean:
+        elif is_late and not is_clean:
             self._found[due] = CleanupOutcome.OVERDUE
 
     def outcomes(self, now: float, *, final: bool) -> dict[float, CleanupOutcome] | None:
-        """Every one that has been due, by its time; None when it is not known by which clock.
+        """The outcome of each clean-up by its due time, Unix seconds, up to `now`; None when its clock is not known.
 
-        While the watch goes on, one that may still run is left out.
+        Before the end of the watch (`final`), those in their grace period are left out.
         """
         if self._ahead is None:
             return None
-        due, dues = latest(self.schedule, now - (_SOON if final else 0.0), self._ahead), []
+        due, dues = latest(self.schedule, now - (_LEAST_TIME if final else 0.0), self._ahead), []
         while due >= self.started_at:
             dues.append(due)
             due = latest(self.schedule, due - 1, self._ahead)
@@ -67,9 +69,9 @@ class CleanupTracker:
 
 
 def latest(schedule: CleanupSchedule, at: float, ahead: float) -> float:
-    """When it was due last, at that time or before, by a clock ahead of UTC by so many seconds. Units: Unix seconds."""
-    moment = utc(at + ahead)
-    due = moment.replace(hour=schedule.hour, minute=0, second=0, microsecond=0)
-    while due > moment or schedule.weekday not in (None, due.weekday()):
+    """The latest due time not after `at`, by a clock `ahead` seconds ahead of UTC. Units: Unix seconds."""
+    local = utc(at + ahead)
+    due = local.replace(hour=schedule.hour, minute=0, second=0, microsecond=0)
+    while due > local or schedule.weekday not in (None, due.weekday()):
         due -= _DAY
     return due.timestamp() - ahead

@@ -1,36 +1,85 @@
-"""A day beside another: not whether a threshold was crossed, but whether things have changed, which way and how much.
+"""Compares a watch with an earlier day: which signals changed, in which direction and by how much.
 
-Values of one hour depend on each other, so each hour counts once, by its median, and only hours of the day that both
-days have. The tests are those that need no bell curve: Mann and Whitney's for whether it may be chance, Cliff's delta
-for how far the days lie apart, Hodges' and Lehmann's median of all differences for by how much. None of it decides a
-verdict: no two days are alike.
+Values of one hour depend on each other, so each hour counts once, by its median; only hours of the day that both days
+have are compared. The methods assume no normal distribution: the Mann-Whitney U test for significance, Cliff's delta
+for the effect size, the Hodges-Lehmann estimator for the shift. The comparison decides no verdict.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import product
 from statistics import NormalDist, median
 
-from alerts.watch.model import DayComparison, Direction, EffectSize, SignalComparison, Tick
+from alerts.watch.model.tick import Tick
 from exporter.core.humanize import format_value
 
 _DAY, _HOUR = 86400.0, 3600.0
-# A shorter watch, as in a rehearsal, has as many parts as a day has hours.
+# A watch shorter than a day is divided into as many parts as a day has hours.
 _PARTS = 24
-# Fewer hours prove nothing: with four and four, not even the most extreme order is rarer than one in thirty-five.
+# With four hours each, even the most extreme order has a probability of 1/35 per side.
 _FEWEST = 5
-# Beyond it, chance is no good explanation.
+# Significance level.
 _CHANCE = 0.05
-# Romano et al. 2006, "Appropriate statistics for ordinal level data": below .147 negligible, .33 small, .474 medium.
-_EFFECTS = ((0.147, EffectSize.NEGLIGIBLE), (0.33, EffectSize.SMALL), (0.474, EffectSize.MEDIUM))
 
 Hours = Mapping[str, Mapping[int, float]]
 
 
+class EffectSize(StrEnum):
+    """The effect size by Cliff's delta."""
+
+    NEGLIGIBLE = "negligible"
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+class Direction(StrEnum):
+    """The direction of a change."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalComparison:
+    """One signal, by medians of hours. `shift` is the Hodges-Lehmann estimate, in its unit.
+
+    `delta` is Cliff's, from -1 (always lower than before) to 1; `p` that of the two-sided Mann-Whitney U test.
+    """
+
+    signal: str
+    title: str
+    unit: str
+    hours: int
+    hours_before: int
+    median: float
+    median_before: float
+    shift: float
+    delta: float
+    p: float
+    effect: EffectSize
+    direction: Direction
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayComparison:
+    """A watch compared with `against`: an earlier watch, or the day before."""
+
+    against: str
+    signals: tuple[SignalComparison, ...]
+
+
+# Romano et al. 2006, "Appropriate statistics for ordinal level data": below .147 negligible, .33 small, .474 medium.
+_EFFECTS = ((0.147, EffectSize.NEGLIGIBLE), (0.33, EffectSize.SMALL), (0.474, EffectSize.MEDIUM))
+
+
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """A signal of which more is worse."""
+    """A compared signal. A higher value is worse."""
 
     signal: str
     title: str
@@ -49,7 +98,10 @@ COMPARED = (
 
 
 def hours(ticks: Iterable[Tick], duration: float) -> Hours:
-    """The median of each compared signal in each hour of the day, or in each part of a shorter watch."""
+    """The median of each compared signal by hour of the day, or by part of a watch shorter than a day.
+
+    `duration` is that of the watch, seconds. Shape: signal to hour (0 to 23) to median.
+    """
     found: dict[str, dict[int, list[float]]] = {each.signal: {} for each in COMPARED}
     for tick in ticks:
         part = int(tick.at % _DAY // _HOUR) if duration >= _DAY else int(tick.elapsed // (duration / _PARTS))
@@ -61,7 +113,7 @@ def hours(ticks: Iterable[Tick], duration: float) -> Hours:
 
 
 def compare(now: Hours, before: Hours, against: str) -> DayComparison:
-    """What has changed; signals of which too little is known on either side are left out."""
+    """Compare two days. Signals with values in fewer than five common hours are left out."""
     signals = []
     for each in COMPARED:
         here, there = now[each.signal], before[each.signal]
@@ -95,13 +147,13 @@ def _compared(signal: _Compared, now: Sequence[float], before: Sequence[float]) 
 
 
 def cliffs_delta(now: Sequence[float], before: Sequence[float]) -> float:
-    """How much more often a value of now is above one of before than below: -1 to 1."""
+    """Cliff's delta: how much more often a value of `now` is above one of `before` than below it, -1 to 1."""
     signs = sum((one > other) - (one < other) for one, other in product(now, before))
     return signs / (len(now) * len(before))
 
 
 def mann_whitney(now: Sequence[float], before: Sequence[float]) -> float:
-    """How probable so great a difference is by chance, two-sided: by the normal approximation, corrected for ties."""
+    """The p-value of the two-sided Mann-Whitney U test, by the normal approximation with tie correction."""
     total = len(now) + len(before)
     ranked = _ranks([*now, *before])
     u = sum(ranked[: len(now)]) - len(now) * (len(now) + 1) / 2
@@ -114,7 +166,7 @@ def mann_whitney(now: Sequence[float], before: Sequence[float]) -> float:
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    """From 1 on; equal ones share the mean of theirs."""
+    """Ranks from 1 on; equal values share their mean rank."""
     places: dict[float, list[int]] = {}
     for place, value in enumerate(sorted(values), start=1):
         places.setdefault(value, []).append(place)
@@ -128,5 +180,5 @@ def _counts(values: Sequence[float]) -> list[int]:
 def _sentence(signal: _Compared, direction: Direction, effect: EffectSize, medians: tuple[float, float]) -> str:
     now, before = (format_value(each, signal.unit) for each in medians)
     if direction is Direction.SAME:
-        return f"{signal.title}: {now}, {before} before; no difference beyond chance."
+        return f"{signal.title}: {now}, {before} before; no significant difference."
     return f"{signal.title}: {now}, {before} before; {direction.value}, a {effect.value} effect."

@@ -1,19 +1,20 @@
-"""What counters have grown by, and when they began anew."""
+"""Increases and resets of counters during a watch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from alerts.watch.checks.sources import SERIES, age_of
-from alerts.watch.model import Restart, Span, Tick
+from alerts.watch.model.result import Restart
+from alerts.watch.model.tick import Tick, TimeSpan
 
-# The exporter's own begin with each of its runs and with each reload; the application's when it restarts.
+# The exporter's counters are reset when it starts or reloads its configuration, the application's when that restarts.
 EXPORTER_COUNTERS = tuple(name for name in SERIES if "_total" in name and not name.startswith("outbox_app_"))
 APPLICATION_COUNTERS = tuple(name for name in SERIES if "_total" in name and name.startswith("outbox_app_"))
 
 
 @dataclass(frozen=True, slots=True)
 class CounterSample:
-    """A counter's value, and when it was sampled: negative `elapsed` is before the watch began."""
+    """A counter's value and when it was sampled: `at` Unix seconds, `elapsed` negative before the watch began."""
 
     run: int
     value: float
@@ -29,10 +30,9 @@ def sample_of(name: str, tick: Tick) -> CounterSample:
 
 @dataclass(slots=True)
 class CounterIncreases:
-    """The growth of every counter, from its first sample within the watch to its last.
+    """The increase of every counter, from its first sample within the watch to its last.
 
-    What a counter of the exporter's counted since it began belongs to the watch; only what came while no exporter
-    ran is in none of them.
+    After a reset, the exporter's new value belongs to the watch. Increases while no exporter ran are lost.
     """
 
     grown: dict[str, float] = field(default_factory=dict)
@@ -41,38 +41,38 @@ class CounterIncreases:
     _last: dict[str, CounterSample] = field(default_factory=dict)
 
     def add(self, tick: Tick) -> None:
-        """One tick, in the order of time."""
-        began_anew = next(self._began_anew(tick), None)
-        if began_anew:
-            self.restarts.append(Restart(tick.at, tick.elapsed, began_anew, explained=tick.maintenance is True))
+        """Add one tick, in the order of time."""
+        reset = next(self._resets(tick), None)
+        if reset:
+            self.restarts.append(Restart(tick.at, tick.elapsed, reset, explained=tick.maintenance is True))
         for name in (*EXPORTER_COUNTERS, *APPLICATION_COUNTERS):
             if name in tick.values:
                 self._count(name, sample_of(name, tick))
 
-    def span(self, name: str) -> Span | None:
+    def span(self, name: str) -> TimeSpan | None:
         """From the first to the last sample of a counter; None without any."""
         first, last = self._first.get(name), self._last.get(name)
         return None if first is None or last is None else between(first, last)
 
-    def _began_anew(self, tick: Tick) -> Iterator[str]:
+    def _resets(self, tick: Tick) -> Iterator[str]:
         for name in APPLICATION_COUNTERS:
             if name in tick.values and name in self._last and tick.values[name] < self._last[name].value:
                 yield name
 
     def _count(self, name: str, sample: CounterSample) -> None:
         last = self._last.get(name)
-        anew = last is not None and (
+        reset = last is not None and (
             sample.value < last.value or (name in EXPORTER_COUNTERS and sample.run != last.run)
         )
-        if last is None or (last.elapsed < 0 and not anew):
-            # What came between a sample before the watch and this one may have come before the watch, too.
+        if last is None or (last.elapsed < 0 and not reset):
+            # The increase since a sample before the watch may have been before the watch, too.
             self._first[name] = sample
             self.grown[name] = 0.0
         else:
-            self.grown[name] += sample.value if anew else sample.value - last.value
+            self.grown[name] += sample.value if reset else sample.value - last.value
         self._last[name] = sample
 
 
-def between(first: CounterSample, last: CounterSample) -> Span:
+def between(first: CounterSample, last: CounterSample) -> TimeSpan:
     """From one sample to a later one."""
-    return Span(first.at, last.at, first.elapsed, last.elapsed - first.elapsed)
+    return TimeSpan(first.at, last.at, first.elapsed, last.elapsed - first.elapsed)

@@ -1,110 +1,112 @@
-"""Why: one sentence for each check, and for the whole, that somebody understands who never saw the code."""
+"""The messages of a watch: one sentence for each check, and a summary."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from alerts.watch.analysis.cleanup import CleanupOutcome
 from alerts.watch.analysis.coverage import MeterTotals
-from alerts.watch.model import Cause, Check, CheckResult, Evidence, Gap, Verdict, Watch
+from alerts.watch.model.check import Budget, Check, Evidence
+from alerts.watch.model.result import CheckResult, Gap
+from alerts.watch.model.tick import Cause
+from alerts.watch.model.watch import Verdict, Watch
 from exporter.core.humanize import count, duration, moment, percent
 
 
-def held(check: Check, times: MeterTotals, *, was_breached: bool) -> str:
-    """It passed, or has so far. `was_breached`: at one look at least, which may be too little to last any time."""
+def passed(check: Check, totals: MeterTotals, *, was_breached: bool) -> str:
+    """PASS, at the end or so far. `was_breached`: at one tick at least, which may be too short to count as time."""
     if not was_breached:
-        return f"{check.subject} {check.good}{_not_counted(times)}."
-    within = f"within what is allowed ({_allowed(check)})"
-    return f"{check.subject} {check.bad} {_for_so_long(times)}, {within}{_not_counted(times)}."
+        return f"{check.subject} {check.good}{_not_counted(totals)}."
+    budget = f"within its budget ({allowed(check.budget)})"
+    return f"{check.subject} {check.bad} {_bad_time(totals)}, {budget}{_not_counted(totals)}."
 
 
-def broken(check: Check, times: MeterTotals) -> str:
-    """It failed."""
-    return f"{check.subject} {check.bad} {_for_so_long(times)}; {_exceeded(check, times)}{_not_counted(times)}."
+def failed(check: Check, totals: MeterTotals) -> str:
+    """FAIL: a budget was exceeded."""
+    return f"{check.subject} {check.bad} {_bad_time(totals)}; {_exceeded(check, totals)}{_not_counted(totals)}."
 
 
-def unseen(check: Check, times: MeterTotals, gaps: Sequence[Gap]) -> str:
-    """It could have failed without being seen to."""
-    seen = f" and {check.bad} for {duration(times.bad)}" if times.bad else ""
+def unknown(check: Check, totals: MeterTotals, gaps: Sequence[Gap]) -> str:
+    """INCONCLUSIVE: a budget may have been exceeded while values were missing."""
+    bad = f" and {check.bad} for {duration(totals.bad)}" if totals.bad else ""
     return (
-        f"{check.subject} could not be seen for {duration(times.unseen)}{seen}{_causes(gaps)}, "
-        f"so it is not known whether it kept to what is allowed ({_allowed(check)})."
+        f"{check.subject} was unknown for {duration(totals.unknown)}{bad}{_causes(gaps)}, "
+        f"so its budget ({allowed(check.budget)}) may have been exceeded."
     )
 
 
-def too_little_seen(check: Check, times: MeterTotals, watch: Watch) -> str:
-    """Most of the watch was excused, or not there."""
-    return f"{check.subject} was watched for {_long(times.seen)} of {_long(watch.duration)} only, which proves nothing."
+def too_little_known(check: Check, totals: MeterTotals, watch: Watch) -> str:
+    """INCONCLUSIVE: most of the watch was excused, or before the first tick."""
+    known, needed = _long(totals.known), _long(watch.duration)
+    return f"{check.subject} was known for {known} of {needed} only; at least half is needed."
 
 
 def lacking(evidence: Evidence, found: float, *, final: bool) -> str:
-    """The minimum evidence is not there, or not yet."""
+    """The evidence is not there, or not yet."""
     counted = f"{count(found)} {evidence.what}" if found else f"no {evidence.what}"
-    if not final:
-        return f"So far there were {counted}; at least {count(evidence.at_least)} are needed."
-    return f"There were {'only ' if found else ''}{counted}; fewer than {count(evidence.at_least)} prove nothing."
+    start = "There were" if final else "So far there were"
+    return f"{start} {'only ' if found and final else ''}{counted}; at least {count(evidence.at_least)} are needed."
 
 
 def traffic(check: Check, evidence: Evidence, found: float) -> str:
-    """What was asked for as evidence is there."""
+    """PASS: the evidence is there."""
     return f"{check.subject} {check.good}: {count(found)} {evidence.what}."
 
 
 def cleanup(check: Check, outcomes: dict[float, CleanupOutcome] | None) -> tuple[Verdict | None, str]:
-    """What came of every clean-up that was due. That no key grows old is judged in any case, by another check."""
+    """The verdict on all clean-ups that were due, by their outcomes. Another check is for old keys in any case."""
     if outcomes is None:
-        return None, f"{check.subject} was not judged: what that clock shows (cron.timezone) was not visible."
+        return None, f"{check.subject} was not checked: the time zone of pg_cron (cron.timezone) was not visible."
     for due, outcome in outcomes.items():
         if outcome is CleanupOutcome.OVERDUE:
             late = duration(check.schedule.grace) if check.schedule else ""
-            return Verdict.FAIL, f"{check.subject} {check.bad} on {_day(due)}: {late} later it had not."
+            return Verdict.FAIL, f"{check.subject} {check.bad} on {_day(due)}, nor within {late}."
     for due, outcome in outcomes.items():
         if outcome is CleanupOutcome.UNKNOWN:
-            return Verdict.INCONCLUSIVE, f"{check.subject} was not seen to have run on {_day(due)}."
+            return Verdict.INCONCLUSIVE, f"It is unknown whether {_lower(check.subject)} ran on {_day(due)}."
     if not outcomes:
         return None, f"{check.subject} was not due."
     return Verdict.PASS, f"{check.subject} {check.good} on {', '.join(_day(due) for due in outcomes)}."
 
 
 def summary(watch: Watch, verdict: Verdict | None, results: Iterable[CheckResult], ratio: float, elapsed: float) -> str:
-    """One sentence for the whole."""
+    """One sentence for the whole watch. `ratio` is its coverage, `elapsed` seconds."""
     results = tuple(results)
-    judged = [result for result in results if result.verdict is not None]
+    decided = [result for result in results if result.verdict is not None]
     if verdict is None:
         left = duration(max(watch.duration - elapsed, 0.0))
-        return f"So far nothing has failed: {standing(results)}, {left} left."
+        return f"No check has failed so far: {standing(results)}, {left} left."
     if verdict is Verdict.PASS:
-        return f"All {len(judged)} checks held for {_long(watch.duration)}; {seen_share(ratio)} of it was seen."
+        return f"All {len(decided)} checks passed for {_long(watch.duration)}; coverage {coverage_percent(ratio)}."
     if verdict is Verdict.INCONCLUSIVE and watch.stopped:
-        return (
-            f"It was stopped after {_long(elapsed)} of {_long(watch.duration)} ({watch.stopped}), so nothing is proved."
-        )
-    worse = [result for result in judged if result.verdict is verdict]
+        return f"The watch was stopped after {_long(elapsed)} of {_long(watch.duration)} ({watch.stopped})."
+    worse = [result for result in decided if result.verdict is verdict]
     if not worse:
-        return "There was no check that could be judged, so nothing is proved."
+        return "No check could be decided."
     names = ", ".join(result.check.title.lower() for result in worse)
-    did_not = "did not hold" if verdict is Verdict.FAIL else "could not be decided"
-    return f"{len(worse)} of {len(judged)} checks {did_not}: {names}."
+    return (
+        f"{len(worse)} of {len(decided)} checks {'failed' if verdict is Verdict.FAIL else 'are inconclusive'}: {names}."
+    )
 
 
 def standing(results: Iterable[CheckResult]) -> str:
-    """How many checks stand how: `17 of 19 checks hold, 2 of them breached for a time within what is allowed`."""
+    """How many checks pass, fail or are open: `17 of 19 checks pass, 2 of them after a breach within their budget`."""
     results = tuple(results)
-    judged = [result for result in results if result.verdict is not None]
-    held = [result for result in judged if result.verdict is Verdict.PASS]
-    parts = [f"{len(held)} of {len(judged)} checks hold"]
-    for number, what in (
-        (sum(result.was_breached for result in held), "of them breached for a time within what is allowed"),
-        (sum(result.verdict is Verdict.FAIL for result in judged), "failed"),
-        (sum(result.verdict is Verdict.INCONCLUSIVE for result in judged), "not seen well enough"),
+    decided = [result for result in results if result.verdict is not None]
+    passing = [result for result in decided if result.verdict is Verdict.PASS]
+    parts = [f"{len(passing)} of {len(decided)} checks pass"]
+    for number, text in (
+        (sum(result.was_breached for result in passing), "of them after a breach within their budget"),
+        (sum(result.verdict is Verdict.FAIL for result in decided), "failed"),
+        (sum(result.verdict is Verdict.INCONCLUSIVE for result in decided), "inconclusive"),
         (sum(result.is_undecided for result in results), "without enough evidence yet"),
     ):
         if number:
-            parts.append(f"{number} {what}")
+            parts.append(f"{number} {text}")
     return ", ".join(parts)
 
 
-def seen_share(ratio: float) -> str:
-    """Coverage in words; all of it only when it is all of it."""
+def coverage_percent(ratio: float) -> str:
+    """Coverage as text. It is 100 % only when nothing is missing."""
     return "100 %" if ratio >= 1 else percent(min(ratio, 0.9994))
 
 
@@ -115,36 +117,44 @@ def gap(each: Gap) -> str:
     return f"{start} to {end} UTC, {_long(each.span.seconds)}: {each.cause}{affects}"
 
 
-def _allowed(check: Check) -> str:
-    budget = check.budget
+def allowed(budget: Budget) -> str:
+    """A budget as text."""
+    if not budget.total:
+        return "never"
     if math.isinf(budget.total):
         return "any time"
-    if budget.total <= budget.stretch:
-        return duration(budget.stretch)
-    return f"{duration(budget.stretch)} at a stretch, {duration(budget.total)} in all"
+    total, stretch = duration(budget.total), duration(budget.stretch)
+    return stretch if budget.stretch >= budget.total else f"{total}, {stretch} at a time"
 
 
-def _for_so_long(times: MeterTotals) -> str:
-    if not times.bad:
-        return "at a single look"
-    total, longest = duration(times.bad), duration(times.longest_bad)
+def most_severe(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """The results other than PASS, FAIL first."""
+    order = list(Verdict)
+    found = [result for result in results if result.verdict not in (None, Verdict.PASS)]
+    yield from sorted(found, key=lambda result: order.index(result.verdict or Verdict.PASS))
+
+
+def _bad_time(totals: MeterTotals) -> str:
+    if not totals.bad:
+        return "at a single tick"
+    total, longest = duration(totals.bad), duration(totals.longest_bad)
     return f"for {total}" if total == longest else f"for {total} (longest {longest})"
 
 
-def _exceeded(check: Check, times: MeterTotals) -> str:
-    """What is allowed, and by how much it was exceeded where rounding would hide that."""
-    budget, said = check.budget, f"allowed is {_allowed(check)}"
-    pairs = ((times.bad, budget.total), (times.longest_bad, budget.stretch))
-    exceeded = [(bad, allowed) for bad, allowed in pairs if bad > allowed]
-    if any(duration(bad) != duration(allowed) for bad, allowed in exceeded):
+def _exceeded(check: Check, totals: MeterTotals) -> str:
+    """The budget, and by how much it was exceeded where rounding would hide that."""
+    budget, said = check.budget, f"allowed: {allowed(check.budget)}"
+    pairs = ((totals.bad, budget.total), (totals.longest_bad, budget.stretch))
+    exceeded = [(bad, limit) for bad, limit in pairs if bad > limit]
+    if any(duration(bad) != duration(limit) for bad, limit in exceeded):
         return said
-    return f"{said}, exceeded by {duration(max(bad - allowed for bad, allowed in exceeded))}"
+    return f"{said}, exceeded by {duration(max(bad - limit for bad, limit in exceeded))}"
 
 
-def _not_counted(times: MeterTotals) -> str:
-    unseen = f"; {duration(times.unseen)} were not seen" if times.unseen else ""
-    excused = f"; {duration(times.excused)} of declared maintenance do not count" if times.excused else ""
-    return unseen + excused
+def _not_counted(totals: MeterTotals) -> str:
+    missing = f"; unknown for {duration(totals.unknown)}" if totals.unknown else ""
+    excused = f"; {duration(totals.excused)} of declared maintenance are excused" if totals.excused else ""
+    return missing + excused
 
 
 def _causes(gaps: Sequence[Gap]) -> str:
@@ -163,8 +173,5 @@ def _long(seconds: float) -> str:
     return duration(seconds) if seconds else "no time"
 
 
-def gravest(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    """The results that are no PASS, FAIL first."""
-    order = list(Verdict)
-    judged = [result for result in results if result.verdict not in (None, Verdict.PASS)]
-    yield from sorted(judged, key=lambda result: order.index(result.verdict or Verdict.PASS))
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

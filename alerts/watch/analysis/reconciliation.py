@@ -1,52 +1,48 @@
-"""Where the jobs went: what was created against what was processed, is pending, fails or was removed.
+"""The jobs of a watch: created, processed, pending, failing and removed.
 
-The database keeps no count of jobs created, and removes processed ones. But while one exporter runs, what became
-pending and what was processed give what was created less what was removed, hour by hour; beside that stand the
-initialisations that the database recorded and those that the application counted.
+The database does not count created jobs, and deletes processed ones. While one exporter runs, the changes of pending
+and processed jobs give created less removed jobs, hour by hour. They are compared with the initialisations that the
+database recorded and those that the application counted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alerts.watch.analysis.counters import CounterIncreases, CounterSample, between, sample_of
-from alerts.watch.model import Difference, Reconciliation, Span, Tick
+from alerts.watch.model.result import Difference, Reconciliation
+from alerts.watch.model.tick import Tick, TimeSpan
 from exporter.core.humanize import count, duration
 
 PROCESSED = "outbox_processed_jobs_total"
 PENDING = tuple(f'outbox_pending_jobs{{state="{state}"}}' for state in ("waiting", "failing", "exhausted"))
 EVENTS = 'outbox_fsm_events_by_type_total{event="FSM_INITIALIZED"}'
 INITIALISED = 'outbox_app_fsm_initializations_total{result="succeeded"}'
-# Removals hide behind creations of the same time: the shorter it is, the more of them are seen. A sample of what is
-# pending and one of what was processed lie moments apart, so that it must not be too short either.
-_HOUR = 3600.0
-# Of that come differences of a few jobs that mean nothing: so many and such a share of all.
-_FEW, _SHARE = 10, 0.01
-# Two numbers are compared when their first samples, and their last, are not more intervals apart: as long as any
-# sample is believed.
-_APART = 3
+# Seconds. Jobs created and removed in the same period cancel out, so a shorter one finds more removals. It is much
+# longer than the moments between the samples of pending and of processed jobs.
+_PERIOD = 3600.0
+# Those moments cause small differences: up to so many jobs, or such a share of all, are ignored.
+_MIN_JOBS, _MIN_SHARE = 10, 0.01
+# Counts are compared when their first samples, and their last, are at most this many intervals apart: a sample's
+# time-to-live.
+_MAX_APART = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _JobCount:
-    """Jobs at one look; `sample` has those processed since the run began."""
+    """Jobs at one tick. `sample` has those processed since the exporter started."""
 
     elapsed: float
     pending: float
     failing: float
     sample: CounterSample
 
-    @property
-    def processed(self) -> float:
-        """So many in the run."""
-        return self.sample.value
-
-    def goes_on_from(self, before: "_JobCount") -> bool:
-        """Whether it counts on where the other stood."""
-        return before.sample.run == self.sample.run and before.processed <= self.processed
+    def continues(self, before: "_JobCount") -> bool:
+        """Whether the counter was not reset since."""
+        return before.sample.run == self.sample.run and before.sample.value <= self.sample.value
 
 
 class JobBalance:
-    """Keeps the account of jobs, look by look."""
+    """Balances the jobs of a watch, tick by tick."""
 
     def __init__(self) -> None:
         self._first: _JobCount | None = None
@@ -58,93 +54,88 @@ class JobBalance:
         self._interval = 0.0
 
     def add(self, tick: Tick) -> None:
-        """One tick, in the order of time."""
-        account = _account(tick)
-        if account is None:
+        """Add one tick, in the order of time."""
+        jobs = _job_count(tick)
+        if jobs is None:
             return
         self._interval = tick.interval
-        if self._last and account.goes_on_from(self._last):
-            if self._last.sample.elapsed < 0:  # of before the watch: the account begins with this one
+        if self._last and jobs.continues(self._last):
+            if self._last.sample.elapsed < 0:  # sampled before the watch: the balance begins with this tick
                 self._first = self._begin = None
-            self._first = self._first or account
         elif self._last:
-            self._settle()
-            self._between_runs += account.elapsed - self._last.elapsed
-            self._begin = account
-        self._begin = self._begin or account
-        self._first = self._first or account
-        self._last = account
-        if account.elapsed - self._begin.elapsed >= _HOUR:
-            self._settle()
+            self._end_period()
+            self._between_runs += jobs.elapsed - self._last.elapsed
+            self._begin = jobs
+        self._begin = self._begin or jobs
+        self._first = self._first or jobs
+        self._last = jobs
+        if jobs.elapsed - self._begin.elapsed >= _PERIOD:
+            self._end_period()
 
-    def _settle(self) -> None:
+    def _end_period(self) -> None:
         self._created, self._removed = self._flows()
         self._begin = self._last
 
     def _flows(self) -> tuple[float, float]:
+        """Created and removed jobs up to now."""
         if self._begin is None or self._last is None:
             return self._created, self._removed
-        net = self._last.pending - self._begin.pending + self._last.processed - self._begin.processed
+        net = self._last.pending - self._begin.pending + self._last.sample.value - self._begin.sample.value
         return self._created + max(net, 0.0), self._removed + max(-net, 0.0)
 
-    def account(self, growth: CounterIncreases) -> Reconciliation:
-        """The account as it stands."""
+    def reconcile(self, increases: CounterIncreases) -> Reconciliation:
+        """The balance up to now, compared with the counters."""
         created, removed = self._flows()
-        seen = self._first is not None and self._last is not None
-        events, initialised = growth.grown.get(EVENTS), growth.grown.get(INITIALISED)
+        span = between(self._first.sample, self._last.sample) if self._first and self._last else None
         return Reconciliation(
             pending_before=self._first.pending if self._first else None,
             pending_after=self._last.pending if self._last else None,
             failing_after=self._last.failing if self._last else None,
-            processed=growth.grown.get(PROCESSED, 0.0),
-            created=created if seen else None,
+            processed=increases.grown.get(PROCESSED, 0.0),
+            created=created if span else None,
             removed=removed,
-            events=events,
-            initialised=initialised,
+            events=increases.grown.get(EVENTS),
+            initialised=increases.grown.get(INITIALISED),
             unseen_seconds=self._between_runs,
-            differences=tuple(self._differences(created, removed, growth)) if seen else (),
-            jobs_span=self._span,
-            events_span=growth.span(EVENTS),
-            initialised_span=growth.span(INITIALISED),
+            differences=tuple(self._differences(created, removed, increases, span)) if span else (),
+            jobs_span=span,
+            events_span=increases.span(EVENTS),
+            initialised_span=increases.span(INITIALISED),
         )
 
-    @property
-    def _span(self) -> Span | None:
-        return between(self._first.sample, self._last.sample) if self._first and self._last else None
-
-    def _differences(self, created: float, removed: float, growth: CounterIncreases) -> Iterator[Difference]:
-        """What does not add up; explained only by what was seen."""
-        events, initialised = growth.grown.get(EVENTS), growth.grown.get(INITIALISED)
-        if removed > _FEW:
+    def _differences(
+        self, created: float, removed: float, increases: CounterIncreases, span: TimeSpan
+    ) -> Iterator[Difference]:
+        events, initialised = increases.grown.get(EVENTS), increases.grown.get(INITIALISED)
+        if removed > _MIN_JOBS:
             yield Difference("jobs left the backlog without being counted as processed", removed)
         if events is None:
             return
-        margin = max(_FEW, _SHARE * events)
-        if self._are_comparable(growth.span(EVENTS), self._span) and events - created > margin:
+        margin = max(_MIN_JOBS, _MIN_SHARE * events)
+        if self._are_comparable(increases.span(EVENTS), span) and events - created > margin:
             yield Difference("the database recorded more initialisations than created jobs", events - created)
-        if initialised is None or not self._are_comparable(growth.span(EVENTS), growth.span(INITIALISED)):
+        if initialised is None or not self._are_comparable(increases.span(EVENTS), increases.span(INITIALISED)):
             return
         by = initialised - events
         if by > margin:
             away = self._between_runs
-            unseen = f"the database's were not counted in {duration(away)} without an exporter" if away else ""
-            yield Difference("the application counted more initialisations than the database recorded", by, unseen)
+            not_counted = f"the database's were not counted in {duration(away)} without an exporter" if away else ""
+            yield Difference("the application counted more initialisations than the database recorded", by, not_counted)
         elif -by > margin:
-            times = len(growth.restarts)
-            anew = f"its counters began anew, {count(times)} time{'s' if times > 1 else ''}" if times else ""
-            yield Difference("the application counted fewer initialisations than the database recorded", -by, anew)
+            times = len(increases.restarts)
+            resets = f"its counters were reset {count(times)} time{'s' if times > 1 else ''}" if times else ""
+            yield Difference("the application counted fewer initialisations than the database recorded", -by, resets)
 
-    def _are_comparable(self, one: Span | None, other: Span | None) -> bool:
-        """Whether both were counted over the same time."""
+    def _are_comparable(self, one: TimeSpan | None, other: TimeSpan | None) -> bool:
+        """Whether both counts are of the same time."""
         if one is None or other is None:
             return False
         apart = max(abs(one.started - other.started), abs(one.started + one.seconds - other.started - other.seconds))
-        return apart <= _APART * self._interval
+        return apart <= _MAX_APART * self._interval
 
 
-def _account(tick: Tick) -> _JobCount | None:
-    values: Mapping[str, float] = tick.values
-    if PROCESSED not in values or any(name not in values for name in PENDING):
+def _job_count(tick: Tick) -> _JobCount | None:
+    if any(name not in tick.values for name in (PROCESSED, *PENDING)):
         return None
-    waiting, *failing = (values[name] for name in PENDING)
+    waiting, *failing = (tick.values[name] for name in PENDING)
     return _JobCount(tick.elapsed, waiting + sum(failing), sum(failing), sample_of(PROCESSED, tick))

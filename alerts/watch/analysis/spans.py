@@ -1,63 +1,40 @@
-"""Stretches of time read off the ticks: alerts that fired, maintenance that was declared."""
+"""Time spans during which alerts fired or maintenance was declared."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alerts.watch.model import AlertSpan, MaintenanceSpan, Span, Tick
+from alerts.watch.model.tick import Tick, TimeSpan
 
 
-@dataclass(slots=True)
-class _OpenSpan:
-    """Something that was there from one tick on, and still at another."""
+@dataclass(frozen=True, slots=True)
+class TrackedSpan:
+    """A span of one key. `open`: the key was still present at the last tick."""
 
-    first: Tick
-    last: Tick
-    text: str = ""
-
-    def span(self) -> Span:
-        return Span(self.first.at, self.last.at, self.first.elapsed, self.last.elapsed - self.first.elapsed)
+    key: str
+    text: str
+    span: TimeSpan
+    open: bool
 
 
-class AlertTracker:
-    """The alerts that fired, by rule. One that is held still fires; while nobody looks, it goes on."""
+class SpanTracker:
+    """Tracks keys that are present at some ticks: from the first tick with a key to the first without it."""
 
     def __init__(self) -> None:
-        self._open: dict[str, _OpenSpan] = {}
-        self._closed: list[AlertSpan] = []
+        self._open: dict[str, tuple[Tick, Tick, str]] = {}
+        self._closed: list[TrackedSpan] = []
 
-    def add(self, tick: Tick) -> None:
-        """One tick, in the order of time."""
-        firing = {*tick.firing, *tick.held}
-        for rule in [rule for rule in self._open if rule not in firing]:
-            stretch = self._open.pop(rule)
-            stretch.last = tick
-            self._closed.append(AlertSpan(rule, stretch.span()))
-        for rule in sorted(firing):
-            self._open.setdefault(rule, _OpenSpan(tick, tick)).last = tick
+    def add(self, tick: Tick, present: Mapping[str, str]) -> None:
+        """Add one tick, in the order of time. Shape: `present` has a text for each key; the last one is kept."""
+        for key in [key for key in self._open if key not in present]:
+            first, _, text = self._open.pop(key)
+            self._closed.append(TrackedSpan(key, text, TimeSpan.between(first, tick), open=False))
+        for key, text in present.items():
+            self._open[key] = (self._open[key][0] if key in self._open else tick, tick, text)
 
-    def spans(self) -> tuple[AlertSpan, ...]:
-        """All of them, by when they began."""
-        still = [AlertSpan(rule, stretch.span(), open=True) for rule, stretch in self._open.items()]
-        return tuple(sorted([*self._closed, *still], key=lambda each: (each.span.started, each.rule)))
-
-
-class MaintenanceTracker:
-    """The maintenance that was declared while somebody looked."""
-
-    def __init__(self) -> None:
-        self._open: _OpenSpan | None = None
-        self._closed: list[MaintenanceSpan] = []
-
-    def add(self, tick: Tick) -> None:
-        """One tick, in the order of time."""
-        if tick.maintenance:
-            self._open = self._open or _OpenSpan(tick, tick)
-            self._open.last, self._open.text = tick, tick.maintenance_reason
-        elif self._open:
-            self._open.last = tick
-            self._closed.append(MaintenanceSpan(self._open.span(), self._open.text))
-            self._open = None
-
-    def spans(self) -> tuple[MaintenanceSpan, ...]:
-        """All of it, by when it began."""
-        still = [MaintenanceSpan(self._open.span(), self._open.text)] if self._open else []
-        return (*self._closed, *still)
+    def spans(self) -> list[TrackedSpan]:
+        """All spans, by their begin."""
+        still = [
+            TrackedSpan(key, text, TimeSpan.between(first, last), open=True)
+            for key, (first, last, text) in self._open.items()
+        ]
+        return sorted([*self._closed, *still], key=lambda each: (each.span.started, each.key))

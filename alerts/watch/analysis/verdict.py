@@ -1,72 +1,57 @@
-"""From ticks to a judgement. No clock, no disk: the same ticks always come to the same.
+"""Evaluates the ticks of a watch. No clock and no disk: the same ticks always give the same judgement.
 
-FAIL is when what was seen exceeds a budget; it is certain at that moment and stays. PASS is when even all that was
-not seen could not have exceeded one, and enough was seen; that is known only at the end. Everything else is
-INCONCLUSIVE. So more breach never improves a verdict, and less coverage moves it towards INCONCLUSIVE alone.
+FAIL: breached time exceeds a budget. It is certain at that tick, and final. PASS: breached and unknown time together
+exceed no budget, and enough is known; that is certain at the end only. Everything else is INCONCLUSIVE. So more
+breaches never improve a verdict, and less coverage only makes it INCONCLUSIVE.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from alerts.watch.analysis import messages
-from alerts.watch.analysis.check_intervals import look, seen
+from alerts.watch.analysis.check_status import status
 from alerts.watch.analysis.cleanup import CleanupTracker
 from alerts.watch.analysis.counters import CounterIncreases
 from alerts.watch.analysis.coverage import Gaps, Meter, MeterTotals, TickCounter, TickInterval, TickStatus
 from alerts.watch.analysis.reconciliation import JobBalance
-from alerts.watch.analysis.spans import AlertTracker, MaintenanceTracker
+from alerts.watch.analysis.spans import SpanTracker
 from alerts.watch.checks.sources import MAINTENANCE
-from alerts.watch.clock import STEP
-from alerts.watch.model import (
-    Cause,
-    Check,
-    CheckKind,
-    CheckResult,
-    ClockStep,
-    Coverage,
-    Gap,
-    Judgement,
-    Tick,
-    Verdict,
-    Watch,
-)
+from alerts.watch.model.check import Check, CheckKind
+from alerts.watch.model.result import AlertSpan, CheckResult, ClockStep, Gap, Judgement, MaintenanceSpan
+from alerts.watch.model.tick import Cause, Tick
+from alerts.watch.model.watch import Verdict, Watch
+from exporter.core.clock_step import clock_step
 
-# Half of a watch has to be watched: what is excused, or was never there, is no proof.
-LEAST_SEEN = 0.5
-# Sums of thousands of seconds are not exact.
+# The share of a watch that has to be known and not excused.
+MIN_KNOWN = 0.5
+# Seconds. Sums of thousands of seconds are not exact.
 _ROUNDING = 1e-6
 
 
-def judge(watch: Watch, ticks: Iterable[Tick], at: float, elapsed: float, *, final: bool) -> Judgement:
-    """The judgement of ticks in any order, at a moment not before the last of them."""
-    judging = WatchEvaluator(watch)
-    in_order = sorted(ticks, key=lambda tick: tick.elapsed)
-    for _, group in groupby(in_order, key=lambda tick: tick.elapsed):
-        together = list(group)
-        judging.add(*(together if len(together) == 1 else sorted(together, key=repr)))
-    return judging.judgement(at, elapsed, final=final)
+def evaluate_watch(watch: Watch, ticks: Iterable[Tick], at: float, elapsed: float, *, final: bool) -> Judgement:
+    """The judgement of ticks in any order. `at` (Unix seconds) and `elapsed` are not before the last of them."""
+    evaluator = WatchEvaluator(watch)
+    for tick in sorted(ticks, key=lambda tick: tick.elapsed):
+        evaluator.add(tick)
+    return evaluator.judgement(at, elapsed, final=final)
 
 
 @dataclass(slots=True)
 class _TrackedCheck:
-    """One check and what is measured of it."""
+    """One check and its measurements."""
 
     check: Check
     meter: Meter = field(default_factory=Meter)
     worst: float | None = None
     worst_at: float | None = None
 
-    def add(self, step: TickInterval, ticks: Sequence[Tick], offset: float) -> None:
-        self.meter.add(step, look(self.check, ticks, offset))
-        if self.check.signal and not (offset and self._by_clock()):
-            for tick in ticks:
-                value = tick.values.get(self.check.signal)
-                if value is not None and (self.worst is None or self._is_worse(value, self.worst)):
-                    self.worst, self.worst_at = value, tick.at
-
-    def _by_clock(self) -> bool:
-        return any(condition.by_clock for condition in self.check.conditions)
+    def add(self, interval: TickInterval, tick: Tick, offset: float) -> None:
+        self.meter.add(interval, status(self.check, tick, offset))
+        if not self.check.signal or (offset and any(condition.by_clock for condition in self.check.conditions)):
+            return
+        value = tick.values.get(self.check.signal)
+        if value is not None and (self.worst is None or self._is_worse(value, self.worst)):
+            self.worst, self.worst_at = value, tick.at
 
     def _is_worse(self, value: float, than: float) -> bool:
         above = not self.check.conditions or self.check.conditions[0].above
@@ -74,12 +59,12 @@ class _TrackedCheck:
 
 
 class WatchEvaluator:
-    """Hears ticks in the order of time, and can say at any moment what they come to."""
+    """Evaluates a watch tick by tick. The judgement is available at any time."""
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
         self._ticks = TickCounter(watch.started_at)
-        self._tracked = [_TrackedCheck(check) for check in watch.checks]
+        self._checks = [_TrackedCheck(check) for check in watch.checks]
         self._coverage = {frozenset(collectors): Meter() for collectors in watch.sources.values()}
         self._cleanups = {
             check.name: CleanupTracker(check.schedule, frozenset(check.collectors), watch.started_at)
@@ -87,48 +72,46 @@ class WatchEvaluator:
             if check.schedule
         }
         self._gaps = Gaps(watch.started_at, frozenset((MAINTENANCE,)))
-        self._alerts = AlertTracker()
-        self._maintenance = MaintenanceTracker()
-        self._growth = CounterIncreases()
+        self._alerts = SpanTracker()
+        self._maintenance = SpanTracker()
+        self._increases = CounterIncreases()
         self._jobs = JobBalance()
         self._steps: list[ClockStep] = []
         self._offset = 0.0
         self._runs: set[int] = set()
 
-    def add(self, *ticks: Tick) -> None:
-        """One tick, or several of the same moment; never earlier than the one before."""
-        step = self._ticks.step(ticks[0])
-        self._offset += sum(tick.step for tick in ticks)
-        offset = self._offset if abs(self._offset) >= STEP else 0.0
-        for tracked in self._tracked:
-            tracked.add(step, ticks, offset)
-        troubled = any(tick.troubles for tick in ticks)
+    def add(self, tick: Tick) -> None:
+        """Add one tick, in the order of time."""
+        interval = self._ticks.add(tick)
+        self._offset += tick.step
+        offset = clock_step(self._offset)
+        for tracked in self._checks:
+            tracked.add(interval, tick, offset)
         for collectors, meter in self._coverage.items():
-            known = not troubled or any(seen(collectors, tick) for tick in ticks)
-            meter.add(step, TickStatus.GOOD if known else TickStatus.UNKNOWN)
-        for tick in ticks:
-            for listener in (self._gaps, self._alerts, self._maintenance, self._growth, self._jobs):
-                listener.add(tick)
-            for cleanups in self._cleanups.values():
-                cleanups.add(tick, offset)
-            if tick.step:
-                self._steps.append(ClockStep(tick.at, tick.elapsed, tick.step))
-            self._runs.add(tick.run)
-
-    @property
-    def elapsed(self) -> float:
-        """When the last look was."""
-        return self._ticks.elapsed
+            meter.add(interval, TickStatus.GOOD if tick.known(collectors) else TickStatus.UNKNOWN)
+        self._gaps.add(tick)
+        self._alerts.add(tick, dict.fromkeys((*tick.firing, *tick.held), ""))
+        self._maintenance.add(tick, {"": tick.maintenance_reason} if tick.maintenance else {})
+        self._increases.add(tick)
+        self._jobs.add(tick)
+        for cleanup in self._cleanups.values():
+            cleanup.add(tick, offset)
+        if tick.step:
+            self._steps.append(ClockStep(tick.at, tick.elapsed, tick.step))
+        self._runs.add(tick.run)
 
     def judgement(self, at: float, elapsed: float, *, final: bool, cause: Cause = Cause.EXPORTER_DOWN) -> Judgement:
-        """What has been heard comes to this. `cause` is why nothing was seen lately, if that is so."""
-        elapsed = max(elapsed, self.elapsed)
+        """The judgement at a moment: `at` Unix seconds, `elapsed` seconds of the watch.
+
+        `final`: the watch is over. `cause` is that of a gap since the last tick.
+        """
+        elapsed = max(elapsed, self._ticks.elapsed)
         gaps = self._gaps.at(at, elapsed, self.watch.interval, cause)
-        results = tuple(self._result(tracked, gaps, at, elapsed, final=final) for tracked in self._tracked)
+        results = tuple(self._result(tracked, gaps, at, elapsed, final=final) for tracked in self._checks)
         verdict = self._verdict(results, final=final)
-        judged = [result for result in results if result.check.conditions and not result.check.not_applicable]
-        ratio = min((result.coverage.ratio for result in judged), default=0.0)
-        coverage = {key: self._covered(meter, elapsed) for key, meter in self._coverage.items()}
+        ratios = [each.coverage.ratio for each in results if each.check.conditions and not each.check.not_applicable]
+        ratio = min(ratios, default=0.0)
+        coverage = {key: self._totals(meter, elapsed).coverage for key, meter in self._coverage.items()}
         return Judgement(
             number=self.watch.number,
             at=at,
@@ -140,21 +123,21 @@ class WatchEvaluator:
             reasons=tuple(_reasons(results)),
             results=results,
             ratio=ratio,
-            ticks=self._ticks.looks,
+            ticks=self._ticks.ticks,
             coverage={name: coverage[frozenset(collectors)] for name, collectors in self.watch.sources.items()},
             gaps=gaps,
-            maintenance=self._maintenance.spans(),
-            alerts=self._alerts.spans(),
-            restarts=tuple(self._growth.restarts),
+            maintenance=tuple(MaintenanceSpan(each.span, each.text) for each in self._maintenance.spans()),
+            alerts=tuple(AlertSpan(each.key, each.span, each.open) for each in self._alerts.spans()),
+            restarts=tuple(self._increases.restarts),
             clock_steps=tuple(self._steps),
             exporter_restarts=max(len(self._runs) - 1, 0),
             evidence={
-                each.what: self._found(each.counter)
+                each.what: self._increase(each.counter)
                 for check in self.watch.checks
                 for each in check.evidence
                 if not check.not_applicable
             },
-            reconciliation=self._jobs.account(self._growth),
+            reconciliation=self._jobs.reconcile(self._increases),
         )
 
     def _verdict(self, results: Sequence[CheckResult], *, final: bool) -> Verdict | None:
@@ -163,61 +146,61 @@ class WatchEvaluator:
             return Verdict.FAIL
         if not final:
             return None
-        conclusive = verdicts & {Verdict.PASS} and Verdict.INCONCLUSIVE not in verdicts and not self.watch.stopped
+        conclusive = Verdict.PASS in verdicts and Verdict.INCONCLUSIVE not in verdicts and not self.watch.stopped
         return Verdict.PASS if conclusive else Verdict.INCONCLUSIVE
 
     def _result(
         self, tracked: _TrackedCheck, gaps: Sequence[Gap], at: float, elapsed: float, *, final: bool
     ) -> CheckResult:
-        check, times = tracked.check, tracked.meter.times(self._ticks, elapsed, self.watch.interval)
-        verdict, reason = next(self._opinions(tracked, times, gaps, at, final=final))
+        check, totals = tracked.check, self._totals(tracked.meter, elapsed)
+        verdict, reason = next(self._verdicts(tracked, totals, gaps, at, final=final))
         return CheckResult(
             check=check,
             verdict=verdict,
             reason=reason,
-            breached=times.bad,
-            longest=times.longest_bad,
-            excused=times.excused,
-            coverage=times.coverage,
+            breached=totals.bad,
+            longest=totals.longest_bad,
+            excused=totals.excused,
+            coverage=totals.coverage,
             breaches=tuple(tracked.meter.breaches),
             worst=tracked.worst,
             worst_at=tracked.worst_at,
-            evidence={each.what: self._found(each.counter) for each in check.evidence},
+            evidence={each.what: self._increase(each.counter) for each in check.evidence},
         )
 
-    def _opinions(
-        self, tracked: _TrackedCheck, times: MeterTotals, gaps: Sequence[Gap], at: float, *, final: bool
+    def _verdicts(
+        self, tracked: _TrackedCheck, totals: MeterTotals, gaps: Sequence[Gap], at: float, *, final: bool
     ) -> Iterator[tuple[Verdict | None, str]]:
-        """What can be said of a check; the first counts."""
-        check = tracked.check
+        """The verdicts on a check that apply, with their reasons; the first one counts."""
+        check, budget = tracked.check, tracked.check.budget
         if check.not_applicable:
-            yield None, f"Not judged: {check.not_applicable}."
+            yield None, f"Not checked: {check.not_applicable}."
         if check.kind is CheckKind.CLEANUP:
             yield messages.cleanup(check, self._cleanups[check.name].outcomes(at, final=final))
-        if exceeds(times.bad, check.budget.total) or exceeds(times.longest_bad, check.budget.stretch):
-            yield Verdict.FAIL, messages.broken(check, times)
-        if exceeds(times.dark, check.budget.total) or exceeds(times.longest_dark, check.budget.stretch):
-            yield Verdict.INCONCLUSIVE, messages.unseen(check, times, _relevant(gaps, check))
-        if final and times.seen < LEAST_SEEN * self.watch.duration - _ROUNDING:
-            yield Verdict.INCONCLUSIVE, messages.too_little_seen(check, times, self.watch)
+        if exceeds(totals.bad, budget.total) or exceeds(totals.longest_bad, budget.stretch):
+            yield Verdict.FAIL, messages.failed(check, totals)
+        if exceeds(totals.possible, budget.total) or exceeds(totals.longest_possible, budget.stretch):
+            yield Verdict.INCONCLUSIVE, messages.unknown(check, totals, _relevant(gaps, check))
+        if final and totals.known < MIN_KNOWN * self.watch.duration - _ROUNDING:
+            yield Verdict.INCONCLUSIVE, messages.too_little_known(check, totals, self.watch)
         for each in check.evidence:
-            found = self._found(each.counter)
+            found = self._increase(each.counter)
             if found < each.at_least:
                 yield Verdict.INCONCLUSIVE if final else None, messages.lacking(each, found, final=final)
             elif check.kind is CheckKind.EVIDENCE:
                 yield Verdict.PASS, messages.traffic(check, each, found)
-        yield Verdict.PASS, messages.held(check, times, was_breached=bool(tracked.meter.breaches))
+        yield Verdict.PASS, messages.passed(check, totals, was_breached=bool(tracked.meter.breaches))
 
-    def _found(self, counter: str) -> float:
-        return self._growth.grown.get(counter, 0.0)
+    def _increase(self, counter: str) -> float:
+        return self._increases.grown.get(counter, 0.0)
 
-    def _covered(self, meter: Meter, elapsed: float) -> Coverage:
-        return meter.times(self._ticks, elapsed, self.watch.interval).coverage
+    def _totals(self, meter: Meter, elapsed: float) -> MeterTotals:
+        return meter.totals(self._ticks, elapsed, self.watch.interval)
 
 
-def exceeds(seconds: float, allowed: float) -> bool:
-    """Whether it is more than allowed."""
-    return seconds > allowed + _ROUNDING
+def exceeds(seconds: float, limit: float) -> bool:
+    """Whether a duration exceeds its limit, but for rounding. Units: seconds."""
+    return seconds > limit + _ROUNDING
 
 
 def _relevant(gaps: Sequence[Gap], check: Check) -> tuple[Gap, ...]:
@@ -225,8 +208,8 @@ def _relevant(gaps: Sequence[Gap], check: Check) -> tuple[Gap, ...]:
 
 
 def _reasons(results: Sequence[CheckResult]) -> Iterator[str]:
-    """What is no PASS, the gravest first; then what was breached within its budget."""
-    for result in messages.gravest(results):
+    """The reasons of results other than PASS, the most severe first; then breaches within a budget."""
+    for result in messages.most_severe(results):
         yield result.reason
     for result in results:
         if result.verdict is Verdict.PASS and result.was_breached:

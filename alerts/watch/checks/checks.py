@@ -1,4 +1,4 @@
-"""The checks of a watch: what `checks.yaml` says, with every number resolved by the policy in force."""
+"""Reads the checks of a watch from `checks.yaml`, and resolves their numbers by the policy in force."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from importlib import resources
 
 from alerts.model import Outlet, Policy, RuleKey, Severity
 from alerts.watch.checks.sources import SERIES, by_clock, collectors_of
-from alerts.watch.model import Budget, Check, CheckKind, CleanupSchedule, Condition, Evidence
+from alerts.watch.model.check import Budget, Check, CheckKind, CleanupSchedule, Condition, Evidence
 from exporter.config import values, yaml_file
 from exporter.config.yaml_file import Mapping, Node, Scalar, Sequence
 from exporter.core.errors import ConfigError
@@ -20,7 +20,7 @@ _KEYS = (
     *("name", "kind", "title", "subject", "good", "bad", "source", "signal"),
     *("when", "budget", "excused", "evidence", "schedule", "except_groups"),
 )
-# How a condition compares: is it above, and is the limit itself beyond.
+# The comparisons of a condition: whether it is above, and whether the limit itself is beyond.
 _COMPARISONS = {"above": (True, False), "at_least": (True, True), "below": (False, False)}
 # A duration in a sentence.
 _SPAN = re.compile(r"\{(\d+[smhd])\}")
@@ -29,7 +29,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class CheckParameters:
-    """What the numbers of the checks depend on. `application`: whether one is configured. Units: seconds."""
+    """The parameters of the checks. `application`: whether one is configured. `duration`: of a watch, seconds."""
 
     policy: Policy
     duration: float
@@ -37,10 +37,10 @@ class CheckParameters:
     time_scale: float = 1.0
 
 
-def resolve(terms: CheckParameters) -> tuple[Check, ...]:
-    """The checks on these terms. Raises: ConfigError when one refers to a rule or signal that is not there."""
+def resolve(parameters: CheckParameters) -> tuple[Check, ...]:
+    """The checks with these parameters. Raises: ConfigError when one refers to a missing rule or signal."""
     try:
-        return tuple(_check(node, terms) for node in _nodes())
+        return tuple(_check(node, parameters) for node in _nodes())
     except (KeyError, ValueError) as error:
         raise ConfigError((f"{FILE}: {error}",)) from error
 
@@ -48,7 +48,7 @@ def resolve(terms: CheckParameters) -> tuple[Check, ...]:
 @cache
 def _nodes() -> tuple[Mapping, ...]:
     problems = Problems()
-    text = resources.files("alerts.watch").joinpath(FILE).read_text("utf-8")
+    text = resources.files(__package__).joinpath(FILE).read_text("utf-8")
     listed = yaml_file.load(text, FILE, problems).get("checks")
     nodes = tuple(node for node in listed.items if isinstance(node, Mapping)) if isinstance(listed, Sequence) else ()
     for node in nodes:
@@ -57,35 +57,37 @@ def _nodes() -> tuple[Mapping, ...]:
     return nodes
 
 
-def _check(node: Mapping, terms: CheckParameters) -> Check:
+def _check(node: Mapping, parameters: CheckParameters) -> Check:
     kind = CheckKind(_text(node, "kind") or "level")
-    conditions = tuple(_condition(each, terms) for each in _mappings(node.get("when")))
+    conditions = tuple(_condition(each, parameters) for each in _mappings(node.get("when")))
     first = conditions[0] if conditions else None
     signal = first.signal if first else _text(node, "signal") or None
-    unit = _unit(signal, terms) if signal else ""
-    rules = _rules(node, terms) if kind is CheckKind.PAGES else ()
-    collectors = _collectors(node, conditions, rules, terms)
+    unit = _unit(signal, parameters) if signal else ""
+    rules = _rules(node, parameters) if kind is CheckKind.PAGES else ()
+    collectors = _collectors(node, conditions, rules, parameters)
     limit = format_value(first.limit, unit) if first else ""
 
-    def said(key: str) -> str:
+    def sentence(key: str) -> str:
         text = _text(node, key).replace("{limit}", limit)
-        return _SPAN.sub(lambda span: format_value(values.duration(span[1]) * terms.time_scale, "seconds"), text)
+        return _SPAN.sub(lambda span: format_value(values.duration(span[1]) * parameters.time_scale, "seconds"), text)
 
-    absent = kind is not CheckKind.PAGES and "application" in collectors and not terms.application
+    absent = kind is not CheckKind.PAGES and "application" in collectors and not parameters.application
     return Check(
         name=_text(node, "name"),
         title=_text(node, "title"),
         kind=kind,
-        subject=said("subject"),
-        good=said("good"),
-        bad=said("bad"),
+        subject=sentence("subject"),
+        good=sentence("good"),
+        bad=sentence("bad"),
         source=_text(node, "source"),
-        budget=_budget(node.get("budget"), terms),
+        budget=_budget(node.get("budget"), parameters),
         conditions=conditions,
-        collectors=tuple(sorted(collectors if terms.application else collectors - {"application"})),
+        collectors=tuple(sorted(collectors if parameters.application else collectors - {"application"})),
         evidence=tuple(_evidence(each) for each in _mappings(node.get("evidence"))),
         rules=tuple(str(key) for key in rules),
-        rules_by_clock=tuple(str(key) for key in rules if by_clock(terms.policy.rule(key).expr, terms.policy)),
+        rules_by_clock=tuple(
+            str(key) for key in rules if by_clock(parameters.policy.rule(key).expr, parameters.policy)
+        ),
         schedule=_schedule(node.get("schedule")),
         signal=signal,
         limit=first.limit if first else None,
@@ -95,41 +97,41 @@ def _check(node: Mapping, terms: CheckParameters) -> Check:
     )
 
 
-def _condition(node: Mapping, terms: CheckParameters) -> Condition:
+def _condition(node: Mapping, parameters: CheckParameters) -> Condition:
     (comparison,) = (name for name in _COMPARISONS if node.get(name))
     above, inclusive = _COMPARISONS[comparison]
     signal, by_the_clock = _text(node, "signal"), _text(node, "by_the_clock") == "true"
-    _unit(signal, terms)  # it exists
-    limit = _limit(_text(node, comparison), by_the_clock, terms)
-    collectors = tuple(sorted(collectors_of(signal, terms.policy)))
+    _unit(signal, parameters)  # it exists
+    limit = _limit(_text(node, comparison), by_the_clock, parameters)
+    collectors = tuple(sorted(collectors_of(signal, parameters.policy)))
     absent = _BOOLEANS.get(_text(node, "absent"))
-    return Condition(signal, above, limit, inclusive, absent, collectors, by_clock(signal, terms.policy))
+    return Condition(signal, above, limit, inclusive, absent, collectors, by_clock(signal, parameters.policy))
 
 
-def _limit(text: str, by_the_clock: bool, terms: CheckParameters) -> float:
-    """A rule's threshold, a number, or a duration. The policy has scaled its own durations already."""
+def _limit(text: str, by_the_clock: bool, parameters: CheckParameters) -> float:
+    """A rule's threshold, a number, or a duration. The policy has scaled its own durations."""
     alert, slash, severity = text.partition("/")
     if slash:
-        threshold = terms.policy.rule(RuleKey(alert, Severity(severity))).threshold
-        return threshold / terms.time_scale if by_the_clock else threshold
+        threshold = parameters.policy.rule(RuleKey(alert, Severity(severity))).threshold
+        return threshold / parameters.time_scale if by_the_clock else threshold
     try:
         return float(text)
     except ValueError:
-        return values.duration(text) * (1.0 if by_the_clock else terms.time_scale)
+        return values.duration(text) * (1.0 if by_the_clock else parameters.time_scale)
 
 
-def _budget(node: Node | None, terms: CheckParameters) -> Budget:
-    """Without one, nothing can exceed it."""
+def _budget(node: Node | None, parameters: CheckParameters) -> Budget:
+    """A check without a budget cannot exceed it."""
     if not isinstance(node, Mapping):
         return Budget(math.inf, math.inf)
-    stretch = values.duration(_text(node, "stretch")) * terms.time_scale
-    return Budget(max(stretch, values.ratio(_text(node, "share")) * terms.duration), stretch)
+    stretch = values.duration(_text(node, "stretch")) * parameters.time_scale
+    return Budget(max(stretch, values.ratio(_text(node, "share")) * parameters.duration), stretch)
 
 
 def _evidence(node: Mapping) -> Evidence:
     counter = _text(node, "counter")
     if counter not in SERIES:
-        raise ValueError(f"{counter} is not among the series that are kept")
+        raise ValueError(f"{counter} is not one of the stored series")
     return Evidence(counter, float(_text(node, "at_least")), _text(node, "what"))
 
 
@@ -147,28 +149,28 @@ def _schedule(node: Node | None) -> CleanupSchedule | None:
     )
 
 
-def _rules(node: Mapping, terms: CheckParameters) -> tuple[RuleKey, ...]:
+def _rules(node: Mapping, parameters: CheckParameters) -> tuple[RuleKey, ...]:
     excepted = [item.value for item in _items(node.get("except_groups")) if isinstance(item, Scalar)]
     return tuple(
         rule.key
-        for rule in terms.policy.rules
+        for rule in parameters.policy.rules
         if rule.key.severity is Severity.PAGE and Outlet.SIDECAR in rule.outlets and rule.group not in excepted
     )
 
 
 def _collectors(
-    node: Mapping, conditions: tuple[Condition, ...], rules: tuple[RuleKey, ...], terms: CheckParameters
+    node: Mapping, conditions: tuple[Condition, ...], rules: tuple[RuleKey, ...], parameters: CheckParameters
 ) -> frozenset[str]:
     expressions = [condition.signal for condition in conditions]
-    expressions += [terms.policy.rule(key).expr for key in rules]
+    expressions += [parameters.policy.rule(key).expr for key in rules]
     expressions += [_text(each, "counter") for each in _mappings(node.get("evidence"))]
     expressions += [_text(each, "oldest") for each in (node.get("schedule"),) if isinstance(each, Mapping)]
-    found = frozenset[str]().union(*(collectors_of(each, terms.policy) for each in expressions))
+    found = frozenset[str]().union(*(collectors_of(each, parameters.policy) for each in expressions))
     return found - {"maintenance"}
 
 
-def _unit(signal: str, terms: CheckParameters) -> str:
-    found = next((each.unit for each in terms.policy.signals if each.record == signal), None)
+def _unit(signal: str, parameters: CheckParameters) -> str:
+    found = next((each.unit for each in parameters.policy.signals if each.record == signal), None)
     if found is None:
         raise KeyError(f"{signal} is not a signal of the policy")
     return found

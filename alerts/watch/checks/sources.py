@@ -1,22 +1,22 @@
-"""Where a signal comes from: the collectors it rests on, the plain series kept beside it, what was wrong with them."""
+"""The sources of a tick's values: collectors of each signal, stored raw series, and failed collectors."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from alerts.model import Policy
-from alerts.watch.model import Cause, CollectorProblem
+from alerts.watch.model.tick import Cause, CollectorProblem
 from exporter.core.errors import Reason
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 
-# Says whether breaches are excused, and nothing about the outbox.
+# The collector that decides whether breaches are excused. It has no values of the outbox.
 MAINTENANCE = "maintenance"
 
-# The series kept as they are: for evidence, reconciliation, the clean-up, and what people look at. None for the
-# labels is the sum over all of them.
+# The raw series that are stored: for evidence, reconciliation, the clean-up and reports. Labels of None: the sum over
+# all label values.
 _EVENTS = {f'outbox_last_hour_fsm_events{{source="{source}"}}': (source,) for source in catalogue.SOURCES}
 _KEYS = {f'outbox_idempotency_keys{{state="{state}"}}': (state,) for state in catalogue.KEY_STATES}
 SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
@@ -38,7 +38,7 @@ SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
     "outbox_app_fallback_activations_total": (catalogue.APP_FALLBACK_ACTIVATIONS, None),
 }
 
-# Signals that compare the database's times with our clock: the time of the sample less the earliest of these.
+# Signals that compare a database time with the exporter's clock: the time of the sample less the earliest of these.
 AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_pending_age_seconds": tuple((catalogue.OLDEST_PENDING, (state,)) for state in catalogue.STATES),
     "outbox:oldest_open_age_seconds": tuple((catalogue.OLDEST_PENDING, (state,)) for state in ("waiting", "failing")),
@@ -47,7 +47,7 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_processed_age_seconds": ((catalogue.OLDEST_PROCESSED, ()),),
 }
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
-# How old the samples behind a tick's counters are, by collector: expensive ones are sampled minutes apart.
+# The age of the samples behind a tick's counters, by collector: expensive collectors run minutes apart.
 COUNTED = ("throughput", "events", "application")
 AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector in COUNTED}
 
@@ -65,42 +65,42 @@ _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
 def names_of(policy: Policy) -> tuple[str, ...]:
-    """What a tick knows of the outbox, in a fixed order: the policy's signals, then the series."""
+    """The values of a tick, in a fixed order: the policy's signals, then the raw series."""
     return (*(signal.record for signal in policy.signals), *SERIES)
 
 
 def layout_of(policy: Policy) -> tuple[str, ...]:
-    """Every number that is kept of a tick, in a fixed order."""
+    """All numbers that are stored of a tick, in a fixed order."""
     return (*names_of(policy), *AGE_OF.values())
 
 
 @cache
 def age_of(series: str) -> str:
-    """The name under which a tick has the age of the sample behind one of `SERIES`."""
-    return AGE_OF.get(_brought_by().get(SERIES[series][0].name, ""), "")
+    """The name of the value with the age, seconds, of the sample behind one of `SERIES`; empty without one."""
+    return AGE_OF.get(_collector_of_metric().get(SERIES[series][0].name, ""), "")
 
 
 def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
-    """The collectors without whose results nothing is known of a PromQL expression."""
+    """The collectors whose results a PromQL expression needs."""
     signals = {signal.record: signal.expr for signal in policy.signals}
     found: frozenset[str] = frozenset()
     for name in _NAME.findall(expr):
         if name in signals:
             found |= collectors_of(signals[name], policy)
-        elif collector := _brought_by().get(_OF_A_HISTOGRAM.sub("", name)):
+        elif collector := _collector_of_metric().get(_OF_A_HISTOGRAM.sub("", name)):
             found |= {collector}
     return found
 
 
 def by_clock(expr: str, policy: Policy) -> bool:
-    """Whether a PromQL expression is as right as our clock is."""
+    """Whether a PromQL expression compares a database time with the exporter's clock."""
     signals = {signal.record: signal.expr for signal in policy.signals}
     found = _NAME.findall(expr)
     return any(name in AGES or (name in signals and by_clock(signals[name], policy)) for name in found)
 
 
 def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
-    """The series that are known; `now` by the monotonic clock."""
+    """The known raw series by name. `now` is the monotonic time, seconds."""
     by_metric: dict[Metric, list[Reading]] = {}
     for each in _readings(states, now):
         by_metric.setdefault(each.metric, []).append(each)
@@ -113,9 +113,9 @@ def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
 
 
 def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
-    """Ages as our clock made them when they were sampled; `now` by the monotonic clock.
+    """Ages, seconds, by the wall clock at the time of the sample. `now` is the monotonic time, seconds.
 
-    The judge of alerts leaves them out for a while after the clock was set. Here they are kept, with how it was set.
+    The evaluation of alerts leaves them out for a while after the clock was set. Here they are kept, with its step.
     """
     found: dict[str, float] = {}
     for state in states:
@@ -128,13 +128,13 @@ def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
 
 
 def sample_age_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
-    """How long ago the backlog was sampled, by the clock that nobody sets; nothing when it never was."""
+    """The age of the backlog's last sample, seconds, by the monotonic clock; empty before the first."""
     backlog = next((state for state in states if state.name == "backlog"), None)
     return {SAMPLE_AGE: now - backlog.succeeded} if backlog and backlog.succeeded is not None else {}
 
 
 def counter_ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
-    """How long ago counters were sampled, by the clock that nobody sets; of each collector that ever succeeded."""
+    """The age, seconds, of the last sample of each collector of counters, by the monotonic clock."""
     return {
         AGE_OF[state.name]: round(now - state.succeeded, 3)
         for state in states
@@ -143,12 +143,12 @@ def counter_ages_of(states: Iterable[CollectorState], now: float) -> dict[str, f
 
 
 def problems_of(states: Iterable[CollectorState], now: float) -> tuple[CollectorProblem, ...]:
-    """The collectors that cannot be relied on; `now` by the monotonic clock."""
-    return tuple(trouble for state in states for trouble in _trouble(state, now))
+    """The collectors that failed or are stale. `now` is the monotonic time, seconds."""
+    return tuple(problem for state in states for problem in _problem(state, now))
 
 
 def is_of_standby(state: CollectorState) -> bool:
-    """Whether what the collector brought is of a standby, and so no proof."""
+    """Whether the collector's results come from a standby."""
     return state.server is not None and state.server.in_recovery
 
 
@@ -157,19 +157,19 @@ def _readings(states: Iterable[CollectorState], now: float) -> list[Reading]:
     return [each for state in fresh for each in state.readings if isinstance(each, Reading)]
 
 
-def _trouble(state: CollectorState, now: float) -> Iterator[CollectorProblem]:
+def _problem(state: CollectorState, now: float) -> Iterator[CollectorProblem]:
     fresh = state.fresh(now)
     if state.runs == 0:
         yield CollectorProblem(state.name, Cause.STARTING, stale=True)
     elif state.success is False:
-        # Rows are counted at every look, so a look that failed is one that is missing. What is in the catalogue
-        # changes by hand: it is believed until its time is over. Of an application's answers some may be there.
+        # Counts of rows are outdated by a failed run. Results from the catalogue, which people change, and partial
+        # answers of the application count until they expire.
         stale = not fresh or state.target is CollectorTarget.DATABASE or is_of_standby(state)
         yield CollectorProblem(state.name, _cause(state), stale=stale)
     elif is_of_standby(state):
         yield CollectorProblem(state.name, Cause.STANDBY, stale=True)
     elif not fresh:
-        yield CollectorProblem(state.name, Cause.TIMEOUT, stale=True)  # its run does not end
+        yield CollectorProblem(state.name, Cause.TIMEOUT, stale=True)  # its run takes too long
 
 
 def _cause(state: CollectorState) -> Cause:
@@ -180,5 +180,5 @@ def _cause(state: CollectorState) -> Cause:
 
 
 @cache
-def _brought_by() -> Mapping[str, str]:
+def _collector_of_metric() -> Mapping[str, str]:
     return {metric.name: metric.collector for metric in catalogue.CATALOGUE if metric.collector}

@@ -1,7 +1,7 @@
-"""`watch start|status|stop|report|wait`. They and the exporter that runs meet in the state directory: no network.
+"""The commands `watch start|status|stop|report|wait`. They talk to the running exporter through the state directory.
 
 Exit status: 0 the verdict is PASS, 1 it is FAIL, 3 it is INCONCLUSIVE or there is none yet. Of `start` and `stop`: 0
-done, 2 not possible as things are, 3 nobody runs who could do it.
+done, 2 not possible at present, 3 no exporter runs.
 """
 
 import argparse
@@ -19,22 +19,24 @@ from alerts.watch import clock
 from alerts.watch.analysis.archive import WatchRecord, latest, load_watch
 from alerts.watch.commands import progress
 from alerts.watch.commands.wait import WaitOptions, wait
-from alerts.watch.model import Verdict, Watch
-from alerts.watch.runtime.start import MANUAL, MIGRATION, TROUBLES
+from alerts.watch.model.watch import Verdict, Watch
+from alerts.watch.runtime.start import MANUAL, MIGRATION, PROBLEMS
 from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryError, HistoryUnavailable, is_locked
 from alerts.watch.store.records import TimelineMark, WatchRequest
-from alerts.watch.store.serialization import plain
+from alerts.watch.store.serialization import serialize
 from exporter.config.settings import Config
 from exporter.config.values import duration, format_duration, words
 from exporter.core import state_directory
 from exporter.core.errors import ConfigError
+from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import json_safe
 
-GOOD, UNKNOWN = 0, 3
-EXIT_STATUS: Mapping[Verdict, int] = MappingProxyType({Verdict.PASS: GOOD, Verdict.FAIL: 1})
+EXIT_STATUS: Mapping[Verdict, ExitStatus] = MappingProxyType(
+    {Verdict.PASS: ExitStatus.GOOD, Verdict.FAIL: ExitStatus.BAD}
+)
 
-# The exporter looks for requests every fifteen seconds at least; it may be about to start, or busy.
+# Seconds. The exporter processes requests every fifteen seconds at least; it may be starting, or busy.
 REQUEST_TIMEOUT = 30.0
 _POLL = 0.2
 _AWAY = 300.0
@@ -44,10 +46,10 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the command line gives.
+class WatchContext:
+    """The functions of the command line that the commands use.
 
-    `load` reads the configuration, `say` prints text at once, `where` names the database without secrets.
+    `load` reads the configuration, `say` prints a text at once, `where` names the database without secrets.
     """
 
     load: Callable[[Path | None], Config]
@@ -56,20 +58,20 @@ class Surroundings:
     version: Callable[[], str]
 
 
-def add_commands(commands: Commands, around: Surroundings) -> None:
-    """Add `watch` with its acts; each sets `command` to what takes the options. They raise ConfigError."""
+def add_commands(commands: Commands, context: WatchContext) -> None:
+    """Add `watch` with its subcommands. Each sets `command` to a function of the options; it may raise ConfigError."""
     parser = commands.add_parser("watch", help="control the 24-hour watch after the migration")
-    acts = parser.add_subparsers(required=True, metavar="start|status|stop|report|wait")
-    _add(acts, "start", "start a watch now", around, _start)
-    stop = _add(acts, "stop", "stop the running watch without a verdict", around, _stop)
+    subcommands = parser.add_subparsers(required=True, metavar="start|status|stop|report|wait")
+    _add(subcommands, "start", "start a watch now", context, _start)
+    stop = _add(subcommands, "stop", "stop the running watch without a verdict", context, _stop)
     stop.add_argument("--reason", type=words, default="by hand", metavar="TEXT", help="reason, for the report")
-    status = _add(acts, "status", "show the state of the watch", around, _status)
+    status = _add(subcommands, "status", "show the state of the watch", context, _status)
     status.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
-    report = _add(acts, "report", "print the report of a watch", around, _report)
+    report = _add(subcommands, "report", "print the report of a watch", context, _report)
     report.add_argument("--format", choices=("html", "markdown", "json"), default="html", help="default: html")
     report.add_argument("--number", type=_number, metavar="N", help="number of an earlier watch (default: the latest)")
     report.add_argument("--output", type=Path, metavar="FILE", help="write to this file (default: standard output)")
-    waiting = _add(acts, "wait", "wait for the verdict and exit with its status", around, _wait)
+    waiting = _add(subcommands, "wait", "wait for the verdict and exit with its status", context, _wait)
     waiting.add_argument(
         "--patience",
         type=_duration,
@@ -80,32 +82,32 @@ def add_commands(commands: Commands, around: Surroundings) -> None:
     waiting.add_argument("--new", action="store_true", help="if the latest watch has ended, wait for the next one")
 
 
-Act = Callable[[argparse.Namespace, Config, Surroundings], int]
+Action = Callable[[argparse.Namespace, Config, WatchContext], int]
 
 
-def _add(acts: Commands, name: str, text: str, around: Surroundings, act: Act) -> argparse.ArgumentParser:
-    parser = acts.add_parser(name, help=text)
-    parser.set_defaults(command=lambda options: _act(options, around, act))
+def _add(commands: Commands, name: str, text: str, context: WatchContext, action: Action) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text)
+    parser.set_defaults(command=lambda options: _run(options, context, action))
     return parser
 
 
-def _act(options: argparse.Namespace, around: Surroundings, act: Act) -> int:
+def _run(options: argparse.Namespace, context: WatchContext, action: Action) -> int:
     try:
-        return act(options, around.load(options.config), around)
+        return action(options, context.load(options.config), context)
     except HistoryError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - why there is no answer
-        return UNKNOWN
+        print(error, file=sys.stderr)  # noqa: T201 - an error message
+        return ExitStatus.UNKNOWN
 
 
-def _start(_: argparse.Namespace, config: Config, around: Surroundings) -> int:
-    return _ask(config, around, WatchRequest("start", time.time()))
+def _start(_: argparse.Namespace, config: Config, context: WatchContext) -> int:
+    return _ask(config, context, WatchRequest("start", time.time()))
 
 
-def _stop(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
-    return _ask(config, around, WatchRequest("stop", time.time(), options.reason.strip()))
+def _stop(options: argparse.Namespace, config: Config, context: WatchContext) -> int:
+    return _ask(config, context, WatchRequest("stop", time.time(), options.reason.strip()))
 
 
-def _status(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
+def _status(options: argparse.Namespace, config: Config, context: WatchContext) -> int:
     directory = config.watch.state_dir
     found = _load_watch(directory, None)
     runs = is_locked(directory)
@@ -115,21 +117,21 @@ def _status(options: argparse.Namespace, config: Config, around: Surroundings) -
             "state": found.watch.state.value if found else "waiting",
             "exporter_runs": runs,
             "trouble": trouble or None,
-            "watch": plain(found.watch) if found else None,
-            "judgement": plain(found.judgement) if found else None,
+            "watch": serialize(found.watch) if found else None,
+            "judgement": serialize(found.judgement) if found else None,
         }
-        around.say(json.dumps(json_safe(document), indent=2, allow_nan=False) + "\n")
+        context.say(json.dumps(json_safe(document), indent=2, allow_nan=False) + "\n")
     else:
-        around.say(progress.table(found.watch, found.judgement) if found else "no watch has begun\n")
+        context.say(progress.table(found.watch, found.judgement) if found else "no watch has begun\n")
     if trouble:
-        print(f"no watch begins by itself: {trouble}", file=sys.stderr)  # noqa: T201 - beside the answer
+        print(f"no watch begins automatically: {trouble}", file=sys.stderr)  # noqa: T201 - a warning
     if not runs:
-        print(f"no exporter runs on {directory}", file=sys.stderr)  # noqa: T201 - beside the answer
+        print(f"no exporter runs on {directory}", file=sys.stderr)  # noqa: T201 - a warning
     return _exit_status(found.watch if found else None)
 
 
-def _report(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
-    # Not at the top: the exporter itself writes no reports.
+def _report(options: argparse.Namespace, config: Config, context: WatchContext) -> int:
+    # Imported here to save the exporter's memory: it writes no reports.
     from alerts.watch import report  # noqa: PLC0415
 
     found = _load_watch(config.watch.state_dir, options.number)
@@ -144,39 +146,39 @@ def _report(options: argparse.Namespace, config: Config, around: Surroundings) -
             judgement=found.judgement,
             ticks=found.ticks,
             made_at=time.time(),
-            version=around.version(),
-            database=around.where(config),
+            version=context.version(),
+            database=context.where(config),
             comparison=found.comparison,
             settings=_settings(found.watch),
         )
     )
     if options.output is None:
-        around.say(text)
+        context.say(text)
     else:
         _write(options.output, text)
     return _exit_status(found.watch)
 
 
-def _wait(options: argparse.Namespace, config: Config, around: Surroundings) -> int:
-    waiting = WaitOptions(
+def _wait(options: argparse.Namespace, config: Config, context: WatchContext) -> int:
+    wait_options = WaitOptions(
         directory=config.watch.state_dir,
-        patience=options.patience,
+        max_absence=options.patience,
         begins_by_itself=config.watch.start != MANUAL,
         terminal=sys.stdout.isatty(),
         new=options.new,
     )
-    return _exit_status(wait(waiting, around.say))
+    return _exit_status(wait(wait_options, context.say))
 
 
-def _ask(config: Config, around: Surroundings, request: WatchRequest) -> int:
-    """Leave a request where the exporter finds it, and wait for what it says."""
+def _ask(config: Config, context: WatchContext, request: WatchRequest) -> int:
+    """Write a request to the history, and wait for the exporter's answer."""
     directory, number = config.watch.state_dir, secrets.randbits(62)
     deadline = time.monotonic() + REQUEST_TIMEOUT
-    while not _left(directory, number, request):
+    while not _send(directory, number, request):
         if time.monotonic() > deadline:
-            wrong = state_directory.problem(directory)
+            problem = state_directory.problem(directory)
             raise HistoryUnavailable(
-                f"no exporter runs on {directory}: " + (wrong or "start it first, outbox-exporter serve")
+                f"no exporter runs on {directory}: " + (problem or "start it first, outbox-exporter serve")
             )
         time.sleep(_POLL)
     answer = _answer(directory, number, deadline)
@@ -184,24 +186,24 @@ def _ask(config: Config, around: Surroundings, request: WatchRequest) -> int:
         raise HistoryUnavailable(f"the exporter on {directory} does not answer; its log and its status page say why")
     if not answer.granted:
         raise ConfigError((answer.answer,))
-    around.say(f"{answer.answer}\n")
-    return GOOD
+    context.say(f"{answer.answer}\n")
+    return ExitStatus.GOOD
 
 
-def _left(directory: Path, number: int, request: WatchRequest) -> bool:
-    """Whether the request could be left with an exporter that runs."""
+def _send(directory: Path, number: int, request: WatchRequest) -> bool:
+    """Write the request; False while no exporter runs."""
     if not is_locked(directory):
         return False
     try:
         with History.client(directory) as opened:
             opened.put(number, request)
     except HistoryUnavailable:
-        return False  # it has not written anything yet, or writes just now
+        return False  # the file is missing or busy
     return True
 
 
 def _answer(directory: Path, number: int, deadline: float) -> WatchRequest | None:
-    """What it says; None when it says nothing in time: then the request is withdrawn."""
+    """The processed request; None when there is no answer in time, after deleting the request."""
     with History.client(directory) as opened:
         while True:
             request = opened.get(WatchRequest, number)
@@ -221,18 +223,18 @@ def _load_watch(directory: Path, number: int | None) -> WatchRecord | None:
 
 
 def _trouble(directory: Path) -> str:
-    """Why the register of migrations told the exporter nothing when it last looked; empty when it did."""
+    """Why the exporter cannot read the applied migrations; empty when it can."""
     with History.reader(directory) as opened:
-        return next((text for number, text in TROUBLES.items() if opened.get(TimelineMark, number)), "")
+        return next((text for number, text in PROBLEMS.items() if opened.get(TimelineMark, number)), "")
 
 
 def _exit_status(watch: Watch | None) -> int:
     verdict = watch.verdict if watch else None
-    return EXIT_STATUS.get(verdict, UNKNOWN) if verdict else UNKNOWN
+    return EXIT_STATUS.get(verdict, ExitStatus.UNKNOWN) if verdict else ExitStatus.UNKNOWN
 
 
 def _settings(watch: Watch) -> dict[str, str]:
-    """What bears on the verdict beside the checks themselves."""
+    """The settings that the verdict depends on, beside the checks."""
     return {
         "watch.duration": format_duration(watch.duration),
         "interval": format_duration(watch.interval),
@@ -255,7 +257,7 @@ def _number(text: str) -> int:
 
 
 def _duration(text: str) -> float:
-    """Seconds. Raises: ArgumentTypeError; argparse would swallow what a ValueError says."""
+    """Seconds. Raises: ArgumentTypeError, because argparse hides the message of a ValueError."""
     try:
         return duration(text)
     except ValueError as error:

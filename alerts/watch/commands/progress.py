@@ -1,10 +1,11 @@
-"""How a watch stands, for people at a terminal and for logs. Pure: what to say, not how to print it."""
+"""The state of a watch as text, for terminals and logs."""
 
 import math
 from collections.abc import Iterator
 
 from alerts.watch.analysis import messages
-from alerts.watch.model import CheckResult, Judgement, Verdict, Watch
+from alerts.watch.model.result import CheckResult, Judgement
+from alerts.watch.model.watch import Verdict, Watch
 from exporter.core.humanize import duration, moment
 
 _WORDS = {None: "-", Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "unknown"}
@@ -12,15 +13,16 @@ _PATTERN = "%Y-%m-%d %H:%M:%S UTC"
 
 
 def table(watch: Watch, judgement: Judgement) -> str:
-    """The whole of it: times, coverage, every check with its sentence, gaps, alerts."""
+    """The output of `watch status`: times, coverage, the result of each check, gaps, alerts, maintenance."""
     word = watch.verdict.value if watch.verdict else watch.state.value
+    end, at = ("ends", watch.ends_at) if watch.decided_at is None else ("decided", watch.decided_at)
     lines = [
         f"Watch {watch.number}: {word}",
         judgement.summary,
         "",
         f"began     {moment(watch.started_at, _PATTERN)} ({watch.begun_by})",
-        f"{_ended(watch):<9} {moment(_end(watch), _PATTERN)}",
-        f"seen      {messages.seen_share(judgement.ratio)} of {duration(judgement.elapsed)}",
+        f"{end:<9} {moment(at, _PATTERN)}",
+        f"coverage  {messages.coverage_percent(judgement.ratio)} of {duration(judgement.elapsed)}",
         "",
         *(f"{_WORDS[result.verdict]:<8} {result.reason}" for result in judgement.results),
         *_sections(judgement),
@@ -29,23 +31,23 @@ def table(watch: Watch, judgement: Judgement) -> str:
 
 
 def line(watch: Watch, judgement: Judgement) -> str:
-    """One line: time, coverage, and how the checks stand."""
+    """One line: time, coverage, and how many checks pass."""
     done = min(judgement.elapsed / watch.duration, 1.0) if watch.duration else 1.0
     left = duration(max(watch.duration - judgement.elapsed, 0.0)) if done < 1 else "no time"
     parts = [
         f"watch {watch.number}",
         f"{math.floor(done * 100)} % done, {left} left",
-        f"{messages.seen_share(judgement.ratio)} seen",
+        f"coverage {messages.coverage_percent(judgement.ratio)}",
         messages.standing(judgement.results),
     ]
     return ", ".join(parts)
 
 
 def news(before: Judgement | None, now: Judgement) -> Iterator[str]:
-    """What has changed since: checks that stand otherwise, alerts that fire or fire no longer, gaps that ended."""
-    stood = {result.check.name: result.verdict for result in before.results} if before else {}
+    """The changes since an earlier judgement: verdicts of checks, alerts, gaps. One line each."""
+    earlier = {result.check.name: result.verdict for result in before.results} if before else {}
     for result in now.results:
-        if stood.get(result.check.name, Verdict.PASS) != result.verdict and _is_news(result):
+        if earlier.get(result.check.name, Verdict.PASS) != result.verdict and _is_news(result):
             yield f"{_WORDS[result.verdict]}: {result.reason}"
     known = {(alert.rule, alert.span.started): alert.open for alert in before.alerts} if before else {}
     for alert in now.alerts:
@@ -57,7 +59,7 @@ def news(before: Judgement | None, now: Judgement) -> Iterator[str]:
     gaps = {gap.span.started for gap in before.gaps} if before else set()
     for gap in now.gaps:
         if gap.span.started not in gaps:
-            yield f"not seen since {moment(gap.span.started_at, '%H:%M:%S UTC')}: {gap.cause}"
+            yield f"gap since {_clock(gap.span.started_at)}: {gap.cause}"
 
 
 def _is_news(result: CheckResult) -> bool:
@@ -66,11 +68,11 @@ def _is_news(result: CheckResult) -> bool:
 
 def _sections(judgement: Judgement) -> Iterator[str]:
     if judgement.gaps:
-        yield from ("", "not seen:", *(f"  {messages.gap(each)}" for each in judgement.gaps))
+        yield from ("", "gaps:", *(f"  {messages.gap(each)}" for each in judgement.gaps))
     if judgement.alerts:
         yield from ("", "alerts:")
         for alert in judgement.alerts:
-            lasted = "still fires" if alert.open else f"for {duration(alert.span.seconds)}"
+            lasted = "still firing" if alert.open else f"for {duration(alert.span.seconds)}"
             yield f"  {_clock(alert.span.started_at)}, {alert.rule}, {lasted}"
     if judgement.maintenance:
         yield from ("", "declared maintenance:")
@@ -80,11 +82,3 @@ def _sections(judgement: Judgement) -> Iterator[str]:
 
 def _clock(at: float) -> str:
     return moment(at, "%H:%M:%S UTC")
-
-
-def _end(watch: Watch) -> float:
-    return watch.decided_at if watch.decided_at is not None else watch.ends_at
-
-
-def _ended(watch: Watch) -> str:
-    return "ends" if watch.decided_at is None else "decided"

@@ -1,4 +1,4 @@
-"""Waits for a verdict: progress on a terminal, plain lines in a log."""
+"""Waits for the verdict of a watch, and prints its progress on a terminal or in a log."""
 
 import shutil
 import time
@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alerts.watch import clock
+from alerts.watch.analysis.archive import elapsed_of, latest, ticks_of
+from alerts.watch.analysis.verdict import WatchEvaluator
 from alerts.watch.clock import ClockReading
 from alerts.watch.commands import progress
-from alerts.watch.commands.follow import Follower
-from alerts.watch.model import Judgement, Watch
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.watch import Watch
+from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryError, is_locked
 from exporter.config.values import format_duration
 
+# Seconds between reads of the history.
 POLL = 1.0
-# A log is read afterwards: a line a minute tells that it goes on, and what happens is told when it happens.
+# Seconds between progress lines in a log. Changes are printed at once.
 EVERY = 60.0
 
 Say = Callable[[str], None]
@@ -23,82 +27,102 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class WaitOptions:
-    """What to wait for.
+    """`max_absence` is how long the exporter may be away, seconds. `new`: ignore a watch that is decided already.
 
-    `patience` is how long the exporter may be away, seconds. `new`: not for a watch that is over already.
+    `begins_by_itself`: `watch.start` begins one. `terminal`: print to a terminal, not to a log.
     """
 
     directory: Path
-    patience: float
+    max_absence: float
     begins_by_itself: bool
     terminal: bool
     new: bool = False
 
 
 def wait(
-    waiting: WaitOptions,
+    options: WaitOptions,
     say: Say,
     now: Callable[[], ClockReading] = clock.now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Watch | None:
-    """The watch once it is decided; None when that will not happen: there is none, or the exporter stays away."""
-    return _Waiter(waiting, say).until_decided(now, sleep)
+    """The watch when it is decided; None without a watch, or when the exporter stays away."""
+    return _Waiter(options, say).until_decided(now, sleep)
 
 
 class _Waiter:
-    def __init__(self, waiting: WaitOptions, say: Say) -> None:
-        self._waiting = waiting
-        self._follower = Follower(waiting.directory, new=waiting.new)
-        self._screen = _TerminalOutput(say) if waiting.terminal else _LogOutput(say)
-        self._before: Judgement | None = None
-        self._here = 0.0
+    """Follows the latest watch of a directory. It reads new ticks only, and evaluates them as the exporter does."""
+
+    def __init__(self, options: WaitOptions, say: Say) -> None:
+        self._options = options
+        self._output = _TerminalOutput(say) if options.terminal else _LogOutput(say)
+        self._ignored: int | None = None  # the number of a watch that is decided already, 0 for none
+        self._evaluator: WatchEvaluator | None = None
+        self._last_tick = -1.0
+        self._watch: Watch | None = None
+        self._judgement: Judgement | None = None
+        self._exporter_seen = 0.0
         self._trouble = ""
 
     def until_decided(self, now: Callable[[], ClockReading], sleep: Callable[[float], None]) -> Watch | None:
-        self._here = now().steady
+        self._exporter_seen = now().steady
         while True:
-            moment = now()
-            self._look(moment)
-            watch = self._follower.watch
-            if watch and watch.verdict is not None:
-                self._conclude(watch)
-                return watch
-            if reason := self._hopeless(moment):
-                self._screen.tell(reason)
+            reading = now()
+            self._update(reading)
+            if self._watch and self._watch.verdict is not None:
+                self._conclude(self._watch)
+                return self._watch
+            if reason := self._give_up(reading):
+                self._output.tell(reason)
                 return None
             sleep(POLL)
 
-    def _look(self, moment: ClockReading) -> None:
+    def _update(self, now: ClockReading) -> None:
+        before = self._judgement
         try:
-            self._follower.look(moment)
+            with History.reader(self._options.directory) as opened:
+                self._read(opened, now)
             self._trouble = ""
         except HistoryError as error:
             self._trouble = str(error)
-        watch, judgement = self._follower.watch, self._follower.judgement
-        if watch and judgement:
-            for text in progress.news(self._before, judgement):
-                self._screen.tell(text)
-            self._screen.show(progress.line(watch, judgement), moment.steady)
-            self._before = judgement
+        if self._watch and self._judgement:
+            for text in progress.news(before, self._judgement):
+                self._output.tell(text)
+            self._output.show(progress.line(self._watch, self._judgement), now.steady)
 
-    def _hopeless(self, moment: ClockReading) -> str:
-        """Why there is nothing to wait for; nothing when there is."""
-        directory, patience = self._waiting.directory, self._waiting.patience
+    def _read(self, opened: History, now: ClockReading) -> None:
+        """Read the watch and its new ticks."""
+        watch = opened.get(Watch, self._watch.number) if self._watch else latest(opened)
+        if watch and self._options.new and self._ignored is None:
+            self._ignored = watch.number if watch.verdict is not None else 0
+        self._watch = watch = None if watch and watch.number == self._ignored else watch
+        if watch is None:
+            return
+        if watch.verdict is not None:
+            self._judgement = opened.get(Judgement, watch.number) or self._judgement
+            return
+        self._evaluator = self._evaluator or WatchEvaluator(watch)
+        for tick in ticks_of(opened, watch, self._last_tick):
+            self._evaluator.add(tick)
+            self._last_tick = tick.elapsed
+        self._judgement = self._evaluator.judgement(now.at, elapsed_of(opened, watch, now), final=False)
+
+    def _give_up(self, now: ClockReading) -> str:
+        """The reason to stop waiting; empty to go on."""
+        directory, max_absence = self._options.directory, self._options.max_absence
         if is_locked(directory):
-            self._here = moment.steady
-            if self._follower.watch or self._waiting.begins_by_itself or self._waiting.new or self._trouble:
+            self._exporter_seen = now.steady
+            if self._watch or self._options.begins_by_itself or self._options.new or self._trouble:
                 return ""
             return "no watch has begun: outbox-exporter watch start"
-        if moment.steady - self._here < patience:
+        if now.steady - self._exporter_seen < max_absence:
             return ""
-        return self._trouble or f"no exporter runs on {directory}, for {format_duration(patience)} now"
+        return self._trouble or f"no exporter has been running on {directory} for {format_duration(max_absence)}"
 
     def _conclude(self, watch: Watch) -> None:
-        judgement = self._follower.judgement
-        self._screen.tell(f"watch {watch.number}: {watch.verdict}")
-        if judgement:
-            for text in (judgement.summary, *judgement.reasons):
-                self._screen.tell(text)
+        self._output.tell(f"watch {watch.number}: {watch.verdict}")
+        if self._judgement:
+            for text in (self._judgement.summary, *self._judgement.reasons):
+                self._output.tell(text)
 
 
 class _LogOutput:
@@ -118,7 +142,7 @@ class _LogOutput:
 
 
 class _TerminalOutput:
-    """One line that is drawn anew, and above it what happened."""
+    """One line that is redrawn, and messages above it."""
 
     def __init__(self, say: Say) -> None:
         self._say = say

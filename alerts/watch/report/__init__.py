@@ -1,4 +1,4 @@
-"""The report of a watch: for people in HTML and Markdown, for machines in JSON."""
+"""The report of a watch in HTML, Markdown and JSON."""
 
 from alerts.watch.report.document import WatchReport
 from alerts.watch.report.html import html

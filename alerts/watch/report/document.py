@@ -1,20 +1,22 @@
-"""What a report is made of, and what its forms share. Pure."""
+"""The contents of a report, and its charts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerts.model import Severity
-from alerts.watch.model import CheckResult, DayComparison, Judgement, Span, Tick, Watch
+from alerts.watch.analysis.comparison import DayComparison
+from alerts.watch.model.result import CheckResult, Judgement
+from alerts.watch.model.tick import Tick, TimeSpan
+from alerts.watch.model.watch import Watch
 from exporter.core import svg_charts
 from exporter.core.svg_charts import Chart, ChartLine, ChartThreshold, SpanKind
 
 
 @dataclass(frozen=True, slots=True)
 class WatchReport:
-    """One watch, judged: everything that a report tells. `ticks` are those of the watch, in order.
+    """Everything in a report. `ticks` are those of the watch, in the order of time.
 
-    `database` says where, without secrets. `made_at` in Unix seconds. `settings` are those in use that bear on the
-    verdict, by name.
+    `database` names it without secrets. `made_at` is Unix seconds. Shape: `settings` are texts by name.
     """
 
     watch: Watch
@@ -28,18 +30,18 @@ class WatchReport:
 
     @property
     def word(self) -> str:
-        """The verdict, or that there is none yet."""
+        """The verdict, or UNDECIDED."""
         verdict = self.judgement.verdict
         return verdict.value if verdict else "UNDECIDED"
 
     @property
     def ended_at(self) -> float:
-        """Where the plots end: the planned end, or the last look."""
+        """The end of the charts, Unix seconds."""
         return self.watch.started_at + max(self.judgement.elapsed, 1.0)
 
 
 def charts(report: WatchReport) -> Iterator[tuple[CheckResult, Chart]]:
-    """One plot for each check that has a signal; checks of the same signal share the first one's plot."""
+    """One chart for each signal, with the result of its first check."""
     drawn: set[str] = set()
     for result in report.judgement.results:
         signal = result.check.signal
@@ -68,20 +70,20 @@ def _chart(report: WatchReport, signal: str) -> Chart:
 
 
 def points(report: WatchReport, signal: str, results: Sequence[CheckResult]) -> list[tuple[float, float | None]]:
-    """The signal at each tick, None where it is unknown; the exporter's absence breaks the line, too."""
+    """The signal at each tick, Unix seconds and value; None where it is unknown, and in gaps without ticks."""
     start = report.watch.started_at
     collectors = {name for each in results for name in each.check.collectors}
-    holes = [gap.span for gap in report.judgement.gaps if not gap.affects or collectors & set(gap.affects)]
+    gaps = [gap.span for gap in report.judgement.gaps if not gap.affects or collectors & set(gap.affects)]
     found: list[tuple[float, float | None]] = [
         (start + tick.elapsed, tick.values.get(signal)) for tick in report.ticks if tick.elapsed >= 0
     ]
-    found += [(start + hole.started + hole.seconds / 2, None) for hole in holes if not _seen_within(found, start, hole)]
+    found += [(start + gap.started + gap.seconds / 2, None) for gap in gaps if not _has_tick_in(found, start, gap)]
     return sorted(found, key=lambda point: point[0])
 
 
-def _seen_within(found: Sequence[tuple[float, float | None]], start: float, hole: Span) -> bool:
-    """Whether a tick stands in the middle of the hole, so that it breaks the line by itself."""
-    low, high = start + hole.started, start + hole.started + hole.seconds
+def _has_tick_in(found: Sequence[tuple[float, float | None]], start: float, gap: TimeSpan) -> bool:
+    """Whether a tick within the gap interrupts the line already."""
+    low, high = start + gap.started, start + gap.started + gap.seconds
     return any(low < at < high for at, _ in found)
 
 
@@ -90,17 +92,17 @@ def _spans(report: WatchReport, results: Sequence[CheckResult]) -> Iterator[svg_
     collectors = {name for each in results for name in each.check.collectors}
     for gap in judgement.gaps:
         if not gap.affects or collectors & set(gap.affects):
-            yield _mark(SpanKind.GAP, start, gap.span, f"not seen: {gap.cause.value}")
+            yield _mark(SpanKind.GAP, start, gap.span, f"gap: {gap.cause.value}")
     for maintenance in judgement.maintenance:
         yield _mark(SpanKind.MAINTENANCE, start, maintenance.span, f"declared maintenance: {maintenance.reason}")
     for result in results:
         for span in result.breaches:
             yield _mark(SpanKind.BREACH, start, span, f"{result.check.title}: beyond the limit")
     for alert in judgement.alerts:
-        # What wakes somebody explains every plot; tickets, which may stand for days, are in the table.
+        # Alerts of severity page are on every chart; those of other severities may last for days.
         if alert.rule.endswith(f"/{Severity.PAGE}"):
             yield _mark(SpanKind.ALERT, start, alert.span, f"{alert.rule} fired")
 
 
-def _mark(mark: SpanKind, start: float, span: Span, label: str) -> svg_charts.Span:
+def _mark(mark: SpanKind, start: float, span: TimeSpan, label: str) -> svg_charts.Span:
     return svg_charts.Span(mark, start + span.started, start + span.started + span.seconds, label)

@@ -1,4 +1,4 @@
-"""The report as one HTML file that stands alone: on a screen, a phone, paper, in light and dark."""
+"""The report as one self-contained HTML file, for screens, phones and paper, light and dark."""
 
 from collections.abc import Iterable
 from html import escape
@@ -29,7 +29,7 @@ figure { margin: 0 } figcaption { font-size: .95rem }
 )
 
 _KEY = (
-    ("gap", "not seen"),
+    ("gap", "gap"),
     ("maintenance", "declared maintenance"),
     ("breach", "beyond the limit"),
     ("alert", "alert"),
@@ -39,7 +39,7 @@ _KINDS = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
 
 
 def html(report: WatchReport) -> str:
-    """The whole document. Every text in it is escaped."""
+    """The document. Every text in it is escaped."""
     policy = f'<meta http-equiv="Content-Security-Policy" content="{escape(html_layout.security_policy(STYLE))}">\n'
     judgement = report.judgement
     body = f"""<header>
@@ -51,7 +51,7 @@ def html(report: WatchReport) -> str:
 </header>
 <main>
 {_section(tables.checks(report))}
-{html_layout.section("plots", "What was seen", _plots(report))}
+{html_layout.section("plots", "Signals", _plots(report))}
 {"".join(_section(table) for table in tables.tables(report))}
 </main>
 <footer class="soft">Made {moment(report.made_at)} by outbox-exporter {escape(report.version)}.

@@ -1,9 +1,9 @@
-"""The report for machines."""
+"""The report as JSON."""
 
 import json
 
 from alerts.watch.report.document import WatchReport
-from alerts.watch.store.serialization import plain
+from alerts.watch.store.serialization import serialize
 from exporter.core.humanize import json_safe
 
 FORMAT = 1
@@ -12,8 +12,8 @@ FORMAT = 1
 def json_text(report: WatchReport) -> str:
     """One JSON document: `format`, `verdict`, `reasons`, the watch, the judgement, the comparison, the settings.
 
-    Shape: the fields of `alerts.watch.model` by name. Units: theirs. Strict JSON: what is infinite is the text
-    "Infinity". The ticks are left out: they are in the history.
+    Shape: the fields of the dataclasses by name. Units: theirs. Strict JSON: infinity is the text "Infinity". The ticks
+    are left out.
     """
     document = {
         "format": FORMAT,
@@ -22,9 +22,9 @@ def json_text(report: WatchReport) -> str:
         "made_at": report.made_at,
         "version": report.version,
         "database": report.database,
-        "watch": plain(report.watch),
-        "judgement": plain(report.judgement),
-        "comparison": plain(report.comparison),
+        "watch": serialize(report.watch),
+        "judgement": serialize(report.judgement),
+        "comparison": serialize(report.comparison),
         "settings": dict(report.settings),
     }
     return json.dumps(json_safe(document), indent=2, allow_nan=False) + "\n"

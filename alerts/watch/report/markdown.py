@@ -1,4 +1,4 @@
-"""The report for a pull request or a ticket."""
+"""The report as Markdown, for a pull request or a ticket."""
 
 import re
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from alerts.watch.report.document import WatchReport
 from alerts.watch.report.tables import ROWS, ReportTable
 from exporter.core.humanize import moment, utf8_safe
 
-# What Markdown, or the HTML that it lets through, would take for something else than text.
+# Characters with a meaning in Markdown, or in HTML within it.
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&!$@])")
 _SIGNS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "UNDECIDED": "⏳"}
 
 
 def markdown(report: WatchReport) -> str:
-    """GitHub-flavoured Markdown. Texts from the database or the configuration stay texts."""
+    """GitHub-flavoured Markdown. Every text in it is escaped."""
     judgement = report.judgement
     parts = [
         f"# {_SIGNS[report.word]} Outbox watch {report.watch.number}: {report.word}",
@@ -29,7 +29,7 @@ def markdown(report: WatchReport) -> str:
 
 
 def text(value: str) -> str:
-    """A text that Markdown leaves as it is, on one line."""
+    """An escaped text, on one line."""
     return _SPECIAL.sub(r"\\\1", " ".join(value.split()))
 
 

@@ -1,8 +1,7 @@
-"""Listens to every evaluation and keeps the watch. Never raises, whatever becomes of its disk.
+"""Records every evaluation in the watch of a state directory. Errors of the disk are reported, never raised.
 
-While the history cannot be written the watch goes on blind: what is not on disk was not seen, so coverage suffers,
-and the view says why. A damaged history is set aside under another name and a new one begun; a watch that may have
-been running in it is lost, and an INCONCLUSIVE one stands in its place.
+While the history cannot be written, ticks are lost and count as missing; the view says why. A damaged history is
+renamed and a new one begun; an open watch in it is recorded as INCONCLUSIVE.
 """
 
 import logging
@@ -15,7 +14,8 @@ from alerts.model import Evaluation
 from alerts.watch import clock
 from alerts.watch.checks.sources import is_of_standby
 from alerts.watch.clock import ClockReading
-from alerts.watch.model import Judgement, Watch, WatchState
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.runtime.observation import TickBuilder
 from alerts.watch.runtime.start import AutomaticStart
 from alerts.watch.runtime.watch_manager import WatchFactory, WatchManager
@@ -30,21 +30,18 @@ from exporter.migration.maintenance import MaintenanceFile
 
 logger = logging.getLogger(__name__)
 
-_NO_PROOF = (
-    "a standby answers, and what it shows proves nothing: while it does, the watch cannot pass; connect to the primary "
-    "(with several hosts in the DSN: target_session_attrs=primary)"
+_STANDBY = (
+    "a standby answers, and its data is no evidence about the primary: meanwhile the watch cannot pass; connect to the "
+    "primary (with several hosts in the DSN: target_session_attrs=primary)"
 )
-
-Act = Callable[[WatchManager, ClockReading], None]
 
 
 @dataclass(frozen=True, slots=True)
 class WatchView:
-    """What is known of the watch now, for pages, metrics and answers. Nothing in it changes.
+    """The watch as pages, metrics and the API show it. Immutable.
 
-    `state` is None while that is unknown: the history cannot be read. `waiting_for` says what begins a watch,
-    `trouble` why nothing is written. `judgement` is None where there was no watch yet, and for one that came out of
-    a damaged history.
+    `state` is None while it is unknown, because the history cannot be read. `waiting_for` says what begins a watch,
+    `trouble` why nothing is written. `judgement` is None before the first watch, and for a watch that was lost.
     """
 
     state: WatchState | None = None
@@ -55,181 +52,184 @@ class WatchView:
 
 
 class WatchRecorder:
-    """Keeps the watch of one state directory. Safe to use from several threads.
+    """Records the watch of one state directory. Thread-safe.
 
-    Another exporter that writes to the same directory is waited for: an upgrade may overlap. `refresh` has every
-    collector run soon; it is called once when a watch has begun and once `lead` seconds before it ends, so that the
-    figures of its report reach from one to the other.
+    While another exporter holds the lock of the directory, as during an upgrade, the recorder retries. `refresh` runs
+    every collector soon. It is called when a watch has begun, and `lead` seconds before it ends, so that the counts in
+    its report cover all of it.
     """
 
     def __init__(
-        self, settings: WatchSettings, plan: WatchFactory, refresh: Callable[[], None] = lambda: None, lead: float = 0.0
+        self,
+        settings: WatchSettings,
+        factory: WatchFactory,
+        refresh: Callable[[], None] = lambda: None,
+        lead: float = 0.0,
     ) -> None:
         self._directory = settings.state_dir
-        self._plan = plan
+        self._factory = factory
         self._refresh = refresh
         self._lead = lead
         self._edge: tuple[int, bool] | None = None
-        self._starter = AutomaticStart(settings.start)
-        self._sight = TickBuilder(plan.terms.policy, MaintenanceFile(settings.state_dir), plan.interval)
+        self._start = AutomaticStart(settings.start)
+        maintenance_file = MaintenanceFile(settings.state_dir)
+        self._tick_builder = TickBuilder(factory.parameters.policy, maintenance_file, factory.interval)
         self._lock = Lock()
         self._manager: WatchManager | None = None
-        self._blind: WatchManager | None = None  # the last one that could write
+        self._last_manager: WatchManager | None = None  # the last one that could write
         self._was_unwritable = False
         self._run: ExporterRun | None = None
         self._closed = False
         self._last: float | None = None
         self._warning = ""
-        self._view = WatchView(waiting_for=self._starter.waiting_for, trouble="not started yet")
+        self._view = WatchView(waiting_for=self._start.waiting_for, trouble="not started yet")
 
     @property
     def view(self) -> WatchView:
-        """What is known now."""
+        """The current view."""
         return self._view
 
     @property
     def warning(self) -> str:
-        """Why a watch cannot pass as things are; empty where it can."""
+        """Why a watch cannot pass at present; empty when it can."""
         return self._warning
 
     def observe(
         self,
         evaluation: Evaluation,
         states: Iterable[CollectorState],
-        moment: ClockReading | None = None,
-        monotonic: float | None = None,
+        now: ClockReading | None = None,
+        steady: float | None = None,
     ) -> None:
-        """Write down what an evaluation found, the same one once; end and begin watches.
+        """Record an evaluation as a tick, unless it is recorded already; begin and close watches.
 
-        Between watches some are left out: keeper.SPARSE.
-        `monotonic` is the time by which the collectors' results are fresh. Left out, both are now.
+        `steady` is the monotonic time, seconds, that decides which results are fresh; it and `now` default to the
+        present. While no watch is open, ticks are `watch_manager.IDLE_INTERVAL` apart.
         """
         if evaluation.at == self._last:
             return
         self._last = evaluation.at
         states = tuple(states)
-        now = time.monotonic() if monotonic is None else monotonic
-        self._warning = _NO_PROOF if any(is_of_standby(state) for state in states) else ""
+        monotonic = time.monotonic() if steady is None else steady
+        self._warning = _STANDBY if any(is_of_standby(state) for state in states) else ""
 
-        def act(keeper: WatchManager, moment: ClockReading) -> None:
-            self._starter.look(keeper, states, moment, now)
-            keeper.add(self._sight.tick(evaluation, states, moment, now), moment)
+        def record(manager: WatchManager, now: ClockReading) -> None:
+            self._start.check(manager, states, now, monotonic)
+            manager.add(self._tick_builder.tick(evaluation, states, now, monotonic), now)
 
-        if self._starter.is_waiting or self._is_eager(moment or clock.now()):
-            self._attend(act, moment)
-        self._refresh_at_edges(moment)
+        if self._start.is_waiting or self._is_due(now or clock.now()):
+            self._write(record, now)
+        self._refresh_at_edges(now)
 
-    def heed(self, moment: ClockReading | None = None) -> None:
-        """Do what commands and the time ask for, between two evaluations. Call it at the start, and every few seconds.
+    def process_requests(self, now: ClockReading | None = None) -> None:
+        """Process the requests of commands, and close a watch that has ended. Call it every few seconds.
 
-        Costs next to nothing while nobody asks and no watch ends.
+        It is cheap while there is nothing to do.
         """
-        if self._is_needed(moment or clock.now()):
-            self._attend(lambda *_: None, moment)
-        self._refresh_at_edges(moment)
+        if self._has_work(now or clock.now()):
+            self._write(lambda *_: None, now)
+        self._refresh_at_edges(now)
 
-    def close(self, moment: ClockReading | None = None) -> None:
-        """The exporter ends: say so in the history, and let go of it. Harmless twice."""
+    def close(self, now: ClockReading | None = None) -> None:
+        """Record that the exporter stops, and close the history. A second call does nothing."""
         if self._manager is not None:
-            self._attend(lambda keeper, now: keeper.stop(now), moment)
+            self._write(lambda manager, at: manager.stop(at), now)
         with self._lock:
             self._closed = True
             self._drop()
 
-    def _refresh_at_edges(self, moment: ClockReading | None) -> None:
+    def _refresh_at_edges(self, now: ClockReading | None) -> None:
         with self._lock:
-            edge = self._manager.edge(moment or clock.now(), self._lead) if self._manager else self._edge
+            edge = self._manager.edge(now or clock.now(), self._lead) if self._manager else self._edge
             is_new, self._edge = edge is not None and edge != self._edge, edge
         if is_new:
             self._refresh()
 
-    def _is_needed(self, moment: ClockReading) -> bool:
-        """True unless the history is ours, time has ended nothing, and nobody else has written to it."""
+    def _has_work(self, now: ClockReading) -> bool:
+        """Whether the history is closed, a watch has ended, or a command has written a request."""
         with self._lock:
             try:
-                return self._manager is None or self._manager.is_over(moment) or self._manager.history.changed()
-            except HistoryError:  # which is told where it is dealt with
+                return self._manager is None or self._manager.is_over(now) or self._manager.history.changed()
+            except HistoryError:  # raised again, and handled, by the next transaction
                 return True
 
-    def _is_eager(self, moment: ClockReading) -> bool:
-        """Whether an evaluation should be heard now."""
+    def _is_due(self, now: ClockReading) -> bool:
+        """Whether an evaluation is to be recorded now."""
         with self._lock:
-            content = self._manager is not None and self._manager.is_idle(moment)
-        return not content or self._is_needed(moment)
+            is_idle = self._manager is not None and self._manager.is_idle(now)
+        return not is_idle or self._has_work(now)
 
-    def _attend(self, act: Act, moment: ClockReading | None) -> None:
+    def _write(self, action: Callable[[WatchManager, ClockReading], None], now: ClockReading | None) -> None:
+        """Run an action in a transaction."""
         with self._lock:
             if self._closed:
                 return
-            moment = moment or clock.now()  # who waited for the lock is not of the past
+            now = now or clock.now()  # after the lock, which may have taken a while
             try:
-                self._write(moment, act)
+                self._run_action(action, now)
             except HistoryDamaged as error:
-                self._begin_anew(error, moment)
+                self._replace_damaged(error, now)
             except HistoryError as error:
-                self._go_blind(error, moment)
+                self._report_unwritable(error, now)
             except Exception as error:  # noqa: BLE001 - a bug in here must not end the sampling, or the alerts
                 event(logger, logging.ERROR, "watch failed", exc_info=error)
-                self._go_blind(HistoryError(f"internal error ({type(error).__name__}): see the log"), moment)
+                self._report_unwritable(HistoryError(f"internal error ({type(error).__name__}): see the log"), now)
 
-    def _write(self, moment: ClockReading, act: Act) -> None:
-        keeper = self._manager = self._manager or self._open(moment)
-        with keeper.history.transaction():
-            keeper.advance(moment)
-            keeper.answer(moment, self._warning)
-            act(keeper, moment)
-        self._show(keeper)
+    def _run_action(self, action: Callable[[WatchManager, ClockReading], None], now: ClockReading) -> None:
+        manager = self._manager = self._manager or self._open(now)
+        with manager.history.transaction():
+            manager.advance(now)
+            manager.process_requests(now, self._warning)
+            action(manager, now)
+        self._show(manager)
 
-    def _open(self, moment: ClockReading) -> WatchManager:
+    def _open(self, now: ClockReading) -> WatchManager:
         opened = History.writer(self._directory)
         try:
-            keeper = WatchManager(opened, self._plan, moment, self._run, was_unwritable=self._was_unwritable)
+            manager = WatchManager(opened, self._factory, now, self._run, was_unwritable=self._was_unwritable)
         except BaseException:
             opened.close()
             raise
-        self._run = keeper.run
+        self._run = manager.run
         event(logger, logging.INFO, "watch history opened", directory=str(self._directory))
-        return keeper
+        return manager
 
-    def _show(self, keeper: WatchManager) -> None:
-        """What was written may be shown."""
-        before, watch = self._view.watch, keeper.watch
+    def _show(self, manager: WatchManager) -> None:
+        """Update the view after a commit."""
+        before, watch = self._view.watch, manager.watch
         state = watch.state if watch else WatchState.WAITING
-        self._view = WatchView(state, watch, keeper.judgement, self._starter.waiting_for)
-        self._was_unwritable, self._blind = False, None
+        self._view = WatchView(state, watch, manager.judgement, self._start.waiting_for)
+        self._was_unwritable, self._last_manager = False, None
         if watch and (before is None or (before.number, before.state) != (watch.number, watch.state)):
-            event(logger, logging.INFO, f"watch {watch.state}", number=watch.number, summary=_summary(keeper))
+            summary = manager.judgement.summary if manager.judgement else ""
+            event(logger, logging.INFO, f"watch {watch.state}", number=watch.number, summary=summary)
             if self._warning and watch.state is WatchState.RUNNING:
-                event(logger, logging.WARNING, "watch proves nothing", number=watch.number, reason=self._warning)
+                event(logger, logging.WARNING, "watch cannot pass", number=watch.number, reason=self._warning)
 
-    def _go_blind(self, error: HistoryError, moment: ClockReading) -> None:
-        """Go on without writing; what is shown gets worse by itself."""
-        self._blind = self._manager or self._blind
+    def _report_unwritable(self, error: HistoryError, now: ClockReading) -> None:
+        """Continue without the history. The coverage in the view decreases."""
+        self._last_manager = self._manager or self._last_manager
         self._was_unwritable = self._was_unwritable or not isinstance(error, HistoryInUse)
         self._drop()
         if self._view.trouble != str(error):
-            event(logger, logging.ERROR, "watch is blind", reason=str(error))
-        judgement = self._blind.estimate(moment) if self._blind else self._view.judgement
+            event(logger, logging.ERROR, "watch history unavailable", reason=str(error))
+        judgement = self._last_manager.estimate(now) if self._last_manager else self._view.judgement
         self._view = replace(self._view, trouble=str(error), judgement=judgement)
 
-    def _begin_anew(self, error: HistoryDamaged, moment: ClockReading) -> None:
-        """Set the damaged history aside, in sight of everybody."""
+    def _replace_damaged(self, error: HistoryDamaged, now: ClockReading) -> None:
+        """Rename the damaged history and begin a new one."""
         self._drop()
         try:
-            aside = history.set_aside(self._directory, moment.at)
-            event(logger, logging.ERROR, "watch history damaged", reason=str(error), set_aside=str(aside.path))
+            damaged = history.quarantine(self._directory, now.at)
+            event(logger, logging.ERROR, "watch history damaged", reason=str(error), renamed_to=str(damaged.path))
             self._run = None
-            self._write(
-                moment, lambda keeper, now: keeper.record_lost(aside.watch, now) if aside.may_have_run else None
+            self._run_action(
+                lambda manager, at: manager.record_lost(damaged.watch, at) if damaged.may_have_run else None, now
             )
         except HistoryError as again:
-            self._go_blind(again, moment)
+            self._report_unwritable(again, now)
 
     def _drop(self) -> None:
         if self._manager is not None:
             self._manager.history.close()
             self._manager = None
-
-
-def _summary(keeper: WatchManager) -> str:
-    return keeper.judgement.summary if keeper.judgement else ""

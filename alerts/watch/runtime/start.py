@@ -1,4 +1,4 @@
-"""What begins a watch without being told: the migration, or a time."""
+"""Starts a watch automatically: after the migration, or at a configured time."""
 
 import logging
 from collections.abc import Iterable
@@ -15,86 +15,81 @@ from exporter.metrics.snapshot import CollectorState
 
 logger = logging.getLogger(__name__)
 
-# Documented are two: the tables and the RPC.
+# The migration has two documented versions: the tables and the RPC.
 VERSIONS = 2
 
 MANUAL = "manual"
 MIGRATION = "migration"
 
-# The mark of the last moment at which the migration was seen not to be registered.
+# The mark of the last tick at which the versions of the migration were not applied.
 _UNREGISTERED = 1
 _ORDER = "register.order"
 _BY_HAND = "outbox-exporter watch start"
 _REGISTER = "supabase_migrations.schema_migrations"
-# Why the register tells nothing, each by the number of the mark that is there meanwhile.
+# Why the applied versions are unknown, by the number of the mark that is set meanwhile.
 _HIDDEN, _STANDBY = 2, 3
-TROUBLES = {
-    _HIDDEN: f"{_REGISTER} is not visible: begin the watch by hand, {_BY_HAND}, or let the exporter's role see it, "
+PROBLEMS = {
+    _HIDDEN: f"{_REGISTER} is not visible: start the watch by hand, {_BY_HAND}, or grant the exporter's role access, "
     "exporter/sql/setup/grant_migration_access.sql",
-    _STANDBY: f"{_REGISTER} is asked of a standby: begin the watch by hand, {_BY_HAND}",
+    _STANDBY: f"{_REGISTER} is read from a standby: start the watch by hand, {_BY_HAND}",
 }
 
 
 class AutomaticStart:
     """Decides when a watch begins.
 
-    `start` is manual, migration, or a time in UTC as the configuration has it. Raises: ConfigError for a time that
-    does not exist.
+    `start` is manual, migration, or a time in UTC. Raises: ConfigError for a time that does not exist.
     """
 
     def __init__(self, start: str) -> None:
         self._start = start
         self._at = None if start in (MANUAL, MIGRATION) else _time(start)
-        self._noted = False
-        self._said = ""
+        self._is_marked = False
+        self._warned = ""
         self.waiting_for = {MANUAL: _BY_HAND, MIGRATION: f"the migration's versions in {_REGISTER}"}.get(start, start)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something else than a command may begin a watch."""
+        """Whether a watch may begin without a command."""
         return self._start != MANUAL
 
-    def look(self, keeper: WatchManager, states: Iterable[CollectorState], moment: ClockReading, now: float) -> None:
-        """Begin a watch if it is time; in the keeper's transaction. `now` by the monotonic clock."""
+    def check(self, manager: WatchManager, states: Iterable[CollectorState], now: ClockReading, steady: float) -> None:
+        """Begin a watch if it is due, in the manager's transaction. `steady` is the monotonic time, seconds."""
         if self._start == MIGRATION:
             states = tuple(states)
-            trouble = _STANDBY if any(map(is_of_standby, states)) else _HIDDEN
-            self._look_at_register(keeper, registered(states, now), moment, trouble)
-        elif self._at is not None:
-            self._look_at_clock(keeper, self._at, moment)
+            problem = _STANDBY if any(map(is_of_standby, states)) else _HIDDEN
+            self._check_versions(manager, registered(states, steady), now, problem)
+        elif (
+            self._at is not None
+            and self._at <= now.at < self._at + manager.duration  # later, the watch would be over
+            and not manager.running
+            and manager.last_begun(self._start) < 0
+        ):
+            manager.begin(self._start, now)
 
-    def _look_at_register(self, keeper: WatchManager, known: bool | None, moment: ClockReading, trouble: int) -> None:
-        """Once for each time that the versions appear: they may be rolled back and come again."""
-        for number in TROUBLES:
-            is_set = known is None and number == trouble
-            if is_set is not (keeper.marked(number) is not None):
-                keeper.mark(number, is_set=is_set)
-        if known is None:
-            self._say_once(TROUBLES[trouble])
-            return
-        self._say_once("")
-        if not known:
-            if not self._noted:
-                keeper.mark(_UNREGISTERED)
-            self._noted = True
-        elif not keeper.running and self._is_news(keeper):
-            keeper.begin(MIGRATION, moment)
-            self._noted = False
+    def _check_versions(self, manager: WatchManager, applied: bool | None, now: ClockReading, problem: int) -> None:
+        """Begin one watch each time that the versions are applied: they may be rolled back and applied again."""
+        for number in PROBLEMS:
+            is_set = applied is None and number == problem
+            if is_set is not (manager.marked(number) is not None):
+                manager.mark(number, is_set=is_set)
+        self._warn_once("" if applied is not None else PROBLEMS[problem])
+        if applied is False:
+            if not self._is_marked:
+                manager.mark(_UNREGISTERED)
+            self._is_marked = True
+        elif applied and not manager.running and self._is_new(manager):
+            manager.begin(MIGRATION, now)
+            self._is_marked = False
 
-    def _is_news(self, keeper: WatchManager) -> bool:
-        last, unregistered = keeper.last_begun(MIGRATION), keeper.marked(_UNREGISTERED)
+    def _is_new(self, manager: WatchManager) -> bool:
+        last, unregistered = manager.last_begun(MIGRATION), manager.marked(_UNREGISTERED)
         return last < 0 or (unregistered is not None and unregistered > last)
 
-    def _look_at_clock(self, keeper: WatchManager, begins: float, moment: ClockReading) -> None:
-        """Once; not when so much time has gone by that the watch would be over."""
-        in_time = begins <= moment.at < begins + keeper.duration
-        if in_time and not keeper.running and keeper.last_begun(self._start) < 0:
-            keeper.begin(self._start, moment)
-
-    def _say_once(self, text: str) -> None:
-        if text and text != self._said:
-            event(logger, logging.WARNING, "watch cannot begin by itself", reason=text)
-        self._said = text
+    def _warn_once(self, text: str) -> None:
+        if text and text != self._warned:
+            event(logger, logging.WARNING, "watch cannot begin automatically", reason=text)
+        self._warned = text
         self.waiting_for = text or f"the migration's versions in {_REGISTER}"
 
 
@@ -106,9 +101,9 @@ def _time(text: str) -> float:
 
 
 def registered(states: Iterable[CollectorState], now: float) -> bool | None:
-    """Whether all versions of the migration are registered as applied; None where nothing proves it."""
-    believed = [state for state in states if state.fresh(now) and not is_of_standby(state)]
-    readings = [each for state in believed for each in state.readings if isinstance(each, Reading)]
+    """Whether all versions of the migration are applied; None where that is unknown. `now` is the monotonic time."""
+    usable = [state for state in states if state.fresh(now) and not is_of_standby(state)]
+    readings = [each for state in usable for each in state.readings if isinstance(each, Reading)]
     found = [
         each.value == 1
         for each in readings

@@ -1,18 +1,17 @@
-"""What was seen, kept on disk: the only module that knows SQLite.
+"""The history of a state directory: every tick and every watch, in one SQLite file. The only module that uses SQLite.
 
-One small database in the state directory. Each tick is one transaction, so that at any instant a whole number of
-ticks is there. A rollback journal rather than a write-ahead log: with one writer and a commit every few seconds there
-is nothing to gain from the latter, and this one needs no shared memory, so that it works on network volumes, and
-leaves one file to copy.
+Each tick is one transaction, so the file has a whole number of ticks at any moment. It uses a rollback journal rather
+than a write-ahead log: with one writer and a commit every few seconds a log is not faster, and a journal needs no
+shared memory, so it works on network volumes and leaves one file to copy.
 
-Every row carries a checksum, and each tick the one of the tick before it, because a damaged disk must not make a
-verdict: SQLite itself does not notice a flipped bit in a value. What does not add up is `Damaged`, never data.
+SQLite does not detect a flipped bit in a value. So every row has a checksum, and every tick that of the tick before it.
+A row that fails its check raises `HistoryDamaged`; it is never used for a verdict.
 """
 
 import os
 import sqlite3
 import struct
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -20,13 +19,15 @@ from importlib import resources
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 from zlib import crc32
 
-from alerts.watch.model import Judgement, Tick, Watch
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.tick import Tick
+from alerts.watch.model.watch import Watch
 from alerts.watch.store import lock_file, records, serialization
 from alerts.watch.store.lock_file import HistoryError, HistoryUnavailable
-from alerts.watch.store.records import ExporterRun, Layout, TickPosition, TimelineMark, WatchRequest
+from alerts.watch.store.records import ExporterRun, Layout, TickRow, TimelineMark, WatchRequest
 from exporter.core import state_directory
 from exporter.core.humanize import utc
 
@@ -36,12 +37,11 @@ APPLICATION = 1869968504  # "outx"
 
 # FULL: what was committed survives a power failure.
 SYNCHRONOUS = "FULL"
-# So long a commit waits for readers, seconds. They read a batch at a time.
+# Seconds that a commit waits for readers. They read a batch of rows at a time.
 _LOCK_TIMEOUT = 2.0
 _BATCH = 500
 _END = 2**62
 _DAMAGES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
-_HEAD = struct.Struct("<qqddqq")
 _KINDS: Mapping[type[Any], str] = {
     ExporterRun: "run",
     Watch: "watch",
@@ -55,57 +55,30 @@ T = TypeVar("T")
 
 
 class HistoryTooNew(HistoryError):
-    """A later version of the exporter wrote it. It is left alone."""
+    """A later version of the exporter wrote the file. It is neither read nor changed."""
 
 
 class HistoryDamaged(HistoryError):
-    """It does not add up: nothing in it is to be believed."""
-
-
-class _Row(NamedTuple):
-    t: int
-    run: int
-    at: float
-    steady: float
-    layout: int
-    numbers: bytes
-    words: str
-    link: int
-    seal: int
-
-    @property
-    def expected_checksum(self) -> int:
-        """What the seal should be."""
-        head = _HEAD.pack(self.t, self.run, self.at, self.steady, self.layout, self.link)
-        return crc32(self.words.encode(), crc32(self.numbers, crc32(head)))
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEnd:
-    """Where the time line ends. Units: `t` milliseconds."""
-
-    t: int
-    run: int
-    at: float
-    steady: float
+    """The file is inconsistent. Nothing in it is used."""
 
 
 class History:
-    """An open history. For one thread at a time. Everything raises HistoryError."""
+    """An open history, for one thread at a time. Every method may raise HistoryError."""
 
     def __init__(self, directory: Path, connection: sqlite3.Connection, lock: int | None) -> None:
         self.directory = directory
-        self._path = str(directory / FILE)
         self._connection = connection
         self._lock = lock
         self._layouts: dict[int, tuple[str, ...]] = {}
-        self._link: int | None = None
-        self._written: tuple[int, int] | None = None
-        self._version: int | None = None
+        self._previous: int | None = None
+        self._version = self._data_version()
 
     @classmethod
     def writer(cls, directory: Path) -> Self:
-        """Open for writing, made when it is not there. Raises: InUse, Unavailable, TooNew, Damaged."""
+        """Open for writing; create the file if it is missing.
+
+        Raises: HistoryInUse, HistoryUnavailable, HistoryTooNew, HistoryDamaged.
+        """
         lock = lock_file.acquire(directory)
         try:
             connection = _connect(directory / FILE, "rwc")
@@ -116,16 +89,16 @@ class History:
 
     @classmethod
     def reader(cls, directory: Path) -> Self:
-        """Open for reading. Raises: Unavailable when there is none, TooNew, Damaged."""
+        """Open for reading. Raises: HistoryUnavailable when there is no file, HistoryTooNew, HistoryDamaged."""
         return cls(directory, _connect(directory / FILE, "ro"), None)
 
     @classmethod
     def client(cls, directory: Path) -> Self:
-        """Open to leave a request with whoever writes. Raises: Unavailable when there is none, TooNew, Damaged."""
+        """Open to leave a request for the writer. Raises: as `reader`."""
         return cls(directory, _connect(directory / FILE, "rw"), None)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file and release the lock."""
         self._connection.close()
         if self._lock is not None:
             os.close(self._lock)
@@ -141,110 +114,103 @@ class History:
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """All of it or nothing; on disk once it is left."""
+        """Commit everything within, on disk; on an exception, roll all of it back."""
         self._execute("BEGIN IMMEDIATE")
         try:
             yield
             self._execute("COMMIT")
         except BaseException:
-            self._link = None
+            self._previous = None
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
             raise
-        self._written = self._last_written()
 
     def changed(self) -> bool:
-        """Whether anybody else may have written since this was last asked, or since our own last transaction.
+        """Whether another connection has written since the last call, or since the history was opened."""
+        before, self._version = self._version, self._data_version()
+        return before != self._version
 
-        Who writes in the moment between our commit and our look at the file is noticed by the next transaction only.
-        """
-        written = self._last_written()
-        if written is not None and written == self._written:
-            return False
-        self._written = written
-        with _translated(self.directory):
-            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        changed: bool = version != self._version
-        self._version = version
-        return changed
-
-    def _last_written(self) -> tuple[int, int] | None:
-        """When anybody last wrote, and how much there was then, as the file system has it; None when it cannot tell."""
-        try:
-            now = os.stat(self._path)  # noqa: PTH116 - asked every few seconds, and a path is dear to make
-        except OSError:
-            return None
-        return now.st_mtime_ns, now.st_size
+    def _data_version(self) -> int:
+        ((version,),) = self._fetch("PRAGMA data_version")
+        return int(version)
 
     def check(self) -> None:
-        """Look at every page, every paper and every tick. Raises: Damaged."""
-        with _translated(self.directory):
-            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if found != ("ok",):
-            raise _damaged(self.directory, str(found and found[0]))
+        """Check every page, record and tick. Raises: HistoryDamaged."""
+        found = self._fetch("PRAGMA quick_check(1)")
+        if found != [("ok",)]:
+            raise _damaged(self.directory, str(found[0][0] if found else found))
         for kind in _KINDS:
             self.all(kind)
         for _ in self._rows(-_END, _END):
             pass
 
-    # --- papers
+    # --- records
 
-    def put(self, number: int, paper: ExporterRun | Watch | Judgement | Layout | WatchRequest | TimelineMark) -> None:
-        """Write a paper, in place of the one that had this number."""
-        kind, words = _KINDS[type(paper)], serialization.dumps(paper)
-        self._run("put_paper", kind=kind, id=number, words=words, seal=_checksum(kind, number, words))
+    def put(self, number: int, record: ExporterRun | Watch | Judgement | Layout | WatchRequest | TimelineMark) -> None:
+        """Write a record, in place of the one of its kind with this number."""
+        kind, text = _KINDS[type(record)], serialization.dumps(record)
+        self._execute(_statement("put_record"), (kind, number, text, _checksum(kind, number, text)))
 
     def drop(self, kind: type[Any], number: int) -> None:
-        """Remove a paper."""
-        self._run("drop_paper", kind=_KINDS[kind], id=number)
+        """Delete a record."""
+        self._execute(_statement("delete_record"), (_KINDS[kind], number))
 
     def all(self, kind: type[T]) -> dict[int, T]:
-        """All papers of a kind, by number in its order."""
-        return dict(self._papers(kind, None))
+        """All records of a kind by number, in ascending order."""
+        return dict(self._records(kind, None))
 
     def get(self, kind: type[T], number: int) -> T | None:
-        """One of them."""
-        return dict(self._papers(kind, number)).get(number)
+        """The record with this number; None without it."""
+        return dict(self._records(kind, number)).get(number)
 
-    def _papers(self, kind: type[T], number: int | None) -> Iterator[tuple[int, T]]:
+    def _records(self, kind: type[T], number: int | None) -> Iterator[tuple[int, T]]:
         name = _KINDS[kind]
-        for found, words, seal in self._fetch("papers", kind=name, id=number):
-            if seal != _checksum(name, found, words):
-                raise _damaged(self.directory, f"{name} {found} does not bear its seal")
-            with _understood(self.directory):
-                paper = serialization.loads(kind, words)
-            yield found, paper
+        for found, text, checksum in self._fetch(_statement("records"), (name, number)):
+            if checksum != _checksum(name, found, text):
+                raise _damaged(self.directory, f"the checksum of {name} {found} is wrong")
+            with _decoding(self.directory):
+                record = serialization.loads(kind, text)
+            yield found, record
 
     # --- ticks
 
     def add_tick(self, t: int, steady: float, tick: Tick, layout: int) -> None:
-        """Write a tick; once, however often it is told. `t` is on the time line, later than all before."""
-        numbers, words = records.pack(tick, self.layout(layout))
-        row = _Row(t, tick.run, tick.at, steady, layout, numbers, words, self._last_checksum(), 0)
-        row = row._replace(seal=row.expected_checksum)
-        if self._run("add_tick", **row._asdict()).rowcount:
-            self._link = row.seal
+        """Write a tick, unless there is one at that time.
 
-    def last(self) -> TimelineEnd | None:
-        """The latest tick's place."""
-        row = self._last_row()
-        return TimelineEnd(row.t, row.run, row.at, row.steady) if row else None
+        Units: `t` milliseconds on the time line, later than all before; `steady` seconds since boot.
+        """
+        if self._previous is None:
+            last = self.last()
+            self._previous = last.checksum if last else 0
+        numbers, details = records.pack(tick, self.layout(layout))
+        row = TickRow(t, tick.run, tick.at, steady, layout, numbers, details, self._previous, 0)
+        row = row._replace(checksum=row.expected_checksum)
+        if self._execute(_statement("add_tick"), row).rowcount:
+            self._previous = row.checksum
+
+    def last(self) -> TickRow | None:
+        """The row of the latest tick; None without ticks."""
+        found = self._fetch(_statement("last_tick"))
+        return TickRow(*found[0]) if found else None
 
     def ticks(self, after: float, until: float | None = None, origin: float = 0.0) -> Iterator[Tick]:
-        """What was seen later than one time of the line and not later than another; `elapsed` counts from `origin`.
+        """The ticks later than `after` and not later than `until`; their `elapsed` counts from `origin`.
 
-        Units: seconds on the time line. Raises: Damaged as soon as something does not add up.
+        Units: seconds on the time line. Raises: HistoryDamaged at the first inconsistent row.
         """
-        before: _Row | None = None
+        before: TickRow | None = None
         for row in self._rows(round(after * 1000), _END if until is None else round(until * 1000)):
-            if before and row.link != before.seal:
+            if before and row.previous != before.checksum:
                 raise _damaged(self.directory, f"the tick before {row.t} is missing")
             before = row
-            yield self._tick(row, origin)
+            names = self.layout(row.layout)
+            with _decoding(self.directory):
+                tick = records.unpack(row, names, row.t / 1000 - origin)
+            yield tick
 
     def forget(self, after: float, before: float) -> None:
-        """Remove the ticks later than one time of the line and earlier than another, seconds."""
-        self._run("drop_ticks", after=round(after * 1000), before=round(before * 1000))
+        """Delete the ticks between two times, seconds on the time line."""
+        self._execute(_statement("delete_ticks"), (round(after * 1000), round(before * 1000)))
 
     def layout(self, number: int) -> tuple[str, ...]:
         """The names of a layout's numbers."""
@@ -255,69 +221,54 @@ class History:
             self._layouts[number] = layout.names
         return self._layouts[number]
 
-    def _tick(self, row: _Row, origin: float) -> Tick:
-        names = self.layout(row.layout)
-        with _understood(self.directory):
-            return records.unpack(row.numbers, row.words, names, TickPosition(row.at, row.t / 1000 - origin, row.run))
-
-    def _rows(self, after: int, until: int) -> Iterator[_Row]:
-        """Rows by their time, a batch at a time, so that nobody has to wait for a slow reader."""
-        while rows := [_Row(*row) for row in self._fetch("ticks", after=after, until=until, batch=_BATCH)]:
+    def _rows(self, after: int, until: int) -> Iterator[TickRow]:
+        """Rows in the order of time. They are read in batches, so that the writer does not wait for a slow reader."""
+        while rows := [TickRow(*row) for row in self._fetch(_statement("ticks"), (after, until, _BATCH))]:
             for row in rows:
-                if row.seal != row.expected_checksum:
-                    raise _damaged(self.directory, f"the tick at {row.t} does not bear its seal")
+                if row.checksum != row.expected_checksum:
+                    raise _damaged(self.directory, f"the checksum of the tick at {row.t} is wrong")
                 yield row
             after = rows[-1].t
 
-    def _last_row(self) -> _Row | None:
-        found = self._fetch("last_tick")
-        return _Row(*found[0]) if found else None
+    def _fetch(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        # A column that cannot be decoded raises only here.
+        with _mapped_errors(self.directory):
+            return self._connection.execute(statement, values).fetchall()
 
-    def _last_checksum(self) -> int:
-        if self._link is None:
-            row = self._last_row()
-            self._link = row.seal if row else 0
-        return self._link
-
-    def _run(self, name: str, **values: object) -> sqlite3.Cursor:
-        return self._execute(_statement(name), values)
-
-    def _fetch(self, name: str, **values: object) -> list[Any]:
-        # A column that cannot be decoded is noticed only here.
-        with _translated(self.directory):
-            return self._connection.execute(_statement(name), values).fetchall()
-
-    def _execute(self, statement: str, values: Mapping[str, object] | None = None) -> sqlite3.Cursor:
-        with _translated(self.directory):
-            return self._connection.execute(statement, values or {})
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        with _mapped_errors(self.directory):
+            return self._connection.execute(statement, values)
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedHistory:
-    """A damaged history under its new name. `watch` is the latest in it, if that can be read still."""
+    """A damaged history under its new name. `watch` is its latest one, if it can be read.
+
+    `may_have_run`: it may hold an open watch.
+    """
 
     path: Path
     may_have_run: bool
     watch: Watch | None
 
 
-def set_aside(directory: Path, at: float) -> QuarantinedHistory:
-    """Rename a damaged history, for whoever wants to look into it. Raises: Unavailable, InUse."""
+def quarantine(directory: Path, at: float) -> QuarantinedHistory:
+    """Rename a damaged history. `at` is Unix seconds. Raises: HistoryUnavailable, HistoryInUse."""
     lock = lock_file.acquire(directory)
     try:
-        known, watch = _latest_watch(directory)
+        readable, watch = _latest_watch(directory)
         stamp = utc(at).strftime("%Y%m%dT%H%M%SZ")
         names = (directory / f"history.damaged-{stamp}{number or ''}.sqlite" for number in count())
-        aside = next(name for name in names if not name.exists())
+        path = next(name for name in names if not name.exists())
         for suffix in ("-journal", "-wal", "-shm", ""):
             old = directory / f"{FILE}{suffix}"
             if old.exists():
-                old.replace(f"{aside}{suffix}")
+                old.replace(f"{path}{suffix}")
     except OSError as error:
-        raise HistoryUnavailable(f"{directory / FILE} is damaged and cannot be moved away: {error.strerror}") from error
+        raise HistoryUnavailable(f"{directory / FILE} is damaged and cannot be renamed: {error.strerror}") from error
     finally:
         os.close(lock)
-    return QuarantinedHistory(aside, not known or (watch is not None and watch.closed_at is None), watch)
+    return QuarantinedHistory(path, not readable or (watch is not None and watch.is_open), watch)
 
 
 def _latest_watch(directory: Path) -> tuple[bool, Watch | None]:
@@ -330,14 +281,15 @@ def _latest_watch(directory: Path) -> tuple[bool, Watch | None]:
     return True, watches[max(watches)] if watches else None
 
 
-def _look_for(path: Path) -> None:
-    """Raises: Unavailable when there is no such file, with the reason where none could be written."""
+def _require_file(path: Path) -> None:
+    """Raises: HistoryUnavailable when there is no such file, with the reason where none can be written."""
     try:
         path.stat()
     except FileNotFoundError:
-        wrong = state_directory.problem(path.parent)
+        problem = state_directory.problem(path.parent)
         raise HistoryUnavailable(
-            f"there is no {path}: no exporter has written to it yet" + (f", and none can: {wrong}" if wrong else "")
+            f"{path} does not exist: no exporter has written to it yet"
+            + (f", and none can: {problem}" if problem else "")
         ) from None
     except OSError as error:
         raise HistoryUnavailable(f"{path} cannot be read: {error.strerror}") from error
@@ -345,8 +297,8 @@ def _look_for(path: Path) -> None:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     if mode != "rwc":
-        _look_for(path)
-    with _translated(path.parent):
+        _require_file(path)
+    with _mapped_errors(path.parent):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
@@ -385,37 +337,36 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: str) -> None:
 
 
 @contextmanager
-def _translated(directory: Path) -> Generator[None]:
-    """SQLite's errors as ours."""
-    path = directory / FILE
+def _mapped_errors(directory: Path) -> Generator[None]:
+    """Raise SQLite's errors as HistoryError."""
     try:
         yield
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR"
         if name.startswith(_DAMAGES):
             raise _damaged(directory, str(error)) from error
-        raise HistoryUnavailable(f"{path}: {error}") from error
+        raise HistoryUnavailable(f"{directory / FILE}: {error}") from error
     except UnicodeDecodeError as error:
         raise _damaged(directory, str(error)) from error
 
 
 @contextmanager
-def _understood(directory: Path) -> Generator[None]:
-    """What bears its seal and yet makes no sense was sealed by something else."""
+def _decoding(directory: Path) -> Generator[None]:
+    """A row with a right checksum that cannot be decoded was written by another program."""
     try:
         yield
     except (ValueError, KeyError, TypeError, struct.error) as error:
         raise _damaged(directory, f"{type(error).__name__}: {error}") from error
 
 
-def _damaged(directory: Path, what: str) -> HistoryDamaged:
-    return HistoryDamaged(f"{directory / FILE} is damaged ({what}): nothing in it is believed")
+def _damaged(directory: Path, reason: str) -> HistoryDamaged:
+    return HistoryDamaged(f"{directory / FILE} is damaged ({reason}) and is not used")
 
 
-def _checksum(kind: str, number: int, words: str) -> int:
-    return crc32(f"{kind}/{number}/{words}".encode())
+def _checksum(kind: str, number: int, text: str) -> int:
+    return crc32(f"{kind}/{number}/{text}".encode())
 
 
 @cache
 def _statement(name: str) -> str:
-    return resources.files("alerts").joinpath("sql", "history", f"{name}.sql").read_text("utf-8")
+    return resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")

@@ -1,6 +1,6 @@
-"""Who writes to a state directory: one exporter at a time, and for as long as it lives.
+"""The lock of a state directory: one exporter writes to it at a time.
 
-The lock is the kernel's: it goes with the process that holds it, however that ends.
+The kernel holds the lock and releases it with the process, however that ends.
 """
 
 import fcntl
@@ -14,19 +14,22 @@ LOCK = "history.lock"
 
 
 class HistoryError(ExporterError):
-    """The history cannot be used: what is not on disk was not seen."""
+    """The history cannot be used. Ticks that are not on disk count as missing."""
 
 
 class HistoryUnavailable(HistoryError):
-    """For now: the directory is not writable, the disk is full, a file is missing. Try again."""
+    """A temporary error: the directory is not writable, the disk is full, a file is missing. Retry."""
 
 
 class HistoryInUse(HistoryUnavailable):
-    """Another exporter writes here."""
+    """Another exporter writes to the directory."""
 
 
 def acquire(directory: Path, *, make: bool = True) -> int:
-    """A descriptor that holds the lock until it is closed; `make` the directory. Raises: InUse, Unavailable."""
+    """Take the lock; it is held until the returned descriptor is closed. `make`: create the directory.
+
+    Raises: HistoryInUse, HistoryUnavailable.
+    """
     path = directory / LOCK
     try:
         if make:
@@ -44,7 +47,7 @@ def acquire(directory: Path, *, make: bool = True) -> int:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether an exporter writes here now; none does where none ever did. Raises: Unavailable if nobody may look."""
+    """Whether an exporter writes to the directory. Raises: HistoryUnavailable when the lock cannot be opened."""
     try:
         os.close(acquire(directory, make=False))
     except HistoryInUse:

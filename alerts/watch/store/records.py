@@ -1,23 +1,30 @@
-"""What is kept on disk beside watches and judgements, and how a tick becomes a row."""
+"""The records of a history beside watches and judgements, and the encoding of ticks."""
 
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
+from zlib import crc32
 
-from alerts.watch.model import AlertChange, Cause, CollectorProblem, Tick
+from alerts.watch.model.tick import AlertChange, Cause, CollectorProblem, Tick
 from alerts.watch.store import serialization
+
+_HEAD = struct.Struct("<qqddqq")
 
 
 @dataclass(frozen=True, slots=True)
 class ExporterRun:
-    """One process of the exporter, or one configuration of it. `stopped_at` is None while it runs, and when killed."""
+    """One process of the exporter with one configuration.
+
+    `era` is that of its clock, `started_at` Unix seconds, `interval` seconds. `stopped_at` is None while it runs and
+    after it was killed.
+    """
 
     number: int
     version: str
-    era: str  # of its clock
+    era: str
     started_at: float
     interval: float
     stopped_at: float | None = None
@@ -25,21 +32,24 @@ class ExporterRun:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The names of a tick's numbers."""
+    """The names of a tick's numbers, in order."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineMark:
-    """A place on the time line worth remembering."""
+    """A stored moment, seconds on the time line."""
 
     t: float
 
 
 @dataclass(frozen=True, slots=True)
 class WatchRequest:
-    """What a command asks of the exporter that runs: `start` or `stop`. Without `answer` it is not heard yet."""
+    """A request of a command to the running exporter: `start` or `stop`. `answer` is empty until it is processed.
+
+    `at` is Unix seconds.
+    """
 
     action: str
     at: float
@@ -48,71 +58,68 @@ class WatchRequest:
     granted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TickPosition:
-    """When a tick was, and by which run."""
+class TickRow(NamedTuple):
+    """A row of ticks. Units: `t` milliseconds on the time line, `at` Unix seconds, `steady` seconds since boot."""
 
-    at: float
-    elapsed: float
+    t: int
     run: int
+    at: float
+    steady: float
+    layout: int
+    numbers: bytes
+    details: str
+    previous: int
+    checksum: int
 
-
-class _TickDetails(TypedDict, total=False):
-    """The rest of a tick, as far as there is any."""
-
-    interval: float
-    troubles: list[list[Any]]
-    firing: list[str]
-    held: list[str]
-    maintenance: str | None
-    before: str
-    step: float
-    changes: Any
+    @property
+    def expected_checksum(self) -> int:
+        """The checksum of the other columns."""
+        head = _HEAD.pack(self.t, self.run, self.at, self.steady, self.layout, self.previous)
+        return crc32(self.details.encode(), crc32(self.numbers, crc32(head)))
 
 
 def pack(tick: Tick, names: Sequence[str]) -> tuple[bytes, str]:
-    """A tick as numbers and words. Values that the layout does not name are left out."""
+    """Encode a tick as numbers and JSON details. Values that the layout does not name are left out."""
     numbers = struct.pack(f"<{len(names)}d", *(tick.values.get(name, math.nan) for name in names))
-    words: _TickDetails = {"interval": tick.interval}
-    if tick.troubles:
-        words["troubles"] = [[each.collector, each.cause.value, each.stale] for each in tick.troubles]
+    details: dict[str, Any] = {"interval": tick.interval}
+    if tick.problems:
+        details["troubles"] = [[each.collector, each.cause.value, each.stale] for each in tick.problems]
     if tick.firing:
-        words["firing"] = list(tick.firing)
+        details["firing"] = list(tick.firing)
     if tick.held:
-        words["held"] = list(tick.held)
+        details["held"] = list(tick.held)
     if tick.maintenance is not False:
-        words["maintenance"] = tick.maintenance_reason if tick.maintenance else None
+        details["maintenance"] = tick.maintenance_reason if tick.maintenance else None
     if tick.before is not Cause.EXPORTER_STALLED:
-        words["before"] = tick.before.value
+        details["before"] = tick.before.value
     if tick.step:
-        words["step"] = tick.step
+        details["step"] = tick.step
     if tick.changes:
-        words["changes"] = serialization.plain(tick.changes)
-    return numbers, json.dumps(words, separators=(",", ":"))
+        details["changes"] = serialization.serialize(tick.changes)
+    return numbers, json.dumps(details, separators=(",", ":"))
 
 
-def unpack(numbers: bytes, words: str, names: Sequence[str], seen: TickPosition) -> Tick:
-    """The tick of a row. Raises: ValueError, KeyError, TypeError or struct.error when it is none."""
-    said: _TickDetails = json.loads(words)
+def unpack(row: TickRow, names: Sequence[str], elapsed: float) -> Tick:
+    """Decode a tick. Units: `elapsed` seconds.
+
+    Raises: ValueError, KeyError, TypeError or struct.error when the row is no tick.
+    """
+    details: dict[str, Any] = json.loads(row.details)
+    values = zip(names, struct.unpack(f"<{len(names)}d", row.numbers), strict=True)
     return Tick(
-        at=seen.at,
-        elapsed=seen.elapsed,
-        run=seen.run,
-        interval=said["interval"],
-        values=_values(numbers, names),
-        troubles=tuple(
-            CollectorProblem(collector, Cause(cause), stale) for collector, cause, stale in said.get("troubles", ())
+        at=row.at,
+        elapsed=elapsed,
+        run=row.run,
+        interval=details["interval"],
+        values={name: value for name, value in values if not math.isnan(value)},
+        problems=tuple(
+            CollectorProblem(collector, Cause(cause), stale) for collector, cause, stale in details.get("troubles", ())
         ),
-        firing=tuple(said.get("firing", ())),
-        held=tuple(said.get("held", ())),
-        maintenance=said["maintenance"] is not None or None if "maintenance" in said else False,
-        maintenance_reason=said.get("maintenance") or "",
-        before=Cause(said.get("before", Cause.EXPORTER_STALLED)),
-        step=said.get("step", 0.0),
-        changes=serialization.restore(tuple[AlertChange, ...], said.get("changes", ())),
+        firing=tuple(details.get("firing", ())),
+        held=tuple(details.get("held", ())),
+        maintenance=details["maintenance"] is not None or None if "maintenance" in details else False,
+        maintenance_reason=details.get("maintenance") or "",
+        before=Cause(details.get("before", Cause.EXPORTER_STALLED)),
+        step=details.get("step", 0.0),
+        changes=serialization.deserialize(tuple[AlertChange, ...], details.get("changes", ())),
     )
-
-
-def _values(numbers: bytes, names: Sequence[str]) -> Mapping[str, float]:
-    values = struct.unpack(f"<{len(names)}d", numbers)
-    return {name: value for name, value in zip(names, values, strict=True) if not math.isnan(value)}

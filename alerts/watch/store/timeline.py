@@ -1,4 +1,4 @@
-"""Where we are on a history's own time line, which no stepped clock bends."""
+"""The time line of a history: seconds that no step of the wall clock changes."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ from alerts.watch.store.records import ExporterRun
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A moment on the time line, seconds; by how much the wall clock was set since the latest tick; whose that was."""
+    """A place on the time line, seconds; the step of the wall clock since the latest tick; the run of that tick."""
 
     t: float
     step: float = 0.0
     run: ExporterRun | None = None
 
 
-def position(history: History, moment: ClockReading) -> Position:
-    """Where a moment lies that is not before the latest tick. Raises: HistoryError."""
+def position(history: History, now: ClockReading) -> Position:
+    """The place of a reading that is not before the latest tick. Raises: HistoryError."""
     last = history.last()
     if last is None:
         return Position(0.0)
     run = history.get(ExporterRun, last.run)
-    passed = clock.passed(ClockReading(last.at, last.steady, run.era if run else ""), moment)
-    return Position(round(last.t / 1000 + passed.seconds, 3), passed.step, run)
+    elapsed = clock.elapsed(ClockReading(last.at, last.steady, run.era if run else ""), now)
+    return Position(round(last.t / 1000 + elapsed.seconds, 3), elapsed.step, run)

@@ -65,17 +65,15 @@ def _side_effects(context: SmokeContext) -> str:
     roots = [(each.trigger, FunctionSource(each.function, each.language, each.body)) for each in triggers]
     roots += [(each.function, each) for each in functions([expected.RPC.name])]
     found = effects(roots, functions)
-    outside = [f"{each.source}: {each.kind}" for each in found if each.outside and not _accepted(context, each.source)]
+    names = {each.source: each.source.split(" on ", maxsplit=1)[0].removeprefix("event trigger ") for each in found}
+    refused = [each for each in found if each.outside and names[each.source] not in context.accepted]
+    outside = [f"{each.source}: {each.kind}" for each in refused]
     if outside:
         raise PermissionDenied(
             f"a rollback would not undo the effects of: {'; '.join(outside)}. --accept NAME allows one"
         )
     undone = [f"{each.source}: {each.kind}" for each in found if not each.outside]
     return f"undone by the rollback: {'; '.join(undone)}" if undone else f"none, {len(triggers)} triggers"
-
-
-def _accepted(context: SmokeContext, source: str) -> bool:
-    return source.split(" on ", maxsplit=1)[0].removeprefix("event trigger ") in context.accepted
 
 
 def _course(context: SmokeContext) -> str:

@@ -12,9 +12,6 @@ from exporter.database import Session
 from exporter.database.visibility import Table, TableVisibility, question, remedy
 from exporter.migration import expected
 
-CRON_SCHEMA = "cron"
-HISTORY_SCHEMA = "supabase_migrations"
-
 # The script that lets the monitoring role see these tables, for messages.
 ACCESS_SCRIPT = "exporter/sql/setup/grant_migration_access.sql"
 _QUERY = "SELECT * FROM cron.job;"
@@ -153,7 +150,7 @@ def read_cron(session: Session) -> Cron:
 
 def read_history(session: Session) -> MigrationHistory:
     """Read which documented versions are recorded. Raises: SampleError."""
-    (access,) = _access(session, HISTORY_SCHEMA, (_HISTORY,))
+    access = _history_access(session)
     if not access.readable:
         return MigrationHistory(access)
     versions = [migration.version for migration in expected.MIGRATIONS]
@@ -164,7 +161,7 @@ def read_history(session: Session) -> MigrationHistory:
 
 def hidden_records(session: Session) -> Iterator[HiddenRecords]:
     """The records that exist in this database and are hidden; reads no row of them. Raises: SampleError."""
-    (history,) = _access(session, HISTORY_SCHEMA, (_HISTORY,))
+    history = _history_access(session)
     if history.exists and not (history.readable and history.complete):
         yield HiddenRecords(
             "the migration history",
@@ -179,9 +176,14 @@ def hidden_records(session: Session) -> Iterator[HiddenRecords]:
             return
 
 
+def _history_access(session: Session) -> TableAccess:
+    (access,) = _access(session, "supabase_migrations", (_HISTORY,))
+    return access
+
+
 def _cron_access(session: Session) -> tuple[TableAccess, TableAccess]:
     """Access to pg_cron's jobs and to their runs."""
-    jobs, runs = _access(session, CRON_SCHEMA, (_JOB, _RUNS))
+    jobs, runs = _access(session, "cron", (_JOB, _RUNS))
     if not jobs.readable or (jobs.complete and runs.complete):
         return jobs, runs
     policies = session.fetch("migration/cron_policies", CronPolicy, tables=[_JOB.name, _RUNS.name])

@@ -55,8 +55,6 @@ class _Parser:
             raise UnreadableError
         return term
 
-    # ------------------------------------------------------------------ tokens
-
     def _peek(self) -> str:
         kind, text = self.tokens[self._at] if self._at < len(self.tokens) else ("", "")
         return text.upper() if kind == "name" and not text.startswith('"') else text if kind == "sign" else ""
@@ -80,8 +78,6 @@ class _Parser:
     def _demand(self, word: str) -> None:
         if not self._take(word):
             raise UnreadableError
-
-    # ------------------------------------------------------------------ truth
 
     def _or(self) -> Term:
         term = self._and()
@@ -145,8 +141,6 @@ class _Parser:
             found.append(self._or())
         self._demand(end)
         return found
-
-    # ------------------------------------------------------------------ values
 
     def _operation(self) -> Term:
         term = self._cast()

@@ -100,10 +100,9 @@ def _normal(schedule: str) -> list[str]:
 
 def _schedule(facts: SchemaFacts, job: ExpectedJob) -> CheckFinding:
     """One correct job suffices, also where several roles scheduled a job of that name."""
-    check, wanted = f"cron.{job.name}", f"active, at {job.schedule} UTC, calling {facts.full_name(job.name)}()"
-    create = (
-        f"SELECT cron.schedule('{job.name}', '{job.schedule}', {literal(f'SELECT {facts.full_name(job.name)}()')});"
-    )
+    call = f"{facts.full_name(job.name)}()"
+    check, wanted = f"cron.{job.name}", f"active, at {job.schedule} UTC, calling {call}"
+    create = f"SELECT cron.schedule('{job.name}', '{job.schedule}', {literal(f'SELECT {call}')});"
     access, found = facts.cron.jobs_access, _named(facts, job)
     if not access.readable:
         return unknown_finding(check, wanted, access.obstacle, access.remedy or _install(access))

@@ -41,7 +41,11 @@ def test_the_small_policy_is_right():
         ('record: "outbox:b"', 'record: "outbox:a"', "5: signals[1].record: duplicate signal"),
         ("alert: OutboxSlow", "alert: OutboxGone", "16: alerts[1].alert: duplicate alert"),
         ("(outbox:b >", "(outbox:c >", '23: alerts[1].expr: unknown signal outbox:c; did you mean "outbox:b"?'),
-        ("while: z ==", "while: outbox:z ==", '26: alerts[1].severities.ticket.while: unknown signal outbox:z; did you mean "outbox:b"?'),
+        (
+            "while: z ==",
+            "while: outbox:z ==",
+            '26: alerts[1].severities.ticket.while: unknown signal outbox:z; did you mean "outbox:b"?',
+        ),
         ("signal: outbox:b", "signal: outbox:a", "20: alerts[1].signal: the expression does not use this signal"),
         ("    unit: boolean\n", "", "7: alerts[0].alert: exactly one of `signal` and `unit` is required"),
         ("up < $threshold", "up < 1", "14: alerts[0].expr: the expression does not use $threshold"),

@@ -8,11 +8,13 @@ from functools import cache
 
 from alerts.model import Policy
 from alerts.policy.load import load_policy
-from alerts.watch.analysis.verdict import judge
+from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.checks import sources
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.clock import ClockReading
-from alerts.watch.model import Cause, CheckResult, CollectorProblem, Judgement, Tick, Watch
+from alerts.watch.model.result import CheckResult, Judgement
+from alerts.watch.model.tick import Cause, CollectorProblem, Tick
+from alerts.watch.model.watch import Watch
 from alerts.watch.runtime.watch_manager import WatchFactory
 
 # 2025-11-18 10:00 UTC: the next clean-up is due after 17 hours.
@@ -26,7 +28,7 @@ def policy(time_scale: float = 1.0) -> Policy:
     return load_policy(time_scale=time_scale)
 
 
-def plan(
+def factory(
     duration: float = DAY, *, interval: float = INTERVAL, application: bool = True, scale: float = 1.0
 ) -> WatchFactory:
     return WatchFactory(CheckParameters(policy(scale), duration, application, scale), interval, "1.2.3")
@@ -34,7 +36,7 @@ def plan(
 
 @cache
 def watch(duration: float = DAY, *, started_at: float = START, application: bool = True, scale: float = 1.0) -> Watch:
-    made = plan(duration, application=application, scale=scale)
+    made = factory(duration, application=application, scale=scale)
     return made.watch(1, "manual", ClockReading(started_at, 0.0, "boot"), 0.0)
 
 
@@ -126,7 +128,7 @@ def unseen(collector: str, cause: Cause) -> Change:
     gone = [name for name, rests_on in watch().sources.items() if collector in rests_on]
 
     def change(each: Tick) -> Tick:
-        return replace(lacking(*gone)(each), troubles=(*each.troubles, CollectorProblem(collector, cause, stale=True)))
+        return replace(lacking(*gone)(each), problems=(*each.problems, CollectorProblem(collector, cause, stale=True)))
 
     return change
 
@@ -163,4 +165,4 @@ def judged_day() -> Judgement:
         history, 10 * HOUR, 11 * HOUR, lambda each: replace(each, maintenance=True, maintenance_reason="x")
     )
     history = during(history, 12 * HOUR, 12 * HOUR + 60, lambda each: replace(each, step=5.0, firing=("A/page",)))
-    return judge(watch(), history, START + DAY, DAY, final=True)
+    return evaluate_watch(watch(), history, START + DAY, DAY, final=True)

@@ -30,12 +30,12 @@ class Exporter:
 
     def __init__(self, directory: Path, duration: float = 4.0, start: str = "manual") -> None:
         self.shown: dict[str, float] = {}
-        plan = fixtures.plan(duration, interval=INTERVAL, scale=SCALE)
-        self.recorder = WatchRecorder(WatchSettings(Seconds(duration), start, directory), plan)
+        factory = fixtures.factory(duration, interval=INTERVAL, scale=SCALE)
+        self.recorder = WatchRecorder(WatchSettings(Seconds(duration), start, directory), factory)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def look(self) -> None:
+    def evaluate(self) -> None:
         """One look, now."""
         moment = clock.now()
         values = fixtures.values((moment.at - fixtures.START) * 100, moment.at)
@@ -48,7 +48,7 @@ class Exporter:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._ended.is_set():
-            self.look()
+            self.evaluate()
             due += INTERVAL
             time.sleep(max(0.0, due - time.monotonic()))
 

@@ -1,9 +1,8 @@
-"""A program for the kill test: looks as fast as the disk takes it, and is killed again and again by its own parent.
+"""A process for the kill test: it evaluates as fast as the disk allows, and its parent kills it again and again.
 
-Run as `python -m tests.alerts.watch.process_under_test DIRECTORY KILLS LOOKS BACKLOG SCALE`. Each look is an interval
-later than the one before, whatever the machine is busy with; one that is killed is never made. Before each look its
-number is noted in `told` with `t`, after it with `c` if it is on disk. Forked rather than started: what is loaded
-once need not be loaded two hundred times.
+Run as `python -m tests.alerts.watch.process_under_test DIRECTORY KILLS EVALUATIONS BACKLOG SCALE`. Each evaluation is
+one interval after the previous one, however long it takes. Its number is written to `told`: before it with `t`, after
+it with `c` if it is on disk. Processes are forked, so that modules are imported only once.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ class KillScenario:
     scale: float
 
     @property
-    def plan(self) -> WatchFactory:
-        return fixtures.plan(self.looks * INTERVAL, scale=self.scale)
+    def factory(self) -> WatchFactory:
+        return fixtures.factory(self.looks * INTERVAL, scale=self.scale)
 
     @property
     def evaluations_per_run(self) -> float:
@@ -59,7 +58,8 @@ def child(kill_scenario: KillScenario, *, to_the_end: bool) -> None:
     """Look, for ever or until the watch is over."""
     notes = os.open(kill_scenario.directory / "told", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     recorder = WatchRecorder(
-        WatchSettings(Seconds(kill_scenario.looks * INTERVAL), "migration", kill_scenario.directory), kill_scenario.plan
+        WatchSettings(Seconds(kill_scenario.looks * INTERVAL), "migration", kill_scenario.directory),
+        kill_scenario.factory,
     )
     number = before = len(evaluation_numbers(kill_scenario.directory, "t"))
     while not to_the_end or recorder.view.watch is None or recorder.view.watch.closed_at is None:
@@ -96,7 +96,7 @@ def main() -> None:
     kills, looks = int(sys.argv[2]), int(sys.argv[3])
     kill_scenario = KillScenario(Path(sys.argv[1]), looks, kills, float(sys.argv[4]), float(sys.argv[5]))
     dice = random.Random(1)
-    kill_scenario.plan.watch(1, "", ClockReading(0, 0, ""), 0.0)  # loads everything once
+    kill_scenario.factory.watch(1, "", ClockReading(0, 0, ""), 0.0)  # loads everything once
     for number in range(kills + 1):
         if number == kills:
             history.SYNCHRONOUS = "OFF"

@@ -9,7 +9,9 @@ from pathlib import Path
 from alerts.model import Evaluation
 from alerts.watch.checks import sources
 from alerts.watch.clock import ClockReading
-from alerts.watch.model import Judgement, Tick, Watch, WatchState
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.tick import Tick
+from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.history import History
@@ -104,7 +106,7 @@ class WatchScenario:
     registered: bool | None = True
     firing: tuple[object, ...] = ()
     recorder: WatchRecorder | None = None
-    plan: WatchFactory | None = None
+    factory: WatchFactory | None = None
 
     @property
     def moment(self) -> ClockReading:
@@ -112,8 +114,8 @@ class WatchScenario:
 
     def up(self) -> WatchScenario:
         """The exporter starts."""
-        plan = self.plan or fixtures.plan(self.duration)
-        self.recorder = WatchRecorder(WatchSettings(Seconds(self.duration), self.start, self.directory), plan)
+        factory = self.factory or fixtures.factory(self.duration)
+        self.recorder = WatchRecorder(WatchSettings(Seconds(self.duration), self.start, self.directory), factory)
         return self
 
     def down(self, *, kill: bool = False) -> WatchScenario:
@@ -142,7 +144,7 @@ class WatchScenario:
         self.now, self.steady, self.era = self.now + seconds, 5.0, f"{self.era}'"
         return self
 
-    def look(self, count: int = 1) -> WatchView:
+    def evaluate(self, count: int = 1) -> WatchView:
         """So many evaluations, an interval apart."""
         assert self.recorder is not None
         for _ in range(count):
@@ -167,14 +169,14 @@ class WatchScenario:
         with History.client(self.directory) as opened:
             opened.put(77, WatchRequest(action, self.now, reason))
         assert self.recorder is not None
-        self.recorder.heed(self.moment)
+        self.recorder.process_requests(self.moment)
         answer = self.read().get(WatchRequest, 77)
         assert answer is not None
         return answer
 
     def begin(self) -> WatchView:
         """`watch start`, after the first look."""
-        self.look()
+        self.evaluate()
         assert self.ask("start").granted
         assert self.recorder is not None
         return self.recorder.view

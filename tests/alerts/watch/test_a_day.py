@@ -1,4 +1,4 @@
-"""A whole day as production has it: 5,760 looks at every signal. What it takes on disk, and to judge."""
+"""A whole day as production has it: 5,760 looks at every signal. What it takes on disk, and to evaluate_watch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watch.analysis.archive import latest, seen
-from alerts.watch.analysis.verdict import judge
+from alerts.watch.analysis.archive import latest, ticks_of
+from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.clock import ClockReading
-from alerts.watch.model import Judgement, Tick, Verdict
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.tick import Tick
+from alerts.watch.model.watch import Verdict
 from alerts.watch.runtime.watch_manager import WatchManager
 from alerts.watch.store.history import FILE, History
 from tests.alerts.watch import fixtures
@@ -39,7 +41,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("alerts.watch.store.history.SYNCHRONOUS", "OFF")
         with History.writer(made) as opened:
-            keeper = WatchManager(opened, fixtures.plan(interval=INTERVAL), moment(0))
+            keeper = WatchManager(opened, fixtures.factory(interval=INTERVAL), moment(0))
             with opened.transaction():
                 keeper.begin("manual", moment(0))
             for number in range(1, LOOKS + 1):
@@ -65,7 +67,7 @@ def test_it_is_read_and_judged_in_less_than_two_seconds(directory):
         watch = latest(opened)
         assert watch is not None
         started = time.process_time()
-        judgement = judge(watch, seen(opened, watch), watch.ends_at, DAY, final=True)
+        judgement = evaluate_watch(watch, ticks_of(opened, watch), watch.ends_at, DAY, final=True)
         taken = time.process_time() - started
     assert (judgement.ticks, judgement.verdict) == (LOOKS, Verdict.PASS)
     assert taken < 2
@@ -76,7 +78,7 @@ def test_a_restart_at_the_last_moment_costs_as_little_and_changes_nothing(direct
     shutil.copytree(directory, tmp_path, dirs_exist_ok=True)
     with History.writer(tmp_path) as opened:
         started = time.process_time()
-        keeper = WatchManager(opened, fixtures.plan(interval=INTERVAL), moment(DAY))
+        keeper = WatchManager(opened, fixtures.factory(interval=INTERVAL), moment(DAY))
         assert time.process_time() - started < 2
         assert keeper.running
         with opened.transaction():
@@ -84,4 +86,6 @@ def test_a_restart_at_the_last_moment_costs_as_little_and_changes_nothing(direct
         watch = latest(opened)
         assert watch is not None
         assert watch.verdict is Verdict.PASS
-        assert opened.get(Judgement, 1) == judge(watch, seen(opened, watch), watch.ends_at, DAY, final=True)
+        assert opened.get(Judgement, 1) == evaluate_watch(
+            watch, ticks_of(opened, watch), watch.ends_at, DAY, final=True
+        )

@@ -9,37 +9,39 @@ from dataclasses import replace
 import pytest
 
 from alerts.watch import clock
-from alerts.watch.analysis.verdict import judge
+from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.checks.sources import AGES
-from alerts.watch.clock import ClockReading, Passed
-from alerts.watch.model import Judgement, Tick, Verdict
+from alerts.watch.clock import ClockReading, Elapsed
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.tick import Tick
+from alerts.watch.model.watch import Verdict
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, during, result, showing
 
 
 def judged(history: list[Tick]) -> Judgement:
-    return judge(fixtures.watch(), history, fixtures.START + DAY, DAY, final=True)
+    return evaluate_watch(fixtures.watch(), history, fixtures.START + DAY, DAY, final=True)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        (ClockReading(100, 50, "a"), ClockReading(115, 65, "a"), Passed(15, 0)),
-        (ClockReading(100, 50, "a"), ClockReading(3715, 65, "a"), Passed(15, 3600)),
-        (ClockReading(100, 50, "a"), ClockReading(-3485, 65, "a"), Passed(15, -3600)),
-        (ClockReading(100, 50, "a"), ClockReading(115.4, 65, "a"), Passed(15, 0)),
+        (ClockReading(100, 50, "a"), ClockReading(115, 65, "a"), Elapsed(15, 0)),
+        (ClockReading(100, 50, "a"), ClockReading(3715, 65, "a"), Elapsed(15, 3600)),
+        (ClockReading(100, 50, "a"), ClockReading(-3485, 65, "a"), Elapsed(15, -3600)),
+        (ClockReading(100, 50, "a"), ClockReading(115.4, 65, "a"), Elapsed(15, 0)),
         # Half a millisecond a second may be slewing, over a day that is 43 seconds.
-        (ClockReading(0, 0, "a"), ClockReading(DAY + 40, DAY, "a"), Passed(DAY, 0)),
+        (ClockReading(0, 0, "a"), ClockReading(DAY + 40, DAY, "a"), Elapsed(DAY, 0)),
         # Another boot: what the wall clock says is believed, unless it went back.
-        (ClockReading(100, 50, "a"), ClockReading(700, 3, "b"), Passed(600, 0)),
-        (ClockReading(100, 50, "a"), ClockReading(40, 3, "b"), Passed(clock.LEAST, -60)),
+        (ClockReading(100, 50, "a"), ClockReading(700, 3, "b"), Elapsed(600, 0)),
+        (ClockReading(100, 50, "a"), ClockReading(40, 3, "b"), Elapsed(clock.LEAST, -60)),
         # The boot is the same and its clock went back: it is another machine's.
-        (ClockReading(100, 50, "a"), ClockReading(130, 20, "a"), Passed(30, 0)),
+        (ClockReading(100, 50, "a"), ClockReading(130, 20, "a"), Elapsed(30, 0)),
     ],
 )
 def test_what_lies_between_two_moments(before, after, expected):
     """The boot's clock counts; a difference of the other one is a step."""
-    assert clock.passed(before, after) == expected
+    assert clock.elapsed(before, after) == expected
 
 
 def test_the_present_moment_goes_on():
@@ -97,7 +99,7 @@ def test_set_back_an_impossible_age_is_not_believed():
 
 
 def test_alerts_that_the_clock_made_condemn_nobody():
-    """By a clock an hour ahead every job is an hour old, and the sidecar's own judge believes it in the end."""
+    """By a clock an hour ahead every job is an hour old, and the exporter's own alerts follow it in the end."""
     history = stepped(fixtures.ticks(), 6 * HOUR, HOUR)
     fires = lambda tick: replace(tick, firing=("OutboxStalled/page",))  # noqa: E731
     judgement = judged(during(history, 7 * HOUR, 8 * HOUR, fires))
@@ -112,12 +114,12 @@ def test_summer_time_changes_nothing(zone):
     spring = 1_774_699_200.0
     watch = fixtures.watch(started_at=spring)
     history = [fixtures.tick(tick.elapsed, at=spring + tick.elapsed) for tick in fixtures.ticks()]
-    here = judge(watch, history, spring + DAY, DAY, final=True)
+    here = evaluate_watch(watch, history, spring + DAY, DAY, final=True)
     before = os.environ.get("TZ")
     os.environ["TZ"] = zone
     time.tzset()
     try:
-        assert judge(watch, history, spring + DAY, DAY, final=True) == here
+        assert evaluate_watch(watch, history, spring + DAY, DAY, final=True) == here
     finally:
         os.environ.pop("TZ")
         if before is not None:

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-from alerts.watch.analysis.archive import latest, seen
-from alerts.watch.analysis.verdict import judge
-from alerts.watch.model import Cause, Judgement, Verdict, Watch
+from alerts.watch.analysis.archive import latest, ticks_of
+from alerts.watch.analysis.verdict import evaluate_watch
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.tick import Cause
+from alerts.watch.model.watch import Verdict, Watch
 from alerts.watch.store.history import History
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.process_under_test import INTERVAL, evaluation_numbers
@@ -29,7 +31,7 @@ def test_killed_at_any_moment(tmp_path, kills, looks, backlog, scale, verdict): 
         opened.check()
         watch, watches = latest(opened), opened.all(Watch)
         assert watch is not None
-        ticks, judgement = seen(opened, watch), opened.get(Judgement, watch.number)
+        ticks, judgement = ticks_of(opened, watch), opened.get(Judgement, watch.number)
         on_disk = [round((tick.at - fixtures.START) / INTERVAL) for tick in opened.ticks(-1)]
     assert not set(made) - set(on_disk), "lost"
     assert not set(on_disk) - set(begun), "invented"
@@ -38,7 +40,7 @@ def test_killed_at_any_moment(tmp_path, kills, looks, backlog, scale, verdict): 
     assert not list(tmp_path.glob("*damaged*"))
     assert judgement is not None
     assert watch.verdict is judgement.verdict is verdict, judgement.reasons
-    assert judge(watch, ticks, watch.ends_at, watch.duration, final=True).verdict is verdict
+    assert evaluate_watch(watch, ticks, watch.ends_at, watch.duration, final=True).verdict is verdict
     assert judgement.exporter_restarts > kills / 3
     assert {gap.cause for gap in judgement.gaps} == {Cause.EXPORTER_DOWN}
     # Each kill costs the look that it interrupts, and no other.

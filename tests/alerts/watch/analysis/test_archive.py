@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from alerts.watch.analysis.archive import WatchRecord, elapsed_of, latest, load_watch
+from alerts.watch.analysis.comparison import Direction
 from alerts.watch.clock import ClockReading
-from alerts.watch.model import Direction, Verdict, Watch, WatchState
+from alerts.watch.model.watch import Verdict, Watch, WatchState
 from alerts.watch.store.history import History
 from tests.alerts.watch.fixtures import HOUR, INTERVAL
 from tests.alerts.watch.scenario import WatchScenario, states_of
@@ -30,12 +31,12 @@ def watched(scenario: WatchScenario, *, backlog: float = 5) -> None:
     """One watch to its end."""
     scenario.shown = {"backlog_jobs": backlog}
     assert scenario.ask("start").granted
-    scenario.look(MINUTES + 2)
+    scenario.evaluate(MINUTES + 2)
 
 
 def test_a_watch_that_is_over_is_told_as_it_was_judged(scenario):
     """With its ticks, counted from its begin; nothing to compare the first one with."""
-    scenario.look()
+    scenario.evaluate()
     watched(scenario)
     found = told(scenario)
     assert found.judgement.final
@@ -47,7 +48,7 @@ def test_a_watch_that_is_over_is_told_as_it_was_judged(scenario):
 def test_a_watch_that_runs_is_judged_as_of_now(scenario):
     """Also by who is not the exporter, and after the exporter has gone."""
     scenario.begin()
-    scenario.look(10)
+    scenario.evaluate(10)
     scenario.down(kill=True).wait(10 * INTERVAL)
     found = told(scenario)
     assert not found.judgement.final
@@ -60,7 +61,7 @@ def test_a_watch_that_runs_is_judged_as_of_now(scenario):
 
 def test_a_later_watch_is_compared_with_the_latest_that_passed(scenario):
     """Not with the one that failed in between."""
-    scenario.look()
+    scenario.evaluate()
     watched(scenario)
     watched(scenario, backlog=2000)
     watched(scenario, backlog=50)
@@ -74,7 +75,7 @@ def test_a_later_watch_is_compared_with_the_latest_that_passed(scenario):
 
 def test_a_first_watch_is_compared_with_the_day_before(scenario):
     """As far as the exporter was there."""
-    scenario.look(30 * 60)
+    scenario.evaluate(30 * 60)
     watched(scenario, backlog=50)
     comparison = told(scenario).comparison
     assert comparison is not None
@@ -84,7 +85,7 @@ def test_a_first_watch_is_compared_with_the_day_before(scenario):
 
 def test_nothing_was_watched(scenario):
     """There is no latest one."""
-    scenario.look()
+    scenario.evaluate()
     with scenario.read() as opened:
         assert latest(opened) is None
 
@@ -92,7 +93,7 @@ def test_nothing_was_watched(scenario):
 def test_on_another_machine_the_wall_clock_tells_how_far_it_is(scenario):
     """A report may be made where the history was copied to."""
     scenario.begin()
-    scenario.look(10)
+    scenario.evaluate(10)
     with History.reader(scenario.directory) as opened:
         watch = latest(opened)
         assert watch is not None

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts.watch.analysis.cleanup import latest
-from alerts.watch.analysis.verdict import judge
-from alerts.watch.model import Cause, CleanupSchedule, Tick, Verdict
+from alerts.watch.analysis.cleanup import CleanupOutcome, CleanupTracker, latest
+from alerts.watch.analysis.verdict import evaluate_watch
+from alerts.watch.model.check import CleanupSchedule
+from alerts.watch.model.tick import Cause, Tick
+from alerts.watch.model.watch import Verdict
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, during, result, unseen, without
 
@@ -26,7 +28,7 @@ def dirty(tick: Tick) -> Tick:
 
 
 def of_cleanup(history: list[Tick], *, elapsed: float = DAY, final: bool = True):
-    judgement = judge(fixtures.watch(), history, fixtures.START + elapsed, elapsed, final=final)
+    judgement = evaluate_watch(fixtures.watch(), history, fixtures.START + elapsed, elapsed, final=final)
     return result(judgement, "cleanup_ran")
 
 
@@ -59,7 +61,9 @@ def test_while_it_may_still_run_nothing_is_said():
     upto = [tick for tick in history if tick.elapsed <= DUE + 30 * MINUTE]
     found = of_cleanup(upto, elapsed=upto[-1].elapsed, final=False)
     assert (found.verdict, found.reason.endswith("was not due.")) == (None, True)
-    judgement = judge(fixtures.watch(), upto, fixtures.START + DUE + 30 * MINUTE, DUE + 30 * MINUTE, final=True)
+    judgement = evaluate_watch(
+        fixtures.watch(), upto, fixtures.START + DUE + 30 * MINUTE, DUE + 30 * MINUTE, final=True
+    )
     assert result(judgement, "cleanup_ran").verdict is Verdict.INCONCLUSIVE
 
 
@@ -79,13 +83,14 @@ def test_unseen_when_it_mattered_is_inconclusive(hidden):
         history = without(history, DUE - HOUR, DUE + 3 * HOUR)
     found = of_cleanup(history)
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert "was not seen to have run on 2025-11-19" in found.reason
+    assert "It is unknown whether the clean-up of expired idempotency keys" in found.reason
+    assert "ran on 2025-11-19" in found.reason
 
 
 def test_a_short_watch_in_the_afternoon_has_none():
     """It is not judged, and nobody is told that it was."""
     watch = fixtures.watch(HOUR)
-    found = result(judge(watch, fixtures.ticks(HOUR), fixtures.START + HOUR, HOUR, final=True), "cleanup_ran")
+    found = result(evaluate_watch(watch, fixtures.ticks(HOUR), fixtures.START + HOUR, HOUR, final=True), "cleanup_ran")
     assert (found.verdict, found.reason.endswith("was not due.")) == (None, True)
 
 
@@ -150,3 +155,34 @@ def test_a_clock_that_becomes_visible_later_counts():
     """The migration is looked at every few minutes, so that the first ticks know nothing of it."""
     history = during(fixtures.ticks(), 0.0, HOUR, fixtures.lacking(CLOCK))
     assert of_cleanup(history).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "final", "known"),
+    [(599, True, False), (600, True, True), (2 * HOUR, False, False), (2 * HOUR + 1, False, True)],
+)
+def test_a_clean_up_counts_after_a_while(seconds, final, known):
+    """Ten minutes after it was due at the end of a watch, after its grace period before."""
+    due = datetime(2025, 11, 19, 3, tzinfo=UTC).timestamp()
+    tracker = CleanupTracker(CleanupSchedule(3, None, CLOCK, OLDEST, 0.0, 2 * HOUR), frozenset(), due - HOUR)
+    tracker.add(Tick(due - 60, 0.0, 1, 60.0, {CLOCK: 0.0, OLDEST: due - DAY}))
+    assert tracker.outcomes(due + seconds, final=final) == ({due: CleanupOutcome.UNKNOWN} if known else {})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "oldest", "outcome"),
+    [
+        (0, 0, CleanupOutcome.DONE),
+        (0, -1, CleanupOutcome.UNKNOWN),
+        (2 * HOUR, 0, CleanupOutcome.DONE),
+        (2 * HOUR, -1, CleanupOutcome.UNKNOWN),
+        (2 * HOUR + 1, 0, CleanupOutcome.UNKNOWN),
+        (2 * HOUR + 1, -1, CleanupOutcome.OVERDUE),
+    ],
+)
+def test_an_older_row_after_the_grace_period_is_overdue(seconds, oldest, outcome):
+    """A row as old as the due time is not."""
+    due = datetime(2025, 11, 19, 3, tzinfo=UTC).timestamp()
+    tracker = CleanupTracker(CleanupSchedule(3, None, CLOCK, OLDEST, 0.0, 2 * HOUR), frozenset(), due - HOUR)
+    tracker.add(Tick(due + seconds, 0.0, 1, 60.0, {CLOCK: 0.0, OLDEST: due + oldest}))
+    assert tracker.outcomes(due + 3 * HOUR, final=True) == {due: outcome}

@@ -7,8 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.watch.analysis.comparison import cliffs_delta, compare, hours, mann_whitney
-from alerts.watch.model import Direction, EffectSize, SignalComparison, Tick
+from alerts.watch.analysis.comparison import (
+    Direction,
+    EffectSize,
+    SignalComparison,
+    cliffs_delta,
+    compare,
+    hours,
+    mann_whitney,
+)
+from alerts.watch.model.tick import Tick
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, showing
 
@@ -35,7 +43,7 @@ def test_the_same_day_twice_is_no_difference():
     for seed in range(2, 30):
         found = backlog(day(1, 10), day(seed, 10))
         assert found.direction is Direction.SAME
-    assert found.sentence.endswith("no difference beyond chance.")
+    assert found.sentence.endswith("no significant difference.")
     assert (found.hours, found.hours_before) == (24, 24)
 
 
@@ -102,3 +110,50 @@ def test_chance_looks_like_chance():
         mann_whitney([dice.gauss(0, 1) for _ in range(24)], [dice.gauss(0, 1) for _ in range(24)]) for _ in range(1000)
     ]
     assert 0.03 < sum(p < 0.05 for p in draws) / len(draws) < 0.07
+
+
+def spread(delta: int) -> tuple[list[float], list[float]]:
+    """Ten values now and ten before whose delta is so many hundredths; even."""
+    many, rest = divmod(delta, 10)
+    signs = [10] * many + [rest] + [0] * (9 - many)
+    return [5.5 + sign / 2 for sign in signs], [float(number) for number in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("delta", "effect"),
+    [
+        (14, EffectSize.NEGLIGIBLE),
+        (16, EffectSize.SMALL),
+        (32, EffectSize.SMALL),
+        (34, EffectSize.MEDIUM),
+        (46, EffectSize.MEDIUM),
+        (48, EffectSize.LARGE),
+    ],
+)
+def test_effect_sizes(delta, effect):
+    """The limits of Romano et al.: 0.147, 0.33 and 0.474. What may be chance has no direction."""
+    now, before = spread(delta)
+    empty: dict[int, float] = {}
+    found = backlog_of(dict(enumerate(now)), dict(enumerate(before)), empty)
+    assert found.delta == pytest.approx(delta / 100)
+    assert found.effect is effect
+    assert found.direction is Direction.SAME
+
+
+def backlog_of(now: dict[int, float], before: dict[int, float], empty: dict[int, float]) -> SignalComparison:
+    here, there = (dict.fromkeys(hours([], DAY), empty) for _ in range(2))
+    (found,) = compare(
+        {**here, "outbox:backlog_jobs": now}, {**there, "outbox:backlog_jobs": before}, "the day before"
+    ).signals
+    return found
+
+
+def test_five_common_hours_are_enough():
+    """Of four, nothing is known."""
+    now, before = dict.fromkeys(range(5), 20.0), dict.fromkeys(range(1, 24), 10.0)
+    empty: dict[int, float] = {}
+    with pytest.raises(ValueError, match="unpack"):
+        backlog_of(now, before, empty)
+    found = backlog_of({**now, 5: 20.0}, before, empty)
+    assert (found.hours, found.median, found.median_before, found.shift) == (5, 20, 10, 10)
+    assert found.sentence == "Backlog: 20, 10 before; worse, a large effect."

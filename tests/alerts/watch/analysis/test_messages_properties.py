@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.watch.analysis.verdict import judge
+from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.commands import progress
-from alerts.watch.model import CheckKind, CheckResult, Judgement, Tick, Verdict, Watch
+from alerts.watch.model.check import CheckKind
+from alerts.watch.model.result import CheckResult, Judgement
+from alerts.watch.model.tick import Tick
+from alerts.watch.model.watch import Verdict, Watch
 from alerts.watch.report import WatchReport, html, markdown
 from exporter.core.humanize import duration
 from tests.alerts.watch import fixtures
@@ -43,7 +46,7 @@ def a_judgement(seed: int) -> tuple[Watch, Judgement, list[Tick]]:
     if final and dice.random() < 0.1:
         watch = replace(watch, stopped="by hand")
     seen = [tick for tick in history if tick.elapsed <= elapsed]
-    return watch, judge(watch, seen, fixtures.START + elapsed, elapsed, final=final), seen
+    return watch, evaluate_watch(watch, seen, fixtures.START + elapsed, elapsed, final=final), seen
 
 
 def counts(results: tuple[CheckResult, ...]) -> dict[Verdict | None, int]:
@@ -55,9 +58,8 @@ def test_the_judgements_are_worth_reading():
     found = [a_judgement(seed)[1] for seed in SEEDS]
     assert {each.verdict for each in found} == {*Verdict, None}
     reasons = " ".join(result.reason for each in found for result in each.results)
-    for words in ("within what is allowed", "; allowed is", "could not be seen", "prove nothing", "are needed",
-                  "which proves nothing", "were not seen", "of declared maintenance", "at a single look",
-                  "Not judged"):  # fmt: skip
+    for words in ("within its budget", "; allowed: ", "was unknown for", "are needed", "at least half is needed",
+                  "; unknown for", "of declared maintenance are", "at a single tick", "Not checked"):  # fmt: skip
         assert words in reasons, words
 
 
@@ -69,18 +71,18 @@ def test_the_summary_has_the_numbers_of_the_checks(seed):
     judged = sum(found[verdict] for verdict in Verdict)
     text = judgement.summary
     if judgement.verdict is Verdict.PASS:
-        assert text.startswith(f"All {judged} checks held for 2 h; ")
+        assert text.startswith(f"All {judged} checks passed for 2 h; ")
         assert found[Verdict.PASS] == judged > 0
     elif judgement.verdict is None:
-        assert text.startswith(f"So far nothing has failed: {found[Verdict.PASS]} of {judged} checks hold")
+        assert text.startswith(f"No check has failed so far: {found[Verdict.PASS]} of {judged} checks pass")
         assert found[Verdict.FAIL] == 0
     elif judgement.verdict is Verdict.FAIL:
-        assert text.startswith(f"{found[Verdict.FAIL]} of {judged} checks did not hold: ")
+        assert text.startswith(f"{found[Verdict.FAIL]} of {judged} checks failed: ")
         assert found[Verdict.FAIL] > 0
     elif watch.stopped:
-        assert text.endswith("(by hand), so nothing is proved.")
+        assert text.endswith("(by hand).")
     else:
-        assert text.startswith(f"{found[Verdict.INCONCLUSIVE]} of {judged} checks could not be decided: ")
+        assert text.startswith(f"{found[Verdict.INCONCLUSIVE]} of {judged} checks are inconclusive: ")
         assert found[Verdict.INCONCLUSIVE] > 0
 
 
@@ -96,25 +98,28 @@ def test_the_line_has_the_numbers_of_the_checks(seed):
         return int(match[1]) if match else 0
 
     held = [each for each in judgement.results if each.verdict is Verdict.PASS]
-    assert number(r"(\d+) of \d+ checks hold") == found[Verdict.PASS]
-    assert number(r"\d+ of (\d+) checks hold") == sum(found[verdict] for verdict in Verdict)
-    assert number(r"(\d+) of them breached for a time") == sum(each.was_breached for each in held) <= len(held)
+    assert number(r"(\d+) of \d+ checks pass") == found[Verdict.PASS]
+    assert number(r"\d+ of (\d+) checks pass") == sum(found[verdict] for verdict in Verdict)
+    assert (
+        number(r"(\d+) of them after a breach within their budget")
+        == sum(each.was_breached for each in held)
+        <= len(held)
+    )
     assert number(r"(\d+) failed") == found[Verdict.FAIL]
-    assert number(r"(\d+) not seen well enough") == found[Verdict.INCONCLUSIVE]
+    assert number(r"(\d+) inconclusive") == found[Verdict.INCONCLUSIVE]
     assert number(r"(\d+) without enough evidence yet") == sum(each.is_undecided for each in judgement.results)
-    assert ("100 % seen" in text) == (judgement.ratio >= 1)
+    assert ("coverage 100 %," in text) == (judgement.ratio >= 1)
 
 
 # What a sentence says only with these verdicts.
 ONLY_WITH: dict[str, set[Verdict | None]] = {
-    "; allowed is": {Verdict.FAIL},
-    "within what is allowed": {Verdict.PASS},
-    "could not be seen": {Verdict.INCONCLUSIVE},
-    "prove nothing": {Verdict.INCONCLUSIVE},
-    "which proves nothing": {Verdict.INCONCLUSIVE},
-    "are needed": {None},
+    "; allowed: ": {Verdict.FAIL},
+    "within its budget": {Verdict.PASS},
+    "was unknown for": {Verdict.INCONCLUSIVE},
+    "at least half is needed": {Verdict.INCONCLUSIVE},
+    "There were": {Verdict.INCONCLUSIVE},
     "So far there were": {None},
-    "Not judged": {None},
+    "Not checked": {None},
     "was not due": {None},
 }
 
@@ -129,7 +134,7 @@ def test_every_reason_agrees_with_its_verdict(seed):
         if each.verdict is Verdict.PASS and each.check.kind in (CheckKind.LEVEL, CheckKind.PAGES):
             said = each.check.bad if each.was_breached else each.check.good
             assert each.reason.startswith(f"{each.check.subject} {said}"), each.reason
-        if match := re.search(r".* for ([^(;,]+?)(?: \(longest ([^)]+)\))?; allowed is ([^,;.]+)", each.reason):
+        if match := re.search(r".* for ([^(;,]+?)(?: \(longest ([^)]+)\))?; allowed: ([^,;.]+)", each.reason):
             budget = each.check.budget
             assert match[1] == duration(each.breached)
             assert match[2] == (None if match[1] == duration(each.longest) else duration(each.longest))
@@ -153,10 +158,10 @@ def test_reports_and_tables_say_nothing_else(seed):
         assert row[1:3] == [each.verdict.value if each.verdict else "-", each.reason]
     page = html(report)
     assert page.count('<span class="state good">PASS</span>') >= counts(judgement.results)[Verdict.PASS]
-    assert ("100 % of what is judged" in page) == (judgement.ratio >= 1)
+    assert ("100 %, " in page) == (judgement.ratio >= 1)
 
 
 def test_without_an_application_its_evidence_is_not_asked_for():
     """No count of what is not judged."""
-    judgement = judge(fixtures.watch(DURATION, application=False), [], fixtures.START, 0.0, final=False)
+    judgement = evaluate_watch(fixtures.watch(DURATION, application=False), [], fixtures.START, 0.0, final=False)
     assert judgement.evidence == {"completed jobs": 0}

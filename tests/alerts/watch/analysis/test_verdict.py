@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.watch.analysis.verdict import judge
-from alerts.watch.model import Cause, CollectorProblem, Judgement, Tick, Verdict
+from alerts.watch.analysis.verdict import evaluate_watch
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.tick import Cause, CollectorProblem, Tick
+from alerts.watch.model.watch import Verdict
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, during, lacking, result, showing, without
 
@@ -16,7 +18,7 @@ MINUTE = 60.0
 
 def judged(history: list[Tick], *, duration: float = DAY, application: bool = True) -> Judgement:
     watch = fixtures.watch(duration, application=application)
-    return judge(watch, history, fixtures.START + duration, duration, final=True)
+    return evaluate_watch(watch, history, fixtures.START + duration, duration, final=True)
 
 
 def test_a_clean_day_passes():
@@ -44,7 +46,7 @@ def test_a_clean_day_passes():
         ("processing_time", 31, showing(processing_time_p95_seconds=61), "exceeded 1 min"),
         ("initialisations", 6, showing(**{"fsm_failure_ratio:5m": 0.06}), "exceeded 5.0 %"),
         ("initialisation_budget", 61, showing(**{"fsm_failure_ratio:6h": 0.016}), "exceeded 1.5 %"),
-        ("application_health", 6, showing(app_healthy=0), "called itself unhealthy"),
+        ("application_health", 6, showing(app_healthy=0), "reported itself unhealthy"),
         ("application_answers", 6, showing(app_endpoints_down=1), "gave no useful answer"),
         ("fallbacks", 11, showing(**{"fallback_activations:increase5m": 11}), "exceeded 10 in 5 min"),
         ("fallback_failures", 6, showing(**{"fallback_failures:increase10m": 3}), "reached 3 in 10 min"),
@@ -52,7 +54,7 @@ def test_a_clean_day_passes():
         ("outbox_readable", 6, showing(backlog_sample_age_seconds=301), "could not be read"),
         ("expired_keys", 6, showing(expired_key_age_seconds=26.1 * HOUR), "expired for more than 1 d 2 h"),
         ("retention", 61, showing(oldest_processed_age_seconds=39 * DAY), "older than 38 d"),
-        ("pages", 6, lambda tick: replace(tick, firing=("OutboxHeadBlocked/page",)), "Alerts that wake somebody fired"),
+        ("pages", 6, lambda tick: replace(tick, firing=("OutboxHeadBlocked/page",)), "Alerts of severity page fired"),
     ],
 )
 def test_each_check_fails_beyond_its_budget_and_not_within(check, minutes, change, word):
@@ -66,7 +68,7 @@ def test_each_check_fails_beyond_its_budget_and_not_within(check, minutes, chang
     assert result(failed, check).breached == pytest.approx(minutes * MINUTE)
     passed = judged(during(history, 8 * HOUR, 8 * HOUR + (minutes - 2) * MINUTE, change))
     assert result(passed, check).verdict is Verdict.PASS
-    assert "within what is allowed" in result(passed, check).reason
+    assert "within its budget" in result(passed, check).reason
     assert result(passed, check).breaches[0].seconds == pytest.approx((minutes - 2) * MINUTE)
 
 
@@ -77,7 +79,7 @@ def test_fail_is_certain_at_once_and_stays():
     verdicts = []
     for minutes in (59, 64, 66, 300):
         upto = [each for each in history if each.elapsed <= minutes * MINUTE]
-        verdicts.append(judge(watch, upto, 0.0, minutes * MINUTE, final=False).verdict)
+        verdicts.append(evaluate_watch(watch, upto, 0.0, minutes * MINUTE, final=False).verdict)
     assert verdicts == [None, None, Verdict.FAIL, Verdict.FAIL]
 
 
@@ -100,7 +102,7 @@ def test_exporter_down_for_half_is_inconclusive():
     assert gap.span.started_at == fixtures.START + 6 * HOUR
     assert gap.span.seconds == pytest.approx(12 * HOUR + 60)
     assert judgement.ratio == pytest.approx(0.5, abs=0.001)
-    assert "could not be seen for 12 h" in result(judgement, "backlog").reason
+    assert "was unknown for 12 h" in result(judgement, "backlog").reason
     assert "exporter down" in result(judgement, "backlog").reason
 
 
@@ -113,7 +115,7 @@ def test_a_short_outage_passes_with_its_gap_named():
     assert "backlog" in gap.affects
     assert judgement.coverage["outbox:backlog_jobs"].received == 1440 - 3
     assert judgement.coverage["outbox:app_healthy"].received == 1440
-    assert "3 min were not seen" in result(judgement, "backlog").reason
+    assert "unknown for 3 min" in result(judgement, "backlog").reason
 
 
 def test_a_longer_outage_is_inconclusive_not_fail():
@@ -135,7 +137,7 @@ def test_no_traffic_is_inconclusive():
     quiet = lambda tick: replace(tick, values={**tick.values, "outbox_processed_jobs_total": 7.0})  # noqa: E731
     judgement = judged(during(fixtures.ticks(), 0, DAY, quiet))
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert judgement.reasons == ("There were no completed jobs; fewer than 20 prove nothing.",)
+    assert judgement.reasons == ("There were no completed jobs; at least 20 are needed.",)
 
 
 def test_no_tick_at_all_is_inconclusive():
@@ -162,7 +164,7 @@ def test_a_breach_in_declared_maintenance_is_excused_and_shown():
     assert maintenance.reason == "rollback"
     assert maintenance.span.seconds == pytest.approx(2 * HOUR, abs=60)
     assert result(judgement, "backlog").excused == 2 * HOUR
-    assert "2 h of declared maintenance do not count" in result(judgement, "backlog").reason
+    assert "2 h of declared maintenance are excused" in result(judgement, "backlog").reason
 
 
 def test_maintenance_excuses_only_what_it_explains():
@@ -178,7 +180,7 @@ def test_mostly_maintenance_proves_nothing():
     """What is excused for more than half of the watch was not watched."""
     judgement = judged(during(fixtures.ticks(), 0, 13 * HOUR, lambda tick: replace(tick, maintenance=True)))
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert "was watched for 11 h of 1 d only" in result(judgement, "backlog").reason
+    assert "was known for 11 h of 1 d only" in result(judgement, "backlog").reason
 
 
 def test_maintenance_that_cannot_be_read_makes_a_breach_unknown():
@@ -198,13 +200,13 @@ def test_without_an_application_its_checks_do_not_apply():
     judgement = judged(during(fixtures.ticks(), 0, DAY, lacking(*gone)), application=False)
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     assert result(judgement, "application_health").verdict is None
-    assert result(judgement, "application_health").reason == "Not judged: no application is configured."
+    assert result(judgement, "application_health").reason == "Not checked: no application is configured."
 
 
 def test_an_application_never_seen_is_inconclusive():
     """One endpoint short of fields for a day is not a healthy application."""
     partial = CollectorProblem("application", Cause.APPLICATION, stale=False)
-    history = [replace(lacking("outbox:app_healthy")(tick), troubles=(partial,)) for tick in fixtures.ticks()]
+    history = [replace(lacking("outbox:app_healthy")(tick), problems=(partial,)) for tick in fixtures.ticks()]
     judgement = judged(history)
     assert result(judgement, "application_health").verdict is Verdict.INCONCLUSIVE
     assert judgement.verdict is Verdict.INCONCLUSIVE
@@ -220,7 +222,7 @@ def test_what_is_absent_for_good_reason_is_fine():
 def test_stopped_early_is_never_a_pass():
     """However clean it was."""
     watch = replace(fixtures.watch(), stopped="by hand")
-    judgement = judge(watch, fixtures.ticks(23 * HOUR), fixtures.START + 23 * HOUR, 23 * HOUR, final=True)
+    judgement = evaluate_watch(watch, fixtures.ticks(23 * HOUR), fixtures.START + 23 * HOUR, 23 * HOUR, final=True)
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert "stopped after 23 h of 1 d (by hand)" in judgement.summary
 
@@ -261,3 +263,44 @@ def test_the_application_restarting_is_noticed():
         (5 * HOUR + 60, True),
     ]
     assert judgement.verdict is Verdict.PASS
+
+
+def test_the_worst_value_is_listed_with_its_time():
+    """The first of equal ones; for a limit from below, the lowest."""
+    history = during(fixtures.ticks(), HOUR, HOUR + 60, showing(backlog_jobs=900, app_healthy=0.5))
+    history = during(history, 2 * HOUR, 3 * HOUR, showing(backlog_jobs=950, app_healthy=0))
+    history = during(history, 4 * HOUR, 4 * HOUR + 60, showing(backlog_jobs=10, app_healthy=1))
+    judgement = judged(history)
+    backlog, health = result(judgement, "backlog"), result(judgement, "application_health")
+    assert (backlog.worst, backlog.worst_at) == (950, fixtures.START + 2 * HOUR + 60)
+    assert (health.worst, health.worst_at) == (0, fixtures.START + 2 * HOUR + 60)
+
+
+def test_reasons_are_the_most_severe_first():
+    """FAIL, INCONCLUSIVE, then breaches within a budget; each once, and no check that passed without any."""
+    history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
+    history = during(history, 3 * HOUR, 4 * HOUR, fixtures.unseen("application", Cause.APPLICATION))
+    judgement = judged(history)
+    verdicts = [each.verdict for each in judgement.results]
+    backlog, normal = result(judgement, "backlog"), result(judgement, "backlog_normal")
+    assert (backlog.verdict, normal.verdict) == (Verdict.FAIL, Verdict.PASS)
+    assert judgement.reasons[0] == backlog.reason
+    assert judgement.reasons[-1] == normal.reason
+    assert len(judgement.reasons) == 2 + verdicts.count(Verdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(("hours", "verdict"), [(12, Verdict.PASS), (12.05, Verdict.INCONCLUSIVE)])
+def test_half_of_the_watch_has_to_be_known(hours, verdict):
+    """The rest may be excused."""
+    judgement = judged(during(fixtures.ticks(), 0, hours * HOUR, lambda tick: replace(tick, maintenance=True)))
+    assert result(judgement, "backlog").verdict is verdict
+
+
+@pytest.mark.parametrize(("step", "verdict"), [(0.9, Verdict.FAIL), (1.0, Verdict.INCONCLUSIVE)])
+def test_a_clock_step_of_a_second_makes_ages_uncertain(step, verdict):
+    """A smaller one may be slewing."""
+    history = fixtures.ticks()
+    history[0] = replace(history[0], step=step)
+    old = showing(oldest_open_age_seconds=300.5)
+    judgement = judged(during(history, HOUR, HOUR + 6 * MINUTE, old))
+    assert result(judgement, "oldest_job").verdict is verdict

@@ -12,7 +12,7 @@ from alerts.model import RuleKey, Severity
 from alerts.policy.load import load_policy
 from alerts.watch.checks.checks import CheckParameters, resolve
 from alerts.watch.checks.sources import SERIES
-from alerts.watch.model import Check, CheckKind
+from alerts.watch.model.check import Check, CheckKind
 from exporter.config.settings import Amount, Override
 from exporter.core.errors import ConfigError
 from tests.alerts.watch.fixtures import DAY, HOUR, policy
@@ -38,8 +38,8 @@ RULES = {
 
 
 def checks(**more: object) -> dict[str, Check]:
-    terms = replace(CheckParameters(policy(), DAY, application=True), **more)  # type: ignore[arg-type] # fields by name
-    return {check.name: check for check in resolve(terms)}
+    parameters = replace(CheckParameters(policy(), DAY, application=True), **more)  # type: ignore[arg-type] # fields by name
+    return {check.name: check for check in resolve(parameters)}
 
 
 def test_what_the_document_calls_healthy_is_checked():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.watch.checks import sources
-from alerts.watch.model import Cause, CollectorProblem
+from alerts.watch.model.tick import Cause, CollectorProblem
 from exporter.config.settings import Config, DatabaseSettings
 from exporter.core.errors import Reason
 from exporter.core.types import Secret

@@ -26,7 +26,7 @@ def run(tmp_path, monkeypatch, capsys) -> ExporterRun:
     monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("OUTBOX_EXPORTER_DATABASE_DSN", "postgresql://monitor:secret@localhost/db")
     monkeypatch.setenv("OUTBOX_EXPORTER_LOG_LEVEL", "error")
-    monkeypatch.setattr(commands, "PATIENCE", 20.0)
+    monkeypatch.setattr(commands, "REQUEST_TIMEOUT", 20.0)
     monkeypatch.setattr(wait, "POLL", 0.05)
 
     def run(*words: str) -> tuple[int, str, str]:
@@ -44,7 +44,7 @@ def test_from_start_to_report(run, tmp_path):
         assert run("start")[:2] == (0, "watch 1 has begun\n")
         status, _, err = run("start")
         assert status == 2
-        assert "watch 1 runs already; stop it first\n" in err
+        assert "watch 1 is already running; stop it first\n" in err
         status, out, _ = run("status")
         assert status == 3
         assert "Watch 1: running" in out
@@ -95,7 +95,7 @@ def test_wait_for_a_new_one_is_not_content_with_an_old_verdict(run, tmp_path):
 
         def later() -> None:
             time.sleep(0.5)
-            exporter.recorder._attend(begin, None)
+            exporter.recorder._write(begin, None)
 
         thread = threading.Thread(target=later)
         thread.start()
@@ -118,7 +118,7 @@ def test_stopped_it_is_inconclusive(run, tmp_path):
 
 def test_without_an_exporter_it_says_so(run, tmp_path, monkeypatch):
     """And proves nothing."""
-    monkeypatch.setattr(commands, "PATIENCE", 0.1)
+    monkeypatch.setattr(commands, "REQUEST_TIMEOUT", 0.1)
     for words in (("start",), ("stop",), ("status",), ("report",), ("wait", "--patience", "100ms")):
         status, _, _ = run(*words)
         assert status == 3, words
@@ -133,7 +133,7 @@ def test_an_exporter_that_goes_away_is_missed(run, tmp_path):
         run("start")
     status, out, _ = run("wait", "--patience", "200ms")
     assert status == 3
-    assert f"no exporter runs on {tmp_path}, for 200ms now" in out
+    assert f"no exporter has been running on {tmp_path} for 200ms" in out
 
 
 def test_an_exporter_that_restarts_is_waited_for(run, tmp_path):
@@ -156,21 +156,21 @@ def test_an_exporter_that_restarts_is_waited_for(run, tmp_path):
     finally:
         thread.join()
     assert status == 0, out
-    assert "not seen since" in out
+    assert "gap since" in out
 
 
 def test_nobody_answers(run, tmp_path, monkeypatch):
     """The request is withdrawn: it must not be granted hours later."""
     with Exporter(tmp_path, duration=600) as exporter:
         run("status")
-        monkeypatch.setattr(exporter, "look", lambda: None)
+        monkeypatch.setattr(exporter, "evaluate", lambda: None)
         time.sleep(0.2)
-        monkeypatch.setattr(commands, "PATIENCE", 0.5)
+        monkeypatch.setattr(commands, "REQUEST_TIMEOUT", 0.5)
         status, _, err = run("start")
         assert status == 3
         assert "does not answer" in err
         monkeypatch.undo()
-        exporter.look()
+        exporter.evaluate()
         assert exporter.recorder.view.watch is None
 
 

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watch.analysis.verdict import judge
+from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.clock import ClockReading
 from alerts.watch.commands import progress
 from alerts.watch.commands.wait import WaitOptions, wait
-from alerts.watch.model import Cause, Judgement, Tick, WatchState
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.tick import Cause, Tick
+from alerts.watch.model.watch import WatchState
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import HOUR, during, showing, without
 from tests.alerts.watch.scenario import WatchScenario
 
 
 def upto(history: list[Tick], elapsed: float) -> Judgement:
-    return judge(fixtures.watch(), [tick for tick in history if tick.elapsed <= elapsed], 0.0, elapsed, final=False)
+    return evaluate_watch(
+        fixtures.watch(), [tick for tick in history if tick.elapsed <= elapsed], 0.0, elapsed, final=False
+    )
 
 
 def told(history: list[Tick], *moments: float) -> list[list[str]]:
@@ -40,7 +44,7 @@ def test_what_happens_is_told_once():
     assert news[0] == news[2] == []
     assert len(news[1]) == 1
     assert news[1][0].startswith("FAIL: The backlog exceeded 1,000 jobs for ")
-    assert news[3] == ["not seen since 13:00:00 UTC: exporter down"]
+    assert news[3] == ["gap since 13:00:00 UTC: exporter down"]
     assert news[4] == ["firing: OutboxBacklogHigh/page"]
     assert news[5] == ["resolved: OutboxBacklogHigh/page after 2 min"]
 
@@ -50,8 +54,8 @@ def test_the_line():
     history = during(fixtures.ticks(), HOUR, 1.05 * HOUR, showing(backlog_jobs=2000))
     text = progress.line(fixtures.watch(), upto(history, 12 * HOUR))
     assert text == (
-        "watch 1, 50 % done, 12 h left, 100 % seen, 19 of 19 checks hold, "
-        "2 of them breached for a time within what is allowed"
+        "watch 1, 50 % done, 12 h left, coverage 100 %, 19 of 19 checks pass, "
+        "2 of them after a breach within their budget"
     )
 
 
@@ -84,7 +88,7 @@ def said(scenario: WatchScenario, *, terminal: bool, patience: float = 1e9) -> t
 
     def sleep(_: float) -> None:
         if scenario.recorder:
-            scenario.look()
+            scenario.evaluate()
         else:
             scenario.wait(60)
 
@@ -118,10 +122,10 @@ def test_on_a_terminal_one_line_is_drawn_anew(scenario, monkeypatch):
 
 def test_an_exporter_that_stays_away_ends_it(scenario):
     """After so much patience, and not before."""
-    scenario.look(5)
+    scenario.evaluate(5)
     scenario.down(kill=True)
     lines, state = said(scenario, terminal=False, patience=600)
     assert state is None
-    assert lines[-1] == f"no exporter runs on {scenario.directory}, for 10m now\n"
+    assert lines[-1] == f"no exporter has been running on {scenario.directory} for 10m\n"
     assert scenario.steady - 1000 > 600
     assert Cause.EXPORTER_DOWN.value in "".join(lines)

@@ -4,40 +4,30 @@ import math
 import random
 from dataclasses import replace
 
-from alerts.watch.model import (
+from alerts.watch.analysis.comparison import DayComparison, Direction, EffectSize, SignalComparison
+from alerts.watch.model.check import Budget, Check, CheckKind, Condition
+from alerts.watch.model.result import (
     AlertSpan,
-    Budget,
-    Cause,
-    Check,
-    CheckKind,
     CheckResult,
     ClockStep,
-    Condition,
     Coverage,
-    DayComparison,
     Difference,
-    Direction,
-    EffectSize,
     Gap,
     Judgement,
     MaintenanceSpan,
     Reconciliation,
     Restart,
-    SignalComparison,
-    Span,
-    Tick,
-    Verdict,
-    Watch,
-    WatchState,
 )
+from alerts.watch.model.tick import Cause, Tick, TimeSpan
+from alerts.watch.model.watch import Verdict, Watch, WatchState
 from alerts.watch.report import WatchReport
 
 START, DAY, INTERVAL = 1_763_800_000.0, 86_400.0, 15.0
 SEEN = Coverage(5760, 5748, 0.998, 180.0, 180.0)
 
 
-def span(start: float, seconds: float) -> Span:
-    return Span(START + start, START + start + seconds, start, seconds)
+def span(start: float, seconds: float) -> TimeSpan:
+    return TimeSpan(START + start, START + start + seconds, start, seconds)
 
 
 def check(name: str, title: str, signal: str, limit: float, unit: str) -> Check:
@@ -102,7 +92,7 @@ def report() -> WatchReport:
         CheckResult(FAILURES, Verdict.PASS, "Failing jobs stayed below 10 %.", 0, 0, 0, SEEN, (), 0.006, START),
         CheckResult(DRAIN, Verdict.INCONCLUSIVE, "Too little of it was seen.", 0, 0, 0, SEEN, (), math.inf, START),
         CheckResult(PAGES, Verdict.FAIL, "OutboxStalled paged once.", 1000, 1000, 0, SEEN),
-        CheckResult(APP, None, "not judged: no application is configured", 0, 0, 0, SEEN),
+        CheckResult(APP, None, "Not checked: no application is configured", 0, 0, 0, SEEN),
     )  # fmt: skip
     judgement = Judgement(
         number=3,

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from alerts.watch.model import Budget, Judgement, Verdict
+from alerts.watch.analysis.messages import allowed
+from alerts.watch.model.check import Budget
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.watch import Verdict
 from alerts.watch.report import WatchReport, html, json_text, markdown
-from alerts.watch.report.tables import allowed
 from tests.alerts.watch.report import samples
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x>|`*[a](http://evil)</style>\n# x"
@@ -66,7 +68,7 @@ def test_the_verdict_comes_first_in_every_form():
     page = Reader(html(report)).text
     text = markdown(report)
     for form in (page[page.index("Outbox watch 3\n") :], text):
-        order = [form.index(words) for words in ("FAIL", "Jobs were stuck", "22 min", "Checks", "What was not seen")]
+        order = [form.index(words) for words in ("FAIL", "Jobs were stuck", "22 min", "Checks", "Gaps")]
         assert order == sorted(order)
     assert json.loads(json_text(report))["verdict"] == "FAIL"
 
@@ -82,7 +84,7 @@ def test_everything_judged_is_told():
             *(each.rule for each in report.judgement.alerts),
             *report.settings,
             "partial rollback, drill",
-            "outbox_app_processed_jobs_total began anew",
+            "outbox_app_processed_jobs_total was reset",
             "the clock was set by -3600 s",
             "initialisations without a job: +38",
             "jobs: -2, unexplained",
@@ -112,9 +114,7 @@ def test_figures_say_how_far_they_reach():
         assert f"{clock(5)} to {clock(samples.DAY - 5)}" in form
         assert f"{clock(400)} to {clock(samples.DAY - 600)}" in form
         start, end = clock(400), clock(samples.DAY - 600)
-        assert (
-            f"Initialisations by the database: the first sample is of {start}, 6 min 40 s after the beginning" in form
-        )
+        assert f"Initialisations by the database: the first sample is of {start}, 6 min 40 s after the begin" in form
         assert f"Initialisations by the database: the last sample is of {end}, 10 min before the end" in form
         assert "Jobs: the" not in form
 
@@ -166,8 +166,8 @@ def test_long_tables_are_shortened_and_say_so():
     """A day of flapping does not make a page of thousands of rows; the JSON has all of them."""
     made = samples.report()
     many = replace(made, judgement=replace(made.judgement, alerts=made.judgement.alerts * 500))
-    assert "And 900 more, in the JSON." in html(many)
-    assert "And 900 more, in the JSON." in markdown(many)
+    assert "900 more rows are in the JSON report." in html(many)
+    assert "900 more rows are in the JSON report." in markdown(many)
     assert len(json.loads(json_text(many))["judgement"]["alerts"]) == 1000
 
 

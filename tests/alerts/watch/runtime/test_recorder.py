@@ -13,7 +13,9 @@ import pytest
 
 from alerts.model import Alert, RuleKey, Severity
 from alerts.model import State as AlertState
-from alerts.watch.model import Cause, Judgement, Verdict, Watch, WatchState
+from alerts.watch.model.result import Judgement
+from alerts.watch.model.tick import Cause
+from alerts.watch.model.watch import Verdict, Watch, WatchState
 from alerts.watch.runtime import watch_manager
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.store.history import FILE, History
@@ -43,7 +45,7 @@ def test_before_any_watch(scenario):
     """Nothing is known before the first look; then it waits to be told."""
     assert scenario.recorder is not None
     assert scenario.recorder.view.state is None
-    view = scenario.look()
+    view = scenario.evaluate()
     assert (view.state, view.watch, view.judgement, view.trouble) == (WatchState.WAITING, None, None, "")
     assert view.waiting_for == "outbox-exporter watch start"
 
@@ -54,10 +56,10 @@ def test_a_clean_watch_from_beginning_to_end(scenario):
     assert view.watch is not None
     assert (view.state, view.watch.number, view.watch.begun_by) == (WatchState.RUNNING, 1, "manual")
     assert view.watch.ends_at == view.watch.started_at + HOUR
-    view = scenario.look(MINUTES)
+    view = scenario.evaluate(MINUTES)
     assert view.state is WatchState.RUNNING
     assert judgement_of(view).verdict is None
-    view = scenario.look()
+    view = scenario.evaluate()
     assert view.state is WatchState.PASSED, judgement_of(view).reasons
     assert view.watch is not None
     assert view.watch.decided_at == view.watch.closed_at == scenario.now
@@ -71,16 +73,16 @@ def test_a_clean_watch_from_beginning_to_end(scenario):
 def test_failed_at_once_and_observed_until_its_end(scenario):
     """The moment of the verdict stays; the report has the whole of it."""
     scenario.begin()
-    scenario.look(10)
+    scenario.evaluate(10)
     scenario.shown = {"backlog_jobs": 5000}
-    assert scenario.look(5).state is WatchState.RUNNING
-    view = scenario.look()
+    assert scenario.evaluate(5).state is WatchState.RUNNING
+    view = scenario.evaluate()
     failed_at = scenario.now
     assert view.state is WatchState.FAILED
     assert view.watch is not None
     assert (view.watch.decided_at, view.watch.closed_at) == (failed_at, None)
     scenario.shown = {}
-    view = scenario.look(MINUTES - 15)
+    view = scenario.evaluate(MINUTES - 15)
     assert view.watch is not None
     assert (view.state, view.watch.decided_at) == (WatchState.FAILED, failed_at)
     assert view.watch.closed_at == scenario.now
@@ -89,12 +91,12 @@ def test_failed_at_once_and_observed_until_its_end(scenario):
 
 def test_a_request_is_answered_between_two_looks(scenario):
     """One watch at a time; what is stopped proves nothing."""
-    scenario.look()
-    assert scenario.ask("stop").answer == "no watch runs"
+    scenario.evaluate()
+    assert scenario.ask("stop").answer == "no watch is running"
     assert scenario.ask("start").answer == "watch 1 has begun"
     refused = scenario.ask("start")
-    assert (refused.granted, refused.answer) == (False, "watch 1 runs already; stop it first")
-    scenario.look(30)
+    assert (refused.granted, refused.answer) == (False, "watch 1 is already running; stop it first")
+    scenario.evaluate(30)
     assert scenario.ask("stop", "deploying a fix").granted
     assert scenario.recorder is not None
     view = scenario.recorder.view
@@ -141,17 +143,17 @@ def test_after_a_fail_a_new_one_may_begin_at_once(scenario):
     """Its observation ends then; both are kept."""
     scenario.begin()
     scenario.shown = {"backlog_jobs": 5000}
-    scenario.look(10)
+    scenario.evaluate(10)
     scenario.shown = {}
     assert scenario.ask("start").granted
-    scenario.look(MINUTES + 1)
+    scenario.evaluate(MINUTES + 1)
     assert states_of(scenario.watches()) == [WatchState.FAILED, WatchState.PASSED]
     assert scenario.watches()[0].closed_at is not None
 
 
 def test_the_same_evaluation_is_one_tick(scenario):
     """However often it is heard."""
-    scenario.look()
+    scenario.evaluate()
     assert scenario.recorder is not None
     evaluation, states = scenario.evaluated()
     for _ in range(3):
@@ -163,9 +165,9 @@ def test_the_same_evaluation_is_one_tick(scenario):
 def test_restarted_it_goes_on(scenario, kill):
     """The gap is as long as it was down, and says whether that was in good order; nothing is counted twice."""
     scenario.begin()
-    scenario.look(20)
+    scenario.evaluate(20)
     scenario.down(kill=kill).wait(3 * INTERVAL)
-    view = scenario.up().look(MINUTES - 22)
+    view = scenario.up().evaluate(MINUTES - 22)
     assert view.state is WatchState.PASSED, judgement_of(view).reasons
     (gap,) = judgement_of(view).gaps
     assert gap.cause is (Cause.EXPORTER_DOWN if kill else Cause.EXPORTER_STOPPED)
@@ -177,9 +179,9 @@ def test_restarted_it_goes_on(scenario, kill):
 def test_down_at_its_end_it_is_judged_afterwards(scenario):
     """What nobody saw is not passed."""
     scenario.begin()
-    scenario.look(20)
+    scenario.evaluate(20)
     scenario.down(kill=True).wait(2 * HOUR)
-    view = scenario.up().look()
+    view = scenario.up().evaluate()
     assert view.state is WatchState.INCONCLUSIVE
     assert judgement_of(view).elapsed == HOUR
     assert judgement_of(view).gaps[-1].span.seconds == HOUR - 20 * INTERVAL
@@ -189,8 +191,8 @@ def test_another_version_judges_by_the_terms_of_the_beginning(scenario):
     """An upgrade may change the checks; not those of a watch that runs."""
     before = scenario.begin().watch
     scenario.down()
-    scenario.plan = replace(fixtures.plan(HOUR, application=False), version="2.0.0")
-    view = scenario.up().look(5)
+    scenario.factory = replace(fixtures.factory(HOUR, application=False), version="2.0.0")
+    view = scenario.up().evaluate(5)
     assert view.watch is not None
     assert before is not None
     assert view.watch.checks == before.checks
@@ -202,14 +204,14 @@ def test_another_version_judges_by_the_terms_of_the_beginning(scenario):
 def test_the_clock_is_set(scenario, seconds):
     """The watch lasts as long as it should, and its planned end moves along."""
     scenario.begin()
-    scenario.look(20)
+    scenario.evaluate(20)
     scenario.step(seconds)
-    view = scenario.look(MINUTES - 20)
+    view = scenario.evaluate(MINUTES - 20)
     assert view.state is WatchState.RUNNING
     assert view.watch is not None
     assert view.watch.ends_at == pytest.approx(scenario.now, abs=INTERVAL)
     assert [each.seconds for each in judgement_of(view).clock_steps] == [seconds]
-    assert scenario.look().state in (WatchState.PASSED, WatchState.INCONCLUSIVE)
+    assert scenario.evaluate().state in (WatchState.PASSED, WatchState.INCONCLUSIVE)
     assert [round(tick.elapsed) for tick in scenario.ticks()] == [60 * number for number in range(MINUTES + 2)]
 
 
@@ -217,9 +219,9 @@ def test_the_clock_is_set(scenario, seconds):
 def test_the_clock_is_set_while_it_is_down(scenario, seconds):
     """In the same boot the gap is as long as it was; the step is on record."""
     scenario.begin()
-    scenario.look(20)
+    scenario.evaluate(20)
     scenario.down(kill=True).wait(2 * INTERVAL).step(seconds)
-    view = scenario.up().look(5)
+    view = scenario.up().evaluate(5)
     assert judgement_of(view).gaps[0].span.seconds == 3 * INTERVAL
     assert [each.seconds for each in judgement_of(view).clock_steps] == [seconds]
 
@@ -227,12 +229,12 @@ def test_the_clock_is_set_while_it_is_down(scenario, seconds):
 def test_after_another_boot_the_wall_clock_counts(scenario):
     """There is no other; back it never goes."""
     scenario.begin()
-    scenario.look(20)
+    scenario.evaluate(20)
     scenario.down(kill=True).boot(120)
-    view = scenario.up().look(5)
+    view = scenario.up().evaluate(5)
     assert judgement_of(view).gaps[0].span.seconds == 120 + INTERVAL
     scenario.down(kill=True).boot(-HOUR)
-    view = scenario.up().look(5)
+    view = scenario.up().evaluate(5)
     assert judgement_of(view).elapsed == pytest.approx(120 + 30 * INTERVAL - INTERVAL, abs=1)
     assert [each.seconds for each in judgement_of(view).clock_steps] == [-HOUR + INTERVAL]
 
@@ -240,11 +242,11 @@ def test_after_another_boot_the_wall_clock_counts(scenario):
 def test_what_collectors_lack_is_not_seen(scenario):
     """A lock on one table: its signals are unknown, the gap has its cause, the others go on."""
     scenario.begin()
-    scenario.look(5)
+    scenario.evaluate(5)
     scenario.change = failing(Reason.LOCK, "backlog", "throughput")
-    scenario.look(3)
+    scenario.evaluate(3)
     scenario.change = lambda state: state
-    view = scenario.look(5)
+    view = scenario.evaluate(5)
     (gap,) = judgement_of(view).gaps
     assert (gap.cause, gap.affects, gap.span.seconds) == (Cause.LOCK, ("backlog", "throughput"), 3 * INTERVAL)
     tick = scenario.ticks()[7]
@@ -266,18 +268,18 @@ def test_alerts_are_recorded(scenario):
         alert("OutboxBacklogHigh", Severity.PAGE, state=AlertState.PENDING),
         alert("OutboxWatchdog", Severity.NONE),
     )
-    scenario.look()
+    scenario.evaluate()
     (tick,) = scenario.ticks()
     assert (tick.firing, tick.held) == (("OutboxStalled/page",), ("OutboxHeadBlocked/page",))
 
 
 def test_declared_maintenance_is_recorded_with_its_reason(scenario):
-    """From the ledger itself; one that cannot be read is unknown."""
-    scenario.look()
+    """From the balance itself; one that cannot be read is unknown."""
+    scenario.evaluate()
     MaintenanceFile(scenario.directory).start(scenario.now, HOUR, "rollback")
-    scenario.look()
+    scenario.evaluate()
     (scenario.directory / MAINTENANCE).write_text("{")
-    scenario.look()
+    scenario.evaluate()
     before, during, torn = scenario.ticks()
     assert (before.maintenance, during.maintenance, torn.maintenance) == (False, True, None)
     assert during.maintenance_reason == "rollback"
@@ -295,12 +297,12 @@ def standby(state: CollectorState) -> CollectorState:
 def test_a_watch_of_a_standby_never_passes(scenario):
     """All is well as far as it shows; who begins the watch is told, the gap has its cause, nothing is proved."""
     scenario.change = standby
-    scenario.look()
+    scenario.evaluate()
     assert scenario.ask("start").answer == (
-        "watch 1 has begun; a standby answers, and what it shows proves nothing: while it does, the watch cannot pass; "
-        "connect to the primary (with several hosts in the DSN: target_session_attrs=primary)"
+        "watch 1 has begun; a standby answers, and its data is no evidence about the primary: meanwhile the watch "
+        "cannot pass; connect to the primary (with several hosts in the DSN: target_session_attrs=primary)"
     )
-    view = scenario.look(MINUTES + 1)
+    view = scenario.evaluate(MINUTES + 1)
     assert view.state is WatchState.INCONCLUSIVE
     (gap,) = judgement_of(view).gaps
     assert gap.cause is Cause.STANDBY
@@ -313,24 +315,24 @@ def test_a_watch_of_a_standby_never_fails(scenario):
     scenario.shown = {"backlog_jobs": 5000}
     scenario.firing = (alert("OutboxStalled", Severity.PAGE), alert("OutboxAppUnreachable", Severity.TICKET))
     scenario.begin()
-    scenario.look(20)
+    scenario.evaluate(20)
     tick = scenario.ticks()[-1]
     assert (tick.firing, tick.held) == (("OutboxAppUnreachable/ticket",), ("OutboxStalled/page",))
     scenario.firing = ()
-    view = scenario.look(MINUTES)
+    view = scenario.evaluate(MINUTES)
     assert view.state is WatchState.INCONCLUSIVE
 
 
 def test_a_watch_that_a_standby_answers_for_a_moment_may_pass(scenario):
     """As with any short gap; and who begins the next one on the primary is warned of nothing."""
     scenario.begin()
-    scenario.look(10)
+    scenario.evaluate(10)
     scenario.change = standby
-    scenario.look(2)
+    scenario.evaluate(2)
     assert scenario.recorder is not None
     assert scenario.recorder.warning
     scenario.change = lambda state: state
-    assert scenario.look(MINUTES).state is WatchState.PASSED
+    assert scenario.evaluate(MINUTES).state is WatchState.PASSED
     assert not scenario.recorder.warning
     assert scenario.ask("start").answer == "watch 2 has begun"
 
@@ -339,14 +341,14 @@ def test_the_register_of_a_standby_begins_no_watch(tmp_path):
     """What is registered there may have been rolled back; a person is told how to begin."""
     scenario = WatchScenario(tmp_path, start="migration", registered=True).up()
     scenario.change = standby
-    view = scenario.look(3)
+    view = scenario.evaluate(3)
     assert view.state is WatchState.WAITING
     assert view.waiting_for == (
-        "supabase_migrations.schema_migrations is asked of a standby: begin the watch by hand, "
+        "supabase_migrations.schema_migrations is read from a standby: start the watch by hand, "
         "outbox-exporter watch start"
     )
     scenario.change = lambda state: state
-    assert scenario.look().state is WatchState.RUNNING
+    assert scenario.evaluate().state is WatchState.RUNNING
 
 
 # --- what begins a watch by itself
@@ -355,54 +357,54 @@ def test_the_register_of_a_standby_begins_no_watch(tmp_path):
 def test_the_migration_begins_a_watch(tmp_path):
     """When its versions are first registered; once."""
     scenario = WatchScenario(tmp_path, start="migration", registered=False).up()
-    view = scenario.look(3)
+    view = scenario.evaluate(3)
     assert (view.state, view.waiting_for) == (
         WatchState.WAITING,
         "the migration's versions in supabase_migrations.schema_migrations",
     )
     scenario.registered = True
-    view = scenario.look()
+    view = scenario.evaluate()
     assert view.watch is not None
     assert (view.state, view.watch.begun_by) == (WatchState.RUNNING, "migration")
-    scenario.look(MINUTES + 1)
+    scenario.evaluate(MINUTES + 1)
     scenario.down()
-    scenario.up().look(10)
+    scenario.up().evaluate(10)
     assert len(scenario.watches()) == 1
 
 
 def test_registered_before_we_came_it_begins_at_first_sight(tmp_path):
     """The exporter is often installed together with the migration."""
-    assert WatchScenario(tmp_path, start="migration").up().look().state is WatchState.RUNNING
+    assert WatchScenario(tmp_path, start="migration").up().evaluate().state is WatchState.RUNNING
 
 
 def test_rolled_back_and_applied_again_it_begins_again(tmp_path):
     """Through a restart in between, too."""
     scenario = WatchScenario(tmp_path, start="migration").up()
-    scenario.look(MINUTES + 2)
+    scenario.evaluate(MINUTES + 2)
     scenario.registered = False
-    scenario.look(2)
+    scenario.evaluate(2)
     scenario.down().up()
     scenario.registered = True
-    scenario.look()
+    scenario.evaluate()
     assert states_of(scenario.watches()) == [WatchState.PASSED, WatchState.RUNNING]
 
 
 def test_a_register_that_is_not_visible_begins_nothing_and_is_told(tmp_path):
     """Unknown is neither applied nor not."""
     scenario = WatchScenario(tmp_path, start="migration", registered=None).up()
-    view = scenario.look(3)
+    view = scenario.evaluate(3)
     assert view.state is WatchState.WAITING
-    assert "is not visible: begin the watch by hand" in view.waiting_for
+    assert "is not visible: start the watch by hand" in view.waiting_for
 
 
 @pytest.mark.parametrize(("late", "begins"), [(-60, False), (0, True), (1800, True), (3700, False)])
 def test_a_time_begins_a_watch(tmp_path, late, begins):
     """Then, or a little later if nobody was there; not when it would be over."""
     scenario = WatchScenario(tmp_path, start="2025-11-18T10:01:00Z", now=fixtures.START + late).up()
-    view = scenario.look()
+    view = scenario.evaluate()
     assert (view.state is WatchState.RUNNING) == begins
     if begins:
-        scenario.look(MINUTES + 2)
+        scenario.evaluate(MINUTES + 2)
         assert len(scenario.watches()) == 1
 
 
@@ -413,11 +415,11 @@ def test_a_directory_that_is_a_file(tmp_path):
     """The state is unknown and says why; as soon as it is mended, it records, and knows since when it could not."""
     (tmp_path / "state").write_text("")
     scenario = WatchScenario(tmp_path / "state").up()
-    view = scenario.look(3)
+    view = scenario.evaluate(3)
     assert view.state is None
     assert "cannot be opened" in view.trouble
     (tmp_path / "state").unlink()
-    view = scenario.look()
+    view = scenario.evaluate()
     assert (view.state, view.trouble) == (WatchState.WAITING, "")
     assert scenario.ticks()[0].before is Cause.NOT_WRITTEN
 
@@ -426,14 +428,14 @@ def test_what_cannot_be_written_was_not_seen(scenario, monkeypatch):
     """Coverage suffers while it lasts, the verdict waits, and the gap has its cause."""
     monkeypatch.setattr("alerts.watch.store.history._LOCK_TIMEOUT", 0.01)
     scenario.begin()
-    before = judgement_of(scenario.look(10))
+    before = judgement_of(scenario.evaluate(10))
     with closing(sqlite3.connect(scenario.directory / FILE, isolation_level=None)) as obstacle:
         obstacle.execute("BEGIN EXCLUSIVE")
-        view = scenario.look(3)
+        view = scenario.evaluate(3)
         assert view.state is WatchState.RUNNING
         assert "locked" in view.trouble
         obstacle.execute("ROLLBACK")
-    after = scenario.look(3)
+    after = scenario.evaluate(3)
     assert after.trouble == ""
     (gap,) = judgement_of(after).gaps
     assert (gap.cause, gap.span.seconds) == (Cause.NOT_WRITTEN, 4 * INTERVAL)
@@ -445,14 +447,14 @@ def test_blind_at_the_end_nothing_is_decided_before_it_can_be_written(scenario, 
     """A verdict that is not on disk would be another one after a restart."""
     monkeypatch.setattr("alerts.watch.store.history._LOCK_TIMEOUT", 0.01)
     scenario.begin()
-    scenario.look(MINUTES - 8)
+    scenario.evaluate(MINUTES - 8)
     with closing(sqlite3.connect(scenario.directory / FILE, isolation_level=None)) as obstacle:
         obstacle.execute("BEGIN EXCLUSIVE")
-        view = scenario.look(12)
+        view = scenario.evaluate(12)
         assert view.state is WatchState.RUNNING
         assert judgement_of(view).ratio < 0.9
         obstacle.execute("ROLLBACK")
-    assert scenario.look().state is WatchState.INCONCLUSIVE
+    assert scenario.evaluate().state is WatchState.INCONCLUSIVE
 
 
 def test_a_second_exporter_waits_for_the_first(scenario):
@@ -460,10 +462,10 @@ def test_a_second_exporter_waits_for_the_first(scenario):
     scenario.begin()
     first = scenario.recorder
     assert first is not None
-    second = scenario.up().look()
+    second = scenario.up().evaluate()
     assert "in use by another exporter" in second.trouble
     first.close(scenario.moment)
-    view = scenario.look()
+    view = scenario.evaluate()
     assert (view.state, view.trouble) == (WatchState.RUNNING, "")
 
 
@@ -474,7 +476,7 @@ def test_a_later_versions_history_is_left_alone(scenario):
     with closing(sqlite3.connect(scenario.directory / FILE)) as connection:
         connection.execute("PRAGMA user_version = 9")
     content = (scenario.directory / FILE).read_bytes()
-    view = scenario.up().look(3)
+    view = scenario.up().evaluate(3)
     assert view.state is None
     assert "later version" in view.trouble
     assert (scenario.directory / FILE).read_bytes() == content
@@ -488,16 +490,16 @@ def damage(scenario: WatchScenario, statement: str) -> None:
 def test_a_damaged_history_is_set_aside_and_its_watch_is_lost_in_sight_of_all(scenario):
     """INCONCLUSIVE, with its number and why; the next one can begin; the damaged file is kept."""
     scenario.begin()
-    scenario.look(10)
+    scenario.evaluate(10)
     scenario.down(kill=True)
     damage(scenario, "UPDATE ticks SET at = at + 1 WHERE t = (SELECT max(t) FROM ticks)")
-    view = scenario.up().look()
+    view = scenario.up().evaluate()
     assert view.state is WatchState.INCONCLUSIVE
     assert view.watch is not None
     assert (view.watch.number, view.watch.stopped) == (1, "its history was damaged")
     assert len(list(scenario.directory.glob("history.damaged-*.sqlite"))) == 1
     assert scenario.ask("start").answer == "watch 2 has begun"
-    assert scenario.look(MINUTES + 2).state is WatchState.PASSED
+    assert scenario.evaluate(MINUTES + 2).state is WatchState.PASSED
 
 
 def test_damaged_beyond_recognition_a_watch_may_have_run(scenario):
@@ -505,7 +507,7 @@ def test_damaged_beyond_recognition_a_watch_may_have_run(scenario):
     scenario.begin()
     scenario.down()
     (scenario.directory / FILE).write_bytes(b"x" * 5000)
-    view = scenario.up().look()
+    view = scenario.up().evaluate()
     assert view.state is WatchState.INCONCLUSIVE
 
 
@@ -513,18 +515,18 @@ def test_damaged_after_a_fail_it_stays_failed(scenario):
     """What was certain is not undone by a disk."""
     scenario.begin()
     scenario.shown = {"backlog_jobs": 5000}
-    scenario.look(10)
+    scenario.evaluate(10)
     scenario.down()
     damage(scenario, "UPDATE ticks SET at = at + 1 WHERE t = (SELECT max(t) FROM ticks)")
-    assert scenario.up().look().state is WatchState.FAILED
+    assert scenario.up().evaluate().state is WatchState.FAILED
 
 
 def test_damaged_without_a_watch_nothing_is_lost(scenario):
     """It waits, as before."""
-    scenario.look(5)
+    scenario.evaluate(5)
     scenario.down()
     damage(scenario, "UPDATE ticks SET at = at + 1 WHERE t = (SELECT max(t) FROM ticks)")
-    assert scenario.up().look().state is WatchState.WAITING
+    assert scenario.up().evaluate().state is WatchState.WAITING
     assert len(list(scenario.directory.glob("history.damaged-*.sqlite"))) == 1
 
 
@@ -533,9 +535,9 @@ def test_a_bug_in_here_ends_nothing(scenario, monkeypatch):
     scenario.begin()
     broken = lambda *_: 1 / 0  # noqa: E731
     with monkeypatch.context() as patch:
-        patch.setattr("alerts.watch.analysis.verdict.Judge.hear", broken)
-        assert "internal error" in scenario.look(2).trouble
-    view = scenario.look(2)
+        patch.setattr("alerts.watch.analysis.verdict.WatchEvaluator.add", broken)
+        assert "internal error" in scenario.evaluate(2).trouble
+    view = scenario.evaluate(2)
     assert view.trouble == ""
     assert len(scenario.ticks()) == 3
 
@@ -545,22 +547,22 @@ def test_a_watch_ends_though_nobody_evaluates(scenario):
     scenario.begin()
     states = []
     for seconds in (60, scenario.duration):
-        scenario.recorder.heed(scenario.wait(seconds).moment)
+        scenario.recorder.process_requests(scenario.wait(seconds).moment)
         states.append(scenario.recorder.view.state)
     assert states == [WatchState.RUNNING, WatchState.INCONCLUSIVE]
 
 
-def test_while_nobody_asks_and_nothing_ends_it_costs_nothing(scenario):
-    """Heeding comes every few seconds for all of a watch."""
+def test_without_requests_the_history_is_only_asked_for_changes(scenario):
+    """Requests are processed every few seconds."""
     scenario.begin()
-    scenario.look()
-    scenario.recorder.heed(scenario.wait(1).moment)
+    scenario.evaluate()
+    scenario.recorder.process_requests(scenario.wait(1).moment)
     statements: list[str] = []
     scenario.recorder._manager.history._connection.set_trace_callback(statements.append)
-    scenario.recorder.heed(scenario.wait(60).moment)
-    assert statements == []
+    scenario.recorder.process_requests(scenario.wait(60).moment)
+    assert statements == ["PRAGMA data_version"]
     assert scenario.ask("stop").granted
-    assert statements
+    assert len(statements) > 1
 
 
 def test_every_collector_runs_once_more_before_the_end_and_after_the_beginning(tmp_path):
@@ -569,14 +571,14 @@ def test_every_collector_runs_once_more_before_the_end_and_after_the_beginning(t
     made = WatchScenario(tmp_path, duration=1800.0)
     settings = WatchSettings(Seconds(1800.0), "manual", tmp_path)
     made.recorder = WatchRecorder(
-        settings, fixtures.plan(1800.0), lambda: asked.append(made.now - fixtures.START), lead=3 * fixtures.INTERVAL
+        settings, fixtures.factory(1800.0), lambda: asked.append(made.now - fixtures.START), lead=3 * fixtures.INTERVAL
     )
-    made.look(5)
+    made.evaluate(5)
     assert asked == []
     for number in (1, 2):
         made.begin()
         began = made.now - fixtures.START
-        made.look(40)
+        made.evaluate(40)
         first, last = asked[2 * number - 2 :]
         assert first == began
         assert last == began + 1800 - 3 * fixtures.INTERVAL
@@ -594,7 +596,7 @@ def test_figures_are_of_the_samples_within_the_watch(scenario):
         )
 
     scenario.change = aged
-    view = scenario.look(10)
+    view = scenario.evaluate(10)
     assert {tick.values["sample_age:events"] for tick in scenario.ticks()[-10:]} == {400.0}
     assert {tick.values["sample_age:throughput"] for tick in scenario.ticks()[-10:]} == {0.0}
     found = judgement_of(view).reconciliation
@@ -605,13 +607,13 @@ def test_figures_are_of_the_samples_within_the_watch(scenario):
 
 def test_closed_it_lets_go(scenario):
     """Nothing is written any more, and nobody has to wait."""
-    scenario.look()
+    scenario.evaluate()
     recorder = scenario.recorder
     assert recorder is not None
     recorder.close(scenario.moment)
     recorder.close(scenario.moment)
     recorder.observe(*scenario.evaluated(), scenario.moment, scenario.steady)
-    recorder.heed(scenario.moment)
+    recorder.process_requests(scenario.moment)
     assert len(scenario.ticks()) == 1
     History.writer(scenario.directory).close()
 
@@ -620,12 +622,12 @@ def test_old_watches_are_forgotten(scenario, monkeypatch):
     """The latest are kept whole, and lately seen ticks."""
     monkeypatch.setattr(watch_manager, "KEPT", 2)
     monkeypatch.setattr(watch_manager, "RETAINED", 600.0)
-    monkeypatch.setattr(watch_manager, "_TIDY", INTERVAL)
+    monkeypatch.setattr(watch_manager, "_CLEANUP_INTERVAL", INTERVAL)
     scenario.begin()
     for _ in range(3):
-        scenario.look(MINUTES + 30)
+        scenario.evaluate(MINUTES + 30)
         assert scenario.ask("start").granted
-    scenario.look()
+    scenario.evaluate()
     watches = scenario.watches()
     assert [watch.number for watch in watches] == [3, 4]
     third = watches[0]
@@ -639,11 +641,11 @@ def test_old_watches_are_forgotten(scenario, monkeypatch):
 def test_without_any_watch_the_history_stays_small(scenario, monkeypatch):
     """What was seen lately is kept, for comparison; however long nobody begins a watch, however often it crashes."""
     monkeypatch.setattr(watch_manager, "RETAINED", 2 * HOUR)
-    monkeypatch.setattr(watch_manager, "_RUNS", 5)
+    monkeypatch.setattr(watch_manager, "_MAX_RUNS", 5)
     for _ in range(10):
-        scenario.look(MINUTES)
+        scenario.evaluate(MINUTES)
         scenario.down(kill=True).up()
-    scenario.look()
+    scenario.evaluate()
     ticks = scenario.ticks()
     assert ticks[-1].elapsed - ticks[0].elapsed <= 3 * HOUR + INTERVAL
     assert len(ticks) >= 2 * MINUTES
@@ -655,7 +657,7 @@ def test_heeding_and_observing_at_once_bends_no_time(tmp_path):
     """Two threads look at the clock in whatever order: no step is invented, and each second counts once."""
     with Exporter(tmp_path, duration=600) as exporter:
         for _ in range(300):
-            exporter.recorder.heed()
+            exporter.recorder.process_requests()
             time.sleep(0.002)
         view = exporter.recorder.view
     assert view.trouble == ""
@@ -669,7 +671,7 @@ def test_a_whole_day(tmp_path):
     """As a user has it: cleaned at three, 24 hours, PASS."""
     scenario = WatchScenario(tmp_path, duration=DAY).up()
     scenario.begin()
-    view = scenario.look(round(DAY / INTERVAL) + 1)
+    view = scenario.evaluate(round(DAY / INTERVAL) + 1)
     assert judgement_of(view).verdict is Verdict.PASS, judgement_of(view).reasons
     assert result(judgement_of(view), "cleanup_ran").verdict is Verdict.PASS
     assert (tmp_path / LOCK).exists()
@@ -677,20 +679,20 @@ def test_a_whole_day(tmp_path):
 
 FULL = """
 import pathlib, resource, sys
-from alerts.watch.model import Cause
-from tests.alerts.watch.scenario import Stage
+from alerts.watch.model.tick import Cause
+from tests.alerts.watch.scenario import WatchScenario
 
-stage = Stage(pathlib.Path(sys.argv[1])).up()
-stage.begin()
-stage.look(5)
-size = (stage.directory / "history.sqlite").stat().st_size
+scenario = WatchScenario(pathlib.Path(sys.argv[1])).up()
+scenario.begin()
+scenario.evaluate(5)
+size = (scenario.directory / "history.sqlite").stat().st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-view = stage.look(60)
-assert view.trouble, "the disk took sixty looks more"
+view = scenario.evaluate(60)
+assert view.trouble, "the disk had room for sixty evaluations more"
 assert view.state == "running"
-written = len(stage.ticks())
+written = len(scenario.ticks())
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-after = stage.look()
+after = scenario.evaluate()
 assert after.state == "inconclusive", after
 (gap,) = after.judgement.gaps
 assert gap.cause is Cause.NOT_WRITTEN

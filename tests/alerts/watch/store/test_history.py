@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watch.model import AlertChange, Cause, CollectorProblem, Tick, Watch, WatchState
+from alerts.watch.model.tick import AlertChange, Cause, CollectorProblem, Tick
+from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.store import history, lock_file
 from alerts.watch.store.history import FILE, History, HistoryDamaged, HistoryTooNew
 from alerts.watch.store.lock_file import LOCK, HistoryError, HistoryInUse, HistoryUnavailable
@@ -50,16 +51,12 @@ def read(directory: Path) -> list[Tick]:
         return list(opened.ticks(-1))
 
 
-def test_what_others_write_is_noticed_and_what_we_write_is_not(tmp_path):
-    """A commit of our own asks nothing of the database, a file that only looks changed does and tells no lies."""
+def test_only_writes_of_other_connections_are_changes(tmp_path):
+    """Neither a commit of this connection nor a new modification time is one."""
     with History.writer(tmp_path) as ours:
-        with ours.transaction():
-            ours.put(1, RUN)
-        os.utime(tmp_path / FILE, ns=(0, 0))
-        assert ours.changed()  # nobody has looked yet
         assert not ours.changed()
         with ours.transaction():
-            ours.put(2, RUN)
+            ours.put(1, RUN)
         assert not ours.changed()
         os.utime(tmp_path / FILE, ns=(0, 0))
         assert not ours.changed()
@@ -73,7 +70,7 @@ def test_what_is_written_is_read(tmp_path):
     """To the last bit: unknown values stay unknown, infinite ones infinite, words as they were."""
     odd = tick(
         7,
-        troubles=(
+        problems=(
             CollectorProblem("backlog", Cause.LOCK, stale=True),
             CollectorProblem("application", Cause.APPLICATION, stale=False),
         ),
@@ -294,7 +291,7 @@ def test_a_value_that_was_changed_is_noticed(tmp_path, field):
     }[field]
     with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute(change)
-    with pytest.raises(HistoryDamaged, match="does not bear its seal"):
+    with pytest.raises(HistoryDamaged, match="is wrong"):
         read(tmp_path)
 
 
@@ -312,28 +309,28 @@ def test_set_aside_under_a_name_of_its_own(tmp_path):
     for number in range(3):
         content = b"damaged" * (number + 1)
         (tmp_path / FILE).write_bytes(content)
-        aside = history.set_aside(tmp_path, fixtures.START)
-        assert aside.path.read_bytes() == content
-        assert (aside.may_have_run, aside.watch) == (True, None)
+        damaged = history.quarantine(tmp_path, fixtures.START)
+        assert damaged.path.read_bytes() == content
+        assert (damaged.may_have_run, damaged.watch) == (True, None)
         assert not (tmp_path / FILE).exists()
     assert len(list(tmp_path.glob("history.damaged-20251118T*.sqlite"))) == 3
     with History.writer(tmp_path) as opened, opened.transaction():
         opened.put(4, replace(fixtures.watch(), number=4, closed_at=1.0))
-    aside = history.set_aside(tmp_path, fixtures.START)
-    assert aside.watch is not None
-    assert (aside.may_have_run, aside.watch.number) == (False, 4)
+    damaged = history.quarantine(tmp_path, fixtures.START)
+    assert damaged.watch is not None
+    assert (damaged.may_have_run, damaged.watch.number) == (False, 4)
 
 
 def test_a_history_in_use_is_not_moved(tmp_path):
     """Somebody writes to it."""
     with History.writer(tmp_path), pytest.raises(HistoryInUse):
-        history.set_aside(tmp_path, fixtures.START)
+        history.quarantine(tmp_path, fixtures.START)
     assert (tmp_path / FILE).exists()
 
 
 FULL = """
 import pathlib, resource, sys
-from alerts.watch.store.history import History, Unavailable
+from alerts.watch.store.history import History, HistoryUnavailable
 from tests.alerts.watch.store.test_history import filled, read, tick
 directory = pathlib.Path(sys.argv[1])
 filled(directory, 5)
@@ -346,7 +343,7 @@ with History.writer(directory) as opened:
         try:
             with opened.transaction():
                 opened.add_tick(number * 15_000, number * 15.0, tick(number * 15_000), 1)
-        except Unavailable as error:
+        except HistoryUnavailable as error:
             print(error)
             failed = number
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -366,7 +363,7 @@ def test_a_full_disk_takes_nothing_back(tmp_path):
 # Root may write anywhere, so it becomes somebody else, once everything is imported.
 NOBODY = """
 import os, pathlib, sys
-from alerts.watch.store.history import History, Unavailable
+from alerts.watch.store.history import History, HistoryUnavailable
 directory = pathlib.Path(sys.argv[1])
 with History.reader(directory) as opened:
     print(len(list(opened.ticks(-1))))
@@ -377,7 +374,7 @@ with History.reader(directory) as opened:
     print(len(list(opened.ticks(-1))))
 try:
     History.writer(directory)
-except Unavailable as error:
+except HistoryUnavailable as error:
     print("cannot", error)
 """
 

@@ -12,7 +12,13 @@ import pytest
 from alerts.watch.store import lock_file
 from alerts.watch.store.lock_file import LOCK, HistoryInUse, HistoryUnavailable
 
-HOLD = "import pathlib, sys; from alerts import custody; custody.take(pathlib.Path(sys.argv[1])); print(); input()"
+HOLD = """
+import pathlib, sys
+from alerts.watch.store import lock_file
+lock_file.acquire(pathlib.Path(sys.argv[1]))
+print()
+input()
+"""
 
 
 def test_taken_until_it_is_given_back(tmp_path):

@@ -6,7 +6,9 @@ import math
 
 import pytest
 
-from alerts.watch.model import Cause, Gap, Judgement, Span, Watch
+from alerts.watch.model.result import Gap, Judgement
+from alerts.watch.model.tick import Cause, TimeSpan
+from alerts.watch.model.watch import Watch
 from alerts.watch.store import serialization
 from tests.alerts.watch import fixtures
 
@@ -33,4 +35,6 @@ def test_what_is_no_such_thing_is_refused(text):
 def test_what_lacks_has_its_default():
     """Written by an earlier version."""
     span = '{"started_at":1,"ended_at":2,"started":3,"seconds":4}'
-    assert serialization.loads(Gap, f'{{"span":{span},"cause":"table locked"}}') == Gap(Span(1, 2, 3, 4), Cause.LOCK)
+    assert serialization.loads(Gap, f'{{"span":{span},"cause":"table locked"}}') == Gap(
+        TimeSpan(1, 2, 3, 4), Cause.LOCK
+    )

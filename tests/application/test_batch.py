@@ -3,18 +3,14 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from exporter.application.batch import Spare
 from exporter.application.endpoints import ENDPOINTS
-from exporter.application.fetch import fetch
 from exporter.collectors.application import ApplicationCollector
 from exporter.config.settings import ApplicationSettings
-from exporter.core.abortable import AbortableConnections
-from exporter.core.errors import Unreachable
 from exporter.core.types import Seconds, Url
 from tests.application.samples import DOCUMENTED, body
 from tests.collectors.application_helpers import TIME_LIMIT, up
@@ -81,26 +77,6 @@ def test_four_requests_take_one_connection():
             assert by_connection.total() == len(ENDPOINTS) * samples
             assert len(by_connection) >= samples
         assert by_connection.most_common(1)[0][1] == len(ENDPOINTS)
-
-
-def test_the_adapter_of_one_batch_serves_the_next():
-    """The adapter stays, its connection does not; who cuts the first wire harms nobody, who cuts the second does."""
-    with (
-        keeping(Keeping) as (application, by_connection),
-        closing(AbortableConnections()) as first,
-        closing(AbortableConnections()) as second,
-    ):
-        request, spare = application._request(f"metrics.{ENDPOINTS[0]}"), Spare()
-        adapter = spare.take(first)
-        fetch(request, adapter)
-        spare.put(adapter)
-        assert spare.take(second) is adapter
-        first.abort()
-        fetch(request, adapter)
-        assert list(by_connection.values()) == [1, 1]
-        second.abort()
-        with pytest.raises(Unreachable):
-            fetch(request, adapter)
 
 
 def test_slow_endpoints_do_not_wait_for_each_other():

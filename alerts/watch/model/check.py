@@ -1,0 +1,99 @@
+"""The checks of a watch, with every number resolved. Units: durations in seconds."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class CheckKind(StrEnum):
+    """How a check is evaluated."""
+
+    LEVEL = "level"  # breached while all conditions hold
+    PAGES = "pages"  # breached while one of the rules of severity page fires
+    CLEANUP = "cleanup"  # breached when rows that the clean-up removes are still there after its grace period
+    EVIDENCE = "evidence"  # never breached; INCONCLUSIVE without its evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A signal compared with a limit, in the signal's unit.
+
+    `absent`: the result when the collectors work and there is no value; None: unknown. `by_clock`: the signal is a
+    database time compared with the exporter's clock.
+    """
+
+    signal: str
+    above: bool  # False: below
+    limit: float
+    inclusive: bool = False
+    absent: bool | None = None
+    collectors: tuple[str, ...] = ()
+    by_clock: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether the value is beyond the limit."""
+        if value == self.limit:
+            return self.inclusive
+        return value > self.limit if self.above else value < self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a check may be breached, seconds: `total` in the whole watch, `stretch` without interruption."""
+
+    total: float
+    stretch: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The least increase of a counter that a watch needs; `what` names the things counted."""
+
+    counter: str
+    at_least: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupSchedule:
+    """A scheduled clean-up, checked by the rows that are left.
+
+    It is due at `hour`, on `weekday` (Monday is 0, None is daily), by a clock that is ahead of UTC by the value of the
+    series `clock`, seconds. `oldest` is the series with the time of the oldest row, Unix seconds. `grace` seconds after
+    the due time, no row may be older than `keeps` seconds before it.
+    """
+
+    hour: int
+    weekday: int | None
+    clock: str
+    oldest: str
+    keeps: float
+    grace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. Reports describe its result with `subject` and `good` or `bad`.
+
+    `signal` is plotted, with `limit` in its `unit`; None without a plot. `excused`: declared maintenance excuses a
+    breach. `not_applicable`: why the check is not evaluated here; empty when it is.
+    """
+
+    name: str
+    title: str
+    kind: CheckKind
+    subject: str
+    good: str
+    bad: str
+    source: str
+    budget: Budget
+    conditions: tuple[Condition, ...] = ()
+    collectors: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    rules: tuple[str, ...] = ()  # of kind PAGES, "OutboxStalled/page"
+    rules_by_clock: tuple[str, ...] = ()  # the rules that compare a database time with the exporter's clock
+    schedule: CleanupSchedule | None = None
+    signal: str | None = None
+    limit: float | None = None
+    unit: str = ""
+    excused: bool = False
+    not_applicable: str = ""

@@ -1,0 +1,164 @@
+"""The results of a watch: coverage, gaps, checks, jobs, and the judgement of all of it. Units: durations in seconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alerts.watch.model.check import Check, CheckKind
+from alerts.watch.model.tick import Cause, TimeSpan
+from alerts.watch.model.watch import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Values were missing from one complete tick to the next. `affects` names collectors; empty for all of them."""
+
+    span: TimeSpan
+    cause: Cause
+    affects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceSpan:
+    """Declared maintenance within the watch."""
+
+    span: TimeSpan
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSpan:
+    """An alert of the exporter that fired. `open`: it still fired at the last tick."""
+
+    rule: str  # "OutboxStalled/page"
+    span: TimeSpan
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A reset of the application's counters. `explained`: it was during declared maintenance."""
+
+    at: float
+    elapsed: float
+    counter: str
+    explained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The wall clock was set forward by `seconds`; negative: back."""
+
+    at: float
+    elapsed: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How complete the values are. `expected` and `received` count samples; `ratio` is known time by expected time.
+
+    `unseen` and `longest_unseen` are unknown time, in all and without interruption.
+    """
+
+    expected: int
+    received: int
+    ratio: float
+    unseen: float
+    longest_unseen: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of one check.
+
+    `verdict` is None where the check does not apply and, while a watch runs, until its evidence is there; PASS is
+    provisional until the end. `breached` is breached time, `longest` the longest without a good tick or a gap within,
+    `excused` time during declared maintenance. `worst` is the worst value of `check.signal`, `worst_at` its time.
+    `breaches` are the first hundred; one that a single tick showed may last 0 seconds.
+    """
+
+    check: Check
+    verdict: Verdict | None
+    reason: str
+    breached: float
+    longest: float
+    excused: float
+    coverage: Coverage
+    breaches: tuple[TimeSpan, ...] = ()
+    worst: float | None = None
+    worst_at: float | None = None
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def was_breached(self) -> bool:
+        """Whether any tick showed a breach, within the budget or not."""
+        return self.breached > 0 or bool(self.breaches)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the check applies and has no verdict yet."""
+        return self.verdict is None and not self.check.not_applicable and self.check.kind is not CheckKind.CLEANUP
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two counts of the same thing that differ by `by`. `explanation` is empty where there is none."""
+
+    what: str
+    by: float
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The jobs of a watch: created + pending at the start = processed + pending at the end + removed.
+
+    `created` and `removed` follow from pending and processed jobs; `removed` is a lower bound. `events` are
+    initialisations that the database recorded, `initialised` those that the application counted. None: no value. The
+    spans reach from the first to the last sample behind these numbers.
+    """
+
+    pending_before: float | None
+    pending_after: float | None
+    failing_after: float | None
+    processed: float
+    created: float | None
+    removed: float
+    events: float | None
+    initialised: float | None
+    unseen_seconds: float
+    differences: tuple[Difference, ...] = ()
+    jobs_span: TimeSpan | None = None
+    events_span: TimeSpan | None = None
+    initialised_span: TimeSpan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The result of a watch at one moment.
+
+    `verdict` is None while undecided; before the end (`final`) it can only be FAIL. `reasons` explain it, the most
+    severe first. Shape: `coverage` is by signal and raw series; `ratio` is the lowest of the evaluated checks.
+    `evidence` has counts by what was counted.
+    """
+
+    number: int
+    at: float
+    elapsed: float
+    duration: float
+    final: bool
+    verdict: Verdict | None
+    summary: str
+    reasons: tuple[str, ...]
+    results: tuple[CheckResult, ...]
+    ratio: float
+    ticks: int
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+    maintenance: tuple[MaintenanceSpan, ...] = ()
+    alerts: tuple[AlertSpan, ...] = ()
+    restarts: tuple[Restart, ...] = ()
+    clock_steps: tuple[ClockStep, ...] = ()
+    exporter_restarts: int = 0
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    reconciliation: Reconciliation | None = None
