@@ -7,8 +7,8 @@ from pathlib import Path
 from ssl import SSLContext
 
 from alerts.model import Evaluation
+from alerts.notify.delivery.outcome import Clocks, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue, ReceiverStatus
-from alerts.notify.delivery.retry import Clocks, RetryTiming
 from alerts.notify.delivery.store import Store
 from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker
 from alerts.notify.receivers.alertmanager import Alertmanager
@@ -103,7 +103,7 @@ class Notifier:
             worker.wake()
 
 
-def notifications(
+def create_notifier(
     settings: AlertingSettings, directory: Path, page: str = "", timing: RetryTiming | None = None
 ) -> Notifier:
     """The notifier of a configuration; it does nothing until it is started.
@@ -114,7 +114,7 @@ def notifications(
 
 
 def receivers_tls_context(settings: AlertingSettings) -> SSLContext | None:
-    """Whom to believe at the receivers' addresses, as `exporter.core.http_client.tls_context` says it."""
+    """The TLS context that verifies the receivers' certificates; None when none uses TLS."""
     always = (*settings.alertmanager_url, settings.webhook_url or "")
     urls = (*always, settings.pagerduty_url) if settings.pagerduty_routing_key else always
     return tls_context(urls, settings.ca_file)

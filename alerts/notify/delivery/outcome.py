@@ -1,13 +1,14 @@
-"""The outcome of an HTTP response for a notification, and the backoff after a failure. Pure functions."""
+"""The outcome of an HTTP response for a notification, the backoff after a failure, and the timing of notifications."""
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
-from alerts.notify.delivery.retry import RetryTiming
 from alerts.notify.receivers.post import HttpResponse
 
 # The longest Retry-After that is respected, seconds: a receiver must not stop pages for a day.
@@ -18,6 +19,33 @@ _TRANSIENT_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 # a whole request with 422 for one invalid link, with 400 for one label; proxies refuse a large one with 413.
 _CONTENT_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
 _MAX_REASON_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RetryTiming:
+    """Intervals and timeouts in seconds; `capacity` is the number of incidents that one receiver may have waiting.
+
+    `resend` and `retention` are Prometheus': --rules.alert.resend-delay, and how long it resends resolved alerts.
+    `absence_timeout` is longer than a restart of the exporter takes. When the disk does not answer for `save_timeout`,
+    notifications are sent without being saved.
+    """
+
+    resend: float = 60
+    retention: float = 900
+    timeout: float = 10
+    initial_retry_interval: float = 1
+    max_retry_interval: float = 60
+    absence_timeout: float = 300
+    save_timeout: float = 2
+    capacity: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Two clocks: `wall` in Unix seconds, and `monotonic` in seconds for durations."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
 
 
 class DeliveryResult(StrEnum):

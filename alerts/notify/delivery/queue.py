@@ -12,8 +12,7 @@ from threading import Lock
 
 from alerts.model import Alert, Evaluation, Labels
 from alerts.notify.delivery.batches import Batches
-from alerts.notify.delivery.outcome import Backoff, DeliveryOutcome, DeliveryResult, next_backoff
-from alerts.notify.delivery.retry import RetryTiming
+from alerts.notify.delivery.outcome import Backoff, DeliveryOutcome, DeliveryResult, RetryTiming, next_backoff
 from alerts.notify.delivery.statistics import DeliveryStatistics
 from alerts.notify.message.incidents import (
     DeliveredState,

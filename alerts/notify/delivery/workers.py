@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from ssl import SSLContext
 
-from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult, classify
+from alerts.notify.delivery.outcome import Clocks, DeliveryOutcome, DeliveryResult, classify
 from alerts.notify.delivery.queue import DeliveryQueue, Notification
-from alerts.notify.delivery.retry import Clocks
 from alerts.notify.delivery.store import Store
 from alerts.notify.receivers.post import NoResponse, post
 from exporter.core.abortable import AbortableConnections
@@ -65,7 +64,7 @@ class Worker(threading.Thread):
 class DeliveryWorker(Worker):
     """Sends the notifications of one queue. `done` is called after each outcome.
 
-    `trust` is whom to believe about who a receiver is, as in `exporter.core.http_client`.
+    `tls_context` verifies the receiver's certificate, as in `exporter.core.http_client`.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from alerts.notify.delivery.retry import RetryTiming
+from alerts.notify.delivery.outcome import RetryTiming
 from alerts.notify.notifier import Notifier
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty

@@ -16,8 +16,8 @@ from typing import Any, Final
 import pytest
 import trustme
 
-from alerts.notify.delivery.retry import RetryTiming
-from alerts.notify.notifier import Notifier, notifications, receivers
+from alerts.notify.delivery.outcome import RetryTiming
+from alerts.notify.notifier import Notifier, create_notifier, receivers
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
@@ -87,7 +87,7 @@ def test_who_is_told() -> None:
 def test_nobody_to_tell(tmp_path: Path) -> None:
     """Without receivers there is no thread, no file and no series."""
     before = threading.active_count()
-    notifier = notifications(AlertingSettings(), tmp_path / "state")
+    notifier = create_notifier(AlertingSettings(), tmp_path / "state")
     notifier.start()
     notifier.accept(evaluation(time.time(), [STALLED]))
     assert threading.active_count() == before
@@ -106,7 +106,7 @@ def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
         strange = AlertingSettings(webhook_url=Url(local.url))
         known = replace(strange, ca_file=Certificates(authority.cert_pem.bytes().decode()))
         for settings, heard in ((strange, 0), (known, 1)):
-            notifier = notifications(settings, tmp_path, timing=QUICK)
+            notifier = create_notifier(settings, tmp_path, timing=QUICK)
             notifier.start()
             notifier.accept(evaluation(time.time(), [STALLED]))
             eventually(partial(attempted, notifier))
@@ -116,7 +116,7 @@ def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
 
 def test_stopped_before_it_was_started(tmp_path: Path) -> None:
     """Whoever gives up early need not know how far it had come."""
-    notifications(AlertingSettings(webhook_url=Url("http://127.0.0.1:1")), tmp_path).stop()
+    create_notifier(AlertingSettings(webhook_url=Url("http://127.0.0.1:1")), tmp_path).stop()
 
 
 def test_all_receivers_hear_all_of_it(local: Local, tmp_path: Path) -> None:

@@ -17,9 +17,8 @@ from typing import Any, Final
 import pytest
 
 from alerts.model import Alert, Labels, Severity
-from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult
+from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue
-from alerts.notify.delivery.retry import RetryTiming
 from alerts.notify.delivery.store import Store
 from alerts.notify.message.format import fingerprint, timestamp
 from alerts.notify.receivers.alertmanager import Alertmanager

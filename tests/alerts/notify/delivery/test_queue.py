@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from alerts.model import Alert, Severity
-from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult
+from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue, Notification
-from alerts.notify.delivery.retry import RetryTiming
 from alerts.notify.message.incidents import DeliveredState
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
@@ -62,9 +61,7 @@ class QueueScenario:
         notification = self.notification()
         if notification is None:
             return False
-        self.sent += [
-            (self.monotonic, update.incident.alert, update.status) for update in notification.updates
-        ]
+        self.sent += [(self.monotonic, update.incident.alert, update.status) for update in notification.updates]
         self.queue.finished(outcome, self.at, self.monotonic)
         self.save()
         return True
@@ -361,9 +358,7 @@ def test_everything_that_fires_is_repeated(states: QueueScenario) -> None:
         notification = states.notification()
         if notification is not None:
             assert notification.valid_until == states.at + 240
-            states.sent += [
-                (states.monotonic, update.incident.alert, update.status) for update in notification.updates
-            ]
+            states.sent += [(states.monotonic, update.incident.alert, update.status) for update in notification.updates]
             states.queue.finished(DELIVERED, states.at, states.monotonic)
             states.save()
     assert [monotonic for monotonic, _, _ in states.sent] == [0, 60, 120, 180]

@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from alerts.model import Alert
-from alerts.notify.delivery.outcome import DeliveryResult
+from alerts.notify.delivery.outcome import Clocks, DeliveryResult, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue
-from alerts.notify.delivery.retry import Clocks, RetryTiming
 from alerts.notify.delivery.store import Store
 from alerts.notify.delivery.workers import SAVE_RETRY_INTERVAL, DeliveryWorker, PersistenceWorker, Worker
 from alerts.notify.receivers.pagerduty import PagerDuty
