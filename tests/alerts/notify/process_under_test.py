@@ -1,4 +1,4 @@
-"""A program that tells of the evaluations on its standard input, and is killed by a test.
+"""A program that sends notifications for the evaluations on its standard input, and is killed by a test.
 
 Each line is an evaluation, pickled, in hexadecimal; each answer is `kept` once that is on disk. An empty line asks how
 many notifications are waiting.

@@ -1,4 +1,4 @@
-"""Alerts and evaluations to tell of, made up."""
+"""Sample alerts and evaluations."""
 
 from __future__ import annotations
 

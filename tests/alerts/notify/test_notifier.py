@@ -64,7 +64,7 @@ def attempted(notifier: Notifier) -> bool:
 
 
 def test_who_is_told() -> None:
-    """Nobody, unless it is configured; then those, with their secrets, several Alertmanagers under numbers."""
+    """No receiver without configuration; otherwise those, with their secrets; several Alertmanagers are numbered."""
     assert receivers(AlertingSettings()) == ()
     settings = AlertingSettings(
         alertmanager_url=(Url("http://a:9093"), Url("http://b:9093")),
@@ -98,7 +98,7 @@ def test_nobody_to_tell(tmp_path: Path) -> None:
 
 
 def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
-    """They hear it once the configuration names the authority; until then nothing is sent, and it waits."""
+    """Updates are sent once the configuration names the authority; until then they wait."""
     authority = trustme.CA()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(LOOPBACK).configure_cert(tls)
@@ -115,7 +115,7 @@ def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
 
 
 def test_stopped_before_it_was_started(tmp_path: Path) -> None:
-    """Whoever gives up early need not know how far it had come."""
+    """It can be stopped before it was started."""
     create_notifier(AlertingSettings(webhook_url=Url("http://127.0.0.1:1")), tmp_path).stop()
 
 
@@ -163,7 +163,7 @@ def test_none_waits_for_another(tmp_path: Path) -> None:
 
 
 def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
-    """It stops within its time though a receiver is silent; what was not told then is told after the next start."""
+    """It stops in time though a receiver hangs; undelivered updates are sent after the next start."""
     local.answer = lambda _: SILENCE
     with running(tmp_path, Webhook(local.url)) as notifier:
         notifier.accept(evaluation(time.time(), [STALLED]))
@@ -200,7 +200,7 @@ def test_alertmanager_hears_it_again(local: Local, tmp_path: Path) -> None:
 
 
 def test_an_answer_under_way_is_waited_for(local: Local, tmp_path: Path) -> None:
-    """A receiver that is about to confirm while we stop is not told again after the start."""
+    """A request in flight may finish while the notifier stops, and is not sent again."""
     under_way = threading.Event()
 
     def slowly(_: Any) -> Reply:
@@ -219,7 +219,7 @@ def test_an_answer_under_way_is_waited_for(local: Local, tmp_path: Path) -> None
 
 
 def test_without_a_state_directory(local: Local, tmp_path: Path) -> None:
-    """Where nothing can be kept, everything is told all the same, and that nothing is kept is seen."""
+    """Without a writable directory all updates are sent, and the status shows the problem."""
     (tmp_path / "state").write_text("a file is in the way")
     with running(tmp_path / "state", Webhook(local.url)) as notifier:
         notifier.accept(evaluation(time.time(), [STALLED]))
@@ -229,7 +229,7 @@ def test_without_a_state_directory(local: Local, tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_stops_nothing(local: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What the last run left and nobody understands is put aside and logged; telling goes on."""
+    """A saved file that cannot be parsed is renamed and logged; notification works."""
     (tmp_path / "notifications-webhook.json").write_text("{")
     with running(tmp_path, Webhook(local.url)) as notifier:
         notifier.accept(evaluation(time.time(), [STALLED]))
@@ -239,7 +239,7 @@ def test_a_damaged_file_stops_nothing(local: Local, tmp_path: Path, caplog: pyte
 
 
 def test_a_mended_key_is_tried_after_a_restart(local: Local, tmp_path: Path) -> None:
-    """What was refused for a wrong key is told with the right one."""
+    """An update that was refused for a wrong key is sent with the right one."""
     local.answer = lambda body: OK if body["routing_key"] == ROUTING_KEY else Reply(400, body=b"invalid routing key")
     with running(tmp_path, PagerDuty(Secret("0" * 32), local.url)) as notifier:
         notifier.accept(evaluation(time.time(), [STALLED]))
@@ -250,7 +250,7 @@ def test_a_mended_key_is_tried_after_a_restart(local: Local, tmp_path: Path) -> 
 
 
 def test_no_secret_anywhere(local: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither key, token nor the webhook's address appears in logs, files, metrics or the status, whoever echoes it."""
+    """Keys, tokens and the webhook's URL appear in no log, file, metric or status, even if a receiver echoes them."""
     caplog.set_level(logging.DEBUG)
     hook = f"{local.url}/T000/B000/{TOKEN}"
     local.answer = lambda body: Reply(400, body=f"bad {body} at {hook} for {ROUTING_KEY} {TOKEN}".encode())
@@ -271,7 +271,7 @@ def test_no_secret_anywhere(local: Local, tmp_path: Path, caplog: pytest.LogCapt
 
 
 def test_many_threads_at_once(local: Local, tmp_path: Path) -> None:
-    """Evaluating, scraping and looking at the page at the same time disturb nobody."""
+    """Concurrent evaluations, scrapes and page requests cause no error."""
     errors: list[Exception] = []
     done = threading.Event()
     with running(tmp_path, Webhook(local.url), Alertmanager("alertmanager", local.url)) as notifier:

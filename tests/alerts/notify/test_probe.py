@@ -1,4 +1,4 @@
-"""Receivers are asked whether they are there, and told nothing; over real sockets, and a real Alertmanager."""
+"""Receivers are probed without sending a notification; over real sockets, and with a real Alertmanager."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_without_receivers_nobody_is_asked():
 
 
 def test_an_alertmanager_answers(tmp_path):
-    """By its status; no alert reaches it, and nobody is told."""
+    """By its status request; no alert is sent."""
     with run_alertmanager(tmp_path, scaled_config(Pager(f"http://127.0.0.1:{free_port()}"))) as real:
         assert asked(alertmanager_url=(Url(real.url),)) == [ProbeResult("alertmanager", "answers")]
         assert real.inhibited() == []

@@ -1,6 +1,6 @@
 """Random histories of alerts, receivers, disks and crashes: nothing is lost, nothing doubled, and order is kept.
 
-What a receiver has processed is compared with what had to be told, worked out from the history alone.
+The updates that a receiver processed are compared with those that the history requires.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class History:
             told[-1] = (told[-1][0], at)
 
     def updates(self, labels: Labels) -> list[tuple[str, str]]:
-        """What had to be told of an alert, in order: status and time."""
+        """The required updates of an alert, in order: status and time."""
         pairs = self.announced.get(labels, [])
         updates = [
             (("firing", timestamp(start)), *((("resolved", timestamp(end)),) if end is not None else ()))
@@ -150,7 +150,7 @@ def _name(message: Message) -> str:
 
 @dataclass(slots=True)
 class Machine:
-    """The program around one courier: clock, disk, network; it may crash and start again."""
+    """A simulated program around one queue: clock, disk, network, crashes and restarts."""
 
     receiver: Receiver
     directory: Path
@@ -228,7 +228,7 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(autouse=True)
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that crashes loses nothing that it has written; only a machine would. So nobody waits for the disk."""
+    """A crashed process loses nothing that it has written, so that there is no fsync to wait for."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
@@ -284,7 +284,7 @@ def test_pagerduty(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
 
 @dataclass(slots=True)
 class Manager(Hook):
-    """Alertmanager's memory: what it was told last of each alert."""
+    """The last state of each alert that Alertmanager received."""
 
     known: dict[str, tuple[str, str]] = field(default_factory=dict)
 

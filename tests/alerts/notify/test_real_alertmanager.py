@@ -34,7 +34,7 @@ WATCHDOG: Final = alert("OutboxWatchdog", Severity.NONE)
 
 
 def config(hook: str) -> dict[str, Any]:
-    """Every alert a group of its own, and told at once."""
+    """Every alert is a group of its own and is notified at once."""
     route = {"receiver": "webhook", "group_by": ["..."], "group_wait": "1ms", "group_interval": "200ms"}
     return {
         "route": route | {"repeat_interval": "1h"},
@@ -51,7 +51,7 @@ def require(request: pytest.FixtureRequest) -> Require:
 
 @pytest.fixture
 def webhook() -> Iterator[Local]:
-    """Whom Alertmanager tells."""
+    """The webhook receiver that Alertmanager notifies."""
     with receiving() as local:
         yield local
 
@@ -136,7 +136,7 @@ def test_is_the_same_alert_as_prometheus_s(real: AlertmanagerServer, tmp_path: P
 
 
 def test_every_alertmanager_for_itself(webhook: Local, require: Require, tmp_path: Path) -> None:
-    """One that is down holds up no other; when it comes, it hears everything that still fires."""
+    """One that is down does not delay another; when it starts, it receives all firing alerts."""
     one = alert(since=time.time())
     directories = [tmp_path / name for name in ("a", "b")]
     for directory in directories:
@@ -168,7 +168,7 @@ def again(directory: Path, before: AlertmanagerServer, require: Require) -> Iter
 
 
 def test_forgets_everything_and_hears_it_again(webhook: Local, require: Require, tmp_path: Path) -> None:
-    """An Alertmanager that restarts with nothing in its memory knows what fires after one repetition."""
+    """An Alertmanager that restarts without state knows all firing alerts after one resend."""
     one = alert(since=time.time())
     with (
         run_alertmanager(tmp_path, config(webhook.url), require=require) as server,
@@ -213,7 +213,7 @@ def test_a_bad_alert_holds_up_no_other(real: AlertmanagerServer, tmp_path: Path,
 def test_our_webhook_speaks_as_alertmanager_does(
     real: AlertmanagerServer, webhook: Local, require: Require, tmp_path: Path
 ) -> None:
-    """Of the same alert, Alertmanager and our own webhook tell the same, field by field: beginning, end, beginning."""
+    """For the same alert, the payloads of Alertmanager and of our webhook are equal: start, end, start."""
     one = alert(since=time.time() - 60)
     with telling(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [one]))

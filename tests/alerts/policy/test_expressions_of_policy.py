@@ -155,7 +155,7 @@ def test_windows_hold_enough_samples(expression: Expression):
 
 @every_expression
 def test_replicas_are_taken_together(expression: Expression):
-    """promql/aggregate: only what tells replicas apart is aggregated away, and labels that are there; job stays."""
+    """promql/aggregate: only existing labels that distinguish replicas are aggregated away; job stays."""
     for node in walk(expression):
         if isinstance(node, Aggregation):
             assert node.operator in ("max", "min", "sum", "count"), "topk and its like are fragile"
@@ -229,7 +229,7 @@ def test_durations_make_sense(rule: Rule):
 
 @every_rule
 def test_texts_are_complete(rule: Rule):
-    """alerts/annotation, alerts/template, rule/label: what is said can be filled in, and says where and what."""
+    """alerts/annotation, alerts/template, rule/label: texts can be rendered, and name the outbox and the value."""
     found = labels(EXPRESSIONS[str(rule.key)]) or frozenset()
     used = set(re.findall(r"\$labels\.(\w+)", rule.description))
     assert used <= found
@@ -305,7 +305,7 @@ def test_signals_are_what_thresholds_are_compared_with(rule: Rule):
 
 
 def test_what_is_hidden_is_what_exists():
-    """Whoever hides data names collectors that there are, and nobody hides the watchdog."""
+    """Rules that hide data name existing collectors, and none hides the watchdog."""
     known = set(collectors())
     for rule in POLICY.rules:
         assert set(rule.collectors) <= known

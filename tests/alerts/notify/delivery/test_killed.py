@@ -1,4 +1,4 @@
-"""A process that is killed with notifications in hand: its successor tells them, in order, none of them as another."""
+"""A process is killed with undelivered notifications: the next one sends them, in order and once."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def local() -> Iterator[Local]:
 
 
 def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
-    """Killed six times among receivers in a bad mood, it has told everything in the end, in order for each alert."""
+    """Killed six times, with failing receivers, it delivers all updates in order per alert."""
     dice = random.Random(4)
     history = History(dice)
     evaluations: list[Evaluation] = []
@@ -128,7 +128,7 @@ def moody(dice: random.Random) -> Reply:
 
 
 def processed(local: Local, path: str) -> list[Any]:
-    """What came in there and was confirmed, or would have been, had anybody been left to hear it."""
+    """The requests that were accepted, whether the sender was still alive or not."""
     return [each.body for each in local.received if each.path == path and each.reply is OK]
 
 
@@ -160,5 +160,5 @@ def triggered(local: Local) -> dict[str, list[str]]:
 
 
 def managed(local: Local) -> list[Any]:
-    """Every alert that Alertmanager was told of, oldest first."""
+    """All alerts that Alertmanager received, oldest first."""
     return [each for alerts in processed(local, "/api/v2/alerts") for each in alerts]

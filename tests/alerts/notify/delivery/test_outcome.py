@@ -89,7 +89,7 @@ def test_retry_after_without_a_zone_is_in_gmt(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_retry_after_counts_for_failures() -> None:
-    """Whoever says when to come back is heard with any status that passes."""
+    """Retry-After is respected with any temporary status."""
     assert classify(HttpResponse(429, "30"), NOON).retry_after == 30
     assert classify(HttpResponse(503, "30"), NOON).retry_after == 30
 

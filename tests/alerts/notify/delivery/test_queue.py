@@ -1,4 +1,4 @@
-"""When a receiver hears what. The clock is an argument, the receiver is a list of outcomes."""
+"""When updates are sent to a receiver. The clock is an argument, the receiver a list of outcomes."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ALERTMANAGER = Alertmanager("alertmanager", "http://am.example:9093")
 
 @dataclass(slots=True)
 class QueueScenario:
-    """A courier, a disk that saves at once, and a clock: the wall clock shows NOON at tick 0."""
+    """A queue, a disk that saves at once, and a clock: the wall clock shows NOON at 0 of the monotonic clock."""
 
     queue: DeliveryQueue
     monotonic: float = 0.0
     saves: bool = True
-    sent: list[tuple[float, str, str]] = field(default_factory=list)  # tick, alert, status
+    sent: list[tuple[float, str, str]] = field(default_factory=list)  # monotonic clock, alert, status
 
     @classmethod
     def of(cls, receiver: Receiver, timing: RetryTiming | None = None) -> QueueScenario:
@@ -67,7 +67,7 @@ class QueueScenario:
         return True
 
     def send_all(self, outcome: DeliveryOutcome = DELIVERED) -> list[tuple[str, str]]:
-        """Whatever is due now; who was told what."""
+        """Send all that is due; returns the alerts and their statuses."""
         before = len(self.sent)
         while self.send(outcome):
             pass
@@ -85,7 +85,7 @@ def scenario(request: pytest.FixtureRequest) -> QueueScenario:
 
 
 def test_beginning_and_end_once_each(scenario: QueueScenario) -> None:
-    """While an alert fires, its beginning is told once, however often it is evaluated; then its end, once."""
+    """The start of an alert is sent once, however often it is evaluated; then its end, once."""
     for scenario.monotonic in (0, 15, 30):
         scenario.accept(STALLED)
         scenario.send_all()
@@ -101,7 +101,7 @@ def test_beginning_and_end_once_each(scenario: QueueScenario) -> None:
 
 
 def test_one_parcel_at_a_time(scenario: QueueScenario) -> None:
-    """Until it is known what became of one parcel, there is no other."""
+    """There is no other notification until the outcome of the first is known."""
     scenario.accept(STALLED, BLIND)
     assert scenario.notification() is not None
     assert scenario.notification() is None
@@ -144,7 +144,7 @@ def test_failures_back_off_and_success_ends_that(scenario: QueueScenario) -> Non
 
 
 def test_retry_after_is_honoured(scenario: QueueScenario) -> None:
-    """Whoever asks for ninety seconds is left alone for ninety seconds."""
+    """With Retry-After of 90 seconds, the next attempt follows after 90 seconds."""
     scenario.accept(STALLED)
     assert scenario.send(DeliveryOutcome(DeliveryResult.FAILED, "HTTP 429", 90))
     scenario.monotonic = 89.9
@@ -185,7 +185,7 @@ def test_a_refusal_is_for_good(scenario: QueueScenario) -> None:
     assert scenario.counts() == (2, 0, 1)
     assert scenario.queue.receiver_status().problem == ""  # the last attempt succeeded
     scenario.accept(alert(since=NOON + 60))
-    assert scenario.send_all() == [("OutboxStalled", "firing")]  # another episode is another try
+    assert scenario.send_all() == [("OutboxStalled", "firing")]  # a new incident is sent again
 
 
 def test_an_end_that_is_refused_is_over(scenario: QueueScenario) -> None:
@@ -233,7 +233,7 @@ def test_a_disk_that_does_not_answer_holds_up_nothing_for_long(scenario: QueueSc
 
 
 def test_a_disk_that_is_full_holds_up_nothing(scenario: QueueScenario) -> None:
-    """Where saving is known to fail, things go on in memory, and that is seen until it works again."""
+    """When saving fails, updates are sent unsaved, and the status shows the problem until saving works again."""
     scenario.saves = False
     scenario.accept(STALLED)
     scenario.queue.not_saved("state cannot be written: No space left on device", scenario.monotonic)
@@ -246,16 +246,14 @@ def test_a_disk_that_is_full_holds_up_nothing(scenario: QueueScenario) -> None:
 
 
 def test_capacity() -> None:
-    """No more than the capacity waits; each loss is counted once; what was turned away is told when there is room."""
+    """At most the capacity waits; each drop is counted once; a dropped firing alert is sent when there is room."""
     scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=2))
     alerts = [alert(name) for name in ("A", "B", "C")]
     for scenario.monotonic in (0, 15, 30):
         scenario.accept(*alerts)
     assert scenario.counts() == (0, 0, 1)
     assert scenario.queue.receiver_status().waiting == 2
-    scenario.accept(
-        alerts[0], alerts[2], resolved=(alerts[1],)
-    )  # B is over, and nobody has heard of it: C takes its place
+    scenario.accept(alerts[0], alerts[2], resolved=(alerts[1],))  # B ended before it was sent: C takes its place
     assert scenario.counts() == (0, 0, 3)
     assert scenario.send_all() == [("A", "firing"), ("C", "firing")]
 
@@ -271,7 +269,7 @@ def test_turned_away_once_more_is_counted_once_more() -> None:
 
 
 def test_what_is_on_its_way_keeps_its_place() -> None:
-    """However many begin, the episode that is just being told is not forgotten: its end is told, too."""
+    """An incident in flight is not dropped over capacity: its end is sent, too."""
     scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=1))
     scenario.accept(STALLED)
     assert scenario.notification() is not None
@@ -305,7 +303,7 @@ def test_a_flood_does_not_grow_memory() -> None:
 
 
 def test_what_a_receiver_does_not_hear_of() -> None:
-    """PagerDuty hears pages; the watchdog is for Alertmanager alone."""
+    """PagerDuty receives pages; only Alertmanager receives the watchdog."""
     alerts = (
         alert("OutboxWatchdog", Severity.NONE),
         alert("OutboxJobsExhausted", Severity.TICKET),
@@ -323,7 +321,7 @@ def test_what_a_receiver_does_not_hear_of() -> None:
 
 
 def test_goes_on_after_a_restart(scenario: QueueScenario) -> None:
-    """What was told stays told, what was not is told, and an end that nobody noticed is noticed in the end."""
+    """Delivered states survive, pending updates are sent, and an end during the downtime is detected."""
     scenario.queue.begin(
         (
             incident(delivered_state=DeliveredState.FIRING),
@@ -377,7 +375,7 @@ def test_news_is_told_at_once(states: QueueScenario) -> None:
 
 
 def test_an_end_is_repeated_for_a_quarter_of_an_hour(states: QueueScenario) -> None:
-    """As Prometheus does, in case Alertmanager is restarted before it has told anybody."""
+    """As Prometheus does, in case Alertmanager restarts before it has notified."""
     states.accept(STALLED)
     states.send_all()
     for states.monotonic in range(15, 1500, 15):
@@ -389,7 +387,7 @@ def test_an_end_is_repeated_for_a_quarter_of_an_hour(states: QueueScenario) -> N
 
 
 def test_an_end_is_kept_until_it_was_heard_once(states: QueueScenario) -> None:
-    """An Alertmanager that is down for an hour hears of the end all the same, and of nothing that is over long."""
+    """After an hour of downtime Alertmanager receives recent ends, but not those beyond the retention."""
     states.accept(STALLED)
     states.send_all()
     for states.monotonic in range(15, 3600, 15):
@@ -404,7 +402,7 @@ def test_an_end_is_kept_until_it_was_heard_once(states: QueueScenario) -> None:
 
 
 def test_a_dead_evaluation_is_not_kept_alive(states: QueueScenario) -> None:
-    """Who evaluates and hangs is not made to look alive: the watchdog is repeated only when it was judged again."""
+    """The watchdog is resent only after an evaluation, so that it expires when evaluation hangs."""
     watchdog = alert("OutboxWatchdog", Severity.NONE)
     states.accept(watchdog)
     states.send_all()
@@ -416,7 +414,7 @@ def test_a_dead_evaluation_is_not_kept_alive(states: QueueScenario) -> None:
 
 
 def test_a_late_repetition_is_valid_from_the_evaluation_on(states: QueueScenario) -> None:
-    """An Alertmanager that comes back after the last evaluation is not told that it was just now."""
+    """Alerts that are sent late keep the validity of the evaluation that they are from."""
     states.accept(STALLED)
     assert states.send(FAILED)
     states.monotonic = 500
@@ -437,7 +435,7 @@ def test_rare_evaluations_are_valid_for_longer(states: QueueScenario) -> None:
 
 
 def test_the_last_state_counts(states: QueueScenario) -> None:
-    """What fired, ended and fired again while Alertmanager was down is told as it stands."""
+    """After a downtime of Alertmanager, only the latest incident of an alert is sent."""
     states.accept(STALLED)
     states.send(FAILED)
     states.accept(resolved=(STALLED,))
@@ -449,7 +447,7 @@ def test_the_last_state_counts(states: QueueScenario) -> None:
 
 
 def test_while_it_does_not_answer_everything_waits(states: QueueScenario) -> None:
-    """A failed repetition is visible as waiting, though it was told before: OutboxNotificationsFailing goes by that."""
+    """A failed resend counts as waiting, which OutboxNotificationsFailing evaluates."""
     states.accept(STALLED, BLIND)
     states.send_all()
     assert states.queue.receiver_status().waiting == 0
@@ -464,7 +462,7 @@ def test_while_it_does_not_answer_everything_waits(states: QueueScenario) -> Non
 
 
 def test_a_state_that_is_refused_is_repeated(states: QueueScenario) -> None:
-    """An Alertmanager behind a wrong password hears everything once that is mended; nothing was given up."""
+    """After a wrong password is fixed, Alertmanager receives all alerts; none was dropped."""
     states.accept(STALLED)
     assert states.send(REFUSED)
     assert states.counts() == (0, 1, 0)
@@ -536,7 +534,7 @@ def test_a_bad_alert_stays_apart(states: QueueScenario) -> None:
 
 
 def test_news_does_not_wait_for_a_bad_alert(states: QueueScenario) -> None:
-    """What begins while an alert is refused is told at once, and what ends."""
+    """Starts and ends of other alerts are sent at once while one alert is refused."""
     states.accept(*map(alert, "AB"))
     refusing(states, "B")
     states.accept(*map(alert, "ABC"))
@@ -570,7 +568,7 @@ def test_a_bad_alert_that_is_over_is_given_up_in_the_end(states: QueueScenario) 
 
 
 def test_a_failure_in_the_middle_begins_anew(states: QueueScenario) -> None:
-    """A receiver that falls silent while a bad alert is looked for hears all of it again, the known bad one apart."""
+    """When a receiver fails while a refused alert is isolated, the round starts anew, without the known refused one."""
     states.accept(*map(alert, "ABCD"))
     assert states.send(BAD)
     assert states.send(FAILED)

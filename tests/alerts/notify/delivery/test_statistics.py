@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alerts.notify.delivery.outcome import DeliveryResult
-from alerts.notify.delivery.statistics import FULL, DeliveryStatistics
+from alerts.notify.delivery.statistics import DeliveryStatistics
 from alerts.notify.message.incidents import DeliveredState, Update
 from alerts.notify.receivers.pagerduty import PagerDuty
 from exporter.core.types import Secret
@@ -96,11 +96,11 @@ def test_what_found_no_room(statistics: DeliveryStatistics, lines: Any) -> None:
     """For want of room a beginning is lost, and the end with it where there was one."""
     statistics.dropped_over_capacity((incident(), incident("OutboxBlind", ends_at=NOON)))
     assert statistics.counts[DeliveryResult.DROPPED] == 3
-    assert {fields["reason"] for _, _, fields in lines} == {FULL}
+    assert {fields["reason"] for _, _, fields in lines} == {"too many notifications are waiting"}
 
 
 def test_no_secret_is_repeated(statistics: DeliveryStatistics, lines: Any) -> None:
-    """A receiver that quotes our key in its refusal makes nobody else learn it."""
+    """A key that a receiver quotes in its refusal is not logged."""
     statistics.failed((BEGAN,), f"HTTP 500: bad key {ROUTING_KEY}", 1, 0.0)
     statistics.refused((BEGAN,), f"HTTP 400: bad key {ROUTING_KEY}")
     assert statistics.problem == "HTTP 400: bad key [hidden]"
@@ -109,7 +109,7 @@ def test_no_secret_is_repeated(statistics: DeliveryStatistics, lines: Any) -> No
 
 
 def test_what_cannot_be_kept(statistics: DeliveryStatistics, lines: Any) -> None:
-    """That nothing is kept on disk is said once, seen while it lasts, and taken back."""
+    """A failure to save is logged once, shown in the status while it lasts, and logged when it ends."""
     for monotonic in (0.0, 30.0, 60.0):
         statistics.save_failed("state cannot be written", monotonic)
     assert statistics.save_problem == "state cannot be written"

@@ -40,13 +40,13 @@ def test_nothing_at_first(tmp_path: Path) -> None:
 
 
 def test_what_was_refused_is_told_again_after_a_restart(tmp_path: Path) -> None:
-    """A receiver that refused may have been mended meanwhile, by the right key, say."""
+    """A refused update may be accepted after a restart, for example with the right key."""
     store(tmp_path).save((incident(delivered_state=DeliveredState.REFUSED),))
     assert store(tmp_path).load() == (incident(delivered_state=DeliveredState.NOTHING),)
 
 
 def test_another_receiver_has_heard_nothing(tmp_path: Path) -> None:
-    """With another key or address, what lasts is told anew, what was unheard still is, and other ends are not told."""
+    """With another key or URL, open incidents are sent anew, pending ones stay pending, and other ends are not sent."""
     store(tmp_path).save((*EPISODES, incident("OutboxHeadBlocked", delivered_state=DeliveredState.FIRING)))
     assert store(tmp_path, "http://pd/ another").load() == (
         incident("OutboxBlind"),
@@ -81,7 +81,7 @@ def test_holds_no_secret(tmp_path: Path) -> None:
     ],
 )
 def test_damaged(tmp_path: Path, content: bytes) -> None:
-    """A file that makes no sense is put aside for people, said so, and does not stop what comes next."""
+    """A file that cannot be parsed is renamed and reported, and the next start works."""
     path = tmp_path / "notifications-pagerduty.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"notifications-pagerduty\.unreadable"):
@@ -117,7 +117,7 @@ def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_receivers_have_files_of_their_own(tmp_path: Path) -> None:
-    """What one receiver has heard says nothing of another."""
+    """Each receiver has a file of its own."""
     store(tmp_path).save(EPISODES)
     assert Store(tmp_path, "webhook", "").load() == ()
 

@@ -1,4 +1,4 @@
-"""Carriers and the scribe at work: real HTTP and real files, by a clock that tests set."""
+"""Delivery and persistence workers with real HTTP and real files, and a clock that tests set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alerts.model import Alert
 from alerts.notify.delivery.outcome import Clocks, DeliveryResult, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue
 from alerts.notify.delivery.store import Store
-from alerts.notify.delivery.workers import SAVE_RETRY_INTERVAL, DeliveryWorker, PersistenceWorker, Worker
+from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker, Worker
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.post import Message
 from alerts.notify.receivers.receiver import Receiver
@@ -35,7 +35,7 @@ PACE = RetryTiming(timeout=1.0)
 
 @dataclass(slots=True)
 class WorkerHarness:
-    """A receiver's carrier and scribe, not started: they work when they are told, at the time that is set."""
+    """The workers of one receiver, not started as threads: they work when the test calls them."""
 
     receiver: Receiver
     directory: Path
@@ -174,7 +174,7 @@ def test_a_bug_in_our_own_words_does_not_silence_the_rest(tmp_path: Path, caplog
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a full disk everything goes on in memory and says so; once there is room, it is kept again."""
+    """On a full disk updates are sent unsaved and the status says so; later they are saved again."""
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -183,7 +183,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiving() as local:
         harness = WorkerHarness(Webhook(local.url), tmp_path)
         harness.accept(alert())
-        assert harness.persistence_worker.work() == SAVE_RETRY_INTERVAL
+        assert harness.persistence_worker.work() == 30.0
         harness.run(1)
         assert accepted_statuses(local) == {"OutboxStalled": ["firing"]}
     assert harness.queue.receiver_status().save_problem.endswith(
@@ -196,7 +196,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_scribe_s_last_word(tmp_path: Path) -> None:
-    """Told to stop before it came to it, the scribe saves what is not saved."""
+    """When it is stopped early, the persistence worker saves what is not saved."""
     harness = WorkerHarness(Webhook("http://127.0.0.1:1"), tmp_path)
     harness.accept(alert())
     harness.persistence_worker.stop()

@@ -65,7 +65,7 @@ def test_links_to_our_page_where_it_is_known() -> None:
 
 
 def test_what_it_hears_and_who_it_is() -> None:
-    """It hears every severity, the watchdog's too; another token makes it no other one, and is its secret."""
+    """It receives every severity, the watchdog too; its token is a secret, but not part of its identity."""
     token = replace(RECEIVER, bearer_token=Secret("tell-nobody"))
     assert RECEIVER.resends
     assert RECEIVER.severities == set(Severity)
