@@ -1,4 +1,4 @@
-"""The judge in its thread and a real Prometheus with the shipped rules, watching the same outboxes as time passes."""
+"""The rule manager in its thread and a real Prometheus with the shipped rules, on the same outboxes in real time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCALE: Final = 1 / 30
 INTERVAL: Final = 2.0
 SCRAPE: Final = 1.0
 TICK: Final = 1.0
-# So many that there is traffic enough before anything happens, whoever began to look first.
+# Enough traffic before any fault, whichever of them scraped first.
 ARRIVALS: Final = 9
 BEGINS, ENDS, LASTS = 8, 46, 50
 # What begins later than that may be seen by one of both only.
@@ -57,7 +57,7 @@ class Stage:
         self.shown = {name: world.tick(now) for name, world in self.worlds.items()}
 
     def hear(self, evaluation: Evaluation) -> None:
-        """A judge has evaluated."""
+        """Record an evaluation of a rule manager."""
         self.evaluated.append(evaluation.at)
         for transition in evaluation.transitions:
             if transition.change is Change.FIRING:
@@ -121,7 +121,7 @@ def prometheus(binary: Path, directory: Path, policy: Policy, target: str, names
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """What the judges made of it, and each Prometheus by its source; when it ended, Unix seconds."""
+    """The alerts of the rule managers and of each Prometheus, by its source; the end in Unix seconds."""
 
     policy: Policy
     stage: Stage
@@ -168,7 +168,7 @@ def test_live_within_two_intervals(lived: Lived, source: str) -> None:
 
 
 def start_judge(stack: ExitStack, stage: Stage, name: str, directory: Path) -> None:
-    """The judge of one outbox."""
+    """The rule manager of one outbox."""
 
     def scrape(_wants: object) -> list[ExposedSample]:
         return [(metric, tuple(labels.items()), value) for metric, labels, value in stage.shown[name]]

@@ -1,4 +1,4 @@
-"""The shipped policy at work on outboxes with faults: clocks that are set, restarts, what is remembered."""
+"""The shipped policy on outboxes with faults: clock steps, restarts, bounded storage."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NEVER: Final = 1_000_000
 
 @dataclass(slots=True)
 class Life:
-    """An outbox and its judge; `exporter` and `database` are what their clocks are ahead of the true time."""
+    """An outbox and its rule group; `exporter` and `database` are the offsets of their clocks, seconds."""
 
     fault: Callable[[World], None] = healthy
     begins: int = NEVER
@@ -64,7 +64,7 @@ class Life:
         return self.ticks * INTERVAL
 
     def begin_anew(self) -> None:
-        """The judge's process starts."""
+        """The process of the exporter starts."""
         self.clock = MonitoredClock(lambda: EPOCH + self.true + self.exporter, lambda: self.true)
 
     def live(self, ticks: int) -> Life:
@@ -78,7 +78,7 @@ class Life:
 
     @property
     def series(self) -> tuple[Series, ...]:
-        """What the judge remembers."""
+        """The stored series."""
         return self.assessor.state(0.0).series
 
     @property
@@ -111,20 +111,20 @@ def step_apart(life: Life, seconds: float) -> None:
 
 
 def step_back_and_forth(life: Life, seconds: float) -> None:
-    """Somebody plays with the clock."""
+    """The clock is set several times."""
     for _ in range(5):
         step_for_a_minute(life, seconds)
         life.live(10)
         step_for_a_minute(life, -seconds)
 
 
-# Twenty minutes after the step are enough to be doubted and believed; an hour more, to have caught up with the hour.
+# Twenty minutes after the step include the uncertain period; an hour more lets the clock catch up.
 SOON, LATER = 60 + 60, 60 + 170
 
 
 @cache
 def undisturbed(fault: Callable[[World], None], ticks: int) -> Life:
-    """The same outbox with nobody at the clock."""
+    """The same outbox without clock steps."""
     return Life(fault, begins=20).live(ticks)
 
 
@@ -140,7 +140,7 @@ def test_shared_subexpressions_change_no_result(
 
 
 def eventful(fault: Callable[[World], None]) -> Life:
-    """A fault comes and goes, the clock is set, and the judge begins anew with what was kept."""
+    """A fault comes and goes, the clock is set, and the rule group restarts with the saved state."""
     life = Life(fault, begins=15, ends=60).live(40)
     step_for_a_minute(life, 3600.0)
     kept = life.assessor.state(life.evaluations[-1].at)
@@ -162,7 +162,7 @@ def eventful(fault: Callable[[World], None]) -> Life:
 def test_a_clock_that_is_set_fires_and_resolves_nothing(
     fault: Callable[[World], None], ticks: int, seconds: float, step: Callable[[Life, float], None]
 ) -> None:
-    """Whoever sets whose clock by an hour, in the middle of a fault or of health: the same alerts as without."""
+    """A clock step of an hour, during a fault or without one, changes no alert."""
     disturbed = Life(fault, begins=20).live(60)
     assert bool(disturbed.story) is (fault is not healthy)
     step(disturbed, seconds)
@@ -184,7 +184,7 @@ def test_a_fault_after_the_step_is_noticed(seconds: float) -> None:
 
 
 def restarts(random: Random) -> Iterator[int]:
-    """How many ticks until the next restart, again and again."""
+    """The number of scrapes until each restart."""
     while True:
         yield random.randint(1, 20)
 
@@ -234,7 +234,7 @@ def test_nothing_is_known_before_all_collectors_have_run() -> None:
 
 
 def test_a_machine_that_slept_does_not_fire_on_waking() -> None:
-    """Time in which nobody looked does not count as time in which it was so."""
+    """Time without evaluations does not count towards the for-duration."""
     life = Life(neglected, begins=20).live(22)
     assert any(alert.state is State.PENDING for alert in life.evaluations[-1].alerts)
     life.ticks += 40
@@ -243,7 +243,7 @@ def test_a_machine_that_slept_does_not_fire_on_waking() -> None:
 
 
 def test_what_explains_mutes() -> None:
-    """Poison at the head of the outbox explains that it stalls and piles up; the watchdog is never muted."""
+    """A blocked head mutes the alerts about stalling and backlog; the watchdog is never muted."""
     muted = {alert.key.alert: alert.muted for alert in Life(poisoned, begins=20).live(60).evaluations[-1].alerts}
     assert muted["OutboxHeadBlocked"] in (True, False)
     assert muted["OutboxStalled"]

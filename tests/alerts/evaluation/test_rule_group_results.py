@@ -38,7 +38,7 @@ def policy(*rules: Rule, signals: dict[str, str] | None = None) -> Policy:
 
 
 def ask(asked: Policy, *scrapes: list[Sample], fresh: frozenset[str] = frozenset(), **clock: bool) -> Asked:
-    """What is said at the last of some scrapes, fifteen seconds apart."""
+    """The results at the last of some scrapes, 15 seconds apart."""
     rules = CompiledRules(asked)
     for index, samples in enumerate(scrapes):
         rules.storage.append(15.0 * index, samples)
@@ -76,7 +76,7 @@ def test_the_greatest_of_several_outboxes_stands_for_a_signal() -> None:
     ],
 )
 def test_unknown_without_fresh_results(collectors: tuple[str, ...], fresh: str, finding: RuleSamples) -> None:
-    """Every collector that a rule is judged by has to be fresh."""
+    """All collectors of a rule must have fresh results."""
     found = ask(policy(rule(expr="x", collectors=collectors)), [("x", JOB, 1.0)], fresh=frozenset(fresh.split()))
     assert found.rules.get(key("A")) == finding
 
@@ -116,7 +116,7 @@ def test_unknown_while_the_clock_is_in_doubt(expr: str, *, known: bool) -> None:
 
 
 def test_an_expression_that_fails_is_unknown() -> None:
-    """It is told, and the others are asked all the same."""
+    """The failure is reported, and the other expressions are evaluated."""
     broken, sound = rule("Broken", expr="x + on (job) x"), rule("Sound", expr="x")
     samples = [("x", labelled(job="a", n="1"), 1.0), ("x", labelled(job="a", n="2"), 1.0)]
     found = ask(policy(broken, sound, signals={"failing": "x + on (job) x"}), samples)

@@ -1,4 +1,4 @@
-"""The judge's thread: it scrapes, tells, keeps, and survives whatever the others do."""
+"""The thread of the rule manager: scrapes, listeners, saved state, and errors of all of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BROKEN: Final = RuleKey("OutboxConfigReloadFailed", Severity.TICKET)
 
 
 class Outbox:
-    """What a judge may ask; time passes by fifteen seconds with each scrape."""
+    """The inputs of a rule manager; each scrape advances time by 15 seconds."""
 
     def __init__(self, fault: Callable[[World], None] = healthy) -> None:
         self.world = World(fault, 0, 1_000_000, pace=1.0)
@@ -48,7 +48,7 @@ class Outbox:
 
 
 def judge(outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], None], **changes: Any) -> RuleManager:
-    """One that evaluates when told to."""
+    """A rule manager that evaluates only when called."""
     sources = replace(outbox.sources(), **changes)
     return RuleManager(POLICY, sources, state_dir, listeners, outbox.clock())
 
@@ -77,7 +77,7 @@ def test_evaluates_by_itself_and_tells(tmp_path: Path) -> None:
 
 
 def test_rests_every_other_interval_while_nobody_relies_on_it(tmp_path: Path) -> None:
-    """It looks at once when it starts, never rests twice, and not at all from when somebody does."""
+    """It evaluates first, never skips two intervals in a row, and skips none once there is a consumer."""
     has_consumers = False
     resting = judge(Outbox(), tmp_path, has_consumers=lambda: has_consumers)
     assert [resting._skips_interval() for _ in range(5)] == [False, True, False, True, False]
@@ -113,7 +113,7 @@ def test_says_which_rules_fire(tmp_path: Path) -> None:
 
 
 def test_what_is_old_is_not_shown(tmp_path: Path) -> None:
-    """A judge that has fallen silent says nothing: an alert that fired once is not what fires now."""
+    """Without recent evaluations there are no readings: an old alert may not fire any more."""
     outbox = Outbox()
     silent = judge(outbox, tmp_path)
     silent.evaluate()
@@ -143,7 +143,7 @@ def test_sees_what_prometheus_would(tmp_path: Path) -> None:
 
 
 def test_a_listener_that_raises_does_not_matter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The others hear, the next evaluation comes; it is counted each time and logged once."""
+    """Other listeners are called, the next evaluation follows; errors are counted each time and logged once."""
     told: list[Evaluation] = []
 
     def deaf(_: Evaluation) -> None:
@@ -176,7 +176,7 @@ def test_a_scrape_that_raises_holds_everything(tmp_path: Path) -> None:
 
 
 def test_a_restart_goes_on(tmp_path: Path) -> None:
-    """What fired fires, and is not told again; what is wrong with the file is told, and judging begins afresh."""
+    """Firing alerts stay firing without a transition; a damaged file is reported and all alerts start as inactive."""
     outbox = Outbox(neglected)
     first = judge(outbox, tmp_path)
     for _ in range(25):
@@ -191,7 +191,7 @@ def test_a_restart_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Judging begins afresh."""
+    """All alerts start as inactive."""
     (tmp_path / "alerts.json").write_text("{")
     with running(replace(POLICY, rules=()), Outbox(), tmp_path) as started:
         assert started.failures == {"state": 1}
@@ -200,7 +200,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture
 
 
 def test_without_a_place_to_keep_it(tmp_path: Path) -> None:
-    """A state directory that cannot be written costs the memory of a restart, and nothing else."""
+    """Without a writable state directory, evaluation works, but alerts do not survive a restart."""
     (tmp_path / "file").touch()
     poor = judge(Outbox(), tmp_path / "file")
     poor.evaluate()
@@ -209,7 +209,7 @@ def test_without_a_place_to_keep_it(tmp_path: Path) -> None:
 
 
 def test_keeps_what_was_told_and_every_minute(tmp_path: Path) -> None:
-    """A crash costs nothing that anybody heard of, and a minute of what nobody did at most."""
+    """A crash loses no notified change, and at most a minute of other state."""
     outbox, file = Outbox(neglected), tmp_path / "alerts.json"
     keeping = judge(outbox, tmp_path)
     saved = []
@@ -224,7 +224,7 @@ def test_keeps_what_was_told_and_every_minute(tmp_path: Path) -> None:
 
 
 def test_keeps_the_rest_every_five_minutes_while_nobody_relies_on_it(tmp_path: Path) -> None:
-    """What was told is kept at once all the same."""
+    """Notified changes are saved at once even without consumers."""
     outbox, file = Outbox(neglected), tmp_path / "alerts.json"
     keeping = judge(outbox, tmp_path, has_consumers=lambda: False)
     saved, told = [], 0

@@ -34,7 +34,7 @@ class Run:
     evaluations: list[Evaluation] = field(default_factory=list)
 
     def step(self, *findings: RuleSamples, elapsed: float = STEP) -> Evaluation:
-        """One evaluation; a finding for each rule in order."""
+        """One evaluation; the samples of each rule in order."""
         found = {each.rule.key: finding for each, finding in zip(self.rules, findings, strict=True)}
         self.at += elapsed
         evaluation, self.active_alerts = update_alerts(
@@ -173,7 +173,7 @@ def test_each_series_is_an_alert() -> None:
 
 
 def test_muted_while_another_explains_it() -> None:
-    """By one that fires, not by one that is pending; and it is told of when that one is over."""
+    """By a firing alert, not by a pending one; it is no longer muted when that alert ends."""
     muting = Run(prepared(rule("Cause", hold_duration=15), rule("Effect", muted_by=(key("Cause"),))))
 
     def muted(evaluation: Evaluation) -> bool:
@@ -205,7 +205,7 @@ def test_muted_by_the_same_outbox(cause: Labels, effect: Labels, *, muted: bool)
 
 
 def test_a_rule_that_is_gone_has_no_alerts() -> None:
-    """After the policy has changed, what it no longer knows is over, and somebody hears of it."""
+    """After a change of the policy, alerts of removed rules end with a transition."""
     old = Run(prepared(rule("Old"), rule("Slow", hold_duration=60)))
     old.step(TRUE, TRUE)
     evaluation, active_alerts = update_alerts(

@@ -1,4 +1,4 @@
-"""What holds of the state machine whatever happens: seeded random sequences of findings."""
+"""Invariants of the state machine over seeded random sequences of results."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def world(random: Random) -> tuple[AlertingRule, ...]:
 
 
 def history(random: Random, rules: tuple[AlertingRule, ...]) -> Iterator[Step]:
-    """Findings that tend to stay as they are for a while."""
+    """Results that tend to stay the same for a while."""
     true = {each.rule.key: dict.fromkeys(SERIES, False) for each in rules}
     unknown = {each.rule.key: False for each in rules}
     at = 1e9
@@ -89,7 +89,7 @@ def lived(rules: tuple[AlertingRule, ...], steps: Iterator[Step]) -> Iterator[Se
 
 
 def life(seed: int) -> tuple[tuple[AlertingRule, ...], list[Seen]]:
-    """A world and everything that happened in it."""
+    """Rules and all their evaluations."""
     random = Random(seed)
     rules = world(random)
     return rules, list(lived(rules, history(random, rules)))
@@ -126,7 +126,7 @@ def test_never_fires_before_its_time(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_never_forgets(seed: int) -> None:
-    """An alert is there until a transition says that it is over; the transitions alone tell which ones stand."""
+    """An alert exists until a transition ends it: the transitions alone determine the active alerts."""
     _, seen = life(seed)
     told: dict[Identity, State] = {}
     for now in seen:
@@ -192,9 +192,9 @@ def test_alerts_are_sound(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_restart_is_no_restart(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Kept in a file and read again, what stands goes on as if nothing had been; nobody hears of anything twice.
+    """After saving and loading, alerts continue unchanged, and no transition occurs twice.
 
-    Only the time of the downtime does not count, as nothing is known of it: the step after it counts as none.
+    The downtime does not count, because results are unknown: the step after it counts as none.
     """
     rules, seen = life(seed)
     kept = StateFile(tmp_path_factory.mktemp("state"))

@@ -96,7 +96,7 @@ def test_several_mistakes_are_told_together():
 
 
 def test_the_shipped_policy_is_read_strictly_too():
-    """A key that nobody knows is refused in it."""
+    """An unknown key is refused."""
     text = FILE.read_text("utf-8")
     (found,) = problems(text.replace("  - alert: OutboxStalled\n", "  - alert: OutboxStalled\n    flavour: red\n", 1))
     line = next(n for n, each in enumerate(text.splitlines(), 1) if "- alert: OutboxStalled" in each)

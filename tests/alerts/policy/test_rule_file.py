@@ -108,7 +108,7 @@ def shipped_rules() -> list[dict[str, Any]]:
 
 
 def test_what_explains_nothing_keeps_its_place():
-    """The order is that of the policy wherever nobody is explained by a later one."""
+    """The order of the policy is kept unless a later rule mutes an earlier one."""
     first, second, third = (replace(RULE, key=RuleKey(f"Outbox{name}", Severity.PAGE)) for name in ("A", "B", "C"))
     explained = replace(first, muted_by=(third.key, RuleKey("OutboxElsewhere", Severity.PAGE)))
     assert order_by_inhibition((explained, second, third)) == (third, explained, second)

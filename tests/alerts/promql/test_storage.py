@@ -1,4 +1,4 @@
-"""What is remembered, for how long, and what is stale."""
+"""The storage: retention, staleness, selection."""
 
 from array import array
 
@@ -6,7 +6,7 @@ import pytest
 
 from alerts.model import Labels
 from alerts.promql.parse import parse
-from alerts.promql.storage import LOOKBACK, Series, Storage, required_history
+from alerts.promql.storage import Series, Storage, required_history
 from alerts.promql.syntax_tree import VectorSelector
 from tests.alerts.promql.notation import evaluated, storage
 
@@ -59,8 +59,8 @@ def test_missing_is_stale_at_once() -> None:
 def test_silence_of_all_is_stale_after_the_lookback() -> None:
     """When no scrape comes at all, the last sample stands for five minutes."""
     kept = storage("x 1")
-    assert evaluated("x", kept, LOOKBACK / 1000 - 0.001) == {"__name__=x": 1}
-    assert evaluated("x", kept, LOOKBACK / 1000) == {}
+    assert evaluated("x", kept, 299.999) == {"__name__=x": 1}
+    assert evaluated("x", kept, 300) == {}
 
 
 def test_sources_do_not_end_each_other() -> None:
@@ -123,7 +123,7 @@ def test_selects_what_came_and_not_what_went() -> None:
 
 
 def test_restores() -> None:
-    """A series kept elsewhere is remembered as if seen here, unless nobody asks for it."""
+    """A restored series is used like a stored one, unless its metric is not stored."""
     source, kept = storage("x 1 2\ny 1 2"), Storage({"x": 600.0})
     for series in source.series():
         kept.restore(series)
