@@ -168,9 +168,9 @@ class _HealthPanels(PanelGroup):
         increase = f"increase({pick(catalogue.COLLECTOR_FAILURES)}[$__rate_interval])"
         panel = panels.lines(
             "Failures by reason",
-            "timeout, lock: the database is busy or a migration holds the table. connection: it is unreachable. rls, "
-            "permission, schema: check-config names the grant or change. stale: a standby is too far behind. http, "
-            "payload: the application.",
+            "timeout, lock: the database is busy or a migration holds the table. connection, authentication: it is "
+            "unreachable, or refuses the role. rls, permission, schema: check-config names the grant or change. stale: "
+            "a standby is too far behind. http, payload: the application.",
             PanelQuery(f"sum by (reason) ({increase})", "{{reason}}"),
             colours=REASONS,
         )

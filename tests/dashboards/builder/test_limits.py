@@ -8,7 +8,7 @@ import pytest
 
 from alerts.model import RuleKey, Severity
 from alerts.policy.load import load_policy
-from dashboards.builder.limits import Limit, drain_limit, most_severe, limits
+from dashboards.builder.limits import Limit, drain_limit, limits, most_severe
 
 POLICY = load_policy()
 

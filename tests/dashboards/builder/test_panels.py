@@ -51,7 +51,9 @@ def test_a_number_that_is_none_says_so():
         "result": {"color": "text", "index": 2, "text": "unknown"},
     }
     own = made(
-        panels.with_texts(panels.number("Time left", "Until then.", "x"), map_value(0, "over", "text"), unknown="no watch")
+        panels.with_texts(
+            panels.number("Time left", "Until then.", "x"), map_value(0, "over", "text"), unknown="no watch"
+        )
     )
     assert [mapping["type"] for mapping in own["fieldConfig"]["defaults"]["mappings"]] == ["value", "special"]
     assert own["fieldConfig"]["defaults"]["noValue"] == "no watch"
