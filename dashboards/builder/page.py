@@ -90,7 +90,7 @@ def _links() -> Iterable[dashboard.DashboardLink]:
 
 
 def _annotations() -> Iterable[AnnotationQuery]:
-    # Alerts have no instance: the rules look across replicas.
+    # Alerts have no instance: the rules aggregate over replicas.
     firing = f'ALERTS{{{SELECTED_JOB},alertstate="firing",severity=~"page|ticket"}}'
     maintenance = one(pick(MAINTENANCE_ACTIVE))
     restarts = one(f"resets({pick(APP_PROCESSED_JOBS)}[2m])")

@@ -1,4 +1,4 @@
-"""The types of panels, each with one look. Only types that Grafana 10 to 13 all have.
+"""The types of panels, in one style. Only types that Grafana 10 to 13 all have.
 
 A description says what a panel shows, and what to do about it. A panel without data says why.
 """
@@ -19,7 +19,7 @@ from grafana_foundation_sdk.builders import (
     text,
     timeseries,
 )
-from grafana_foundation_sdk.models import common as look
+from grafana_foundation_sdk.models import common as models
 from grafana_foundation_sdk.models import heatmap as heat
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
@@ -70,8 +70,8 @@ def number(title: str, description: str, query: str, limits: Sequence[Limit] = (
     """
     panel = stat.Panel().title(title).description(description).datasource(SOURCE)
     panel.with_target(_target(PanelQuery(query, title), 0).instant())
-    panel.graph_mode(look.BigValueGraphMode.NONE).color_mode(look.BigValueColorMode.VALUE)
-    panel.justify_mode(look.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("last"))
+    panel.graph_mode(models.BigValueGraphMode.NONE).color_mode(models.BigValueColorMode.VALUE)
+    panel.justify_mode(models.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("last"))
     return with_texts(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit("short").wide_layout(False))
 
 
@@ -83,7 +83,7 @@ def with_texts(panel: stat.Panel, *mappings: ValueMapping, unknown: str = UNKNOW
 def verdict(title: str, description: str, query: str, *mappings: ValueMapping) -> stat.Panel:
     """One word on a coloured background."""
     panel = with_texts(number(title, description, query), *mappings)
-    return panel.color_mode(look.BigValueColorMode.BACKGROUND_SOLID)
+    return panel.color_mode(models.BigValueColorMode.BACKGROUND_SOLID)
 
 
 def lines(  # noqa: PLR0913 - the options that most panels have
@@ -104,11 +104,11 @@ def lines(  # noqa: PLR0913 - the options that most panels have
         panel.with_target(_target(query, index).range())
     alone = len(queries) == 1 and "{{" not in queries[0].legend
     panel.fill_opacity(8 if alone else 0)
-    panel.unit(unit).min(0).line_width(1.5).show_points(look.VisibilityMode.AUTO).span_nulls(False)
+    panel.unit(unit).min(0).line_width(1.5).show_points(models.VisibilityMode.AUTO).span_nulls(False)
     panel.thresholds(steps((), "transparent")).axis_border_show(False)
-    legend = common.VizLegendOptions().display_mode(look.LegendDisplayMode.LIST).show_legend(True).calcs([])
-    panel.legend(legend.placement(look.LegendPlacement.BOTTOM))
-    panel.tooltip(common.VizTooltipOptions().mode(look.TooltipDisplayMode.MULTI).sort(look.SortOrder.DESCENDING))
+    legend = common.VizLegendOptions().display_mode(models.LegendDisplayMode.LIST).show_legend(True).calcs([])
+    panel.legend(legend.placement(models.LegendPlacement.BOTTOM))
+    panel.tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI).sort(models.SortOrder.DESCENDING))
     if limits:
         with_thresholds(panel, limits)
     for name, colour in colours.items():
@@ -118,18 +118,18 @@ def lines(  # noqa: PLR0913 - the options that most panels have
 
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
     """Stacked areas."""
-    return panel.stacking(common.StackingConfig().mode(look.StackingMode.NORMAL).group("A")).fill_opacity(35)
+    return panel.stacking(common.StackingConfig().mode(models.StackingMode.NORMAL).group("A")).fill_opacity(35)
 
 
 def bars(panel: timeseries.Panel) -> timeseries.Panel:
     """Stacked bars, for rare events."""
-    return stacked(panel).draw_style(look.GraphDrawStyle.BARS).fill_opacity(70).line_width(0)
+    return stacked(panel).draw_style(models.GraphDrawStyle.BARS).fill_opacity(70).line_width(0)
 
 
 def with_thresholds(panel: timeseries.Panel, limits: Sequence[Limit]) -> timeseries.Panel:
     """Dashed lines at the limits. The axis reaches beyond the highest."""
     panel.thresholds(steps(limits, "transparent"))
-    panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(look.GraphThresholdsStyleMode.DASHED))
+    panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED))
     return panel.axis_soft_max(1.25 * max(limit.value for limit in limits))
 
 
@@ -138,7 +138,7 @@ def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bo
 
     Such an axis in Grafana ignores the soft maximum, so a hidden line through the highest limit extends it.
     """
-    kind = look.ScaleDistribution.SYMLOG if zero else look.ScaleDistribution.LOG
+    kind = models.ScaleDistribution.SYMLOG if zero else models.ScaleDistribution.LOG
     panel.scale_distribution(common.ScaleDistributionConfig().type(kind).log(10).linear_threshold(1))
     if zero:
         # Hides the label of -1 below the axis.
@@ -148,9 +148,9 @@ def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bo
             _target(PanelQuery(f"vector({limits[-1].value:g})", _HIDDEN_SERIES), 25).range()
         )
         hidden = {"legend": True, "tooltip": True, "viz": False}
-        unseen = {"hideFrom": hidden, "lineWidth": 0, "fillOpacity": 0, "showPoints": "never"}
+        style = {"hideFrom": hidden, "lineWidth": 0, "fillOpacity": 0, "showPoints": "never"}
         panel.override_by_name(
-            _HIDDEN_SERIES, [DynamicConfigValue(f"custom.{key}", value) for key, value in unseen.items()]
+            _HIDDEN_SERIES, [DynamicConfigValue(f"custom.{key}", value) for key, value in style.items()]
         )
     return panel
 
@@ -184,9 +184,9 @@ def timeline(
         panel.with_target(_target(query, index).range())
     # Fixed, because Grafana ignores the colours of mappings where thresholds give the colours.
     panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(NEUTRAL))
-    panel.mappings(list(states)).merge_values(True).show_value(look.VisibilityMode.AUTO).row_height(0.8)
-    panel.legend(common.VizLegendOptions().show_legend(False).display_mode(look.LegendDisplayMode.LIST).calcs([]))
-    return panel.align_value(look.TimelineValueAlignment.LEFT).fill_opacity(75).line_width(0).unit("short")
+    panel.mappings(list(states)).merge_values(True).show_value(models.VisibilityMode.AUTO).row_height(0.8)
+    panel.legend(common.VizLegendOptions().show_legend(False).display_mode(models.LegendDisplayMode.LIST).calcs([]))
+    return panel.align_value(models.TimelineValueAlignment.LEFT).fill_opacity(75).line_width(0).unit("short")
 
 
 def heat_map(title: str, description: str, query: PanelQuery, unit: str) -> heatmap.Panel:
@@ -195,12 +195,12 @@ def heat_map(title: str, description: str, query: PanelQuery, unit: str) -> heat
     panel.with_target(_target(query, 0).range().format(PromQueryFormat.HEATMAP)).calculate(False).cell_gap(1)
     colours = heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
     colours.scale(heat.HeatmapColorScale.EXPONENTIAL).exponent(0.5).fill("dark-blue").reverse(False)
-    panel.color(colours).y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(look.AxisPlacement.LEFT))
+    panel.color(colours).y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(models.AxisPlacement.LEFT))
     panel.filter_values(heatmap.FilterValueRange().le(1e-9)).cell_values(heatmap.CellValues().unit("short").decimals(1))
-    panel.show_value(look.VisibilityMode.NEVER).hide_legend().show_y_histogram()
+    panel.show_value(models.VisibilityMode.NEVER).hide_legend().show_y_histogram()
     panel.hide_from(common.HideSeriesConfig().tooltip(tooltip=False).legend(legend=False).viz(viz=False))
-    return panel.mode(look.TooltipDisplayMode.SINGLE).rows_frame(
-        heatmap.RowsHeatmapOptions().layout(look.HeatmapCellLayout.AUTO)
+    return panel.mode(models.TooltipDisplayMode.SINGLE).rows_frame(
+        heatmap.RowsHeatmapOptions().layout(models.HeatmapCellLayout.AUTO)
     )
 
 
@@ -239,8 +239,8 @@ def data_table(
     panel.with_transformation(DataTransformerConfig(id_val="organize", options=arrange))
     for column in columns:
         panel.override_by_name(column.heading, list(_of_column(column)))
-    panel.align(look.FieldTextAlignment.AUTO).inspect(False)
-    return panel.thresholds(steps((), NEUTRAL)).cell_height(look.TableCellHeight.SM).show_header(True)
+    panel.align(models.FieldTextAlignment.AUTO).inspect(False)
+    return panel.thresholds(steps((), NEUTRAL)).cell_height(models.TableCellHeight.SM).show_header(True)
 
 
 def markdown_text(title: str, description: str, markdown: str) -> text.Panel:
@@ -255,9 +255,11 @@ def steps(limits: Sequence[Limit], base: str) -> dashboard.ThresholdsConfig:
 
 
 def _horizontal(panel: bargauge.Panel, limits: Sequence[Limit]) -> bargauge.Panel:
-    panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.BASIC).show_unfilled(True)
-    panel.value_mode(look.BarGaugeValueMode.TEXT).name_placement(look.BarGaugeNamePlacement.LEFT)
-    panel.min_viz_height(8).max_viz_height(26).sizing(look.BarGaugeSizing.AUTO)
+    panel.orientation(models.VizOrientation.HORIZONTAL).display_mode(models.BarGaugeDisplayMode.BASIC).show_unfilled(
+        True
+    )
+    panel.value_mode(models.BarGaugeValueMode.TEXT).name_placement(models.BarGaugeNamePlacement.LEFT)
+    panel.min_viz_height(8).max_viz_height(26).sizing(models.BarGaugeSizing.AUTO)
     return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit("short").min(0)
 
 

@@ -106,7 +106,7 @@ class SignalPanels(PanelGroup):
         panel = panels.lines(
             "Age of the oldest job by state",
             "Lines: where waiting for a first attempt becomes a ticket, and a page or, if nothing is processed, a "
-            "stall. An age that rises by a second per second: nobody takes that job. Waiting rises: the processor is "
+            "stall. An age that rises by a second per second: it is never taken. Waiting rises: the processor is "
             "down or stuck. Only failing or exhausted rises: those jobs fail for good.",
             PanelQuery(_age_when_sampled(), "{{state}}"),
             unit="s",
