@@ -1,20 +1,20 @@
 # syntax=docker/dockerfile:1
-# The sidecar alone: no pip, no compiler, no lab, no demo, no tests. Needs nothing to be writable:
+# The exporter alone: no pip, compiler, lab, demo or tests. It runs with a read-only file system:
 #
 #   docker build --tag outbox-exporter .
 #   docker run --read-only --publish 9721:9721 --volume ./config.yaml:/config.yaml:ro \
 #       --env OUTBOX_EXPORTER_CONFIG=/config.yaml outbox-exporter
 #
-# Name the configuration by that variable rather than by --config: the health check reads it as well.
+# Name the configuration by this variable rather than by --config: the health check reads it as well.
 
 FROM python:3.13-slim AS builder
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 COPY . .
-# The wheel for everybody has the lab in it, which is small; the image has no use for it.
-# Wheels only: what would have to be compiled fails here, instead of bringing a compiler along.
-# Compiled to bytecode that is believed without a look at the clock, because the running container writes nothing; and
-# without docstrings (PYTHONOPTIMIZE), which take 3 MiB of memory.
+# The published wheel contains the lab; the image does not need it.
+# Binary wheels only: a dependency that needs a compiler fails here.
+# Bytecode is not compared with its source (unchecked-hash), because the running container cannot write a new one; it has
+# no docstrings (-o 2, PYTHONOPTIMIZE), which take 3 MiB of memory.
 RUN rm -r exporter/lab exporter/demo.py \
     && pip wheel --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/outbox-exporter \
@@ -23,15 +23,15 @@ RUN rm -r exporter/lab exporter/demo.py \
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="outbox-exporter" \
-      org.opencontainers.image.description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it" \
+      org.opencontainers.image.description="Prometheus exporter for a transactional outbox in PostgreSQL" \
       org.opencontainers.image.licenses="MIT"
-# Nothing is installed into a running sidecar.
+# Nothing is installed into a running container.
 RUN pip uninstall --yes --root-user-action=ignore pip
 COPY --from=builder /opt/outbox-exporter /opt/outbox-exporter
 ENV PATH=/opt/outbox-exporter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONOPTIMIZE=2
-# The base image has no bytecode of the standard library: what is used of it is compiled here, once.
+# The base image has no bytecode of the standard library: the modules in use are compiled here.
 RUN PYTHONDONTWRITEBYTECODE='' python -c "import exporter.__main__, exporter.app.run"
-# A number, so that Kubernetes can see that it is not root (runAsNonRoot).
+# A number, so that Kubernetes can check that it is not root (runAsNonRoot).
 USER 65532:65532
 WORKDIR /
 EXPOSE 9721

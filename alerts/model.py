@@ -1,4 +1,4 @@
-"""Plain values of judging: signals and rules as the policy states them, alerts as they stand at a moment.
+"""Values of alerting: the signals and rules of a policy, alerts and their transitions at a time.
 
 Units: durations in seconds, times in Unix seconds, by the wall clock. Labels are sorted pairs, so that they compare.
 """
@@ -11,7 +11,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Severity(StrEnum):
-    """Whom an alert concerns: wake someone, office hours, good to know, nobody (the dead-man's switch)."""
+    """The severity of an alert: `page` wakes someone, `ticket` waits for office hours, `none` is the watchdog's."""
 
     PAGE = "page"
     TICKET = "ticket"
@@ -28,7 +28,7 @@ class Outlet(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class RuleKey:
-    """Names one rule: an alert has one for each of its severities."""
+    """Identifies a rule: an alert has one rule per severity."""
 
     alert: str
     severity: Severity
@@ -39,7 +39,7 @@ class RuleKey:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A recording rule: one number per watched outbox. `expr` is PromQL, complete."""
+    """A recording rule with one value per outbox. `expr` is complete PromQL."""
 
     record: str
     unit: str
@@ -51,10 +51,10 @@ class Signal:
 class Rule:
     """One alerting rule.
 
-    `expr` is PromQL, complete; `threshold` is what it compares `signal` with, in `unit`, seconds for times.
-    `description` is a template of Prometheus'. `collectors` are those without whose fresh results nothing is known of
-    it. `runbook_url` is empty when nobody knows where people read runbooks. `muted_by` names the rules that explain
-    this one: while one fires, nobody is told of this.
+    `expr` is complete PromQL. It compares `signal` with `threshold`, in `unit`; times are in seconds. `description` is
+    a template. Without fresh results of all `collectors` the result is unknown. `runbook_url` is empty when it is
+    unknown. While one of the rules `muted_by` fires, the alerts of this rule are muted. `hold_duration` (`for`) and
+    `keep_firing_for` are in seconds.
     """
 
     key: RuleKey
@@ -76,7 +76,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything to judge by. `job` is the scrape job's name: Prometheus' label of our series, and our own."""
+    """All signals and rules. `interval` is in seconds; `job` is the label `job` of the exporter's series."""
 
     interval: float
     job: str
@@ -93,7 +93,7 @@ def _missing(key: RuleKey) -> Rule:
 
 
 class State(StrEnum):
-    """How an alert stands; what is inactive is not there."""
+    """The state of an active alert."""
 
     PENDING = "pending"
     FIRING = "firing"
@@ -101,10 +101,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert at a moment: its rule's expression has a sample with these labels.
+    """An alert at a time: its rule's expression has a sample with these labels.
 
-    `labels` are complete, alertname and severity among them. `held` says that its signal is unknown at present and
-    that it stands as it stood. `muted` says that another alert explains it. `firing_since` is None while pending.
+    `labels` include alertname and severity. `held`: its result is unknown, so that it keeps its state. `muted`: another
+    alert mutes it. `firing_since` is None while it is pending.
     """
 
     key: RuleKey
@@ -120,7 +120,7 @@ class Alert:
 
 
 class Change(StrEnum):
-    """What happened to an alert."""
+    """The kind of a transition."""
 
     PENDING = "pending"
     FIRING = "firing"
@@ -130,7 +130,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of one alert, `alert` as it was then."""
+    """A change of the state of one alert; `alert` is its state at that time."""
 
     at: float
     change: Change
@@ -139,10 +139,10 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What one evaluation found.
+    """The result of one evaluation.
 
-    `signals` has a value for each signal that is known (the greatest where several outboxes share an exporter, which
-    is not usual); one that is missing is unknown, or has nothing to tell.
+    `signals` has the value of each known signal, the greatest one of several outboxes. A missing signal is unknown or
+    has no samples.
     """
 
     at: float
@@ -152,5 +152,5 @@ class Evaluation:
 
     @property
     def firing(self) -> tuple[Alert, ...]:
-        """Those that fire, muted ones among them."""
+        """The firing alerts, including muted ones."""
         return tuple(alert for alert in self.alerts if alert.state is State.FIRING)

@@ -1,5 +1,5 @@
-"""What watching costs: our exporter and others over the same database, in one run.
+"""The cost of monitoring: our exporter and others over the same database, in one run.
 
-`python -m benchmarks --help` is the way in. Reads the exporter from outside only: it is started as a process and
-judged by its HTTP answers and by what the database says about its role.
+Start with `python -m benchmarks --help`. Exporters are measured from outside: each runs as a process, and the results
+come from its HTTP responses and from the database's statistics for its role.
 """

@@ -1,11 +1,9 @@
-"""`python -m benchmarks`: fills a database, lets exporters watch it, in turn and all at once, reports what it cost.
+"""`python -m benchmarks`: fills a database, runs exporters on it, in sequence and in parallel, and reports the cost.
 
-Modes: `compare` every exporter over the same data; `growth` of our cost from few rows to many; `backlog` of a million
-pending jobs; `slow`, with one question that sleeps. Needs Debian's PostgreSQL (with its pg_stat_statements); takes
-query-exporter from PyPI, and postgres_exporter and sql_exporter where Debian's packages are installed.
+Modes: `compare`: all exporters over the same data; `growth`: our cost for few rows and for many; `backlog`: a million
+pending jobs; `slow`: a query that sleeps. Needs Debian's PostgreSQL (with its pg_stat_statements); installs
+query-exporter from PyPI, and uses postgres_exporter and sql_exporter where Debian's packages are installed.
 """
-
-from __future__ import annotations
 
 import argparse
 import logging
@@ -18,14 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import exporters, stress, world
+from benchmarks import environment, exporters, stress
 from benchmarks.compare import compare, growth
-from benchmarks.exporters import Exporter
-from benchmarks.plan import SETUP, Pace, Plan, Size, Variant, count
-from benchmarks.report import Report
-from benchmarks.world import World
+from benchmarks.environment import Environment
+from benchmarks.exporters import Contender
+from benchmarks.plan import SETUP, BenchmarkPlan, Durations, Size, Variant, count
+from benchmarks.report import BenchmarkReport
 
-# The size at which the monitoring queries of the guide were found to hurt.
+# The size at which the monitoring queries of the guide are known to be expensive.
 FULL: Final = Size(jobs=10_000_000, events=10_000_000, keys=660_000, courses=1_000, pending=1_200, rate=13_000)
 SMALL: Final = replace(FULL, jobs=100_000, events=100_000, keys=6_600)
 INDEXES: Final = next(SETUP.glob("*_add_outbox_monitoring_indexes.sql"))
@@ -33,40 +31,44 @@ _MODES: Final = ("compare", "growth", "backlog", "slow")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the modes that are asked for; answers with the exit status."""
+    """Runs the given modes; returns the exit status."""
     options = parser().parse_args(arguments)
     plan = plan_of(options)
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Ended from outside it stops what it has started, also when it runs in the background, without Ctrl-C.
+        # A signal stops all started processes, also in the background, where Ctrl-C does not arrive.
         signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         keep = plan.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-benchmark-")))
         contenders = exporters.available(keep, plan.exporters)
-        opened = stack.enter_context(world.opened(plan))
+        opened = stack.enter_context(environment.open_environment(plan))
         versions = {"PostgreSQL": str(opened.cluster.major)} | {one.name: one.version for one in contenders}
-        report = Report(plan, versions)
+        report = BenchmarkReport(plan, versions)
         run(opened, contenders, options.modes or _MODES[:1], report, lambda: _write(report, options.output))
-    print(report.as_markdown())  # noqa: T201 - a command's answer
+    print(report.as_markdown())  # noqa: T201 - the output of a command
     return 0
 
 
 def run(
-    opened: World, contenders: list[Exporter], modes: Sequence[str], report: Report, so_far: Callable[[], None]
+    opened: Environment,
+    contenders: list[Contender],
+    modes: Sequence[str],
+    report: BenchmarkReport,
+    write_report: Callable[[], None],
 ) -> None:
-    """The modes, in an order in which later ones can use what earlier ones have measured."""
+    """The modes, in an order in which later ones can use the results of earlier ones."""
     if "compare" in modes:
         for comparison in compare(opened, contenders):
             report.comparisons.append(comparison)
-            so_far()
+            write_report()
     if "growth" in modes:
         for grown in growth(opened, exporters.ours(), report.comparisons):
             report.growths.append(grown)
-            so_far()
+            write_report()
     for mode, under_stress in (("backlog", stress.backlog), ("slow", stress.slow)):
         if mode in modes:
             report.stresses.append(under_stress(opened, exporters.ours()))
-            so_far()
+            write_report()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -86,20 +88,22 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--grown", type=_variants, metavar="LIST", help="schemas in which growth is measured (the same)")
     top.add_argument("--indexes", type=Path, default=INDEXES, metavar="FILE", help="the optional migration (our own)")
-    top.add_argument("--exporters", type=_names, default=(), metavar="LIST", help="who takes part (all installed)")
+    top.add_argument(
+        "--exporters", type=_names, default=(), metavar="LIST", help="the exporters to run (all installed)"
+    )
     top.add_argument("--reuse", type=Path, metavar="DIR", help="keep database and environments here")
     top.add_argument("--output", type=Path, metavar="DIR", help="write report.md and report.json here")
     return top
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
-    """The plan that these options mean."""
+def plan_of(options: argparse.Namespace) -> BenchmarkPlan:
+    """The plan for these options."""
     base = SMALL if options.small else FULL
     minutes = options.minutes or (1.0 if options.small else 10.0)
     requests = options.requests if options.requests is not None else (500 if options.small else 5_000)
-    return Plan(
+    return BenchmarkPlan(
         size=replace(base, **{name: value for name in _SIZES if (value := getattr(options, name)) is not None}),
-        pace=Pace(
+        durations=Durations(
             minutes=minutes,
             others_minutes=options.others_minutes or minutes,
             beside_minutes=minutes if options.beside_minutes is None else options.beside_minutes,
@@ -124,7 +128,7 @@ _SIZES: Final = {
     "courses": "courses",
     "pending": "pending jobs",
     "rate": "new rows per hour, in each table",
-    "worn": "jobs processed since the latest vacuum",
+    "worn": "jobs processed since the last vacuum",
 }
 
 
@@ -133,22 +137,26 @@ def _add_sizes(top: argparse.ArgumentParser) -> None:
     for name, text in _SIZES.items():
         flags = ("--jobs", "--rows") if name == "jobs" else (f"--{name}",)
         top.add_argument(*flags, dest=name, type=count, metavar="N", help=f"{text}, such as 1200, 660k, 10M")
-    top.add_argument("--few", type=count, default=100_000, metavar="N", help="rows that growth begins with (100k)")
-    top.add_argument("--backlog", type=count, default=1_000_000, metavar="N", help="pending jobs of backlog (1M)")
+    top.add_argument(
+        "--few", type=count, default=100_000, metavar="N", help="rows of the small database of `growth` (100k)"
+    )
+    top.add_argument("--backlog", type=count, default=1_000_000, metavar="N", help="pending jobs of `backlog` (1M)")
 
 
 def _add_pace(top: argparse.ArgumentParser) -> None:
-    top.add_argument("--minutes", type=float, metavar="M", help="watching by our exporter (10)")
-    top.add_argument("--others-minutes", type=float, metavar="M", help="watching by each of the others (as ours)")
+    top.add_argument("--minutes", type=float, metavar="M", help="duration for our exporter (10)")
+    top.add_argument("--others-minutes", type=float, metavar="M", help="duration for each of the others (as ours)")
     top.add_argument(
         "--beside-minutes",
         type=float,
         metavar="M",
-        help="all side by side, in the first schema; 0: not at all (as ours)",
+        help="duration for all in parallel, in the first schema; 0: none (as ours)",
     )
-    top.add_argument("--backlog-minutes", type=float, metavar="M", help="watching of a huge backlog (as ours)")
+    top.add_argument("--backlog-minutes", type=float, metavar="M", help="duration with a large backlog (as ours)")
     top.add_argument("--requests", type=count, metavar="N", help="scrapes per latency measurement (5000)")
-    top.add_argument("--sleep", type=float, default=2.0, metavar="S", help="what the question of slow sleeps (2 s)")
+    top.add_argument(
+        "--sleep", type=float, default=2.0, metavar="S", help="seconds that the query of `slow` sleeps (2)"
+    )
 
 
 def _mode(text: str) -> str:
@@ -165,7 +173,7 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-def _write(report: Report, directory: Path | None) -> None:
+def _write(report: BenchmarkReport, directory: Path | None) -> None:
     if directory is None:
         return
     directory.mkdir(parents=True, exist_ok=True)

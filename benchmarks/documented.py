@@ -1,9 +1,7 @@
-"""The six monitoring queries of the migration guide, as people put them into a generic exporter.
+"""The six monitoring queries of the migration guide, for the configuration of a generic exporter.
 
 Source: migrations reference, "Monitoring Post-Migration". Names and aliases are ours, conditions are theirs.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +11,7 @@ INTERVAL: Final = 15  # seconds between samples
 
 @dataclass(frozen=True, slots=True)
 class DocumentedQuery:
-    """One query: its value is in the column `value`, its label, if it has one, in the column of that name."""
+    """One query, with its value in the column `value`, and a label in the column of its name."""
 
     name: str
     sql: str

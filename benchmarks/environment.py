@@ -1,61 +1,88 @@
-"""query-exporter in a virtual environment of its own, with a Python that is new enough for it."""
+"""What all measurements use: the server, filled databases, traffic, the stand-in application."""
 
-from __future__ import annotations
-
-import logging
-import re
-import shutil
-import subprocess
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-_log = logging.getLogger(__name__)
-_PACKAGES: Final = ("query-exporter==5.2.*", "psycopg[binary]>=3.3,<4")
-_NEEDED: Final = (3, 12)  # what query-exporter 5.1 and later ask for
-_NAMES: Final = ("python3.14", "python3.13", "python3.12", "python3")
-_PYENV: Final = ".pyenv/versions/3.*/bin/python3"
+import psycopg
+
+from benchmarks import fill, server
+from benchmarks.measure import Testbed
+from benchmarks.plan import BenchmarkPlan, Size, Variant
+from benchmarks.server import BenchmarkDatabase
+from benchmarks.traffic import SteadyTraffic
+from exporter.lab.application.server import Application
+from exporter.lab.application.telemetry import Telemetry, utc_now
+from exporter.lab.postgres.cluster import Cluster
+
+_DOCUMENTED_INDEX: Final = "CREATE INDEX IF NOT EXISTS idx_fsm_events_created ON public.fsm_events (created_at)"
+_NO_DOCUMENTED_INDEX: Final = "DROP INDEX IF EXISTS public.idx_fsm_events_created"
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """A program and its version."""
+class Environment:
+    """The server, the filled databases and the stand-in application; `open_environment` makes it."""
 
-    program: Path
-    version: str
+    def __init__(self, plan: BenchmarkPlan, cluster: Cluster, application_url: str, directory: Path) -> None:
+        self.plan = plan
+        self.cluster = cluster
+        self.directory = directory
+        self._application_url = application_url
+
+    @contextmanager
+    def testbed(
+        self, size: Size, variant: Variant, prepare: Callable[[BenchmarkDatabase], None] = lambda _: None
+    ) -> Iterator[Testbed]:
+        """A database of this size and variant, up to now, vacuumed, with its backlog, and with traffic until the end.
+
+        It is a copy of a filled database, changed by `prepare`. A measurement deletes rows everywhere in the tables; in
+        the same database the next one would fill these pages and read more of them than in a table in order of time.
+        """
+        filled = BenchmarkDatabase(self.cluster, f"outbox_{size.jobs}_{size.events}_{size.keys}")
+        fill.ensure(filled, size)
+        with server.copied(filled, f"outbox_{variant.value}") as database:
+            prepare(database)
+            fill.catch_up(database, size)
+            fill.remove_backlog(database)
+            self._apply(database, variant)
+            fill.vacuum(database)
+            fill.add_dead_rows(database, size)
+            fill.add_backlog(database, size)
+            with (
+                SteadyTraffic(database, size) as traffic,
+                psycopg.connect(self.cluster.dsn(), autocommit=True) as observer,
+            ):
+                observer.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+                yield Testbed(database, traffic, observer, self._application_url, self.directory)
+
+    def _apply(self, database: BenchmarkDatabase, variant: Variant) -> None:
+        with database.connect() as connection:
+            connection.execute(_DOCUMENTED_INDEX if variant is Variant.DOCUMENTED else _NO_DOCUMENTED_INDEX)
+        if variant is Variant.INDEXED:
+            database.run_file(self.plan.indexes)
 
 
-def query_exporter(keep: Path) -> Installed | None:
-    """The one below `keep`, installed from PyPI unless it is there; None without a Python that it accepts."""
-    directory = keep / "query-exporter"
-    program = directory / "bin" / "query-exporter"
-    if not program.exists():
-        python = _suitable_python()
-        if python is None:
-            _log.warning("query-exporter left out: it needs Python %d.%d or newer", *_NEEDED)
-            return None
-        _run(python, "-m", "venv", "--clear", str(directory))
-        _run(str(directory / "bin" / "pip"), "install", "--quiet", *_PACKAGES)
-    return Installed(program, _run(str(program), "--version").split()[-1])
+@contextmanager
+def open_environment(plan: BenchmarkPlan) -> Iterator[Environment]:
+    """The environment while the context is active. Raises: ClusterError, ProgramsNotFoundError."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-benchmark-")))
+        cluster = stack.enter_context(server.cluster(plan.keep))
+        application = stack.enter_context(Application(_telemetry()))
+        yield Environment(plan, cluster, application.url, directory)
 
 
-def version_of(answer: str) -> tuple[int, int]:
-    """(major, minor) from what `python --version` answers; (0, 0) when it does not."""
-    match = re.search(r"(\d+)\.(\d+)", answer)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
-
-
-def _suitable_python() -> str | None:
-    managed = sorted(Path.home().glob(_PYENV), reverse=True)
-    candidates = [*filter(None, map(shutil.which, _NAMES)), *map(str, managed)]
-    return next((python for python in candidates if _answers(python) >= _NEEDED), None)
-
-
-def _answers(python: str) -> tuple[int, int]:
-    # A version manager's shim may be in the path without a version behind it.
-    done = subprocess.run([python, "--version"], check=False, capture_output=True, text=True)  # noqa: S603 - found by us
-    return version_of(done.stdout) if done.returncode == 0 else (0, 0)
-
-
-def _run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own words
+def _telemetry() -> Telemetry:
+    """The metrics of an application after one event of each kind, so that no series is missing."""
+    telemetry = Telemetry()
+    telemetry.processor_alive(alive=True)
+    telemetry.initialised(85, cached=False)
+    telemetry.initialised(3, cached=True)
+    telemetry.initialisation_failed("course does not exist")
+    telemetry.job_succeeded(1.2)
+    telemetry.job_failed("refused")
+    for layer in (2, 3):
+        telemetry.fell_back(layer, utc_now(), succeeded=False)
+    telemetry.polled(10, 25, 1, utc_now())
+    return telemetry

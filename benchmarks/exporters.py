@@ -1,6 +1,4 @@
-"""The exporters that are compared: how each is configured and started, and when its values are complete."""
-
-from __future__ import annotations
+"""The exporters: how each is configured and started, and when its values are complete."""
 
 import os
 import shutil
@@ -16,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from benchmarks.documented import INTERVAL, QUERIES, DocumentedQuery
-from benchmarks.environment import query_exporter
+from benchmarks.query_exporter import install
 from exporter.lab.ports import LOOPBACK
 
 OURS: Final = "outbox-exporter"
@@ -24,8 +22,8 @@ MONITOR: Final = "outbox_monitor"  # the role that our own set-up script makes
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """What an exporter is told: the database, the application, the port to serve on, a directory for its files."""
+class ExporterTarget:
+    """The database and application to monitor, the port to listen on, and a directory for configuration files."""
 
     dsn: str
     application_url: str
@@ -38,40 +36,40 @@ class Assignment:
         return f"{LOOPBACK}:{self.port}"
 
     def write(self, name: str, content: Any) -> str:
-        """Writes a configuration file as YAML; answers with its path."""
+        """Writes a configuration file as YAML; returns its path."""
         path = self.directory / name
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return str(path)
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """A command line and what it finds in its environment."""
+class StartCommand:
+    """A command line and its environment variables."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Exporter:
-    """One contender.
+class Contender:
+    """One exporter of the benchmark.
 
     Attributes:
-        name: as people call it.
+        name: its usual name.
         role: its user in the database.
         version: as installed.
-        complete: metrics that are all there once every database value is.
-        start: writes its configuration and says how to start it.
+        complete: metrics that all have samples once every database value is there.
+        start: writes its configuration and returns its command line.
     """
 
     name: str
     role: str
     version: str
     complete: tuple[str, ...]
-    start: Callable[[Assignment], Start]
+    start: Callable[[ExporterTarget], StartCommand]
 
 
-# How the Dockerfile has it run.
+# As in the Dockerfile.
 _IMAGE: Final = {"PYTHONOPTIMIZE": "2"}
 _GUIDE: Final = tuple(query.name for query in QUERIES)
 _OURS_COMPLETE: Final = (
@@ -82,9 +80,9 @@ _OURS_COMPLETE: Final = (
 )
 
 
-def available(keep: Path, names: Collection[str] = ()) -> list[Exporter]:
-    """Those of `names`, or all, that can be had: Debian's where installed, query-exporter installed below `keep`."""
-    makers: dict[str, Callable[[], Exporter | None]] = {
+def available(keep: Path, names: Collection[str] = ()) -> list[Contender]:
+    """Those of `names`, or all, that are available: Debian's if installed, query-exporter installed below `keep`."""
+    makers: dict[str, Callable[[], Contender | None]] = {
         OURS: ours,
         "query-exporter": lambda: _query_exporter(keep),
         "postgres_exporter": lambda: _debian(
@@ -96,40 +94,42 @@ def available(keep: Path, names: Collection[str] = ()) -> list[Exporter]:
     return [exporter for exporter in made if exporter is not None]
 
 
-def ours() -> Exporter:
-    """The exporter of this distribution, compiled beforehand as in its image."""
+def ours() -> Contender:
+    """The exporter of this distribution, with compiled modules as in its image."""
     subprocess.run(
         [sys.executable, "-c", "import exporter.__main__, exporter.app.run"],
         env={**os.environ, **_IMAGE, "PYTHONDONTWRITEBYTECODE": ""},
         check=True,
     )
-    return Exporter(OURS, MONITOR, metadata.version("outbox-exporter"), _OURS_COMPLETE, _start_ours)
+    return Contender(OURS, MONITOR, metadata.version("outbox-exporter"), _OURS_COMPLETE, _start_ours)
 
 
-def _start_ours(task: Assignment) -> Start:
-    """With the settings that it has by default, the application watched too: the full set of series."""
+def _start_ours(task: ExporterTarget) -> StartCommand:
+    """With default settings and the application: the full set of series."""
     settings = {
         "DATABASE_DSN": task.dsn,
         "WEB_LISTEN": task.address,
         "APPLICATION_URL": task.application_url,
-        # What an earlier round has seen would have to be read, remembered and written again.
+        # A new directory for each start: reading and writing the state of an earlier run would cost time.
         "WATCH_STATE_DIR": tempfile.mkdtemp(prefix="state-", dir=task.directory),
     }
     environment = {f"OUTBOX_EXPORTER_{name}": value for name, value in settings.items()}
-    return Start((sys.executable, "-m", "exporter", "serve"), {**environment, **_IMAGE})
+    return StartCommand((sys.executable, "-m", "exporter", "serve"), {**environment, **_IMAGE})
 
 
-def _query_exporter(keep: Path) -> Exporter | None:
-    installed = query_exporter(keep)
+def _query_exporter(keep: Path) -> Contender | None:
+    installed = install(keep)
     if installed is None:
         return None
 
-    def start(task: Assignment) -> Start:
+    program, version = installed
+
+    def start(task: ExporterTarget) -> StartCommand:
         config = task.write("query-exporter.yaml", _query_exporter_config(task.dsn))
         options = ("--host", LOOPBACK, "--port", str(task.port), "--config", config)
-        return Start((str(installed.program), *options))
+        return StartCommand((str(program), *options))
 
-    return Exporter("query-exporter", "query_exporter", installed.version, _GUIDE, start)
+    return Contender("query-exporter", "query_exporter", version, _GUIDE, start)
 
 
 def _query_exporter_config(dsn: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _query_exporter_config(dsn: str) -> dict[str, Any]:
                 "databases": ["outbox"],
                 "metrics": [query.name],
                 "interval": INTERVAL,
-                # Columns carry the metric's name here.
+                # The column has the name of the metric.
                 "sql": query.sql.replace("AS value", f"AS {query.name}"),
             }
             for query in QUERIES
@@ -153,18 +153,18 @@ def _labels(query: DocumentedQuery) -> dict[str, Any]:
     return {"labels": [query.label]} if query.label else {}
 
 
-def _debian(name: str, package: str, start: Callable[[str, Assignment], Start]) -> Exporter | None:
+def _debian(name: str, package: str, start: Callable[[str, ExporterTarget], StartCommand]) -> Contender | None:
     program = shutil.which(package)
     if program is None:
         return None
     query = ["dpkg-query", "-W", "-f", "${Version}", package]
-    version = subprocess.run(query, check=False, capture_output=True, text=True).stdout  # noqa: S603 - fixed words
+    version = subprocess.run(query, check=False, capture_output=True, text=True).stdout  # noqa: S603 - fixed arguments
     values = tuple(f"{query.name}_value" if name == "postgres_exporter" else f"sql_{query.name}" for query in QUERIES)
-    return Exporter(name, name, version or "unknown", values, lambda task: start(program, task))
+    return Contender(name, name, version or "unknown", values, lambda task: start(program, task))
 
 
-def _start_postgres_exporter(program: str, task: Assignment) -> Start:
-    """It asks when it is scraped; its cache, just shorter than the interval, spares the load test the database."""
+def _start_postgres_exporter(program: str, task: ExporterTarget) -> StartCommand:
+    """It queries when it is scraped; a cache just shorter than the interval keeps the load test off the database."""
     config = {
         query.name: {
             "query": query.sql,
@@ -185,14 +185,14 @@ def _start_postgres_exporter(program: str, task: Assignment) -> Start:
         "--no-collector.database",
         "--no-collector.bgwriter",
     )
-    return Start((program, *options), {"DATA_SOURCE_NAME": f"{task.dsn}?sslmode=disable"})
+    return StartCommand((program, *options), {"DATA_SOURCE_NAME": f"{task.dsn}?sslmode=disable"})
 
 
-def _start_sql_exporter(program: str, task: Assignment) -> Start:
+def _start_sql_exporter(program: str, task: ExporterTarget) -> StartCommand:
     job = {
         "name": "guide",
         "interval": f"{INTERVAL}s",
-        # Its driver goes by the shorter name only.
+        # Its driver accepts the shorter scheme only.
         "connections": [f"{task.dsn.replace('postgresql://', 'postgres://')}?sslmode=disable"],
         "queries": [
             {"name": query.name, "help": query.name, "values": ["value"], "query": query.sql} | _labels(query)
@@ -200,4 +200,4 @@ def _start_sql_exporter(program: str, task: Assignment) -> Start:
         ],
     }
     file = task.write("sql-exporter.yaml", {"jobs": [job]})
-    return Start((program, f"-config.file={file}", f"-web.listen-address={task.address}"))
+    return StartCommand((program, f"-config.file={file}", f"-web.listen-address={task.address}"))

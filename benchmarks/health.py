@@ -1,24 +1,22 @@
-"""How our exporter's collectors fare over time, told from its own metrics. Pure."""
-
-from __future__ import annotations
+"""The runs of our exporter's collectors over time, from its own metrics."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmarks.scrape import Sample
+from benchmarks.scrape import ScrapedSample
 
 _PREFIX = "outbox_collector_"
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """One collector over a stretch of watching; durations in seconds.
+class CollectorHealth:
+    """One collector during a measurement; all durations in seconds.
 
     Attributes:
-        runs: finished; failures: among them.
-        spent: duration of all runs together; longest: of any of them.
-        interval: the longest there was between two runs, as planned.
-        oldest: the greatest age that its latest success ever had, counted from the beginning before the first.
+        runs: finished runs; failures: how many of them failed.
+        spent: total duration of the runs; longest: duration of the longest one.
+        interval: the longest planned interval.
+        oldest: the greatest age of the last success; before the first success, since the start.
     """
 
     collector: str
@@ -30,38 +28,38 @@ class Health:
     oldest: float = 0.0
 
     def share(self, seconds: float) -> float:
-        """The part of `seconds` that its runs took."""
+        """The ratio of `seconds` that its runs took."""
         return self.spent / seconds
 
 
-class Chronicle:
-    """Follows collectors from scrape to scrape, which should come more often than any collector runs."""
+class CollectorHistory:
+    """Collects the results of scrapes, which must be more frequent than the runs of any collector."""
 
     def __init__(self, began: float) -> None:
-        """Begins at `began`, Unix seconds."""
+        """Starts at `began`, Unix seconds."""
         self._began = began
-        self._health: dict[str, Health] = {}
+        self._health: dict[str, CollectorHealth] = {}
 
-    def note(self, samples: Iterable[Sample], now: float) -> None:
-        """Takes in one scrape, made at `now`, Unix seconds."""
+    def add(self, samples: Iterable[ScrapedSample], now: float) -> None:
+        """Adds one scrape of the time `now`, Unix seconds."""
         by_collector: dict[str, dict[str, float]] = {}
         for sample in samples:
             if sample.name.startswith(_PREFIX) and "collector" in sample.labels:
                 figures = by_collector.setdefault(sample.labels["collector"], {})
                 name = sample.name.removeprefix(_PREFIX)
-                figures[name] = figures.get(name, 0.0) + sample.value  # failures come by reason
+                figures[name] = figures.get(name, 0.0) + sample.value  # failures have one sample per reason
         for collector, figures in by_collector.items():
-            before = self._health.get(collector, Health(collector))
+            before = self._health.get(collector, CollectorHealth(collector))
             self._health[collector] = self._after(before, figures, now)
 
-    def health(self) -> tuple[Health, ...]:
-        """Every collector, by name."""
+    def health(self) -> tuple[CollectorHealth, ...]:
+        """All collectors, by name."""
         return tuple(self._health[name] for name in sorted(self._health))
 
-    def _after(self, before: Health, figures: dict[str, float], now: float) -> Health:
+    def _after(self, before: CollectorHealth, figures: dict[str, float], now: float) -> CollectorHealth:
         runs = int(figures.get("runs_total", 0))
         duration = figures.get("duration_seconds", 0.0)
-        return Health(
+        return CollectorHealth(
             collector=before.collector,
             runs=runs,
             failures=int(figures.get("failures_total", 0)),

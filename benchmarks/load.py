@@ -1,10 +1,8 @@
-"""How fast an exporter answers: clients that scrape again as soon as they have an answer, on kept connections.
+"""Measures scrape latency: clients that scrape again as soon as they have a response, on keep-alive connections.
 
-One thread and one selector for all clients, so that the measure costs little and costs everybody the same. Runs as a
-process of its own: `python -m benchmarks.load PORT CLIENTS REQUESTS SECONDS` prints a `Load` as JSON.
+One thread and one selector serve all clients, so that the measurement itself costs little. It runs as a process of its
+own: `python -m benchmarks.load PORT CLIENTS REQUESTS SECONDS` prints a `LatencyResult` as JSON.
 """
-
-from __future__ import annotations
 
 import gc
 import json
@@ -25,13 +23,13 @@ from exporter.lab.ports import LOOPBACK
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
-_WARM_UP: Final = 50  # requests per client that do not count
+_WARM_UP: Final = 50  # requests per client before the measurement
 _RECEIVE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """Latencies in seconds over `requests` answers, and how many answers a second there were."""
+class LatencyResult:
+    """Latencies in seconds over `requests` responses, and responses per second."""
 
     clients: int
     requests: int
@@ -40,15 +38,15 @@ class Load:
     per_second: float
 
 
-def measure(port: int, clients: int, requests: int, seconds: float) -> Load:
-    """Drives the exporter from a process of its own. Raises: CalledProcessError when an answer was not 200."""
+def measure(port: int, clients: int, requests: int, seconds: float) -> LatencyResult:
+    """Measures in a process of its own. Raises: CalledProcessError when a response has another status than 200."""
     command = [sys.executable, "-m", "benchmarks.load", *map(str, (port, clients, requests, seconds))]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
-    return Load(**json.loads(done.stdout))
+    return LatencyResult(**json.loads(done.stdout))
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest of `values` that at least `share` of them do not exceed. Raises: ValueError when there is none."""
+    """The smallest value that a ratio `share` of the values does not exceed. Raises: ValueError without values."""
     if not values:
         raise ValueError("no values, so no percentile")
     ordered = sorted(values)
@@ -56,7 +54,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def is_whole(answer: bytes | bytearray) -> bool:
-    """Whether this is a complete HTTP answer that says how long it is, by its length or in chunks."""
+    """Whether this is a complete HTTP response. Raises: ValueError when it has neither length nor chunks."""
     head, separator, body = bytes(answer).partition(b"\r\n\r\n")
     if not separator:
         return False
@@ -64,7 +62,7 @@ def is_whole(answer: bytes | bytearray) -> bool:
         return len(body) >= int(length[1])
     if _CHUNKED.search(head):
         return body.endswith(_LAST_CHUNK) or body == _LAST_CHUNK[2:]
-    raise ValueError("the answer does not say how long it is")
+    raise ValueError("the response has neither a length nor chunks")
 
 
 class _Client:
@@ -75,24 +73,24 @@ class _Client:
         lines = [f"{name}: {value}" for name, value in {"Host": f"{LOOPBACK}:{port}", **HEADERS}.items()]
         self._request = "\r\n".join(("GET /metrics HTTP/1.1", *lines, "", "")).encode()
         self._answer = bytearray()
-        self._asked_at = 0.0
+        self._sent_at = 0.0
         self.socket = self._connect()
 
-    def ask(self) -> None:
+    def send(self) -> None:
         """Sends the next request."""
         self._answer.clear()
-        self._asked_at = time.perf_counter()
+        self._sent_at = time.perf_counter()
         self.socket.sendall(self._request)
 
-    def hear(self) -> float | None:
-        """Takes in what has come: the latency when the answer is whole. Raises: ConnectionError, ValueError."""
+    def receive(self) -> float | None:
+        """Reads available data: the latency when the response is complete. Raises: ConnectionError, ValueError."""
         piece = self.socket.recv(_RECEIVE)
         if not piece:
-            raise ConnectionError("the exporter closed a kept connection")
+            raise ConnectionError("the exporter closed a keep-alive connection")
         self._answer += piece
         if not is_whole(self._answer):
             return None
-        latency = time.perf_counter() - self._asked_at
+        latency = time.perf_counter() - self._sent_at
         if not self._answer.startswith(b"HTTP/1.1 200"):
             raise ConnectionError(f"the exporter answered {bytes(self._answer[:40])!r}")
         return latency
@@ -103,38 +101,42 @@ class _Client:
         return connection
 
 
-def drive(port: int, clients: int, requests: int, seconds: float) -> Load:
-    """The measurement itself, in this thread: ends after `requests` answers or `seconds`, whichever is sooner."""
+def drive(port: int, clients: int, requests: int, seconds: float) -> LatencyResult:
+    """Measures in this thread until `requests` responses or `seconds`."""
     with ExitStack() as stack:
-        crew = [_Client(port) for _ in range(clients)]
+        connections = [_Client(port) for _ in range(clients)]
         selector = stack.enter_context(selectors.DefaultSelector())
-        for client in crew:
+        for client in connections:
             stack.enter_context(client.socket)
             selector.register(client.socket, selectors.EVENT_READ, client)
-        _collect(selector, crew, _WARM_UP * clients, seconds)
+        _collect(selector, connections, _WARM_UP * clients, seconds)
         started = time.perf_counter()
-        latencies = _collect(selector, crew, requests, seconds)
+        latencies = _collect(selector, connections, requests, seconds)
         took = time.perf_counter() - started
-    return Load(clients, len(latencies), percentile(latencies, 0.5), percentile(latencies, 0.99), len(latencies) / took)
+    return LatencyResult(
+        clients, len(latencies), percentile(latencies, 0.5), percentile(latencies, 0.99), len(latencies) / took
+    )
 
 
-def _collect(selector: selectors.BaseSelector, crew: Sequence[_Client], requests: int, seconds: float) -> list[float]:
-    """So many latencies; every client has its answer when it returns."""
+def _collect(
+    selector: selectors.BaseSelector, connections: Sequence[_Client], requests: int, seconds: float
+) -> list[float]:
+    """The latencies of so many requests; no response is missing when it returns."""
     latencies: list[float] = []
     until = time.perf_counter() + seconds
-    for client in crew:
-        client.ask()
-    under_way = len(crew)
+    for client in connections:
+        client.send()
+    under_way = len(connections)
     while under_way:
         for key, _ in selector.select():
             asker: _Client = key.data
-            latency = asker.hear()
+            latency = asker.receive()
             if latency is None:
                 continue
             latencies.append(latency)
             under_way -= 1
             if len(latencies) + under_way < requests and time.perf_counter() < until:
-                asker.ask()
+                asker.send()
                 under_way += 1
     return latencies
 

@@ -1,6 +1,4 @@
-"""One exporter's turn: started, watched while it watches, weighed, driven hard, ended."""
-
-from __future__ import annotations
+"""Measures one exporter: cost in the database, processor time, memory and scrape latency."""
 
 import logging
 import time
@@ -15,52 +13,52 @@ from psycopg import sql
 
 from benchmarks import load, scrape, statements
 from benchmarks.documented import INTERVAL
-from benchmarks.exporters import MONITOR, Assignment, Exporter
-from benchmarks.load import Load
+from benchmarks.exporters import MONITOR, Contender, ExporterTarget
+from benchmarks.load import LatencyResult
 from benchmarks.plan import SETUP
-from benchmarks.process import Running
-from benchmarks.server import Database
-from benchmarks.statements import Cost
-from benchmarks.traffic import Traffic
+from benchmarks.process import ExporterProcess
+from benchmarks.server import BenchmarkDatabase
+from benchmarks.statements import StatementCost
+from benchmarks.traffic import SteadyTraffic
 from exporter.lab.ports import free_port
 
 _log = logging.getLogger(__name__)
-_TICK: Final = 1.0  # seconds between looks at the sessions
-_COMPLETE_WITHIN: Final = 120.0  # seconds; a cold cache and two cores may need their time
+_TICK: Final = 1.0  # seconds between samples of the sessions
+_COMPLETE_WITHIN: Final = 120.0  # seconds; enough with a cold cache and two cores
 _CLIENTS: Final = (1, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class Arena:
-    """Where exporters take their turns.
+class Testbed:
+    """The surroundings of a measurement.
 
     Attributes:
-        database: filled, with its schema variant.
-        traffic: under way in it.
-        observer: a superuser's session in another database, so that it does not count itself.
+        database: filled, in a schema variant.
+        traffic: running in it.
+        observer: a superuser's session in another database, so that its own statements are not counted.
         application_url: the stand-in application.
         directory: for files of the exporters.
     """
 
-    database: Database
-    traffic: Traffic
+    database: BenchmarkDatabase
+    traffic: SteadyTraffic
     observer: psycopg.Connection
     application_url: str
     directory: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What one exporter cost and gave.
+class ExporterResult:
+    """The result for one exporter.
 
     Attributes:
-        minutes: that the database's figures cover, from the start of the process on.
+        minutes: the period of the database's values, from the start of the process.
         statements: all of them, the one with most buffers first.
         transactions: of the exporter, per minute.
-        connections: made since its start; backends: the most that it had at once.
+        connections: opened since its start; backends: the maximum at the same time.
         errors: statements that failed, whose cost is not in `statements`.
         first_values: seconds from the start of the process until every database value was on /metrics.
-        processor: seconds of processor time per minute while scraped every 15 s, the start left out.
+        processor: seconds of processor time per minute with a scrape every 15 s, without the start.
         resident: bytes at the end of these minutes; resident_driven: after the latency measurement.
         series, size: number and bytes of a scrape.
         loads: latency, for each number of clients.
@@ -69,7 +67,7 @@ class Result:
     exporter: str
     version: str
     minutes: float
-    statements: tuple[Cost, ...]
+    statements: tuple[StatementCost, ...]
     transactions: float
     connections: int
     backends: int
@@ -80,33 +78,33 @@ class Result:
     resident_driven: int
     series: int
     size: int
-    loads: tuple[Load, ...]
+    loads: tuple[LatencyResult, ...]
 
     @property
-    def total(self) -> Cost:
+    def total(self) -> StatementCost:
         """All statements together."""
         return statements.total(self.statements)
 
     def per_minute(self, count: float) -> float:
-        """A count over all of the time as one per minute."""
+        """A count of the whole period, per minute."""
         return count / self.minutes
 
 
-Glance = Callable[[str], None]
+ScrapeCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A running exporter and where it serves."""
+class ExporterRun:
+    """A running exporter, its port, and the monotonic time of its start."""
 
-    exporter: Exporter
-    running: Running
+    exporter: Contender
+    process: ExporterProcess
     port: int
     started: float
 
 
-def prepare_role(database: Database, role: str) -> None:
-    """A role that may read the three tables: ours as our script makes it, others past row security."""
+def prepare_role(database: BenchmarkDatabase, role: str) -> None:
+    """Creates a role that reads the three tables: ours by our script, others with BYPASSRLS."""
     if role == MONITOR:
         database.run_file(SETUP / "monitoring_role.sql")
         return
@@ -121,48 +119,48 @@ def prepare_role(database: Database, role: str) -> None:
 
 
 @contextmanager
-def turn(arena: Arena, exporter: Exporter) -> Iterator[Turn]:
-    """The exporter, started a moment ago under a role of its own, with everybody's counts at zero."""
-    prepare_role(arena.database, exporter.role)
+def run_exporter(testbed: Testbed, exporter: Contender) -> Iterator[ExporterRun]:
+    """Starts the exporter with a role of its own, and resets the statement statistics."""
+    prepare_role(testbed.database, exporter.role)
     port = free_port()
-    task = Assignment(arena.database.dsn(exporter.role), arena.application_url, port, arena.directory)
-    start = exporter.start(task)
-    statements.reset(arena.observer)
+    target = ExporterTarget(testbed.database.dsn(exporter.role), testbed.application_url, port, testbed.directory)
+    start = exporter.start(target)
+    statements.reset(testbed.observer)
     started = time.monotonic()
-    with Running(start, arena.directory / f"{exporter.name}.log") as running:
-        yield Turn(exporter, running, port, started)
+    with ExporterProcess(start, testbed.directory / f"{exporter.name}.log") as process:
+        yield ExporterRun(exporter, process, port, started)
 
 
-def measure(arena: Arena, exporter: Exporter, minutes: float, requests: int, seconds: float) -> Result:
-    """Everything about one exporter; takes `minutes` and the time that the requests need.
+def measure(testbed: Testbed, exporter: Contender, minutes: float, requests: int, seconds: float) -> ExporterResult:
+    """Measures for `minutes`, then sends `requests` for at most `seconds` per number of clients.
 
-    Raises: RuntimeError when the exporter ends or never gets complete.
+    Raises: RuntimeError when the exporter ends or its values are never complete.
     """
-    log_offset = arena.database.server.log.stat().st_size
-    transactions = _transactions(arena)
-    with turn(arena, exporter) as now:
-        complete_after = first_values(now)
-        used, since = now.running.processor_seconds, time.monotonic()
-        backends = watch(arena, now, now.started + 60 * minutes)
-        took = (time.monotonic() - now.started) / 60
-        processor = (now.running.processor_seconds - used) / (time.monotonic() - since) * 60
-        costs = statements.costs(arena.observer, exporter.role)
-        transactions = _transactions(arena) - transactions
-        text, resident = scrape.scrape(now.port), now.running.resident_bytes
-        loads = tuple(load.measure(now.port, clients, requests, seconds) for clients in _CLIENTS if requests)
-        result = Result(
+    log_offset = testbed.database.server.log.stat().st_size
+    transactions = _transactions(testbed)
+    with run_exporter(testbed, exporter) as run:
+        complete_after = first_values(run)
+        used, since = run.process.processor_seconds, time.monotonic()
+        backends = watch(testbed, run, run.started + 60 * minutes)
+        took = (time.monotonic() - run.started) / 60
+        processor = (run.process.processor_seconds - used) / (time.monotonic() - since) * 60
+        costs = statements.costs(testbed.observer, exporter.role)
+        transactions = _transactions(testbed) - transactions
+        text, resident = scrape.scrape(run.port), run.process.resident_bytes
+        loads = tuple(load.measure(run.port, clients, requests, seconds) for clients in _CLIENTS if requests)
+        result = ExporterResult(
             exporter=exporter.name,
             version=exporter.version,
             minutes=took,
             statements=tuple(costs),
             transactions=transactions / took,
-            connections=statements.connections(arena.database.server.log, exporter.role, log_offset),
+            connections=statements.connections(testbed.database.server.log, exporter.role, log_offset),
             backends=backends,
-            errors=statements.errors(arena.database.server.log, exporter.role, log_offset),
+            errors=statements.errors(testbed.database.server.log, exporter.role, log_offset),
             first_values=complete_after,
             processor=processor,
             resident=resident,
-            resident_driven=now.running.resident_bytes,
+            resident_driven=run.process.resident_bytes,
             series=sum(1 for _ in scrape.samples(text)),
             size=len(text),
             loads=loads,
@@ -171,34 +169,36 @@ def measure(arena: Arena, exporter: Exporter, minutes: float, requests: int, sec
     return result
 
 
-def watch(arena: Arena, now: Turn, until: float, every: float = INTERVAL, glance: Glance | None = None) -> int:
-    """Scrapes as Prometheus would until that monotonic time; answers with the most sessions seen at once.
+def watch(
+    testbed: Testbed, run: ExporterRun, until: float, every: float = INTERVAL, on_scrape: ScrapeCallback | None = None
+) -> int:
+    """Scrapes every `every` seconds until the monotonic time `until`; returns the maximum of sessions at the same time.
 
-    `glance` gets the text of every scrape. Raises: RuntimeError when the exporter ends.
+    `on_scrape` gets the text of each scrape. Raises: RuntimeError when the exporter ends.
     """
     most, next_scrape = 0, time.monotonic()
-    with scrape.Scraper(now.port) as scraper:
+    with scrape.Scraper(run.port) as scraper:
         while time.monotonic() < until:
             if time.monotonic() >= next_scrape:
                 text = scraper.scrape()
                 next_scrape += every
-                if glance is not None:
-                    glance(text)
-            now.running.check()
-            most = max(most, statements.backends(arena.observer, now.exporter.role))
+                if on_scrape is not None:
+                    on_scrape(text)
+            run.process.check()
+            most = max(most, statements.backends(testbed.observer, run.exporter.role))
             time.sleep(max(0.0, min(_TICK, until - time.monotonic())))
     return most
 
 
-def first_values(now: Turn) -> float:
-    """Seconds from its start until every database value was on /metrics. Raises: RuntimeError when that never comes."""
+def first_values(run: ExporterRun) -> float:
+    """Seconds from its start until every database value is on /metrics. Raises: RuntimeError when they never are."""
     try:
-        return scrape.wait_until_complete(now.port, now.exporter.complete, now.started + _COMPLETE_WITHIN) - now.started
+        return scrape.wait_until_complete(run.port, run.exporter.complete, run.started + _COMPLETE_WITHIN) - run.started
     except TimeoutError as error:
-        now.running.check()
-        raise RuntimeError(f"{now.exporter.name}: {error}") from error
+        run.process.check()
+        raise RuntimeError(f"{run.exporter.name}: {error}") from error
 
 
-def _transactions(arena: Arena) -> int:
-    """Those of the database that are not the traffic's."""
-    return statements.transactions(arena.observer, arena.database.name) - arena.traffic.transactions
+def _transactions(testbed: Testbed) -> int:
+    """The transactions of the database without those of the traffic."""
+    return statements.transactions(testbed.observer, testbed.database.name) - testbed.traffic.transactions

@@ -1,6 +1,4 @@
-"""What to measure, and on how large a database."""
-
-from __future__ import annotations
+"""What to measure, and the size of the database."""
 
 import re
 from dataclasses import dataclass
@@ -10,14 +8,14 @@ from typing import Final
 
 import exporter
 
-# What people run in their database to be watched by us.
+# The setup scripts for a database that is monitored.
 SETUP: Final = Path(exporter.__file__).parent / "sql" / "setup"
 _COUNT: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[kM]?)")
 _UNITS: Final = {"": 1, "k": 1_000, "M": 1_000_000}
 
 
 class Variant(Enum):
-    """The schema that is watched.
+    """The schema of the database.
 
     DOCUMENTED has an index on fsm_events (created_at), DEPLOYED has not, INDEXED is DEPLOYED plus the optional
     migration that adds indexes for monitoring.
@@ -30,16 +28,16 @@ class Variant(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is in the database, in rows.
+    """The rows of the database.
 
     Attributes:
-        jobs: processed ones, spread over 30 days.
-        events: likewise.
-        keys: idempotency keys, the newest written now, at `rate`.
-        courses: which jobs, events and keys belong to.
-        pending: unprocessed jobs, a constant.
-        rate: jobs, events and keys per hour, in the latest hours and while measuring.
-        worn: jobs that became processed since the tables were last vacuumed.
+        jobs: processed jobs of 30 days.
+        events: events of 30 days.
+        keys: idempotency keys, up to now, at `rate`.
+        courses: the courses of jobs, events and keys.
+        pending: unprocessed jobs, constant.
+        rate: jobs, events and keys per hour, in the latest hours and during the measurement.
+        worn: jobs processed since the last vacuum.
     """
 
     jobs: int
@@ -52,16 +50,16 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How long and how hard to measure one exporter.
+class Durations:
+    """The duration and the load of the measurements.
 
     Attributes:
-        minutes: of watching, scraped every 15 s, for our exporter.
-        others_minutes: the same for the others, whose cost per sample does not change with time.
-        beside_minutes: of all of them side by side, in the first variant; 0 leaves that out.
-        backlog_minutes: of watching a huge backlog.
-        requests: scrapes to measure latency with, for each number of clients.
-        seconds: after which a latency measurement ends early.
+        minutes: for our exporter, with a scrape every 15 s.
+        others_minutes: for each of the others, whose cost per sample is constant.
+        beside_minutes: for all in parallel, in the first variant; 0 leaves it out.
+        backlog_minutes: with a large backlog.
+        requests: scrapes per latency measurement, for each number of clients.
+        seconds: the limit of a latency measurement.
     """
 
     minutes: float
@@ -73,24 +71,24 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BenchmarkPlan:
     """One invocation.
 
     Attributes:
         size: of the database.
-        pace: of measuring.
-        variants: of the schema, one after the other; under stress the first of them.
-        grown: those of them in which growth is measured.
-        exporters: names of those to run; empty for all that are installed.
-        keep: directory that keeps database and environments for the next invocation; None for a temporary one.
-        indexes: the optional migration, of Variant.INDEXED.
-        sleep: seconds that the slow query of the mode `slow` takes.
-        backlog: pending jobs in the mode `backlog`.
+        durations: of the measurements.
+        variants: of the schema; the first one is used for stress.
+        grown: the variants of the mode `growth`.
+        exporters: names of those to run; empty for all installed ones.
+        keep: directory of the database and environments for the next invocation; None for a temporary one.
+        indexes: the optional migration of Variant.INDEXED.
+        sleep: seconds that the query of the mode `slow` sleeps.
+        backlog: pending jobs of the mode `backlog`.
         few: jobs and events in the small database of the mode `growth`.
     """
 
     size: Size
-    pace: Pace
+    durations: Durations
     variants: tuple[Variant, ...]
     grown: tuple[Variant, ...]
     exporters: tuple[str, ...]
@@ -102,7 +100,7 @@ class Plan:
 
 
 def count(text: str) -> int:
-    """A number of rows as people write it: 1200, 660k, 10M. Raises: ValueError."""
+    """A number of rows such as 1200, 660k or 10M. Raises: ValueError."""
     match = _COUNT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a count such as 1200, 660k or 10M")

@@ -1,6 +1,4 @@
-"""An exporter as a running process: started, weighed, ended."""
-
-from __future__ import annotations
+"""An exporter as a process: its start and end, processor time and memory."""
 
 import ctypes
 import os
@@ -8,25 +6,24 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import psutil
 
-from benchmarks.exporters import Start
+from benchmarks.exporters import StartCommand
 
-_TIMEOUT: Final = 10.0  # seconds to end in order
+_STOP_TIMEOUT: Final = 10.0  # seconds after SIGTERM, then SIGKILL
 _LIBC: Final = ctypes.CDLL(None)
 
 
-class Running:
+class ExporterProcess:
     """A process and its children; a context manager that ends them."""
 
-    def __init__(self, start: Start, log: Path) -> None:
-        """Starts it, its output going to `log`, with none of our own variables that could configure it."""
+    def __init__(self, start: StartCommand, log: Path) -> None:
+        """Starts it with its output in `log`, without environment variables of ours that would configure it."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "OUTBOX_", "QE_"))}
         with log.open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own words
+            self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
                 start.command,
                 env={**inherited, **start.environment},
                 stdin=subprocess.DEVNULL,
@@ -40,12 +37,10 @@ class Running:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._process.terminate()
         try:
-            self._process.wait(_TIMEOUT)
+            self._process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -73,10 +68,9 @@ class Running:
 
 
 def _processor_seconds(pid: int) -> float:
-    """What all threads of a process have used, ended ones too, user and system; 0 when it is no more.
+    """Processor time of all threads of a process, user and system, seconds; 0 when it has ended.
 
-    By its clock (clock_getcpuclockid, POSIX): /proc counts in hundredths of a second, of which a minute of watching
-    takes three.
+    From its POSIX clock (clock_getcpuclockid), because /proc counts in 0.01 s and a minute of monitoring takes 0.03 s.
     """
     clock = ctypes.c_int()
     return 0.0 if _LIBC.clock_getcpuclockid(pid, ctypes.byref(clock)) else time.clock_gettime(clock.value)

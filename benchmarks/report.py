@@ -1,6 +1,4 @@
-"""What was measured, as Markdown for people and as JSON for everything else."""
-
-from __future__ import annotations
+"""The report as Markdown and as JSON."""
 
 import json
 import os
@@ -13,30 +11,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from benchmarks.compare import Comparison, Growth
+from benchmarks.compare import ExporterComparison, GrowthResult
 from benchmarks.exporters import OURS
-from benchmarks.measure import Result
-from benchmarks.plan import Plan
-from benchmarks.statements import Cost, total
-from benchmarks.stress import BUDGET, Stress
+from benchmarks.measure import ExporterResult
+from benchmarks.plan import BenchmarkPlan
+from benchmarks.statements import StatementCost, total
+from benchmarks.stress import BUDGET, StressResult
 
 _MIB: Final = 1 << 20
 _STATEMENTS_SHOWN: Final = 12
 
 
 @dataclass(slots=True)
-class Report:
-    """All of one invocation, growing as it goes on, so that one that is broken off has something to show."""
+class BenchmarkReport:
+    """The results of one invocation, complete or not yet."""
 
-    plan: Plan
+    plan: BenchmarkPlan
     versions: dict[str, str]
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
-    comparisons: list[Comparison] = field(default_factory=list)
-    growths: list[Growth] = field(default_factory=list)
-    stresses: list[Stress] = field(default_factory=list)
+    comparisons: list[ExporterComparison] = field(default_factory=list)
+    growths: list[GrowthResult] = field(default_factory=list)
+    stresses: list[StressResult] = field(default_factory=list)
 
     def as_json(self) -> str:
-        """Every figure."""
+        """All values."""
         return json.dumps(asdict(self), default=_plain, indent=2)
 
     def as_markdown(self) -> str:
@@ -44,17 +42,17 @@ class Report:
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
-        yield from ("# Cost of watching", "", *self._setting(), "")
+        yield from ("# Cost of monitoring", "", *self._setting(), "")
         for comparison in self.comparisons:
             yield from (f"## Schema: {comparison.variant.value}", "", *comparison_table(comparison.results), "")
             if comparison.beside:
-                yield from ("### Side by side", "", *beside_table(comparison.beside), "")
+                yield from ("### In parallel", "", *parallel_table(comparison.beside), "")
             for result in comparison.results:
                 yield from (f"### Statements of {result.exporter}", "", *statement_table(result.statements), "")
         for growth in self.growths:
             yield from (f"## Growth, schema: {growth.variant.value}", "", *growth_table(growth, self.plan), "")
-            yield from ("### Statements over few rows", "", *statement_table(growth.small.statements), "")
-            yield from ("### Statements over many rows", "", *statement_table(growth.large.statements), "")
+            yield from ("### Statements for few rows", "", *statement_table(growth.small.statements), "")
+            yield from ("### Statements for many rows", "", *statement_table(growth.large.statements), "")
         for stress in self.stresses:
             yield from (f"## Under stress: {stress.title}", "", *stress_table(stress), "")
             yield from ("### Statements", "", *statement_table(stress.statements), "")
@@ -71,10 +69,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the comparison: what it is, how to get it from a result, how to write it."""
+    """One row of the comparison: its title, its value from a result, its format."""
 
     title: str
-    value: Callable[[Result], float]
+    value: Callable[[ExporterResult], float]
     form: str = ",.0f"
 
 
@@ -98,8 +96,8 @@ FIGURES: Final = (
 )
 
 
-def comparison_table(results: Sequence[Result]) -> Iterator[str]:
-    """One column per exporter, and one with the ratio to ours for each of the others."""
+def comparison_table(results: Sequence[ExporterResult]) -> Iterator[str]:
+    """One column per exporter, and one with the ratio to ours for each other exporter."""
     ours = next((result for result in results if result.exporter == OURS), None)
     others = [result for result in results if ours is not None and result is not ours]
     heads = [*(f"{result.exporter} {result.version}" for result in results)]
@@ -112,24 +110,24 @@ def comparison_table(results: Sequence[Result]) -> Iterator[str]:
         yield _row(figure.title, *cells)
 
 
-def beside_table(beside: Mapping[str, float]) -> Iterator[str]:
-    """Processor time of all at once, and how it compares with ours."""
+def parallel_table(beside: Mapping[str, float]) -> Iterator[str]:
+    """Processor time of all in parallel, and the ratio to ours."""
     ours = beside.get(OURS, 0.0)
-    yield from _head("at once", "processor time, s per minute", "÷ ours")
+    yield from _head("in parallel", "processor time, s per minute", "÷ ours")
     for exporter, seconds in beside.items():
         yield _row(exporter, f"{seconds:.4f}", ratio(seconds, ours))
 
 
-def growth_table(growth: Growth, plan: Plan) -> Iterator[str]:
-    """Buffers per minute over few rows and over many, with the same traffic and backlog."""
+def growth_table(growth: GrowthResult, plan: BenchmarkPlan) -> Iterator[str]:
+    """Buffers per minute for few rows and for many, with the same traffic and backlog."""
     few, many = (result.per_minute(result.total.buffers) for result in (growth.small, growth.large))
     yield from _head("jobs and events", "buffers per minute", "ratio")
     yield _row(f"{growth.rows:,}", f"{few:,.0f}", "1")
     yield _row(f"{plan.size.jobs:,}", f"{many:,.0f}", ratio(many, few))
 
 
-def stress_table(stress: Stress) -> Iterator[str]:
-    """Each collector against its budget, then what the database counted."""
+def stress_table(stress: StressResult) -> Iterator[str]:
+    """The collectors with their budgets, then the totals of the database."""
     yield from _head(
         "collector",
         "runs",
@@ -158,8 +156,8 @@ def stress_table(stress: Stress) -> Iterator[str]:
     )
 
 
-def statement_table(statements: Sequence[Cost]) -> Iterator[str]:
-    """Where the buffers go."""
+def statement_table(statements: Sequence[StatementCost]) -> Iterator[str]:
+    """The statements with most buffers."""
     yield from _head("statement", "calls", "rows", "buffers", "buffers per call", "ms", "longest ms")
     for cost in statements[:_STATEMENTS_SHOWN]:
         yield _row(
@@ -174,12 +172,12 @@ def statement_table(statements: Sequence[Cost]) -> Iterator[str]:
 
 
 def ratio(other: float, ours: float) -> str:
-    """How many times ours fits into another's figure."""
+    """The ratio of another exporter's value to ours."""
     return f"{other / ours:,.2f}" if ours else "-"
 
 
-def _load_figures(results: Sequence[Result]) -> Iterator[Figure]:
-    """The latencies, for each number of clients; none when they were not measured."""
+def _load_figures(results: Sequence[ExporterResult]) -> Iterator[Figure]:
+    """The latencies for each number of clients; none when they were not measured."""
     for number, load in enumerate(results[0].loads if results else ()):
         who = "alone" if load.clients == 1 else f"{load.clients} clients"
         yield Figure(f"scrape p50, ms, {who}", partial(_latency, number, "p50"), ".2f")
@@ -187,12 +185,12 @@ def _load_figures(results: Sequence[Result]) -> Iterator[Figure]:
         yield Figure(f"scrapes per second, {who}", partial(_speed, number))
 
 
-def _latency(number: int, share: Literal["p50", "p99"], result: Result) -> float:
+def _latency(number: int, share: Literal["p50", "p99"], result: ExporterResult) -> float:
     load = result.loads[number]
     return 1000 * (load.p50 if share == "p50" else load.p99)
 
 
-def _speed(number: int, result: Result) -> float:
+def _speed(number: int, result: ExporterResult) -> float:
     return result.loads[number].per_second
 
 
@@ -213,4 +211,4 @@ def _plain(value: Any) -> Any:
         case datetime():
             return value.isoformat()
         case _:
-            raise TypeError(f"{type(value).__name__} has no place in a report")
+            raise TypeError(f"{type(value).__name__} cannot be reported")

@@ -1,6 +1,4 @@
-"""One scrape as Prometheus does it, and what its answer says."""
-
-from __future__ import annotations
+"""Scrapes like Prometheus, and reads the exposition."""
 
 import gzip
 import http.client
@@ -12,7 +10,7 @@ from typing import Final, Self
 
 from exporter.lab.ports import LOOPBACK
 
-# What Prometheus 2.42 sends (scrape/scrape.go).
+# The headers of Prometheus 2.42 (scrape/scrape.go).
 HEADERS: Final = {
     "Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -26,7 +24,7 @@ _PAUSE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ScrapedSample:
     """One line of an exposition."""
 
     name: str
@@ -35,19 +33,19 @@ class Sample:
 
 
 class Scraper:
-    """Scrapes one exporter on a connection that is kept, as Prometheus does. A context manager."""
+    """Scrapes one exporter on a keep-alive connection, as Prometheus does. A context manager. `timeout` in seconds."""
 
     def __init__(self, port: int, timeout: float = 30.0) -> None:
         self._connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout)
 
     def scrape(self) -> str:
-        """The text of /metrics. Raises: OSError, http.client.HTTPException when there is none."""
+        """The text of /metrics. Raises: OSError, http.client.HTTPException."""
         try:
-            return self._ask()
-        except ConnectionError:  # an exporter may hang up on a connection that is idle
-            return self._ask()
+            return self._request_once()
+        except ConnectionError:  # an exporter may close an idle connection
+            return self._request_once()
 
-    def _ask(self) -> str:
+    def _request_once(self) -> str:
         try:
             self._connection.request("GET", "/metrics", headers=HEADERS)
             answer = self._connection.getresponse()
@@ -56,7 +54,7 @@ class Scraper:
             self._connection.close()
             raise
         if answer.status != http.HTTPStatus.OK:
-            raise http.client.HTTPException(f"/metrics answered {answer.status}")
+            raise http.client.HTTPException(f"/metrics has status {answer.status}")
         return (gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body).decode()
 
     def __enter__(self) -> Self:
@@ -67,16 +65,16 @@ class Scraper:
 
 
 def scrape(port: int) -> str:
-    """One scrape alone. Raises: OSError, http.client.HTTPException when there is none."""
+    """One scrape on a connection of its own. Raises: OSError, http.client.HTTPException."""
     with Scraper(port) as scraper:
         return scraper.scrape()
 
 
-def samples(text: str) -> Iterator[Sample]:
-    """The samples of an exposition, in either format; labels whose values hold quotes are not ours and are cut."""
+def samples(text: str) -> Iterator[ScrapedSample]:
+    """The samples of an exposition in either format. Label values with quotes, which are not ours, are truncated."""
     for line in text.splitlines():
         if not line.startswith("#") and (match := _SAMPLE.match(line)):
-            yield Sample(match["name"], dict(_LABEL.findall(match["labels"] or "")), float(match["value"]))
+            yield ScrapedSample(match["name"], dict(_LABEL.findall(match["labels"] or "")), float(match["value"]))
 
 
 def is_complete(text: str, names: tuple[str, ...]) -> bool:
@@ -85,9 +83,9 @@ def is_complete(text: str, names: tuple[str, ...]) -> bool:
 
 
 def wait_until_complete(port: int, names: tuple[str, ...], deadline: float) -> float:
-    """The monotonic time at which all of `names` were there; no name at all: at which anything answered.
+    """The monotonic time at which all of `names` have samples; without names, of the first response.
 
-    Raises: TimeoutError after `deadline`, monotonic too.
+    Raises: TimeoutError after the monotonic time `deadline`.
     """
     while (now := time.monotonic()) < deadline:
         try:
@@ -96,4 +94,4 @@ def wait_until_complete(port: int, names: tuple[str, ...], deadline: float) -> f
         except (OSError, http.client.HTTPException):
             pass  # not listening yet
         time.sleep(max(0.0, _PAUSE - (time.monotonic() - now)))
-    raise TimeoutError(f"/metrics never had all of: {', '.join(names) or 'anything'}")
+    raise TimeoutError(f"/metrics never had all of: {', '.join(names) or 'any response'}")

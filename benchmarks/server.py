@@ -1,6 +1,4 @@
-"""The PostgreSQL server under test: Debian's, because the embedded wheel has no pg_stat_statements."""
-
-from __future__ import annotations
+"""The PostgreSQL server of the benchmark: Debian's, because the embedded wheel has no pg_stat_statements."""
 
 import os
 import subprocess
@@ -17,7 +15,7 @@ from exporter.lab.postgres.cluster import Cluster
 
 _SETTINGS: Final = {
     "shared_preload_libraries": "pg_stat_statements",
-    # Top-level statements, planning included: what is nested in them is in their figures already.
+    # Top-level statements with their planning; the cost of nested ones is part of theirs.
     "pg_stat_statements.track": "top",
     "pg_stat_statements.track_planning": "on",
     "shared_buffers": "1GB",
@@ -26,29 +24,37 @@ _SETTINGS: Final = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "checkpoint_timeout": "1h",
-    # Connections are counted in the log: the short ones too, which no look at pg_stat_activity would meet.
+    # Connections are counted in the log, which includes those too short for a sample of pg_stat_activity.
     "log_connections": "on",
 }
 
 
-class KeptCluster(Cluster):
-    """A cluster that stays where it is: made on first use, found again on the next, never removed by us."""
+_STATEMENTS: Final = Path(__file__).parent / "sql"
 
-    kept: Path
+
+def statement(name: str) -> sql.SQL:
+    """The statement in sql/<name>.sql."""
+    return sql.SQL((_STATEMENTS / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+class PersistentCluster(Cluster):
+    """A cluster in a given directory, created on first use and never removed."""
+
+    location: Path
 
     @classmethod
-    def keep_in(cls, directory: Path) -> Self:
-        """Plans a cluster of Debian's PostgreSQL in `directory`. Raises: ProgramsNotFoundError."""
+    def in_directory(cls, directory: Path) -> Self:
+        """Prepares a cluster of Debian's PostgreSQL in `directory`. Raises: ProgramsNotFoundError."""
         cluster = cls.debian(_SETTINGS)
-        cluster.kept = directory
+        cluster.location = directory
         return cluster
 
     def create(self) -> None:
-        """Starts the cluster in its directory, making it when there is none. Raises: ClusterError."""
-        self._directory = self.kept
-        self.kept.mkdir(parents=True, exist_ok=True)
+        """Starts the cluster, and creates it when the directory has none. Raises: ClusterError."""
+        self._directory = self.location
+        self.location.mkdir(parents=True, exist_ok=True)
         if not self._account.is_current_user:
-            os.chown(self.kept, self._account.uid, self._account.gid)
+            os.chown(self.location, self._account.uid, self._account.gid)
         if not Path(self._data, "PG_VERSION").exists():
             self._init_data_directory()
         self._first_start()
@@ -59,11 +65,11 @@ class KeptCluster(Cluster):
 
 
 def cluster(keep: Path | None) -> Cluster:
-    """The server under test, not started yet; below `keep` when that is given. Raises: ProgramsNotFoundError."""
-    return Cluster.debian(_SETTINGS) if keep is None else KeptCluster.keep_in(keep / "cluster")
+    """The server, not started yet; persistent below `keep` when that is given. Raises: ProgramsNotFoundError."""
+    return Cluster.debian(_SETTINGS) if keep is None else PersistentCluster.in_directory(keep / "cluster")
 
 
-class Database:
+class BenchmarkDatabase:
     """One database of the server."""
 
     def __init__(self, server: Cluster, name: str) -> None:
@@ -79,7 +85,7 @@ class Database:
         return psycopg.connect(self.dsn(), autocommit=True, **options)
 
     def run_file(self, file: Path) -> None:
-        """Has psql run a script as superuser, statement by statement. Raises: CalledProcessError at the first error."""
+        """Runs a script with psql as superuser. Raises: CalledProcessError at the first error."""
         psql = str(programs.debian().bin / "psql")
         command = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(), "-f", str(file)]
         quiet = {**os.environ, "PGOPTIONS": "-c client_min_messages=warning"}
@@ -87,17 +93,17 @@ class Database:
 
     @property
     def exists(self) -> bool:
-        """Whether it has been made already."""
+        """Whether it exists."""
         with psycopg.connect(self.server.dsn()) as connection:
             found = connection.execute("SELECT FROM pg_database WHERE datname = %s", (self.name,)).fetchone()
         return found is not None
 
     def create(self, template: str = "template0") -> None:
-        """Makes it, empty or as a copy that nobody may be connected to."""
+        """Creates it, empty or as a copy of a database without connections."""
         self._administer("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", self.name, template)
 
     def drop(self) -> None:
-        """Removes it, if it is there, whoever is connected."""
+        """Removes it, if it exists, with its connections."""
         self._administer("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)
 
     def _administer(self, statement: Any, *names: str) -> None:
@@ -106,9 +112,9 @@ class Database:
 
 
 @contextmanager
-def copied(database: Database, name: str) -> Iterator[Database]:
-    """A copy to do harm to, gone afterwards."""
-    copy = Database(database.server, name)
+def copied(database: BenchmarkDatabase, name: str) -> Iterator[BenchmarkDatabase]:
+    """A copy that exists while the context is active."""
+    copy = BenchmarkDatabase(database.server, name)
     copy.drop()
     copy.create(database.name)
     try:

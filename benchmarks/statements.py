@@ -1,6 +1,4 @@
-"""What a role has cost the database, by pg_stat_statements and the server's log."""
-
-from __future__ import annotations
+"""The cost of a role in the database, from pg_stat_statements and the server's log."""
 
 import re
 from collections.abc import Iterable
@@ -21,8 +19,8 @@ _COSTS: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """One statement, or several: calls, rows returned, 8 kB buffers touched, time in the database."""
+class StatementCost:
+    """One statement, or a total: calls, rows returned, 8 kB buffers accessed, seconds in the database."""
 
     query: str
     calls: int
@@ -33,23 +31,23 @@ class Cost:
 
 
 def reset(connection: psycopg.Connection) -> None:
-    """Begins to count anew, for everybody."""
+    """Resets the statistics of all roles."""
     connection.execute("SELECT pg_stat_statements_reset()")
 
 
-def costs(connection: psycopg.Connection, role: str) -> list[Cost]:
-    """Every statement of a role since `reset`, the one with most buffers first."""
+def costs(connection: psycopg.Connection, role: str) -> list[StatementCost]:
+    """All statements of a role since `reset`, the one with most buffers first."""
     found = [
-        Cost(brief(query), calls, rows, buffers, milliseconds / 1000, longest / 1000)
+        StatementCost(short_form(query), calls, rows, buffers, milliseconds / 1000, longest / 1000)
         for query, calls, rows, buffers, milliseconds, longest in connection.execute(_COSTS, (role,))
     ]
     return sorted(found, key=lambda cost: cost.buffers, reverse=True)
 
 
-def total(costs: Iterable[Cost]) -> Cost:
-    """All of them together; the longest is the longest of any."""
+def total(costs: Iterable[StatementCost]) -> StatementCost:
+    """The sums, and the longest of all statements."""
     several = tuple(costs)
-    return Cost(
+    return StatementCost(
         "total",
         sum(cost.calls for cost in several),
         sum(cost.rows for cost in several),
@@ -59,8 +57,8 @@ def total(costs: Iterable[Cost]) -> Cost:
     )
 
 
-def brief(query: str) -> str:
-    """A statement in a line: its comment if it begins with one, else its first words."""
+def short_form(query: str) -> str:
+    """A statement in one line: its comment if it begins with one, otherwise its first 90 characters."""
     if (match := _COMMENT.match(query)) is not None:
         return match["text"]
     line = " ".join(query.split())
@@ -68,7 +66,7 @@ def brief(query: str) -> str:
 
 
 def connections(log: Path, role: str, offset: int) -> int:
-    """How often a role has connected, by the server's log from byte `offset` on."""
+    """The connections of a role in the server's log from byte `offset`."""
     with log.open("rb") as file:
         file.seek(offset)
         marker = f"connection authorized: user={role} ".encode()
@@ -76,9 +74,9 @@ def connections(log: Path, role: str, offset: int) -> int:
 
 
 def errors(log: Path, role: str, offset: int) -> int:
-    """How many statements of a role failed, by the server's log from byte `offset` on.
+    """The failed statements of a role in the server's log from byte `offset`.
 
-    pg_stat_statements knows nothing of these: what a cancelled statement cost is in none of its figures.
+    pg_stat_statements does not count them, nor the cost of cancelled statements.
     """
     marker = f" {role}@".encode()
     with log.open("rb") as file:
@@ -87,7 +85,7 @@ def errors(log: Path, role: str, offset: int) -> int:
 
 
 def backends(connection: psycopg.Connection, role: str) -> int:
-    """How many sessions a role has now."""
+    """The current sessions of a role."""
     row = connection.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND backend_type = 'client backend'", (role,)
     ).fetchone()
@@ -95,7 +93,7 @@ def backends(connection: psycopg.Connection, role: str) -> int:
 
 
 def transactions(connection: psycopg.Connection, database: str) -> int:
-    """Transactions in a database since it was made, whoever's."""
+    """All transactions in a database since its creation."""
     row = connection.execute(
         "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %s", (database,)
     ).fetchone()

@@ -1,31 +1,28 @@
-"""Traffic while measuring: jobs written and processed, events, keys, at a steady rate."""
-
-from __future__ import annotations
+"""Traffic during a measurement: jobs, events and keys at a constant rate, and processed jobs."""
 
 import time
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
 import psycopg
 
-from benchmarks import fill, sqlfile
+from benchmarks import fill
 from benchmarks.plan import Size
-from benchmarks.server import Database
+from benchmarks.server import BenchmarkDatabase, statement
 from exporter.lab.background import BackgroundLoop, LabConnection
 
-_STEP: Final = 1.0  # seconds; what one step writes, the next one processes
+_STEP: Final = 1.0  # seconds; a step processes the jobs of the one before
 
 
-class Traffic:
+class SteadyTraffic:
     """Writes `size.rate` jobs, events and keys an hour; a context manager.
 
     Attributes:
         transactions: committed so far.
     """
 
-    def __init__(self, database: Database, size: Size) -> None:
+    def __init__(self, database: BenchmarkDatabase, size: Size) -> None:
         self.transactions = 0
         self._database = database
         self._size = size
@@ -40,13 +37,11 @@ class Traffic:
         self._loop.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._loop.stop()
         with self._database.connect() as connection:
             self._process(connection)
-            fill.note(connection, datetime.now(UTC))
+            fill.record_progress(connection, datetime.now(UTC))
 
     def _step(self) -> float:
         due = int((time.monotonic() - self._started) * self._size.rate / 3600)
@@ -60,10 +55,10 @@ class Traffic:
 
     def _write(self, connection: psycopg.Connection, rows: int) -> list[UUID]:
         values = {"courses": self._size.courses, "rows": rows}
-        connection.execute(sqlfile.load("traffic_events"), values)
-        connection.execute(sqlfile.load("traffic_keys"), values)
+        connection.execute(statement("traffic_events"), values)
+        connection.execute(statement("traffic_keys"), values)
         self._process(connection)
-        return [row[0] for row in connection.execute(sqlfile.load("traffic_jobs"), values)]
+        return [row[0] for row in connection.execute(statement("traffic_jobs"), values)]
 
     def _process(self, connection: psycopg.Connection) -> None:
-        connection.execute(sqlfile.load("traffic_process"), {"ids": self._waiting})
+        connection.execute(statement("traffic_process"), {"ids": self._waiting})

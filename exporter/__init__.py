@@ -1,1 +1,1 @@
-"""Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it."""
+"""Prometheus exporter for a transactional outbox in PostgreSQL."""

@@ -10,10 +10,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from enum import IntEnum
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from alerts.notify import probe
 from alerts.policy import rule_file
@@ -23,10 +22,12 @@ from exporter.app import sample as oneshot
 from exporter.app.status import version
 from exporter.config import loader, values
 from exporter.config.keys import CONFIG_VARIABLE, secrets
-from exporter.config.settings import Config, LogSettings
+from exporter.config.settings import Config
 from exporter.core import logs
 from exporter.core.errors import ConfigError, ExporterError
+from exporter.core.exit_status import ExitStatus
 from exporter.core.redaction import hide_credentials
+from exporter.core.types import Secret
 from exporter.database import dsn_problem, passwords, target, variables_problem
 from exporter.migration import commands as migration
 from exporter.sampling.sampler import Sampler
@@ -36,14 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
-class ExitStatus(IntEnum):
-    """The exit status, the same for every command."""
-
-    GOOD = 0
-    BAD = 1
-    USAGE = 2
-    UNKNOWN = 3
+_T = TypeVar("_T")
 
 
 class OutputLost(ExporterError):
@@ -51,7 +45,6 @@ class OutputLost(ExporterError):
 
 
 DEMO_PORT = 9721
-HIGHEST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_utf8()
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
-    logs.configure(LogSettings())
+    logs.configure()
     logs.log_uncaught()
     try:
         return command(options)
@@ -105,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top: argparse.ArgumentParser = _Parser(
         prog="outbox-exporter",
-        description="Watches a transactional outbox in PostgreSQL and tells Prometheus the truth about it.",
+        description="Prometheus exporter for a transactional outbox in PostgreSQL.",
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {version()}")
@@ -114,27 +107,27 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=os.environ.get(CONFIG_VARIABLE) or None,  # empty is the same as not set
         metavar="FILE",
-        help=f"configuration in YAML (default: ${CONFIG_VARIABLE}; without any, environment variables alone)",
+        help=f"configuration file in YAML (default: ${CONFIG_VARIABLE}; without a file, environment variables only)",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     serve_parser = commands.add_parser("serve", help="run the exporter")
     serve_parser.set_defaults(command=serve)
 
-    sample_parser = commands.add_parser("sample", help="sample everything once, print or write it, exit")
+    sample_parser = commands.add_parser("sample", help="sample everything once, print or write the result, and exit")
     sample_parser.add_argument("--format", choices=("prometheus", "json"), default="prometheus")
     sample_parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="replace this file as a whole, also when nothing could be sampled"
+        "--output", type=Path, metavar="FILE", help="replace this file atomically, also when nothing could be sampled"
     )
     sample_parser.set_defaults(command=sample)
 
     check_parser = commands.add_parser(
-        "check-config", help="validate the configuration and, against the database, every query and privilege"
+        "check-config", help="check the configuration, and every query and privilege in the database"
     )
     check_parser.add_argument("--offline", action="store_true", help="do not connect to the database")
     check_parser.set_defaults(command=check_config)
 
-    rules_parser = commands.add_parser("rules", help="print the alerting rules of this configuration for Prometheus")
+    rules_parser = commands.add_parser("rules", help="print the Prometheus alerting rules for this configuration")
     rules_parser.add_argument(
         "--format",
         choices=("prometheus", "prometheusrule"),
@@ -148,34 +141,36 @@ def parser() -> argparse.ArgumentParser:
         commands, watch.WatchContext(load, _print, lambda config: target(config.database.dsn.reveal()), version)
     )
 
-    demo_parser = commands.add_parser("demo", help="a whole outbox on this machine, with the exporter in front")
-    demo_parser.add_argument("--port", type=port, default=DEMO_PORT, help=f"default {DEMO_PORT}; 0 picks a free one")
-    demo_parser.add_argument("--duration", type=duration, metavar="60s", help="stop after so long (default: at Ctrl-C)")
-    demo_parser.add_argument("--fault", metavar="NAME", help="let something be wrong; an unknown name lists them")
+    demo_parser = commands.add_parser("demo", help="run a complete outbox on this machine, with the exporter")
+    demo_parser.add_argument(
+        "--port", type=_argument(values.port), default=DEMO_PORT, help=f"port (default: {DEMO_PORT}; 0: a free port)"
+    )
+    demo_parser.add_argument(
+        "--duration", type=_argument(values.duration), metavar="60s", help="end after this time (default: at Ctrl-C)"
+    )
+    demo_parser.add_argument("--fault", metavar="NAME", help="inject this fault; an unknown name lists all faults")
     demo_parser.set_defaults(command=demo)
     return top
 
 
-def port(text: str) -> int:
-    """A TCP port, 0 for any. Raises: ArgumentTypeError."""
-    if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"expected a port, 0 to {HIGHEST_PORT}")
-    return int(text)
+def _argument(read: Callable[[str], _T]) -> Callable[[str], _T]:
+    """A reader of `exporter.config.values` for argparse, which does not show the message of a ValueError."""
 
+    def argument(text: str) -> _T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-def duration(text: str) -> float:
-    """Seconds. Raises: ArgumentTypeError; argparse would swallow what a ValueError says."""
-    try:
-        return values.duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return argument
 
 
 def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
     config = loader.load(path, os.environ, loader.ExternalChecks(dsn_problem, override_error_in_default_policy))
     dsn = config.database.dsn.reveal()
-    logs.configure(config.log, [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")])
+    known: list[Secret | str] = [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")]
+    logs.configure(known, level=config.log.level, style=config.log.format)
     if wrong := variables_problem(dsn):
         raise ConfigError((wrong,))
     return config
@@ -237,7 +232,7 @@ def check_config(options: argparse.Namespace) -> ExitStatus:
     ):
         _print(f"{finding}\n")
         findings.append(finding)
-    return ExitStatus(check.verdict(findings))
+    return check.verdict(findings)
 
 
 def _receivers(config: Config) -> Iterator["ConfigFinding"]:
@@ -268,7 +263,7 @@ def demo(options: argparse.Namespace) -> ExitStatus:
         from exporter.demo import Demo  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigError((f"the demo needs its extra ({error.name}): pip install 'outbox-exporter[demo]'",)) from error
-    logs.configure(LogSettings(level="warning"))
+    logs.configure(level="warning")
     return ExitStatus.GOOD if Demo(options.port, options.duration, options.fault).run() else ExitStatus.BAD
 
 

@@ -13,18 +13,15 @@ from exporter.app.run import App
 from exporter.app.signals import Signals
 from exporter.app.status import FiveSignals
 from exporter.config.settings import (
-    Address,
     ApplicationSettings,
     Config,
     DatabaseSettings,
     SamplingSettings,
-    Seconds,
-    Secret,
-    Url,
     WatchSettings,
     WebSettings,
 )
 from exporter.core.errors import ConfigError
+from exporter.core.types import Address, Seconds, Secret, Url
 from exporter.lab.faults import FAULTS
 from exporter.lab.lab import Lab, LabPlan
 

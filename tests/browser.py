@@ -1,4 +1,4 @@
-"""A real Chromium that looks at pages: what it loads, what it complains of, what it shows."""
+"""Loads pages in a real Chromium, and records its requests and console messages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from tests.requirements import require_program
 
 @dataclass
 class LoadedPage:
-    """What a browser did with a page."""
+    """A page in a browser."""
 
     page: Page
     console_messages: list[str] = field(default_factory=list)
@@ -19,13 +19,13 @@ class LoadedPage:
 
     @property
     def horizontal_overflow(self) -> int:
-        """By how many pixels the page is wider than the window."""
+        """The pixels by which the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a window. Skips, or fails in CI, where it is missing."""
+    """Debian's Chromium, headless. Without it the test is skipped, or fails with CI=true."""
     path = require_program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
@@ -39,7 +39,7 @@ def chromium() -> Iterator[Browser]:
 def open_page(
     browser: Browser, url: str, *, width: int = 1000, scheme: str = "light", scripts: bool = True
 ) -> Iterator[LoadedPage]:
-    """The page in a window of that width; without `scripts` as in a browser that has them switched off."""
+    """Opens the page in a window of `width` pixels; JavaScript is off without `scripts`."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if scheme == "dark" else "light",

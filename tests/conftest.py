@@ -1,12 +1,12 @@
-"""Fixtures for every test: clusters for the session (of one worker), databases for one test.
+"""Fixtures of every test: clusters for the session of one worker, databases for one test.
 
-embedded, debian    session: a cluster of the wheel's PostgreSQL, of Debian's with pg_cron loaded
+embedded, debian    session: a cluster of the wheel's PostgreSQL; of Debian's, with pg_cron loaded
 cluster             session: each of them in turn, so a test that uses it runs twice
 database            a migrated database in `cluster`, for this test alone
-deployed_database   the same in the variant found deployed
+deployed_database   the same in the deployed variant of the schema
 embedded_database   a migrated database in `embedded`, where one server is enough
 cron_database       a migrated database with the real pg_cron
-standby             a fresh streaming replica of `cluster`, for this test alone
+standby             a new streaming replica of `cluster`, for this test alone
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.standby import Standby, standby_of
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
-    """Workers report in UTF-8: a lone surrogate that a test wrote on purpose must not end the whole run."""
+    """Replaces lone surrogates in reports: workers report in UTF-8, and a test may contain one on purpose."""
     return _encodable((yield))
 
 
@@ -37,13 +37,13 @@ def _encodable(data: Any) -> Any:
     if isinstance(data, dict):
         return {name: _encodable(value) for name, value in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(map(_encodable, data))  # of a skipped test pytest wants the tuple back
+        return type(data)(map(_encodable, data))  # pytest needs the tuple of a skipped test as a tuple
     return data
 
 
 @pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
-    """A command configures logging for its whole process; here the next test has the same one."""
+    """Restores the log levels after a test: commands configure logging for the whole process."""
     loggers = [logging.getLogger(name) for name in (None, *logs.OWN_LOGGERS)]
     before = [(logger, logger.level) for logger in loggers]
     yield

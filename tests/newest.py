@@ -1,7 +1,7 @@
-"""Today's programs, beside those of the stable Debian that the other tests use.
+"""The newest programs, besides those of stable Debian that the other tests use.
 
-`tools/newest` fetches them into `.newest/`. The environment variable OUTBOX_NEWEST_BIN names another folder that has
-them. The programs bear the names that Debian has for them: prometheus, promtool, prometheus-alertmanager, amtool,
+`tools/newest` fetches them into `.newest/`. The environment variable OUTBOX_NEWEST_BIN names another folder with
+them. The programs have the names of Debian's packages: prometheus, promtool, prometheus-alertmanager, amtool,
 pgbouncer, victoria-metrics, vmalert, vmalert-tool.
 """
 
@@ -20,7 +20,7 @@ from tests.requirements import missing, require_program
 
 FOLDER: Final = Path(__file__).parents[1] / ".newest" / "bin"
 
-# Answers with the path of a program, or ends the test by `missing`.
+# Returns the path of a program, or ends the test by `missing`.
 Require = Callable[[str], Path]
 
 
@@ -31,7 +31,7 @@ def program(name: str) -> Path | None:
 
 
 def require_newest(name: str) -> Path:
-    """The newest program of this name; else the test is skipped, and fails where the environment says CI=true."""
+    """The newest program of this name. Without it the test is skipped, or fails with CI=true."""
     found = program(name)
     if found is None:
         missing(f"the newest {name}", "tools/newest, or OUTBOX_NEWEST_BIN with the folder of the programs")
@@ -44,15 +44,15 @@ either = pytest.mark.parametrize("require", SOURCES.values(), ids=SOURCES)
 
 
 def installed(name: str) -> dict[str, Path]:
-    """The program by its source, for one run that serves the tests of both: the newest only where it is there."""
+    """The paths of a program by source, for a run that serves the tests of both; the newest only if it is installed."""
     newest = program(name)
     return {"debian": require_program(name), **({"newest": newest} if newest else {})}
 
 
 def version(path: Path) -> tuple[int, ...]:
-    """What the program says of itself: (3, 5, 3) for Prometheus 3.5.3.
+    """The version that a program prints: (3, 5, 3) for Prometheus 3.5.3.
 
-    Raises: ValueError when it names none, as VictoriaMetrics' programs in Debian do.
+    Raises: ValueError when it prints none, as Debian's programs of VictoriaMetrics.
     """
     answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False)
     found = re.search(r"(?:version|PgBouncer) (\d+\.\d+(?:\.\d+)?)", answer.stdout + answer.stderr)

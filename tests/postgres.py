@@ -1,4 +1,4 @@
-"""Databases for tests: every test gets a clone of a migrated template of its own."""
+"""Databases for tests: each test gets its own clone of a migrated template."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from psycopg import sql
 from exporter.lab import migrate
 from exporter.lab.postgres.cluster import SUPERUSER, Cluster
 
-# The one database of the Debian cluster in which the real pg_cron lives.
+# The database of the Debian cluster with the real pg_cron.
 CRON_DATABASE: Final = "cron_database"
 
 _TEMPLATES: Final = {
@@ -27,7 +27,7 @@ _TEMPLATES: Final = {
 }
 _numbers = itertools.count(1)
 
-# Where Linux keeps files in memory, and the bytes that the clusters of several test processes may want there.
+# The file system in memory, and the free bytes that the clusters of several test processes need there.
 _SHARED_MEMORY: Final = Path("/dev/shm")
 _FREE_BYTES: Final = 4 * 1024**3
 
@@ -40,20 +40,20 @@ class Database:
     name: str
 
     def dsn(self, user: str = SUPERUSER, password: str | None = None) -> str:
-        """A libpq URI over TCP; the cluster trusts everybody, so the password is for show."""
+        """A libpq URI over TCP; the cluster accepts any password."""
         return self.cluster.dsn(user=user, dbname=self.name, password=password)
 
     def connect(self, user: str = SUPERUSER, *, autocommit: bool = True, **options: Any) -> psycopg.Connection:
-        """A connection of its own, autocommit unless told otherwise; a context manager."""
+        """A new connection, with autocommit by default; a context manager."""
         return psycopg.connect(self.dsn(user), autocommit=autocommit, **options)
 
     def execute(self, statement: Any, parameters: Any = None) -> None:
-        """Runs one statement as superuser, committed."""
+        """Runs and commits one statement as superuser."""
         with self.connect() as connection:
             connection.execute(statement, parameters)
 
     def value(self, query: Any, parameters: Any = None) -> Any:
-        """The first column of a query's first row, asked as superuser; None when there is no row."""
+        """The first column of a query's first row, read as superuser; None when there is no row."""
         with self.connect() as connection:
             row = connection.execute(query, parameters).fetchone()
         return None if row is None else row[0]
@@ -61,7 +61,7 @@ class Database:
 
 @contextmanager
 def started(cluster: Cluster) -> Iterator[Cluster]:
-    """The cluster at work, in memory where there is room: a database is 300 files, and hundreds of tests want one."""
+    """Runs the cluster, in memory if there is space: a database has 300 files, and hundreds of tests create one."""
     usual, tempfile.tempdir = tempfile.tempdir, str(_SHARED_MEMORY) if _shared_memory_is_usable() else tempfile.tempdir
     try:
         cluster.create()
@@ -74,14 +74,14 @@ def started(cluster: Cluster) -> Iterator[Cluster]:
 
 
 def _shared_memory_is_usable() -> bool:
-    """The server's programs may be copied there as well, and have to run."""
+    """Whether there is space, and programs can be executed: the server's may be copied there."""
     if not _SHARED_MEMORY.is_dir() or shutil.disk_usage(_SHARED_MEMORY).free < _FREE_BYTES:
         return False
     return not os.statvfs(_SHARED_MEMORY).f_flag & os.ST_NOEXEC
 
 
 def create_templates(cluster: Cluster) -> None:
-    """The template databases, one per schema variant."""
+    """Creates the template databases, one for each schema variant."""
     for schema, name in _TEMPLATES.items():
         _create(cluster, name)
         with Database(cluster, name).connect() as connection:
@@ -90,16 +90,16 @@ def create_templates(cluster: Cluster) -> None:
 
 @contextmanager
 def cloned(cluster: Cluster, schema: migrate.Schema = migrate.Schema.DOCUMENTED) -> Iterator[Database]:
-    """A fresh migrated database, dropped afterwards however many sessions are still in it."""
+    """A new migrated database, dropped afterwards, also while sessions are open."""
     with temporary(cluster, template=_TEMPLATES[schema]) as database:
-        # The jobs were scheduled in the template, and would run there.
+        # The copied jobs would run in the template database.
         database.execute("UPDATE cron.job SET database = current_database()")
         yield database
 
 
 @contextmanager
 def encoded(cluster: Cluster, encoding: str) -> Iterator[Database]:
-    """A fresh migrated database in another encoding than UTF-8, dropped afterwards."""
+    """A new migrated database in an encoding of choice, dropped afterwards."""
     with temporary(cluster, encoding=encoding) as database:
         with database.connect() as connection:
             migrate.apply(connection)
@@ -108,7 +108,7 @@ def encoded(cluster: Cluster, encoding: str) -> Iterator[Database]:
 
 @contextmanager
 def temporary(cluster: Cluster, template: str = "template0", encoding: str = "UTF8") -> Iterator[Database]:
-    """A fresh database, without any of the migrations unless a template is given; dropped afterwards."""
+    """A new database, not migrated unless a template is given; dropped afterwards."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     _create(cluster, name, template, encoding)
     try:
@@ -119,7 +119,7 @@ def temporary(cluster: Cluster, template: str = "template0", encoding: str = "UT
 
 @contextmanager
 def with_pg_cron(cluster: Cluster) -> Iterator[Database]:
-    """The database with the real pg_cron, migrated anew: emptied, not dropped, since pg_cron's launcher is in it."""
+    """The database with the real pg_cron, newly migrated: emptied, not dropped, because pg_cron's launcher uses it."""
     database = Database(cluster, CRON_DATABASE)
     with database.connect() as connection:
         connection.execute("CREATE EXTENSION pg_cron")
@@ -136,7 +136,7 @@ def with_pg_cron(cluster: Cluster) -> Iterator[Database]:
 
 
 def create_cron_database(cluster: Cluster) -> None:
-    """The empty database that `with_pg_cron` fills."""
+    """Creates the empty database for `with_pg_cron`."""
     _create(cluster, CRON_DATABASE)
 
 
@@ -148,7 +148,7 @@ def _end_other_sessions(connection: psycopg.Connection) -> None:
 
 
 def _create(cluster: Cluster, name: str, template: str = "template0", encoding: str = "UTF8") -> None:
-    # Copying files beats PostgreSQL's default (through the WAL) by a factor of three for a database this small.
+    # For a small database, copying files is three times as fast as the default, which writes to the WAL.
     _administer(
         cluster,
         sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy ENCODING {}").format(

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server, with which tests cut the wire on purpose."""
+"""A TCP proxy in front of a server, with which tests interrupt connections."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from typing import Any, Self, TypeVar
 
 from exporter.lab.ports import LOOPBACK, free_port
 
-_TIMEOUT = 5.0  # seconds for the proxy's own thread to do what it is told
+_TIMEOUT = 5.0  # seconds for the proxy's thread to execute a call
 _Answer = TypeVar("_Answer")
 
 
 class Mode(Enum):
-    """What the proxy does with bytes and newcomers."""
+    """How the proxy treats bytes and new connections."""
 
     PASS = "pass"  # forwards
-    SWALLOW = "swallow"  # accepts and keeps silent, on established connections too; PASS lets flow what was held
-    CLOSE = "close"  # accepts newcomers and hangs up at once
-    REFUSE = "refuse"  # does not listen: newcomers get ECONNREFUSED
+    SWALLOW = "swallow"  # accepts and forwards nothing, also on established connections; PASS forwards what was held
+    CLOSE = "close"  # accepts new connections and closes them at once
+    REFUSE = "refuse"  # does not listen: new connections get ECONNREFUSED
 
 
 class Proxy:
     """Forwards 127.0.0.1:`port` to a server on 127.0.0.1; a context manager.
 
-    A change of mode leaves established connections open; `cut` drops them. However many connections there
-    are, the proxy has one thread, so that a test may count threads. `delay` is how long bytes are on their way, in
-    seconds and each direction.
+    A change of mode leaves established connections open; `drop_connections` closes them. The proxy has one thread for
+    all connections, so that a test may count threads. `delay`: seconds that bytes take in each direction.
     """
 
     def __init__(self, upstream_port: int, delay: float = 0.0) -> None:
@@ -51,12 +50,12 @@ class Proxy:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has been entered and not left yet."""
+        """Whether its block has begun and not ended."""
         return self._thread.is_alive()
 
     @property
     def connections(self) -> int:
-        """How many clients are connected now, those who are kept waiting included."""
+        """The number of connected clients, with those whose bytes are held."""
         return self._call(self._count)
 
     def set_mode(self, mode: Mode) -> None:
@@ -64,7 +63,7 @@ class Proxy:
         self._call(self._change, mode)
 
     def drop_connections(self) -> None:
-        """Drops every connection, on both sides; newcomers fare as the mode says."""
+        """Closes every connection on both sides; the mode stays."""
         self._call(self._drop_all)
 
     def __enter__(self) -> Self:
@@ -84,7 +83,7 @@ class Proxy:
     def _call(self, work: Callable[..., Coroutine[Any, Any, _Answer]], *arguments: object) -> _Answer:
         return asyncio.run_coroutine_threadsafe(work(*arguments), self._loop).result(_TIMEOUT)
 
-    # From here on everything runs in the proxy's own thread.
+    # The following methods run in the proxy's thread.
 
     async def _listen(self) -> None:
         self._listener = await self._loop.create_server(lambda: _End(self), LOOPBACK, self.port)
@@ -111,11 +110,11 @@ class Proxy:
                 if end is not None and end.transport is not None:
                     end.transport.abort()
             self._clients.discard(client)
-        await asyncio.sleep(0)  # the transports close in the loop's next round
+        await asyncio.sleep(0)  # the transports are closed in the loop's next iteration
 
     @property
     def is_forwarding(self) -> bool:
-        """Whether established connections carry bytes."""
+        """Whether bytes are forwarded."""
         return self._mode is not Mode.SWALLOW
 
     def client_connected(self, client: _End) -> None:
@@ -129,7 +128,7 @@ class Proxy:
             self.resume(client)
 
     def resume(self, client: _End) -> None:
-        """Connects a client that was kept waiting, or moves on what was held on both sides."""
+        """Connects a waiting client to the server, or forwards the bytes that were held."""
         if client.peer is not None:
             client.forward()
             client.peer.forward()
@@ -150,13 +149,13 @@ class Proxy:
         client.forward()
 
     def side_closed(self, end: _End) -> None:
-        """One side has closed: in silence the other does not learn of it, and a client nobody serves is forgotten."""
+        """One side has closed. While nothing is forwarded the other side does not learn of it."""
         if end in self._clients and (end.peer is None or self.is_forwarding):
             self._clients.discard(end)
 
 
 class _End(asyncio.Protocol):
-    """One side of a connection; holds what its peer may not have yet."""
+    """One side of a connection, with the bytes that are not forwarded yet."""
 
     def __init__(self, proxy: Proxy, peer: _End | None = None) -> None:
         self.peer = peer
@@ -188,7 +187,7 @@ class _End(asyncio.Protocol):
         self._proxy.side_closed(self)
 
     def forward(self) -> None:
-        """Hands what is held, and then the end of it, to the peer, unless that has to wait."""
+        """Forwards the held bytes and then the end of the stream to the peer, unless the mode forbids it."""
         if not self._proxy.is_forwarding or self.peer is None or self.peer.transport is None:
             return
         if self._held:
@@ -198,6 +197,6 @@ class _End(asyncio.Protocol):
             self.peer.close_after_write()
 
     def close_after_write(self) -> None:
-        """Closes this side after what was written to it."""
+        """Closes this side after its outgoing bytes are sent."""
         if self.transport is not None:
             self.transport.close()

@@ -1,4 +1,4 @@
-"""What tests need from the machine: missing at a desk, a test is skipped with its reason; in CI it fails."""
+"""Programs that tests need: without one, a test is skipped with the reason, or fails with CI=true."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGES: Final = {
 
 
 def missing(what: str, remedy: str) -> NoReturn:
-    """Skips the test, or fails it where the environment says CI=true."""
+    """Skips the test, or fails it with CI=true."""
     message = f"{what} is missing: {remedy}"
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(message, pytrace=False)
@@ -31,7 +31,7 @@ def missing(what: str, remedy: str) -> NoReturn:
 
 
 def require_program(name: str) -> Path:
-    """The path of an installed program, /usr/sbin included; else the test ends by `missing`."""
+    """The path of an installed program, also in /usr/sbin. Without it the test ends by `missing`."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
     if found is None:
         missing(name, f"apt-get install {PACKAGES.get(name, name)}")
@@ -39,7 +39,7 @@ def require_program(name: str) -> Path:
 
 
 def require_debian() -> Programs:
-    """Debian's PostgreSQL with pg_cron; else the test ends by `missing`."""
+    """Debian's PostgreSQL with pg_cron. Without it the test ends by `missing`."""
     try:
         programs = debian()
     except ProgramsNotFoundError as error:

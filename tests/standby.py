@@ -16,15 +16,15 @@ from exporter.lab.postgres.cluster import SUPERUSER, Cluster, ClusterError
 from tests.postgres import started
 from tests.proxy import Mode, Proxy
 
-_DEADLINE: Final = 30.0  # seconds for a standby to do what it is told
+_DEADLINE: Final = 30.0  # seconds for a standby to execute an operation
 _STEP: Final = 0.02
 
 
 class Standby(Cluster):
-    """A hot standby of a running cluster, made by pg_basebackup; use it like a cluster, in `standby_of`.
+    """A hot standby of a running cluster, made by pg_basebackup; create it by `standby_of`, use it like a cluster.
 
-    It streams through a proxy, so that a test can cut the stream, and holds a replication slot, so that it can go on
-    afterwards. It has every database of its primary: `tests.postgres.Database(standby, name)`.
+    It streams through a proxy, so that a test can interrupt the stream, and has a replication slot, so that it can
+    continue afterwards. It has every database of its primary: `tests.postgres.Database(standby, name)`.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Standby(Cluster):
         *,
         upstream: Cluster | None = None,
     ) -> None:
-        """Plans a standby of `primary`; nothing happens before `create`.
+        """Configures a standby of `primary`; `create` starts it.
 
         Args:
             primary: a running cluster, from which the backup is taken.
@@ -49,11 +49,11 @@ class Standby(Cluster):
 
     @property
     def primary(self) -> Cluster:
-        """The cluster whose copy this is."""
+        """The cluster that this one replicates."""
         return self._primary
 
     def create(self) -> None:
-        """Makes the standby and waits until it takes connections. Raises: ClusterError."""
+        """Creates the standby and waits until it accepts connections. Raises: ClusterError."""
         self._proxy.__enter__()
         try:
             super().create()
@@ -62,12 +62,12 @@ class Standby(Cluster):
             raise
 
     def drop(self) -> None:
-        """Ends the server and the stream, and removes everything, the slot on the upstream server included."""
+        """Ends the server and the stream, and removes all of it, with the slot on the upstream server."""
         super().drop()
         self._forget_stream()
 
     def pause_replay(self) -> None:
-        """Pauses replay: what arrives from now on is received, not replayed. In force when this returns."""
+        """Pauses replay; WAL is still received. In force when this returns."""
         self._ask("SELECT pg_wal_replay_pause()")
         self._wait_for("replay to pause", lambda: self._ask("SELECT pg_get_wal_replay_pause_state()") == "paused")
 
@@ -83,13 +83,13 @@ class Standby(Cluster):
         self._wait_for(f"replay to reach {wanted}", lambda: self._ask(caught_up, wanted) is True)
 
     def cut_stream(self, *, silently: bool = True) -> None:
-        """Ends the flow of WAL. `silently`: the connection stays open and the receiver hears nothing; else it ends."""
+        """Interrupts the stream of WAL. `silently`: the connection stays open without data; otherwise it is closed."""
         self._proxy.set_mode(Mode.SWALLOW if silently else Mode.REFUSE)
         if not silently:
             self._proxy.drop_connections()
 
     def restore_stream(self) -> None:
-        """Lets WAL flow again: at once when it was cut silently, else when the receiver tries again."""
+        """Resumes the stream of WAL: at once after a silent cut, otherwise when the receiver reconnects."""
         self._proxy.set_mode(Mode.PASS)
 
     def promote(self) -> None:
@@ -122,7 +122,7 @@ class Standby(Cluster):
         if self._proxy.is_running:
             self._proxy.__exit__(None, None, None)
         if self._upstream.pid is not None:
-            self._wait_for("the upstream server to let go of the slot", self._drop_slot)
+            self._wait_for("the upstream server to release the slot", self._drop_slot)
 
     def _drop_slot(self) -> bool:
         drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
@@ -140,7 +140,7 @@ class Standby(Cluster):
         deadline = time.monotonic() + _DEADLINE
         while not holds():
             if time.monotonic() > deadline:
-                raise ClusterError(f"waited {_DEADLINE:.0f} s in vain for {what}")
+                raise ClusterError(f"no success within {_DEADLINE:.0f} s: {what}")
             time.sleep(_STEP)
 
 
@@ -148,7 +148,7 @@ class Standby(Cluster):
 def standby_of(
     primary: Cluster, settings: Mapping[str, str] | None = None, *, upstream: Cluster | None = None
 ) -> Iterator[Standby]:
-    """A standby at work, caught up with what is committed when it starts; gone without trace afterwards."""
+    """A running standby that has replayed everything committed before its start; removed afterwards."""
     standby = Standby(primary, settings, upstream=upstream)
     with started(standby):
         standby.wait_until_caught_up()

@@ -14,10 +14,9 @@ from alerts.policy.load import load_policy
 from exporter import cli
 from exporter.app import sample
 from exporter.app.status import version
-from exporter.cli import ExitStatus
 from exporter.config import loader
-from exporter.config.settings import LogSettings
 from exporter.core import logs
+from exporter.core.exit_status import ExitStatus
 from tests.end_to_end.program import run
 
 ROOT = Path(__file__).parent.parent
@@ -220,7 +219,7 @@ def test_an_error_that_nobody_expected_proves_nothing(capsys, monkeypatch, comma
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    logs.configure(LogSettings(), ["secret-word"])
+    logs.configure(["secret-word"])
     monkeypatch.setattr(loader, "load", fail)
     assert cli.main(command) == 3
     said = capsys.readouterr()
@@ -235,7 +234,7 @@ def test_the_traceback_of_an_unexpected_error_is_in_the_log(capsys, monkeypatch)
     """At level debug, as an event; an exporter that ends so logs it in any case."""
 
     def load(_: object) -> None:
-        logs.configure(LogSettings(level="debug"))
+        logs.configure(level="debug")
         raise KeyError("cron.job")
 
     monkeypatch.setattr(cli, "load", load)

@@ -1,4 +1,4 @@
-"""Where tests find today's programs, and what happens where there are none."""
+"""How tests find the newest programs, and what happens where there are none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_folder_of_the_environment_comes_first(monkeypatch, tmp_path):
     assert newest.program("prometheus") == tmp_path / "prometheus"
 
 
-def test_an_absent_program_skips_at_a_desk(monkeypatch, tmp_path):
+def test_an_absent_program_skips_outside_ci(monkeypatch, tmp_path):
     """Outside CI the reason names the program and the remedy."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("OUTBOX_NEWEST_BIN", str(tmp_path))
@@ -47,26 +47,26 @@ def test_an_absent_program_fails_in_ci(monkeypatch, tmp_path):
     ],
 )
 def test_the_newest_are_as_new_as_the_tests_that_use_them_expect(name, least):
-    """Each program runs, says its version, and is of the generation that differs from Debian 12's."""
+    """Each program prints its version, which is of a newer generation than Debian 12's."""
     assert newest.version(newest.require_newest(name)) >= least
 
 
 @pytest.mark.parametrize("name", ["victoria-metrics", "vmalert", "vmalert-tool"])
 def test_the_programs_of_victoria_metrics_run(name):
-    """They are asked for their options, because Debian's build of them does not know its version."""
+    """Tested by --help, because Debian's build does not print its version."""
     answer = subprocess.run([newest.require_newest(name), "--help"], capture_output=True, text=True, check=False)
     assert "docs.victoriametrics.com" in answer.stdout + answer.stderr
 
 
 def test_the_version_of_an_installed_program():
-    """Debian's says it in the same form."""
+    """Debian's programs print it in the same format."""
     assert newest.version(require_program("prometheus")) >= (2, 42)
 
 
 def test_a_program_without_a_version(tmp_path):
-    """That is an error, and not some other figure."""
-    mute = tmp_path / "mute"
-    mute.write_text("#!/bin/sh\necho nothing\n")
-    mute.chmod(0o755)
+    """ValueError."""
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\necho nothing\n")
+    silent.chmod(0o755)
     with pytest.raises(ValueError, match="names no version"):
-        newest.version(mute)
+        newest.version(silent)

@@ -1,4 +1,4 @@
-"""The fixtures that other tests stand on."""
+"""The database fixtures, and the checks for missing programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MIGRATED = "SELECT count(*) FROM pg_tables WHERE tablename IN ('job_outbox', 'id
 
 
 def test_a_database_is_migrated_and_empty(database):
-    """Both servers give a clone with the three tables and no row."""
+    """On both servers a clone has the three tables and no row."""
     assert database.value(MIGRATED) == 3
     assert database.value("SELECT count(*) FROM job_outbox") == 0
 
@@ -33,16 +33,16 @@ def test_two_clones_share_nothing(embedded):
         assert connection.execute("SELECT FROM pg_database WHERE datname = %s", (one.name,)).fetchone() is None
 
 
-@pytest.mark.parametrize("turn", [1, 2])
-def test_the_cron_database_has_the_real_extension_and_is_fresh_each_time(cron_database, turn):
-    """pg_cron knows the two jobs, and what an earlier test left is gone."""
+@pytest.mark.parametrize("run", [1, 2])
+def test_the_cron_database_has_the_real_extension_and_is_fresh_each_time(cron_database, run):
+    """pg_cron has the two jobs, and rows of an earlier test are gone."""
     assert cron_database.value("SELECT count(*) FROM pg_extension WHERE extname = 'pg_cron'") == 1
     assert cron_database.value("SELECT count(*) FROM cron.job") == 2
     assert cron_database.value("SELECT count(*) FROM organizations") == 0
-    cron_database.execute("INSERT INTO organizations (name) VALUES (%s)", (str(turn),))
+    cron_database.execute("INSERT INTO organizations (name) VALUES (%s)", (str(run),))
 
 
-def test_a_missing_program_skips_at_a_desk(monkeypatch):
+def test_a_missing_program_skips_outside_ci(monkeypatch):
     """Outside CI the reason names the package to install."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("PATH", "/nonexistent")

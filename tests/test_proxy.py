@@ -1,4 +1,4 @@
-"""The proxy that other tests trust."""
+"""The modes of the proxy that other tests use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.proxy import Mode, Proxy
 
 
 class Echo:
-    """A server that answers every line with itself."""
+    """A server that sends back what it receives."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -66,14 +66,14 @@ def ask(client: socket.socket, line: bytes) -> bytes:
 
 
 def test_pass_forwards_both_ways(proxy):
-    """What goes in comes out, on two connections at once."""
+    """Bytes pass in both directions on two connections at once."""
     with connect(proxy) as one, connect(proxy) as two:
         assert ask(one, b"one") == b"one"
         assert ask(two, b"two") == b"two"
         assert proxy.connections == 2
 
 
-def test_a_closed_client_is_forgotten(proxy):
+def test_a_closed_client_is_not_counted(proxy):
     """A connection that its client closed is closed on the server's side and not counted."""
     with connect(proxy) as client:
         ask(client, b"x")
@@ -84,8 +84,8 @@ def test_a_closed_client_is_forgotten(proxy):
     assert proxy.connections == 0
 
 
-def test_swallow_silences_an_established_connection_until_pass(proxy):
-    """Nothing comes back in silence; afterwards the held bytes do."""
+def test_swallow_holds_the_bytes_of_an_established_connection(proxy):
+    """Bytes are held, and forwarded after PASS."""
     with connect(proxy) as client:
         ask(client, b"x")
         proxy.set_mode(Mode.SWALLOW)
@@ -97,8 +97,8 @@ def test_swallow_silences_an_established_connection_until_pass(proxy):
         assert client.recv(1000) == b"held"
 
 
-def test_swallow_accepts_newcomers_without_a_word(proxy):
-    """A newcomer connects and waits; it is served when the silence ends."""
+def test_swallow_accepts_new_connections_and_holds_their_bytes(proxy):
+    """A new connection is accepted; its bytes are forwarded after PASS."""
     proxy.set_mode(Mode.SWALLOW)
     with connect(proxy) as client:
         client.settimeout(0.2)
@@ -110,7 +110,7 @@ def test_swallow_accepts_newcomers_without_a_word(proxy):
 
 
 def test_a_hundred_swallowed_connections_cost_no_thread(proxy):
-    """Held connections that their clients gave up leave nothing behind in the proxy."""
+    """Connections that their clients closed are not counted and have no thread."""
     proxy.set_mode(Mode.SWALLOW)
     before = threading.active_count()
     for _ in range(100):
@@ -123,8 +123,8 @@ def test_a_hundred_swallowed_connections_cost_no_thread(proxy):
     assert threading.active_count() == before
 
 
-def test_close_hangs_up_on_newcomers_and_spares_the_rest(proxy):
-    """An established connection goes on; a new one ends before a byte is read."""
+def test_close_ends_only_new_connections(proxy):
+    """An established connection stays open; a new one is closed before a byte is read."""
     with connect(proxy) as old:
         ask(old, b"x")
         proxy.set_mode(Mode.CLOSE)
@@ -134,7 +134,7 @@ def test_close_hangs_up_on_newcomers_and_spares_the_rest(proxy):
 
 
 def test_refuse_does_not_listen_and_pass_listens_again(proxy):
-    """Newcomers are refused by the operating system, and served again afterwards on the same port."""
+    """The operating system refuses new connections; after PASS the same port accepts them."""
     proxy.set_mode(Mode.REFUSE)
     with pytest.raises(ConnectionRefusedError):
         connect(proxy)
@@ -144,8 +144,8 @@ def test_refuse_does_not_listen_and_pass_listens_again(proxy):
 
 
 @pytest.mark.parametrize("mode", [Mode.PASS, Mode.SWALLOW])
-def test_cut_drops_established_connections(proxy, mode):
-    """The client sees the end of its connection at once, in silence too."""
+def test_drop_connections_closes_established_connections(proxy, mode):
+    """The client sees the end of its connection at once, also while nothing is forwarded."""
     with connect(proxy) as client:
         ask(client, b"x")
         proxy.set_mode(mode)
@@ -155,7 +155,7 @@ def test_cut_drops_established_connections(proxy, mode):
     assert proxy.connections == 0
 
 
-def test_a_dead_server_closes_the_client():
-    """With nobody behind the proxy a client is accepted and hung up on."""
+def test_a_missing_server_closes_the_client():
+    """Without a server behind the proxy, a connection is accepted and closed."""
     with Proxy(upstream_port=1) as proxy, connect(proxy) as client:
         assert client.recv(1000) == b""

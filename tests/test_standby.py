@@ -1,4 +1,4 @@
-"""The streaming replicas that tests use do what their names say, on every PostgreSQL."""
+"""The streaming replicas that tests use, on every PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ADD = "INSERT INTO idempotency_keys (key) VALUES (gen_random_uuid())"
 
 
 def test_a_standby_follows_its_primary(database: Database, standby: Standby) -> None:
-    """What is committed on the primary is there once the standby has caught up, and it is in recovery."""
+    """It has the committed rows after it has caught up, and is in recovery."""
     replica = Database(standby, database.name)
     database.execute(_ADD)
     standby.wait_until_caught_up()
@@ -22,7 +22,7 @@ def test_a_standby_follows_its_primary(database: Database, standby: Standby) -> 
 
 
 def test_paused_replay_shows_old_rows_until_it_is_resumed(database: Database, standby: Standby) -> None:
-    """While replay is paused, nothing new is seen."""
+    """While replay is paused, new rows are not visible."""
     replica = Database(standby, database.name)
     standby.pause_replay()
     database.execute(_ADD)
@@ -34,7 +34,7 @@ def test_paused_replay_shows_old_rows_until_it_is_resumed(database: Database, st
 
 
 def test_a_cut_stream_brings_nothing_until_it_is_restored(database: Database, standby: Standby) -> None:
-    """Silently, and with the connection ended: nothing arrives, and everything arrives afterwards."""
+    """With the connection open or closed: no row arrives until the stream is restored."""
     replica = Database(standby, database.name)
     for number, silently in enumerate((True, False)):
         standby.cut_stream(silently=silently)
@@ -47,7 +47,7 @@ def test_a_cut_stream_brings_nothing_until_it_is_restored(database: Database, st
 
 
 def test_a_promoted_standby_is_a_primary(database: Database, standby: Standby) -> None:
-    """It takes writes."""
+    """It accepts writes."""
     standby.promote()
     Database(standby, database.name).execute(_ADD)
     assert database.value(_COUNT) == 0

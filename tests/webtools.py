@@ -1,4 +1,4 @@
-"""A site to serve, and a client that asks loopback alone, without the environment's proxies."""
+"""Data for a web site to serve, and an HTTP client without the proxies of the environment."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from exporter.web.server import SiteContent
 
 
 def status() -> dict[str, Any]:
-    """A status with nothing wrong."""
+    """A status without failures."""
     return {
         "version": "0.1.0",
         "up": True,
@@ -40,7 +40,7 @@ def status() -> dict[str, Any]:
 
 
 def alert(**changes: Any) -> dict[str, Any]:
-    """An alert that fires."""
+    """A firing alert."""
     return {
         "alert": "OutboxStalled",
         "severity": "page",
@@ -56,7 +56,7 @@ def alert(**changes: Any) -> dict[str, Any]:
 
 
 def watch(**changes: Any) -> dict[str, Any]:
-    """A watch half-way through."""
+    """A running watch, half-way through."""
     return {
         "state": "running",
         "verdict": None,
@@ -70,7 +70,7 @@ def watch(**changes: Any) -> dict[str, Any]:
 
 
 def collector(**changes: Any) -> dict[str, Any]:
-    """A collector that does well."""
+    """A collector without failures."""
     return {
         "name": "backlog",
         "success": True,
@@ -86,7 +86,7 @@ def collector(**changes: Any) -> dict[str, Any]:
 
 
 def registry(series: int = 200) -> CollectorRegistry:
-    """A registry with about as many series as the exporter has."""
+    """A registry with about as many series as the exporter's."""
     made = CollectorRegistry()
     gauge = Gauge("outbox_demo_jobs", "Some jobs.", ["queue"], registry=made)
     for number in range(series):
@@ -105,7 +105,7 @@ def site(
 
 
 def ask(method: str, url: str, **options: Any) -> requests.Response:
-    """One request on a connection of its own; redirects are not followed."""
+    """One request on a new connection; redirects are not followed."""
     with requests.Session() as session:
         session.trust_env = False
         return session.request(method, url, timeout=10, allow_redirects=False, **options)
@@ -117,7 +117,7 @@ def get(url: str, **options: Any) -> requests.Response:
 
 @dataclass
 class LogRecords(logging.Handler):
-    """Everything that was logged."""
+    """The formatted log records."""
 
     lines: list[str] = field(default_factory=list)
 

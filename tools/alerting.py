@@ -1,15 +1,13 @@
-"""Writes what follows from the alert policy where people read it: `python tools/alerting.py`.
+"""Texts that follow from the alert policy; `make generate` writes them.
 
 The index of the runbooks, the table of rules in docs/alerting.md, the inhibition rules of alertmanager.yaml.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from alerts.model import Policy, Rule
 from alerts.policy.inhibition import as_yaml, inhibitions
-from alerts.policy.load import load_policy
 from exporter.config.values import format_duration
 
 ROOT = Path(__file__).parent.parent
@@ -56,7 +54,7 @@ def between(text: str, begin: str, end: str, lines: list[str]) -> str:
 
 
 def threshold(rule: Rule) -> str:
-    """A threshold as a person reads it; empty where it only means yes or no."""
+    """A threshold with its unit; empty for a boolean signal."""
     if rule.unit == "boolean":
         return ""
     if rule.unit == "seconds":
@@ -78,15 +76,3 @@ WRITTEN: dict[Path, Callable[[str, Policy], str]] = {
     ALERTING: with_rules,
     ALERTMANAGER: with_inhibitions,
 }
-
-
-def main() -> int:
-    """Rewrite them in place."""
-    policy = load_policy()
-    for path, write in WRITTEN.items():
-        path.write_text(write(path.read_text("utf-8"), policy), "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

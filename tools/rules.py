@@ -1,6 +1,5 @@
-"""Writes the rules that people copy, from the policy as shipped: `python tools/rules.py`."""
+"""The Prometheus rule files of the shipped policy; `make generate` writes them."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,20 +10,9 @@ DIRECTORY = Path(__file__).parent.parent / "alerts" / "prometheus"
 
 
 def files() -> Mapping[Path, str]:
-    """What each file has to say."""
+    """The text of each rule file, by path."""
     policy = load_policy()
     return {
         DIRECTORY / "outbox.rules.yaml": rule_file(policy),
         DIRECTORY / "outbox.prometheusrule.yaml": prometheus_rule(policy),
     }
-
-
-def main() -> int:
-    """Rewrite them in place."""
-    for path, text in files().items():
-        path.write_text(text, "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

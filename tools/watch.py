@@ -1,6 +1,5 @@
-"""Writes the table of checks in docs/watch.md from what a watch of a day would check: `python tools/watch.py`."""
+"""The table of checks in docs/watch.md, for a watch of 24 hours; `make generate` writes it."""
 
-import sys
 from pathlib import Path
 
 from alerts.policy.load import load_policy
@@ -29,13 +28,3 @@ def _allowed(check: Check) -> str:
     return ("never" if check.kind is CheckKind.CLEANUP else allowed(check.budget)) + (
         ", maintenance excused" if check.excused else ""
     )
-
-
-def main() -> int:
-    """Rewrite it in place."""
-    PAGE.write_text(with_checks(PAGE.read_text("utf-8")), "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

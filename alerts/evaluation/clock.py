@@ -1,27 +1,28 @@
-"""What time it is, for somebody who compares with timestamps and must not be fooled when a clock is set.
+"""Detects steps of the wall clock.
 
-Durations are taken from the monotonic clock. The wall clock is needed as well, because what is sampled has times of
-day in it; when it is set, by hand or by a time server after a suspension, one of the times before and after was wrong,
-and nobody can say which. So for a while whatever compares with it is not believed. When it was set back, timestamps
-made before lie in the future until it has caught up: what is old seems young, and only that.
+Durations are measured by the monotonic clock. The wall clock is needed as well, because samples contain times of day.
+After a step, by hand or by a time server after a suspension, either the times before or those after it are wrong, and
+nothing tells which. Comparisons with the time of day are therefore not used for a while. After a step back, times
+before the step lie in the future until the clock has caught up: ages are then too small, but never too great.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# A wall clock that moves this much against the monotonic one was stepped: ntpd slews at half a millisecond a second.
-STEP = 1.0
-# As long as jobs may wait before anybody is woken: by then, timestamps made before the step are old or gone.
+from exporter.core.clock_step import clock_step
+
+# How long comparisons with the time of day are not used after a step, seconds: the time after which waiting jobs page.
+# By then, timestamps from before the step are old or gone.
 UNCERTAIN_AFTER_STEP = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """One look at the clock.
+    """One reading of the clocks.
 
-    Units: `at` Unix seconds; `elapsed` seconds since the look before, 0 at the first; `stepped` seconds by which the
-    wall clock was set meanwhile, 0 when it was not. While `in_doubt`, ages prove nothing; while `behind`, a small age
+    Units: `at` Unix seconds; `elapsed` seconds since the previous reading, 0 at the first; `stepped` seconds by which
+    the wall clock was stepped since then, or 0. While `uncertain`, ages prove nothing; while `set_back`, a small age
     proves nothing.
     """
 
@@ -33,19 +34,18 @@ class ClockReading:
 
 
 class MonitoredClock:
-    """Looks at both clocks. Not safe for several threads at once."""
+    """Reads the wall clock and the monotonic clock, in seconds. Not safe for several threads at once."""
 
     def __init__(self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.wall = wall
         self.monotonic = monotonic
         self._last: tuple[float, float] | None = None
-        # What the wall clock was ahead of the monotonic one when it was last believed.
-        self._accepted_offset = 0.0
+        self._accepted_offset = 0.0  # wall clock minus monotonic clock, when it was last certain
         self._uncertain_until = -float("inf")
         self._set_back_until = -float("inf")
 
     def now(self) -> ClockReading:
-        """What time it is now."""
+        """The current time."""
         wall, monotonic = self.wall(), self.monotonic()
         elapsed, stepped = self._elapsed_and_step(wall, monotonic)
         if stepped:
@@ -62,10 +62,10 @@ class MonitoredClock:
             return 0.0, 0.0
         elapsed = monotonic - self._last[1]
         drift = wall - self._last[0] - elapsed
-        # A time before the last one would be out of order, however little.
-        return elapsed, drift if abs(drift) >= STEP or wall <= self._last[0] else 0.0
+        # Times of evaluations must increase, so that any step back beyond the previous reading counts.
+        return elapsed, drift if wall <= self._last[0] else clock_step(drift)
 
     def _accept_offset(self, offset: float, monotonic: float) -> None:
-        if self._accepted_offset - offset >= STEP:
+        if clock_step(offset - self._accepted_offset) < 0:
             self._set_back_until = max(self._set_back_until, monotonic + self._accepted_offset - offset)
         self._accepted_offset = offset

@@ -1,7 +1,6 @@
-"""Judges the exporter's own samples by the policy, at its interval, in a thread that sampling never waits for.
+"""The rule manager: evaluates the policy on the exporter's own samples at every interval, in a thread of its own.
 
-It scrapes as Prometheus would, but without HTTP: what the exporter shows at a moment is assessed, and how alerts stand
-is told to whoever listens.
+It takes the same samples as a Prometheus scrape, without HTTP, and passes each evaluation to its listeners.
 """
 
 import logging
@@ -16,54 +15,54 @@ from functools import lru_cache
 from pathlib import Path
 
 from alerts.evaluation.clock import MonitoredClock
-from alerts.evaluation.rule_group import LIFE, RuleGroup
+from alerts.evaluation.rule_group import RuleGroup
 from alerts.evaluation.state_file import StateFile, StateFileError
 from alerts.model import Change, Evaluation, Labels, Policy, RuleKey
 from alerts.promql.storage import Sample
 from exporter.core.logs import RepeatFilter, event
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
+from exporter.metrics.snapshot import EXPIRY_INTERVALS
 
 logger = logging.getLogger(__name__)
 
-# Our series say that they were not scraped by anybody.
+# The label `instance` of the exporter's own samples, which no Prometheus scraped.
 INSTANCE = "sidecar"
-# What a scrape would add, or the process itself says.
+# Metrics that a scrape or the process itself adds.
 _OWN_METRICS = ("up", "process_start_time_seconds")
-# How long after a round of samples has begun it is judged, in intervals: when it is over, as a rule, so that alerts
-# rest on what was seen a moment ago; and neither stands in the other's way, which costs a fifth of the judge's time.
+# The delay of an evaluation after a sampling run has begun, in intervals. The run is usually over by then, so that the
+# samples are recent; running both at once takes a fifth more processor time for the evaluation.
 EVALUATION_OFFSET = 0.1
-# How much of the past a crash may cost, seconds, while somebody relies on it and while nobody does. What anybody was
-# told is written at once.
+# How often the state is saved, seconds, with and without consumers. Alerts that begin or stop firing are saved at once.
 SAVE_INTERVAL = 60.0
 IDLE_SAVE_INTERVAL = 300.0
 _NOTIFIED_CHANGES = (Change.FIRING, Change.RESOLVED)
 
-# One sample as it is shown: name, labels in any order, value.
+# One sample as it is exposed: name, labels in any order, value.
 ExposedSample = tuple[str, Labels, float]
 Listener = Callable[[Evaluation], None]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleInputs:
-    """Where the judge gets to know things. `started_at` is when the process began, Unix seconds."""
+    """The inputs of the rule manager. `started_at` is the start of the process, Unix seconds."""
 
-    # Everything that the exporter shows now, as far as its name is wanted; what is not wanted may be left out.
+    # The samples that are exposed now. The argument tells whether a metric is needed; others may be left out.
     scrape: Callable[[Callable[[str], bool]], Iterable[ExposedSample]]
-    # Names of the collectors with fresh results; None while not all have run, when nothing is known.
+    # The names of collectors with fresh results; None until all collectors have run.
     fresh: Callable[[], AbstractSet[str] | None]
     started_at: float
-    # Whether somebody is told what is found, or a verdict will rest on it: then every interval counts.
+    # Whether alerts are sent to a receiver or a watch is open: then rules are evaluated at every interval.
     has_consumers: Callable[[], bool] = lambda: True
 
 
 class RuleManager:
-    """Evaluates the policy every `interval` of it, once started, or every other one while nobody relies on it.
+    """Evaluates the policy at every interval once started, or at every second one while nothing consumes the alerts.
 
-    Each of the `listeners` hears every evaluation, in the judge's thread: one that takes long delays the next. How
-    alerts stand survives restarts in `state_dir`; where that cannot be written, it does not, and the log says so.
-    `failures` counts what went wrong, by what it was. Raises: UnsupportedError, TemplateError from the constructor
-    when the policy has more in it than can be evaluated here.
+    Each listener is called with every evaluation, in the thread of the rule manager: a slow listener delays the next
+    evaluation. Alerts survive restarts in `state_dir`; when it cannot be written, that is logged. `failures` counts
+    failures by kind. Raises: UnsupportedError, TemplateError from the constructor when the policy has an expression or
+    a text that is not supported here.
     """
 
     def __init__(
@@ -85,20 +84,20 @@ class RuleManager:
         self._repeats = RepeatFilter()
         self._skipped_interval = True
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="rule-manager", daemon=True)
         self._firing: frozenset[RuleKey] | None = None
         self._readings: tuple[Reading, ...] = ()
         self._evaluation: Evaluation | None = None
-        self._expires = -math.inf  # by the monotonic clock
+        self._expires = -math.inf  # seconds of the monotonic clock
         self.failures: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Take up what was kept, and evaluate from one interval on, each time after the collectors' turn."""
+        """Restore the saved state and start the thread. The first evaluation follows after one interval."""
         self._restore()
         self._thread.start()
 
     def stop(self, timeout: float = 1.0) -> None:
-        """Evaluate no more, and keep how alerts stand. Returns after `timeout` seconds even when a listener hangs."""
+        """Stop evaluating and save the state. Returns within `timeout` seconds even when a listener hangs."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -107,29 +106,29 @@ class RuleManager:
 
     @property
     def evaluation(self) -> Evaluation | None:
-        """The latest; None before the first, and when it is too old to be believed."""
+        """The latest evaluation; None before the first, and when it is older than three intervals."""
         return self._evaluation if self._clock.monotonic() <= self._expires else None
 
     def readings(self) -> tuple[Reading, ...]:
-        """Which rules fire: one reading for each; none before the first evaluation, nor when it is too old.
+        """One reading per rule, 1 when it fires; none without an evaluation.
 
-        The same object until one changes, so that who shows them can tell.
+        The same object is returned until a rule changes, so that callers can cache what they make of it.
         """
         return self._readings if self.evaluation is not None else ()
 
     def evaluate(self) -> Evaluation:
-        """Evaluate now, in this thread, and tell the listeners. For who does not start it."""
+        """Evaluate now, in the calling thread, and call the listeners. For callers that do not start the thread."""
         now = self._clock.now()
         samples, fresh = self._scrape()
-        evaluation = self._rule_group.evaluate_samples(now, samples, fresh)
+        evaluation = self._rule_group.evaluate(now, samples, fresh)
         for failure in self._rule_group.failures:
-            self._failed("expression", failure.message, signal_or_rule=failure.what)
+            self._failed("expression", failure.message, signal_or_rule=failure.name)
         self._update_readings(evaluation)
-        self._evaluation, self._expires = evaluation, self._clock.monotonic() + LIFE * self._interval
-        if self._is_worth_saving(evaluation):
+        self._evaluation, self._expires = evaluation, self._clock.monotonic() + EXPIRY_INTERVALS * self._interval
+        if self._is_save_due(evaluation):
             self._save(now.at)
         for listener in self._listeners:
-            self._tell(listener, evaluation)
+            self._notify_listener(listener, evaluation)
         return evaluation
 
     def _run(self) -> None:
@@ -138,22 +137,22 @@ class RuleManager:
             try:
                 if not self._skips_interval():
                     self.evaluate()
-            except Exception as error:  # noqa: BLE001 - whatever happens, the next evaluation may do better
+            except Exception as error:  # noqa: BLE001 - the next evaluation may succeed
                 self._failed("evaluation", repr(error), error)
-            # What was missed is not made up for.
+            # Missed evaluations are not repeated.
             due = max(due + self._interval, time.monotonic())
 
     def _skips_interval(self) -> bool:
-        """Whether to leave this interval out: never two of them, nor the first."""
+        """Whether to skip this interval: never two in a row, and never the first."""
         self._skipped_interval = not self._skipped_interval and not self._sources.has_consumers()
         return self._skipped_interval
 
     def _scrape(self) -> tuple[list[Sample], AbstractSet[str] | None]:
-        """What the exporter shows, and `up` as Prometheus would have it; nothing is known when that fails."""
+        """The exposed samples, with `up` as Prometheus sets it; only `up` 0 when that fails."""
         try:
             fresh = self._sources.fresh()
             return [*self._wanted(self._sources.scrape(self._rule_group.stores)), *self._own_samples(up=1.0)], fresh
-        except Exception as error:  # noqa: BLE001 - as Prometheus: a scrape that fails is a fact, not an end
+        except Exception as error:  # noqa: BLE001 - as in Prometheus, a failed scrape is a sample
             self._failed("scrape", repr(error), error)
             return list(self._own_samples(up=0.0)), None
 
@@ -175,47 +174,46 @@ class RuleManager:
                 for key in self._rule_group.rules
             )
 
-    def _is_worth_saving(self, evaluation: Evaluation) -> bool:
+    def _is_save_due(self, evaluation: Evaluation) -> bool:
         if any(transition.change in _NOTIFIED_CHANGES for transition in evaluation.transitions):
             return True
-        pause = SAVE_INTERVAL if self._sources.has_consumers() else IDLE_SAVE_INTERVAL
-        return self._saved_at is None or not 0 <= evaluation.at - self._saved_at < pause
+        interval = SAVE_INTERVAL if self._sources.has_consumers() else IDLE_SAVE_INTERVAL
+        return self._saved_at is None or not 0 <= evaluation.at - self._saved_at < interval
 
-    def _tell(self, listener: Listener, evaluation: Evaluation) -> None:
+    def _notify_listener(self, listener: Listener, evaluation: Evaluation) -> None:
         try:
             listener(evaluation)
-        except Exception as error:  # noqa: BLE001 - one who cannot listen must not keep the others from hearing
+        except Exception as error:  # noqa: BLE001 - the other listeners must still be called
             self._failed("listener", f"{listener}: {error!r}", error)
 
     def _save(self, at: float) -> None:
         self._saved_at = at
-        kept = self._rule_group.keep(at)
         try:
-            self._file.save(kept)
+            self._file.save(self._rule_group.state(at))
         except StateFileError as error:
             self._failed("state", str(error))
 
     def _restore(self) -> None:
         try:
-            kept = self._file.load()
+            saved = self._file.load()
         except StateFileError as error:
-            self._failed("state", f"{error}; alerts are judged afresh")
+            self._failed("state", f"{error}; all alerts start as inactive")
             return
-        if kept is not None:
-            self._rule_group.restore(kept, self._clock.wall())
-            event(logger, logging.INFO, "alerts restored", alerts=len(kept.active_alerts))
+        if saved is not None:
+            self._rule_group.restore(saved, self._clock.wall())
+            event(logger, logging.INFO, "alerts restored", alerts=len(saved.active_alerts))
 
-    def _failed(self, what: str, message: str, error: BaseException | None = None, **fields: str) -> None:
-        """Count it, and say so if it is news."""
-        self.failures[what] += 1
-        suppressed = self._repeats.suppressed(what, message, time.monotonic())
+    def _failed(self, kind: str, message: str, error: BaseException | None = None, **fields: str) -> None:
+        """Count a failure, and log it unless it repeats."""
+        self.failures[kind] += 1
+        suppressed = self._repeats.suppressed(kind, message, time.monotonic())
         if suppressed is not None:
-            details = {"what": what, "message": message, "suppressed": suppressed, **fields}
-            event(logger, logging.ERROR, "judging failed", exc_info=error or False, **details)
+            details = {"kind": kind, "message": message, "suppressed": suppressed, **fields}
+            event(logger, logging.ERROR, "rule evaluation failed", exc_info=error or False, **details)
 
 
-# The same few hundred at every scrape; the bound is for an application that never stops inventing names.
+# A few hundred label sets recur at every scrape; the bound limits memory when label values keep changing.
 @lru_cache(maxsize=4096)
 def _completed(labels: Labels, common: Labels) -> Labels:
-    """As Prometheus keeps them: those of the scrape added, empty ones left out, sorted."""
+    """The labels as Prometheus stores them: with those of the scrape, without empty ones, sorted."""
     return tuple(sorted((label, text) for label, text in {**dict(labels), **dict(common)}.items() if text))

@@ -1,7 +1,7 @@
-"""How alerts stand and what was seen, in one small file of the state directory: a restart changes nothing.
+"""The alerts and samples of the rule group, saved in one file of the state directory over restarts.
 
-The file is replaced as a whole, so that it is never half written. One that cannot be understood, because it is damaged
-or a newer version wrote it, is put aside and judging starts afresh.
+The file is replaced atomically. A file that cannot be parsed, because it is damaged or a newer version wrote it, is
+renamed, and evaluation starts without saved state.
 """
 
 import json
@@ -23,12 +23,12 @@ FORMAT = 3
 
 
 class StateFileError(Exception):
-    """The file or its directory cannot be read or written. Says what and why."""
+    """The file cannot be read, parsed or written. The message names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """What is carried over a restart; `at` is when it was kept, Unix seconds."""
+    """The state that survives a restart; `at` is when it was saved, Unix seconds."""
 
     at: float
     active_alerts: ActiveAlerts
@@ -36,18 +36,17 @@ class SavedState:
 
 
 class StateFile:
-    """The file of one state directory. One process at a time."""
+    """The state file of one directory, for one process at a time."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
         self._path = directory / FILE
 
     def save(self, saved_state: SavedState) -> None:
-        """Replace what is kept. Raises: UnusableError."""
+        """Replace the file. Raises: StateFileError."""
         document = {
             "format": FORMAT,
             "at": saved_state.at,
-            "alerts": [_from_standing(standing) for standing in saved_state.active_alerts.values()],
+            "alerts": [_from_active_alert(standing) for standing in saved_state.active_alerts.values()],
             **_from_series(saved_state.series),
         }
         try:
@@ -56,7 +55,7 @@ class StateFile:
             raise StateFileError(f"{self._path} cannot be written: {error.strerror}") from error
 
     def load(self) -> SavedState | None:
-        """What was kept; None when nothing was. Raises: UnusableError, once: the file is put aside then."""
+        """The saved state; None without a file. A file that cannot be parsed is renamed. Raises: StateFileError."""
         try:
             return _parse(self._path.read_text("utf-8"))
         except FileNotFoundError:
@@ -64,22 +63,22 @@ class StateFile:
         except OSError as error:
             raise StateFileError(f"{self._path} cannot be read: {error.strerror}") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StateFileError(f"{self._path} cannot be understood ({error}); {self._quarantine()}") from error
+            raise StateFileError(f"{self._path} cannot be parsed ({error}); {self._quarantine()}") from error
 
     def _quarantine(self) -> str:
-        aside = self._path.with_suffix(".unreadable")
+        renamed = self._path.with_suffix(".unreadable")
         try:
-            self._path.replace(aside)
+            self._path.replace(renamed)
         except OSError as error:
-            return f"it will be overwritten, as it cannot be put aside: {error.strerror}"
-        return f"it is put aside as {aside.name}"
+            return f"it will be overwritten, as it cannot be renamed: {error.strerror}"
+        return f"it is renamed to {renamed.name}"
 
 
 def _parse(text: str) -> SavedState:
     document: Any = json.loads(text)
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']}, this version reads {FORMAT}")
-    active_alerts = [_to_standing(each) for each in document["alerts"]]
+    active_alerts = [_to_active_alert(each) for each in document["alerts"]]
     return SavedState(
         float(document["at"]),
         {(standing.alert.key, standing.alert.labels): standing for standing in active_alerts},
@@ -87,7 +86,7 @@ def _parse(text: str) -> SavedState:
     )
 
 
-def _from_standing(standing: ActiveAlert) -> Mapping[str, object]:
+def _from_active_alert(standing: ActiveAlert) -> Mapping[str, object]:
     alert = standing.alert
     return {
         "alert": alert.key.alert,
@@ -105,8 +104,8 @@ def _from_standing(standing: ActiveAlert) -> Mapping[str, object]:
     }
 
 
-def _to_standing(saved_state: Mapping[str, Any]) -> ActiveAlert:
-    """The alert is held: nothing is known of it before it is evaluated again, least of all while nobody looked."""
+def _to_active_alert(saved_state: Mapping[str, Any]) -> ActiveAlert:
+    """The alert is held: until the next evaluation its result is unknown."""
     alert = Alert(
         RuleKey(str(saved_state["alert"]), Severity(saved_state["severity"])),
         _labels(saved_state["labels"].items()),
@@ -131,7 +130,7 @@ def _labels(saved_state: Iterable[Iterable[Any]]) -> tuple[tuple[str, str], ...]
 
 
 def _from_series(series: Iterable[Series]) -> Mapping[str, object]:
-    """The numbers of all series one after the other, and how many are whose: there are tens of thousands."""
+    """The series, with the numbers of all of them in three packed arrays: there are tens of thousands of numbers."""
     listed = tuple(series)
     return {
         "series": [(each.metric, each.labels, len(each.times), len(each.ends)) for each in listed],
@@ -142,7 +141,7 @@ def _from_series(series: Iterable[Series]) -> Mapping[str, object]:
 
 
 def _to_series(document: Mapping[str, Any]) -> Iterator[Series]:
-    """The series, each ended after its last sample: whether it went on is unknown. Raises: ValueError."""
+    """The series, each stale after its last sample: whether it continued is unknown. Raises: ValueError."""
     times, values = _unpacked("q", document["times"]), _unpacked("d", document["values"])
     ends, sampled, ended = _unpacked("q", document["ends"]), 0, 0
     for metric, labels, samples, stops in document["series"]:
@@ -150,17 +149,17 @@ def _to_series(document: Mapping[str, Any]) -> Iterator[Series]:
         series.times, series.values = times[sampled : sampled + samples], values[sampled : sampled + samples]
         series.ends = ends[ended : ended + stops]
         if (len(series.times), len(series.values), len(series.ends)) != (samples, samples, stops):
-            raise ValueError(f"{metric} has not as many numbers as it should have")
+            raise ValueError(f"{metric} has too few numbers")
         sampled, ended = sampled + samples, ended + stops
         if series.times and not (series.ends and series.ends[-1] > series.times[-1]):
             series.ends.append(series.times[-1] + 1)
         yield series
     if (len(times), len(values), len(ends)) != (sampled, sampled, ended):
-        raise ValueError("there are more numbers than its series have")
+        raise ValueError("there are more numbers than the series need")
 
 
 def _packed(kind: str, numbers: "Iterable[array[Any]]") -> str:
-    """Eight bytes each, the lowest first, in base64: written every minute."""
+    """Eight bytes per number, little-endian, in base64: compact, because it is written every minute."""
     packed = array(kind)
     for each in numbers:
         packed.extend(each)

@@ -1,90 +1,63 @@
-"""The texts of alerts: the part of Go's templates that annotations need, rendered as Prometheus renders it.
+"""Templates of alert descriptions: the subset of Go templates that the policy uses, rendered as in Prometheus.
 
-`{{ $value }}` and `{{ $labels.name }}`, also through humanize, humanize1024, humanizeDuration, humanizePercentage or
-printf, piped or called. Everything else is refused when the policy is loaded, so that no page arrives half rendered.
+Supported are `{{ $labels.name }}`, and `{{ $value | function }}` with humanize, humanizeDuration, humanizePercentage or
+`printf "%.2f"`. Everything else is refused when the policy is loaded.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_OPERAND = r"\$(?P<operand>value|labels\.[a-zA-Z_]\w*)"
-_FUNCTION = r'(?P<function>[a-zA-Z]\w*)(?:\s+"(?P<format>[^"\\]*)")?'
-_FORMS = tuple(
-    re.compile(rf"\s*{form}\s*") for form in (_OPERAND, rf"{_OPERAND}\s*\|\s*{_FUNCTION}", rf"{_FUNCTION}\s+{_OPERAND}")
-)
-_FORMAT = re.compile(r"(?P<before>[^%]*)%(?:\.(?P<precision>\d+))?(?P<verb>[feg])(?P<after>(?:[^%]|%%)*)")
+_LABEL = re.compile(r"\s*\$labels\.(?P<name>[a-zA-Z_]\w*)\s*")
+_VALUE = re.compile(r'\s*\$value\s*\|\s*(?P<function>[a-zA-Z]\w*)(?:\s+"%\.(?P<digits>\d+)f")?\s*')
 
-# Below one, and from a thousand on.
+# Prefixes below 1 and from 1000 on.
 _SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
 _LARGE = ("k", "M", "G", "T", "P", "E", "Z", "Y")
-_BINARY = ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
-# With the fewest digits, Go writes an exponent from here on, and below a ten-thousandth. Source: strconv, ftoa.
-_EXPONENT_FROM = 6
-_EXPONENT_BELOW = -4
 
 
 class TemplateError(ValueError):
-    """A text that we could not render as Prometheus does. Says which part."""
+    """A template that is not supported. The message names the part."""
 
 
-LabelRenderer = Callable[[Mapping[str, str], float], str]
+Renderer = Callable[[Mapping[str, str], float], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with gaps."""
+    """A compiled template: texts, and functions of the labels and the value."""
 
-    pieces: tuple[str | LabelRenderer, ...]
+    parts: tuple[str | Renderer, ...]
 
     def render(self, labels: Mapping[str, str], value: float) -> str:
-        """The text for a sample; a label that is missing is empty."""
-        return "".join(piece if isinstance(piece, str) else piece(labels, value) for piece in self.pieces)
+        """The text for a sample; a missing label is empty."""
+        return "".join(part if isinstance(part, str) else part(labels, value) for part in self.parts)
 
 
 def compile_template(text: str) -> Template:
-    """The template of a text. Raises: TemplateError."""
+    """Compile a template. Raises: TemplateError."""
     parts = _ACTION.split(text)
     if any("{{" in literal or "}}" in literal for literal in parts[::2]):
-        raise TemplateError(f"{text}: braces without their like")
-    return Template(tuple(_piece(part) if index % 2 else part for index, part in enumerate(parts)))
+        raise TemplateError(f"{text}: unbalanced braces")
+    return Template(tuple(_renderer(part) if index % 2 else part for index, part in enumerate(parts)))
 
 
-def _piece(action: str) -> LabelRenderer:
-    match = next((found for form in _FORMS if (found := form.fullmatch(action))), None)
-    if match is None:
-        raise TemplateError(f"{{{{{action}}}}}: expected $value or $labels.name, alone or with one function")
-    asked = match.groupdict()
-    operand, function = asked["operand"], asked.get("function")
-    if operand != "value":
-        if function:
-            raise TemplateError(f"{{{{{action}}}}}: a label can only be shown as it is")
-        name = operand.removeprefix("labels.")
+def _renderer(action: str) -> Renderer:
+    if label := _LABEL.fullmatch(action):
+        name = label["name"]
         return lambda labels, _: labels.get(name, "")
-    show = _function(function, asked.get("format")) if function else shortest_decimal
-    return lambda _, value: show(value)
-
-
-def _function(name: str, form: str | None) -> Callable[[float], str]:
-    if name == "printf" and form is not None:
-        return _printf(form)
-    if name not in _FUNCTIONS or form is not None:
-        raise TemplateError(f"{name}: unknown, or called in another way than Prometheus does")
-    return _FUNCTIONS[name]
-
-
-def _printf(form: str) -> Callable[[float], str]:
-    match = _FORMAT.fullmatch(form)
-    if match is None:
-        raise TemplateError(f'printf "{form}": expected one of %f, %e and %g, with a precision if need be')
-    verb, precision = match["verb"], match["precision"]
-    before, after = match["before"], match["after"].replace("%%", "%")
-    if verb == "g" and precision is None:
-        return lambda value: before + shortest_decimal(value) + after
-    return lambda value: before + _formatted(value, f".{precision or 6}{verb}") + after
+    value = _VALUE.fullmatch(action)
+    if value is None:
+        raise TemplateError(f"{{{{{action}}}}}: expected $labels.name, or $value with one function")
+    if value["function"] == "printf" and value["digits"]:
+        form = f".{value['digits']}f"
+        return lambda _, number: _formatted(number, form)
+    function = _FUNCTIONS.get(value["function"])
+    if function is None or value["digits"]:
+        raise TemplateError(f"{{{{{action}}}}}: unknown function, or wrong arguments")
+    return lambda _, number: function(number)
 
 
 def _formatted(value: float, form: str) -> str:
@@ -97,48 +70,16 @@ def _four_digits(value: float) -> str:
     return _formatted(value, ".4g")
 
 
-def shortest_decimal(value: float) -> str:
-    """The number in as few digits as tell it from all others, as Go prints it."""
-    if not math.isfinite(value):
-        return _formatted(value, "f")
-    number = Decimal(repr(value)).normalize()
-    exponent = number.adjusted() if number else 0
-    if _EXPONENT_BELOW <= exponent < _EXPONENT_FROM:
-        return f"{number:f}"
-    mantissa = number.scaleb(-exponent)
-    return f"{mantissa:f}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-
-
-def _scaled(value: float, prefixes: tuple[str, ...], base: float) -> str:
-    """A great number with the prefix that makes it small."""
-    prefix = ""
-    for each in prefixes:
-        if abs(value) < base:
-            break
-        prefix, value = each, value / base
-    return _four_digits(value) + prefix
-
-
-def _fraction(value: float) -> str:
-    """A number below one with the prefix that makes it great."""
-    prefix = ""
-    for each in _SMALL:
-        if abs(value) >= 1:
-            break
-        prefix, value = each, value * 1000
-    return _four_digits(value) + prefix
-
-
 def humanize(value: float) -> str:
     """With a metric prefix: 1.234k, 50m."""
     if not value or not math.isfinite(value):
         return _four_digits(value)
-    return _scaled(value, _LARGE, 1000) if abs(value) >= 1 else _fraction(value)
-
-
-def humanize_1024(value: float) -> str:
-    """With a binary prefix: 1.5ki."""
-    return _scaled(value, _BINARY, 1024) if math.isfinite(value) and abs(value) > 1 else _four_digits(value)
+    large, prefix = abs(value) >= 1, ""
+    for each in _LARGE if large else _SMALL:
+        if abs(value) < 1000 if large else abs(value) >= 1:  # noqa: PLR2004 - the step between prefixes
+            break
+        prefix, value = each, value / 1000 if large else value * 1000
+    return _four_digits(value) + prefix
 
 
 def humanize_duration(value: float) -> str:
@@ -146,7 +87,7 @@ def humanize_duration(value: float) -> str:
     if not math.isfinite(value):
         return _four_digits(value)
     if abs(value) < 1:
-        return (_fraction(value) if value else _four_digits(value)) + "s"
+        return humanize(value) + "s"
     sign, value = ("-", -value) if value < 0 else ("", value)
     minutes, seconds = divmod(int(value), 60)
     hours, minutes = divmod(minutes, 60)
@@ -165,7 +106,6 @@ def humanize_percentage(value: float) -> str:
 
 _FUNCTIONS: Mapping[str, Callable[[float], str]] = {
     "humanize": humanize,
-    "humanize1024": humanize_1024,
     "humanizeDuration": humanize_duration,
     "humanizePercentage": humanize_percentage,
 }

@@ -1,4 +1,4 @@
-"""What may be wrong with a policy beyond its form, and with what a configuration changes in it."""
+"""Checks a parsed policy, and the overrides of a configuration."""
 
 import re
 from collections.abc import Mapping
@@ -13,43 +13,43 @@ _SECONDS, _RATIO, _BOOLEAN = "seconds", "ratio", "boolean"
 
 
 def override_error(override: Override, document: PolicyDocument) -> str | None:
-    """What is wrong with an override, or None."""
+    """The error of an override; None when it is valid."""
     entries = {entry.name.text: entry for entry in document.entries}
     entry = entries.get(override.alert)
     if entry is None:
         return f"unknown alert{nearest(override.alert, entries)}"
     levels = [level.severity.value for level in entry.levels]
     if override.severity not in levels:
-        return f"{override.alert} has no such severity, but {' and '.join(levels)}"
+        return f"{override.alert} has only the severities {', '.join(levels)}"
     return None if override.threshold is None else _threshold_error(override.threshold, threshold_unit(entry, document))
 
 
 def _threshold_error(threshold: Amount, unit: str) -> str | None:
-    """What is wrong with a threshold for something in that unit."""
+    """The error of a threshold in this unit; None when it is valid."""
     if unit == _BOOLEAN:
-        return "it is so or it is not: only `for` can be changed"
+        return "the alert has no threshold: only `for` can be changed"
     if unit == _SECONDS and not (threshold.is_time and threshold.value):
         return "expected a duration such as 5m"
     if unit != _SECONDS and threshold.is_time:
         return f"expected a number of {unit}"
     if unit == _RATIO and threshold.value > 1:
-        return "expected a share from 0 to 1"
+        return "expected a ratio from 0 to 1"
     return None
 
 
 def threshold_unit(entry: AlertEntry, document: PolicyDocument) -> str:
-    """What an alert's threshold counts; empty when that is not said."""
+    """The unit of an alert's threshold; empty when it has none."""
     units = {recording.record.text: recording.unit for recording in document.recordings}
     return units.get(entry.signal.text, "") if entry.signal else entry.unit.text if entry.unit else ""
 
 
 def check(document: PolicyDocument, problems: Problems) -> None:
-    """Note every name that leads nowhere or is taken, and every threshold that does not fit its signal."""
+    """Report every unknown or duplicate name, and every threshold that does not fit its signal."""
     _check_recordings(document, problems)
     names: set[str] = set()
     for entry in document.entries:
         if entry.name.text in names:
-            problems.add(entry.name.place, "there is an alert of this name above")
+            problems.add(entry.name.place, "duplicate alert")
         names.add(entry.name.text)
         _check_signal(entry, document, problems)
         _check_levels(entry, document, problems)
@@ -57,14 +57,14 @@ def check(document: PolicyDocument, problems: Problems) -> None:
 
 
 def _check_recordings(document: PolicyDocument, problems: Problems) -> None:
-    """Signals are computed in the order of the file: each needs those that it is made of above itself."""
+    """Signals are evaluated in the order of the file: a signal may only use signals above it."""
     known: set[str] = set()
     for recording in document.recordings:
         for name in _SIGNAL.findall(recording.expr.text):
             if name not in known:
-                problems.add(recording.expr.place, f"{name} is no signal above this one{nearest(name, known)}")
+                problems.add(recording.expr.place, f"{name} is not a signal above this one{nearest(name, known)}")
         if recording.record.text in known:
-            problems.add(recording.record.place, "there is a signal of this name above")
+            problems.add(recording.record.place, "duplicate signal")
         known.add(recording.record.text)
         check_unused_parameters(recording.parameters, [recording.expr], problems)
 
@@ -74,18 +74,18 @@ def _check_signal(entry: AlertEntry, document: PolicyDocument, problems: Problem
     for expr in (entry.expr, *(level.condition for level in entry.levels if level.condition)):
         for name in _SIGNAL.findall(expr.text):
             if name not in known:
-                problems.add(expr.place, f"{name} is no signal{nearest(name, known)}")
+                problems.add(expr.place, f"unknown signal {name}{nearest(name, known)}")
     if entry.signal and entry.signal.text not in _SIGNAL.findall(entry.expr.text):
-        problems.add(entry.signal.place, "the expression does not have it")
+        problems.add(entry.signal.place, "the expression does not use this signal")
     if bool(entry.signal) == bool(entry.unit):
-        problems.add(entry.name.place, "give the unit of the threshold where there is no signal, and only there")
+        problems.add(entry.name.place, "exactly one of `signal` and `unit` is required")
 
 
 def _check_levels(entry: AlertEntry, document: PolicyDocument, problems: Problems) -> None:
     exprs = [entry.expr, *(level.condition for level in entry.levels if level.condition)]
     check_unused_parameters(entry.parameters, exprs, problems)
     if THRESHOLD not in references([entry.expr]):
-        problems.add(entry.expr.place, f"nothing is compared with ${THRESHOLD}")
+        problems.add(entry.expr.place, f"the expression does not use ${THRESHOLD}")
     unit = threshold_unit(entry, document)
     for level in entry.levels:
         if unit != _BOOLEAN and (wrong := _threshold_error(level.threshold, unit)):
@@ -104,4 +104,4 @@ def _inhibition_source_error(target: InhibitionSource, known: Mapping[str, Alert
     if entry is None:
         return f"unknown alert{nearest(target.alert.text, known)}"
     levels = [level.severity.value for level in entry.levels]
-    return None if target.severity in levels else f"{entry.name.text} has no such severity, but {' and '.join(levels)}"
+    return None if target.severity in levels else f"{entry.name.text} has only the severities {', '.join(levels)}"

@@ -1,24 +1,32 @@
-"""Completes an expression of the policy: `$name` becomes a duration's text, seconds, a number, or the job's name."""
+"""Turns expressions of the policy into PromQL: substitutes `$name`, expands `exact_increase`.
+
+PromQL's own `increase` extrapolates to the edges of the window: ten in five minutes are 10.5 when samples come every
+15 seconds. The result also differs between programs: windows are closed on the left in Prometheus 2 and open in
+Prometheus 3; MetricsQL counts the first value of a new series and does not extrapolate. Comparisons with whole numbers
+must have the same result everywhere. `exact_increase(series[window])` is therefore the difference of two samples: the
+latest one, and the one in force at the start of the window, or the first one of a series that began later.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
 
 from alerts.policy.file import ExpressionParameter, SourceText
+from exporter.config import values
 from exporter.config.settings import Amount
 from exporter.config.values import format_duration
 from exporter.core.problems import Problems, nearest
 
-# What the policy gives by itself.
+# Names that every expression can use.
 JOB, THRESHOLD = "job", "threshold"
 
 _REFERENCE = re.compile(r"(?P<before>\[|\boffset )?\$(?P<name>\w*)")
-_SHORTEST = 0.001  # PromQL knows no shorter duration than 1ms
+_SHORTEST = 0.001  # seconds: the shortest duration in PromQL is 1ms
 
 
 def substitute_parameters(expr: SourceText, amounts: Mapping[str, Amount], job: str, problems: Problems) -> str:
-    """The expression with every reference replaced; those to nothing are noted in `problems`.
+    """The expression with every reference replaced; unknown references are added to `problems`.
 
-    Behind `[` and `offset` stands a duration as PromQL writes it, anywhere else a number: seconds for times.
+    After `[` and `offset` a duration is written as in PromQL, anywhere else as a number of seconds.
     """
 
     def replacement(match: re.Match[str]) -> str:
@@ -30,30 +38,57 @@ def substitute_parameters(expr: SourceText, amounts: Mapping[str, Amount], job: 
             _add_problem(f"unknown parameter ${name}{nearest(name, amounts)}", expr, problems)
             return before
         if before and not amount.is_time:
-            _add_problem(f"${name} is no duration, and {before.strip()} takes one", expr, problems)
+            _add_problem(f"${name} is not a duration, as {before.strip()} requires", expr, problems)
         return before + (format_duration(max(amount.value, _SHORTEST)) if before else f"{amount.value:.15g}")
 
     return _REFERENCE.sub(replacement, expr.text)
 
 
 def _add_problem(message: str, expr: SourceText, problems: Problems) -> None:
-    """Once for each expression, however many severities have it."""
+    """Once per expression, which several severities may share."""
     if expr.place not in problems:
         problems.add(expr.place, message)
 
 
 def references(exprs: Iterable[SourceText]) -> frozenset[str]:
-    """The names that these expressions refer to."""
+    """The names to which these expressions refer."""
     return frozenset(match["name"] for expr in exprs for match in _REFERENCE.finditer(expr.text))
 
 
 def check_unused_parameters(
     parameters: Iterable[ExpressionParameter], exprs: Iterable[SourceText], problems: Problems
 ) -> None:
-    """Note every parameter that no expression takes, or that has the name of what is always there."""
+    """Report every parameter that no expression uses, and every parameter with a reserved name."""
     used = references(exprs)
     for parameter in parameters:
         if parameter.name.text in (JOB, THRESHOLD):
-            problems.add(parameter.name.place, "the policy itself gives this name a meaning")
+            problems.add(parameter.name.place, "reserved name")
         elif parameter.name.text not in used:
-            problems.add(parameter.name.place, "unused: no expression of this entry has it")
+            problems.add(parameter.name.place, "unused parameter")
+
+
+_CALL = re.compile(r"\bexact_increase\((?P<series>[^()\[\]]*)\[(?P<window>\w+)\]\)")
+
+
+def expand_exact_increase(expr: str, interval: float) -> str:
+    """The expression without `exact_increase`. `interval` is the scrape interval, seconds."""
+    return _CALL.sub(lambda found: _difference(found["series"], found["window"], interval), expr)
+
+
+def _difference(series: str, window: str, interval: float) -> str:
+    """The difference; if the counter was reset within the window, the sum of the increases before and after."""
+    least = f"min_over_time({series}[{window}])"
+    before = f"{series} offset {window} <= {least} or {least}"
+    grown = f"max_over_time({series}[{window}]) - ({before})"
+    reset = f"(resets({series}[{window}]) > 0)"
+    return f"(({grown} unless {reset}) or (({_increase_over_resets(series, window, interval)}) and {reset}))"
+
+
+def _increase_over_resets(series: str, window: str, interval: float) -> str:
+    """`increase`, rounded after removing half of the extrapolation, which is up to one interval in Prometheus.
+
+    Up to eighteen in five minutes are then rounded to the right number. MetricsQL counts the first value of a series
+    that began within the window: for such a series the count since its reset is used.
+    """
+    factor = max(0.5, 1 - interval / values.duration(window) / 2)
+    return f"round(increase({series}[{window}]) * {factor:.6g}) and {series} offset {window} or {series} * 1"

@@ -1,4 +1,4 @@
-"""Reads alerts/policy.yaml as it stands: entries with their places, nothing computed yet. Every mistake is noted."""
+"""Parses a policy file into entries with their places. All errors are collected."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from typing import Self, TypeVar
 
 from alerts.model import Outlet, Severity
 from exporter.config import values, yaml_file
-from exporter.config.settings import Amount, Seconds
+from exporter.config.settings import Amount
 from exporter.config.yaml_file import Mapping, Node, Sequence
 from exporter.core.problems import Place, Problems
+from exporter.core.types import Seconds
 
 _Value = TypeVar("_Value")
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -17,7 +18,7 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """A text and where it stands."""
+    """A text with its place in the file."""
 
     text: str
     place: Place
@@ -25,7 +26,7 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionParameter:
-    """A number or time that an expression takes by `$name`."""
+    """A number or duration to which an expression refers by `$name`."""
 
     name: SourceText
     amount: Amount
@@ -44,7 +45,7 @@ class RecordingEntry:
 
 @dataclass(frozen=True, slots=True)
 class SeverityEntry:
-    """One severity of an alert. `condition` is its `while`: only then does it count."""
+    """One severity of an alert. `condition` is its `while`: a further expression that must be true."""
 
     severity: Severity
     place: Place
@@ -56,7 +57,7 @@ class SeverityEntry:
 
 @dataclass(frozen=True, slots=True)
 class InhibitionSource:
-    """Who mutes: an alert by one of its severities."""
+    """One entry of `muted_by`: an alert with one of its severities."""
 
     alert: SourceText
     severity: str
@@ -64,7 +65,7 @@ class InhibitionSource:
 
 @dataclass(frozen=True, slots=True)
 class AlertEntry:
-    """An entry of `alerts`. `unit` is given where there is no signal that has one."""
+    """An entry of `alerts`. `unit` is set when there is no signal, which has one."""
 
     name: SourceText
     group: str
@@ -84,7 +85,7 @@ class AlertEntry:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """The whole file."""
+    """A parsed policy file. `interval` is in seconds."""
 
     interval: Seconds
     recordings: tuple[RecordingEntry, ...]
@@ -92,7 +93,7 @@ class PolicyDocument:
 
 
 def read(root: Mapping, problems: Problems) -> PolicyDocument:
-    """The file as entries. What is wrong is noted in `problems`, and something harmless stands in its place."""
+    """The file as entries. Errors are added to `problems`; a harmless value takes the place of an invalid one."""
     with _Fields(root, problems) as fields:
         return PolicyDocument(
             fields.required("interval", values.duration, Seconds(0)),
@@ -102,7 +103,7 @@ def read(root: Mapping, problems: Problems) -> PolicyDocument:
 
 
 class _Fields:
-    """The keys of one mapping. Those that nobody asked for until its end are refused."""
+    """The keys of one mapping. On exit, keys that were never read are reported as unknown."""
 
     def __init__(self, mapping: Mapping, problems: Problems) -> None:
         self.place = mapping.place
@@ -116,31 +117,31 @@ class _Fields:
     def __exit__(self, *_: object) -> None:
         self._mapping.refuse_unknown(self._known, self._problems)
 
-    def said(self, key: str) -> SourceText | None:
-        """The text of a key that may be missing."""
+    def optional_text(self, key: str) -> SourceText | None:
+        """The text of an optional key."""
         node = self._node(key)
         text = yaml_file.as_text(node, self._problems)
         return SourceText(text, node.place) if node and text else None
 
-    def text(self, key: str) -> SourceText:
-        """The text of a key that must be there."""
-        return self.said(key) or SourceText("", self.missing(key))
+    def required_text(self, key: str) -> SourceText:
+        """The text of a required key."""
+        return self.optional_text(key) or SourceText("", self.missing(key))
 
     def optional(self, key: str, reader: Callable[[str], _Value], default: _Value) -> _Value:
-        said = self.said(key)
-        return self._converted(said, reader, default) if said else default
+        text = self.optional_text(key)
+        return self._converted(text, reader, default) if text else default
 
-    def required(self, key: str, reader: Callable[[str], _Value], instead: _Value) -> _Value:
-        said = self.text(key)
-        return self._converted(said, reader, instead) if said.text else instead
+    def required(self, key: str, reader: Callable[[str], _Value], fallback: _Value) -> _Value:
+        text = self.required_text(key)
+        return self._converted(text, reader, fallback) if text.text else fallback
 
     def amounts(self, key: str) -> tuple[ExpressionParameter, ...]:
-        """A mapping of numbers and times."""
+        """A mapping of names to numbers and durations."""
         found = []
         for name, node in self._items(key):
-            said = SourceText(yaml_file.as_text(node, self._problems) or "", node.place)
+            text = SourceText(yaml_file.as_text(node, self._problems) or "", node.place)
             found.append(
-                ExpressionParameter(SourceText(name, node.place), self._converted(said, values.amount, Amount(0)))
+                ExpressionParameter(SourceText(name, node.place), self._converted(text, values.amount, Amount(0)))
             )
         return tuple(found)
 
@@ -148,11 +149,11 @@ class _Fields:
         return yaml_file.as_texts(self._node(key), self._problems)
 
     def choices(self, key: str, kind: type[_Choice]) -> tuple[_Choice, ...]:
-        """A list of words that are all known."""
+        """A list of members of an enumeration."""
         node = self._node(key)
         items = node.items if isinstance(node, Sequence) else ()
-        said = [SourceText(yaml_file.as_text(item, self._problems) or "", item.place) for item in items]
-        return tuple(kind(each.text) for each in said if self._is_known(each, kind))
+        text = [SourceText(yaml_file.as_text(item, self._problems) or "", item.place) for item in items]
+        return tuple(kind(each.text) for each in text if self._is_known(each, kind))
 
     def each(self, key: str) -> Iterator["_Fields"]:
         """A list of mappings."""
@@ -162,7 +163,7 @@ class _Fields:
                 yield _Fields(mapping, self._problems)
 
     def by(self, key: str, kind: type[_Choice]) -> Iterator[tuple[_Choice, "_Fields"]]:
-        """A mapping of mappings, by words that are all known."""
+        """A mapping of members of an enumeration to mappings."""
         for name, node in self._items(key):
             mapping = yaml_file.as_mapping(node, self._problems)
             if self._is_known(SourceText(name, node.place), kind) and mapping:
@@ -182,27 +183,27 @@ class _Fields:
         mapping = yaml_file.as_mapping(self._node(key), self._problems)
         return mapping.items() if mapping else iter(())
 
-    def _is_known(self, said: SourceText, kind: type[_Choice]) -> bool:
+    def _is_known(self, text: SourceText, kind: type[_Choice]) -> bool:
         known = [choice.value for choice in kind]
-        if said.text not in known:
-            self._problems.add(said.place, f"expected one of {', '.join(known)}")
-        return said.text in known
+        if text.text not in known:
+            self._problems.add(text.place, f"expected one of {', '.join(known)}")
+        return text.text in known
 
-    def _converted(self, said: SourceText, reader: Callable[[str], _Value], instead: _Value) -> _Value:
+    def _converted(self, text: SourceText, reader: Callable[[str], _Value], fallback: _Value) -> _Value:
         try:
-            return reader(said.text)
+            return reader(text.text)
         except ValueError as error:
-            self._problems.add(said.place, str(error))
-            return instead
+            self._problems.add(text.place, str(error))
+            return fallback
 
 
 def _recording(fields: _Fields) -> RecordingEntry:
     with fields:
         return RecordingEntry(
-            fields.text("record"),
-            fields.text("unit").text,
-            fields.text("meaning").text,
-            fields.text("expr"),
+            fields.required_text("record"),
+            fields.required_text("unit").text,
+            fields.required_text("meaning").text,
+            fields.required_text("expr"),
             fields.amounts("parameters"),
         )
 
@@ -213,13 +214,13 @@ def _entry(fields: _Fields) -> AlertEntry:
         if not levels:
             fields.missing("severities")
         return AlertEntry(
-            name=fields.text("alert"),
-            group=fields.text("group").text,
-            summary=fields.text("summary").text,
-            description=fields.text("description").text,
-            expr=fields.text("expr"),
-            signal=fields.said("signal"),
-            unit=fields.said("unit"),
+            name=fields.required_text("alert"),
+            group=fields.required_text("group").text,
+            summary=fields.required_text("summary").text,
+            description=fields.required_text("description").text,
+            expr=fields.required_text("expr"),
+            signal=fields.optional_text("signal"),
+            unit=fields.optional_text("unit"),
             parameters=fields.amounts("parameters"),
             collectors=fields.texts("collectors"),
             hides=fields.texts("hides"),
@@ -237,11 +238,11 @@ def _level(severity: Severity, fields: _Fields) -> SeverityEntry:
             fields.place,
             fields.required("threshold", values.amount, Amount(0)),
             fields.required("for", values.duration, Seconds(0)),
-            fields.text("source").text,
-            fields.said("while"),
+            fields.required_text("source").text,
+            fields.optional_text("while"),
         )
 
 
 def _target(fields: _Fields) -> InhibitionSource:
     with fields:
-        return InhibitionSource(fields.text("alert"), fields.text("severity").text)
+        return InhibitionSource(fields.required_text("alert"), fields.required_text("severity").text)

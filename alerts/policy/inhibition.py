@@ -1,6 +1,6 @@
-"""Who mutes whom, as Alertmanager's inhibition rules: the same `muted_by` by which the sidecar mutes.
+"""The policy's `muted_by` as inhibition rules of Alertmanager.
 
-Alertmanager takes a label that is missing on both sides as equal, so `equal` alone would let one system mute
+Alertmanager treats a label that is missing on both sides as equal, so that `equal` alone would let one system mute
 another. Both sides of every rule therefore name their alerts.
 """
 
@@ -11,20 +11,20 @@ from graphlib import CycleError, TopologicalSorter
 
 from alerts.model import Policy, Rule, RuleKey, Severity
 
-# By what one outbox is told from another: the job always, the others where somebody has them.
+# Labels that identify an outbox: `job` always exists, the others may.
 SAME_OUTBOX = ("job", "cluster", "namespace", "environment")
 
 
 @dataclass(frozen=True, slots=True)
 class AlertMatcher:
-    """Alerts of some severities; sorted, without repetition."""
+    """Selects alerts by name and severity. Shape: sorted, unique."""
 
     alerts: tuple[str, ...]
     severities: tuple[Severity, ...]
 
     @classmethod
     def of(cls, keys: Iterable[RuleKey]) -> "AlertMatcher":
-        """The smallest side that holds these."""
+        """The smallest matcher that selects these."""
         keys = tuple(keys)
         return cls(tuple(sorted({key.alert for key in keys})), tuple(sorted({key.severity for key in keys})))
 
@@ -33,27 +33,27 @@ class AlertMatcher:
 
     @property
     def matchers(self) -> tuple[str, str]:
-        """As Alertmanager writes them."""
+        """The matchers in Alertmanager's syntax."""
         return _matcher("alertname", self.alerts), _matcher("severity", self.severities)
 
 
 @dataclass(frozen=True, slots=True)
 class Inhibition:
-    """While one of `source` fires, nobody is told of `target`, where the labels of `equal` agree."""
+    """While an alert of `source` fires, alerts of `target` with the same labels `equal` are muted."""
 
     source: AlertMatcher
     target: AlertMatcher
     equal: tuple[str, ...] = SAME_OUTBOX
 
     def mutes(self, source: RuleKey, target: RuleKey) -> bool:
-        """Whether it does so for these two, all labels being equal."""
+        """Whether `source` mutes `target`, given equal labels."""
         if "alertname" in self.equal and source.alert != target.alert:
             return False
         return source in self.source and target in self.target
 
 
 def inhibitions(policy: Policy) -> tuple[Inhibition, ...]:
-    """The rules of a policy, an alert's own severities first: together they say exactly what `muted_by` says."""
+    """The inhibition rules of a policy, which mute exactly what `muted_by` mutes; an alert's own severities first."""
     pairs = [(source, rule.key) for rule in policy.rules for source in rule.muted_by]
     own = [(source, target) for source, target in pairs if source.alert == target.alert]
     others = [(source, target) for source, target in pairs if source.alert != target.alert]
@@ -61,24 +61,24 @@ def inhibitions(policy: Policy) -> tuple[Inhibition, ...]:
 
 
 def order_by_inhibition(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules, each behind those that explain it; apart from that in their order."""
-    waiting = {rule.key: rule for rule in rules}
+    """The rules in order, but each after the rules that mute it."""
+    remaining = {rule.key: rule for rule in rules}
     ordered: list[Rule] = []
 
     def place(key: RuleKey) -> None:
-        rule = waiting.pop(key, None)
+        rule = remaining.pop(key, None)
         if rule is not None:
-            for cause in rule.muted_by:
-                place(cause)
+            for muting in rule.muted_by:
+                place(muting)
             ordered.append(rule)
 
-    for key in tuple(waiting):
+    for key in tuple(remaining):
         place(key)
     return tuple(ordered)
 
 
 def inhibition_cycle(rules: Iterable[Rule]) -> tuple[RuleKey, ...]:
-    """Rules that explain each other in a circle; empty when there is none, as it should be."""
+    """Rules that mute each other in a cycle; empty without a cycle."""
     try:
         TopologicalSorter({rule.key: rule.muted_by for rule in rules}).prepare()
     except CycleError as error:
@@ -87,12 +87,12 @@ def inhibition_cycle(rules: Iterable[Rule]) -> tuple[RuleKey, ...]:
 
 
 def as_yaml(rules: Iterable[Inhibition]) -> str:
-    """The rules as a list of YAML, ending with a line break."""
+    """The rules as a YAML list that ends with a line break."""
     return "".join(map(_item, rules))
 
 
 def _by_own_severities(pairs: Iterable[tuple[RuleKey, RuleKey]]) -> Iterator[Inhibition]:
-    """One for each pair of severities: the name has to be the same on both sides."""
+    """One rule per pair of severities; the alert's name must be equal on both sides."""
     alerts = defaultdict(list)
     for source, target in pairs:
         alerts[source.severity, target.severity].append(source.alert)
@@ -106,20 +106,20 @@ def _by_own_severities(pairs: Iterable[tuple[RuleKey, RuleKey]]) -> Iterator[Inh
 
 
 def _by_other_alerts(pairs: Iterable[tuple[RuleKey, RuleKey]]) -> Iterator[Inhibition]:
-    """As few as say it exactly: sources that explain the same share their rules."""
-    explained = defaultdict(set)
+    """As few rules as are exact: sources that mute the same targets share a rule."""
+    muted = defaultdict(set)
     for source, target in pairs:
-        explained[source].add(target)
+        muted[source].add(target)
     sources = defaultdict(list)
-    for source, targets in explained.items():
-        for side in _exact_sides(targets):
+    for source, targets in muted.items():
+        for side in _exact_matchers(targets):
             sources[source.severity, side].append(source)
     for (_, side), same in sorted(sources.items(), key=lambda item: sorted(item[1])):
         yield Inhibition(AlertMatcher.of(same), side)
 
 
-def _exact_sides(keys: Iterable[RuleKey]) -> Iterator[AlertMatcher]:
-    """Sides that hold these and no other: alerts with the same severities stand together."""
+def _exact_matchers(keys: Iterable[RuleKey]) -> Iterator[AlertMatcher]:
+    """Matchers that together select exactly these: one per set of alerts with the same severities."""
     severities = defaultdict(set)
     for key in keys:
         severities[key.alert].add(key)

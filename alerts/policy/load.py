@@ -1,16 +1,15 @@
-"""The policy with a configuration's wishes: complete expressions, thresholds in numbers, who mutes whom.
+"""Loads alerts/policy.yaml and applies a configuration: expressions without parameters, thresholds, inhibition.
 
-alerts/policy.yaml says what is judged and why. Whatever judges, notifies or draws takes it from here.
+The rule manager, the rule files and the dashboards take the policy from here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from alerts.model import Policy, Rule, RuleKey, Severity, Signal
 from alerts.policy.check import check, override_error, threshold_unit
-from alerts.policy.expressions import THRESHOLD, substitute_parameters
+from alerts.policy.expressions import THRESHOLD, expand_exact_increase, substitute_parameters
 from alerts.policy.file import (
     AlertEntry,
     ExpressionParameter,
@@ -20,7 +19,6 @@ from alerts.policy.file import (
     SourceText,
     read,
 )
-from alerts.policy.increases import expand_exact_increase
 from alerts.policy.inhibition import inhibition_cycle
 from exporter.config import yaml_file
 from exporter.config.settings import Amount, Config, Override
@@ -28,54 +26,44 @@ from exporter.config.values import format_duration
 from exporter.core.problems import Place, Problems
 
 FILE = Path(__file__).parents[1] / "policy.yaml"
-# Stands for an alert's name in the address of its runbook. No URL holds braces.
+# The placeholder for an alert's name in the URL of its runbook. URLs contain no braces.
 _ALERT = "{alert}"
 
-_DEFAULT_JOB = "outbox-exporter"
 
-
-@dataclass(frozen=True, slots=True)
-class PolicyOptions:
-    """What a configuration changes.
-
-    `time_scale` multiplies every duration: windows, parameters, thresholds that are times, `for`, `keep_firing_for`.
-    `interval` is an upper bound, seconds: rules are evaluated at least as often as the exporter samples.
-    `runbook` is the address of a runbook with `{alert}` for the alert's name; empty when nobody knows it.
-    """
-
-    overrides: tuple[Override, ...] = ()
-    job: str = _DEFAULT_JOB
-    time_scale: float = 1.0
-    interval: float | None = None
-    runbook: str = ""
-
-
-def load_policy(
+def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configuration changes
     overrides: Iterable[Override] = (),
     *,
-    job: str = _DEFAULT_JOB,
+    job: str = "outbox-exporter",
     time_scale: float = 1.0,
     interval: float | None = None,
     runbook: str = "",
+    document: PolicyDocument | None = None,
 ) -> Policy:
-    """The policy as shipped, with these wishes; see `Wishes`. Raises: ConfigError with every override that is wrong."""
-    return build(_default_document(), PolicyOptions(tuple(overrides), job, time_scale, interval, runbook))
+    """The policy of a document, by default the shipped one, changed by a configuration.
+
+    `time_scale` multiplies every duration: windows, parameters, thresholds that are times, `for`, `keep_firing_for`.
+    `interval` is an upper bound, seconds: rules are evaluated at least as often as the exporter samples.
+    `runbook` is the URL of a runbook with `{alert}` for the alert's name; empty when it is unknown.
+    Raises: ConfigError with every invalid override.
+    """
+    builder = _PolicyBuilder(document or _default_document(), tuple(overrides), time_scale)
+    return builder.policy(job, interval, runbook)
 
 
 def configured_policy(config: Config) -> Policy:
-    """The policy that a configuration asks for. Raises: ConfigError."""
-    options = config.alerting
+    """The policy for a configuration. Raises: ConfigError."""
+    alerting = config.alerting
     return load_policy(
-        options.thresholds,
-        job=options.job,
-        time_scale=options.time_scale,
+        alerting.thresholds,
+        job=alerting.job,
+        time_scale=alerting.time_scale,
         interval=config.sampling.interval,
         runbook=_runbook(config),
     )
 
 
 def runbook_file(base: str) -> str:
-    """The address of a runbook, for `Wishes`, where the files of alerts/runbooks are read at `base`."""
+    """The URL for `load_policy` when the files of alerts/runbooks are served below `base`."""
     return f"{base}/{_ALERT}.md"
 
 
@@ -86,28 +74,23 @@ def _runbook(config: Config) -> str:
 
 
 def override_error_in_default_policy(override: Override) -> str | None:
-    """What is wrong with an override of the shipped policy, or None."""
+    """The error of an override of the shipped policy; None when it is valid."""
     return override_error(override, _default_document())
 
 
 def read_document(text: str, source: str) -> PolicyDocument:
-    """A policy's text as entries, known to be right whatever is wished.
+    """Parse and check the text of a policy; `source` names it in errors.
 
-    Raises: ConfigError with every mistake of form; without any, with every name that leads nowhere and the like;
-    without any, with every reference in an expression that does.
+    Raises: ConfigError with every error of syntax; without any, with every invalid name, reference or threshold;
+    without any, with every unknown parameter of an expression.
     """
     problems = Problems()
     document = read(yaml_file.load(text, source, problems), problems)
     problems.check()
     check(document, problems)
     problems.check()
-    build(document, PolicyOptions())
+    load_policy(document=document)
     return document
-
-
-def build(document: PolicyDocument, options: PolicyOptions) -> Policy:
-    """The document with these wishes. Raises: ConfigError."""
-    return _PolicyBuilder(document, options).policy()
 
 
 @cache
@@ -116,30 +99,33 @@ def _default_document() -> PolicyDocument:
 
 
 class _PolicyBuilder:
-    """Puts a policy together from a document without mistakes of form."""
+    """Builds the policy from a document without errors of syntax."""
 
-    def __init__(self, document: PolicyDocument, options: PolicyOptions) -> None:
+    def __init__(self, document: PolicyDocument, overrides: tuple[Override, ...], time_scale: float) -> None:
         self._document = document
-        self._options = options
+        self._time_scale = time_scale
         self._problems = Problems()
-        self._interval = min(document.interval, options.interval or document.interval)
-        self._overrides = {(each.alert, each.severity): each for each in options.overrides}
+        self._overrides = {(each.alert, each.severity): each for each in overrides}
         self._hiding_rules = tuple((_highest_severity(entry), entry.hides) for entry in document.entries if entry.hides)
+        self._interval: float = document.interval
+        self._job, self._runbook = "", ""
 
-    def policy(self) -> Policy:
-        """All of it. Raises: ConfigError."""
-        for override in self._options.overrides:
+    def policy(self, job: str, interval: float | None, runbook: str) -> Policy:
+        """The whole policy. Raises: ConfigError."""
+        self._job, self._runbook = job, runbook
+        self._interval = min(self._document.interval, interval or self._document.interval)
+        for override in self._overrides.values():
             if wrong := override_error(override, self._document):
                 self._problems.add(Place(f"alerting.thresholds.{override.alert}.{override.severity}"), wrong)
         policy = Policy(
             self._interval,
-            self._options.job,
+            job,
             tuple(self._signal(recording) for recording in self._document.recordings),
             tuple(self._rule(entry, level) for entry in self._document.entries for level in entry.levels),
         )
         if found := inhibition_cycle(policy.rules):
             entry = next(entry for entry in self._document.entries if entry.name.text == found[0].alert)
-            self._problems.add(entry.name.place, f"explains itself: {' by '.join(map(str, found))}")
+            self._problems.add(entry.name.place, f"mutes itself: {' by '.join(map(str, found))}")
         self._problems.check()
         return policy
 
@@ -162,7 +148,7 @@ class _PolicyBuilder:
             source=_source(level, override),
             summary=entry.summary,
             description=entry.description,
-            runbook_url=self._options.runbook.replace(_ALERT, key.alert),
+            runbook_url=self._runbook.replace(_ALERT, key.alert),
             hold_duration=self._time(level.hold_duration if override.hold_duration is None else override.hold_duration),
             keep_firing_for=self._time(entry.keep_firing_for),
             unit=threshold_unit(entry, self._document),
@@ -173,21 +159,19 @@ class _PolicyBuilder:
         )
 
     def _inhibiting_rules(self, entry: AlertEntry, level: SeverityEntry) -> Iterator[RuleKey]:
-        """An alert's own graver severities, what it names itself, and what hides the data that it is judged by."""
+        """The rules that mute a rule: its own higher severities, its `muted_by`, and rules that hide its collectors."""
         order = list(Severity)
         for other in entry.levels:
             if order.index(other.severity) < order.index(level.severity):
                 yield RuleKey(entry.name.text, other.severity)
         for target in entry.muted_by:
             yield RuleKey(target.alert.text, Severity(target.severity))
-        for hider, hidden in self._hiding_rules:
+        for hiding_rule, hidden in self._hiding_rules:
             if set(hidden) & set(entry.collectors):
-                yield hider
+                yield hiding_rule
 
     def _expr(self, expr: SourceText, amounts: Mapping[str, Amount]) -> str:
-        return expand_exact_increase(
-            substitute_parameters(expr, amounts, self._options.job, self._problems), self._interval
-        )
+        return expand_exact_increase(substitute_parameters(expr, amounts, self._job, self._problems), self._interval)
 
     def _amounts(self, parameters: Iterable[ExpressionParameter]) -> dict[str, Amount]:
         return {parameter.name.text: self._scaled(parameter.amount) for parameter in parameters}
@@ -196,8 +180,8 @@ class _PolicyBuilder:
         return Amount(self._time(amount.value), is_time=True) if amount.is_time else amount
 
     def _time(self, seconds: float) -> float:
-        """To the millisecond, as durations are written."""
-        return round(seconds * self._options.time_scale, 3)
+        """A duration times `time_scale`, to the millisecond."""
+        return round(seconds * self._time_scale, 3)
 
 
 def _highest_severity(entry: AlertEntry) -> RuleKey:
@@ -207,11 +191,11 @@ def _highest_severity(entry: AlertEntry) -> RuleKey:
 def _source(level: SeverityEntry, override: Override) -> str:
     changed = [
         f"{name} {_show(amount)}"
-        for name, ours, amount in (
+        for name, configured, amount in (
             ("threshold", override.threshold, level.threshold),
             ("for", override.hold_duration, Amount(level.hold_duration, is_time=True)),
         )
-        if ours is not None
+        if configured is not None
     ]
     return f"this configuration; the policy says {', '.join(changed)}: {level.source}" if changed else level.source
 

@@ -1,10 +1,10 @@
-"""The policy as Prometheus takes it: a rule file, or a PrometheusRule object for the operator.
+"""Writes the policy as a Prometheus rule file, or as a PrometheusRule object for the Prometheus operator.
 
-One group, signals first and in their order: Prometheus evaluates the rules of a group one after the other and groups at
-different moments, so that alerts in a group of their own would be told up to an interval later. Alerts that explain
-others stand before them: vmalert sends the alerts of each rule as soon as it was evaluated, as active for so long that
-Alertmanager's group_wait is over, and what is explained would page before it can be muted. Accepted by Prometheus 2.42
-and later: that is where keep_firing_for began.
+All rules are in one group, signals first: Prometheus evaluates the rules of a group in order, but groups at different
+times, so that alerts in another group would fire up to an interval later. Rules that mute others come before them:
+vmalert sends the alerts of a rule as soon as it is evaluated, with a start time so long ago that Alertmanager's
+group_wait is over, so that a muted alert would page before its inhibiting alert arrives. Prometheus 2.42 or later is
+required, for keep_firing_for.
 """
 
 import json
@@ -34,12 +34,12 @@ spec:
 
 
 def rule_file(policy: Policy) -> str:
-    """What `rule_files` of a Prometheus configuration loads."""
+    """A file for `rule_files` in the configuration of Prometheus."""
     return _HEADER + _lines(policy, "")
 
 
 def prometheus_rule(policy: Policy) -> str:
-    """What the Prometheus operator takes. It picks up objects by their labels: those of its `ruleSelector`."""
+    """An object for the Prometheus operator, which selects objects by the labels of its `ruleSelector`."""
     return _HEADER + _OBJECT + _lines(policy, "  ")
 
 
@@ -86,7 +86,7 @@ def _comment(text: str) -> Iterator[str]:
 
 
 def _folded(key: str, text: str, indent: int) -> Iterator[str]:
-    """A text in lines that YAML joins with blanks again, so that it arrives as it was."""
+    """A folded YAML text, which parses to the original text."""
     blanks = " " * indent
     yield f"{blanks}{key}: >-"
     for line in textwrap.wrap(text, _WIDTH - indent, break_long_words=False, break_on_hyphens=False):

@@ -1,14 +1,12 @@
-"""Evaluates expressions at one moment over the memory, as Prometheus does in an instant query.
+"""Evaluates expressions over the storage at one time, as Prometheus evaluates instant queries.
 
-An expression is asked again and again, over the same memory. So what depends on neither time nor samples, which is most
-of it, is decided once: `prepare` turns the tree into functions that call each other.
+The same expressions are evaluated at every interval. The engine therefore compiles each expression once into nested
+functions: what depends on neither time nor samples is computed at compile time.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, TypeVar, cast
 
 from alerts.model import Labels
 from alerts.promql import operators
@@ -19,8 +17,8 @@ from alerts.promql.storage import Series, Storage, milliseconds
 from alerts.promql.syntax_tree import (
     Aggregation,
     BinaryOperation,
-    Call,
     Expression,
+    FunctionCall,
     MatchType,
     Negation,
     NumberLiteral,
@@ -31,268 +29,205 @@ from alerts.promql.syntax_tree import (
 from alerts.promql.vectors import EvaluationError, Vector, collect, without_metric_name
 
 Value = float | Vector
-# What an expression says at a time, in whole milliseconds.
-CompiledExpression = Callable[[int], Value]
+# Evaluates a compiled expression at a time, Unix milliseconds. Raises: EvaluationError.
+_Compiled = Callable[[int], Value]
 _CompiledVector = Callable[[int], Vector]
 _CompiledScalar = Callable[[int], float]
-_KEEPS_NAME = "last_over_time"
-_Said = TypeVar("_Said")
+_Result = TypeVar("_Result")
 
 
-def prepare(expression: Expression, memory: Storage) -> Callable[[float], Vector]:
-    """The question that an expression is, as rules ask it: a scalar is a vector without labels.
+class Engine:
+    """Compiles `expressions` over one storage.
 
-    What comes back takes a time, Unix seconds, and raises EvaluationError when the expression makes no sense for the
-    series that there are; `prepare` does when it makes none for any.
-    """
-    preparation = _Compiler.of(expression, memory)
-    question = preparation.question(expression)
-
-    def ask(at: float) -> Vector:
-        preparation.asking.begin()
-        value = question(milliseconds(at))
-        return {(): value} if isinstance(value, float) else value
-
-    return ask
-
-
-def evaluate(expression: Expression, memory: Storage, at: float) -> Value:
-    """The value at this time, Unix seconds: a scalar, or an instant vector.
-
-    Raises: EvaluationError when the expression makes no sense for the series that there are.
-    """
-    return _Compiler.of(expression, memory).question(expression)(milliseconds(at))
-
-
-@dataclass(slots=True)
-class _EvaluationCounter:
-    """Tells one evaluation of an expression from the next."""
-
-    number: int = 0
-
-    def begin(self) -> None:
-        self.number += 1
-
-    def once(self, question: Callable[[int], _Said]) -> Callable[[int], _Said]:
-        """The same question, asked once in each evaluation however often its answer is needed."""
-        asked = -1
-        said: _Said
-
-        def ask(at: int) -> _Said:
-            nonlocal asked, said
-            if asked != self.number:
-                said = question(at)
-                asked = self.number
-            return said
-
-        return ask
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiler:
-    """Makes questions to one memory. Which expressions are scalars is known beforehand: PromQL is typed.
-
-    What is in an expression several times (`repeated`) is one question, which is in `made` as soon as it is known.
+    A subexpression that occurs several times in them is evaluated once per `start_evaluation` and time. PromQL is
+    typed, so whether an expression is a scalar is known at compile time.
     """
 
-    memory: Storage
-    repeated: AbstractSet[Expression]
-    asking: _EvaluationCounter = field(default_factory=_EvaluationCounter)
-    made: dict[Expression, Callable[[int], Any]] = field(default_factory=dict)
+    def __init__(self, storage: Storage, expressions: Iterable[Expression]) -> None:
+        self._storage = storage
+        nodes = (node for expression in expressions for node in walk(expression))
+        occurrences = Counter(node for node in nodes if not isinstance(node, NumberLiteral))
+        self._shared = frozenset(node for node, count in occurrences.items() if count > 1)
+        self._compiled: dict[Expression, Callable[[int], Any]] = {}
+        self._evaluation = 0
 
-    @classmethod
-    def of(cls, expression: Expression, memory: Storage) -> Self:
-        """What makes the question of this expression."""
-        times = Counter(node for node in walk(expression) if not isinstance(node, NumberLiteral))
-        return cls(memory, frozenset(node for node, count in times.items() if count > 1))
+    def start_evaluation(self) -> None:
+        """Forget the results of shared subexpressions. FunctionCall it after new samples were stored."""
+        self._evaluation += 1
 
-    def question(self, expression: Expression) -> CompiledExpression:
-        kind = _KINDS.get(type(expression))
+    def compile(self, expression: Expression) -> Callable[[float], Vector]:
+        """The function that evaluates an expression; a scalar becomes a vector with one sample without labels.
+
+        The function takes a time, Unix seconds, and raises EvaluationError when the expression is invalid for the
+        series that exist. Raises: EvaluationError when it is invalid for any series.
+        """
+        compiled = self._value(expression)
+
+        def evaluate(at: float) -> Vector:
+            value = compiled(milliseconds(at))
+            return {(): value} if isinstance(value, float) else value
+
+        return evaluate
+
+    def _value(self, expression: Expression) -> _Compiled:
+        kind = self._KINDS.get(type(expression))
         if kind is None:
             raise EvaluationError(f"{expression} has no value of its own")
         return self._once(expression, lambda: kind(self, expression))
 
-    def _once(self, expression: Expression, make: Callable[[], Callable[[int], _Said]]) -> Callable[[int], _Said]:
-        if expression not in self.repeated:
+    def _once(self, expression: Expression, make: Callable[[], Callable[[int], _Result]]) -> Callable[[int], _Result]:
+        if expression not in self._shared:
             return make()
-        if expression not in self.made:
-            self.made[expression] = self.asking.once(make())
-        return self.made[expression]
+        if expression not in self._compiled:
+            self._compiled[expression] = self._reused(make())
+        return self._compiled[expression]
 
-    def vector(self, expression: Expression) -> _CompiledVector:
+    def _reused(self, compiled: Callable[[int], _Result]) -> Callable[[int], _Result]:
+        """The same function, which runs once per evaluation and time."""
+        evaluation = time = -1
+        result: _Result
+
+        def evaluate(at: int) -> _Result:
+            nonlocal evaluation, time, result
+            if time != at or evaluation != self._evaluation:
+                result = compiled(at)
+                evaluation, time = self._evaluation, at
+            return result
+
+        return evaluate
+
+    def _vector(self, expression: Expression) -> _CompiledVector:
         if _is_scalar(expression):
-            raise EvaluationError(f"{expression} is a scalar where a vector is meant")
-        return cast("_CompiledVector", self.question(expression))
+            raise EvaluationError(f"{expression} is a scalar where a vector is expected")
+        return cast("_CompiledVector", self._value(expression))
 
-    def scalar(self, expression: Expression) -> _CompiledScalar:
+    def _scalar(self, expression: Expression) -> _CompiledScalar:
         if not _is_scalar(expression):
-            raise EvaluationError(f"{expression} is a vector where a scalar is meant")
-        return cast("_CompiledScalar", self.question(expression))
+            raise EvaluationError(f"{expression} is a vector where a scalar is expected")
+        return cast("_CompiledScalar", self._value(expression))
 
-    def number(self, number: NumberLiteral) -> CompiledExpression:
+    def _number(self, number: NumberLiteral) -> _Compiled:
         value = number.value
         return lambda _: value
 
-    def selection(self, selector: VectorSelector) -> CompiledExpression:
-        newest = self._newest(selector)
-        return lambda at: {series.full_labels: value for series, _, value in newest(at)}
+    def _selector(self, selector: VectorSelector) -> _Compiled:
+        selected, offset = self._storage.selection(selector), selector.offset
 
-    def negation(self, negation: Negation) -> CompiledExpression:
+        def evaluate(at: int) -> Vector:
+            newest = ((series.full_labels, series.newest(at - offset)) for series in selected())
+            return {labels: value for labels, value in newest if value is not None}
+
+        return evaluate
+
+    def _negation(self, negation: Negation) -> _Compiled:
         if _is_scalar(negation.operand):
-            scalar = self.scalar(negation.operand)
+            scalar = self._scalar(negation.operand)
             return lambda at: -scalar(at)
-        vector = self.vector(negation.operand)
+        vector = self._vector(negation.operand)
         return lambda at: collect((without_metric_name(labels), -value) for labels, value in vector(at).items())
 
-    def operation(self, operation: BinaryOperation) -> CompiledExpression:
+    def _operation(self, operation: BinaryOperation) -> _Compiled:
         left, right = operation.left, operation.right
         if _is_scalar(operation):
-            return _both(operators.of_scalars(operation), self.scalar(left), self.scalar(right))
+            return _both(operators.calculation(operation), self._scalar(left), self._scalar(right))
         if _is_scalar(right):
             operate = operators.with_scalar(operation, scalar_is_left=False)
-            return _both(operate, self.vector(left), self.scalar(right))
+            return _both(operate, self._vector(left), self._scalar(right))
         if _is_scalar(left):
             operate = operators.with_scalar(operation, scalar_is_left=True)
-            return _both(operate, self.vector(right), self.scalar(left))
+            return _both(operate, self._vector(right), self._scalar(left))
+        operate_vectors = operators.of_vectors(operation)
         if operation.operator == "and" and not _may_fail(left):
-            return _skipping_left(operators.of_vectors(operation), self.vector(left), self.vector(right))
-        return _both(operators.of_vectors(operation), self.vector(left), self.vector(right))
+            return _skipping_left(operate_vectors, self._vector(left), self._vector(right))
+        return _both(operate_vectors, self._vector(left), self._vector(right))
 
-    def aggregation(self, aggregation: Aggregation) -> CompiledExpression:
+    def _aggregation(self, aggregation: Aggregation) -> _Compiled:
         operator, grouping = aggregation.operator, aggregation.grouping
-        operand = self.vector(aggregation.operand)
-        if aggregation.parameter is None:
-            return lambda at: aggregate(operator, operand(at), grouping)
-        parameter = self.scalar(aggregation.parameter)
-        return lambda at: aggregate(operator, operand(at), grouping, parameter(at))
-
-    def _newest(self, selector: VectorSelector) -> Callable[[int], Iterator[tuple[Series, int, float]]]:
-        """The samples that stand for a moment: series, time and value."""
-        selected, offset = self.memory.selection(selector), selector.offset
-
-        def newest(at: int) -> Iterator[tuple[Series, int, float]]:
-            for series in selected():
-                sample = series.newest(at - offset)
-                if sample is not None:
-                    yield series, *sample
-
-        return newest
+        operand = self._vector(aggregation.operand)
+        return lambda at: aggregate(operator, operand(at), grouping)
 
     def _points(self, window: RangeSelector) -> Callable[[int], list[tuple[Series, Points]]]:
-        return self._once(window, lambda: self._window_points(window))
-
-    def _window_points(self, window: RangeSelector) -> Callable[[int], list[tuple[Series, Points]]]:
-        selected, offset, length = self.memory.selection(window.selector), window.selector.offset, window.length
+        """The samples of each series that has any in the window."""
+        selected, offset, length = self._storage.selection(window.selector), window.selector.offset, window.length
 
         def points(at: int) -> list[tuple[Series, Points]]:
             end = at - offset
             found = ((series, *series.between(end - length, end)) for series in selected())
             return [(series, Points(times, values, end - length, end, at)) for series, times, values in found if times]
 
-        return points
+        return self._once(window, lambda: points)
 
-    def call(self, call: Call) -> CompiledExpression:
-        if call.function in _SPECIAL:
-            return _SPECIAL[call.function](self, call)
-        return self._over_time(call) if call.function in RANGES else self._of_each(call)
+    def _call(self, call: FunctionCall) -> _Compiled:
+        if call.function in self.SPECIAL:
+            return self.SPECIAL[call.function](self, call)
+        return self._range_function(call) if call.function in RANGES else self._element_function(call)
 
-    def _over_time(self, call: Call) -> CompiledExpression:
+    def _range_function(self, call: FunctionCall) -> _Compiled:
         function, window = RANGES[call.function], _window(call)
         series_and_points = self._points(window)
-        scalars = [self.scalar(each) for each in call.arguments if each is not window]
-        full_labels = call.function == _KEEPS_NAME
+        scalars = [self._scalar(each) for each in call.arguments if each is not window]
 
-        def over_time(at: int) -> Vector:
+        def evaluate(at: int) -> Vector:
             parameters = [scalar(at) for scalar in scalars]
             results = ((series, function(points, *parameters)) for series, points in series_and_points(at))
-            return {
-                series.full_labels if full_labels else series.labels: result
-                for series, result in results
-                if result is not None
-            }
+            return {series.labels: result for series, result in results if result is not None}
 
-        return over_time
+        return evaluate
 
-    def _of_each(self, call: Call) -> CompiledExpression:
+    def _element_function(self, call: FunctionCall) -> _Compiled:
         function = ELEMENTS[call.function]
-        vector, scalars = self.vector(call.arguments[0]), [self.scalar(each) for each in call.arguments[1:]]
+        vector, scalars = self._vector(call.arguments[0]), [self._scalar(each) for each in call.arguments[1:]]
 
-        def of_each(at: int) -> Vector:
+        def evaluate(at: int) -> Vector:
             elements = vector(at)
             parameters = [scalar(at) for scalar in scalars]
             results = ((labels, function(value, *parameters)) for labels, value in elements.items())
             return collect((without_metric_name(labels), result) for labels, result in results if result is not None)
 
-        return of_each
+        return evaluate
 
-    def time(self, _: Call) -> CompiledExpression:
+    def _time(self, _: FunctionCall) -> _Compiled:
         return lambda at: at / 1000
 
-    def to_vector(self, call: Call) -> CompiledExpression:
-        scalar = self.scalar(call.arguments[0])
+    def _to_vector(self, call: FunctionCall) -> _Compiled:
+        scalar = self._scalar(call.arguments[0])
         return lambda at: {(): scalar(at)}
 
-    def to_scalar(self, call: Call) -> CompiledExpression:
-        operand = self.vector(call.arguments[0])
-
-        def to_scalar(at: int) -> float:
-            vector = operand(at)
-            return next(iter(vector.values())) if len(vector) == 1 else float("nan")
-
-        return to_scalar
-
-    def timestamp(self, call: Call) -> CompiledExpression:
-        """When each sample was taken, which is now for everything that was calculated."""
-        asked = call.arguments[0]
-        if isinstance(asked, VectorSelector):
-            newest = self._newest(asked)
-            return lambda at: {series.labels: time / 1000 for series, time, _ in newest(at)}
-        vector = self.vector(asked)
-        return lambda at: collect((without_metric_name(labels), at / 1000) for labels in vector(at))
-
-    def absent(self, call: Call) -> CompiledExpression:
-        vector, labels = self.vector(call.arguments[0]), _labels_of_absence(call.arguments[0])
+    def _absent(self, call: FunctionCall) -> _Compiled:
+        vector, labels = self._vector(call.arguments[0]), _labels_of_absent(call.arguments[0])
         return lambda at: {} if vector(at) else {labels: 1.0}
 
-    def absent_over_time(self, call: Call) -> CompiledExpression:
-        window = _window(call)
-        points, labels = self._points(window), _labels_of_absence(window.selector)
-        return lambda at: {} if points(at) else {labels: 1.0}
-
-    def quantile_of_histogram(self, call: Call) -> CompiledExpression:
-        phi, buckets = self.scalar(call.arguments[0]), self.vector(call.arguments[1])
+    def _histogram_quantile(self, call: FunctionCall) -> _Compiled:
+        phi, buckets = self._scalar(call.arguments[0]), self._vector(call.arguments[1])
         return lambda at: histogram_quantile(phi(at), buckets(at))
 
+    _KINDS: ClassVar[Mapping[type, Callable[["Engine", Any], _Compiled]]] = {
+        NumberLiteral: _number,
+        VectorSelector: _selector,
+        FunctionCall: _call,
+        Negation: _negation,
+        BinaryOperation: _operation,
+        Aggregation: _aggregation,
+    }
 
-_KINDS: Mapping[type, Callable[[_Compiler, Any], CompiledExpression]] = {
-    NumberLiteral: _Compiler.number,
-    VectorSelector: _Compiler.selection,
-    Call: _Compiler.call,
-    Negation: _Compiler.negation,
-    BinaryOperation: _Compiler.operation,
-    Aggregation: _Compiler.aggregation,
-}
+    # Functions that neither take one window nor map each sample by itself.
+    SPECIAL: ClassVar[Mapping[str, Callable[["Engine", FunctionCall], _Compiled]]] = {
+        "absent": _absent,
+        "histogram_quantile": _histogram_quantile,
+        "time": _time,
+        "vector": _to_vector,
+    }
 
-_SPECIAL: Mapping[str, Callable[[_Compiler, Call], CompiledExpression]] = {
-    "absent": _Compiler.absent,
-    "absent_over_time": _Compiler.absent_over_time,
-    "histogram_quantile": _Compiler.quantile_of_histogram,
-    "scalar": _Compiler.to_scalar,
-    "time": _Compiler.time,
-    "timestamp": _Compiler.timestamp,
-    "vector": _Compiler.to_vector,
-}
-_SCALARS = frozenset({"scalar", "time"})
 
-FUNCTIONS = frozenset({*RANGES, *ELEMENTS, *_SPECIAL})
+FUNCTIONS = frozenset({*RANGES, *ELEMENTS, *Engine.SPECIAL})
 
 
 def _is_scalar(expression: Expression) -> bool:
     match expression:
         case NumberLiteral():
             return True
-        case Call(function=function):
-            return function in _SCALARS
+        case FunctionCall(function=function):
+            return function == "time"
         case Negation(operand=operand):
             return _is_scalar(operand)
         case BinaryOperation(left=left, right=right):
@@ -301,29 +236,27 @@ def _is_scalar(expression: Expression) -> bool:
             return False
 
 
-def _both(
-    operate: Callable[[Any, Any], Value], left: Callable[[int], Any], right: Callable[[int], Any]
-) -> CompiledExpression:
+def _both(operate: Callable[[Any, Any], Value], left: Callable[[int], Any], right: Callable[[int], Any]) -> _Compiled:
     return lambda at: operate(left(at), right(at))
 
 
 def _skipping_left(
-    operate: Callable[[Any, Any], Vector], left: Callable[[int], Vector], right: Callable[[int], Vector]
-) -> CompiledExpression:
-    """`and`, whose left side is not asked where there is nothing on the right."""
+    operate: Callable[[Vector, Vector], Vector], left: _CompiledVector, right: _CompiledVector
+) -> _CompiledVector:
+    """`and`, which evaluates its left side only when the right side has samples: most rules are inactive."""
 
-    def only_where(at: int) -> Vector:
-        there = right(at)
-        return operate(left(at), there) if there else {}
+    def evaluate(at: int) -> Vector:
+        samples = right(at)
+        return operate(left(at), samples) if samples else {}
 
-    return only_where
+    return evaluate
 
 
 def _may_fail(expression: Expression) -> bool:
-    """Whether there are series for which it makes no sense: where vectors are matched or what differs is left out."""
+    """Whether series may exist for which it raises: where vectors are matched or labels are removed."""
     return any(
         isinstance(node, Aggregation)
-        or (isinstance(node, Call) and node.function in _SPECIAL)
+        or (isinstance(node, FunctionCall) and node.function in Engine.SPECIAL)
         or (isinstance(node, BinaryOperation) and node.operator not in operators.SETS and not _has_scalar(node))
         for node in walk(expression)
     )
@@ -333,15 +266,15 @@ def _has_scalar(operation: BinaryOperation) -> bool:
     return _is_scalar(operation.left) or _is_scalar(operation.right)
 
 
-def _window(call: Call) -> RangeSelector:
+def _window(call: FunctionCall) -> RangeSelector:
     return next(argument for argument in call.arguments if isinstance(argument, RangeSelector))
 
 
-def _labels_of_absence(asked: Expression) -> Labels:
-    """The labels that what is absent would have had for sure: those that the selector gives a value, once."""
+def _labels_of_absent(selector: Expression) -> Labels:
+    """The labels of an absent series, as Prometheus gives them: those that one matcher alone sets by equality."""
     labels: dict[str, str] = {}
     equal: set[str] = set()
-    for matcher in asked.matchers if isinstance(asked, VectorSelector) else ():
+    for matcher in selector.matchers if isinstance(selector, VectorSelector) else ():
         if matcher.match is MatchType.EQUAL and matcher.label not in equal:
             labels[matcher.label] = matcher.value
             equal.add(matcher.label)

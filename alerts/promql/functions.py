@@ -1,4 +1,4 @@
-"""Functions of each value of an instant vector by itself, and quantiles of histograms."""
+"""Functions of single values of an instant vector, and quantiles of histograms."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -8,86 +8,40 @@ from alerts.model import Labels
 from alerts.promql.syntax_tree import LE, NAME
 from alerts.promql.vectors import Vector, collect, divide, value_of
 
-# Of a value and of the scalars beside it; None leaves the sample out.
+# Functions of a value and of scalar parameters; None leaves the sample out.
 ElementFunction = Callable[..., float | None]
 
-# Counts that differ by less are equal: rates of buckets that went up alike may differ by a rounding.
+# Relative difference up to which counts are equal: rates of buckets that increased alike may differ by rounding.
 # Source: Prometheus, smallDeltaTolerance.
 _TOLERANCE = 1e-12
 
 
-def greater(one: float, other: float) -> float:
-    """The greater one; no number as soon as one is none."""
-    return math.nan if math.isnan(one) or math.isnan(other) else max(one, other)
-
-
-def lesser(one: float, other: float) -> float:
-    """The lesser one; no number as soon as one is none."""
-    return math.nan if math.isnan(one) or math.isnan(other) else min(one, other)
-
-
-def clamp(value: float, least: float, greatest: float) -> float | None:
-    """The value kept between two bounds; nothing where they are the wrong way round."""
-    return None if greatest < least else greater(least, lesser(greatest, value))
-
-
 def rounded(value: float, to: float = 1.0) -> float:
-    """The nearest multiple; of two equally near, the upper one."""
+    """The nearest multiple of `to`; halves are rounded up."""
     inverse = divide(1.0, to)
     return divide(floor(value * inverse + 0.5), inverse)
 
 
 def floor(value: float) -> float:
-    """The whole number below."""
+    """The greatest whole number that is not above the value."""
     return math.copysign(math.floor(value), value) if math.isfinite(value) else value
 
 
 def ceil(value: float) -> float:
-    """The whole number above."""
+    """The least whole number that is not below the value."""
     return math.copysign(math.ceil(value), value) if math.isfinite(value) else value
-
-
-def sign(value: float) -> float:
-    """1, -1, or the value itself when it is zero or no number."""
-    return math.copysign(1.0, value) if value > 0 or value < 0 else value
-
-
-def exponential(value: float) -> float:
-    """The exponential function, infinite where it is too great."""
-    try:
-        return math.exp(value)
-    except OverflowError:
-        return math.inf
-
-
-def square_root(value: float) -> float:
-    """No number below zero."""
-    return math.nan if value < 0 else math.sqrt(value)
-
-
-def _logarithm(of: Callable[[float], float]) -> ElementFunction:
-    return lambda value: of(value) if value > 0 else (math.nan if value else -math.inf)
 
 
 ELEMENTS: Mapping[str, ElementFunction] = {
     "abs": abs,
     "ceil": ceil,
-    "clamp": clamp,
-    "clamp_max": lambda value, greatest: lesser(greatest, value),
-    "clamp_min": lambda value, least: greater(least, value),
-    "exp": exponential,
     "floor": floor,
-    "ln": _logarithm(math.log),
-    "log2": _logarithm(math.log2),
-    "log10": _logarithm(math.log10),
     "round": rounded,
-    "sgn": sign,
-    "sqrt": square_root,
 }
 
 
 def histogram_quantile(phi: float, buckets: Vector) -> Vector:
-    """The quantile of each histogram, in proportion within its bucket; its lowest bucket begins at zero."""
+    """The φ-quantile of each histogram, linearly interpolated within its bucket. The lowest bucket begins at zero."""
     histograms: dict[Labels, list[tuple[float, float]]] = {}
     for labels, count in buckets.items():
         bound = _bound(value_of(labels, LE))
@@ -123,14 +77,14 @@ def _quantile(phi: float, buckets: list[tuple[float, float]]) -> float:
 
 
 def _monotonic(buckets: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    """Bounds and counts; bounds that are equal made one, counts that go down held up."""
+    """Bounds and counts: equal bounds are added up, counts never decrease."""
     bounds, counts = [], []
     for bound, same in groupby(buckets, key=lambda bucket: bucket[0]):
         bounds.append(bound)
         counts.append(sum(count for _, count in same))
-    return bounds, list(accumulate(counts, _held_up))
+    return bounds, list(accumulate(counts, _not_below))
 
 
-def _held_up(below: float, count: float) -> float:
+def _not_below(below: float, count: float) -> float:
     nearly = math.isclose(below, count, rel_tol=_TOLERANCE, abs_tol=0.0)
     return below if nearly or count < below else count

@@ -1,6 +1,5 @@
-"""What stands between two expressions: arithmetic, comparisons, and the joining of sets."""
+"""The binary operators: arithmetic, comparisons, and the set operators `and`, `or`, `unless`."""
 
-import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 
@@ -8,34 +7,11 @@ from alerts.model import Labels
 from alerts.promql.syntax_tree import BinaryOperation, Grouping, VectorMatching
 from alerts.promql.vectors import EvaluationError, Vector, collect, divide, value_of, without_metric_name
 
-
-def modulo(dividend: float, divisor: float) -> float:
-    """The remainder, with the sign of the dividend; no number when there is none."""
-    try:
-        return math.fmod(dividend, divisor)
-    except ValueError:
-        return math.nan
-
-
-def power(base: float, exponent: float) -> float:
-    """The power; infinite where it is too great, no number where it would be complex."""
-    try:
-        return math.pow(base, exponent)
-    except OverflowError:
-        return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
-    except ValueError:
-        if base:
-            return math.nan
-        return math.copysign(math.inf, base) if exponent % 2 == 1 else math.inf
-
-
 _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": divide,
-    "%": modulo,
-    "^": power,
 }
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
@@ -50,15 +26,15 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 def _intersection(left: Vector, right: Vector, grouping: Grouping) -> Vector:
     if not left or not right:
         return {}
-    there = {grouping.key(labels) for labels in right}
-    return {labels: value for labels, value in left.items() if grouping.key(labels) in there}
+    keys = {grouping.key(labels) for labels in right}
+    return {labels: value for labels, value in left.items() if grouping.key(labels) in keys}
 
 
 def _difference(left: Vector, right: Vector, grouping: Grouping) -> Vector:
     if not left or not right:
         return left
-    there = {grouping.key(labels) for labels in right}
-    return {labels: value for labels, value in left.items() if grouping.key(labels) not in there}
+    keys = {grouping.key(labels) for labels in right}
+    return {labels: value for labels, value in left.items() if grouping.key(labels) not in keys}
 
 
 def _union(left: Vector, right: Vector, grouping: Grouping) -> Vector:
@@ -74,16 +50,19 @@ SETS: Mapping[str, Callable[[Vector, Vector, Grouping], Vector]] = {
 OPERATORS = (*_ARITHMETIC, *_COMPARISONS, *SETS)
 
 
-def of_scalars(operation: BinaryOperation) -> Callable[[float, float], float]:
-    """Makes one scalar of two: arithmetic, or 1 and 0 for a comparison."""
-    return _calculation(operation)
+def calculation(operation: BinaryOperation) -> Callable[[float, float], float]:
+    """The function of two values: arithmetic, or 1 and 0 for a comparison."""
+    if operation.operator in _ARITHMETIC:
+        return _ARITHMETIC[operation.operator]
+    compare = _COMPARISONS[operation.operator]
+    return lambda left, right: float(compare(left, right))
 
 
 def with_scalar(operation: BinaryOperation, *, scalar_is_left: bool) -> Callable[[Vector, float], Vector]:
-    """Takes each value together with the scalar; a comparison keeps the values for which it holds."""
+    """The function of each sample and a scalar; a comparison keeps the samples for which it is true."""
     filters = _filters(operation)
-    make = _COMPARISONS[operation.operator] if filters else _calculation(operation)
-    calculate = (lambda value, scalar: make(scalar, value)) if scalar_is_left else make
+    of_two = _COMPARISONS[operation.operator] if filters else calculation(operation)
+    calculate = (lambda value, scalar: of_two(scalar, value)) if scalar_is_left else of_two
     if filters:
         return lambda vector, scalar: {labels: value for labels, value in vector.items() if calculate(value, scalar)}
     return lambda vector, scalar: collect(
@@ -92,7 +71,7 @@ def with_scalar(operation: BinaryOperation, *, scalar_is_left: bool) -> Callable
 
 
 def of_vectors(operation: BinaryOperation) -> Callable[[Vector, Vector], Vector]:
-    """Makes one value of each pair that the matching finds. Raises: EvaluationError when a pair is not unique."""
+    """The function of two vectors. The result raises EvaluationError when a sample matches more than is allowed."""
     matching = operation.matching
     if operation.operator in SETS:
         join = SETS[operation.operator]
@@ -103,7 +82,7 @@ def of_vectors(operation: BinaryOperation) -> Callable[[Vector, Vector], Vector]
 
 
 def _pairs(operation: BinaryOperation, many: Vector, one: Vector, *, swapped: bool) -> Iterator[tuple[Labels, float]]:
-    matching, filters, calculate = operation.matching, _filters(operation), _calculation(operation)
+    matching, filters, calculate = operation.matching, _filters(operation), calculation(operation)
     ones = _unique(one, matching.grouping)
     matched: set[Labels] = set()
     for labels, value in many.items():
@@ -124,7 +103,7 @@ def _pairs(operation: BinaryOperation, many: Vector, one: Vector, *, swapped: bo
 
 
 def _unique(one: Vector, grouping: Grouping) -> dict[Labels, tuple[Labels, float]]:
-    """The side of which each may be there once, by what counts in matching."""
+    """The samples of the "one" side by their matching labels. Raises: EvaluationError when two have the same."""
     ones: dict[Labels, tuple[Labels, float]] = {}
     for labels, value in one.items():
         key = grouping.key(labels)
@@ -136,14 +115,6 @@ def _unique(one: Vector, grouping: Grouping) -> dict[Labels, tuple[Labels, float
 
 def _filters(operation: BinaryOperation) -> bool:
     return operation.operator in _COMPARISONS and not operation.boolean
-
-
-def _calculation(operation: BinaryOperation) -> Callable[[float, float], float]:
-    """What it makes of two values; a comparison 1 or 0."""
-    if operation.operator in _ARITHMETIC:
-        return _ARITHMETIC[operation.operator]
-    holds = _COMPARISONS[operation.operator]
-    return lambda left, right: float(holds(left, right))
 
 
 def _result_labels(operation: BinaryOperation, many: Labels, one: Labels) -> Labels:
@@ -159,9 +130,9 @@ def _one_to_one(matching: VectorMatching, labels: Labels) -> Labels:
 
 
 def _with_included_labels(matching: VectorMatching, labels: Labels, one: Labels) -> Labels:
-    """The labels of the many, with those that the one lends them."""
+    """The labels of the "many" side, with the included labels of the "one" side."""
     if not matching.include:
         return labels
-    lent = ((name, value_of(one, name)) for name in matching.include)
-    kept = (pair for pair in labels if pair[0] not in matching.include)
-    return tuple(sorted((*kept, *(pair for pair in lent if pair[1]))))
+    included = ((name, value_of(one, name)) for name in matching.include)
+    others = (pair for pair in labels if pair[0] not in matching.include)
+    return tuple(sorted((*others, *(pair for pair in included if pair[1]))))

@@ -1,7 +1,7 @@
-"""From text to the tree that the engine evaluates, or a clear refusal.
+"""Parses PromQL into the syntax tree that the engine evaluates.
 
-promql-parser knows the whole language and checks its types. What the engine cannot evaluate is refused here, when a
-policy is loaded, so that nothing is left to fail at night.
+promql-parser parses the whole language and checks types. Expressions that the engine cannot evaluate are refused here,
+when a policy is loaded, and not at evaluation time.
 """
 
 import re
@@ -18,8 +18,8 @@ from alerts.promql.syntax_tree import (
     NAME,
     Aggregation,
     BinaryOperation,
-    Call,
     Expression,
+    FunctionCall,
     Grouping,
     Matcher,
     MatchType,
@@ -30,7 +30,7 @@ from alerts.promql.syntax_tree import (
     VectorSelector,
 )
 
-# Pairs: the parser's enumerations have no hash.
+# Pairs, because the parser's enumerations are not hashable.
 _MATCHES = (
     (parser.MatchOp.Equal, MatchType.EQUAL),
     (parser.MatchOp.NotEqual, MatchType.NOT_EQUAL),
@@ -38,23 +38,23 @@ _MATCHES = (
     (parser.MatchOp.NotRe, MatchType.NOT_REGEX),
 )
 _MANY = ((parser.VectorMatchCardinality.ManyToOne, "left"), (parser.VectorMatchCardinality.OneToMany, "right"))
-# What Go's and Python's regular expressions mean alike: no (?flags), no \p, \z or \Q, no [[:classes:]].
+# Patterns that mean the same in Go and Python: no (?flags), no \p, \z or \Q, no [[:classes:]].
 _PLAIN_PATTERN = re.compile(r"(?:\\[dDwWsS.+*?()|\[\]{}^$\\/-]|\(\?:|\((?!\?)|\[(?!.*\[:)|[^\\(\[])*")
 
 
 class UnsupportedError(ValueError):
-    """The text is no PromQL, or more of it than the engine knows. Says which part."""
+    """The text is not PromQL, or the engine does not support it. The message names the part."""
 
 
 def parse(text: str) -> Expression:
-    """The tree of an expression that yields an instant vector or a scalar. Raises: UnsupportedError."""
+    """The syntax tree of an expression that yields an instant vector or a scalar. Raises: UnsupportedError."""
     try:
         parsed = parser.parse(text)
     except ValueError as error:
         raise UnsupportedError(f"{text}: {error}") from error
     tree = _convert(parsed)
     if isinstance(tree, RangeSelector):
-        raise UnsupportedError(f"{text}: a range of samples is no value; apply a function such as rate to it")
+        raise UnsupportedError(f"{text}: a range vector is not a result; apply a function such as rate to it")
     return tree
 
 
@@ -67,7 +67,7 @@ def _convert(node: Any) -> Expression:
 
 def _unsupported(node: Any, why: str = "") -> UnsupportedError:
     text = node.prettify() if isinstance(node, parser.Expr) else str(node)
-    return UnsupportedError(f"{text}: not supported by the exporter's own evaluation{why and ', ' + why}")
+    return UnsupportedError(f"{text}: not supported by the exporter's own evaluation{why and '; ' + why}")
 
 
 def _number(node: parser.NumberLiteral) -> Expression:
@@ -76,7 +76,7 @@ def _number(node: parser.NumberLiteral) -> Expression:
 
 def _selector(node: parser.VectorSelector) -> VectorSelector:
     if node.at is not None or node.matchers.or_matchers:
-        raise _unsupported(node, "neither are `@` and `or` between matchers")
+        raise _unsupported(node, "no `@`, no `or` between matchers")
     matchers = [_matcher(matcher) for matcher in node.matchers.matchers]
     names = [node.name] if node.name else [m.value for m in matchers if m.label == NAME and m.match is MatchType.EQUAL]
     others = tuple(matcher for matcher in matchers if matcher.label != NAME)
@@ -88,7 +88,7 @@ def _selector(node: parser.VectorSelector) -> VectorSelector:
 def _offset(node: parser.VectorSelector) -> int:
     offset = _milliseconds(node.offset or timedelta())
     if offset < 0:
-        raise _unsupported(node, "the future is unknown")
+        raise _unsupported(node, "an offset must not be negative")
     return offset
 
 
@@ -97,7 +97,7 @@ def _matcher(node: parser.Matcher) -> Matcher:
     if match not in (MatchType.REGEX, MatchType.NOT_REGEX):
         return Matcher(node.name, match, node.value)
     if not _PLAIN_PATTERN.fullmatch(node.value):
-        raise _unsupported(node, "write the pattern without flags, classes by name and other extras")
+        raise _unsupported(node, "patterns must have no flags, no named classes, no other extensions")
     return Matcher(node.name, match, node.value, re.compile(node.value, re.ASCII | re.DOTALL))
 
 
@@ -111,8 +111,8 @@ def _milliseconds(length: timedelta) -> int:
 
 def _call(node: parser.Call) -> Expression:
     if node.func.name not in FUNCTIONS:
-        raise _unsupported(node, f"only these functions are: {', '.join(sorted(FUNCTIONS))}")
-    return Call(node.func.name, tuple(_convert(argument) for argument in node.args))
+        raise _unsupported(node, f"supported functions: {', '.join(sorted(FUNCTIONS))}")
+    return FunctionCall(node.func.name, tuple(_convert(argument) for argument in node.args))
 
 
 def _negation(node: parser.UnaryExpr) -> Expression:
@@ -122,13 +122,13 @@ def _negation(node: parser.UnaryExpr) -> Expression:
 def _operation(node: parser.BinaryExpr) -> Expression:
     operator = str(node.op)
     if operator not in OPERATORS:
-        raise _unsupported(node, f"only these operators are: {', '.join(OPERATORS)}")
+        raise _unsupported(node, f"supported operators: {', '.join(OPERATORS)}")
     left, right = _convert(node.lhs), _convert(node.rhs)
     if node.modifier is None:
         return BinaryOperation(operator, left, right)
     fill = node.modifier.fill_values
     if fill.lhs is not None or fill.rhs is not None:
-        raise _unsupported(node, "and neither is fill")
+        raise _unsupported(node, "no fill")
     return BinaryOperation(operator, left, right, node.modifier.return_bool, _matching(node.modifier))
 
 
@@ -144,11 +144,10 @@ def _matching(modifier: parser.BinModifier) -> VectorMatching:
 def _aggregation(node: parser.AggregateExpr) -> Expression:
     operator = str(node.op)
     if operator not in AGGREGATIONS:
-        raise _unsupported(node, f"only these aggregations are: {', '.join(AGGREGATIONS)}")
+        raise _unsupported(node, f"supported aggregations: {', '.join(AGGREGATIONS)}")
     without = node.modifier is not None and node.modifier.type == parser.AggModifierType.Without
     labels = frozenset(node.modifier.labels if node.modifier else ())
-    parameter = None if node.param is None else _convert(node.param)
-    return Aggregation(operator, _convert(node.expr), Grouping(labels, only=not without), parameter)
+    return Aggregation(operator, _convert(node.expr), Grouping(labels, only=not without))
 
 
 def _inside(node: parser.ParenExpr) -> Expression:

@@ -1,7 +1,7 @@
-"""Functions over the samples of a window: how a series has behaved of late. As in Prometheus 3.
+"""Functions of range vectors, as in Prometheus 3.
 
-They differ from Prometheus 2 in corners only: a window is open on its left, so that a sample exactly on its edge is
-not in it; and a counter that was born inside the window is extrapolated to its zero with more care (since 2.51).
+Prometheus 2 differs in two cases: its windows include a sample exactly at their start; and before 2.51 it extrapolated
+a counter that began inside the window differently.
 """
 
 import math
@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from alerts.promql.vectors import divide, greatest, least, mean, quantile, total, variance
+from alerts.promql.vectors import divide, greatest, least, mean, total
 
-# As near to the window's edge as so many average distances between samples, another sample is expected beyond it.
+# Up to this many average sample intervals from the window's edge, the series is taken to continue to the edge.
+# Source: Prometheus, extrapolatedRate.
 _EXTRAPOLATION_THRESHOLD = 1.1
 
 
@@ -31,26 +32,23 @@ class Points:
 
     @property
     def finite(self) -> bool:
-        """Whether all values are numbers that one can add up."""
+        """Whether all values are finite."""
         return math.isfinite(sum(self.values)) or all(map(math.isfinite, self.values))
 
 
-# What it makes of the points and of the scalars beside them; None when there are too few.
+# Functions of the points and of scalar parameters; None when there are too few points.
 RangeFunction = Callable[..., float | None]
 
 
 def increase(points: Points) -> float | None:
-    """How much a counter went up within the window, its resets mended, extrapolated to the window's edges."""
+    """The increase of a counter within the window, corrected for resets and extrapolated to the window's edges."""
     values = points.values.tolist()
     lost = 0.0 if _in_order(values) else sum(before for before, after in pairwise(values) if after < before)
     return _extrapolated(points, values[-1] - values[0] + lost, counter=True)
 
 
 def _in_order(values: list[float]) -> bool:
-    """Whether none is less than the one before: a counter that was never reset.
-
-    Evaluating spends its time with windows of counters, and this is quickly seen.
-    """
+    """Whether no value is less than the one before: the counter had no reset. Faster than comparing pairs."""
     return values == sorted(values)
 
 
@@ -61,58 +59,45 @@ def rate(points: Points) -> float | None:
 
 
 def delta(points: Points) -> float | None:
-    """How much a gauge changed within the window, extrapolated to the window's edges."""
+    """The change of a gauge within the window, extrapolated to the window's edges."""
     return _extrapolated(points, points.values[-1] - points.values[0], counter=False)
 
 
 def _extrapolated(points: Points, change: float, *, counter: bool) -> float | None:
-    """What the change would be over the whole window.
+    """The change extrapolated to the whole window; None with fewer than two samples.
 
-    A series whose first or last sample is far from the window's edge is taken to have begun or ended half a distance
-    further out; a counter never began below zero.
+    A series whose first or last sample is far from the window's edge is extrapolated by half a sample interval. A
+    counter is not extrapolated below zero.
     """
     if len(points.times) < 2:  # noqa: PLR2004 - a change takes two
         return None
     sampled = (points.times[-1] - points.times[0]) / 1000
-    distance = sampled / (len(points.times) - 1)
+    interval = sampled / (len(points.times) - 1)
     to_start = (points.times[0] - points.start) / 1000
     to_end = (points.end - points.times[-1]) / 1000
-    if to_start >= distance * _EXTRAPOLATION_THRESHOLD:
-        to_start = distance / 2
-    if to_end >= distance * _EXTRAPOLATION_THRESHOLD:
-        to_end = distance / 2
+    if to_start >= interval * _EXTRAPOLATION_THRESHOLD:
+        to_start = interval / 2
+    if to_end >= interval * _EXTRAPOLATION_THRESHOLD:
+        to_end = interval / 2
     if counter and change > 0 and points.values[0] >= 0:
         to_start = min(to_start, sampled * (points.values[0] / change))
     return change * ((sampled + to_start + to_end) / sampled)
 
 
-def idelta(points: Points) -> float | None:
-    """The change between the last two samples."""
-    return None if len(points.values) < 2 else points.values[-1] - points.values[-2]  # noqa: PLR2004 - see above
-
-
-def irate(points: Points) -> float | None:
-    """How fast a counter went up between the last two samples, per second."""
-    change = idelta(points)
-    if change is None:
-        return None
-    return (points.values[-1] if change < 0 else change) / ((points.times[-1] - points.times[-2]) / 1000)
-
-
 def deriv(points: Points) -> float | None:
-    """The slope of the line through the samples, per second."""
+    """The slope of the regression line, per second."""
     line = _line(points, points.times[0])
     return None if line is None else line[0]
 
 
-def predict_linear(points: Points, ahead: float) -> float | None:
-    """Where the line through the samples will be, so many seconds from now."""
+def predict_linear(points: Points, seconds: float) -> float | None:
+    """The value of the regression line `seconds` after the evaluation time."""
     line = _line(points, points.at)
-    return None if line is None else line[0] * ahead + line[1]
+    return None if line is None else line[0] * seconds + line[1]
 
 
 def _line(points: Points, origin: int) -> tuple[float, float] | None:
-    """Slope per second, and height at `origin`, of the line with the least squares."""
+    """Slope per second, and value at `origin`, of the regression line by least squares."""
     count = len(points.values)
     if count < 2:  # noqa: PLR2004 - a line takes two
         return None
@@ -129,7 +114,7 @@ def _line(points: Points, origin: int) -> tuple[float, float] | None:
 
 
 def changes(points: Points) -> float:
-    """How often the value changed."""
+    """The number of changes of the value."""
     return float(sum(_differ(before, after) for before, after in pairwise(points.values)))
 
 
@@ -138,18 +123,18 @@ def _differ(one: float, other: float) -> bool:
 
 
 def resets(points: Points) -> float:
-    """How often a counter began anew."""
+    """The number of resets of a counter."""
     values = points.values.tolist()
     return 0.0 if _in_order(values) else float(sum(after < before for before, after in pairwise(values)))
 
 
 def greatest_of(points: Points) -> float:
-    """The greatest value that is a number."""
+    """The greatest value that is not NaN."""
     return max(points.values) if points.finite else greatest(points.values)
 
 
 def least_of(points: Points) -> float:
-    """The least value that is a number."""
+    """The least value that is not NaN."""
     return min(points.values) if points.finite else least(points.values)
 
 
@@ -157,8 +142,6 @@ RANGES: Mapping[str, RangeFunction] = {
     "rate": rate,
     "increase": increase,
     "delta": delta,
-    "irate": irate,
-    "idelta": idelta,
     "deriv": deriv,
     "predict_linear": predict_linear,
     "changes": changes,
@@ -168,9 +151,5 @@ RANGES: Mapping[str, RangeFunction] = {
     "max_over_time": greatest_of,
     "sum_over_time": lambda points: total(points.values),
     "count_over_time": lambda points: float(len(points.values)),
-    "last_over_time": lambda points: points.values[-1],
     "present_over_time": lambda _: 1.0,
-    "stdvar_over_time": lambda points: variance(points.values),
-    "stddev_over_time": lambda points: math.sqrt(variance(points.values)),
-    "quantile_over_time": lambda points, phi: quantile(phi, points.values),
 }

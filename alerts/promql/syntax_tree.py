@@ -1,6 +1,6 @@
-"""What an expression is made of: our own plain tree, so that the engine depends on no parser's.
+"""The syntax tree of an expression: independent of the parser, and limited to what the engine can evaluate.
 
-Times and lengths are whole milliseconds, as inside Prometheus. A tree holds only what the engine can evaluate.
+Units: times and lengths are whole milliseconds, as inside Prometheus.
 """
 
 import re
@@ -26,7 +26,7 @@ class MatchType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """A condition on one label; a label that is missing has the empty value. `pattern` is that of the likes."""
+    """A condition on one label; a missing label has the empty value. `pattern` is set for the regular expressions."""
 
     label: str
     match: MatchType
@@ -34,7 +34,7 @@ class Matcher:
     pattern: re.Pattern[str] | None = field(default=None, compare=False)
 
     def matches(self, value: str) -> bool:
-        """Whether a label of this value passes."""
+        """Whether a label with this value matches."""
         if self.pattern is not None:
             return (self.pattern.fullmatch(value) is not None) is (self.match is MatchType.REGEX)
         return (value == self.value) is (self.match is MatchType.EQUAL)
@@ -42,7 +42,7 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class NumberLiteral:
-    """A literal."""
+    """A number."""
 
     value: float
 
@@ -56,7 +56,7 @@ class VectorSelector:
     offset: int = 0
 
     def matches(self, labels: Labels) -> bool:
-        """Whether a series of these labels is meant."""
+        """Whether a series with these labels is selected."""
         if not self.matchers:
             return True
         values = dict(labels)
@@ -72,8 +72,8 @@ class RangeSelector:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A function at work."""
+class FunctionCall:
+    """A function with its arguments."""
 
     function: str
     arguments: tuple["Expression", ...]
@@ -81,30 +81,31 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """The minus before an expression."""
+    """Unary minus."""
 
     operand: "Expression"
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Which labels count: these alone (`on`, `by`), or all but these (`ignoring`, `without`)."""
+    """The labels to group by: `labels` alone (`on`, `by`), or all others (`ignoring`, `without`)."""
 
     labels: frozenset[str] = frozenset()
     only: bool = False
 
     def key(self, labels: Labels) -> Labels:
-        """The labels that count; the metric's name does only where it is listed."""
+        """The labels to group by, without the metric's name unless it is listed."""
         if self.only:
-            return tuple([pair for pair in labels if pair[0] in self.labels])
+            return tuple([pair for pair in labels if pair[0] in self.labels]) if self.labels else ()
         return tuple([pair for pair in labels if pair[0] not in self.labels and pair[0] != NAME])
 
 
 @dataclass(frozen=True, slots=True)
 class VectorMatching:
-    """How the two sides of an operation find each other.
+    """How the samples of the two sides of an operation are matched.
 
-    `many` is the side that may have several for one of the other (`left`, `right`), which then lends it `include`.
+    `many` is the side, `left` or `right`, that may have several samples for one of the other side. It takes the labels
+    `include` from the other side.
     """
 
     grouping: Grouping = Grouping()
@@ -114,7 +115,7 @@ class VectorMatching:
 
 @dataclass(frozen=True, slots=True)
 class BinaryOperation:
-    """Two operands and what is between them; `boolean` is the modifier of comparisons."""
+    """A binary operator with its operands; `boolean` is the modifier `bool` of comparisons."""
 
     operator: str
     left: "Expression"
@@ -125,34 +126,31 @@ class BinaryOperation:
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    """One value for each group. `parameter` is that of `quantile`."""
+    """One value per group."""
 
     operator: str
     operand: "Expression"
     grouping: Grouping
-    parameter: "Expression | None" = None
 
 
-Expression = NumberLiteral | VectorSelector | RangeSelector | Call | Negation | BinaryOperation | Aggregation
+Expression = NumberLiteral | VectorSelector | RangeSelector | FunctionCall | Negation | BinaryOperation | Aggregation
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:
-    """The expressions that this one is directly made of."""
+    """The direct subexpressions."""
     match expression:
-        case Call(arguments=arguments):
+        case FunctionCall(arguments=arguments):
             return arguments
-        case Negation(operand=operand):
+        case Negation(operand=operand) | Aggregation(operand=operand):
             return (operand,)
         case BinaryOperation(left=left, right=right):
             return left, right
-        case Aggregation(operand=operand, parameter=parameter):
-            return (operand,) if parameter is None else (parameter, operand)
         case _:
             return ()
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
-    """The expression and all that it is made of. A window counts as one, without its selector."""
+    """The expression and all its subexpressions. A range selector counts as one, without its vector selector."""
     yield expression
     for child in children(expression):
         yield from walk(child)

@@ -1,4 +1,4 @@
-"""Instant vectors: one value for each set of labels, and floats that behave as in Go."""
+"""Instant vectors, and arithmetic on floats that behaves as in Go."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from alerts.model import Labels
 from alerts.promql.syntax_tree import NAME
 
-# Values by labels; the metric's name is among them as long as it holds.
+# Values by labels; the metric's name is among the labels until an operation removes it.
 Vector = dict[Labels, float]
 
 
 class EvaluationError(Exception):
-    """An expression that makes no sense for the series that there are, such as two matches where one is meant."""
+    """An expression is invalid for the series that exist: a sample has two matches where one is allowed."""
 
 
 def collect(pairs: Iterable[tuple[Labels, float]]) -> Vector:
-    """A vector of these. Raises: EvaluationError when labels occur twice."""
+    """A vector of these samples. Raises: EvaluationError when labels occur twice."""
     vector: Vector = {}
     for labels, value in pairs:
         if labels in vector:
@@ -25,7 +25,7 @@ def collect(pairs: Iterable[tuple[Labels, float]]) -> Vector:
 
 
 def without_metric_name(labels: Labels) -> Labels:
-    """The labels without the metric's name: what an operation makes is no longer that metric."""
+    """The labels without the metric's name, which a calculated value no longer has."""
     return tuple([pair for pair in labels if pair[0] != NAME])
 
 
@@ -35,7 +35,7 @@ def value_of(labels: Labels, name: str) -> str:
 
 
 def divide(dividend: float, divisor: float) -> float:
-    """As IEEE 754 has it: by zero, the result is infinite or no number."""
+    """Division as in IEEE 754: by zero, the result is infinite or NaN."""
     if divisor:
         return dividend / divisor
     if math.isnan(divisor) or math.isnan(dividend) or not dividend:
@@ -44,10 +44,10 @@ def divide(dividend: float, divisor: float) -> float:
 
 
 def total(values: Iterable[float]) -> float:
-    """The sum without rounding errors in between; infinities that cancel each other make no number."""
+    """The sum, rounded once; infinities of both signs give NaN."""
     values = list(values)
     if not any(values):
-        return sum(values, -0.0)  # zero has a sign, which a division shows
+        return sum(values, -0.0)  # keeps the sign of zero, on which a division depends
     try:
         return math.fsum(values)
     except (OverflowError, ValueError):
@@ -55,39 +55,15 @@ def total(values: Iterable[float]) -> float:
 
 
 def greatest(values: Iterable[float]) -> float:
-    """The greatest value that is a number."""
+    """The greatest value that is not NaN; NaN without one."""
     return max((value for value in values if not math.isnan(value)), default=math.nan)
 
 
 def least(values: Iterable[float]) -> float:
-    """The least value that is a number."""
+    """The least value that is not NaN; NaN without one."""
     return min((value for value in values if not math.isnan(value)), default=math.nan)
 
 
 def mean(values: Sequence[float]) -> float:
     """The sum divided by the count, of at least one value."""
     return total(values) / len(values)
-
-
-def variance(values: Sequence[float]) -> float:
-    """The mean square distance from the mean, by Welford's method, of at least one value."""
-    centre = squares = 0.0
-    for count, value in enumerate(values, start=1):
-        distance = value - centre
-        centre += distance / count
-        squares += distance * (value - centre)
-    return squares / len(values)
-
-
-def quantile(phi: float, values: Iterable[float]) -> float:
-    """The value below which that share lies, between two of them in proportion; no number when there is none."""
-    ordered = sorted(values, key=lambda value: (not math.isnan(value), value))
-    if not ordered or math.isnan(phi):
-        return math.nan
-    if not 0 <= phi <= 1:
-        return math.copysign(math.inf, phi)
-    rank = phi * (len(ordered) - 1)
-    lower = math.floor(rank)
-    upper = min(len(ordered) - 1, lower + 1)
-    weight = rank - lower
-    return ordered[lower] * (1 - weight) + ordered[upper] * weight

@@ -10,10 +10,8 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-# Seconds. A larger difference between the two clocks means that the wall clock was set, not slewed.
-STEP = 1.0
-# The clocks drift apart without being set, at most by what ntpd slews: 500 ppm.
-DRIFT = 0.0005
+from exporter.core.clock_step import clock_step
+
 # Seconds. Two readings are never the same moment.
 LEAST = 0.001
 
@@ -49,9 +47,8 @@ def elapsed(before: ClockReading, after: ClockReading) -> Elapsed:
     steady = after.steady - before.steady
     if before.era != after.era or steady < 0:
         # Another boot: a wall clock that went back was set, one that went forward is believed.
-        return Elapsed(max(wall, LEAST), wall if wall <= -STEP else 0.0)
-    step = wall - steady
-    return Elapsed(steady, step if abs(step) >= STEP + DRIFT * steady else 0.0)
+        return Elapsed(max(wall, LEAST), min(clock_step(wall), 0.0))
+    return Elapsed(steady, clock_step(wall - steady, steady))
 
 
 @cache

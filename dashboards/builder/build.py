@@ -60,9 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashboards.builder.build", description="Write the Grafana dashboards."
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file would change")
-    parser.add_argument("--runbooks", metavar="URL", default=RUNBOOKS, help=f"where people read runbooks ({RUNBOOKS})")
-    parser.add_argument("--directory", type=Path, default=HERE, help="where to write (beside this program)")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file would change")
+    parser.add_argument(
+        "--runbooks", metavar="URL", default=RUNBOOKS, help=f"base URL of the runbooks (default: {RUNBOOKS})"
+    )
+    parser.add_argument("--directory", type=Path, default=HERE, help="directory to write to")
     return parser
 
 

@@ -32,16 +32,8 @@ REASONS = {
     "internal": "text",
 }
 # Neither red nor orange: the colour of a collector is no status.
-COLLECTORS = {
-    "backlog": "blue",
-    "throughput": "green",
-    "last_hour": "purple",
-    "events": "light-blue",
-    "idempotency": "light-green",
-    "maintenance": "dark-blue",
-    "migration": "light-purple",
-    "application": "yellow",
-}
+_COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow")
+COLLECTORS = dict(zip((each.value for each in catalogue.Collector), _COLOURS, strict=True))
 
 
 def health(policy: Policy) -> Dashboard:

@@ -1,7 +1,7 @@
-# What compose.yaml watches: the lab alone. Not for production, where there is an outbox already.
+# The lab of compose.yaml, without the exporter. Not for production.
 FROM python:3.13-slim
 COPY . /src
-# PostgreSQL refuses to run as root, and wants a user that has a name.
+# PostgreSQL refuses to run as root, and needs a user with a name.
 RUN pip install --no-cache-dir '/src[demo]' \
     && rm -r /src \
     && useradd --create-home --uid 65532 lab

@@ -1,6 +1,6 @@
-"""The lab on ports that do not change, until SIGTERM: PostgreSQL on 5432, the application on 4000, both on loopback.
+"""Runs the lab until SIGTERM on fixed loopback ports: PostgreSQL on 5432, the application on 4000.
 
-The monitoring role is made as for a real database. FAULT names what goes wrong from the start.
+The monitoring role is created as for a real database. FAULT names a fault that is injected at the start.
 """
 
 import os
@@ -15,7 +15,7 @@ APPLICATION_PORT = int(os.environ.get("APPLICATION_PORT", "4000"))
 
 
 def make_role(lab: Lab) -> None:
-    """Let the exporter in as whom the setup script makes."""
+    """Create the exporter's role with the setup script."""
     lab.execute(resources.files("exporter").joinpath("sql", "setup", "monitoring_role.sql").read_text("utf-8"))
 
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from exporter.collectors.application import ApplicationCollector
-from exporter.collectors.database import DatabaseQuestion
+from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import ApplicationSettings, Config, WatchSettings, WebSettings
 from exporter.core import state_directory as statedir
 from exporter.core.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
+from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import duration
-from exporter.migration.verify import privileges
+from exporter.migration.verify import access_checks
 from exporter.sampling.sampler import Sampler
 from exporter.web.config.reloader import load as load_web
 from exporter.web.server import AddressInUse, bind
@@ -49,12 +50,12 @@ class ConfigFinding:
         return f"{'unknown' if self.is_unknown else 'broken '}  {self.what}: {reason}{self.error}"
 
 
-def verdict(findings: Iterable[ConfigFinding]) -> int:
-    """The exit status: 1 when something is refused, 3 when somebody could not be asked, else 0."""
+def verdict(findings: Iterable[ConfigFinding]) -> ExitStatus:
+    """BAD when something is refused, UNKNOWN when a target could not be asked, otherwise GOOD."""
     failed = [finding for finding in findings if finding.error]
     if any(not finding.is_unknown for finding in failed):
-        return 1
-    return 3 if failed else 0
+        return ExitStatus.BAD
+    return ExitStatus.UNKNOWN if failed else ExitStatus.GOOD
 
 
 def machine(config: Config) -> Iterator[ConfigFinding]:
@@ -103,7 +104,7 @@ def database(sampling: Sampler) -> tuple[ConfigFinding, ...]:
 
 
 def application(settings: ApplicationSettings) -> Iterator[ConfigFinding]:
-    """Ask each endpoint once, within `application.timeout`. Raises: ConfigError for a useless token."""
+    """Ask each endpoint once, within `application.timeout`."""
     failures = ApplicationCollector(settings).collect().failures
     for failure in failures:
         unanswered = failure.reason in (Reason.CONNECTION, Reason.TIMEOUT)
@@ -115,7 +116,7 @@ def application(settings: ApplicationSettings) -> Iterator[ConfigFinding]:
 
 def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
     checks: list[tuple[str, Callable[[], str]]] = [("server", lambda: _server(sampling))]
-    checks += [(question.name, partial(_question, sampling, question)) for question in sampling.questions]
+    checks += [(collector.name, partial(_collector, sampling, collector)) for collector in sampling.database_collectors]
     for name, found in checks:
         try:
             finding = ConfigFinding(found())
@@ -132,7 +133,7 @@ def _migration(sampling: Sampler) -> Iterator[ConfigFinding]:
     """What the role cannot see is no mistake, unless the configuration relies on it."""
     try:
         with sampling.database.sample() as session:
-            unseen = tuple(privileges.hidden_records(session))
+            unseen = tuple(access_checks.hidden_records(session))
     except SampleError as error:
         yield ConfigFinding("migration", error)
         return
@@ -156,16 +157,16 @@ def _server(sampling: Sampler) -> str:
     )
 
 
-def _question(sampling: Sampler, question: DatabaseQuestion) -> str:
-    tables = ", ".join(table.name for table in question.reads)
-    planned = f"{question.name}: {tables} visible, {len(question.statements)} statements planned"
-    return planned + _ask(sampling, question)
+def _collector(sampling: Sampler, collector: DatabaseCollector) -> str:
+    tables = ", ".join(table.name for table in collector.reads)
+    planned = f"{collector.name}: {tables} visible, {len(collector.statements)} statements planned"
+    return planned + _ask(sampling, collector)
 
 
-def _ask(sampling: Sampler, question: DatabaseQuestion) -> str:
+def _ask(sampling: Sampler, collector: DatabaseCollector) -> str:
     """Ask for the plans; answers with advice, empty when there is none to give."""
-    with sampling.database.sample(*question.reads) as session:
-        for statement in question.statements:
+    with sampling.database.sample(*collector.reads) as session:
+        for statement in collector.statements:
             session.plan(statement)
-        found = question.index.found_in(sampling.catalogue.rows(session, question.index.table))
-    return "" if found else f"; an index on {question.index.definition} would make it cheaper"
+        found = collector.index.found_in(sampling.index_catalogue.rows(session, collector.index.table))
+    return "" if found else f"; an index on {collector.index.definition} would make it cheaper"

@@ -196,7 +196,7 @@ class App:
             version=self._version,
             labels=lambda: self._runtime.sampling.labels.by_name(),  # noqa: PLW0108 - a reload replaces it
             reload_succeeded=lambda: self._reload_succeeded,
-            judged=lambda: self._runtime.alerting.readings(),  # noqa: PLW0108 - a reload replaces it
+            alerting=lambda: self._runtime.alerting.readings(),  # noqa: PLW0108 - a reload replaces it
         )
 
     def _site(self, config: Config) -> SiteContent:
@@ -208,7 +208,7 @@ class App:
         everything.register(process)
         return SiteContent(
             registry=everything,
-            printer=ExpositionEncoder(self._outbox, process),
+            encoder=ExpositionEncoder(self._outbox, process),
             status=self.status,
             watch=lambda: self._runtime.alerting.watch(),  # noqa: PLW0108 - a reload replaces it
             ready=self.ready,

@@ -1,4 +1,4 @@
-"""One HTTP GET with limits on everything that a hostile or broken server controls: its redirects, and its body."""
+"""One HTTP GET, with limits on what a hostile or broken server controls: redirects, and the size of the body."""
 
 import http.client
 import zlib
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+import requests
 import urllib3
 
-from exporter.config.settings import Secret
 from exporter.core.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
 from exporter.core.http_client import AbortableAdapter, causes
-from exporter.core.requests_import import requests
+from exporter.core.types import Secret
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
 MAX_REDIRECTS = 2
@@ -23,11 +23,11 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib.decompressobj: recognise either head
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What to ask, and how much to put up with.
+class HttpRequest:
+    """A GET and its limits.
 
-    Units: `timeout` seconds, for connecting and for each wait for bytes (the whole answer is bounded by cutting the
-    wire); `max_bytes` is the size of the body, decoded.
+    Units: `timeout` seconds, for connecting and for each wait for bytes (the whole answer is bounded by aborting the
+    connection); `max_bytes` is the size of the body, decoded.
     """
 
     url: str
@@ -44,8 +44,8 @@ class HttpAnswer:
     body: bytes
 
 
-def fetch(request: Request, adapter: AbortableAdapter) -> HttpAnswer:
-    """GET the URL; ends soon after the adapter's wire is cut, whatever the server does.
+def fetch(request: HttpRequest, adapter: AbortableAdapter) -> HttpAnswer:
+    """GET the URL. Ends soon after the adapter's connections are aborted, whatever the server does.
 
     The bearer token goes to the origin of the URL and nowhere else. The connection is kept for the next request if the
     whole answer was read and the server agrees; after an error, close the adapter.
@@ -55,11 +55,11 @@ def fetch(request: Request, adapter: AbortableAdapter) -> HttpAnswer:
     try:
         return _follow(adapter, request)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        failure = _translated(error)
+        failure = _map_error(error)
     raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
 
 
-def _follow(adapter: AbortableAdapter, request: Request) -> HttpAnswer:
+def _follow(adapter: AbortableAdapter, request: HttpRequest) -> HttpAnswer:
     url = request.url
     for _ in range(MAX_REDIRECTS + 1):
         with closing(adapter.open(_prepared(request, url), request.timeout)) as response:
@@ -70,8 +70,8 @@ def _follow(adapter: AbortableAdapter, request: Request) -> HttpAnswer:
 
 
 @lru_cache(maxsize=16)
-def _prepared(request: Request, url: str) -> requests.PreparedRequest:
-    """The same few requests are sent again at every sample; nobody changes one on its way."""
+def _prepared(request: HttpRequest, url: str) -> requests.PreparedRequest:
+    """The request, prepared. Cached: the same few are sent at every sample, and none is changed."""
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -127,8 +127,8 @@ def _inflated(raw: bytes, encoding: str, max_bytes: int) -> bytes:
     return body
 
 
-def _translated(error: Exception) -> SampleError:
-    """What happened below all the wrapping: the system's own words, without addresses of objects and URLs."""
+def _map_error(error: Exception) -> SampleError:
+    """The innermost cause, in the system's own words, without addresses of objects and URLs."""
     found = tuple(causes(error))
     for cause in reversed(found):
         if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):

@@ -1,4 +1,4 @@
-"""One question per file. A collector asks its target once and answers with readings and failures."""
+"""Collectors, one subject per file. A collector samples its target once and returns readings and failures."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from exporter.metrics.readings import CollectorOutcome
 
 
 class Collector(Protocol):
-    """Asks one question of one target.
+    """Samples one target.
 
     `collect` keeps its own deadlines, so it always returns or raises within them. It raises `SampleError` when
     nothing can be believed; any other exception is a bug and is counted as `internal`.

@@ -1,31 +1,33 @@
-"""What is pending, in which state, and since when: the signal that pages."""
+"""Pending jobs by state and queue, and the oldest of each: the signals that most alerts of severity page rest on."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from exporter.collectors.database import DatabaseCollector
 from exporter.collectors.departures import Departures
 from exporter.config.settings import SamplingSettings
-from exporter.database import Prefetch, Session, indexes
+from exporter.database import DatabaseClient, Session, indexes
 from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
-from exporter.metrics import catalogue as names
+from exporter.metrics import catalogue
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD
 from exporter.metrics.readings import Reading
 
 # The deployed processor fetches the oldest 100 pending rows per poll.
 PROCESSOR_BATCH = 100
-# A backlog that is longer than count_limit by less than a twentieth is counted whole, and its newest jobs taken off
-# again: with a million jobs in half the time that counting the oldest in their order takes.
-SLACK = 20
+# A backlog that exceeds count_limit by less than this share of it is counted whole, and its newest jobs are subtracted:
+# with a million jobs, half the time of counting the oldest in their order.
+SLACK = 1 / 20
 
 
 @dataclass(frozen=True, slots=True)
 class PendingGroup:
-    """One row of sql/backlog.sql or backlog_part.sql: pending jobs of one queue in one state; `oldest` Unix seconds.
+    """One row of sql/backlog.sql: pending jobs of one queue in one state.
 
-    `queue` is None for jobs without one, `oldest` where no job of the group has a time that can be believed.
+    Units: `oldest` Unix seconds. Shape: `queue` is None for jobs without one; `oldest` is None where no job of the
+    group has a believable time.
     """
 
     queue: str | None
@@ -44,82 +46,74 @@ class BacklogHead:
     inserted: int | None
 
 
-class BacklogCollector:
-    """Pending jobs by state and by queue, and the indexes that watching the outbox would profit from.
+class BacklogCollector(DatabaseCollector):
+    """Pending jobs by state and by queue, and the indexes of the outbox that are missing.
 
     Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
-    oldest job; nor has a state whose jobs have no believable time.
-    Source: sql/backlog.sql, sql/backlog_part.sql, sql/backlog_head.sql.
+    oldest job, as has a state whose jobs have no believable time.
+    Source: sql/backlog.sql, sql/backlog_head.sql.
     """
 
     name = "backlog"
-    prefetch = Prefetch("backlog_head", (("batch", PROCESSOR_BATCH),), bitmap_scans=True)
     index = indexes.PENDING
-    statements = ("indexes", "backlog_head", "backlog_part", "backlog")
+    statements = ("indexes", "backlog_head", "backlog")
     reads = (Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at")),)
 
     def __init__(
-        self, settings: SamplingSettings, queues: LabelLimit, catalogue: IndexCatalogue, departures: Departures
+        self,
+        database: DatabaseClient,
+        index_catalogue: IndexCatalogue,
+        settings: SamplingSettings,
+        queues: LabelLimit,
+        departures: Departures,
     ) -> None:
+        super().__init__(database, index_catalogue)
         self._settings = settings
         self._departures = departures
-        self._catalogue = catalogue
         self._queues = queues
-        # Whether the latest count was near enough to count_limit to count all of it again; None when nothing is known.
-        self._is_countable: bool | None = None
+        # Whether the latest backlog exceeded count_limit by more than SLACK. Unknown after a failure, then False.
+        self._is_long = False
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the backlog. Raises: SampleError."""
         head = session.fetch_one("backlog_head", BacklogHead, batch=PROCESSOR_BATCH)
         groups = self._groups(session)
-        self._note(head, session.now, jobs_in(groups))
+        pending = jobs_in(groups)
+        is_truncated = pending >= self._settings.count_limit
+        self._note(head, session.now, None if is_truncated else pending)
         return (
-            Reading(names.PENDING_TRUNCATED, jobs_in(groups) >= self._settings.count_limit),
-            Reading(names.HEAD_BLOCKED_JOBS, head.blocked),
+            Reading(catalogue.PENDING_TRUNCATED, is_truncated),
+            Reading(catalogue.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups),
             *by_queue(groups, self._queues),
-            *self._catalogue.advice(session, "job_outbox"),
+            *self._index_catalogue.advice(session, "job_outbox"),
         )
 
-    def _note(self, head: BacklogHead, now: float, pending: int) -> None:
+    def _note(self, head: BacklogHead, now: float, pending: int | None) -> None:
         if head.is_standby:
             self._departures.forget()
         else:
             self._departures.record_pending(head.ids.split("\x1f") if head.ids else ())
-            is_whole = pending < self._settings.count_limit
-            self._departures.balance.note(now, head.inserted, pending if is_whole else None)
+            self._departures.balance.note(now, head.inserted, pending)
 
     def _groups(self, session: Session) -> list[PendingGroup]:
-        """All pending jobs, or the oldest so many. A backlog is expected to be about as long as it was."""
+        """All pending jobs, or the oldest `count_limit` of them. The backlog is expected to be as long as before."""
         limit = self._settings.count_limit
-        slack = max(1, limit // SLACK)
-        expected, self._is_countable = self._is_countable, None  # as it stays when counting fails
-        if expected is not False:
-            groups = self._all(session) if expected else self._part(session, "any", limit + slack)
+        slack = max(1, int(limit * SLACK))
+        is_long, self._is_long = self._is_long, False
+        if not is_long:
+            groups = self._count(session, "any", limit + slack)
             excess = jobs_in(groups) - limit
             if excess < slack:
-                newest = self._part(session, "newest", excess) if excess > 0 else []
-                self._is_countable = True
-                return without(groups, newest)
-        groups = self._part(session, "oldest", limit)
-        self._is_countable = jobs_in(groups) < limit
+                return without(groups, self._count(session, "newest", excess)) if excess > 0 else groups
+        groups = self._count(session, "oldest", limit)
+        self._is_long = jobs_in(groups) >= limit
         return groups
 
-    def _all(self, session: Session) -> list[PendingGroup]:
-        session.prefer_bitmap_scans()
-        return merged(
-            session.fetch(
-                "backlog",
-                PendingGroup,
-                exhausted_attempts=self._settings.exhausted_attempts,
-                latest=session.now + MAX_CLOCK_LEAD,
-            )
-        )
-
-    def _part(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
+    def _count(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
         session.prefer_bitmap_scans(bitmap_scans=which == "any")
         groups = session.fetch(
-            "backlog_part",
+            "backlog",
             PendingGroup,
             count_limit=limit,
             exhausted_attempts=self._settings.exhausted_attempts,
@@ -130,7 +124,7 @@ class BacklogCollector:
 
 
 def merged(groups: list[PendingGroup]) -> list[PendingGroup]:
-    """One group for each queue and state: names of different bytes may read alike, as U+FFFD."""
+    """One group for each queue and state. Names of different bytes may be decoded alike, with U+FFFD."""
     found: dict[tuple[str | None, str], PendingGroup] = {}
     for group in groups:
         key = group.queue, group.state
@@ -148,7 +142,7 @@ def jobs_in(groups: Iterable[PendingGroup]) -> int:
 
 
 def without(groups: Iterable[PendingGroup], newest: Iterable[PendingGroup]) -> list[PendingGroup]:
-    """Groups less their newest jobs: what is left of one is as old as it was."""
+    """The groups less these newest jobs: the oldest job of what remains is the same."""
     fewer = {(group.queue, group.state): group.jobs for group in newest}
     left = (replace(group, jobs=group.jobs - fewer.get((group.queue, group.state), 0)) for group in groups)
     return [group for group in left if group.jobs]
@@ -157,11 +151,11 @@ def without(groups: Iterable[PendingGroup], newest: Iterable[PendingGroup]) -> l
 def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
     """Jobs and oldest job of each state."""
     groups = tuple(groups)
-    for state in names.STATES:
+    for state in catalogue.STATES:
         mine = [group for group in groups if group.state == state]
-        yield Reading(names.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
+        yield Reading(catalogue.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
         if known := [group.oldest for group in mine if group.oldest is not None]:
-            yield Reading(names.OLDEST_PENDING, min(known), (state,))
+            yield Reading(catalogue.OLDEST_PENDING, min(known), (state,))
 
 
 def by_queue(groups: Iterable[PendingGroup], queues: LabelLimit) -> Iterator[Reading]:
@@ -174,6 +168,6 @@ def by_queue(groups: Iterable[PendingGroup], queues: LabelLimit) -> Iterator[Rea
         if group.oldest is not None:
             oldest[queue] = min(oldest.get(queue, group.oldest), group.oldest)
     for queue, count in jobs.items():
-        yield Reading(names.QUEUE_PENDING_JOBS, count, (queue,))
+        yield Reading(catalogue.QUEUE_PENDING_JOBS, count, (queue,))
     for queue, at in oldest.items():
-        yield Reading(names.QUEUE_OLDEST_PENDING, at, (queue,))
+        yield Reading(catalogue.QUEUE_OLDEST_PENDING, at, (queue,))

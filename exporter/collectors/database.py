@@ -1,63 +1,49 @@
-"""What the database collectors have in common: one transaction per sample, over the tables that they name."""
+"""The base class of the collectors that read rows: one transaction per sample, over the tables that they name."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Protocol
+from typing import ClassVar
 
 from exporter.core.errors import SampleError, Stale
-from exporter.database import Database, Prefetch, Session
+from exporter.database import DatabaseClient, Session
 from exporter.database.indexes import HelpfulIndex, IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, Distribution, Reading
 
 
-class DatabaseQuestion(Protocol):
-    """One question to the database: the tables it reads, and how readings come of them."""
+class DatabaseCollector(ABC):
+    """Reads rows in one transaction per sample: all of its readings, or none.
 
-    @property
-    def name(self) -> str:
-        """The value of the label `collector`."""
+    Shape: `name` is the value of the label `collector`; `reads` has every table and column that the statements touch;
+    `statements` are names of files in sql/; `index` is the one that makes them cheap; `bitmap_scans` is whether all of
+    them take bitmap scans (`Session.prefer_bitmap_scans`).
+    """
 
-    @property
-    def reads(self) -> tuple[Table, ...]:
-        """Every table and column that the question's statements touch."""
+    name: ClassVar[str]
+    reads: ClassVar[tuple[Table, ...]]
+    statements: ClassVar[tuple[str, ...]]
+    index: ClassVar[HelpfulIndex]
+    bitmap_scans: ClassVar[bool] = False
 
-    @property
-    def prefetch(self) -> Prefetch:
-        """What it asks first, whatever it has found before."""
-
-    @property
-    def index(self) -> HelpfulIndex:
-        """The index that makes it cheap."""
-
-    @property
-    def statements(self) -> tuple[str, ...]:
-        """The names of its statements, files of sql/."""
-
-    def read(self, session: Session) -> Iterable[Reading | Distribution]:
-        """The answer, in one transaction. Raises: SampleError."""
-
-
-class DatabaseCollector:
-    """Asks one question in one proved transaction: all of its answer, or none."""
-
-    def __init__(self, database: Database, question: DatabaseQuestion, catalogue: IndexCatalogue) -> None:
+    def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue) -> None:
         self._database = database
-        self._question = question
-        self._catalogue = catalogue
-        self.name = question.name
+        self._index_catalogue = index_catalogue
+
+    @abstractmethod
+    def read(self, session: Session) -> Iterable[Reading | Distribution]:
+        """The readings of one sample, all from this session's snapshot. Raises: SampleError."""
 
     def collect(self) -> CollectorOutcome:
-        """One sample. Raises: SampleError when nothing can be believed."""
+        """One sample. Raises: SampleError, unless a standby is too far behind: then its failure names the server."""
         try:
-            with self._database.sample(*self._question.reads, prefetch=self._question.prefetch) as session:
-                readings = tuple(self._question.read(session))
+            with self._database.sample(*self.reads, bitmap_scans=self.bitmap_scans) as session:
+                readings = tuple(self.read(session))
         except Stale as error:
-            self._catalogue.forget()
-            return CollectorOutcome(
-                failures=(CollectorFailure(error.reason, str(error)),), server=self._database.server
-            )
+            self._index_catalogue.forget()
+            failure = CollectorFailure(error.reason, str(error))
+            return CollectorOutcome(failures=(failure,), server=self._database.server)
         except SampleError:
-            self._catalogue.forget()
+            self._index_catalogue.forget()
             raise
         return CollectorOutcome(
             readings, rows=session.rows, network_time=self._database.network_time, server=self._database.server

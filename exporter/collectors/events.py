@@ -1,4 +1,4 @@
-"""FSM events: who causes them, and of which type."""
+"""FSM events by source and by type."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
+from exporter.collectors.database import DatabaseCollector
 from exporter.collectors.watermark import Watermark
 from exporter.config.settings import SamplingSettings
-from exporter.database import NO_PREFETCH, Session, indexes
+from exporter.database import DatabaseClient, Session, indexes
 from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
-from exporter.metrics import catalogue as names
+from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD, MAX_CLOCK_LEAD_NEW, OddRows
@@ -44,30 +45,29 @@ class Courses:
     courses: list[str]
 
 
-class EventsCollector:
+class EventsCollector(DatabaseCollector):
     """Events of the last hour, and since the exporter started, by source and by type.
 
     Shape: the documented sources always, at 0 when silent; types as they occur.
-    Source: sql/events.sql, sql/event_courses.sql, sql/events_by_course.sql.
+    Source: sql/events.sql, sql/event_courses.sql.
     """
 
     name = "events"
-    prefetch = NO_PREFETCH
     index = indexes.EVENTS
-    statements = ("indexes", "events", "event_courses", "events_by_course")
+    statements = ("indexes", "events", "event_courses")
     reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
 
-    def __init__(self, settings: SamplingSettings, catalogue: IndexCatalogue) -> None:
-        self._catalogue = catalogue
-        self.sources = LabelLimit(settings.label_limit, names.SOURCES)
+    def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue, settings: SamplingSettings) -> None:
+        super().__init__(database, index_catalogue)
+        self.sources = LabelLimit(settings.label_limit, catalogue.SOURCES)
         self.types = LabelLimit(settings.label_limit)
         self._watermark = Watermark()
-        self._by_source: Counter[str] = Counter(dict.fromkeys(names.SOURCES, 0))
+        self._by_source: Counter[str] = Counter(dict.fromkeys(catalogue.SOURCES, 0))
         self._by_type: Counter[str] = Counter()
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the events. Raises: SampleError."""
-        plan = indexes.events_plan(self._catalogue.rows(session, "fsm_events"))
+        plan = indexes.events_plan(self._index_catalogue.rows(session, "fsm_events"))
         courses = fetch_courses(session) if plan.by_course else None
         session.prefer_bitmap_scans(bitmap_scans=plan.by_course or plan.by_skipping)
         early = not plan.by_skipping
@@ -80,12 +80,12 @@ class EventsCollector:
         by_source = self.sources.sum((group.source, group.last_hour) for group in hour)
         by_type = self.types.sum((group.event, group.last_hour) for group in hour)
         return (
-            *_readings(names.LAST_HOUR_EVENTS, dict.fromkeys(names.SOURCES, 0) | by_source),
-            *_readings(names.LAST_HOUR_EVENTS_BY_TYPE, by_type),
-            *_readings(names.EVENTS, self._by_source),
-            *_readings(names.EVENTS_BY_TYPE, self._by_type),
+            *_readings(catalogue.LAST_HOUR_EVENTS, dict.fromkeys(catalogue.SOURCES, 0) | by_source),
+            *_readings(catalogue.LAST_HOUR_EVENTS_BY_TYPE, by_type),
+            *_readings(catalogue.EVENTS, self._by_source),
+            *_readings(catalogue.EVENTS_BY_TYPE, self._by_type),
             *odd(groups).readings("fsm_events"),
-            *self._catalogue.advice(session, "fsm_events"),
+            *self._index_catalogue.advice(session, "fsm_events"),
         )
 
     def _count(self, groups: Sequence[EventGroup], now: float, until: float) -> None:
@@ -109,20 +109,21 @@ def fetch_groups(
 ) -> list[EventGroup]:
     """The events of the last hour and those at or after `since`, listed from `until` on; both in Unix seconds.
 
-    The same, whichever way: in one sweep or, given all `courses`, course by course. With them, or without `early`,
-    events from before 1970 are not looked for: they are in no last hour, and would take as long as those that are.
-    Raises: SampleError.
+    With all `courses` the server takes an index scan for each, without them one scan; the groups are the same. With
+    `courses`, or without `early`, events from before 1970 are not looked for: they are in no last hour, and would take
+    as long as those that are. Raises: SampleError.
     """
-    bounds = {
-        "since": since,
-        "until": until,
-        "latest": session.now + MAX_CLOCK_LEAD,
-        "latest_new": session.now + MAX_CLOCK_LEAD_NEW,
-        "undated": session.may_be_null("fsm_events.created_at"),
-    }
-    if courses is None:
-        return session.fetch("events", EventGroup, **bounds, early=early)
-    return session.fetch("events_by_course", EventGroup, **bounds, courses=courses)
+    return session.fetch(
+        "events",
+        EventGroup,
+        since=since,
+        until=until,
+        latest=session.now + MAX_CLOCK_LEAD,
+        latest_new=session.now + MAX_CLOCK_LEAD_NEW,
+        early=early and courses is None,
+        undated=session.may_be_null("fsm_events.created_at"),
+        courses=courses,
+    )
 
 
 def odd(groups: Iterable[EventGroup]) -> OddRows:

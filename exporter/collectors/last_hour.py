@@ -1,16 +1,17 @@
-"""The last hour: what got done, how long it took and how much of it failed; and how far back the records reach.
+"""The last hour: jobs processed, processing time and failure ratio; and the oldest processed job still kept.
 
-These are the document's own questions. They decorate: what pages is in `backlog` and `throughput`, so this collector
-may run less often where an hour holds many rows.
+These are the documented queries. Informational: where an hour holds many rows, this collector runs less often.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from exporter.collectors.database import DatabaseCollector
 from exporter.collectors.departures import MAX_BACKDATING, Departures
 from exporter.collectors.watermark import SETTLING_WINDOW
 from exporter.config.settings import SamplingSettings
-from exporter.database import NO_PREFETCH, Session, indexes
+from exporter.database import DatabaseClient, Session, indexes
+from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.label_limit import LabelLimit
@@ -67,7 +68,7 @@ class BackdatedJobs:
 SMALL_BACKLOG = 5000
 
 
-class LastHourCollector:
+class LastHourCollector(DatabaseCollector):
     """Jobs processed, processing time, failure ratio, retention.
 
     Shape: averages and ratio are absent when there is nothing to divide by. Odd rows of the outbox are counted here,
@@ -76,14 +77,21 @@ class LastHourCollector:
     """
 
     name = "last_hour"
-    prefetch = NO_PREFETCH
     index = indexes.PROCESSED
     statements = ("failing_last_hour", "oldest_processed", "processed_last_hour", "far_behind")
     reads = (
         Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),
     )
 
-    def __init__(self, settings: SamplingSettings, queues: LabelLimit, departures: Departures) -> None:
+    def __init__(
+        self,
+        database: DatabaseClient,
+        index_catalogue: IndexCatalogue,
+        settings: SamplingSettings,
+        queues: LabelLimit,
+        departures: Departures,
+    ) -> None:
+        super().__init__(database, index_catalogue)
         self._settings = settings
         self._departures = departures
         self._queues = queues

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.core.errors import SampleError
 from exporter.core.logs import event
-from exporter.database import Database
+from exporter.database import DatabaseClient
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD_NEW
@@ -40,7 +40,7 @@ class MaintenanceCollector:
     name = "maintenance"
 
     def __init__(
-        self, database: Database, maintenance_file: MaintenanceFile, clock: Callable[[], float] = time.time
+        self, database: DatabaseClient, maintenance_file: MaintenanceFile, clock: Callable[[], float] = time.time
     ) -> None:
         self._database = database
         self._maintenance_file = maintenance_file

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exporter.database import Database
+from exporter.database import DatabaseClient
 from exporter.metrics import catalogue as names
 from exporter.metrics.readings import CollectorOutcome, Reading
 from exporter.migration.report import CheckAnswer, CheckReport
@@ -20,7 +20,7 @@ class MigrationCollector:
 
     name = "migration"
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DatabaseClient) -> None:
         self._database = database
 
     def collect(self) -> CollectorOutcome:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from exporter.collectors.database import DatabaseCollector
 from exporter.collectors.departures import Departed, Departures
 from exporter.collectors.watermark import Watermark
-from exporter.database import Prefetch, Session, indexes
+from exporter.database import DatabaseClient, Session, indexes
+from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.label_limit import LabelLimit
@@ -66,7 +68,7 @@ class ProcessedTotals:
             yield Reading(catalogue.QUEUE_PROCESSED_JOBS, count, (queue,))
 
 
-class ThroughputCollector:
+class ThroughputCollector(DatabaseCollector):
     """Jobs seen to become processed since the exporter started, their processing times, and those that went uncounted.
 
     Shape: the totals always, queues as they occur; what went uncounted where it can be known.
@@ -74,12 +76,15 @@ class ThroughputCollector:
     """
 
     name = "throughput"
-    prefetch = Prefetch(bitmap_scans=True)
     index = indexes.PROCESSED
+    bitmap_scans = True
     statements = ("processed_since", "departed")
     reads = (Table("job_outbox", ("outbox_id", "queue_name", "created_at", "processed_at")),)
 
-    def __init__(self, queues: LabelLimit, departures: Departures) -> None:
+    def __init__(
+        self, database: DatabaseClient, index_catalogue: IndexCatalogue, queues: LabelLimit, departures: Departures
+    ) -> None:
+        super().__init__(database, index_catalogue)
         self._queues = queues
         self._departures = departures
         self._watermark = Watermark()
@@ -87,7 +92,6 @@ class ThroughputCollector:
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more look. Raises: SampleError."""
-        session.prefer_bitmap_scans()
         since = self._watermark.since(session.now)
         jobs, until = self._watermark.fetch_new(session.now, partial(_fetch, session), _settled_sums)
         for place in self._watermark.add(jobs.ids, jobs.ats, session.now, until):

@@ -5,7 +5,8 @@ from dataclasses import Field, dataclass, fields
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from exporter.config.settings import Config, Secret
+from exporter.config.settings import Config
+from exporter.core.types import Secret
 
 PREFIX = "OUTBOX_EXPORTER_"
 # Not a key: it names the file, for the command line.

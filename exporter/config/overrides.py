@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from exporter.config import values, yaml_file
-from exporter.config.settings import Amount, Override, Seconds
+from exporter.config.settings import Amount, Override
 from exporter.config.yaml_file import Mapping, Node
 from exporter.core.problems import Problems
+from exporter.core.types import Seconds
 
 _Value = TypeVar("_Value", Amount, Seconds)
 

@@ -6,18 +6,11 @@ Durations are seconds here and `15s`, `5m`, `24h` in the file. A field of type `
 would otherwise be accepted and then fail, or do harm, far from here.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NewType
+from typing import Annotated
 
-Seconds = NewType("Seconds", float)
-Ratio = NewType("Ratio", float)
-Url = NewType("Url", str)
-Address = NewType("Address", str)
-# A name of the IANA time zone database.
-Zone = NewType("Zone", str)
-# PEM, the contents of the file that the key names.
-Certificates = NewType("Certificates", str)
+from exporter.core.types import Address, Certificates, LogFormat, LogLevel, Ratio, Seconds, Secret, Url, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +46,6 @@ _START = Pattern(
     r"manual|migration|[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?Z",
     "manual, migration, or a time in UTC such as 2025-11-18T10:00Z",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A value that does not print itself.
-
-    `reveal` is the one way to it: only for handing it to libpq or into an HTTP header, never into a log or an error.
-    """
-
-    _value: str = field(repr=False)
-
-    def reveal(self) -> str:
-        """The secret itself."""
-        return self._value
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +174,8 @@ class AlertingSettings:
 class LogSettings:
     """How events are logged on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["text", "json"] = "text"
+    level: LogLevel = "info"
+    format: LogFormat = "text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,19 +16,10 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from exporter.config.settings import (
-    Address,
-    Amount,
-    Bounds,
-    Certificates,
-    Pattern,
-    Ratio,
-    Seconds,
-    Secret,
-    Url,
-    Zone,
-)
+from exporter.config.settings import Amount, Bounds, Pattern
+from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
 
+MAX_PORT = 65535
 _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1})  # milliseconds
 # Where the machine has no time zone database: what its names look like, and POSIX rules (UTC+8) do not.
 _ZONE = re.compile(r"(?:[A-Za-z_]+/){0,2}[A-Za-z_-]+|Etc/GMT[+-][0-9]{1,2}")
@@ -128,9 +119,16 @@ def address(text: str) -> Address:
 def split_address(text: str) -> tuple[str, int]:
     """Host and port of an address. Shape: the host has no brackets, and is empty for every interface."""
     match = re.fullmatch(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})", text)
-    if not match or int(match["port"]) > 65535 or not _is_host(match["host"] or "", match["six"]):  # noqa: PLR2004 - 16 bits
+    if not match or int(match["port"]) > MAX_PORT or not _is_host(match["host"] or "", match["six"]):
         raise ValueError("expected host:port, such as 0.0.0.0:9721, [::]:9721 or :9721")
     return match["six"] or match["host"], int(match["port"])
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 stands for any free one."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > MAX_PORT:
+        raise ValueError(f"expected a port, 0 to {MAX_PORT}")
+    return int(text)
 
 
 def _is_host(host: str, six: str | None) -> bool:

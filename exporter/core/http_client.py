@@ -7,19 +7,19 @@ no redirect followed unless the caller does it.
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from queue import Empty
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 
-from exporter.config.settings import Certificates
 from exporter.core.abortable import AbortableConnections
-from exporter.core.requests_import import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter, requests
+from exporter.core.types import Certificates
 
 # It quotes malformed headers, line breaks included, with a traceback each time. What failed, we say ourselves.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -38,24 +38,23 @@ def tls_context(urls: Iterable[str], authorities: Certificates | None) -> ssl.SS
 
 
 class AbortableAdapter(HTTPAdapter):
-    """An adapter for one exchange, redirects included, all of whose connections the wire can cut. Close it.
+    """An adapter all of whose connections can be aborted. Close it.
 
-    Or `hang_up` and give it another `wire`, for another exchange. Servers prove who they are to `trust`; without it,
-    to the well-known authorities.
+    Servers are verified by `tls_context`; without it, by the well-known authorities.
     """
 
-    def __init__(self, wire: AbortableConnections, tls_context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, connections: AbortableConnections, tls_context: ssl.SSLContext | None = None) -> None:
         self._tls_context = tls_context
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self.wire = wire
+        self._connections = connections
         self._pools: dict[tuple[str, str], HTTPConnectionPool] = {}
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Pools whose connections ask `trust`."""
+        """Pools whose connections use `tls_context`."""
         super().init_poolmanager(*args, ssl_context=self._tls_context, **options)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave a pool as it is when `trust` decides: the base would add the well-known authorities to it."""
+        """Leave a pool as it is when `tls_context` decides: the base would add the well-known authorities to it."""
         if self._tls_context is None:
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
@@ -85,7 +84,7 @@ class AbortableAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
         cert: str | tuple[str, str] | None = None,
     ) -> HTTPConnectionPool:
-        """The pool for this request, with connections on the wire; the same for all requests to one host."""
+        """The pool for this request, with abortable connections; the same for all requests to one host."""
         scheme, host, *_ = urlsplit(request.url or "")
         pool = self._pools.get((scheme, host))
         if pool is None:
@@ -96,19 +95,10 @@ class AbortableAdapter(HTTPAdapter):
 
     def _with_abortable_connections(self, pool: ConnectionPool) -> HTTPConnectionPool:
         if not isinstance(pool, HTTPConnectionPool):  # the base class allows for SOCKS, which needs a proxy
-            raise TypeError(f"{type(pool).__name__} makes connections that no wire can cut")
+            raise TypeError(f"{type(pool).__name__} makes connections that cannot be aborted")
         pool.ConnectionCls = _abortable_class(pool.ConnectionCls)
-        pool.conn_kw["wire"] = lambda: self.wire
+        pool.conn_kw["connections"] = self._connections
         return pool
-
-    def close_connections(self) -> None:
-        """Close all connections, and be ready for others."""
-        for kept in (pool.pool for pool in self._pools.values() if pool.pool is not None):
-            with suppress(Empty):  # an answer that was not read to its end has taken its connection with it
-                connection = kept.get_nowait()
-                if connection is not None:
-                    connection.close()
-                kept.put_nowait(connection)
 
     def close(self) -> None:
         """Close all connections, now: urllib3 leaves those that could be used again to the garbage collector."""
@@ -125,23 +115,23 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class _Abortable:
-    """Marks connection classes whose sockets hang on a wire."""
+    """Marks connection classes whose sockets can be aborted."""
 
 
 @cache
 def _abortable_class(kind: type[Any]) -> type[Any]:
-    """A connection class like `kind` whose sockets hang on the `wire` of then from TCP on, before TLS shakes hands."""
+    """A connection class like `kind` whose sockets are registered once TCP is connected, before the TLS handshake."""
     if issubclass(kind, _Abortable):
         return kind  # the second request of a redirect, over the same pool
 
     class AbortableConnection(kind, _Abortable):  # type: ignore[misc] # mypy knows no base class that is a variable
-        def __init__(self, *args: Any, wire: Callable[[], AbortableConnections], **options: Any) -> None:
+        def __init__(self, *args: Any, connections: AbortableConnections, **options: Any) -> None:
             super().__init__(*args, **options)
-            self._wire = wire
+            self._connections = connections
 
         def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS support hooks in, too
             connection: socket.socket = super()._new_conn()
-            self._wire().register(connection)
+            self._connections.register(connection)
             return connection
 
     return AbortableConnection

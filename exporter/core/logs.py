@@ -14,10 +14,10 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
-from exporter.config.settings import LogSettings, Secret
 from exporter.core.redaction import Redactor
+from exporter.core.types import LogFormat, LogLevel, Secret
 
 # The loggers that `level` is about; `py.warnings` is where the standard library sends warnings of any module.
 OWN_LOGGERS = ("exporter", "alerts", "py.warnings")
@@ -30,25 +30,25 @@ _HOUR = 3600.0
 _redactor = Redactor()
 
 
-def configure(settings: LogSettings, secrets: Iterable[Secret | str] = ()) -> None:
-    """Log to standard error from now on, at that level and in that format, hiding these secrets.
+def configure(secrets: Iterable[Secret | str] = (), *, level: LogLevel = "info", style: LogFormat = "text") -> None:
+    """Log to standard error from now on, at that level and in that style, with these secrets hidden.
 
-    May be called again, as after a reload: the last settings count, and secrets once known stay hidden.
-    Libraries log their errors alone, or from warnings on when the level is `debug`.
+    May be called again, as after a reload: the last level and style count, and secrets once known stay hidden.
+    Libraries log errors only; with level `debug`, warnings too.
     """
     global _redactor  # noqa: PLW0603 - like the logging tree itself, one for the process
     _redactor = _redactor.with_secrets(each.reveal() if isinstance(each, Secret) else each for each in secrets)
     handler = _Handler(sys.stderr)
-    handler.setFormatter(_Formatter(settings.format))
+    handler.setFormatter(_Formatter(style))
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old, _Handler)]:
         root.removeHandler(old)
     root.addHandler(handler)
-    others = logging.WARNING if settings.level == "debug" else logging.ERROR
+    others = logging.WARNING if level == "debug" else logging.ERROR
     for name in (None, *_NOISY_LIBRARIES):
         logging.getLogger(name).setLevel(others)
     for name in OWN_LOGGERS:
-        logging.getLogger(name).setLevel(settings.level.upper())
+        logging.getLogger(name).setLevel(level.upper())
     logging.captureWarnings(capture=True)
 
 
@@ -95,7 +95,7 @@ class _Handler(logging.StreamHandler[Any]):
 class _Formatter(logging.Formatter):
     """One line per record. Secrets are hidden in every name and value before quoting, which would disguise them."""
 
-    def __init__(self, style: Literal["text", "json"]) -> None:
+    def __init__(self, style: LogFormat) -> None:
         super().__init__()
         self._line = _as_json if style == "json" else _as_text
 

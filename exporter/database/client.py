@@ -1,111 +1,225 @@
-"""The one door to the watched database."""
+"""The client of the watched database: one connection, held by psycopg-pool, and one transaction per sample."""
 
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
+from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from exporter.config.settings import DatabaseSettings
-from exporter.core.errors import SampleError
+from exporter.core.errors import SampleError, Unreachable
 from exporter.database import visibility
-from exporter.database.connection import Connection, Connector
-from exporter.database.deadline import CLIENT_GRACE, Deadline
-from exporter.database.error_mapping import mapped_errors
+from exporter.database.deadline import CLIENT_GRACE, POLL_INTERVAL, Deadline, DeadlineExceeded
+from exporter.database.dsn import target
+from exporter.database.error_mapping import map_error, mapped_errors
 from exporter.database.replay import ReplayTracker
-from exporter.database.session import NO_PREFETCH, Prefetch, PreviousSample, Session
+from exporter.database.round_trip import RoundTripTimer
+from exporter.database.session import Expected, Session
 from exporter.metrics.readings import DatabaseServer
 
+Result = TypeVar("Result")
+Connection = psycopg.Connection[Any]
 
-class Database:
-    """The one door to the watched database.
 
-    `open` connects to nothing; the first sample does. `close` breaks off a sample that is under way within a second.
-    Use from one thread at a time.
+@dataclass(frozen=True, slots=True)
+class _ConnectFailure:
+    error: psycopg.Error
+    at: float
+
+
+class DatabaseClient:
+    """Samples the watched database over at most one connection.
+
+    `open` connects to nothing; the first sample does. `close` ends a sample under way within POLL_INTERVAL, or a second
+    where the server does not answer. Use from one thread at a time; `close` from any.
     """
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
         self._deadline = Deadline()
-        # What the latest sample could read, whether row security applied to it, and which tables have no partitions.
-        self._readable: dict[tuple[visibility.Table, ...], tuple[bool, frozenset[str]]] = {}
-        self._connector = Connector(settings, self._deadline)
+        self._round_trip = RoundTripTimer()
         self._tracker = ReplayTracker()
+        self._failure: _ConnectFailure | None = None
+        # The tables to which row security applied in the latest sample of the same ones.
+        self._filtered: set[tuple[visibility.Table, ...]] = set()
+        self._pool = self._make_pool()
 
     @property
     def target(self) -> str:
-        """Where this goes, for people: host, port and database, without secrets."""
-        return self._connector.target
+        """The connection target for people: host, port and database, without secrets."""
+        return target(self._settings.dsn.reveal())
 
     @property
     def network_time(self) -> float:
-        """Seconds of the latest sample that went into the way to the server and back, and cost it nothing."""
-        return self._connector.round_trip.network_time
+        """Seconds of the latest sample that were network round trips, and no work of the server."""
+        return self._round_trip.network_time
 
     @property
     def server(self) -> DatabaseServer | None:
-        """Which server answered the latest sample; None where none did."""
+        """The server that answered the latest sample; None where none did."""
         return self._tracker.server
 
     def open(self) -> None:
         """Start the pool's worker; no connection is made yet."""
-        self._connector.open()
+        self._pool.open()
 
     def close(self) -> None:
-        """Break off what is running and close the connection. Returns within about two seconds."""
-        self._connector.close()
+        """End what is running and close the connection. Returns within about two seconds."""
+        self._deadline.stopping.set()
+        self._pool.close(timeout=2)
 
     @contextmanager
     def sample(
-        self, *reads: visibility.Table, prefetch: Prefetch = NO_PREFETCH, primary_only: bool = False
+        self, *reads: visibility.Table, bitmap_scans: bool = False, primary_only: bool = False
     ) -> Iterator[Session]:
-        """One transaction that is proved harmless and, for the tables in `reads`, proved not blind.
+        """One read-only transaction, in which all rows of the tables in `reads` are proved to be visible.
 
-        What it asks `ahead` is asked with the proof where the latest sample of the same tables succeeded: otherwise the
-        server might refuse it in its own words before anybody could say what is missing. `primary_only` refuses a
-        standby, however fresh it is: it proves nothing about the primary.
+        `bitmap_scans` has the planner prefer these from the beginning. `primary_only` refuses a standby, however fresh
+        it is: it proves nothing about the primary.
 
         Waits for the server at most connect_timeout, then statement_timeout plus a second for the whole sample.
-        Raises: SampleError; the connection is then rolled back, or given up when the server does not answer.
+        Raises: SampleError; the connection is then rolled back, or closed when the server does not answer.
         """
         settings = self._settings
-        self._connector.round_trip.begin()
+        self._round_trip.begin()
         self._tracker.begin()
         with self._deadline.within(settings.connect_timeout + CLIENT_GRACE):
-            connection = self._connector.acquire()
+            connection = self._acquire()
         try:
             with (
                 self._deadline.within(settings.statement_timeout + CLIENT_GRACE),
                 mapped_errors(),
-                _ended(connection),
+                _transaction_end(connection),
             ):
-                known = reads in self._readable
-                session = Session(
-                    connection,
-                    settings,
-                    reads,
-                    prefetch if known else NO_PREFETCH,
-                    PreviousSample(*self._readable.get(reads, (False, frozenset())), self._tracker),
-                )
+                expected = Expected(reads in self._filtered, bitmap_scans)
+                session = Session(connection, settings, reads, self._tracker, expected)
                 if primary_only:
                     self._tracker.refuse_standby()
-                self._readable[reads] = session.filtered, session.plain
+                (self._filtered.add if session.is_filtered else self._filtered.discard)(reads)
                 yield session
         except BaseException:
-            # Whatever it was, the next sample looks at everything again, and names what is missing.
-            self._readable.pop(reads, None)
+            # The next sample asks what is missing before the server refuses a statement without saying so.
+            self._filtered.discard(reads)
             raise
         finally:
-            self._connector.release(connection)
+            self._pool.putconn(connection)
+
+    def _acquire(self) -> Connection:
+        """The connection. psycopg-pool makes it in a thread of its own, and does not tell why that failed.
+
+        Gives up after connect_timeout and a second. Raises: SampleError of the kind that the failure means.
+        """
+        started = time.monotonic()
+        while True:
+            try:
+                return self._pool.getconn(timeout=POLL_INTERVAL / 2)
+            except TooManyRequests:
+                # Our last wait ended in vain and is still in the queue: make the pool connect all the same.
+                self._pool.check()
+                self._deadline.stopping.wait(POLL_INTERVAL / 2)
+            except PoolTimeout:
+                pass
+            except psycopg.Error as error:
+                raise map_error(error) from error
+            self._check_wait(started)
+
+    def _check_wait(self, started: float) -> None:
+        """Raises: SampleError when waiting longer for a connection is of no use."""
+        failure = self._failure
+        # A recent failure stands for all collectors that are due together: one attempt to connect is enough.
+        if failure and failure.at > started - self._settings.connect_timeout:
+            raise map_error(failure.error) from failure.error
+        if time.monotonic() > started + self._settings.connect_timeout + CLIENT_GRACE:
+            raise Unreachable(f"no connection to {self.target} in time")
+        if self._deadline.stopping.is_set():
+            raise Unreachable("the exporter is stopping")
+
+    def _make_pool(self) -> ConnectionPool[Connection]:
+        settings = self._settings
+        return ConnectionPool(
+            settings.dsn.reveal(),
+            connection_class=self._connection_class(),
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                "fallback_application_name": "outbox-exporter",
+                # Until sql/defaults.sql sets the database's own encoding.
+                "client_encoding": "UTF8",
+                "connect_timeout": max(1, round(settings.connect_timeout)),
+            },
+            check=_check_alive,
+            min_size=0,
+            max_size=1,
+            # The pool keeps waits that timed out until a connection comes: an outage must not fill its queue.
+            max_waiting=1,
+            num_workers=1,
+            # No background retries: the next sample is the retry.
+            reconnect_timeout=0,
+            name="outbox-exporter",
+            open=False,
+        )
+
+    def _connection_class(self) -> type[Connection]:
+        client = self
+
+        class DeadlineConnection(psycopg.Connection[Any]):
+            """Waits no longer than its sample may, and keeps the reason of a failure to connect."""
+
+            @classmethod
+            def connect(cls, conninfo: str = "", **parameters: Any) -> "DeadlineConnection":
+                try:
+                    connection = super().connect(conninfo, **parameters)
+                except psycopg.Error as error:
+                    # Its traceback would keep the socket of the failed attempt open.
+                    client._failure = _ConnectFailure(error.with_traceback(None), time.monotonic())
+                    raise
+                client._failure = None
+                client._round_trip.connected()
+                return connection
+
+            def wait(self, gen: PQGen[Result], interval: float = POLL_INTERVAL, timeout: float | None = None) -> Result:
+                started = time.monotonic()
+                try:
+                    return super().wait(client._deadline.limit(gen), interval, timeout)
+                except DeadlineExceeded as error:
+                    self._abandon(error)
+                finally:
+                    client._round_trip.note(time.monotonic() - started)
+
+            def _abandon(self, error: DeadlineExceeded) -> NoReturn:
+                # So that the statement does not run on; a server that is gone cannot be asked.
+                with suppress(psycopg.Error):
+                    self.cancel_safe(timeout=1)
+                self.pgconn.finish()
+                raise Unreachable(str(error)) from error
+
+        return DeadlineConnection
 
 
 @contextmanager
-def _ended(connection: Connection) -> Iterator[None]:
-    """The transaction that is begun in there is over afterwards. Raises: psycopg.Error."""
+def _transaction_end(connection: Connection) -> Iterator[None]:
+    """Commit what was begun inside, or roll it back after an error. Raises: psycopg.Error."""
     try:
         yield
     except BaseException:
-        # What went wrong says more than that even this was not heard.
+        # The first error says more than a failed rollback.
         with suppress(psycopg.Error, SampleError):
             connection.rollback()
         raise
     connection.commit()
+
+
+def _check_alive(connection: Connection) -> None:
+    """Notice that the server has closed the connection since the last sample. Raises: OperationalError.
+
+    Costs no round trip as a rule: an idle server sends nothing but the end of the connection.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(connection)

@@ -1,4 +1,4 @@
-"""How long a conversation with the server may take, whatever the server does."""
+"""The deadline of a conversation with the server, whatever the server does."""
 
 import time
 from collections.abc import Generator
@@ -10,9 +10,9 @@ from psycopg.abc import PQGen
 
 Result = TypeVar("Result")
 
-# How much longer than statement_timeout the client waits before it concludes that the server is not there.
+# How much longer than statement_timeout the client waits before it takes the server for unreachable, seconds.
 CLIENT_GRACE = 1.0
-# How often a waiting session looks at its deadline and at the wish to stop, seconds.
+# How often a waiting session checks its deadline and whether it has to stop, seconds.
 POLL_INTERVAL = 0.1
 
 
@@ -21,7 +21,7 @@ class DeadlineExceeded(Exception):
 
 
 class Deadline:
-    """How long the session in use may still wait: one deadline, one wish to stop."""
+    """The deadline of the session in use, and whether it has to stop at once."""
 
     def __init__(self) -> None:
         self.stopping = Event()
@@ -29,7 +29,7 @@ class Deadline:
 
     @contextmanager
     def within(self, seconds: float) -> Generator[None]:
-        """Patience for so long."""
+        """Set the deadline, so many seconds from now, while the context lasts."""
         self.until = time.monotonic() + seconds
         try:
             yield
@@ -37,14 +37,14 @@ class Deadline:
             self.until = float("inf")
 
     def check(self) -> None:
-        """Raises: OutOfPatience when it has run out."""
+        """Raises: DeadlineExceeded when the time is over, or the exporter is stopping."""
         if self.stopping.is_set():
             raise DeadlineExceeded("the exporter is stopping")
         if time.monotonic() > self.until:
             raise DeadlineExceeded("no answer from the server in time; the connection was given up")
 
     def limit(self, gen: PQGen[Result]) -> PQGen[Result]:
-        """The same conversation with libpq, broken off at the deadline; psycopg wakes it every TICK."""
+        """The same exchange with libpq, ended at the deadline. psycopg resumes it every POLL_INTERVAL."""
         try:
             wanted = next(gen)
             while True:

@@ -1,4 +1,4 @@
-"""How far away the server is, so that waiting for the network is not taken for work that the database does for us."""
+"""The network round-trip time to the server, so that waiting for the network does not count as cost."""
 
 import math
 
@@ -6,28 +6,28 @@ import math
 class RoundTripTimer:
     """Times exchanges with the server over one connection. One sample at a time.
 
-    The quickest exchange of a connection is one in which the server had next to nothing to do (each sample ends with
-    COMMIT): what it takes is the way there and back, and every other exchange takes as much for it.
+    The shortest exchange of a connection is one in which the server had next to nothing to do (each sample ends with
+    COMMIT). Its duration is taken for the round-trip time of every exchange.
     """
 
     def __init__(self) -> None:
-        self._quickest = math.inf
+        self._shortest = math.inf
         self._exchanges = 0
 
     @property
     def network_time(self) -> float:
-        """Seconds of the sample under way, or of the latest, that went into the way there and back."""
-        return self._exchanges * self._quickest if self._exchanges else 0.0
+        """Seconds of the current or latest sample that were network round trips."""
+        return self._exchanges * self._shortest if self._exchanges else 0.0
 
     def connected(self) -> None:
-        """A new connection may take another way, and what was asked on the old one says nothing of it."""
-        self._quickest, self._exchanges = math.inf, 0
+        """Begin anew: a new connection may take another route."""
+        self._shortest, self._exchanges = math.inf, 0
 
     def begin(self) -> None:
-        """A sample begins."""
+        """Begin a sample."""
         self._exchanges = 0
 
     def note(self, seconds: float) -> None:
-        """An exchange of so many seconds has ended."""
+        """Note an exchange of so many seconds."""
         self._exchanges += 1
-        self._quickest = min(self._quickest, seconds)
+        self._shortest = min(self._shortest, seconds)

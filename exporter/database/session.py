@@ -1,8 +1,9 @@
 """One sample's transaction."""
 
 import time
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import psycopg
@@ -25,43 +26,26 @@ _BITMAP_SCANS, _INDEX_SCANS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prefetch:
-    """What a sample will ask first, so that the message that begins its transaction can ask for it: it takes no other.
+class Expected(NamedTuple):
+    """What the message that begins a transaction asks for in advance, so that it takes no message of its own.
 
-    `name` and `parameters` as for `Session.fetch_one`; None for no statement. `gather`: `Session.gather_pages` then.
+    `filter`: the check of row security, where it applied to the same tables in the latest sample. `bitmap_scans`: as by
+    `Session.prefer_bitmap_scans`.
     """
 
-    name: str | None = None
-    parameters: tuple[tuple[str, object], ...] = ()
+    filter: bool = False
     bitmap_scans: bool = False
 
 
-NO_PREFETCH = Prefetch()
-
-
-@dataclass(frozen=True, slots=True)
-class PreviousSample:
-    """What earlier samples found, so that no more messages are needed where it is still so.
-
-    `filtered`: row security applies. `plain`: tables without partitions. `tracker` knows which server answered, and
-    what proves how old its rows are.
-    """
-
-    filtered: bool = False
-    plain: frozenset[str] = frozenset()
-    tracker: ReplayTracker = field(default_factory=ReplayTracker)
-
-
 class Session:
-    """One sample's transaction, begun here, proved read-only and proved to see every row of the tables in `reads`.
+    """One sample's transaction: read-only, and proved to see every row of the tables in `reads`.
 
-    What is asked `ahead` is answered when it is fetched, and believed no sooner than everything else. `filtered` says
-    afterwards whether row security applies, `plain` which of the tables have no partitions.
-    `now` is the transaction's start by the database's clock, Unix seconds: what `now()` is inside every statement.
-    All statements together may take as long as one. The transaction is whoever's to end who made the session.
+    `tracker` remembers which server answered and how old its rows are. `is_filtered` is whether row security applies.
+    `now` is the start of the transaction by the database's clock, Unix seconds: `now()` inside every statement.
+    `rows` is how many rows the statements read, as far as `note_rows` was told.
+    All statements together may take `statement_timeout`. The caller ends the transaction.
     Raises: SampleError of the kind that the server's answer means; Stale when a standby answers that is too far behind;
-    SchemaMismatch, PermissionDenied or Blind with what is missing for the tables and columns to be seen.
+    SchemaMismatch, PermissionDenied or RowsHidden with the statement that grants what is missing.
     """
 
     def __init__(
@@ -69,40 +53,39 @@ class Session:
         connection: "psycopg.Connection[Any]",
         settings: DatabaseSettings,
         reads: tuple[visibility.Table, ...] = (),
-        prefetch: Prefetch = NO_PREFETCH,
-        known: PreviousSample | None = None,
+        tracker: ReplayTracker | None = None,
+        expected: Expected | None = None,
     ) -> None:
-        known = known or PreviousSample()
+        expected = expected or Expected()
         self._connection = connection
-        self._tracker = known.tracker
+        self._tracker = tracker or ReplayTracker()
         self.schema = settings.schema
         self._ends = time.monotonic() + settings.statement_timeout
         self._current_timeout: float = settings.statement_timeout
-        self._ahead = prefetch
-        self._prefers_bitmap_scans = prefetch.bitmap_scans
+        self._prefers_bitmap_scans = expected.bitmap_scans
         self._encoding = "utf-8"
-        facts, seen, self._answer, plan = self._begin(settings, reads, known)
+        facts, seen, plan = self._begin(settings, reads, expected)
         self._encoding = text.encoding(connection)
         if not facts.read_only or facts.isolation != "repeatable read":
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
         self._tracker.check(settings.max_replay_lag, facts.role)
         visibility.check_access(facts.role, seen)
         self._nullable = {column for found in seen for column in found.nullable_columns}
-        self.filtered = any(found.row_security for found in seen)
-        if self.filtered:
+        self.is_filtered = any(found.row_security for found in seen)
+        if self.is_filtered:
             proof.check_plan(facts.role, plan if plan is not None else self._plan_of_all_rows(reads))
         self._condition = proof.condition(seen)
         names = sorted(table.name for table in reads)
-        self.plain = frozenset(name for name, found in zip(names, seen, strict=True) if found.relkind == "r")
-        # Tables that a statement has proved and locked: nobody rewrites or replaces them before this transaction ends.
-        self._locked = _locked_by(prefetch.name, self.plain) if prefetch.name else frozenset()
+        self._unpartitioned = frozenset(name for name, found in zip(names, seen, strict=True) if found.relkind == "r")
+        # Tables that a statement has checked and locked: nobody rewrites or replaces them before the transaction ends.
+        self._locked: frozenset[str] = frozenset()
         self.now = facts.now
         self.role = facts.role
         self.rows = 0
 
     @property
     def is_standby(self) -> bool:
-        """Whether a standby answers, which may show less than was seen before."""
+        """Whether a standby answers. It may show less than an earlier sample saw."""
         server = self._tracker.server
         return server is not None and server.in_recovery
 
@@ -112,17 +95,13 @@ class Session:
         Raises: SampleError of the kind that the server's answer means.
         """
         _check_fields(name, row)
-        if self._answer is not None and self._ahead == Prefetch(
-            name, tuple(parameters.items()), self._ahead.bitmap_scans
-        ):
-            answer, self._answer = self._answer, None
-            return [row(*values) for values in answer]
         self._limit_to_remaining_time()
         # Binary answers: thousands of ids and times are read from them in a third of the time that text takes.
         with mapped_errors(f"{name}: ", self._encoding), self._connection.cursor(binary=True) as cursor:
             cursor.execute(self._statement(name), parameters, prepare=False)
             answer = text.rows(cursor)
-        self._locked |= _locked_by(name, self.plain)
+        # A partitioned table may be read, and locked, in part.
+        self._locked |= self._unpartitioned.intersection(queries.load(name).tables)
         return [row(*values) for values in answer]
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
@@ -131,22 +110,19 @@ class Session:
         return only
 
     def may_be_null(self, column: str) -> bool:
-        """Whether a column that was proved readable, as `table.column`, is without a NOT NULL constraint."""
+        """Whether a column of `reads`, as `table.column`, is without a NOT NULL constraint."""
         return column in self._nullable
 
     def note_rows(self, rows: int) -> None:
-        """Note that the statements read so many rows, for a question that may be asked less often when there are many.
-
-        `rows` adds up what was noted; a question that pages notes nothing.
-        """
+        """Add to `rows` how many rows the statements read; the interval of an informational collector depends on it."""
         self.rows += rows
 
     def prefer_bitmap_scans(self, *, bitmap_scans: bool = True) -> None:
-        """From now on, have statements find all their rows' pages before reading any, so that each is read once.
+        """From now on have the planner choose bitmap scans, which read each page of the table once.
 
-        Worth a round trip where rows lie close together but in another order than the index has them: measured for
-        13,000 jobs of an hour, 480 pages instead of 2,219; for 12,500 events of 1,000 courses, 4,300 instead of
-        16,500. Not for statements that want the first few rows of an index: `gather=False` before those.
+        Worth a round trip where rows lie close together but in another order than in the index: measured for 13,000
+        jobs of an hour, 480 pages instead of 2,219; for 12,500 events of 1,000 courses, 4,300 instead of 16,500. Use
+        `bitmap_scans=False` before a statement that wants the first rows of an index.
         Raises: SampleError.
         """
         if bitmap_scans is not self._prefers_bitmap_scans:
@@ -161,7 +137,8 @@ class Session:
             self._connection.execute(b"EXPLAIN " + self._statement(name), nothing, prepare=False)
 
     def _statement(self, name: str) -> bytes:
-        condition = f"{self._condition} AND {_of_tables(name, self.schema, self.plain, self._locked)}"
+        tables = tuple(table for table in queries.load(name).tables if table not in self._locked)
+        condition = f"{self._condition} AND {proof.of_tables(self.schema, tables, self._unpartitioned)}"
         return queries.statement(name, self.schema, self._encoding, condition)
 
     def _plan_of_all_rows(self, reads: tuple[visibility.Table, ...]) -> _Answer:
@@ -169,9 +146,10 @@ class Session:
             return text.rows(cursor.execute(proof.plan_of_all_rows(self.schema, reads), prepare=False))
 
     def _limit_to_remaining_time(self) -> None:
-        """Lower statement_timeout to what is left, once that is worth a round trip.
+        """Lower statement_timeout to the remaining time, once that is worth a round trip.
 
-        So the server ends a sample of many slow statements, and says so, before the client takes it for dead.
+        So the server cancels a sample of many slow statements before the client gives up the connection.
+        Raises: TooSlow when no time is left.
         """
         left = self._ends - time.monotonic()
         if left <= 0:
@@ -183,30 +161,29 @@ class Session:
                 self._connection.execute(setting, (_milliseconds(left),), prepare=False)
 
     def _begin(
-        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], known: PreviousSample
-    ) -> "tuple[_Facts, list[visibility.TableVisibility], _Answer | None, _Answer | None]":
-        """All that a transaction begins with, in one message: it is half of what most samples have to say."""
-        prefetch, asks_replay = self._ahead, self._tracker.expects_standby
+        self, settings: DatabaseSettings, reads: tuple[visibility.Table, ...], expected: Expected
+    ) -> "tuple[_Facts, list[visibility.TableVisibility], _Answer | None]":
+        """Send all that a transaction begins with in one message, and return its answers."""
+        asks_replay = self._tracker.expects_standby
         limits = settings.schema, settings.timestamp_zone, settings.statement_timeout, settings.lock_timeout
-        message = _opening(limits, reads, prefetch, _Expected(known.filtered, asks_replay, known.plain))
-        with mapped_errors(f"{prefetch.name or 'session'}: "), self._connection.cursor() as cursor:
+        message = _opening(limits, reads, asks_replay, expected)
+        with mapped_errors("session: "), self._connection.cursor() as cursor:
             cursor.execute(message)
             replays = _next(cursor, "replay", Replay) if asks_replay else []
             _next(cursor, "defaults", _Defaults)
             facts = _next(cursor, "session", _Facts)
             seen = _next(cursor, "visibility", visibility.TableVisibility) if reads else []
-            answer = _answer(cursor) if prefetch.name else None
-            plan = _answer(cursor) if known.filtered else None
+            plan = _answer(cursor) if expected.filter else None
         if self._note_server(facts[0], replays):
-            return facts[0], seen, answer, plan
+            return facts[0], seen, plan
         with mapped_errors():
             self._connection.rollback()
-        return self._begin(settings, reads, known)
+        return self._begin(settings, reads, expected)
 
     def _note_server(self, facts: "_Facts", replays: list[Replay]) -> bool:
-        """Whether all is known of the server that answers: of a standby that is unexpected, it has to be asked first.
+        """Whether the answers are complete. An unexpected standby has to be asked for its replay first.
 
-        Where a standby has replayed WAL to is of use only as of the snapshot, so that takes another transaction.
+        Its replay position is of use only as of the snapshot, so that takes another transaction.
         """
         where = address(facts.host, facts.port)
         if not facts.in_recovery:
@@ -233,49 +210,25 @@ def _answer(cursor: "psycopg.Cursor[Any]") -> _Answer:
 def _check_fields(name: str, row: type[object]) -> None:
     """Raises: TypeError when the fields of the dataclass are not the columns of `sql/<name>.sql`, in their order.
 
-    Values are told by their place: looking for names in every answer would cost a fifth of a transaction's beginning.
+    Values are assigned by position: matching names in every answer would cost a fifth of a transaction's beginning.
     """
-    named = getattr(row, "__match_args__", ())
-    if named != _columns(name):
-        raise TypeError(f"{row.__name__} has the fields {named}, sql/{name}.sql the columns {_columns(name)}")
-
-
-@cache
-def _columns(name: str) -> tuple[str, ...]:
-    return tuple(column.name for column in queries.load(name).columns)
-
-
-@cache
-def _of_tables(name: str, schema: str, plain: frozenset[str], locked: frozenset[str] = frozenset()) -> str:
-    return proof.of_tables(schema, [table for table in queries.load(name).tables if table not in locked], plain)
-
-
-@cache
-def _locked_by(name: str, plain: frozenset[str]) -> frozenset[str]:
-    """The tables that stay as they are once a statement has read them; a partitioned one may be read in part."""
-    return plain.intersection(queries.load(name).tables)
-
-
-class _Expected(NamedTuple):
-    """What is asked for because it was needed by the sample before."""
-
-    filtered: bool
-    standby: bool
-    plain: frozenset[str]
+    fields, columns = getattr(row, "__match_args__", ()), tuple(column.name for column in queries.load(name).columns)
+    if fields != columns:
+        raise TypeError(f"{row.__name__} has the fields {fields}, sql/{name}.sql the columns {columns}")
 
 
 @lru_cache(maxsize=64)
 def _opening(
     limits: tuple[str, str | None, float, float],
     reads: tuple[visibility.Table, ...],
-    prefetch: Prefetch,
-    expected: _Expected,
+    asks_replay: bool,
+    expected: Expected,
 ) -> bytes:
-    """BEGIN, sql/replay.sql of a standby, defaults.sql, session.sql, visibility.sql where something is read, `ahead`.
+    """BEGIN, sql/replay.sql for a standby, defaults.sql, session.sql, and visibility.sql where something is read.
 
-    In UTF-8, in which the connection was made: the same few always. What is filtered is planned last, after the
-    question: whatever had changed before that one, the plan shows. `limits` are the schema, the zone of its
-    timestamps, and the timeouts of statements and of locks, seconds.
+    In UTF-8, in which the connection was made. Row security is checked last, by the plan: it shows whatever had changed
+    before. `limits` are the schema, the zone of its timestamps, and the timeouts of statements and locks, seconds.
+    Cached, because quoting all values takes longer than the rest of a sample.
     """
     schema, zone, statement_timeout, lock_timeout = limits
     timeouts = {
@@ -283,22 +236,15 @@ def _opening(
         "lock_timeout": _milliseconds(lock_timeout),
         "transaction_timeout": _milliseconds(statement_timeout + CLIENT_GRACE),
     }
-    statements = [_BEGIN]
-    if expected.standby:
-        statements.append(queries.load("replay").with_literals(schema, {}))
-    statements += [
-        queries.load("defaults").with_literals(schema, {}),
-        queries.load("session").with_literals(schema, timeouts),
-    ]
+    parts: list[tuple[str, Mapping[str, object]]] = [("replay", {})] if asks_replay else []
+    parts += [("defaults", {}), ("session", timeouts)]
     if reads:
-        statements.append(queries.load("visibility").with_literals(schema, visibility.question(schema, reads, zone)))
-    if prefetch.name:
-        condition = _of_tables(prefetch.name, schema, expected.plain)
-        statements.append(queries.load(prefetch.name).with_literals(schema, dict(prefetch.parameters), condition))
-    if expected.filtered:
+        parts.append(("visibility", visibility.question(schema, reads, zone)))
+    statements = [_BEGIN, *(queries.load(name).with_literals(schema, parameters) for name, parameters in parts)]
+    if expected.filter:
         statements.append(proof.plan_of_all_rows(schema, reads))
-    if prefetch.bitmap_scans:
-        statements.append(_BITMAP_SCANS)  # last: nobody waits for its answer
+    if expected.bitmap_scans:
+        statements.append(_BITMAP_SCANS)
     return b";\n".join(statements)
 
 

@@ -1,6 +1,4 @@
-"""Work that goes on in the background, and the database session it works in."""
-
-from __future__ import annotations
+"""Loops in background threads, and their database connections."""
 
 import logging
 import threading
@@ -11,16 +9,16 @@ import psycopg
 
 _log = logging.getLogger(__name__)
 
-_RETRY_DELAY: Final = 0.5  # seconds until the next try while the database does not answer
-_TIMEOUT: Final = 1.0  # seconds for a step to notice that it shall end
+_RETRY_DELAY: Final = 0.5  # seconds until the next step after a database error
+_TIMEOUT: Final = 1.0  # seconds that `stop` waits for a step
 
 
 class LoopStoppedError(Exception):
-    """The loop was told to stop while a step was resting."""
+    """The loop was stopped while a step was resting."""
 
 
 class LabConnection:
-    """One autocommit session, opened when first used and again after it broke; for one thread."""
+    """An autocommit session, opened when first used and again after an error. Use from one thread."""
 
     def __init__(self, dsn: str, **options: Any) -> None:
         self._dsn = dsn
@@ -41,21 +39,21 @@ class LabConnection:
 
 
 class BackgroundLoop:
-    """A daemon thread that takes a step, rests as long as the step says, and takes the next.
+    """A daemon thread that repeats a step, with a rest after each.
 
-    Trouble with the database ends a step, never the loop: what lives in the lab outlives its faults.
+    A database error ends a step and not the loop, so that the lab continues after a fault.
     """
 
-    def __init__(self, name: str, step: Callable[[], float], *links: LabConnection) -> None:
-        """Plans a loop.
+    def __init__(self, name: str, step: Callable[[], float], *connections: LabConnection) -> None:
+        """Prepares a loop.
 
         Args:
             name: for the thread and the log.
-            step: does one thing and returns how many seconds to rest.
-            links: sessions of the loop, closed by it when it ends.
+            step: does one thing and returns the seconds to rest.
+            connections: of the loop, which it closes when it ends.
         """
         self.name = name
-        self._links = links
+        self._connections = connections
         self._step = step
         self._stopping = threading.Event()
         self._resumed = threading.Event()
@@ -68,7 +66,7 @@ class BackgroundLoop:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begins; may be called again after `stop`, and then waits for a step that outlived it."""
+        """Starts the thread. After `stop` it may be called again, and waits for a step that is still running."""
         if self._thread is not None:
             self._thread.join()
         self._stopping.clear()
@@ -77,18 +75,18 @@ class BackgroundLoop:
         self._thread.start()
 
     def request_stop(self) -> None:
-        """Has the loop end at its next rest, without waiting for it."""
+        """Ends the loop at its next rest, without waiting for it."""
         self._stopping.set()
         self._resumed.set()
 
     def stop(self) -> None:
-        """Ends the loop, waiting at most a second for a step that hangs in the database."""
+        """Ends the loop, waiting at most 1 s for a step that hangs in the database."""
         self.request_stop()
         if self._thread is not None:
             self._thread.join(_TIMEOUT)
 
     def pause(self) -> None:
-        """Lets the loop hang before its next step until `resume`, as a stuck program does: alive and idle."""
+        """Suspends the loop before its next step until `resume`, like a program that hangs."""
         self._resumed.clear()
 
     def resume(self) -> None:
@@ -96,7 +94,7 @@ class BackgroundLoop:
         self._resumed.set()
 
     def rest(self, seconds: float) -> None:
-        """Sleeps inside a step. Raises: StoppedError when the loop shall end."""
+        """Sleeps inside a step. Raises: LoopStoppedError when the loop is stopped."""
         if self._stopping.wait(seconds):
             raise LoopStoppedError
 
@@ -109,8 +107,8 @@ class BackgroundLoop:
         except LoopStoppedError:
             return
         finally:
-            for link in self._links:
-                link.close()
+            for connection in self._connections:
+                connection.close()
 
     def _run_step(self) -> float:
         try:

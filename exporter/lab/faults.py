@@ -1,6 +1,4 @@
-"""What can be made to go wrong in the lab, by name, for as long as one likes."""
-
-from __future__ import annotations
+"""Faults that can be injected into the lab, by name."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +17,7 @@ from exporter.lab.workload.traffic import Traffic
 RETIRED_QUEUE: Final = "retired-queue"
 _POISON: Final = Path(__file__).parent / "sql" / "poison_rows.sql"
 _FAILING_SHARE: Final = 0.4
-# Every ten jobs wait 1 + 2 + 4 s for their queue: 1.4 jobs per second, less than the traffic brings.
+# Ten jobs wait 1 + 2 + 4 s for their queue: 1.4 jobs per second, fewer than the traffic adds.
 _DROPPED_ATTEMPTS: Final = 3
 _CLEANUPS: Final = ("cleanup_expired_idempotency_keys", "cleanup_old_outbox_entries")
 _OVERDUE: Final = """
@@ -32,7 +30,7 @@ _OVERDUE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class FaultTargets:
-    """The parts of the lab that a fault may touch."""
+    """The parts of the lab that a fault may change."""
 
     dsn: str  # superuser
     processor: BackgroundLoop
@@ -42,26 +40,32 @@ class FaultTargets:
     application: Application
 
 
-Injection = Callable[[FaultTargets], AbstractContextManager[None]]
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong from entering `inject` until leaving it."""
+    """A fault that lasts while the context `inject` is active."""
 
-    name: str
     description: str
-    inject: Injection
+    inject: Callable[[FaultTargets], AbstractContextManager[None]]
 
 
-@contextmanager
+FAULTS: Final[dict[str, Fault]] = {}
+
+
+def _fault(name: str, description: str) -> Callable[[Callable[[FaultTargets], Iterator[None]]], None]:
+    def register(inject: Callable[[FaultTargets], Iterator[None]]) -> None:
+        FAULTS[name] = Fault(description, contextmanager(inject))
+
+    return register
+
+
+@_fault("processor-stalled", "the processor hangs; it reports to be alive and processes no job")
 def _processor_stalled(targets: FaultTargets) -> Iterator[None]:
     targets.processor.pause()
     yield
     targets.processor.resume()
 
 
-@contextmanager
+@_fault("processor-crashed", "the processor ends; the application continues without it")
 def _processor_crashed(targets: FaultTargets) -> Iterator[None]:
     targets.processor.stop()
     targets.telemetry.processor_alive(alive=False)
@@ -70,7 +74,7 @@ def _processor_crashed(targets: FaultTargets) -> Iterator[None]:
     targets.telemetry.processor_alive(alive=True)
 
 
-@contextmanager
+@_fault("poison-rows", "120 jobs that always fail block the head of the outbox")
 def _poison_rows(targets: FaultTargets) -> Iterator[None]:
     targets.queues.refused.add(RETIRED_QUEUE)
     _execute(targets.dsn, _POISON.read_text(encoding="utf-8"))
@@ -78,14 +82,14 @@ def _poison_rows(targets: FaultTargets) -> Iterator[None]:
     targets.queues.refused.discard(RETIRED_QUEUE)
 
 
-@contextmanager
+@_fault("slow-processing", "the queue's connection drops; every ten jobs take seven seconds")
 def _slow_processing(targets: FaultTargets) -> Iterator[None]:
     targets.queues.dropped_attempts = _DROPPED_ATTEMPTS
     yield
     targets.queues.dropped_attempts = 0
 
 
-@contextmanager
+@_fault("failing-initialisations", "four in ten initialisations fail and leave no row")
 def _failing_initialisations(targets: FaultTargets) -> Iterator[None]:
     usual = targets.traffic.failing_share
     targets.traffic.failing_share = _FAILING_SHARE
@@ -93,7 +97,7 @@ def _failing_initialisations(targets: FaultTargets) -> Iterator[None]:
     targets.traffic.failing_share = usual
 
 
-@contextmanager
+@_fault("application-down", "the metrics endpoints refuse connections; counters restart later")
 def _application_down(targets: FaultTargets) -> Iterator[None]:
     targets.application.stop()
     yield
@@ -101,7 +105,7 @@ def _application_down(targets: FaultTargets) -> Iterator[None]:
     targets.application.start()
 
 
-@contextmanager
+@_fault("database-lock", "another session holds ACCESS EXCLUSIVE on job_outbox")
 def _database_lock(targets: FaultTargets) -> Iterator[None]:
     with psycopg.connect(targets.dsn, application_name="lab-lock") as connection:
         connection.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
@@ -109,7 +113,7 @@ def _database_lock(targets: FaultTargets) -> Iterator[None]:
         connection.rollback()
 
 
-@contextmanager
+@_fault("cleanup-dead", "the cron jobs are inactive; expired keys of more than 26 hours stay")
 def _cleanup_dead(targets: FaultTargets) -> Iterator[None]:
     _execute(targets.dsn, "UPDATE cron.job SET active = false WHERE jobname = ANY(%s)", list(_CLEANUPS))
     _execute(targets.dsn, _OVERDUE)
@@ -121,20 +125,3 @@ def _cleanup_dead(targets: FaultTargets) -> Iterator[None]:
 def _execute(dsn: str, statement: str, *values: object) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute(statement, values or None)
-
-
-FAULTS: Final = {
-    fault.name: fault
-    for fault in (
-        Fault("processor-stalled", "the processor hangs: alive by its own word, and nothing moves", _processor_stalled),
-        Fault("processor-crashed", "the processor ends; the application goes on without it", _processor_crashed),
-        Fault("poison-rows", "120 jobs that fail for good block the head of the outbox", _poison_rows),
-        Fault("slow-processing", "the queue's connection drops; every ten jobs take seven seconds", _slow_processing),
-        Fault("failing-initialisations", "four in ten initialisations fail and leave no row", _failing_initialisations),
-        Fault(
-            "application-down", "the metrics endpoints refuse connections; counters restart later", _application_down
-        ),
-        Fault("database-lock", "another session holds ACCESS EXCLUSIVE on job_outbox", _database_lock),
-        Fault("cleanup-dead", "the cron jobs are inactive; expired keys of more than 26 hours stay", _cleanup_dead),
-    )
-}

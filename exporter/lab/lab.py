@@ -1,12 +1,9 @@
-"""The whole lab: database, application, processor, traffic and clean-up, started and stopped together."""
-
-from __future__ import annotations
+"""The lab: database, application, processor, traffic and cron jobs, started and stopped together."""
 
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Self
 
 import psycopg
@@ -25,29 +22,28 @@ from exporter.lab.workload.queues import Queues
 from exporter.lab.workload.traffic import DEFAULT_RATE, Traffic, TrafficScript
 
 _DATABASE: Final = "postgres"
-# PostgREST's roles have such a limit too; here it lets a step notice soon that it shall end.
+# PostgREST's roles have such a limit as well; here a step ends soon after the lab is stopped.
 _SESSION: Final = "-c statement_timeout=2s"
 _CRON_PAUSE: Final = 1.0  # seconds
-# Enough that about every other sample meets a failing job, and too short for one to become exhausted.
+# About every other sample finds a failing job, and no job becomes exhausted.
 _UNREADY_SHARE: Final = 0.04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabPlan:
-    """What kind of lab to build.
+    """The options of a lab.
 
     Attributes:
-        schema: which variant of the migrated schema.
-        dialect: which application answers, and
-        envelope: in what.
-        token: the bearer token that the application wants; None for none.
-        rate: acts of traffic per second; 0 for none.
-        seed: of everything that looks like chance.
-        longest_pause: seconds between the processor's polls when idle for long.
-        with_past: whether the last hour and month have happened.
-        fault: what is wrong from the start.
-        time_scale: multiplies whatever the processor and its queues wait for, so that a rehearsal with scaled alerts
-            has a processor to match.
+        schema: the variant of the migrated schema.
+        dialect: the application whose responses are served.
+        envelope: the JSON around them.
+        token: the bearer token that requests to the application need; None for none.
+        rate: events of traffic per second; 0 for none.
+        seed: of the random numbers.
+        max_poll_interval: seconds between the processor's polls after a long idle time.
+        with_history: whether to insert rows of the last hour and month.
+        fault: the fault that is injected at the start; None for none.
+        time_scale: multiplies all waiting times of the processor and its queues, for tests with scaled alerts.
     """
 
     schema: Schema = Schema.DOCUMENTED
@@ -63,17 +59,20 @@ class LabPlan:
 
 
 class Lab:
-    """A world with an outbox in it; a context manager.
+    """An outbox with a database, an application and traffic; a context manager.
 
     Args:
-        plan: what kind of lab.
-        prepare: called once with the lab, after the migrations and before the first traffic; the place to
-            create a monitoring role.
-        cluster: the cluster to live in, not created yet; by default an embedded one.
+        plan: the options.
+        prepare: called once with the lab, after the migrations and before the first traffic, for instance to create
+            the monitoring role.
+        cluster: the cluster to use, not created yet; an embedded one by default.
     """
 
     def __init__(
-        self, plan: LabPlan | None = None, prepare: Callable[[Lab], None] | None = None, cluster: Cluster | None = None
+        self,
+        plan: LabPlan | None = None,
+        prepare: Callable[["Lab"], None] | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         self.plan = plan or LabPlan()
         self.cluster = cluster or Cluster.embedded()
@@ -88,16 +87,16 @@ class Lab:
 
     @property
     def dsn(self) -> str:
-        """The superuser's address of the database."""
+        """The superuser's connection string."""
         return self.cluster.dsn(dbname=_DATABASE)
 
     @property
     def application_url(self) -> str:
-        """The base of the metrics endpoints."""
+        """The base URL of the metrics endpoints."""
         return self.application.url
 
     def start(self) -> None:
-        """Builds the world and sets it in motion, within some two seconds.
+        """Creates and starts all parts, in about 2 s.
 
         Raises: ClusterError, psycopg.Error or OSError; nothing is left running then.
         """
@@ -112,10 +111,10 @@ class Lab:
             raise
 
     def stop(self) -> None:
-        """Ends everything at once, within some two seconds; nothing is left of it."""
+        """Ends and removes all parts, in about 2 s."""
         self._fault_targets = None
         for name in list(self._faults):
-            with suppress(psycopg.Error):  # a fault of a database that is gone needs no undoing
+            with suppress(psycopg.Error):  # the database is gone, and the fault with it
                 self.stop_fault(name)
         self._running.close()
 
@@ -123,9 +122,7 @@ class Lab:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.stop()
 
     def execute(self, statement: Any, parameters: Any = None) -> Sequence[tuple[Any, ...]]:
@@ -135,21 +132,21 @@ class Lab:
             return cursor.fetchall() if cursor.description else []
 
     def start_fault(self, name: str) -> None:
-        """Lets something go wrong until `stop_fault`. Raises: KeyError for an unknown name."""
+        """Injects a fault until `stop_fault`. Raises: KeyError for an unknown name."""
         if self._fault_targets is None:
-            raise RuntimeError("the lab does not run: nothing can go wrong in it")
+            raise RuntimeError("the lab is not running")
         if name not in self._faults:
             fault = ExitStack()
             fault.enter_context(FAULTS[name].inject(self._fault_targets))
             self._faults[name] = fault
 
     def stop_fault(self, name: str) -> None:
-        """Ends a fault; without effect when it is not there."""
+        """Ends a fault; no effect when it is not active."""
         if name in self._faults:
             self._faults.pop(name).close()
 
     def _populate(self) -> list[seed_data.Course]:
-        rng = random.Random(self.plan.seed)  # noqa: S311 - a story, not a secret
+        rng = random.Random(self.plan.seed)  # noqa: S311 - reproducible, not secret
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             migrate.apply(connection, self.plan.schema)
             if self._prepare is not None:
@@ -160,7 +157,7 @@ class Lab:
         return courses
 
     def _start_workload(self, courses: list[seed_data.Course]) -> FaultTargets:
-        service, user, own = self._link("service_role"), self._link("authenticated"), self._link("service_role")
+        service, user, own = map(self._connection, ("service_role", "authenticated", "service_role"))
         traffic = Traffic(service, user, courses, self.telemetry, TrafficScript(self.plan.seed))
         processor = Processor(own, self.queues, self.telemetry, self.plan.max_poll_interval)
         polling = BackgroundLoop("processor", lambda: processor.poll() * self.plan.time_scale, own)
@@ -178,18 +175,18 @@ class Lab:
             loop.start()
         self.telemetry.processor_alive(alive=True)
         self._running.enter_context(self.application)
-        for loop in loops:  # unwound first: all are told before any is waited for
+        for loop in loops:  # unwound first: all stop at the same time
             self._running.callback(loop.request_stop)
 
     def _cron(self) -> BackgroundLoop:
-        link = LabConnection(self.dsn)
-        runner = CronRunner(link, self.cluster.dsn, utc_now())
+        connection = LabConnection(self.dsn)
+        runner = CronRunner(connection, self.cluster.dsn, utc_now())
 
         def run_due() -> float:
             runner.run_due(utc_now())
             return _CRON_PAUSE
 
-        return BackgroundLoop("cron", run_due, link)
+        return BackgroundLoop("cron", run_due, connection)
 
-    def _link(self, role: str) -> LabConnection:
+    def _connection(self, role: str) -> LabConnection:
         return LabConnection(self.cluster.dsn(role, _DATABASE), options=_SESSION, application_name="course-application")

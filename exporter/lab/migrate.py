@@ -1,6 +1,4 @@
-"""Applies the surroundings and the two migrations to a database, as the team's own tooling would."""
-
-from __future__ import annotations
+"""Applies the prerequisites and the two migrations to a database, as the team's own tool does."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +11,7 @@ _HERE: Final = Path(__file__).parent
 
 
 class Schema(Enum):
-    """The two states in which the migration is met in the field."""
+    """The two variants of the migrated schema that are in use."""
 
     DOCUMENTED = "documented"
     DEPLOYED = "deployed"
@@ -40,24 +38,24 @@ def _named(file: Path) -> MigrationFile:
 
 
 def apply(connection: psycopg.Connection, schema: Schema = Schema.DOCUMENTED) -> None:
-    """Brings a database to `schema`; every file is one transaction, and doing it again changes nothing.
+    """Migrates a database to `schema`, one transaction per file. Applying it again changes nothing.
 
-    Uses pg_cron where the extension is installed in this database, and a stand-in of it elsewhere.
+    Uses pg_cron where the extension is installed in this database, and a stand-in elsewhere.
 
     Args:
         connection: a superuser's, outside of any transaction.
-        schema: which variant of the migrated schema to end with.
+        schema: the variant of the schema.
     """
-    apply_surroundings(connection)
+    apply_prerequisites(connection)
     for migration in migrations():
         apply_migration(connection, migration)
     if schema is Schema.DEPLOYED:
         _run_file(connection, _HERE / "sql" / "deployed_variant.sql")
 
 
-def apply_surroundings(connection: psycopg.Connection) -> None:
-    """What is there before the migrations: Supabase's part, the courses, `cron`."""
-    _run_file(connection, _HERE / "sql" / "surroundings.sql")
+def apply_prerequisites(connection: psycopg.Connection) -> None:
+    """Creates what the migrations need: Supabase's roles and schemas, the courses, `cron`."""
+    _run_file(connection, _HERE / "sql" / "prerequisites.sql")
     with connection.transaction():
         has_cron = connection.execute("SELECT FROM pg_extension WHERE extname = 'pg_cron'").fetchone() is not None
     if not has_cron:
@@ -65,7 +63,7 @@ def apply_surroundings(connection: psycopg.Connection) -> None:
 
 
 def apply_migration(connection: psycopg.Connection, migration: MigrationFile) -> None:
-    """Applies one migration and registers its version, in one transaction."""
+    """Applies one migration and records its version, in one transaction."""
     with connection.transaction():
         _run_file(connection, migration.path)
         connection.execute(

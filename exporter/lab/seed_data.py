@@ -1,6 +1,4 @@
-"""Who lives in the lab, and what happened before it opened."""
-
-from __future__ import annotations
+"""The first rows of the lab: organisations, users, courses, and the history of the outbox."""
 
 import random
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ _ORGANIZATIONS: Final = ("Northwind Academy", "Helix Institute", "Open Harbour",
 _USERS_EACH: Final = 2
 _COURSES_EACH: Final = 10  # per organisation
 _SUBJECTS: Final = ("Algebra", "Botany", "Chemistry", "Databases", "Economics", "French", "Geology", "History")
-_HISTORY: Final = Path(__file__).parent / "sql" / "past.sql"
+_HISTORY: Final = Path(__file__).parent / "sql" / "history.sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Course:
 
 
 def create_courses(connection: psycopg.Connection, rng: random.Random) -> list[Course]:
-    """Founds the organisations with their users and courses; for a connection that may write them all."""
+    """Inserts the organisations with their users and courses."""
     courses = []
     for name in _ORGANIZATIONS:
         organization = _new_id(connection, "INSERT INTO organizations (name) VALUES (%s) RETURNING id", name)
@@ -40,7 +38,7 @@ def create_courses(connection: psycopg.Connection, rng: random.Random) -> list[C
 
 
 def add_course(connection: psycopg.Connection, user_id: UUID, organization_id: UUID, rng: random.Random) -> Course:
-    """Writes a new course."""
+    """Inserts a course."""
     title = f"{rng.choice(_SUBJECTS)} {rng.randrange(100, 500)}"
     slug = f"{title.lower().replace(' ', '-')}-{rng.getrandbits(48):012x}"
     course = _new_id(
@@ -55,7 +53,7 @@ def add_course(connection: psycopg.Connection, user_id: UUID, organization_id: U
 
 
 def insert_history(connection: psycopg.Connection, rng: random.Random) -> None:
-    """Writes the past hour, and less densely the month before it: some 4000 rows, all of it settled."""
+    """Inserts about 4000 processed rows: the last hour, and fewer of the month before it."""
     with connection.transaction():
         connection.execute("SELECT setseed(%s)", (rng.random(),))
         connection.execute(_HISTORY.read_text(encoding="utf-8"))

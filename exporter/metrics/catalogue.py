@@ -1,11 +1,26 @@
 """The metric catalogue: the one place where a metric's name, type, labels and help are written.
 
-Everything else (collectors, exposition, README, tests) refers to these constants. Names are contract: they are
-never renamed, only added. Source: the metrics contract in the project's design.
+Collectors, exposition, documentation and tests refer to these constants. Metric names are contract: they are never
+renamed, only added.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+
+
+class Collector(StrEnum):
+    """The collectors, by the values of the label `collector`."""
+
+    BACKLOG = "backlog"
+    THROUGHPUT = "throughput"
+    LAST_HOUR = "last_hour"
+    EVENTS = "events"
+    IDEMPOTENCY = "idempotency"
+    MAINTENANCE = "maintenance"
+    MIGRATION = "migration"
+    APPLICATION = "application"
 
 
 class Kind(StrEnum):
@@ -20,36 +35,44 @@ class Kind(StrEnum):
 class Metric:
     """One metric family: `name` as it appears on /metrics (counters with `_total`), label names in order.
 
-    Each is the only one of its kind, so that it equals itself alone, which is quickly told at every reading.
+    `collector` publishes it; None for the exporter's own metrics, and for those that several collectors publish.
+    `critical` says whether an alert of severity page depends on it; otherwise it is informational.
+    There is one object for each metric, so it is compared by identity, which is fast.
     """
 
     name: str
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+    collector: Collector | None = None
+    critical: bool = False
 
     @property
     def family(self) -> str:
-        """The family's name: without `_total`, as OpenMetrics wants it."""
+        """The family's name: without `_total`, as OpenMetrics requires."""
         return self.name.removesuffix("_total") if self.kind is Kind.COUNTER else self.name
 
 
-def _gauge(name: str, text: str, *labels: str) -> Metric:
-    return Metric(name, Kind.GAUGE, text, labels)
+def _gauge(collector: Collector | None, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
+    return Metric(name, Kind.GAUGE, text, labels, collector, critical)
 
 
-def _counter(name: str, text: str, *labels: str) -> Metric:
-    return Metric(name, Kind.COUNTER, text, labels)
+def _counter(collector: Collector | None, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
+    return Metric(name, Kind.COUNTER, text, labels, collector, critical)
 
 
-# Values known in advance: their series are always there, at 0 when there is nothing to count.
+def _histogram(collector: Collector | None, name: str, text: str, *labels: str) -> Metric:
+    return Metric(name, Kind.HISTOGRAM, text, labels, collector)
+
+
+# Label values known in advance: their series always exist, with 0 when there is nothing to count.
 STATES = ("waiting", "failing", "exhausted")
 SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
 UNACCOUNTED_KINDS = ("removed", "uncounted")
 OTHER = "other"
-# An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value was promised.
+# An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value is expected.
 ODD_KINDS = ("infinite", "out_of_range", "null")
 NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
 WATCH_STATES = ("waiting", "running", "passed", "failed", "inconclusive")
@@ -60,240 +83,346 @@ PROCESSING_TIME_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 150, 300, 
 
 # --- backlog ---------------------------------------------------------------------------------------------------
 PENDING_JOBS = _gauge(
+    Collector.BACKLOG,
     "outbox_pending_jobs",
-    "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (tried too often). The sum is the backlog.",
+    "Pending jobs by state: waiting (no attempt yet), failing (attempted), exhausted (attempts used up). The "
+    "sum is the backlog.",
     "state",
+    critical=True,
 )
 OLDEST_PENDING = _gauge(
+    Collector.BACKLOG,
     "outbox_oldest_pending_timestamp_seconds",
-    "Creation time of the oldest unprocessed job in this state; absent when there is none.",
+    "Creation time of the oldest pending job in this state; absent when there is none.",
     "state",
+    critical=True,
 )
 PENDING_TRUNCATED = _gauge(
+    Collector.BACKLOG,
     "outbox_pending_jobs_truncated",
     "1 when counting pending jobs stopped at sampling.count_limit, so that the backlog is at least that.",
 )
 HEAD_BLOCKED_JOBS = _gauge(
+    Collector.BACKLOG,
     "outbox_head_blocked_jobs",
-    "Failing or exhausted jobs among the oldest 100 pending. At 100 nothing behind them moves.",
+    "Failing and exhausted jobs among the oldest 100 pending. At 100 no job behind them is processed.",
+    critical=True,
 )
 QUEUE_PENDING_JOBS = _gauge(
-    "outbox_queue_pending_jobs", "Unprocessed jobs by queue, a breakdown of the backlog.", "queue"
+    Collector.BACKLOG, "outbox_queue_pending_jobs", "Pending jobs by queue, a breakdown of the backlog.", "queue"
 )
 QUEUE_OLDEST_PENDING = _gauge(
+    Collector.BACKLOG,
     "outbox_queue_oldest_pending_timestamp_seconds",
-    "Creation time of the oldest unprocessed job of this queue; absent when there is none.",
+    "Creation time of the oldest pending job of this queue; absent when there is none.",
     "queue",
 )
 
 # --- throughput ------------------------------------------------------------------------------------------------
-LAST_HOUR_PROCESSED = _gauge("outbox_last_hour_processed_jobs", "Jobs processed in the last hour.")
+LAST_HOUR_PROCESSED = _gauge(Collector.LAST_HOUR, "outbox_last_hour_processed_jobs", "Jobs processed in the last hour.")
 LAST_HOUR_PROCESSING_TIME = _gauge(
+    Collector.LAST_HOUR,
     "outbox_last_hour_processing_time_avg_seconds",
-    "Mean of processed minus created: over jobs created in the last hour (the documented query) or over jobs "
-    "processed in it (sees slow ones too); absent when there is none.",
+    "Mean processing time (creation to processed) of jobs created in the last hour (the documented query), or "
+    "of jobs processed in the last hour (includes slow ones); absent when there is none.",
     "cohort",
 )
 LAST_HOUR_FAILURE_RATIO = _gauge(
+    Collector.LAST_HOUR,
     "outbox_last_hour_failure_ratio",
-    "Jobs failing in the last hour divided by those failing or processed in it (0-1); absent when nothing was tried.",
+    "Jobs failing in the last hour divided by jobs failing or processed in it (0-1); absent when no job was attempted.",
 )
-PROCESSED_JOBS = _counter("outbox_processed_jobs_total", "Jobs seen to become processed since the exporter started.")
-PROCESSING_TIME = Metric(
+PROCESSED_JOBS = _counter(
+    Collector.THROUGHPUT,
+    "outbox_processed_jobs_total",
+    "Jobs processed since the exporter started.",
+    critical=True,
+)
+PROCESSING_TIME = _histogram(
+    Collector.THROUGHPUT,
     "outbox_processing_time_seconds",
-    Kind.HISTOGRAM,
-    "Processed minus created of the jobs counted in outbox_processed_jobs_total; negative ones count as 0, and those "
-    "without a believable created_at are left out.",
+    "Processing time (creation to processed) of the jobs in outbox_processed_jobs_total. Negative times count "
+    "as 0; jobs with an invalid created_at are left out.",
 )
 CLOCK_SKEW_JOBS = _counter(
+    Collector.THROUGHPUT,
     "outbox_clock_skew_jobs_total",
-    "Jobs with a processed_at before their created_at: application clock behind.",
+    "Jobs with a processed_at before their created_at: the application's clock is behind.",
 )
 UNACCOUNTED_JOBS = _counter(
+    Collector.THROUGHPUT,
     "outbox_unaccounted_jobs_total",
-    "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or uncounted "
-    "(their processed_at is off by more than ten minutes). Of the oldest 200 pending jobs; absent on a standby.",
+    "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or "
+    "uncounted (processed_at is off by more than ten minutes). Covers the oldest 200 pending jobs; absent on a "
+    "standby.",
     "kind",
 )
 QUEUE_LAST_HOUR_PROCESSED = _gauge(
-    "outbox_queue_last_hour_processed_jobs", "Jobs processed in the last hour by queue.", "queue"
+    Collector.LAST_HOUR, "outbox_queue_last_hour_processed_jobs", "Jobs processed in the last hour, by queue.", "queue"
 )
 QUEUE_PROCESSED_JOBS = _counter(
+    Collector.THROUGHPUT,
     "outbox_queue_processed_jobs_total",
-    "Jobs seen to become processed since the exporter started, by queue.",
+    "Jobs processed since the exporter started, by queue.",
     "queue",
 )
 OLDEST_PROCESSED = _gauge(
+    Collector.LAST_HOUR,
     "outbox_oldest_processed_timestamp_seconds",
-    "Processing time of the oldest processed job still kept (retention); absent when there is none.",
+    "Time at which the oldest processed job in the table was processed (retention); absent when there is none.",
 )
 
 # --- events ----------------------------------------------------------------------------------------------------
-LAST_HOUR_EVENTS = _gauge("outbox_last_hour_fsm_events", "FSM events of the last hour by source.", "source")
-LAST_HOUR_EVENTS_BY_TYPE = _gauge(
-    "outbox_last_hour_fsm_events_by_type", "FSM events of the last hour by event type.", "event"
+LAST_HOUR_EVENTS = _gauge(
+    Collector.EVENTS, "outbox_last_hour_fsm_events", "FSM events of the last hour, by source.", "source"
 )
-EVENTS = _counter("outbox_fsm_events_total", "FSM events seen since the exporter started, by source.", "source")
+LAST_HOUR_EVENTS_BY_TYPE = _gauge(
+    Collector.EVENTS, "outbox_last_hour_fsm_events_by_type", "FSM events of the last hour, by event type.", "event"
+)
+EVENTS = _counter(
+    Collector.EVENTS, "outbox_fsm_events_total", "FSM events since the exporter started, by source.", "source"
+)
 EVENTS_BY_TYPE = _counter(
-    "outbox_fsm_events_by_type_total", "FSM events seen since the exporter started, by event type.", "event"
+    Collector.EVENTS,
+    "outbox_fsm_events_by_type_total",
+    "FSM events since the exporter started, by event type.",
+    "event",
 )
 
 # --- idempotency -----------------------------------------------------------------------------------------------
 IDEMPOTENCY_KEYS = _gauge(
+    Collector.IDEMPOTENCY,
     "outbox_idempotency_keys",
-    "Idempotency keys, live or expired but not yet removed. The sum is the cache size.",
+    "Idempotency keys: live, or expired and not removed yet. The sum is the cache size.",
     "state",
 )
 OLDEST_EXPIRED_KEY = _gauge(
+    Collector.IDEMPOTENCY,
     "outbox_idempotency_oldest_expired_timestamp_seconds",
-    "Expiry time of the oldest expired idempotency key still there; absent when there is none.",
+    "Expiry time of the oldest expired idempotency key in the table; absent when there is none.",
 )
 
-# --- rows beyond all bounds ------------------------------------------------------------------------------------
+# --- rows with invalid values ------------------------------------------------------------------------------------
 ODD_ROWS = _gauge(
+    None,
     "outbox_odd_rows",
-    "Rows that a number leaves out: their time is infinite, or before 1970 or too far ahead (out_of_range), or a value "
-    "is missing (null). Present when there are any.",
+    "Rows that are left out of a value: their time is infinite, or before 1970 or too far ahead "
+    "(out_of_range), or a value is missing (null). Present when there are any.",
     "table",
     "kind",
 )
 
 # --- application -----------------------------------------------------------------------------------------------
-APP_UP = _gauge("outbox_app_up", "1 when this endpoint of the application answered usefully.", "endpoint")
-APP_HEALTHY = _gauge("outbox_app_healthy", "1 when the application calls itself healthy.")
-APP_CHECK = _gauge("outbox_app_check", "One of the application's own health checks: 1 passed, 0 not.", "check")
+APP_UP = _gauge(
+    Collector.APPLICATION,
+    "outbox_app_up",
+    "1 when this endpoint of the application returned a valid response.",
+    "endpoint",
+)
+APP_HEALTHY = _gauge(Collector.APPLICATION, "outbox_app_healthy", "1 when the application reports itself healthy.")
+APP_CHECK = _gauge(
+    Collector.APPLICATION,
+    "outbox_app_check",
+    "One of the application's own health checks: 1 passed, 0 failed.",
+    "check",
+)
 APP_FSM_INITIALIZATIONS = _counter(
-    "outbox_app_fsm_initializations_total", "FSM initialisations as the application counts them.", "result"
+    Collector.APPLICATION,
+    "outbox_app_fsm_initializations_total",
+    "FSM initialisations as counted by the application.",
+    "result",
+    critical=True,
 )
 APP_FSM_FAILURE_RATIO = _gauge(
+    Collector.APPLICATION,
     "outbox_app_fsm_failure_ratio",
     "Failed initialisations divided by all since the application started (0-1); absent before the first.",
 )
 APP_FSM_CACHE_HIT_RATIO = _gauge(
+    Collector.APPLICATION,
     "outbox_app_fsm_cache_hit_ratio",
     "Initialisations answered from the idempotency cache (0-1); absent before the first.",
 )
 APP_FSM_DURATION = _gauge(
+    Collector.APPLICATION,
     "outbox_app_fsm_init_duration_avg_seconds",
-    "Mean duration of an initialisation as the application measures it.",
+    "Mean duration of an initialisation as measured by the application.",
 )
 APP_PENDING_JOBS = _gauge(
+    Collector.APPLICATION,
     "outbox_app_pending_jobs",
-    "Pending jobs as the application reports them: deployed, the last batch (100 at most).",
+    "Pending jobs as reported by the application. When deployed, this is the size of the last batch (100 at most).",
 )
-APP_PROCESSED_JOBS = _counter("outbox_app_processed_jobs_total", "Processed jobs as the application counts them.")
-APP_FAILED_JOBS = _counter("outbox_app_failed_jobs_total", "Failed jobs as the application counts them.")
+APP_PROCESSED_JOBS = _counter(
+    Collector.APPLICATION, "outbox_app_processed_jobs_total", "Processed jobs as counted by the application."
+)
+APP_FAILED_JOBS = _counter(
+    Collector.APPLICATION, "outbox_app_failed_jobs_total", "Failed jobs as counted by the application."
+)
 APP_PROCESSING_TIME = _gauge(
-    "outbox_app_processing_time_avg_seconds", "Mean processing time per job, in the documented dialect only."
+    Collector.APPLICATION,
+    "outbox_app_processing_time_avg_seconds",
+    "Mean processing time per job, in the documented dialect only.",
 )
 APP_LAST_PROCESSED = _gauge(
+    Collector.APPLICATION,
     "outbox_app_last_processed_timestamp_seconds",
-    "When the processor last finished a poll, as the application says; moves on empty and failing batches too.",
+    "Time of the processor's last poll as reported by the application, including polls with empty and failing batches.",
 )
 APP_FALLBACK_ACTIVATIONS = _counter(
+    Collector.APPLICATION,
     "outbox_app_fallback_activations_total",
-    "Activations of a defence layer, as the application counts them.",
+    "Activations of a defence layer as counted by the application.",
     "layer",
 )
 APP_FALLBACK_FAILURES = _counter(
+    Collector.APPLICATION,
     "outbox_app_fallback_failures_total",
-    "Failures of a defence layer, as the application counts them.",
+    "Failures of a defence layer as counted by the application.",
     "layer",
+    critical=True,
 )
 
 # --- migration -------------------------------------------------------------------------------------------------
 MIGRATION_CHECK_OK = _gauge(
-    "outbox_migration_check_ok", "One check of the migration: 1 intact, 0 broken; absent when unknown.", "check"
+    Collector.MIGRATION,
+    "outbox_migration_check_ok",
+    "One check of the migration: 1 intact, 0 broken; absent when unknown.",
+    "check",
 )
 MIGRATION_CHECKS = _gauge(
-    "outbox_migration_checks", "How many checks of the migration are ok, broken, unknown.", "status"
+    Collector.MIGRATION,
+    "outbox_migration_checks",
+    "Number of migration checks by result: ok, broken, unknown.",
+    "status",
+    critical=True,
 )
 CRON_TIMEZONE_OFFSET = _gauge(
+    Collector.MIGRATION,
     "outbox_cron_timezone_offset_seconds",
-    "By how much the time zone in which pg_cron reads its schedules is ahead of UTC now; absent when it is not known.",
+    "Current offset from UTC of the time zone in which pg_cron interprets its schedules; absent when unknown.",
 )
-MAINTENANCE_ACTIVE = _gauge("outbox_maintenance_active", "1 while a declared maintenance lasts.")
+MAINTENANCE_ACTIVE = _gauge(
+    Collector.MAINTENANCE, "outbox_maintenance_active", "1 during a declared maintenance.", critical=True
+)
 MAINTENANCE_DECLARED_END = _gauge(
+    Collector.MAINTENANCE,
     "outbox_maintenance_declared_end_timestamp_seconds",
-    "Until when the maintenance that nobody has ended was declared; absent when there is none. Past, it overruns.",
+    "Declared end of a maintenance that was not ended; absent when there is none. In the past, the maintenance "
+    "is overdue.",
 )
 
-# --- judging ---------------------------------------------------------------------------------------------------
+# --- alerting ---------------------------------------------------------------------------------------------------
 ALERT_FIRING = _gauge(
+    None,
     "outbox_alert_firing",
-    "1 while the exporter itself finds this alert firing, 0 while it does not.",
+    "1 when this alert fires in the exporter's own evaluation, 0 when it does not.",
     "alert",
     "severity",
 )
 NOTIFICATIONS_WAITING = _gauge(
-    "outbox_notifications_waiting", "Notifications that this receiver has not taken yet; they are repeated.", "receiver"
+    None,
+    "outbox_notifications_waiting",
+    "Notifications that this receiver has not accepted yet; they are retried.",
+    "receiver",
 )
 NOTIFICATIONS = _counter(
+    None,
     "outbox_notifications_total",
-    "Attempts to notify this receiver: delivered, failed (and repeated), dropped (refused for good).",
+    "Attempts to notify this receiver: delivered, failed (and retried), dropped (permanently refused).",
     "receiver",
     "result",
 )
-WATCH_STATE = _gauge("outbox_watch_state", "1 for the state in which the watch is, 0 for the others.", "state")
-WATCH_START = _gauge("outbox_watch_start_timestamp_seconds", "When the latest watch began; absent before the first.")
+WATCH_STATE = _gauge(
+    None, "outbox_watch_state", "1 for the current state of the watch, 0 for the others.", "state", critical=True
+)
+WATCH_START = _gauge(
+    None, "outbox_watch_start_timestamp_seconds", "Start of the latest watch; absent before the first."
+)
 WATCH_END = _gauge(
+    None,
     "outbox_watch_end_timestamp_seconds",
-    "When the latest watch ends as planned or, once it is decided, when that was; absent before the first.",
+    "Planned end of the latest watch or, when it is decided, the time of its verdict; absent before the first.",
+    critical=True,
 )
 WATCH_COVERAGE = _gauge(
+    None,
     "outbox_watch_coverage_ratio",
-    "Share of the latest watch so far that was seen (0-1), the lowest of what is judged; absent before the first.",
+    "Share of the latest watch with data so far (0-1), the lowest of all checked signals; absent before the first.",
 )
 
 # --- the exporter itself ---------------------------------------------------------------------------------------
-UP = _gauge("outbox_up", "1 when the last database sample succeeded.")
+UP = _gauge(None, "outbox_up", "1 when the last database sample succeeded.", critical=True)
 SERVER_IN_RECOVERY = _gauge(
+    None,
     "outbox_server_in_recovery",
     "1 when a standby answers, 0 when a primary does; absent when no server does.",
 )
 SERVER_REPLAY_LAG = _gauge(
+    None,
     "outbox_server_replay_lag_seconds",
-    "How far the standby's replay is behind its sender at most, as proved; absent on a primary and where nothing is.",
+    "Maximum lag of the standby's replay behind its sender, as proved; absent on a primary and when nothing is proved.",
 )
-COLLECTOR_SUCCESS = _gauge("outbox_collector_success", "1 when the collector's last run succeeded.", "collector")
+COLLECTOR_SUCCESS = _gauge(
+    None, "outbox_collector_success", "1 when the collector's last run succeeded.", "collector", critical=True
+)
 COLLECTOR_LAST_SUCCESS = _gauge(
+    None,
     "outbox_collector_last_success_timestamp_seconds",
-    "When the collector last succeeded; absent before the first time.",
+    "Time of the collector's last success; absent before the first.",
     "collector",
+    critical=True,
 )
 COLLECTOR_DURATION = _gauge(
+    None,
     "outbox_collector_duration_seconds",
     "Duration of the collector's last run; absent before the first.",
     "collector",
 )
 COLLECTOR_INTERVAL = _gauge(
+    None,
     "outbox_collector_interval_seconds",
-    "The collector's current interval, stretched while it is over budget.",
+    "The collector's current interval, which is longer while the collector exceeds its budget.",
     "collector",
 )
-COLLECTOR_RUNS = _counter("outbox_collector_runs_total", "Finished runs of the collector.", "collector")
+COLLECTOR_RUNS = _counter(None, "outbox_collector_runs_total", "Finished runs of the collector.", "collector")
 COLLECTOR_SKIPPED = _counter(
-    "outbox_collector_skipped_total", "Runs skipped because the previous one was still running.", "collector"
+    None, "outbox_collector_skipped_total", "Runs skipped because the previous one was still running.", "collector"
 )
 COLLECTOR_FAILURES = _counter(
-    "outbox_collector_failures_total", "Failures of the collector by reason.", "collector", "reason"
+    None,
+    "outbox_collector_failures_total",
+    "Failures of the collector by reason.",
+    "collector",
+    "reason",
+    critical=True,
 )
 LABEL_VALUES_DROPPED = _counter(
+    None,
     "outbox_label_values_dropped_total",
-    "Values of this label beyond sampling.label_limit that samples reported under 'other'.",
+    "Values of this label beyond sampling.label_limit, which were reported as 'other'.",
     "label",
 )
 HELPFUL_INDEX_MISSING = _gauge(
+    None,
     "outbox_helpful_index_missing",
-    "1 when this index is absent or invalid: watching costs the database more, or is done less often, than need be.",
+    "1 when this index is absent or invalid, so that sampling costs the database more or runs less often.",
     "index",
 )
 BUILD_INFO = _gauge(
-    "outbox_exporter_build_info", "Version of the exporter and its Python; always 1.", "version", "python"
+    None, "outbox_exporter_build_info", "Version of the exporter and its Python; always 1.", "version", "python"
 )
 CONFIG_RELOAD_SUCCESSFUL = _gauge(
+    None,
     "outbox_exporter_config_last_reload_successful",
-    "1 when the configuration in use is the one last asked for.",
+    "1 when the last configuration reload succeeded, and before the first one.",
 )
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
+
+# The metrics of each collector, in the catalogue's order.
+COLLECTORS: Mapping[Collector, tuple[Metric, ...]] = MappingProxyType(
+    {each: tuple(metric for metric in CATALOGUE if metric.collector is each) for each in Collector}
+)
+# The collectors on which alerts of severity page depend.
+CRITICAL_COLLECTORS = frozenset(each for each, metrics in COLLECTORS.items() if any(one.critical for one in metrics))

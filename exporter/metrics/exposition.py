@@ -1,10 +1,10 @@
-"""From the board to metric families: fresh ones at every scrape, so that nothing that vanished is shown again.
+"""From the snapshot to metric families: new ones at every scrape, so that no series outlives its reading.
 
-Registering asks nothing of anybody: the catalogue describes the families.
+Registering the collector runs no query: the catalogue describes the families.
 """
 
 import platform
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, chain
 from time import monotonic
 
@@ -27,10 +27,9 @@ _FAMILIES: Mapping[Kind, type[GaugeMetricFamily] | type[CounterMetricFamily] | t
 # One sample: name, labels, value.
 ExposedSample = tuple[str, tuple[tuple[str, str], ...], float]
 Readings = Iterable[Reading | Distribution]
-Group = tuple[Reading | Distribution, ...]
-# Whether samples of this name matter.
+# Whether samples of this name are needed.
 NameFilter = Callable[[str], bool]
-# What several judges have found, each in a tuple of its own.
+# The readings of alerts, of notifications and of the watch.
 AlertingReadings = tuple[tuple[Reading, ...], ...]
 # The values in use of each bounded label.
 LabelsInUse = Mapping[str, LabelLimit]
@@ -41,7 +40,10 @@ def _every_name(_: str) -> bool:
 
 
 class OutboxCollector(Collector):
-    """Renders the board, and what is judged of it. `reload_succeeded` is asked at each scrape."""
+    """Collects the snapshot, the readings of alerting, and what the exporter says of itself.
+
+    The arguments are called at each scrape, so that a reload can replace what they return.
+    """
 
     def __init__(
         self,
@@ -49,130 +51,83 @@ class OutboxCollector(Collector):
         version: str,
         labels: Callable[[], LabelsInUse],
         reload_succeeded: Callable[[], bool],
-        judged: Callable[[], AlertingReadings] = tuple,
+        alerting: Callable[[], AlertingReadings] = tuple,
     ) -> None:
         self._store = store
         self._version = version
         self._labels = labels
         self._reload_succeeded = reload_succeeded
-        self._judged = judged
-        self._own = CollectorReadings()
-        self._sample_cache = _SampleCache(_every_name)
+        self._alerting = alerting
+        self._collectors = CollectorReadings()
 
     def describe(self) -> Iterator[Family]:
         """Every family of the catalogue, empty."""
         return (_family(metric) for metric in catalogue.CATALOGUE)
 
     def collect(self) -> Iterator[Family]:
-        """Every family that has something to say now."""
+        """Every family that has samples now."""
         return families(self.readings())
 
-    def readings(self) -> Readings:
-        """Everything there is to say now."""
-        return chain.from_iterable(self.groups())
-
     def samples(self, name_filter: NameFilter = _every_name) -> Iterator[ExposedSample]:
-        """The same as `collect`, as whoever scrapes reads it; of the names that it `wants`, and perhaps some more.
+        """The samples of `collect` whose names pass the filter; those of histograms always pass."""
+        wanted = (each for each in self.readings() if isinstance(each, Distribution) or name_filter(each.metric.name))
+        return chain.from_iterable(map(samples_of, wanted))
 
-        Call from one thread.
-        """
-        if self._sample_cache.name_filter != name_filter:
-            self._sample_cache = _SampleCache(name_filter)
-        return self._sample_cache(self.groups())
-
-    def groups(self) -> Iterator[Group]:
-        """Everything there is to say now, by who says it: the same objects as before where nothing is new."""
+    def readings(self) -> Readings:
+        """All readings of now."""
         states, now = self._store().states(), monotonic()
-        yield from fresh_groups(states, now)
-        yield from self._judged()
-        yield from self._own.groups(states, now)
-        yield tuple(_dropped(self._labels()))
-        yield exporter_info(self._version, reload_succeeded=self._reload_succeeded())
+        return chain(
+            fresh_readings(states, now),
+            *self._alerting(),
+            self._collectors(states, now),
+            _dropped(self._labels()),
+            exporter_info(self._version, reload_succeeded=self._reload_succeeded()),
+        )
 
-    def state_key(self) -> Hashable:
-        """Equal for two moments at which `collect` says the same."""
+    def state_key(self) -> tuple[object, ...]:
+        """Equal for two moments at which `collect` gives the same."""
         states, now = self._store().states(), monotonic()
         return (
-            # The states themselves are compared by identity: the board makes a new tuple for every change, and this
-            # reference keeps the old one's address from being taken by another.
-            _ByIdentity(states),
+            states,
             tuple(state.fresh(now) for state in states),
             latest_server(states, now),
             tuple(labels.dropped for labels in self._labels().values()),
-            self._judged(),
+            self._alerting(),
             self._reload_succeeded(),
         )
 
 
 def exporter_info(version: str, *, reload_succeeded: bool) -> tuple[Reading, ...]:
-    """What the exporter says of itself."""
+    """The readings about the exporter itself."""
     return (
         Reading(catalogue.BUILD_INFO, 1, (version, platform.python_version())),
         Reading(catalogue.CONFIG_RELOAD_SUCCESSFUL, reload_succeeded),
     )
 
 
-class _ByIdentity:
-    """Equal to itself alone, whatever it holds."""
-
-    def __init__(self, held: object) -> None:
-        self._held = held
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and self._held is other._held
-
-    def __hash__(self) -> int:
-        return id(self._held)
-
-
-class _SampleCache:
-    """Groups of readings as samples of the names that somebody `wants`. One that is there again is not read again."""
-
-    def __init__(self, name_filter: NameFilter) -> None:
-        self.name_filter = name_filter
-        # By the group's address, which none but itself has while it is kept here.
-        self._known: dict[int, tuple[Group, tuple[ExposedSample, ...]]] = {}
-
-    def __call__(self, groups: Iterable[Group]) -> Iterator[ExposedSample]:
-        self._known = {id(group): self._known.get(id(group)) or (group, self._of(group)) for group in groups}
-        return chain.from_iterable(samples for _, samples in self._known.values())
-
-    def _of(self, group: Group) -> tuple[ExposedSample, ...]:
-        wanted = (each for each in group if isinstance(each, Distribution) or self.name_filter(each.metric.name))
-        return tuple(chain.from_iterable(map(_samples, wanted)))
-
-
 def fresh_readings(states: Iterable[CollectorState], now: float) -> Iterator[Reading | Distribution]:
-    """What collectors brought back and may still be believed; `now` by the monotonic clock."""
-    return chain.from_iterable(fresh_groups(states, now))
-
-
-def fresh_groups(states: Iterable[CollectorState], now: float) -> Iterator[Group]:
-    """The same, by collector."""
-    return (state.readings for state in states if state.fresh(now))
+    """The readings of collectors that have not expired; `now` in seconds of the monotonic clock."""
+    return chain.from_iterable(state.readings for state in states if state.fresh(now))
 
 
 class CollectorReadings:
-    """How the collectors themselves are doing; always there, whatever the targets do.
+    """The readings about the collectors themselves; present whatever state the targets are in.
 
-    What is said of a state is remembered until there is another: it is asked for several times, and most collectors
-    run less often than that.
+    Those of one state are kept until the collector has another: a scrape and an evaluation read them for every
+    collector, of which most run less often. Without that the exporter needs 3 % more processor time.
     """
 
     def __init__(self) -> None:
         self._cached: dict[str, tuple[CollectorState, tuple[Reading, ...]]] = {}
 
     def __call__(self, states: Iterable[CollectorState], now: float) -> Iterator[Reading]:
-        """The readings; `now` by the monotonic clock."""
-        return chain.from_iterable(self.groups(states, now))
-
-    def groups(self, states: Iterable[CollectorState], now: float) -> Iterator[tuple[Reading, ...]]:
-        """The same, by collector."""
+        """The readings; `now` in seconds of the monotonic clock."""
         states = tuple(states)
         if any(state.target is CollectorTarget.DATABASE for state in states):
-            yield (Reading(catalogue.UP, database_up(states, now)), *_of_server(latest_server(states, now)))
+            yield Reading(catalogue.UP, database_up(states, now))
+            yield from _of_server(latest_server(states, now))
         for state in states:
-            yield self._of(state)
+            yield from self._of(state)
 
     def _of(self, state: CollectorState) -> tuple[Reading, ...]:
         cached = self._cached.get(state.name)
@@ -208,22 +163,24 @@ def _dropped(labels: LabelsInUse) -> Iterator[Reading]:
 
 
 def families(readings: Readings) -> Iterator[Family]:
-    """Readings gathered into families, in the catalogue's order; families without readings are left out."""
-    by_metric: dict[Metric, list[Reading | Distribution]] = {}
+    """Families of the client library; those without readings are left out."""
+    for metric, each in by_metric(readings):
+        family = _family(metric)
+        for reading in each:
+            _add(family, reading)
+        yield family
+
+
+def by_metric(readings: Readings) -> Iterator[tuple[Metric, list[Reading | Distribution]]]:
+    """The readings of each metric, in the catalogue's order; metrics without readings are left out."""
+    found: dict[Metric, list[Reading | Distribution]] = {}
     for reading in readings:
-        by_metric.setdefault(reading.metric, []).append(reading)
-    return (filled(metric, by_metric[metric]) for metric in catalogue.CATALOGUE if metric in by_metric)
+        found.setdefault(reading.metric, []).append(reading)
+    return ((metric, found[metric]) for metric in catalogue.CATALOGUE if metric in found)
 
 
-def filled(metric: Metric, readings: Readings) -> Family:
-    """A family of these readings."""
-    family = _family(metric)
-    for reading in readings:
-        _add(family, reading)
-    return family
-
-
-def _samples(reading: Reading | Distribution) -> Iterable[ExposedSample]:
+def samples_of(reading: Reading | Distribution) -> Iterable[ExposedSample]:
+    """One sample; of a histogram those of the cumulative buckets, the count and the sum."""
     name, labels = reading.metric.name, tuple(zip(reading.metric.labels, reading.labels, strict=True))
     if isinstance(reading, Reading):
         return ((name, labels, float(reading.value)),)

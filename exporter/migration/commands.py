@@ -1,4 +1,4 @@
-"""The commands of this package: what they are told, what they print, how they exit.
+"""The commands `verify`, `smoke`, `rollback-check` and `maintenance`: arguments, output, exit status.
 
 Exit status: 0 good, 1 the thing asked about is bad, 2 wrong usage or configuration, 3 unknown or unreachable.
 """
@@ -7,6 +7,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,17 +16,17 @@ from typing import TypeAlias
 from exporter.config.settings import Config
 from exporter.config.values import duration, format_duration, words
 from exporter.core.errors import ConfigError, SampleError, Stale
+from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import utc
-from exporter.database import Database, dsn_problem, target, variables_problem
+from exporter.database import DatabaseClient, dsn_problem, target, variables_problem
 from exporter.database.replay import CONNECT_TO_PRIMARY
-from exporter.migration import render
 from exporter.migration.maintenance import MaintenanceFile, MaintenanceFileError
 from exporter.migration.report import CheckAnswer, CheckReport, unknown_finding
 from exporter.migration.rollback import MAX_BACKUP_AGE, RollbackOptions, rollback_check
 from exporter.migration.verify.run import verify
 
-EXIT_STATUS: Mapping[CheckAnswer, int] = MappingProxyType(
-    {CheckAnswer.OK: 0, CheckAnswer.BROKEN: 1, CheckAnswer.UNKNOWN: 3}
+EXIT_STATUS: Mapping[CheckAnswer, ExitStatus] = MappingProxyType(
+    {CheckAnswer.OK: ExitStatus.GOOD, CheckAnswer.BROKEN: ExitStatus.BAD, CheckAnswer.UNKNOWN: ExitStatus.UNKNOWN}
 )
 SMOKE_DSN = "OUTBOX_SMOKE_DSN"
 
@@ -35,9 +36,9 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the command line gives: `load` reads the configuration, `say` prints an answer, whole lines of it.
+    """What the command line provides to the commands.
 
-    `state_directory` says where a configuration keeps state.
+    `load` reads the configuration, `state_directory` names its directory for state, `say` prints whole lines.
     """
 
     load: Callable[[Path | None], Config]
@@ -46,23 +47,23 @@ class Surroundings:
 
 
 def add_commands(commands: Commands, around: Surroundings) -> None:
-    """Add `verify`, `smoke`, `rollback-check` and `maintenance`; each sets `command` to what takes the options.
+    """Add `verify`, `smoke`, `rollback-check` and `maintenance`; each sets `command`, a function of the options.
 
-    The commands answer with the exit status and raise ConfigError.
+    These functions return the exit status and raise ConfigError.
     """
     for add in (_add_verify, _add_smoke, _add_rollback_check, _add_maintenance):
         add(commands, around)
 
 
 def _add_verify(commands: Commands, around: Surroundings) -> None:
-    parser = commands.add_parser("verify", help="is the migration fully there (or, after a rollback, fully gone)")
+    parser = commands.add_parser("verify", help="check that the migration is complete or, after a rollback, removed")
     parser.add_argument("--expect", choices=("applied", "absent"), default="applied", help="default: applied")
     _add_format(parser)
     parser.set_defaults(command=lambda options: _verify(options, around))
 
 
 def _add_smoke(commands: Commands, around: Surroundings) -> None:
-    parser = commands.add_parser("smoke", help="try the migration in one transaction that is always rolled back")
+    parser = commands.add_parser("smoke", help="test the migration in one transaction that is always rolled back")
     parser.add_argument(
         "--dsn-file",
         type=Path,
@@ -74,28 +75,28 @@ def _add_smoke(commands: Commands, around: Surroundings) -> None:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="a value for a column of the test course that cannot be guessed; may be given several times",
+        help="value for a column of the test course that has no default; can be repeated",
     )
     parser.add_argument(
         "--accept",
         action="append",
         default=[],
         metavar="NAME",
-        help="a trigger or function whose effects outside the transaction are all right",
+        help="accept the external effects of this trigger or function; can be repeated",
     )
     _add_format(parser)
     parser.set_defaults(command=lambda options: _smoke(options, around))
 
 
 def _add_rollback_check(commands: Commands, around: Surroundings) -> None:
-    parser = commands.add_parser("rollback-check", help="may one roll back now, and what would be lost")
-    parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="where backups are")
+    parser = commands.add_parser("rollback-check", help="check whether a rollback is safe now, and what it would lose")
+    parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="directory of the backups")
     parser.add_argument(
         "--max-backup-age",
         type=_duration,
         default=MAX_BACKUP_AGE,
         metavar="24h",
-        help=f"how old the latest backup may be (default: {format_duration(MAX_BACKUP_AGE)})",
+        help=f"maximum age of the latest backup (default: {format_duration(MAX_BACKUP_AGE)})",
     )
     _add_format(parser)
     parser.set_defaults(command=lambda options: _rollback_check(options, around))
@@ -107,11 +108,11 @@ def _add_maintenance(commands: Commands, around: Surroundings) -> None:
 
     parser = commands.add_parser("maintenance", help="declare that the backlog may grow (partial rollback)")
     acts = parser.add_subparsers(required=True, metavar="start|end")
-    start = acts.add_parser("start", help="from now on; again to prolong it")
-    start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="how long at most")
-    start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="for whoever wonders")
+    start = acts.add_parser("start", help="start a maintenance now, or prolong it")
+    start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="maximum duration")
+    start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="reason, for the log")
     start.set_defaults(command=lambda options: _start(options, maintenance_file(options), around.say))
-    end = acts.add_parser("end", help="now")
+    end = acts.add_parser("end", help="end the maintenance now")
     end.set_defaults(command=lambda options: _end(maintenance_file(options), around.say))
 
 
@@ -120,7 +121,7 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def _duration(text: str) -> float:
-    """Seconds. Raises: ArgumentTypeError; argparse would swallow what a ValueError says."""
+    """Seconds. Raises: ArgumentTypeError; argparse does not show the message of a ValueError."""
     try:
         return duration(text)
     except ValueError as error:
@@ -129,20 +130,20 @@ def _duration(text: str) -> float:
 
 def _verify(options: argparse.Namespace, around: Surroundings) -> int:
     config = around.load(options.config)
-    database = Database(config.database)
-    database.open()
-    try:
-        with database.sample(primary_only=True) as session:
-            report = verify(session, options.expect)
-    except SampleError as error:
-        report = _unreachable(database, error)
-    finally:
-        database.close()
+    with closing(DatabaseClient(config.database)) as database:
+        database.open()
+        try:
+            with database.sample(primary_only=True) as session:
+                report = verify(session, options.expect)
+        except SampleError as error:
+            remedy = CONNECT_TO_PRIMARY if isinstance(error, Stale) else "try again"
+            found = f"{error.reason}: {error}"
+            report = CheckReport((unknown_finding("database", f"{database.target} answers", found, remedy),))
     return _print_report(around, options, report, database.target, config)
 
 
 def _smoke(options: argparse.Namespace, around: Surroundings) -> int:
-    # Not at the top: half a megabyte that the sidecar would carry for nothing.
+    # Not at the top: the exporter does not use it and would need half a megabyte more memory.
     from exporter.migration.smoke.run import smoke  # noqa: PLC0415
 
     config = around.load(options.config)
@@ -154,21 +155,18 @@ def _smoke(options: argparse.Namespace, around: Surroundings) -> int:
 
 def _rollback_check(options: argparse.Namespace, around: Surroundings) -> int:
     config = around.load(options.config)
-    database = Database(config.database)
-    database.open()
-    try:
-        wishes = RollbackOptions(options.backup_dir, options.max_backup_age)
-        report = rollback_check(database, config.sampling, wishes, time.time())
-    finally:
-        database.close()
+    with closing(DatabaseClient(config.database)) as database:
+        database.open()
+        backups = RollbackOptions(options.backup_dir, options.max_backup_age)
+        report = rollback_check(database, config.sampling, backups, time.time())
     return _print_report(around, options, report, database.target, config)
 
 
 def _start(options: argparse.Namespace, maintenance_file: MaintenanceFile, say: Callable[[str], None]) -> int:
     if options.seconds <= 0:
-        raise ConfigError(("--for: a maintenance lasts longer than 0s",))
+        raise ConfigError(("--for: has to be longer than 0s",))
     if not options.reason.strip():
-        raise ConfigError(("--reason: say why, for whoever is paged meanwhile",))
+        raise ConfigError(("--reason: give a reason, for whoever is paged meanwhile",))
     try:
         declared = maintenance_file.start(time.time(), options.seconds, options.reason.strip())
     except MaintenanceFileError as error:
@@ -178,7 +176,7 @@ def _start(options: argparse.Namespace, maintenance_file: MaintenanceFile, say: 
 
 
 def _end(maintenance_file: MaintenanceFile, say: Callable[[str], None]) -> int:
-    """Ending twice is no mistake."""
+    """Ending it twice is no error."""
     try:
         ended = maintenance_file.end(time.time())
     except MaintenanceFileError as error:
@@ -196,7 +194,7 @@ def _smoke_dsn(file: Path | None) -> str:
     try:
         dsn = file.read_text("utf-8").strip() if file else os.environ.get(SMOKE_DSN, "").strip()
     except (OSError, ValueError) as error:
-        # Its name may be the connection string itself.
+        # The name of the file is not shown: it may be the connection string itself.
         reason = error.strerror if isinstance(error, OSError) else "it does not hold text"
         raise ConfigError((f"--dsn-file: the file cannot be read: {reason}",)) from error
     if not dsn:
@@ -215,23 +213,13 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _unreachable(database: Database, error: SampleError) -> CheckReport:
-    return CheckReport(
-        (unknown_finding("database", f"{database.target} answers", f"{error.reason}: {error}", _remedy(error)),)
-    )
-
-
-def _remedy(error: SampleError) -> str:
-    return CONNECT_TO_PRIMARY if isinstance(error, Stale) else "try again"
-
-
 def _print_report(
     around: Surroundings, options: argparse.Namespace, report: CheckReport, where: str, config: Config
 ) -> int:
     if options.format == "json":
-        around.say(render.as_json(report, database=where, schema=config.database.schema))
+        around.say(report.as_json(database=where, schema=config.database.schema))
     else:
-        around.say(render.table(report))
+        around.say(report.as_table())
     return EXIT_STATUS[report.answer]
 
 

@@ -1,4 +1,4 @@
-"""What the guide documents, as data: nothing here is read from a database.
+"""The objects that the migration guide documents, as data; nothing here is read from a database.
 
 Source: migrations reference, "Recent Migrations" and "Migration Order"; deployed application, "Tables" (indexes,
 policies and schedules as they are deployed).
@@ -11,8 +11,8 @@ DAY = 24 * HOUR
 
 # Spellings of one and the same default, as pg_get_expr prints them, parentheses removed.
 NOW = ("now", "CURRENT_TIMESTAMP", "transaction_timestamp")
-# Versions 4 and 7 alike: nothing relies on more than that no two are the same. PostgreSQL's own (uuidv4 and uuidv7 from
-# 18 on) and those of the extensions uuid-ossp and pg_uuidv7, in the schemas where they are installed.
+# Versions 4 and 7: what matters is that no two are the same. PostgreSQL's own functions (uuidv4 and uuidv7 from 18
+# on) and those of the extensions uuid-ossp and pg_uuidv7, in the schemas where they are installed.
 RANDOM_UUID = tuple(
     f"{schema}{function}"
     for function in ("gen_random_uuid", "uuidv7", "uuidv4", "uuid_generate_v4", "uuid_generate_v7")
@@ -23,8 +23,8 @@ EMPTY_OBJECT = ("'{}'::jsonb",)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column. `default` holds every accepted spelling without parentheses; none for no default."""
+class ExpectedColumn:
+    """A column. Shape: `default` holds every accepted spelling without parentheses; empty for no default."""
 
     name: str
     type: str
@@ -33,7 +33,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignKey:
+class ExpectedForeignKey:
     """A reference. `schema` is None for the watched schema itself; `on_delete` as in pg_constraint.confdeltype."""
 
     column: str
@@ -43,8 +43,8 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
-    """An index by what it does; another one that does the same is as good."""
+class ExpectedIndex:
+    """An index; one of another name on the same columns with the same predicate is accepted."""
 
     name: str
     columns: tuple[str, ...]
@@ -52,8 +52,8 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """A policy by its meaning: `command` as in pg_policy.polcmd; `own_rows` admits a user's rows, else nothing."""
+class ExpectedPolicy:
+    """A policy: `command` as in pg_policy.polcmd; it admits a user's own rows if `own_rows`, otherwise no row."""
 
     name: str
     command: str
@@ -61,19 +61,19 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ExpectedTable:
     """One table of the migration; the first column is its primary key."""
 
     name: str
-    columns: tuple[Column, ...]
-    foreign_keys: tuple[ForeignKey, ...]
-    indexes: tuple[Index, ...]
-    policies: tuple[Policy, ...]
+    columns: tuple[ExpectedColumn, ...]
+    foreign_keys: tuple[ExpectedForeignKey, ...]
+    indexes: tuple[ExpectedIndex, ...]
+    policies: tuple[ExpectedPolicy, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a function, in its place."""
+class ExpectedParameter:
+    """A parameter of a function."""
 
     name: str
     type: str
@@ -81,21 +81,34 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """A function: `returns` is None where nothing is documented; `tables` are those that its body works on."""
+class ExpectedMigration:
+    """A migration file of the guide."""
+
+    version: str
+    name: str
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return f"{self.version}_{self.name}.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFunction:
+    """A function: `returns` is None where nothing is documented; `tables` are those that its body reads or writes."""
 
     name: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ExpectedParameter, ...]
     returns: str | None
     callers: tuple[str, ...]
     tables: tuple[str, ...]
     pinned: bool
-    version: str
+    migration: ExpectedMigration
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A pg_cron job. `overdue` is the age in seconds beyond which its last run is too old."""
+class ExpectedJob:
+    """A pg_cron job. Units: its last run may be at most `overdue` seconds old."""
 
     name: str
     schedule: str
@@ -103,77 +116,64 @@ class Job:
     overdue: float
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """A file of the guide."""
-
-    version: str
-    name: str
-
-    @property
-    def file(self) -> str:
-        """The file's name."""
-        return f"{self.version}_{self.name}.sql"
-
-
-COURSE = ForeignKey("entity_id", None, "courses", "c")
+COURSE = ExpectedForeignKey("entity_id", None, "courses", "c")
 
 TABLES = (
-    Table(
+    ExpectedTable(
         "job_outbox",
         (
-            Column("outbox_id", "uuid", default=RANDOM_UUID),
-            Column("entity_id", "uuid"),
-            Column("queue_name", "character varying(100)"),
-            Column("job_data", "jsonb", default=EMPTY_OBJECT),
-            Column("job_options", "jsonb", default=EMPTY_OBJECT),
-            Column("created_at", "timestamp with time zone", default=NOW),
-            Column("processed_at", "timestamp with time zone", nullable=True),
-            Column("attempts", "integer", default=("0",)),
-            Column("last_error", "text", nullable=True),
-            Column("last_attempt_at", "timestamp with time zone", nullable=True),
+            ExpectedColumn("outbox_id", "uuid", default=RANDOM_UUID),
+            ExpectedColumn("entity_id", "uuid"),
+            ExpectedColumn("queue_name", "character varying(100)"),
+            ExpectedColumn("job_data", "jsonb", default=EMPTY_OBJECT),
+            ExpectedColumn("job_options", "jsonb", default=EMPTY_OBJECT),
+            ExpectedColumn("created_at", "timestamp with time zone", default=NOW),
+            ExpectedColumn("processed_at", "timestamp with time zone", nullable=True),
+            ExpectedColumn("attempts", "integer", default=("0",)),
+            ExpectedColumn("last_error", "text", nullable=True),
+            ExpectedColumn("last_attempt_at", "timestamp with time zone", nullable=True),
         ),
         (COURSE,),
         (
-            Index("idx_job_outbox_unprocessed", ("created_at",), "processed_at IS NULL"),
-            Index("idx_job_outbox_entity", ("entity_id",)),
-            Index("idx_job_outbox_cleanup", ("processed_at",), "processed_at IS NOT NULL"),
+            ExpectedIndex("idx_job_outbox_unprocessed", ("created_at",), "processed_at IS NULL"),
+            ExpectedIndex("idx_job_outbox_entity", ("entity_id",)),
+            ExpectedIndex("idx_job_outbox_cleanup", ("processed_at",), "processed_at IS NOT NULL"),
         ),
-        (Policy("job_outbox_system_only", "*"),),
+        (ExpectedPolicy("job_outbox_system_only", "*"),),
     ),
-    Table(
+    ExpectedTable(
         "idempotency_keys",
         (
-            Column("key", "character varying(255)"),
-            Column("result", "jsonb", default=EMPTY_OBJECT),
-            Column("created_at", "timestamp with time zone", default=NOW),
-            Column("expires_at", "timestamp with time zone", default=TOMORROW),
-            Column("entity_id", "uuid", nullable=True),
+            ExpectedColumn("key", "character varying(255)"),
+            ExpectedColumn("result", "jsonb", default=EMPTY_OBJECT),
+            ExpectedColumn("created_at", "timestamp with time zone", default=NOW),
+            ExpectedColumn("expires_at", "timestamp with time zone", default=TOMORROW),
+            ExpectedColumn("entity_id", "uuid", nullable=True),
         ),
         (COURSE,),
         (
-            Index("idx_idempotency_expires", ("expires_at",)),
-            Index("idx_idempotency_entity", ("entity_id",)),
+            ExpectedIndex("idx_idempotency_expires", ("expires_at",)),
+            ExpectedIndex("idx_idempotency_entity", ("entity_id",)),
         ),
-        (Policy("idempotency_keys_system_only", "*"),),
+        (ExpectedPolicy("idempotency_keys_system_only", "*"),),
     ),
-    Table(
+    ExpectedTable(
         "fsm_events",
         (
-            Column("event_id", "uuid", default=RANDOM_UUID),
-            Column("entity_id", "uuid"),
-            Column("event_type", "character varying(50)"),
-            Column("event_data", "jsonb", default=EMPTY_OBJECT),
-            Column("created_at", "timestamp with time zone", default=NOW),
-            Column("created_by", "character varying(20)"),
-            Column("user_id", "uuid", nullable=True),
+            ExpectedColumn("event_id", "uuid", default=RANDOM_UUID),
+            ExpectedColumn("entity_id", "uuid"),
+            ExpectedColumn("event_type", "character varying(50)"),
+            ExpectedColumn("event_data", "jsonb", default=EMPTY_OBJECT),
+            ExpectedColumn("created_at", "timestamp with time zone", default=NOW),
+            ExpectedColumn("created_by", "character varying(20)"),
+            ExpectedColumn("user_id", "uuid", nullable=True),
         ),
-        (COURSE, ForeignKey("user_id", "auth", "users", "n")),
+        (COURSE, ExpectedForeignKey("user_id", "auth", "users", "n")),
         (
-            Index("idx_fsm_events_entity", ("entity_id", "created_at")),
-            Index("idx_fsm_events_type", ("event_type",)),
+            ExpectedIndex("idx_fsm_events_entity", ("entity_id", "created_at")),
+            ExpectedIndex("idx_fsm_events_type", ("event_type",)),
         ),
-        (Policy("fsm_events_user_read", "r", own_rows=True), Policy("fsm_events_system_write", "a")),
+        (ExpectedPolicy("fsm_events_user_read", "r", own_rows=True), ExpectedPolicy("fsm_events_system_write", "a")),
     ),
 )
 TABLE_NAMES = tuple(table.name for table in TABLES)
@@ -181,34 +181,34 @@ TABLE_NAMES = tuple(table.name for table in TABLES)
 SOURCES = ("API", "QUEUE", "WORKER")
 
 MIGRATIONS = (
-    Migration("20251118094238", "create_transactional_outbox_tables"),
-    Migration("20251118095804", "create_initialize_fsm_with_outbox_rpc"),
+    ExpectedMigration("20251118094238", "create_transactional_outbox_tables"),
+    ExpectedMigration("20251118095804", "create_initialize_fsm_with_outbox_rpc"),
 )
 
-RPC = Function(
+RPC = ExpectedFunction(
     "initialize_fsm_with_outbox",
     (
-        Parameter("p_entity_id", "uuid"),
-        Parameter("p_user_id", "uuid"),
-        Parameter("p_organization_id", "uuid"),
-        Parameter("p_idempotency_key", "text"),
-        Parameter("p_initiated_by", "text"),
-        Parameter("p_initial_state", "text"),
-        Parameter("p_job_data", "jsonb"),
-        Parameter("p_metadata", "jsonb", optional=True),
+        ExpectedParameter("p_entity_id", "uuid"),
+        ExpectedParameter("p_user_id", "uuid"),
+        ExpectedParameter("p_organization_id", "uuid"),
+        ExpectedParameter("p_idempotency_key", "text"),
+        ExpectedParameter("p_initiated_by", "text"),
+        ExpectedParameter("p_initial_state", "text"),
+        ExpectedParameter("p_job_data", "jsonb"),
+        ExpectedParameter("p_metadata", "jsonb", optional=True),
     ),
     "jsonb",
     ("service_role", "authenticated"),
     TABLE_NAMES,
     pinned=True,
-    version=MIGRATIONS[1].version,
+    migration=MIGRATIONS[1],
 )
 
-# Deployed, the clean-ups pin no search_path: that is a warning, not a breakage.
+# The deployed clean-up functions pin no search_path: that is a warning, not broken.
 FUNCTIONS = (
     RPC,
     *(
-        Function(name, (), None, (), (table,), pinned=False, version=MIGRATIONS[0].version)
+        ExpectedFunction(name, (), None, (), (table,), pinned=False, migration=MIGRATIONS[0])
         for name, table in (
             ("cleanup_expired_idempotency_keys", "idempotency_keys"),
             ("cleanup_old_outbox_entries", "job_outbox"),
@@ -217,12 +217,12 @@ FUNCTIONS = (
 )
 FUNCTION_NAMES = tuple(function.name for function in FUNCTIONS)
 
-# Expired keys older than about 26 hours mean that the daily clean-up is dead; the weekly one gets the same grace.
+# Expired keys older than about 26 hours mean that the daily clean-up does not run; the weekly one gets the same grace.
 JOBS = (
-    Job("cleanup_expired_idempotency_keys", "0 3 * * *", "idempotency_keys", DAY + 2 * HOUR),
-    Job("cleanup_old_outbox_entries", "0 2 * * 0", "job_outbox", 7 * DAY + 2 * HOUR),
+    ExpectedJob("cleanup_expired_idempotency_keys", "0 3 * * *", "idempotency_keys", DAY + 2 * HOUR),
+    ExpectedJob("cleanup_old_outbox_entries", "0 2 * * 0", "job_outbox", 7 * DAY + 2 * HOUR),
 )
 JOB_NAMES = tuple(job.name for job in JOBS)
 
-# Roles that anybody on the internet may come in with, PUBLIC being everybody.
+# Roles of unauthenticated or unknown callers of the API; PUBLIC stands for every role.
 OUTSIDERS = ("public", "anon", "authenticated")

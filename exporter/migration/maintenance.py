@@ -1,7 +1,7 @@
-"""Declared maintenance: a partial rollback stops the processor on purpose, and the backlog may grow.
+"""Maintenance windows: while one is open, for instance in a partial rollback, the backlog may grow.
 
-Declarations live in one small file of the state directory, so that they survive restarts and every part of the
-program sees them. The file is replaced as a whole, so that it is never half written. Times are Unix seconds.
+They are kept in one file of the state directory, so that they survive restarts and every process sees them. The file is
+replaced atomically. Times are Unix seconds.
 """
 
 import fcntl
@@ -18,16 +18,16 @@ from exporter.core.errors import SampleError
 
 FILE = "maintenance.json"
 FORMAT = 1
-# A watch lasts a day: far more declarations than one can make in it.
+# Only the latest windows are kept: far more than are declared during a watch of one day.
 KEPT = 100
 
 
 class MaintenanceFileError(SampleError):
-    """The file or its directory cannot be read or written; whether maintenance is declared is unknown."""
+    """The file or its directory cannot be read or written, so whether maintenance is declared is unknown."""
 
 
 class MaintenancePhase(StrEnum):
-    """What a declaration means at some time."""
+    """The phase of a window at some time."""
 
     BEFORE = "before"
     ACTIVE = "active"
@@ -37,7 +37,7 @@ class MaintenancePhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceWindow:
-    """One declaration: from `started_at` to `until`, or to `ended_at` if that came first."""
+    """A window from `started_at` to `until`, or to `ended_at` if it was ended before. Units: Unix seconds."""
 
     started_at: float
     until: float
@@ -45,7 +45,7 @@ class MaintenanceWindow:
     ended_at: float | None = None
 
     def phase(self, at: float) -> MaintenancePhase:
-        """Past `until` and not ended it overruns: it excuses nothing any more, and somebody should end it."""
+        """The phase at a time, Unix seconds. After `until` a window that was not ended is OVERRUN and has no effect."""
         if at < self.started_at:
             return MaintenancePhase.BEFORE
         if self.ended_at is not None and at >= self.ended_at:
@@ -53,19 +53,19 @@ class MaintenanceWindow:
         return MaintenancePhase.ACTIVE if at < self.until else MaintenancePhase.OVERRUN
 
 
-def active(declared: Iterable[MaintenanceWindow], at: float) -> MaintenanceWindow | None:
-    """The declaration that excuses a growing backlog at this time, if any."""
-    return next((each for each in declared if each.phase(at) is MaintenancePhase.ACTIVE), None)
+def active(windows: Iterable[MaintenanceWindow], at: float) -> MaintenanceWindow | None:
+    """The window that is active at this time, Unix seconds; None if there is none."""
+    return next((each for each in windows if each.phase(at) is MaintenancePhase.ACTIVE), None)
 
 
 class MaintenanceFile:
-    """The declarations of one state directory. Nothing is kept in memory; safe for several processes at once."""
+    """The windows of one state directory. Every method reads the file; several processes may use it at once."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def read(self) -> tuple[MaintenanceWindow, ...]:
-        """All that were kept, the oldest first. Raises: Unusable when the file is damaged or of a newer version."""
+        """All windows that are kept, the oldest first. Raises: MaintenanceFileError, also for a newer format."""
         path = self._directory / FILE
         try:
             return _parse(path.read_text("utf-8"))
@@ -79,12 +79,12 @@ class MaintenanceFile:
             ) from error
 
     def current(self) -> MaintenanceWindow | None:
-        """The latest declaration if it was not ended, overrun or not. Raises: Unusable."""
+        """The latest window if it was not ended, also if it overruns. Raises: MaintenanceFileError."""
         declared = self.read()
         return declared[-1] if declared and declared[-1].ended_at is None else None
 
     def start(self, now: float, seconds: float, reason: str) -> MaintenanceWindow:
-        """Declare maintenance from now on; one that was not ended is carried on until then. Raises: Unusable."""
+        """Open a window of so many seconds from `now` on, or extend the active one. Raises: MaintenanceFileError."""
         with self._locked():
             declared = self.read()
             fresh = MaintenanceWindow(now, now + seconds, reason)
@@ -97,7 +97,7 @@ class MaintenanceFile:
             return fresh
 
     def end(self, now: float) -> MaintenanceWindow | None:
-        """End what is declared; None when there is nothing to end. Raises: Unusable."""
+        """End the latest window; None if it was ended already. Raises: MaintenanceFileError."""
         with self._locked():
             declared = self.read()
             if not declared or declared[-1].ended_at is not None:
@@ -108,7 +108,7 @@ class MaintenanceFile:
 
     @contextmanager
     def _locked(self) -> Generator[None]:
-        """One writer at a time; the lock goes with the process that holds it."""
+        """One writer at a time; the kernel releases the lock when the process ends."""
         try:
             state_directory.prepare(self._directory)
             with (self._directory / f"{FILE}.lock").open("a") as file:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.backlog import BacklogCollector
-from exporter.collectors.database import DatabaseCollector, DatabaseQuestion
+from exporter.collectors.database import DatabaseCollector
 from exporter.collectors.departures import Departures
 from exporter.collectors.events import EventsCollector
 from exporter.collectors.idempotency import IdempotencyCollector
@@ -14,8 +14,9 @@ from exporter.collectors.maintenance import MaintenanceCollector
 from exporter.collectors.migration import MigrationCollector
 from exporter.collectors.throughput import ThroughputCollector
 from exporter.config.settings import Config
-from exporter.database import Database
+from exporter.database import DatabaseClient
 from exporter.database.indexes import IndexCatalogue
+from exporter.metrics.catalogue import CRITICAL_COLLECTORS
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.snapshot import CollectorTarget, SnapshotStore
 from exporter.migration.maintenance import MaintenanceFile
@@ -43,19 +44,20 @@ class Sampler:
 
     def __init__(self, config: Config, finished: RunListener) -> None:
         self.config = config
-        self.database = Database(config.database)
+        self.database = DatabaseClient(config.database)
         self._application = ApplicationCollector(config.application) if config.application else None
-        self.catalogue = IndexCatalogue()
-        events = EventsCollector(config.sampling, self.catalogue)
+        self.index_catalogue = IndexCatalogue()
+        shared = self.database, self.index_catalogue
+        events = EventsCollector(*shared, config.sampling)
         self.labels = BoundedLabels(LabelLimit(config.sampling.label_limit), events.sources, events.types)
         departures = Departures()
-        # What pages comes first: questions of one moment are asked in this order.
-        self.questions: tuple[DatabaseQuestion, ...] = (
-            BacklogCollector(config.sampling, self.labels.queues, self.catalogue, departures),
-            ThroughputCollector(self.labels.queues, departures),
-            LastHourCollector(config.sampling, self.labels.queues, departures),
+        # Collectors that are due together run in this order.
+        self.database_collectors: tuple[DatabaseCollector, ...] = (
+            BacklogCollector(*shared, config.sampling, self.labels.queues, departures),
+            ThroughputCollector(*shared, self.labels.queues, departures),
+            LastHourCollector(*shared, config.sampling, self.labels.queues, departures),
             events,
-            IdempotencyCollector(self.catalogue),
+            IdempotencyCollector(*shared),
         )
         self._entries = tuple(self._make_entries())
         self.store = SnapshotStore((entry.state for entry in self._entries), config.sampling.interval)
@@ -97,22 +99,22 @@ class Sampler:
     def _make_entries(self) -> Iterator[ScheduledCollector]:
         """What pages, and what excuses it, come before what decorates and may take long."""
         interval = self.config.sampling.interval
-        questions = [
+        entries = [
             ScheduledCollector(
-                DatabaseCollector(self.database, question, self.catalogue),
+                collector,
                 CollectorTarget.DATABASE,
                 interval,
-                critical=isinstance(question, BacklogCollector | ThroughputCollector),
+                critical=collector.name in CRITICAL_COLLECTORS,
             )
-            for question in self.questions
+            for collector in self.database_collectors
         ]
-        yield from (entry for entry in questions if entry.critical)
+        yield from (entry for entry in entries if entry.critical)
         yield ScheduledCollector(
             MaintenanceCollector(self.database, MaintenanceFile(self.config.watch.state_dir)),
             CollectorTarget.STATE_FILE,
             interval,
         )
-        yield from (entry for entry in questions if not entry.critical)
+        yield from (entry for entry in entries if not entry.critical)
         yield ScheduledCollector(
             MigrationCollector(self.database), CollectorTarget.CATALOGUE, MIGRATION_INTERVALS * interval
         )

@@ -20,6 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from exporter.collectors import Collector
 from exporter.config.settings import SamplingSettings
+from exporter.core.clock_step import clock_step
 from exporter.core.errors import Reason, SampleError
 from exporter.core.logs import event, hide
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun
@@ -27,9 +28,6 @@ from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotS
 from exporter.sampling.intervals import next_critical_interval, next_interval
 
 logger = logging.getLogger(__name__)
-
-# A wall clock that moves this much against the monotonic one was stepped, not slewed (ntpd slews at 0.5 ms/s).
-CLOCK_STEP = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +126,11 @@ class Schedule:
 
     def check_clock(self) -> None:
         """Call every few seconds: APScheduler plans by the wall clock, and one set back would stop all sampling."""
-        offset = time.time() - time.monotonic()
-        if abs(offset - self._clock_offset) < CLOCK_STEP:
+        step = clock_step(time.time() - time.monotonic() - self._clock_offset)
+        if not step:
             return
-        event(logger, logging.WARNING, "clock stepped", seconds=round(offset - self._clock_offset, 3))
-        self._clock_offset = offset
+        event(logger, logging.WARNING, "clock stepped", seconds=round(step, 3))
+        self._clock_offset += step
         with self._plan_lock:
             for entry, first in () if self._stopped else self._first_runs():
                 self._scheduler.modify_job(entry.collector.name, next_run_time=first)

@@ -1,1 +1,1 @@
-"""The parts of the web server: connections, TLS, authentication, endpoints. `exporter.web.server` joins them."""
+"""The web server: connections, authentication, endpoints and pages. `exporter.web.server` starts it."""

@@ -1,4 +1,4 @@
-"""Basic authentication against bcrypt hashes, as the exporter-toolkit does it."""
+"""Basic authentication against bcrypt hashes, as in Prometheus' exporter-toolkit."""
 
 import asyncio
 import base64
@@ -8,60 +8,63 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from exporter.web.background import in_thread
 
-# As in the toolkit: a scrape job has one password; a hundred answers cover every sane number of clients.
+# Results kept of each kind, as in the toolkit. A scrape job has one password.
 CACHE_SIZE = 100
-# How many may wait for their turn. At 60 ms each (cost 10) the last one waits 1 s, well within a scrape's 10 s.
+# Checks that may wait for the one that runs. At 60 ms each (cost 10) the last one waits 1 s; a scrape has 10 s.
 MAX_WAITING = 16
 
 
 class TooManyLogins(Exception):
-    """Too many passwords wait to be checked; try again in a moment."""
+    """`MAX_WAITING` password checks are waiting already."""
 
 
 def check_password(password: bytes, hashed: bytes) -> bool:
-    """Whether the password has that bcrypt hash. Takes as long as the hash's cost says: 60 ms at cost 10."""
-    import bcrypt  # noqa: PLC0415 - half a megabyte that only who has users needs
+    """Whether the password has that bcrypt hash. Takes 60 ms at cost 10, twice as long for each further cost."""
+    import bcrypt  # noqa: PLC0415 - 0.5 MB that only basic authentication needs
 
     try:
-        return bcrypt.checkpw(password[:72], hashed)  # bcrypt never looks further; the library insists on it
+        return bcrypt.checkpw(password[:72], hashed)  # bcrypt uses 72 bytes, and the library refuses more
     except ValueError:
         return False
 
 
 class Authenticator:
-    """Checks `Authorization` headers, one bcrypt at a time, so that a flood of them takes one core at most.
+    """Checks `Authorization` headers, one bcrypt at a time, so that a flood of them uses one core at most.
 
-    Answers are remembered in memory under a keyed hash, good ones apart from bad ones: guesses cannot push out the
-    scraper's. An unknown user costs as much time as a wrong password. Belongs to one event loop.
+    Results are cached in memory under a keyed hash. Accepted and refused ones have caches of their own, so that guesses
+    cannot evict the scraper's entry. An unknown user takes as long as a wrong password. Use from one event loop.
     """
 
     def __init__(self, check: Callable[[bytes, bytes], bool] = check_password) -> None:
         self._check = check
         self._key = os.urandom(32)
-        self._good: OrderedDict[bytes, None] = OrderedDict()
-        self._bad: OrderedDict[bytes, None] = OrderedDict()
+        self._results: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._check_lock = asyncio.Lock()
         self._waiting = 0
 
     async def allows(self, users: Mapping[str, Secret], header: str | None) -> bool:
         """Whether the header names one of the users with the right password.
 
-        Raises: Busy when `WAITING` others are already waiting for their check.
+        Raises: TooManyLogins.
         """
         if (credentials := parse(header)) is None:
             return False
         user, password = credentials
         known = users.get(user)
         hashed = known.reveal().encode() if known else _dummy_hash(users)
-        cache_key = self._cache_key(user, hashed if known else b"", password)
-        if cache_key in self._good or cache_key in self._bad:
-            return cache_key in self._good
-        matches = await self._hash_and_compare(password, hashed)
-        allowed = known is not None and matches
-        _store(self._good if allowed else self._bad, cache_key)
+        parts = repr((user, hashed if known else b"", password)).encode()
+        cache_key = hmac.digest(self._key, parts, "sha256")
+        for allowed, cached in self._results.items():
+            if cache_key in cached:
+                return allowed
+        allowed = await self._hash_and_compare(password, hashed) and known is not None
+        cached = self._results[allowed]
+        cached[cache_key] = None
+        if len(cached) > CACHE_SIZE:
+            cached.popitem(last=False)
         return allowed
 
     async def _hash_and_compare(self, password: bytes, hashed: bytes) -> bool:
@@ -74,12 +77,9 @@ class Authenticator:
         finally:
             self._waiting -= 1
 
-    def _cache_key(self, user: str, hashed: bytes, password: bytes) -> bytes:
-        return hmac.digest(self._key, repr((user, hashed, password)).encode(), "sha256")
-
 
 def parse(header: str | None) -> tuple[str, bytes] | None:
-    """User and password of a Basic authorization; None when there is none that can be read."""
+    """User and password of a Basic authorization; None for any other or malformed header."""
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -91,14 +91,8 @@ def parse(header: str | None) -> tuple[str, bytes] | None:
 
 
 def _dummy_hash(users: Mapping[str, Secret]) -> bytes:
-    """A hash that no password has, as costly as the costliest real one."""
-    import bcrypt  # noqa: PLC0415 - as above
+    """A hash that no password has, with the highest cost of all users."""
+    import bcrypt  # noqa: PLC0415 - see `check_password`
 
     cost = max(int(user.reveal()[4:6]) for user in users.values())
     return bcrypt.gensalt(cost) + b"." * 31
-
-
-def _store(answers: OrderedDict[bytes, None], cache_key: bytes) -> None:
-    answers[cache_key] = None
-    while len(answers) > CACHE_SIZE:
-        answers.popitem(last=False)

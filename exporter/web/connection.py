@@ -1,8 +1,12 @@
-"""One client connection: uvicorn's HTTP/1.1 protocol with a deadline for each thing a client may be slow at.
+"""One client connection: uvicorn's HTTP/1.1 protocol with a deadline for each phase of a request.
 
-uvicorn bounds how long an idle connection is kept, but not how long a request may take to arrive nor an answer to
-be taken. Here each connection is always in one phase, each phase has a deadline, and the phases tell which
-connection can best be spared when there are too many.
+uvicorn limits how long an idle connection is kept, but neither how long a request may take to arrive nor how long a
+client may take to read the response. Here each connection is always in one phase, each phase has a deadline, and the
+phase decides which connection is closed first when there are too many.
+
+Of uvicorn this uses the protocol class, the callbacks of `asyncio.Protocol` that it implements, and four names more:
+`logger`, `app_state`, `timeout_keep_alive_handler` and `shutdown`. tests/web/test_connection.py checks them, and
+pyproject.toml limits the version.
 """
 
 import asyncio
@@ -16,33 +20,39 @@ from enum import IntEnum
 
 import h11
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from exporter.web.config import ssl_context
+from exporter.web.config.ssl_context import certificate_names
 from exporter.web.throttle import Throttle
 
-log = logging.getLogger("exporter.web.server.connection")
+log = logging.getLogger("exporter.web.connection")
 log.addFilter(Throttle())
+# uvicorn advises whoever asks for WebSocket to install a library; there is nothing to install here.
+log.addFilter(lambda record: "WebSocket" not in str(record.msg))
 
-# asyncio gives each TLS connection a read buffer of 256 KB from its first byte on, although a TLS record holds 16 KB
-# at most. That would be 64 MB for all that we keep open.
+# asyncio allocates a read buffer of 256 KB for each TLS connection, although a TLS record holds 16 KB at most: 64 MB
+# for the 256 connections of `ServerLimits`. No public API sets it; tests/web/test_server_tls.py checks the effect.
 sslproto.SSLProtocol.max_size = 32 * 1024
+_KEY = "connection"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """What one client, and all of them together, may cost. Units: seconds, bytes.
+    """Limits for each client and for all of them together.
 
-    - `handshake`, `request`: from connecting to TLS, and from there (or from the first byte of a further request) to
-      the last byte of its header. Prometheus gives a whole scrape 10 s, its default `scrape_timeout`.
-    - `idle`: kept for the next request. Prometheus scrapes once a minute by default and keeps connections longer
-      than that, so 75 s (also nginx's default) saves a TLS handshake per scrape.
-    - `answer`: until the answer is computed and taken. Long, because a reload may wait for a database.
-    - `connections`: a scraper uses one. A stalled TLS connection takes 0.1 MB, and a process is given 1024 file
-      descriptors by default.
-    - `header`: of one request that is not yet complete, also h11's own default. One that arrives whole in a single
-      read is taken; asyncio reads 256 KB at most.
+    Units:
+        handshake: seconds from the connection to the end of the TLS handshake.
+        request: seconds from there, or from the first byte of a further request, to the last byte of its header.
+            Source: Prometheus' default `scrape_timeout` for a whole scrape.
+        idle: seconds until the next request. Prometheus scrapes once a minute by default and keeps connections longer
+            than that; 75 s (nginx's default) saves a TLS handshake per scrape.
+        answer: seconds until the response is computed and written. A reload may wait for a database.
+        connections: open at once. A scraper uses one. A stalled TLS connection takes 0.1 MB, and a process may open
+            1024 files by default.
+        header: bytes of a request header that is not complete yet (h11's default). One that arrives in a single read is
+            accepted; asyncio reads 256 KB at most.
     """
 
     handshake: float = 10
@@ -54,15 +64,15 @@ class ServerLimits:
 
 
 class ConnectionPhase(IntEnum):
-    """What the server waits for; the lower, the sooner a connection is given up for another."""
+    """What the server waits for; the connection with the lowest phase is closed first."""
 
     REQUEST = 0  # the TLS handshake and the header of a request
-    IDLE = 1  # the next request of a client that has had an answer
-    ANSWER = 2  # the answer, and that the client takes it
+    IDLE = 1  # the next request of a client that has had a response
+    ANSWER = 2  # the response
 
 
 class ClientConnection(H11Protocol):
-    """uvicorn's protocol, driven by one more clock. Calls `on_end` once, when the socket is closed."""
+    """One connection, from the accepted socket to its end. Calls `on_end` once, when the socket is closed."""
 
     def __init__(
         self,
@@ -73,8 +83,7 @@ class ClientConnection(H11Protocol):
         on_end: Callable[["ClientConnection"], None],
     ) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
-        self.logger = log  # uvicorn warns of every malformed request; ours is throttled
-        self.access_log = False
+        self.logger = log
         self._limits = limits
         self._allowed_names = allowed_names
         self._on_end = on_end
@@ -84,7 +93,7 @@ class ClientConnection(H11Protocol):
         self.since = self.loop.time()
 
     def connect(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Start to speak on an accepted socket, which from now on belongs to this connection."""
+        """Serve an accepted socket, which belongs to this connection from now on."""
         timeout = self._limits.handshake if tls else None
         connecting = self.loop.connect_accepted_socket(
             lambda: self, sock, ssl=tls, ssl_handshake_timeout=timeout, ssl_shutdown_timeout=timeout
@@ -94,28 +103,30 @@ class ClientConnection(H11Protocol):
 
     def _connected(self, task: "asyncio.Task[tuple[asyncio.Transport, asyncio.Protocol]]", sock: socket.socket) -> None:
         if not task.cancelled() and (error := task.exception()):
-            # No TLS, no common version, no certificate, gone, too slow: told by strangers, so no more than this.
+            # No TLS, no common version, no certificate, closed, too slow: any client can cause it, so debug only.
             log.debug("connection ended before its first request: %s", error)
             error.with_traceback(None)
-        # The traceback's frames and the task hold this connection: such cycles would keep large buffers for long.
+        # The traceback's frames and the task hold this connection; such cycles would keep large buffers for minutes.
         self._connecting = None
         if self.transport is None:
             sock.close()
             self._on_end(self)
 
     def abort(self) -> None:
-        """Close at once, whatever is under way; what was not yet sent is lost."""
+        """Close at once; data not yet sent is lost."""
         if self.transport is not None:
             self.transport.abort()
         elif self._connecting is not None:
             self._connecting.cancel()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the base
-        """The handshake is done. A client whose certificate names nobody who is allowed is cut off."""
+        """The handshake is done. Closes the connection when no name of the client's certificate is allowed."""
         super().connection_made(transport)
+        self.app_state[_KEY] = self  # uvicorn copies it into the scope of each request, for `run_application`
         self._enter(ConnectionPhase.REQUEST)
-        names = ssl_context.names(transport.get_extra_info("peercert")) if self._allowed_names else frozenset()
-        if self._allowed_names.isdisjoint(names) and self._allowed_names:
+        if not self._allowed_names:
+            return
+        if self._allowed_names.isdisjoint(certificate_names(transport.get_extra_info("peercert"))):
             log.warning("client certificate refused: none of its names is in client_allowed_sans")
             self.abort()
 
@@ -124,54 +135,51 @@ class ClientConnection(H11Protocol):
         super().connection_lost(exc)
         if self._deadline:
             self._deadline.cancel()
+        self.app_state.clear()
         self._on_end(self)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes came: perhaps a request starts, perhaps one is complete and being answered now."""
-        answered = self.cycle
+        """Data of a request; uvicorn calls the application when the header is complete."""
         if self.phase is ConnectionPhase.IDLE:
             self._enter(ConnectionPhase.REQUEST)
-        super().data_received(data)
-        if self.cycle is not answered:
-            self._enter(ConnectionPhase.ANSWER)
-
-    def on_response_complete(self) -> None:
-        """An answer is written; the base may by now have started on the next request if that was already there."""
-        answered = self.cycle
-        super().on_response_complete()
-        if self.cycle is not answered:
-            self._enter(ConnectionPhase.ANSWER)
-        else:
-            self._enter(ConnectionPhase.REQUEST if self.conn.trailing_data[0] else ConnectionPhase.IDLE)
+        try:
+            super().data_received(data)
+        except h11.LocalProtocolError:  # malformed data during a response: h11 cannot send status 400 any more
+            self.abort()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Do nothing: the base's clock for idle connections is replaced by ours."""
+        """Do nothing: the deadline of the phase IDLE replaces uvicorn's, which waits for unread responses for ever."""
 
-    def send_400_response(self, msg: str) -> None:
-        """Tell the client that this is not HTTP, unless an answer is under way already: then just hang up."""
-        try:
-            if self.cycle is None or self.cycle.response_complete:
-                super().send_400_response(msg)
+    async def respond(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application for one request, in the phase ANSWER until the last byte of the response is written."""
+        self._enter(ConnectionPhase.ANSWER)
+
+        async def send_in_time(message: Message) -> None:
+            try:
+                await send(message)
+            except h11.LocalProtocolError:  # uvicorn has sent status 400 for malformed data in the meantime
+                self.abort()
                 return
-        except h11.LocalProtocolError:  # h11 has no state left in which to answer
-            pass
-        if self.cycle is not None:
-            self.cycle.disconnected = True
-        self.abort()
+            is_complete = message["type"] == "http.response.body" and not message.get("more_body")
+            if is_complete and not self.transport.is_closing():
+                self._enter(ConnectionPhase.IDLE)
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: a client that asks for WebSocket gets plain HTTP."""
+        await app(scope, receive, send_in_time)
 
     def _enter(self, phase: ConnectionPhase) -> None:
         self.phase, self.since = phase, self.loop.time()
         if self._deadline:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(self._timeout(phase), self.abort)
-
-    def _timeout(self, phase: ConnectionPhase) -> float:
         limits = self._limits
-        return {
-            ConnectionPhase.REQUEST: limits.request,
-            ConnectionPhase.IDLE: limits.idle,
-            ConnectionPhase.ANSWER: limits.answer,
-        }[phase]
+        seconds = (limits.request, limits.idle, limits.answer)[phase]
+        self._deadline = self.loop.call_later(seconds, self.abort)
+
+
+def run_application(app: ASGIApp) -> ASGIApp:
+    """The same application, which tells the connection of each request when its response begins and ends."""
+
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        connection: ClientConnection = scope["state"].pop(_KEY)  # left there it would be part of a reference cycle
+        await connection.respond(app, scope, receive, send)
+
+    return run

@@ -1,4 +1,4 @@
-"""What every request passes before it reaches an endpoint, and every answer before it leaves."""
+"""ASGI middleware around all endpoints: rate limit, authentication, refusal of bodies, headers, errors."""
 
 import logging
 import time
@@ -13,10 +13,10 @@ from exporter.web.auth import Authenticator, TooManyLogins
 from exporter.web.config.file import RateLimit, WebConfig
 from exporter.web.throttle import Throttle
 
-log = logging.getLogger("exporter.web.server.request")
+log = logging.getLogger("exporter.web.middleware")
 log.addFilter(Throttle())
 
-# Numbers change with every sample, so no cache may keep them; nothing here is to be framed, sniffed or run.
+# Values change with every sample, so no cache may store them; no page is to be framed, sniffed or run.
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -28,10 +28,10 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="outbox-exporter", charset="UTF-8
 
 
 class RequestMiddleware:
-    """ASGI middleware: rate limit, authentication, no request bodies, security headers, no traceback to clients.
+    """Checks a request before it reaches an endpoint, and completes the headers of the response.
 
-    `settings` gives the web configuration in force; it is asked once per request and must not block. As in the
-    toolkit every path is behind the same authentication, /-/healthy included.
+    `settings` returns the current web configuration; it is called once per request and must not block. As in the
+    exporter-toolkit, every path needs the same authentication, /-/healthy included.
     """
 
     def __init__(self, app: ASGIApp, settings: Callable[[], WebConfig]) -> None:
@@ -41,39 +41,36 @@ class RequestMiddleware:
         self._bucket = TokenBucket(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Raises: nothing; what fails is logged and answered with 500."""
+        """Respond to one request. Raises nothing: an error is logged, and the response has status 500."""
         config = self._settings()
-        answer = _ResponseWriter(send, dict(config.headers))
+        writer = _ResponseWriter(send, dict(config.headers))
         try:
             refusal = await self._refusal(Headers(scope=scope), config)
-            await (refusal or self._app)(scope, receive, answer.send)
+            await (refusal or self._app)(scope, receive, writer.send)
         except Exception:
-            log.exception("a request could not be answered")
-            if not answer.started:
-                failed = PlainTextResponse("internal error; the exporter's log says more\n", 500)
-                await failed(scope, receive, answer.send)
+            log.exception("a request failed")
+            if not writer.started:
+                failed = PlainTextResponse("internal error; see the exporter's log\n", 500)
+                await failed(scope, receive, writer.send)
 
     async def _refusal(self, headers: Headers, config: WebConfig) -> Response | None:
-        if not self._within_rate(config.rate_limit):
+        if config.rate_limit != self._bucket.limit:
+            self._bucket = TokenBucket(config.rate_limit)
+        if not self._bucket.take():
             return PlainTextResponse("too many requests\n", 429, {"Retry-After": "1"})
         try:
             if config.users and not await self._authenticator.allows(config.users, headers.get("authorization")):
                 return PlainTextResponse("unauthorized\n", 401, _CHALLENGE)
         except TooManyLogins:
-            return PlainTextResponse("too many logins at once\n", 503, {"Retry-After": "1"})
+            return PlainTextResponse("too many logins at the same time\n", 503, {"Retry-After": "1"})
         if headers.get("content-length", "0").strip("0") or "transfer-encoding" in headers:
-            # Closing saves reading the body, which may never end.
-            return PlainTextResponse("requests have no body here\n", 413, {"Connection": "close"})
+            # The connection closes, because the body would have to be read first and may never end.
+            return PlainTextResponse("request bodies are not accepted\n", 413, {"Connection": "close"})
         return None
-
-    def _within_rate(self, limit: RateLimit | None) -> bool:
-        if limit != self._bucket.limit:
-            self._bucket = TokenBucket(limit)
-        return self._bucket.take()
 
 
 class _ResponseWriter:
-    """Passes an answer on, with the headers that all answers have. Those of the web configuration win."""
+    """Adds the common headers to a response. Those of the web configuration have precedence."""
 
     def __init__(self, send: Send, configured: dict[str, str]) -> None:
         self._send = send
@@ -92,7 +89,10 @@ class _ResponseWriter:
 
 
 class TokenBucket:
-    """A token bucket: full at first, one token more each `interval`, never more than `burst`."""
+    """A token bucket: full at first, one more token each `interval` seconds, `burst` tokens at most.
+
+    `clock` gives monotonic seconds.
+    """
 
     def __init__(self, limit: RateLimit | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
@@ -101,7 +101,7 @@ class TokenBucket:
         self._filled = clock()
 
     def take(self) -> bool:
-        """Take one token; False when there is none. Without a limit always True."""
+        """Take one token: False when there is none. Always True without a limit."""
         if self.limit is None:
             return True
         now = self._clock()

@@ -1,7 +1,7 @@
-"""The status page: what an on-call person needs in five seconds, on a phone, without Grafana.
+"""The status page: firing alerts, watch, problems, signals and collectors, readable on a phone and without Grafana.
 
-One self-contained document without scripts, rendered from what /api/v1/status tells. Everything that comes from
-there is escaped: queue names and error messages are other people's texts.
+One self-contained document without scripts, rendered from the status of /api/v1/status. Every text of the status is
+escaped: queue names and error messages come from outside.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,8 +12,7 @@ from exporter.core import html_layout, svg_charts
 from exporter.core.humanize import count, duration, moment, percent
 
 REFRESH_SECONDS = 30
-# What a sparkline shows.
-TREND_SECONDS = 3600
+TREND_SECONDS = 3600  # the period of a sparkline
 
 _STYLE = (
     html_layout.BASE_STYLE
@@ -50,54 +49,44 @@ _UNKNOWN = '<span class="unknown">unknown</span>'
 def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
     """The page for one status.
 
-    Shape: `status` as the exporter tells it on /api/v1/status; None in it is shown as unknown, never as 0.
+    Shape: `status` is the object of /api/v1/status, times in Unix seconds; None is shown as unknown, never as 0.
     """
     up = bool(status["up"])
     word = "up" if up else "down"
+    last_sample = "The last sample succeeded." if up else "The last sample failed, or no sample was taken yet."
     firing = [alert for alert in status["alerts"] or () if alert["state"] == "firing" and alert["severity"] != "none"]
+    links = "".join(f'<li><a href="{path}">{escape(text)}</a></li>' for path, text in _LINKS)
     body = f"""<header>
 <h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
-<p class="soft">Database {escape(str(status["database"]))}. {_server(status["server"])}{_last_sample(up)}</p>
+<p class="soft">Database {escape(str(status["database"]))}. {_server(status["server"])}{last_sample}</p>
 {_maintenance(status["maintenance_until"], status["now"])}
 </header>
 <main>
 {_alerts(status["alerts"], firing, status["now"])}
 {html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
 {_problems(status)}
-{html_layout.section("signals", "Signals", _signals(status) + _unaccounted(status["unaccounted"]))}
+{html_layout.section("signals", "Signals", _signals(status) + _uncounted(status["unaccounted"]))}
 {html_layout.section("migration", "Migration", _migration(status["migration"]))}
 {html_layout.section("collectors", "Collectors", _collectors(status))}
 </main>
 <footer class="soft">
-<nav aria-label="Endpoints"><ul>{"".join(_link(*link) for link in _LINKS)}</ul></nav>
-<p>Version {escape(version)}. This page renews itself every {REFRESH_SECONDS} seconds.</p></footer>"""
+<nav aria-label="Endpoints"><ul>{links}</ul></nav>
+<p>Version {escape(version)}. This page reloads every {REFRESH_SECONDS} seconds.</p></footer>"""
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n'
-    return html_layout.document(f"{title}: {_short(word, firing)}", _STYLE, body, refresh)
-
-
-def _short(word: str, firing: Sequence[Any]) -> str:
-    """What a tab shows."""
-    return f"{word}, {len(firing)} firing" if firing else word
+    title = f"{title}: {word}, {len(firing)} firing" if firing else f"{title}: {word}"
+    return html_layout.document(title, _STYLE, body, refresh)
 
 
 def _server(server: Mapping[str, Any] | None) -> str:
-    """Which server answers. A standby is worth a colour: what it shows is of a moment ago."""
+    """The connected server; a standby is coloured, because its data is older."""
     if server is None:
         return ""
-    where = f" {escape(server['address'])}" if server["address"] else ""
+    address = f" {escape(server['address'])}" if server["address"] else ""
     if server["role"] != "standby":
-        return f"The {escape(server['role'])}{where} answers. "
+        return f"Connected to the {escape(server['role'])}{address}. "
     lag = server["replay_lag_seconds"]
-    behind = (
-        "and nothing proves how far it is behind"
-        if lag is None
-        else f"at most {escape(duration(lag))} behind its sender"
-    )
-    return f'<span class="state warn">A standby{where} answers, {behind}.</span> '
-
-
-def _last_sample(up: bool) -> str:
-    return "Its last sample succeeded." if up else "Its last sample failed, or there was none yet."
+    behind = "its replication lag is unknown" if lag is None else f"at most {escape(duration(lag))} behind its sender"
+    return f'<span class="state warn">Connected to a standby{address}, {behind}.</span> '
 
 
 def _maintenance(until: float | None, now: float) -> str:
@@ -106,11 +95,7 @@ def _maintenance(until: float | None, now: float) -> str:
     when = moment(until)
     if now < until:
         return f'<p class="state">Maintenance is declared until {when}: the backlog may grow.</p>'
-    return f'<p class="state bad">Maintenance was declared until {when} and nobody has ended it.</p>'
-
-
-def _link(path: str, text: str) -> str:
-    return f'<li><a href="{path}">{escape(text)}</a></li>'
+    return f'<p class="state bad">Maintenance was declared until {when} and has not been ended.</p>'
 
 
 # --- alerts and the watch ------------------------------------------------------------------------------------------
@@ -120,7 +105,7 @@ def _alerts(alerts: Sequence[Any] | None, firing: Sequence[Mapping[str, Any]], n
     if alerts is None:
         return html_layout.section("alerts", "Alerts", f'<p class="card">{_UNKNOWN}: not evaluated yet</p>')
     if not firing:
-        return html_layout.section("alerts", "Alerts", '<p class="card state good">None is firing.</p>')
+        return html_layout.section("alerts", "Alerts", '<p class="card state good">No alert is firing.</p>')
     order = ("page", "ticket", "info")
     ranked = sorted(firing, key=lambda alert: (bool(alert["muted"]), order.index(alert["severity"]), alert["alert"]))
     items = "".join(f"<li>{_alert(alert, now)}</li>" for alert in ranked)
@@ -131,28 +116,28 @@ def _alerts(alerts: Sequence[Any] | None, firing: Sequence[Mapping[str, Any]], n
 
 def _alert(alert: Mapping[str, Any], now: float) -> str:
     notes = [f"for {duration(max(0, now - alert['since']))}"]
-    notes += ["explained by another alert"] if alert["muted"] else []
-    notes += ["not known at present, so it stands"] if alert["held"] else []
+    notes += ["inhibited by another alert"] if alert["muted"] else []
+    notes += ["kept: its signals are unknown now"] if alert["held"] else []
     kind = "bad" if alert["severity"] == "page" else "warn"
     return (
         f'<span class="state {kind}">{escape(alert["severity"])}</span> <strong>{escape(alert["summary"])}</strong> '
         f'<span class="soft">({escape(", ".join(notes))})</span><br>{escape(alert["description"])} '
-        f'<a href="{escape(_runbook(alert))}">{escape(alert["alert"])}: what to do</a>'
+        f'<a href="{escape(_runbook(alert))}">{escape(alert["alert"])} runbook</a>'
     )
 
 
 def _runbook(alert: Mapping[str, Any]) -> str:
-    """The exporter's own page by a relative link, which holds whatever address led here; another one as it is."""
+    """A relative link to the exporter's own page, which works behind any proxy; another address as it is."""
     own, url = f"runbooks/{alert['alert']}", str(alert["runbook_url"])
     return own if not url or url.endswith(f"/{own}") else url
 
 
 def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
     if watch is None:
-        return f'<p class="card">{_UNKNOWN}: see below what the exporter cannot do</p>'
+        return f'<p class="card">{_UNKNOWN}: see the problems below</p>'
     if watch["state"] == "waiting":
-        return f'<p class="card soft">No watch has begun. What begins it: <code>{escape(watch["summary"])}</code></p>'
-    word = watch["verdict"] or ("so far good" if not watch["reasons"] else "so far")
+        return f'<p class="card soft">No watch has started. To start one: <code>{escape(watch["summary"])}</code></p>'
+    word = watch["verdict"] or ("problems so far" if watch["reasons"] else "no problem so far")
     kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}.get(watch["verdict"] or "", "")
     parts = [
         f'<span class="word {kind}">{escape(word)}</span>',
@@ -181,7 +166,7 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
         )
         for check in checks
     ]
-    found = html_layout.table("watch", ("Check", "So far", "Why"), rows, frozenset())
+    found = html_layout.table("watch", ("Check", "Verdict so far", "Reason"), rows, frozenset())
     return (
         f"<details><summary>{len(rows)} check{'s' if len(rows) > 1 else ''}</summary>{found}</details>" if rows else ""
     )
@@ -189,35 +174,35 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
 
 def _migration(migration: Mapping[str, Any] | None) -> str:
     if migration is None:
-        return '<p class="card unknown">Its checks have not run yet, or their results are too old.</p>'
+        return '<p class="card unknown">The checks have not run yet, or their results are too old.</p>'
     broken = "".join(f"<li>{escape(name)}</li>" for name in migration["broken"])
     kind = "bad" if broken else "good"
-    said = (
+    summary = (
         f'<span class="state {kind}">{"broken" if broken else "intact"}</span> '
         f"{count(migration['ok'])} checks ok, {len(migration['broken'])} broken, {count(migration['unknown'])} unknown"
     )
-    unseen = "".join(f"<p>{_UNSEEN[part]}</p>" for part in migration["unseen"])
-    return f'<div class="card">{said}{f"<ul>{broken}</ul>" if broken else ""}{unseen}</div>'
+    hidden = "".join(f"<p>{_HIDDEN[part]} {_GRANT}</p>" for part in migration["unseen"])
+    return f'<div class="card">{summary}{f"<ul>{broken}</ul>" if broken else ""}{hidden}</div>'
 
 
-_SCRIPT = "<code>exporter/sql/setup/grant_migration_access.sql</code> lets the monitoring role see"
-_UNSEEN = {
-    "register": f"The register of migrations is not visible: with the migration no watch begins. {_SCRIPT} it.",
-    "cron": f"pg_cron's clean-up jobs are not visible. {_SCRIPT} them, where they are in this database.",
+_GRANT = "<code>exporter/sql/setup/grant_migration_access.sql</code> grants access to the monitoring role."
+_HIDDEN = {
+    "register": "The migration history is not visible, so a migration does not start a watch.",
+    "cron": "The clean-up jobs of pg_cron are not visible, where they are in this database.",
 }
 
 
-# --- what is wrong -------------------------------------------------------------------------------------------------
+# --- problems -----------------------------------------------------------------------------------------------------
 
 
 def _problems(status: Mapping[str, Any]) -> str:
-    said = [(str(one["name"]), str(text)) for one in status["collectors"] for text in one["problems"]]
-    said += [(str(one["name"]), str(one["text"])) for one in status["notices"]]
-    items = [f"<li><strong>{escape(name)}</strong>: {escape(text)}</li>" for name, text in said]
+    found = [(str(one["name"]), str(text)) for one in status["collectors"] for text in one["problems"]]
+    found += [(str(one["name"]), str(one["text"])) for one in status["notices"]]
+    items = [f"<li><strong>{escape(name)}</strong>: {escape(text)}</li>" for name, text in found]
     if not status["config_reload_successful"]:
         items.insert(0, "<li><strong>configuration</strong>: the last reload failed; the previous one is in use</li>")
-    found = f'<ul class="list">{"".join(items)}</ul>' if items else ""
-    return html_layout.section("problems", "What the exporter cannot do", found, "bad")
+    listed = f'<ul class="list">{"".join(items)}</ul>' if items else ""
+    return html_layout.section("problems", "Problems of the exporter", listed, "bad")
 
 
 # --- signals -------------------------------------------------------------------------------------------------------
@@ -226,30 +211,29 @@ def _problems(status: Mapping[str, Any]) -> str:
 def _signals(status: Mapping[str, Any]) -> str:
     signals = status["signals"]
     age, events = signals["oldest_pending_age_seconds"], signals["events_last_hour"]
+    total = None if events is None else sum(events.values())
     cards = (
-        ("backlog", "Backlog", _shown(signals["backlog"], count), _note("oldest waits ", age, duration)),
+        ("backlog", "Backlog", _shown(signals["backlog"], count), _note("oldest job waits ", age, duration)),
         ("time", "Average processing time", _shown(signals["processing_time_avg_seconds"], duration), "last hour"),
-        ("events", "Events", _shown(_total(events), count), _sources(events)),
+        ("events", "Events", _shown(total, count), _sources(events)),
         ("keys", "Idempotency keys", _shown(signals["idempotency_keys"], count), "live and expired"),
         ("failures", "Failure ratio", _shown(signals["failure_ratio"], percent), "last hour"),
     )
-    drawn = (_card(name, value, note + _trend(status, key, name)) for key, name, value, note in cards)
-    return f'<dl class="signals">{"".join(drawn)}</dl>'
+    html = (_card(name, value, note + _trend(status, key, name)) for key, name, value, note in cards)
+    return f'<dl class="signals">{"".join(html)}</dl>'
 
 
-_UNACCOUNTED = {
-    "uncounted": "with a processed_at so far off that no counter reads them: the application's clock or zone is wrong",
-    "removed": "because their rows were deleted",
+_UNCOUNTED = {
+    "uncounted": "whose processed_at is too far from now (the application's clock or time zone is wrong)",
+    "removed": "whose rows were deleted",
 }
 
 
-def _unaccounted(jobs: Mapping[str, float] | None) -> str:
-    """Those that left the backlog and are in no number above."""
-    said = [f"{count(jobs[kind])} {why}" for kind, why in _UNACCOUNTED.items() if jobs and jobs.get(kind)]
-    text = escape("; ".join(said))
-    return (
-        f'<p class="state warn">Jobs left the backlog uncounted since the exporter began: {text}.</p>' if said else ""
-    )
+def _uncounted(jobs: Mapping[str, float] | None) -> str:
+    """Jobs that left the backlog and are in no number of the signals."""
+    found = [f"{count(jobs[kind])} jobs {reason}" for kind, reason in _UNCOUNTED.items() if jobs and jobs.get(kind)]
+    text = escape("; ".join(found))
+    return f'<p class="state warn">Not counted as processed since the start: {text}.</p>' if found else ""
 
 
 def _card(name: str, value: str, note: str) -> str:
@@ -270,10 +254,6 @@ def _note(words: str, value: float | None, text: Callable[[float], str]) -> str:
     return "" if value is None else escape(f"{words}{text(value)}")
 
 
-def _total(events: Mapping[str, float] | None) -> float | None:
-    return None if events is None else sum(events.values())
-
-
 def _sources(events: Mapping[str, float] | None) -> str:
     by_source = ", ".join(f"{source} {count(value)}" for source, value in (events or {}).items())
     return escape(f"last hour: {by_source}" if by_source else "last hour")
@@ -283,7 +263,7 @@ def _sources(events: Mapping[str, float] | None) -> str:
 
 
 def _collectors(status: Mapping[str, Any]) -> str:
-    columns = ("Name", "State", "Last success", "Took", "Every", "Runs", "Skipped", "Failures")
+    columns = ("Name", "State", "Last success", "Duration", "Interval", "Runs", "Skipped", "Failures")
     rows = [_row(collector, status["now"]) for collector in status["collectors"]]
     return html_layout.table("collectors", columns, rows, frozenset(range(2, 7)))
 
@@ -302,7 +282,7 @@ def _row(collector: Mapping[str, Any], now: float) -> tuple[str, ...]:
 
 
 def _state(collector: Mapping[str, Any]) -> str:
-    """In words, colour only adds to it: failing and stale at once is the worst, as nothing is shown any more."""
+    """The state as a word; the colour only repeats it. `failing, stale` means that nothing is shown any more."""
     if collector["success"] is None:
         return '<span class="state soft">not run yet</span>'
     if collector["success"]:

@@ -1,4 +1,4 @@
-"""The endpoints: what is served, whoever asks and however the bytes travel."""
+"""The endpoints: routes, content negotiation and responses."""
 
 import asyncio
 import gzip
@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, Router
@@ -24,41 +24,45 @@ from exporter.web import pages, runbooks
 from exporter.web.background import in_thread
 from exporter.web.throttle import Throttle
 
-log = logging.getLogger("exporter.web.server.site")
+log = logging.getLogger("exporter.web.routes")
 log.addFilter(Throttle())
 
-# The versions that the client library can write. It takes any higher number, too, and would claim to speak it.
+# The versions that the client library can write. It accepts any higher number as well, and names it in its answer.
 _VERSIONS = ("0.0.4", "1.0.0")
-# Prints everything, given one of the client library's encoders and the content type that it makes.
-ExpositionEncoder = Callable[[Callable[[Any], bytes], str], bytes]
+# Encodes everything for a content type.
+ExpositionEncoder = Callable[[str], bytes]
 
-# Asked for any escaping scheme but these, we answer in `underscores`. All our names are legal in every scheme and need
-# none; but the client library writes `U__outbox__up` for `values` in OpenMetrics, and `dots` doubles every underscore.
+# A request for any other escaping scheme gets `underscores`. All metric names here are legal in every scheme and need
+# no escaping, but the client library writes `U__outbox__up` for `values` in OpenMetrics, and doubles every underscore
+# for `dots`.
 _ESCAPING = re.compile(r";\s*escaping=(?!(?:underscores|allow-utf-8)\s*(?:;|$))[^;]*")
 _TYPES = ("application/openmetrics-text", "text/plain")
 _WEIGHT = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)")
 _VERSION = re.compile(r";\s*version\s*=\s*([^;\s]*)")
 _NO_GZIP = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*$")
-# Exposition repeats itself so much that level 1 packs it as small as level 9, in a third of the time.
+# The exposition is so repetitive that level 1 compresses it as well as level 9, in a third of the time.
 _GZIP_LEVEL = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SiteContent:
-    """What there is to serve. Apart from `reload` all of it is asked in the event loop and must answer at once.
+    """The sources of all responses. All but `reload` are called in the event loop and must not block.
 
-    `printer` prints the whole registry faster than the client library does; None leaves it to the library.
-    `status` and `watch` are shaped as `/api/v1/status` and `/api/v1/watch` tell it; `ready` is whether, and a sentence
-    why; `runbook` gives the Markdown for an alert, the list of all for an empty name, None where there is none;
-    `reload` may block and raises ConfigError for a bad configuration; None means that reloading over HTTP is switched
-    off.
+    Attributes:
+        registry: the metrics.
+        status, watch: the objects of `/api/v1/status` and `/api/v1/watch`.
+        ready: whether the exporter is ready, and a sentence with the reason.
+        reload: reloads the configuration; may block; raises ConfigError. None: reloading over HTTP is disabled.
+        encoder: encodes the whole registry for a content type, faster than the client library; None: the library does.
+        runbook: the Markdown for an alert, the list of all for an empty name, None for an unknown name.
+        title, version: of the status page.
     """
 
     registry: CollectorRegistry
     status: Callable[[], Mapping[str, Any]]
     ready: Callable[[], tuple[bool, str]]
     reload: Callable[[], None] | None = None
-    printer: ExpositionEncoder | None = None
+    encoder: ExpositionEncoder | None = None
     watch: Callable[[], Mapping[str, Any]] = dict
     runbook: Callable[[str], str | None] = lambda _: None
     title: str = "outbox-exporter"
@@ -66,7 +70,7 @@ class SiteContent:
 
 
 def router(site: SiteContent) -> ASGIApp:
-    """The ASGI application: wrong paths are answered with 404, wrong methods with 405."""
+    """The ASGI application. Unknown paths get status 404, wrong methods 405."""
     handlers = _Endpoints(site)
     routes = [
         Route("/", handlers.status_page),
@@ -93,9 +97,9 @@ class _Endpoints:
         return HTMLResponse(page, headers={"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY})
 
     async def metrics(self, request: Request) -> Response:
-        """Rendered in the event loop: it is 1 to 3 ms of Python, which a thread could not run beside the loop.
+        """The exposition, encoded in the event loop: 1 to 3 ms of Python, which a thread would not run in parallel.
 
-        The result is one block of bytes, so a client that takes it slowly holds up nobody.
+        The body is one block of bytes, so a slow client delays no other.
         """
         body, content_type = render(self.site, _joined(request, "accept"), request.query_params.getlist("name[]"))
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
@@ -111,10 +115,10 @@ class _Endpoints:
         return JSONResponse(json_safe(self.site.watch()))
 
     async def to_runbooks(self, _request: Request) -> Response:
-        return Response(status_code=308, headers={"Location": "runbooks/"})  # relative: we may be behind a path
+        return Response(status_code=308, headers={"Location": "runbooks/"})  # relative, for a proxy that adds a path
 
     async def runbook(self, request: Request) -> Response:
-        """One runbook, by its alert's name or its file's; without a name the list of all."""
+        """One runbook, by the name of its alert or file; without a name the list of all."""
         alert = request.path_params.get("alert", "").removesuffix(".md")
         markdown = self.site.runbook(alert)
         if markdown is None:
@@ -131,9 +135,9 @@ class _Endpoints:
 
     async def reload(self, request: Request) -> Response:
         if self.site.reload is None:
-            return PlainTextResponse("reloading over HTTP is switched off; set web.enable_reload: true\n", 403)
+            return PlainTextResponse("reloading over HTTP is disabled; set web.enable_reload: true\n", 403)
         if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            return PlainTextResponse("not from another site's page\n", 403)
+            return PlainTextResponse("requests from pages of other sites are refused\n", 403)
         async with self.reloading:
             try:
                 await in_thread(self.site.reload)
@@ -143,26 +147,26 @@ class _Endpoints:
 
 
 def render(site: SiteContent, accept: str, names: list[str]) -> tuple[bytes, str]:
-    """The exposition and its content type. `names` restricts it to those series; none means all.
+    """The exposition and its content type. `names` restricts it to these series; an empty list means all.
 
-    A collector that raises costs what it and those registered after it had to say, not the whole scrape.
+    When a collector raises, the families of those registered before it are still in the exposition.
     """
     encode, content_type = _negotiate(accept)
-    if site.printer and not names:
+    if site.encoder and not names:
         try:
-            return site.printer(encode, content_type), content_type
+            return site.encoder(content_type), content_type
         except Exception:
-            log.exception("a collector raised; printing what the others say")
+            log.exception("a collector raised; the others are encoded without it")
     chosen = site.registry.restricted_registry(names) if names else site.registry
-    return encode(_PartialCollector(chosen, encode)), content_type
+    return encode(_collector(*_encodable(chosen, encode))), content_type
 
 
-# A scraper asks the same each time; there are a few, and whoever invents more gains nothing.
+# A scraper sends the same header each time. The bound limits memory when a client varies it.
 @lru_cache(maxsize=16)
 def _negotiate(accept: str) -> tuple[Callable[[Any], bytes], str]:
-    """The client library's encoder for what is preferred, and the content type that it makes.
+    """The client library's encoder for the preferred media range, and its content type.
 
-    The library itself takes no notice of weights.
+    The library itself ignores weights.
     """
     preferred = sorted(filter(_is_known, accept.lower().split(",")), key=_weight, reverse=True)
     chosen = next((each for each in preferred if _weight(each) > 0), "")
@@ -179,44 +183,31 @@ def _weight(media_range: str) -> float:
     return float(weight[1]) if weight else 1
 
 
-class _PartialCollector(Collector):
-    """Collects until something raises, and leaves out a family that cannot be written."""
-
-    def __init__(self, collector: Any, encode: Callable[[Any], bytes]) -> None:
-        self._collector = collector  # a registry or a part of it, which share no type
-        self._encode = encode
-
-    def collect(self) -> Iterator[Family]:
-        try:
-            yield from filter(self._can_be_written, self._collector.collect())
-        except Exception:
-            log.exception("a collector raised; the scrape is incomplete")
-
-    def _can_be_written(self, family: Family) -> bool:
-        try:
-            self._encode(_SingleFamily(family))
-        except Exception:
-            log.exception("%s cannot be written; the scrape is incomplete", family.name)
-            return False
-        return True
+def _encodable(collector: Any, encode: Callable[[Any], bytes]) -> Iterator[Family]:
+    """The families of a registry until a collector raises, without those that cannot be encoded."""
+    try:
+        for family in collector.collect():
+            try:
+                encode(_collector(family))
+            except Exception:
+                log.exception("%s cannot be encoded; the scrape is incomplete", family.name)
+            else:
+                yield family
+    except Exception:
+        log.exception("a collector raised; the scrape is incomplete")
 
 
-class _SingleFamily(Collector):
-    """One family, for an encoder that takes collectors."""
-
-    def __init__(self, family: Family) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Family]:
-        yield self._family
+def _collector(*families: Family) -> Any:
+    """Families in the form of a collector, which is the argument of an encoder."""
+    return SimpleNamespace(collect=lambda: families)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether gzip is named and not ruled out by a weight of 0."""
+    """Whether gzip is named with a weight above 0."""
     codings = [coding.strip().lower() for coding in accept_encoding.split(",")]
     return any(coding.split(";")[0].strip() == "gzip" and not _NO_GZIP.match(coding) for coding in codings)
 
 
 def _joined(request: Request, header: str) -> str:
-    """A list header may be given in several lines."""
+    """The value of a list header, which may be given in several lines."""
     return ",".join(request.headers.getlist(header))

@@ -1,6 +1,6 @@
-"""The pages of runbooks: Markdown in the frame of every page, as safe as the others and without scripts.
+"""The pages of runbooks, rendered from Markdown in the common page layout, without scripts.
 
-Markdown is rendered by mistune, which is imported when somebody reads a runbook: it takes 9 ms and 1 MB.
+mistune renders the Markdown. It is imported with the first runbook that is read, because it takes 9 ms and 1 MB.
 """
 
 import re
@@ -31,12 +31,12 @@ CONTENT_SECURITY_POLICY = f"{html_layout.security_policy(_STYLE)}; frame-ancesto
 _RUNBOOK_LINK = re.compile(r"([A-Za-z]+)\.md(#[A-Za-z0-9-]*)?")
 _INDEX = "README"
 _COMMENT = re.compile(r"\s*<!--.*?-->\s*", re.DOTALL)
-# Where runbooks are in the repository: what their links are relative to.
+# The directory of the runbooks in the repository: their links are relative to it.
 _DIRECTORY = "alerts/runbooks"
 
 
 def page(title: str, markdown: str) -> str:
-    """A whole page. Links between runbooks are relative; what is not served is named and not linked."""
+    """A whole page. Links between runbooks are relative; a file that is not served is named without a link."""
     body = f"""<header><nav aria-label="Pages"><a href="../">Status</a><a href="./">All runbooks</a></nav></header>
 <main>
 {_html(markdown)}</main>"""
@@ -44,7 +44,7 @@ def page(title: str, markdown: str) -> str:
 
 
 def link(target: str) -> str | None:
-    """Where a link of a runbook leads from its page; None when it leads to a file that is not served."""
+    """The address of a link on the page of a runbook; None for a file that is not served."""
     if target.startswith(("https://", "http://")):
         return target
     if here := _RUNBOOK_LINK.fullmatch(target):
@@ -53,17 +53,16 @@ def link(target: str) -> str | None:
 
 
 def _html(markdown: str) -> str:
-    # Not at the top: who never reads a runbook does not pay for it.
-    import mistune  # noqa: PLC0415
+    import mistune  # noqa: PLC0415 - see the module's docstring
 
     class Renderer(mistune.HTMLRenderer):
-        """HTML in Markdown is text, and comments are left out."""
+        """Escapes HTML in Markdown, and leaves out comments."""
 
-        def link(self, text: str, url: str, title: str | None = None) -> str:  # noqa: ARG002 - ours have no titles
+        def link(self, text: str, url: str, title: str | None = None) -> str:  # noqa: ARG002 - our links have no titles
             target = link(url)
             return _repository_path(text, url) if target is None else f'<a href="{escape(target)}">{text}</a>'
 
-        def image(self, text: str, url: str, title: str | None = None) -> str:  # noqa: ARG002 - no page loads anything
+        def image(self, text: str, url: str, title: str | None = None) -> str:  # noqa: ARG002 - pages load no images
             return text
 
         def block_html(self, html: str) -> str:
@@ -80,6 +79,6 @@ def _table(_renderer: "BaseRenderer", text: str) -> str:
 
 
 def _repository_path(text: str, url: str) -> str:
-    """A file of the repository, by its path; `text` is HTML."""
+    """The path of a file in the repository, after the text of its link; `text` is HTML."""
     path = escape(normpath(join(_DIRECTORY, url)))
     return f"<code>{path}</code>" if path.endswith(text) else f"{text} (<code>{path}</code> in the repository)"

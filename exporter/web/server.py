@@ -1,8 +1,8 @@
-"""The web server: binds, accepts, serves `Site` in a thread of its own, and stops within a second or two.
+"""The web server: listens, accepts connections and serves the site in a thread of its own.
 
-HTTP is uvicorn's, on h11. We accept the connections ourselves, which lets each new one be given the certificate that
-is current, bounds TLS handshakes, and lets a crowd of stalled clients be thinned out instead of locking Prometheus
-out: when `Limits.connections` are open, a new one takes the place of the one that can best be spared.
+uvicorn and h11 speak HTTP. Connections are accepted here, for three reasons: each new connection gets the current
+certificate, a TLS handshake has a deadline, and stalled clients cannot lock Prometheus out. When
+`ServerLimits.connections` are open, a new connection replaces the one that is least needed.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import contextlib
 import errno
 import logging
 import os
-import re
 import socket
 import threading
 from pathlib import Path
@@ -19,9 +18,10 @@ from typing import Any, Self
 import uvicorn
 from uvicorn.server import ServerState
 
+from exporter.config.values import split_address
 from exporter.core.errors import ConfigError
 from exporter.web.config.reloader import NO_WEB_CONFIG, LoadedWebConfig, WebConfigReloader
-from exporter.web.connection import ClientConnection, ConnectionPhase, ServerLimits
+from exporter.web.connection import ClientConnection, ConnectionPhase, ServerLimits, run_application
 from exporter.web.connection import log as connection_log
 from exporter.web.middleware import RequestMiddleware
 from exporter.web.routes import SiteContent, router
@@ -33,55 +33,75 @@ log = logging.getLogger("exporter.web.server")
 _BACKLOG = 1024
 # Out of file descriptors or memory: accepting again at once would fail again.
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_ACCEPT_RETRY_DELAY = 0.1
-_ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
-_HIGHEST_PORT = 65535
+_ACCEPT_RETRY_DELAY = 0.1  # seconds
 _HINTS = {
-    errno.EADDRINUSE: "; something else listens there",
+    errno.EADDRINUSE: "; another program listens there",
     errno.EADDRNOTAVAIL: "; this machine has no such address",
     errno.EACCES: "; ports below 1024 take a privilege",
 }
 
 
 class WebServer:
-    """Serves a site at `listen` (`host:port`, `[::]:port`, `:port` for all addresses; port 0 picks a free one).
+    """Serves a site at an address. Call `start` once and then `stop`, or use it as a context manager.
 
-    `config_file` is a web configuration file. Installs no signal handlers. Call `start` once and then `stop`, or use
-    it as a context manager.
+    Args:
+        site: what to serve.
+        listen: `host:port`, `[::]:port`, or `:port` for all addresses; port 0 picks a free one.
+        config_file: a web configuration file, which is followed while the server runs.
+        limits: for clients; the defaults of `ServerLimits` when left out.
     """
 
     def __init__(
         self, site: SiteContent, listen: str, config_file: Path | None = None, limits: ServerLimits | None = None
     ) -> None:
-        self._site = site
         self._listen = listen
         self._config_file = config_file
         self._limits = limits or ServerLimits()
-        self._server_loop: _ServerLoop | None = None
+        self._reloader: WebConfigReloader | None = None
         self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._grace = 0.0
         self.address = ""
         self.url = ""
+        # From here on only for the thread that runs the event loop.
+        self._state = ServerState()
+        self._open: dict[ClientConnection, None] = {}  # in the order of arrival
+        self._config = uvicorn.Config(
+            run_application(RequestMiddleware(router(site), lambda: self._loaded().config)),
+            http=ClientConnection,
+            interface="asgi3",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            h11_max_incomplete_event_size=self._limits.header,
+        )
 
     def start(self) -> None:
-        """Bind and serve; when this returns, clients are answered and `address` and `url` tell where.
+        """Listen and serve; sets `address` (`host:port`) and `url`.
 
         Raises: ConfigError when the web configuration is bad or the address cannot be bound.
         """
-        live = WebConfigReloader(self._config_file) if self._config_file else None
-        scheme = "https" if live and live.current().tls else "http"
+        self._reloader = WebConfigReloader(self._config_file) if self._config_file else None
+        scheme = "https" if self._loaded().config.tls else "http"
         listener = bind(self._listen)
-        self.address = _format_address(listener.getsockname())
+        host, port = listener.getsockname()[:2]
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.url = f"{scheme}://{self.address}"
-        self._server_loop = _ServerLoop(self._site, listener, live, self._limits)
-        self._thread = threading.Thread(target=asyncio.run, args=(self._server_loop.run(),), name="web", daemon=True)
+        self._config.load()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._run(listener),), name="web", daemon=True)
         self._thread.start()
-        self._server_loop.started.wait()
+        self._started.wait()
         log.info("listening on %s", self.url)
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Stop listening, give answers under way half of `timeout` seconds, close everything. Twice is harmless."""
-        if self._server_loop and self._thread:
-            self._server_loop.stop(timeout / 2)
+        """Stop listening, wait `timeout` / 2 seconds for responses, then close all connections. Idempotent."""
+        if self._thread:
+            self._grace = timeout / 2
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(timeout)
 
     def __enter__(self) -> Self:
@@ -91,73 +111,38 @@ class WebServer:
     def __exit__(self, *_exc: object) -> None:
         self.stop()
 
+    def _loaded(self) -> LoadedWebConfig:
+        return self._reloader.current() if self._reloader else NO_WEB_CONFIG
 
-class _ServerLoop:
-    """The event loop's side: all of it runs there, but for `stop` and `started`."""
-
-    def __init__(
-        self, site: SiteContent, listener: socket.socket, live: WebConfigReloader | None, limits: ServerLimits
-    ) -> None:
-        self._listener = listener
-        self._reloader = live
-        self._limits = limits
-        self._state = ServerState()
-        self._open: dict[ClientConnection, None] = {}  # in the order of arrival
-        self._config = uvicorn.Config(
-            RequestMiddleware(router(site), lambda: self._loaded().config),
-            http=ClientConnection,
-            interface="asgi3",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            h11_max_incomplete_event_size=limits.header,
-        )
-        self._config.load()
-        self._grace = 0.0
-        self.started = threading.Event()
-
-    async def run(self) -> None:
+    async def _run(self, listener: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_log_loop_error)
         self._stopping = asyncio.Event()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
-        self._listener.setblocking(False)
-        accepting = self._loop.create_task(self._accept())
-        self.started.set()
+        listener.setblocking(False)
+        accepting = self._loop.create_task(self._accept(listener))
+        self._started.set()
         await self._stopping.wait()
         accepting.cancel()
         await asyncio.wait([accepting])
-        self._listener.close()
+        listener.close()
         await self._close_connections()
 
-    def stop(self, grace: float) -> None:
-        """Called from another thread: end `run`, after at most `grace` seconds for answers under way."""
-        self._grace = grace
-        with contextlib.suppress(RuntimeError):  # has already ended
-            self._loop.call_soon_threadsafe(self._stopping.set)
-
-    async def _accept(self) -> None:
+    async def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                sock, _ = await self._loop.sock_accept(self._listener)
+                sock, _ = await self._loop.sock_accept(listener)
             except OSError as error:
-                await self._accept_failed(error)
+                if error.errno in _OUT_OF_RESOURCES:  # otherwise the client has closed already
+                    connection_log.warning("cannot accept connections: %s", error.strerror)
+                    self._evict_connection()
+                    await asyncio.sleep(_ACCEPT_RETRY_DELAY)
                 continue
-            self._admit(sock)
+            self._open_connection(sock)
             await asyncio.sleep(0)  # a flood of connections must not keep the loop from serving them
 
-    async def _accept_failed(self, error: OSError) -> None:
-        """The client is gone again, or we are out of something: then make room and wait a little."""
-        if error.errno in _OUT_OF_RESOURCES:
-            connection_log.warning("cannot accept connections: %s", error.strerror)
-            self._evict_connection()
-            await asyncio.sleep(_ACCEPT_RETRY_DELAY)
-
-    def _admit(self, sock: socket.socket) -> None:
+    def _open_connection(self, sock: socket.socket) -> None:
         if len(self._open) >= self._limits.connections:
             self._evict_connection()
         loaded = self._loaded()
@@ -168,7 +153,7 @@ class _ServerLoop:
         connection.connect(sock, loaded.tls)
 
     def _evict_connection(self) -> None:
-        """Close the connection that can best be spared: a stalled one before an idle one, the longest so first."""
+        """Close a connection: one that waits for a request, else an idle one, the one in that phase for longest."""
         evicted = min(self._open, key=lambda connection: (connection.phase, connection.since), default=None)
         if evicted:
             self._discard(evicted)
@@ -179,13 +164,10 @@ class _ServerLoop:
         if not self._open:
             self._all_closed.set()
 
-    def _loaded(self) -> LoadedWebConfig:
-        return self._reloader.current() if self._reloader else NO_WEB_CONFIG
-
     async def _close_connections(self) -> None:
         for connection in tuple(self._open):
             if connection.phase is ConnectionPhase.ANSWER:
-                connection.shutdown()  # closes after the answer
+                connection.shutdown()  # closes after the response
             else:
                 connection.abort()
         with contextlib.suppress(TimeoutError):
@@ -194,24 +176,25 @@ class _ServerLoop:
             connection.abort()
         for task in tuple(self._state.tasks):
             task.cancel()
-        await asyncio.sleep(0)  # transports close their sockets in the loop's next turn
+        await asyncio.sleep(0)  # transports close their sockets in the next iteration of the loop
         await asyncio.sleep(0)
 
 
 class AddressInUse(ConfigError):
-    """Something listens on the address already."""
+    """Another program listens on the address already."""
 
 
 def bind(listen: str) -> socket.socket:
-    """A listening socket. `[::]` and an empty host take IPv4 as well, where the machine can.
+    """A listening socket. `[::]` and an empty host accept IPv4 as well, where the machine can.
 
-    Raises: ConfigError with the address, the reason and what to do; AddressInUse where that is the reason.
+    Raises: ConfigError with the address, the reason and a hint; AddressInUse where that is the reason.
     """
-    match = _ADDRESS.fullmatch(listen)
-    if match is None or int(match["port"]) > _HIGHEST_PORT:
-        raise ConfigError((f"web.listen: {listen!r} is not an address; write host:port, [::]:port or :port",))
     try:
-        return _listen(match["host"] or match["v6"] or "", int(match["port"]))
+        host, port = split_address(listen)
+    except ValueError as error:
+        raise ConfigError((f"web.listen: {listen!r}: {error}",)) from error
+    try:
+        return _listen(host, port)
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         hint = _HINTS.get(error.errno or 0, "")
@@ -227,17 +210,12 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.create_server(
         address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=dual and family == socket.AF_INET6
     )
-    # Connections inherit it. An answer is written as header and body; without this the body waits for the client to
-    # acknowledge the header, which clients delay by 40 ms.
+    # Connections inherit it. Header and body of a response are written one after the other; without this the body waits
+    # until the client acknowledges the header, which clients delay by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
-def _format_address(name: tuple[Any, ...]) -> str:
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Errors that asyncio caught outside of any request."""
+    """Log an error that asyncio caught outside of any request."""
     connection_log.error("event loop: %s", context.get("message"), exc_info=context.get("exception"))

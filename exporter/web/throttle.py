@@ -1,16 +1,16 @@
-"""A log filter: what strangers can cause is told, but never more than once a minute."""
+"""A log filter for messages that any client can cause: each is logged at most once a minute."""
 
 import logging
 import time
 from collections.abc import Callable
 
-PERIOD = 60.0
+PERIOD = 60.0  # seconds
 
 
 class Throttle(logging.Filter):
-    """Lets one record per message template pass each `period` seconds, and says how many it held back before.
+    """Passes one record per message template and `period` (seconds), with the number of those suppressed before it.
 
-    Memory is bounded by the number of templates in the code.
+    `clock` gives monotonic seconds. Memory is bounded by the number of templates in the code.
     """
 
     def __init__(self, period: float = PERIOD, clock: Callable[[], float] = time.monotonic) -> None:
@@ -21,7 +21,7 @@ class Throttle(logging.Filter):
         self._suppressed: dict[str, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to log it."""
+        """Whether to log the record."""
         key, now = str(record.msg), self._clock()
         if now - self._last.get(key, -self._period) < self._period:
             self._suppressed[key] = self._suppressed.get(key, 0) + 1

@@ -1,4 +1,4 @@
-"""A real Alertmanager with the shipped configuration; only its receivers are ours, and its patience is scaled."""
+"""Starts a real Alertmanager with the shipped configuration, its receivers replaced and its times scaled."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def routes(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Alertmanager:
-    """A server that runs."""
+class AlertmanagerServer:
+    """A running server."""
 
     program: Program
     url: str
@@ -96,10 +96,10 @@ def log_warnings(log: str) -> list[str]:
 
 
 @contextmanager
-def alertmanager(
+def run_alertmanager(
     directory: Path, config: Mapping[str, Any], *more: str, require: Require = require_program
-) -> Iterator[Alertmanager]:
-    """Runs one until left, with `more` arguments; Debian's unless `require` finds another."""
+) -> Iterator[AlertmanagerServer]:
+    """Runs one on a free port until the block ends, with `more` arguments; Debian's unless `require` finds another."""
     binary = require("prometheus-alertmanager")
     file = directory / "alertmanager.yaml"
     file.write_text(json.dumps(config))
@@ -113,13 +113,13 @@ def alertmanager(
         *more,
     ]
     with started(arguments, directory, environment()) as program:
-        server = Alertmanager(program, f"http://{listen}")
+        server = AlertmanagerServer(program, f"http://{listen}")
         eventually(lambda: _is_ready(server))
         yield server
         program.end()
 
 
-def _is_ready(server: Alertmanager) -> bool:
+def _is_ready(server: AlertmanagerServer) -> bool:
     assert server.program.process.poll() is None, server.program.log
     try:
         return webtools.get(f"{server.url}/-/ready").status_code == 200

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from alerts.policy.increases import expand_exact_increase
+from alerts.policy.expressions import expand_exact_increase
 from alerts.policy.load import load_policy
 from alerts.promql.parse import parse
 from alerts.promql.syntax_tree import (
     Aggregation,
     BinaryOperation,
-    Call,
     Expression,
+    FunctionCall,
     Grouping,
     Matcher,
     Negation,
@@ -79,7 +79,7 @@ def labels(expression: Expression) -> frozenset[str] | None:
             return labels(operand)
         case Aggregation(operand=operand, grouping=grouping):
             return _kept(grouping, labels(operand) or frozenset())
-        case Call():
+        case FunctionCall():
             return _of_call(expression)
         case BinaryOperation(left=left, right=right):
             return _of_operation(expression, labels(left), labels(right))
@@ -90,8 +90,8 @@ def _kept(grouping: Grouping, names: frozenset[str]) -> frozenset[str]:
     return names & grouping.labels if grouping.only else names - grouping.labels
 
 
-def _of_call(call: Call) -> frozenset[str] | None:
-    if call.function in ("time", "scalar"):
+def _of_call(call: FunctionCall) -> frozenset[str] | None:
+    if call.function == "time":
         return None
     if call.function == "vector":
         return frozenset()
@@ -130,7 +130,7 @@ def compares(expression: Expression) -> bool:
             return compares(left)
         case BinaryOperation(operator=operator, boolean=boolean):
             return operator in COMPARISONS and not boolean
-        case Call(function="absent"):
+        case FunctionCall(function="absent"):
             return True
         case _:
             return False
@@ -150,7 +150,7 @@ def sources(expression: Expression) -> Iterator[VectorSelector]:
             yield expression
         case RangeSelector(selector=selector):
             yield from sources(selector)
-        case Call(arguments=arguments):
+        case FunctionCall(arguments=arguments):
             for argument in arguments:
                 yield from sources(argument)
         case Aggregation(operand=operand) | Negation(operand=operand):

@@ -16,7 +16,7 @@ def key(alert: str, severity: Severity = Severity.PAGE) -> RuleKey:
 
 
 def rule(alert: str = "A", hold_duration: float = 0.0, **more: Any) -> Rule:
-    """One that holds for so long."""
+    """A rule with this for-duration, seconds."""
     settings: dict[str, Any] = {
         "key": key(alert),
         "group": "test",
@@ -24,9 +24,9 @@ def rule(alert: str = "A", hold_duration: float = 0.0, **more: Any) -> Rule:
         "threshold": 0.0,
         "source": "none",
         "summary": f"{alert} happens",
-        "description": "{{ $labels.job }} has {{ $value }}",
+        "description": "{{ $labels.job }} has {{ $value | humanize }}",
         "runbook_url": f"https://example.org/{alert}",
-        "hold": hold_duration,
+        "hold_duration": hold_duration,
     }
     return Rule(**{**settings, **more})
 

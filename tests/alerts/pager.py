@@ -1,4 +1,4 @@
-"""A pager: takes Alertmanager's webhooks on loopback, and remembers what came when, for which receiver."""
+"""A receiver of Alertmanager's webhooks on loopback; records each alert with its receiver and its time of arrival."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Labels = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAlert:
-    """One alert in one notification. `at` is when it came in, Unix seconds, by our clock."""
+    """One alert in one notification. `at`: time of arrival, Unix seconds."""
 
     receiver: str
     status: str
@@ -26,24 +26,24 @@ class ReceivedAlert:
 
     @property
     def name(self) -> str:
-        """The alert."""
+        """The value of label `alertname`."""
         return self.labels["alertname"]
 
     def has_labels(self, **labels: str) -> bool:
-        """Whether it carries these labels."""
+        """Whether it has these labels and values."""
         return labels.items() <= self.labels.items()
 
 
 @dataclass(slots=True)
 class Pager:
-    """What has come in, oldest first."""
+    """The received alerts, oldest first."""
 
     url: str
     _received: list[ReceivedAlert] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def accept(self, payload: Any, at: float) -> None:
-        """One notification, as Alertmanager sends it."""
+        """Records one notification in Alertmanager's format; `at` in Unix seconds."""
         receiver = payload["receiver"]
         received = [
             ReceivedAlert(receiver, alert["status"], alert["labels"], alert["annotations"], at)
@@ -54,12 +54,12 @@ class Pager:
 
     @property
     def received(self) -> list[ReceivedAlert]:
-        """All of it."""
+        """Every received alert, in order of arrival."""
         with self._lock:
             return list(self._received)
 
     def firing(self, receiver: str | None = None, **labels: str) -> list[ReceivedAlert]:
-        """What was told to fire, to this receiver or to any, with these labels."""
+        """The alerts with these labels that were reported as firing, to `receiver` or to any."""
         return [
             each
             for each in self.received
@@ -67,13 +67,13 @@ class Pager:
         ]
 
     def resolved(self, **labels: str) -> list[ReceivedAlert]:
-        """What was told to be over."""
+        """The alerts with these labels that were reported as resolved."""
         return [each for each in self.received if each.status == "resolved" and each.has_labels(**labels)]
 
 
 @contextmanager
-def listening() -> Iterator[Pager]:
-    """A pager that listens until left."""
+def run_pager() -> Iterator[Pager]:
+    """Listens on a free port until the block ends."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -83,7 +83,7 @@ def listening() -> Iterator[Pager]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Logs nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         pager = Pager(f"http://127.0.0.1:{server.server_address[1]}/")

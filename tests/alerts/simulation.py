@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from exporter.lab.workload.processor import BATCH, MIN_POLL_INTERVAL, next_poll_interval
 from exporter.metrics.catalogue import NOTIFICATION_RESULTS, PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
+from exporter.sampling.sampler import MIGRATION_INTERVALS
 
 DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
 Labels = tuple[tuple[str, str], ...]
@@ -174,7 +175,6 @@ _DATABASE = ("backlog", "throughput", "last_hour", "events", "idempotency")
 _ENDPOINTS = ("healthCheck", "getFSM", "getOutbox", "getFallbacks")
 _ROWS_PER_SECOND = 125
 _LIFE = 3
-_MIGRATION_PACE = 20
 
 Reading = tuple[str, tuple[tuple[str, str], ...], float]
 
@@ -239,7 +239,7 @@ class Exporter:
             "last_hour": len(self._outbox.processed),
             "idempotency": len(self._outbox.keys),
         }.get(name, 0)
-        base = self._interval * (_MIGRATION_PACE if name == "migration" else 1)
+        base = self._interval * (MIGRATION_INTERVALS if name == "migration" else 1)
         return max(base, min(rows / _ROWS_PER_SECOND, 600.0))
 
     def _backlog(self, _: float) -> list[Reading]:

@@ -69,7 +69,7 @@ def course(policy: Policy, fault: Any) -> Course:
         samples = labelled_samples(world.tick(now))
         result.see(samples)
         look = ClockReading(now, float(INTERVAL) if tick else 0.0)
-        result.alerts.append(assessor.evaluate_samples(look, samples, world.fresh).alerts)
+        result.alerts.append(assessor.evaluate(look, samples, world.fresh).alerts)
     return result
 
 

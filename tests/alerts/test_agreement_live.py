@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
 from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
 from alerts.model import Change, Evaluation, Outlet, Policy
 from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
-from exporter.lab.ports import LOOPBACK, free_port
+from exporter.lab.ports import LOOPBACK
 from tests import webtools
 from tests.alerts.faulty import FAULTS, Shown, World
-from tests.end_to_end.program import environment, eventually, started
 from tests.newest import SOURCES, installed
+from tests.prometheus import run_prometheus
 
 logger = logging.getLogger(__name__)
 
@@ -116,27 +115,8 @@ def prometheus(binary: Path, directory: Path, policy: Policy, target: str, names
             {"job_name": name, "metrics_path": f"/{name}", "static_configs": [{"targets": [target]}]} for name in names
         ],
     }
-    path = directory / "prometheus.yaml"
-    path.write_text(yaml.safe_dump(config))
-    listen = f"{LOOPBACK}:{free_port()}"
-    arguments: list[str | Path] = [
-        binary,
-        f"--config.file={path}",
-        f"--storage.tsdb.path={directory / 'tsdb'}",
-        f"--web.listen-address={listen}",
-        "--log.level=warn",
-    ]
-    with started(arguments, directory, environment()) as program:
-        eventually(lambda: _is_ready(f"http://{listen}"))
-        yield f"http://{listen}"
-        program.end()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return webtools.get(f"{url}/-/ready").status_code == 200
-    except OSError:
-        return False
+    with run_prometheus(binary, directory, config, "--log.level=warn") as server:
+        yield server.url
 
 
 @dataclass(frozen=True, slots=True)

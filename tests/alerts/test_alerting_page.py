@@ -17,7 +17,7 @@ SECRET = "pagerduty-routing-key"
 
 
 def test_the_table_is_the_policy():
-    """Run tools/alerting.py after a change of the policy."""
+    """Run `make generate` after a change of the policy."""
     assert alerting.with_rules(TEXT, load_policy()) == TEXT
 
 

@@ -17,7 +17,7 @@ from alerts.model import RuleKey, Severity
 from alerts.policy.inhibition import SAME_OUTBOX
 from alerts.policy.load import load_policy
 from tests.alerts import pager
-from tests.alerts.alertmanager import CONFIG, Alertmanager, alertmanager, routes, scaled_config, shipped
+from tests.alerts.alertmanager import CONFIG, AlertmanagerServer, routes, run_alertmanager, scaled_config, shipped
 from tests.alerts.notify.local import Reply, receiving
 from tests.alerts.pager import Pager, ReceivedAlert
 from tests.end_to_end.program import eventually
@@ -117,7 +117,7 @@ def test_every_receiver_is_used():
 
 
 def test_the_inhibition_rules_are_the_policys():
-    """Run tools/alerting.py after a change of the policy."""
+    """Run `make generate` after a change of the policy."""
     assert alerting.with_inhibitions(TEXT, POLICY) == TEXT
 
 
@@ -137,15 +137,17 @@ def ticket(alert: str, **more: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def answered(require: Require) -> Iterator[Pager]:  # noqa: ARG001 - each Alertmanager has a pager of its own
-    with pager.listening() as listening:
+    with pager.run_pager() as listening:
         yield listening
 
 
 @pytest.fixture(scope="module")
-def manager(require: Require, answered: Pager, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+def manager(
+    require: Require, answered: Pager, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AlertmanagerServer]:
     """A real one, with the pager behind it."""
     directory = tmp_path_factory.mktemp("alertmanager")
-    with alertmanager(directory, scaled_config(answered, SCALE), require=require) as server:
+    with run_alertmanager(directory, scaled_config(answered, SCALE), require=require) as server:
         yield server
         assert server.log_warnings() == []
 
@@ -161,7 +163,7 @@ def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(require, answe
         if other in explained[muted]
     }
     assert len(expected) > 50
-    with alertmanager(tmp_path, scaled_config(answered), require=require) as server:
+    with run_alertmanager(tmp_path, scaled_config(answered), require=require) as server:
         server.send(labels_of(key, environment=environment) for environment, pair in pairs.items() for key in pair)
 
         def muted() -> set[tuple[str, str]]:
@@ -222,7 +224,7 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def told(manager: Alertmanager, answered: Pager) -> dict[str, list[ReceivedAlert]]:
+def told(manager: AlertmanagerServer, answered: Pager) -> dict[str, list[ReceivedAlert]]:
     """What came to the pager of each case, all of them sent at once; each has an environment of its own."""
     for case, (alerts, _) in CASES.items():
         manager.send({**labels, "environment": case} for labels in alerts)
@@ -281,7 +283,7 @@ def linked(require: Require, directory: Path, annotations: dict[str, str]) -> tu
                 each["url"] = f"{local.url}/pagerduty"
         for route in routes(config["route"]):
             route |= {"group_wait": "1ms"}
-        with alertmanager(directory, config, require=require) as server:
+        with run_alertmanager(directory, config, require=require) as server:
             server.send([page("OutboxStalled"), ticket("OutboxJobsExhausted")], annotations=annotations)
 
             def told() -> dict[str, Any]:
@@ -312,8 +314,8 @@ def test_without_a_runbook_nothing_is_linked(require, tmp_path):
 def restarted(require: Require, directory: Path, *arguments: str, late: float) -> set[str]:
     """Pages that come from an Alertmanager that just started, when the alert that explains comes later."""
     with (
-        pager.listening() as answered,
-        alertmanager(directory, scaled_config(answered, SCALE), *arguments, require=require) as server,
+        pager.run_pager() as answered,
+        run_alertmanager(directory, scaled_config(answered, SCALE), *arguments, require=require) as server,
     ):
         server.send([page("OutboxStalled")])
         time.sleep(late)

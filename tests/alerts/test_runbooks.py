@@ -117,7 +117,7 @@ def spelled(seconds: float) -> str:
 
 
 def test_the_index_is_the_policy():
-    """Run tools/alerting.py after a change of the policy."""
+    """Run `make generate` after a change of the policy."""
     text = INDEX.read_text("utf-8")
     assert alerting.with_runbooks(text, load_policy()) == text
 

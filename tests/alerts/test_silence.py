@@ -54,7 +54,7 @@ class Span:
 MONTH = Span(MONDAY, MONDAY + DAYS * int(DAY))
 SICK_DAY = Span(SICK, SICK + int(DAY))
 # What is recorded comes after what was scraped later.
-ANY_ORDER = "storage: {tsdb: {out_of_order_time_window: 60d}}\n"
+ANY_ORDER = {"storage": {"tsdb": {"out_of_order_time_window": "60d"}}}
 
 
 def target(cluster: str) -> tuple[tuple[str, str], ...]:
@@ -64,7 +64,7 @@ def target(cluster: str) -> tuple[tuple[str, str], ...]:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory) -> Iterator[Oracle]:
     """Holds a month of health and, a day later, a day on which the processor crashed for twenty minutes."""
-    with oracle(tmp_path_factory.mktemp("month"), config_text=ANY_ORDER) as server:
+    with oracle(tmp_path_factory.mktemp("month"), config=ANY_ORDER) as server:
         healthy, sick = target("healthy"), target("sick")
         backfill(server.url, scrapes(DAYS, interval=STEP, epoch=MONDAY, labels=healthy), healthy)
         crash = (10 * 3600.0, 10 * 3600.0 + 1200)

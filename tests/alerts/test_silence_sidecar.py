@@ -42,13 +42,13 @@ def test_a_healthy_outbox_is_quiet() -> None:
     told: Counter[tuple[RuleKey, Change]] = Counter()
     for scrape in scrapes(DAYS, interval=INTERVAL):
         if not scrape.samples:  # the exporter is down, and so is its judge
-            kept = kept or assessor.keep(at)
+            kept = kept or assessor.state(at)
             continue
         if kept is not None:
             assessor, kept = restarted(assessor, kept, scrape.at), None
         elapsed = INTERVAL if at else 0.0
         at = scrape.at
-        evaluation = assessor.evaluate_samples(ClockReading(at, elapsed), scrape.samples, fresh(scrape.samples))
+        evaluation = assessor.evaluate(ClockReading(at, elapsed), scrape.samples, fresh(scrape.samples))
         assert not assessor.failures
         told.update((transition.alert.key, transition.change) for transition in evaluation.transitions)
         assert not [alert for alert in evaluation.alerts if alert.state is State.FIRING and alert.key != WATCHDOG]

@@ -8,7 +8,8 @@ import trustme
 
 from exporter.app import healthcheck
 from exporter.app.healthcheck import HealthcheckTarget
-from exporter.config.settings import Address, WebSettings
+from exporter.config.settings import WebSettings
+from exporter.core.types import Address
 from exporter.lab.ports import free_port
 from exporter.web.server import WebServer
 from tests.webtools import site

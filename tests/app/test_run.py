@@ -11,19 +11,9 @@ from typing import Any
 import pytest
 
 from exporter.app.run import App
-from exporter.config.settings import (
-    Address,
-    ApplicationSettings,
-    Config,
-    DatabaseSettings,
-    Ratio,
-    SamplingSettings,
-    Seconds,
-    Secret,
-    Url,
-    WebSettings,
-)
+from exporter.config.settings import ApplicationSettings, Config, DatabaseSettings, SamplingSettings, WebSettings
 from exporter.core.errors import ConfigError
+from exporter.core.types import Address, Ratio, Seconds, Secret, Url
 from exporter.lab.ports import free_port
 from tests import webtools
 from tests.end_to_end.program import MetricsResponse, eventually, scrape

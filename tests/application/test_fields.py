@@ -84,7 +84,7 @@ def test_one_bad_field_spoils_itself_alone():
 
 
 @pytest.mark.parametrize(
-    ("payload", "complaint"),
+    ("payload", "problem"),
     [
         ({}, "b: missing"),
         ({"b": None}, "b: expected an object, got null"),

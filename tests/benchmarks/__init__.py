@@ -1,1 +1,1 @@
-"""The benchmark's pure parts."""
+"""The benchmark."""

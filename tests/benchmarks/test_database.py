@@ -1,6 +1,4 @@
-"""A real server, filled, worn and slowed down."""
-
-from __future__ import annotations
+"""The benchmark on a real server: filling, backlog, dead rows, a slow table, costs."""
 
 import time
 from collections.abc import Iterator
@@ -10,42 +8,42 @@ from typing import Any
 import psycopg
 import pytest
 
-from benchmarks import exporters, fill, measure, server, sqlfile, statements
-from benchmarks.beside import side_by_side
+from benchmarks import exporters, fill, measure, server, statements
+from benchmarks.parallel import side_by_side
 from benchmarks.plan import Size
-from benchmarks.server import Database, copied
-from benchmarks.traffic import Traffic
+from benchmarks.server import BenchmarkDatabase, copied, statement
+from benchmarks.traffic import SteadyTraffic
 from tests.requirements import require_debian
 
 SIZE = Size(jobs=60_000, events=50_000, keys=2_000, courses=20, pending=200, rate=13_000)
 PENDING = "SELECT count(*) FROM job_outbox WHERE processed_at IS NULL"
 
 
-def value(database: Database, query: str) -> Any:
+def value(database: BenchmarkDatabase, query: str) -> Any:
     with database.connect() as connection:
         row = connection.execute(query).fetchone()
     return row and row[0]
 
 
 @pytest.fixture(scope="module")
-def filled() -> Iterator[Database]:
+def filled() -> Iterator[BenchmarkDatabase]:
     require_debian()
     with server.cluster(None) as cluster:
         with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
             connection.execute("CREATE EXTENSION pg_stat_statements")
-        database = Database(cluster, "outbox_test")
+        database = BenchmarkDatabase(cluster, "outbox_test")
         fill.ensure(database, SIZE)
         yield database
 
 
 @pytest.fixture
-def database(filled: Database) -> Iterator[Database]:
+def database(filled: BenchmarkDatabase) -> Iterator[BenchmarkDatabase]:
     with copied(filled, "outbox_copy") as copy:
         yield copy
 
 
 def test_a_filled_database_has_its_size_and_its_traffic(filled):
-    """At least the planned rows are there, the last hour's as the rate says, and no job is pending yet."""
+    """At least the planned rows, those of the last hour at the rate, and no pending job."""
     assert SIZE.jobs <= value(filled, "SELECT count(*) FROM job_outbox") < SIZE.jobs + 500
     assert SIZE.events <= value(filled, "SELECT count(*) FROM fsm_events") < SIZE.events + 500
     hour = "SELECT count(*) FROM {} WHERE created_at >= now() - INTERVAL '1 hour'"
@@ -74,27 +72,27 @@ def test_a_kept_database_is_brought_up_to_now_not_filled_again(database):
 
 def test_the_backlog_has_every_state(database):
     """Of two hundred pending jobs ten are exhausted and twenty failing, and draining removes them all."""
-    fill.pend(database, SIZE)
+    fill.add_backlog(database, SIZE)
     assert value(database, PENDING) == 200
     assert value(database, PENDING + " AND attempts >= 5") == 10
     assert value(database, PENDING + " AND attempts BETWEEN 1 AND 4") == 20
-    fill.drain(database)
+    fill.remove_backlog(database)
     assert value(database, PENDING) == 0
 
 
-def test_worn_jobs_are_processed_and_leave_dead_entries(database):
-    """Wear changes no backlog; the index of pending jobs grows although nothing is pending."""
+def test_dead_rows_are_left_in_the_index(database):
+    """The backlog does not change; the index of pending jobs grows although no job is pending."""
     pages = "SELECT pg_relation_size('idx_job_outbox_unprocessed')"
     before = value(database, pages)
-    fill.wear(database, replace(SIZE, worn=5_000))
+    fill.add_dead_rows(database, replace(SIZE, worn=5_000))
     assert value(database, PENDING) == 0
     assert value(database, pages) > before
 
 
 def test_traffic_processes_what_it_writes(database):
-    """After the traffic has stopped its jobs are there, and none of them is pending."""
+    """After its end its jobs exist, and none of them is pending."""
     before = value(database, "SELECT count(*) FROM job_outbox")
-    with Traffic(database, replace(SIZE, rate=3_600_000)) as traffic:
+    with SteadyTraffic(database, replace(SIZE, rate=3_600_000)) as traffic:
         deadline = time.monotonic() + 20
         while traffic.transactions < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -103,13 +101,13 @@ def test_traffic_processes_what_it_writes(database):
     assert value(database, PENDING) == 0
 
 
-def test_the_archive_makes_reading_dear_and_changes_no_answer(database):
-    """Whoever reads events asks the archive too; its only row is too old to count."""
+def test_the_archive_makes_reads_expensive_and_changes_no_result(database):
+    """A read of events includes the archive, whose only row is too old to count."""
     query = "SELECT count(*) FROM fsm_events WHERE created_at >= now() - INTERVAL '2 hours'"
     before = value(database, query)
     places = {"host": "127.0.0.1", "port": str(database.server.port), "database": database.name, "seconds": 0.0}
     with database.connect() as connection:
-        connection.execute(sqlfile.load("slow_archive").format(**places))
+        connection.execute(statement("slow_archive").format(**places))
         plan = "\n".join(row[0] for row in connection.execute("EXPLAIN " + query))
     assert "Foreign Scan on fsm_events_archive" in plan
     assert abs(value(database, query) - before) < 200  # the last two hours have moved on
@@ -117,26 +115,28 @@ def test_the_archive_makes_reading_dear_and_changes_no_answer(database):
 
 
 def test_costs_are_counted_by_role(database):
-    """Buffers and calls of one role, and of nobody else; a statement is called by its comment."""
-    measure.prepare_role(database, "somebody")
+    """Buffers and calls of one role only; a statement is named by its comment."""
+    measure.prepare_role(database, "other_role")
     with psycopg.connect(database.server.dsn(), autocommit=True) as observer:
         statements.reset(observer)
-        with psycopg.connect(database.dsn("somebody"), autocommit=True) as connection:
+        with psycopg.connect(database.dsn("other_role"), autocommit=True) as connection:
             for _ in range(3):
                 connection.execute("/* counted */ SELECT count(*) FROM job_outbox")
-            assert statements.backends(observer, "somebody") == 1
+            assert statements.backends(observer, "other_role") == 1
         value(database, "SELECT count(*) FROM job_outbox")
-        (cost,) = statements.costs(observer, "somebody")
+        (cost,) = statements.costs(observer, "other_role")
     assert (cost.query, cost.calls, cost.rows) == ("counted", 3, 3)
     assert cost.buffers > 0
 
 
-def test_side_by_side_everybody_is_weighed_alone(database, tmp_path):
-    """Two exporters over the same data at once, each under its own role; both have used a moment, none the whole."""
+def test_parallel_exporters_are_measured_separately(database, tmp_path):
+    """Two exporters over the same data, each with its own role and its own processor time."""
     exporter = exporters.ours()
     twin = replace(exporter, name="twin", role="twin")
     with psycopg.connect(database.server.dsn(), autocommit=True) as observer:
-        arena = measure.Arena(database, Traffic(database, SIZE), observer, "http://127.0.0.1:9/trpc", tmp_path)
-        found = side_by_side(arena, (exporter, twin), minutes=0.02, settling=1.0)
+        testbed = measure.Testbed(
+            database, SteadyTraffic(database, SIZE), observer, "http://127.0.0.1:9/trpc", tmp_path
+        )
+        found = side_by_side(testbed, (exporter, twin), minutes=0.02, settling=1.0)
     assert found.keys() == {exporter.name, "twin"}
     assert all(0 < seconds < 60 for seconds in found.values())

@@ -1,6 +1,4 @@
-"""What each exporter is told to do."""
-
-from __future__ import annotations
+"""The configuration and command line of each exporter."""
 
 import shlex
 from pathlib import Path
@@ -11,22 +9,22 @@ import yaml
 
 from benchmarks import exporters
 from benchmarks.documented import QUERIES
-from benchmarks.environment import version_of
-from benchmarks.exporters import Assignment
+from benchmarks.exporters import ExporterTarget
+from benchmarks.query_exporter import version_of
 from tests.packaging.dockerfile import read
 
 
 @pytest.fixture
 def task(tmp_path):
-    return Assignment("postgresql://role@127.0.0.1:5432/outbox", "http://127.0.0.1:3000/trpc", 20_001, tmp_path)
+    return ExporterTarget("postgresql://role@127.0.0.1:5432/outbox", "http://127.0.0.1:3000/trpc", 20_001, tmp_path)
 
 
-def written(task: Assignment, name: str) -> Any:
+def written(task: ExporterTarget, name: str) -> Any:
     return yaml.safe_load((task.directory / name).read_text())
 
 
 def test_ours_runs_with_its_defaults(task):
-    """Nothing is configured but where things are, and every start is one without a past."""
+    """Only addresses and directories are configured, and each start has an empty state directory."""
     start = exporters._start_ours(task)
     assert shlex.join(start.command[1:]) == "-m exporter serve"
     assert {name.removeprefix("OUTBOX_EXPORTER_") for name in start.environment.keys() - exporters._IMAGE.keys()} == {
@@ -42,14 +40,14 @@ def test_ours_runs_with_its_defaults(task):
 
 
 def test_ours_runs_as_in_its_image(task):
-    """What the Dockerfile has Python told is told here."""
+    """With the environment variables of the Dockerfile."""
     environment = exporters._start_ours(task).environment
     image = read(Path(__file__).parents[2] / "Dockerfile")[-1].only("ENV").pairs()
     assert {name: environment[name] for name in exporters._IMAGE} == {"PYTHONOPTIMIZE": image["PYTHONOPTIMIZE"]}
 
 
-def test_all_others_ask_the_six_documented_questions_every_15_seconds(task):
-    """The same text, whatever the dialect of the configuration."""
+def test_all_others_run_the_six_documented_queries_every_15_seconds(task):
+    """With the same text in each configuration format."""
     qe = exporters._query_exporter_config(task.dsn)
     assert {query["interval"] for query in qe["queries"].values()} == {15}
     assert [query["sql"].replace(f"AS {name}", "AS value") for name, query in qe["queries"].items()] == [
@@ -66,6 +64,6 @@ def test_all_others_ask_the_six_documented_questions_every_15_seconds(task):
 @pytest.mark.parametrize(
     ("answer", "version"), [("Python 3.13.0\n", (3, 13)), ("Python 3.9.2", (3, 9)), ("no version", (0, 0))]
 )
-def test_a_python_tells_its_version(answer, version):
-    """Compared as numbers: 3.9 is older than 3.13."""
+def test_versions_of_python_are_numbers(answer, version):
+    """So that 3.9 is older than 3.13."""
     assert version_of(answer) == version

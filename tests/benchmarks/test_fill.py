@@ -1,6 +1,4 @@
-"""What a database is filled with."""
-
-from __future__ import annotations
+"""The rows of a filled database."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,22 +6,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from benchmarks.__main__ import FULL
-from benchmarks.fill import Stretch, batches, stretches
+from benchmarks.fill import RowRange, batches, row_ranges
 from benchmarks.plan import Size
 
 NOW = datetime(2025, 11, 18, 12, tzinfo=UTC)
 
 
-def planned(size: Size, table: str) -> list[Stretch]:
-    return [stretch for stretch in stretches(size, NOW) if stretch.table == table]
+def planned(size: Size, table: str) -> list[RowRange]:
+    return [row_range for row_range in row_ranges(size, NOW) if row_range.table == table]
 
 
 @pytest.mark.parametrize("jobs", [10_000_000, 100_000, 39_000])
-def test_the_latest_hours_are_alike_in_every_size(jobs):
-    """However many rows there are in all, the last three hours come at the rate, and the total is exact."""
+def test_the_latest_hours_are_equal_in_every_size(jobs):
+    """The last three hours have the full rate for any number of rows, and the total is exact."""
     size = replace(FULL, jobs=jobs)
     history, recent = planned(size, "job_outbox")
-    assert recent == Stretch("job_outbox", 39_000, NOW - timedelta(hours=3), NOW)
+    assert recent == RowRange("job_outbox", 39_000, NOW - timedelta(hours=3), NOW)
     assert history.rows + recent.rows == jobs
     assert (history.since, history.until) == (NOW - timedelta(days=30), recent.since)
 
@@ -43,7 +41,7 @@ def test_keys_reach_back_as_far_as_the_rate_says():
 
 def test_batches_are_the_same_rows_without_gap_or_overlap():
     """Pieces follow one another, none is larger than asked for, and all together are the whole."""
-    whole = Stretch("fsm_events", 25, NOW, NOW + timedelta(seconds=250))
+    whole = RowRange("fsm_events", 25, NOW, NOW + timedelta(seconds=250))
     pieces = list(batches(whole, 10))
     assert [piece.rows for piece in pieces] == [10, 10, 5]
     assert [piece.until for piece in pieces[:-1]] == [piece.since for piece in pieces[1:]]

@@ -1,13 +1,11 @@
-"""Collectors from scrape to scrape."""
-
-from __future__ import annotations
+"""The runs of collectors, from successive scrapes."""
 
 from collections.abc import Iterable, Iterator
 
 import pytest
 
-from benchmarks.health import Chronicle, Health
-from benchmarks.scrape import Sample
+from benchmarks.health import CollectorHealth, CollectorHistory
+from benchmarks.scrape import ScrapedSample
 
 
 def scrape(
@@ -16,29 +14,29 @@ def scrape(
     interval: float = 15.0,
     success: float | None = None,
     failures: Iterable[tuple[str, int]] = (),
-) -> Iterator[Sample]:
+) -> Iterator[ScrapedSample]:
     labels = {"collector": "events"}
-    yield Sample("outbox_collector_runs_total", labels, runs)
-    yield Sample("outbox_collector_interval_seconds", labels, interval)
+    yield ScrapedSample("outbox_collector_runs_total", labels, runs)
+    yield ScrapedSample("outbox_collector_interval_seconds", labels, interval)
     if duration is not None:
-        yield Sample("outbox_collector_duration_seconds", labels, duration)
+        yield ScrapedSample("outbox_collector_duration_seconds", labels, duration)
     if success is not None:
-        yield Sample("outbox_collector_last_success_timestamp_seconds", labels, success)
+        yield ScrapedSample("outbox_collector_last_success_timestamp_seconds", labels, success)
     for reason, count in failures:
-        yield Sample("outbox_collector_failures_total", {**labels, "reason": reason}, count)
-    yield Sample("outbox_up", {}, 1)
+        yield ScrapedSample("outbox_collector_failures_total", {**labels, "reason": reason}, count)
+    yield ScrapedSample("outbox_up", {}, 1)
 
 
-def followed(*scrapes: tuple[float, Iterable[Sample]]) -> Health:
-    chronicle = Chronicle(1000)
+def followed(*scrapes: tuple[float, Iterable[ScrapedSample]]) -> CollectorHealth:
+    history = CollectorHistory(1000)
     for now, lines in scrapes:
-        chronicle.note(lines, now)
-    (health,) = chronicle.health()
+        history.add(lines, now)
+    (health,) = history.health()
     return health
 
 
-def test_a_run_is_charged_once():
-    """The duration of the latest run stays on the page until the next one; it is spent once all the same."""
+def test_a_run_is_counted_once():
+    """Its duration is in each scrape until the next run, and is added once."""
     health = followed(
         (1001, scrape(1, 2.0, success=1001)), (1002, scrape(1, 2.0, success=1001)), (1016, scrape(2, 0.5, success=1016))
     )

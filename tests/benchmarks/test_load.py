@@ -1,6 +1,4 @@
-"""Latencies: when an answer is whole, and what of many is reported."""
-
-from __future__ import annotations
+"""Latencies: when a response is complete, and percentiles."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,15 +14,15 @@ EMPTY = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
 
 
 @pytest.mark.parametrize("answer", [PLAIN, CHUNKED, EMPTY])
-def test_an_answer_is_whole_at_its_last_byte(answer):
+def test_a_response_is_complete_at_its_last_byte(answer):
     """Neither length nor chunks are taken for complete before they are."""
     assert is_whole(answer)
     assert not any(is_whole(answer[:size]) for size in range(len(answer)))
 
 
-def test_an_answer_of_unknown_length_is_refused():
-    """Only closing would end it, and the connection is to be kept."""
-    with pytest.raises(ValueError, match="how long"):
+def test_a_response_of_unknown_length_is_refused():
+    """It would end with the connection, which has to be kept."""
+    with pytest.raises(ValueError, match="neither a length nor chunks"):
         is_whole(b"HTTP/1.1 200 OK\r\n\r\n")
 
 

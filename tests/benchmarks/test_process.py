@@ -1,11 +1,9 @@
 """What a process has used, of the processor."""
 
-from __future__ import annotations
-
 import sys
 
-from benchmarks.exporters import Start
-from benchmarks.process import Running
+from benchmarks.exporters import StartCommand
+from benchmarks.process import ExporterProcess
 
 # Says so once it has worked for a while, then waits for its parent to end.
 WORK = """
@@ -21,7 +19,7 @@ def test_processor_time_is_that_of_the_process_and_its_children(tmp_path):
     """What a child works counts, what this test works meanwhile does not."""
     done = tmp_path / "done"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORK.format(done=str(done))!r}])"
-    with Running(Start((sys.executable, "-c", parent)), tmp_path / "log") as running:
+    with ExporterProcess(StartCommand((sys.executable, "-c", parent)), tmp_path / "log") as running:
         while not done.exists():
             running.check()
         used = running.processor_seconds

@@ -1,7 +1,5 @@
 """The report: ratios, tables, JSON."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,20 +7,20 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.__main__ import parser, plan_of
-from benchmarks.compare import Comparison, Growth
-from benchmarks.health import Health
-from benchmarks.load import Load
-from benchmarks.measure import Result
+from benchmarks.compare import ExporterComparison, GrowthResult
+from benchmarks.health import CollectorHealth
+from benchmarks.load import LatencyResult
+from benchmarks.measure import ExporterResult
 from benchmarks.plan import Variant
-from benchmarks.report import Report, comparison_table, ratio
-from benchmarks.statements import Cost
-from benchmarks.stress import Stress
+from benchmarks.report import BenchmarkReport, comparison_table, ratio
+from benchmarks.statements import StatementCost
+from benchmarks.stress import StressResult
 
-OURS = Result(
+OURS = ExporterResult(
     exporter="outbox-exporter",
     version="0.1.0",
     minutes=10.0,
-    statements=(Cost("outbox-exporter: backlog", 40, 80, 4_000, 0.5, 0.02),),
+    statements=(StatementCost("outbox-exporter: backlog", 40, 80, 4_000, 0.5, 0.02),),
     transactions=16.0,
     connections=1,
     backends=1,
@@ -33,27 +31,29 @@ OURS = Result(
     resident_driven=51 << 20,
     series=184,
     size=19_000,
-    loads=(Load(1, 5_000, 0.0006, 0.002, 1_500.0), Load(8, 5_000, 0.003, 0.004, 2_000.0)),
+    loads=(LatencyResult(1, 5_000, 0.0006, 0.002, 1_500.0), LatencyResult(8, 5_000, 0.003, 0.004, 2_000.0)),
 )
 OTHER = replace(
     OURS,
     exporter="query-exporter",
     version="5.2.2",
     minutes=2.0,
-    statements=(Cost("SELECT count(*) | 1", 8, 8, 400_000, 2.0, 1.0),),
+    statements=(StatementCost("SELECT count(*) | 1", 8, 8, 400_000, 2.0, 1.0),),
 )
-HEALTH = Health("backlog", runs=40, failures=0, spent=3.0, longest=0.5, interval=15.0, oldest=15.5)
+HEALTH = CollectorHealth("backlog", runs=40, failures=0, spent=3.0, longest=0.5, interval=15.0, oldest=15.5)
 
 
 @pytest.fixture
 def report():
-    return Report(
+    return BenchmarkReport(
         plan_of(parser().parse_args(["--reuse", "/somewhere/private"])),
         {"PostgreSQL": "15"},
-        comparisons=[Comparison(Variant.DEPLOYED, (OURS, OTHER), {OURS.exporter: 0.03, OTHER.exporter: 0.024})],
-        growths=[Growth(Variant.DEPLOYED, 100_000, replace(OURS, minutes=20.0), OURS)],
+        comparisons=[ExporterComparison(Variant.DEPLOYED, (OURS, OTHER), {OURS.exporter: 0.03, OTHER.exporter: 0.024})],
+        growths=[GrowthResult(Variant.DEPLOYED, 100_000, replace(OURS, minutes=20.0), OURS)],
         stresses=[
-            Stress("1,000,000 pending jobs", 600.0, (Health("backlog", 40, 0, 3.0, 0.5, 15.0, 15.5),), (), 0, 1e6)
+            StressResult(
+                "1,000,000 pending jobs", 600.0, (CollectorHealth("backlog", 40, 0, 3.0, 0.5, 15.0, 15.5),), (), 0, 1e6
+            )
         ],
     )
 

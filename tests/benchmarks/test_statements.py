@@ -1,21 +1,19 @@
 """Costs by statement."""
 
-from __future__ import annotations
-
-from benchmarks.statements import Cost, brief, connections, errors, total
+from benchmarks.statements import StatementCost, connections, errors, short_form, total
 
 
 def test_a_comment_names_its_statement():
     """What a statement says about itself is the best short name; without one it is its first words."""
-    assert brief("/* outbox-exporter: backlog */\nSELECT 1") == "outbox-exporter: backlog"
-    assert brief("SELECT\n    count(*)\n FROM job_outbox") == "SELECT count(*) FROM job_outbox"
-    assert len(brief("SELECT " + "x, " * 100)) == 91
+    assert short_form("/* outbox-exporter: backlog */\nSELECT 1") == "outbox-exporter: backlog"
+    assert short_form("SELECT\n    count(*)\n FROM job_outbox") == "SELECT count(*) FROM job_outbox"
+    assert len(short_form("SELECT " + "x, " * 100)) == 91
 
 
 def test_a_total_adds_everything_but_the_longest():
     """Calls, rows, buffers and time add up; the longest statement stays the longest."""
-    costs = [Cost("a", 1, 2, 3, 4.0, 4.0), Cost("b", 10, 20, 30, 40.0, 2.0)]
-    assert total(costs) == Cost("total", 11, 22, 33, 44.0, 4.0)
+    costs = [StatementCost("a", 1, 2, 3, 4.0, 4.0), StatementCost("b", 10, 20, 30, 40.0, 2.0)]
+    assert total(costs) == StatementCost("total", 11, 22, 33, 44.0, 4.0)
     assert total([]).longest == 0
 
 

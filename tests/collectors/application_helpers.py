@@ -9,7 +9,8 @@ import psutil
 
 from exporter.application.endpoints import ENDPOINTS
 from exporter.collectors.application import ApplicationCollector
-from exporter.config.settings import ApplicationSettings, Certificates, Seconds, Secret, Url
+from exporter.config.settings import ApplicationSettings
+from exporter.core.types import Certificates, Seconds, Secret, Url
 from exporter.metrics.catalogue import APP_UP
 from exporter.metrics.readings import CollectorOutcome, Reading
 from tests.collectors.hostile import HostileServer

@@ -9,8 +9,9 @@ import pytest
 
 from exporter.application.endpoints import ENDPOINTS
 from exporter.collectors.application import ApplicationCollector
-from exporter.config.settings import ApplicationSettings, Url
+from exporter.config.settings import ApplicationSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Url
 from exporter.metrics.readings import CollectorFailure
 from tests.application.samples import DIALECTS, DOCUMENTED, body
 from tests.collectors.application_helpers import BATCH_PATH, SHORT, TIME_LIMIT, TOKEN, collector, up, values

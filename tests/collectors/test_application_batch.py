@@ -6,7 +6,8 @@ import pytest
 
 from exporter.application.endpoints import ENDPOINTS
 from exporter.collectors.application import UNBATCHED_SAMPLES, ApplicationCollector
-from exporter.config.settings import ApplicationSettings, Seconds, Url
+from exporter.config.settings import ApplicationSettings
+from exporter.core.types import Seconds, Url
 from exporter.lab.application.dialects import ApplicationDialect, Envelope
 from exporter.lab.application.server import Application
 from exporter.lab.application.telemetry import Telemetry

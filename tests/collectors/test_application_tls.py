@@ -9,8 +9,9 @@ import pytest
 import trustme
 
 from exporter.collectors.application import ApplicationCollector
-from exporter.config.settings import ApplicationSettings, Certificates, Seconds, Url
+from exporter.config.settings import ApplicationSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Certificates, Seconds, Url
 from tests.collectors.application_helpers import (
     SHORT,
     TIME_LIMIT,

@@ -11,8 +11,9 @@ import pytest
 
 from exporter.application.endpoints import ENDPOINTS
 from exporter.collectors.application import ApplicationCollector
-from exporter.config.settings import ApplicationSettings, Seconds, Url
+from exporter.config.settings import ApplicationSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Seconds, Url
 from exporter.metrics.readings import CollectorOutcome
 from tests.application.samples import DIALECTS, DOCUMENTED
 from tests.collectors.application_helpers import BATCH_PATH, values

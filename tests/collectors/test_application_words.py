@@ -3,9 +3,10 @@
 import pytest
 
 from exporter.collectors.application import MAX_MESSAGE_LENGTH, ApplicationCollector
-from exporter.config.settings import ApplicationSettings, Secret, Url
+from exporter.config.settings import ApplicationSettings
 from exporter.core.errors import ConfigError, Reason
 from exporter.core.redaction import HIDDEN
+from exporter.core.types import Secret, Url
 from tests.application.samples import body
 from tests.collectors.application_helpers import TOKEN, collector
 from tests.collectors.faulty_responses import PAYLOAD

@@ -16,26 +16,20 @@ from alerts.policy.load import override_error_in_default_policy
 from exporter.config import loader
 from exporter.config.keys import KEYS, PREFIX, SECTIONS, secrets, variable
 from exporter.config.settings import (
-    Address,
     AlertingSettings,
     Amount,
     ApplicationSettings,
-    Certificates,
     Config,
     DatabaseSettings,
     LogSettings,
     Override,
-    Ratio,
     SamplingSettings,
-    Seconds,
-    Secret,
-    Url,
     WatchSettings,
     WebSettings,
-    Zone,
 )
 from exporter.config.values import format_duration
 from exporter.core.errors import ConfigError
+from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
 
 BROKEN = sorted(Path(__file__).parent.glob("*.yaml"))
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"

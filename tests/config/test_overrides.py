@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from exporter.config import overrides, yaml_file
-from exporter.config.settings import Amount, Override, Seconds
+from exporter.config.settings import Amount, Override
 from exporter.core.problems import Problems
+from exporter.core.types import Seconds
 
 
 def read(text: str, wrong: str | None = None) -> tuple[tuple[Override, ...], tuple[str, ...]]:

@@ -7,7 +7,8 @@ import pytest
 
 from exporter.config import values
 from exporter.config.keys import KEYS
-from exporter.config.settings import Amount, Seconds
+from exporter.config.settings import Amount
+from exporter.core.types import Seconds
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ import re
 import sys
 import threading
 import warnings
-from typing import Literal, get_args, get_type_hints
+from typing import Literal
 from urllib.parse import quote, quote_plus, unquote_plus
 
 import pytest
 
-from exporter.config.settings import LogSettings, Secret
 from exporter.core import logs
 from exporter.core.errors import ConfigError, Reason
 from exporter.core.logs import RepeatFilter, event
 from exporter.core.redaction import Redactor
+from exporter.core.types import LogLevel, Secret
 
 FORMATS: tuple[Literal["text", "json"], ...] = ("text", "json")
 PASSWORD = "p@ss/wörd \"it's\\100%"
@@ -50,7 +50,7 @@ def stderr(capsys):
 
 def test_text(stderr):
     """Text is logfmt: time, level, logger and event first, then the fields; quoted only where it has to be."""
-    logs.configure(LogSettings())
+    logs.configure()
     event(logger, logging.WARNING, "collector failed", collector="backlog", reason=Reason.LOCK, seconds=1.5, n=3,
           ok=True, none=None, empty="", said='a "b" \\ c=d')  # fmt: skip
     time, rest = stderr().split(" ", 1)
@@ -63,7 +63,7 @@ def test_text(stderr):
 
 def test_json(stderr):
     """JSON has the same names in the same order, and values of their own types; what JSON lacks becomes text."""
-    logs.configure(LogSettings(format="json"))
+    logs.configure(style="json")
     event(logger, logging.INFO, "x", n=3, ok=True, none=None, ratio=0.5, nan=float("nan"), path=logs, level="mine")
     said = json.loads(stderr())
     assert list(said) == ["time", "level", "logger", "event", "n", "ok", "none", "ratio", "nan", "path", "level_"]
@@ -74,7 +74,7 @@ def test_json(stderr):
 @pytest.mark.parametrize("style", FORMATS)
 def test_plain_calls_work_too(stderr, style):
     """The standard library's own ways to log, of libraries as well, give the same lines."""
-    logs.configure(LogSettings(format=style))
+    logs.configure(style=style)
     logger.info("took %d%%", 5, extra={"fields": {"a": 1}})
     logging.getLogger("urllib3.connection").error("of others")
     logger.info("100%")
@@ -86,7 +86,7 @@ def test_plain_calls_work_too(stderr, style):
 @pytest.mark.parametrize("style", FORMATS)
 def test_one_line_per_event(stderr, style):
     """No character of a message, field or traceback ends the line, moves the cursor or cannot be encoded."""
-    logs.configure(LogSettings(format=style))
+    logs.configure(style=style)
     nasty = "".join(map(chr, [*range(0x20), 0x22, 0x5C, *range(0x7F, 0xA1), 0x2028, 0x2029, 0x202E, 0xD800, 0x1F600]))
     event(logger, logging.ERROR, nasty, exc_info=ValueError(nasty), field=nasty)
     line = stderr().encode("utf-8").decode()
@@ -103,8 +103,9 @@ KINDS = ("debug", "info", "warning", "error")
 
 def test_levels(stderr):
     """The level is about our events; libraries pass their errors only, and at debug their warnings."""
-    for number, level in enumerate(get_args(get_type_hints(LogSettings)["level"])):
-        logs.configure(LogSettings(level=level))
+    levels: tuple[LogLevel, ...] = ("debug", "info", "warning", "error")
+    for number, level in enumerate(levels):
+        logs.configure(level=level)
         for name in (
             "exporter",
             "psycopg.pool",
@@ -122,15 +123,15 @@ def test_levels(stderr):
 
 def test_configuring_again_replaces(stderr):
     """After a reload every event is still one line, in the new format, and old secrets stay hidden."""
-    logs.configure(LogSettings(), [Secret("old-secret")])
-    logs.configure(LogSettings(format="json"), ["new-secret"])
+    logs.configure([Secret("old-secret")])
+    logs.configure(["new-secret"], style="json")
     logger.info("old-secret new-secret")
     assert json.loads(stderr())["event"] == "[hidden] [hidden]"
 
 
 def test_warnings_are_events(stderr):
     """A warning of any module is one line like everything else."""
-    logs.configure(LogSettings(), ["old-secret"])
+    logs.configure(["old-secret"])
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn("old-secret is out of date", UserWarning, stacklevel=1)
@@ -140,7 +141,7 @@ def test_warnings_are_events(stderr):
 
 def test_what_cannot_be_logged_is_not_printed_either(stderr):
     """A wrong format string says where it is, without the arguments that Python would print."""
-    logs.configure(LogSettings(), SECRETS)
+    logs.configure(SECRETS)
     record = logger.makeRecord(logger.name, logging.ERROR, __file__, 1, "%d", (TOKEN,), None)
     logging.getLogger().handlers[-1].handle(record)
     assert re.fullmatch(r"an event of exporter\.tests, line \d+, could not be logged\n", stderr())
@@ -178,7 +179,7 @@ def leaked(text: str) -> list[str]:
 @pytest.mark.parametrize("secret", SECRETS, ids=["password", "token", "dsn"])
 def test_no_secret_in_any_line(stderr, style, secret):
     """A secret in the message, its arguments, a field, an error, its cause or its notes is hidden in every form."""
-    logs.configure(LogSettings(level="debug", format=style), [PASSWORD, Secret(TOKEN), DSN])
+    logs.configure([PASSWORD, Secret(TOKEN), DSN], level="debug", style=style)
     for shape in shapes(secret):
         logger.info(shape)
         logger.info("%s %r", shape, [shape])
@@ -201,7 +202,7 @@ def test_no_secret_in_any_line(stderr, style, secret):
 def test_the_hunt_for_secrets_finds_them(stderr):
     """The search that the tests above rely on would have found each secret in each format."""
     for style in FORMATS:
-        logs.configure(LogSettings(format=style))
+        logs.configure(style=style)
         for secret in (PASSWORD, TOKEN):
             logger.info(secret)
     assert all(leaked(line) for line in stderr().splitlines())
@@ -211,7 +212,7 @@ def test_the_hunt_for_secrets_finds_them(stderr):
 def test_hide_works_outside_of_the_log():
     """Messages for pages and answers are cleaned by the same secrets."""
     assert logs.hide(f"token {TOKEN}") == f"token {TOKEN}"
-    logs.configure(LogSettings(), SECRETS)
+    logs.configure(SECRETS)
     assert logs.hide(f"token {TOKEN}, at {DSN}.") == "token [hidden], at [hidden]."
 
 
@@ -236,7 +237,7 @@ def test_a_secret_within_another_leaves_no_rest():
 
 def test_secrets_that_look_like_the_line_leave_json_valid(stderr):
     """Secrets such as `true` or `1234` are hidden where they are values, and the line stays JSON."""
-    logs.configure(LogSettings(format="json"), ["true", "1234", "event", '", "'])
+    logs.configure(["true", "1234", "event", '", "'], style="json")
     event(logger, logging.INFO, "x", ok=True, n=1234, other=12)
     said = json.loads(stderr())
     assert list(said)[3] == "[hidden]"
@@ -245,7 +246,7 @@ def test_secrets_that_look_like_the_line_leave_json_valid(stderr):
 
 def test_uncaught_exceptions_are_events(stderr):
     """What nobody caught, in the main thread or another, is one line without secrets; Ctrl-C stays Python's."""
-    logs.configure(LogSettings(), SECRETS)
+    logs.configure(SECRETS)
     logs.log_uncaught()
 
     def fail() -> None:

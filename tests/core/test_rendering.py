@@ -87,7 +87,7 @@ def served(store: SnapshotStore, path: str, accept: str = "") -> tuple[int, dict
         registry,
         lambda: status(about, store.states(), monotonic(), 1.8e9),
         lambda: (True, "ready"),
-        printer=ExpositionEncoder(outbox, CollectorRegistry()),
+        encoder=ExpositionEncoder(outbox, CollectorRegistry()),
         version="0.1.0",
     )
     return asked(site, path, accept)

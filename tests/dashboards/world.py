@@ -13,34 +13,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from alerts.model import Policy
 from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
 from exporter.app.run import App
 from exporter.config.settings import (
-    Address,
     AlertingSettings,
     ApplicationSettings,
     Config,
     DatabaseSettings,
-    Ratio,
     SamplingSettings,
-    Seconds,
-    Secret,
-    Url,
     WatchSettings,
     WebSettings,
 )
+from exporter.core.types import Address, Ratio, Seconds, Secret, Url
 from exporter.lab.lab import Lab, LabPlan
-from exporter.lab.ports import LOOPBACK, free_port
+from exporter.lab.ports import LOOPBACK
 from exporter.migration.maintenance import MaintenanceFile
 from tests import webtools
-from tests.alerts.pager import listening
+from tests.alerts.pager import run_pager
 from tests.dashboards.reading import filled
-from tests.end_to_end.program import MetricsResponse, environment, eventually, scrape, started
+from tests.end_to_end.program import MetricsResponse, eventually, scrape
 from tests.newest import installed
+from tests.prometheus import run_prometheus
 
 SCALE: Final = 0.02
 STEP: Final = 1
@@ -123,7 +118,7 @@ def labels_of(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 def played(directory: Path) -> Iterator[dict[str, World]]:
     """The world after the play, as each Prometheus that is installed saw it, by source; they still answer."""
     policy = load_policy(time_scale=SCALE, interval=STEP)
-    with Lab(LabPlan(rate=20.0, max_poll_interval=1.0)) as lab, listening() as pager:
+    with Lab(LabPlan(rate=20.0, max_poll_interval=1.0)) as lab, run_pager() as pager:
         app = App(lambda: _config(lab, pager.url, directory))
         app.start()
         try:
@@ -202,15 +197,5 @@ def _prometheus(binary: Path, directory: Path, policy: Policy, target: str) -> I
             {"job_name": policy.job, "static_configs": [{"targets": [target.removeprefix("http://")]}]},
         ],
     }
-    (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    listen = f"{LOOPBACK}:{free_port()}"
-    arguments: list[str | Path] = [
-        binary,
-        f"--config.file={directory / 'prometheus.yaml'}",
-        f"--storage.tsdb.path={directory / 'tsdb'}",
-        f"--web.listen-address={listen}",
-    ]
-    with started(arguments, directory, environment()) as program:
-        eventually(lambda: "Server is ready to receive web requests" in program.log)
-        yield f"http://{listen}"
-        program.end()
+    with run_prometheus(binary, directory, config) as server:
+        yield server.url

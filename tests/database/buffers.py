@@ -28,7 +28,7 @@ def buffers(database: Database, **settings: Any) -> dict[str, int]:
     with sampler(database.dsn(), **settings) as sampling, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Session, "fetch", explained)
         # Twice: the first time fills the server's caches of the catalogue.
-        for question in 2 * sampling.questions:
-            with sampling.database.sample(*question.reads) as session:
-                tuple(question.read(session))
+        for collector in 2 * sampling.database_collectors:
+            with sampling.database.sample(*collector.reads) as session:
+                tuple(collector.read(session))
     return found

@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 
-from exporter.collectors.database import DatabaseQuestion
-from exporter.config.settings import Config, DatabaseSettings, SamplingSettings, Seconds, Secret
+from exporter.collectors.database import DatabaseCollector
+from exporter.config.settings import Config, DatabaseSettings, SamplingSettings
 from exporter.core.errors import Reason
-from exporter.database import Database as DatabaseClient
-from exporter.database import Session
+from exporter.core.types import Seconds, Secret
+from exporter.database import DatabaseClient, Session
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Kind
 from exporter.metrics.readings import CollectorFailure, CollectorRun, Reading
@@ -100,12 +100,12 @@ def reasons(dsn: str) -> set[Reason]:
     return {failure.reason for failure in refusals(dsn).values()}
 
 
-def compare(sampling: Sampler, question: DatabaseQuestion, session: Session) -> None:
+def compare(sampling: Sampler, collector: DatabaseCollector, session: Session) -> None:
     """One collector's gauges are the documented answers of the same snapshot, to the last bit, present and absent."""
-    found = series(question.read(session))
+    found = series(collector.read(session))
     connection = session._connection
     connection.execute(b"SET LOCAL search_path = public")
-    match question.name:
+    match collector.name:
         case "backlog":
             assert found.pop(("outbox_head_blocked_jobs", ())) in documented.head_blocked(connection)
             expected = documented.backlog(connection, sampling.labels.queues)
@@ -124,9 +124,9 @@ def compare(sampling: Sampler, question: DatabaseQuestion, session: Session) -> 
 
 def compare_all(sampling: Sampler) -> None:
     """Each collector in a transaction of its own, through the real door."""
-    for question in sampling.questions:
-        with sampling.database.sample(*question.reads) as session:
-            compare(sampling, question, session)
+    for collector in sampling.database_collectors:
+        with sampling.database.sample(*collector.reads) as session:
+            compare(sampling, collector, session)
 
 
 class WritableSession(Session):
@@ -141,7 +141,7 @@ class WritableSession(Session):
         connection.execute(b"SET LOCAL outbox_exporter.sample = on")
         row = connection.execute(b"SELECT extract(epoch FROM now())::float8, current_user::text").fetchone()
         assert row is not None
-        return _Moment(*row), [], None, None
+        return _Moment(*row), [], None
 
 
 class _Moment:

@@ -13,8 +13,7 @@ from psycopg import sql
 
 from exporter.collectors.backlog import BacklogHead
 from exporter.core.errors import Locked, Reason, RowsHidden, SampleError
-from exporter.database import Database as DatabaseClient
-from exporter.database import Prefetch
+from exporter.database import DatabaseClient
 from exporter.database.visibility import Table
 from tests.database.activity import until
 from tests.database.roles import allow, role
@@ -24,7 +23,6 @@ from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("attempts", "created_at", "processed_at"))
 BLOCKED = 7
-HEAD = Prefetch("backlog_head", (("batch", 100),))
 
 DROP = "DROP POLICY open ON public.job_outbox"
 ALTER = "ALTER POLICY open ON public.job_outbox USING (false)"
@@ -91,9 +89,9 @@ def opened(watched: Watched) -> Watched:
     return watched
 
 
-def blocked(opened: DatabaseClient, prefetch: Prefetch = HEAD) -> int:
-    """What the sample says; asked with the message that begins it where the latest sample succeeded."""
-    with opened.sample(OUTBOX, prefetch=prefetch) as session:
+def blocked(opened: DatabaseClient) -> int:
+    """What the sample says."""
+    with opened.sample(OUTBOX) as session:
         return session.fetch_one("backlog_head", BacklogHead, batch=100).blocked
 
 
@@ -104,15 +102,13 @@ def blocked_after(watched: Watched, opened: DatabaseClient, change: str, *more: 
         return session.fetch_one("backlog_head", BacklogHead, batch=100).blocked
 
 
-def blocked_while(
-    database: Database, changing: psycopg.Connection, watching: DatabaseClient, prefetch: Prefetch
-) -> int | SampleError:
+def blocked_while(database: Database, changing: psycopg.Connection, watching: DatabaseClient) -> int | SampleError:
     """What a sample says that waits for a lock of `changing`, which commits as soon as it does."""
     found: list[int | SampleError] = []
 
     def sample() -> None:
         try:
-            found.append(blocked(watching, prefetch))
+            found.append(blocked(watching))
         except SampleError as error:
             found.append(error)
 
@@ -126,19 +122,18 @@ def blocked_while(
 
 
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
-@pytest.mark.parametrize("ahead", [HEAD, Prefetch()], ids=["asked ahead", "asked later"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_policy_changes_after_the_catalogue_was_read(opened, change, prefetch, samples):
+def test_a_policy_changes_after_the_catalogue_was_read(opened, change, samples):
     """The change holds its lock when the sample begins, and is committed while the sample waits for it."""
     with opened.open() as watching, opened.database.connect(autocommit=False) as changing:
         for _ in range(samples):
-            assert blocked(watching, prefetch) == BLOCKED
+            assert blocked(watching) == BLOCKED
         opened.change(CHANGES[change], changing)
-        answer = blocked_while(opened.database, changing, watching, prefetch)
+        answer = blocked_while(opened.database, changing, watching)
         assert isinstance(answer, RowsHidden)
         assert answer.reason is Reason.RLS
         with pytest.raises(RowsHidden, match=r"CREATE POLICY|restrictive policy narrow"):  # now the catalogue says it
-            blocked(watching, prefetch)
+            blocked(watching)
 
 
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
@@ -206,7 +201,6 @@ REWRITTEN = {
 
 
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
-@pytest.mark.parametrize("ahead", [HEAD, Prefetch()], ids=["asked ahead", "asked later"])
 @pytest.mark.parametrize(
     ("change", "partitioned"),
     # Partitions are made unlogged one by one.
@@ -217,7 +211,7 @@ REWRITTEN = {
         if change != "unlogged" or not partitioned
     ],
 )
-def test_a_table_that_is_rewritten_meanwhile_is_not_empty(watched, change, partitioned, prefetch, samples):
+def test_a_table_that_is_rewritten_meanwhile_is_not_empty(watched, change, partitioned, samples):
     """Reason lock, since it had to be waited for; the next sample finds all rows again."""
     database = watched.database
     database.execute("CREATE TABLE public.prepared (LIKE public.job_outbox)")
@@ -225,14 +219,14 @@ def test_a_table_that_is_rewritten_meanwhile_is_not_empty(watched, change, parti
         partition(database, "job_outbox")
     with database_client(database.dsn(), lock_timeout=10) as watching, database.connect(autocommit=False) as changing:
         for _ in range(samples):
-            assert blocked(watching, prefetch) == BLOCKED
+            assert blocked(watching) == BLOCKED
         changing.execute("LOCK TABLE public.job_outbox")
         changing.execute(REWRITTEN[change].encode())
-        answer = blocked_while(database, changing, watching, prefetch)
+        answer = blocked_while(database, changing, watching)
         assert isinstance(answer, Locked)
         assert answer.reason is Reason.LOCK
         assert "was rewritten or replaced while the sample waited for it" in str(answer)
-        assert blocked(watching, prefetch) == BLOCKED
+        assert blocked(watching) == BLOCKED
 
 
 def test_rows_that_are_written_meanwhile_disturb_nothing(watched):

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporter.collectors.database import DatabaseQuestion
+from exporter.collectors.database import DatabaseCollector
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Distribution, Reading
 from exporter.sampling.sampler import Sampler
@@ -83,10 +83,10 @@ def delete(connection: psycopg.Connection[Any], row: Written) -> None:
 
 def sample(sampling: Sampler) -> list[Reading | Distribution]:
     found: list[Reading | Distribution] = []
-    for question in sampling.questions:
-        if question.name in {"throughput", "events"}:
-            with sampling.database.sample(*question.reads) as session:
-                found += question.read(session)
+    for collector in sampling.database_collectors:
+        if collector.name in {"throughput", "events"}:
+            with sampling.database.sample(*collector.reads) as session:
+                found += collector.read(session)
     return found
 
 
@@ -177,7 +177,7 @@ def test_what_is_settled_is_known_again_by_its_count_and_its_sum(database: Datab
         for _ in range(200):
             write(writer, dice)
         sample(sampling)
-        asked = Asked(next(each for each in sampling.questions if each.name == name))
+        asked = Asked(next(each for each in sampling.database_collectors if each.name == name))
         assert asked.of(sampling) == 1
         while write(writer, dice) and asked.of(sampling) == 1:
             pass  # its time may be of the last few seconds
@@ -186,13 +186,13 @@ def test_what_is_settled_is_known_again_by_its_count_and_its_sum(database: Datab
 
 @dataclass(frozen=True)
 class Asked:
-    """Counts how often a question asks for rows at a sample: twice when those it knows are not as they were."""
+    """Counts how often a collector asks for rows at a sample: twice when those it knows are not as they were."""
 
-    question: DatabaseQuestion
+    collector: DatabaseCollector
 
     def of(self, sampling: Sampler) -> int:
         asked: list[str] = []
-        with sampling.database.sample(*self.question.reads, prefetch=self.question.prefetch) as session:
+        with sampling.database.sample(*self.collector.reads) as session:
             fetch = session.fetch
 
             def counting(name: str, *arguments: Any, **parameters: Any) -> Any:
@@ -200,6 +200,6 @@ class Asked:
                 return fetch(name, *arguments, **parameters)
 
             session.fetch = counting  # type: ignore[method-assign]
-            tuple(self.question.read(session))
-        assert self.question._watermark.settled_window(session.now).rows > 100  # type: ignore[attr-defined]
-        return asked.count({"throughput": "processed_since", "events": "events"}[self.question.name])
+            tuple(self.collector.read(session))
+        assert self.collector._watermark.settled_window(session.now).rows > 100  # type: ignore[attr-defined]
+        return asked.count({"throughput": "processed_since", "events": "events"}[self.collector.name])

@@ -28,10 +28,10 @@ COURSES = [f"00000000-0000-0000-0000-{number:012d}" for number in range(rows.COU
 def sample(sampling: Sampler, *collectors: str) -> dict[tuple[str, ...], float]:
     """What the collectors say of jobs that left, by metric and label."""
     found: dict[tuple[str, ...], float] = {}
-    for question in sampling.questions:
-        if question.name in (collectors or ("backlog", "throughput")):
-            with sampling.database.sample(*question.reads, prefetch=question.prefetch) as session:
-                for reading in question.read(session):
+    for collector in sampling.database_collectors:
+        if collector.name in (collectors or ("backlog", "throughput")):
+            with sampling.database.sample(*collector.reads) as session:
+                for reading in collector.read(session):
                     if isinstance(reading, Reading):
                         found[(reading.metric.name, *reading.labels)] = reading.value
     return found
@@ -281,7 +281,7 @@ def test_inserts_that_were_rolled_back_are_no_loss(empty):
         for _ in range(CONSECUTIVE_SAMPLES + 2):
             found = sample(sampling, *everything)
         assert unaccounted(found) == {"removed": 0, "uncounted": 0}
-        asked = [question._departures for question in sampling.questions if question.name == "last_hour"]  # type: ignore[attr-defined]
+        asked = [collector._departures for collector in sampling.database_collectors if collector.name == "last_hour"]  # type: ignore[attr-defined]
         assert asked[0].balance._next > 0
 
 
@@ -298,7 +298,7 @@ def test_ordinary_traffic_is_not_looked_into(empty):
             found = sample(sampling, *everything)
             if dice.random() < 0.2:
                 connection.execute("DELETE FROM job_outbox WHERE processed_at IS NOT NULL")
-        departures = next(q for q in sampling.questions if q.name == "last_hour")._departures  # type: ignore[attr-defined]
+        departures = next(q for q in sampling.database_collectors if q.name == "last_hour")._departures  # type: ignore[attr-defined]
         assert unaccounted(found) == {"removed": 0, "uncounted": 0}
         assert departures.balance._next < 0
 

@@ -128,8 +128,8 @@ def test_counting_that_stops_keeps_names_apart(encoded, encoding, limit):
     sampling.database.open()
     try:
         for _ in range(3):
-            with sampling.database.sample(*sampling.questions[0].reads) as session:
-                found = series(sampling.questions[0].read(session))
+            with sampling.database.sample(*sampling.database_collectors[0].reads) as session:
+                found = series(sampling.database_collectors[0].read(session))
             pending = sum(value for (name, _), value in found.items() if name == "outbox_pending_jobs")
             queues = sum(value for (name, _), value in found.items() if name == "outbox_queue_pending_jobs")
             assert pending == queues == min(limit, JOBS * len(QUEUES[encoding]))

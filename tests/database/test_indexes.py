@@ -223,8 +223,8 @@ def filled(cluster: Cluster) -> Iterator[Database]:
 @contextmanager
 def session(sampling: Sampler) -> Iterator[Session]:
     """The session in which the events are sampled."""
-    question = next(question for question in sampling.questions if question.name == "events")
-    with sampling.database.sample(*question.reads) as opened:
+    collector = next(collector for collector in sampling.database_collectors if collector.name == "events")
+    with sampling.database.sample(*collector.reads) as opened:
         yield opened
 
 
@@ -338,7 +338,7 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed_without_skipping
             collector.collect()
             return {name for name in asked if name.startswith("event")}
 
-        assert statements() == {"event_courses", "events_by_course"}
+        assert statements() == {"event_courses", "events"}
         with deployed.connect(autocommit=False) as connection:
             connection.execute(CREATED_AT.format(""))
             connection.execute("LOCK TABLE public.fsm_events IN ACCESS EXCLUSIVE MODE")
@@ -348,8 +348,8 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed_without_skipping
         assert statements() == {"events"}
         deployed.execute("DROP INDEX public.events_created_at")
         assert statements() == {"events"}  # believed for a while: dearer, and as true
-        sampling.catalogue.forget()
-        assert statements() == {"event_courses", "events_by_course"}
+        sampling.index_catalogue.forget()
+        assert statements() == {"event_courses", "events"}
 
 
 def test_advice_is_a_metric_and_follows_what_is_there(deployed):

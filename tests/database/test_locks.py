@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from exporter.config.settings import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
-from exporter.metrics.snapshot import EXPIRY_INTERVALS, CollectorState, CollectorTarget
+from exporter.config.settings import Config, DatabaseSettings, SamplingSettings
+from exporter.core.types import Ratio, Seconds, Secret
+from exporter.metrics.snapshot import CollectorState, CollectorTarget
 from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.activity import Backends, Page, settled, until
@@ -63,7 +64,7 @@ def test_a_locked_table(filled):
         assert page.has("outbox_pending_jobs")
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
-        until(lambda: not page.has("outbox_pending_jobs"), EXPIRY_INTERVALS * INTERVAL + SLACK)
+        until(lambda: not page.has("outbox_pending_jobs"), 3 * INTERVAL + SLACK)
         while time.monotonic() - started < HELD:
             assert page.up()
             assert page.has("outbox_last_hour_fsm_events")
@@ -97,7 +98,7 @@ def test_a_table_locked_for_long_is_looked_at_anew(filled):
     """What was remembered of the catalogue is forgotten while a table is locked; other tables do not suffer."""
     with running(filled) as sampling, filled.connect(autocommit=False) as locker:
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
-        sampling.catalogue.forget()
+        sampling.index_catalogue.forget()
         before = {state.name: state.runs for state in of_rows(sampling)}
         until(lambda: all(state.runs > before[state.name] + 1 for state in of_rows(sampling)))
         assert succeeding(sampling) == {"events", "idempotency"}

@@ -50,7 +50,7 @@ def state(database: Database) -> Any:
 
 def advice(database: Database) -> dict[tuple[str, ...], float]:
     with sampler(database.dsn()) as sampling, sampling.database.sample() as session:
-        return {reading.labels: reading.value for reading in sampling.catalogue.advice(session, "fsm_events")}
+        return {reading.labels: reading.value for reading in sampling.index_catalogue.advice(session, "fsm_events")}
 
 
 def test_it_brings_what_the_exporter_advises(deployed):

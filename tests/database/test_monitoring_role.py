@@ -69,7 +69,10 @@ def test_the_columns_are_those_that_collectors_read(monitored):
     """The grants and the collectors' `reads` name the same columns: neither drifts from the other."""
     sampling = Sampler(configuration(monitored.dsn()), nobody_listens)
     needed = {
-        (table.name, column) for question in sampling.questions for table in question.reads for column in table.columns
+        (table.name, column)
+        for collector in sampling.database_collectors
+        for table in collector.reads
+        for column in table.columns
     }
     with monitored.connect() as connection:
         granted = connection.execute(

@@ -217,15 +217,15 @@ def test_counters_count_on_beside_an_odd_row(ordinary: Database, case: Case):
     """A job that is processed, and an event that comes, while it is there: each counted once, and in the histogram."""
     with sampler(ordinary.dsn()) as sampling, among_others(ordinary, case):
         throughput, events = (
-            next(question for question in sampling.questions if question.name == name)
+            next(collector for collector in sampling.database_collectors if collector.name == name)
             for name in ("throughput", "events")
         )
 
         def counted() -> tuple[float, float, float]:
             found: dict[str, float] = {}
-            for question in (throughput, events):
-                with sampling.database.sample(*question.reads) as session:
-                    for reading in question.read(session):
+            for collector in (throughput, events):
+                with sampling.database.sample(*collector.reads) as session:
+                    for reading in collector.read(session):
                         value = float(reading.value if isinstance(reading, Reading) else sum(reading.counts))
                         found[reading.metric.name] = found.get(reading.metric.name, 0.0) + value
             return tuple(

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from exporter.config.settings import Config, DatabaseSettings, Ratio, SamplingSettings, Seconds, Secret
+from exporter.config.settings import Config, DatabaseSettings, SamplingSettings
 from exporter.core.errors import Reason, SampleError, Unreachable
-from exporter.database import CLIENT_GRACE, Session
-from exporter.database import Database as DatabaseClient
+from exporter.core.types import Ratio, Seconds, Secret
+from exporter.database import CLIENT_GRACE, DatabaseClient, Session
 from exporter.database.visibility import Table
 from exporter.lab import migrate
 from exporter.lab.ports import free_port
@@ -324,7 +324,7 @@ def fail(opened: DatabaseClient, times: int) -> None:
 
 def waits(opened: DatabaseClient) -> int:
     """How many waits for a connection the pool has in its queue."""
-    return opened._connector._pool.get_stats().get("requests_waiting", 0)
+    return opened._pool.get_stats().get("requests_waiting", 0)
 
 
 class Usage:

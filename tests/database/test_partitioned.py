@@ -128,6 +128,6 @@ def test_the_policy_of_the_whole_is_what_counts(database: Database):
 def seen(database: Database, table: str = "fsm_events") -> list[IndexRow]:
     """What a fresh catalogue says."""
     with sampler(database.dsn()) as sampling:
-        question = next(question for question in sampling.questions if question.index.table == table)
-        with sampling.database.sample(*question.reads) as session:
+        collector = next(collector for collector in sampling.database_collectors if collector.index.table == table)
+        with sampling.database.sample(*collector.reads) as session:
             return list(IndexCatalogue().rows(session, table))

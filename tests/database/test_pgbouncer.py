@@ -79,10 +79,10 @@ def test_nothing_is_left_for_the_next_client(pooler, pooled):
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as other, sampler(dsn) as sampling:
         before, theirs = shown(other), backend(other)
         for _ in range(5):
-            for question in sampling.questions:
-                with sampling.database.sample(*question.reads) as session:
+            for collector in sampling.database_collectors:
+                with sampling.database.sample(*collector.reads) as session:
                     assert backend(session._connection) == theirs
-                    tuple(question.read(session))
+                    tuple(collector.read(session))
                 assert shown(other) == before
         assert backend(other) == theirs
         assert other.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)

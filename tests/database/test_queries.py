@@ -67,7 +67,7 @@ class Recorder:
             return with_literals(query, schema, parameters)
 
         monkeypatch.setattr(Session, "fetch", recording)
-        monkeypatch.setattr(queries.SqlStatement, "written", noting)
+        monkeypatch.setattr(queries.SqlStatement, "with_literals", noting)
         session._opening.cache_clear()
 
 
@@ -102,15 +102,15 @@ def populated(cluster) -> Iterator[Database]:
 
 
 def sample_all(database: Database, *, standby: bool = False) -> None:
-    """Each question twice: what is known of the answer then may have it asked in another way.
+    """Each collector twice: what is known of the answer then may have it asked in another way.
 
     Between them a job leaves the backlog uncounted, unless this is a standby, and there is a reason to look for others.
     """
     with sampler(database.dsn()) as sampling, pytest.MonkeyPatch.context() as patch:
         for _ in range(2):
-            for question in sampling.questions:
-                with sampling.database.sample(*question.reads) as session:
-                    tuple(question.read(session))
+            for collector in sampling.database_collectors:
+                with sampling.database.sample(*collector.reads) as session:
+                    tuple(collector.read(session))
             if not standby:
                 database.execute(
                     "UPDATE job_outbox SET processed_at = created_at WHERE outbox_id ="
@@ -212,8 +212,8 @@ def test_the_dataclass_says_the_same_as_the_header(recorded, name):
         assert hints[column.name] == (expected | None if column.nullable else expected), column
 
 
-# Statements that run after Session.gather_pages.
-GATHERING = ("backlog", "backlog_part", "events_by_course", "far_behind", "processed_last_hour", "processed_since")
+# Statements that run after Session.prefer_bitmap_scans.
+BITMAP_SCANNING = ("backlog", "events", "far_behind", "processed_last_hour", "processed_since")
 
 
 @pytest.mark.parametrize("name", [name for name in queries.names() if indexes_named(name)])
@@ -222,10 +222,10 @@ def test_the_index_of_the_header_is_the_one_in_the_plan(recorded, populated, nam
     with populated.connect() as connection, connection.transaction(force_rollback=True):
         connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         connection.execute("SET LOCAL jit = off")
-        if name in GATHERING:
+        if name in BITMAP_SCANNING:
             connection.execute(session._BITMAP_SCANS)
-        if name == "events_by_course":
-            connection.execute("DROP INDEX idx_fsm_events_created")  # where that is, this is not asked
+        if name == "events":
+            connection.execute("DROP INDEX idx_fsm_events_created")  # else it is not read course by course
         query = b"EXPLAIN (FORMAT JSON) " + queries.load(name).compose("public").as_bytes(connection)
         row = connection.execute(query, recorded[name].parameters).fetchone()
     assert row is not None
@@ -237,9 +237,9 @@ def test_the_index_of_the_header_is_the_one_in_the_plan(recorded, populated, nam
 @pytest.mark.parametrize("which", ["oldest", "newest"])
 def test_the_cap_keeps_its_plan(recorded, populated, which):
     """Counting stops early in the index, whatever the limit: no sort of the whole backlog, no read of the table."""
-    parameters = recorded["backlog_part"].parameters | {"count_limit": 10, "which": which}
+    parameters = recorded["backlog"].parameters | {"count_limit": 10, "which": which}
     with populated.connect() as connection:
-        query = b"EXPLAIN (FORMAT JSON) " + queries.load("backlog_part").compose("public").as_bytes(connection)
+        query = b"EXPLAIN (FORMAT JSON) " + queries.load("backlog").compose("public").as_bytes(connection)
         row = connection.execute(query, parameters).fetchone()
     assert row is not None
     plan = json.dumps(row[0])

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import SamplingSettings
 from exporter.database.round_trip import RoundTripTimer
 from exporter.metrics.readings import CollectorRun
@@ -16,7 +15,7 @@ from tests.proxy import Proxy
 
 DELAY = 0.04
 THERE_AND_BACK = 2 * DELAY
-# Of a sample, at least: what it begins with, its question, COMMIT.
+# Of a sample, at least: what it begins with, one statement, COMMIT.
 EXCHANGES = 3
 
 
@@ -54,9 +53,7 @@ def runs(dsn: str) -> list[CollectorRun]:
     with sampler(dsn) as sampling:
         with sampling.database.sample():
             pass
-        collectors = [
-            DatabaseCollector(sampling.database, question, sampling.catalogue) for question in sampling.questions
-        ]
+        collectors = sampling.database_collectors
         return [min((run_once(each) for _ in range(5)), key=lambda run: run.cost) for each in collectors]
 
 

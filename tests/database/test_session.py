@@ -5,14 +5,18 @@ import time
 import pytest
 
 from exporter.collectors.backlog import BacklogHead, PendingGroup
-from exporter.collectors.database import DatabaseCollector
 from exporter.core.errors import Locked, Reason, SampleError, TooSlow, Unreachable
-from exporter.database import CLIENT_GRACE, NO_PREFETCH, Prefetch, Session, dsn_problem, passwords, target
-from exporter.database import Database as DatabaseClient
+from exporter.database import (
+    CLIENT_GRACE,
+    DatabaseClient,
+    Session,
+    dsn_problem,
+    passwords,
+    target,
+)
 from exporter.database import session as session_module
 from exporter.database.visibility import Table
 from exporter.sampling.schedule import run_once
-from tests.database import rows
 from tests.database.roles import monitoring_role
 from tests.database.sampling import database_client, sampler
 from tests.postgres import Database
@@ -119,48 +123,25 @@ def test_bitmap_scans_are_preferred_on_request(database, reads):
     def plans(session: Session) -> tuple[str, str]:
         return show(session, "enable_indexscan"), show(session, "enable_seqscan")
 
-    with database_client(database.dsn()) as opened:
-        for expected in (("on", "on"), ("off", "off")):  # ahead is where something is known already
-            with opened.sample(*reads, prefetch=Prefetch(bitmap_scans=True)) as session:
-                assert plans(session) == expected
-        with opened.sample(*reads) as session:
-            assert plans(session) == ("on", "on")
-            session.prefer_bitmap_scans()
-            assert plans(session) == ("off", "off")
-            session.prefer_bitmap_scans(bitmap_scans=False)
-            assert plans(session) == ("on", "off")
+    with database_client(database.dsn()) as opened, opened.sample(*reads) as session:
+        assert plans(session) == ("on", "on")
+        session.prefer_bitmap_scans()
+        assert plans(session) == ("off", "off")
+        session.prefer_bitmap_scans(bitmap_scans=False)
+        assert plans(session) == ("on", "off")
 
 
-HEAD = Prefetch("backlog_head", (("batch", 3),), bitmap_scans=True)
-
-
-def test_what_is_asked_ahead_takes_no_message_of_its_own(database):
-    """The same answer, once, for the same question alone; from the second sample on."""
-    with database.connect() as writer:
-        rows.write(writer, rows.Content(jobs=[rows.Job(0, "q", -number, attempts=number % 2) for number in range(8)]))
-    taken = []
-    with database_client(database.dsn()) as opened:
-        for _ in range(3):
-            with opened.sample(OUTBOX, prefetch=HEAD) as session:
-                before = opened._connector.round_trip._exchanges
-                assert session.fetch_one("backlog_head", BacklogHead, batch=3).blocked == 2
-                taken.append(opened._connector.round_trip._exchanges - before)
-                assert session.fetch_one("backlog_head", BacklogHead, batch=8).blocked == 4
-                assert session.fetch_one("backlog_head", BacklogHead, batch=3).blocked == 2
-    assert taken == [1, 0, 0]
-
-
-def test_critical_samples_take_three_messages(database):
-    """One that begins, one for what is asked, one that ends; the first sample, which proves more, takes more."""
+@pytest.mark.parametrize(("name", "messages"), [("backlog", 5), ("throughput", 3)])
+def test_critical_samples_take_few_messages(database, name, messages):
+    """One begins, one ends. Throughput takes one statement; backlog takes two, and one that changes their plans."""
     with sampler(database.dsn()) as sampling:
-        for question in sampling.questions[:2]:
-            collector = DatabaseCollector(sampling.database, question, sampling.catalogue)
-            taken = []
-            for _ in range(4):
-                assert run_once(collector).succeeded
-                taken.append(sampling.database._connector.round_trip._exchanges)
-            assert taken[0] > 3
-            assert taken[-1] == 3
+        collector = next(each for each in sampling.database_collectors if each.name == name)
+        taken = []
+        for _ in range(4):
+            assert run_once(collector).succeeded
+            taken.append(sampling.database._round_trip._exchanges)
+    assert taken[0] >= messages
+    assert taken[-1] == messages
 
 
 @pytest.mark.parametrize(
@@ -174,10 +155,10 @@ def test_critical_samples_take_three_messages(database):
     ],
     ids=["column", "table", "table's privilege", "column's privilege", "row security"],
 )
-def test_what_is_asked_ahead_is_believed_no_sooner(database, spoil, reason, told):
+def test_a_change_between_two_samples_fails_the_next_and_is_named(database, spoil, reason, told):
     """Between two samples something goes: the next fails for that reason, and the one after says what is missing."""
     with monitoring_role(database) as role, sampler(database.dsn(role)) as sampling:
-        backlog = DatabaseCollector(sampling.database, sampling.questions[0], sampling.catalogue)
+        backlog = sampling.database_collectors[0]
         assert all(run_once(backlog).succeeded for _ in range(2))
         with database.connect() as owner:
             owner.execute(b"SET search_path = public")
@@ -213,8 +194,7 @@ def test_now_is_the_database_s(database):
 
 def test_what_a_sample_begins_with_names_itself_to_the_dba():
     """As every other statement does: what pg_stat_activity shows begins with who asks."""
-    expected = session_module._Expected(filtered=True, standby=True, plain=frozenset())
-    opening = session_module._opening(("public", None, 5.0, 0.5), (OUTBOX,), NO_PREFETCH, expected)
+    opening = session_module._opening(("public", None, 5.0, 0.5), (OUTBOX,), True, session_module.Expected(filter=True))
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
 
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from exporter.app import check_config as check
 from exporter.config.settings import SamplingSettings
 from exporter.core.errors import Reason, SampleError
-from exporter.database import Database as DatabaseClient
+from exporter.database import DatabaseClient
 from exporter.migration.rollback import RollbackOptions, rollback_check
 from exporter.migration.smoke.run import smoke
 from exporter.migration.verify.catalogue import SchemaFacts, read
@@ -169,9 +169,9 @@ class Tried:
     def answers(self) -> Answers:
         """Raises: SampleError."""
         samples: Series = {}
-        for question in self._sampling.questions:
-            with self._sampling.database.sample(*question.reads, prefetch=question.prefetch) as session:
-                samples |= series(question.read(session))
+        for collector in self._sampling.database_collectors:
+            with self._sampling.database.sample(*collector.reads) as session:
+                samples |= series(collector.read(session))
                 assert abs(session.now - time.time()) < 5
         with self._owner.database.sample() as session:
             catalogue = read(session)
@@ -192,18 +192,18 @@ class Tried:
             try:
                 self._run(opened, sql.SQL("RESET ALL"))
             except psycopg.Error:
-                opened._connector.acquire().close()
+                opened._acquire().close()
 
     def _doors(self) -> tuple[DatabaseClient, DatabaseClient]:
         return self._sampling.database, self._owner.database
 
     @staticmethod
     def _run(opened: DatabaseClient, statement: sql.SQL | sql.Composed) -> None:
-        connection = opened._connector.acquire()
+        connection = opened._acquire()
         try:
             connection.execute(statement)
         finally:
-            opened._connector.release(connection)
+            opened._pool.putconn(connection)
 
 
 @pytest.fixture

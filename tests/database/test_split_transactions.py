@@ -12,7 +12,7 @@ import pytest
 
 from exporter.collectors.backlog import BacklogHead
 from exporter.core.errors import SampleError
-from exporter.database import Database as DatabaseClient
+from exporter.database import DatabaseClient
 from exporter.database.visibility import Table
 from tests.database.roles import monitoring_role
 from tests.database.sampling import database_client

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from exporter.config.settings import Seconds
 from exporter.core.errors import Reason
+from exporter.core.types import Seconds
 from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorFailure, Reading

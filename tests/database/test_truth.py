@@ -38,8 +38,8 @@ def test_on_the_edges_to_the_microsecond(variant):
             with connection.transaction(force_rollback=True):
                 rows.write(connection, rows.content(dice))
                 session = WritableSession(connection)
-                for question in sampling.questions:
-                    compare(sampling, question, session)
+                for collector in sampling.database_collectors:
+                    compare(sampling, collector, session)
 
 
 def test_both_ways_of_counting_events_give_the_same(variant):

@@ -1,4 +1,4 @@
-"""The dimensions of the matrix: what a database may be like that somebody points the exporter at."""
+"""The dimensions of the matrix of databases: encoding, time zone, type of times, layout of tables."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 
 
 class Encoding(Enum):
-    """The encoding of a database. The value: names of queues as they stand in an E'' string there.
+    """The encoding of a database. The value: names of queues, as written in an E'' string there.
 
-    A SQL_ASCII database holds any bytes. Those that are not UTF-8 become the replacement character, and names that
-    differ in nothing else become one label.
+    A SQL_ASCII database stores any bytes. Bytes that are not UTF-8 become the replacement character, so that names that
+    differ only in them become one label.
     """
 
     UTF8 = ("größe-日本", "Ελλάδα")
@@ -21,7 +21,7 @@ class Encoding(Enum):
 
 
 class TimeZone(Enum):
-    """TimeZone of the database. St. John's is not whole hours away from UTC, and changes its clocks."""
+    """The setting TimeZone of the database. St. John's has an offset of half hours, and daylight-saving time."""
 
     UTC = "UTC"
     TOKYO = "Asia/Tokyo"
@@ -29,7 +29,7 @@ class TimeZone(Enum):
 
 
 class TimeType(Enum):
-    """The type of the columns that hold times."""
+    """The type of the columns with times."""
 
     ZONED = "timestamptz"
     PLAIN = "timestamp"
@@ -44,17 +44,17 @@ class TableLayout(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One database of a cluster."""
+    """One database of the matrix."""
 
     encoding: Encoding
     zone: TimeZone
     times: TimeType
-    shape: TableLayout
+    layout: TableLayout
 
     @property
     def name(self) -> str:
         """The database's name."""
-        return "_".join(part.name.lower() for part in (self.encoding, self.zone, self.times, self.shape))
+        return "_".join(part.name.lower() for part in (self.encoding, self.zone, self.times, self.layout))
 
 
 CELLS: Final = tuple(Cell(*parts) for parts in product(Encoding, TimeZone, TimeType, TableLayout))

@@ -1,4 +1,4 @@
-"""Makes the databases of a cluster: each of its own encoding, time zone, type of times and shape of tables."""
+"""Makes the databases of a cluster: one for each encoding, time zone, type of times and layout of tables."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.database_matrix import rows
 from tests.database_matrix.cells import CELLS, Cell, Encoding, TableLayout, TimeType
 from tests.postgres import Database
 
-# The indexes that name a column of changed type in a predicate, and the generated default, follow by themselves.
+# Indexes with a predicate on a changed column, and the generated default, change with the column.
 _WITHOUT_ZONE: Final = """
     ALTER TABLE job_outbox ALTER created_at TYPE timestamp, ALTER processed_at TYPE timestamp,
         ALTER last_attempt_at TYPE timestamp;
     ALTER TABLE idempotency_keys ALTER created_at TYPE timestamp, ALTER expires_at TYPE timestamp;
     ALTER TABLE fsm_events ALTER created_at TYPE timestamp;
 """
-# The way a table becomes partitioned: made anew like the old one, with the key in every unique index.
+# A table is replaced by a partitioned one, with the partition key in every unique index.
 _PARTITIONED: Final = """
     CREATE TABLE jobs (LIKE job_outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY RANGE (created_at);
     DROP TABLE job_outbox;
@@ -62,14 +62,14 @@ _PARTITIONED: Final = """
 
 
 def connect(cluster: Cluster, cell: Cell) -> psycopg.Connection[Any]:
-    """A superuser's session with a cell's database; text is UTF-8, which a SQL_ASCII database takes as it comes."""
+    """A superuser's session with a cell's database, with client encoding UTF-8."""
     return Database(cluster, cell.name).connect(client_encoding="UTF8")
 
 
 def create_databases(cluster: Cluster) -> None:
-    """Makes the database of every cell, with its rows, and the monitoring role.
+    """Creates the database of every cell, with its rows, and the monitoring role.
 
-    The role may see when a standby last heard of its primary: else nothing proves that one of a quiet primary is fresh.
+    The role may read when a standby last received from its primary, which proves that one of a quiet primary is fresh.
     """
     for encoding in Encoding:
         template = _template(cluster, encoding)
@@ -101,7 +101,7 @@ def _make(cluster: Cluster, cell: Cell, template: str) -> None:
     with connect(cluster, cell) as connection, connection.transaction():
         if cell.times is TimeType.PLAIN:
             connection.execute(_WITHOUT_ZONE)
-        if cell.shape is TableLayout.PARTITIONED:
+        if cell.layout is TableLayout.PARTITIONED:
             connection.execute(_PARTITIONED)
         rows.insert_rows(connection, cell)
     run_script(Database(cluster, cell.name), "monitoring_role")

@@ -1,4 +1,4 @@
-"""The plain questions, put to the primary by a superuser, whatever the type of the columns and the encoding are."""
+"""The reference queries, run on the primary by a superuser, for every type of columns and every encoding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.database import documented
 from tests.database.documented import Series
 from tests.database_matrix.cells import Cell, Encoding, TimeType
 
-# The documented queries, unchanged, read these views in place of the tables.
+# The documented queries, unchanged, read these views instead of the tables.
 _VIEWS: Final = """
     CREATE TEMP VIEW job_outbox AS
         SELECT outbox_id, {queue_name} AS queue_name, attempts, {created_at} AS created_at,
@@ -25,7 +25,7 @@ _NAMES: Final = ("queue_name", "event_type")
 
 
 def prepare(connection: psycopg.Connection[Any], cell: Cell) -> None:
-    """Makes the views in this session."""
+    """Creates the views in this session."""
     columns = {column: column for column in (*_TIMES, *_NAMES)}
     if cell.times is TimeType.PLAIN:
         columns |= {column: f"{column} AT TIME ZONE '{cell.zone.value}'" for column in _TIMES}
@@ -35,8 +35,8 @@ def prepare(connection: psycopg.Connection[Any], cell: Cell) -> None:
     connection.execute(_VIEWS.format(**columns).encode())
 
 
-def numbers(connection: psycopg.Connection[Any], labels: BoundedLabels) -> Series:
-    """Every gauge that has to be published now, by name and labels."""
+def expected_gauges(connection: psycopg.Connection[Any], labels: BoundedLabels) -> Series:
+    """The expected gauges, by name and labels."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         (head_blocked,) = documented.head_blocked(connection)
@@ -49,9 +49,9 @@ def numbers(connection: psycopg.Connection[Any], labels: BoundedLabels) -> Serie
         }
 
 
-def counted(connection: psycopg.Connection[Any]) -> Series:
-    """How many rows there are of what the counters count, by the counters' names; none is ever deleted here."""
-    questions = {
+def row_counts(connection: psycopg.Connection[Any]) -> Series:
+    """The number of rows that each counter counts, by name and labels; no row is deleted in these tests."""
+    queries = {
         "outbox_processed_jobs_total": "SELECT count(*) FROM job_outbox WHERE processed_at IS NOT NULL",
         "outbox_processing_time_seconds": "SELECT count(*) FROM job_outbox WHERE processed_at IS NOT NULL",
         "outbox_queue_processed_jobs_total": "SELECT queue_name, count(*) FROM job_outbox"
@@ -61,6 +61,6 @@ def counted(connection: psycopg.Connection[Any]) -> Series:
     }
     return {
         (name, tuple(map(str, labels))): count
-        for name, question in questions.items()
-        for *labels, count in connection.execute(question.encode()).fetchall()
+        for name, query in queries.items()
+        for *labels, count in connection.execute(query.encode()).fetchall()
     }

@@ -1,7 +1,7 @@
-"""The rows of a cell's database, and what happens there between two samples.
+"""The rows of a cell's database, and the changes between two samples.
 
-Times are far from every edge of a last hour, so that a minute more or less changes no number. Some are local times that
-St. John's has twice (2026-11-01 01:30) or never (2026-03-08 02:30).
+Times are not near the limits of the last hour, so that a minute more or less changes no value. Some local times exist
+twice (2026-11-01 01:30) or never (2026-03-08 02:30) in St. John's.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ _CHANGES: Final = """
 
 
 def insert_rows(connection: psycopg.Connection[Any], cell: Cell) -> None:
-    """The rows that are there from the beginning."""
+    """Inserts the initial rows."""
     connection.execute(_COURSE)
     connection.execute(_named(_ROWS, cell))
 
 
 def apply_changes(connection: psycopg.Connection[Any], cell: Cell) -> None:
-    """Two jobs are processed; jobs, keys and events are added. One transaction."""
+    """Processes two jobs and adds jobs, keys and events, in one transaction."""
     with connection.transaction():
         connection.execute(_named(_CHANGES, cell))
 

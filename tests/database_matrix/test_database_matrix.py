@@ -1,8 +1,8 @@
-"""On every ground that a database may be, each published number is the plain question's, or is absent with a reason.
+"""On every kind of database each published value is that of the reference query, or is absent with a reason.
 
 PostgreSQL 15 and 18 x {UTF8, SQL_ASCII, LATIN1} x {UTC, Asia/Tokyo, America/St_Johns} x {primary, fresh standby, paused
 standby, delayed standby} x {timestamptz, timestamp} x {plain, partitioned}. The exporter has the monitoring role of the
-shipped script; the plain questions are the superuser's, put to the primary.
+shipped script; the reference queries are run by a superuser on the primary.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from exporter.config.settings import Seconds
 from exporter.core.errors import Reason
+from exporter.core.types import Seconds
 from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics.readings import Distribution
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
@@ -33,12 +33,12 @@ from tests.database_matrix.databases import connect, create_databases
 from tests.postgres import Database, started
 from tests.standby import Standby, standby_of
 
-# Seconds by which a standby may be behind here, and those after which one that stands still has to be noticed.
+# The allowed replay lag, and the time after which a standby with paused replay is detected. Seconds.
 ALLOWED_LAG: Final = 4.0
 DETECTED_AFTER: Final = ALLOWED_LAG + 0.5
-# A receiver that hears nothing for half of it asks, and so knows in time that a quiet primary is quiet.
+# After half of it a WAL receiver asks its primary, which proves in time that a quiet primary has sent everything.
 STANDBY: Final = {"wal_receiver_timeout": "3s"}
-# Neither default is a zone of the matrix's other cells: what the exporter shows depends on no setting of the server.
+# A zone that no cell has: published values depend on no setting of the server.
 SETTINGS: Final = {"max_connections": "20", "autovacuum": "off", "timezone": "Asia/Kolkata"}
 COLLECTORS: Final = {"backlog", "throughput", "last_hour", "events", "idempotency"}
 COUNTERS: Final = {
@@ -50,7 +50,7 @@ COUNTERS: Final = {
 
 
 class ServerState(Enum):
-    """Which server is asked, and how far it is."""
+    """The sampled server and its replay."""
 
     PRIMARY = "primary"
     FRESH = "fresh standby"
@@ -59,13 +59,13 @@ class ServerState(Enum):
 
     @property
     def is_stale(self) -> bool:
-        """Whether the server lacks what has happened."""
+        """Whether the latest changes are not replayed."""
         return self in (ServerState.PAUSED, ServerState.DELAYED)
 
 
 @pytest.fixture(scope="module", params=["embedded", "debian"])
 def replicated(request: pytest.FixtureRequest) -> Iterator[Standby]:
-    """A primary with a database for each cell, and its standby. The wheel has PostgreSQL 18, Debian 12 has 15."""
+    """A primary with a database for each cell, and its standby: PostgreSQL 18 of the wheel, Debian's 15."""
     if request.param == "debian":
         requirements.require_debian()
         primary = Cluster.debian(SETTINGS)
@@ -79,7 +79,7 @@ def replicated(request: pytest.FixtureRequest) -> Iterator[Standby]:
 
 @pytest.fixture(scope="module", params=ServerState, ids=lambda state: state.value.replace(" ", "-"))
 def state(replicated: Standby, request: pytest.FixtureRequest) -> Iterator[ServerState]:
-    """The standby is brought into the state: if it lags, everything moves on without it, else nothing happens."""
+    """Brings the standby into the state; a stale one misses the changes that are made then."""
     chosen: ServerState = request.param
     replicated.wait_until_caught_up()
     with lagging(replicated, chosen):
@@ -95,7 +95,7 @@ def state(replicated: Standby, request: pytest.FixtureRequest) -> Iterator[Serve
 
 @contextmanager
 def lagging(standby: Standby, state: ServerState) -> Iterator[None]:
-    """Nothing more is replayed there, when the state says so."""
+    """Stops replay for the states that need it."""
     match state:
         case ServerState.PAUSED:
             standby.pause_replay()
@@ -110,7 +110,7 @@ def lagging(standby: Standby, state: ServerState) -> Iterator[None]:
 
 
 def configure(cluster: Cluster, statement: str) -> None:
-    """Changes a setting of the server, at once."""
+    """Changes a setting of the server and reloads it."""
     with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
         connection.execute(statement.encode())
         connection.execute("SELECT pg_reload_conf()")
@@ -118,7 +118,7 @@ def configure(cluster: Cluster, statement: str) -> None:
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_published_numbers_match_the_reference_query_or_are_absent(replicated, state, cell):
-    """With the zone that the application writes its times in, where the columns do not say it."""
+    """With `timestamp_zone` where the columns have no time zone."""
     zone = {"timestamp_zone": cell.zone.value} if cell.times is TimeType.PLAIN else {}
     if state.is_stale:
         with sampling_of(replicated, cell, **zone) as sampling:
@@ -126,17 +126,17 @@ def test_published_numbers_match_the_reference_query_or_are_absent(replicated, s
         return
     server = replicated.primary if state is ServerState.PRIMARY else replicated
     with sampling_of(server, cell, **zone) as sampling, reference_session(replicated, cell) as connection:
-        assert gauges(sampling) == reference.numbers(connection, sampling.labels)
-        counted_before, before = reference.counted(connection), counters(sampling)
+        assert gauges(sampling) == reference.expected_gauges(connection, sampling.labels)
+        counted_before, before = reference.row_counts(connection), counters(sampling)
         rows.apply_changes(connection, cell)
         replicated.wait_until_caught_up()
-        assert gauges(sampling) == reference.numbers(connection, sampling.labels)
-        assert increases(before, counters(sampling)) == increases(counted_before, reference.counted(connection))
+        assert gauges(sampling) == reference.expected_gauges(connection, sampling.labels)
+        assert increase_of(before, counters(sampling)) == increase_of(counted_before, reference.row_counts(connection))
 
 
 @pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.times is TimeType.PLAIN], ids=lambda cell: cell.name)
 def test_times_of_an_unknown_zone_are_not_published(replicated, state, cell):
-    """Columns of type timestamp, and no zone in the configuration: nothing is published, on no server."""
+    """Columns of type timestamp without `timestamp_zone`: no server's readings are published."""
     with sampling_of(replicated.primary if state is ServerState.PRIMARY else replicated, cell) as sampling:
         found = refusals(sampling)
     assert found.keys() == COLLECTORS
@@ -145,7 +145,7 @@ def test_times_of_an_unknown_zone_are_not_published(replicated, state, cell):
 
 @contextmanager
 def sampling_of(server: Cluster, cell: Cell, **settings: Any) -> Iterator[Sampler]:
-    """The exporter's sampling of one database."""
+    """The exporter's sampler of one database."""
     dsn = Database(server, cell.name).dsn(MONITOR)
     with sampler(dsn, max_replay_lag=Seconds(ALLOWED_LAG), **settings) as sampling:
         yield sampling
@@ -153,14 +153,14 @@ def sampling_of(server: Cluster, cell: Cell, **settings: Any) -> Iterator[Sample
 
 @contextmanager
 def reference_session(replicated: Standby, cell: Cell) -> Iterator[psycopg.Connection[Any]]:
-    """A session with the primary that asks the plain questions."""
+    """A session with the primary for the reference queries."""
     with connect(replicated.primary, cell) as connection:
         reference.prepare(connection, cell)
         yield connection
 
 
 def sampled(sampling: Sampler) -> dict[str, CollectorState]:
-    """The collectors that ask for rows, after one run each."""
+    """The collectors that read rows, after one run each."""
     for turn in sampling._entries:
         if turn.state.target is CollectorTarget.DATABASE:
             sampling.store.record(run_once(turn.collector), turn.interval)
@@ -170,7 +170,7 @@ def sampled(sampling: Sampler) -> dict[str, CollectorState]:
 
 
 def gauges(sampling: Sampler) -> Series:
-    """What is published of the rows, by a sample that succeeds throughout."""
+    """The published readings of rows; every collector has to succeed."""
     states = sampled(sampling)
     assert {name: state.problems for name, state in states.items()} == dict.fromkeys(COLLECTORS, ())
     published = series(reading for state in states.values() for reading in state.readings)
@@ -178,7 +178,7 @@ def gauges(sampling: Sampler) -> Series:
 
 
 def counters(sampling: Sampler) -> Series:
-    """The counters of the latest sample, and how many the histogram holds."""
+    """The counters of the latest sample, and the count of the histogram."""
     found: Series = {}
     for reading in (reading for state in sampling.store.states() for reading in state.readings):
         if isinstance(reading, Distribution):
@@ -188,14 +188,14 @@ def counters(sampling: Sampler) -> Series:
     return found
 
 
-def increases(before: Series, after: Series) -> Series:
-    """By how much each series has grown, those left out that have not."""
+def increase_of(before: Series, after: Series) -> Series:
+    """The increase of each series, without those that did not increase."""
     grown = {key: value - before.get(key, 0) for key, value in after.items()}
     return {key: value for key, value in grown.items() if value}
 
 
 def refusals(sampling: Sampler) -> dict[str, Reason]:
-    """Why each collector failed; none of them publishes anything."""
+    """The reason of each collector's failure; none of them publishes a reading."""
     states = sampled(sampling)
     assert {name: state.readings for name, state in states.items()} == dict.fromkeys(COLLECTORS, ())
     return {name: problem.reason for name, state in states.items() for problem in state.problems}

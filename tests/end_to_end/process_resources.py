@@ -1,4 +1,4 @@
-"""What a program and its children occupy on the machine, and what of it is left after their end."""
+"""The processes, ports and shared memory of a program and its children, and those left after its end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHARED_MEMORY: Final = re.compile(r"(/dev/shm/\S+|/SYSV\S+)")
 
 @dataclass(frozen=True, slots=True)
 class ProcessResources:
-    """What was there while the program ran."""
+    """The resources of a running program."""
 
     processes: frozenset[psutil.Process]
     ports: frozenset[int]
@@ -27,7 +27,7 @@ class ProcessResources:
 
     @classmethod
     def of(cls, pid: int) -> ProcessResources:
-        """Of a process and all its descendants."""
+        """The resources of a process and of all its descendants."""
         root = psutil.Process(pid)
         family = frozenset((root, *root.children(recursive=True)))
         return cls(
@@ -37,7 +37,7 @@ class ProcessResources:
         )
 
     def remaining(self) -> list[str]:
-        """What is still there, in words."""
+        """A description of each resource that still exists."""
         return [
             *(f"process {process}" for process in self.processes if _is_running(process)),
             *(f"port {port}" for port in self.ports if _answers(port)),
@@ -53,7 +53,7 @@ def temporary_directory() -> Iterator[Path]:
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)  # a guardian may be at it, too
+        shutil.rmtree(directory, ignore_errors=True)  # the clean-up process may remove it at the same time
 
 
 def _is_running(process: psutil.Process) -> bool:

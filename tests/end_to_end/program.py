@@ -1,4 +1,4 @@
-"""Runs the program as its user would: the installed command, an environment of its own, what it prints in files."""
+"""Runs the installed command in a clean environment, with its output in files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests import webtools
 
-# What would make the program talk to something other than the test's own servers, or refuse to start.
+# Prefixes of variables that would make the program use other servers than the test's, or refuse to start.
 _EXCLUDED_PREFIXES: Final = ("PG", "OUTBOX_EXPORTER_", "http", "HTTP", "no_proxy", "NO_PROXY")
 _URL: Final = re.compile(r"https?://(?:127\.0\.0\.1|localhost):\d+(?=[/\s\"])")
 
-# The collectors that read rows. Others look at the catalogue, less often, or ask somebody else.
+# The collectors that read rows.
 COLLECTORS: Final = ("backlog", "throughput", "last_hour", "events", "idempotency")
 
 Value = TypeVar("Value")
@@ -40,7 +40,7 @@ def command() -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process' environment without anything that steers the program, and with `more`."""
+    """This process' environment without the variables that configure the program, and with `more`."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(_EXCLUDED_PREFIXES)}
     return {**mine, **more}
 
@@ -48,7 +48,7 @@ def environment(**more: str) -> dict[str, str]:
 def run(
     *arguments: str, stdin: str | None = None, timeout: float = 90, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """One command to its end; `variables` are added to its environment."""
+    """Runs one command to its end, for `timeout` seconds at most; `variables` are added to its environment."""
     return subprocess.run(
         [command(), *arguments],
         env=environment(**variables),
@@ -61,13 +61,13 @@ def run(
 
 
 def write_config(path: Path, **sections: Mapping[str, Any]) -> Path:
-    """A configuration file, JSON being YAML."""
+    """Writes a configuration file; answers with its path."""
     path.write_text(yaml.safe_dump({name: dict(keys) for name, keys in sections.items()}))
     return path
 
 
 def eventually(question: Callable[[], Value], seconds: float = 15) -> Value:
-    """The first answer that is not false; fails after so long."""
+    """Waits for a true answer, and returns it; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
         assert time.monotonic() < deadline, f"not within {seconds} s; the last answer was {answer!r}"
@@ -77,7 +77,7 @@ def eventually(question: Callable[[], Value], seconds: float = 15) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class MetricsResponse:
-    """One answer of /metrics, parsed by the client library; series by sample name and label values in order."""
+    """One answer of /metrics, parsed by the client library: values by sample name and sorted labels."""
 
     series: Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]
 
@@ -93,17 +93,17 @@ class MetricsResponse:
         return cls(series)
 
     def get(self, name: str, **labels: str) -> float | None:
-        """The value of this very series; None when there is none."""
+        """The value of the series with exactly these labels; None when there is none."""
         return self.series.get(name, {}).get(tuple(sorted(labels.items())))
 
     def value(self, name: str, **labels: str) -> float:
-        """The same, but the series has to be there."""
+        """The value of the series with exactly these labels; fails when there is none."""
         found = self.get(name, **labels)
         assert found is not None, f"no {name}{labels}"
         return found
 
     def sum(self, name: str, **labels: str) -> float:
-        """The sum over every series of that name with at least these labels; 0 when there is none."""
+        """The sum of the series of that name that have at least these labels; 0 when there is none."""
         wanted = labels.items()
         return sum(value for found, value in self.series.get(name, {}).items() if wanted <= dict(found).items())
 
@@ -117,7 +117,7 @@ class MetricsResponse:
 
 
 def scrape(url: str) -> MetricsResponse:
-    """What /metrics says now."""
+    """The present answer of /metrics."""
     answer = webtools.get(f"{url}/metrics")
     assert answer.status_code == 200
     return MetricsResponse.parse(answer.text)
@@ -125,7 +125,7 @@ def scrape(url: str) -> MetricsResponse:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that runs; its output grows in `out` and `err`."""
+    """A running program; its output is in the files `out` and `err`."""
 
     process: subprocess.Popen[bytes]
     out: Path
@@ -133,16 +133,16 @@ class Program:
 
     @property
     def log(self) -> str:
-        """What it has said on standard error."""
+        """Its standard error so far."""
         return self.err.read_text()
 
     @property
     def printed(self) -> str:
-        """What it has said on standard output."""
+        """Its standard output so far."""
         return self.out.read_text()
 
     def url(self) -> str:
-        """Where it serves: waits until it says so."""
+        """The URL that it serves; waits until it has printed or logged it."""
 
         def announced_url() -> str | None:
             assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.log}"
@@ -154,19 +154,19 @@ class Program:
         return found
 
     def scrape(self) -> MetricsResponse:
-        """What its /metrics says now."""
+        """The present answer of its /metrics."""
         return scrape(self.url())
 
     def status(self) -> Any:
-        """What /api/v1/status says now."""
+        """The present document of /api/v1/status."""
         return json.loads(webtools.get(f"{self.url()}/api/v1/status").text)
 
     def is_ready(self) -> bool:
-        """Whether /-/ready says so."""
+        """Whether /-/ready answers 200."""
         return webtools.get(f"{self.url()}/-/ready").status_code == 200
 
     def end(self, number: signal.Signals = signal.SIGTERM, *, timeout: float = 10) -> float:
-        """Sends a signal and waits for the end; answers how long that took, in seconds."""
+        """Sends a signal and waits up to `timeout` seconds for the end; answers with the seconds that it took."""
         started = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(timeout)
@@ -175,14 +175,14 @@ class Program:
 
 @contextmanager
 def running(directory: Path, *arguments: str, **variables: str) -> Iterator[Program]:
-    """The program in a process group of its own, as a shell starts it; killed in the end if it still runs."""
+    """The program in its own process group, as a shell starts it; killed at the end of the block."""
     with started([command(), *arguments], directory, environment(**variables)) as program:
         yield program
 
 
 @contextmanager
 def started(arguments: Sequence[str | Path], directory: Path, environ: Mapping[str, str]) -> Iterator[Program]:
-    """Any program, likewise."""
+    """Any program, started and ended like that."""
     name = Path(arguments[0]).name
     out, err = directory / f"{name}.out", directory / f"{name}.err"
     with out.open("wb") as output, err.open("wb") as errors:

@@ -1,4 +1,4 @@
-"""`outbox-exporter check-config`: 0 all right, 1 refused by the database, 2 wrong configuration, 3 nobody to ask."""
+"""`outbox-exporter check-config`: status 0 valid, 1 refused by the database, 2 wrong configuration, 3 unreachable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.postgres import Database
 
 TEN_MISTAKES = Path(__file__).parents[1] / "config" / "ten_mistakes.yaml"
 RULES = len(load_policy().rules)
-# A port that nobody else has.
+# A free port, so that the exporter of another test is not in the way.
 OWN_PORT = {"web": {"listen": "127.0.0.1:0"}}
 OTHERS = ("web", "state directory", "server")
 DATABASE_COLLECTORS = ("backlog", "throughput", "last_hour", "events", "idempotency")
@@ -29,7 +29,7 @@ DATABASE_COLLECTORS = ("backlog", "throughput", "last_hour", "events", "idempote
 
 @pytest.fixture
 def check(tmp_path):
-    """Runs it for a DSN, with other arguments after it."""
+    """Runs check-config for a DSN, with more arguments and sections."""
 
     def checked(dsn: str, *arguments: str, **sections: dict[str, Any]):
         config = write_config(tmp_path / "config.yaml", database={"dsn": dsn}, **{**OWN_PORT, **sections})
@@ -39,7 +39,7 @@ def check(tmp_path):
 
 
 def test_a_valid_configuration(check, embedded_database):
-    """Every collector's statements are planned by the server, as the monitoring role; status 0."""
+    """The server plans the statements of every collector, as the monitoring role; status 0."""
     with monitoring_role(embedded_database, "grant_migration_access") as monitor:
         checked = check(embedded_database.dsn(monitor))
     lines = checked.stdout.splitlines()
@@ -52,20 +52,20 @@ def test_a_valid_configuration(check, embedded_database):
     assert "cheaper" not in checked.stdout
 
 
-def test_what_the_role_goes_without(check, embedded_database):
-    """The shipped role sees neither register nor clean-up jobs: told with the script that helps, and no mistake."""
+def test_objects_that_the_role_cannot_see_are_noted(check, embedded_database):
+    """The shipped role sees neither the migration history nor the clean-up jobs: notes with the script, status 0."""
     with monitoring_role(embedded_database) as monitor:
         checked = check(embedded_database.dsn(monitor))
     notes = [line for line in checked.stdout.splitlines() if line.startswith("note")]
     assert checked.returncode == 0
     assert len(notes) == 2
-    assert notes[0].startswith("note     migration: the register of migrations: role outbox_monitor may not use schema")
+    assert notes[0].startswith("note     migration: the migration history: role outbox_monitor may not use schema")
     assert notes[1].startswith("note     migration: pg_cron's clean-up jobs: ")
     assert all("exporter/sql/setup/grant_migration_access.sql" in line for line in notes)
 
 
-def test_a_watch_that_would_never_begin_is_refused(embedded_database):
-    """It waits for a register that the role cannot see; after the script it may begin."""
+def test_a_watch_that_would_never_start_is_refused(embedded_database):
+    """It waits for a migration history that the role cannot see; after the script it may start."""
     with monitoring_role(embedded_database) as monitor:
         config = {
             "OUTBOX_EXPORTER_WATCH_START": "migration",
@@ -74,7 +74,7 @@ def test_a_watch_that_would_never_begin_is_refused(embedded_database):
         checked = run("check-config", **config)
         assert checked.returncode == 1
         (broken,) = [line for line in checked.stdout.splitlines() if line.startswith("broken")]
-        assert broken.startswith("broken   watch.start: migration: permission: the register of migrations: ")
+        assert broken.startswith("broken   watch.start: migration: permission: the migration history: ")
         run_script(embedded_database, "grant_migration_access")
         assert run("check-config", **config).returncode == 0
 
@@ -102,7 +102,7 @@ def test_a_role_that_cannot_see_rows(check, embedded_database):
 
 
 def test_a_missing_privilege(check, embedded_database):
-    """The others are all right, so that one sees at a glance which GRANT is missing."""
+    """The line names the missing GRANT; the other collectors are ok."""
     with monitoring_role(embedded_database) as monitor:
         embedded_database.execute(sql.SQL("REVOKE ALL ON idempotency_keys FROM {}").format(sql.Identifier(monitor)))
         checked = check(embedded_database.dsn(monitor))
@@ -115,7 +115,7 @@ def test_a_missing_privilege(check, embedded_database):
 
 
 def test_a_missing_table(check, embedded_database: Database):
-    """The migration was not applied here, or the schema is another."""
+    """The migration was not applied, or the schema differs."""
     embedded_database.execute("DROP TABLE fsm_events")
     checked = check(embedded_database.dsn())
     assert checked.returncode == 1
@@ -124,7 +124,7 @@ def test_a_missing_table(check, embedded_database: Database):
 
 
 def test_an_unreachable_database(check):
-    """One line for it, not one for each collector; status 3, as nothing was proved."""
+    """One line, not one for each collector; status 3."""
     port = free_port()
     checked = check(f"postgresql://127.0.0.1:{port}/postgres")
     lines = checked.stdout.splitlines()
@@ -135,7 +135,7 @@ def test_an_unreachable_database(check):
 
 
 def test_offline(check):
-    """The configuration and this machine alone: no connection is made, so none can fail."""
+    """Only the configuration and this machine are checked; no connection is made."""
     checked = check(f"postgresql://127.0.0.1:{free_port()}/postgres", "--offline")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout.splitlines()[:3] == [
@@ -147,8 +147,8 @@ def test_offline(check):
     assert len(checked.stdout.splitlines()) == 4
 
 
-def test_a_broken_web_file_is_told_as_serve_tells_it(check, tmp_path):
-    """Status 2 and every mistake with its line, for a file that `serve` would not start with."""
+def test_a_broken_web_file_is_reported_as_serve_does(check, tmp_path):
+    """Status 2 and every mistake with its line, as `serve` reports it."""
     (tmp_path / "web.yml").write_text("tls_server_config: {cert_file: a.pem}\nbasic_auth_users: {x: hunter2}\nfoo: 1\n")
     checked = check("", "--offline", web={"config_file": "web.yml", "listen": "127.0.0.1:0"})
     assert checked.returncode == 2
@@ -162,7 +162,7 @@ def test_a_broken_web_file_is_told_as_serve_tells_it(check, tmp_path):
 
 
 def test_an_address_of_another_machine(check):
-    """Status 2, as `serve` would end with; a port that is in use may be the exporter's own and is only told."""
+    """Status 2, as of `serve`; a port in use is only noted, because it may be the running exporter's."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
         checked = check("", "--offline", web={"listen": listen})
@@ -172,7 +172,7 @@ def test_an_address_of_another_machine(check):
 
 
 def test_a_state_directory_that_cannot_be_written(tmp_path):
-    """Status 1, with the reason; `watch start` and `maintenance start` tell the same."""
+    """Status 1 and the reason; `watch status` and `maintenance start` report the same reason."""
     config = write_config(tmp_path / "c.yaml", watch={"state_dir": "/proc/nope"}, web={"listen": "127.0.0.1:0"})
     reason = "the directory /proc/nope cannot be made in /proc: its file system takes none"
     checked = run("--config", str(config), "check-config", "--offline")
@@ -182,8 +182,8 @@ def test_a_state_directory_that_cannot_be_written(tmp_path):
         assert reason in run("--config", str(config), *command).stderr
 
 
-def test_nobody_answers(check, embedded_database):
-    """Application and receivers are asked within their time limits: status 3, each with its reason."""
+def test_unreachable_application_and_receivers(check, embedded_database):
+    """Application and receivers do not answer: status 3, with a reason for each."""
     port = free_port()
     checked = check(
         embedded_database.dsn(),
@@ -205,7 +205,7 @@ def test_nobody_answers(check, embedded_database):
     "command", [("check-config",), ("check-config", "--offline"), ("sample",), ("serve",)], ids=" ".join
 )
 def test_ten_mistakes_are_ten_lines(tmp_path, command):
-    """All at once, each with its place, from every command; status 2, and what might be a password is not repeated."""
+    """Every command reports all of them with their places; status 2, and no value that may be a password."""
     shutil.copy(TEN_MISTAKES, tmp_path)
     checked = run("--config", str(tmp_path / TEN_MISTAKES.name), *command)
     lines = checked.stderr.splitlines()
@@ -221,7 +221,7 @@ def test_ten_mistakes_are_ten_lines(tmp_path, command):
 
 
 def test_the_file_may_be_named_by_the_environment(tmp_path):
-    """OUTBOX_EXPORTER_CONFIG, overruled by --config; empty is the same as not set."""
+    """By OUTBOX_EXPORTER_CONFIG; --config takes precedence; an empty variable counts as not set."""
     bad, good = tmp_path / "bad.yaml", tmp_path / "good.yaml"
     bad.write_text("databse: {}\n")
     good.write_text("log: {level: info}\n")
@@ -232,7 +232,7 @@ def test_the_file_may_be_named_by_the_environment(tmp_path):
 
 
 def test_a_variable_with_a_typo_is_a_mistake():
-    """Or one would believe that it is heeded."""
+    """Status 2 and the known variable with the nearest name."""
     checked = run("check-config", "--offline", OUTBOX_EXPORTER_SAMPLING_INTERVALL="1m")
     assert checked.returncode == 2
     assert (

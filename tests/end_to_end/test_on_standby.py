@@ -1,4 +1,4 @@
-"""The program on a streaming replica: what it tells while that is fresh, and what once its replay stands still."""
+"""The program on a streaming replica: while it is fresh, and while its replay is paused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.end_to_end.program import Program, eventually, run, running, write_co
 from tests.postgres import Database
 from tests.standby import Standby, standby_of
 
-# A minute of production in six seconds, so that the alert's minute is that long.
+# A minute of the alert policy takes six seconds.
 SCALE = 0.1
 
 
@@ -50,8 +50,8 @@ def page(program: Program) -> str:
     return webtools.get(program.url()).text
 
 
-def test_a_standby_that_stands_still_is_no_healthy_outbox(embedded_database, standby, program, config):
-    """Fresh: sampled, and named everywhere. Paused: no number, up 0, a page for the person on call, exit status 3."""
+def test_a_standby_with_paused_replay_is_reported(embedded_database, standby, program, config):
+    """Fresh: sampled, and its role is shown. Paused: no reading, outbox_up 0, an alert of severity page, status 3."""
     where = f"127.0.0.1:{standby.port}"
     eventually(lambda: program.scrape().all_collectors_succeed)
     fresh = program.scrape()

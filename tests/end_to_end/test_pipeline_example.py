@@ -1,4 +1,4 @@
-"""The pipeline's example works as shipped: its commands, with its configuration, under the roles that the docs make."""
+"""examples/kubernetes-migration.yaml: its commands and configuration, with the roles of the documentation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.postgres import Database
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 ACCESS = "grant_migration_access"
-SMOKER = "outbox_smoke"
+SMOKE_ROLE = "outbox_smoke"
 
 
 def objects(*files: str) -> Iterator[dict[str, Any]]:
@@ -40,24 +40,24 @@ def job(name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def smoking_role(database: Database) -> Iterator[None]:
-    """The role of docs/migration.md, made by its own statements."""
+def smoke_role(database: Database) -> Iterator[None]:
+    """The role of docs/migration.md, created by the statements of that page."""
     text = (ROOT / "docs" / "migration.md").read_text("utf-8")
     (statements,) = re.findall(r"```sql\n(CREATE ROLE outbox_smoke.*?)```", text, re.DOTALL)
     database.execute(statements.encode())
     try:
         yield
     finally:
-        database.execute(f"DROP OWNED BY {SMOKER}; DROP ROLE {SMOKER}".encode())
+        database.execute(f"DROP OWNED BY {SMOKE_ROLE}; DROP ROLE {SMOKE_ROLE}".encode())
 
 
 @pytest.fixture
 def mounted(tmp_path):
-    """Runs a Job's command with everything mounted as in the example, the DSNs those of a test's database."""
+    """Runs the command of a Job with the example's mounts and the DSNs of the test's database."""
 
-    def ran(database: Database, name: str) -> subprocess.CompletedProcess[str]:
+    def run_job(database: Database, name: str) -> subprocess.CompletedProcess[str]:
         container = job(name)
-        users = {"outbox-exporter": MONITOR, "outbox-smoke": SMOKER}
+        users = {"outbox-exporter": MONITOR, "outbox-smoke": SMOKE_ROLE}
         for each in objects("kubernetes.yaml", "kubernetes-migration.yaml"):
             if each["kind"] == "Secret":
                 user = users[each["metadata"]["name"]]
@@ -71,7 +71,7 @@ def mounted(tmp_path):
         assert variable["name"] == "OUTBOX_EXPORTER_CONFIG"
         return run(*arguments, OUTBOX_EXPORTER_CONFIG=f"{tmp_path}{variable['value']}")
 
-    return ran
+    return run_job
 
 
 def _write(root: Path, path: str, text: str) -> None:
@@ -82,7 +82,7 @@ def _write(root: Path, path: str, text: str) -> None:
 
 @pytest.fixture(params=["embedded", "debian, pg_cron itself"])
 def migrated(request) -> Iterator[Database]:
-    """A database in the deployed variant, with a stand-in and with the real pg_cron."""
+    """A database of the deployed variant, with a substitute for pg_cron and with the real one."""
     if request.param == "embedded":
         with postgres.cloned(request.getfixturevalue("embedded"), Schema.DEPLOYED) as database:
             yield database
@@ -92,7 +92,7 @@ def migrated(request) -> Iterator[Database]:
 
 def test_both_jobs_complete(migrated, mounted):
     """Both commands end with 0, and nothing is broken or unknown."""
-    with monitoring_role(migrated, ACCESS), smoking_role(migrated):
+    with monitoring_role(migrated, ACCESS), smoke_role(migrated):
         for name in ("verify", "smoke"):
             done = mounted(migrated, name)
             assert done.returncode == 0, done.stdout + done.stderr
@@ -101,7 +101,7 @@ def test_both_jobs_complete(migrated, mounted):
 
 
 def test_without_the_access_script_verify_says_what_is_not_visible(migrated, mounted):
-    """Status 3, and the script is named: register and clean-ups alone are unknown."""
+    """Status 3 with the name of the script: only migration history and clean-up jobs are unknown."""
     with monitoring_role(migrated):
         done = mounted(migrated, "verify")
     report = json.loads(done.stdout)
@@ -112,14 +112,14 @@ def test_without_the_access_script_verify_says_what_is_not_visible(migrated, mou
 
 
 def test_a_job_that_is_missing_is_broken_and_not_hidden(migrated, mounted):
-    """The policy admits every job of that name, so that none being there is proof."""
+    """The policy shows every job of that name, so that a missing job is known to be missing."""
     migrated.execute("SELECT cron.unschedule('cleanup_expired_idempotency_keys')")
     with monitoring_role(migrated, ACCESS):
         assert mounted(migrated, "verify").returncode == 1
 
 
 def test_the_watch_begins_with_the_migration_under_the_shipped_role(embedded_database, tmp_path):
-    """By itself with the script; without it the command and the page say what is not visible, and what helps."""
+    """With the access script it starts by itself; without it, the invisible objects and the script are named."""
     config = write_config(
         tmp_path / "config.yaml",
         database={"dsn": embedded_database.dsn(MONITOR)},
@@ -130,8 +130,8 @@ def test_the_watch_begins_with_the_migration_under_the_shipped_role(embedded_dat
     with monitoring_role(embedded_database):
         with running(tmp_path, "--config", str(config), "serve") as program:
             eventually(lambda: "is not visible" in (program.status()["watch"] or {}).get("summary", ""), seconds=40)
-            told = eventually(lambda: _if_told(run("--config", str(config), "watch", "status")), seconds=40)
-            assert ACCESS in told
+            message = eventually(lambda: _message(run("--config", str(config), "watch", "status")), seconds=40)
+            assert ACCESS in message
             assert program.status()["migration"]["unseen"] == ["register", "cron"]
         run_script(embedded_database, ACCESS)
         with running(tmp_path, "--config", str(config), "serve") as program:
@@ -140,5 +140,5 @@ def test_the_watch_begins_with_the_migration_under_the_shipped_role(embedded_dat
             assert "no watch begins" not in run("--config", str(config), "watch", "status").stderr
 
 
-def _if_told(done: subprocess.CompletedProcess[str]) -> str:
+def _message(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr if "no watch begins automatically" in done.stderr else ""

@@ -1,4 +1,4 @@
-"""Reading the configuration again: by SIGHUP and by POST /-/reload, the good and the bad."""
+"""Reloading the configuration by SIGHUP and by POST /-/reload, with valid and invalid files."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ INTERVAL = "outbox_collector_interval_seconds"
 
 @dataclass(frozen=True, slots=True)
 class Reloadable:
-    """A program and the file that it reads."""
+    """A program and its configuration file."""
 
     program: Program
     path: Path
     dsn: str
 
     def configure(self, interval: str, **web: Any) -> None:
-        """Write another configuration; one with interval `often` is wrong."""
+        """Writes another configuration; interval `often` is invalid."""
         write_config(
             self.path,
             database={"dsn": self.dsn},
@@ -36,11 +36,11 @@ class Reloadable:
         )
 
     def interval(self) -> float:
-        """What is in use."""
+        """The sampling interval in use, seconds."""
         return self.program.scrape().value(INTERVAL, collector="backlog")
 
     def post(self) -> tuple[int, str]:
-        """Ask for it over HTTP."""
+        """Reloads over HTTP; answers with status and text."""
         answer = webtools.ask("POST", f"{self.program.url()}/-/reload")
         return answer.status_code, answer.text
 
@@ -58,7 +58,7 @@ def reloadable(embedded_database: Database, tmp_path: Path) -> Iterator[Reloadab
 
 
 def test_hangup_takes_a_good_configuration(reloadable):
-    """It is in use within a second or so, on the same port, with one session at the server."""
+    """It is in use soon, on the same port."""
     url = reloadable.program.url()
     reloadable.configure("400ms")
     reloadable.program.process.send_signal(signal.SIGHUP)
@@ -70,7 +70,7 @@ def test_hangup_takes_a_good_configuration(reloadable):
 
 
 def test_hangup_refuses_a_bad_configuration(reloadable):
-    """The old one stays in use and is sampled by; a gauge and one line for each mistake say so, until it is mended."""
+    """The old one stays in use; a gauge and one log line for each mistake report it until the file is fixed."""
     reloadable.configure("often", listne="127.0.0.1:1")
     reloadable.program.process.send_signal(signal.SIGHUP)
     eventually(lambda: reloadable.program.scrape().value(RELOADED) == 0)
@@ -89,7 +89,7 @@ def test_hangup_refuses_a_bad_configuration(reloadable):
 
 
 def test_reloading_over_http(reloadable):
-    """200 when it is done; 500 with the located mistakes when not, and the gauge says so."""
+    """200 on success; 500 with the place of each mistake on failure, and the gauge is 0."""
     reloadable.configure("400ms")
     assert reloadable.post() == (200, "reloaded\n")
     assert reloadable.interval() == pytest.approx(0.4)
@@ -106,14 +106,14 @@ def test_reloading_over_http(reloadable):
 
 
 def test_the_web_section_takes_a_restart_and_says_so(reloadable):
-    """A door is not moved while people walk through it."""
+    """The listener is not restarted; the log says that a restart is needed."""
     reloadable.configure("300ms", listen="127.0.0.1:1")
     assert reloadable.post()[0] == 200
     assert "changes of the section web take effect after a restart" in reloadable.program.log
 
 
 def test_reloading_often_leaks_nothing(reloadable, embedded_database):
-    """Twenty reloads later there is one session and no thread more."""
+    """After twenty reloads there is one session and no additional thread."""
     threads = Path(f"/proc/{reloadable.program.process.pid}/task")
     before = len(list(threads.iterdir()))
     for _ in range(20):
@@ -128,7 +128,7 @@ def test_reloading_often_leaks_nothing(reloadable, embedded_database):
 
 
 def test_reloading_over_http_is_off_unless_wanted(embedded_database, tmp_path):
-    """403 by default, with the key that would allow it; SIGHUP works all the same."""
+    """403 by default, with the key that enables it; SIGHUP works nevertheless."""
     config = write_config(
         tmp_path / "config.yaml", database={"dsn": embedded_database.dsn()}, web={"listen": "127.0.0.1:0"}
     )

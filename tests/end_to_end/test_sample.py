@@ -1,4 +1,4 @@
-"""`outbox-exporter sample`: everything once, printed, with a status that a script can go by."""
+"""`outbox-exporter sample`: samples once, prints the result, and exits with a status for scripts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lab():
 
 
 def test_prometheus_format(lab):
-    """The default: status 0, nothing on standard error, the text that the client library reads."""
+    """The default format: status 0, empty standard error, text that the client library parses."""
     sampled = sample(lab.dsn, OUTBOX_EXPORTER_APPLICATION_URL=lab.application_url)
     assert (sampled.returncode, sampled.stderr) == (0, "")
     now = MetricsResponse.parse(sampled.stdout)
@@ -47,15 +47,15 @@ def test_prometheus_format(lab):
 
 
 def test_it_suits_the_textfile_collector(lab):
-    """No timestamps, one TYPE for each family, a line break at the end: what node_exporter asks of *.prom files."""
+    """No timestamps, one TYPE line for each family, a final line break: as node_exporter requires of *.prom files."""
     text = sample(lab.dsn).stdout
     assert text.endswith("\n")
     samples = [line for line in text.splitlines() if not line.startswith("#")]
-    # A label's value may hold spaces; after the value there is nothing.
+    # A label value may contain spaces; nothing follows the sample value.
     assert all(re.fullmatch(r"\w+(\{.*\})? [0-9.e+-]+", line) for line in samples)
     types = re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)
     assert len(types) == len(set(types))
-    # node_exporter has these of its own process; twice they would fail its scrape.
+    # node_exporter exports these of its own process; duplicates would fail its scrape.
     assert not [name for name in types if name.startswith(("process_", "python_", "go_"))]
     promtool = require_program("promtool")
     checked = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True, check=False)
@@ -75,7 +75,7 @@ COUNTED = (
 
 
 def test_one_run_counts_nothing(lab):
-    """What counts since the exporter started is left out, as it would be 0 for ever; the application counts itself."""
+    """Counters since the start of the exporter are left out: they would always be 0. Those of the application stay."""
     now = MetricsResponse.parse(sample(lab.dsn, OUTBOX_EXPORTER_APPLICATION_URL=lab.application_url).stdout)
     assert not [name for name in COUNTED if name in now]
     counters = {name for name in now.series if name.endswith("_total")}
@@ -85,7 +85,7 @@ def test_one_run_counts_nothing(lab):
 
 
 def test_json_format(embedded_database):
-    """The document of /api/v1/status, and the same numbers."""
+    """The document of /api/v1/status with the same values as the text."""
     with embedded_database.connect() as connection:
         rows.write(connection, rows.quiet())
     sampled = sample(embedded_database.dsn(), "--format", "json")
@@ -102,7 +102,7 @@ def test_json_format(embedded_database):
 
 
 def test_a_role_that_cannot_see_rows(embedded_database):
-    """Row security hides every row without an error: no number, status 3, and what would mend it."""
+    """Row security hides every row without an error: no reading, status 3, and the fix in the message."""
     with embedded_database.connect() as connection:
         rows.write(connection, rows.quiet())
     with role(embedded_database) as blind:
@@ -123,27 +123,27 @@ def test_a_role_that_cannot_see_rows(embedded_database):
 
 
 def test_an_unreachable_database():
-    """Status 3, and for each collector that there was no connection, and to where."""
+    """Status 3, and one line for each collector with the address and the reason."""
     port = free_port()
     sampled = sample(f"postgresql://127.0.0.1:{port}/postgres")
     assert sampled.returncode == 3
-    told = sampled.stderr.splitlines()
-    assert {line.split(":")[0] for line in told} >= set(COLLECTORS)
-    assert all(re.match(rf"\w+: connection: .*127\.0\.0\.1.*{port}.*refused", line) for line in told)
+    message = sampled.stderr.splitlines()
+    assert {line.split(":")[0] for line in message} >= set(COLLECTORS)
+    assert all(re.match(rf"\w+: connection: .*127\.0\.0\.1.*{port}.*refused", line) for line in message)
     now = MetricsResponse.parse(sampled.stdout)
     assert now.value("outbox_up") == 0
-    assert now.sum("outbox_collector_failures_total", reason="connection") == len(told)
+    assert now.sum("outbox_collector_failures_total", reason="connection") == len(message)
 
 
 def test_a_locked_table(embedded_database):
-    """What others hold is unknown, for the reason `lock`; the other tables are sampled all the same."""
+    """Readings of the locked table are unknown, with reason `lock`; the other tables are sampled."""
     with embedded_database.connect(autocommit=False) as connection:
         connection.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         sampled = sample(embedded_database.dsn(), OUTBOX_EXPORTER_DATABASE_LOCK_TIMEOUT="50ms")
     assert sampled.returncode == 3
-    told = {tuple(line.split(":")[:2]) for line in sampled.stderr.splitlines()}
-    assert told >= {(collector, " lock") for collector in ("backlog", "throughput", "last_hour")}
-    assert not {collector for collector, _ in told} & {"events", "idempotency"}
+    message = {tuple(line.split(":")[:2]) for line in sampled.stderr.splitlines()}
+    assert message >= {(collector, " lock") for collector in ("backlog", "throughput", "last_hour")}
+    assert not {collector for collector, _ in message} & {"events", "idempotency"}
     now = MetricsResponse.parse(sampled.stdout)
     assert now.value("outbox_up") == 1
     assert "outbox_pending_jobs" not in now
@@ -151,8 +151,8 @@ def test_a_locked_table(embedded_database):
     assert now.sum("outbox_idempotency_keys") == 0
 
 
-def test_a_dead_application_is_unknown_too(embedded_database):
-    """The database's numbers are there; the status says that not everything could be asked."""
+def test_an_unreachable_application(embedded_database):
+    """Readings of the database are there; status 3, because the application was not reached."""
     url = f"http://127.0.0.1:{free_port()}/trpc"
     sampled = sample(embedded_database.dsn(), OUTBOX_EXPORTER_APPLICATION_URL=url)
     assert sampled.returncode == 3
@@ -164,7 +164,7 @@ def test_a_dead_application_is_unknown_too(embedded_database):
 
 
 def test_output_is_a_file(embedded_database, tmp_path):
-    """Nothing is printed; what was there is replaced, whatever links to it, and nothing else is left beside it."""
+    """Nothing is printed; the file is replaced, also through a symbolic link, and no other file is left."""
     file, link = tmp_path / "outbox.prom", tmp_path / "link.prom"
     file.write_text("old")
     file.chmod(0o600)
@@ -182,14 +182,14 @@ def test_output_is_a_file(embedded_database, tmp_path):
 
 
 def test_output_of_json(embedded_database, tmp_path):
-    """The same document as is printed."""
+    """The same document as on standard output."""
     file = tmp_path / "outbox.json"
     assert sample(embedded_database.dsn(), "--format", "json", "--output", str(file)).returncode == 0
     assert json.loads(file.read_text())["up"] is True
 
 
-def test_no_good_file_stays_behind(tmp_path):
-    """Without a database the file says so: no number of an earlier sample is left in it."""
+def test_an_older_file_is_replaced_on_failure(tmp_path):
+    """Without a database the file reports the failure and has no reading of an earlier sample."""
     file = tmp_path / "outbox.prom"
     file.write_text("outbox_up 1\n")
     sampled = sample(f"postgresql://127.0.0.1:{free_port()}/postgres", "--output", str(file))
@@ -203,8 +203,8 @@ def test_no_good_file_stays_behind(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["prometheus", "json"])
-def test_a_broken_configuration_leaves_no_good_file_either(tmp_path, form):
-    """Status 2 and the mistake as ever; the file says that nothing was sampled, and why."""
+def test_an_older_file_is_replaced_on_a_wrong_configuration(tmp_path, form):
+    """Status 2 and the error message; the file reports that nothing was sampled."""
     file = tmp_path / "outbox.out"
     file.write_text("outbox_up 1\n")
     broken = {"OUTBOX_EXPORTER_SAMPLING_INTERVAL": "banana"}
@@ -222,7 +222,7 @@ def test_a_broken_configuration_leaves_no_good_file_either(tmp_path, form):
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "message"),
     [
         ("missing/outbox.prom", "cannot be written: No such file or directory"),
         (".", "is not a file; give the name of one, or of none that is there yet"),
@@ -230,18 +230,18 @@ def test_a_broken_configuration_leaves_no_good_file_either(tmp_path, form):
         ("loop", "cannot be written: "),
     ],
 )
-def test_a_file_that_cannot_be_written(embedded_database, tmp_path, output, told):
-    """Status 2: what, where, why; nothing is made or replaced that nobody asked for."""
+def test_a_file_that_cannot_be_written(embedded_database, tmp_path, output, message):
+    """Status 2 and the path with the reason; no other file is created or replaced."""
     (tmp_path / "loop").symlink_to("loop")
     where = str(tmp_path / output)
     sampled = sample(embedded_database.dsn(), "--output", where)
     assert (sampled.returncode, sampled.stdout) == (2, "")
-    assert sampled.stderr.startswith(f"--output {where}: {told}")
+    assert sampled.stderr.startswith(f"--output {where}: {message}")
     assert [each.name for each in tmp_path.iterdir()] == ["loop"]
 
 
-def test_a_slow_sample_is_told_whole(embedded_database):
-    """What was sampled first is in the answer, however many of its intervals the rest took: a lock, here."""
+def test_a_slow_sample_is_complete(embedded_database):
+    """Readings that were sampled first are in the answer, although the others took several intervals."""
     with embedded_database.connect(autocommit=False) as connection:
         connection.execute("LOCK TABLE fsm_events IN ACCESS EXCLUSIVE MODE")
         variables = {
@@ -257,21 +257,21 @@ def test_a_slow_sample_is_told_whole(embedded_database):
 
 
 def test_a_reader_that_leaves_early(embedded_database):
-    """As in `sample | head -1`: no traceback, and not a success."""
+    """As in `sample | head -1`: status 3 and no traceback."""
     read, write = os.pipe()
     os.close(read)
     assert into(write, embedded_database.dsn()) == (3, "")
 
 
 def test_a_full_disk(embedded_database):
-    """As in `sample > outbox.prom`: a script must not go on as if the file were whole."""
+    """As in `sample > outbox.prom`: status 3, because the file is incomplete."""
     full = os.open("/dev/full", os.O_WRONLY)
-    told = "the answer could not be written: No space left on device\n"
-    assert into(full, embedded_database.dsn()) == (3, told)
+    message = "the answer could not be written: No space left on device\n"
+    assert into(full, embedded_database.dsn()) == (3, message)
 
 
 def into(output: int, dsn: str) -> tuple[int, str]:
-    """The status and what was said of a sample with this file descriptor as its standard output, which is closed."""
+    """Exit status and standard error of a sample with this descriptor as its standard output; closes it."""
     try:
         ended = subprocess.run(
             [command(), "sample"],
@@ -288,7 +288,7 @@ def into(output: int, dsn: str) -> tuple[int, str]:
 
 
 def test_as_the_monitoring_role(embedded_database):
-    """What the set-up script grants is enough for everything."""
+    """The privileges of the set-up script suffice for every collector."""
     with monitoring_role(embedded_database) as monitor:
         sampled = sample(embedded_database.dsn(monitor))
     assert (sampled.returncode, sampled.stderr) == (0, "")

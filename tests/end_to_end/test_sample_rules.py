@@ -1,4 +1,4 @@
-"""What `sample` gives Prometheus every minute, put to the shipped rules by the real promtool: nothing fires falsely."""
+"""The shipped rules on the output of `sample`, scraped every minute, evaluated by promtool: no false alert."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALWAYS = "OutboxWatchdog"
 
 
 def test_a_backlog_that_drains(embedded_database, tmp_path):
-    """3000 jobs that drain in forty minutes: that they wait and that it takes long is told, not that none completes."""
+    """3000 jobs that drain in forty minutes: alerts on waiting time and depth fire, OutboxStalled does not."""
     sampled = run("sample", OUTBOX_EXPORTER_DATABASE_DSN=embedded_database.dsn())
     series = dict(notation(MetricsResponse.parse(sampled.stdout)))
     series[written("outbox_pending_jobs", (("state", "waiting"),))] = "3000-75x40"
@@ -29,7 +29,7 @@ def test_a_backlog_that_drains(embedded_database, tmp_path):
 
 
 def test_a_database_that_is_down(tmp_path):
-    """The file that is written then says so, and that alone is told."""
+    """Only OutboxDatabaseUnreachable fires."""
     sampled = run("sample", OUTBOX_EXPORTER_DATABASE_DSN=f"postgresql://127.0.0.1:{free_port()}/postgres")
     assert sampled.returncode == 3
     series = dict(notation(MetricsResponse.parse(sampled.stdout)))
@@ -37,12 +37,12 @@ def test_a_database_that_is_down(tmp_path):
 
 
 def written(name: str, labels: tuple[tuple[str, str], ...]) -> str:
-    """A series as promtool reads it."""
+    """A series in promtool's notation."""
     return name + json.dumps({**dict(labels), **TARGET}).replace('": "', '="').replace(', "', ",").replace('{"', "{")
 
 
 def notation(sampled: MetricsResponse) -> Iterator[tuple[str, str]]:
-    """Each series of a sample that is repeated every minute, with the time of the sample moved to promtool's zero."""
+    """Each series of a sample that is repeated every minute; times are relative to the sample."""
     yield written("up", ()), f"1x{MINUTES}"
     taken = max(sampled.series.get("outbox_collector_last_success_timestamp_seconds", {(): 0.0}).values())
     for name, values in sampled.series.items():
@@ -52,7 +52,7 @@ def notation(sampled: MetricsResponse) -> Iterator[tuple[str, str]]:
 
 
 def fired(directory: Path, series: dict[str, str]) -> set[str]:
-    """Which alerts fire at any minute: promtool tells, by its complaint, of those that it is told not to expect."""
+    """The alerts that fire at any minute: promtool reports each as unexpected."""
     promtool = require_program("promtool")
     rules = yaml.safe_load(RULES.read_text("utf-8"))
     alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
@@ -71,6 +71,6 @@ def fired(directory: Path, series: dict[str, str]) -> set[str]:
     file.write_text(yaml.safe_dump(document))
     done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode in (0, 1), done.stderr
-    told = done.stdout + done.stderr
-    assert "alertname:" in told, told
-    return {alert for alert in alerts if f"alertname: {alert}," in told}
+    output = done.stdout + done.stderr
+    assert "alertname:" in output, output
+    return {alert for alert in alerts if f"alertname: {alert}," in output}

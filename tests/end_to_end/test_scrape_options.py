@@ -1,4 +1,4 @@
-"""Options of a scrape that Prometheus 3 brought: what becomes of our names, and of our histogram."""
+"""Scrape options of Prometheus 3: the metric names and the histogram with each of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 
 from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
-from tests.end_to_end import prometheus
 from tests.end_to_end.program import eventually, running, write_config
-from tests.end_to_end.prometheus import Prometheus
 from tests.newest import require_newest
+from tests.prometheus import PrometheusServer, scraping
 
 SCHEMES: Final = ("allow-utf-8", "underscores", "dots", "values")
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
@@ -25,8 +24,8 @@ BUCKETS: Final = "outbox_processing_time_seconds_bucket"
 
 
 @pytest.fixture(scope="module")
-def seen(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Today's Prometheus, which scrapes one exporter with all of these options."""
+def scraped(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    """The newest Prometheus; it scrapes one exporter with each of these options."""
     require_newest("prometheus")
     directory = tmp_path_factory.mktemp("scraped")
     with postgres.cloned(embedded) as database:
@@ -39,29 +38,29 @@ def seen(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with running(directory, "--config", str(config), "serve") as program:
             eventually(lambda: BUCKETS in program.scrape())
             jobs = dict.fromkeys(OPTIONS, program.url())
-            with prometheus.scraping(directory, jobs, OPTIONS, require_newest) as server:
+            with scraping(directory, jobs, OPTIONS, require_newest) as server:
                 eventually(lambda: set(server.by_job("up == 1")) == set(OPTIONS), seconds=30)
                 eventually(lambda: len(server.by_job("count_over_time(outbox_up[1m]) > 1")) == len(OPTIONS))
                 yield server
             program.end()
 
 
-def names(server: Prometheus, job: str) -> set[str]:
-    """Names of the series of a job; what differs from scrape to scrape left out."""
+def names(server: PrometheusServer, job: str) -> set[str]:
+    """The names of the series of a job."""
     found = server.query(f'count by (__name__) ({{job="{job}"}})')
     return {dict(labels)["__name__"] for labels in found}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_our_names_arrive_in_every_escaping_scheme(seen, scheme):
-    """The rules and dashboards find what they ask for, whatever Prometheus is told to ask for."""
-    assert names(seen, scheme) == names(seen, "plain")
-    assert {"outbox_up", BUCKETS, "process_cpu_seconds_total"} <= names(seen, scheme)
+def test_our_names_arrive_in_every_escaping_scheme(scraped, scheme):
+    """The names are the same with every escaping scheme, so that rules and dashboards work."""
+    assert names(scraped, scheme) == names(scraped, "plain")
+    assert {"outbox_up", BUCKETS, "process_cpu_seconds_total"} <= names(scraped, scheme)
 
 
-def test_converted_histograms_keep_their_buckets_only_where_both_are_scraped(seen):
+def test_converted_histograms_keep_their_buckets_only_where_both_are_scraped(scraped):
     """The rules and the heat map need the classic series; docs/alerting.md says by which option they stay."""
-    assert BUCKETS not in names(seen, "converted")
-    assert BUCKETS in names(seen, "both")
+    assert BUCKETS not in names(scraped, "converted")
+    assert BUCKETS in names(scraped, "both")
     buckets = f'count by (job) ({BUCKETS}{{job=~"plain|both"}})'
-    assert seen.by_job(buckets)["both"] == seen.by_job(buckets)["plain"] > 10
+    assert scraped.by_job(buckets)["both"] == scraped.by_job(buckets)["plain"] > 10

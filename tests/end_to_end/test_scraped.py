@@ -1,7 +1,7 @@
-"""The demo as a person and a Prometheus see it: five signals that move, and not one sample to complain about.
+"""The demo scraped by a real Prometheus: the five signals change, and no scrape or sample has an error.
 
-Prometheus asks for OpenMetrics by itself; a second job asks through a proxy that leaves the text format only. A third
-scrapes an exporter that watches a database alone.
+Prometheus asks for OpenMetrics; a second job scrapes through a proxy that asks for the text format. A third scrapes an
+exporter that monitors a database without an application.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from exporter.lab.postgres.cluster import Cluster
 from tests import postgres, webtools
-from tests.end_to_end import prometheus
 from tests.end_to_end.process_resources import temporary_directory
 from tests.end_to_end.program import MetricsResponse, Program, eventually, running, write_config
-from tests.end_to_end.prometheus import INTERVAL, SECONDS, Prometheus
 from tests.end_to_end.text_format_proxy import text_format_proxy
 from tests.newest import either, require_newest
+from tests.prometheus import INTERVAL, SECONDS, PrometheusServer, scraping
 
 log = logging.getLogger(__name__)
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-JOBS = {"openmetrics", "text", "database alone"}
+JOBS = {"openmetrics", "text", "database database_alone"}
 
 SIGNALS = {
     "backlog": "sum by (job) (outbox_pending_jobs)",
@@ -42,7 +41,7 @@ SIGNALS = {
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """What a stranger sees who typed the one command."""
+    """The demo with its default options."""
     with temporary_directory() as tmpdir:
         directory = tmp_path_factory.mktemp("demo")
         with running(directory, "demo", "--port", "0", TMPDIR=str(tmpdir)) as program:
@@ -51,9 +50,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 
 @pytest.fixture(scope="module")
-def alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """An exporter that watches a database, with no application to ask."""
-    directory = tmp_path_factory.mktemp("alone")
+def database_alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """An exporter that monitors a database without an application."""
+    directory = tmp_path_factory.mktemp("database_alone")
     with postgres.cloned(embedded) as database:
         config = write_config(
             directory / "config.yaml",
@@ -68,51 +67,51 @@ def alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def jobs(demo: Program, alone: Program) -> Iterator[dict[str, str]]:
-    """What is scraped, from when everything is there that a scrape can bring: alerts come after a first round."""
-    eventually(lambda: all("outbox_alert_firing" in each.scrape() for each in (demo, alone)), seconds=30)
+def jobs(demo: Program, database_alone: Program) -> Iterator[dict[str, str]]:
+    """The URLs to scrape by job, once alerts were evaluated: then every series exists."""
+    eventually(lambda: all("outbox_alert_firing" in each.scrape() for each in (demo, database_alone)), seconds=30)
     with text_format_proxy(demo.url()) as text:
-        yield {"openmetrics": demo.url(), "text": text, "database alone": alone.url()}
+        yield {"openmetrics": demo.url(), "text": text, "database database_alone": database_alone.url()}
 
 
 @pytest.fixture(scope="module")
-def debian_prometheus(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Debian's Prometheus at work."""
-    with prometheus.scraping(tmp_path_factory.mktemp("debian"), jobs) as server:
+def debian_prometheus(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    """Debian's Prometheus, scraping."""
+    with scraping(tmp_path_factory.mktemp("debian"), jobs) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def newest(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Today's Prometheus at work, beside it."""
-    with prometheus.scraping(tmp_path_factory.mktemp("newest"), jobs, require=require_newest) as server:
+def newest_prometheus(jobs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    """The newest Prometheus, scraping."""
+    with scraping(tmp_path_factory.mktemp("newest"), jobs, require=require_newest) as server:
         yield server
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _in_the_background(request: pytest.FixtureRequest) -> None:
-    """Begin early, while the first tests run; what the machine lacks is told by those that need it."""
-    for name in ("debians", "newest"):
+def _both_started_early(request: pytest.FixtureRequest) -> None:
+    """Starts both before the first test; a missing program is reported by the tests that need it."""
+    for name in ("debian_prometheus", "newest_prometheus"):
         with suppress(pytest.skip.Exception, pytest.fail.Exception):
             request.getfixturevalue(name)
 
 
-@pytest.fixture(scope="module", params=["debians", "newest"])
-def scraped_prometheus(request: pytest.FixtureRequest) -> Prometheus:
-    """Prometheus after it has scraped for as long as asked: on time, failing or not."""
+@pytest.fixture(scope="module", params=["debian_prometheus", "newest_prometheus"])
+def scraped_prometheus(request: pytest.FixtureRequest) -> PrometheusServer:
+    """A Prometheus that has scraped for SECONDS."""
     server = request.getfixturevalue(request.param)
-    assert isinstance(server, Prometheus)
+    assert isinstance(server, PrometheusServer)
 
     def counts() -> dict[str, float]:
         return server.by_job("count_over_time(up[1h])")
 
-    # It looks for its targets five seconds after its start.
+    # Prometheus starts scraping five seconds after its start.
     eventually(lambda: set(counts()) == JOBS and min(counts().values()) > SECONDS / INTERVAL, seconds=2 * SECONDS + 8)
     return server
 
 
 def now(scrape: MetricsResponse) -> dict[str, float | None]:
-    """The five signals, the events of each source singly; None where there is no series."""
+    """The five signals, with events by source; None where there is no series."""
     sources = ("API", "QUEUE", "WORKER")
     return {
         "backlog": scrape.sum("outbox_pending_jobs") if "outbox_pending_jobs" in scrape else None,
@@ -123,23 +122,23 @@ def now(scrape: MetricsResponse) -> dict[str, float | None]:
     }
 
 
-def test_the_five_signals_are_there_and_move_within_a_minute(demo):
-    """All of them on /metrics, all the time, and each takes another value before the minute is over."""
+def test_the_five_signals_change_within_a_minute(demo):
+    """Each signal is on /metrics in every scrape, and its value changes within a minute."""
     eventually(lambda: all(collector["runs"] for collector in demo.status()["collectors"]))
     seen: list[dict[str, float | None]] = []
 
-    def have_moved() -> bool:
+    def have_changed() -> bool:
         seen.append(now(demo.scrape()))
         return all(len({then[name] for then in seen}) > 1 for name in seen[0])
 
-    eventually(have_moved, seconds=55)
+    eventually(have_changed, seconds=55)
     assert not any(value is None for then in seen for value in then.values())
     assert "level=error" not in demo.log
 
 
-def test_openmetrics_parses(demo, alone):
-    """By the client library's strict parser, and it says the same as the text."""
-    for program in (demo, alone):
+def test_openmetrics_parses(demo, database_alone):
+    """By the client library's strict parser, with the main families."""
+    for program in (demo, database_alone):
         answer = webtools.get(f"{program.url()}/metrics", headers={"Accept": OPENMETRICS})
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
         names = {family.name for family in openmetrics(answer.text)}  # type: ignore[no-untyped-call]  # the library's parser is not typed
@@ -147,22 +146,22 @@ def test_openmetrics_parses(demo, alone):
 
 
 @either
-def test_promtool_has_nothing_to_say(demo, alone, require):
-    """`promtool check metrics` is silent: with an application and without."""
+def test_promtool_reports_nothing(demo, database_alone, require):
+    """`promtool check metrics` prints nothing, with and without an application."""
     promtool = require("promtool")
-    for program in (demo, alone):
+    for program in (demo, database_alone):
         text = webtools.get(f"{program.url()}/metrics").content
         checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
 def test_no_scrape_fails(scraped_prometheus):
-    """Up throughout, at every one of the seconds, with about as many samples each time."""
+    """`up` is 1 throughout, and the number of samples is about the same each time."""
     assert scraped_prometheus.by_job("min_over_time(up[1h])") == dict.fromkeys(JOBS, 1.0)
     least = scraped_prometheus.by_job("min_over_time(scrape_samples_scraped[1h])")
     most = scraped_prometheus.by_job("max_over_time(scrape_samples_scraped[1h])")
     assert all(least[job] > 100 for job in JOBS)
-    # An age or a ratio comes and goes with what it is about: a handful of series, no more.
+    # Ages and ratios exist only while there are jobs for them: a few series.
     assert all(most[job] - least[job] < 20 for job in JOBS)
     assert all(target["lastError"] == "" for target in scraped_prometheus.targets())
     figures = ("count_over_time(up[1h])", "max_over_time(scrape_duration_seconds[1h])")
@@ -170,8 +169,8 @@ def test_no_scrape_fails(scraped_prometheus):
     log.info("samples in a scrape: %s to %s", least, most)
 
 
-def test_no_sample_is_late_early_or_there_twice(scraped_prometheus):
-    """Neither by Prometheus' own counters nor in its log."""
+def test_no_sample_is_out_of_order_or_duplicate(scraped_prometheus):
+    """By Prometheus' own counters and in its log."""
     assert "Server is ready" in scraped_prometheus.program.log
     own = MetricsResponse.parse(webtools.get(f"{scraped_prometheus.url}/metrics").text)
     for what in ("duplicate_timestamp", "out_of_order", "out_of_bounds"):
@@ -182,7 +181,7 @@ def test_no_sample_is_late_early_or_there_twice(scraped_prometheus):
 
 
 @pytest.mark.parametrize(
-    ("line", "complains"),
+    ("line", "is_warning"),
     [
         ('ts=2026-11-30T06:00:00Z caller=main.go:1 level=info msg="ready"', False),
         ('time=2026-11-30T06:00:00Z level=DEBUG source=main.go:1 msg="ready"', False),
@@ -191,22 +190,22 @@ def test_no_sample_is_late_early_or_there_twice(scraped_prometheus):
         ("panic: runtime error", True),
     ],
 )
-def test_complaints_are_told_from_information(line, complains):
-    """As Prometheus 2 writes its log, and as Prometheus 3 does."""
-    server = Prometheus(cast("Program", SimpleNamespace(log=f"{line}\n")), "")
-    assert server.log_warnings() == ([line] if complains else [])
+def test_log_warnings_leave_out_information(line, is_warning):
+    """In the log formats of Prometheus 2 and 3."""
+    server = PrometheusServer(cast("Program", SimpleNamespace(log=f"{line}\n")), "")
+    assert server.log_warnings() == ([line] if is_warning else [])
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_prometheus_answers_with_the_signal(scraped_prometheus, signal):
-    """The same by either format. Nothing was ever tried in the empty database, so two signals do not exist there."""
+    """In both formats. Without processed or failing jobs, as in the empty database, two signals do not exist."""
     answers = scraped_prometheus.by_job(SIGNALS[signal])
     assert {"openmetrics", "text"} <= set(answers)
-    assert ("database alone" in answers) == (signal not in {"processing time", "failure ratio"})
+    assert ("database database_alone" in answers) == (signal not in {"processing time", "failure ratio"})
 
 
 def test_counters_have_rates(scraped_prometheus):
-    """What happens in the demo is seen as a rate, by both formats."""
+    """The counters of the demo increase, in both formats."""
     for rate in ("outbox_fsm_events_total{source='API'}", "outbox_processed_jobs_total"):
         rates = scraped_prometheus.by_job(f"increase({rate}[1h])")
         assert rates["openmetrics"] > 0
@@ -214,7 +213,7 @@ def test_counters_have_rates(scraped_prometheus):
 
 
 def test_both_formats_were_scraped(demo):
-    """The proxy does what this file relies on."""
+    """The proxy answers with the text format."""
     with text_format_proxy(demo.url()) as url:
         answer = webtools.get(f"{url}/metrics", headers={"Accept": OPENMETRICS})
     assert answer.status_code == HTTPStatus.OK

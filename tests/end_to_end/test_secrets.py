@@ -1,7 +1,7 @@
-"""No secret leaves the program: not in success, not in failure, in no format, at no level, on no page, in no metric.
+"""No secret is in any output: on success and failure, in both log formats, at every level, on pages, in metrics.
 
-The server asks for SCRAM passwords; the application repeats the token it was sent in every way it can think of. Each
-secret has a core that no encoding would change and nothing else contains: finding it anywhere is a leak.
+The server requires SCRAM passwords; the application repeats the received token in its answers. Each secret has a core
+of letters that no encoding changes and nothing else contains: each occurrence is a leak.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.end_to_end.program import eventually, run, running, write_config
 
 PASSWORD_CORE, WRONG_CORE, TOKEN_CORE = "Vq7zGrault", "Xw3kPlugh", "Kj9mWaldo"
 CORES: Final = (PASSWORD_CORE, WRONG_CORE, TOKEN_CORE)
-# Whatever quoting there is on the way (URI, key=value, YAML, JSON, shell, HTML), one of these needs it.
+# Each kind of quoting (URI, key=value, YAML, JSON, shell, HTML) applies to at least one of these characters.
 PASSWORD: Final = f"""p@:/?#[]% {PASSWORD_CORE} '"\\<&>ö"""
 WRONG: Final = f"""{WRONG_CORE}'\\ "%2F@/é"""
 TOKEN: Final = f"""{TOKEN_CORE}.-_~+/='"\\%3D<&>"""
@@ -35,7 +35,7 @@ ROLE: Final = "outbox_monitor"
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """A way to hand the secrets over: sections of the file and variables of the environment."""
+    """How the secrets are configured: sections of the file and variables of the environment."""
 
     sections: Mapping[str, dict[str, Any]]
     variables: Mapping[str, str]
@@ -62,12 +62,12 @@ def _in_the_environment(port: int, password: str, _: Path) -> SecretSource:
 
 
 SECRET_SOURCES: Final = {"file": _in_the_file, "secret files": _in_secret_files, "environment": _in_the_environment}
-Hand = Callable[[str], SecretSource]
+Configure = Callable[[str], SecretSource]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
-    """A server that lets the monitoring role in by its password alone."""
+    """A server that requires the password of the monitoring role."""
     with Cluster.embedded() as cluster:
         with psycopg.connect(cluster.socket_dsn(), autocommit=True) as connection:
             migrate.apply(connection)
@@ -80,18 +80,18 @@ def server() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def hand(request: pytest.FixtureRequest, server: Cluster, tmp_path: Path) -> Hand:
-    """The way of the test's parameter, for a password."""
+def configured(request: pytest.FixtureRequest, server: Cluster, tmp_path: Path) -> Configure:
+    """Configures a password as the parameter of the test says."""
     return lambda password: SECRET_SOURCES[request.param](server.port, password, tmp_path)
 
 
 def leaks(*texts: str) -> list[str]:
-    """What of the secrets is in these texts, with its surroundings."""
+    """Each occurrence of a secret in these texts, with the characters around it."""
     return [text[max(0, at - 80) : at + 80] for text in texts for core in CORES if (at := text.find(core)) >= 0]
 
 
 def pages(url: str) -> list[str]:
-    """Everything that a client can read, headers included."""
+    """Every page that a client can read, with its headers."""
     asked = [webtools.get(url + path) for path in ("/", "/api/v1/status", "/metrics", "/-/ready", "/-/healthy", "/no")]
     asked.append(webtools.get(f"{url}/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"}))
     asked.append(webtools.ask("POST", f"{url}/-/reload"))
@@ -99,7 +99,7 @@ def pages(url: str) -> list[str]:
 
 
 def token_echoing_responses() -> dict[str, hostile.Behaviour]:
-    """An application that repeats the token: in an error, a page, a wrong value, the name of a field, a redirect."""
+    """Responses that contain the token: in an error, a page, a wrong value, the name of a field, a redirect."""
     error = {"error": {"message": f"invalid token {TOKEN}", "code": -32001, "data": {"code": "UNAUTHORIZED"}}}
     value = {"result": {"data": {"initiated": f"Bearer {TOKEN}", TOKEN: 1, "succeeded": [TOKEN]}}}
     return {
@@ -112,11 +112,11 @@ def token_echoing_responses() -> dict[str, hostile.Behaviour]:
     }
 
 
-@pytest.mark.parametrize("hand", SECRET_SOURCES, indirect=True)
-def test_no_leak_on_success(hand, tmp_path):
-    """The secrets work, and are nowhere to be seen; JSON logs at level debug."""
+@pytest.mark.parametrize("configured", SECRET_SOURCES, indirect=True)
+def test_no_leak_on_success(configured, tmp_path):
+    """The secrets are accepted and are in no output; JSON logs at level debug."""
     with hostile.application() as application:
-        source = hand(PASSWORD)
+        source = configured(PASSWORD)
         config = _config(tmp_path, source, application, log={"level": "debug", "format": "json"})
         with running(tmp_path, "--config", str(config), "serve", **source.variables) as program:
             eventually(program.is_ready)
@@ -128,17 +128,17 @@ def test_no_leak_on_success(hand, tmp_path):
         assert leaks(*seen, program.log, program.printed) == []
         assert all(json.loads(line)["event"] for line in program.log.splitlines())
         assert any(TOKEN.encode() in request for request in application.requests)
-        sampled = run("--config", str(config), "sample", "--format", "json", **_anything(source))
-        checked = run("--config", str(config), "check-config", **_anything(source))
+        sampled = run("--config", str(config), "sample", "--format", "json", **_variables(source))
+        checked = run("--config", str(config), "check-config", **_variables(source))
     assert (sampled.returncode, checked.returncode) == (0, 0)
     assert leaks(sampled.stdout, sampled.stderr, checked.stdout, checked.stderr) == []
 
 
-@pytest.mark.parametrize("hand", SECRET_SOURCES, indirect=True)
-def test_no_leak_on_refusal(hand, tmp_path):
-    """The server refuses the password and says so; the application shouts the token; text logs at level debug."""
+@pytest.mark.parametrize("configured", SECRET_SOURCES, indirect=True)
+def test_no_leak_on_refusal(configured, tmp_path):
+    """The server refuses the password; the application answers with the token; text logs at level debug."""
     with hostile.application(token_echoing_responses()) as application:
-        source = hand(WRONG)
+        source = configured(WRONG)
         config = _config(tmp_path, source, application, log={"level": "debug"})
         with running(tmp_path, "--config", str(config), "serve", **source.variables) as program:
             eventually(lambda: program.scrape().sum("outbox_collector_runs_total") >= 12)
@@ -156,9 +156,9 @@ def test_no_leak_on_refusal(hand, tmp_path):
         assert leaks(*seen, program.log, program.printed) == []
         config = _config(tmp_path, source, application, log={"level": "debug"})
         answers = [
-            run("--config", str(config), *command, **_anything(source)) for command in (("sample",), ("check-config",))
+            run("--config", str(config), *command, **_variables(source)) for command in (("sample",), ("check-config",))
         ]
-    # What was sampled is unknown; check-config was refused by the application, which is bad.
+    # sample: unknown. check-config: the application refused the request.
     assert [answer.returncode for answer in answers] == [3, 1]
     assert all("password authentication failed" in answer.stdout + answer.stderr for answer in answers)
     assert leaks(*(answer.stdout + answer.stderr for answer in answers)) == []
@@ -176,8 +176,8 @@ def test_no_leak_on_refusal(hand, tmp_path):
         ("OUTBOX_EXPORTER_APPLICATION_URL", f"http://user:{TOKEN_CORE}@localhost/trpc"),
     ],
 )
-def test_when_a_secret_is_in_the_wrong_place_or_form(variable, value):
-    """The mistake is told, what was written is not."""
+def test_no_leak_from_a_wrong_configuration(variable, value):
+    """The message names the variable and does not repeat its value."""
     variables = {"OUTBOX_EXPORTER_APPLICATION_URL": "http://localhost/trpc", variable: value}
     refused = run("check-config", "--offline", **variables)
     assert refused.returncode == 2
@@ -185,7 +185,7 @@ def test_when_a_secret_is_in_the_wrong_place_or_form(variable, value):
     assert leaks(refused.stdout, refused.stderr) == []
 
 
-def _anything(source: SecretSource) -> dict[str, Any]:
+def _variables(source: SecretSource) -> dict[str, Any]:
     return dict(source.variables)
 
 

@@ -1,4 +1,4 @@
-"""`outbox-exporter serve` in bad times: it ends in time, waits for its database, and forgets what it cannot know."""
+"""`outbox-exporter serve` during failures: it ends in time, waits for its database, and drops expired readings."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tests.end_to_end.program import COLLECTORS, Program, eventually, run, runni
 from tests.postgres import Database
 from tests.proxy import Mode, Proxy
 
-# The contract: a signal ends the program within five seconds, whatever hangs.
+# A signal ends the program within five seconds, also while a server or client hangs.
 SHUTDOWN_LIMIT = 5.0
 INTERVAL = 0.5
-# Three intervals, and what a busy machine needs to notice; tests/metrics/test_snapshot.py proves it to the moment.
-LIFE = 3 * INTERVAL + 10
+# Three intervals and an allowance for a busy machine, seconds; tests/metrics/test_snapshot.py has the exact limit.
+READING_LIFETIME = 3 * INTERVAL + 10
 
 Serve = Callable[..., AbstractContextManager[Program]]
 PENDING = "outbox_pending_jobs"
-# About the exporter, by the catalogue (seldom, and so for longer), and what was declared.
+# Prefixes of metrics that are not read from rows: of the exporter, of the catalogue, of declared maintenance.
 NOT_FROM_ROWS = (
     "outbox_up",
     "outbox_collector_",
@@ -40,7 +40,7 @@ NOT_FROM_ROWS = (
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
-    """Runs it for a DSN, with more of the sections `database`, `sampling` and the others when given."""
+    """Runs the program for a DSN; `sections` are added to its configuration."""
 
     @contextmanager
     def started(dsn: str, **sections: dict[str, Any]) -> Iterator[Program]:
@@ -62,26 +62,26 @@ def serve(tmp_path: Path) -> Serve:
 
 @pytest.fixture
 def proxy(embedded_database: Database) -> Iterator[Proxy]:
-    """Between the exporter and its database."""
+    """A proxy between the exporter and its database."""
     with Proxy(embedded_database.cluster.port) as proxy:
         yield proxy
 
 
 def through(proxy: Proxy, database: Database, *options: str) -> str:
-    """The database by way of the proxy."""
+    """The DSN of the database by way of the proxy."""
     parts = (f"host=127.0.0.1 port={proxy.port} dbname={database.name} user=postgres", *options)
     return " ".join(parts)
 
 
 def exporter_sessions(database: Database, condition: str = "true") -> int:
-    """How many sessions of the exporter the server has."""
+    """The number of the exporter's sessions at the server that meet the condition."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter' AND datname = %s AND "
     return int(database.value(query + condition, (database.name,)))
 
 
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
-    """Nobody else may so much as read job_outbox."""
+    """Holds an ACCESS EXCLUSIVE lock on job_outbox."""
     with database.connect(autocommit=False) as connection:
         connection.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         yield
@@ -93,7 +93,7 @@ LONG_TIMEOUTS = {"statement_timeout": "1m", "lock_timeout": "50s"}
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_while_a_query_hangs(embedded_database, serve, number):
-    """Within five seconds, with status 0; the statement does not run on in the server."""
+    """Within five seconds, with status 0; the server cancels the statement."""
     with locked(embedded_database), serve(embedded_database.dsn(), database=LONG_TIMEOUTS) as program:
         eventually(lambda: exporter_sessions(embedded_database, "wait_event_type = 'Lock'"))
         assert program.end(number) < SHUTDOWN_LIMIT
@@ -104,7 +104,7 @@ def test_it_ends_while_a_query_hangs(embedded_database, serve, number):
 
 @pytest.mark.parametrize("mode", [Mode.PASS, Mode.SWALLOW], ids=["in a sample", "connecting"])
 def test_it_ends_while_the_server_is_silent(embedded_database, proxy, serve, mode):
-    """No answer to a statement, or to the connection itself: nothing to be cancelled, and no reason to wait."""
+    """Within five seconds, while the server answers neither the statement nor the connection attempt."""
     proxy.set_mode(mode)
     dsn = through(proxy, embedded_database)
     with serve(dsn, database={**LONG_TIMEOUTS, "connect_timeout": "30s"}) as program:
@@ -123,7 +123,7 @@ def test_it_ends_while_the_server_is_silent(embedded_database, proxy, serve, mod
 
 
 def test_it_ends_while_the_application_hangs(embedded_database, serve):
-    """Four requests without an answer are given up, not waited for."""
+    """Four unanswered requests are aborted."""
     silent = dict.fromkeys(("getOutbox", "healthCheck", "getFSM", "getFallbacks"), hostile.silence)
     with hostile.application(silent) as application:
         options = {"url": f"{application.origin}/trpc", "timeout": "1m"}
@@ -136,21 +136,21 @@ def test_it_ends_while_the_application_hangs(embedded_database, serve):
 
 @pytest.mark.parametrize("new_one_connects", [False, True], ids=["the old one goes", "the new one connects"])
 def test_it_ends_in_the_middle_of_a_reload(embedded_database, proxy, serve, new_one_connects):
-    """SIGHUP and then SIGTERM, and requests to reload besides, while the server is silent: in time all the same."""
+    """SIGHUP and then SIGTERM, with requests to reload at the same time, while the server is silent."""
     with serve(through(proxy, embedded_database), database=LONG_TIMEOUTS, web={"enable_reload": True}) as program:
         eventually(program.is_ready)
         proxy.set_mode(Mode.SWALLOW)
         eventually(lambda: program.scrape().sum("outbox_collector_skipped_total") > 0)
         url = f"{program.url()}/-/reload"
-        impatient = [threading.Thread(target=_post, args=(url,)) for _ in range(3)]
-        for thread in impatient:
+        clients = [threading.Thread(target=_post, args=(url,)) for _ in range(3)]
+        for thread in clients:
             thread.start()
         program.process.send_signal(signal.SIGHUP)
-        time.sleep(0.6)  # giving up the old session takes a second
+        time.sleep(0.6)  # closing the old session takes a second
         if new_one_connects:
             eventually(lambda: 'event="configuration reloaded"' in program.log)
         assert program.end() < SHUTDOWN_LIMIT
-        for thread in impatient:
+        for thread in clients:
             thread.join()
         assert program.process.returncode == 0
         assert "Traceback" not in program.log
@@ -160,11 +160,11 @@ def _post(url: str) -> None:
     try:
         webtools.ask("POST", url)
     except OSError:
-        return  # it has gone away, as it was told to
+        return  # the program has ended, as it was logged to
 
 
 def test_it_ends_at_once_when_it_has_just_been_told_to_reload(embedded_database, serve):
-    """The kernel may hand the second of two signals to any thread: the main one has to wake up for it all the same."""
+    """The kernel may deliver the second of two signals to any thread; the main thread has to react nevertheless."""
     with serve(embedded_database.dsn()) as program:
         eventually(program.is_ready)
         program.process.send_signal(signal.SIGHUP)
@@ -172,8 +172,8 @@ def test_it_ends_at_once_when_it_has_just_been_told_to_reload(embedded_database,
         assert program.process.returncode == 0
 
 
-def test_many_signals_are_one(embedded_database, serve):
-    """An impatient supervisor does not break the orderly end, up to the last moment; the status stays 0."""
+def test_many_signals_end_it_once(embedded_database, serve):
+    """Repeated signals do not disturb the shutdown; the status stays 0."""
     with locked(embedded_database), serve(embedded_database.dsn(), database=LONG_TIMEOUTS) as program:
         eventually(lambda: exporter_sessions(embedded_database, "wait_event_type = 'Lock'"))
         for number in itertools.cycle((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)):
@@ -185,14 +185,14 @@ def test_many_signals_are_one(embedded_database, serve):
         assert program.log.count("event=stopped") == 1
 
 
-def told(program: Program, event: str, collector: str) -> int:
-    """How many lines of the log tell of that event of that collector."""
+def logged(program: Program, event: str, collector: str) -> int:
+    """The number of log lines with that event and collector."""
     lines = program.log.splitlines()
     return sum(f'event="{event}" collector={collector} ' in line for line in lines)
 
 
 def test_started_before_its_database(embedded_database, proxy, serve):
-    """Alive but not ready, and saying why; the values come by themselves within moments of the database."""
+    """Healthy but not ready, with the reason; readings appear within seconds of the database's start."""
     proxy.set_mode(Mode.REFUSE)
     with serve(through(proxy, embedded_database)) as program:
         assert webtools.get(f"{program.url()}/-/healthy").status_code == 200
@@ -207,17 +207,19 @@ def test_started_before_its_database(embedded_database, proxy, serve):
         )
         assert PENDING not in now
         assert now.get("outbox_collector_last_success_timestamp_seconds", collector="backlog") is None
-        # Every collector meets the same closed door: a line for each, however long it stays closed.
-        assert all(told(program, "sample failed", collector) == 1 for collector in COLLECTORS)
+        # Each collector logs its failure once, however long it lasts.
+        assert all(logged(program, "sample failed", collector) == 1 for collector in COLLECTORS)
         proxy.set_mode(Mode.PASS)
         eventually(lambda: program.scrape().series.keys() >= {PENDING, "outbox_idempotency_keys"}, seconds=5)
         assert program.scrape().value("outbox_up") == 1
         eventually(program.is_ready, seconds=5)
-        eventually(lambda: all(told(program, "sampling again", collector) == 1 for collector in COLLECTORS), seconds=5)
+        eventually(
+            lambda: all(logged(program, "sampling again", collector) == 1 for collector in COLLECTORS), seconds=5
+        )
 
 
-def test_readings_vanish_when_the_database_does(embedded_database, proxy, serve):
-    """Three intervals after the last sample they are gone, scrapes go on, and everything comes back by itself."""
+def test_readings_expire_without_the_database(embedded_database, proxy, serve):
+    """They expire three intervals after the last sample; scrapes succeed; the readings return with the database."""
     with serve(through(proxy, embedded_database)) as program:
         eventually(program.is_ready)
         eventually(lambda: program.scrape().all_collectors_succeed)
@@ -226,13 +228,13 @@ def test_readings_vanish_when_the_database_does(embedded_database, proxy, serve)
         assert len(of_rows) > 10
         proxy.set_mode(Mode.REFUSE)
         proxy.drop_connections()
-        eventually(lambda: program.scrape().value("outbox_up") == 0, seconds=LIFE)
-        # Each collector's own time-to-live: they were sampled one after the other.
-        eventually(lambda: not of_rows & program.scrape().series.keys(), seconds=LIFE)
-        eventually(lambda: not program.is_ready(), seconds=LIFE)
+        eventually(lambda: program.scrape().value("outbox_up") == 0, seconds=READING_LIFETIME)
+        # Each collector has its own time-to-live: they were sampled one after the other.
+        eventually(lambda: not of_rows & program.scrape().series.keys(), seconds=READING_LIFETIME)
+        eventually(lambda: not program.is_ready(), seconds=READING_LIFETIME)
         gone = program.scrape()
         assert {name for name in before if name.startswith("outbox_collector_")} <= gone.series.keys()
-        # When it last worked is known all the same.
+        # The time of the last success stays.
         assert gone.value("outbox_collector_last_success_timestamp_seconds", collector="backlog") > time.time() - 60
         assert program.status()["signals"]["backlog"] is None
         proxy.set_mode(Mode.PASS)
@@ -241,12 +243,12 @@ def test_readings_vanish_when_the_database_does(embedded_database, proxy, serve)
 
 
 def test_a_fresh_reading_outlives_a_lock_of_its_table_and_no_longer(embedded_database, serve):
-    """The locked table's series go after their time-to-live; the others, and the readiness, stay."""
+    """The series of the locked table expire; the others stay, and the exporter stays ready."""
     with serve(embedded_database.dsn(), database={"lock_timeout": "200ms"}) as program:
         eventually(lambda: program.scrape().all_collectors_succeed)
         with locked(embedded_database):
             started = time.monotonic()
-            eventually(lambda: PENDING not in program.scrape(), seconds=LIFE)
+            eventually(lambda: PENDING not in program.scrape(), seconds=READING_LIFETIME)
             assert time.monotonic() - started > INTERVAL
             now = program.scrape()
             assert now.value("outbox_up") == 1
@@ -256,20 +258,20 @@ def test_a_fresh_reading_outlives_a_lock_of_its_table_and_no_longer(embedded_dat
         eventually(lambda: PENDING in program.scrape(), seconds=INTERVAL + 5)
 
 
-def test_a_port_in_use_is_told_at_once(embedded_database, serve, tmp_path):
-    """Status 2 and one line with the address and the reason; the database is not even asked."""
+def test_a_port_in_use_is_reported_at_once(embedded_database, serve, tmp_path):
+    """Status 2 and one line with the address and the reason; no connection to the database is made."""
     with serve(embedded_database.dsn()) as first:
         listen = first.url().removeprefix("http://")
         config = write_config(
             tmp_path / "second.yaml", database={"dsn": "host=127.0.0.1 port=1"}, web={"listen": listen}
         )
         second = run("--config", str(config), "serve")
-    told = f"web.listen: cannot listen on {listen}: Address already in use; something else listens there\n"
-    assert (second.returncode, second.stdout, second.stderr) == (2, "", told)
+    logged = f"web.listen: cannot listen on {listen}: Address already in use; another program listens there\n"
+    assert (second.returncode, second.stdout, second.stderr) == (2, "", logged)
 
 
 def test_a_session_ended_by_the_server(embedded_database, serve):
-    """An administrator's pg_terminate_backend costs a sample at most; a new session follows by itself."""
+    """After pg_terminate_backend at most one sample fails; the exporter opens a new session."""
     with serve(embedded_database.dsn()) as program:
         eventually(program.is_ready)
         embedded_database.execute(
@@ -285,7 +287,7 @@ def test_a_session_ended_by_the_server(embedded_database, serve):
 
 
 def test_every_collector_runs_when_a_watch_has_begun_and_before_it_ends(serve, tmp_path, embedded_database):
-    """Also those that run rarely: the migration's checks, of which a round is due every twenty seconds here."""
+    """Also those with a long interval: the migration is sampled every twenty seconds here."""
     watched = {"duration": "6s", "state_dir": str(tmp_path / "state")}
     with serve(embedded_database.dsn(), watch=watched, sampling={"interval": "1s"}) as program:
         eventually(program.is_ready)
@@ -304,8 +306,8 @@ def test_every_collector_runs_when_a_watch_has_begun_and_before_it_ends(serve, t
 
 
 @pytest.mark.parametrize("zone", ["EST5EDT,M3.2.0,M11.1.0", "Europe/Berlin", "<+0330>-3:30", "Nowhere/Land"])
-def test_the_machine_is_not_asked_for_its_time_zone(tmp_path, embedded_database, zone):
-    """Zones that libc and PostgreSQL take but Python's zoneinfo does not, or of which an image has no data."""
+def test_the_time_zone_of_the_machine_is_not_used(tmp_path, embedded_database, zone):
+    """Zones that libc and PostgreSQL accept but Python's zoneinfo does not, or for which an image has no data."""
     config = write_config(
         tmp_path / "config.yaml", database={"dsn": embedded_database.dsn()}, web={"listen": "127.0.0.1:0"}
     )

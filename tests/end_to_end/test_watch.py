@@ -1,7 +1,7 @@
-"""Watches as a pipeline has them, live and scaled down: begun, awaited and reported from the command line.
+"""Watches as a pipeline runs them: started, awaited and reported from the command line, with scaled times.
 
-The installed program stands before a real outbox. Thirty times faster than production, five minutes are ten seconds.
-Worlds run side by side, each with one story after the other; what a story came to is judged by the tests below.
+The installed program monitors a real outbox. Times are scaled by 1/30: five minutes are ten seconds.
+Several labs run side by side, each with one scenario after the other; the tests check the result of each scenario.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ pytestmark = pytest.mark.timeout(600)
 SCALE = 1 / 30
 INTERVAL = 1.0
 DURATION = 60.0
-# Five minutes of production: what most budgets allow at a stretch.
+# Five minutes, scaled: the longest single breach that most budgets allow, seconds.
 BUDGET = 300 * SCALE
 RATE = 8.0
-# A busy machine may take far longer than a watch does.
+# The longest wait for a command on a busy machine, seconds.
 DEADLINE = 400.0
 
 PASS, FAIL, INCONCLUSIVE = 0, 1, 3
 
-# The check that each fault of the lab is about.
+# The check that fails for each fault of the lab.
 REASONS = {
     "processor-stalled": "oldest_job",
     "processor-crashed": "oldest_job",
@@ -52,7 +52,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class WatchResult:
-    """What `wait` and `report` said of one watch."""
+    """The results of `watch wait` and `watch report` for one watch."""
 
     status: int
     output: str
@@ -65,14 +65,14 @@ class WatchResult:
         return found
 
     def failed(self) -> set[str]:
-        """The checks that did not hold."""
+        """The names of the failed checks."""
         return {each["check"]["name"] for each in self.judgement["results"] if each["verdict"] == "FAIL"}
 
     def result(self, name: str) -> Mapping[str, Any]:
         return next(each for each in self.judgement["results"] if each["check"]["name"] == name)
 
     def gaps(self) -> dict[str, float]:
-        """Seconds unseen by cause."""
+        """Seconds without observation, by cause."""
         found: dict[str, float] = {}
         for gap in self.judgement["gaps"]:
             found[gap["cause"]] = found.get(gap["cause"], 0.0) + gap["span"]["seconds"]
@@ -98,7 +98,7 @@ class WatchedLab:
         eventually(self.program.is_ready, seconds=60)
 
     def kill(self) -> None:
-        """No farewell."""
+        """Kills the exporter with SIGKILL."""
         assert self.program is not None
         self.program.end(signal.SIGKILL)
         self._exporter.close()
@@ -111,8 +111,8 @@ class WatchedLab:
         assert done.returncode != 2, done.stderr
         return done.returncode, done.stdout + done.stderr
 
-    def watched(self, inject: Callable[[WatchedLab], None] | None = None) -> WatchResult:
-        """One watch while something happens, to its verdict."""
+    def watch(self, inject: Callable[[WatchedLab], None] | None = None) -> WatchResult:
+        """One watch until its verdict, with `inject` called after its start."""
         assert self.command("watch", "start")[0] == 0
         if inject:
             inject(self)
@@ -123,7 +123,7 @@ class WatchedLab:
         return WatchResult(status, output, json.loads(text), report_status)
 
     def with_fault(self, name: str) -> WatchResult:
-        """One watch of a world in which this is wrong; until the check that it is about has failed as well."""
+        """One watch with a fault, until the check of this fault has failed."""
         self.lab.start_fault(name)
         try:
             assert self.command("watch", "start")[0] == 0
@@ -142,7 +142,7 @@ class WatchedLab:
 
 @contextmanager
 def watched_lab(directory: Path, rate: float) -> Iterator[WatchedLab]:
-    """A world with an exporter that samples, until left."""
+    """A lab with an exporter that samples, until the block ends."""
     directory.mkdir()
     script = resources.files("exporter").joinpath("sql", "setup", "monitoring_role.sql").read_text("utf-8")
 
@@ -158,7 +158,7 @@ def watched_lab(directory: Path, rate: float) -> Iterator[WatchedLab]:
             database={
                 "dsn": f"postgresql://outbox_monitor@127.0.0.1:{proxy.port}/postgres",
                 "connect_timeout": "1s",
-                "lock_timeout": "50ms",  # the wait for a locked table must leave time for other questions
+                "lock_timeout": "50ms",  # the wait for a locked table must leave time for the other statements
             },
             application={"url": lab.application_url, "timeout": "500ms"},
             sampling={"interval": f"{INTERVAL:g}s", "budget_ratio": 1, "rows_per_second": 1_000_000},
@@ -166,54 +166,54 @@ def watched_lab(directory: Path, rate: float) -> Iterator[WatchedLab]:
             watch={"duration": f"{DURATION:g}s", "state_dir": str(directory / "state")},
             web={"listen": "127.0.0.1:0"},
         )
-        world = WatchedLab(directory, lab, proxy)
-        world.start()
+        watched = WatchedLab(directory, lab, proxy)
+        watched.start()
         try:
-            yield world
+            yield watched
         finally:
-            world.end()
+            watched.end()
 
 
-def down_for_half(world: WatchedLab) -> None:
-    """The exporter is killed, and away for more than half of the watch."""
+def down_for_half(watched: WatchedLab) -> None:
+    """Kills the exporter for more than half of the watch."""
     time.sleep(DURATION * 0.2)
-    world.kill()
+    watched.kill()
     time.sleep(DURATION * 0.55)
-    world.start()
+    watched.start()
 
 
-def short_outage(world: WatchedLab) -> None:
-    """The database is away for half of what any budget allows."""
+def short_outage(watched: WatchedLab) -> None:
+    """Disconnects the database for less than half of what any budget allows."""
     time.sleep(DURATION * 0.3)
-    world.proxy.set_mode(Mode.REFUSE)
-    world.proxy.drop_connections()
+    watched.proxy.set_mode(Mode.REFUSE)
+    watched.proxy.drop_connections()
     time.sleep(BUDGET * 0.4)
-    world.proxy.set_mode(Mode.PASS)
+    watched.proxy.set_mode(Mode.PASS)
 
 
-def declared_maintenance(world: WatchedLab) -> None:
-    """The processor is stopped on purpose, and that was declared; longer than a stall may last."""
+def declared_maintenance(watched: WatchedLab) -> None:
+    """Stops the processor during a declared maintenance, for longer than the budget for a stall."""
     time.sleep(DURATION * 0.1)
-    assert world.command("maintenance", "start", "--for", "1h", "--reason", "roll back the code")[0] == 0
-    world.lab.start_fault("processor-stalled")
+    assert watched.command("maintenance", "start", "--for", "1h", "--reason", "roll back the code")[0] == 0
+    watched.lab.start_fault("processor-stalled")
     time.sleep(BUDGET * 1.5)
-    world.lab.stop_fault("processor-stalled")
+    watched.lab.stop_fault("processor-stalled")
     time.sleep(BUDGET * 0.5)
-    assert world.command("maintenance", "end")[0] == 0
+    assert watched.command("maintenance", "end")[0] == 0
 
 
 WatchRun = Callable[[WatchedLab], WatchResult]
 
 
 def fault(name: str) -> WatchRun:
-    return lambda world: world.with_fault(name)
+    return lambda watched: watched.with_fault(name)
 
 
-def watch_during(what: Callable[[WatchedLab], None] | None = None) -> WatchRun:
-    return lambda world: world.watched(what)
+def watch_during(inject: Callable[[WatchedLab], None] | None = None) -> WatchRun:
+    return lambda watched: watched.watch(inject)
 
 
-# Side by side; in each world one after the other.
+# The labs run side by side; the scenarios of one lab run one after the other.
 LABS: tuple[tuple[float, Mapping[str, WatchRun]], ...] = (
     (RATE, {"clean": watch_during(), "processor-stalled": fault("processor-stalled")}),
     (RATE, {"short outage": watch_during(short_outage), "poison-rows": fault("poison-rows")}),
@@ -225,13 +225,13 @@ LABS: tuple[tuple[float, Mapping[str, WatchRun]], ...] = (
 
 
 def run_scenarios(directory: Path, rate: float, scenarios: Mapping[str, WatchRun]) -> dict[str, WatchResult]:
-    with watched_lab(directory, rate) as world:
-        return {name: scenario(world) for name, scenario in scenarios.items()}
+    with watched_lab(directory, rate) as watched:
+        return {name: scenario(watched) for name, scenario in scenarios.items()}
 
 
 @pytest.fixture(scope="module")
 def watch_result(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], WatchResult]:
-    """What a story came to; all of them are played at once."""
+    """Returns the result of a scenario; all labs run at once."""
     directory = tmp_path_factory.mktemp("watches")
     with ThreadPoolExecutor(len(LABS)) as pool:
         futures: list[tuple[Mapping[str, WatchRun], Future[dict[str, WatchResult]]]] = [
@@ -246,7 +246,7 @@ def watch_result(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Wa
 
 
 def test_a_clean_watch_passes(watch_result):
-    """Nothing failed, nearly all of it was seen, and the exit status says so."""
+    """No check failed, coverage is nearly complete, and the exit status is that of PASS."""
     clean = watch_result("clean")
     assert (clean.status, clean.report_status) == (PASS, PASS), clean.output
     assert clean.report["verdict"] == "PASS"
@@ -259,7 +259,7 @@ def test_a_clean_watch_passes(watch_result):
 
 @pytest.mark.parametrize(("name", "check"), REASONS.items())
 def test_each_fault_fails_with_the_right_reason(watch_result, name, check):
-    """As soon as it is certain, long before the planned end; nothing is blamed that was not seen."""
+    """As soon as the failure is certain, before the planned end, with the reason of the failed check."""
     failed = watch_result(name)
     assert (failed.status, failed.report_status) == (FAIL, FAIL), failed.output
     assert check in failed.failed()
@@ -269,12 +269,12 @@ def test_each_fault_fails_with_the_right_reason(watch_result, name, check):
 
 
 def test_every_fault_has_its_watch():
-    """A new one needs a story."""
+    """A new fault needs a scenario."""
     assert set(FAULTS) == set(REASONS) <= {name for _, scenarios in LABS for name in scenarios}
 
 
 def test_exporter_down_for_half_is_inconclusive(watch_result):
-    """With the gap and its cause."""
+    """The report names the gap and its cause."""
     down = watch_result("down for half")
     assert (down.status, down.report_status) == (INCONCLUSIVE, INCONCLUSIVE), down.output
     assert down.gaps()["exporter down"] > DURATION / 2
@@ -284,7 +284,7 @@ def test_exporter_down_for_half_is_inconclusive(watch_result):
 
 
 def test_no_traffic_is_inconclusive(watch_result):
-    """Nothing was wrong, and nothing was proved."""
+    """No check failed, but there was no evidence."""
     quiet = watch_result("no traffic")
     assert quiet.status == INCONCLUSIVE, quiet.output
     assert not quiet.failed()
@@ -292,7 +292,7 @@ def test_no_traffic_is_inconclusive(watch_result):
 
 
 def test_a_short_outage_passes_with_its_gap_named(watch_result):
-    """Within every budget."""
+    """The gap stays within every budget."""
     outage = watch_result("short outage")
     assert outage.status == PASS, outage.output
     assert outage.gaps()["database unreachable"] >= BUDGET * 0.4 - INTERVAL
@@ -300,7 +300,7 @@ def test_a_short_outage_passes_with_its_gap_named(watch_result):
 
 
 def test_a_breach_in_declared_maintenance_passes_and_is_shown(watch_result):
-    """What was declared is there with its reason, and how much it excuses."""
+    """The report has the maintenance with its reason, and the time that it excuses."""
     maintenance = watch_result("maintenance")
     assert maintenance.status == PASS, maintenance.output
     (span,) = maintenance.judgement["maintenance"]

@@ -1,4 +1,4 @@
-"""A door to /metrics that gives the text format only: Prometheus takes OpenMetrics wherever it can have it."""
+"""A proxy for /metrics that asks for the text format: Prometheus prefers OpenMetrics wherever it is offered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests import webtools
 
 
 class _TextFormatHandler(http.server.BaseHTTPRequestHandler):
-    """Passes a request on, asking for the text format whatever was asked for."""
+    """Forwards a request with an Accept header for the text format."""
 
     def do_GET(self) -> None:
         assert isinstance(self.server, _Forwarder)
@@ -22,7 +22,7 @@ class _TextFormatHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(answer.content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Logs nothing."""
 
 
 class _Forwarder(http.server.ThreadingHTTPServer):
@@ -33,7 +33,7 @@ class _Forwarder(http.server.ThreadingHTTPServer):
 
 @contextmanager
 def text_format_proxy(url: str) -> Iterator[str]:
-    """An address that gives `url` in the text format only."""
+    """The URL of a proxy that answers with `url` in the text format."""
     with _Forwarder(url) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

@@ -1,6 +1,4 @@
-"""Loops: they step, rest, hang, stop, and survive their database."""
-
-from __future__ import annotations
+"""Loops: steps, rests, pauses, the end, and errors of the database."""
 
 import threading
 import time
@@ -37,7 +35,7 @@ def test_a_loop_steps_until_it_is_stopped():
 
 
 def test_a_paused_loop_is_alive_and_does_nothing():
-    """That is what a hanging program looks like; resume lets it go on."""
+    """Like a program that hangs; `resume` continues it."""
     steps = Steps()
     loop = BackgroundLoop("test", steps)
     loop.start()
@@ -60,7 +58,7 @@ def test_a_paused_loop_stops():
 
 
 def test_a_rest_inside_a_step_ends_with_the_loop():
-    """A step that rests for a minute does not hold up the end."""
+    """A step that rests for a minute does not delay the end."""
     resting = threading.Event()
 
     def step() -> float:
@@ -80,27 +78,27 @@ def test_a_rest_inside_a_step_ends_with_the_loop():
 def test_a_loop_survives_a_restart_of_its_database(embedded_database, monkeypatch):
     """A lost session is replaced, and closed when the loop ends."""
     monkeypatch.setattr("exporter.lab.background._RETRY_DELAY", 0.01)
-    link = LabConnection(embedded_database.dsn())
+    connection = LabConnection(embedded_database.dsn())
     answers = []
 
     def step() -> float:
-        answers.append(link.open().info.backend_pid)
-        link.open().execute("SELECT 1")
+        answers.append(connection.open().info.backend_pid)
+        connection.open().execute("SELECT 1")
         return 0.01
 
-    loop = BackgroundLoop("test", step, link)
+    loop = BackgroundLoop("test", step, connection)
     loop.start()
     wait_for(lambda: len(answers) > 1)
     first = answers[0]
     embedded_database.execute("SELECT pg_terminate_backend(%s)", (first,))
     wait_for(lambda: answers[-1] != first)
-    last = link.open()
+    last = connection.open()
     loop.stop()
     assert last.closed
 
 
 def test_a_loop_never_runs_twice():
-    """Starting again waits for a step that outlived its stop."""
+    """A second start waits for a step that is still running."""
     running, most = [0], [0]
 
     def step() -> float:

@@ -1,7 +1,5 @@
 """The two migrations, on both servers and on the real pg_cron."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import psycopg
@@ -200,7 +198,7 @@ def test_without_cron_the_migrations_apply_all_the_same(cluster):
 def test_the_second_migration_needs_the_first(cluster):
     """Out of order it fails, and registers no version."""
     with postgres.temporary(cluster) as database, database.connect() as connection:
-        migrate.apply_surroundings(connection)
+        migrate.apply_prerequisites(connection)
         with pytest.raises(psycopg.errors.UndefinedTable):
             migrate.apply_migration(connection, migrate.migrations()[1])
         assert database.value("SELECT count(*) FROM supabase_migrations.schema_migrations") == 0

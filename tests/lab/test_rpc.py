@@ -1,7 +1,5 @@
 """initialize_fsm_with_outbox: atomic, validated, idempotent, and nobody's tool."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -1,6 +1,4 @@
-"""Waiting for something to happen, and looking whether anything is left."""
-
-from __future__ import annotations
+"""Waiting for a condition, and checks for what is left of a cluster."""
 
 import time
 from collections.abc import Callable
@@ -13,20 +11,20 @@ Value = TypeVar("Value")
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Returns when the condition holds; fails after so long."""
+    """Returns when the condition holds; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.02)
 
 
-def wait_until_steady(look: Callable[[], Value], moment: float = 0.1) -> Value:
-    """What is seen once it has not changed for a moment; fails as `wait_for` does."""
-    seen = [look()]
+def wait_until_steady(read: Callable[[], Value], moment: float = 0.1) -> Value:
+    """The value once it has not changed for `moment` seconds; fails as `wait_for` does."""
+    seen = [read()]
 
     def steady() -> bool:
         time.sleep(moment)
-        seen.append(look())
+        seen.append(read())
         return seen[-1] == seen[-2]
 
     wait_for(steady)
@@ -39,7 +37,7 @@ def is_gone(directory: Path, pid: int) -> bool:
 
 
 def processes_of(directory: Path) -> list[psutil.Process]:
-    """The processes that name the directory in their command: server and guardian."""
+    """The processes that name the directory in their command: the server and its clean-up process."""
     return [process for process in psutil.process_iter() if str(directory) in _command(process)]
 
 

@@ -1,1 +1,1 @@
-"""The fault matrix: worlds in which things go wrong, and a real Prometheus, Alertmanager and pager that hear of it."""
+"""The fault matrix: faults in labs, and the notifications of a real Prometheus and Alertmanager about them."""

@@ -1,4 +1,4 @@
-"""What goes wrong, and what has to arrive: the rows of the fault matrix."""
+"""The rows of the fault matrix: the faults, and the alerts that each has to cause."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Final
 from alerts.model import RuleKey
 from exporter.lab.faults import RETIRED_QUEUE
 from exporter.lab.workload.processor import MAX_POLL_INTERVAL
+from tests.matrix.monitored_lab import MonitoredLab, create_monitoring_role
 from tests.matrix.time_scale import HOUR, INTERVAL, SCALE, minutes, page, ticket
-from tests.matrix.world import MonitoredLab, create_monitoring_role
 from tests.proxy import Mode
 
-# A batch of ten jobs waits so long for its queue, in rehearsed minutes: jobs take between that and twice that.
+# How long the queue takes for a batch of ten jobs, scaled minutes; processing a job takes once to twice as long.
 _SLOW: Final = 1.25
-# The longest that the processor waits before it looks again, and what it hands over at once.
+# The longest interval between two polls of the processor, seconds, and the jobs of one batch.
 _POLL: Final = MAX_POLL_INTERVAL * SCALE
 _BATCH: Final = 10
-# More than the critical depth. The lab's processor writes each job by itself, in real time.
+# More jobs than the critical threshold. The lab's processor updates one job at a time; its speed is not scaled.
 _BURST: Final = 1100
 _DRAINS_WITHIN: Final = minutes(4)
 _INDEX: Final = "CREATE INDEX idx_job_outbox_unprocessed ON public.job_outbox (created_at) WHERE processed_at IS NULL"
@@ -37,21 +37,21 @@ _DROP_POLICIES: Final = """
 
 
 class MachineTooSlowError(Exception):
-    """What was to happen did not, because the machine had no time for it: to be tried again."""
+    """The fault could not be injected as planned on a busy machine; the caller tries again."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixFault:
-    """One row. Units: real seconds.
+    """One row of the matrix. Units: real, not scaled, seconds.
 
     Attributes:
-        name: for people.
-        happens: lets it be for as long as its context lasts.
-        expected: exactly the pages that arrive, and tickets that do.
-        also: tickets that may arrive beside them: true too, and of no matter here.
-        after: how long the condition takes to hold from the fault's beginning, by what the rule is about.
-        lasts: how long it goes on at least: to see that nothing else comes.
-        echo: for how long to listen once all is calm again, for what it may have left behind.
+        name: as docs/alerting.md names it.
+        inject: a context manager; the fault lasts as long as its block.
+        expected: the pages that have to arrive, and no other page may; the tickets that have to arrive.
+        tolerated: tickets that are true as well and may arrive.
+        condition_delay: from the beginning of the fault until the rule's condition holds.
+        minimum_duration: how long the fault lasts at least, to see that no other alert arrives.
+        settle_time: how long to wait for late alerts after everything is resolved.
     """
 
     name: str
@@ -65,50 +65,50 @@ class MatrixFault:
 
 def _lab_fault(name: str) -> Callable[[MonitoredLab], AbstractContextManager[None]]:
     @contextmanager
-    def inject(world: MonitoredLab) -> Iterator[None]:
-        world.lab.start_fault(name)
+    def inject(monitored: MonitoredLab) -> Iterator[None]:
+        monitored.lab.start_fault(name)
         try:
             yield
         finally:
-            world.lab.stop_fault(name)
+            monitored.lab.stop_fault(name)
 
     return inject
 
 
 @contextmanager
-def _one_poison_row(world: MonitoredLab) -> Iterator[None]:
-    world.lab.queues.refused.add(RETIRED_QUEUE)
-    _create_jobs(world, 1, RETIRED_QUEUE)
+def _one_poison_row(monitored: MonitoredLab) -> Iterator[None]:
+    monitored.lab.queues.refused.add(RETIRED_QUEUE)
+    _create_jobs(monitored, 1, RETIRED_QUEUE)
     yield
-    world.lab.queues.refused.discard(RETIRED_QUEUE)
+    monitored.lab.queues.refused.discard(RETIRED_QUEUE)
 
 
 @contextmanager
-def _poison_rows(world: MonitoredLab) -> Iterator[None]:
-    # A processor at thirty times its pace would keep two cores busy with nothing but failing.
-    usual, world.lab.queues.latency = world.lab.queues.latency, 1.0
-    with _lab_fault("poison-rows")(world):
+def _poison_rows(monitored: MonitoredLab) -> Iterator[None]:
+    # At the scaled poll interval the failing attempts would keep two cores busy.
+    usual, monitored.lab.queues.latency = monitored.lab.queues.latency, 1.0
+    with _lab_fault("poison-rows")(monitored):
         yield
-    world.lab.queues.latency = usual
+    monitored.lab.queues.latency = usual
 
 
 @contextmanager
-def _slow_queue(world: MonitoredLab) -> Iterator[None]:
-    usual, world.lab.queues.latency = world.lab.queues.latency, _SLOW * 60
-    _create_jobs(world, _BATCH)
+def _slow_queue(monitored: MonitoredLab) -> Iterator[None]:
+    usual, monitored.lab.queues.latency = monitored.lab.queues.latency, _SLOW * 60
+    _create_jobs(monitored, _BATCH)
     yield
-    world.lab.queues.latency = usual
+    monitored.lab.queues.latency = usual
 
 
 @contextmanager
-def _burst(world: MonitoredLab) -> Iterator[None]:
-    # Its queue takes the first batch only when everybody has seen all of it.
-    usual, world.lab.queues.latency = world.lab.queues.latency, 3 * INTERVAL / SCALE
-    _create_jobs(world, _BURST)
+def _burst(monitored: MonitoredLab) -> Iterator[None]:
+    # The queue accepts the first batch only after the whole burst was sampled, scraped and evaluated.
+    usual, monitored.lab.queues.latency = monitored.lab.queues.latency, 3 * INTERVAL / SCALE
+    _create_jobs(monitored, _BURST)
     time.sleep(3 * INTERVAL)
-    world.lab.queues.latency = usual
+    monitored.lab.queues.latency = usual
     began = time.monotonic()
-    while world.lab.execute(_BACKLOG)[0][0] > _BURST / 100:
+    while monitored.lab.execute(_BACKLOG)[0][0] > _BURST / 100:
         time.sleep(INTERVAL / 2)
     if time.monotonic() - began > _DRAINS_WITHIN:
         raise MachineTooSlowError
@@ -116,59 +116,59 @@ def _burst(world: MonitoredLab) -> Iterator[None]:
 
 
 @contextmanager
-def _no_fault(world: MonitoredLab) -> Iterator[None]:
-    assert world.lab.plan.rate == 0
+def _no_fault(monitored: MonitoredLab) -> Iterator[None]:
+    assert monitored.lab.plan.rate == 0
     yield
 
 
 @contextmanager
-def _database_down(world: MonitoredLab) -> Iterator[None]:
-    world.lab.cluster.stop("fast")
+def _database_down(monitored: MonitoredLab) -> Iterator[None]:
+    monitored.lab.cluster.stop("fast")
     yield
-    world.lab.cluster.start()
+    monitored.lab.cluster.start()
 
 
 @contextmanager
-def _policies_dropped(world: MonitoredLab) -> Iterator[None]:
-    world.lab.execute(_DROP_POLICIES)
+def _policies_dropped(monitored: MonitoredLab) -> Iterator[None]:
+    monitored.lab.execute(_DROP_POLICIES)
     yield
-    create_monitoring_role(world.lab)
+    create_monitoring_role(monitored.lab)
 
 
 @contextmanager
-def _index_dropped(world: MonitoredLab) -> Iterator[None]:
-    world.lab.execute("DROP INDEX idx_job_outbox_unprocessed")
+def _index_dropped(monitored: MonitoredLab) -> Iterator[None]:
+    monitored.lab.execute("DROP INDEX idx_job_outbox_unprocessed")
     yield
-    world.lab.execute(_INDEX)
+    monitored.lab.execute(_INDEX)
 
 
 @contextmanager
-def _exporter_killed(world: MonitoredLab) -> Iterator[None]:
-    world.kill_exporter()
+def _exporter_killed(monitored: MonitoredLab) -> Iterator[None]:
+    monitored.kill_exporter()
     yield
-    world.start_exporter()
+    monitored.start_exporter()
 
 
 @contextmanager
-def _connection_cut(world: MonitoredLab) -> Iterator[None]:
-    world.proxy.set_mode(Mode.SWALLOW)
+def _connection_cut(monitored: MonitoredLab) -> Iterator[None]:
+    monitored.proxy.set_mode(Mode.SWALLOW)
     yield
-    world.proxy.set_mode(Mode.PASS)
+    monitored.proxy.set_mode(Mode.PASS)
 
 
-def _create_jobs(world: MonitoredLab, number: int, queue: str = "document-processing") -> None:
-    """Beside what traffic does: so that it is known when the first of them began to wait."""
-    world.lab.execute(_JOBS, (queue, number))
+def _create_jobs(monitored: MonitoredLab, number: int, queue: str = "document-processing") -> None:
+    """Creates jobs besides those of the traffic, so that the creation time of the oldest is known."""
+    monitored.lab.execute(_JOBS, (queue, number))
 
 
 def _processing_stops(name: str, lab_fault: str) -> MatrixFault:
     @contextmanager
-    def inject(world: MonitoredLab) -> Iterator[None]:
-        with _lab_fault(lab_fault)(world):
-            _create_jobs(world, 1)
+    def inject(monitored: MonitoredLab) -> Iterator[None]:
+        with _lab_fault(lab_fault)(monitored):
+            _create_jobs(monitored, 1)
             yield
 
-    # It lasts: whoever is woken takes some minutes, and what explains other alerts has to go on until all is drained.
+    # Long enough for an operator to react; the inhibiting alert has to fire until the backlog is drained.
     return MatrixFault(
         name,
         inject,
@@ -177,18 +177,18 @@ def _processing_stops(name: str, lab_fault: str) -> MatrixFault:
             {
                 ticket("OutboxJobsWaitingLong"),
                 ticket("OutboxAppUnhealthy"),
-                ticket("OutboxHeadBlocked"),  # by a job that its queue was not ready for, at the last poll
+                ticket("OutboxHeadBlocked"),  # by a job that the queue did not accept at the last poll
             }
         ),
-        condition_delay=minutes(5),  # the oldest job's age, and as long without a completion
+        condition_delay=minutes(5),  # the oldest job's age, and as long without a processed job
         minimum_duration=minutes(12),
     )
 
 
-# By world: how many acts of traffic a second it has, and what happens in it one after the other.
+# By lab: its requests a second, and the faults that are injected one after the other.
 FaultsByLab = Mapping[str, tuple[float, tuple[MatrixFault, ...]]]
 FAULTS_BY_LAB: Final[FaultsByLab] = {
-    "stalling": (
+    "stalled": (
         4,
         (
             _processing_stops("processor stalled", "processor-stalled"),
@@ -202,7 +202,7 @@ FAULTS_BY_LAB: Final[FaultsByLab] = {
                 "one poison row",
                 _one_poison_row,
                 frozenset({ticket("OutboxHeadBlocked"), ticket("OutboxJobsExhausted")}),
-                condition_delay=_POLL,  # it blocks from its first try on
+                condition_delay=_POLL,  # it blocks from its first attempt on
                 minimum_duration=minutes(10),
             ),
             MatrixFault(
@@ -211,7 +211,7 @@ FAULTS_BY_LAB: Final[FaultsByLab] = {
                 frozenset({page("OutboxHeadBlocked")}),
                 frozenset(
                     {
-                        ticket("OutboxHeadBlocked"),  # in the end, when fewer than half a batch are left
+                        ticket("OutboxHeadBlocked"),  # at the end, when fewer than half a batch are left
                         ticket("OutboxJobsExhausted"),
                         ticket("OutboxFailureRatioHigh"),
                     }
@@ -228,19 +228,19 @@ FAULTS_BY_LAB: Final[FaultsByLab] = {
                 _slow_queue,
                 frozenset({ticket("OutboxProcessingSlow")}),
                 frozenset({ticket("OutboxJobsWaitingLong")}),
-                condition_delay=_POLL + minutes(_SLOW),  # until the first slow jobs are done
+                condition_delay=_POLL + minutes(_SLOW),  # until the first slow jobs are processed
             ),
         ),
     ),
-    "kept": (
+    "housekeeping": (
         2,
         (
-            MatrixFault("clean-up dead", _lab_fault("cleanup-dead"), frozenset({ticket("OutboxCleanupOverdue")})),
+            MatrixFault("clean-up stopped", _lab_fault("cleanup-dead"), frozenset({ticket("OutboxCleanupOverdue")})),
             MatrixFault(
                 "index dropped",
                 _index_dropped,
                 frozenset({ticket("OutboxMigrationBroken")}),
-                condition_delay=20 * INTERVAL,  # the migration is looked at every five minutes
+                condition_delay=20 * INTERVAL,  # the migration is sampled every five minutes
             ),
             MatrixFault(
                 "burst that drains by itself",
@@ -292,15 +292,15 @@ FAULTS_BY_LAB: Final[FaultsByLab] = {
                 frozenset({page("OutboxSamplesStale")}),
                 condition_delay=minutes(5),  # the age of the last sample
             ),
-            MatrixFault("row-level security against us", _policies_dropped, frozenset({page("OutboxBlind")})),
+            MatrixFault("row-level security hides the rows", _policies_dropped, frozenset({page("OutboxBlind")})),
             MatrixFault("exporter killed", _exporter_killed, frozenset({page("OutboxExporterDown")})),
             MatrixFault(
-                "Prometheus cut off from us",
+                "Prometheus cannot reach the exporter",
                 _connection_cut,
                 frozenset({page("OutboxExporterDown")}),
                 condition_delay=INTERVAL,
             ),
         ),
     ),
-    "night": (0, (MatrixFault("no traffic for an hour", _no_fault, minimum_duration=HOUR),)),
+    "no traffic": (0, (MatrixFault("no traffic for an hour", _no_fault, minimum_duration=HOUR),)),
 }

@@ -1,32 +1,47 @@
-"""A page is the client library's, however few of its words are new."""
+"""The encoder writes the bytes that the client library's encoders write, and keeps them until something changes."""
 
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics, enable_created_metrics, generate_latest
 from prometheus_client import Counter as Counted
+from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.samples import Exemplar
 
 from exporter.metrics import catalogue
-from exporter.metrics.encoder import ExpositionEncoder
-from exporter.metrics.exposition import Group, OutboxCollector
+from exporter.metrics.catalogue import Kind, Metric
+from exporter.metrics.encoder import ExpositionEncoder, encode_families, encode_readings
+from exporter.metrics.exposition import OutboxCollector, Readings
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.readings import CollectorOutcome, CollectorRun, Distribution, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore
 from exporter.web.routes import render
 from tests import webtools
 
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+FORMATS = [(TEXT, generate_latest), (OPENMETRICS, openmetrics.generate_latest)]
+
 BACKLOG = CollectorState("backlog", CollectorTarget.DATABASE, interval=15)
 
 
-@pytest.mark.parametrize("encode", [generate_latest, openmetrics.generate_latest])
-def test_the_printer_prints_what_the_library_would(encode):
-    """Remembered or not, in either format, the bytes are those of the whole registry."""
+@pytest.fixture
+def without_creation_times():
+    """As in the registry of the process, whose counters have none."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    yield
+    enable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(("content_type", "encode"), FORMATS, ids=["text", "openmetrics"])
+@pytest.mark.usefixtures("without_creation_times")
+def test_page_is_the_same_as_the_librarys(content_type, encode):
+    """Cached or not, in either format, the bytes are those of the whole registry."""
     store = SnapshotStore([CollectorState("backlog", CollectorTarget.DATABASE, 15)])
     outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
     process = CollectorRegistry()
@@ -36,7 +51,7 @@ def test_the_printer_prints_what_the_library_would(encode):
     everything = CollectorRegistry()
     everything.register(outbox)
     everything.register(process)
-    printer = ExpositionEncoder(outbox, process)
+    encoder = ExpositionEncoder(outbox, process)
     changes: tuple[Callable[[], None], ...] = (
         lambda: None,
         starts.inc,
@@ -47,21 +62,21 @@ def test_the_printer_prints_what_the_library_would(encode):
     )
     for change in changes:
         for _ in range(2):
-            assert printer(encode, "form") == encode(everything)
+            assert encoder(content_type) == encode(everything)
         change()
-    assert printer(encode, "form") == encode(everything)
+    assert encoder(content_type) == encode(everything)
 
 
-def test_the_printer_notices_every_change():
+def test_every_change_is_in_the_next_page():
     """A new sample, a reading that grows too old, a failed reload, a dropped label: each is in the next scrape."""
     store = SnapshotStore([CollectorState("backlog", CollectorTarget.DATABASE, 15)])
     queues, reloaded = LabelLimit(1), [True]
     outbox = OutboxCollector(lambda: store, "0.1.0", lambda: {"queue": queues}, lambda: reloaded[0])
-    printer = ExpositionEncoder(outbox, CollectorRegistry())
-    pages = [printer(generate_latest, "text")]
+    encoder = ExpositionEncoder(outbox, CollectorRegistry())
+    pages = [encoder(TEXT)]
 
     def changed() -> bool:
-        pages.append(printer(generate_latest, "text"))
+        pages.append(encoder(TEXT))
         return pages[-1] != pages[-2]
 
     assert not changed()
@@ -78,40 +93,18 @@ def test_the_printer_notices_every_change():
     assert changed()
 
 
-def test_only_what_changed_is_put_into_words_again():
-    """A sample changes a few values: all series keep their words, and the page is the library's all the same."""
-    store = SnapshotStore([CollectorState("backlog", CollectorTarget.DATABASE, 15)])
-    outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
-    printer, asked = ExpositionEncoder(outbox, CollectorRegistry()), Counter[str]()
-
-    def encode(registry: Any) -> bytes:
-        asked.update(family.name for family in registry.collect())
-        return generate_latest(registry)
-
-    for blocked in (3, 3, 4):
-        store.record(
-            CollectorRun(
-                "backlog", CollectorOutcome((Reading(catalogue.HEAD_BLOCKED_JOBS, blocked),)), 1e9, monotonic(), 0.01
-            ),
-            15,
-        )
-        assert printer(encode, "text") == generate_latest(outbox)
-    assert asked["outbox_head_blocked_jobs"] == 1  # the third time only its value is new
-    assert asked["outbox_collector_interval_seconds"] == 1
-
-
-@pytest.mark.parametrize("encode", [generate_latest, openmetrics.generate_latest])
+@pytest.mark.parametrize(("content_type", "encode"), FORMATS, ids=["text", "openmetrics"])
 @pytest.mark.parametrize("seed", range(40))
-def test_whatever_changes_the_page_is_the_librarys(encode, seed):
+def test_random_readings_are_encoded_as_by_the_library(content_type, encode, seed):
     """Series that come, go, change places and values, in every kind of family: byte for byte, each time."""
     dice = random.Random(seed)
     store = SnapshotStore([BACKLOG])
     outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
-    printer = ExpositionEncoder(outbox, CollectorRegistry())
+    encoder = ExpositionEncoder(outbox, CollectorRegistry())
     for turn in range(20):
         readings = tuple(anything(dice))
         store.record(CollectorRun("backlog", CollectorOutcome(readings), 1e9 + turn, monotonic(), dice.random()), 15)
-        assert printer(encode, "form") == encode(outbox)
+        assert encoder(content_type) == encode(outbox)
 
 
 def anything(dice: random.Random) -> Iterator[Reading | Distribution]:
@@ -129,40 +122,11 @@ def anything(dice: random.Random) -> Iterator[Reading | Distribution]:
     yield Distribution(catalogue.PROCESSING_TIME, (0.1, 1.0, 30.0), counts, dice.choice((0.0, 2.5)))
 
 
-def test_a_library_that_writes_otherwise_is_noticed():
-    """What is remembered of its lines is checked against them; whoever renders then leaves the page to the library."""
-
-    def encode(registry: Any) -> bytes:
-        return generate_latest(registry).replace(b" 3.0\n", b" 3.0 # {} 1\n")
-
-    store = SnapshotStore([BACKLOG])
-    outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
-    store.record(
-        CollectorRun("backlog", CollectorOutcome((Reading(catalogue.HEAD_BLOCKED_JOBS, 3),)), 1e9, monotonic(), 0.01),
-        15,
-    )
-    with pytest.raises(ValueError, match="writes outbox_head_blocked_jobs in another way"):
-        ExpositionEncoder(outbox, CollectorRegistry())(encode, "text")
-
-
-def test_however_many_series_there_ever_were_few_are_remembered(monkeypatch):
-    """An application may never stop inventing names; the page stays the library's."""
-    monkeypatch.setattr("exporter.metrics.encoder.MAX_TEMPLATES", 40)
-    store = SnapshotStore([BACKLOG])
-    outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
-    printer = ExpositionEncoder(outbox, CollectorRegistry())
-    for turn in range(30):
-        invented = tuple(Reading(catalogue.APP_CHECK, 1, (f"check_{turn}_{number}",)) for number in range(5))
-        store.record(CollectorRun("backlog", CollectorOutcome(invented), 1e9, monotonic(), 0.01), 15)
-        assert printer(generate_latest, "text") == generate_latest(outbox)
-        assert len(printer._writers["text"]._templates) <= 40
-
-
-def test_the_printer_forgets_what_has_expired(monkeypatch):
-    """What was printed while fresh is not printed again once its time is over."""
+def test_expired_readings_are_not_served_from_the_cache(monkeypatch):
+    """A cached page is replaced once a reading in it has expired."""
     store = SnapshotStore([CollectorState("backlog", CollectorTarget.DATABASE, 15)])
     outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
-    printer = ExpositionEncoder(outbox, CollectorRegistry())
+    encoder = ExpositionEncoder(outbox, CollectorRegistry())
     store.record(
         CollectorRun(
             "backlog", CollectorOutcome((Reading(catalogue.HEAD_BLOCKED_JOBS, 3),)), 1_700_000_000, 1000.0, 0.01
@@ -170,25 +134,25 @@ def test_the_printer_forgets_what_has_expired(monkeypatch):
         15,
     )
     monkeypatch.setattr("exporter.metrics.exposition.monotonic", lambda: 1045.0)
-    assert b"outbox_head_blocked_jobs 3.0" in printer(generate_latest, "text")
+    assert b"outbox_head_blocked_jobs 3.0" in encoder(TEXT)
     monkeypatch.setattr("exporter.metrics.exposition.monotonic", lambda: 1045.1)
-    assert b"outbox_head_blocked_jobs 3.0" not in printer(generate_latest, "text")
+    assert b"outbox_head_blocked_jobs 3.0" not in encoder(TEXT)
 
 
-def test_scrapes_between_two_samples_cost_no_rendering(monkeypatch):
-    """The board is put into words once per sample and format, however many scrapes ask, as the server asks."""
+def test_scrapes_between_two_samples_are_served_from_the_cache(monkeypatch):
+    """The readings are encoded once per sample and format, however many scrapes there are."""
     store = SnapshotStore([BACKLOG])
     outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
     collected: list[float] = []
-    groups = outbox.groups
+    readings = outbox.readings
 
-    def counting() -> Iterator[Group]:
+    def counting() -> Readings:
         collected.append(monotonic())
-        return groups()
+        return readings()
 
-    monkeypatch.setattr(outbox, "groups", counting)
+    monkeypatch.setattr(outbox, "readings", counting)
     site = webtools.site()
-    site = replace(site, printer=ExpositionEncoder(outbox, CollectorRegistry()))
+    site = replace(site, encoder=ExpositionEncoder(outbox, CollectorRegistry()))
     for _ in range(3):
         render(site, "application/openmetrics-text;version=1.0.0", [])
         render(site, "text/plain;version=0.0.4", [])
@@ -198,15 +162,59 @@ def test_scrapes_between_two_samples_cost_no_rendering(monkeypatch):
     assert len(collected) == 3
 
 
-@pytest.mark.parametrize("encode", [generate_latest, openmetrics.generate_latest])
-def test_a_negative_zero_is_not_taken_for_zero(encode):
+@pytest.mark.parametrize(("content_type", "encode"), FORMATS, ids=["text", "openmetrics"])
+def test_negative_zero_is_not_encoded_as_zero(content_type, encode):
     """The two are equal, and are written in different ways: neither may stand for the other."""
     store = SnapshotStore([BACKLOG])
     outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
     everything = CollectorRegistry()
     everything.register(outbox)
-    printer = ExpositionEncoder(outbox, CollectorRegistry())
+    encoder = ExpositionEncoder(outbox, CollectorRegistry())
     for value in (-0.0, 0.0, 0, -0.0):
         readings = (Reading(catalogue.HEAD_BLOCKED_JOBS, value),)
         store.record(CollectorRun("backlog", CollectorOutcome(readings), 1_700_000_000, monotonic(), 0.01), 15)
-        assert printer(encode, "form") == encode(everything)
+        assert encoder(content_type) == encode(everything)
+
+
+def test_page_to_the_letter():
+    """Heads, escapes and numbers in both formats; the text format keeps quotes in a help text, and has no end."""
+    metric = Metric("outbox_things_total", Kind.COUNTER, 'A "thing" \\ or\ntwo.', ("b", "a"))
+    readings = [Reading(metric, 1234567.0, ('x"y', "p\\q\nr")), Reading(metric, 0.1, ("", ""))]
+    samples = b'outbox_things_total{a="p\\\\q\\nr",b="x\\"y"} 1.234567e+06\noutbox_things_total{a="",b=""} 0.1\n'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "CATALOGUE", (metric,))
+        text, metrics = (encode_readings(readings, openmetrics=each) for each in (False, True))
+    assert text == (
+        b'# HELP outbox_things_total A "thing" \\\\ or\\ntwo.\n# TYPE outbox_things_total counter\n' + samples
+    )
+    assert metrics == b'# HELP outbox_things A \\"thing\\" \\\\ or\\ntwo.\n# TYPE outbox_things counter\n' + samples
+
+
+def test_openmetrics_page_ends_and_text_page_does_not():
+    """OpenMetrics ends with a marker, by which a scraper knows that nothing was cut off."""
+    encoder = ExpositionEncoder(OutboxCollector(SnapshotStore, "0.1.0", dict, lambda: True), CollectorRegistry())
+    assert encoder(OPENMETRICS).endswith(b"\n# EOF\n")
+    assert b"EOF" not in encoder(TEXT)
+
+
+def stamped(suffix: str = "", **more: Any) -> Family:
+    family = Family("some_gauge", "Help.", "gauge")
+    family.add_sample(f"some_gauge{suffix}", {}, 1.0, **more)
+    return family
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        Family("some_histogram", "Help.", "histogram"),
+        Family("some_bytes", "Help.", "gauge", unit="bytes"),
+        stamped(timestamp=1.0),
+        stamped(exemplar=Exemplar({}, 1.0)),
+        stamped("_created"),
+    ],
+    ids=["type", "unit", "timestamp", "exemplar", "creation time"],
+)
+def test_family_that_needs_more_is_refused(family):
+    """What the encoder cannot write raises an error; the web server then leaves the page to the library."""
+    with pytest.raises(ValueError, match="cannot be encoded"):
+        encode_families([family], openmetrics=True)

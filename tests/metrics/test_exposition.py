@@ -114,12 +114,12 @@ def test_a_small_board_to_the_letter():
         Reading(catalogue.PENDING_TRUNCATED, False),
         Reading(catalogue.OLDEST_PENDING, 1763000000.123456, ("waiting",)),
     ) == (
-        "# HELP outbox_pending_jobs Unprocessed jobs: waiting (never tried), failing (tried), exhausted (tried too "
-        "often). The sum is the backlog.\n"
+        "# HELP outbox_pending_jobs Pending jobs by state: waiting (no attempt yet), failing (attempted), exhausted "
+        "(attempts used up). The sum is the backlog.\n"
         "# TYPE outbox_pending_jobs gauge\n"
         'outbox_pending_jobs{state="waiting"} 5.0\n'
         'outbox_pending_jobs{state="failing"} 0.0\n'
-        "# HELP outbox_oldest_pending_timestamp_seconds Creation time of the oldest unprocessed job in this state; "
+        "# HELP outbox_oldest_pending_timestamp_seconds Creation time of the oldest pending job in this state; "
         "absent when there is none.\n"
         "# TYPE outbox_oldest_pending_timestamp_seconds gauge\n"
         'outbox_oldest_pending_timestamp_seconds{state="waiting"} 1.763000000123456e+09\n'
@@ -127,12 +127,11 @@ def test_a_small_board_to_the_letter():
         "the backlog is at least that.\n"
         "# TYPE outbox_pending_jobs_truncated gauge\n"
         "outbox_pending_jobs_truncated 0.0\n"
-        "# HELP outbox_queue_pending_jobs Unprocessed jobs by queue, a breakdown of the backlog.\n"
+        "# HELP outbox_queue_pending_jobs Pending jobs by queue, a breakdown of the backlog.\n"
         "# TYPE outbox_queue_pending_jobs gauge\n"
         'outbox_queue_pending_jobs{queue="a \\"b\\"\\\\\\n"} 5.0\n'
-        "# HELP outbox_processing_time_seconds Processed minus created of the jobs counted in "
-        "outbox_processed_jobs_total; negative ones count as 0, and those without a believable created_at are left "
-        "out.\n"
+        "# HELP outbox_processing_time_seconds Processing time (creation to processed) of the jobs in "
+        "outbox_processed_jobs_total. Negative times count as 0; jobs with an invalid created_at are left out.\n"
         "# TYPE outbox_processing_time_seconds histogram\n"
         'outbox_processing_time_seconds_bucket{le="0.1"} 1.0\n'
         'outbox_processing_time_seconds_bucket{le="1.0"} 1.0\n'
@@ -140,7 +139,7 @@ def test_a_small_board_to_the_letter():
         'outbox_processing_time_seconds_bucket{le="+Inf"} 6.0\n'
         "outbox_processing_time_seconds_count 6.0\n"
         "outbox_processing_time_seconds_sum 1234.5\n"
-        "# HELP outbox_fsm_events_total FSM events seen since the exporter started, by source.\n"
+        "# HELP outbox_fsm_events_total FSM events since the exporter started, by source.\n"
         "# TYPE outbox_fsm_events_total counter\n"
         'outbox_fsm_events_total{source="API"} 7.0\n'
     )

@@ -8,7 +8,6 @@ from exporter.core.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun, DatabaseServer, Reading
 from exporter.metrics.snapshot import (
-    EXPIRY_INTERVALS,
     CollectorState,
     CollectorTarget,
     SnapshotStore,
@@ -51,8 +50,8 @@ def test_a_result_lives_for_three_intervals():
     state = BACKLOG.after(success(100), interval=15)
     assert state.readings == READINGS
     assert state.fresh(100)
-    assert state.fresh(100 + EXPIRY_INTERVALS * 15)
-    assert not state.fresh(100 + EXPIRY_INTERVALS * 15 + 0.001)
+    assert state.fresh(100 + 3 * 15)
+    assert not state.fresh(100 + 3 * 15 + 0.001)
 
 
 def test_a_result_outlives_its_renewal_by_three_sampling_intervals():
@@ -141,7 +140,7 @@ def test_the_database_is_up_while_one_sample_is_fresh():
     """A lock on one table is that collector's failure, not the database's."""
     locked, fine = BACKLOG.after(failure(101, Reason.LOCK), 15), EVENTS.after(success(100, "events"), 15)
     assert database_up([locked, fine], 102)
-    assert not database_up([locked, fine], 100 + EXPIRY_INTERVALS * 15 + 1)
+    assert not database_up([locked, fine], 100 + 3 * 15 + 1)
 
 
 def test_an_unreachable_database_is_down_at_once():
@@ -297,8 +296,8 @@ def test_the_server_is_the_one_that_answered_last():
     assert latest_server([first, EVENTS], 101) == PRIMARY
     stale = EVENTS.after(answered(102, STANDBY, Reason.STALE, "events"), 15)
     assert latest_server([first, stale], 103) == STANDBY
-    assert latest_server([first, stale], 102 + EXPIRY_INTERVALS * 15) == STANDBY
-    assert latest_server([first, stale], 102 + EXPIRY_INTERVALS * 15 + 0.001) is None
+    assert latest_server([first, stale], 102 + 3 * 15) == STANDBY
+    assert latest_server([first, stale], 102 + 3 * 15 + 0.001) is None
     gone = first.after(failure(104, Reason.CONNECTION), 15)
     assert latest_server([gone, stale], 105) is None
     assert gone.server == PRIMARY  # whose readings are still there

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Row-level security on each partition: whoever names one past the table meets that one's own.
+# Row-level security on each partition: a query that names a partition is subject to that of the partition only.
 PARTITIONED = """
     DROP TABLE job_outbox;
     CREATE TABLE job_outbox (

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.config.settings import Config, DatabaseSettings, Secret
+from exporter.config.settings import Config, DatabaseSettings
 from exporter.core.errors import ConfigError
+from exporter.core.types import Secret
 from exporter.migration.commands import SMOKE_DSN, Surroundings, add_commands
 from tests.migration.verification import create_monitor
 from tests.packaging.image import ROOT
@@ -27,10 +28,10 @@ DOCUMENT = (ROOT / "docs" / "migration.md").read_text()
 
 
 class Terminal:
-    """Runs a command against a database and keeps what it said."""
+    """Runs a command against a database and keeps its output."""
 
     def __init__(self, dsn: str, state: Path) -> None:
-        self.said = ""
+        self.output = ""
         config = Config(database=DatabaseSettings(dsn=Secret(dsn)))
         self._parser = argparse.ArgumentParser()
         self._parser.add_argument("--config")
@@ -38,17 +39,17 @@ class Terminal:
         add_commands(self._parser.add_subparsers(required=True), around)
 
     def run(self, *arguments: str) -> int:
-        self.said = ""
+        self.output = ""
         options = self._parser.parse_args(arguments)
         status: int = options.command(options)
         return status
 
     @property
     def document(self) -> Any:
-        return json.loads(self.said)
+        return json.loads(self.output)
 
     def _hear(self, text: str) -> None:
-        self.said += text
+        self.output += text
 
 
 @pytest.fixture
@@ -56,10 +57,10 @@ def terminal(embedded_database: Database, tmp_path: Path) -> Terminal:
     return Terminal(embedded_database.dsn(), tmp_path)
 
 
-def test_verify_exits_as_the_contract_says(embedded_database, terminal, tmp_path):
-    """0 sound, 1 broken, 3 unknown or out of reach."""
+def test_exit_status_of_verify(embedded_database, terminal, tmp_path):
+    """0 ok, 1 broken, 3 unknown or unreachable."""
     assert terminal.run("verify") == 0
-    assert "OK: 48 checks, 48 ok, 0 broken, 0 unknown" in terminal.said
+    assert "OK: 48 checks, 48 ok, 0 broken, 0 unknown" in terminal.output
     assert Terminal(embedded_database.dsn(create_monitor(embedded_database)), tmp_path).run("verify") == 3
     embedded_database.execute("DROP INDEX idx_job_outbox_entity")
     assert terminal.run("verify") == 1
@@ -68,18 +69,18 @@ def test_verify_exits_as_the_contract_says(embedded_database, terminal, tmp_path
     assert Terminal("postgresql://postgres@127.0.0.1:1/x", tmp_path).run("verify") == 3
 
 
-def test_what_is_broken_is_printed_with_its_remedy(embedded_database, terminal):
+def test_broken_checks_are_printed_with_their_remedies(embedded_database, terminal):
     """For people: expected, found, and the statement."""
     embedded_database.execute("DROP INDEX idx_job_outbox_entity")
     terminal.run("verify")
-    lines = [line.strip() for line in terminal.said.splitlines()]
+    lines = [line.strip() for line in terminal.output.splitlines()]
     place = next(number for number, line in enumerate(lines) if line.startswith("broken"))
     assert re.sub(" +", " ", lines[place]) == "broken idx_job_outbox_entity missing"
     assert lines[place + 1] == "expected: index on public.job_outbox (entity_id)"
-    assert lines[place + 2].startswith("mend: CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_job_outbox_entity")
+    assert lines[place + 2].startswith("fix: CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_job_outbox_entity")
 
 
-def test_json_holds_the_same(embedded_database, terminal):
+def test_json_has_the_same_contents(embedded_database, terminal):
     """For machines: every check, warnings, diagnoses."""
     embedded_database.execute(f"DROP FUNCTION {KEYS_JOB}")
     assert terminal.run("verify", "--format", "json") == 1
@@ -95,15 +96,15 @@ def test_json_holds_the_same(embedded_database, terminal):
     assert embedded_database.name in document["database"]
 
 
-def test_text_from_the_database_steers_no_terminal(embedded_database, terminal):
+def test_control_characters_from_the_database_are_not_printed(embedded_database, terminal):
     """Escape sequences in a job's command are shown as question marks."""
     embedded_database.execute("UPDATE cron.job SET command = %s WHERE jobname = %s", ("SELECT 1 \x1b[2J\x07", KEYS_JOB))
     terminal.run("verify")
-    assert "SELECT 1 ?[2J?" in terminal.said
-    assert "\x1b" not in terminal.said
+    assert "SELECT 1 ?[2J?" in terminal.output
+    assert "\x1b" not in terminal.output
 
 
-def test_smoke_takes_its_own_connection(embedded_database, terminal, tmp_path, monkeypatch):
+def test_smoke_uses_its_own_connection_string(embedded_database, terminal, tmp_path, monkeypatch):
     """From a file or a variable, never the monitoring role's."""
     monkeypatch.delenv(SMOKE_DSN, raising=False)
     with pytest.raises(ConfigError, match="--dsn-file"):
@@ -118,7 +119,7 @@ def test_smoke_takes_its_own_connection(embedded_database, terminal, tmp_path, m
     assert terminal.run("smoke") == 1
     monkeypatch.setenv(SMOKE_DSN, "postgresql://u:hidden-word@127.0.0.1:1/x")
     assert terminal.run("smoke") == 3
-    assert "hidden-word" not in terminal.said
+    assert "hidden-word" not in terminal.output
 
 
 @pytest.mark.parametrize(
@@ -127,10 +128,10 @@ def test_smoke_takes_its_own_connection(embedded_database, terminal, tmp_path, m
         (("smoke", "--set", "grade"), "COLUMN=VALUE"),
         (("smoke", "--dsn-file", "/nowhere"), "cannot be read"),
         (("maintenance", "start", "--for", "0s", "--reason", "x"), "longer than 0s"),
-        (("maintenance", "start", "--for", "1h", "--reason", " "), "say why"),
+        (("maintenance", "start", "--for", "1h", "--reason", " "), "give a reason"),
     ],
 )
-def test_wrong_usage_is_said(terminal, monkeypatch, arguments, problem):
+def test_wrong_usage_is_reported(terminal, monkeypatch, arguments, problem):
     """A ConfigError, which ends the program with status 2."""
     monkeypatch.setenv(SMOKE_DSN, "postgresql://postgres@127.0.0.1:1/x")
     with pytest.raises(ConfigError) as raised:
@@ -146,7 +147,7 @@ def test_a_duration_without_a_unit_is_explained(terminal, capsys):
     assert "a number needs its unit" in capsys.readouterr().err
 
 
-def test_a_connection_string_that_is_none_is_not_shown(terminal, monkeypatch):
+def test_an_invalid_connection_string_is_not_printed(terminal, monkeypatch):
     """It may be a password in the wrong place."""
     monkeypatch.setenv(SMOKE_DSN, "hidden-word")
     with pytest.raises(ConfigError) as raised:
@@ -154,7 +155,7 @@ def test_a_connection_string_that_is_none_is_not_shown(terminal, monkeypatch):
     assert "hidden-word" not in str(raised.value)
 
 
-def test_rollback_check_exits_as_the_contract_says(terminal, tmp_path):
+def test_exit_status_of_rollback_check(terminal, tmp_path):
     """0 at rest, 1 without a backup where one should be, 3 out of reach."""
     assert terminal.run("rollback-check") == 0
     assert terminal.run("rollback-check", "--backup-dir", str(tmp_path)) == 1
@@ -166,15 +167,15 @@ def test_rollback_check_exits_as_the_contract_says(terminal, tmp_path):
 def test_maintenance_is_declared_and_ended(terminal, tmp_path):
     """Ending twice is no mistake."""
     assert terminal.run("maintenance", "start", "--for", "2h", "--reason", "code back") == 0
-    assert terminal.said.startswith("maintenance until 2")
+    assert terminal.output.startswith("maintenance until 2")
     assert json.loads((tmp_path / "maintenance.json").read_text())["maintenance"][0]["reason"] == "code back"
     assert terminal.run("maintenance", "end") == 0
-    assert terminal.said.endswith("code back\n")
+    assert terminal.output.endswith("code back\n")
     assert terminal.run("maintenance", "end") == 0
-    assert terminal.said == "no maintenance was declared\n"
+    assert terminal.output == "no maintenance was declared\n"
 
 
-def test_maintenance_without_a_place_to_keep_it_is_wrong_usage(embedded_database, tmp_path):
+def test_maintenance_without_a_writable_directory_is_wrong_usage(embedded_database, tmp_path):
     """A read-only file system needs a volume for it."""
     (tmp_path / "state").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
@@ -225,7 +226,7 @@ def test_nothing_is_written_to_the_file_system(embedded_database, command):
 
 
 def test_the_role_of_the_document_suffices(database):
-    """Exactly these rights; without the last one the test says what is missing."""
+    """Exactly these privileges; without the last one the message names what is missing."""
     (block,) = (text for text in re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL) if "outbox_smoke" in text)
     with database.connect() as connection:
         if connection.execute("SELECT FROM pg_roles WHERE rolname = 'outbox_smoke'").fetchone() is None:
@@ -235,10 +236,10 @@ def test_the_role_of_the_document_suffices(database):
     terminal = Terminal(database.dsn(), Path("/nowhere"))
     os.environ[SMOKE_DSN] = database.dsn("outbox_smoke")
     try:
-        assert terminal.run("smoke") == 0, terminal.said
+        assert terminal.run("smoke") == 0, terminal.output
         database.execute("REVOKE INSERT ON courses FROM outbox_smoke")
-        assert terminal.run("smoke") == 3, terminal.said
-        assert "permission denied for table courses" in terminal.said
+        assert terminal.run("smoke") == 3, terminal.output
+        assert "permission denied for table courses" in terminal.output
     finally:
         del os.environ[SMOKE_DSN]
         database.execute("DROP OWNED BY outbox_smoke; DROP ROLE outbox_smoke")
@@ -250,7 +251,7 @@ def jobs() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["outbox-verify", "outbox-smoke"])
-def test_the_jobs_run_as_the_exporter_does(name, terminal):
+def test_the_jobs_run_with_the_same_settings_as_the_exporter(name, terminal):
     """Read-only, not root, without privileges or a cluster token; what they call exists."""
     spec = jobs()[f"Job/{name}"]["spec"]
     pod = spec["template"]["spec"]
@@ -268,8 +269,8 @@ def test_the_jobs_run_as_the_exporter_does(name, terminal):
     assert callable(terminal._parser.parse_args(container["args"]).command)
 
 
-def test_the_jobs_find_what_they_mount():
-    """Every volume is mounted, every secret is in one of the two files, and nobody else may read it."""
+def test_the_jobs_mount_existing_files():
+    """Every volume is mounted, every secret is in one of the two files, and only the owner may read it."""
     known = jobs()
     for name in ("outbox-verify", "outbox-smoke"):
         pod = known[f"Job/{name}"]["spec"]["template"]["spec"]

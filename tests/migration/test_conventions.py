@@ -14,7 +14,7 @@ from tests import postgres
 from tests.migration.conventions import faults
 from tests.packaging.image import ROOT
 
-# Every migration that we ship, the lab's two and optional ones: files that are named by a time.
+# Every migration of this repository, the lab's two and optional ones: files that are named by a time.
 FILES = sorted(
     file
     for file in (
@@ -53,14 +53,14 @@ def structure(database: postgres.Database) -> str:
 
 
 def test_applied_again_nothing_changes(database):
-    """The definition is the same to the letter, jobs and register too."""
-    books = "SELECT string_agg(t::text, '|' ORDER BY t::text) FROM (SELECT jobname, schedule FROM cron.job) AS t"
-    before, jobs = structure(database), database.value(books)
+    """The definitions and the jobs are exactly the same."""
+    query = "SELECT string_agg(t::text, '|' ORDER BY t::text) FROM (SELECT jobname, schedule FROM cron.job) AS t"
+    before, jobs = structure(database), database.value(query)
     with database.connect() as connection:
         for migration in migrate.migrations():
             migrate.apply_migration(connection, migration)
     assert structure(database) == before
-    assert database.value(books) == jobs
+    assert database.value(query) == jobs
 
 
 GOOD = """\
@@ -120,8 +120,8 @@ def test_a_good_migration_has_no_fault():
 @pytest.mark.parametrize("case", BAD)
 def test_each_rule_is_kept_by_a_check(case):
     """One thing against the rules is one fault."""
-    before, after, said = BAD[case]
+    before, after, message = BAD[case]
     assert not before or before in GOOD
     found = faults(case if case.endswith(".sql") else NAME, GOOD.replace(before, after) if before else GOOD)
     assert len(found) == 1, found
-    assert said in found[0]
+    assert message in found[0]

@@ -1,9 +1,8 @@
-"""Declared maintenance: what it means at which time, kept through crashes, and what is noticed meanwhile."""
+"""Maintenance windows: phases, and storage that survives crashes."""
 
 from __future__ import annotations
 
 import itertools
-import logging
 import random
 import subprocess
 import sys
@@ -11,12 +10,7 @@ import threading
 import time
 
 import pytest
-from psycopg import sql
 
-from exporter.collectors.maintenance import MaintenanceCollector
-from exporter.database import queries
-from exporter.metrics import catalogue
-from exporter.metrics.readings import CollectorOutcome, Reading
 from exporter.migration.maintenance import (
     FILE,
     KEPT,
@@ -26,7 +20,6 @@ from exporter.migration.maintenance import (
     MaintenanceWindow,
     active,
 )
-from tests.migration.verification import exporter_client
 
 HOUR = 3600.0
 NOW = 1_800_000_000.0
@@ -63,8 +56,8 @@ def test_ended_after_an_overrun():
     assert active([late], NOW + 150) is None
 
 
-def test_a_declaration_is_kept_and_ended(tmp_path):
-    """A second ledger of the same directory sees what the first wrote."""
+def test_a_window_is_stored_and_ended(tmp_path):
+    """A second object for the same directory reads what the first wrote."""
     maintenance_file, other = MaintenanceFile(tmp_path / "state"), MaintenanceFile(tmp_path / "state")
     assert maintenance_file.read() == ()
     assert maintenance_file.end(NOW) is None
@@ -74,7 +67,7 @@ def test_a_declaration_is_kept_and_ended(tmp_path):
     assert other.end(NOW + 61) is None
 
 
-def test_declared_again_it_is_prolonged(tmp_path):
+def test_a_second_start_extends_the_window(tmp_path):
     """While it lasts, its start stays."""
     maintenance_file = MaintenanceFile(tmp_path)
     maintenance_file.start(NOW, HOUR, "one")
@@ -82,7 +75,7 @@ def test_declared_again_it_is_prolonged(tmp_path):
     assert maintenance_file.read() == (MaintenanceWindow(NOW, NOW + 60 + 2 * HOUR, "two"),)
 
 
-def test_declared_again_after_an_overrun_it_is_a_new_one(tmp_path):
+def test_a_start_after_an_overrun_opens_a_new_window(tmp_path):
     """The hours between are not excused afterwards."""
     maintenance_file = MaintenanceFile(tmp_path)
     maintenance_file.start(NOW, HOUR, "one")
@@ -92,7 +85,7 @@ def test_declared_again_after_an_overrun_it_is_a_new_one(tmp_path):
     assert active(maintenance_file.read(), NOW + 1.5 * HOUR) is None
 
 
-def test_a_clock_set_back_ends_nothing_before_it_began(tmp_path):
+def test_a_window_never_ends_before_it_began(tmp_path):
     """The end is never before the start."""
     maintenance_file = MaintenanceFile(tmp_path)
     maintenance_file.start(NOW, HOUR, "one")
@@ -101,7 +94,7 @@ def test_a_clock_set_back_ends_nothing_before_it_began(tmp_path):
     assert ended.ended_at == NOW
 
 
-def test_old_declarations_are_dropped(tmp_path):
+def test_old_windows_are_dropped(tmp_path):
     """The file stays small."""
     maintenance_file = MaintenanceFile(tmp_path)
     for number in range(KEPT + 5):
@@ -114,7 +107,7 @@ def test_old_declarations_are_dropped(tmp_path):
     "text",
     ["", "{", "[]", '{"format": 2, "maintenance": []}', '{"format": 1, "maintenance": [{"started_at": 1}]}', "null"],
 )
-def test_a_damaged_or_newer_file_is_unknown_not_calm(tmp_path, text):
+def test_a_damaged_or_newer_file_is_an_error(tmp_path, text):
     """Neither read as "no maintenance" nor overwritten."""
     (tmp_path / FILE).write_text(text)
     maintenance_file = MaintenanceFile(tmp_path)
@@ -129,7 +122,7 @@ def test_a_damaged_or_newer_file_is_unknown_not_calm(tmp_path, text):
     assert (tmp_path / FILE).read_text() == text
 
 
-def test_a_state_directory_that_cannot_be_is_said(tmp_path):
+def test_a_state_directory_that_cannot_be_created_is_an_error(tmp_path):
     """A file where the directory should be."""
     (tmp_path / "state").write_text("")
     with pytest.raises(MaintenanceFileError, match="cannot be written"):
@@ -138,8 +131,8 @@ def test_a_state_directory_that_cannot_be_is_said(tmp_path):
 
 TOGGLE = """
 import sys, pathlib
-from exporter.migration.maintenance import Ledger
-ledger, now = Ledger(pathlib.Path(sys.argv[1])), 0.0
+from exporter.migration.maintenance import MaintenanceFile
+ledger, now = MaintenanceFile(pathlib.Path(sys.argv[1])), 0.0
 print("ready", flush=True)
 while True:
     ledger.start(now, 10, "reason " * 200)
@@ -148,8 +141,8 @@ while True:
 """
 
 
-def test_killed_at_any_moment_the_file_is_whole(tmp_path):
-    """SIGKILL in the middle of writing, again and again: always readable, never shorter than before."""
+def test_the_file_is_complete_after_a_kill_at_any_moment(tmp_path):
+    """After SIGKILL it can be read and has no fewer windows than before."""
     chance, seen = random.Random(1), 0
     for _ in range(12):
         with subprocess.Popen([sys.executable, "-c", TOGGLE, str(tmp_path)], stdout=subprocess.PIPE) as process:
@@ -161,11 +154,11 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path):
         assert len(declared) >= min(seen, KEPT)
         seen = len(declared)
     assert seen
-    MaintenanceFile(tmp_path).start(NOW, 1, "the lock of a dead process is gone")
+    MaintenanceFile(tmp_path).start(NOW, 1, "the lock of a killed process is released")
 
 
-def test_two_writers_lose_nothing(tmp_path):
-    """Every declaration of both is there."""
+def test_two_concurrent_writers_lose_no_window(tmp_path):
+    """Every window was ended, and no temporary file is left."""
     numbers = itertools.count()
 
     def declare() -> None:
@@ -183,95 +176,3 @@ def test_two_writers_lose_nothing(tmp_path):
     declared = MaintenanceFile(tmp_path).read()
     assert all(each.ended_at is not None for each in declared)
     assert not list(tmp_path.glob(".*"))
-
-
-# --- the collector
-
-
-def values(outcome: CollectorOutcome) -> dict[str, float]:
-    return {each.metric.name: each.value for each in outcome.readings if isinstance(each, Reading)}
-
-
-ACTIVE, END = catalogue.MAINTENANCE_ACTIVE.name, catalogue.MAINTENANCE_DECLARED_END.name
-
-
-def test_without_a_declaration_the_database_is_not_asked(tmp_path, embedded_database):
-    """0, although the database cannot be reached."""
-    with exporter_client(embedded_database) as client:
-        client.close()
-        assert values(MaintenanceCollector(client, MaintenanceFile(tmp_path)).collect()) == {ACTIVE: 0}
-
-
-def test_active_overrun_ended(tmp_path, database, caplog):
-    """1 while it lasts; past its declared end 0, said once; without its end no series."""
-    caplog.set_level(logging.INFO)
-    now = time.time()
-    maintenance_file = MaintenanceFile(tmp_path)
-    maintenance_file.start(now, HOUR, "roll back")
-    clock = iter([now + 1, now + HOUR - 1, now + HOUR + 1, now + HOUR + 2, now + HOUR + 3])
-    with exporter_client(database) as client:
-        collector = MaintenanceCollector(client, maintenance_file, lambda: next(clock))
-        assert values(collector.collect()) == {ACTIVE: 1, END: now + HOUR}
-        assert values(collector.collect()) == {ACTIVE: 1, END: now + HOUR}
-        assert values(collector.collect()) == {ACTIVE: 0, END: now + HOUR}
-        assert values(collector.collect()) == {ACTIVE: 0, END: now + HOUR}
-        maintenance_file.end(now + HOUR + 2)
-        assert values(collector.collect()) == {ACTIVE: 0}
-    said = [record.getMessage() for record in caplog.records]
-    assert said == ["maintenance declared", "maintenance overruns", "maintenance ended"]
-
-
-def test_a_processor_that_runs_again_is_noticed(tmp_path, database, caplog):
-    """A completion well after the declaration is said once; one that was under way is not."""
-    caplog.set_level(logging.WARNING)
-    now = time.time()
-    maintenance_file = MaintenanceFile(tmp_path)
-    maintenance_file.start(now - HOUR, 2 * HOUR, "roll back")
-    database.execute(
-        "INSERT INTO auth.users (id) VALUES ('00000000-0000-0000-0000-00000000000a');"
-        "INSERT INTO organizations (id, name) VALUES ('00000000-0000-0000-0000-00000000000b', 'o');"
-        "INSERT INTO courses (id, title, slug, user_id, organization_id) VALUES "
-        "('00000000-0000-0000-0000-00000000000c', 't', 's', '00000000-0000-0000-0000-00000000000a', "
-        "'00000000-0000-0000-0000-00000000000b');"
-        "INSERT INTO job_outbox (entity_id, queue_name, processed_at) VALUES "
-        "('00000000-0000-0000-0000-00000000000c', 'q', NOW() - INTERVAL '59 minutes')"
-    )
-    with exporter_client(database) as client:
-        collector = MaintenanceCollector(client, maintenance_file)
-        collector.collect()
-        assert not caplog.records
-        database.execute("UPDATE job_outbox SET processed_at = NOW()")
-        for _ in range(3):
-            assert values(collector.collect())[ACTIVE] == 1
-    assert [record.getMessage() for record in caplog.records] == ["processor runs during maintenance"]
-
-
-def test_maintenance_is_known_although_the_database_is_not(tmp_path, database):
-    """A rolled back database has no tables: the declaration holds all the same, the failure is counted."""
-    MaintenanceFile(tmp_path).start(time.time(), HOUR, "roll back")
-    database.execute("DROP TABLE job_outbox")
-    with exporter_client(database) as client:
-        outcome = MaintenanceCollector(client, MaintenanceFile(tmp_path)).collect()
-    assert values(outcome)[ACTIVE] == 1
-    assert [failure.reason for failure in outcome.failures] == ["schema"]
-
-
-def test_what_is_asked_reads_one_index_entry(embedded_database):
-    """The newest completion is the last entry of an index that exists."""
-    database = embedded_database
-    database.execute(
-        "INSERT INTO auth.users (id) VALUES ('00000000-0000-0000-0000-00000000000a');"
-        "INSERT INTO organizations (id, name) VALUES ('00000000-0000-0000-0000-00000000000b', 'o');"
-        "INSERT INTO courses (id, title, slug, user_id, organization_id) VALUES "
-        "('00000000-0000-0000-0000-00000000000c', 't', 's', '00000000-0000-0000-0000-00000000000a', "
-        "'00000000-0000-0000-0000-00000000000b');"
-        "INSERT INTO job_outbox (entity_id, queue_name, processed_at) "
-        "SELECT '00000000-0000-0000-0000-00000000000c', 'q', NOW() - n * INTERVAL '1 second' "
-        "FROM generate_series(1, 20000) AS n; ANALYZE job_outbox"
-    )
-    query = queries.load("migration/completed_since").compose("public")
-    explained = database.value(
-        sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ") + query, {"since": 0, "latest": time.time() + 600}
-    )
-    plan = explained[0]["Plan"]
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 10

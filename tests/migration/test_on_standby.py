@@ -1,4 +1,4 @@
-"""What a standby shows is no proof: each command that proves something says so, and exits with 3."""
+"""On a standby, which proves nothing about its primary, each command reports so and exits with 3."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_rollback_check_is_unknown_behind_a_paused_replay(database, standby, tmp
     )
     terminal = Terminal(Database(standby, database.name).dsn(), tmp_path)
     assert terminal.run("rollback-check") == 3
-    assert "UNKNOWN: 4 checks, 0 ok, 0 broken, 4 unknown" in terminal.said
+    assert "UNKNOWN: 4 checks, 0 ok, 0 broken, 4 unknown" in terminal.output
 
 
 def test_smoke_is_unknown(replica, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Every statement of the migration keeps the promises of its header, in every command that runs it."""
+"""Every statement of the migration does what its header says, in every command that runs it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from exporter.migration.smoke.transaction import RolledBackTransaction
 from exporter.migration.verify.run import verify
 from tests import postgres
 from tests.database.roles import monitoring_role
+from tests.migration.database_rows import OTHER_ROWS
 from tests.migration.partitioned import PARTITIONED
-from tests.migration.smoke.test_run import OTHER_ROWS
 from tests.migration.test_rollback import IDLE_OUTBOX
-from tests.migration.test_verify_seen import RECORD_CHECKS
 from tests.migration.verification import checks, exporter_client
+from tests.migration.verify.cases import RECORD_CHECKS
 
 FILES = sorted((Path(queries.__file__).parents[1] / "sql" / "migration").glob("*.sql"))
 NAMES = [f"migration/{file.stem}" for file in FILES]
@@ -36,7 +36,7 @@ PYTHON: dict[str, Any] = {"text": str, "bigint": int, "integer": int, "double pr
 
 @dataclass
 class Asked:
-    """How the program runs a statement, and what came back."""
+    """How the program runs a statement, and the rows that it returned."""
 
     row: type[Any] | None = None
     parameters: set[str] = field(default_factory=set)
@@ -45,7 +45,7 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def recorded(cluster, tmp_path_factory) -> dict[str, Asked]:
-    """Every command, once before and once after there is something to see."""
+    """Every command, on an empty outbox, with rows, on an idle outbox, and with partitions."""
     asked: dict[str, Asked] = {}
 
     def note(name: str, parameters: dict[str, object], row: type[Any] | None, answers: list[Any]) -> None:
@@ -53,35 +53,33 @@ def recorded(cluster, tmp_path_factory) -> dict[str, Asked]:
         assert known.parameters == set(parameters)
         known.answers += answers
 
-    fetched, rehearsed, seen, executed = (
-        Session.fetch,
-        RolledBackTransaction.fetch,
-        RolledBackTransaction.seen,
-        RolledBackTransaction.execute,
-    )
+    fetched, fetched_in_transaction = Session.fetch, RolledBackTransaction.fetch
+    counted, executed = RolledBackTransaction.fetch_number, RolledBackTransaction.execute
 
     def fetch(session: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
         answers = fetched(session, name, row, **parameters)
         note(name, parameters, row, answers)
         return answers
 
-    def rehearse(trial: RolledBackTransaction, name: str, row: type[Any], **parameters: object) -> list[Any]:
-        answers = rehearsed(trial, name, row, **parameters)
+    def fetch_in_transaction(
+        transaction: RolledBackTransaction, name: str, row: type[Any], **parameters: object
+    ) -> list[Any]:
+        answers = fetched_in_transaction(transaction, name, row, **parameters)
         note(name, parameters, row, answers)
         return answers
 
-    def count(trial: RolledBackTransaction, name: str, *table: Any, **parameters: Any) -> int:
+    def count(transaction: RolledBackTransaction, name: str, *table: Any, **parameters: Any) -> int:
         note(name, parameters, None, [])
-        return seen(trial, name, *table, **parameters)
+        return counted(transaction, name, *table, **parameters)
 
-    def execute(trial: RolledBackTransaction, name: str) -> None:
-        note(name, {}, None, [])
-        executed(trial, name)
+    def execute(transaction: RolledBackTransaction, name: str, **parameters: Any) -> None:
+        note(name, parameters, None, [])
+        executed(transaction, name, **parameters)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Session, "fetch", fetch)
-        patch.setattr(RolledBackTransaction, "fetch", rehearse)
-        patch.setattr(RolledBackTransaction, "seen", count)
+        patch.setattr(RolledBackTransaction, "fetch", fetch_in_transaction)
+        patch.setattr(RolledBackTransaction, "fetch_number", count)
         patch.setattr(RolledBackTransaction, "execute", execute)
         for statement in ("SELECT 1", OTHER_ROWS, IDLE_OUTBOX, PARTITIONED):
             with postgres.cloned(cluster) as database:
@@ -93,7 +91,7 @@ def recorded(cluster, tmp_path_factory) -> dict[str, Asked]:
 
 
 def _prepare(database: postgres.Database) -> None:
-    """One of everything that the statements look for."""
+    """One object of every kind that the statements read."""
     database.execute("""
         CREATE VIEW v AS SELECT queue_name FROM job_outbox;
         CREATE FUNCTION r() RETURNS BIGINT LANGUAGE plpgsql AS 'BEGIN RETURN 1 FROM job_outbox; END';
@@ -121,20 +119,20 @@ def _run_everything(database: postgres.Database, state: Path) -> None:
 
 
 def test_every_statement_is_in_use(recorded):
-    """A file that nobody runs is a file that nobody tests."""
+    """A file that no command runs is not tested."""
     assert {name for name in recorded if name.startswith("migration/")} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_parameters_are_those_of_the_header(recorded, name):
-    """The program passes each by its name, and no other."""
+    """The program passes exactly these, by name."""
     query = queries.load(name)
     assert recorded[name].parameters == {parameter.name for parameter in query.parameters}
     assert set(re.findall(r"%\((\w+)\)s", query.text)) == recorded[name].parameters
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_dataclass_says_the_same_as_the_header(recorded, name):
+def test_the_dataclass_matches_the_header(recorded, name):
     """A field per column, of its type, optional exactly where the header says null."""
     row, columns = recorded[name].row, queries.load(name).columns
     if row is None:
@@ -151,8 +149,8 @@ def test_the_dataclass_says_the_same_as_the_header(recorded, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_comes_back_is_what_the_header_says(recorded, name):
-    """Of its type; null only where that is announced. Every statement with columns was seen to answer."""
+def test_the_rows_match_the_header(recorded, name):
+    """In types and nullability. Every statement with columns returned at least one row."""
     asked, columns = recorded[name], queries.load(name).columns
     assert asked.answers or asked.row is None
     for answer in asked.answers:
@@ -166,8 +164,8 @@ def test_what_comes_back_is_what_the_header_says(recorded, name):
                 assert type(value) is PYTHON[column.type], column
 
 
-def test_under_the_role_of_the_setup_script(database):
-    """It sees enough for rollback-check and maintenance; of verify only the books are unknown."""
+def test_the_role_of_the_setup_script_suffices(database):
+    """For rollback-check and maintenance; of verify only the checks of the records are unknown."""
     database.execute(OTHER_ROWS)
     database.execute(IDLE_OUTBOX)
     with monitoring_role(database) as role, exporter_client(database, role) as client:

@@ -1,12 +1,17 @@
-"""Asks `verify` about a test's database, as the exporter would."""
+"""Runs `verify` on the database of a test, as the exporter does."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from exporter.config.settings import DatabaseSettings, Secret
-from exporter.database import Database as Watched
+from psycopg import sql
+
+from exporter.config.settings import DatabaseSettings
+from exporter.core.types import Secret
+from exporter.database import DatabaseClient
 from exporter.migration.report import CheckAnswer, CheckReport
 from exporter.migration.verify.run import Expectation, verify
 from tests.postgres import Database
@@ -15,9 +20,9 @@ MONITOR = "migration_watcher"
 
 
 @contextmanager
-def exporter_client(database: Database, user: str = "postgres", schema: str = "public") -> Iterator[Watched]:
-    """The exporter's own door to this database."""
-    client = Watched(DatabaseSettings(dsn=Secret(database.dsn(user)), schema=schema))
+def exporter_client(database: Database, user: str = "postgres", schema: str = "public") -> Iterator[DatabaseClient]:
+    """The exporter's client of this database."""
+    client = DatabaseClient(DatabaseSettings(dsn=Secret(database.dsn(user)), schema=schema))
     client.open()
     try:
         yield client
@@ -38,16 +43,16 @@ def checks(report: CheckReport, answer: CheckAnswer) -> set[str]:
     return {finding.check for finding in report.findings if finding.answer is answer}
 
 
-def broken_checks(database: Database, **question: str) -> set[str]:
-    """The checks that the superuser, who sees everything, is told are broken; nothing is unknown to it."""
-    report = run_verify(database, **question)  # type: ignore[arg-type]  # a test's keywords
+def broken_checks(database: Database, **options: str) -> set[str]:
+    """The checks that are broken for the superuser, who sees everything; no check is unknown."""
+    report = run_verify(database, **options)  # type: ignore[arg-type]  # a test's keywords
     assert checks(report, CheckAnswer.UNKNOWN) == set()
     return checks(report, CheckAnswer.BROKEN)
 
 
-def apply_remedies(database: Database, **question: str) -> None:
-    """Executes the statements that are printed for what is broken, as they are, comments and all."""
-    report = run_verify(database, **question)  # type: ignore[arg-type]  # a test's keywords
+def apply_remedies(database: Database, **options: str) -> None:
+    """Runs the statements that are printed for broken checks, unchanged."""
+    report = run_verify(database, **options)  # type: ignore[arg-type]  # a test's keywords
     remedies = dict.fromkeys(finding.remedy for finding in report.findings if finding.answer is CheckAnswer.BROKEN)
     assert remedies
     with database.connect() as connection:
@@ -62,3 +67,23 @@ def create_monitor(database: Database) -> str:
         if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (MONITOR,)).fetchone() is None:
             connection.execute(f"CREATE ROLE {MONITOR} LOGIN NOINHERIT")
     return MONITOR
+
+
+def in_zone(database: Database, zone: str) -> None:
+    """Sets pg_cron's time zone, as versions from 1.5 on have it; without the library every role may set it."""
+    database.execute(
+        sql.SQL("ALTER DATABASE {} SET cron.timezone = {}").format(sql.Identifier(database.name), sql.Literal(zone))
+    )
+
+
+@contextmanager
+def newer_pg_cron(database: Database) -> Iterator[None]:
+    """As on a server with pg_cron 1.6, which hides its time zone from most roles."""
+    with tempfile.TemporaryDirectory(prefix="outbox-extensions-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "extension").mkdir()
+        (directory / "extension" / "pg_cron.control").write_text("default_version = '1.6'\n")
+        setting = sql.SQL("ALTER DATABASE {} SET extension_control_path = {}")
+        database.execute(setting.format(sql.Identifier(database.name), sql.Literal(f"{directory}:$system")))
+        yield

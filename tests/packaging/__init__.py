@@ -1,1 +1,1 @@
-"""What is shipped: the distributions, the image, the examples."""
+"""Tests of the distributions, the image and the examples."""

@@ -1,4 +1,4 @@
-"""Reads a Dockerfile as far as ours goes: comments, continued lines, stages, shell and JSON forms."""
+"""Parses the parts of the Dockerfile syntax that ours uses: comments, continued lines, stages, shell and JSON forms."""
 
 import json
 import re
@@ -28,7 +28,7 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class BuildStage:
-    """What stands between one FROM and the next."""
+    """The instructions from one FROM to the next."""
 
     base: str
     instructions: tuple[Instruction, ...]
@@ -53,7 +53,7 @@ def read(path: Path) -> list[BuildStage]:
 
 
 def _instructions(text: str) -> Iterator[Instruction]:
-    # Comment lines vanish first, as Docker has it, even between continued lines.
+    # Docker removes comment lines first, also between continued lines.
     code = "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     for line in re.sub(r"\\\n\s*", " ", code).splitlines():
         keyword, _, arguments = line.partition(" ")

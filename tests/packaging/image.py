@@ -1,7 +1,7 @@
-"""The image without a container engine: the Dockerfile's own steps, run below a directory that stands for `/`.
+"""Builds the image without a container engine: the steps of the Dockerfile, run below a directory instead of `/`.
 
-The base image is stood in for by a virtual environment at its /usr/local. Absolute paths of the Dockerfile are moved
-below the directory; both stages use the same one, because what is installed knows its own path.
+A virtual environment at usr/local replaces the base image. Absolute paths of the Dockerfile are moved below the
+directory. Both stages use the same one, because installed scripts contain their own path.
 """
 
 import os
@@ -21,13 +21,13 @@ from tests.packaging.dockerfile import BuildStage, Instruction, read
 from tests.requirements import missing
 
 ROOT: Final = Path(__file__).parents[2]
-# Of our environment, what says how packages and certificates are found may pass into a build; nothing of it into a run.
-_FOR_BUILDS: Final = ("PIP_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_proxy", "HOME")
+# Prefixes of the variables that a build inherits: how to find packages and certificates. A run inherits none.
+_BUILD_VARIABLES: Final = ("PIP_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_proxy", "HOME")
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What was built: `root` stands for `/`."""
+    """A built image; `root` replaces `/`."""
 
     root: Path
     stage: BuildStage
@@ -54,9 +54,9 @@ class Image:
         return Instruction("CMD", command).words()
 
     def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
-        """Starts a command as the image's user where we may, with no home, and unable to write a byte to any file."""
+        """Starts a command without a home and with a file size limit of 0; as the image's user when root runs this."""
         user = self.user
-        ours = os.geteuid() != 0
+        unprivileged = os.geteuid() != 0
         return subprocess.Popen(
             ["prlimit", "--fsize=0", "--", *command],
             cwd=self.root,
@@ -65,13 +65,13 @@ class Image:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            user=None if ours else user.uid,
-            group=None if ours else user.gid,
-            extra_groups=None if ours else [],
+            user=None if unprivileged else user.uid,
+            group=None if unprivileged else user.gid,
+            extra_groups=None if unprivileged else [],
         )
 
     def run(self, command: list[str], environment: Mapping[str, str], timeout: float) -> tuple[int, str]:
-        """Exit status and output. Raises: TimeoutExpired."""
+        """Exit status and output; `timeout` in seconds. Raises: TimeoutExpired."""
         with self.start(command, environment) as process:
             output, _ = process.communicate(timeout=timeout)
             return process.returncode, output
@@ -79,8 +79,8 @@ class Image:
 
 @contextmanager
 def built() -> Iterator[Image]:
-    """Builds the image; its files are read-only, and gone afterwards."""
-    # Not pytest's own directory: that is closed to the image's user.
+    """Builds the image with read-only files; removes it at the end of the block."""
+    # Not pytest's directory, which the image's user may not enter.
     directory = Path(tempfile.mkdtemp(prefix="outbox-exporter-image-"))
     try:
         directory.chmod(0o755)
@@ -91,7 +91,7 @@ def built() -> Iterator[Image]:
 
 
 def copy_context(directory: Path) -> None:
-    """The build context: what .dockerignore lets through. Ours refuses all and lists what is wanted."""
+    """Copies the build context. Our .dockerignore excludes everything and lists what is included."""
     patterns = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     wanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     inner = [pattern.removeprefix("**/") for pattern in patterns if pattern.startswith("**/")]
@@ -130,7 +130,7 @@ def _base_image(root: Path) -> None:
 
 
 def _interpreter() -> Path:
-    """A Python that everybody may run: the image's user cannot enter, say, root's home."""
+    """A Python that every user may run; root's home, for instance, is closed to the image's user."""
     candidates = [getattr(sys, "_base_executable", sys.executable), "/usr/bin/python3"]
     usable = [path for candidate in candidates if _is_usable(path := Path(candidate).resolve())]
     if not usable:
@@ -147,7 +147,7 @@ def _is_usable(path: Path) -> bool:
 
 
 def _steps(stage: BuildStage, root: Path) -> dict[str, str]:
-    """Carries the stage's instructions out; answers with the environment that they leave."""
+    """Executes the stage's instructions; returns the environment after them."""
     environment = {"PATH": f"{root}/usr/local/bin:/usr/bin:/bin"}
     directory = root
     for instruction in stage.instructions:
@@ -168,7 +168,7 @@ def _steps(stage: BuildStage, root: Path) -> dict[str, str]:
 
 
 def _shell(command: str, directory: Path, environment: Mapping[str, str]) -> None:
-    passed = {name: value for name, value in os.environ.items() if name.startswith(_FOR_BUILDS)}
+    passed = {name: value for name, value in os.environ.items() if name.startswith(_BUILD_VARIABLES)}
     done: subprocess.CompletedProcess[Any] = subprocess.run(
         ["/bin/sh", "-c", command],
         cwd=directory,
@@ -187,7 +187,7 @@ def _below(root: Path, text: str) -> str:
 
 
 def _set_writable(root: Path, *, writable: bool) -> None:
-    """Gives the owner the right to write to everything below `root`, or takes it from everybody."""
+    """Gives the owner write permission below `root`, or takes it from everybody."""
     for directory, _, files in os.walk(root):
         for path in (Path(directory), *(Path(directory, name) for name in files)):
             if not path.is_symlink():

@@ -1,4 +1,4 @@
-"""What is published: a source distribution and a wheel that works far from the repository."""
+"""The source distribution, and the wheel, which works without the repository."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ from exporter.app.status import version
 from tests.packaging.image import ROOT
 
 NAME = f"outbox_exporter-{version()}"
-# Wings of the house that are packages of their own.
+# The top-level packages of the wheel.
 PACKAGES = ("exporter", "alerts", "dashboards")
 
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with both, built from a copy, because building leaves traces."""
+    """The directory with both, built from a copy of the repository, because building creates files."""
     source = tmp_path_factory.mktemp("source") / "project"
     ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "state")
     shutil.copytree(ROOT, source, ignore=ignored)
@@ -41,36 +41,36 @@ def programs(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Far from the repository, and without anything in the environment that leads to it."""
+    """Another working directory, and no variable that refers to the repository."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("PYTHON", "VIRTUAL_ENV", "OUTBOX_EXPORTER", "PG"))]:
         monkeypatch.delenv(name)
 
 
 def _run(*command: str | Path, timeout: float = 150) -> str:
-    """The output of a command that has to succeed."""
+    """Runs a command that has to succeed; returns its output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def _shipped() -> set[str]:
-    """Every file in our packages: modules, SQL, whatever else they read."""
+    """The paths of every file in our packages."""
     found = [path for package in PACKAGES for path in (ROOT / package).rglob("*")]
     return {str(path.relative_to(ROOT)) for path in found if path.is_file() and path.parent.name != "__pycache__"}
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(distributions):
-    """Every file in our packages is in it; beside them only what describes it."""
+    """It contains every file in our packages and its own metadata."""
     with zipfile.ZipFile(distributions / f"{NAME}-py3-none-any.whl") as wheel:
         inside = set(wheel.namelist())
-    described = {name for name in inside if name.startswith(f"{NAME}.dist-info/")}
-    assert inside - described == _shipped()
-    assert {name.removeprefix(f"{NAME}.dist-info/") for name in described} >= {"METADATA", "licenses/LICENSE"}
+    metadata = {name for name in inside if name.startswith(f"{NAME}.dist-info/")}
+    assert inside - metadata == _shipped()
+    assert {name.removeprefix(f"{NAME}.dist-info/") for name in metadata} >= {"METADATA", "licenses/LICENSE"}
 
 
 def test_the_packages_hold_what_they_read():
-    """The kinds of files that are no modules are there at all: statements, set-up, migrations, the mark of types."""
+    """They contain the files that are not modules: statements, set-up scripts, migrations, py.typed."""
     shipped = _shipped()
     assert "exporter/py.typed" in shipped
     for directory in ("exporter/sql", "exporter/sql/setup", "exporter/lab/sql", "exporter/lab/migrations"):
@@ -78,7 +78,7 @@ def test_the_packages_hold_what_they_read():
 
 
 def test_the_source_distribution_builds_the_same(distributions):
-    """It holds our packages, the licence and the example configuration, and no tests: some of them would be worse."""
+    """It contains our packages, the licence and the example configuration, and no tests."""
     with tarfile.open(distributions / f"{NAME}.tar.gz") as archive:
         inside = {name.removeprefix(f"{NAME}/") for name in archive.getnames() if "/" in name}
     assert inside >= _shipped()
@@ -88,19 +88,19 @@ def test_the_source_distribution_builds_the_same(distributions):
 
 @pytest.mark.usefixtures("elsewhere")
 def test_the_installed_program_knows_its_version(programs):
-    """As the project file has it."""
+    """The version of pyproject.toml."""
     assert _run(programs / "outbox-exporter", "--version") == f"outbox-exporter {version()}\n"
 
 
 @pytest.mark.usefixtures("elsewhere")
 def test_the_installed_program_checks_a_configuration(programs):
-    """The example that comes with the source is valid."""
-    shown = _run(programs / "outbox-exporter", "--config", ROOT / "config.example.yaml", "check-config", "--offline")
-    assert shown.startswith("ok       configuration\nok       alerts: ")
+    """config.example.yaml is valid."""
+    output = _run(programs / "outbox-exporter", "--config", ROOT / "config.example.yaml", "check-config", "--offline")
+    assert output.startswith("ok       configuration\nok       alerts: ")
 
 
 @pytest.mark.usefixtures("elsewhere")
 def test_the_installed_demo_runs(programs):
-    """With nothing of the repository at hand, all five signals are known within seconds: status 0."""
-    shown = _run(programs / "outbox-exporter", "demo", "--duration", "8s", "--port", "0")
-    assert "/metrics" in shown
+    """Without the repository all five signals are sampled within seconds: status 0."""
+    output = _run(programs / "outbox-exporter", "demo", "--duration", "8s", "--port", "0")
+    assert "/metrics" in output

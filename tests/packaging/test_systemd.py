@@ -1,4 +1,4 @@
-"""The units of examples/systemd start a command that exists, and the timer starts that service."""
+"""examples/systemd: the service starts an existing command, and the timer starts the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def unit(name: str) -> configparser.ConfigParser:
 
 
 def test_the_service_samples_into_a_file():
-    """The command line is one that the program takes; an unreachable database is no failure of the unit."""
+    """The command line is valid; status 3, an unreachable database, does not fail the unit."""
     service = unit("outbox-exporter-sample.service")["Service"]
     program, *arguments = shlex.split(service["ExecStart"])
     options = parser().parse_args(arguments)

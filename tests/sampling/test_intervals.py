@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.config.settings import Ratio, SamplingSettings, Seconds
+from exporter.config.settings import SamplingSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Ratio, Seconds
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 from exporter.sampling.intervals import next_critical_interval, next_interval

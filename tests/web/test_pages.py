@@ -1,4 +1,4 @@
-"""The landing page: everything on it is text, and unknown is not zero."""
+"""The status page: texts are escaped, and unknown is not shown as zero."""
 
 from html.parser import HTMLParser
 
@@ -12,7 +12,7 @@ HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;</sty
 
 
 class Reader(HTMLParser):
-    """What a browser would see: the elements and the texts."""
+    """The elements, attributes and texts of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -33,18 +33,18 @@ def read(**changes: object) -> Reader:
     return Reader(pages.status_page("outbox-exporter", "0.1.0", webtools.status() | changes))
 
 
-def test_jobs_that_no_counter_has():
-    """They are told of with the reason; none, or not known, is no news."""
+def test_uncounted_jobs_are_shown_with_the_reason():
+    """Nothing is shown when there are none, or when the number is unknown."""
     seen = read(unaccounted={"removed": 3.0, "uncounted": 40.0}).text
-    assert "uncounted since the exporter began: 40 with a processed_at so far off that no counter reads them" in seen
-    assert "3 because their rows were deleted" in seen
+    assert "Not counted as processed since the start: 40 jobs whose processed_at is too far from now" in seen
+    assert "3 jobs whose rows were deleted" in seen
     for quiet in ({"removed": 0.0, "uncounted": 0.0}, None):
-        assert "left the backlog uncounted" not in read(unaccounted=quiet).text
+        assert "Not counted" not in read(unaccounted=quiet).text
 
 
-def test_hostile_texts_stay_texts():
-    """Whatever a queue, an error, an alert or a check is called: no element and no attribute comes of it."""
-    trouble: dict[str, object] = {
+def test_hostile_texts_are_escaped():
+    """The name of a queue, an error, an alert or a check adds no element and no attribute."""
+    harmless: dict[str, object] = {
         "alerts": [alert()],
         "watch": watch(reasons=["The backlog was high."]),
         "migration": {"ok": 1, "unknown": 0, "broken": ["rls"], "unseen": []},
@@ -63,7 +63,7 @@ def test_hostile_texts_stay_texts():
     }  # fmt: skip
     hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
     seen = Reader(pages.status_page(HOSTILE, HOSTILE, webtools.status() | hostile))
-    usual = read(**trouble)
+    usual = read(**harmless)
     assert seen.text.count(HOSTILE) == 22
     assert set(seen.elements) == set(usual.elements)
     assert set(seen.attributes) == set(usual.attributes)
@@ -78,14 +78,14 @@ def test_hostile_texts_stay_texts():
     ],
 )
 def test_an_alert_leads_to_its_runbook(runbook_url, link):
-    """To the exporter's own page by a relative link, whatever led here; or to where the configuration says."""
+    """To the exporter's own page by a relative link, or to the address of the configuration."""
     status = webtools.status() | {"alerts": [alert(runbook_url=runbook_url)]}
     page = pages.status_page("outbox-exporter", "0.1.0", status)
-    assert f'<a href="{link}">OutboxStalled: what to do</a>' in page
+    assert f'<a href="{link}">OutboxStalled runbook</a>' in page
     assert '<a href="runbooks/">Runbooks</a>' in page
 
 
-def test_nothing_from_elsewhere_and_no_script():
+def test_no_script_and_no_external_resource():
     page = pages.status_page("outbox-exporter", "0.1.0", webtools.status())
     assert not {"script", "img", "link", "iframe", "form"} & set(Reader(page).elements)
     assert "http:" not in page
@@ -106,17 +106,17 @@ def test_unknown_is_not_zero():
     assert "0" not in signals
 
 
-def test_what_was_not_judged_is_not_well():
-    """Before the first evaluation no alert fires, and nobody may read that as silence."""
+def test_alerts_are_unknown_before_the_first_evaluation():
+    """The page must not say that no alert is firing."""
     text = read(alerts=None, migration=None, watch=None).text
     assert "unknown: not evaluated yet" in text
-    assert "None is firing" not in text
+    assert "No alert is firing" not in text
     assert "intact" not in text
-    assert "unknown: see below" in text
+    assert "unknown: see the problems below" in text
 
 
-def test_alerts_come_first_the_gravest_on_top():
-    """With what to do, and without the dead-man's switch, which always fires."""
+def test_alerts_come_first_by_severity():
+    """Before the signals, and without the dead-man's switch, which always fires."""
     seen = read(
         alerts=[
             alert(alert="OutboxWatchdog", severity="none", summary="the pipeline works"),
@@ -130,30 +130,31 @@ def test_alerts_come_first_the_gravest_on_top():
     assert order == sorted(order)
     assert "the pipeline works" not in seen.text
     assert "blocked" not in seen.text
-    assert "explained by another alert" in seen.text
-    assert "not known at present, so it stands" in seen.text
+    assert "inhibited by another alert" in seen.text
+    assert "kept: its signals are unknown now" in seen.text
     assert "for 5 min" in seen.text
 
 
 def test_the_watch_in_one_line():
-    """The word so far, what is left, how much was seen."""
+    """The verdict so far, the time left, the coverage."""
     running = read(watch=watch()).text
-    for words in ("so far good", "12 h left", "coverage 99.8 %", "1 check"):
+    for words in ("no problem so far", "12 h left", "coverage 99.8 %", "1 check"):
         assert words in running
     failed = read(watch=watch(state="failed", verdict="FAIL", ends=999_000.0, reasons=["Jobs were stuck."])).text
     for words in ("FAIL", "ended 1970-01-12 13:30 UTC", "Jobs were stuck."):
         assert words in failed
-    assert "No watch has begun. What begins it: outbox-exporter watch start" in read().text
+    assert "No watch has started. To start one: outbox-exporter watch start" in read().text
 
 
 @pytest.mark.parametrize(
-    ("unseen", "told"), [("register", "no watch begins"), ("cron", "clean-up jobs are not visible")]
+    ("hidden", "message"),
+    [("register", "a migration does not start a watch"), ("cron", "clean-up jobs of pg_cron are not visible")],
 )
-def test_what_the_role_cannot_see_of_the_migration_is_told(unseen, told):
-    """With the script that helps; nothing of it when all is seen."""
+def test_parts_of_the_migration_that_the_role_cannot_see(hidden, message):
+    """They are named, with the script that grants access."""
     seen = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": []}).text
-    text = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": [unseen]}).text
-    assert told in text
+    text = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": [hidden]}).text
+    assert message in text
     assert "exporter/sql/setup/grant_migration_access.sql" in text
     assert "grant_migration_access" not in seen
 
@@ -166,11 +167,11 @@ def test_a_broken_migration_is_named():
     assert "index_idx_job_outbox_unprocessed" in text
 
 
-def test_what_is_wrong_comes_first():
+def test_problems_come_before_the_signals():
     seen = read(config_reload_successful=False, collectors=[collector(problems=["grant SELECT"])]).text
-    assert "What the exporter cannot do" in seen
+    assert "Problems of the exporter" in seen
     assert seen.index("the last reload failed") < seen.index("grant SELECT") < seen.index("Signals")
-    assert "What the exporter cannot do" not in read().text
+    assert "Problems of the exporter" not in read().text
 
 
 @pytest.mark.parametrize(
@@ -187,34 +188,34 @@ def test_states_of_a_collector(changes, state):
     assert f">{state}</span>" in pages.status_page("x", "1", webtools.status() | {"collectors": [collector(**changes)]})
 
 
-def test_declared_maintenance_is_shown_and_so_is_its_overrun():
-    """Whoever wonders why the backlog grows sees why; and that somebody forgot to end it."""
+def test_declared_maintenance_and_its_overrun_are_shown():
+    """It explains a growing backlog; past its end it is shown as not ended."""
     assert "Maintenance" not in read().text
     assert (
         "Maintenance is declared until 1970-01-12 14:46 UTC: the backlog may grow."
         in read(maintenance_until=1_000_000.0 + 3600).text
     )
-    assert "until 1970-01-12 12:46 UTC and nobody has ended it" in read(maintenance_until=1_000_000.0 - 3600).text
+    assert "until 1970-01-12 12:46 UTC and has not been ended" in read(maintenance_until=1_000_000.0 - 3600).text
 
 
 @pytest.mark.parametrize(
     ("server", "text"),
     [
-        (None, "Database localhost:5432/postgres. Its last sample succeeded."),
+        (None, "Database localhost:5432/postgres. The last sample succeeded."),
         (
             {"role": "primary", "address": "10.0.0.7:5432", "replay_lag_seconds": None},
-            "The primary 10.0.0.7:5432 answers. Its last sample succeeded.",
+            "Connected to the primary 10.0.0.7:5432. The last sample succeeded.",
         ),
         (
             {"role": "standby", "address": "10.0.0.8:5432", "replay_lag_seconds": 3.25},
-            "A standby 10.0.0.8:5432 answers, at most 3.2 s behind its sender. Its last sample succeeded.",
+            "Connected to a standby 10.0.0.8:5432, at most 3.2 s behind its sender. The last sample succeeded.",
         ),
         (
             {"role": "standby", "address": None, "replay_lag_seconds": None},
-            "A standby answers, and nothing proves how far it is behind. Its last sample succeeded.",
+            "Connected to a standby, its replication lag is unknown. The last sample succeeded.",
         ),
     ],
 )
-def test_which_server_answers_is_said_at_the_top(server, text):
-    """With its lag, where it is a standby."""
+def test_the_connected_server_is_named_at_the_top(server, text):
+    """With the replication lag of a standby."""
     assert text in read(server=server).text

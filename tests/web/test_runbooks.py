@@ -1,4 +1,4 @@
-"""The pages of runbooks: what the Markdown says, safe against what it might hold, and links that lead somewhere."""
+"""The pages of runbooks: complete, escaped, and with working links."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALERTS = [page.alert for page in shipped()]
 
 
 class Reader(HTMLParser):
-    """What a browser would see."""
+    """The elements, attributes and texts of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def url() -> Iterator[str]:
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_runbook_is_served(url, alert):
-    """As a page, complete: every section, every block of code as it is typed, and every link leads to a page."""
+    """With every section and every block of code, and each link has a page."""
     answer = get(f"{url}/runbooks/{alert}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     seen = Reader(answer.text)
@@ -65,7 +65,7 @@ def test_every_runbook_is_served(url, alert):
 
 
 def test_all_are_listed(url):
-    """With a link to each; the note how they were written is for who edits them."""
+    """With a link to each, and without the comment for editors."""
     answer = get(f"{url}/runbooks/")
     assert answer.status_code == 200
     links = Reader(answer.text).links
@@ -74,13 +74,13 @@ def test_all_are_listed(url):
 
 
 def test_without_a_slash_the_list_is_found(url):
-    """By a relative address, which holds behind a proxy's path, too."""
+    """By a relative address, which works behind a proxy that adds a path."""
     answer = get(f"{url}/runbooks")
     assert (answer.status_code, answer.headers["Location"]) == (308, "runbooks/")
 
 
 def test_the_name_of_the_file_does_as_well(url):
-    """For links that were made for the repository."""
+    """For links between files of the repository."""
     assert get(f"{url}/runbooks/OutboxStalled.md").text == get(f"{url}/runbooks/OutboxStalled").text
 
 
@@ -90,15 +90,15 @@ def test_the_name_of_the_file_does_as_well(url):
      "outboxstalled", "%00", "OutboxStalled%0a", "x" * 2000, "<script>"],
 )  # fmt: skip
 def test_nothing_else_is_served(url, name):
-    """No file of another place or kind; and the name is not repeated."""
+    """No other file; and the name is not in the response."""
     answer = get(f"{url}/runbooks/{name}")
     assert "groups:" not in answer.text
     assert answer.status_code == 404
     assert "script" not in answer.text
 
 
-def test_pages_may_run_nothing(url):
-    """Their policy allows their own style and nothing else."""
+def test_pages_may_run_no_script(url):
+    """Their policy allows only their own style."""
     answer = get(f"{url}/runbooks/OutboxStalled")
     policy = answer.headers["Content-Security-Policy"]
     (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
@@ -106,8 +106,8 @@ def test_pages_may_run_nothing(url):
     assert "unsafe" not in policy
 
 
-def test_markdown_cannot_bring_anything_in():
-    """HTML in it is text, links lead to pages or to the web, nothing is loaded."""
+def test_html_in_markdown_is_escaped():
+    """Links have safe targets, and no resource is loaded."""
     hostile = """# <script>alert(1)</script>
 
 <img src=x onerror=alert(1)> *<b onclick=x>bold</b>*
@@ -147,26 +147,36 @@ def test_markdown_cannot_bring_anything_in():
         ("", None),
     ],
 )
-def test_where_links_lead(target, leads_to):
-    """To a page beside this one, or to the web; a file that is not served is no link."""
+def test_targets_of_links(target, leads_to):
+    """Another runbook or a web page; a file that is not served has none."""
     assert runbooks.link(target) == leads_to
 
 
 def test_files_that_are_not_served_are_named():
-    """By their path in the repository, once."""
+    """By their path in the repository."""
     text = Reader(runbooks.page("x", "[here](../../docs/watch.md) [docs/alerting.md](../../docs/alerting.md)")).text
     assert "here (docs/watch.md in the repository) docs/alerting.md\n" in text
 
 
-def test_what_a_runbook_costs_is_paid_when_one_is_read():
-    """The library that renders Markdown is not loaded with the server."""
+def test_mistune_is_imported_with_the_first_runbook():
+    """And not with the server, to save memory."""
     script = "import sys, exporter.app.run; print('mistune' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
 def test_runbooks_are_rendered_in_the_image():
-    """Where Python runs without docstrings and assertions, as the image has it."""
-    script = "from exporter import judging, runbooks; print(runbooks.page('x', judging.runbook('OutboxStalled')))"
+    """Where Python runs without docstrings and assertions."""
+    script = (
+        "from exporter.app.alerting import runbook\n"
+        "from exporter.web import runbooks\n"
+        "print(runbooks.page('x', runbook('OutboxStalled')))"
+    )
     done = subprocess.run([sys.executable, "-OO", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == runbooks.page("x", runbook("OutboxStalled") or "") + "\n"
+
+
+def test_tables_scroll_in_a_region_of_their_own():
+    """A wide table does not widen the page, and can be scrolled with the keyboard."""
+    page = runbooks.page("x", "| a |\n|---|\n| b |\n")
+    assert '<div class="table" role="region" aria-label="Table" tabindex="0"><table>' in page

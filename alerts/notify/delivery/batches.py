@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from alerts.model import Labels
 from alerts.notify.delivery.outcome import Backoff
-from alerts.notify.message.updates import Update, Updates
+from alerts.notify.message.incidents import Update, Updates
 
 Batch = frozenset[Labels]
 

@@ -18,13 +18,17 @@ from alerts.notify.delivery.statistics import DeliveryStatistics
 from alerts.notify.message.incidents import (
     DeliveredState,
     Incidents,
+    Update,
+    Updates,
     latest,
     limit_incidents,
+    next_update,
+    pending_updates,
     remembered,
+    state,
     told,
     update_incidents,
 )
-from alerts.notify.message.updates import Update, Updates, next_update, pending_updates, state
 from alerts.notify.receivers.receiver import Receiver
 
 

@@ -6,8 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from alerts.model import Labels
 from alerts.notify.delivery.outcome import DeliveryResult
-from alerts.notify.message.incidents import DeliveredState, Incident
-from alerts.notify.message.updates import Update, Updates
+from alerts.notify.message.incidents import DeliveredState, Incident, Update, Updates
 from alerts.notify.receivers.receiver import Receiver
 from exporter.core.logs import RepeatFilter, event
 from exporter.core.redaction import Redactor

@@ -10,10 +10,9 @@ from typing import Any
 
 from alerts.model import Severity
 from alerts.notify.message.format import link, timestamp
-from alerts.notify.message.incidents import DeliveredState
-from alerts.notify.message.updates import Update, Updates
+from alerts.notify.message.incidents import DeliveredState, Update, Updates
 from alerts.notify.receivers.post import Message
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 
 PATH = "/api/v2/alerts"
 STATUS_PATH = "/api/v2/status"

@@ -11,10 +11,9 @@ from typing import Any
 
 from alerts.model import Severity
 from alerts.notify.message.format import fingerprint, is_url, link, timestamp
-from alerts.notify.message.incidents import DeliveredState, Incident
-from alerts.notify.message.updates import Updates
+from alerts.notify.message.incidents import DeliveredState, Incident, Updates
 from alerts.notify.receivers.post import Message
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_SUMMARY_LENGTH = 1024  # characters; longer ones are refused or cut

@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from ssl import SSLContext
 
+import requests
 import urllib3
 
 from exporter.core.abortable import AbortableConnections
 from exporter.core.http_client import AbortableAdapter, causes
-from exporter.core.requests_import import requests
 
 # A receiver that refuses says why in a sentence or two; more of its answer is not read.
 MAX_RESPONSE_BYTES = 2_000

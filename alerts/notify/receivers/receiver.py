@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from alerts.model import Severity
-from alerts.notify.message.updates import Updates
+from alerts.notify.message.incidents import Updates
 from alerts.notify.receivers.post import Message
 
 

@@ -12,11 +12,10 @@ from typing import Final
 
 from alerts.model import Severity
 from alerts.notify.message.format import ZERO_TIME, fingerprint, group_key, link, timestamp
-from alerts.notify.message.incidents import DeliveredState
-from alerts.notify.message.updates import Update, Updates
+from alerts.notify.message.incidents import DeliveredState, Update, Updates
 from alerts.notify.receivers.alertmanager import bearer
 from alerts.notify.receivers.post import Message
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 
 REASONS: Final = MappingProxyType(
     {DeliveredState.FIRING: "first notification", DeliveredState.RESOLVED: "all alerts resolved"}

@@ -16,11 +16,11 @@ from alerts.watch.analysis.coverage import Gaps, Meter, MeterTotals, TickCounter
 from alerts.watch.analysis.reconciliation import JobBalance
 from alerts.watch.analysis.spans import SpanTracker
 from alerts.watch.checks.sources import MAINTENANCE
-from alerts.watch.clock import STEP
 from alerts.watch.model.check import Check, CheckKind
 from alerts.watch.model.result import AlertSpan, CheckResult, ClockStep, Gap, Judgement, MaintenanceSpan
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import Verdict, Watch
+from exporter.core.clock_step import clock_step
 
 # The share of a watch that has to be known and not excused.
 MIN_KNOWN = 0.5
@@ -84,7 +84,7 @@ class WatchEvaluator:
         """Add one tick, in the order of time."""
         interval = self._ticks.add(tick)
         self._offset += tick.step
-        offset = self._offset if abs(self._offset) >= STEP else 0.0
+        offset = clock_step(self._offset)
         for tracked in self._checks:
             tracked.add(interval, tick, offset)
         for collectors, meter in self._coverage.items():

@@ -12,37 +12,6 @@ from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 
-# The metrics of each collector. Metrics about the exporter itself have none.
-COLLECTORS: Mapping[str, tuple[Metric, ...]] = {
-    "backlog": (
-        catalogue.PENDING_JOBS,
-        catalogue.OLDEST_PENDING,
-        catalogue.PENDING_TRUNCATED,
-        catalogue.HEAD_BLOCKED_JOBS,
-    ),
-    "throughput": (
-        catalogue.PROCESSED_JOBS,
-        catalogue.PROCESSING_TIME,
-        catalogue.CLOCK_SKEW_JOBS,
-        catalogue.UNACCOUNTED_JOBS,
-    ),
-    "last_hour": (
-        catalogue.LAST_HOUR_PROCESSED,
-        catalogue.LAST_HOUR_PROCESSING_TIME,
-        catalogue.LAST_HOUR_FAILURE_RATIO,
-        catalogue.OLDEST_PROCESSED,
-    ),
-    "events": (
-        catalogue.LAST_HOUR_EVENTS,
-        catalogue.LAST_HOUR_EVENTS_BY_TYPE,
-        catalogue.EVENTS,
-        catalogue.EVENTS_BY_TYPE,
-    ),
-    "idempotency": (catalogue.IDEMPOTENCY_KEYS, catalogue.OLDEST_EXPIRED_KEY),
-    "application": tuple(metric for metric in catalogue.CATALOGUE if metric.name.startswith("outbox_app_")),
-    "migration": (catalogue.MIGRATION_CHECK_OK, catalogue.MIGRATION_CHECKS, catalogue.CRON_TIMEZONE_OFFSET),
-    "maintenance": (catalogue.MAINTENANCE_ACTIVE, catalogue.MAINTENANCE_DECLARED_END),
-}
 # The collector that decides whether breaches are excused. It has no values of the outbox.
 MAINTENANCE = "maintenance"
 
@@ -212,4 +181,4 @@ def _cause(state: CollectorState) -> Cause:
 
 @cache
 def _collector_of_metric() -> Mapping[str, str]:
-    return {metric.name: collector for collector, metrics in COLLECTORS.items() for metric in metrics}
+    return {metric.name: metric.collector for metric in catalogue.CATALOGUE if metric.collector}

@@ -29,10 +29,12 @@ from exporter.config.settings import Config
 from exporter.config.values import duration, format_duration, words
 from exporter.core import state_directory
 from exporter.core.errors import ConfigError
+from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import json_safe
 
-GOOD, UNKNOWN = 0, 3
-EXIT_STATUS: Mapping[Verdict, int] = MappingProxyType({Verdict.PASS: GOOD, Verdict.FAIL: 1})
+EXIT_STATUS: Mapping[Verdict, ExitStatus] = MappingProxyType(
+    {Verdict.PASS: ExitStatus.GOOD, Verdict.FAIL: ExitStatus.BAD}
+)
 
 # Seconds. The exporter processes requests every fifteen seconds at least; it may be starting, or busy.
 REQUEST_TIMEOUT = 30.0
@@ -58,26 +60,26 @@ class WatchContext:
 
 def add_commands(commands: Commands, context: WatchContext) -> None:
     """Add `watch` with its subcommands. Each sets `command` to a function of the options; it may raise ConfigError."""
-    parser = commands.add_parser("watch", help="the 24-hour watch after the migration, and its verdict")
+    parser = commands.add_parser("watch", help="control the 24-hour watch after the migration")
     subcommands = parser.add_subparsers(required=True, metavar="start|status|stop|report|wait")
-    _add(subcommands, "start", "begin one now", context, _start)
-    stop = _add(subcommands, "stop", "end the one that runs, without a verdict", context, _stop)
-    stop.add_argument("--reason", type=words, default="by hand", metavar="TEXT", help="for the report")
-    status = _add(subcommands, "status", "how it stands", context, _status)
+    _add(subcommands, "start", "start a watch now", context, _start)
+    stop = _add(subcommands, "stop", "stop the running watch without a verdict", context, _stop)
+    stop.add_argument("--reason", type=words, default="by hand", metavar="TEXT", help="reason, for the report")
+    status = _add(subcommands, "status", "show the state of the watch", context, _status)
     status.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
-    report = _add(subcommands, "report", "everything that led to the verdict", context, _report)
+    report = _add(subcommands, "report", "print the report of a watch", context, _report)
     report.add_argument("--format", choices=("html", "markdown", "json"), default="html", help="default: html")
-    report.add_argument("--number", type=_number, metavar="N", help="of an earlier watch (default: the latest)")
-    report.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
-    waiting = _add(subcommands, "wait", "until the verdict, which is the exit status", context, _wait)
+    report.add_argument("--number", type=_number, metavar="N", help="number of an earlier watch (default: the latest)")
+    report.add_argument("--output", type=Path, metavar="FILE", help="write to this file (default: standard output)")
+    waiting = _add(subcommands, "wait", "wait for the verdict and exit with its status", context, _wait)
     waiting.add_argument(
         "--patience",
         type=_duration,
         default=_AWAY,
         metavar="5m",
-        help=f"how long the exporter may be away (default: {format_duration(_AWAY)})",
+        help=f"how long the exporter may be down (default: {format_duration(_AWAY)})",
     )
-    waiting.add_argument("--new", action="store_true", help="wait for a watch to begin, if the latest is over already")
+    waiting.add_argument("--new", action="store_true", help="if the latest watch has ended, wait for the next one")
 
 
 Action = Callable[[argparse.Namespace, Config, WatchContext], int]
@@ -94,7 +96,7 @@ def _run(options: argparse.Namespace, context: WatchContext, action: Action) -> 
         return action(options, context.load(options.config), context)
     except HistoryError as error:
         print(error, file=sys.stderr)  # noqa: T201 - an error message
-        return UNKNOWN
+        return ExitStatus.UNKNOWN
 
 
 def _start(_: argparse.Namespace, config: Config, context: WatchContext) -> int:
@@ -185,7 +187,7 @@ def _ask(config: Config, context: WatchContext, request: WatchRequest) -> int:
     if not answer.granted:
         raise ConfigError((answer.answer,))
     context.say(f"{answer.answer}\n")
-    return GOOD
+    return ExitStatus.GOOD
 
 
 def _send(directory: Path, number: int, request: WatchRequest) -> bool:
@@ -228,7 +230,7 @@ def _trouble(directory: Path) -> str:
 
 def _exit_status(watch: Watch | None) -> int:
     verdict = watch.verdict if watch else None
-    return EXIT_STATUS.get(verdict, UNKNOWN) if verdict else UNKNOWN
+    return EXIT_STATUS.get(verdict, ExitStatus.UNKNOWN) if verdict else ExitStatus.UNKNOWN
 
 
 def _settings(watch: Watch) -> dict[str, str]:

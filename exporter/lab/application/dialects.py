@@ -1,6 +1,4 @@
-"""The figures in the words of the two applications met in the field, and the envelopes around them."""
-
-from __future__ import annotations
+"""The responses of the two known applications, made from the same metrics, and the envelopes around them."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -19,26 +17,26 @@ _RECENT: Final = timedelta(minutes=5)
 
 
 class ApplicationDialect(Enum):
-    """Which application answers."""
+    """The application whose responses are served."""
 
     DOCUMENTED = "documented"
     DEPLOYED = "deployed"
 
     @property
     def base(self) -> str:
-        """Where it mounts its procedures."""
+        """The path of its procedures."""
         return "/api/trpc" if self is ApplicationDialect.DOCUMENTED else "/trpc"
 
 
 class Envelope(Enum):
-    """What is around an answer."""
+    """The JSON around a response."""
 
     BARE = "bare"  # nothing, as in the reference document
     DATA = "data"  # tRPC: result.data
     JSON = "json"  # tRPC with superjson: result.data.json
 
     def around(self, answer: Answer) -> Answer:
-        """The answer in this envelope."""
+        """The response in this envelope."""
         if self is Envelope.BARE:
             return answer
         return {"result": {"data": answer if self is Envelope.DATA else {"json": answer}}}
@@ -50,7 +48,7 @@ class Envelope(Enum):
 
 
 def answers(dialect: ApplicationDialect, figures: Figures, now: datetime) -> dict[str, Callable[[], Answer]]:
-    """The procedures of the application by name, each ready to answer from `figures`."""
+    """The procedures of the application by name; each returns its response."""
     initialisations, processing, fallbacks = figures.initialisations, figures.processing, figures.fallbacks
     if dialect is ApplicationDialect.DOCUMENTED:
         return {
@@ -158,7 +156,7 @@ def _deployed_outbox(processing: Processing) -> Answer:
 
 
 def _deployed_fallbacks(fallbacks: Fallbacks, now: datetime) -> Answer:
-    """Layer 3 stays at zero here: it acts in the worker's process, which nobody asks."""
+    """Layer 3 is always zero: it runs in the worker's process, whose metrics are not served."""
     return {
         "layer2Activations": fallbacks.activations[2],
         "layer3Activations": 0,
@@ -172,7 +170,7 @@ def _deployed_fallbacks(fallbacks: Fallbacks, now: datetime) -> Answer:
 
 
 def _processed_lately(processing: Processing, now: datetime) -> bool:
-    """Judged by the latest poll: it says nothing about any job."""
+    """Depends on the latest poll only, not on any job."""
     return processing.polled_at is not None and now - processing.polled_at < _STALLED
 
 

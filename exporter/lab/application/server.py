@@ -1,13 +1,10 @@
-"""The stand-in application: four metrics procedures over HTTP, as tRPC serves them, one by one and in batches."""
-
-from __future__ import annotations
+"""The stand-in application: four metrics procedures over HTTP as tRPC serves them, single and in batches."""
 
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Final, Self
 
 import uvicorn
@@ -25,10 +22,10 @@ _STEP: Final = 0.01
 
 
 class Application:
-    """Serves the figures of `telemetry` on 127.0.0.1; a context manager.
+    """Serves the metrics of `telemetry` on 127.0.0.1; a context manager.
 
-    `dialect` and `envelope` may be changed while it runs. Stopping closes the port, so callers are refused;
-    starting again uses the same port.
+    `dialect` and `envelope` may be changed while it runs. After `stop` connections are refused; `start` uses the same
+    port again. `token` is the bearer token that requests need; None for none.
     """
 
     def __init__(
@@ -48,13 +45,13 @@ class Application:
 
     @property
     def url(self) -> str:
-        """The base below which the procedures are, such as http://127.0.0.1:3000/api/trpc."""
+        """The base URL of the procedures, such as http://127.0.0.1:3000/api/trpc."""
         return f"http://{LOOPBACK}:{self.port}{self.dialect.base}"
 
     def start(self) -> None:
-        """Listens and answers; returns when it does. Raises: OSError when the port is taken."""
+        """Starts to serve. Raises: OSError when the port is in use."""
         listener = socket.create_server((LOOPBACK, self.port))
-        # As Node does: else the body of every further answer waits 40 ms for the client to acknowledge its header.
+        # As Node does: without it the body of a response waits 40 ms until the client acknowledges the header.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         routes = [Route(f"{dialect.base}/{{procedure}}", self._answer) for dialect in ApplicationDialect]
         config = uvicorn.Config(
@@ -73,7 +70,7 @@ class Application:
         self._wait_until_started(self._server)
 
     def stop(self) -> None:
-        """Closes the port and every connection, within two seconds."""
+        """Closes the port and all connections within 2 s."""
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True
@@ -84,9 +81,7 @@ class Application:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.stop()
 
     @staticmethod
@@ -112,7 +107,7 @@ class Application:
             return JSONResponse(*self._one(procedures, path))
         results = [self._one(procedures, procedure) for procedure in path.split(",")]
         statuses = {status for _, status in results}
-        # As tRPC does: the status of all, or 207 (Multi-Status) when they differ.
+        # As in tRPC: the common status, or 207 (Multi-Status) when they differ.
         return JSONResponse([answer for answer, _ in results], statuses.pop() if len(statuses) == 1 else 207)
 
     def _one(self, procedures: Mapping[str, Callable[[], Answer]], procedure: str) -> tuple[Answer, int]:

@@ -1,6 +1,4 @@
-"""What the application counts about itself, in the memory of one process: all of it starts at zero with it."""
-
-from __future__ import annotations
+"""The application's own metrics, in the memory of its process: all start at zero with it."""
 
 import copy
 import threading
@@ -60,7 +58,7 @@ class Fallbacks:
 
 @dataclass(slots=True)
 class Figures:
-    """Everything at one moment."""
+    """All metrics at one time."""
 
     initialisations: Initialisations = field(default_factory=Initialisations)
     processing: Processing = field(default_factory=Processing)
@@ -68,19 +66,19 @@ class Figures:
 
 
 class Telemetry:
-    """Collects the figures from several threads."""
+    """Counts events from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._figures = Figures()
 
     def figures(self) -> Figures:
-        """A copy of the present figures."""
+        """A copy of the metrics."""
         with self._lock:
             return copy.deepcopy(self._figures)
 
     def reset(self) -> None:
-        """Back to zero, as after a restart of the application; the processor is as alive as before."""
+        """Set all to zero, as after a restart of the application, except whether the processor is alive."""
         with self._lock:
             alive = self._figures.processing.alive
             self._figures = Figures()
@@ -105,7 +103,7 @@ class Telemetry:
             counts.failure_reasons[reason] += 1
 
     def fell_back(self, layer: int, now: datetime, *, succeeded: bool) -> None:
-        """Defence layer 2 or 3 had to initialise what the layer before it did not."""
+        """Defence layer 2 or 3 was activated because the layer before it failed."""
         with self._lock:
             fallbacks = self._figures.fallbacks
             fallbacks.activations[layer] += 1
@@ -119,24 +117,24 @@ class Telemetry:
             self._figures.processing.alive = alive
 
     def retried(self) -> None:
-        """A batch of ten goes to the queue again after a connection error."""
+        """A batch of ten jobs is retried after a connection error."""
         with self._lock:
             self._figures.processing.retries += 1
 
     def job_succeeded(self, seconds: float) -> None:
-        """A job reached its queue so long after its creation."""
+        """A job reached its queue, `seconds` after its creation."""
         with self._lock:
             self._figures.processing.succeeded += 1
             self._figures.processing.seconds += seconds
 
     def job_failed(self, kind: str) -> None:
-        """A job failed for good, for now."""
+        """A job failed until the next poll."""
         with self._lock:
             self._figures.processing.failed += 1
             self._figures.processing.errors[kind] += 1
 
     def polled(self, depth: int, milliseconds: float, pause: float, now: datetime) -> None:
-        """A poll is over, an empty one too."""
+        """A poll has ended, with `depth` jobs found, and the next one starts after `pause` seconds."""
         with self._lock:
             counts = self._figures.processing
             counts.depth, counts.pause, counts.polled_at = depth, pause, now

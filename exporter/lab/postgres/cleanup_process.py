@@ -1,12 +1,10 @@
-"""Outlives the owner of a throw-away cluster by a moment, and takes the cluster away after it.
+"""Removes a temporary cluster after its owner has ended.
 
-A program of its own (`python guardian.py DIRECTORY`), because a killed owner can clean nothing. It reads
-standard input until that ends, which is when the owner closes it or dies of whatever cause; then it kills the
-server that still runs in DIRECTORY/data, and removes DIRECTORY. After an orderly end there is nothing left to
-do. Imports the standard library only: it starts in some 20 ms and needs no package path.
+A program of its own (`python cleanup_process.py DIRECTORY`), because a killed owner cannot clean up. It reads standard
+input until the owner closes it or ends for any reason; then it kills the server that still runs in DIRECTORY/data, and
+removes DIRECTORY. After a normal end of the owner nothing is left to do. It imports the standard library only: it
+starts in 20 ms and needs no package path.
 """
-
-from __future__ import annotations
 
 import os
 import shutil
@@ -15,14 +13,14 @@ import sys
 import time
 from pathlib import Path
 
-STOP_TIMEOUT = 5.0  # seconds for a server to die of SIGQUIT; its children get as long from PostgreSQL itself
+STOP_TIMEOUT = 5.0  # seconds for a server to end after SIGQUIT; PostgreSQL gives its children as long
 _STEP = 0.02
 
 
 def server_pid(data: Path) -> int | None:
     """The process id in `data`/postmaster.pid; None when there is no such file or the process is not ours.
 
-    A process id that was given to another program meanwhile is recognised by its command line (Linux).
+    A process id that another program has now is recognised by its command line (Linux).
     """
     try:
         pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -47,8 +45,8 @@ def kill_server(data: Path) -> None:
 
 
 def main(directory: Path) -> None:
-    """Waits for the end of standard input, then leaves nothing of `directory`."""
-    # Who ends everything at once ends our owner too, and then there is work for us.
+    """Waits for the end of standard input, then removes the server and `directory`."""
+    # A signal to all processes ends the owner too, and this process has to clean up after it.
     for request in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(request, signal.SIG_IGN)
     sys.stdin.buffer.read()

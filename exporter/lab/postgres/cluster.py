@@ -1,6 +1,4 @@
-"""A throw-away PostgreSQL cluster in a temporary directory, reachable on loopback only."""
-
-from __future__ import annotations
+"""A temporary PostgreSQL cluster, reachable on loopback only."""
 
 import os
 import shutil
@@ -11,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Literal, Self
 from urllib.parse import quote
 
@@ -25,7 +22,7 @@ ShutdownMode = Literal["fast", "immediate"]
 # https://www.postgresql.org/docs/current/server-shutdown.html
 _SIGNALS: Final = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 _START_TIMEOUT: Final = 30.0  # seconds
-_STOP_TIMEOUT: Final = 5.0  # seconds; then the next harder signal
+_STOP_TIMEOUT: Final = 5.0  # seconds until the next signal
 _PORT_ATTEMPTS: Final = 3
 _STEP: Final = 0.01
 # A Unix socket's address holds 104 bytes on macOS and 108 on Linux; the rest is for the socket's own name.
@@ -39,29 +36,28 @@ _SETTINGS: Final = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %u@%d %a ",
 }
-# Nothing in a throw-away cluster has to survive a power failure. A crash of the server, though, loses no commit.
+# A temporary cluster need not survive a power failure. A crash of the server still loses no commit.
 _VOLATILE: Final = {"fsync": "off", "full_page_writes": "off"}
 
 
 class ClusterError(RuntimeError):
-    """The cluster could not be made or started; the message ends with the last lines of its log."""
+    """The cluster could not be created or started; the message ends with the last lines of its log."""
 
 
 class Cluster:
-    """A PostgreSQL cluster of our own: made on entering the context, gone without trace after leaving it.
+    """A PostgreSQL cluster that exists while its context is active.
 
-    It listens on 127.0.0.1 and on a Unix socket in its own directory; everybody is let in without a password
-    (`trust`), a given one is ignored. When its owner is killed, a guardian process removes server and
-    directory within a second or two.
+    It listens on 127.0.0.1 and on a Unix socket in its own directory, with the authentication method `trust`. When its
+    owner is killed, the clean-up process removes server and directory within 2 s.
     """
 
     def __init__(self, where: Programs, settings: Mapping[str, str] | None = None, *, durable: bool = False) -> None:
-        """Plans a cluster; nothing happens before `create`.
+        """Prepares a cluster; `create` makes it.
 
         Args:
             where: the installation to use.
-            settings: further lines of postgresql.conf; they win over the lab's own.
-            durable: keep fsync and its like on.
+            settings: further settings of postgresql.conf, with precedence over the lab's own.
+            durable: leave fsync and full_page_writes on.
         """
         self._installation = where
         self._settings = {**_SETTINGS, **({} if durable else _VOLATILE), **(settings or {})}
@@ -88,7 +84,7 @@ class Cluster:
             else {
                 "shared_preload_libraries": "pg_cron",
                 "cron.database_name": cron_database,
-                "cron.use_background_workers": "on",  # no password and no address to get wrong
+                "cron.use_background_workers": "on",  # needs neither password nor address
                 "max_worker_processes": "20",
             }
         )
@@ -135,9 +131,9 @@ class Cluster:
         return f"postgresql://{quote(user, safe='')}{secret}@{where}/{quote(dbname, safe='')}{options}"
 
     def create(self) -> None:
-        """Makes the cluster and starts it, within a second or so.
+        """Creates and starts the cluster, in about 1 s.
 
-        Raises: ClusterError when initdb fails or the server does not come up; nothing is left behind then.
+        Raises: ClusterError when initdb fails or the server does not start; nothing is left then.
         """
         self._directory = _temporary_directory(self._account)
         try:
@@ -150,18 +146,18 @@ class Cluster:
             raise
 
     def start(self) -> None:
-        """Starts the server and waits until it takes connections, at most 30 seconds. Raises: ClusterError."""
+        """Starts the server and waits until it accepts connections, at most 30 s. Raises: ClusterError."""
         if self.pid is not None:
             return
         self._server = self._launch("postgres", "-D", self._data, "-p", str(self.port))
         self._wait_until_ready(self._server)
 
     def stop(self, mode: ShutdownMode = "fast") -> None:
-        """Stops the server: `fast` ends sessions in order, `immediate` is a crash. Harder after 5 seconds."""
+        """Stops the server: `fast` ends sessions, `immediate` is a crash. The next signal follows after 5 s."""
         if self._server is None:
             return
-        for harder in (_SIGNALS[mode], signal.SIGQUIT, signal.SIGKILL):
-            self._server.send_signal(harder)
+        for number in (_SIGNALS[mode], signal.SIGQUIT, signal.SIGKILL):
+            self._server.send_signal(number)
             try:
                 self._server.wait(_STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
@@ -175,7 +171,7 @@ class Cluster:
         self.start()
 
     def drop(self) -> None:
-        """Ends the server at once and removes everything. May be called twice, and after a failed `create`."""
+        """Ends the server at once and removes its directory. May be called twice, and after a failed `create`."""
         self.stop("immediate")
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -188,9 +184,7 @@ class Cluster:
         self.create()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.drop()
 
     @property
@@ -211,7 +205,7 @@ class Cluster:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
     def _first_start(self) -> None:
-        """Another process may have taken our port since we saw it free: then try another one."""
+        """Starts on another port when another process has bound the first one since it was chosen."""
         for _ in range(_PORT_ATTEMPTS - 1):
             try:
                 return self.start()
@@ -226,7 +220,7 @@ class Cluster:
             return self._installation.launch(command, arguments, self._account, log.fileno(), self.directory)
 
     def _start_cleanup_process(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - our own file, by the interpreter that runs us
+        return subprocess.Popen(  # noqa: S603 - a file of this package, by this interpreter
             [sys.executable, "-I", "-S", cleanup_process.__file__, str(self.directory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -241,14 +235,14 @@ class Cluster:
             if server.poll() is not None:
                 self._server = None
                 raise ClusterError(f"PostgreSQL ended while starting:\n{self._log_tail()}")
-            if self._says_ready(server.pid):
+            if self._is_ready(server.pid):
                 return
             time.sleep(_STEP)
         self.stop("immediate")
         raise ClusterError(f"PostgreSQL was not ready after {_START_TIMEOUT:.0f} s:\n{self._log_tail()}")
 
-    def _says_ready(self, pid: int) -> bool:
-        """The eighth line of postmaster.pid, which is what pg_ctl waits for too."""
+    def _is_ready(self, pid: int) -> bool:
+        """Whether the eighth line of postmaster.pid is `ready`, as pg_ctl checks it."""
         try:
             lines = Path(self._data, "postmaster.pid").read_text().split("\n")
         except OSError:

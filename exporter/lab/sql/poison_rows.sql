@@ -1,7 +1,7 @@
 -- ============================================================================
 -- Poison rows
--- Purpose: 120 jobs, older than everything else that is pending, for a queue that refuses them; their
---          course takes no part in the traffic, so that they are not deleted with it
+-- Purpose: 120 jobs, older than all other pending jobs, for a queue that refuses them; the traffic does
+--          not use their course, so that they are not deleted with it
 -- Applied by: exporter/lab/faults.py
 -- ============================================================================
 

@@ -1,0 +1,1 @@
+"""The load on the database: traffic, the outbox processor with its queues, cron jobs."""

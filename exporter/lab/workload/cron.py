@@ -1,6 +1,4 @@
-"""Executes what is due in the stand-in's `cron.job`, as pg_cron's launcher would."""
-
-from __future__ import annotations
+"""Runs the due jobs of the stand-in's table `cron.job`, as pg_cron's launcher does."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -13,7 +11,7 @@ from exporter.lab.background import LabConnection
 _MINUTE: Final = timedelta(minutes=1)
 _BOUNDS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))  # minute, hour, day, month, weekday from Sunday
 _SUNDAY: Final = 7  # also written 0
-_LATEST: Final = timedelta(hours=1)  # how far back a runner that was held up catches up
+_LATEST: Final = timedelta(hours=1)  # after a delay, older runs are skipped
 
 _DUE: Final = "SELECT jobid, schedule, command, database, username FROM cron.job WHERE active ORDER BY jobid"
 _DONE: Final = """
@@ -24,11 +22,10 @@ _DONE: Final = """
 
 
 def is_due(schedule: str, minute: datetime) -> bool:
-    """Whether a five-field cron expression of numbers names this minute.
+    """Whether a cron expression with five numeric fields matches this minute.
 
-    When both day of month and day of week are restricted, either suffices, as in cron.
-
-    Raises: ValueError for what is no such expression.
+    When both day of month and day of week are restricted, one match is enough, as in cron.
+    Raises: ValueError for any other expression.
     """
     fields = schedule.split()
     if len(fields) != len(_BOUNDS):
@@ -64,7 +61,7 @@ def _values(field: str, low: int, high: int) -> set[int]:
 
 
 def minutes_between(after: datetime, until: datetime) -> Iterator[datetime]:
-    """Every full minute later than `after` and not later than `until`; of a long gap the last hour only."""
+    """The full minutes in (`after`, `until`], at most those of the last hour."""
     earliest = max(after, until - _LATEST)
     minute = earliest.replace(second=0, microsecond=0) + _MINUTE
     while minute <= until:
@@ -73,25 +70,25 @@ def minutes_between(after: datetime, until: datetime) -> Iterator[datetime]:
 
 
 class CronRunner:
-    """Runs due jobs, each as its own user in its own database, and writes cron.job_run_details.
+    """Runs due jobs, each as its user in its database, and writes cron.job_run_details.
 
     Args:
-        link: a superuser's session in the database that holds `cron`.
-        dsn: gives the address for (user, database).
-        started_at: jobs due later than this are run.
+        connection: a superuser's, to the database with the schema `cron`.
+        dsn: returns the connection string for a user and a database.
+        started_at: jobs due after this time are run.
     """
 
-    def __init__(self, link: LabConnection, dsn: Callable[[str, str], str], started_at: datetime) -> None:
-        self._link = link
+    def __init__(self, connection: LabConnection, dsn: Callable[[str, str], str], started_at: datetime) -> None:
+        self._connection = connection
         self._dsn = dsn
         self._seen = started_at
 
     def run_due(self, now: datetime) -> int:
-        """Runs what became due since the last call; returns how many runs that were."""
+        """Runs the jobs that became due since the last call; returns the number of runs."""
         minutes = list(minutes_between(self._seen, now))
         if not minutes:
             return 0
-        jobs = self._link.open().execute(_DUE).fetchall()
+        jobs = self._connection.open().execute(_DUE).fetchall()
         self._seen = now
         runs = [job for minute in minutes for job in jobs if is_due(job[1], minute)]
         for jobid, _, command, database, username in runs:
@@ -99,11 +96,11 @@ class CronRunner:
         return len(runs)
 
     def _run(self, jobid: int, command: str, database: str, username: str) -> None:
-        home = self._link.open()
-        (started,) = home.execute("SELECT clock_timestamp()").fetchone() or (None,)
+        own = self._connection.open()
+        (started,) = own.execute("SELECT clock_timestamp()").fetchone() or (None,)
         try:
             with psycopg.connect(self._dsn(username, database)) as connection:
                 status, message = "succeeded", connection.execute(command).statusmessage
         except psycopg.Error as error:
             status, message = "failed", str(error)
-        home.execute(_DONE, (jobid, database, username, command, status, message, started))
+        own.execute(_DONE, (jobid, database, username, command, status, message, started))

@@ -1,6 +1,4 @@
-"""The outbox processor, with the habits of the deployed one: deployed-application.md, "The outbox processor"."""
-
-from __future__ import annotations
+"""The outbox processor, with the behaviour of the deployed one: deployed-application.md, "The outbox processor"."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +10,14 @@ from exporter.lab.application.telemetry import Telemetry, utc_now
 from exporter.lab.background import LabConnection
 from exporter.lab.workload.queues import OutboxJob, QueueRefusedError, Queues
 
-MIN_POLL_INTERVAL: Final = 1.0  # seconds between polls while busy
-MAX_POLL_INTERVAL: Final = 30.0  # and when idle for long
+MIN_POLL_INTERVAL: Final = 1.0  # seconds between polls after a poll with jobs
+MAX_POLL_INTERVAL: Final = 30.0  # seconds after many polls without jobs
 _BACK_OFF: Final = 1.5
 BATCH: Final = 100
 _AT_A_TIME: Final = 10
 RETRY_DELAYS: Final = (1.0, 2.0, 4.0, 8.0)  # seconds between five attempts
 
-# Nothing claims the rows, and failed ones come first again: both as deployed.
+# As deployed: rows are not locked, and failed ones are fetched first again.
 _FETCH: Final = """
     SELECT outbox_id, queue_name, created_at FROM job_outbox
     WHERE processed_at IS NULL ORDER BY created_at LIMIT %s
@@ -32,15 +30,15 @@ _FAIL: Final = """
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """How handing over a job ended: `error` is None when the queue took it."""
+    """The result of one attempt for a job: `error` is None when the queue accepted it."""
 
     job: OutboxJob
     error: Exception | None
 
 
-def next_poll_interval(pause: float, found: int, longest: float = MAX_POLL_INTERVAL) -> float:
-    """Seconds until the next poll: the shortest pause after work, half as much again after none."""
-    return MIN_POLL_INTERVAL if found else min(pause * _BACK_OFF, longest)
+def next_poll_interval(interval: float, found: int, longest: float = MAX_POLL_INTERVAL) -> float:
+    """Seconds until the next poll: the minimum after a poll with jobs, else 1.5 times the last interval."""
+    return MIN_POLL_INTERVAL if found else min(interval * _BACK_OFF, longest)
 
 
 def groups_of_ten(jobs: Sequence[OutboxJob]) -> Iterator[Sequence[OutboxJob]]:
@@ -52,7 +50,7 @@ def groups_of_ten(jobs: Sequence[OutboxJob]) -> Iterator[Sequence[OutboxJob]]:
 def partition_results(
     outcomes: Sequence[DeliveryResult], *, is_last: bool
 ) -> tuple[list[DeliveryResult], list[OutboxJob]]:
-    """What is settled, and the jobs worth another attempt: lost connections, unless this was the last one."""
+    """The final results, and the jobs to retry: those with lost connections, unless this was the last attempt."""
     lost = [isinstance(outcome.error, ConnectionError) and not is_last for outcome in outcomes]
     settled = [outcome for outcome, again in zip(outcomes, lost, strict=True) if not again]
     return settled, [outcome.job for outcome, again in zip(outcomes, lost, strict=True) if again]
@@ -63,40 +61,40 @@ class Processor:
     """Polls the outbox and hands its jobs to the queues.
 
     Attributes:
-        link: a session that sees and writes the outbox, such as service_role's.
-        queues: where the jobs go.
-        telemetry: what the application's endpoints will report.
-        longest_pause: the upper end of the back-off, in seconds.
-        clock: the application's clock, which need not be the database's.
-        rest: sleeps; may raise to end a poll early.
+        connection: of a role that reads and writes the outbox, such as service_role.
+        queues: the queues of the jobs.
+        telemetry: the application's metrics.
+        max_poll_interval: the upper limit of the back-off, seconds.
+        clock: the application's clock, which may differ from the database's.
+        rest: sleeps for a number of seconds; may raise to end a poll early.
     """
 
-    link: LabConnection
+    connection: LabConnection
     queues: Queues
     telemetry: Telemetry
     max_poll_interval: float = MAX_POLL_INTERVAL
     clock: Callable[[], datetime] = utc_now
     rest: Callable[[float], None] = time.sleep
-    _pause: float = field(default=MIN_POLL_INTERVAL, init=False)
+    _interval: float = field(default=MIN_POLL_INTERVAL, init=False)
 
     def poll(self) -> float:
-        """Handles the oldest hundred pending jobs; returns seconds until the next poll."""
+        """Delivers the oldest hundred pending jobs; returns the seconds until the next poll."""
         started = time.monotonic()
         jobs = self._fetch()
         try:
             for group in groups_of_ten(jobs):
-                self._hand_over(group)
+                self._deliver(group)
         finally:
-            self._pause = next_poll_interval(self._pause, len(jobs), self.max_poll_interval)
+            self._interval = next_poll_interval(self._interval, len(jobs), self.max_poll_interval)
             milliseconds = (time.monotonic() - started) * 1000
-            self.telemetry.polled(len(jobs), milliseconds, self._pause, self.clock())
-        return self._pause
+            self.telemetry.polled(len(jobs), milliseconds, self._interval, self.clock())
+        return self._interval
 
     def _fetch(self) -> list[OutboxJob]:
-        return [OutboxJob(*row) for row in self.link.open().execute(_FETCH, (BATCH,))]
+        return [OutboxJob(*row) for row in self.connection.open().execute(_FETCH, (BATCH,))]
 
-    def _hand_over(self, jobs: Sequence[OutboxJob]) -> None:
-        """Hands jobs over together; those whose connection is lost go again after 1, 2, 4 and 8 seconds."""
+    def _deliver(self, jobs: Sequence[OutboxJob]) -> None:
+        """Delivers jobs together, and retries those with lost connections after 1, 2, 4 and 8 seconds."""
         for attempt, delay in enumerate((0.0, *RETRY_DELAYS), start=1):
             if attempt > 1:
                 self.telemetry.retried()
@@ -119,8 +117,8 @@ class Processor:
     def _record(self, outcome: DeliveryResult) -> None:
         job, now = outcome.job, self.clock()
         if outcome.error is None:
-            self.link.open().execute(_SUCCEED, (now, job.outbox_id))
+            self.connection.open().execute(_SUCCEED, (now, job.outbox_id))
             self.telemetry.job_succeeded((now - job.created_at).total_seconds())
         else:
-            self.link.open().execute(_FAIL, (str(outcome.error), now, job.outbox_id))
+            self.connection.open().execute(_FAIL, (str(outcome.error), now, job.outbox_id))
             self.telemetry.job_failed(type(outcome.error).__name__)

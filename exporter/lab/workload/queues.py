@@ -1,7 +1,5 @@
 """A stand-in for the job queues (BullMQ) behind the outbox."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,12 +9,12 @@ _SHARES: Final = 10_000
 
 
 class QueueRefusedError(Exception):
-    """The queue does not take this job: a permanent failure, as the processor sees it."""
+    """The queue refuses this job: a permanent failure for the processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxJob:
-    """A pending row of the outbox, as far as its queue needs it."""
+    """The columns of a pending row of the outbox that its queue needs."""
 
     outbox_id: UUID
     queue_name: str
@@ -25,13 +23,13 @@ class OutboxJob:
 
 @dataclass(slots=True)
 class Queues:
-    """Takes any job for any queue, unless told otherwise.
+    """Accepts every job for every queue, except as the attributes say.
 
     Attributes:
-        latency: seconds that handing over ten jobs at a time takes.
+        latency: seconds to deliver ten jobs.
         refused: names of queues that refuse every job.
-        dropped_attempts: how many attempts in a row lose their connection before one gets through.
-        unready_share: the share of jobs, 0 to 1, that are refused until they are `unready_for` old.
+        dropped_attempts: attempts for a job whose connection is lost before one succeeds.
+        unready_share: the ratio of jobs, 0 to 1, that are refused until they are `unready_for` old.
     """
 
     latency: float = 0.02
@@ -41,7 +39,7 @@ class Queues:
     unready_for: timedelta = timedelta(seconds=3)
 
     def add(self, job: OutboxJob, attempt: int, now: datetime) -> None:
-        """Takes a job. `attempt` counts from 1.
+        """Accepts a job. `attempt` counts from 1.
 
         Raises: ConnectionError when the connection drops, QueueRefusedError when the queue refuses.
         """
@@ -49,7 +47,7 @@ class Queues:
             raise ConnectionError("connection to the queue was lost")
         if job.queue_name in self.refused:
             raise QueueRefusedError(f"queue {job.queue_name} does not exist")
-        # The same jobs every time: their ids are random enough.
+        # By the id, so that each attempt for a job has the same result.
         is_unlucky = job.outbox_id.int % _SHARES < self.unready_share * _SHARES
         if is_unlucky and now - job.created_at < self.unready_for:
             raise QueueRefusedError(f"queue {job.queue_name} is not ready for {job.outbox_id}")

@@ -1,6 +1,4 @@
-"""Live traffic: people who start courses through the RPC, workers who report, now and then a course deleted."""
-
-from __future__ import annotations
+"""Live traffic: users who start courses through the RPC, events of workers, and deleted courses."""
 
 import json
 import random
@@ -17,11 +15,11 @@ from exporter.lab.application.telemetry import Telemetry, utc_now
 from exporter.lab.background import LabConnection
 from exporter.lab.seed_data import Course, add_course
 
-DEFAULT_RATE: Final = 3.0  # acts per second; some two of them are calls of the RPC with a new key or an old one
+DEFAULT_RATE: Final = 3.0  # events per second; about two of them are calls of the RPC, with a new key or a known one
 QUEUES: Final = ("document-processing", "lesson-generation", "structure-analysis")
 _EVENTS: Final = ("STAGE_STARTED", "STAGE_COMPLETED", "LESSON_GENERATED")
-_REMEMBERED: Final = 200  # requests that may be repeated
-# Seldom enough to be healthy (critical is 5 %), often enough to be met within minutes.
+_REMEMBERED: Final = 200  # calls that may be repeated
+# A healthy ratio (5 % is critical) that still causes a failure within minutes.
 _HEALTHY_FAILURES: Final = 0.005
 
 _CALL: Final = """
@@ -35,7 +33,7 @@ _DELETE: Final = "DELETE FROM courses WHERE id = %s"
 
 
 class TrafficEvent(Enum):
-    """What can happen next, with its weight; repeats give the healthy example's cache hit rate of 35 %."""
+    """The kinds of events with their weights; repeats give the healthy example's cache hit rate of 35 %."""
 
     INITIALISE = 52
     REPEAT = 28
@@ -52,25 +50,25 @@ class RpcCall:
     initiated_by: str
     state: str
     jobs: tuple[str, ...]  # queue names
-    signed_in: bool  # as the user themselves rather than as service_role
+    signed_in: bool  # as the user, otherwise as service_role
 
 
 class TrafficScript:
-    """Decides what happens; the same seed tells the same story."""
+    """Chooses the events; the same seed gives the same sequence."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = random.Random(seed)  # noqa: S311 - a story, not a secret
+        self.rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
 
     def event(self) -> TrafficEvent:
-        """What happens next."""
+        """The next event."""
         return self.rng.choices(list(TrafficEvent), [event.value for event in TrafficEvent])[0]
 
     def pause(self, rate: float) -> float:
-        """Seconds until it happens: exponential, as of people who do not know each other."""
+        """Seconds until the next event: exponentially distributed, as for independent users."""
         return self.rng.expovariate(rate)
 
     def call(self, course: Course) -> RpcCall:
-        """A new initialisation of a course: one to four jobs, mostly asked for by the API."""
+        """A new initialisation of a course: one to four jobs, mostly by the API."""
         return RpcCall(
             course=course,
             key=f"init-{self.rng.getrandbits(96):024x}",
@@ -87,14 +85,14 @@ class TrafficScript:
 
 
 class Traffic:
-    """Plays the script against a database, and counts as the application does.
+    """Applies the events of a script to a database, and counts them as the application does.
 
     Args:
-        service: a session as service_role.
-        user: a session as authenticated.
-        courses: the courses to begin with.
-        telemetry: what the application's endpoints will report.
-        script: decides what happens.
+        service: a connection as service_role.
+        user: a connection as authenticated.
+        courses: the courses at the start.
+        telemetry: the application's metrics.
+        script: chooses the events.
     """
 
     def __init__(
@@ -115,7 +113,7 @@ class Traffic:
         self._earlier: deque[RpcCall] = deque(maxlen=_REMEMBERED)
 
     def step(self) -> float:
-        """Lets the next thing happen; returns seconds until the one after."""
+        """Applies the next event; returns the seconds until the one after it."""
         event = self._script.event()
         if event is TrafficEvent.INITIALISE or (event is TrafficEvent.REPEAT and not self._earlier):
             self._initialise()
@@ -136,7 +134,7 @@ class Traffic:
             self._earlier.append(call)
 
     def _send(self, call: RpcCall, *, cached: bool = False) -> bool:
-        """Calls the RPC and counts the outcome; a failure is the application's matter, not ours."""
+        """Calls the RPC and counts the result; a failure is a result as well."""
         started = time.monotonic()
         try:
             if call.signed_in:
@@ -156,7 +154,7 @@ class Traffic:
             _execute(connection, call)
 
     def _fall_back(self, call: RpcCall) -> None:
-        """What the API did not initialise, the queue's side (layer 2) or the worker (layer 3) does."""
+        """Initialises the course through the queue (layer 2) or the worker (layer 3) after a failure of the API."""
         layer, initiator = self._script.rng.choices(((2, "QUEUE"), (3, "WORKER")), (9, 1))[0]
         succeeded = self._send(replace(call, initiated_by=initiator, signed_in=False))
         self._telemetry.fell_back(layer, utc_now(), succeeded=succeeded)
@@ -168,7 +166,7 @@ class Traffic:
         self._service.open().execute(_REPORT, (course.id, event, source, course.user_id))
 
     def _replace_course(self) -> None:
-        """Deletes a course, which takes its jobs, events and keys along, and founds another in its place."""
+        """Deletes a course with its jobs, events and keys, and inserts another one."""
         position = self._script.rng.randrange(len(self._courses))
         old = self._courses[position]
         connection = self._service.open()

@@ -1,34 +1,36 @@
-"""What the steps of a smoke test share: their course, the calls that they make for it, and who they pretend to be."""
+"""State that the steps of a smoke test share: the test course, the RPC calls made for it, and the role they assume."""
 
+import json
+import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.core.errors import Locked, PermissionDenied, RowsHidden, SampleError, TooSlow, Unreachable
-from exporter.migration.quoting import identifier
 from exporter.migration.report import CheckWarning
-from exporter.migration.smoke import rows as furnish
-from exporter.migration.smoke.transaction import RolledBackTransaction, new_id
+from exporter.migration.smoke.rows import PlannedRow
+from exporter.migration.smoke.transaction import RolledBackTransaction
+from exporter.migration.sql_text import identifier
 
 STATE = "stage_2_init"
 QUEUE = "test-queue"
 JOBS: list[dict[str, Any]] = [{"queue": QUEUE, "data": {}, "options": {}}]
 
-# What says that the test could not be made, rather than that it failed.
+# Errors after which a step was not tested, rather than failed.
 NOT_TESTED = (PermissionDenied, RowsHidden, Locked, TooSlow, Unreachable)
 
 
 class StepFailed(Exception):
-    """A step did not give what it should."""
+    """A step found something else than it expects; `remedy` says how to correct it."""
 
-    def __init__(self, found: str, remedy: str = "outbox-exporter verify names what is wrong") -> None:
+    def __init__(self, found: str, remedy: str = "outbox-exporter verify shows what is wrong") -> None:
         super().__init__(found)
         self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
 class RpcCall:
-    """The row of sql/migration/smoke_call.sql."""
+    """The row of sql/migration/smoke_call.sql. Units: `seconds` inside the server, without the network."""
 
     result: Any
     seconds: float
@@ -36,7 +38,7 @@ class RpcCall:
 
 @dataclass(frozen=True, slots=True)
 class CourseRows:
-    """The row of sql/migration/smoke_rows.sql."""
+    """The row of sql/migration/smoke_rows.sql: how many rows of each table belong to the test course."""
 
     jobs: int
     queues: list[str]
@@ -51,56 +53,50 @@ class CourseRows:
         return self.jobs, self.events, self.keys
 
 
-@dataclass(frozen=True, slots=True)
-class AssumedRole:
-    """The row of sql/migration/smoke_become.sql."""
-
-    role: str
-
-
 @dataclass(slots=True)
 class SmokeContext:
-    """What the steps hand on: our course and what the RPC said about it."""
+    """`given` and `accepted` as for `smoke`; the steps fill in `rows`, `first_call` and `warnings`."""
 
-    rehearsal: RolledBackTransaction
+    transaction: RolledBackTransaction
     given: Mapping[str, str]
     accepted: Collection[str]
-    key: str = field(default_factory=lambda: f"outbox-smoke-{new_id()}")
-    rows: tuple[furnish.PlannedRow, ...] = ()
-    first: RpcCall | None = None
+    key: str = field(default_factory=lambda: f"outbox-smoke-{uuid.uuid4()}")
+    rows: tuple[PlannedRow, ...] = ()
+    first_call: RpcCall | None = None
     warnings: list[CheckWarning] = field(default_factory=list)
 
     @property
     def course(self) -> Mapping[str, object]:
-        """Our course."""
+        """The values of the test course, by column."""
         return self.rows[-1].values
 
-    @property
-    def entity(self) -> object:
-        """Its id."""
-        return self.course["id"]
-
     def call(self, key: str | None = None, **other: object) -> RpcCall:
-        """One call of the RPC, as the guide makes it. Raises: SampleError."""
+        """Call the RPC as the guide does; `other` replaces parameters of the statement. Raises: SampleError."""
         parameters: dict[str, object] = {
-            "entity": self.entity,
-            "user": self.course.get("user_id", new_id()),
-            "organization": self.course.get("organization_id", new_id()),
+            "entity": self.course["id"],
+            "user": self.course.get("user_id", uuid.uuid4()),
+            "organization": self.course.get("organization_id", uuid.uuid4()),
             "key": key or self.key,
             "state": STATE,
             "jobs": JOBS,
         }
-        return self.rehearsal.fetch_one("migration/smoke_call", RpcCall, **{**parameters, **other})
+        parameters |= other
+        parameters["jobs"] = json.dumps(parameters["jobs"])
+        return self.transaction.fetch_one("migration/smoke_call", RpcCall, **parameters)
 
     def course_rows(self, key: str | None = None) -> CourseRows:
-        """What the tables hold about our course."""
-        return self.rehearsal.fetch_one("migration/smoke_rows", CourseRows, entity=self.entity, key=key or self.key)
+        """The rows of the three tables that belong to the test course. Raises: SampleError."""
+        entity = self.course["id"]
+        return self.transaction.fetch_one("migration/smoke_rows", CourseRows, entity=entity, key=key or self.key)
 
-    def succeeds(self, act: Callable[[], object]) -> bool:
-        """Whether it can be done; undone in any case. Being refused is the answer, being cut off is not."""
+    def succeeds(self, action: Callable[[], object]) -> bool:
+        """Whether the database allows an action, which is undone in any case.
+
+        Raises: Unreachable, TooSlow, Locked, which are no refusal.
+        """
         try:
-            with self.rehearsal.savepoint(keep=False):
-                act()
+            with self.transaction.savepoint(keep=False):
+                action()
         except (Unreachable, TooSlow, Locked):
             raise
         except SampleError:
@@ -108,13 +104,14 @@ class SmokeContext:
         return True
 
     def assume_role(self, role: str, user: object = None, path: str = "") -> None:
-        """From here to the end of the savepoint be that role and that signed-in user, with that search_path.
+        """Until the end of the savepoint act as this role and signed-in user, with this search_path.
 
-        By default the path is the one that callers have: triggers and functions that pin none look there.
+        By default the path is the application's schema: triggers and functions that pin none search there.
+        Raises: SampleError.
         """
-        path = path or identifier(self.rehearsal.schema)
-        self.rehearsal.fetch_one("migration/smoke_become", AssumedRole, role=role, user=user, search_path=path)
+        path = path or identifier(self.transaction.schema)
+        self.transaction.execute("migration/smoke_become", role=role, user=user, search_path=path)
 
     def reset_role(self) -> None:
-        """The writing role again."""
+        """Act as the role that logged in again. Raises: SampleError."""
         self.assume_role("none")

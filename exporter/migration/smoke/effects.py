@@ -1,14 +1,16 @@
-"""What triggers and functions do outside the transaction, so that a rollback does not undo it.
+"""Effects of triggers and functions outside the transaction, which a rollback does not undo.
 
-Judged by their source: a text can hide what it does (dynamic SQL), so this names what it recognises and what it
-cannot read. NOTIFY, pg_net and pg_cron wait for COMMIT: with a rollback nothing of theirs happens.
+Found by their source: dynamic SQL may hide an effect, so only patterns that are known here, and code that cannot be
+read, are reported. NOTIFY, pg_net and pg_cron act at COMMIT, so a rollback undoes them.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-# Each reaches out at once, whatever becomes of the transaction.
+from exporter.migration.sql_text import without_comments
+
+# Each acts at once, whether the transaction is committed or not.
 _OUTSIDE = {
     "dblink": r"\bdblink\w*\s*\(",
     "HTTP": r"(?<!net\.)\bhttp(_get|_post|_put|_patch|_delete|_head)?\s*\(",
@@ -19,14 +21,14 @@ _OUTSIDE = {
     "a message into the WAL at once": r"\bpg_logical_emit_message\s*\(\s*false",
     "a statistics reset or signal": r"\b(pg_terminate_backend|pg_cancel_backend|pg_reload_conf)\s*\(",
 }
-_HELD_BACK = {
+_AT_COMMIT = {
     "NOTIFY": r"\bnotify\b|\bpg_notify\s*\(",
     "pg_net": r"\bnet\.http_\w+\s*\(",
     "pg_cron": r"\bcron\.\w*schedule\w*\s*\(",
 }
-# Languages whose source is kept in the database and can be read here.
+# Languages whose source is in the database and can be read here.
 _READABLE = ("sql", "plpgsql", "internal")
-# Trigger functions in C of PostgreSQL's own modules, which touch nothing but the row (documentation, "spi").
+# Trigger functions in C of PostgreSQL's own modules, which change only the row (documentation, "spi").
 _HARMLESS_IN_C = ("autoinc", "insert_username", "moddatetime", "check_primary_key", "check_foreign_key", "lo_manage")
 
 _CALL = re.compile(r"\b([a-z_][a-z0-9_$]*)\s*\(", re.IGNORECASE)
@@ -35,7 +37,7 @@ _MAX_DEPTH = 5
 
 @dataclass(frozen=True, slots=True)
 class FunctionSource:
-    """A function: one row of sql/migration/smoke_functions.sql."""
+    """One row of sql/migration/smoke_functions.sql."""
 
     function: str
     language: str
@@ -54,50 +56,49 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class SideEffect:
-    """Something that `what` (a trigger, a function) does; `outside` when a rollback does not undo it."""
+    """An effect of `source`, the name of a trigger or function; `outside`: a rollback does not undo it."""
 
-    what: str
-    how: str
+    source: str
+    kind: str
     outside: bool
 
 
-Lookup = Callable[[Sequence[str]], Iterable[FunctionSource]]
+FunctionLookup = Callable[[Sequence[str]], Iterable[FunctionSource]]
 
 
-def effects(roots: Iterable[tuple[str, FunctionSource]], lookup: Lookup) -> tuple[SideEffect, ...]:
-    """What these named pieces of code do, and the functions that they call; `lookup` finds functions by name."""
-    return tuple(dict.fromkeys(effect for name, code in roots for effect in _of(name, code, lookup)))
+def effects(roots: Iterable[tuple[str, FunctionSource]], lookup: FunctionLookup) -> tuple[SideEffect, ...]:
+    """The effects of the roots, each a name and its code, and of the functions that they call, five calls deep.
+
+    `lookup` returns the functions of the given names.
+    """
+    return tuple(dict.fromkeys(effect for name, code in roots for effect in _effects_of(name, code, lookup)))
 
 
-def _of(name: str, root: FunctionSource, lookup: Lookup) -> Iterator[SideEffect]:
+def _effects_of(name: str, root: FunctionSource, lookup: FunctionLookup) -> Iterator[SideEffect]:
     known = {root.function}
     level: Sequence[FunctionSource] = [root]
     for _ in range(_MAX_DEPTH):
         for code in level:
-            yield from _seen(name, code)
+            yield from _effects_in(name, code)
         called = {call for code in level for call in _calls(code)} - known
         known |= called
         level = list(lookup(sorted(called))) if called else []
 
 
-def _seen(name: str, code: FunctionSource) -> Iterator[SideEffect]:
+def _effects_in(name: str, code: FunctionSource) -> Iterator[SideEffect]:
     via = "" if name == code.function else f" ({code.function})"
     if code.language not in _READABLE:
         if code.function not in _HARMLESS_IN_C:
             yield SideEffect(name, f"cannot be read: written in {code.language}{via}", outside=True)
         return
-    text = _without_comments(code.body)
-    for patterns, outside in ((_OUTSIDE, True), (_HELD_BACK, False)):
-        for how, pattern in patterns.items():
+    text = without_comments(code.body)
+    for patterns, outside in ((_OUTSIDE, True), (_AT_COMMIT, False)):
+        for kind, pattern in patterns.items():
             if re.search(pattern, text, re.IGNORECASE):
-                yield SideEffect(name, f"{how}{via}", outside)
+                yield SideEffect(name, f"{kind}{via}", outside)
 
 
 def _calls(code: FunctionSource) -> set[str]:
     if code.language not in ("sql", "plpgsql"):
         return set()
-    return {name.lower() for name in _CALL.findall(_without_comments(code.body))}
-
-
-def _without_comments(text: str) -> str:
-    return re.sub(r"--[^\n]*|/\*.*?\*/", " ", text, flags=re.DOTALL)
+    return {name.lower() for name in _CALL.findall(without_comments(code.body))}

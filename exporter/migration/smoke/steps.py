@@ -1,8 +1,9 @@
-"""The steps of a smoke test, in their order. Each answers with what it found, or raises what went wrong.
+"""The steps of a smoke test, in order. Each returns its result as text or raises the error that it met.
 
 Source: migrations reference, "Testing Migrations", steps 3 to 5, and "Function Signature".
 """
 
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,16 +12,13 @@ from functools import partial
 from exporter.core.errors import PermissionDenied, RowsHidden, SampleError
 from exporter.database.visibility import Table, TableVisibility, check_access, question
 from exporter.migration import expected
-from exporter.migration.quoting import identifier
 from exporter.migration.report import CheckWarning
-from exporter.migration.smoke import effects
-from exporter.migration.smoke import rows as furnish
 from exporter.migration.smoke.context import JOBS, NOT_TESTED, QUEUE, STATE, SmokeContext, StepFailed
-from exporter.migration.smoke.effects import FunctionSource, Trigger
-from exporter.migration.smoke.rows import ColumnOfTestRow, MissingValue
-from exporter.migration.smoke.transaction import new_id
+from exporter.migration.smoke.effects import FunctionSource, Trigger, effects
+from exporter.migration.smoke.rows import CourseColumn, MissingValue, plan
+from exporter.migration.sql_text import identifier
 
-# The team's own target (deployed application), seconds.
+# The application team's target (deployed application), seconds.
 RPC_TARGET = 0.050
 TIMED_CALLS = 11
 
@@ -33,7 +31,7 @@ _READS = (
 
 @dataclass(frozen=True, slots=True)
 class SmokeStep:
-    """One step: what it expects, what it does, whether the next ones build on it."""
+    """`needed`: later steps are not reached unless it is ok. `keep`: its rows stay until the final rollback."""
 
     name: str
     expected: str
@@ -42,140 +40,134 @@ class SmokeStep:
     keep: bool = False
 
 
-def _visibility(trial: SmokeContext) -> str:
-    """Counting what is hidden would call everything broken."""
-    schema = trial.rehearsal.schema
-    check_access(trial.rehearsal.role, trial.rehearsal.fetch("visibility", TableVisibility, **question(schema, _READS)))
-    return f"as {trial.rehearsal.role}"
+def _visibility(context: SmokeContext) -> str:
+    """Hidden rows would make every later step fail."""
+    transaction = context.transaction
+    seen = transaction.fetch("visibility", TableVisibility, **question(transaction.schema, _READS))
+    check_access(transaction.role, seen)
+    return f"as {transaction.role}"
 
 
-def _side_effects(trial: SmokeContext) -> str:
-    rehearsal = trial.rehearsal
+def _side_effects(context: SmokeContext) -> str:
+    transaction = context.transaction
 
-    def columns(schema: str, table: str) -> list[ColumnOfTestRow]:
-        return rehearsal.fetch("migration/smoke_columns", ColumnOfTestRow, schema=schema, table=table)
+    def columns(schema: str, table: str) -> list[CourseColumn]:
+        return transaction.fetch("migration/smoke_columns", CourseColumn, schema=schema, table=table)
 
     def functions(names: object) -> list[FunctionSource]:
-        return rehearsal.fetch("migration/smoke_functions", FunctionSource, names=names)
+        return transaction.fetch("migration/smoke_functions", FunctionSource, names=names)
 
-    trial.rows = furnish.plan(columns, rehearsal.schema, trial.given)
-    touched = [(row.schema, row.table) for row in trial.rows]
-    touched += [(rehearsal.schema, table) for table in expected.TABLE_NAMES]
-    triggers = rehearsal.fetch(
-        "migration/smoke_triggers",
-        Trigger,
-        schemas=[schema for schema, _ in touched],
-        tables=[table for _, table in touched],
-    )
+    context.rows = plan(columns, transaction.schema, context.given)
+    written = [(row.schema, row.table) for row in context.rows]
+    written += [(transaction.schema, table) for table in expected.TABLE_NAMES]
+    schemas, tables = map(list, zip(*written, strict=True))
+    triggers = transaction.fetch("migration/smoke_triggers", Trigger, schemas=schemas, tables=tables)
     roots = [(each.trigger, FunctionSource(each.function, each.language, each.body)) for each in triggers]
     roots += [(each.function, each) for each in functions([expected.RPC.name])]
-    found = effects.effects(roots, functions)
-    outside = [
-        f"{effect.what}: {effect.how}" for effect in found if effect.outside and not _accepted(trial, effect.what)
-    ]
+    found = effects(roots, functions)
+    names = {each.source: each.source.split(" on ", maxsplit=1)[0].removeprefix("event trigger ") for each in found}
+    refused = [each for each in found if each.outside and names[each.source] not in context.accepted]
+    outside = [f"{each.source}: {each.kind}" for each in refused]
     if outside:
         raise PermissionDenied(
-            f"a rollback would not undo what these do: {'; '.join(outside)}. --accept NAME allows one"
+            f"a rollback would not undo the effects of: {'; '.join(outside)}. --accept NAME allows one"
         )
-    held = [f"{effect.what}: {effect.how}" for effect in found if not effect.outside]
-    return f"undone by the rollback: {'; '.join(held)}" if held else f"none, {len(triggers)} triggers"
+    undone = [f"{each.source}: {each.kind}" for each in found if not each.outside]
+    return f"undone by the rollback: {'; '.join(undone)}" if undone else f"none, {len(triggers)} triggers"
 
 
-def _accepted(trial: SmokeContext, what: str) -> bool:
-    return what.split(" on ", maxsplit=1)[0].removeprefix("event trigger ") in trial.accepted
-
-
-def _course(trial: SmokeContext) -> str:
-    trial.reset_role()
-    for row in trial.rows:
+def _course(context: SmokeContext) -> str:
+    context.reset_role()
+    for row in context.rows:
         try:
-            with trial.rehearsal.savepoint():
-                trial.rehearsal.insert(row.schema, row.table, row.values)
+            with context.transaction.savepoint():
+                context.transaction.insert(row.schema, row.table, row.values)
         except NOT_TESTED:
             raise
         except SampleError as error:
-            raise MissingValue(f"{row.schema}.{row.table} refused our row: {error}") from error
-    return f"course {trial.entity}, {len(trial.rows)} rows of our own"
+            raise MissingValue(f"{row.schema}.{row.table} refused the test row: {error}") from error
+    return f"course {context.course['id']}, {len(context.rows)} test rows"
 
 
-def _call(trial: SmokeContext) -> str:
-    call = trial.call()
-    trial.first = call
-    wanted = {"entity_id": str(trial.entity), "state": STATE, "version": 1}
-    answer = call.result if isinstance(call.result, dict) else {}
-    said = answer.get("fsmState") or {}
-    if {name: said.get(name) for name in wanted} != wanted:
-        raise StepFailed(f"fsmState is {said}, not {wanted}")
-    if len(answer.get("outboxEntries") or ()) != len(JOBS):
-        raise StepFailed(f"outboxEntries has {len(answer.get('outboxEntries') or ())} entries, not {len(JOBS)}")
+def _call(context: SmokeContext) -> str:
+    call = context.first_call = context.call()
+    wanted = {"entity_id": str(context.course["id"]), "state": STATE, "version": 1}
+    result = call.result if isinstance(call.result, dict) else {}
+    state, entries = result.get("fsmState") or {}, result.get("outboxEntries") or ()
+    if {name: state.get(name) for name in wanted} != wanted:
+        raise StepFailed(f"fsmState is {state}, not {wanted}")
+    if len(entries) != len(JOBS):
+        raise StepFailed(f"outboxEntries has {len(entries)} entries, not {len(JOBS)}")
     return f"answered in {call.seconds * 1000:.1f} ms"
 
 
-def _rows(trial: SmokeContext) -> str:
-    rows = trial.course_rows()
+def _rows(context: SmokeContext) -> str:
+    rows = context.course_rows()
     if rows.counts != (1, 1, 1) or rows.queues != [QUEUE] or rows.sources != ["API"] or not rows.key_there:
         raise StepFailed(
             f"{rows.jobs} jobs {rows.queues}, {rows.events} events {rows.sources}, {rows.keys} keys"
-            f"{'' if rows.key_there else ' (not ours)'}"
+            f"{'' if rows.key_there else ' (not the key of the call)'}"
         )
     return "1 job, 1 event from API, 1 key"
 
 
-def _same_key(trial: SmokeContext) -> str:
-    """As the guide does it, with other jobs: the key alone decides."""
-    again = trial.call(jobs=[])
-    if trial.first is None or again.result != trial.first.result:
+def _same_key(context: SmokeContext) -> str:
+    """Repeats the call with other jobs, as the guide does: only the key decides."""
+    again = context.call(jobs=[])
+    if context.first_call is None or again.result != context.first_call.result:
         raise StepFailed("the same key gave another result")
-    if trial.course_rows().counts != (1, 1, 1):
-        raise StepFailed(f"the same key wrote new rows: {trial.course_rows()}")
+    if (rows := context.course_rows()).counts != (1, 1, 1):
+        raise StepFailed(f"the same key wrote new rows: {rows}")
     return f"the same result in {again.seconds * 1000:.1f} ms, no new row"
 
 
-def _invalid(trial: SmokeContext) -> str:
+def _invalid(context: SmokeContext) -> str:
     cases: Mapping[str, Mapping[str, object]] = {
         "no course": {"entity": None},
-        "a course that does not exist": {"entity": new_id()},
+        "a course that does not exist": {"entity": uuid.uuid4()},
         "a state of NULL": {"state": None},
         "jobs that are no list": {"jobs": {}},
         "a job without a queue": {"jobs": [{"data": {}}]},
     }
-    for what, other in cases.items():
-        if trial.succeeds(partial(trial.call, f"{trial.key}-invalid", **other)):
-            raise StepFailed(f"{what} was accepted")
-    if trial.course_rows().counts != (1, 1, 1) or trial.course_rows(f"{trial.key}-invalid").key_there:
+    key = f"{context.key}-invalid"
+    for case, other in cases.items():
+        if context.succeeds(partial(context.call, key, **other)):
+            raise StepFailed(f"{case} was accepted")
+    if context.course_rows().counts != (1, 1, 1) or context.course_rows(key).key_there:
         raise StepFailed("refused input left rows")
     return f"{len(cases)} kinds refused, no row"
 
 
-def _hijack(trial: SmokeContext) -> str:
-    """A caller with temporary tables of the same names, and pg_temp first on the path, who calls for the first time.
+def _search_path(context: SmokeContext) -> str:
+    """Calls as one who has temporary tables of the same names, pg_temp first on the path, and called never before.
 
-    Plans that earlier calls left in this session, or another client of a pooler did, would hide the tables.
+    Plans cached by earlier calls, of this session or of another client of a pooler, would keep the RPC from using them.
     """
-    trial.rehearsal.execute("migration/smoke_hijack")
-    trial.rehearsal.execute("migration/smoke_replan")
-    path = f"pg_temp, {identifier(trial.rehearsal.schema)}"
-    trial.assume_role("none", path=path)
-    remedy = f"ALTER FUNCTION ... SET search_path = {identifier(trial.rehearsal.schema)}, pg_temp"
+    transaction = context.transaction
+    schema = identifier(transaction.schema)
+    transaction.execute("migration/smoke_hijack")
+    transaction.execute("migration/smoke_replan")
+    context.assume_role("none", path=f"pg_temp, {schema}")
+    remedy = f"ALTER FUNCTION ... SET search_path = {schema}, pg_temp"
     try:
-        with trial.rehearsal.savepoint():
-            trial.call(key=f"{trial.key}-hijack")
+        with transaction.savepoint():
+            context.call(key=f"{context.key}-hijack")
     except NOT_TESTED:
         raise
     except SampleError as error:
-        raise StepFailed(f"with tables of the caller's in the way the RPC fails: {error}", remedy) from error
-    stolen = trial.rehearsal.seen("migration/smoke_hijacked")
-    if stolen or trial.course_rows().counts != (2, 2, 2):
-        raise StepFailed(f"{stolen} rows went into the caller's own tables", remedy)
-    return "rows went where they belong"
+        raise StepFailed(f"with temporary tables of the same names the RPC fails: {error}", remedy) from error
+    stolen = transaction.fetch_number("migration/smoke_hijacked")
+    if stolen or context.course_rows().counts != (2, 2, 2):
+        raise StepFailed(f"{stolen} rows were written to temporary tables of the caller", remedy)
+    return "rows were written to the application's tables"
 
 
-def _documented_roles(trial: SmokeContext) -> str:
+def _documented_roles(context: SmokeContext) -> str:
     for role in expected.RPC.callers:
-        with trial.rehearsal.savepoint(keep=False):
-            trial.assume_role(role, trial.course.get("user_id"))
+        with context.transaction.savepoint(keep=False):
+            context.assume_role(role, context.course.get("user_id"))
             try:
-                trial.call()
+                context.call()
             except PermissionDenied as error:
                 raise StepFailed(f"{role}: {error}", f"GRANT EXECUTE ON FUNCTION ... TO {role}") from error
             except RowsHidden as error:
@@ -183,62 +175,62 @@ def _documented_roles(trial: SmokeContext) -> str:
     return f"{', '.join(expected.RPC.callers)} may call"
 
 
-def _outsiders(trial: SmokeContext) -> str:
-    """anon, and a signed-in stranger, see no row of ours and write none past the RPC."""
+def _outsiders(context: SmokeContext) -> str:
+    """anon, and a signed-in user who does not own the course, read no row of it and write only through the RPC."""
     for role in ("anon", "authenticated"):
-        trial.assume_role(role, new_id())
+        context.assume_role(role, uuid.uuid4())
         for table in expected.TABLE_NAMES:
-            if _count(trial, "smoke_seen", table):
+            if _count(context, "smoke_seen", table):
                 raise StepFailed(f"{role} reads {table}")
-        if _count(trial, "smoke_intrude", "job_outbox"):
+        if _count(context, "smoke_intrude", "job_outbox"):
             raise StepFailed(f"{role} writes job_outbox")
-        trial.reset_role()
-    trial.assume_role("anon")
-    if trial.succeeds(lambda: trial.call(key=f"{trial.key}-anon")):
-        home = identifier(trial.rehearsal.schema)
-        revoke = f"REVOKE EXECUTE ON FUNCTION {home}.{expected.RPC.name} FROM PUBLIC, anon;"
-        trial.warnings.append(CheckWarning(expected.RPC.name, "anon may call it", revoke))
-    return "anon and strangers read and write nothing"
+        context.reset_role()
+    context.assume_role("anon")
+    if context.succeeds(lambda: context.call(key=f"{context.key}-anon")):
+        name = identifier(context.transaction.schema, expected.RPC.name)
+        revoke = f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC, anon;"
+        context.warnings.append(CheckWarning(expected.RPC.name, "anon may call it", revoke))
+    return "anon and other users read and write nothing"
 
 
-def _count(trial: SmokeContext, name: str, table: str) -> int:
-    """Being refused is as good as seeing nothing."""
-    rehearsal, seen = trial.rehearsal, 0
-    with suppress(PermissionDenied, RowsHidden), rehearsal.savepoint(keep=False):
-        seen = rehearsal.seen(f"migration/{name}", (rehearsal.schema, table), entity=trial.entity)
-    return seen
+def _count(context: SmokeContext, name: str, table: str) -> int:
+    """A refusal counts as 0 rows."""
+    count = 0
+    with suppress(PermissionDenied, RowsHidden), context.transaction.savepoint(keep=False):
+        count = context.transaction.fetch_number(f"migration/{name}", table, entity=context.course["id"])
+    return count
 
 
-def _timing(trial: SmokeContext) -> str:
-    """The target is a wish, not a promise: missing it is a warning."""
-    calls = sorted(trial.call(key=f"{trial.key}-{number}").seconds for number in range(TIMED_CALLS))
+def _timing(context: SmokeContext) -> str:
+    """Missing the target is a warning."""
+    calls = sorted(context.call(key=f"{context.key}-{number}").seconds for number in range(TIMED_CALLS))
     median, slowest = calls[len(calls) // 2], calls[-1]
     if median > RPC_TARGET:
         text = f"the RPC takes {median * 1000:.0f} ms inside the server, its target is {RPC_TARGET * 1000:.0f} ms"
-        trial.warnings.append(CheckWarning(expected.RPC.name, text, "look at its triggers, indexes and locks"))
+        context.warnings.append(CheckWarning(expected.RPC.name, text, "check its triggers, indexes and locks"))
     return f"median {median * 1000:.1f} ms, slowest {slowest * 1000:.1f} ms of {TIMED_CALLS} calls"
 
 
-def _cascade(trial: SmokeContext) -> str:
-    if trial.rehearsal.seen("migration/smoke_delete", entity=trial.entity) != 1:
+def _cascade(context: SmokeContext) -> str:
+    if context.transaction.fetch_number("migration/smoke_delete", entity=context.course["id"]) != 1:
         raise StepFailed("the course was not deleted")
-    rows = trial.course_rows()
+    rows = context.course_rows()
     if rows.counts != (0, 0, 0) or rows.key_there:
-        raise StepFailed(f"{rows.jobs} jobs, {rows.events} events, {rows.keys} keys stayed")
-    return "all three tables are empty of it"
+        raise StepFailed(f"{rows.jobs} jobs, {rows.events} events, {rows.keys} keys remain")
+    return "no row of it is left in the three tables"
 
 
 STEPS = (
     SmokeStep("visibility", "the role sees every row of the three tables", _visibility, needed=True, keep=True),
-    SmokeStep("side_effects", "no trigger reaches beyond the transaction", _side_effects, needed=True, keep=True),
-    SmokeStep("course", "a test course, with rows of our own to refer to", _course, needed=True, keep=True),
+    SmokeStep("side_effects", "no effect outside the transaction", _side_effects, needed=True, keep=True),
+    SmokeStep("course", "a test course, and test rows that it refers to", _course, needed=True, keep=True),
     SmokeStep("call", "fsmState of the course and one outbox entry", _call, needed=True, keep=True),
     SmokeStep("rows", f"one job in {QUEUE}, one event, one key", _rows),
     SmokeStep("same_key", "the same key gives the same result and no new row", _same_key),
-    SmokeStep("invalid_input", "refused, and nothing is left of it", _invalid),
-    SmokeStep("search_path", "tables of the caller's own are not used", _hijack),
+    SmokeStep("invalid_input", "refused, and no row is left of it", _invalid),
+    SmokeStep("search_path", "temporary tables of the caller are not used", _search_path),
     SmokeStep("documented_roles", f"{', '.join(expected.RPC.callers)} may call the RPC", _documented_roles),
-    SmokeStep("outsiders", "anon and strangers read and write nothing", _outsiders),
+    SmokeStep("outsiders", "anon and other users read and write nothing", _outsiders),
     SmokeStep("timing", f"the RPC answers within {RPC_TARGET * 1000:.0f} ms", _timing),
-    SmokeStep("cascade", "with the course all its rows go", _cascade),
+    SmokeStep("cascade", "deleting the course deletes all its rows", _cascade),
 )

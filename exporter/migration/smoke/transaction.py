@@ -1,15 +1,14 @@
-"""A transaction that is always rolled back: the one place where this program writes, and it cannot commit.
+"""A transaction that is always rolled back: the only place where this program writes to a database.
 
-The first thing that it does is to violate a deferred constraint of a temporary table of its own. From then on COMMIT
-itself fails, whoever may send it: a pooler, a proxy, a mistake in here. Where every statement is committed by itself,
-the temporary table is gone before the second statement, which then fails: nothing has been written yet.
+Its first statements violate a deferred constraint of a temporary table. From then on COMMIT fails, whoever sends it: a
+pooler, a proxy, or a defect of this module. Where each statement is committed by itself, the temporary table no longer
+exists when the second statement runs, which then fails before anything is written.
 
-A killed client or backend, or a broken connection, ends in a rollback by the server.
+If the client or the server process is killed, or the connection breaks, the server rolls back.
 """
 
 import secrets
-import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -17,7 +16,6 @@ from typing import Any, Self, TypeVar
 import psycopg
 from psycopg import sql
 from psycopg.abc import PQGen
-from psycopg.types.json import Jsonb
 
 from exporter.core.errors import SampleError, Stale, Unreachable
 from exporter.database import CLIENT_GRACE, mapped_errors, queries, text
@@ -28,8 +26,8 @@ from exporter.migration import expected
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 
-# The limits of the whole rehearsal, seconds: it may hold locks of its own for that long. Waiting for a lock of others
-# is given up before anybody queues up behind.
+# Limits of the whole transaction, seconds: it may hold its own locks for that long. It gives up waiting for a lock
+# before other sessions queue behind it.
 STATEMENT_TIMEOUT = 5.0
 LOCK_TIMEOUT = 0.5
 IDLE_TIMEOUT = 5.0
@@ -39,14 +37,18 @@ _CONNECTION = {
     "connect_timeout": 5,
     "fallback_application_name": "outbox-exporter smoke",
     "client_encoding": "UTF8",
-    # A server that vanishes without a word is given up, milliseconds (tcp(7)).
+    # A server that stops answering is given up after so many milliseconds (tcp(7)).
     "tcp_user_timeout": 10_000,
     "prepare_threshold": None,
 }
+_NO_TRANSACTION = (
+    "statements do not share one transaction here (a pooler that commits each by itself?): nothing was written; "
+    "connect to the database directly"
+)
 
 
 class _DeadlineConnection(psycopg.Connection[Any]):
-    """Waits for an answer no longer than the server may take, so that a silent network cannot hold us."""
+    """Waits for each answer only as long as the server may take: a network may deliver nothing and report nothing."""
 
     def wait(self, gen: PQGen[Result], interval: float = POLL_INTERVAL, timeout: float | None = None) -> Result:
         deadline = Deadline()
@@ -56,10 +58,6 @@ class _DeadlineConnection(psycopg.Connection[Any]):
             except DeadlineExceeded as error:
                 self.pgconn.finish()
                 raise psycopg.OperationalError(str(error)) from error
-
-
-class CannotRollBack(SampleError):
-    """Statements here do not share one transaction, so nothing may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,10 @@ class TransactionState:
 
 
 class RolledBackTransaction:
-    """One transaction against one database. A context manager: leaving it rolls back and hangs up."""
+    """One transaction against one database. A context manager: leaving it rolls back and closes the connection.
+
+    Its methods raise SampleError; after that the transaction is usable only if a `savepoint` was around the call.
+    """
 
     def __init__(self, dsn: str, schema: str) -> None:
         self._dsn = dsn
@@ -82,54 +83,54 @@ class RolledBackTransaction:
         self._encoding = "utf-8"
 
     def __enter__(self) -> Self:
-        """Connect, begin, and make the transaction uncommittable.
+        """Connect within 5 seconds, begin, and make COMMIT impossible.
 
-        Raises: SampleError; CannotRollBack where transactions do not hold.
+        Raises: SampleError, also where statements do not share one transaction.
         """
         with mapped_errors():
             self._connection = _DeadlineConnection.connect(self._dsn, **_CONNECTION)  # type: ignore[arg-type]  # libpq's options
         try:
             self._begin()
         except BaseException:
-            self._close()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.rollback()
+            self._connection.close()
 
     def roll_back(self) -> None:
-        """End this transaction and begin a new one, to see what is left of it. Raises: SampleError."""
+        """Roll back and begin a new transaction, to check that nothing is left. Raises: SampleError."""
         with mapped_errors():
             self._open.rollback()
-        self._limit()
+        self._set_limits()
 
     def fetch(self, name: str, row: type[Row], **parameters: object) -> list[Row]:
-        """Run `sql/migration/<name>.sql`. Raises: SampleError; the transaction is then of no use outside `attempt`."""
-        columns = [column.name for column in queries.load(name).columns]
-        with mapped_errors(session_encoding=self._encoding), self._open.cursor() as cursor:
-            found = text.rows(cursor.execute(self._compose(name), _adapted(parameters)))
-            return [row(**dict(zip(columns, values, strict=True))) for values in found]
+        """Run `sql/<name>.sql`: one `row`, a dataclass of its columns, per row. Raises: SampleError."""
+        return [row(*values) for values in self._run(name, parameters)]
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
-        """The only row of a statement that always answers with one."""
+        """The row of a statement that always returns exactly one. Raises: SampleError."""
         (only,) = self.fetch(name, row, **parameters)
         return only
 
-    def seen(self, name: str, table: tuple[str, str] | None = None, **parameters: object) -> int:
-        """The single number of a statement; `table` takes the place `{table}` in it. Raises: SampleError."""
-        statement = self._compose(name, table or (self.schema, "job_outbox"))
-        with mapped_errors(session_encoding=self._encoding):
-            row = self._open.execute(statement, _adapted(parameters)).fetchone()
-        return int(row[0]) if row else 0
+    def fetch_number(self, name: str, table: str = "job_outbox", **parameters: object) -> int:
+        """The number that a statement returns; `table` replaces `{table}` in it. Raises: SampleError."""
+        ((number,),) = self._run(name, parameters, table)
+        return int(number)
 
-    def execute(self, name: str) -> None:
-        """Run a file of statements without parameters and answers. Raises: SampleError."""
-        with mapped_errors(session_encoding=self._encoding):
-            self._open.execute(self._compose(name))
+    def execute(self, name: str, **parameters: object) -> None:
+        """Run a file and ignore what it returns; without parameters it may hold several statements.
+
+        Raises: SampleError.
+        """
+        self._run(name, parameters)
 
     def insert(self, schema: str, table: str, values: Mapping[str, object]) -> None:
-        """One row, unless it is there already. Raises: SampleError."""
+        """Insert one row, unless it exists. Raises: SampleError."""
         statement = sql.SQL(
             "/* outbox-exporter: smoke */ "
             "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({}) ON CONFLICT DO NOTHING"
@@ -139,11 +140,11 @@ class RolledBackTransaction:
             sql.SQL(", ").join(sql.Placeholder() * len(values)),
         )
         with mapped_errors(session_encoding=self._encoding):
-            self._open.execute(self._written(statement), list(values.values()))
+            self._open.execute(self._encoded(statement), list(values.values()))
 
     @contextmanager
     def savepoint(self, *, keep: bool = True) -> Iterator[None]:
-        """Something that may fail without spoiling the transaction; with `keep` false it is undone in any case."""
+        """A failure inside is undone and leaves the transaction usable; without `keep` a success is undone, too."""
         with mapped_errors(session_encoding=self._encoding), self._open.transaction(force_rollback=not keep):
             yield
 
@@ -154,23 +155,31 @@ class RolledBackTransaction:
         return self._connection
 
     def _begin(self) -> None:
-        begun = self._limit()
-        if begun.in_recovery:
+        state = self._set_limits()
+        if state.in_recovery:
             raise Stale(f"a standby answers: nothing can be tried here; {CONNECT_TO_PRIMARY}")
-        if begun.read_only:
+        if state.read_only:
             raise SampleError("this session is read-only (a role made for reading?): nothing can be tried here")
-        self.role = begun.role
+        self.role = state.role
         token = secrets.token_hex(8)
-        with _refused_unless_one_transaction():
-            self._open.execute("SELECT set_config('outbox_exporter.rehearsal', %s, true)", (token,))
-            self.execute("migration/smoke_uncommittable")
-            self.execute("migration/smoke_poison")
-            found = text.rows(self._open.execute("SELECT current_setting('outbox_exporter.rehearsal', true)"))
+        try:
+            with mapped_errors():
+                self._open.execute("SELECT set_config('outbox_exporter.smoke', %s, true)", (token,))
+                self.execute("migration/smoke_uncommittable")
+                self.execute("migration/smoke_poison")
+                found = text.rows(self._open.execute("SELECT current_setting('outbox_exporter.smoke', true)"))
+        except SampleError as error:
+            if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
+                remedy = "a temporary table is what makes COMMIT impossible: GRANT TEMPORARY ON DATABASE ..."
+                raise SampleError(f"{error}; {remedy}") from error
+            if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.FeatureNotSupported):
+                raise SampleError(_NO_TRANSACTION) from error
+            raise
         in_transaction = self._open.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
         if found != [(token,)] or not in_transaction:
-            raise CannotRollBack(_NO_TRANSACTION)
+            raise SampleError(_NO_TRANSACTION)
 
-    def _limit(self) -> TransactionState:
+    def _set_limits(self) -> TransactionState:
         self.execute("defaults")
         self._encoding = text.encoding(self._open)
         return self.fetch_one(
@@ -182,59 +191,14 @@ class RolledBackTransaction:
             transaction_timeout=f"{TRANSACTION_TIMEOUT:.0f}s",
         )
 
-    def _compose(self, name: str, table: tuple[str, str] | None = None) -> bytes:
-        known = (*expected.TABLE_NAMES, "courses")
-        places = {each: sql.Identifier(self.schema, each) for each in known}
+    def _run(self, name: str, parameters: Mapping[str, object], table: str = "job_outbox") -> list[tuple[Any, ...]]:
+        places = {each: sql.Identifier(self.schema, each) for each in (*expected.TABLE_NAMES, "courses")}
         places["rpc"] = sql.Identifier(self.schema, expected.RPC.name)
-        places["table"] = sql.Identifier(*(table or (self.schema, "job_outbox")))
-        # The text comes from this package's own files and from nowhere else.
-        return self._written(sql.SQL(queries.load(name).text).format(**places))
+        # The text comes from a file of this package, never from outside.
+        statement = sql.SQL(queries.load(name).text).format(**places, table=places[table])
+        with mapped_errors(session_encoding=self._encoding), self._open.cursor() as cursor:
+            cursor.execute(self._encoded(statement), parameters or None)
+            return text.rows(cursor) if cursor.description else []
 
-    def _written(self, statement: sql.Composed) -> bytes:
+    def _encoded(self, statement: sql.Composed) -> bytes:
         return statement.as_string().encode(self._encoding, "replace")
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            with suppress(psycopg.Error):
-                self._connection.rollback()
-            self._connection.close()
-
-
-_NO_TRANSACTION = (
-    "statements do not share one transaction here (a pooler that commits each by itself?): nothing was written; "
-    "connect to the database directly"
-)
-
-
-@contextmanager
-def _refused_unless_one_transaction() -> Generator[None]:
-    """Whatever goes wrong here goes wrong before anything is written."""
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise _lacks_temp(str(error)) from error
-    except psycopg.Error as error:
-        raise CannotRollBack(_NO_TRANSACTION) from error
-    except SampleError as error:
-        lost = isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.FeatureNotSupported)
-        if lost:
-            raise CannotRollBack(_NO_TRANSACTION) from error
-        if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
-            raise _lacks_temp(str(error)) from error
-        raise
-
-
-def _lacks_temp(text: str) -> SampleError:
-    return SampleError(f"{text}; a temporary table is what makes COMMIT impossible: GRANT TEMPORARY ON DATABASE ...")
-
-
-def _adapted(parameters: Mapping[str, object]) -> dict[str, object]:
-    return {
-        name: Jsonb(value) if isinstance(value, dict | list) and name == "jobs" else value
-        for name, value in parameters.items()
-    }
-
-
-def new_id() -> uuid.UUID:
-    """An identifier that nobody has."""
-    return uuid.uuid4()

@@ -1,16 +1,17 @@
-"""What the database says about the migration: facts of one snapshot, read from the catalogue and judged elsewhere.
+"""Reads the facts that `verify` checks from PostgreSQL's catalogue, in one snapshot.
 
-No row of the application's tables is read. pg_cron's tables and the register of migrations are, as far as the role
-may: what it cannot see is None here, with the reason beside it.
+It reads no row of the application's tables. It reads pg_cron's tables and the migration history as far as the role may.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from exporter.database import Session
 from exporter.migration import expected
-from exporter.migration.quoting import identifier
+from exporter.migration.sql_text import identifier
 from exporter.migration.verify.access_checks import Cron, MigrationHistory, read_cron, read_history
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,6 @@ class Relation:
     hidden_from: list[str]
     id_type: str | None
     id_unique: bool
-
-    @property
-    def is_table(self) -> bool:
-        """An ordinary or a partitioned table."""
-        return self.kind in ("r", "p")
-
-    @property
-    def is_partitioned(self) -> bool:
-        """Its rows are in partitions; by which columns may be unknown."""
-        return self.kind == "p"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +44,12 @@ class Partition:
 
     @property
     def full_name(self) -> str:
-        """Schema and name, as one writes them in SQL."""
+        """Schema and name, quoted where necessary."""
         return identifier(self.schema_name, self.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class FoundColumn:
     """One row of sql/migration/columns.sql."""
 
     table_name: str
@@ -87,7 +78,7 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class FoundIndex:
     """One row of sql/migration/indexes.sql."""
 
     table_name: str
@@ -99,7 +90,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class FoundPolicy:
     """One row of sql/migration/policies.sql."""
 
     table_name: str
@@ -112,7 +103,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FoundFunction:
     """One row of sql/migration/functions.sql."""
 
     name: str
@@ -149,98 +140,75 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class SchemaFacts:
-    """Everything `verify` judges, in one snapshot of one schema."""
+    """All that `verify` checks, of one schema in one snapshot."""
 
     schema: str
     relations: tuple[Relation, ...]
     partitions: tuple[Partition, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[FoundColumn, ...]
     constraints: tuple[Constraint, ...]
-    indexes: tuple[Index, ...]
-    policies: tuple[Policy, ...]
-    functions: tuple[Function, ...]
+    indexes: tuple[FoundIndex, ...]
+    policies: tuple[FoundPolicy, ...]
+    functions: tuple[FoundFunction, ...]
     leftovers: tuple[Leftover, ...]
     cron: Cron
-    register: MigrationHistory
+    history: MigrationHistory
+
+    def full_name(self, name: str) -> str:
+        """Schema and name of a documented table or function, as in SQL; the name needs no quotes."""
+        return f"{self.home}.{name}"
+
+    def is_partitioned(self, table: str) -> bool:
+        """Whether this table of the schema is partitioned."""
+        relation = self.relation(self.schema, table)
+        return relation is not None and relation.kind == "p"
 
     def partitions_of(self, table: str) -> tuple[Partition, ...]:
-        """The partitions of this table, however deep."""
+        """The partitions of this table, at every level."""
         return tuple(part for part in self.partitions if part.table_name == table)
 
     @property
     def home(self) -> str:
-        """The schema as one writes it in SQL."""
+        """The name of the schema, quoted where necessary."""
         return identifier(self.schema)
 
     def relation(self, schema: str, table: str) -> Relation | None:
-        """The relation of that name, if it exists."""
-        return next(
-            (r for r in self.relations if (r.schema_name, r.table_name) == (schema, table) and r.kind is not None), None
-        )
+        """The relation of that name; None when it does not exist."""
+        named = (r for r in self.relations if (r.schema_name, r.table_name) == (schema, table))
+        return next((relation for relation in named if relation.kind is not None), None)
 
 
 ROLES = (*expected.OUTSIDERS, "service_role")
 
-# What `check-config` may have the server plan: statements over the catalogue alone, which is always there.
-STATEMENTS = tuple(
-    f"migration/{name}"
-    for name in (
-        "settings",
-        "cron_zone",
-        "relations",
-        "partitions",
-        "columns",
-        "constraints",
-        "indexes",
-        "policies",
-        "functions",
-        "leftovers",
-    )
+# Statements that read the catalogue alone, which exists in every database: `check-config` has the server plan them.
+STATEMENTS = (
+    *("migration/settings", "migration/cron_zone", "migration/relations", "migration/partitions", "migration/columns"),
+    *("migration/constraints", "migration/indexes", "migration/policies", "migration/functions", "migration/leftovers"),
 )
 
 
 def read(session: Session) -> SchemaFacts:
-    """The facts about the migration in the watched schema. Raises: SampleError; Locked while a table is locked."""
-    schema, tables = session.schema, list(expected.TABLE_NAMES)
-    wanted = [*((schema, table) for table in tables), (schema, "courses"), ("auth", "users")]
+    """Read the facts about the configured schema. Raises: SampleError; Locked while a table is locked."""
     session.fetch_one("migration/settings", Settings)
+    schema, tables, functions = session.schema, list(expected.TABLE_NAMES), list(expected.FUNCTION_NAMES)
+    outsiders = list(expected.OUTSIDERS)
+    policies = [policy.name for table in expected.TABLES for policy in table.policies]
+    names = [name for table in expected.TABLES for name in (table.name, *(index.name for index in table.indexes))]
+    parents = {"schemas": [*(schema for _ in tables), schema, "auth"], "tables": [*tables, "courses", "users"]}
+
+    def rows(name: str, row: type[Row], **parameters: object) -> tuple[Row, ...]:
+        return tuple(session.fetch(f"migration/{name}", row, **parameters))
+
     return SchemaFacts(
         schema=schema,
-        relations=tuple(
-            session.fetch(
-                "migration/relations",
-                Relation,
-                schemas=[schema for schema, _ in wanted],
-                tables=[table for _, table in wanted],
-                functions=list(expected.FUNCTION_NAMES),
-                policies=[policy.name for table in expected.TABLES for policy in table.policies],
-            )
-        ),
-        partitions=tuple(
-            session.fetch(
-                "migration/partitions", Partition, schema=schema, tables=tables, outsiders=list(expected.OUTSIDERS)
-            )
-        ),
-        columns=tuple(session.fetch("migration/columns", Column, schema=schema, tables=tables)),
-        constraints=tuple(session.fetch("migration/constraints", Constraint, schema=schema, tables=tables)),
-        indexes=tuple(session.fetch("migration/indexes", Index, schema=schema, tables=tables)),
-        policies=tuple(
-            session.fetch(
-                "migration/policies", Policy, schema=schema, tables=tables, outsiders=list(expected.OUTSIDERS)
-            )
-        ),
-        functions=tuple(
-            session.fetch(
-                "migration/functions", Function, schema=schema, names=list(expected.FUNCTION_NAMES), roles=list(ROLES)
-            )
-        ),
-        leftovers=tuple(session.fetch("migration/leftovers", Leftover, schema=schema, names=list(_names()))),
+        relations=rows("relations", Relation, **parents, functions=functions, policies=policies),
+        partitions=rows("partitions", Partition, schema=schema, tables=tables, outsiders=outsiders),
+        columns=rows("columns", FoundColumn, schema=schema, tables=tables),
+        constraints=rows("constraints", Constraint, schema=schema, tables=tables),
+        indexes=rows("indexes", FoundIndex, schema=schema, tables=tables),
+        policies=rows("policies", FoundPolicy, schema=schema, tables=tables, outsiders=outsiders),
+        functions=rows("functions", FoundFunction, schema=schema, names=functions, roles=list(ROLES)),
+        leftovers=rows("leftovers", Leftover, schema=schema, names=names),
         cron=read_cron(session),
-        register=read_history(session),
+        history=read_history(session),
     )
-
-
-def _names() -> Iterable[str]:
-    for table in expected.TABLES:
-        yield table.name
-        yield from (index.name for index in table.indexes)

@@ -1,8 +1,7 @@
-"""What the condition of a row-level security policy admits, by its meaning and not by its spelling.
+"""The rows that the condition of a row-level security policy shows, by its meaning rather than its spelling.
 
-A condition, as PostgreSQL prints it, is read into a function from who asks (their user, their role) and whose row it is
-to the values that the condition can have; what is not understood can have any. Asked about every kind of caller and
-row, it says whose rows are shown: for certain, perhaps, or never.
+A condition is parsed into a function from an `Access` (caller and owner of the row) to the values that it can have. It
+is evaluated for every kind of caller and row: rows are shown certainly, perhaps, or never.
 """
 
 import re
@@ -13,14 +12,14 @@ from enum import Enum
 from itertools import product
 
 from exporter.migration.verify.expression import UnreadableError, parse
-from exporter.migration.verify.terms import Access, Term, Values, truths
+from exporter.migration.verify.terms import Access, Term, Values, truth_values
 
-# Roles that anybody may come in with (Supabase, "Postgres Roles"); None for a caller without a token.
+# Roles that any caller of the API may have (Supabase, "Postgres Roles"); None for a caller without a token.
 _OUTSIDERS = (None, "anon", "authenticated")
-# It bypasses row-level security: what a policy shows it does not matter.
+# It bypasses row-level security, so what a policy shows to it does not matter.
 _SERVICE = "service_role"
-# Each id makes more kinds of callers and rows to ask about, by the second power.
-_MOST_LITERALS = 20
+# The number of cases grows with the square of the number of ids.
+_MAX_LITERALS = 20
 _ID = re.compile("[0-9a-fA-F-]{32,36}")
 _ONE, _OTHER = "one user", "another user"
 
@@ -35,9 +34,9 @@ class RowVisibility(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ConditionVisibility:
-    """What a condition shows.
+    """The rows that a condition shows.
 
-    `own`: to signed-in users their own rows; CERTAINLY means all of them. `others`: to anybody from outside rows that
+    `own`: to signed-in users their own rows; CERTAINLY means all of them. `others`: to any caller of the API rows that
     are not theirs; CERTAINLY means at least one.
     """
 
@@ -45,44 +44,40 @@ class ConditionVisibility:
     others: RowVisibility
 
 
+_UNKNOWN = ConditionVisibility(RowVisibility.PERHAPS, RowVisibility.PERHAPS)
+
+
 def visible_rows(condition: str) -> ConditionVisibility:
-    """Whose rows a condition shows. What cannot be read shows nothing for certain and everything perhaps."""
+    """The rows that a condition shows; PERHAPS for a condition that is not understood."""
     try:
         term, literals = parse(condition)
-        return _judged(term, literals) if len(literals) <= _MOST_LITERALS else _UNKNOWN
+        return _evaluate(term, literals) if len(literals) <= _MAX_LITERALS else _UNKNOWN
     except (UnreadableError, RecursionError):
         return _UNKNOWN
 
 
-_UNKNOWN = ConditionVisibility(RowVisibility.PERHAPS, RowVisibility.PERHAPS)
-
-
-def _judged(term: Term, literals: AbstractSet[str]) -> ConditionVisibility:
-    own = [truths(term, case) for case in _cases(literals) if case.is_own and case.role == "authenticated"]
-    # A role of one's own that a condition names may see more, which only people can judge.
+def _evaluate(term: Term, literals: AbstractSet[str]) -> ConditionVisibility:
+    own = [truth_values(term, each) for each in _accesses(literals) if each.is_own and each.role == "authenticated"]
+    others = [each for each in _accesses(literals) if not each.is_own]
+    # A signed-in user has the role authenticated; another token with a user is possible, but not common.
+    common = [truth_values(term, each) for each in others if each.user is None or each.role == "authenticated"]
+    # A role that the condition names may be meant to see more, which only people can decide.
     special = literals - {*_OUTSIDERS, _SERVICE, ""}
-    others = [case for case in _cases(literals) if not case.is_own]
-    # Who is signed in has the role authenticated: any other token with a user is no common one.
-    common = [truths(term, case) for case in others if case.user is None or case.role == "authenticated"]
-    all_others = (truths(term, case) for case in (*others, *_cases(literals, special)) if not case.is_own)
-    return ConditionVisibility(_own(own), _others(common, all_others))
+    possible = [truth_values(term, each) for each in (*others, *_accesses(literals, special)) if not each.is_own]
+    return ConditionVisibility(
+        own=_summary(certainly=all(values == {True} for values in own), possible=own),
+        others=_summary(certainly=any(values == {True} for values in common), possible=possible),
+    )
 
 
-def _own(answers: Iterable[Values]) -> RowVisibility:
-    known = list(answers)
-    if all(values == {True} for values in known):
+def _summary(*, certainly: bool, possible: Iterable[Values]) -> RowVisibility:
+    if certainly:
         return RowVisibility.CERTAINLY
-    return RowVisibility.PERHAPS if any(True in values for values in known) else RowVisibility.NEVER
+    return RowVisibility.PERHAPS if any(True in values for values in possible) else RowVisibility.NEVER
 
 
-def _others(common: Iterable[Values], all_others: Iterable[Values]) -> RowVisibility:
-    if any(values == {True} for values in common):
-        return RowVisibility.CERTAINLY
-    return RowVisibility.PERHAPS if any(True in values for values in all_others) else RowVisibility.NEVER
-
-
-def _cases(literals: AbstractSet[str], roles: Iterable[str | None] = _OUTSIDERS) -> Iterator[Access]:
-    """Every kind of caller and row that the condition can tell apart."""
+def _accesses(literals: AbstractSet[str], roles: Iterable[str | None] = _OUTSIDERS) -> Iterator[Access]:
+    """Every kind of caller and row that the condition can distinguish."""
     users: tuple[str | None, ...] = (None, _ONE, *filter(_ID.fullmatch, literals))
     for role, user, owner in product(roles, users, (*users, _OTHER)):
         yield Access(user, role, owner)

@@ -1,29 +1,16 @@
-"""Reads a condition, as PostgreSQL prints it: the part of SQL that policies are written in."""
+"""Parses a condition as PostgreSQL prints it: the part of SQL in which policies are written."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 
-from exporter.migration.verify.terms import (
-    COMPARISONS,
-    Term,
-    anything,
-    both,
-    cast_to,
-    claim,
-    column,
-    compared,
-    constant,
-    either,
-    function,
-    negated,
-    of,
-    unchanged,
-)
+from exporter.migration.verify import terms
+from exporter.migration.verify.terms import Term, any_value
 
 
 class UnreadableError(Exception):
-    """Not in the part of SQL that is read here."""
+    """The condition is outside of the part of SQL that is parsed here."""
 
 
 _TOKEN = re.compile(
@@ -45,9 +32,9 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 def parse(condition: str) -> tuple[Term, frozenset[str]]:
-    """The condition as a term, and the texts in it that users, roles or owners may be compared with.
+    """The condition as a term, and the texts in it, which may be ids or roles.
 
-    Raises: UnreadableError.
+    Raises: UnreadableError; RecursionError for hundreds of nested parentheses.
     """
     parser = _Parser(list(_tokens(condition)))
     return parser.whole(), frozenset(parser.literals)
@@ -55,20 +42,18 @@ def parse(condition: str) -> tuple[Term, frozenset[str]]:
 
 @dataclass(slots=True)
 class _Parser:
-    """A recursive descent, by the precedence of operators: OR, AND, NOT, IS, comparisons, others, casts."""
+    """Recursive descent by precedence of operators: OR, AND, NOT, IS, comparisons, others, casts."""
 
     tokens: list[tuple[str, str]]
     literals: set[str] = field(default_factory=set)
     _at: int = 0
 
     def whole(self) -> Term:
-        """Raises: UnreadableError."""
+        """The whole condition. Raises: UnreadableError."""
         term = self._or()
         if self._at < len(self.tokens):
             raise UnreadableError
         return term
-
-    # ------------------------------------------------------------------ tokens
 
     def _peek(self) -> str:
         kind, text = self.tokens[self._at] if self._at < len(self.tokens) else ("", "")
@@ -81,7 +66,7 @@ class _Parser:
         return self.tokens[self._at - 1]
 
     def _take(self, *words: str) -> bool:
-        """These words or signs come next, and are passed over."""
+        """Skip these words or signs if they come next; whether they did."""
         start = self._at
         for word in words:
             if self._peek() != word:
@@ -94,69 +79,74 @@ class _Parser:
         if not self._take(word):
             raise UnreadableError
 
-    # ------------------------------------------------------------------ truth
-
     def _or(self) -> Term:
         term = self._and()
         while self._take("OR"):
-            term = either(term, self._and())
+            term = terms.disjunction(term, self._and())
         return term
 
     def _and(self) -> Term:
         term = self._not()
         while self._take("AND"):
-            term = both(term, self._not())
+            term = terms.conjunction(term, self._not())
         return term
 
     def _not(self) -> Term:
-        return negated(self._not()) if self._take("NOT") else self._is()
+        return terms.negation(self._not()) if self._take("NOT") else self._is()
 
     def _is(self) -> Term:
         term = self._comparison()
         while self._take("IS"):
-            term = (negated if self._take("NOT") else unchanged)(self._test(term))
+            negated = self._take("NOT")
+            term = self._test(term)
+            term = terms.negation(term) if negated else term
         return term
 
     def _test(self, term: Term) -> Term:
         if self._take("DISTINCT", "FROM"):
-            other = self._comparison()
-            return of(lambda one, two: one != two, term, other)
+            return terms.predicate(lambda one, two: one != two, term, self._comparison())
         for word, value in (("NULL", None), ("UNKNOWN", None), ("TRUE", True), ("FALSE", False)):
             if self._take(word):
-                return of(lambda one, value=value: one is value, term)
+                return terms.predicate(lambda found, value=value: found is value, term)
         raise UnreadableError
 
     def _comparison(self) -> Term:
         term = self._operation()
         while (sign := self._peek()) in ("=", "<>", "<", ">", "<=", ">="):
             self._at += 1
-            words = [word for word in ("ANY", "ALL") if self._take(word)]
-            others = self._list() if words else [self._operation()]
-            term = compared(sign, term, others, every=words == ["ALL"])
+            combine = terms.disjunction
+            if self._take("ALL"):
+                combine, others = terms.conjunction, self._list()
+            else:
+                others = self._list() if self._take("ANY") else [self._operation()]
+            term = reduce(combine, [terms.comparison(sign, term, other) for other in others])
         return term
 
     def _list(self) -> list[Term]:
-        """An array behind ANY or ALL, in the parentheses that it is printed in."""
+        """The elements of an array after ANY or ALL, with the parentheses and casts around it."""
         if self._take("("):
-            terms = self._list()
+            elements = self._list()
             self._demand(")")
         else:
             self._demand("ARRAY")
             self._demand("[")
-            terms = [self._or()]
-            while self._take(","):
-                terms.append(self._or())
-            self._demand("]")
-        self._casts(anything)
-        return terms
+            elements = self._separated("]")
+        self._casts(any_value)
+        return elements
 
-    # ------------------------------------------------------------------ values
+    def _separated(self, end: str) -> list[Term]:
+        """At least one term, separated by commas, up to the closing sign."""
+        found = [self._or()]
+        while self._take(","):
+            found.append(self._or())
+        self._demand(end)
+        return found
 
     def _operation(self) -> Term:
         term = self._cast()
-        while re.fullmatch(r"[-+*/<>=~!@#%^&|`?]+", sign := self._peek()) and sign not in COMPARISONS:
+        while re.fullmatch(r"[-+*/<>=~!@#%^&|`?]+", sign := self._peek()) and sign not in terms.COMPARISONS:
             self._at += 1
-            term = claim(sign, term, self._cast())
+            term = terms.json_operation(sign, term, self._cast())
         return term
 
     def _cast(self) -> Term:
@@ -164,7 +154,7 @@ class _Parser:
 
     def _casts(self, term: Term) -> Term:
         while self._take("::"):
-            term = cast_to(self._type(), term)
+            term = terms.cast(self._type(), term)
         return term
 
     def _type(self) -> str:
@@ -183,9 +173,9 @@ class _Parser:
         if kind == "text" and not text.startswith(("E", "e")):
             value = text[1:-1].replace("''", "'")
             self.literals.add(value)
-            return constant(value)
+            return terms.constant(value)
         if kind == "number":
-            return constant(text)
+            return terms.constant(text)
         if text == "(":
             return self._group()
         if kind == "name":
@@ -193,7 +183,7 @@ class _Parser:
         raise UnreadableError
 
     def _group(self) -> Term:
-        """Behind a parenthesis: a condition, a subquery for one value without FROM, or what is not read."""
+        """After a parenthesis: a condition, or a subquery for one value without FROM; any value for all else."""
         start = self._at
         try:
             select = self._take("SELECT")
@@ -204,7 +194,7 @@ class _Parser:
         except UnreadableError:
             self._at = start
             self._skip_group()
-            return anything
+            return any_value
         return term
 
     def _skip_group(self) -> None:
@@ -215,28 +205,18 @@ class _Parser:
 
     def _named(self, first: str) -> Term:
         if first.upper() in _CONSTANTS:
-            return constant(_CONSTANTS[first.upper()])
+            return terms.constant(_CONSTANTS[first.upper()])
         if first.upper() in ("CASE", "ARRAY", "ROW", "INTERVAL", "SELECT"):
             raise UnreadableError
         name = [first.strip('"')]
         while self._take("."):
             name.append(self._next()[1].strip('"'))
         if not self._take("("):
-            return column(name)
+            return terms.column(name)
         start = self._at
         try:
-            return function(".".join(name).lower(), self._arguments())
+            return terms.function(".".join(name).lower(), [] if self._take(")") else self._separated(")"))
         except UnreadableError:
             self._at = start
             self._skip_group()
-            return anything
-
-    def _arguments(self) -> list[Term]:
-        terms: list[Term] = []
-        if self._take(")"):
-            return terms
-        terms.append(self._or())
-        while self._take(","):
-            terms.append(self._or())
-        self._demand(")")
-        return terms
+            return any_value

@@ -1,17 +1,18 @@
-"""Judges the dependency chain and the register: what has to be there first, and what is recorded as applied."""
+"""Checks that the tables that the migration depends on exist, and that the migration history records both versions."""
 
 from collections.abc import Iterator
 
 from exporter.migration import expected
-from exporter.migration.quoting import identifier
+from exporter.migration.expected import ExpectedMigration
 from exporter.migration.report import CheckFinding, Deviation, finding_of, unknown_finding
+from exporter.migration.sql_text import identifier
 from exporter.migration.verify.catalogue import SchemaFacts
 
 _TABLE = "supabase_migrations.schema_migrations"
 
 
 def run_checks(facts: SchemaFacts) -> Iterator[CheckFinding]:
-    """The tables referred to, then both versions and their order."""
+    """One finding per table referred to, one per version, and one about the order of the versions."""
     yield _parent(facts, facts.schema, "courses")
     yield _parent(facts, "auth", "users")
     for migration in expected.MIGRATIONS:
@@ -20,9 +21,8 @@ def run_checks(facts: SchemaFacts) -> Iterator[CheckFinding]:
 
 
 def _parent(facts: SchemaFacts, schema: str, table: str) -> CheckFinding:
-    """It exists, and its id can be referred to."""
-    relation = facts.relation(schema, table)
-    name = identifier(schema, table)
+    """The table exists, and a foreign key can refer to its id."""
+    relation, name = facts.relation(schema, table), identifier(schema, table)
     deviations = []
     if relation is None:
         deviations.append(Deviation("missing", f"apply the migration that creates {name} first"))
@@ -33,34 +33,33 @@ def _parent(facts: SchemaFacts, schema: str, table: str) -> CheckFinding:
     return finding_of(f"dependency.{table}", f"table {name} with a unique id UUID", deviations)
 
 
-def _recorded(facts: SchemaFacts, migration: expected.Migration) -> CheckFinding:
-    check, wanted = f"register.{migration.version}", f"{migration.file} registered in {_TABLE}"
-    view = facts.register.view
-    if not view.readable:
-        return unknown_finding(check, wanted, view.obstacle, view.remedy)
-    if facts.register.has(migration.version):
+def _recorded(facts: SchemaFacts, migration: ExpectedMigration) -> CheckFinding:
+    check, wanted = f"register.{migration.version}", f"{migration.file} recorded in {_TABLE}"
+    access = facts.history.access
+    if not access.readable:
+        return unknown_finding(check, wanted, access.obstacle, access.remedy)
+    if facts.history.has(migration.version):
         return finding_of(check, wanted, ())
-    if not view.complete:
-        return unknown_finding(
-            check, wanted, "not visible: row-level security may hide it", f"look as the owner of {_TABLE}"
-        )
-    others = [known.version for known in facts.register.versions if known.name == migration.name]
-    found = f"registered as {', '.join(others)}" if others else "not registered"
+    if not access.complete:
+        obstacle = "not visible: row-level security may hide it"
+        return unknown_finding(check, wanted, obstacle, f"ask as the owner of {_TABLE}")
+    others = [known.version for known in facts.history.versions if known.name == migration.name]
+    found = f"recorded as {', '.join(others)}" if others else "not recorded"
     return finding_of(check, wanted, (Deviation(found, repair(migration, "applied")),))
 
 
 def _order(facts: SchemaFacts) -> CheckFinding:
-    """The RPC refers to the tables: its version is never registered without theirs."""
+    """The RPC uses the tables, so its version may not be recorded without theirs."""
     check, wanted = "register.order", "tables first, then the RPC"
-    view, (first, second) = facts.register.view, expected.MIGRATIONS
-    if not view.readable or not (view.complete or facts.register.has(first.version)):
-        return unknown_finding(check, wanted, view.obstacle or "not visible", view.remedy)
+    history, (first, second) = facts.history, expected.MIGRATIONS
+    if not history.access.readable or not (history.access.complete or history.has(first.version)):
+        return unknown_finding(check, wanted, history.access.obstacle or "not visible", history.access.remedy)
     deviations = []
-    if facts.register.has(second.version) and not facts.register.has(first.version):
+    if history.has(second.version) and not history.has(first.version):
         deviations.append(Deviation(f"{second.version} without {first.version}", repair(first, "applied")))
     return finding_of(check, wanted, deviations)
 
 
-def repair(migration: expected.Migration, status: str) -> str:
-    """How to correct the register once the database has been looked at."""
+def repair(migration: ExpectedMigration, status: str) -> str:
+    """The command that corrects the migration history; `status` is `applied` or `reverted`."""
     return f"verify the state by hand, then: supabase migration repair --status {status} {migration.version}"

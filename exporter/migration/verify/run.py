@@ -1,4 +1,4 @@
-"""`verify`: is the migration fully there, or, after a rollback, fully gone?"""
+"""`verify`: whether the migration is complete or, after a rollback, completely removed."""
 
 from typing import Literal
 
@@ -20,24 +20,19 @@ Expectation = Literal["applied", "absent"]
 
 
 def verify(session: Session, expect: Expectation = "applied") -> CheckReport:
-    """Every check, in one snapshot. Reads no row of the application's tables. Raises: SampleError."""
+    """Run every check in one snapshot. It reads no row of the application's tables. Raises: SampleError."""
     facts = catalogue.read(session)
     return check_applied(facts) if expect == "applied" else CheckReport(tuple(absence_checks.run_checks(facts)))
 
 
 def check_applied(facts: SchemaFacts) -> CheckReport:
-    """Judges these facts by the guide."""
-    findings = (
-        *migration_history.run_checks(facts),
-        *tables.run_checks(facts),
-        *policies.run_checks(facts),
-        *functions.run_checks(facts),
-        *schedules.run_checks(facts),
+    """Compare the facts with the migration guide."""
+    findings = tuple(
+        finding
+        for area in (migration_history, tables, policies, functions, schedules)
+        for finding in area.run_checks(facts)
     )
-    warnings = (
-        *tables.find_warnings(facts),
-        *policies.find_warnings(facts),
-        *functions.find_warnings(facts),
-        *schedules.find_warnings(facts),
+    warnings = tuple(
+        warning for area in (tables, policies, functions, schedules) for warning in area.find_warnings(facts)
     )
     return CheckReport(findings, warnings, tuple(troubleshooting.diagnose(facts, findings)))

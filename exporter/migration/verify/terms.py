@@ -1,14 +1,13 @@
-"""The values that a condition, or a part of it, can have: functions from who asks, and whose row it is, to SQL values.
+"""The values that a condition, or a part of it, can have: functions from an `Access` to a set of SQL values.
 
-Booleans are True, False and None, as in SQL; texts, ids and JSON are told by what is written in them. What is not known
-can be any value, so that every judgement about it can come out either way.
+Booleans are True, False and None, as in SQL. Texts, ids and JSON are represented by their text. A part that is not
+understood can have any value, so that every test of it can be true or false.
 """
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
-from functools import reduce
 from itertools import product
 from typing import TypeAlias
 
@@ -17,7 +16,7 @@ from exporter.migration import expected
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who asks (user and role of their token), and whose row it is: None for nobody."""
+    """A caller (user and role of their token) and the owner of the row; None for no user, no token, no owner."""
 
     user: str | None
     role: str | None
@@ -25,33 +24,28 @@ class Access:
 
     @property
     def is_own(self) -> bool:
-        """The row belongs to who asks."""
+        """The row belongs to the caller."""
         return self.owner is not None and self.owner == self.user
 
 
-class Any(Enum):
-    """Any value at all, and the claims of a token: neither is equal to a value that is known."""
+class SymbolicValue(Enum):
+    """A value that is not known, and the claims of the caller's token; neither is equal to a known value."""
 
-    VALUE = 1
+    ANY = 1
     CLAIMS = 2
 
 
 Values: TypeAlias = AbstractSet[object]
 Term: TypeAlias = Callable[[Access], Values]
-TRUTHS: Values = frozenset((True, False, None))
+TRUTH_VALUES: Values = frozenset((True, False, None))
 COMPARISONS = ("=", "<>", "<", ">", "<=", ">=")
 
-_TYPES = ("text", "uuid", "json", "jsonb", "character varying", "varchar", "name", "text[]", "character varying[]")
+_TEXT_TYPES = ("text", "uuid", "json", "jsonb", "character varying", "varchar", "name", "text[]", "character varying[]")
 
 
-def anything(_: Access) -> Values:
-    """Of what is not understood."""
-    return frozenset((Any.VALUE,))
-
-
-def unchanged(term: Term) -> Term:
-    """The term itself."""
-    return term
+def any_value(_: Access) -> Values:
+    """A part that is not understood."""
+    return frozenset((SymbolicValue.ANY,))
 
 
 def constant(value: object) -> Term:
@@ -59,80 +53,77 @@ def constant(value: object) -> Term:
     return lambda _: frozenset((value,))
 
 
-def truths(term: Term, case: Access) -> Values:
-    """The truth values of a term: of what is not known to be a boolean, all three."""
-    values = term(case)
-    return TRUTHS if values - TRUTHS else values
+def truth_values(term: Term, access: Access) -> Values:
+    """The truth values that a term can have; all three if it is not known to be a boolean."""
+    values = term(access)
+    return TRUTH_VALUES if values - TRUTH_VALUES else values
 
 
-def of(judge: Callable[..., object], *terms: Term) -> Term:
-    """A judgement of known values, true or false; of others it is either."""
+def predicate(test: Callable[..., object], *terms: Term) -> Term:
+    """A test of the values of terms; its result can be true or false where one of them is not known."""
 
-    def term(case: Access) -> Values:
+    def term(access: Access) -> Values:
         found: set[object] = set()
-        for values in product(*(each(case) for each in terms)):
-            known = not any(isinstance(value, Any) for value in values)
-            found |= {judge(*values)} if known else {True, False}
+        for values in product(*(each(access) for each in terms)):
+            known = not any(isinstance(value, SymbolicValue) for value in values)
+            found |= {test(*values)} if known else {True, False}
         return found
 
     return term
 
 
-def either(one: Term, other: Term) -> Term:
+def disjunction(one: Term, other: Term) -> Term:
     """OR."""
-    return negated(both(negated(one), negated(other)))
+    return negation(conjunction(negation(one), negation(other)))
 
 
-def both(one: Term, other: Term) -> Term:
+def conjunction(one: Term, other: Term) -> Term:
     """AND."""
 
-    def conjunction(left: object, right: object) -> object:
+    def both(left: object, right: object) -> object:
         if left is False or right is False:
             return False
         return None if left is None or right is None else True
 
-    return lambda case: {conjunction(*pair) for pair in product(truths(one, case), truths(other, case))}
+    return lambda access: {both(*pair) for pair in product(truth_values(one, access), truth_values(other, access))}
 
 
-def negated(term: Term) -> Term:
+def negation(term: Term) -> Term:
     """NOT."""
-    return lambda case: {None if value is None else not value for value in truths(term, case)}
+    return lambda access: {None if value is None else not value for value in truth_values(term, access)}
 
 
-def compared(sign: str, one: Term, others: list[Term], *, every: bool) -> Term:
-    """A comparison with one of the others, or with every one. How values are ordered is not known here."""
+def comparison(sign: str, one: Term, other: Term) -> Term:
+    """A comparison by one of COMPARISONS. The order of values is not known here: `<` can have any truth value."""
 
-    def judge(left: object, right: object) -> Values:
+    def compare(left: object, right: object) -> Values:
         if left is None or right is None:
             return {None}
-        if sign not in ("=", "<>") or isinstance(left, Any) or isinstance(right, Any):
-            return TRUTHS
+        if sign not in ("=", "<>") or isinstance(left, SymbolicValue) or isinstance(right, SymbolicValue):
+            return TRUTH_VALUES
         return {(left == right) is (sign == "=")}
 
-    def with_one(other: Term) -> Term:
-        return lambda case: {truth for pair in product(one(case), other(case)) for truth in judge(*pair)}
-
-    return reduce(both if every else either, map(with_one, others))
+    return lambda access: {truth for pair in product(one(access), other(access)) for truth in compare(*pair)}
 
 
-def cast_to(name: str, term: Term) -> Term:
-    """Texts, ids and JSON are told by what is written in them; other types are not known here."""
-    return term if name.strip('"') in _TYPES else anything
+def cast(type_name: str, term: Term) -> Term:
+    """The term itself for types whose values are represented by their text; any value for others."""
+    return term if type_name.strip('"') in _TEXT_TYPES else any_value
 
 
-def claim(sign: str, document: Term, key: Term) -> Term:
-    """One claim of the caller's token, as text or as JSON."""
+def json_operation(sign: str, document: Term, key: Term) -> Term:
+    """An operator on JSON: a claim of the caller's token, as text or as JSON; any value for other documents."""
 
-    def term(case: Access) -> Values:
-        values = document(case)
+    def term(access: Access) -> Values:
+        values = document(access)
         if values == {None}:
             return values
-        if values - {None} != {Any.CLAIMS}:
-            return anything(case)
-        claims = {"sub": case.user, "role": case.role}
-        name = "".join(str(each) for each in key(case)).strip("{}" if sign == "#>>" else "")
+        if values - {None} != {SymbolicValue.CLAIMS}:
+            return any_value(access)
+        claims = {"sub": access.user, "role": access.role}
+        name = "".join(str(each) for each in key(access)).strip("{}" if sign == "#>>" else "")
         if sign not in ("->>", "->", "#>>") or name not in claims:
-            return anything(case)
+            return any_value(access)
         value = claims[name]
         return {f'"{value}"' if sign == "->" and value is not None else value}
 
@@ -140,56 +131,50 @@ def claim(sign: str, document: Term, key: Term) -> Term:
 
 
 def column(name: list[str]) -> Term:
-    """A column by its name, qualified or not, or what is written like one."""
+    """A column by its parts, qualified or not, or a word that is written like a column."""
     if name[0].upper() in ("CURRENT_USER", "CURRENT_ROLE") and len(name) == 1:
-        # The API takes on the role of the token, without one that of a stranger.
-        return lambda case: {case.role or "anon"}
+        # The API assumes the role of the token, and the role anon without one.
+        return lambda access: {access.role or "anon"}
     if name[-1] == "user_id" and (len(name) == 1 or name[-2] in expected.TABLE_NAMES):
-        return lambda case: {case.owner}
-    return anything
+        return lambda access: {access.owner}
+    return any_value
 
 
 def function(name: str, arguments: list[Term]) -> Term:
-    """Supabase's functions about the caller, and the settings that they read."""
+    """A call: Supabase's functions about the caller, and the settings that they read; any value for others."""
     if name == "coalesce":
         return _coalesce(arguments)
     if name == "nullif" and len(arguments) == 2:  # noqa: PLR2004 - as in SQL
-        return lambda case: {None if {value} == arguments[1](case) else value for value in arguments[0](case)}
-    if name == "current_setting":
-        # Without the second argument it fails outside of a request.
-        setting = "".join(str(value) for each in arguments[:1] for value in each(_NOBODY))
-        return _settings.get(setting, anything) if len(arguments) == 2 else anything  # noqa: PLR2004
-    return _functions.get(name, anything) if not arguments else anything
+        return lambda access: {None if {value} == arguments[1](access) else value for value in arguments[0](access)}
+    if name == "current_setting" and len(arguments) == 2:  # noqa: PLR2004 - with one it fails outside of a request
+        setting = "".join(map(str, arguments[0](Access(None, None, None))))
+        return _SETTINGS.get(setting, any_value)
+    return _FUNCTIONS.get(name, any_value) if not arguments else any_value
 
 
 def _coalesce(arguments: list[Term]) -> Term:
-    def term(case: Access) -> Values:
+    def term(access: Access) -> Values:
         found: set[object] = {None}
         for argument in arguments:
-            if not found & {None, Any.VALUE}:
+            if not found & {None, SymbolicValue.ANY}:
                 break
-            found = (found - {None}) | argument(case)
+            found = (found - {None}) | argument(access)
         return found
 
     return term
 
 
-def _user(case: Access) -> Values:
-    return {case.user}
+def _claims(access: Access) -> Values:
+    return {SymbolicValue.CLAIMS} if access.role or access.user else {None}
 
 
-def _role(case: Access) -> Values:
-    return {case.role}
-
-
-def _claims(case: Access) -> Values:
-    return {Any.CLAIMS} if case.role or case.user else {None}
-
-
-_NOBODY = Access(None, None, None)
-_functions: dict[str, Term] = {"auth.uid": _user, "auth.role": _role, "auth.jwt": _claims}
-_settings: dict[str, Term] = {
+_FUNCTIONS: dict[str, Term] = {
+    "auth.uid": lambda access: {access.user},
+    "auth.role": lambda access: {access.role},
+    "auth.jwt": _claims,
+}
+_SETTINGS: dict[str, Term] = {
     "request.jwt.claims": _claims,
-    "request.jwt.claim.sub": _user,
-    "request.jwt.claim.role": _role,
+    "request.jwt.claim.sub": lambda access: {access.user},
+    "request.jwt.claim.role": lambda access: {access.role},
 }

@@ -1,20 +1,20 @@
-"""The guide's Troubleshooting: which of its error messages this state of the database explains, and its remedy."""
+"""The error messages of the guide's Troubleshooting that the state of the database explains, with their remedies."""
 
 from collections.abc import Iterable, Iterator
 
 from exporter.migration import expected
-from exporter.migration.quoting import literal
 from exporter.migration.report import CheckAnswer, CheckFinding, Diagnosis
+from exporter.migration.sql_text import literal
 from exporter.migration.verify.catalogue import SchemaFacts
 from exporter.migration.verify.migration_history import repair
 
-# For people to run, as the guide has them.
-_REGISTERED = "SELECT version, name FROM supabase_migrations.schema_migrations WHERE version = 'VERSION';"
-_PINNED = "SELECT proname, prosecdef, proconfig FROM pg_proc WHERE proname = 'initialize_fsm_with_outbox'"
+# Queries for people, from the guide.
+_RECORDED = "SELECT version, name FROM supabase_migrations.schema_migrations WHERE version = '{}';"
+_SEARCH_PATH_QUERY = "SELECT proname, prosecdef, proconfig FROM pg_proc WHERE proname = 'initialize_fsm_with_outbox'"
 
 
 def diagnose(facts: SchemaFacts, findings: Iterable[CheckFinding]) -> Iterator[Diagnosis]:
-    """In the order of the guide. Source: migrations reference, "Troubleshooting"."""
+    """The diagnoses, in the order of the guide. Source: migrations reference, "Troubleshooting"."""
     broken = {finding.check: finding for finding in findings if finding.answer is CheckAnswer.BROKEN}
     yield from _relation_exists(facts, broken)
     yield from _column_missing(facts, broken)
@@ -25,18 +25,18 @@ def diagnose(facts: SchemaFacts, findings: Iterable[CheckFinding]) -> Iterator[D
 
 def _relation_exists(facts: SchemaFacts, broken: dict[str, CheckFinding]) -> Iterator[Diagnosis]:
     first = expected.MIGRATIONS[0]
-    there = [table for table in expected.TABLE_NAMES if facts.relation(facts.schema, table)]
-    if there and f"register.{first.version}" in broken:
+    existing = [table for table in expected.TABLE_NAMES if facts.relation(facts.schema, table)]
+    if existing and f"register.{first.version}" in broken:
         yield Diagnosis(
-            f'relation "{there[0]}" already exists',
-            f"{', '.join(there)} exist, but {first.version} is not registered: it would be applied again",
-            _REGISTERED.replace("VERSION", first.version) + "\n"
-            f"If it is there, skip the migration; else {repair(first, 'applied')}",
+            f'relation "{existing[0]}" already exists',
+            f"{', '.join(existing)} exist, but {first.version} is not recorded: it would be applied again",
+            _RECORDED.format(first.version) + "\n"
+            f"If it is recorded, skip the migration; else {repair(first, 'applied')}",
         )
-    if not there and facts.register.has(first.version):
+    if not existing and facts.history.has(first.version):
         yield Diagnosis(
             f'relation "{expected.TABLE_NAMES[0]}" does not exist',
-            f"{first.version} is registered, so that nothing applies it, but its tables are gone",
+            f"{first.version} is recorded, so it is not applied again, but its tables do not exist",
             repair(first, "reverted"),
         )
 
@@ -48,7 +48,7 @@ def _column_missing(facts: SchemaFacts, broken: dict[str, CheckFinding]) -> Iter
             yield Diagnosis(
                 "column does not exist",
                 f"{check.removesuffix('.columns').removeprefix('dependency.')}: {finding.found}",
-                f"\\d+ {facts.home}.courses\nSELECT tablename FROM pg_tables WHERE tablename = 'courses';\n"
+                f"\\d+ {facts.full_name('courses')}\nSELECT tablename FROM pg_tables WHERE tablename = 'courses';\n"
                 "verify that all dependencies exist, then apply the migrations in order",
             )
 
@@ -69,7 +69,7 @@ def _search_path(facts: SchemaFacts, broken: dict[str, CheckFinding]) -> Iterato
         yield Diagnosis(
             "search_path hijacking",
             finding.found,
-            _PINNED + f"; should show search_path={facts.home}, pg_temp\n{finding.remedy}",
+            _SEARCH_PATH_QUERY + f"; should show search_path={facts.home}, pg_temp\n{finding.remedy}",
         )
 
 
@@ -77,9 +77,6 @@ def _permission_denied(facts: SchemaFacts, broken: dict[str, CheckFinding]) -> I
     finding = broken.get(f"{expected.RPC.name}.execute")
     if finding and finding.remedy:
         types = ", ".join(parameter.type for parameter in expected.RPC.parameters)
-        yield Diagnosis(
-            "permission denied",
-            finding.found,
-            f"SELECT has_function_privilege('authenticated', {literal(f'{facts.home}.{expected.RPC.name}({types})')}, "
-            f"'EXECUTE'); should return t\n{finding.remedy}",
-        )
+        signature = literal(f"{facts.full_name(expected.RPC.name)}({types})")
+        query = f"SELECT has_function_privilege('authenticated', {signature}, 'EXECUTE'); should return t"
+        yield Diagnosis("permission denied", finding.found, f"{query}\n{finding.remedy}")

@@ -1,1 +1,1 @@
-"""The web configuration file: TLS and basic authentication."""
+"""The web configuration file: TLS, basic authentication, headers and rate limit."""

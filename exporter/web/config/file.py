@@ -3,8 +3,8 @@
 The format is that of Prometheus' exporter-toolkit, so one file serves all exporters of a machine.
 Source: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md
 
-We speak HTTP/1.1: `http2: true`, the toolkit's default, is accepted and changes nothing. What differs in TLS is
-told in `exporter.web.config.tls`.
+The server speaks HTTP/1.1: `http2: true`, the toolkit's default, is accepted and has no effect. Differences in TLS are
+listed in `exporter.web.config.tls`.
 """
 
 import re
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from exporter.config import yaml_file
-from exporter.config.settings import Secret
 from exporter.core.problems import Problems
+from exporter.core.types import Secret
 from exporter.web.config.section import WebConfigSection
 from exporter.web.config.tls import KEYS as TLS_KEYS
 from exporter.web.config.tls import TlsSettings
@@ -23,7 +23,7 @@ from exporter.web.config.tls import read as read_tls
 
 T = TypeVar("T")
 
-# The headers that may be set, and their values where those are fixed. Source: the toolkit's documentation.
+# The headers that may be set, with their values where these are fixed. Source: the toolkit's documentation.
 HEADERS: Mapping[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
     "X-Frame-Options": ("deny", "sameorigin"),
@@ -46,7 +46,7 @@ _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A token bucket for all requests together: one more each `interval` seconds, `burst` at most."""
+    """A token bucket for all requests together: one token each `interval` seconds, `burst` tokens at most."""
 
     interval: float
     burst: int
@@ -63,10 +63,10 @@ class WebConfig:
 
 
 def load(path: Path) -> WebConfig:
-    """Read the file; names of files in it are relative to its own directory.
+    """Read the file; file names in it are relative to its directory.
 
-    Raises: ConfigError with every mistake and its line. Certificates are looked for here and opened in
-    `exporter.web.config.reloader`.
+    Raises: ConfigError with every problem and its line. This checks that certificate files are readable;
+    `exporter.web.config.reloader` loads them.
     """
     problems = Problems()
     root = yaml_file.load_file(path, problems)
@@ -129,7 +129,7 @@ def _rate_limit(section: WebConfigSection) -> RateLimit | None:
     if not interval:
         return None
     if not _COUNT.fullmatch(burst):
-        section.problem("burst", "expected a whole number above 0; with none every request would be refused")
+        section.problem("burst", "expected a whole number above 0; without it every request would be refused")
         return None
     return RateLimit(interval, int(burst))
 
@@ -138,6 +138,6 @@ def _duration(section: WebConfigSection, key: str) -> float:
     """Seconds; 0 when absent. Go's notation: 1s, 250ms, 1m30s."""
     text = section.text(key)
     if text and not _DURATION.fullmatch(text):
-        section.problem(key, "expected a duration such as 1s, 250ms or 1m30s; 0 turns the limit off")
+        section.problem(key, "expected a duration such as 1s, 250ms or 1m30s; 0 disables the limit")
         return 0
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))

@@ -1,4 +1,4 @@
-"""From TLS settings to an SSLContext, and the check of a client's names."""
+"""Builds an SSLContext from TLS settings, and reads the names of a client certificate."""
 
 import ipaddress
 import os
@@ -19,9 +19,9 @@ _VERIFY = {
 
 
 def build(settings: TlsSettings) -> ssl.SSLContext:
-    """A context that reads certificate, key and CA now.
+    """A server context with certificate, key and CA loaded.
 
-    Raises: ConfigError with the place of what cannot be used.
+    Raises: ConfigError with the place of a file that cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = settings.minimum
@@ -43,7 +43,7 @@ def build(settings: TlsSettings) -> ssl.SSLContext:
 def _load_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
     with _file_of(settings.cert) as cert, _file_of(settings.key) as key:
         try:
-            # Without a password OpenSSL would ask for one on the terminal.
+            # Without a password OpenSSL would prompt for one on the terminal.
             context.load_cert_chain(cert, key, password="")
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             reason = f"certificate and key cannot be used: {_reason(error)}"
@@ -62,7 +62,7 @@ def _load_client_ca(context: ssl.SSLContext, settings: TlsSettings) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """OpenSSL's word for it; it names the trouble, never the content."""
+    """OpenSSL's reason, which names the problem and never shows content."""
     if isinstance(error, ssl.SSLError):
         known = {"KEY_VALUES_MISMATCH": "they do not belong together", "BAD_DECRYPT": "encrypted keys take no password"}
         return known.get(error.reason or "", error.reason or "not PEM")
@@ -71,10 +71,9 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _file_of(pem: Pem) -> Iterator[str]:
-    """A file with that content, because OpenSSL is given certificates by name only.
+    """The path of a file with that content, because OpenSSL loads certificates by path only.
 
-    An inline key never reaches a disk where the system has memory files (Linux); elsewhere it does so for a moment,
-    for its owner's eyes only.
+    On Linux an inline key is in a memory file and never on disk; elsewhere in a temporary file of mode 0600.
     """
     if pem.file:
         yield str(pem.file)
@@ -90,10 +89,10 @@ def _file_of(pem: Pem) -> Iterator[str]:
             yield file.name
 
 
-def names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
-    """The subject alternative names of a verified client certificate as `ssl` tells them.
+def certificate_names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
+    """The subject alternative names of a verified client certificate, as `getpeercert` returns it.
 
-    Shape: DNS, e-mail and URI names as they stand, IP addresses in their short form, as Go prints them.
+    Shape: DNS, e-mail and URI names unchanged, IP addresses in their short form, as Go prints them.
     """
     found = (certificate or {}).get("subjectAltName", ())
     return frozenset(_short(value) if kind == "IP Address" else value for kind, value in found)

@@ -1,12 +1,12 @@
 """The section `tls_server_config` of the web configuration file.
 
-What differs from the toolkit, always towards refusing instead of protecting less than the file seems to promise:
+Differences from the toolkit; each refuses a file instead of protecting less than it appears to:
 
 - TLS 1.0 and 1.1 are refused (RFC 8996; OpenSSL 3 does not offer them at its default security level).
-- Python's ssl cannot demand a client certificate without verifying it: `RequireAnyClientCert` is refused.
-  `RequestClientCert` neither demands nor verifies; as nothing would look at the answer, we do not ask.
-- Verifying client certificates takes a client CA; the system's public CAs are never used for that.
-- A section that says anything needs a certificate; the toolkit would serve plain HTTP when only a version is given.
+- Python's ssl cannot require a client certificate without verifying it: `RequireAnyClientCert` is refused.
+  `RequestClientCert` neither requires nor verifies one, so none is requested.
+- Verifying client certificates needs a client CA; the system's public CAs are never used for that.
+- A section with any key needs a certificate; the toolkit would serve plain HTTP when only a version is given.
 """
 
 import ssl
@@ -20,7 +20,7 @@ from exporter.web.config.section import WebConfigSection
 
 
 class ClientAuth(StrEnum):
-    """What is asked of clients."""
+    """Whether a client certificate is requested and verified."""
 
     NONE = "none"
     VERIFY_IF_GIVEN = "verify if given"
@@ -64,7 +64,7 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Pem:
-    """A certificate, key or CA: in a file, or written into the web configuration itself. Place: its key's."""
+    """A certificate, key or CA, in a file or inline in the web configuration. `place` is that of its key."""
 
     place: Place
     file: Path | None
@@ -73,7 +73,7 @@ class Pem:
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """How TLS is spoken. Shape: `ciphers` are OpenSSL's names, `curve` as well; empty leaves the choice to it."""
+    """The TLS settings. Shape: `ciphers` and `curve` are names of OpenSSL; empty leaves the choice to OpenSSL."""
 
     cert: Pem
     key: Pem
@@ -88,12 +88,12 @@ class TlsSettings:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files it is made of, besides the web configuration file."""
+        """The files of certificate, key and CA."""
         return tuple(pem.file for pem in (self.cert, self.key, self.client_ca) if pem and pem.file)
 
 
 def read(section: WebConfigSection, directory: Path) -> TlsSettings | None:
-    """The settings of a section, relative file names looked up in `directory`; None when no certificate is given."""
+    """The settings of a section; file names are relative to `directory`. None when no certificate is given."""
     cert = _needed(section, directory, "cert")
     key = _needed(section, directory, "key")
     client_auth = _client_auth(section)
@@ -137,7 +137,7 @@ def _client_auth(section: WebConfigSection) -> ClientAuth:
     if section.text("client_auth_type") in _UNVERIFIABLE:
         section.problem(
             "client_auth_type",
-            "a certificate that nobody verifies proves nothing and cannot be demanded here; "
+            "an unverified certificate proves nothing and cannot be required; "
             "use RequireAndVerifyClientCert with a client_ca_file",
         )
         return ClientAuth.NONE
@@ -151,7 +151,7 @@ def _client_ca(section: WebConfigSection, directory: Path, client_auth: ClientAu
     if client_ca is not None and section.text("client_auth_type") in ("", "NoClientCert", "RequestClientCert"):
         section.problem(
             "client_ca" if section.has("client_ca") else "client_ca_file",
-            "a client CA without effect; set client_auth_type: RequireAndVerifyClientCert",
+            "this client CA has no effect; set client_auth_type: RequireAndVerifyClientCert",
         )
     return client_ca
 
@@ -161,7 +161,7 @@ def _allowed_sans(section: WebConfigSection, client_auth: ClientAuth) -> frozens
     if sans and client_auth is not ClientAuth.REQUIRE:
         section.problem("client_allowed_sans", "needs client_auth_type: RequireAndVerifyClientCert")
     if section.is_empty_list("client_allowed_sans"):
-        section.problem("client_allowed_sans", "lists no name, so nobody could connect; leave it out to allow all")
+        section.problem("client_allowed_sans", "is empty, so no client could connect; leave it out to allow all")
     return sans
 
 
@@ -173,14 +173,14 @@ def _ciphers_and_versions(section: WebConfigSection) -> tuple[tuple[str, ...], s
     minimum = max(_version(section, "min_version", "TLS12"), VERSIONS[lowest])
     maximum = _version(section, "max_version", "TLS13")
     if minimum > maximum:
-        what = "no cipher_suites for it are listed" if lowest == "TLS13" else "it is below min_version"
-        section.problem("max_version", f"TLS12 at most leaves nothing to speak: {what}")
+        reason = "no cipher_suites for it are listed" if lowest == "TLS13" else "it is below min_version"
+        section.problem("max_version", f"TLS12 at most leaves no version: {reason}")
     return ciphers, minimum, maximum
 
 
 def _version(section: WebConfigSection, key: str, default: str) -> ssl.TLSVersion:
     if section.text(key) in _OLD_VERSIONS:
-        section.problem(key, "TLS 1.0 and 1.1 are deprecated (RFC 8996) and not served; use TLS12 or TLS13")
+        section.problem(key, "TLS 1.0 and 1.1 are deprecated (RFC 8996) and not supported; use TLS12 or TLS13")
         return VERSIONS[default]
     return section.choice(key, VERSIONS, VERSIONS[default])
 
@@ -188,5 +188,5 @@ def _version(section: WebConfigSection, key: str, default: str) -> ssl.TLSVersio
 def _curve(section: WebConfigSection) -> str:
     curves = section.choices("curve_preferences", CURVES)
     if len(curves) > 1:
-        section.problem("curve_preferences", "Python's ssl can be told one curve only; name one, or leave the choice")
+        section.problem("curve_preferences", "Python's ssl accepts a single curve; name one, or leave the key out")
     return curves[0] if curves else ""

@@ -12,12 +12,12 @@ from typing import Final
 
 import pytest
 
-from alerts.evaluation import compiled_rules
 from alerts.evaluation.clock import MonitoredClock
 from alerts.evaluation.rule_group import RuleGroup
 from alerts.evaluation.state_file import StateFile
 from alerts.model import Change, Evaluation, RuleKey, Severity, State
 from alerts.policy.load import load_policy
+from alerts.promql.engine import Engine
 from alerts.promql.storage import Series
 from tests.alerts.faulty import (
     FAULTS,
@@ -73,13 +73,13 @@ class Life:
             self.ticks += 1
             shown = self.world.tick(EPOCH + self.true + self.database, EPOCH + self.true + self.exporter)
             samples = [(metric, labelled(**labels, job=POLICY.job), value) for metric, labels, value in shown]
-            self.evaluations.append(self.assessor.evaluate_samples(self.clock.now(), samples, self.world.fresh))
+            self.evaluations.append(self.assessor.evaluate(self.clock.now(), samples, self.world.fresh))
         return self
 
     @property
     def series(self) -> tuple[Series, ...]:
         """What the judge remembers."""
-        return self.assessor.keep(0.0).series
+        return self.assessor.state(0.0).series
 
     @property
     def story(self) -> list[tuple[RuleKey, Change]]:
@@ -129,21 +129,21 @@ def undisturbed(fault: Callable[[World], None], ticks: int) -> Life:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_is_remembered_is_what_would_be_found(
+def test_shared_subexpressions_change_no_result(
     monkeypatch: pytest.MonkeyPatch, fault: Callable[[World], None]
 ) -> None:
-    """An expression is not asked again while nothing that it is made of has changed: in faults, steps, restarts."""
-    remembering = eventful(fault)
-    monkeypatch.setattr(compiled_rules, "_depends_on_time", lambda _: True)
-    assert remembering.evaluations == eventful(fault).evaluations
-    assert any(evaluation.transitions for evaluation in remembering.evaluations)
+    """The rules share results of subexpressions: through faults, clock steps and restarts, nothing else changes."""
+    sharing = eventful(fault)
+    monkeypatch.setattr(Engine, "_once", lambda _self, _expression, make: make())
+    assert sharing.evaluations == eventful(fault).evaluations
+    assert any(evaluation.transitions for evaluation in sharing.evaluations)
 
 
 def eventful(fault: Callable[[World], None]) -> Life:
     """A fault comes and goes, the clock is set, and the judge begins anew with what was kept."""
     life = Life(fault, begins=15, ends=60).live(40)
     step_for_a_minute(life, 3600.0)
-    kept = life.assessor.keep(life.evaluations[-1].at)
+    kept = life.assessor.state(life.evaluations[-1].at)
     life.begin_anew()
     life.assessor = RuleGroup(POLICY)
     life.assessor.restore(kept, EPOCH + life.true)
@@ -200,7 +200,7 @@ def test_a_restart_is_no_restart(fault: Callable[[World], None], tmp_path: Path)
     kept, often = StateFile(tmp_path), restarts(Random(fault.__name__))
     while broken.ticks < whole.ticks:
         broken.live(min(next(often), whole.ticks - broken.ticks))
-        kept.save(broken.assessor.keep(broken.evaluations[-1].at))
+        kept.save(broken.assessor.state(broken.evaluations[-1].at))
         broken.assessor, restored = RuleGroup(POLICY), kept.load()
         assert restored is not None
         broken.assessor.restore(restored, EPOCH + broken.true + 1.0)
@@ -213,7 +213,7 @@ def test_a_restart_is_no_restart(fault: Callable[[World], None], tmp_path: Path)
 def test_kept_by_a_clock_that_was_set_back_since() -> None:
     """What was kept in the future was kept just now."""
     old = Life(flood, begins=20).live(60)
-    kept = old.assessor.keep(old.evaluations[-1].at)
+    kept = old.assessor.state(old.evaluations[-1].at)
     new = Life(flood, begins=20, exporter=-7200.0)
     new.assessor.restore(kept, EPOCH + old.true - 7200.0)
     new.world, new.ticks = old.world, old.ticks
@@ -228,7 +228,7 @@ def test_nothing_is_known_before_all_collectors_have_run() -> None:
     life = Life(stalled, begins=20).live(60)
     before = life.evaluations[-1]
     life.ticks += 1
-    evaluation = life.assessor.evaluate_samples(life.clock.now(), [], None)
+    evaluation = life.assessor.evaluate(life.clock.now(), [], None)
     assert [(alert.key, alert.held) for alert in evaluation.alerts] == [(alert.key, True) for alert in before.alerts]
     assert not evaluation.transitions
 

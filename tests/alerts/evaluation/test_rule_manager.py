@@ -154,7 +154,7 @@ def test_a_listener_that_raises_does_not_matter(tmp_path: Path, caplog: pytest.L
         telling.evaluate()
     assert len(told) == 3
     assert telling.failures == {"listener": 3}
-    assert [record.getMessage() for record in caplog.records] == ["judging failed"]
+    assert [record.getMessage() for record in caplog.records] == ["rule evaluation failed"]
     assert "cannot listen" in caplog.records[0].__dict__["fields"]["message"]
 
 
@@ -196,7 +196,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture
     with running(replace(POLICY, rules=()), Outbox(), tmp_path) as started:
         assert started.failures == {"state": 1}
         eventually(lambda: started.evaluation is not None)
-    assert "alerts are judged afresh" in caplog.records[0].__dict__["fields"]["message"]
+    assert "all alerts start as inactive" in caplog.records[0].__dict__["fields"]["message"]
 
 
 def test_without_a_place_to_keep_it(tmp_path: Path) -> None:

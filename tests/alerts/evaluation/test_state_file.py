@@ -14,7 +14,7 @@ from alerts.evaluation.state_file import FILE, SavedState, StateFile, StateFileE
 from alerts.evaluation.state_machine import ActiveAlert
 from alerts.model import Alert, RuleKey, Severity, State
 from alerts.promql.storage import Series
-from tests.alerts.promql.notation import memory
+from tests.alerts.promql.notation import storage
 
 KEY = RuleKey("A", Severity.TICKET)
 LABELS = (("alertname", "A"), ("job", "outbox"), ("severity", "ticket"))
@@ -44,7 +44,7 @@ def series_of(kept: SavedState) -> list[tuple[Any, ...]]:
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     """To the last bit; series have ended, since nobody knows whether they went on."""
-    seen = memory('x{a="ü"} 1 nan inf _ 0.1\ny 1 2', start=1_700_000_000.123)
+    seen = storage('x{a="ü"} 1 nan inf _ 0.1\ny 1 2', start=1_700_000_000.123)
     StateFile(tmp_path / "deep" / "state").save(SavedState(1e9 + 16, STANDINGS, tuple(seen.series())))
     kept = StateFile(tmp_path / "deep" / "state").load()
     assert kept is not None
@@ -125,7 +125,7 @@ def test_what_is_not_damaged(tmp_path: Path) -> None:
 def test_a_damaged_or_newer_file_is_put_aside(content: str, tmp_path: Path) -> None:
     """It is told once, kept for who wants to look, and not in the way any more."""
     (tmp_path / FILE).write_bytes(content.encode("utf-8", "surrogateescape"))
-    with pytest.raises(StateFileError, match=r"cannot be understood \(.*\); it is put aside as alerts.unreadable"):
+    with pytest.raises(StateFileError, match=r"cannot be parsed \(.*\); it is renamed to alerts.unreadable"):
         StateFile(tmp_path).load()
     assert StateFile(tmp_path).load() is None
     assert (tmp_path / "alerts.unreadable").read_bytes() == content.encode("utf-8", "surrogateescape")

@@ -13,7 +13,7 @@ from alerts.evaluation.state_machine import (
     EvaluationTime,
     RuleResults,
     RuleSamples,
-    evaluate,
+    update_alerts,
 )
 from alerts.model import Alert, Change, Evaluation, Labels, State
 from tests.alerts.made import OUTBOX, key, prepared, rule
@@ -37,7 +37,7 @@ class Run:
         """One evaluation; a finding for each rule in order."""
         found = {each.rule.key: finding for each, finding in zip(self.rules, findings, strict=True)}
         self.at += elapsed
-        evaluation, self.active_alerts = evaluate(
+        evaluation, self.active_alerts = update_alerts(
             self.rules, RuleResults(found), self.active_alerts, EvaluationTime(self.at, elapsed)
         )
         self.evaluations.append(evaluation)
@@ -153,7 +153,7 @@ def test_the_undeniable_may_begin_and_not_end() -> None:
     told = []
     for finding in (FALSE, TRUE, FALSE, TRUE, TRUE, FALSE):
         findings = RuleResults({key("A"): finding}, positive_only=positive_only)
-        evaluation, active_alerts = evaluate(rules, findings, active_alerts, EvaluationTime(0.0, STEP))
+        evaluation, active_alerts = update_alerts(rules, findings, active_alerts, EvaluationTime(0.0, STEP))
         told.append((changes(evaluation), [alert.held for alert in evaluation.alerts]))
     assert told == [([], []), (["pending"], [False]), ([], [True]), ([], [False]), (["firing"], [False]), ([], [True])]
 
@@ -198,7 +198,7 @@ def test_muted_while_another_explains_it() -> None:
 def test_muted_by_the_same_outbox(cause: Labels, effect: Labels, *, muted: bool) -> None:
     """Alerts belong together when the labels that both have agree."""
     rules = prepared(rule("Cause"), rule("Effect", muted_by=(key("Cause"),)))
-    evaluation, _ = evaluate(
+    evaluation, _ = update_alerts(
         rules, RuleResults({key("Cause"): {cause: 1.0}, key("Effect"): {effect: 1.0}}), {}, EvaluationTime(0.0)
     )
     assert [alert.muted for alert in evaluation.alerts if alert.key == key("Effect")] == [muted]
@@ -208,7 +208,7 @@ def test_a_rule_that_is_gone_has_no_alerts() -> None:
     """After the policy has changed, what it no longer knows is over, and somebody hears of it."""
     old = Run(prepared(rule("Old"), rule("Slow", hold_duration=60)))
     old.step(TRUE, TRUE)
-    evaluation, active_alerts = evaluate(
+    evaluation, active_alerts = update_alerts(
         prepared(rule("New")), RuleResults({}), old.active_alerts, EvaluationTime(2000.0, STEP)
     )
     assert [(str(t.alert.key), t.change) for t in evaluation.transitions] == [
@@ -226,5 +226,5 @@ def test_fractions_add_up() -> None:
 
 def test_signals_are_passed_on() -> None:
     """What is known of them is part of what was found."""
-    evaluation, _ = evaluate((), RuleResults({}, {"outbox:backlog_jobs": 3.0}), {}, EvaluationTime(5.0))
+    evaluation, _ = update_alerts((), RuleResults({}, {"outbox:backlog_jobs": 3.0}), {}, EvaluationTime(5.0))
     assert (evaluation.at, evaluation.signals) == (5.0, {"outbox:backlog_jobs": 3.0})

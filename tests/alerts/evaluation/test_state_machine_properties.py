@@ -16,7 +16,7 @@ from alerts.evaluation.state_machine import (
     Identity,
     RuleResults,
     RuleSamples,
-    evaluate,
+    update_alerts,
 )
 from alerts.model import Alert, Change, Evaluation, RuleKey, State
 from tests.alerts.made import key, prepared, rule
@@ -83,7 +83,7 @@ def lived(rules: tuple[AlertingRule, ...], steps: Iterator[Step]) -> Iterator[Se
     """One evaluation after the other."""
     active_alerts: ActiveAlerts = {}
     for step in steps:
-        evaluation, after = evaluate(rules, RuleResults(step.findings), active_alerts, step.moment)
+        evaluation, after = update_alerts(rules, RuleResults(step.findings), active_alerts, step.moment)
         yield Seen(step, active_alerts, evaluation, after)
         active_alerts = after
 
@@ -169,7 +169,10 @@ def test_the_order_of_rules_is_irrelevant(seed: int) -> None:
     Random(seed).shuffle(shuffled)
     for now in seen:
         findings = dict(sorted(now.step.findings.items(), reverse=True))
-        assert evaluate(shuffled, RuleResults(findings), now.before, now.step.moment) == (now.evaluation, now.after)
+        assert update_alerts(shuffled, RuleResults(findings), now.before, now.step.moment) == (
+            now.evaluation,
+            now.after,
+        )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -204,6 +207,6 @@ def test_a_restart_is_no_restart(seed: int, tmp_path_factory: pytest.TempPathFac
         assert restored is not None
         held = {who: replace(s, alert=replace(s.alert, held=True)) for who, s in now.after.items()}
         assert restored.active_alerts == held
-        again, _ = evaluate(rules, RuleResults({}), restored.active_alerts, EvaluationTime(now.step.moment.at))
+        again, _ = update_alerts(rules, RuleResults({}), restored.active_alerts, EvaluationTime(now.step.moment.at))
         assert not again.transitions
         assert [identity(alert) for alert in again.alerts] == [identity(alert) for alert in now.evaluation.alerts]

@@ -16,7 +16,7 @@ from alerts.notify.notifier import Notifier
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.webhook import Webhook
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from tests.alerts.notify.samples import ROUTING_KEY
 
 PACE = RetryTiming(resend=0.5, timeout=2, initial_retry_interval=0.02, max_retry_interval=0.1)

@@ -22,7 +22,8 @@ from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
 from alerts.notify.receivers.webhook import Webhook
-from exporter.config.settings import AlertingSettings, Certificates, Secret, Url
+from exporter.config.settings import AlertingSettings
+from exporter.core.types import Certificates, Secret, Url
 from tests.alerts.notify.local import LOOPBACK, OK, SILENCE, Local, Reply, receiving
 from tests.alerts.notify.samples import ROUTING_KEY, alert, evaluation
 from tests.end_to_end.program import eventually

@@ -8,9 +8,10 @@ import pytest
 
 from alerts.notify import probe
 from alerts.notify.probe import ProbeResult
-from exporter.config.settings import AlertingSettings, Secret, Url
+from exporter.config.settings import AlertingSettings
+from exporter.core.types import Secret, Url
 from exporter.lab.ports import free_port
-from tests.alerts.alertmanager import alertmanager, scaled_config
+from tests.alerts.alertmanager import run_alertmanager, scaled_config
 from tests.alerts.notify.local import HANG_UP, NONSENSE, SILENCE, Reply, receiving
 from tests.alerts.pager import Pager
 
@@ -28,7 +29,7 @@ def test_without_receivers_nobody_is_asked():
 
 def test_an_alertmanager_answers(tmp_path):
     """By its status; no alert reaches it, and nobody is told."""
-    with alertmanager(tmp_path, scaled_config(Pager(f"http://127.0.0.1:{free_port()}"))) as real:
+    with run_alertmanager(tmp_path, scaled_config(Pager(f"http://127.0.0.1:{free_port()}"))) as real:
         assert asked(alertmanager_url=(Url(real.url),)) == [ProbeResult("alertmanager", "answers")]
         assert real.inhibited() == []
 

@@ -27,7 +27,7 @@ from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.post import Message
 from alerts.notify.receivers.receiver import Receiver
 from alerts.notify.receivers.webhook import Webhook
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, evaluation
 
 SEEDS: Final = range(8)

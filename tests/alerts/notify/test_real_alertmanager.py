@@ -16,13 +16,11 @@ import pytest
 from alerts.model import Alert, Severity
 from alerts.notify.delivery.retry import RetryTiming
 from alerts.notify.message.format import fingerprint
-from alerts.notify.message.incidents import DeliveredState
-from alerts.notify.message.updates import Update
+from alerts.notify.message.incidents import DeliveredState, Update
 from alerts.notify.notifier import Notifier
 from alerts.notify.receivers import alertmanager, webhook
 from tests import webtools
-from tests.alerts.alertmanager import Alertmanager
-from tests.alerts.alertmanager import alertmanager as started
+from tests.alerts.alertmanager import AlertmanagerServer, run_alertmanager
 from tests.alerts.notify.local import Local, receiving
 from tests.alerts.notify.samples import alert, evaluation, incident
 from tests.end_to_end.program import eventually
@@ -45,7 +43,7 @@ def config(hook: str) -> dict[str, Any]:
 
 @pytest.fixture(params=[require_program, require_newest], ids=["debian", "newest"])
 def require(request: pytest.FixtureRequest) -> Require:
-    """Which Alertmanager: Debian's 0.25 or today's."""
+    """Which AlertmanagerServer: Debian's 0.25 or today's."""
     found: Require = request.param
     return found
 
@@ -58,8 +56,8 @@ def told() -> Iterator[Local]:
 
 
 @pytest.fixture
-def real(told: Local, require: Require, tmp_path: Path) -> Iterator[Alertmanager]:
-    with started(tmp_path, config(told.url), require=require) as server:
+def real(told: Local, require: Require, tmp_path: Path) -> Iterator[AlertmanagerServer]:
+    with run_alertmanager(tmp_path, config(told.url), require=require) as server:
         yield server
 
 
@@ -79,7 +77,7 @@ def telling(directory: Path, *urls: str) -> Iterator[Notifier]:
         notifications.stop()
 
 
-def known(server: Alertmanager) -> dict[str, Any]:
+def known(server: AlertmanagerServer) -> dict[str, Any]:
     """Active alerts by name."""
     answer = webtools.get(f"{server.url}/api/v2/alerts").json()
     return {each["labels"]["alertname"]: each for each in answer}
@@ -98,7 +96,7 @@ def keep(notifications: Notifier, *alerts: Alert, seconds: float) -> None:
         time.sleep(0.1)
 
 
-def test_fires_stays_and_ends(real: Alertmanager, told: Local, tmp_path: Path) -> None:
+def test_fires_stays_and_ends(real: AlertmanagerServer, told: Local, tmp_path: Path) -> None:
     """An alert arrives with its labels, stays while it fires, longer than one message is valid, and is resolved."""
     one = alert(since=time.time() - 60)
     with telling(tmp_path, real.url) as notifications:
@@ -117,7 +115,7 @@ def test_fires_stays_and_ends(real: Alertmanager, told: Local, tmp_path: Path) -
     assert real.log_warnings() == []
 
 
-def test_resolves_by_itself_when_we_die(real: Alertmanager, told: Local, tmp_path: Path) -> None:
+def test_resolves_by_itself_when_we_die(real: AlertmanagerServer, told: Local, tmp_path: Path) -> None:
     """Without us, everything ends, the watchdog among it: its absence is what the dead-man's switch is for."""
     with telling(tmp_path, real.url) as notifications:
         notifications.accept(evaluation(time.time(), [WATCHDOG]))
@@ -125,7 +123,7 @@ def test_resolves_by_itself_when_we_die(real: Alertmanager, told: Local, tmp_pat
     eventually(lambda: "OutboxWatchdog resolved" in heard(told))
 
 
-def test_is_the_same_alert_as_prometheus_s(real: Alertmanager, tmp_path: Path) -> None:
+def test_is_the_same_alert_as_prometheus_s(real: AlertmanagerServer, tmp_path: Path) -> None:
     """What Prometheus sends with the same labels and what we send is one alert, with the fingerprint that we know."""
     one = alert(since=time.time() - 60)
     real.send([dict(one.labels)])
@@ -142,10 +140,10 @@ def test_every_alertmanager_for_itself(told: Local, require: Require, tmp_path: 
     directories = [tmp_path / name for name in ("a", "b")]
     for directory in directories:
         directory.mkdir()
-    with started(directories[0], config(told.url), require=require) as late:
+    with run_alertmanager(directories[0], config(told.url), require=require) as late:
         pass  # it is gone now, and its address is known
     with (
-        started(directories[1], config(told.url), require=require) as first,
+        run_alertmanager(directories[1], config(told.url), require=require) as first,
         telling(tmp_path, late.url, first.url) as notifications,
     ):
         notifications.accept(evaluation(time.time(), [one]))
@@ -157,12 +155,14 @@ def test_every_alertmanager_for_itself(told: Local, require: Require, tmp_path: 
 
 
 @contextmanager
-def again(directory: Path, before: Alertmanager, require: Require) -> Iterator[Alertmanager]:
-    """The same Alertmanager, at the same address, after a restart."""
+def again(directory: Path, before: AlertmanagerServer, require: Require) -> Iterator[AlertmanagerServer]:
+    """The same AlertmanagerServer, at the same address, after a restart."""
     port = int(before.url.rsplit(":", 1)[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tests.alerts.alertmanager.free_port", lambda: port)
-        with started(directory, json.loads((directory / "alertmanager.yaml").read_text()), require=require) as server:
+        with run_alertmanager(
+            directory, json.loads((directory / "alertmanager.yaml").read_text()), require=require
+        ) as server:
             yield server
 
 
@@ -170,7 +170,7 @@ def test_forgets_everything_and_hears_it_again(told: Local, require: Require, tm
     """An Alertmanager that restarts with nothing in its memory knows what fires after one repetition."""
     one = alert(since=time.time())
     with (
-        started(tmp_path, config(told.url), require=require) as server,
+        run_alertmanager(tmp_path, config(told.url), require=require) as server,
         telling(tmp_path, server.url) as notifications,
     ):
         notifications.accept(evaluation(time.time(), [one]))
@@ -189,7 +189,7 @@ BAD: Final = {
 
 
 @pytest.mark.parametrize("flaw", BAD)
-def test_a_bad_alert_holds_up_no_other(real: Alertmanager, tmp_path: Path, flaw: str) -> None:
+def test_a_bad_alert_holds_up_no_other(real: AlertmanagerServer, tmp_path: Path, flaw: str) -> None:
     """An alert that Alertmanager refuses is named; all others arrive, stay and end, and so does it once it is fixed."""
     since = time.time() - 60
     names = [f"Outbox{letter}" for letter in "ABCDEFG"]
@@ -210,7 +210,7 @@ def test_a_bad_alert_holds_up_no_other(real: Alertmanager, tmp_path: Path, flaw:
 
 
 def test_our_webhook_speaks_as_alertmanager_does(
-    real: Alertmanager, told: Local, require: Require, tmp_path: Path
+    real: AlertmanagerServer, told: Local, require: Require, tmp_path: Path
 ) -> None:
     """Of the same alert, Alertmanager and our own webhook tell the same, field by field: beginning, end, beginning."""
     one = alert(since=time.time() - 60)

@@ -1,11 +1,10 @@
-"""Mistakes in a policy, each in a small one, each told with its place and what would be right."""
+"""Errors in a policy are reported with their place and, where possible, the right value."""
 
 from __future__ import annotations
 
 import pytest
 
-from alerts.policy.load import FILE, build, read_document
-from alerts.policy.load import PolicyOptions as NoWishes
+from alerts.policy.load import FILE, load_policy, read_document
 from exporter.core.errors import ConfigError
 from tests.alerts.policies import SMALL
 
@@ -22,8 +21,8 @@ def changed(old: str, new: str) -> str:
 
 
 def test_the_small_policy_is_right():
-    """What every mistake below is made in."""
-    build(read_document(SMALL, "p.yaml"), NoWishes())
+    """The policy into which the other tests put errors is valid."""
+    load_policy(document=read_document(SMALL, "p.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -32,26 +31,24 @@ def test_the_small_policy_is_right():
         ("$w] offset $back", "$w] offset $bakc + $back", ('4: signals[0].expr: unknown parameter '
          '$bakc; did you mean "back"?')),
         ("< $most)", "< $mots + $most)", '23: alerts[1].expr: unknown parameter $mots; did you mean "most"?'),
-        ("{w: 5m, back", "{w: 5, back", "4: signals[0].expr: $w is no duration, and [ takes one"),
-        ("back: 1h}", "back: 2}", "4: signals[0].expr: $back is no duration, and offset takes one"),
-        ("since: 1m", "since: 1m, never: 2", ("22: alerts[1].parameters.never: unused: no expression of this "
-         "entry has it")),
-        ("since: 1m", "since: 1m, job: 2", ("22: alerts[1].parameters.job: the policy itself gives this name a "
-         "meaning")),
-        ('"outbox:a{job', '"outbox:c{job', ("5: signals[1].expr: outbox:c is no signal above this one; did you "
+        ("{w: 5m, back", "{w: 5, back", "4: signals[0].expr: $w is not a duration, as [ requires"),
+        ("back: 1h}", "back: 2}", "4: signals[0].expr: $back is not a duration, as offset requires"),
+        ("since: 1m", "since: 1m, never: 2", "22: alerts[1].parameters.never: unused parameter"),
+        ("since: 1m", "since: 1m, job: 2", "22: alerts[1].parameters.job: reserved name"),
+        ('"outbox:a{job', '"outbox:c{job', ("5: signals[1].expr: outbox:c is not a signal above this one; did you "
          'mean "outbox:a"?')),
-        ('expr: "max(a[', 'expr: "max(outbox:b[', "4: signals[0].expr: outbox:b is no signal above this one"),
-        ('record: "outbox:b"', 'record: "outbox:a"', "5: signals[1].record: there is a signal of this name above"),
-        ("alert: OutboxSlow", "alert: OutboxGone", "16: alerts[1].alert: there is an alert of this name above"),
-        ("(outbox:b >", "(outbox:c >", '23: alerts[1].expr: outbox:c is no signal; did you mean "outbox:b"?'),
-        ("while: z ==", "while: outbox:z ==", ("26: alerts[1].severities.ticket.while: outbox:z is no "
-         'signal; did you mean "outbox:b"?')),
-        ("signal: outbox:b", "signal: outbox:a", "20: alerts[1].signal: the expression does not have it"),
-        ("    unit: boolean\n", "", ("7: alerts[0].alert: give the unit of the threshold where there is no "
-         "signal, and only there")),
-        ("signal: outbox:b", "signal: outbox:b\n    unit: jobs", ("16: alerts[1].alert: give the unit of the "
-         "threshold where there is no signal, and only there")),
-        ("up < $threshold", "up < 1", "14: alerts[0].expr: nothing is compared with $threshold"),
+        ('expr: "max(a[', 'expr: "max(outbox:b[', "4: signals[0].expr: outbox:b is not a signal above this one"),
+        ('record: "outbox:b"', 'record: "outbox:a"', "5: signals[1].record: duplicate signal"),
+        ("alert: OutboxSlow", "alert: OutboxGone", "16: alerts[1].alert: duplicate alert"),
+        ("(outbox:b >", "(outbox:c >", '23: alerts[1].expr: unknown signal outbox:c; did you mean "outbox:b"?'),
+        (
+            "while: z ==",
+            "while: outbox:z ==",
+            '26: alerts[1].severities.ticket.while: unknown signal outbox:z; did you mean "outbox:b"?',
+        ),
+        ("signal: outbox:b", "signal: outbox:a", "20: alerts[1].signal: the expression does not use this signal"),
+        ("    unit: boolean\n", "", "7: alerts[0].alert: exactly one of `signal` and `unit` is required"),
+        ("up < $threshold", "up < 1", "14: alerts[0].expr: the expression does not use $threshold"),
         ("threshold: 5m", "threshold: 5", "27: alerts[1].severities.page: expected a duration such as 5m"),
         ("threshold: 5m", "threshold: 5x", ("27: alerts[1].severities.page.threshold: expected a number such as "
          "2000 or 0.05, or a duration such as 10m")),
@@ -79,7 +76,7 @@ def test_a_mistake_is_told(old, new, expected):
     ("target", "expected"),
     [
         ("{alert: OutboxGnoe, severity: page}", 'unknown alert; did you mean "OutboxGone"?'),
-        ("{alert: OutboxGone, severity: ticket}", "OutboxGone has no such severity, but page"),
+        ("{alert: OutboxGone, severity: ticket}", "OutboxGone has only the severities page"),
     ],
 )
 def test_who_mutes_exists(target, expected):

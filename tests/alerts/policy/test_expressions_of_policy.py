@@ -19,8 +19,8 @@ from alerts.promql.syntax_tree import (
     LE,
     Aggregation,
     BinaryOperation,
-    Call,
     Expression,
+    FunctionCall,
     Grouping,
     MatchType,
     NumberLiteral,
@@ -29,8 +29,9 @@ from alerts.promql.syntax_tree import (
     walk,
 )
 from exporter.application import endpoints
-from exporter.config.settings import ApplicationSettings, Config, Url
+from exporter.config.settings import ApplicationSettings, Config
 from exporter.core.errors import Reason
+from exporter.core.types import Url
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import PROCESSING_TIME_BUCKETS
 from exporter.migration.report import CheckAnswer
@@ -127,7 +128,7 @@ def test_counters_are_only_counted_with(expression: Expression):
     for node in walk(expression):
         if isinstance(node, VectorSelector):
             assert not is_counter(node.metric) or node in asked_whether_any(expression), node
-        if isinstance(node, Call):
+        if isinstance(node, FunctionCall):
             for window in node.arguments:
                 if isinstance(window, RangeSelector):
                     assert node.function in (COUNTED if is_counter(window.selector.metric) else MEASURED)
@@ -185,7 +186,7 @@ def test_nothing_divides_nothing_by_nothing(expression: Expression):
     for node in walk(expression):
         if isinstance(node, BinaryOperation) and node.operator == "/":
             assert any(isinstance(side, BinaryOperation) and side.operator == ">" for side in (node.left, node.right))
-        if isinstance(node, Call) and node.function == "histogram_quantile":
+        if isinstance(node, FunctionCall) and node.function == "histogram_quantile":
             assert isinstance(expression, BinaryOperation)
             assert (expression.operator, expression.left) == (">=", node)
 
@@ -221,7 +222,7 @@ def test_durations_make_sense(rule: Rule):
     for seconds in (rule.hold_duration, rule.keep_firing_for):
         assert seconds % POLICY.interval == 0
         assert seconds <= 3600
-    calls = [node.function for node in walk(COUNTING[str(rule.key)]) if isinstance(node, Call)]
+    calls = [node.function for node in walk(COUNTING[str(rule.key)]) if isinstance(node, FunctionCall)]
     assert rule.hold_duration >= 4 * POLICY.interval or "absent" not in calls
     assert not any(function.endswith("_over_time") for function in calls if function != "max_over_time")
 
@@ -288,7 +289,7 @@ def collectors_of_metrics() -> dict[str, str]:
     constants = {name: value.name for name, value in vars(catalogue).items() if isinstance(value, catalogue.Metric)}
     found: dict[str, str] = {}
     for collector, path in places.items():
-        for constant in re.findall(r"\bnames\.([A-Z_]+)\b", path.read_text("utf-8")):
+        for constant in re.findall(r"\bcatalogue\.([A-Z_]+)\b", path.read_text("utf-8")):
             if constant in constants:
                 found[constants[constant]] = collector
     return found | {name: "application" for name in constants.values() if name.startswith("outbox_app_")}
@@ -310,7 +311,7 @@ def test_signals_are_what_thresholds_are_compared_with(rule: Rule):
             node
             for node in walk(EXPRESSIONS[str(rule.key)])
             if isinstance(node, BinaryOperation)
-            and f"{node.right}" == f"Number(value={rule.threshold})"
+            and f"{node.right}" == f"NumberLiteral(value={rule.threshold})"
             and any(selector.metric == rule.signal for selector in selectors(node.left))
         ]
         assert compared

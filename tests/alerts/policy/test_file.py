@@ -5,8 +5,9 @@ from __future__ import annotations
 from alerts.model import Outlet, Severity
 from alerts.policy.file import PolicyDocument, read
 from exporter.config import yaml_file
-from exporter.config.settings import Amount, Seconds
+from exporter.config.settings import Amount
 from exporter.core.problems import Place, Problems
+from exporter.core.types import Seconds
 from tests.alerts.policies import SMALL
 
 

@@ -6,18 +6,9 @@ import pytest
 
 from alerts.model import Outlet, RuleKey, Severity
 from alerts.policy.load import configured_policy, load_policy, override_error_in_default_policy, read_document
-from exporter.config.settings import (
-    AlertingSettings,
-    Amount,
-    Config,
-    Override,
-    Ratio,
-    SamplingSettings,
-    Seconds,
-    Url,
-    WebSettings,
-)
+from exporter.config.settings import AlertingSettings, Amount, Config, Override, SamplingSettings, WebSettings
 from exporter.core.errors import ConfigError
+from exporter.core.types import Ratio, Seconds, Url
 from tests.alerts.policies import SMALL
 
 PAGE, TICKET = Severity.PAGE, Severity.TICKET
@@ -37,7 +28,7 @@ def signal(record: str, policy=POLICY):
 def small(monkeypatch):
     """Loads a small policy with wishes."""
     document = read_document(SMALL, "small.yaml")
-    monkeypatch.setattr("alerts.policy.load._shipped", lambda: document)
+    monkeypatch.setattr("alerts.policy.load._default_document", lambda: document)
     return load_policy
 
 
@@ -113,9 +104,9 @@ def test_overrides_change_one_rule(small):
     [
         (Override("OutboxSlwo", "page"), 'unknown alert; did you mean "OutboxSlow"?'),
         (Override("Something", "page"), "unknown alert"),
-        (Override("OutboxGone", "ticket"), "OutboxGone has no such severity, but page"),
-        (Override("OutboxSlow", "pgae"), "OutboxSlow has no such severity, but ticket and page"),
-        (Override("OutboxGone", "page", Amount(0)), "it is so or it is not: only `for` can be changed"),
+        (Override("OutboxGone", "ticket"), "OutboxGone has only the severities page"),
+        (Override("OutboxSlow", "pgae"), "OutboxSlow has only the severities ticket, page"),
+        (Override("OutboxGone", "page", Amount(0)), "the alert has no threshold: only `for` can be changed"),
         (Override("OutboxSlow", "page", Amount(300)), "expected a duration such as 5m"),
         (Override("OutboxSlow", "page", Amount(0, is_time=True)), "expected a duration such as 5m"),
     ],
@@ -139,7 +130,7 @@ def test_overrides_of_the_shipped_policy_are_measured_by_its_units():
     assert override_error_in_default_policy(Override("OutboxFailureRatioHigh", "ticket", Amount(0.2))) is None
     assert (
         override_error_in_default_policy(Override("OutboxFailureRatioHigh", "ticket", Amount(20)))
-        == "expected a share from 0 to 1"
+        == "expected a ratio from 0 to 1"
     )
     assert override_error_in_default_policy(Override("OutboxExporterDown", "page", hold_duration=Seconds(300))) is None
 

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from alerts.model import Labels
-from exporter.lab.ports import LOOPBACK, free_port
 from tests import webtools
 from tests.alerts.promql import remotewrite
-from tests.end_to_end.program import Program, environment, eventually, started
+from tests.end_to_end.program import Program
 from tests.newest import Require
+from tests.prometheus import run_prometheus
 from tests.requirements import require_program
 
 # By time in milliseconds: the values by labels.
@@ -65,31 +66,10 @@ def _seconds(milliseconds: int) -> str:
 
 
 @contextmanager
-def oracle(directory: Path, require: Require = require_program, config_text: str = "{}\n") -> Iterator[Oracle]:
-    """A server that runs until left; Debian's unless `require` finds another."""
-    binary = require("prometheus")
-    config = directory / "oracle.yaml"
-    config.write_text(config_text)
-    listen = f"{LOOPBACK}:{free_port()}"
-    arguments: list[str | Path] = [
-        binary,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={directory / 'tsdb'}",
-        f"--web.listen-address={listen}",
-        "--web.enable-remote-write-receiver",
-        "--storage.tsdb.retention.time=100y",
-        "--log.level=warn",
-    ]
-    with started(arguments, directory, environment()) as program:
-        server = Oracle(program, f"http://{listen}")
-        eventually(lambda: _is_ready(server))
-        yield server
-        program.end()
-
-
-def _is_ready(server: Oracle) -> bool:
-    assert server.program.process.poll() is None, server.program.log
-    try:
-        return webtools.get(f"{server.url}/-/ready").status_code == 200
-    except OSError:
-        return False
+def oracle(
+    directory: Path, require: Require = require_program, config: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[Oracle]:
+    """A server that runs until the block ends; Debian's unless `require` finds another."""
+    arguments = ("--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=100y", "--log.level=warn")
+    with run_prometheus(require("prometheus"), directory, config, *arguments) as server:
+        yield Oracle(server.program, server.url)

@@ -1,4 +1,4 @@
-"""Our engine and a real Prometheus, asked the same of the same series, answer the same."""
+"""Our engine and a real Prometheus give the same results for the same expressions and series."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from typing import Final
 import pytest
 
 from alerts.model import Labels
-from alerts.promql.engine import prepare
-from alerts.promql.parse import parse
 from alerts.promql.storage import Storage
 from alerts.promql.vectors import EvaluationError, Vector
 from tests.alerts.promql.expressions import Author
+from tests.alerts.promql.notation import compiled
 from tests.alerts.promql.oracle import Oracle, RefusedError, oracle
 from tests.alerts.promql.random_scrapes import START, STEP, RandomScrape, random_scrapes, written
 from tests.newest import SOURCES
@@ -31,33 +30,33 @@ EXPRESSIONS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """The same series in both."""
+class TwoEngines:
+    """A Prometheus and a storage with the same series."""
 
     server: Oracle
-    memory: Storage
+    storage: Storage
 
 
 @pytest.fixture(scope="module", params=SOURCES)
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoEngines]:
     with oracle(tmp_path_factory.mktemp("oracle"), SOURCES[request.param]) as server:
         scrapes = random_scrapes(Random("weather"), SCRAPES)
         server.write(written(scrapes))
-        yield World(server, remembered(scrapes))
+        yield TwoEngines(server, stored(scrapes))
 
 
-def remembered(scrapes: Iterable[RandomScrape]) -> Storage:
-    """A memory that keeps it all."""
+def stored(scrapes: Iterable[RandomScrape]) -> Storage:
+    """A storage of all samples."""
     scrapes = list(scrapes)
     metrics = {metric for scrape in scrapes for metric, _, _ in scrape.samples}
-    memory = Storage(dict.fromkeys(metrics, 1e9))
+    storage = Storage(dict.fromkeys(metrics, 1e9))
     for scrape in scrapes:
-        memory.append(scrape.at / 1000, scrape.samples)
-    return memory
+        storage.append(scrape.at / 1000, scrape.samples)
+    return storage
 
 
-def test_random_expressions_agree(world: World) -> None:
-    """Hundreds of expressions, at many moments: the same labels, and values that agree to nine digits."""
+def test_random_expressions_agree(world: TwoEngines) -> None:
+    """Hundreds of expressions, at many times: the same labels, and values that agree to nine digits."""
     author = Author(Random("expressions"))
     tally: Counter[str] = Counter()
     for number in range(EXPRESSIONS):
@@ -67,9 +66,9 @@ def test_random_expressions_agree(world: World) -> None:
     assert tally["values"] > EXPRESSIONS / 2
 
 
-def agree(world: World, expression: str, times: range = TIMES) -> str:
-    """Compares the answers; says of which kind they were."""
-    mine_at = prepare(parse(expression), world.memory)
+def agree(world: TwoEngines, expression: str, times: range = TIMES) -> str:
+    """Compare the results; the kind of result: values, empty or refused."""
+    mine_at = compiled(expression, world.storage)
     try:
         theirs = world.server.ask(expression, times)
     except RefusedError:
@@ -80,9 +79,9 @@ def agree(world: World, expression: str, times: range = TIMES) -> str:
     return "values" if any(theirs.values()) else "empty"
 
 
-def agree_one_by_one(world: World, expression: str, times: range) -> str:
-    """Where the expression makes no sense at one time, it may at another."""
-    mine_at = prepare(parse(expression), world.memory)
+def agree_one_by_one(world: TwoEngines, expression: str, times: range) -> str:
+    """An expression that is invalid at one time may be valid at another."""
+    mine_at = compiled(expression, world.storage)
     for time in times:
         try:
             theirs = world.server.ask_once(expression, time)
@@ -101,12 +100,12 @@ def same(mine: Vector, theirs: Vector) -> bool:
 
 
 def close(mine: float, theirs: float) -> bool:
-    """To nine digits; no number is like no number."""
+    """To nine digits; NaN equals NaN."""
     return (math.isnan(mine) and math.isnan(theirs)) or math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-9)
 
 
 def explain(expression: str, time: int, mine: Vector, theirs: Vector) -> str:
-    """What differs."""
+    """The difference in words."""
     every: dict[Labels, None] = dict.fromkeys((*mine, *theirs))
     lines = (f"{dict(labels)}: {mine.get(labels)} != {theirs.get(labels)}" for labels in every)
     return f"{expression} at {time}, ours and Prometheus':\n" + "\n".join(lines)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from alerts.evaluation.clock import ClockReading
-from alerts.evaluation.compiled_rules import CompiledRules
+from alerts.evaluation.rule_group import CompiledRules
 from alerts.model import Policy
 from alerts.policy.load import load_policy
 from alerts.promql.storage import Sample, Storage
@@ -14,8 +14,7 @@ from tests import newest
 from tests.alerts.faulty import FAULTS, World
 from tests.alerts.promql.oracle import oracle
 from tests.alerts.promql.random_scrapes import START, STEP, RandomScrape, labelled, written
-from tests.alerts.promql.test_differential import World as Both
-from tests.alerts.promql.test_differential import agree
+from tests.alerts.promql.test_differential import TwoEngines, agree
 
 TICKS: Final = 160
 BEGINS, ENDS = 50, 120
@@ -44,21 +43,21 @@ def scrapes() -> list[RandomScrape]:
 
 
 def recorded(policy: Policy, seen: list[RandomScrape]) -> tuple[Storage, list[RandomScrape]]:
-    """What our engine makes of the signals after each scrape: in its memory, and as if scraped."""
-    questions, kept = CompiledRules(policy), []
-    memory = questions.memory
+    """The signals after each scrape as our engine stores them, and as samples of a scrape."""
+    rules, kept = CompiledRules(policy), []
+    storage = rules.storage
     for scrape in seen:
-        memory.append(scrape.at / 1000, scrape.samples)
-        questions.ask(ClockReading((scrape.at + AFTER) / 1000), frozenset())
-        kept.append(RandomScrape(scrape.at + AFTER, tuple(_signals(policy, memory, scrape.at + AFTER))))
-    return memory, kept
+        storage.append(scrape.at / 1000, scrape.samples)
+        rules.evaluate(ClockReading((scrape.at + AFTER) / 1000), frozenset())
+        kept.append(RandomScrape(scrape.at + AFTER, tuple(_signals(policy, storage, scrape.at + AFTER))))
+    return storage, kept
 
 
-def _signals(policy: Policy, memory: Storage, at: int) -> list[Sample]:
+def _signals(policy: Policy, storage: Storage, at: int) -> list[Sample]:
     records = {signal.record for signal in policy.signals}
     return [
         (series.metric, series.labels, series.values[-1])
-        for series in memory.series()
+        for series in storage.series()
         if series.metric in records and series.times[-1] == at
     ]
 
@@ -68,10 +67,10 @@ def test_policy_expressions_agree(require: newest.Require, tmp_path: Path) -> No
     """Signals as recorded, then every signal's and every rule's expression: the same labels, the same values."""
     policy = load_policy()
     seen = scrapes()
-    memory, signals = recorded(policy, seen)
+    storage, signals = recorded(policy, seen)
     with oracle(tmp_path, require) as server:
         server.write([*written(seen), *written(signals)])
-        both = Both(server, memory)
+        both = TwoEngines(server, storage)
         expressions = [signal.expr for signal in policy.signals] + [rule.expr for rule in policy.rules]
         kinds = [agree(both, expression, TIMES) for expression in expressions]
         assert all(agree(both, signal.record, TIMES) != "refused" for signal in policy.signals)

@@ -8,7 +8,7 @@ from alerts.model import Labels
 from alerts.promql.parse import parse
 from alerts.promql.storage import LOOKBACK, Series, Storage, required_history
 from alerts.promql.syntax_tree import VectorSelector
-from tests.alerts.promql.notation import asked, memory
+from tests.alerts.promql.notation import evaluated, storage
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def test_keeps_only_what_is_asked_for() -> None:
 
 def test_missing_is_stale_at_once() -> None:
     """A series that the newest scrape does not have is gone, and there again when it comes back."""
-    kept = memory("x 1 _ 3\ny 1 1 1")
-    assert asked("x", kept, 14.999) == {"__name__=x": 1}
-    assert asked("x", kept, 15) == {}
-    assert asked("x", kept, 30) == {"__name__=x": 3}
-    assert asked("count_over_time(x[1m])", kept, 30) == {"": 2}
+    kept = storage("x 1 _ 3\ny 1 1 1")
+    assert evaluated("x", kept, 14.999) == {"__name__=x": 1}
+    assert evaluated("x", kept, 15) == {}
+    assert evaluated("x", kept, 30) == {"__name__=x": 3}
+    assert evaluated("count_over_time(x[1m])", kept, 30) == {"": 2}
 
 
 def test_silence_of_all_is_stale_after_the_lookback() -> None:
     """When no scrape comes at all, the last sample stands for five minutes."""
-    kept = memory("x 1")
-    assert asked("x", kept, LOOKBACK / 1000 - 0.001) == {"__name__=x": 1}
-    assert asked("x", kept, LOOKBACK / 1000) == {}
+    kept = storage("x 1")
+    assert evaluated("x", kept, LOOKBACK / 1000 - 0.001) == {"__name__=x": 1}
+    assert evaluated("x", kept, LOOKBACK / 1000) == {}
 
 
 def test_sources_do_not_end_each_other() -> None:
@@ -69,15 +69,15 @@ def test_sources_do_not_end_each_other() -> None:
     kept.append(0, [("x", (), 1.0)])
     kept.append(0, [("y", (), 2.0)], source="y")
     kept.append(15, [("x", (), 1.0)])
-    assert asked("y", kept, 15) == {"__name__=y": 2}
+    assert evaluated("y", kept, 15) == {"__name__=y": 2}
     kept.append(15, [], source="y")
-    assert asked("y", kept, 15) == {}
+    assert evaluated("y", kept, 15) == {}
 
 
 def test_time_goes_forward() -> None:
     """A batch that is not later than the one before is refused, and so is a series that is there twice."""
-    kept = memory("x 1 1")
-    with pytest.raises(ValueError, match="stood still"):
+    kept = storage("x 1 1")
+    with pytest.raises(ValueError, match="not later than"):
         kept.append(15, [("x", (), 1.0)])
     with pytest.raises(ValueError, match="twice"):
         kept.append(30, [("x", (), 1.0), ("x", (), 1.0)])
@@ -85,16 +85,16 @@ def test_time_goes_forward() -> None:
 
 def test_shift_keeps_distances() -> None:
     """After the clock was set, what was a minute ago still is; staleness moves with it."""
-    kept = memory("x 1 2 3 4 5\ny 1 _ 3 _ _")
-    before = asked("increase(x[1m]) or y", kept, 60)
+    kept = storage("x 1 2 3 4 5\ny 1 _ 3 _ _")
+    before = evaluated("increase(x[1m]) or y", kept, 60)
     kept.shift(-3600)
-    assert asked("increase(x[1m]) or y", kept, 60 - 3600) == before
+    assert evaluated("increase(x[1m]) or y", kept, 60 - 3600) == before
     kept.append(75 - 3600, [("x", (), 6.0)])
 
 
 def test_selects_by_labels() -> None:
     """A label that is missing counts as empty."""
-    kept = memory('x{a="1"} 1\nx{a="2",b="3"} 1')
+    kept = storage('x{a="1"} 1\nx{a="2",b="3"} 1')
     selector = parse('x{b=""}')
     assert isinstance(selector, VectorSelector)
     assert [series.labels for series in kept.selection(selector)()] == [(("a", "1"),)]
@@ -124,9 +124,9 @@ def test_selects_what_came_and_not_what_went() -> None:
 
 def test_restores() -> None:
     """A series kept elsewhere is remembered as if seen here, unless nobody asks for it."""
-    source, kept = memory("x 1 2\ny 1 2"), Storage({"x": 600.0})
+    source, kept = storage("x 1 2\ny 1 2"), Storage({"x": 600.0})
     for series in source.series():
         kept.restore(series)
-    assert asked("increase(x[1m]) or y", kept, 15) == asked("increase(x[1m])", source, 15)
+    assert evaluated("increase(x[1m]) or y", kept, 15) == evaluated("increase(x[1m])", source, 15)
     kept.restore(Series("x", (("empty", ""),)))
     assert len(list(kept.series())) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.promql.parse import parse
-from alerts.promql.syntax_tree import Call, Grouping, RangeSelector, VectorSelector, children, walk
+from alerts.promql.syntax_tree import FunctionCall, Grouping, RangeSelector, VectorSelector, children, walk
 
 
 @pytest.mark.parametrize(
@@ -41,18 +41,17 @@ def test_groupings() -> None:
 
 def test_walk() -> None:
     """A walk meets everything once, the whole before its parts."""
-    tree = parse("-(quantile(0.5, x) + rate(y[5m]) > time())")
+    tree = parse("-(sum(x) + rate(y[5m]) > time())")
     kinds = [type(node).__name__ for node in walk(tree)]
     assert kinds == [
         "Negation",
-        "Operation",
-        "Operation",
+        "BinaryOperation",
+        "BinaryOperation",
         "Aggregation",
-        "Number",
         "VectorSelector",
-        "Call",
+        "FunctionCall",
         "RangeSelector",
-        "Call",
+        "FunctionCall",
     ]
     assert children(RangeSelector(VectorSelector("x"), 1)) == ()
-    assert isinstance(next(walk(parse("time()"))), Call)
+    assert isinstance(next(walk(parse("time()"))), FunctionCall)

@@ -9,9 +9,10 @@ import pytest
 
 from alerts.model import Severity
 from alerts.policy.file import AlertEntry, PolicyDocument, SeverityEntry
-from alerts.policy.load import FILE, PolicyOptions, build, read_document
+from alerts.policy.load import FILE, load_policy, read_document
 from alerts.policy.rule_file import rule_file
-from exporter.config.settings import Amount, Seconds
+from exporter.config.settings import Amount
+from exporter.core.types import Seconds
 from tests.alerts.rules.case import case_of
 from tests.alerts.rules.promtool import failures
 from tests.alerts.rules.scenarios import SCENARIOS
@@ -85,7 +86,7 @@ def test_a_changed_rule_is_noticed(tmp_path, change, pages):
     document, changed = mutated(change, severities)
     assert changed
     cases = [case_of(scenario) for scenario in SCENARIOS if scenario.alert in changed]
-    found = failures(require_program("promtool"), tmp_path, rule_file(build(document, PolicyOptions())), cases)
+    found = failures(require_program("promtool"), tmp_path, rule_file(load_policy(document=document)), cases)
     assert changed - {name.partition(":")[0] for name in found} == set()
 
 
@@ -93,7 +94,7 @@ def test_the_unchanged_rules_pass(tmp_path):
     """What the changes are compared with: the same scenarios, with nothing to complain of."""
     assert (
         failures(
-            require_program("promtool"), tmp_path, rule_file(build(DOCUMENT, PolicyOptions())), map(case_of, SCENARIOS)
+            require_program("promtool"), tmp_path, rule_file(load_policy(document=DOCUMENT)), map(case_of, SCENARIOS)
         )
         == {}
     )

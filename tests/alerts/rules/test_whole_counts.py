@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 
 from alerts.policy.load import load_policy
-from alerts.promql.engine import evaluate
+from alerts.promql.engine import Engine
 from alerts.promql.parse import parse
 from alerts.promql.storage import Storage, required_history
 from alerts.promql.syntax_tree import BinaryOperation, NumberLiteral, RangeSelector, VectorSelector, walk
@@ -153,12 +153,15 @@ def by_engine(_: Path) -> None:
     """Every answer, by the exporter's own evaluation."""
     for expr, seen, count in questions():
         tree = parse(f"max({expr})")
-        memory = Storage(required_history([tree]))
+        storage = Storage(required_history([tree]))
+        engine = Engine(storage, [tree])
+        evaluate = engine.compile(tree)
         for time in range(0, LENGTH + STEP, STEP):
             samples = [(name.partition("{")[0], _labels(name), series(time)) for name, series in seen.items()]
-            memory.append(time, [(metric, labels, value) for metric, labels, value in samples if value is not None])
+            storage.append(time, [(metric, labels, value) for metric, labels, value in samples if value is not None])
+            engine.start_evaluation()
             for at in (at for at in ASKED if time <= at < time + STEP):
-                assert evaluate(tree, memory, at) == {(): count}, f"{expr} at {at}"
+                assert evaluate(at) == {(): count}, f"{expr} at {at}"
 
 
 def _labels(name: str) -> tuple[tuple[str, str], ...]:

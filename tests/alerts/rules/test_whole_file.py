@@ -106,7 +106,7 @@ def test_the_configuration_fits_the_rules():
 
 
 def test_the_shipped_files_are_the_policy():
-    """Run tools/rules.py after a change of the policy."""
+    """Run `make generate` after a change of the policy."""
     assert {path: path.read_text() for path in rules.files()} == rules.files()
 
 

@@ -11,7 +11,8 @@ from typing import Self
 from alerts.model import Evaluation
 from alerts.watch import clock
 from alerts.watch.runtime.recorder import WatchRecorder
-from exporter.config.settings import Seconds, WatchSettings
+from exporter.config.settings import WatchSettings
+from exporter.core.types import Seconds
 from tests.alerts.watch import fixtures, scenario
 
 INTERVAL = 0.05

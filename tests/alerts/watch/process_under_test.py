@@ -20,7 +20,8 @@ from alerts.watch.clock import ClockReading
 from alerts.watch.runtime.recorder import WatchRecorder
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store import history
-from exporter.config.settings import Seconds, WatchSettings
+from exporter.config.settings import WatchSettings
+from exporter.core.types import Seconds
 from tests.alerts.watch import fixtures, scenario
 
 INTERVAL = fixtures.INTERVAL

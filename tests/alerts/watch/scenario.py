@@ -16,8 +16,9 @@ from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.history import History
 from alerts.watch.store.records import WatchRequest
-from exporter.config.settings import Seconds, WatchSettings
+from exporter.config.settings import WatchSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Seconds
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorFailure, Reading, Readings
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
@@ -40,7 +41,7 @@ def collectors(
     readings = _readings(values, at, registered)
     found = {
         collector: tuple(reading for reading in readings if reading.metric in metrics)
-        for collector, metrics in sources.COLLECTORS.items()
+        for collector, metrics in catalogue.COLLECTORS.items()
     }
     return [
         CollectorState(

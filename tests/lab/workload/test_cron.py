@@ -1,7 +1,5 @@
 """The stand-in for pg_cron: what it shows, and what runs when."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import psycopg

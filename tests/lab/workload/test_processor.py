@@ -1,9 +1,7 @@
-"""The processor behaves as deployed-application.md says, its bad habits included."""
-
-from __future__ import annotations
+"""The processor behaves as deployed-application.md describes, including its defects."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +9,6 @@ import pytest
 
 from exporter.lab.application.telemetry import Telemetry
 from exporter.lab.background import LabConnection
-from exporter.lab.workload import processor
 from exporter.lab.workload.processor import (
     DeliveryResult,
     Processor,
@@ -30,15 +27,15 @@ def job(number: int = 1, queue: str = "q", created_at: datetime = NOW) -> Outbox
 
 
 class Bench:
-    """A processor on a database, with rests noted instead of slept."""
+    """A processor on a database of its own, which records rests instead of sleeping."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.queues = Queues(latency=0.0)
         self.telemetry = Telemetry()
         self.rests: list[float] = []
-        self.link = LabConnection(database.dsn("service_role"))
-        self.processor = Processor(self.link, self.queues, self.telemetry, rest=self.rests.append)
+        self.connection = LabConnection(database.dsn("service_role"))
+        self.processor = Processor(self.connection, self.queues, self.telemetry, rest=self.rests.append)
         self.course = database.value(
             "WITH o AS (INSERT INTO organizations (name) VALUES ('o') RETURNING id),"
             " u AS (INSERT INTO auth.users DEFAULT VALUES RETURNING id)"
@@ -62,7 +59,7 @@ class Bench:
 def bench(embedded_database: Database) -> Iterator[Bench]:
     bench = Bench(embedded_database)
     yield bench
-    bench.link.close()
+    bench.connection.close()
 
 
 def test_idle_polls_back_off_by_half_up_to_thirty_seconds():
@@ -79,34 +76,22 @@ def test_idle_polls_back_off_by_half_up_to_thirty_seconds():
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (10, [10]), (11, [10, 1]), (100, [10] * 10)])
-def test_jobs_go_ten_at_a_time(count, sizes):
-    """In order, the last group being what is left."""
+def test_jobs_are_delivered_in_groups_of_ten(count, sizes):
+    """In order; the last group has the rest."""
     jobs = [job(number) for number in range(count)]
     groups = list(groups_of_ten(jobs))
     assert [len(group) for group in groups] == sizes
     assert [one for group in groups for one in group] == jobs
 
 
-def test_only_lost_connections_are_worth_another_attempt():
-    """Success and refusal are settled; a lost connection is settled by the last attempt."""
+def test_only_lost_connections_are_retried():
+    """Success and refusal are final; a lost connection is final after the last attempt."""
     done, refused, lost = (
         DeliveryResult(job(number), error)
         for number, error in enumerate([None, QueueRefusedError("no"), ConnectionError("gone")])
     )
     assert partition_results([done, refused, lost], is_last=False) == ([done, refused], [lost.job])
     assert partition_results([done, refused, lost], is_last=True) == ([done, refused, lost], [])
-
-
-def test_a_queue_refuses_what_it_was_told_to():
-    """By name for good; by share until the job is old enough."""
-    queues = Queues(refused={"retired"}, unready_share=1.0, unready_for=timedelta(seconds=3))
-    with pytest.raises(QueueRefusedError, match="does not exist"):
-        queues.add(job(queue="retired"), 1, NOW)
-    with pytest.raises(QueueRefusedError, match="not ready"):
-        queues.add(job(), 1, NOW + timedelta(seconds=2.9))
-    queues.add(job(), 1, NOW + timedelta(seconds=3))
-    queues.unready_share = 0.0
-    queues.add(job(), 1, NOW)
 
 
 def test_success_is_stamped_by_the_applications_clock(bench):
@@ -157,7 +142,7 @@ def test_a_later_success_keeps_the_old_error(bench):
 
 
 def test_a_hundred_failing_rows_starve_everything_behind_them(bench):
-    """The processor polls, is alive and busy, and a good job behind the poison never moves."""
+    """The processor polls and is alive, and a good job behind the failing ones is never processed."""
     bench.add(100, "retired", "1 hour")
     bench.add(1, "good")
     bench.queues.refused.add("retired")
@@ -181,13 +166,13 @@ def test_after_five_lost_attempts_the_job_has_failed(bench):
     bench.add(1)
     bench.queues.dropped_attempts = 5
     bench.processor.poll()
-    assert bench.rests == [0.0, *processor.RETRY_DELAYS]
+    assert bench.rests == [0.0, 1.0, 2.0, 4.0, 8.0]
     assert bench.rows("SELECT processed_at, attempts, last_error FROM job_outbox") == [
         (None, 1, "connection to the queue was lost")
     ]
 
 
-def test_an_empty_poll_moves_last_processed_all_the_same(bench):
+def test_an_empty_poll_updates_last_processed(bench):
     """And counts no batch."""
     bench.processor.clock = lambda: NOW
     assert bench.processor.poll() == 1.5
@@ -195,7 +180,7 @@ def test_an_empty_poll_moves_last_processed_all_the_same(bench):
     assert (figures.polled_at, figures.batches, figures.depth) == (NOW, 0, 0)
 
 
-def test_a_poll_that_is_broken_off_keeps_what_was_done(bench):
+def test_an_interrupted_poll_keeps_its_results(bench):
     """The first ten are processed, the rest waits; the poll is counted."""
     bench.add(15)
 
@@ -211,8 +196,8 @@ def test_a_poll_that_is_broken_off_keeps_what_was_done(bench):
     assert bench.telemetry.figures().processing.depth == 15
 
 
-def test_a_job_deleted_under_way_harms_nobody(bench):
-    """Its course went while the batch was on its way."""
+def test_a_job_deleted_during_delivery_is_no_error(bench):
+    """Its course was deleted in the meantime."""
     bench.add(2)
     bench.processor.rest = lambda _: bench.database.execute("DELETE FROM courses")
     bench.processor.poll()

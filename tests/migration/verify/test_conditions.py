@@ -1,4 +1,4 @@
-"""What policies admit is judged by their meaning, in any spelling, and as PostgreSQL itself would apply them."""
+"""The rows that conditions of policies show, in any spelling, compared with PostgreSQL itself."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ OTHERS = {
         NEVER, NEVER
     ),
     "((auth.jwt() ->> 'role'::text) = 'service_role'::text)": ConditionVisibility(NEVER, NEVER),
-    # A role of the application's own, the users' own claims, other columns, functions, subqueries: people have to look.
+    # Roles of the application, claims of users, other columns, functions, subqueries: people have to decide.
     "((user_id = auth.uid()) OR ((auth.jwt() ->> 'role'::text) = 'admin'::text))": ConditionVisibility(
         CERTAINLY, PERHAPS
     ),
@@ -92,7 +92,7 @@ OTHERS = {
         CERTAINLY, PERHAPS
     ),
     "((user_id = auth.uid()) OR (auth.email() = 'a@b.c'::text))": ConditionVisibility(CERTAINLY, PERHAPS),
-    "a syntax that nobody knows": ConditionVisibility(PERHAPS, PERHAPS),
+    "unknown syntax": ConditionVisibility(PERHAPS, PERHAPS),
     "(" * 500 + "true" + ")" * 500: ConditionVisibility(PERHAPS, PERHAPS),
     "(user_id = ANY (ARRAY[" + ", ".join(f"'{n}'::uuid" for n in range(50)) + "]))": ConditionVisibility(
         PERHAPS, PERHAPS
@@ -102,7 +102,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("condition", [*OWN_ROWS, *OR_THE_SERVICE])
 def test_own_rows_in_any_spelling(condition):
-    """All one's own rows, and nobody else's."""
+    """All own rows, and no others."""
     assert visible_rows(condition) == ConditionVisibility(CERTAINLY, NEVER)
 
 
@@ -177,14 +177,14 @@ def test_postgresql_agrees(embedded_database, seed):
     with embedded_database.connect() as connection:
         for _ in range(30):
             condition = written(chance)
-            judged = visible_rows(printed(connection, condition))
+            shown_rows = visible_rows(printed(connection, condition))
             leaks = False
             for role, user in CALLERS:
                 rows = shown(connection, condition, role, user)
                 own = {(owner, kind) for owner, kind in rows if owner and owner == user}
                 if role == "authenticated" and user:
-                    assert judged.own is not CERTAINLY or len(own) == 2, (condition, role, user)
-                    assert judged.own is not NEVER or not own, (condition, role, user)
-                assert judged.others is not NEVER or rows == own, (condition, role, user)
+                    assert shown_rows.own is not CERTAINLY or len(own) == 2, (condition, role, user)
+                    assert shown_rows.own is not NEVER or not own, (condition, role, user)
+                assert shown_rows.others is not NEVER or rows == own, (condition, role, user)
                 leaks |= rows != own
-            assert judged.others is not CERTAINLY or leaks, condition
+            assert shown_rows.others is not CERTAINLY or leaks, condition

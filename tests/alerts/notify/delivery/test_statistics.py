@@ -9,10 +9,9 @@ import pytest
 
 from alerts.notify.delivery.outcome import DeliveryResult
 from alerts.notify.delivery.statistics import FULL, DeliveryStatistics
-from alerts.notify.message.incidents import DeliveredState
-from alerts.notify.message.updates import Update
+from alerts.notify.message.incidents import DeliveredState, Update
 from alerts.notify.receivers.pagerduty import PagerDuty
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, incident
 
 BEGAN, ENDED = Update(incident(), DeliveredState.FIRING), Update(incident(ends_at=NOON + 60), DeliveredState.RESOLVED)

@@ -25,7 +25,7 @@ from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.post import Message
 from alerts.notify.receivers.receiver import Receiver
 from alerts.notify.receivers.webhook import Webhook
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from exporter.lab.ports import free_port
 from tests.alerts.notify.local import HANG_UP, LOOPBACK, NONSENSE, OK, SILENCE, Local, Reply, receiving
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, evaluation

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from alerts.model import Severity
-from alerts.notify.message.incidents import DeliveredState, Incident
-from alerts.notify.message.updates import Update
+from alerts.notify.message.incidents import DeliveredState, Incident, Update
 from alerts.notify.receivers.pagerduty import MAX_SUMMARY_LENGTH, PagerDuty, dedup_key
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, incident
 
 RECEIVER = PagerDuty(Secret(ROUTING_KEY), page="http://us/")

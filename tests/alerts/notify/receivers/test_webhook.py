@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.model import Severity
-from alerts.notify.message.incidents import DeliveredState, Incident
-from alerts.notify.message.updates import Update
+from alerts.notify.message.incidents import DeliveredState, Incident, Update
 from alerts.notify.receivers.webhook import Webhook
-from exporter.config.settings import Secret
+from exporter.core.types import Secret
 from tests.alerts.notify.samples import NOON, incident
 
 RECEIVER = Webhook("http://hook.example/T0/B0/tell-nobody", page="http://us/")

@@ -223,6 +223,7 @@ def test_a_hundredth_of_the_events_is_no_difference(share, listed):
     def counted(tick: Tick) -> Tick:
         part = (tick.elapsed - 60) / (DAY - 60)
         moved = having(processed=events * part, events=events * part)(tick)
-        return replace(moved, values={**moved.values, INITIALISED: events * (1 + share) * part})
+        changed: Tick = replace(moved, values={**moved.values, INITIALISED: events * (1 + share) * part})
+        return changed
 
     assert len(account(during(fixtures.ticks(), 0, DAY, counted)).differences) == listed

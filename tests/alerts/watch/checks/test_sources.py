@@ -8,8 +8,9 @@ import pytest
 
 from alerts.watch.checks import sources
 from alerts.watch.model.tick import Cause, CollectorProblem
-from exporter.config.settings import Config, DatabaseSettings, Secret
+from exporter.config.settings import Config, DatabaseSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Secret
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorFailure, DatabaseServer, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
@@ -25,11 +26,11 @@ def test_collectors_bring_what_is_said_of_them(embedded_database):
     sampling = Sampler(config, lambda *_: None)
     sampling.sample_once()
     states = {state.name: state for state in sampling.store.states()}
-    assert set(states) == set(sources.COLLECTORS) - {"application"}
+    assert set(states) == set(catalogue.COLLECTORS) - {"application"}
     for name, state in states.items():
         assert state.success, state.problems
         metrics = {reading.metric for reading in state.readings}
-        assert metrics - set(sources.COLLECTORS[name]) <= {catalogue.HELPFUL_INDEX_MISSING}, name
+        assert metrics - set(catalogue.COLLECTORS[catalogue.Collector(name)]) <= {catalogue.HELPFUL_INDEX_MISSING}, name
 
 
 def test_every_signal_of_the_policy_has_its_collectors():
@@ -41,6 +42,22 @@ def test_every_signal_of_the_policy_has_its_collectors():
     assert found["outbox:attempted_jobs"] == {"last_hour", "backlog"}
     assert found["outbox:processing_time_p95_seconds"] == {"throughput"}
     assert found["outbox:fsm_failure_ratio:6h"] == {"application"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "collector"),
+    [
+        ("outbox_queue_pending_jobs", "backlog"),
+        ("outbox_queue_oldest_pending_timestamp_seconds", "backlog"),
+        ("outbox_queue_last_hour_processed_jobs", "last_hour"),
+        ("outbox_queue_processed_jobs_total", "throughput"),
+        ("outbox_processing_time_seconds_bucket", "throughput"),
+        ("outbox_app_up", "application"),
+    ],
+)
+def test_coverage_of_a_check_depends_on_the_collector_of_its_metric(metric, collector):
+    """Metrics by queue and the series of a histogram included."""
+    assert sources.collectors_of(f"sum({metric}) > 0", policy()) == {collector}
 
 
 def test_ages_are_those_of_the_policy():

@@ -20,7 +20,8 @@ from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.store.history import FILE, History
 from alerts.watch.store.lock_file import LOCK
 from alerts.watch.store.records import WatchRequest
-from exporter.config.settings import Seconds, WatchSettings
+from exporter.config.settings import WatchSettings
+from exporter.core.types import Seconds
 from exporter.metrics.readings import DatabaseServer
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 from tests.alerts.watch import fixtures

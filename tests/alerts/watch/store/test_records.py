@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,16 @@ def test_a_checksum_covers_every_column():
     """CRC-32, as a later version has to compute it."""
     found = row(b"12345678", "{}")
     assert found.expected_checksum == 4260244669
-    changes = {"t": 1, "run": 1, "at": 1.0, "steady": 1.0, "layout": 2, "numbers": b"", "details": "", "previous": 1}
+    changes: dict[str, Any] = {
+        "t": 1,
+        "run": 1,
+        "at": 1.0,
+        "steady": 1.0,
+        "layout": 2,
+        "numbers": b"",
+        "details": "",
+        "previous": 1,
+    }
     for name, value in changes.items():
         assert found._replace(**{name: value}).expected_checksum != found.expected_checksum, name
     assert found._replace(checksum=1).expected_checksum == found.expected_checksum

@@ -1,0 +1,117 @@
+"""The last hour's figures, and the cases in which they are unknown, without a database."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.collectors.departures import Departures, Search
+from exporter.collectors.last_hour import (
+    FailingJobs,
+    LastHourCollector,
+    ProcessedInHour,
+    averages,
+    by_queue,
+    failure_ratio,
+)
+from exporter.config.settings import SamplingSettings
+from exporter.metrics.label_limit import LabelLimit
+from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, row_of, values
+
+
+def failing(jobs: int, looked_at: int) -> FailingJobs:
+    return FailingJobs(jobs, looked_at, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "looked_at", "processed", "ratio"),
+    [
+        (1, 10, 3, 0.25),
+        (0, 0, 5, 0.0),
+        (3, 3, 0, 1.0),
+        (0, 0, 0, None),
+        (1, 99, 3, 0.25),
+        (1, 100, 3, None),
+        (1, 101, 3, None),
+    ],
+)
+def test_the_failure_ratio_is_unknown_without_attempts_and_when_the_backlog_was_cut(jobs, looked_at, processed, ratio):
+    """With 100 rows looked at and a limit of 100 there may be more."""
+    expected = {} if ratio is None else {("outbox_last_hour_failure_ratio",): ratio}
+    assert values(failure_ratio(failing(jobs, looked_at), processed, 100)) == expected
+
+
+def hour(**given: object) -> dict[str, object]:
+    return row_of(
+        ProcessedInHour, **{"queue": None, "is_total": False, "created_avg": None, "processed_avg": None, **given}
+    )
+
+
+def test_an_average_is_absent_where_its_cohort_is_empty():
+    """0 seconds is an average."""
+    metric = "outbox_last_hour_processing_time_avg_seconds"
+    assert values(averages(ProcessedInHour(**hour(created_avg=0.0)))) == {(metric, "created"): 0.0}  # type: ignore[arg-type]
+    both = ProcessedInHour(**hour(created_avg=1.5, processed_avg=2.5))  # type: ignore[arg-type]
+    assert values(averages(both)) == {(metric, "created"): 1.5, (metric, "processed"): 2.5}
+
+
+def test_queues_leave_out_the_total_and_add_up_under_other():
+    """A queue without jobs has no series."""
+    rows = [
+        ProcessedInHour(**hour(is_total=True, processed=9)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue="a", processed=4)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue="b", processed=3)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue=None, processed=2)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue="c", processed=0)),  # type: ignore[arg-type]
+    ]
+    metric = "outbox_queue_last_hour_processed_jobs"
+    assert values(by_queue(rows, LabelLimit(1))) == {(metric, "a"): 4, (metric, "other"): 5}
+
+
+def sampled(pending: int, collector: LastHourCollector | None = None) -> tuple[FakeSession, LastHourCollector]:
+    collector = collector or LastHourCollector(
+        FakeClient(), FakeIndexes(), SamplingSettings(count_limit=10_000), LabelLimit(20), Departures()
+    )
+    session = FakeSession(
+        {
+            "oldest_processed": {"oldest": NOW - 86_400},
+            "failing_last_hour": row_of(FailingJobs, failing=1, looked_at=pending, infinite=2),
+            "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4)],
+            "far_behind": {"looked_at": 50, "ids": ["old"]},
+        }
+    )
+    session.readings = values(collector.read(session))  # type: ignore[attr-defined]
+    return session, collector
+
+
+def test_one_sample():
+    """Odd rows of both statements add up, and all rows read count against the budget."""
+    session, _ = sampled(7)
+    assert session.readings == {  # type: ignore[attr-defined]
+        ("outbox_last_hour_processed_jobs",): 3,
+        ("outbox_last_hour_failure_ratio",): 0.25,
+        ("outbox_oldest_processed_timestamp_seconds",): NOW - 86_400,
+        ("outbox_odd_rows", "job_outbox", "infinite"): 3,
+        ("outbox_odd_rows", "job_outbox", "null"): 4,
+    }
+    assert session.rows == 10
+    assert session.parameters("processed_last_hour") == [{"skew": 600, "latest": NOW + 600}]
+    assert session.parameters("failing_last_hour") == [{"count_limit": 10_000, "latest": NOW + 600}]
+
+
+@pytest.mark.parametrize(("pending", "preferred"), [(5000, False), (5001, True)])
+def test_a_small_backlog_is_read_in_the_order_of_its_index(pending, preferred):
+    """So the server drops entries of jobs that are no longer pending. At first the length is unknown."""
+    first, collector = sampled(pending)
+    second, _ = sampled(pending, collector)
+    assert (first.bitmap_scans, second.bitmap_scans) == ([True, True], [preferred, True])
+
+
+def test_backdated_jobs_are_searched_only_when_there_is_a_reason(monkeypatch):
+    """Fifteen hours further back than counters have read."""
+    session, collector = sampled(7)
+    assert session.parameters("far_behind") == []
+    monkeypatch.setattr(collector._departures.balance, "begin_search", lambda now: Search(now - 3600, 700.0))
+    session, _ = sampled(7, collector)
+    assert session.parameters("far_behind") == [{"created_since": NOW - 3600, "behind": 700.0, "reach": 54_700.0}]
+    assert session.rows == 60
+    assert collector._departures.skewed == 1

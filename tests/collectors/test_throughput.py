@@ -1,0 +1,89 @@
+"""Processed jobs are counted once, with their processing times, without a database."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.collectors.departures import Departures
+from exporter.collectors.throughput import ProcessedTotals, ThroughputCollector
+from exporter.metrics.label_limit import LabelLimit
+from exporter.metrics.readings import Distribution
+from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, values
+
+BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 150, 300, 900, 3600, 21600)
+
+
+def histogram(totals: ProcessedTotals) -> Distribution:
+    (found,) = (reading for reading in totals.readings(0) if isinstance(reading, Distribution))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bucket"),
+    [(0.0, 0), (0.1, 0), (0.1001, 1), (0.25, 1), (1, 3), (1.0001, 4), (60, 9), (60.5, 10), (21600, 14), (21601, 15)],
+)
+def test_a_value_on_a_bound_is_in_the_bucket_of_that_bound(seconds, bucket):
+    """As Prometheus defines `le`: less than or equal."""
+    totals = ProcessedTotals()
+    totals.add("q", seconds)
+    found = histogram(totals)
+    assert found.bounds == BOUNDS
+    assert [index for index, count in enumerate(found.counts) if count] == [bucket]
+    assert found.total == seconds
+
+
+def test_a_negative_processing_time_is_zero_and_a_sign_of_clock_skew():
+    """Those found skewed elsewhere are added; a time that is not known is in no bucket, and its job is counted."""
+    totals = ProcessedTotals()
+    for queue, seconds in (("a", -5.0), ("a", 2.0), ("b", None)):
+        totals.add(queue, seconds)
+    assert values(totals.readings(10)) == {
+        ("outbox_processed_jobs_total",): 3,
+        ("outbox_clock_skew_jobs_total",): 11,
+        ("outbox_queue_processed_jobs_total", "a"): 2,
+        ("outbox_queue_processed_jobs_total", "b"): 1,
+    }
+    assert histogram(totals).total == 2.0
+    assert sum(histogram(totals).counts) == 2
+    assert totals.jobs == 3
+
+
+def answer(*jobs: tuple[str, float]) -> dict[str, object]:
+    """What the statement finds: ids and how many seconds ago each was processed, none of them settled."""
+    return {
+        "settled_jobs": 0,
+        "settled_micros": 0,
+        "ids": [name for name, _ in jobs],
+        "ats": [NOW - age for _, age in jobs],
+        "queues": ["q"] * len(jobs),
+        "seconds": [1.5] * len(jobs),
+    }
+
+
+def test_jobs_of_the_first_sample_are_not_new():
+    """Later ones are, once."""
+    session = FakeSession({"processed_since": answer(("a", 5))})
+    collector = ThroughputCollector(FakeClient(), FakeIndexes(), LabelLimit(20), Departures())
+    assert values(collector.read(session))["outbox_processed_jobs_total",] == 0
+    session.answers["processed_since"] = answer(("a", 5), ("b", 1))
+    assert values(collector.read(session))["outbox_processed_jobs_total",] == 1
+    assert values(collector.read(session))["outbox_processed_jobs_total",] == 1
+    (first, *_) = session.parameters("processed_since")
+    assert first["latest"] == NOW + 86_400
+    assert NOW - 615 < float(str(first["since"])) <= NOW - 600
+
+
+def test_a_job_that_left_the_backlog_uncounted_is_looked_up():
+    """One that is gone was removed; a standby proves nothing."""
+    departures = Departures()
+    session = FakeSession({"processed_since": answer(), "departed": []})
+    collector = ThroughputCollector(FakeClient(), FakeIndexes(), LabelLimit(20), departures)
+    departures.record_pending(["gone"])
+    collector.read(session)
+    departures.record_pending([])
+    found = values(collector.read(session))
+    assert session.parameters("departed") == [{"ids": ["gone"]}]
+    assert found["outbox_unaccounted_jobs_total", "removed"] == 1
+    assert found["outbox_unaccounted_jobs_total", "uncounted"] == 0
+    standby = FakeSession({"processed_since": answer()}, standby=True)
+    assert ("outbox_unaccounted_jobs_total", "removed") not in values(collector.read(standby))

@@ -1,0 +1,200 @@
+"""Slow, greedy and malformed clients: limited in time and memory, without effect on a scrape."""
+
+import contextlib
+import gc
+import inspect
+import logging
+import socket
+import time
+from asyncio.sslproto import SSLProtocol
+from collections import deque
+
+import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from exporter.web.connection import ClientConnection, ServerLimits
+from tests.web.clients import PROMPT, STALLS, Client, scrape, serving
+from tests.web.tls_server import talk
+from tests.webtools import get
+
+
+@pytest.mark.parametrize("words", list(STALLS.values())[:3], ids=list(STALLS)[:3])
+def test_a_request_has_a_deadline(words):
+    with serving(request=0.3) as server:
+        assert Client(server).send(words).read() == b""
+
+
+def test_dripping_bytes_does_not_extend_the_deadline():
+    with serving(request=0.3) as server:
+        client, began = Client(server).send(b"GET / HTTP/1.1\r\n"), time.monotonic()
+        while client.is_open() and time.monotonic() - began < 5:
+            client.send(b"X-Drip: 1\r\n")
+            time.sleep(0.05)
+        assert 0.2 < time.monotonic() - began < 4
+
+
+def test_the_second_request_has_a_deadline_too():
+    with serving(request=0.3, idle=60) as server:
+        client = Client(server).send(STALLS["idle after a response"])
+        assert client.read_response().startswith(b"HTTP/1.1 200 ")
+        assert client.send(b"GET /met").read() == b""
+
+
+def test_idle_connections_end():
+    with serving(idle=0.3, request=60) as server:
+        assert Client(server).send(STALLS["idle after a response"]).read().startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_idle_connection_serves_the_next_scrape():
+    with serving() as server:
+        client = Client(server)
+        for _ in range(3):
+            client.send(STALLS["idle after a response"])
+            assert client.read_response().startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_that_does_not_read_responses_is_disconnected():
+    """With pipelined requests the server stops when its buffers are full, until the deadline."""
+    request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(answer=0.5) as server:
+        client = Client(server)
+        client.socket.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            client.send(request * 20_000)
+        assert scrape(server) < PROMPT
+        assert is_disconnected_within(15, client)
+
+
+def is_disconnected_within(seconds: float, client: Client) -> bool:
+    """Without reading, which would empty the buffers."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        try:
+            client.socket.send(b"x", socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            continue
+        except ConnectionError:
+            return True
+    return False
+
+
+def test_pipelined_requests_are_answered_in_order():
+    request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(idle=0.3) as server:
+        assert Client(server).send(request * 50).read().count(b"HTTP/1.1 200 ") == 50
+
+
+def test_huge_headers_are_refused():
+    with serving() as server:
+        answer = Client(server).send(b"GET / HTTP/1.1\r\nX-Big: " + b"a" * 1_000_000).read()
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+        assert get(f"{server.url}/metrics", headers={"X-Big": "a" * 10_000}).status_code == 200
+
+
+MALFORMED = [
+    b"\x00\xff\xfe\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",  # no Host
+    b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    b"POST /-/reload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnot a chunk\r\n",
+    b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n\x00\x00garbage\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nGET",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET /" + b"%" * 100 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+]
+
+
+def test_malformed_requests_are_logged_once_a_minute(caplog):
+    """Each message at most, and without a traceback."""
+    caplog.set_level(logging.INFO)
+    with serving(request=0.3, idle=0.3) as server:
+        for words in MALFORMED * 20:
+            client = Client(server).send(words)
+            client.socket.close()
+        answers = [Client(server).send(words).read() for words in MALFORMED]
+        assert scrape(server) < PROMPT
+    assert all(answer == b"" or answer.startswith(b"HTTP/1.1 ") for answer in answers)
+    assert len([record for record in caplog.records if record.name.startswith(("exporter", "uvicorn", "asyncio"))]) < 5
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_scrape_is_not_logged(caplog):
+    caplog.set_level(logging.INFO)
+    with serving() as server:
+        caplog.clear()
+        scrape(server)
+        assert [record.getMessage() for record in caplog.records if record.name != "urllib3.connectionpool"] == []
+
+
+def test_half_open_handshakes_end_and_delay_no_other_client(tls_server):
+    with tls_server.serving(limits=ServerLimits(handshake=0.3)) as port:
+        stalled = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(100)]
+        for client in stalled[::2]:
+            client.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
+        assert talk(port, tls_server.client()).answer.startswith(b"HTTP/1.1 200 ")
+        assert {client.recv(1) for client in stalled} == {b""}
+    for client in stalled:
+        client.close()
+
+
+def stall_handshakes(port: int, number: int) -> None:
+    """Half-open handshakes, of which at most 300 at a time stay open on this side."""
+    stalled: deque[socket.socket] = deque()
+    for _ in range(number):
+        stalled.append(socket.create_connection(("127.0.0.1", port), timeout=5))
+        stalled[-1].sendall(b"\x16\x03\x01\x02\x00\x01")
+        if len(stalled) > 300:
+            stalled.popleft().close()
+    for client in stalled:
+        client.close()
+
+
+def test_closed_connections_are_freed_at_once(tls_server):
+    """Without the garbage collector, which may run minutes later and leaves the memory fragmented."""
+    gc.collect()
+    gc.disable()
+    try:
+        with tls_server.serving(limits=ServerLimits(connections=20)) as port:
+            stall_handshakes(port, 200)
+            for _ in range(30):
+                talk(port, tls_server.client())
+            alive = sum(isinstance(one, ClientConnection) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 20
+
+
+def test_a_half_open_handshake_takes_little_memory(tls_server):
+    """At most 32 KB; asyncio's own size is 256 KB each."""
+    with tls_server.serving() as port:
+        stalled = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(50)]
+        talk(port, tls_server.client())
+        buffers = [len(vars(one)["_ssl_buffer"]) for one in gc.get_objects() if isinstance(one, SSLProtocol)]
+    assert len(buffers) >= 50
+    assert max(buffers) <= 32 * 1024
+    for client in stalled:
+        client.close()
+
+
+def test_the_interface_of_uvicorn_is_unchanged():
+    """Beside the callbacks of asyncio.Protocol. A new version that changes these fails here, not in production."""
+    parameters = list(inspect.signature(H11Protocol.__init__).parameters)
+    assert parameters == ["self", "config", "server_state", "app_state", "_loop"]
+    source = inspect.getsource(H11Protocol)
+    assert "self.logger.warning(msg)" in source
+    assert '"state": self.app_state.copy()' in source
+    assert "self.timeout_keep_alive, self.timeout_keep_alive_handler)" in source
+    assert callable(H11Protocol.shutdown)
+    overridden = {name for name in vars(ClientConnection) if name in vars(H11Protocol) and not name.startswith("__")}
+    assert overridden == {"connection_made", "connection_lost", "data_received", "timeout_keep_alive_handler"}
+
+
+def test_an_idle_connection_outlives_uvicorns_own_limit():
+    """Uvicorn closes after 5 s by default, and waits for unread data without a limit."""
+    with serving(idle=60) as server:
+        client = Client(server).send(STALLS["idle after a response"])
+        assert client.read_response()
+        time.sleep(5.5)
+        assert client.is_open()
