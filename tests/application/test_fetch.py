@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager
 import pytest
 
 from exporter.application.fetch import HttpAnswer, HttpRequest, fetch
-from exporter.config.settings import Secret
 from exporter.core.abortable import AbortableConnections
 from exporter.core.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
 from exporter.core.http_client import AbortableAdapter
+from exporter.core.types import Secret
 from tests.collectors.hostile import Behaviour, HostileServer, gzipped, head, raw, redirect, reset, respond, silence
 
 TIME_LIMIT = 5.0

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from exporter.config.settings import DatabaseSettings, Seconds, Secret
+from exporter.config.settings import DatabaseSettings
 from exporter.core.errors import RowsHidden, Unreachable
+from exporter.core.types import Seconds, Secret
 from exporter.database import DatabaseClient
 from exporter.database.visibility import Table
 from tests.database.activity import OURS

@@ -194,7 +194,8 @@ WITHOUT_WRITING = """
             raise OSError(30, "Read-only file system")
 
     import argparse
-    from exporter.config.settings import Config, DatabaseSettings, Secret
+    from exporter.config.settings import Config, DatabaseSettings
+from exporter.core.types import Secret
     from exporter.migration.commands import MigrationContext, add_commands
 
     config = Config(database=DatabaseSettings(dsn=Secret(sys.argv[1])))

@@ -6,17 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.settings import (
-    ApplicationSettings,
-    Config,
-    DatabaseSettings,
-    SamplingSettings,
-    Seconds,
-    Secret,
-    Url,
-    WatchSettings,
-)
+from exporter.config.settings import ApplicationSettings, Config, DatabaseSettings, SamplingSettings, WatchSettings
 from exporter.core.errors import Reason
+from exporter.core.types import Seconds, Secret, Url
 from exporter.metrics.snapshot import CollectorTarget
 from exporter.sampling.sampler import Sampler
 
