@@ -61,7 +61,7 @@ def test_https_application(tls, authority):
 
 
 @pytest.mark.parametrize("authorities", [None, vouching(trustme.CA())], ids=["the well-known ones", "another one"])
-def test_certificate_that_nobody_vouches_for(tls, authorities):
+def test_certificate_of_an_unknown_authority(tls, authorities):
     """No request, and no token, goes to a server that cannot say who it is."""
     with application(tls=tls) as server:
         outcome = collector(server, authorities=authorities).collect()

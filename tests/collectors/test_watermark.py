@@ -183,7 +183,7 @@ def test_memory_is_one_window():
     assert sum(len(slot.ids) for slot in counter._slots.values()) == len(counter._ids)
 
 
-def test_what_is_as_it_was_is_not_read_again():
+def test_unchanged_rows_are_not_read_again():
     """A row a second: of the ten minutes before, all but the last few slots are known by their count and their sum."""
     reader, everything = Reader(Watermark(), thrifty=True), Reader(Watermark())
     table = [Row(str(number), START + number, START + number) for number in range(4000)]

@@ -96,7 +96,7 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
     return True
 
 
-def test_a_fresh_standby_shows_what_the_primary_does(watched, standby):
+def test_a_fresh_standby_shows_the_rows_of_the_primary(watched, standby):
     """Every gauge of every collector, and which server it was."""
     add_jobs(watched, 7)
     add_jobs(watched, 3, "now()")
@@ -137,7 +137,7 @@ def test_a_paused_standby_is_no_empty_outbox(watched, standby):
 
 
 @pytest.mark.parametrize("pending", [0, 50])
-def test_who_sampled_before_the_pause_is_told_within_the_limit(watched, talkative, pending):
+def test_a_pause_after_a_sample_is_reported_within_the_limit(watched, talkative, pending):
     """Jobs come in, or are processed, behind a paused replay: the old number is shown for the limit at most."""
     add_jobs(watched, pending)
     talkative.wait_until_caught_up()
@@ -170,7 +170,7 @@ def test_who_sampled_before_the_pause_is_told_within_the_limit(watched, talkativ
         assert until(lambda: backlog(sample()) == (0 if pending else 50))
 
 
-def test_a_delayed_standby_is_as_old_as_it_says(watched, cluster):
+def test_a_delayed_standby_is_as_old_as_its_lag(watched, cluster):
     """Jobs of two seconds' delay: the lag covers it, and a limit below it fails with the setting's name."""
     with standby_of(cluster, {"recovery_min_apply_delay": "2s", **TALKATIVE}) as standby:
         replica = on(standby, watched).dsn()
@@ -198,7 +198,7 @@ def test_a_delayed_standby_is_as_old_as_it_says(watched, cluster):
 
 
 @pytest.mark.parametrize("silently", [True, False])
-def test_a_standby_that_hears_nothing_is_stale_after_the_limit(watched, cluster, silently):
+def test_a_standby_without_messages_is_stale_after_the_limit(watched, cluster, silently):
     """With the connection ended, and with one that is open and dead; it is sampled again when it hears again."""
     with (
         standby_of(cluster, {} if silently else TALKATIVE) as standby,

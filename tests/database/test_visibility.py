@@ -364,7 +364,7 @@ def rows_written(database: Database) -> int:
 
 @pytest.mark.parametrize("api", ["anon", "authenticated"])
 @pytest.mark.parametrize("granted", [True, False], ids=["granted", "not granted"])
-def test_nobody_is_advised_to_open_the_tables_to_the_callers_of_an_api(filled, api, granted):
+def test_no_advice_opens_the_tables_to_the_callers_of_an_api(filled, api, granted):
     """A role that strangers come in by is told to leave it to them, not to be let in."""
     if granted:
         allow(filled, SELECT, api)

@@ -134,7 +134,7 @@ def test_the_parameters_are_those_of_the_header(recorded, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_dataclass_says_the_same_as_the_header(recorded, name):
+def test_the_dataclass_matches_the_header(recorded, name):
     """A field per column, of its type, optional exactly where the header says null."""
     row, columns = recorded[name].row, queries.load(name).columns
     if row is None:

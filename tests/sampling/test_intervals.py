@@ -38,7 +38,7 @@ def test_waiting_costs_nothing(reason):
 
 
 @pytest.mark.parametrize("reason", [Reason.INTERNAL, Reason.RLS])
-def test_other_failures_cost_what_they_took(reason):
+def test_other_failures_cost_their_duration(reason):
     """A run that failed kept the database busy all the same."""
     assert next_interval(15, run(5, reason), SETTINGS) == pytest.approx(510)
 

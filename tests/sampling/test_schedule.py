@@ -217,7 +217,7 @@ def test_a_raising_collector_is_counted_and_released(caplog):
     assert "collector raised" in caplog.text
 
 
-def test_an_expensive_collector_runs_less_often_and_says_so():
+def test_an_expensive_collector_runs_less_often_and_shows_its_interval():
     """Its interval and its results' life are stretched to the budget, and come back with the first cheap run."""
     slow = Blocking("backlog")
     settings = SamplingSettings(interval=Seconds(0.05), budget_ratio=Ratio(0.1), max_interval=Seconds(HOUR))
@@ -285,7 +285,7 @@ def test_waiting_for_the_application_costs_the_database_nothing():
         assert state_of(store, "application").interval == 0.05
 
 
-def test_the_listener_learns_what_was_before():
+def test_the_listener_gets_the_state_before():
     """So that one line is logged when a collector breaks, not one per failure."""
     with scheduled(database_entry(Scripted("backlog"), 0.05)) as (_, _, ledger):
         ledger.wait("backlog", 2)
@@ -377,7 +377,7 @@ def test_a_run_that_waits_for_its_thread_is_not_begun_after_the_halt():
         assert [state.runs for state in store.states()] == [1, 0]
 
 
-def test_whoever_stops_it_a_second_time_waits_as_well():
+def test_a_second_stop_waits_as_well():
     """And when it was never started, there is nothing to wait for."""
     Schedule([], SnapshotStore(), GENEROUS, Ledger()).stop()
     slow = Blocking("backlog")
