@@ -232,13 +232,13 @@ def test_application_that_comes_back():
 
 def test_four_different_evils_at_once():
     """Each endpoint is judged by itself."""
-    evils: dict[str, Behaviour] = {
+    faults: dict[str, Behaviour] = {
         "healthCheck": silence,
         "getFSM": respond(ERROR, "500 Oops"),
         "getOutbox": respond(b"<html>"),
         "getFallbacks": reset(),
     }
-    with application(evils) as server:
+    with application(faults) as server:
         outcome = collector(server, SHORT).collect()
     reasons = {failure.message.partition(":")[0]: failure.reason for failure in outcome.failures}
     assert reasons == {

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:Resource
 
 @pytest.fixture(autouse=True)
 def _forgotten_here() -> Iterator[None]:
-    """So that no other test hears of it."""
+    """So that no other test is affected."""
     yield
     gc.collect()
 
@@ -72,7 +72,7 @@ def test_certificate_of_an_unknown_authority(tls, authorities):
 
 @pytest.mark.parametrize("name", ["steady drip in the headers", "steady drip in the body", "hang"])
 def test_deadline_holds_over_tls(tls, authority, name):
-    """The wire is cut below TLS."""
+    """The connection is aborted below TLS."""
     with application({"getFSM": FAULTY_RESPONSES[name][0]}, tls) as server:
         outcome = collector(server, SHORT, authorities=vouching(authority)).collect()
         assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT]

@@ -89,7 +89,7 @@ def test_summer_and_winter_are_told_apart(filled: Database):
 
 
 def test_without_a_zone_it_is_refused_with_both_ways_out(filled: Database):
-    """Reason schema; which column has which type; the statement that mends it is right as it stands."""
+    """Reason schema; which column has which type; the statement that fixes it works as written."""
     truth = converted(filled, "Asia/Shanghai")
     refused = refusals(filled.dsn())
     assert set(refused) == ALL

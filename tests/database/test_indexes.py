@@ -347,7 +347,7 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed_without_skipping
             connection.commit()
         assert statements() == {"events"}
         deployed.execute("DROP INDEX public.events_created_at")
-        assert statements() == {"events"}  # believed for a while: dearer, and as true
+        assert statements() == {"events"}  # cached for a while: more expensive, and as right
         sampling.index_catalogue.forget()
         assert statements() == {"event_courses", "events"}
 

@@ -56,7 +56,7 @@ def server() -> Iterator[Database]:
 
 @pytest.fixture
 def proxy(server: Database) -> Iterator[Proxy]:
-    """In front of it, so that the wire can be cut."""
+    """In front of it, so that the connection can be cut."""
     server.cluster.start()
     with Proxy(server.cluster.port) as proxy:
         yield proxy

@@ -62,7 +62,7 @@ class Recorder:
         with_literals = queries.SqlStatement.with_literals
 
         def noting(query: queries.SqlStatement, schema: str, parameters: dict[str, object]) -> bytes:
-            if query.name in OPENING:  # what is asked ahead is fetched like the rest
+            if query.name in OPENING:  # the others are recorded when they are fetched
                 self.asked[query.name] = Asked(OPENING[query.name], parameters)
             return with_literals(query, schema, parameters)
 

@@ -162,7 +162,7 @@ def test_memory_is_bounded():
 
 
 PRIMARY = "or connect to the primary (with several hosts in the DSN: target_session_attrs=primary)"
-UNSEEN = (
+NOT_VISIBLE = (
     "role monitor may not see when the WAL receiver last received a message, and no transaction was replayed lately: "
 )
 TIMEOUT = "wal_receiver_timeout (1min)"
@@ -185,11 +185,11 @@ NOT_PROVED = (
         ),
         (
             HIDDEN,
-            f"{UNSEEN}GRANT pg_read_all_stats TO monitor WITH INHERIT TRUE, on the primary",
+            f"{NOT_VISIBLE}GRANT pg_read_all_stats TO monitor WITH INHERIT TRUE, on the primary",
         ),
         (
             {**HIDDEN, "version": 150_000},
-            f"{UNSEEN}ALTER ROLE monitor INHERIT; GRANT pg_read_all_stats TO monitor, on the primary",
+            f"{NOT_VISIBLE}ALTER ROLE monitor INHERIT; GRANT pg_read_all_stats TO monitor, on the primary",
         ),
         (
             NOT_HEARD,
