@@ -230,7 +230,7 @@ def test_application_that_comes_back():
     assert values(outcome)["outbox_app_processed_jobs_total"] == 3
 
 
-def test_four_different_evils_at_once():
+def test_four_different_faults_at_once():
     """Each endpoint is judged by itself."""
     faults: dict[str, Behaviour] = {
         "healthCheck": silence,

@@ -113,7 +113,7 @@ def test_a_critical_collector_exceeds_its_budget_by_a_fifth_at_most():
 
 
 def test_a_critical_collector_costs_its_average():
-    """Runs of 0.24 to 0.39 s, of which the expensive ones are chance, never make it older than 30 s, at 1.2 times 1 %."""
+    """Runs of 0.24 to 0.39 s, some expensive by chance, never make it older than 30 s, at 1.2 times 1 %."""
     durations = [0.36, 0.24, 0.39, 0.26, 0.31, 0.38, 0.25, 0.38, 0.29, 0.24] * 6
     intervals = planned_intervals(*durations)
     assert max(interval + 2 * duration for interval, duration in zip(intervals, durations, strict=True)) < 30.5
