@@ -27,7 +27,7 @@ _BITMAP_SCANS, _INDEX_SCANS = (
 
 
 class Expected(NamedTuple):
-    """What the message that begins a transaction asks for in advance, so that it takes no message of its own.
+    """Parts of the message that begins a transaction, which would take a message of their own later.
 
     `filter`: the check of row security, where it applied to the same tables in the latest sample. `bitmap_scans`: as by
     `Session.prefer_bitmap_scans`.

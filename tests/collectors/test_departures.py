@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 
 import pytest
@@ -281,3 +282,27 @@ def test_what_is_not_known_is_compared_with_nothing(inserted, pending):
     balance.compare(1000)
     assert compared(balance, *[500] * 4) is None
     assert compared(balance, *[500] * 10) is None
+
+
+def test_pending_jobs_are_accounted_for():
+    """As many more inserted as are pending is no reason, however many."""
+    balance = Balance()
+    for sample in range(20):
+        balance.note(NOW + sample, inserted=100 + 3 * sample, pending=3 * sample)
+        balance.compare(0)
+        assert balance.begin_search(NOW + sample) is None
+
+
+def test_every_job_that_left_the_backlog_is_accounted_for():
+    """Counted, removed or uncounted: as many inserted is no reason to search, one more that stays is."""
+    departures = after(job("a", NOW - 10, NOW - 5 * HOUR))
+    assert told(departures) == {"removed": 1, "uncounted": 1}
+    for sample in range(10):
+        departures.balance.note(NOW + sample, inserted=9, pending=0)
+        departures.compare(7)
+        assert departures.balance.begin_search(NOW + sample) is None
+    for sample in range(10, 20):
+        departures.balance.note(NOW + sample, inserted=10, pending=0)
+        departures.compare(7)
+    assert departures.balance.begin_search(NOW + 20) is not None
+    assert departures.balance._levels == deque([1] * 5)

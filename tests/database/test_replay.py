@@ -163,8 +163,7 @@ def test_memory_is_bounded():
 
 PRIMARY = "or connect to the primary (with several hosts in the DSN: target_session_attrs=primary)"
 UNSEEN = (
-    "role monitor may not see when the WAL receiver last heard from its sender, and no transaction was "
-    "replayed lately: "
+    "role monitor may not see when the WAL receiver last received a message, and no transaction was replayed lately: "
 )
 TIMEOUT = "wal_receiver_timeout (1min)"
 NOT_PROVED = (
@@ -194,7 +193,7 @@ NOT_PROVED = (
         ),
         (
             NOT_HEARD,
-            f"the WAL receiver has heard nothing since it connected: wait, for half of {TIMEOUT} if it is quiet",
+            f"the WAL receiver has received nothing since it connected: wait, for half of {TIMEOUT} if it is quiet",
         ),
         (
             {"sender_end": 1001},
@@ -207,8 +206,8 @@ NOT_PROVED = (
         (
             {"sent_at": us(-80) - 9, "heard_at": us(-80)},
             (
-                "the WAL receiver has not heard from its sender lately "
-                f"(a quiet one is heard every half of {TIMEOUT}): "
+                "the WAL receiver has received no message from its sender lately "
+                f"(a quiet one sends every half of {TIMEOUT}): "
                 "fix the connection, or raise database.max_replay_lag beyond that"
             ),
         ),
@@ -230,7 +229,7 @@ def test_the_limit_itself_is_fresh():
     tracker.check(60, "monitor")
     with pytest.raises(Stale):
         tracker.check(59.999, "monitor")
-    with pytest.raises(Stale, match="what it shows proves nothing about the primary"):
+    with pytest.raises(Stale, match="a standby proves nothing about the primary"):
         tracker.refuse_standby()
 
 

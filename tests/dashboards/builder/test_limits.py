@@ -8,7 +8,7 @@ import pytest
 
 from alerts.model import RuleKey, Severity
 from alerts.policy.load import load_policy
-from dashboards.builder.limits import Limit, drain_limit, gravest, limits
+from dashboards.builder.limits import Limit, drain_limit, limits, most_severe
 
 POLICY = load_policy()
 
@@ -44,10 +44,10 @@ def test_limits_can_be_told_in_hours():
     assert limit.value == threshold("OutboxCleanupOverdue", Severity.TICKET) / 3600
 
 
-def test_the_gravest_rule_is_the_page():
+def test_the_most_severe_rule_is_the_page():
     """Where there is one."""
-    assert gravest(POLICY, "OutboxBacklogHigh").key.severity is Severity.PAGE
-    assert gravest(POLICY, "OutboxProcessingSlow").key.severity is Severity.TICKET
+    assert most_severe(POLICY, "OutboxBacklogHigh").key.severity is Severity.PAGE
+    assert most_severe(POLICY, "OutboxProcessingSlow").key.severity is Severity.TICKET
 
 
 def test_the_drain_limit_is_the_condition_beside_the_backlogs():

@@ -51,7 +51,9 @@ def test_a_number_that_is_none_says_so():
         "result": {"color": "text", "index": 2, "text": "unknown"},
     }
     own = made(
-        panels.says(panels.number("Time left", "Until then.", "x"), map_value(0, "over", "text"), unknown="no watch")
+        panels.with_texts(
+            panels.number("Time left", "Until then.", "x"), map_value(0, "over", "text"), unknown="no watch"
+        )
     )
     assert [mapping["type"] for mapping in own["fieldConfig"]["defaults"]["mappings"]] == ["value", "special"]
     assert own["fieldConfig"]["defaults"]["noValue"] == "no watch"
@@ -94,7 +96,7 @@ def test_on_decades_an_unseen_line_brings_the_threshold_into_view(zero, kind):
 
 def test_colours_are_of_names():
     """So that failing is orange wherever it stands in the list."""
-    panel = made(panels.coloured(panels.lines("A", "B.", ONE), {"it": "orange"}))
+    panel = made(panels.lines("A", "B.", ONE, colours={"it": "orange"}))
     assert override(panel, "it")["color"] == {"mode": "fixed", "fixedColor": "orange"}
 
 
@@ -129,7 +131,7 @@ def test_a_table_shows_the_named_columns_alone():
         TableColumn("Value #A", "Jobs", "short", limits=LIMITS),
         TableColumn("Value #B", "Age", "s"),
     )
-    panel = made(panels.grid("A", "B.", "Nothing waits.", columns, PanelQuery("x"), PanelQuery("y")))
+    panel = made(panels.data_table("A", "B.", "Nothing waits.", columns, PanelQuery("x"), PanelQuery("y")))
     steps = {step["id"]: step["options"] for step in panel["transformations"]}
     assert list(steps) == ["merge", "filterFieldsByName", "organize"]
     assert steps["filterFieldsByName"] == {"include": {"names": ["queue", "Value #A", "Value #B"]}}
