@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
 from alerts.model import Alert, Evaluation
-from alerts.notify.notifier import Notifier, notifications
+from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
 from alerts.watch.checks.checks import CheckParameters
@@ -61,7 +61,7 @@ class Alerting:
             config.watch, WatchFactory(terms, policy.interval, version), samples.refresh, lead
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
-        self.notifications: Notifier = notifications(config.alerting, state_dir, config.web.external_url or "")
+        self.notifications: Notifier = create_notifier(config.alerting, state_dir, config.web.external_url or "")
         self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._add_trend)
         sources = RuleInputs(samples.expose, self._fresh, started_at, self._is_relied_on)
