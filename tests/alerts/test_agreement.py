@@ -21,7 +21,7 @@ from alerts.evaluation.rule_group import RuleGroup
 from alerts.model import Alert, Outlet, Policy, State
 from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
-from tests.alerts.faulty import FAULTS, Sample, Shown, World
+from tests.alerts.faulty import FAULTS, FaultyOutbox, Sample, Shown
 from tests.alerts.promql.random_scrapes import labelled
 from tests.newest import Require, require_newest
 from tests.requirements import require_program
@@ -63,7 +63,7 @@ def labelled_samples(shown: Iterable[Shown]) -> list[Sample]:
 
 def course(policy: Policy, fault: Any) -> Course:
     """A fault from before its beginning to after its end."""
-    world, assessor, result = World(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
+    world, assessor, result = FaultyOutbox(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
     for tick in range(TICKS):
         now = float(tick * INTERVAL)
         samples = labelled_samples(world.tick(now))

@@ -36,7 +36,7 @@ def test_time_passes() -> None:
 
 
 @pytest.mark.parametrize("stepped", [3600.0, -3600.0, 1.5])
-def test_a_step_is_noticed_and_doubted_for_a_while(stepped: float) -> None:
+def test_time_is_uncertain_after_a_step(stepped: float) -> None:
     """What has passed is by the other clock; the time of day is in doubt for five minutes."""
     times, clock = changeable_clock()
     clock.now()
@@ -58,7 +58,7 @@ def test_a_slewed_clock_is_followed() -> None:
         assert (now.stepped, now.uncertain) == (0.0, False)
 
 
-def test_a_clock_set_back_has_to_catch_up() -> None:
+def test_a_clock_that_was_set_back() -> None:
     """Once it is believed again, timestamps made before lie in the future for as long as it was set back."""
     times, clock = changeable_clock()
     clock.now()
@@ -73,7 +73,7 @@ def test_a_clock_set_back_has_to_catch_up() -> None:
 
 
 @pytest.mark.parametrize("stepped", [3600.0, -3600.0])
-def test_a_step_that_is_taken_back_is_forgotten(stepped: float) -> None:
+def test_a_step_that_is_reverted(stepped: float) -> None:
     """A time during the uncertain period is not accepted, so that it causes no set-back afterwards."""
     times, clock = changeable_clock()
     clock.now()

@@ -122,7 +122,7 @@ def test_what_is_not_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", damaged().values(), ids=damaged().keys())
-def test_a_damaged_or_newer_file_is_put_aside(content: str, tmp_path: Path) -> None:
+def test_a_damaged_or_newer_file_is_renamed(content: str, tmp_path: Path) -> None:
     """It is reported once and renamed, so that the next start works."""
     (tmp_path / FILE).write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(StateFileError, match=r"cannot be parsed \(.*\); it is renamed to alerts.unreadable"):

@@ -63,7 +63,7 @@ def attempted(notifier: Notifier) -> bool:
     return any(values(notifier)["outbox_notifications_total", "webhook", result] for result in ("delivered", "failed"))
 
 
-def test_who_is_told() -> None:
+def test_configured_receivers() -> None:
     """No receiver without configuration; otherwise those, with their secrets; several Alertmanagers are numbered."""
     assert receivers(AlertingSettings()) == ()
     settings = AlertingSettings(
@@ -84,7 +84,7 @@ def test_who_is_told() -> None:
     assert [each.name for each in one] == ["alertmanager"]
 
 
-def test_nobody_to_tell(tmp_path: Path) -> None:
+def test_no_receivers(tmp_path: Path) -> None:
     """Without receivers there is no thread, no file and no series."""
     before = threading.active_count()
     notifier = create_notifier(AlertingSettings(), tmp_path / "state")
@@ -97,7 +97,7 @@ def test_nobody_to_tell(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
-def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
+def test_receivers_with_certificates_of_a_private_authority(tmp_path: Path) -> None:
     """Updates are sent once the configuration names the authority; until then they wait."""
     authority = trustme.CA()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -119,7 +119,7 @@ def test_stopped_before_it_was_started(tmp_path: Path) -> None:
     create_notifier(AlertingSettings(webhook_url=Url("http://127.0.0.1:1")), tmp_path).stop()
 
 
-def test_all_receivers_hear_all_of_it(local: Local, tmp_path: Path) -> None:
+def test_all_receivers_receive_all_updates(local: Local, tmp_path: Path) -> None:
     """A beginning and an end reach Alertmanager, PagerDuty and the webhook; all of that is on /metrics."""
     kinds = (
         Alertmanager("alertmanager", local.url),
@@ -188,7 +188,7 @@ def test_comes_back_by_itself(local: Local, tmp_path: Path) -> None:
     assert values(notifier)["outbox_notifications_total", "webhook", "failed"] == 4
 
 
-def test_alertmanager_hears_it_again(local: Local, tmp_path: Path) -> None:
+def test_alerts_are_resent_to_alertmanager(local: Local, tmp_path: Path) -> None:
     """Evaluations in which nothing changes repeat what fires."""
     with running(tmp_path, Alertmanager("alertmanager", local.url)) as notifier:
 
@@ -238,7 +238,7 @@ def test_a_damaged_file_stops_nothing(local: Local, tmp_path: Path, caplog: pyte
     assert "saved notifications not loaded" in caplog.text
 
 
-def test_a_mended_key_is_tried_after_a_restart(local: Local, tmp_path: Path) -> None:
+def test_a_fixed_key_is_used_after_a_restart(local: Local, tmp_path: Path) -> None:
     """An update that was refused for a wrong key is sent with the right one."""
     local.answer = lambda body: OK if body["routing_key"] == ROUTING_KEY else Reply(400, body=b"invalid routing key")
     with running(tmp_path, PagerDuty(Secret("0" * 32), local.url)) as notifier:

@@ -22,7 +22,7 @@ def asked(**settings) -> list[ProbeResult]:
     return list(probe.ask(AlertingSettings(**settings)))
 
 
-def test_without_receivers_nobody_is_asked():
+def test_without_receivers_there_is_no_probe():
     """Which is no problem: what fires is on /metrics all the same."""
     assert asked() == []
 
@@ -34,7 +34,7 @@ def test_an_alertmanager_answers(tmp_path):
         assert real.inhibited() == []
 
 
-def test_what_is_sent_tells_nothing():
+def test_a_probe_contains_no_notification():
     """Alertmanager is asked for its status, with the token; the others for their headers alone."""
     with receiving() as local:
         asked(

@@ -167,7 +167,7 @@ def again(directory: Path, before: AlertmanagerServer, require: Require) -> Iter
             yield server
 
 
-def test_forgets_everything_and_hears_it_again(webhook: Local, require: Require, tmp_path: Path) -> None:
+def test_a_restarted_alertmanager_receives_all_alerts_again(webhook: Local, require: Require, tmp_path: Path) -> None:
     """An Alertmanager that restarts without state knows all firing alerts after one resend."""
     one = alert(since=time.time())
     with (
@@ -190,7 +190,7 @@ BAD: Final = {
 
 
 @pytest.mark.parametrize("flaw", BAD)
-def test_a_bad_alert_holds_up_no_other(real: AlertmanagerServer, tmp_path: Path, flaw: str) -> None:
+def test_a_refused_alert_delays_no_other(real: AlertmanagerServer, tmp_path: Path, flaw: str) -> None:
     """An alert that Alertmanager refuses is named; all others arrive, stay and end, and so does it once it is fixed."""
     since = time.time() - 60
     names = [f"Outbox{letter}" for letter in "ABCDEFG"]

@@ -44,7 +44,7 @@ def test_they_say_what_the_policy_says():
     assert mutings(inhibitions(POLICY), keys) == {(rule.key, by) for rule in POLICY.rules for by in rule.muted_by}
 
 
-def test_no_pair_comes_in_that_nobody_stated():
+def test_no_other_pair_is_muted():
     """Sources that mute different severities of an alert do not share a rule."""
     low, high = key("Low", Severity.TICKET), key("Low")
     stated = {(low, key("One")), (low, key("Two")), (high, key("One")), (key("Other"), key("Two"))}
@@ -73,7 +73,7 @@ def test_nothing_mutes_the_watchdog():
     assert not any("OutboxWatchdog" in side.alerts for side in sides)
 
 
-def test_nobody_explains_itself():
+def test_no_rule_mutes_itself():
     """By no way around: the order of the rules would have no beginning."""
     assert inhibition_cycle(POLICY.rules) == ()
     one, two, three = key("One"), key("Two"), key("Three")

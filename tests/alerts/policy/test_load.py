@@ -55,7 +55,7 @@ def test_a_rule_has_everything(small):
     assert rule("OutboxSlow", PAGE, linked).runbook_url == "https://wiki/x/OutboxSlow.md"
 
 
-def test_who_mutes_whom(small):
+def test_inhibition_of_rules(small):
     """A page mutes its ticket; a rule that hides collectors mutes the rules that need them; none mutes itself."""
     policy = small()
     gone, page = RuleKey("OutboxGone", PAGE), RuleKey("OutboxSlow", PAGE)
@@ -64,7 +64,7 @@ def test_who_mutes_whom(small):
     assert rule("OutboxGone", PAGE, policy).muted_by == ()
 
 
-def test_a_rehearsal_scales_every_duration_and_nothing_else(small):
+def test_the_time_scale_applies_to_every_duration_and_nothing_else(small):
     """Windows, offsets, parameters and thresholds that are times, `for`, `keep_firing_for`; no number, no interval."""
     policy = small(time_scale=0.01)
     assert signal("outbox:a", policy).expr == "max(a[3s] offset 36s)"
@@ -154,7 +154,7 @@ def test_the_shipped_policy_is_whole():
     assert contract.items() <= severities.items()
 
 
-def test_trouble_with_seeing_mutes_what_is_judged_by_data():
+def test_rules_that_hide_data_mute_rules_that_need_it():
     """Rules on application data are not muted by rules that hide database collectors."""
     stalled = {str(key) for key in rule("OutboxStalled").muted_by}
     seeing = {f"{alert}/page" for alert in ("OutboxExporterDown", "OutboxDatabaseUnreachable", "OutboxBlind")}
@@ -163,7 +163,7 @@ def test_trouble_with_seeing_mutes_what_is_judged_by_data():
     assert starting == {"OutboxExporterDown", "OutboxDatabaseUnreachable"}
 
 
-def test_a_configuration_asks_for_its_policy():
+def test_the_policy_of_a_configuration():
     """Overrides, job, time scale, runbooks and the sampling interval."""
     config = Config(
         sampling=SamplingSettings(interval=Seconds(2)),

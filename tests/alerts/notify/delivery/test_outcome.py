@@ -37,7 +37,7 @@ def test_refusal(status: int) -> None:
     ("status", "blamed"),
     [(400, True), (413, True), (422, True), (401, False), (403, False), (404, False), (500, False)],
 )
-def test_what_blames_the_content(status: int, blamed: bool) -> None:
+def test_content_that_is_refused(status: int, blamed: bool) -> None:
     """400, 413 and 422 are about what was sent, not about who sent it where: a part of it may be welcome."""
     assert classify(HttpResponse(status), NOON).content_refused is blamed
 

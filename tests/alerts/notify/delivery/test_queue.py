@@ -100,7 +100,7 @@ def test_beginning_and_end_once_each(scenario: QueueScenario) -> None:
     assert scenario.queue.unsaved() is None
 
 
-def test_one_parcel_at_a_time(scenario: QueueScenario) -> None:
+def test_one_notification_at_a_time(scenario: QueueScenario) -> None:
     """There is no other notification until the outcome of the first is known."""
     scenario.accept(STALLED, BLIND)
     assert scenario.notification() is not None
@@ -153,7 +153,7 @@ def test_retry_after_is_honoured(scenario: QueueScenario) -> None:
     assert scenario.send()
 
 
-def test_an_event_that_chokes_the_receiver_holds_up_no_other(scenario: QueueScenario) -> None:
+def test_an_update_that_fails_delays_no_other(scenario: QueueScenario) -> None:
     """One event that always fails does not keep those of other alerts from arriving."""
     scenario.accept(STALLED, BLIND)
     arrived = []
@@ -223,7 +223,7 @@ def test_what_changed_while_saving_has_to_be_saved_as_well(scenario: QueueScenar
     assert scenario.send()
 
 
-def test_a_disk_that_does_not_answer_holds_up_nothing_for_long(scenario: QueueScenario) -> None:
+def test_a_hanging_disk_delays_updates_for_two_seconds(scenario: QueueScenario) -> None:
     """After two seconds without an answer of the disk it is sent all the same."""
     scenario.saves = False
     scenario.accept(STALLED)
@@ -232,7 +232,7 @@ def test_a_disk_that_does_not_answer_holds_up_nothing_for_long(scenario: QueueSc
     assert scenario.send()
 
 
-def test_a_disk_that_is_full_holds_up_nothing(scenario: QueueScenario) -> None:
+def test_a_full_disk_delays_nothing(scenario: QueueScenario) -> None:
     """When saving fails, updates are sent unsaved, and the status shows the problem until saving works again."""
     scenario.saves = False
     scenario.accept(STALLED)
@@ -258,7 +258,7 @@ def test_capacity() -> None:
     assert scenario.send_all() == [("A", "firing"), ("C", "firing")]
 
 
-def test_turned_away_once_more_is_counted_once_more() -> None:
+def test_each_drop_over_capacity_is_counted() -> None:
     """Another firing of an alert that finds no room is another loss."""
     scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=1))
     one = alert("B")
@@ -268,7 +268,7 @@ def test_turned_away_once_more_is_counted_once_more() -> None:
     assert scenario.counts() == (0, 0, 2)
 
 
-def test_what_is_on_its_way_keeps_its_place() -> None:
+def test_an_incident_in_flight_survives_the_capacity() -> None:
     """An incident in flight is not dropped over capacity: its end is sent, too."""
     scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=1))
     scenario.accept(STALLED)
@@ -279,7 +279,7 @@ def test_what_is_on_its_way_keeps_its_place() -> None:
     assert scenario.send_all() == [("OutboxStalled", "resolved")]
 
 
-def test_a_flood_does_not_grow_memory() -> None:
+def test_a_flood_is_bounded_by_the_capacity() -> None:
     """A receiver that is down while alerts come and go for days keeps a bounded number, and resolves what it knows."""
     scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=20))
     scenario.accept(STALLED)
@@ -302,7 +302,7 @@ def test_a_flood_does_not_grow_memory() -> None:
     assert delivered + dropped == 2 + 2 * 500
 
 
-def test_what_a_receiver_does_not_hear_of() -> None:
+def test_severities_of_receivers() -> None:
     """PagerDuty receives pages; only Alertmanager receives the watchdog."""
     alerts = (
         alert("OutboxWatchdog", Severity.NONE),
@@ -362,7 +362,7 @@ def test_everything_that_fires_is_repeated(states: QueueScenario) -> None:
     assert [monotonic for monotonic, _, _ in states.sent] == [0, 60, 120, 180]
 
 
-def test_news_is_told_at_once(states: QueueScenario) -> None:
+def test_new_updates_are_sent_at_once(states: QueueScenario) -> None:
     """What begins or ends between two repetitions does not wait for the next."""
     states.accept(STALLED)
     states.send_all()
@@ -386,7 +386,7 @@ def test_an_end_is_repeated_for_a_quarter_of_an_hour(states: QueueScenario) -> N
     assert states.queue.unsaved() is None
 
 
-def test_an_end_is_kept_until_it_was_heard_once(states: QueueScenario) -> None:
+def test_an_end_is_kept_until_it_is_delivered(states: QueueScenario) -> None:
     """After an hour of downtime Alertmanager receives recent ends, but not those beyond the retention."""
     states.accept(STALLED)
     states.send_all()
@@ -401,7 +401,7 @@ def test_an_end_is_kept_until_it_was_heard_once(states: QueueScenario) -> None:
     assert states.send_all() == []
 
 
-def test_a_dead_evaluation_is_not_kept_alive(states: QueueScenario) -> None:
+def test_the_watchdog_expires_without_evaluations(states: QueueScenario) -> None:
     """The watchdog is resent only after an evaluation, so that it expires when evaluation hangs."""
     watchdog = alert("OutboxWatchdog", Severity.NONE)
     states.accept(watchdog)
@@ -471,7 +471,7 @@ def test_a_state_that_is_refused_is_repeated(states: QueueScenario) -> None:
     assert states.send_all() == [("OutboxStalled", "firing")]
 
 
-def test_an_old_end_that_is_refused_is_given_up(states: QueueScenario) -> None:
+def test_an_old_end_that_is_refused_is_dropped(states: QueueScenario) -> None:
     """An end that Alertmanager refuses for a quarter of an hour is dropped, and counted."""
     states.accept(STALLED)
     states.send_all()
@@ -497,7 +497,7 @@ def refusing(scenario: QueueScenario, *bad: str) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("bad", [(), ("A",), ("D",), ("G",), ("A", "B"), ("C", "F"), ("A", "D", "G"), tuple("ABCDEFG")])
-def test_a_bad_alert_is_found(states: QueueScenario, bad: tuple[str, ...]) -> None:
+def test_a_refused_alert_is_isolated(states: QueueScenario, bad: tuple[str, ...]) -> None:
     """A request that is refused for its content is halved until every alert arrives but the bad ones, each alone."""
     states.accept(*map(alert, "ABCDEFG"))
     requests = refusing(states, *bad)
@@ -508,7 +508,7 @@ def test_a_bad_alert_is_found(states: QueueScenario, bad: tuple[str, ...]) -> No
     assert states.queue.receiver_status().waiting == len(bad)
 
 
-def test_a_bad_alert_stays_apart(states: QueueScenario) -> None:
+def test_a_refused_alert_is_sent_alone(states: QueueScenario) -> None:
     """It is tried again by itself, less and less often; the others are repeated without it, in one request."""
     states.accept(*map(alert, "ABC"))
     refusing(states, "B")
@@ -533,7 +533,7 @@ def test_a_bad_alert_stays_apart(states: QueueScenario) -> None:
     assert states.queue.receiver_status().problem == "B (page) is refused: HTTP 422"
 
 
-def test_news_does_not_wait_for_a_bad_alert(states: QueueScenario) -> None:
+def test_new_updates_do_not_wait_for_a_refused_alert(states: QueueScenario) -> None:
     """Starts and ends of other alerts are sent at once while one alert is refused."""
     states.accept(*map(alert, "AB"))
     refusing(states, "B")
@@ -543,7 +543,7 @@ def test_news_does_not_wait_for_a_bad_alert(states: QueueScenario) -> None:
     assert refusing(states, "B") == [{"A", "C"}]
 
 
-def test_a_bad_alert_that_is_mended_travels_with_the_others_again(states: QueueScenario) -> None:
+def test_a_fixed_alert_is_sent_with_the_others_again(states: QueueScenario) -> None:
     """Once it is accepted, nothing is left of the refusal."""
     states.accept(*map(alert, "ABC"))
     refusing(states, "B")
@@ -555,7 +555,7 @@ def test_a_bad_alert_that_is_mended_travels_with_the_others_again(states: QueueS
     assert refusing(states) == [{"A", "B", "C"}]
 
 
-def test_a_bad_alert_that_is_over_is_given_up_in_the_end(states: QueueScenario) -> None:
+def test_a_refused_alert_that_ended_is_dropped_after_the_retention(states: QueueScenario) -> None:
     """Its end is tried for a quarter of an hour; then it is dropped, counted, and holds no place."""
     states.accept(*map(alert, "AB"))
     refusing(states, "B")

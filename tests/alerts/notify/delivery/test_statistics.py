@@ -48,7 +48,7 @@ def test_delivered(statistics: DeliveryStatistics, lines: Any) -> None:
     assert list(lines) == [(logging.INFO, "notified", fields)]
 
 
-def test_what_stays_broken_is_logged_once_an_hour(statistics: DeliveryStatistics, lines: Any) -> None:
+def test_a_repeated_failure_is_logged_once_an_hour(statistics: DeliveryStatistics, lines: Any) -> None:
     """A receiver that is down for an hour makes one line, and one when it is back."""
     for monotonic in range(0, 3600, 60):
         statistics.failed((BEGAN,), "HTTP 500", 3, float(monotonic))
@@ -92,7 +92,7 @@ def test_what_is_refused_while_others_arrive(statistics: DeliveryStatistics, lin
     assert statistics.problem == ""
 
 
-def test_what_found_no_room(statistics: DeliveryStatistics, lines: Any) -> None:
+def test_incidents_dropped_over_capacity(statistics: DeliveryStatistics, lines: Any) -> None:
     """For want of room a beginning is lost, and the end with it where there was one."""
     statistics.dropped_over_capacity((incident(), incident("OutboxBlind", ends_at=NOON)))
     assert statistics.counts[DeliveryResult.DROPPED] == 3

@@ -39,13 +39,13 @@ def test_nothing_at_first(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_refused_is_told_again_after_a_restart(tmp_path: Path) -> None:
+def test_refused_updates_are_sent_again_after_a_restart(tmp_path: Path) -> None:
     """A refused update may be accepted after a restart, for example with the right key."""
     store(tmp_path).save((incident(delivered_state=DeliveredState.REFUSED),))
     assert store(tmp_path).load() == (incident(delivered_state=DeliveredState.NOTHING),)
 
 
-def test_another_receiver_has_heard_nothing(tmp_path: Path) -> None:
+def test_another_receiver_has_received_nothing(tmp_path: Path) -> None:
     """With another key or URL, open incidents are sent anew, pending ones stay pending, and other ends are not sent."""
     store(tmp_path).save((*EPISODES, incident("OutboxHeadBlocked", delivered_state=DeliveredState.FIRING)))
     assert store(tmp_path, "http://pd/ another").load() == (

@@ -94,7 +94,7 @@ def once_each(names: tuple[str, ...]) -> dict[str, list[str]]:
     return {name: ["firing", "resolved"] for name in names}
 
 
-def test_nobody_there_for_an_hour(tmp_path: Path) -> None:
+def test_refused_connections_for_an_hour(tmp_path: Path) -> None:
     """After an hour of refused connections everything arrives, in order, once."""
     port = free_port()
     harness = WorkerHarness(Webhook(f"http://{LOOPBACK}:{port}/"), tmp_path)
@@ -109,7 +109,7 @@ def test_nobody_there_for_an_hour(tmp_path: Path) -> None:
     assert harness.queue.receiver_status().counts[DeliveryResult.DROPPED] == 0
 
 
-def test_an_hour_of_everything_bad(tmp_path: Path) -> None:
+def test_an_hour_of_failures_of_all_kinds(tmp_path: Path) -> None:
     """Timeouts, 429 with Retry-After, 500, closed connections and nonsense, for an hour: nothing lost or doubled."""
     others = [Reply(429, {"Retry-After": "20"}), Reply(500), HANG_UP, NONSENSE, Reply(503)]
     bad = itertools.chain([SILENCE, *others] * 3, itertools.cycle(others))
@@ -155,7 +155,7 @@ def test_retry_after_is_honoured_to_the_second(tmp_path: Path) -> None:
         assert len(local.received) == 2
 
 
-def test_a_bug_in_our_own_words_does_not_silence_the_rest(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_in_a_message_does_not_affect_other_alerts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """An alert that cannot be put into words is logged and tried again; others arrive."""
 
     class Stammering(Webhook):
@@ -195,7 +195,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads((tmp_path / "notifications-webhook.json").read_text())["episodes"][0]["told"] == "firing"
 
 
-def test_the_scribe_s_last_word(tmp_path: Path) -> None:
+def test_the_persistence_worker_saves_before_it_ends(tmp_path: Path) -> None:
     """When it is stopped early, the persistence worker saves what is not saved."""
     harness = WorkerHarness(Webhook("http://127.0.0.1:1"), tmp_path)
     harness.accept(alert())
@@ -221,7 +221,7 @@ def counted() -> Iterator[tuple[Worker, threading.Semaphore]]:
     worker.join()
 
 
-def test_a_worker_works_when_called(counted: tuple[Worker, threading.Semaphore]) -> None:
+def test_a_worker_works_when_woken(counted: tuple[Worker, threading.Semaphore]) -> None:
     """It works once at the start and once for each call, never in between."""
     worker, worked = counted
     assert worked.acquire(timeout=10)
@@ -231,7 +231,7 @@ def test_a_worker_works_when_called(counted: tuple[Worker, threading.Semaphore])
     assert not worked.acquire(timeout=0.1)
 
 
-def test_a_worker_ends_whenever_it_is_told() -> None:
+def test_a_worker_can_be_stopped_at_any_time() -> None:
     """Stopped at any moment, at its first breath too, it ends, having finished."""
     for _ in range(200):
         finished = threading.Event()

@@ -33,7 +33,7 @@ def after(incidents: Incidents, at: float, *alerts: Alert, resolved: tuple[Alert
     return update_incidents(incidents, evaluation(at, alerts, resolved), everything, ABSENCE_TIMEOUT)
 
 
-def test_begins_when_an_alert_fires() -> None:
+def test_an_incident_starts_when_an_alert_fires() -> None:
     """A firing alert starts an incident, at the time when it began to fire."""
     (begun,) = after((), NOON + 15, alert(since=NOON))
     assert (begun.labels, begun.starts_at, begun.ends_at, begun.delivered_state) == (
@@ -53,13 +53,13 @@ def test_nothing_of_pending_muted_and_unwanted_alerts() -> None:
     assert tickets == ()
 
 
-def test_a_muted_alert_begins_when_it_is_muted_no_more() -> None:
+def test_an_alert_starts_an_incident_when_it_is_no_longer_muted() -> None:
     """Its incident starts then, with the time since which the alert has fired."""
     assert after((), NOON, alert(muted=True)) == ()
     assert after((), NOON + 60, alert(since=NOON)) == (incident(starts_at=NOON),)
 
 
-def test_goes_on_once_it_has_been_announced() -> None:
+def test_an_incident_continues_while_its_alert_fires() -> None:
     """An alert that keeps firing, muted or not, keeps its incident; the annotations are updated."""
     before = after((), NOON, alert(value=400))
     for muted in (False, True):
@@ -75,14 +75,14 @@ def test_ends_when_it_is_resolved() -> None:
     assert after(over, NOON + 900) == over
 
 
-def test_resolved_and_firing_again_are_two_episodes() -> None:
+def test_resolved_and_firing_again_are_two_incidents() -> None:
     """An alert that fires again starts another incident, even in the same evaluation."""
     first = after((), NOON, alert())
     second = after(first, NOON + 60, alert(since=NOON + 60), resolved=(alert(),))
     assert [(each.starts_at, each.ends_at) for each in second] == [(NOON, NOON + 60), (NOON + 60, None)]
 
 
-def test_episodes_of_an_alert_do_not_overlap() -> None:
+def test_incidents_of_an_alert_do_not_overlap() -> None:
     """With a clock set back, an incident does not end before its start, and the next does not start before that end."""
     over = after(after((), NOON, alert()), NOON - 600, resolved=(alert(),))
     assert over[0].ends_at == NOON
@@ -90,7 +90,7 @@ def test_episodes_of_an_alert_do_not_overlap() -> None:
     assert again[1].starts_at == NOON
 
 
-def test_an_alert_that_is_not_there_ends_after_a_while() -> None:
+def test_a_missing_alert_ends_after_the_timeout() -> None:
     """One whose rule is gone, or that an earlier run announced, is over when it was neither firing nor pending long."""
     incidents: Incidents = (incident(),)
     for at in (NOON, NOON + ABSENCE_TIMEOUT - 1):
@@ -99,7 +99,7 @@ def test_an_alert_that_is_not_there_ends_after_a_while() -> None:
     assert after(incidents, NOON + ABSENCE_TIMEOUT)[0].ends_at == NOON + ABSENCE_TIMEOUT
 
 
-def test_an_alert_that_comes_back_in_time_goes_on() -> None:
+def test_an_alert_that_returns_in_time_continues_its_incident() -> None:
     """An alert that returns in time, firing or pending, continues its incident."""
     gone = after((incident(),), NOON)
     for here in (pending(), alert(since=NOON + 200)):
@@ -108,7 +108,7 @@ def test_an_alert_that_comes_back_in_time_goes_on() -> None:
         assert after(after(back, NOON + ABSENCE_TIMEOUT), NOON + 2 * ABSENCE_TIMEOUT - 1)[0].is_open  # counted anew
 
 
-def test_remembers_what_was_told_for_a_while() -> None:
+def test_finished_incidents_are_dropped_after_the_retention() -> None:
     """Delivered ends are dropped after the retention; pending updates and open incidents are not."""
     over = incident(ends_at=NOON, delivered_state=DeliveredState.RESOLVED)
     refused = incident("OutboxBlind", ends_at=NOON, delivered_state=DeliveredState.REFUSED)
@@ -129,7 +129,7 @@ def test_the_latest_episode_of_each_alert() -> None:
     )
 
 
-def test_told_by_key() -> None:
+def test_delivered_states_are_set_by_key() -> None:
     """A delivered state is set on that incident and no other."""
     first, second = incident(ends_at=NOON + 10), incident(starts_at=NOON + 60)
     assert with_delivered_states((first, second), {first.key: DeliveredState.FIRING}) == (
@@ -138,13 +138,13 @@ def test_told_by_key() -> None:
     )
 
 
-def test_few_enough_lose_nothing() -> None:
+def test_nothing_is_dropped_within_the_capacity() -> None:
     """Up to the capacity everything stays."""
     incidents = (incident(), incident("OutboxBlind"))
     assert limit_incidents(incidents, 2, ()) == (incidents, ())
 
 
-def test_what_goes_when_there_are_too_many() -> None:
+def test_order_of_drops_over_capacity() -> None:
     """Finished incidents are dropped first; then ended ones that were not sent, oldest first; then the newest."""
     done = incident("A", ends_at=NOON, delivered_state=DeliveredState.RESOLVED)
     old, young = incident("B", ends_at=NOON), incident("C", ends_at=NOON)
@@ -156,7 +156,7 @@ def test_what_goes_when_there_are_too_many() -> None:
     assert limit_incidents(incidents, 0, ()) == ((known,), (old, young, freshest, fresh))
 
 
-def test_what_is_just_being_told_stays() -> None:
+def test_an_incident_in_flight_is_not_dropped() -> None:
     """An incident in flight is not dropped: its end must follow."""
     old, young = incident("B", ends_at=NOON), incident("C", ends_at=NOON)
     assert limit_incidents((old, young), 1, (each.key for each in (old,))) == ((old,), (young,))
@@ -177,13 +177,13 @@ LATER = NOON + 60
         (DeliveredState.REFUSED, LATER, []),
     ],
 )
-def test_untold(delivered_state: DeliveredState, ends_at: float | None, updates: list[DeliveredState]) -> None:
+def test_pending_updates(delivered_state: DeliveredState, ends_at: float | None, updates: list[DeliveredState]) -> None:
     """The start is sent before the end, each once; a refused incident has no end to send."""
     one = incident(ends_at=ends_at, delivered_state=delivered_state)
     assert pending_updates((one,)) == tuple(Update(one, new_state) for new_state in updates)
 
 
-def test_an_alert_s_episodes_are_told_in_order() -> None:
+def test_updates_of_an_alert_are_in_order() -> None:
     """An incident waits until the end of the previous one was delivered."""
     first, second = incident(ends_at=LATER), incident(starts_at=LATER)
     assert next_update((first, second), {}) == Update(first, DeliveredState.FIRING)
@@ -200,7 +200,7 @@ def test_pages_first_then_the_oldest() -> None:
     assert next_update((ticket, page, blind), {}) == Update(page, DeliveredState.FIRING)
 
 
-def test_an_event_that_fails_holds_up_no_other() -> None:
+def test_a_failed_update_goes_to_the_end_of_the_queue() -> None:
     """What fails goes to the end of the queue, and comes back when the others have failed as often."""
     first, second = incident("OutboxStalled"), incident("OutboxBlind")
     assert next_update((first, second), {labels("OutboxStalled"): 1}) == Update(second, DeliveredState.FIRING)

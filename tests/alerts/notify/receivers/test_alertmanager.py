@@ -64,7 +64,7 @@ def test_links_to_our_page_where_it_is_known() -> None:
     assert sent(incident(), DeliveredState.FIRING, replace(RECEIVER, page="http://us/"))["generatorURL"] == "http://us/"
 
 
-def test_what_it_hears_and_who_it_is() -> None:
+def test_severities_and_identity() -> None:
     """It receives every severity, the watchdog too; its token is a secret, but not part of its identity."""
     token = replace(RECEIVER, bearer_token=Secret("tell-nobody"))
     assert RECEIVER.resends

@@ -67,13 +67,13 @@ def test_severities(severity: Severity, theirs: str) -> None:
     assert sent(incident(severity=severity), DeliveredState.FIRING)["payload"]["severity"] == theirs
 
 
-def test_hears_pages_unless_told_otherwise() -> None:
+def test_receives_pages_by_default() -> None:
     """By default it receives pages only; it never receives the watchdog."""
     assert RECEIVER.severities == {Severity.PAGE}
     assert not RECEIVER.resends
 
 
-def test_key_is_the_alert_s_and_not_the_episode_s() -> None:
+def test_the_key_identifies_the_alert_not_the_incident() -> None:
     """The same alert has the same key whenever it fires; another severity or label has another one."""
     assert dedup_key(incident(starts_at=NOON + 900)) == KEY
     assert dedup_key(incident(severity=Severity.TICKET)) != KEY

@@ -120,7 +120,7 @@ def test_takes_no_longer_than_it_may(local: Local, reply: Reply) -> None:
     assert 0.2 < time.monotonic() - began < LONG / 2
 
 
-def test_can_be_cut(local: Local) -> None:
+def test_can_be_aborted(local: Local) -> None:
     """Another thread may end it at any time."""
     local.answer = lambda _: SILENCE
     connections = AbortableConnections()
@@ -130,7 +130,7 @@ def test_can_be_cut(local: Local) -> None:
     assert time.monotonic() - began < LONG / 2
 
 
-def test_cut_before_it_begins(local: Local) -> None:
+def test_aborted_before_it_starts(local: Local) -> None:
     """A wire that is cut already carries nothing."""
     connections = AbortableConnections()
     connections.abort()
@@ -161,7 +161,7 @@ def tls_stranger() -> Iterator[int]:
         thread.join()
 
 
-def test_a_certificate_that_nobody_vouches_for() -> None:
+def test_an_untrusted_certificate() -> None:
     """Nothing is sent to a server without a valid certificate."""
     with tls_stranger() as port:
         assert "CERTIFICATE_VERIFY_FAILED" in refused(f"https://{LOOPBACK}:{port}")

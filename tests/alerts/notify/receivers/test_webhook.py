@@ -88,6 +88,6 @@ def test_token() -> None:
     assert with_token.secrets == ("http://hook.example/T0/B0/tell-nobody", "quiet")
 
 
-def test_hears_all_but_the_watchdog() -> None:
+def test_receives_all_but_the_watchdog() -> None:
     """The watchdog fires always and would never be resolved."""
     assert RECEIVER.severities == set(Severity) - {Severity.NONE}
