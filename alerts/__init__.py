@@ -1,1 +1,1 @@
-"""Judging: what the samples mean, whom to tell, and how the 24 hours went."""
+"""Alerting: the policy, its evaluation, notifications, and the watch after the migration."""

@@ -1,1 +1,1 @@
-"""Showing: Grafana dashboards, made from the metric catalogue and the policy."""
+"""Grafana dashboards, and the builder that makes them from the metric catalogue and the policy."""

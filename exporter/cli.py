@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from alerts.notify import probe
 from alerts.policy import rule_file
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from exporter.app.check_config import ConfigFinding
 
 logger = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 
 class OutputLost(ExporterError):
@@ -136,33 +134,27 @@ def parser() -> argparse.ArgumentParser:
     )
     rules_parser.set_defaults(command=rules)
 
-    migration.add_commands(commands, migration.Surroundings(load, lambda config: config.watch.state_dir, _print))
+    migration.add_commands(commands, migration.MigrationContext(load, lambda config: config.watch.state_dir, _print))
     watch.add_commands(
         commands, watch.WatchContext(load, _print, lambda config: target(config.database.dsn.reveal()), version)
     )
 
     demo_parser = commands.add_parser("demo", help="run a complete outbox on this machine, with the exporter")
     demo_parser.add_argument(
-        "--port", type=_argument(values.port), default=DEMO_PORT, help=f"port (default: {DEMO_PORT}; 0: a free port)"
+        "--port",
+        type=values.argument(values.port),
+        default=DEMO_PORT,
+        help=f"port (default: {DEMO_PORT}; 0: a free port)",
     )
     demo_parser.add_argument(
-        "--duration", type=_argument(values.duration), metavar="60s", help="end after this time (default: at Ctrl-C)"
+        "--duration",
+        type=values.argument(values.duration),
+        metavar="60s",
+        help="end after this time (default: at Ctrl-C)",
     )
     demo_parser.add_argument("--fault", metavar="NAME", help="inject this fault; an unknown name lists all faults")
     demo_parser.set_defaults(command=demo)
     return top
-
-
-def _argument(read: Callable[[str], _T]) -> Callable[[str], _T]:
-    """A reader of `exporter.config.values` for argparse, which does not show the message of a ValueError."""
-
-    def argument(text: str) -> _T:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return argument
 
 
 def load(path: Path | None) -> Config:

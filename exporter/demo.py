@@ -1,7 +1,7 @@
 """`demo`: an outbox with everything around it on this machine, and the exporter in front.
 
 Nothing of it outlives the command. The database is embedded, the jobs go through the RPC of the migration, the
-exporter samples as the monitoring role that the setup script makes: what production would run, at a livelier pace.
+exporter samples as the monitoring role that the setup script makes, as in production, at shorter intervals.
 """
 
 import signal
@@ -25,10 +25,10 @@ from exporter.core.types import Address, Seconds, Secret, Url
 from exporter.lab.faults import FAULTS
 from exporter.lab.lab import Lab, LabPlan
 
-# A stranger should see every number move within a minute, without waiting for production's 15 seconds.
+# Seconds; every number should change within a minute.
 INTERVAL = Seconds(5)
 ROWS_PER_SECOND = 100_000
-# The deployed processor polls every 30 s when idle; here the next job comes sooner than that.
+# Seconds; the deployed processor polls every 30 s when idle, here the next job comes sooner.
 MAX_POLL_INTERVAL = 4.0
 ROLE = "outbox_monitor"
 SETUP = "monitoring_role.sql"
@@ -38,7 +38,7 @@ HEADER = "    time  backlog  oldest  avg time  events API/QUEUE/WORKER  keys  fa
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What was asked for: `duration` in seconds, None until interrupted; port 0 picks a free one.
+    """One run of the demo: `duration` in seconds, None until interrupted; port 0 stands for a free one.
 
     Raises: ConfigError for a fault that does not exist, with those that do.
     """
@@ -53,7 +53,7 @@ class Demo:
             raise ConfigError((f"--fault {self.fault}: there is no such fault; there are\n{known}",))
 
     def run(self) -> bool:
-        """Run it. True when at the end every one of the five signals was known."""
+        """Run it. True when all five signals are known at the end."""
         with Signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             print("Starting PostgreSQL, the migrations, traffic, a processor and an application ...", flush=True)
             plan = LabPlan(max_poll_interval=MAX_POLL_INTERVAL, fault=self.fault)

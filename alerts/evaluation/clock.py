@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from exporter.core.clock_step import clock_step
 
 # How long comparisons with the time of day are not used after a step, seconds: the time after which waiting jobs page.
-# By then, timestamps from before the step are old or gone.
+# By then, timestamps from before the step are old or have disappeared.
 UNCERTAIN_AFTER_STEP = 300.0
 
 

@@ -1,6 +1,6 @@
-"""Telling of alerts: what to tell whom is decided here, told by threads of its own, and kept on disk until it is told.
+"""Notification: sends alerts to Alertmanager, PagerDuty and a webhook, in threads of its own and across restarts.
 
-`episodes` and `steps` are pure: what a receiver has heard, and what it is to hear next. `alertmanager`, `pagerduty`
-and `webhook` put it into words, `post` sends it, `courier` decides when and counts, `store` keeps it across restarts,
-`notifications` joins all that. A fault of a receiver, a network or a disk never reaches who evaluates the rules.
+`message` has the incidents and updates of a receiver, `receivers` the formats and the HTTP client, `delivery` the queue
+with retries, workers and files, `notifier` joins them. An error of a receiver, a network or a disk never reaches the
+rule manager.
 """

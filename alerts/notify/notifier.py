@@ -1,4 +1,4 @@
-"""Notifications as a whole: whom to tell by the configuration, threads that do it, and what is to be seen of it."""
+"""The notifier: the configured receivers with their queues and threads, and the readings of their delivery."""
 
 import logging
 import time
@@ -7,8 +7,8 @@ from pathlib import Path
 from ssl import SSLContext
 
 from alerts.model import Evaluation
+from alerts.notify.delivery.outcome import Clocks, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue, ReceiverStatus
-from alerts.notify.delivery.retry import Clocks, RetryTiming
 from alerts.notify.delivery.store import Store
 from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker
 from alerts.notify.receivers.alertmanager import Alertmanager
@@ -23,43 +23,43 @@ from exporter.metrics.readings import Reading
 
 logger = logging.getLogger(__name__)
 
-# Who is being told when we stop may finish within this time, seconds; after that it is told again after the start.
+# How long a request in flight may take when the notifier stops, seconds. A longer one is sent again after the start.
 STOP_TIMEOUT = 1.0
 
 
 class Notifier:
-    """Tells every receiver what concerns it. Without receivers it does nothing.
+    """Sends alerts to all receivers. Without receivers it does nothing.
 
-    `accept` and the rest may be called by any thread; start and stop once each, in this order.
+    All methods may be called by any thread; `start` and `stop` once each, in this order.
     """
 
     def __init__(
         self,
         receivers: Sequence[Receiver],
         directory: Path,
-        pace: RetryTiming | None = None,
+        timing: RetryTiming | None = None,
         clock: Clocks | None = None,
         tls_context: SSLContext | None = None,
     ) -> None:
-        pace, self._clock = pace or RetryTiming(), clock or Clocks()
-        self._queues = tuple(DeliveryQueue(receiver, pace) for receiver in receivers)
+        timing, self._clock = timing or RetryTiming(), clock or Clocks()
+        self._queues = tuple(DeliveryQueue(receiver, timing) for receiver in receivers)
         stores = (Store(directory, each.name, each.identity) for each in receivers)
         self._files = tuple(zip(self._queues, stores, strict=True))
         self._persistence_worker = PersistenceWorker(self._files, self._wake_workers, self._clock)
         self._workers = tuple(
-            DeliveryWorker(each, pace.timeout, self._persistence_worker.wake, self._clock, tls_context)
+            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, tls_context)
             for each in self._queues
         )
 
     def start(self) -> None:
-        """Read what was kept, and go on telling it. A file that cannot be read is left out and logged."""
-        for courier, store in self._files:
-            _resume(courier, store)
+        """Load the saved incidents and start the threads. A file that cannot be read is logged and ignored."""
+        for queue, store in self._files:
+            _resume(queue, store)
         for worker in (self._persistence_worker, *self._workers) if self._workers else ():
             worker.start()
 
     def stop(self) -> None:
-        """End within about two seconds; what was not told is kept for the next start."""
+        """End within about two seconds. Updates that were not accepted are saved for the next start."""
         deadline = time.monotonic() + STOP_TIMEOUT
         for worker in self._workers:
             worker.stop()
@@ -73,22 +73,22 @@ class Notifier:
 
     @property
     def has_receivers(self) -> bool:
-        """Whether anybody is told."""
+        """Whether any receiver is configured."""
         return bool(self._queues)
 
     def accept(self, evaluation: Evaluation) -> None:
-        """Take note of an evaluation; returns at once, whatever the receivers do."""
-        for courier in self._queues:
-            courier.accept(evaluation, self._clock.monotonic())
+        """Queue the alerts of an evaluation; returns at once, whatever the receivers do."""
+        for queue in self._queues:
+            queue.accept(evaluation, self._clock.monotonic())
         self._persistence_worker.wake()
         self._wake_workers()
 
     def receiver_statuses(self) -> tuple[ReceiverStatus, ...]:
-        """How it stands with each receiver, for the status page."""
-        return tuple(courier.receiver_status() for courier in self._queues)
+        """The status of each receiver, for the status page."""
+        return tuple(queue.receiver_status() for queue in self._queues)
 
     def readings(self) -> tuple[Reading, ...]:
-        """The same for /metrics. Shape: every receiver with every result, from the beginning."""
+        """The same for /metrics. Shape: every receiver with every result, from the start."""
         receiver_statuses = self.receiver_statuses()
         waiting = (Reading(NOTIFICATIONS_WAITING, each.waiting, (each.receiver,)) for each in receiver_statuses)
         counts = (
@@ -103,25 +103,25 @@ class Notifier:
             worker.wake()
 
 
-def notifications(
-    settings: AlertingSettings, directory: Path, page: str = "", pace: RetryTiming | None = None
+def create_notifier(
+    settings: AlertingSettings, directory: Path, page: str = "", timing: RetryTiming | None = None
 ) -> Notifier:
-    """Whom the configuration wants to be told. Touches nothing until it is started.
+    """The notifier of a configuration; it does nothing until it is started.
 
-    `page` is the address at which people find the status page, empty when nobody knows it.
+    `page` is the URL of the status page, empty when it is unknown.
     """
-    return Notifier(receivers(settings, page), directory, pace, tls_context=receivers_tls_context(settings))
+    return Notifier(receivers(settings, page), directory, timing, tls_context=receivers_tls_context(settings))
 
 
 def receivers_tls_context(settings: AlertingSettings) -> SSLContext | None:
-    """Whom to believe at the receivers' addresses, as `exporter.core.http_client.tls_context` says it."""
-    told = (*settings.alertmanager_url, settings.webhook_url or "")
-    urls = (*told, settings.pagerduty_url) if settings.pagerduty_routing_key else told
+    """The TLS context that verifies the receivers' certificates; None when none uses TLS."""
+    always = (*settings.alertmanager_url, settings.webhook_url or "")
+    urls = (*always, settings.pagerduty_url) if settings.pagerduty_routing_key else always
     return tls_context(urls, settings.ca_file)
 
 
 def receivers(settings: AlertingSettings, page: str = "") -> tuple[Receiver, ...]:
-    """Those that are configured; several Alertmanagers are numbered in the order in which they are listed."""
+    """The configured receivers; several Alertmanagers are numbered in the order of the configuration."""
     urls = settings.alertmanager_url
     names = ["alertmanager"] if len(urls) == 1 else [f"alertmanager-{number}" for number in range(1, len(urls) + 1)]
     token = settings.alertmanager_bearer_token
@@ -133,12 +133,12 @@ def receivers(settings: AlertingSettings, page: str = "") -> tuple[Receiver, ...
     return tuple(found)
 
 
-def _resume(courier: DeliveryQueue, store: Store) -> None:
+def _resume(queue: DeliveryQueue, store: Store) -> None:
     try:
-        courier.begin(store.load())
+        queue.begin(store.load())
     except OSError as error:
         problem = f"{store.path} cannot be read: {error.strerror}"
-        event(logger, logging.ERROR, "notifications of the last run not read", problem=problem)
+        event(logger, logging.ERROR, "saved notifications not loaded", problem=problem)
     except ValueError as error:
         problem = f"{store.path} {error}"
-        event(logger, logging.ERROR, "notifications of the last run not read", problem=problem)
+        event(logger, logging.ERROR, "saved notifications not loaded", problem=problem)

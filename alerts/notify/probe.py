@@ -1,4 +1,4 @@
-"""Do the receivers answer? Asked without telling them anything: a notification would wake somebody."""
+"""Checks that the receivers answer, without sending a notification."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from alerts.notify.receivers.receiver import Receiver
 from exporter.config.settings import AlertingSettings
 from exporter.core.abortable import AbortableConnections
 
-# Seconds for one receiver to answer.
+# How long one receiver may take to answer, seconds.
 TIMEOUT = 5.0
 
 _REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -19,7 +19,7 @@ _REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one receiver said. `problem` is None when it is all right; `answered`, whether it said anything."""
+    """The result for one receiver: `proved`, or a `problem`. `answered`: whether it answered at all."""
 
     receiver: str
     proved: str
@@ -28,7 +28,7 @@ class ProbeResult:
 
 
 def ask(settings: AlertingSettings) -> Iterator[ProbeResult]:
-    """Ask every receiver of the configuration, one after the other, each for at most TIMEOUT seconds."""
+    """Probe all configured receivers one after the other, each for at most TIMEOUT seconds."""
     tls_context = receivers_tls_context(settings)
     for receiver in receivers(settings):
         try:
@@ -41,12 +41,12 @@ def ask(settings: AlertingSettings) -> Iterator[ProbeResult]:
 
 def _probe_result(receiver: Receiver, status: int) -> ProbeResult:
     if status in _REFUSALS:
-        what = "check its token" if receiver.secrets else "it wants credentials, and only a token can be given"
-        return ProbeResult(receiver.name, "", f"refuses us with HTTP {status}; {what}")
-    # Also of a proxy while the receiver behind it is down: nothing was proved.
+        advice = "check its token" if receiver.secrets else "it requires credentials, and only a token is supported"
+        return ProbeResult(receiver.name, "", f"refuses access with HTTP {status}; {advice}")
+    # A proxy may also send this while the receiver behind it is down: nothing was proved.
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ProbeResult(receiver.name, "", f"answers HTTP {status}", answered=False)
     if isinstance(receiver, Alertmanager):
-        wrong = f"answers HTTP {status}, as no Alertmanager does; check its address"
+        wrong = f"answers HTTP {status}, unlike an Alertmanager; check its address"
         return ProbeResult(receiver.name, "answers", None if status == HTTPStatus.OK else wrong)
-    return ProbeResult(receiver.name, "can be reached; whether it takes notifications shows with the first one")
+    return ProbeResult(receiver.name, "can be reached; whether it accepts notifications is known after the first one")

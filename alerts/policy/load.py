@@ -105,6 +105,7 @@ class _PolicyBuilder:
         self._document = document
         self._time_scale = time_scale
         self._problems = Problems()
+        self._all_overrides = overrides
         self._overrides = {(each.alert, each.severity): each for each in overrides}
         self._hiding_rules = tuple((_highest_severity(entry), entry.hides) for entry in document.entries if entry.hides)
         self._interval: float = document.interval
@@ -114,7 +115,7 @@ class _PolicyBuilder:
         """The whole policy. Raises: ConfigError."""
         self._job, self._runbook = job, runbook
         self._interval = min(self._document.interval, interval or self._document.interval)
-        for override in self._overrides.values():
+        for override in self._all_overrides:
             if wrong := override_error(override, self._document):
                 self._problems.add(Place(f"alerting.thresholds.{override.alert}.{override.severity}"), wrong)
         policy = Policy(

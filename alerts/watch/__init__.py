@@ -1,1 +1,1 @@
-"""The watch after the migration: what was expected, what was seen, where we were blind, and one word at the end."""
+"""The watch after the migration: it records every evaluation, checks it, and ends in a verdict with a report."""

@@ -1,6 +1,6 @@
-"""Writes the dashboards: `python -m dashboards.builder.build`. They are committed: nobody needs this to use them.
+"""Writes the dashboards: `python -m dashboards.builder.build`. The JSON files are committed, and do not need it.
 
-With `--check` nothing is written: exit status 1 says that a committed file is not what would be written.
+With `--check` nothing is written; the exit status is 1 when a committed file is out of date.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from dashboards.builder.overview import overview
 from dashboards.builder.watch import watch
 
 HERE = Path(__file__).parents[1]
-# What Grafana serves from its own directory public/runbooks, where compose.yaml puts them.
+# Grafana serves them from its directory public/runbooks, where compose.yaml mounts them.
 RUNBOOKS = "/public/runbooks"
 
 
@@ -33,12 +33,12 @@ def dashboards(policy: Policy) -> Mapping[str, Dashboard]:
 
 
 def printed(dashboard: Dashboard) -> str:
-    """The JSON that Grafana imports; the same dashboard always gives the same text."""
+    """The JSON that Grafana imports. The same dashboard always gives the same text."""
     return json.dumps(dashboard, cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check, as asked; the exit status."""
+    """Write or check the files; the exit status."""
     asked = _parser().parse_args(arguments)
     policy = load_policy(runbook=runbook_file(asked.runbooks))
     texts = {asked.directory / name: printed(dashboard) for name, dashboard in dashboards(policy).items()}
@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(stale: Iterable[Path]) -> int:
     found = list(stale)
     for path in found:
-        sys.stderr.write(
-            f"{path.name} is not what the code makes of the policy: run python -m dashboards.builder.build\n"
-        )
+        sys.stderr.write(f"{path.name} is out of date: run python -m dashboards.builder.build\n")
     return 1 if found else 0
 
 

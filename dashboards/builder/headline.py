@@ -1,4 +1,4 @@
-"""The numbers at the top of the overview: what waits, and what fails."""
+"""The numbers at the top of the overview."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,89 +6,90 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import stat
 
 from dashboards.builder import panels
-from dashboards.builder.drawing import PanelGroup
 from dashboards.builder.limits import drain_limit, limits
 from dashboards.builder.meanings import GOOD, NEVER, map_from, map_value
-from dashboards.builder.promql import one, pick, while_counted, worst
+from dashboards.builder.promql import PanelGroup, one, pick, while_counted, worst
 from exporter.metrics import catalogue
 
 
 @dataclass(frozen=True)
 class HeadlinePanels(PanelGroup):
-    """Two rows of five."""
+    """Two lines of five numbers."""
 
     def waiting(self) -> Iterator[stat.Panel]:
-        """What waits, and what moves."""
+        """Backlog and throughput."""
         backlog = self.signal("outbox:backlog_jobs")
         yield panels.number(
             "Backlog",
-            "Unprocessed jobs in every state. High and not draining: see drain time and what must hold.",
+            "Unprocessed jobs in every state. High and not draining: check drain time and the health conditions.",
             worst(backlog),
             limits(self.policy, "OutboxBacklogHigh"),
         )
         oldest = panels.number(
             "Oldest job",
-            "Age of the oldest unprocessed job. Old while jobs complete: it was given up, see the table of states.",
+            "Age of the oldest unprocessed job. Old while jobs are processed: it is exhausted; see the jobs by state.",
             worst(f"{self.signal('outbox:oldest_pending_age_seconds')} or {backlog} == 0"),
             limits(self.policy, "OutboxStalled"),
         )
-        yield panels.says(oldest.unit("s").decimals(1), map_value(0, "none", GOOD))
+        yield panels.with_texts(oldest.unit("s").decimals(1), map_value(0, "none", GOOD))
         (slow,) = drain_limit(self.policy)
         drain = panels.number(
             "Drain time",
-            "How long the backlog takes at the completion rate of the last minutes. Never: nothing completes.",
+            "How long the backlog takes at the completion rate of the last minutes. Never: no job is processed.",
             worst(f"{self.signal('outbox:drain_time_seconds')} or {backlog} == 0"),
             (slow,),
         )
         never = map_from(NEVER, "never", slow.colour)
-        yield panels.says(drain.unit("s").decimals(1), map_value(0, "empty", GOOD), never)
+        yield panels.with_texts(drain.unit("s").decimals(1), map_value(0, "empty", GOOD), never)
         completions = self.signal("outbox:completions_per_second")
         yield panels.number(
-            "Done / min",
-            "Jobs completed per minute of late. None although jobs wait: the processor is down or stuck.",
+            "Processed / min",
+            "Jobs processed per minute recently. None although jobs wait: the processor is down or stuck.",
             worst(f"60 * {completions} and {one(pick(catalogue.PROCESSED_JOBS))}", least=True),
         ).decimals(0)
         yield panels.number(
-            "Done / hour",
-            "Jobs completed in the last hour, as the table says.",
+            "Processed / hour",
+            "Jobs processed in the last hour, by the table.",
             worst(pick(catalogue.LAST_HOUR_PROCESSED), least=True),
         )
 
     def failing(self) -> Iterator[stat.Panel]:
-        """What is slow, and what fails."""
+        """Processing time and failures."""
         none = map_value(-1, "none", "text")
-        speed = panels.number(
+        p95 = self.signal("outbox:processing_time_p95_seconds")
+        processing_time = panels.number(
             "p95 time",
-            "Creation to completion of the slowest twentieth of late.",
-            worst(while_counted(self.signal("outbox:processing_time_p95_seconds"), pick(catalogue.PROCESSED_JOBS))),
+            "Recent 95th percentile of the time from creation to completion.",
+            worst(while_counted(p95, pick(catalogue.PROCESSED_JOBS))),
             limits(self.policy, "OutboxProcessingSlow"),
         )
-        yield panels.says(speed.unit("s").decimals(1), none)
+        yield panels.with_texts(processing_time.unit("s").decimals(1), none)
+        no_jobs = f"({one(pick(catalogue.LAST_HOUR_PROCESSED))} == 0) - 1"
         failures = panels.number(
-            "Jobs failing",
+            "Failing jobs",
             "Share of the jobs tried in the last hour that still fail. Read last_error of the failing rows.",
-            worst(f"{self.signal('outbox:failure_ratio')} or ({one(pick(catalogue.LAST_HOUR_PROCESSED))} == 0) - 1"),
+            worst(f"{self.signal('outbox:failure_ratio')} or {no_jobs}"),
             limits(self.policy, "OutboxFailureRatioHigh"),
         )
-        yield panels.says(failures.unit("percentunit").decimals(1), none)
-        starts = panels.number(
-            "Starts failing",
-            "Share of the initialisations of the last minutes that failed. They leave no row: ask the application's "
-            "log.",
-            worst(while_counted(self.signal("outbox:fsm_failure_ratio:5m"), pick(catalogue.APP_FSM_INITIALIZATIONS))),
+        yield panels.with_texts(failures.unit("percentunit").decimals(1), none)
+        ratio = self.signal("outbox:fsm_failure_ratio:5m")
+        initialisations = panels.number(
+            "Failing starts",
+            "Share of the recent initialisations that failed. They leave no row; the application's log has the reason.",
+            worst(while_counted(ratio, pick(catalogue.APP_FSM_INITIALIZATIONS))),
             limits(self.policy, "OutboxFsmFailureRateHigh"),
         )
-        yield panels.says(starts.unit("percentunit").decimals(1), none)
+        yield panels.with_texts(initialisations.unit("percentunit").decimals(1), none)
         yield panels.number(
-            "Head stuck",
-            "Failing jobs among the oldest 100. At 100 nothing behind them moves.",
+            "Head blocked",
+            "Failing jobs among the oldest 100. At 100, no other job is processed.",
             worst(self.signal("outbox:head_blocked_jobs")),
-            # One at the head for moments is every retry's way: only what pages is coloured.
+            # A single failing job is normal during retries, so only the threshold of the page is coloured.
             limits(self.policy, "OutboxHeadBlocked")[-1:],
         )
         yield panels.number(
-            "Given up",
-            "Unprocessed jobs that were tried too often. Nobody processes them: repair or remove them.",
+            "Exhausted",
+            "Unprocessed jobs that have used up their attempts. Repair or remove them.",
             worst(self.signal("outbox:exhausted_jobs")),
             limits(self.policy, "OutboxJobsExhausted"),
         )

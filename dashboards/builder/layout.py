@@ -1,4 +1,4 @@
-"""Where panels stand: shelf below shelf on Grafana's grid of 24 columns."""
+"""Positions of panels: rows on Grafana's grid of 24 columns."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ AnyPanel = Builder[Panel]
 
 @dataclass(frozen=True, slots=True)
 class PanelBlock:
-    """Panels of one width that fill a stretch of a shelf, in one line or several of equal height."""
+    """Lines of panels, of equal height, that fill a part of a row. Units: columns."""
 
     width: int
     lines: tuple[tuple[AnyPanel, ...], ...]
@@ -21,7 +21,7 @@ class PanelBlock:
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """Panels side by side. Units: height in Grafana's cells, of some 38 pixels."""
+    """Panels side by side. Units: Grafana's cells, about 38 pixels."""
 
     height: int
     blocks: tuple[PanelBlock, ...]
@@ -29,7 +29,7 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class DashboardSection:
-    """Shelves below a heading, folded away at first if so asked."""
+    """Rows below a heading."""
 
     title: str
     rows: tuple[GridRow, ...]
@@ -37,7 +37,7 @@ class DashboardSection:
 
 
 def grid_row(height: int, *panels: tuple[int, AnyPanel] | PanelBlock) -> GridRow:
-    """Panels with their widths, which fill all columns. Raises: ValueError."""
+    """A row of panels with their widths, columns. Raises: ValueError when they do not add up to 24."""
     blocks = tuple(panel if isinstance(panel, PanelBlock) else PanelBlock(panel[0], ((panel[1],),)) for panel in panels)
     if sum(panel_block.width for panel_block in blocks) != COLUMNS:
         raise ValueError(f"the widths {[panel_block.width for panel_block in blocks]} do not add up to {COLUMNS}")
@@ -45,20 +45,20 @@ def grid_row(height: int, *panels: tuple[int, AnyPanel] | PanelBlock) -> GridRow
 
 
 def panel_block(width: int, *rows: Sequence[AnyPanel]) -> PanelBlock:
-    """Lines of panels, each line shared evenly."""
+    """Lines of panels; those of a line are of equal width."""
     return PanelBlock(width, tuple(tuple(row) for row in rows))
 
 
 @dataclass(slots=True)
 class GridLayout:
-    """Puts down panels and gives each its number, from 1 on in the order of reading."""
+    """Places panels, and numbers them from 1 in reading order."""
 
     placed: list[Panel | RowPanel] = field(default_factory=list)
     _y: int = 0
     _last_id: int = 0
 
     def put(self, sections: Iterable[DashboardSection]) -> list[Panel | RowPanel]:
-        """All of them; a section without title has no heading."""
+        """Place all sections. A section without a title has no heading."""
         for section in sections:
             row = self._heading(section) if section.title else None
             panels = [panel for one in section.rows for panel in self._place(one)]

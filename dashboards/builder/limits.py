@@ -1,4 +1,4 @@
-"""Thresholds as the policy states them, as lines to draw and steps to colour by."""
+"""The policy's thresholds as limits of panels."""
 
 import re
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ _DRAIN = re.compile(r"outbox:drain_time_seconds > (\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Limit:
-    """Where trouble begins, and its colour. Units: the signal's."""
+    """A threshold with its colour. Units: the signal's."""
 
     value: float
     colour: str
 
 
 def limits(policy: Policy, *alerts: str, unit: float = 1) -> tuple[Limit, ...]:
-    """The thresholds of these alerts, lowest first; where two share one, the graver's colour.
+    """The thresholds of alerts, lowest first; of equal ones, the colour of the most severe.
 
     Units: the signal's, times `unit`: 3600 makes hours of seconds.
     Raises: KeyError when the policy lacks an alert.
@@ -33,13 +33,13 @@ def limits(policy: Policy, *alerts: str, unit: float = 1) -> tuple[Limit, ...]:
     )
 
 
-def gravest(policy: Policy, alert: str) -> Rule:
-    """The alert's rule of the highest severity. Raises: KeyError."""
+def most_severe(policy: Policy, alert: str) -> Rule:
+    """The rule of an alert with the highest severity. Raises: KeyError."""
     return max(_rules(policy, alert), key=lambda rule: _RANKS.index(rule.key.severity))
 
 
 def drain_limit(policy: Policy) -> tuple[Limit, ...]:
-    """How long draining may take: a condition of OutboxBacklogHigh beside its threshold. Raises: LookupError."""
+    """The limit of the drain time, seconds: a condition of OutboxBacklogHigh. Raises: LookupError."""
     rule = policy.rule(RuleKey("OutboxBacklogHigh", Severity.PAGE))
     found = _DRAIN.search(rule.expr)
     if found is None:
@@ -55,7 +55,7 @@ def _rules(policy: Policy, alert: str) -> Iterable[Rule]:
 
 
 def _begins(rule: Rule) -> float:
-    """Grafana colours from a step on, a rule of "more than none" fires above it: that is from one on."""
+    """Grafana colours from a step on, while a rule with threshold 0 fires above it: from 1 on."""
     return rule.threshold or 1.0
 
 

@@ -1,18 +1,17 @@
-"""Panels about what is in the tables: throughput, drain, queues, events, keys."""
+"""Panels of the tables: throughput, drain time, queues, events, idempotency keys."""
 
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import bargauge, heatmap, table, timeseries
 
 from dashboards.builder import panels
-from dashboards.builder.drawing import PanelGroup
 from dashboards.builder.limits import drain_limit, limits
 from dashboards.builder.meanings import BAD, CALM, GOOD, WARN, map_text
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import age, one, per_minute, pick
+from dashboards.builder.promql import PanelGroup, age, one, per_minute, pick
 from exporter.metrics import catalogue
 
-# Infinity cannot be drawn: a day of draining is as bad as never.
+# Seconds. Infinity cannot be drawn, so longer drain times are drawn as a day.
 LONGEST_DRAIN = 86400
 HOUR, DAY = 3600, 86400
 SOURCES = dict(zip(catalogue.SOURCES, (CALM, "purple", GOOD), strict=True))
@@ -20,14 +19,14 @@ SOURCES = dict(zip(catalogue.SOURCES, (CALM, "purple", GOOD), strict=True))
 
 @dataclass(frozen=True)
 class OutboxPanels(PanelGroup):
-    """Panels by what they answer."""
+    """Panels of the tables."""
 
     def throughput(self) -> timeseries.Panel:
-        """Do jobs complete?"""
+        """Processed jobs by queue."""
         panel = panels.lines(
-            "Done per minute, by queue",
-            "How many jobs became processed. None while the backlog grows: the processor is down, stuck, or every job "
-            "fails. One queue stops: that queue refuses its jobs.",
+            "Processed per minute, by queue",
+            "Jobs that became processed. None while the backlog grows: the processor is down or stuck, or every job "
+            "fails. None in one queue: its jobs fail.",
             PanelQuery(per_minute(catalogue.QUEUE_PROCESSED_JOBS), "{{queue}}"),
             PanelQuery(per_minute(catalogue.PROCESSED_JOBS), "all"),
         )
@@ -35,63 +34,66 @@ class OutboxPanels(PanelGroup):
         panel.override_by_name("all", [panels.unstacked(), panels.fixed_colour("text")])
         return panels.dashed(panel, "all")
 
-    def speeds(self) -> heatmap.Panel:
-        """How long do they take, each and every one?"""
-        grown = f"increase({pick(catalogue.PROCESSING_TIME, suffix='_bucket')}[$__rate_interval])"
+    def processing_times(self) -> heatmap.Panel:
+        """The distribution of processing times."""
+        increase = f"increase({pick(catalogue.PROCESSING_TIME, suffix='_bucket')}[$__rate_interval])"
         return panels.heat_map(
             "Processing time, distribution",
-            "How many jobs took how long from creation to completion: the darker or brighter, the more. Two bands are "
-            "two kinds of jobs, or an idle processor's poll; a band that climbs is a backlog.",
-            PanelQuery(f"sum by (le) ({grown})", "{{le}}"),
+            "Jobs by their time from creation to completion. Two bands: two kinds of jobs, or an idle processor's "
+            "poll. A band that climbs: a backlog.",
+            PanelQuery(f"sum by (le) ({increase})", "{{le}}"),
             "s",
-        ).no_value("No job was completed in the time shown.")
+        ).no_value("No job was processed in the time shown.")
 
     def drain(self) -> timeseries.Panel:
-        """When will it be empty?"""
+        """The time to drain the backlog."""
         drain = self.signal("outbox:drain_time_seconds")
         panel = panels.lines(
             "Drain time",
-            "How long the backlog takes at the completion rate of the last minutes; what takes longer than a day, or "
-            "for ever, is drawn as a day. Line: too long, when the backlog is high as well. It falls by itself after "
-            "a burst; if it does not, the processor is slower than its work.",
+            "How long the backlog takes at the completion rate of the last minutes; more than a day is drawn as a day. "
+            "Line: too long, when the backlog is high as well. It decreases after a burst; otherwise the processor is "
+            "too slow.",
             PanelQuery(f"clamp_max({drain}, {LONGEST_DRAIN})", "to empty"),
+            unit="s",
+            colours={"to empty": CALM},
+            empty="The backlog is empty.",
         )
-        panels.log_scale(panel, drain_limit(self.policy))
-        return panels.coloured(panel.unit("s").no_value("The backlog is empty."), {"to empty": CALM})
+        return panels.log_scale(panel, drain_limit(self.policy))
 
     def queue_backlog(self) -> timeseries.Panel:
-        """Which queue waits?"""
+        """Pending jobs by queue."""
         panel = panels.lines(
             "Backlog by queue",
-            "Unprocessed jobs by the queue they are for. One queue grows alone: it refuses its jobs, or no longer "
-            "exists.",
+            "Unprocessed jobs by queue. One queue grows alone: its jobs fail, or the queue does not exist any more.",
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS)), "{{queue}}"),
+            empty="No job is unprocessed.",
         )
-        return panels.stacked(panel).no_value("No job is unprocessed.")
+        return panels.stacked(panel)
 
     def queue_ages(self) -> timeseries.Panel:
-        """Which queue has waited longest?"""
-        panel = panels.lines(
+        """The age of the oldest job by queue."""
+        return panels.lines(
             "Age of the oldest job by queue",
             "All queues rise together: the processor is down. One rises alone: its jobs fail for good.",
             PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING), "{{queue}}"),
+            unit="s",
+            empty="No job is unprocessed.",
         )
-        return panel.unit("s").no_value("No job is unprocessed.")
 
     def states(self) -> table.Panel:
-        """Which jobs are poison?"""
-        words = (
+        """Pending jobs by state."""
+        texts = (
             map_text("waiting", "waiting", CALM),
             map_text("failing", "failing", WARN),
             map_text("exhausted", "exhausted", BAD),
         )
-        return panels.grid(
-            "Poison: jobs by state",
-            "Failing jobs may recover. Exhausted ones were tried too often and are fetched again at every poll: repair "
-            "or remove them.",
-            "Not known: the backlog is not read.",
+        return panels.data_table(
+            "Jobs by state",
+            "Failing jobs may recover. Exhausted jobs have used up their attempts and are fetched again at every poll: "
+            "repair or remove them.",
+            "Unknown: the backlog is not sampled.",
             (
-                TableColumn("state", "State", mappings=words),
+                TableColumn("state", "State", mappings=texts),
                 TableColumn("Value #A", "Jobs", "short"),
                 TableColumn("Value #B", "Oldest is", "s"),
             ),
@@ -100,17 +102,17 @@ class OutboxPanels(PanelGroup):
         )
 
     def queues(self) -> table.Panel:
-        """How does each queue stand?"""
-        return panels.grid(
+        """Pending and processed jobs by queue."""
+        return panels.data_table(
             "Queues",
-            "What waits for each queue and what it took. Jobs wait and none is done: it refuses its jobs, or it is "
-            "gone.",
-            "Not known: the backlog is not read.",
+            "Pending and processed jobs of each queue. Pending jobs and none processed: the jobs fail, or the queue "
+            "does not exist any more.",
+            "Unknown: the backlog is not sampled.",
             (
                 TableColumn("queue", "Queue"),
                 TableColumn("Value #A", "Unprocessed", "short"),
                 TableColumn("Value #B", "Oldest is", "s"),
-                TableColumn("Value #C", "Done / hour", "short"),
+                TableColumn("Value #C", "Processed / hour", "short"),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
             PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING)),
@@ -118,68 +120,72 @@ class OutboxPanels(PanelGroup):
         )
 
     def events(self) -> timeseries.Panel:
-        """Who acts?"""
+        """Events by source."""
         panel = panels.lines(
             "Events per minute, by source",
-            "Who starts jobs and reports on them. The API falls silent: users do not get through. QUEUE or WORKER "
-            "rises: the defence layers do the API's work.",
+            "Events by the part that recorded them. None from the API: users do not reach it. More from QUEUE or "
+            "WORKER: the fallback layers replace the API.",
             PanelQuery(per_minute(catalogue.EVENTS), "{{source}}"),
+            colours=SOURCES,
         )
-        return panels.coloured(panels.stacked(panel), SOURCES)
+        return panels.stacked(panel)
 
     def event_types(self) -> timeseries.Panel:
-        """What happens?"""
+        """Events by type."""
         return panels.stacked(
             panels.lines(
                 "Events per minute, by type",
-                "What happens. A type that is missing since a release is what the release broke.",
+                "A type that is missing since a release was broken by it.",
                 PanelQuery(per_minute(catalogue.EVENTS_BY_TYPE), "{{event}}"),
             )
         )
 
     def last_sources(self) -> bargauge.Panel:
-        """Who acted in the last hour?"""
+        """Events of the last hour by source."""
         return panels.bar_gauges(
             "Last hour by source",
-            "Events of the last hour, as the table says. No QUEUE events are usual in production.",
+            "Events of the last hour, by the table. No QUEUE events are usual in production.",
             PanelQuery(one(pick(catalogue.LAST_HOUR_EVENTS)), "{{source}}"),
         )
 
     def last_types(self) -> bargauge.Panel:
-        """What happened in the last hour?"""
+        """Events of the last hour by type."""
         return panels.bar_gauges(
             "Last hour by type",
-            "Events of the last hour by type, as the table says.",
+            "Events of the last hour by type, by the table.",
             PanelQuery(one(pick(catalogue.LAST_HOUR_EVENTS_BY_TYPE)), "{{event}}"),
         ).no_value("No event in the last hour.")
 
     def keys(self) -> timeseries.Panel:
-        """How large is the cache?"""
+        """Idempotency keys."""
         panel = panels.lines(
             "Idempotency keys",
-            "Size of the cache: a sawtooth, cut back by the daily clean-up. It only grows: the clean-up does not run.",
+            "Size of the cache. The daily clean-up reduces it. A steady increase: the clean-up does not run.",
             PanelQuery(one(pick(catalogue.IDEMPOTENCY_KEYS)), "{{state}}"),
+            colours={"live": CALM, "expired": WARN},
         )
-        return panels.coloured(panels.stacked(panel), {"live": CALM, "expired": WARN})
+        return panels.stacked(panel)
 
     def expired(self) -> timeseries.Panel:
-        """Does the daily clean-up run?"""
-        panel = panels.lines(
+        """The age of the oldest expired key."""
+        return panels.lines(
             "Oldest expired key",
-            "For how long the oldest expired key has been expired. Line: the clean-up has missed a day. Expired keys "
-            "still answer with old results. The clean-up is due at 03:00 by pg_cron's clock. See cron.job_run_details.",
+            "How long the oldest expired key has been expired. Line: the clean-up has missed a day. Expired keys still "
+            "give old results. The clean-up is due at 03:00 in the time zone of pg_cron. See cron.job_run_details.",
             PanelQuery(f"{self.signal('outbox:expired_key_age_seconds')} / {HOUR}", "hours expired"),
             PanelQuery(f"{one(pick(catalogue.CRON_TIMEZONE_OFFSET))} / {HOUR}", "pg_cron's clock, ahead of UTC"),
-        )
-        panels.with_thresholds(panel, limits(self.policy, "OutboxCleanupOverdue", unit=HOUR))
-        return panels.coloured(panel.axis_label("hours").no_value("No expired key is left."), {"hours expired": CALM})
+            colours={"hours expired": CALM},
+            limits=limits(self.policy, "OutboxCleanupOverdue", unit=HOUR),
+            empty="There is no expired key.",
+        ).axis_label("hours")
 
     def retention(self) -> timeseries.Panel:
-        """Does the weekly clean-up run?"""
-        panel = panels.lines(
-            "Oldest processed job kept",
+        """The age of the oldest processed job."""
+        return panels.lines(
+            "Oldest processed job",
             "Age of the oldest processed job. Line: the weekly clean-up has missed a week. See cron.job_run_details.",
             PanelQuery(f"{self.signal('outbox:oldest_processed_age_seconds')} / {DAY}", "days kept"),
-        )
-        panels.with_thresholds(panel, limits(self.policy, "OutboxRetentionOverdue", unit=DAY))
-        return panels.coloured(panel.axis_label("days").no_value("No processed job is kept."), {"days kept": CALM})
+            colours={"days kept": CALM},
+            limits=limits(self.policy, "OutboxRetentionOverdue", unit=DAY),
+            empty="There is no processed job.",
+        ).axis_label("days")

@@ -1,4 +1,4 @@
-"""The page to open at 3 a.m.: is it broken, where, since when, what to do."""
+"""The overview dashboard, for an alert at night: is it broken, where, since when, what to do."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from dashboards.builder.signals import SignalPanels
 
 
 def overview(policy: Policy) -> Dashboard:
-    """The page, with the thresholds of this policy."""
+    """The dashboard, with the thresholds of this policy."""
     header = DashboardHeader(
         uid=OVERVIEW,
         title="Outbox overview",
@@ -37,21 +37,21 @@ def _verdict(signals: SignalPanels, headline: HeadlinePanels) -> DashboardSectio
         "",
         (
             grid_row(8, (4, signals.verdict()), panel_block(20, list(headline.waiting()), list(headline.failing()))),
-            grid_row(8, (8, signals.holds()), (8, signals.firing()), (8, signals.alerts())),
+            grid_row(8, (8, signals.conditions()), (8, signals.firing()), (8, signals.alerts())),
         ),
     )
 
 
 def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: ApplicationPanels) -> Iterable[DashboardSection]:
     yield DashboardSection(
-        "Speed and failures",
+        "Throughput and failures",
         (
-            grid_row(8, (8, outbox.throughput()), (8, signals.speed()), (8, outbox.speeds())),
-            grid_row(8, (8, signals.failures()), (8, signals.initialisations()), (8, application.starts())),
+            grid_row(8, (8, outbox.throughput()), (8, signals.processing_time()), (8, outbox.processing_times())),
+            grid_row(8, (8, signals.failures()), (8, signals.initialisations()), (8, application.initialisations())),
         ),
     )
     yield DashboardSection(
-        "Backlog: depth, age, drain",
+        "Backlog: size, age, drain time",
         (
             grid_row(8, (8, signals.backlog()), (8, signals.ages()), (8, outbox.drain())),
             grid_row(8, (8, outbox.queue_backlog()), (8, outbox.queue_ages()), (8, signals.head())),
@@ -70,7 +70,7 @@ def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: Applicatio
 
 def _application(own: ApplicationPanels) -> DashboardSection:
     return DashboardSection(
-        "The application's own word",
+        "Metrics of the application",
         (
             grid_row(8, (12, own.endpoints()), (6, own.fallbacks()), (6, own.fallback_failures())),
             grid_row(8, (6, own.pending()), (6, own.counts()), (6, own.durations()), (6, own.cache_hits())),

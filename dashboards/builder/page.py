@@ -1,4 +1,4 @@
-"""What all pages share: the pickers at the top, marks on the time axis, links from page to page, clock and refresh."""
+"""The parts of all dashboards: variables, annotations, links, time range and refresh."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ from dashboards.builder.promql import PROCESS_START, SELECTED_JOB, one, pick
 from exporter.metrics.catalogue import APP_PROCESSED_JOBS, BUILD_INFO, MAINTENANCE_ACTIVE, WATCH_END, WATCH_START
 
 TAG = "outbox"
-# The constant that names where runbooks are: whoever imports a page may change it.
+# The variable with the URL of the runbooks. Who imports a dashboard may change it.
 RUNBOOKS = "runbooks"
 OVERVIEW, WATCH, HEALTH = "outbox-overview", "outbox-migration-watch", "outbox-exporter-health"
 
-# The last version of the classic form that Grafana 10 knows; later ones carry it forward by themselves.
+# The latest schema version that Grafana 10 reads; later versions of Grafana migrate it.
 SCHEMA = 39
 _GRAFANA = DataSourceRef(type_val="datasource", uid="-- Grafana --")
-# Marks closer together than this are one stretch.
+# Annotations closer together than this are joined.
 _STEP = "60s"
 
 
 @dataclass(frozen=True, slots=True)
 class DashboardHeader:
-    """What a page is: `since` is where its time begins, such as `now-3h`."""
+    """The header of a dashboard: `since` is the begin of its time range, such as `now-3h`."""
 
     uid: str
     title: str
@@ -58,7 +58,7 @@ class PrometheusAnnotation(AnnotationQuery):
 
 
 def page(header: DashboardHeader, sections: Iterable[DashboardSection], runbooks: str) -> Dashboard:
-    """The complete page. `runbooks` is where they are for people, in front of `/OutboxStalled.md`."""
+    """The complete dashboard. `runbooks` is the URL in front of `/OutboxStalled.md`."""
     frame = dashboard.Dashboard(header.title).uid(header.uid).description(header.description).tags([TAG]).readonly()
     frame.timezone("utc").tooltip(DashboardCursorSync.CROSSHAIR).time(header.since, "now").refresh(header.refresh)
     frame.variables([*_variables(), dashboard.ConstantVariable(RUNBOOKS).label("Runbooks").value(runbooks)]).links(
@@ -69,16 +69,6 @@ def page(header: DashboardHeader, sections: Iterable[DashboardSection], runbooks
     made.panels = GridLayout().put(sections)
     made.annotations = AnnotationContainer(list_val=list(_annotations()))
     return made
-
-
-def dashboard_link(uid: str, title: str) -> dashboard.DashboardLink:
-    """A link to another of our pages that keeps time and pickers."""
-    return dashboard.DashboardLink(title).type(DashboardLinkType.LINK).url(url_of(uid))
-
-
-def url_of(uid: str) -> str:
-    """Where that page is, in the same time and with the same picks."""
-    return f"/d/{uid}?${{__url_time_range}}&${{__all_variables}}"
 
 
 def _variables() -> Iterable[dashboard.DatasourceVariable | dashboard.QueryVariable]:
@@ -100,7 +90,7 @@ def _links() -> Iterable[dashboard.DashboardLink]:
 
 
 def _annotations() -> Iterable[AnnotationQuery]:
-    # Alerts have no instance: the rules look across replicas.
+    # Alerts have no instance: the rules aggregate over replicas.
     firing = f'ALERTS{{{SELECTED_JOB},alertstate="firing",severity=~"page|ticket"}}'
     maintenance = one(pick(MAINTENANCE_ACTIVE))
     restarts = one(f"resets({pick(APP_PROCESSED_JOBS)}[2m])")
@@ -113,7 +103,7 @@ def _annotations() -> Iterable[AnnotationQuery]:
         "End of watch", f"1000 * {one(pick(WATCH_END))}", "green", "The watch ends", at_value=True
     )
     yield PrometheusAnnotation(
-        "Application restarts", f"{restarts} > 0", "purple", "The application's counters began anew"
+        "Application restarts", f"{restarts} > 0", "purple", "The application's counters were reset"
     )
     yield PrometheusAnnotation(
         "Exporter starts", f"1000 * {pick(PROCESS_START)}", "purple", "The exporter started", at_value=True

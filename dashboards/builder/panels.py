@@ -1,11 +1,11 @@
-"""The kinds of panels on our pages, each looking the same everywhere.
+"""The types of panels, in one style. Only types that Grafana 10 to 13 all have.
 
-A panel is calm while all is well: colour is for what matters. Every one says what it shows and what to do about it,
-and, when it is empty, why. Only kinds that Grafana 10 to 13 all have.
+A description says what a panel shows, and what to do about it. A panel without data says why.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -19,7 +19,7 @@ from grafana_foundation_sdk.builders import (
     text,
     timeseries,
 )
-from grafana_foundation_sdk.models import common as look
+from grafana_foundation_sdk.models import common as models
 from grafana_foundation_sdk.models import heatmap as heat
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
@@ -38,13 +38,13 @@ from dashboards.builder.meanings import CALM, GOOD, NEUTRAL, map_missing, map_va
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
 UNKNOWN_TEXT = "unknown"
-UNKNOWN = "Not known: the exporter publishes no value. Its own page says why."
+UNKNOWN = "Unknown: the exporter publishes no value. Its status page says why."
 _HIDDEN_SERIES = "limit"
 
 
 @dataclass(frozen=True, slots=True)
 class PanelQuery:
-    """A question to Prometheus, and what to call the answer: a legend of Grafana's, as in `{{state}}`."""
+    """A PromQL query with its legend in Grafana's format, as in `{{state}}`."""
 
     expr: str
     legend: str = ""
@@ -52,7 +52,7 @@ class PanelQuery:
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column of a table: the label or query it shows, its heading, its unit if it is a number."""
+    """A column of a table: the label or query it shows, its heading, and the unit of a number."""
 
     field: str
     heading: str
@@ -64,102 +64,109 @@ class TableColumn:
 
 
 def number(title: str, description: str, query: str, limits: Sequence[Limit] = ()) -> stat.Panel:
-    """One number as it is now, coloured from its thresholds on; `promql.worst` makes such queries.
+    """The present value of a query, coloured by thresholds; `promql.worst` makes such queries.
 
-    It is asked for this moment alone. The last of a line would do for a page that is well; where a line has ended, its
-    last number is the healthy past of what is broken now.
+    It is an instant query: the last value of a range may be an old one of a series that has ended.
     """
     panel = stat.Panel().title(title).description(description).datasource(SOURCE)
     panel.with_target(_target(PanelQuery(query, title), 0).instant())
-    panel.graph_mode(look.BigValueGraphMode.NONE).color_mode(look.BigValueColorMode.VALUE)
-    panel.justify_mode(look.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("last"))
-    return says(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit("short").wide_layout(False))
+    panel.graph_mode(models.BigValueGraphMode.NONE).color_mode(models.BigValueColorMode.VALUE)
+    panel.justify_mode(models.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("last"))
+    return with_texts(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit("short").wide_layout(False))
 
 
-def says(panel: stat.Panel, *mappings: ValueMapping, unknown: str = UNKNOWN_TEXT) -> stat.Panel:
-    """Words in place of some numbers, and of none."""
+def with_texts(panel: stat.Panel, *mappings: ValueMapping, unknown: str = UNKNOWN_TEXT) -> stat.Panel:
+    """Texts in place of some values, and of no value."""
     return panel.mappings([*mappings, map_missing(unknown)]).no_value(unknown)
 
 
 def verdict(title: str, description: str, query: str, *mappings: ValueMapping) -> stat.Panel:
-    """One word on its colour."""
-    panel = says(number(title, description, query), *mappings)
-    return panel.color_mode(look.BigValueColorMode.BACKGROUND_SOLID)
+    """One word on a coloured background."""
+    panel = with_texts(number(title, description, query), *mappings)
+    return panel.color_mode(models.BigValueColorMode.BACKGROUND_SOLID)
 
 
-def lines(title: str, description: str, *queries: PanelQuery) -> timeseries.Panel:
-    """Lines over time. A line breaks where nothing is known."""
-    panel = timeseries.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+def lines(  # noqa: PLR0913 - the options that most panels have
+    title: str,
+    description: str,
+    *queries: PanelQuery,
+    unit: str = "short",
+    colours: Mapping[str, str] = MappingProxyType({}),
+    limits: Sequence[Limit] = (),
+    empty: str = UNKNOWN,
+) -> timeseries.Panel:
+    """Lines over time, interrupted where values are missing. Dashed lines show the limits.
+
+    Shape: `colours` by legend. `empty` is shown without data.
+    """
+    panel = timeseries.Panel().title(title).description(description).datasource(SOURCE).no_value(empty)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).range())
     alone = len(queries) == 1 and "{{" not in queries[0].legend
     panel.fill_opacity(8 if alone else 0)
-    panel.unit("short").min(0).line_width(1.5).show_points(look.VisibilityMode.AUTO).span_nulls(False)
+    panel.unit(unit).min(0).line_width(1.5).show_points(models.VisibilityMode.AUTO).span_nulls(False)
     panel.thresholds(steps((), "transparent")).axis_border_show(False)
-    legend = common.VizLegendOptions().display_mode(look.LegendDisplayMode.LIST).show_legend(True).calcs([])
-    panel.legend(legend.placement(look.LegendPlacement.BOTTOM))
-    return panel.tooltip(common.VizTooltipOptions().mode(look.TooltipDisplayMode.MULTI).sort(look.SortOrder.DESCENDING))
+    legend = common.VizLegendOptions().display_mode(models.LegendDisplayMode.LIST).show_legend(True).calcs([])
+    panel.legend(legend.placement(models.LegendPlacement.BOTTOM))
+    panel.tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI).sort(models.SortOrder.DESCENDING))
+    if limits:
+        with_thresholds(panel, limits)
+    for name, colour in colours.items():
+        panel.override_by_name(name, [fixed_colour(colour)])
+    return panel
 
 
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
-    """Lines as layers, the sum on top."""
-    return panel.stacking(common.StackingConfig().mode(look.StackingMode.NORMAL).group("A")).fill_opacity(35)
+    """Stacked areas."""
+    return panel.stacking(common.StackingConfig().mode(models.StackingMode.NORMAL).group("A")).fill_opacity(35)
 
 
 def bars(panel: timeseries.Panel) -> timeseries.Panel:
-    """Layers as bars: for what happens now and then."""
-    return stacked(panel).draw_style(look.GraphDrawStyle.BARS).fill_opacity(70).line_width(0)
+    """Stacked bars, for rare events."""
+    return stacked(panel).draw_style(models.GraphDrawStyle.BARS).fill_opacity(70).line_width(0)
 
 
 def with_thresholds(panel: timeseries.Panel, limits: Sequence[Limit]) -> timeseries.Panel:
-    """Dashed lines at the thresholds, in view however far below them life goes on."""
+    """Dashed lines at the limits. The axis reaches beyond the highest."""
     panel.thresholds(steps(limits, "transparent"))
-    panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(look.GraphThresholdsStyleMode.DASHED))
+    panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED))
     return panel.axis_soft_max(1.25 * max(limit.value for limit in limits))
 
 
 def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bool = False) -> timeseries.Panel:
-    """An axis that grows by powers of ten: for what is two in a good hour and two thousand in a bad one.
+    """A logarithmic axis; with `zero`, one that includes 0.
 
-    With `zero` for what is 0 at times. Grafana's axis of this kind reaches as far as lines do and no soft maximum moves
-    it: the thresholds come into view by an unseen line through the highest.
+    Such an axis in Grafana ignores the soft maximum, so a hidden line through the highest limit extends it.
     """
-    kind = look.ScaleDistribution.SYMLOG if zero else look.ScaleDistribution.LOG
+    kind = models.ScaleDistribution.SYMLOG if zero else models.ScaleDistribution.LOG
     panel.scale_distribution(common.ScaleDistributionConfig().type(kind).log(10).linear_threshold(1))
     if zero:
-        # The axis would have a mark for -1 below its end.
+        # Hides the label of -1 below the axis.
         panel.mappings([map_value(-1, " ", NEUTRAL)])
     if limits:
         with_thresholds(panel, limits).with_target(
             _target(PanelQuery(f"vector({limits[-1].value:g})", _HIDDEN_SERIES), 25).range()
         )
         hidden = {"legend": True, "tooltip": True, "viz": False}
-        unseen = {"hideFrom": hidden, "lineWidth": 0, "fillOpacity": 0, "showPoints": "never"}
+        style = {"hideFrom": hidden, "lineWidth": 0, "fillOpacity": 0, "showPoints": "never"}
         panel.override_by_name(
-            _HIDDEN_SERIES, [DynamicConfigValue(f"custom.{key}", value) for key, value in unseen.items()]
+            _HIDDEN_SERIES, [DynamicConfigValue(f"custom.{key}", value) for key, value in style.items()]
         )
     return panel
 
 
-def coloured(panel: timeseries.Panel, colours: Mapping[str, str]) -> timeseries.Panel:
-    """Lines of these names in these colours."""
-    for name, colour in colours.items():
-        panel.override_by_name(name, [fixed_colour(colour)])
-    return panel
-
-
 def fixed_colour(colour: str) -> DynamicConfigValue:
-    """This colour."""
+    """An override with this colour."""
     return DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
 
 
 def unstacked() -> DynamicConfigValue:
-    """Not a layer of the stack."""
+    """An override that takes a line out of the stack."""
     return DynamicConfigValue("custom.stacking", {"mode": "none", "group": "A"})
 
 
 def dashed(panel: timeseries.Panel, *names: str) -> timeseries.Panel:
-    """Lines of these names dashed: context, not the matter."""
+    """Dash the lines of these names, which are context."""
     style = {"fill": "dash", "dash": [6, 6]}
     for name in names:
         panel.override_by_name(
@@ -168,53 +175,57 @@ def dashed(panel: timeseries.Panel, *names: str) -> timeseries.Panel:
     return panel
 
 
-def timeline(title: str, description: str, *queries: PanelQuery, states: Iterable[ValueMapping]) -> statetimeline.Panel:
-    """One bar per query: which state it was in, since when."""
-    panel = statetimeline.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+def timeline(
+    title: str, description: str, *queries: PanelQuery, states: Iterable[ValueMapping], empty: str = UNKNOWN
+) -> statetimeline.Panel:
+    """One bar per series, with its states over time."""
+    panel = statetimeline.Panel().title(title).description(description).datasource(SOURCE).no_value(empty)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).range())
-    # By a fixed colour, since Grafana takes no notice of mappings where thresholds give the colours.
+    # Fixed, because Grafana ignores the colours of mappings where thresholds give the colours.
     panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(NEUTRAL))
-    panel.mappings(list(states)).merge_values(True).show_value(look.VisibilityMode.AUTO).row_height(0.8)
-    panel.legend(common.VizLegendOptions().show_legend(False).display_mode(look.LegendDisplayMode.LIST).calcs([]))
-    return panel.align_value(look.TimelineValueAlignment.LEFT).fill_opacity(75).line_width(0).unit("short")
+    panel.mappings(list(states)).merge_values(True).show_value(models.VisibilityMode.AUTO).row_height(0.8)
+    panel.legend(common.VizLegendOptions().show_legend(False).display_mode(models.LegendDisplayMode.LIST).calcs([]))
+    return panel.align_value(models.TimelineValueAlignment.LEFT).fill_opacity(75).line_width(0).unit("short")
 
 
 def heat_map(title: str, description: str, query: PanelQuery, unit: str) -> heatmap.Panel:
-    """How many fell into each bucket of a histogram, over time."""
+    """The buckets of a histogram over time."""
     panel = heatmap.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
     panel.with_target(_target(query, 0).range().format(PromQueryFormat.HEATMAP)).calculate(False).cell_gap(1)
     colours = heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
     colours.scale(heat.HeatmapColorScale.EXPONENTIAL).exponent(0.5).fill("dark-blue").reverse(False)
-    panel.color(colours).y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(look.AxisPlacement.LEFT))
+    panel.color(colours).y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(models.AxisPlacement.LEFT))
     panel.filter_values(heatmap.FilterValueRange().le(1e-9)).cell_values(heatmap.CellValues().unit("short").decimals(1))
-    panel.show_value(look.VisibilityMode.NEVER).hide_legend().show_y_histogram()
+    panel.show_value(models.VisibilityMode.NEVER).hide_legend().show_y_histogram()
     panel.hide_from(common.HideSeriesConfig().tooltip(tooltip=False).legend(legend=False).viz(viz=False))
-    return panel.mode(look.TooltipDisplayMode.SINGLE).rows_frame(
-        heatmap.RowsHeatmapOptions().layout(look.HeatmapCellLayout.AUTO)
+    return panel.mode(models.TooltipDisplayMode.SINGLE).rows_frame(
+        heatmap.RowsHeatmapOptions().layout(models.HeatmapCellLayout.AUTO)
     )
 
 
 def bar_gauges(title: str, description: str, *queries: PanelQuery, limits: Sequence[Limit] = ()) -> bargauge.Panel:
-    """A bar for each answer, as it is now; what is not known now has none."""
+    """A bar for the present value of each series; none where it is unknown."""
     panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).instant())
-    return _in_rows(panel.reduce_options(_reduced_to("lastNotNull")), limits)
+    return _horizontal(panel.reduce_options(_reduced_to("lastNotNull")), limits)
 
 
 def worst_bar_gauges(
     title: str, description: str, *queries: PanelQuery, limits: Sequence[Limit] = ()
 ) -> bargauge.Panel:
-    """A bar for the greatest of each answer in the time shown."""
+    """A bar for the highest value of each series in the time shown."""
     panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).range())
-    return _in_rows(panel.reduce_options(_reduced_to("max")), limits)
+    return _horizontal(panel.reduce_options(_reduced_to("max")), limits)
 
 
-def grid(title: str, description: str, empty: str, columns: Sequence[TableColumn], *queries: PanelQuery) -> table.Panel:
-    """A table: a line per label set, one column per query, only the named columns. `empty` is said without lines."""
+def data_table(
+    title: str, description: str, empty: str, columns: Sequence[TableColumn], *queries: PanelQuery
+) -> table.Panel:
+    """A table with a line per label set and the named columns. `empty` is shown without lines."""
     panel = table.Panel().title(title).description(description).datasource(SOURCE).no_value(empty)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).instant().format(PromQueryFormat.TABLE))
@@ -228,25 +239,27 @@ def grid(title: str, description: str, empty: str, columns: Sequence[TableColumn
     panel.with_transformation(DataTransformerConfig(id_val="organize", options=arrange))
     for column in columns:
         panel.override_by_name(column.heading, list(_of_column(column)))
-    panel.align(look.FieldTextAlignment.AUTO).inspect(False)
-    return panel.thresholds(steps((), NEUTRAL)).cell_height(look.TableCellHeight.SM).show_header(True)
+    panel.align(models.FieldTextAlignment.AUTO).inspect(False)
+    return panel.thresholds(steps((), NEUTRAL)).cell_height(models.TableCellHeight.SM).show_header(True)
 
 
-def words(title: str, description: str, markdown: str) -> text.Panel:
-    """Text, for what no query answers."""
+def markdown_text(title: str, description: str, markdown: str) -> text.Panel:
+    """A panel of Markdown."""
     return text.Panel().title(title).description(description).mode(TextMode.MARKDOWN).content(markdown)
 
 
 def steps(limits: Sequence[Limit], base: str) -> dashboard.ThresholdsConfig:
-    """`base` below the first limit, then each one's colour."""
+    """The colour `base` below the first limit, then that of each limit."""
     levels = [Threshold(color=base, value=None), *(Threshold(color=one.colour, value=one.value) for one in limits)]
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(levels)
 
 
-def _in_rows(panel: bargauge.Panel, limits: Sequence[Limit]) -> bargauge.Panel:
-    panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.BASIC).show_unfilled(True)
-    panel.value_mode(look.BarGaugeValueMode.TEXT).name_placement(look.BarGaugeNamePlacement.LEFT)
-    panel.min_viz_height(8).max_viz_height(26).sizing(look.BarGaugeSizing.AUTO)
+def _horizontal(panel: bargauge.Panel, limits: Sequence[Limit]) -> bargauge.Panel:
+    panel.orientation(models.VizOrientation.HORIZONTAL).display_mode(models.BarGaugeDisplayMode.BASIC).show_unfilled(
+        True
+    )
+    panel.value_mode(models.BarGaugeValueMode.TEXT).name_placement(models.BarGaugeNamePlacement.LEFT)
+    panel.min_viz_height(8).max_viz_height(26).sizing(models.BarGaugeSizing.AUTO)
     return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit("short").min(0)
 
 

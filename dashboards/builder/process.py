@@ -1,13 +1,12 @@
-"""Panels about the exporter as a program: what it notifies, and what it needs."""
+"""Panels of the exporter's process: notifications and resources."""
 
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import table, timeseries
 
 from dashboards.builder import panels
-from dashboards.builder.drawing import PanelGroup
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import SELECTED, one, per_minute, pick
+from dashboards.builder.promql import SELECTED, PanelGroup, one, per_minute, pick
 from exporter.metrics import catalogue
 
 MEMORY = "process_resident_memory_bytes"
@@ -15,68 +14,69 @@ MEMORY = "process_resident_memory_bytes"
 
 @dataclass(frozen=True)
 class ProcessPanels(PanelGroup):
-    """Panels by what they answer."""
+    """Panels of the process."""
 
     def waiting(self) -> timeseries.Panel:
-        """Does anybody hear it?"""
-        panel = panels.lines(
-            "Notifications that wait",
-            "By receiver. They are kept and sent again; until then nobody there hears of an alert. For minutes: look "
-            "at the receiver, and at the exporter's log.",
+        """Notifications that are not delivered yet."""
+        return panels.lines(
+            "Waiting notifications",
+            "By receiver. They are kept and retried; until then the receiver misses them. For minutes: check the "
+            "receiver, and the exporter's log.",
             PanelQuery(one(pick(catalogue.NOTIFICATIONS_WAITING)), "{{receiver}}"),
-        )
-        return panel.axis_soft_max(1).no_value("No receiver is configured.")
+            empty="No receiver is configured.",
+        ).axis_soft_max(1)
 
     def notified(self) -> timeseries.Panel:
-        """What did it say?"""
+        """Notifications by result."""
         panel = panels.lines(
             "Notifications per minute, by result",
-            "What was sent to each receiver, and what came of it.",
+            "Notifications to each receiver, by the result of the delivery.",
             PanelQuery(per_minute(catalogue.NOTIFICATIONS), "{{receiver}}: {{result}}"),
+            empty="No receiver is configured, or there was no notification.",
         )
-        return panels.bars(panel).axis_soft_max(1).no_value("No receiver is configured, or nothing was to be said.")
+        return panels.bars(panel).axis_soft_max(1)
 
     def memory(self) -> timeseries.Panel:
-        """Does it grow?"""
-        panel = panels.lines(
+        """Resident memory."""
+        return panels.lines(
             "Memory",
-            "Resident memory of each replica: level after an hour. It climbs for days: that is a leak, please report "
+            "Resident memory of each replica, constant after an hour. An increase over days is a leak; please report "
             "it.",
             PanelQuery(pick(MEMORY), "{{instance}}"),
+            unit="bytes",
         )
-        return panel.unit("bytes")
 
     def cpu(self) -> timeseries.Panel:
-        """Does it work hard?"""
-        panel = panels.lines(
+        """Processor time."""
+        return panels.lines(
             "CPU",
-            "Share of one processor. It climbs: more label values, more scrapes, or shorter intervals.",
+            "Share of one processor. It increases with label values, scrapes, and shorter intervals.",
             PanelQuery(f"rate({pick('process_cpu_seconds_total')}[$__rate_interval])", "{{instance}}"),
+            unit="percentunit",
         )
-        return panel.unit("percentunit")
 
     def descriptors(self) -> timeseries.Panel:
-        """Does it leak?"""
+        """Open file descriptors."""
         return panels.lines(
             "Open files and sockets",
-            "Level, whatever the database does. It climbs: connections are not closed, please report it.",
+            "Constant, whatever the database does. An increase: connections are not closed; please report it.",
             PanelQuery(pick("process_open_fds"), "{{instance}}"),
         )
 
     def scrapes(self) -> timeseries.Panel:
-        """What does Prometheus get?"""
-        panel = panels.lines(
+        """The duration of scrapes."""
+        return panels.lines(
             "Duration of scrapes",
-            "A scrape never waits for the database: milliseconds, whatever happens there.",
+            "A scrape never waits for the database, so it takes milliseconds.",
             PanelQuery(f"scrape_duration_seconds{{{SELECTED}}}", "{{instance}}"),
+            unit="s",
         )
-        return panel.unit("s")
 
     def builds(self) -> table.Panel:
-        """Who is it?"""
-        return panels.grid(
+        """Versions of the replicas."""
+        return panels.data_table(
             "Replicas",
-            "Version and Python of each replica. Two versions for long: a roll-out is stuck.",
+            "Version and Python of each replica. Two versions for long: a roll-out is incomplete.",
             "The exporter is not scraped.",
             (
                 TableColumn("job", "Job"),

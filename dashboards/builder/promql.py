@@ -1,7 +1,7 @@
-"""PromQL for panels: every selector keeps to the jobs and instances picked at the top of the page.
+"""PromQL for panels. Every selector has the jobs and instances that are selected on the dashboard.
 
-What the policy judges is asked for in the policy's own words, so that a line and its threshold are about one number.
-Its recording rules need not be loaded: signals stand written out here.
+The policy's signals are written out in full, so that lines and thresholds are of the same expressions, and recording
+rules need not be loaded.
 """
 
 import re
@@ -13,7 +13,7 @@ from exporter.metrics.catalogue import CATALOGUE, Kind, Metric
 
 SELECTED_JOB = 'job=~"$job"'
 SELECTED = f'{SELECTED_JOB},instance=~"$instance"'
-# What the client library and Prometheus itself say of a process.
+# A metric of the client library.
 PROCESS_START = "process_start_time_seconds"
 FOREIGN = (PROCESS_START,)
 
@@ -24,48 +24,48 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def pick(metric: Metric | str, *matchers: str, suffix: str = "") -> str:
-    """A selector of the picked series; `suffix` such as `_bucket` for a part of a histogram."""
+    """A selector of the selected series; `suffix` such as `_bucket` for a part of a histogram."""
     name = metric if isinstance(metric, str) else metric.name
     return f"{name}{suffix}{{{','.join((SELECTED, *matchers))}}}"
 
 
 def one(expression: str, *without: str) -> str:
-    """One value per outbox, whatever the number of replicas: their greatest. `without` takes further labels away."""
+    """One value per outbox: the highest of its replicas. `without` removes further labels."""
     return f"max without ({', '.join(('instance', 'pod', *without))}) ({expression})"
 
 
 def age(metric: Metric, *matchers: str, without: tuple[str, ...] = ()) -> str:
-    """Seconds since the earliest of these times."""
+    """The seconds since the earliest of these times."""
     return f"time() - min without ({', '.join(('instance', 'pod', *without))}) ({pick(metric, *matchers)})"
 
 
 def per_minute(counter: Metric | str, *matchers: str, suffix: str = "") -> str:
-    """How much it grew per minute, about now."""
+    """The increase of a counter per minute."""
     return f"60 * {one(f'rate({pick(counter, *matchers, suffix=suffix)}[$__rate_interval])')}"
 
 
 def while_counted(ratio: str, counter: str) -> str:
-    """This figure over a window, as long as its counter is there now; -1 where nothing was counted in the window.
+    """A ratio over a window, as long as its counter is there now; -1 where nothing was counted in the window.
 
-    What looks back goes on answering for as long as its window is, after its source fell silent.
+    Without that condition, the ratio would outlast its counter by the window.
     """
     there = f"max without (instance, pod, result) ({counter})"
     return f"(({ratio}) and {there}) >= 0 or 0 * {there} - 1"
 
 
 def worst(expression: str, *, least: bool = False) -> str:
-    """One number for all outboxes that are picked, the greatest or the least; NaN while nothing is known."""
+    """One number for all selected outboxes, the highest or the lowest; NaN while nothing is known."""
     return f"{'min' if least else 'max'}({expression}) or vector(NaN)"
 
 
 @dataclass(frozen=True)
 class PolicySignals:
-    """The policy's signals, written out for the picked series."""
+    """The policy's signals as PromQL for the selected series."""
 
     policy: Policy
 
     def __call__(self, record: str) -> str:
-        """The expression of this signal. Raises: KeyError when there is none."""
+        """The expression of a signal. Raises: KeyError when there is none."""
         return f"({_only_increases(_select_all(self._written_out(self._signals[record])))})"
 
     @cached_property
@@ -81,6 +81,24 @@ class PolicySignals:
         if found["offset"]:
             return _earlier(expression, found["offset"])
         return f"{expression}[{found['window']}:{self.policy.interval * 1000:.0f}ms]" if found["window"] else expression
+
+
+@dataclass(frozen=True)
+class PanelGroup:
+    """Panels of a policy's signals and thresholds."""
+
+    policy: Policy
+
+    @cached_property
+    def signal(self) -> PolicySignals:
+        """The policy's signals as PromQL."""
+        return PolicySignals(self.policy)
+
+    @property
+    def runbooks(self) -> str:
+        """The URL of the runbooks, by the policy."""
+        rule = self.policy.rules[0]
+        return rule.runbook_url.removesuffix(f"/{rule.key.alert}.md")
 
 
 def _known() -> re.Pattern[str]:
@@ -108,17 +126,17 @@ def _earlier(expression: str, offset: str) -> str:
 
 
 def _select_all(expression: str) -> str:
-    """The same over picked series only. The policy's own job gives way: the page may show another, or several."""
+    """The expression of the selected series. It replaces the policy's job, as the dashboard may show others."""
 
-    def picked(found: re.Match[str]) -> str:
+    def selected(found: re.Match[str]) -> str:
         others = _JOB.sub("", found[2] or "").rstrip(",")
         return pick(found[1], *((others,) if others else ()))
 
-    return _KNOWN.sub(picked, expression)
+    return _KNOWN.sub(selected, expression)
 
 
 def _only_increases(expression: str) -> str:
-    """A rate over the policy's window, said as an increase: in dashboards, rates follow the width of the picture."""
+    """Write rates as increases: Grafana's users expect the range of a rate to follow the width of a panel."""
     return _RATE.sub(
         lambda found: f"(increase({found[1]}[{found[2]}]{found[3] or ''}) / {_seconds(found[2]):g})", expression
     )

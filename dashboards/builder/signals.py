@@ -1,4 +1,4 @@
-"""Panels about what the policy judges, with its thresholds; more than one page shows them."""
+"""Panels of the policy's signals with their thresholds, and of alerts. Several dashboards show them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,210 +6,214 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 
 from dashboards.builder import panels
-from dashboards.builder.drawing import PanelGroup
-from dashboards.builder.limits import gravest, limits
+from dashboards.builder.limits import limits, most_severe
 from dashboards.builder.meanings import BAD, CALM, GOOD, WARN, map_boolean, map_value
 from dashboards.builder.page import RUNBOOKS
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import SELECTED, SELECTED_JOB, one, pick, worst
+from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, one, pick, worst
 from exporter.metrics import catalogue
 
 STATE_COLOURS = {"waiting": CALM, "failing": WARN, "exhausted": BAD}
-_GRADES = (map_value(2, "page", BAD), map_value(1, "ticket", WARN))
+_SEVERITIES = (map_value(2, "page", BAD), map_value(1, "ticket", WARN))
 
 
 @dataclass(frozen=True)
 class SignalPanels(PanelGroup):
-    """Panels by what they answer."""
+    """Panels of signals and alerts."""
 
     def verdict(self) -> stat.Panel:
-        """How bad is it?"""
+        """The highest severity of the firing alerts."""
         return panels.verdict(
             "Verdict",
-            "The gravest alert that the exporter itself finds firing. PAGE: act now; the table of firing alerts names "
-            "it, and its name leads to what to do. TICKET: act in office hours. Unknown: look at the exporter "
-            "first.",
-            worst(_graded(_judged_by_exporter)),
+            "The most severe firing alert, as the exporter evaluates it. PAGE: act now; the table of firing alerts "
+            "links to its runbook. TICKET: act in office hours. Unknown: check the exporter first.",
+            worst(_graded(_evaluated_by_exporter)),
             map_value(0, "ALL WELL", GOOD),
             map_value(1, "TICKET", WARN),
             map_value(2, "PAGE", BAD),
         )
 
     def firing(self) -> table.Panel:
-        """What is it called, and where is its runbook?"""
+        """The firing alerts, with links to their runbooks."""
         runbook = f"${{{RUNBOOKS}}}/${{__value.raw}}.md"
-        return panels.grid(
+        return panels.data_table(
             "Firing now",
-            "What the exporter itself finds firing, those explained by a graver one among them. The name of an alert "
-            "leads to its runbook: a few checks, each with what to do next.",
+            "The alerts that fire, as the exporter evaluates them, including inhibited ones. The name of an alert "
+            "links to its runbook.",
             "No alert fires.",
-            (TableColumn("alert", "Alert", link=runbook), TableColumn("Value", "Severity", mappings=_GRADES, width=70)),
+            (
+                TableColumn("alert", "Alert", link=runbook),
+                TableColumn("Value", "Severity", mappings=_SEVERITIES, width=70),
+            ),
             PanelQuery(f"sort_desc(max by (alert) ({_graded(_firing)}))"),
         )
 
     def alerts(self) -> statetimeline.Panel:
-        """Since when?"""
-        panel = panels.timeline(
+        """The exporter's alerts over time."""
+        return panels.timeline(
             "Alerts over time",
-            "Which alert fired when, by the exporter's own evaluation. The one that began first is usually the cause; "
-            "those that follow are its effects.",
+            "Which alert fired when, as the exporter evaluates it. The first one is usually the cause of the others.",
             PanelQuery(_shortened("alert", _graded(_firing)), "{{alert}}"),
-            states=_GRADES,
+            states=_SEVERITIES,
+            empty="No alert has fired in the time shown.",
         )
-        return panel.no_value("No alert has fired in the time shown.")
 
     def prometheus_alerts(self) -> statetimeline.Panel:
-        """Does Prometheus say the same?"""
-        panel = panels.timeline(
+        """Prometheus' alerts over time."""
+        return panels.timeline(
             "Alerts over time, by Prometheus",
-            "Needs the shipped rule file. It should agree with the exporter's own evaluation; where it does not, one "
-            "of the two has an older policy or did not see everything.",
+            "Needs the shipped rule file. It should agree with the exporter's evaluation. A difference: one of them "
+            "has an older policy, or missed samples.",
             PanelQuery(_shortened("alertname", _graded(_firing_in_prometheus)), "{{alertname}}"),
-            states=_GRADES,
+            states=_SEVERITIES,
+            empty="No alert has fired in the time shown, or the rules are not loaded.",
         )
-        return panel.no_value("No alert has fired in the time shown, or the rules are not loaded.")
 
-    def holds(self) -> statetimeline.Panel:
-        """Where is it broken?"""
+    def conditions(self) -> statetimeline.Panel:
+        """The conditions of a healthy outbox over time."""
         rows = pick(catalogue.COLLECTOR_SUCCESS, 'collector=~"backlog|throughput|last_hour|events|idempotency"')
         return panels.timeline(
-            "What must hold",
-            "Red says what is broken, and since when; a gap says that nothing was known. Begin with the first red bar "
-            "from the top: what stands below it may be its effect.",
+            "Health conditions",
+            "Red: broken, and since when. A gap: unknown. Begin with the first red bar from the top, which may be the "
+            "cause of those below.",
             PanelQuery(one(f"up{{{SELECTED}}}"), "Exporter is scraped"),
             PanelQuery(one(pick(catalogue.UP)), "Database answers"),
             PanelQuery(f"min without (collector) ({one(rows)})", "Rows are read"),
-            PanelQuery(self._moves(), "Jobs move"),
-            PanelQuery(f"1 - clamp_max({self.signal('outbox:exhausted_jobs')}, 1)", "No job is given up"),
+            PanelQuery(self._is_moving(), "Jobs are processed"),
+            PanelQuery(f"1 - clamp_max({self.signal('outbox:exhausted_jobs')}, 1)", "No job is exhausted"),
             PanelQuery(f"min without (endpoint) ({one(pick(catalogue.APP_UP))})", "Application answers"),
             PanelQuery(one(pick(catalogue.APP_HEALTHY)), "Application is healthy"),
             PanelQuery(f"1 - clamp_max({self.signal('outbox:migration_checks_broken')}, 1)", "Migration is intact"),
-            PanelQuery(self._cleaned(), "Clean-up runs"),
+            PanelQuery(self._is_cleaned(), "Clean-up runs"),
             states=map_boolean(),
         )
 
     def backlog(self) -> timeseries.Panel:
-        """How much waits?"""
+        """Pending jobs by state."""
         panel = panels.lines(
             "Backlog by state",
-            "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (tried too often, given up). Lines: "
-            "where a high backlog that does not drain becomes a ticket, and a page. Waiting grows: the processor is "
-            "slow or down. Failing or exhausted grows: jobs are refused; look at the table of queues.",
+            "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (attempts used up). Lines: where a "
+            "high backlog that does not drain becomes a ticket, and a page. Waiting grows: the processor is slow or "
+            "down. Failing or exhausted grows: jobs fail; check the table of queues.",
             PanelQuery(self.signal("outbox:backlog_jobs"), "all"),
             PanelQuery(one(pick(catalogue.PENDING_JOBS)), "{{state}}"),
+            colours={"all": "text", **STATE_COLOURS},
         )
-        panels.log_scale(panel, limits(self.policy, "OutboxBacklogHigh"), zero=True)
-        return panels.dashed(panels.coloured(panel, {"all": "text", **STATE_COLOURS}), "all")
+        return panels.dashed(panels.log_scale(panel, limits(self.policy, "OutboxBacklogHigh"), zero=True), "all")
 
     def ages(self) -> timeseries.Panel:
-        """How long has the oldest waited?"""
+        """The age of the oldest pending job by state."""
         panel = panels.lines(
             "Age of the oldest job by state",
-            "Lines: where waiting for a first try becomes a ticket, and a page or, if nothing completes, a stall. An "
-            "age that rises by a second per second is that of a job that nobody takes. Waiting rises: the processor "
-            "is down or held up. Only failing or exhausted rises: those jobs fail for good, and do not recover by "
-            "themselves.",
+            "Lines: where waiting for a first attempt becomes a ticket, and a page or, if nothing is processed, a "
+            "stall. An age that rises by a second per second: it is never taken. Waiting rises: the processor is "
+            "down or stuck. Only failing or exhausted rises: those jobs fail for good.",
             PanelQuery(_age_when_sampled(), "{{state}}"),
+            unit="s",
+            colours=STATE_COLOURS,
+            empty="No job is unprocessed.",
         )
-        panels.log_scale(panel, limits(self.policy, "OutboxStalled", "OutboxJobsWaitingLong"))
-        return panels.coloured(panel, STATE_COLOURS).unit("s").no_value("No job is unprocessed.")
+        return panels.log_scale(panel, limits(self.policy, "OutboxStalled", "OutboxJobsWaitingLong"))
 
     def head(self) -> timeseries.Panel:
-        """Do poison rows block it?"""
-        panel = panels.lines(
+        """Failing jobs among the oldest pending ones."""
+        return panels.lines(
             "Failing jobs at the head",
             "Failing or exhausted jobs among the oldest 100 unprocessed, which the processor fetches at every poll. At "
-            "100 nothing behind them moves, although the processor is busy. Repair or remove them.",
+            "100, no other job is processed, although the processor is busy. Repair or remove them.",
             PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
-        )
-        panels.with_thresholds(panel, limits(self.policy, "OutboxHeadBlocked"))
-        return panels.coloured(panel, {"of the oldest 100": WARN}).decimals(0)
+            colours={"of the oldest 100": WARN},
+            limits=limits(self.policy, "OutboxHeadBlocked"),
+        ).decimals(0)
 
     def failures(self) -> timeseries.Panel:
-        """Do jobs fail?"""
-        panel = panels.lines(
-            "Jobs failing",
-            "Of the jobs tried in the last hour, the share that is still failing. Few tries make it jumpy; the alert "
-            "waits for more. It rises: read last_error of the failing rows.",
+        """The failure ratio of jobs."""
+        return panels.lines(
+            "Failing jobs",
+            "Of the jobs tried in the last hour, the share that still fails. With few jobs it varies; the alert needs "
+            "more of them. It rises: read last_error of the failing rows.",
             PanelQuery(self.signal("outbox:failure_ratio"), "last hour"),
+            unit="percentunit",
+            colours={"last hour": CALM},
+            limits=limits(self.policy, "OutboxFailureRatioHigh"),
+            empty="No job was tried in the last hour.",
         )
-        panels.with_thresholds(panel, limits(self.policy, "OutboxFailureRatioHigh"))
-        panels.coloured(panel, {"last hour": CALM})
-        return panel.unit("percentunit").no_value("No job was tried in the last hour.")
 
     def initialisations(self) -> timeseries.Panel:
-        """Do courses fail to start?"""
+        """The failure ratio of initialisations."""
         panel = panels.lines(
-            "Initialisations failing",
+            "Failing initialisations",
             "Share of the initialisations that failed, as the application counts them; a failed one leaves no row. "
-            "Lines: a ticket when six hours use up the error budget too fast, a page when five minutes are bad. It "
-            "rises: the RPC refuses; ask the application's log why.",
+            "Lines: a ticket for six hours that use up the error budget too fast, a page for five minutes. It rises: "
+            "the RPC fails; the application's log has the reason.",
             PanelQuery(self.signal("outbox:fsm_failure_ratio:5m"), "5 minutes"),
             PanelQuery(self.signal("outbox:fsm_failure_ratio:1h"), "1 hour"),
             PanelQuery(self.signal("outbox:fsm_failure_ratio:6h"), "6 hours"),
             PanelQuery(one(pick(catalogue.APP_FSM_FAILURE_RATIO)), "since its start"),
+            unit="percentunit",
+            colours={"5 minutes": BAD, "1 hour": WARN, "6 hours": "yellow", "since its start": "text"},
+            limits=limits(self.policy, "OutboxFsmFailureBudgetBurn", "OutboxFsmFailureRateHigh"),
+            empty="No initialisation was counted.",
         )
-        panels.with_thresholds(panel, limits(self.policy, "OutboxFsmFailureBudgetBurn", "OutboxFsmFailureRateHigh"))
-        panels.coloured(panel, {"5 minutes": BAD, "1 hour": WARN, "6 hours": "yellow", "since its start": "text"})
-        return panels.dashed(panel, "since its start").unit("percentunit").no_value("No initialisation was counted.")
+        return panels.dashed(panel, "since its start")
 
-    def speed(self) -> timeseries.Panel:
-        """How long do jobs take?"""
+    def processing_time(self) -> timeseries.Panel:
+        """Quantiles and means of the processing time."""
         bucket = pick(catalogue.PROCESSING_TIME, suffix="_bucket")
         rate = f"max without (instance, pod) (rate({bucket}[$__rate_interval]))"
+        means = dict(zip((f"mean, {cohort}" for cohort in catalogue.COHORTS), ("text", "yellow"), strict=True))
         panel = panels.lines(
             "Processing time",
-            "From creation to completion. An idle processor polls every 30 seconds, so that some seconds are normal. "
-            "Line: where the judged 95th percentile becomes a ticket. Dashed: means of the "
-            "jobs created in the last hour (the documented average) or processed in it. They know only what was "
-            "completed: in a stall, look at the age of the oldest job.",
+            "From creation to completion. An idle processor polls every 30 seconds, so some seconds are normal. Line: "
+            "where the policy's 95th percentile becomes a ticket. Dashed: means of the jobs created in the last hour "
+            "(the documented average) or processed in it. They include processed jobs only: in a stall, check the age "
+            "of the oldest job.",
             *(PanelQuery(f"histogram_quantile({percent / 100:g}, {rate})", f"p{percent}") for percent in (50, 95, 99)),
-            PanelQuery(self.signal("outbox:processing_time_p95_seconds"), "p95, judged"),
+            PanelQuery(self.signal("outbox:processing_time_p95_seconds"), "p95, policy"),
             PanelQuery(one(pick(catalogue.LAST_HOUR_PROCESSING_TIME)), "mean, {{cohort}}"),
+            unit="s",
+            colours={"p50": GOOD, "p95": CALM, "p99": "purple", "p95, policy": WARN, **means},
+            empty="No job was processed in the time shown.",
         )
-        panels.log_scale(panel, limits(self.policy, "OutboxProcessingSlow"))
-        panels.coloured(panel, {"p50": GOOD, "p95": CALM, "p99": "purple", "p95, judged": WARN})
-        map_text = [f"mean, {cohort}" for cohort in catalogue.COHORTS]
-        panels.dashed(panels.coloured(panel, dict(zip(map_text, ("text", "yellow"), strict=True))), *map_text)
-        return panel.unit("s").no_value("No job was completed in the time shown.")
+        return panels.dashed(panels.log_scale(panel, limits(self.policy, "OutboxProcessingSlow")), *means)
 
-    def _moves(self) -> str:
-        """1 unless jobs wait for longer than a stall takes while none is processed."""
-        stalled = gravest(self.policy, "OutboxStalled").threshold
+    def _is_moving(self) -> str:
+        """0 when jobs wait for longer than the threshold of a stall while none is processed, otherwise 1."""
+        stalled = most_severe(self.policy, "OutboxStalled").threshold
         waiting = f"({self.signal('outbox:oldest_open_age_seconds')} > bool {stalled:g})"
         idle = f"({self.signal('outbox:progress')} == bool 0)"
         return f"1 - ({waiting} * {idle} or 0 * {self.signal('outbox:backlog_jobs')})"
 
-    def _cleaned(self) -> str:
-        """1 unless expired keys are older than the clean-up lets them be; without expired keys all is well."""
-        overdue = gravest(self.policy, "OutboxCleanupOverdue").threshold
+    def _is_cleaned(self) -> str:
+        """0 when expired keys are older than the threshold of the clean-up, otherwise 1."""
+        overdue = most_severe(self.policy, "OutboxCleanupOverdue").threshold
         keys = f"max without (state) ({one(pick(catalogue.IDEMPOTENCY_KEYS))})"
         return f"({self.signal('outbox:expired_key_age_seconds')} <= bool {overdue:g}) or 1 + 0 * {keys}"
 
 
 def _age_when_sampled() -> str:
-    """Age of the oldest job in each state, as the policy measures it: at the sample, by one clock."""
+    """Age of the oldest job in each state at the time of the sample, as in the policy's signals."""
     sampled = pick(catalogue.COLLECTOR_LAST_SUCCESS, 'collector="backlog"')
     return one(f"{sampled} - ignoring (collector, state) group_right () {pick(catalogue.OLDEST_PENDING)}")
 
 
 def _graded(firing: Callable[[str], str]) -> str:
-    """2 for what pages, 1 for what opens a ticket."""
+    """2 for alerts of severity page, 1 for tickets."""
     return f"2 * {firing('page')} or {firing('ticket')}"
 
 
 def _shortened(label: str, expression: str) -> str:
-    """By alert, without the word that all their names begin with: there is little room beside a timeline."""
+    """By alert, without the common prefix of their names, which a timeline has no room for."""
     return f'label_replace(max by ({label}) ({expression}), "{label}", "$1", "{label}", "Outbox(.+)")'
 
 
-def _judged_by_exporter(severity: str) -> str:
-    """1 for each alert of this severity that the exporter finds firing, 0 for each that it does not."""
+def _evaluated_by_exporter(severity: str) -> str:
+    """1 for each alert of this severity that fires by the exporter's evaluation, 0 for each that does not."""
     return pick(catalogue.ALERT_FIRING, f'severity="{severity}"')
 
 
 def _firing(severity: str) -> str:
-    return f"({_judged_by_exporter(severity)} == 1)"
+    return f"({_evaluated_by_exporter(severity)} == 1)"
 
 
 def _firing_in_prometheus(severity: str) -> str:

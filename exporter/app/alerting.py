@@ -1,4 +1,4 @@
-"""Judging at work: one configuration's policy, its judge, whom it tells, and the watch. Joined here to sampling."""
+"""Alerting under one configuration: the rule manager, notifications and the watch, connected to sampling."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
 from alerts.model import Alert, Evaluation
-from alerts.notify.notifier import Notifier, notifications
+from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
 from alerts.watch.checks.checks import CheckParameters
@@ -30,10 +30,10 @@ Points = list[tuple[float, float | None]]
 
 @dataclass(frozen=True, slots=True)
 class SampleSource:
-    """What sampling gives to judge.
+    """What alerting reads of sampling.
 
-    `expose` gives what is on /metrics, by the names that are wanted, `states` the collectors behind it; `refresh` has
-    each of them run soon.
+    `expose` returns the samples of /metrics whose names pass a filter, `states` the states of the collectors;
+    `refresh` lets every collector run soon.
     """
 
     expose: Callable[[Callable[[str], bool]], Iterable[ExposedSample]]
@@ -42,7 +42,7 @@ class SampleSource:
 
 
 class Alerting:
-    """Everything that judges by a configuration, brought to life and taken down again.
+    """Rule evaluation, notifications and the watch of one configuration.
 
     Raises: ConfigError when the configuration asks for a policy that makes no sense.
     """
@@ -54,47 +54,47 @@ class Alerting:
         )
         state_dir = config.watch.state_dir
         self._states = samples.states
-        # What is asked for then is seen by an evaluation before the end: a round may be an interval away, and may be
-        # over only after the evaluation that follows it.
+        # The samples that are requested then reach an evaluation before the end of the watch: a sampling run may be an
+        # interval away, and may end only after the evaluation that follows it.
         lead = 3 * max(config.sampling.interval, policy.interval)
         self.recorder = WatchRecorder(
             config.watch, WatchFactory(terms, policy.interval, version), samples.refresh, lead
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
-        self.notifications: Notifier = notifications(config.alerting, state_dir, config.web.external_url or "")
+        self.notifications: Notifier = create_notifier(config.alerting, state_dir, config.web.external_url or "")
         self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._add_trend)
         sources = RuleInputs(samples.expose, self._fresh, started_at, self._is_relied_on)
         self.judge = RuleManager(policy, sources, state_dir, listeners)
 
     def start(self) -> None:
-        """Judge from now on, and go on telling what was not told yet."""
+        """Start evaluating, and go on with notifications that were not delivered."""
         self.notifications.start()
         self.judge.start()
 
     def stop(self) -> None:
-        """Judge no more. Returns within about three seconds; what is not told is kept for the next start."""
+        """Stop within about three seconds. Notifications that were not delivered are kept for the next start."""
         self.judge.stop()
         self.recorder.close()
         self.notifications.stop()
 
     def heed(self) -> None:
-        """Do what commands ask of the watch. Call it every few seconds while started."""
+        """Handle the commands about the watch. Call it every few seconds while started."""
         self.recorder.process_requests()
 
     def readings(self) -> tuple[tuple[Reading, ...], ...]:
-        """What judging adds to /metrics: alerts, notifications, the watch."""
+        """The readings of alerts, of notifications and of the watch, for /metrics."""
         return self.judge.readings(), self.notifications.readings(), self._watch_readings()
 
     def _watch_readings(self) -> tuple[Reading, ...]:
-        """The same object until the view of the watch is another: it is asked for several times."""
+        """The same object until the view of the watch changes."""
         view = self.recorder.view
         if self._watch_cache[0] is not view:
             self._watch_cache = view, watch_readings(view)
         return self._watch_cache[1]
 
     def judged(self) -> AlertingStatus:
-        """What judging adds to the status page."""
+        """The part of the status page about alerts and the watch."""
         evaluation, view = self.judge.evaluation, self.recorder.view
         return {
             "alerts": None if evaluation is None else [_alert(alert) for alert in evaluation.alerts],
@@ -104,7 +104,7 @@ class Alerting:
         }
 
     def watch(self) -> Mapping[str, Any]:
-        """What /api/v1/watch tells: the view of the watch, field by field."""
+        """The answer of /api/v1/watch: the view of the watch, field by field."""
         view = self.recorder.view
         return {
             "state": view.state,
@@ -120,7 +120,7 @@ class Alerting:
     def _is_relied_on(self) -> bool:
         if self.notifications.has_receivers:
             return True
-        self.recorder.process_requests()  # a watch that is asked for just now begins with an evaluation
+        self.recorder.process_requests()  # a watch that was requested just now begins with an evaluation
         return may_be_open(self.recorder.view)
 
     def _add_trend(self, evaluation: Evaluation) -> None:
@@ -165,12 +165,12 @@ def _alert(alert: Alert) -> AlertStatus:
 
 
 def may_be_open(view: WatchView) -> bool:
-    """Whether a watch may need looks now: of one whose history cannot be read nobody knows."""
+    """Whether a watch may be open; also when its history cannot be read, so that nothing is known."""
     return view.state is None or (view.watch is not None and view.watch.is_open)
 
 
 def watch_readings(view: WatchView) -> tuple[Reading, ...]:
-    """The watch as series; none while its state is unknown."""
+    """The readings of the watch; none while its state is unknown."""
     if view.state is None:
         return ()
     found = [Reading(catalogue.WATCH_STATE, float(state == view.state), (state,)) for state in catalogue.WATCH_STATES]
@@ -185,7 +185,7 @@ def watch_readings(view: WatchView) -> tuple[Reading, ...]:
 
 
 def watch_status(view: WatchView) -> WatchStatus | None:
-    """The watch in short, the latest one when none is running; None while it is unknown."""
+    """A summary of the watch, the latest one when none is running; None while it is unknown."""
     if view.state is None:
         return None
     watch, judgement = view.watch, view.judgement

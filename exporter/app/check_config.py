@@ -1,4 +1,4 @@
-"""`check-config`: would `serve` find what it needs? Whatever is asked has a time limit, and nothing is left behind."""
+"""`check-config`: checks everything that `serve` needs. Each check has a time limit and leaves nothing behind."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from exporter.web.server import AddressInUse, bind
 
 
 class Refused(ExporterError):
-    """Something was asked, and the answer is no."""
+    """A target refused."""
 
 
 class Unanswered(ExporterError):
-    """Nobody answered, so that nothing was proved."""
+    """A target did not answer, so nothing was proved."""
 
 
 _START_ON_MIGRATION = "migration"
@@ -30,7 +30,7 @@ _START_ON_MIGRATION = "migration"
 
 @dataclass(frozen=True, slots=True)
 class ConfigFinding:
-    """One thing checked; `error` is None when it is all right. A `note` says what this set-up goes without."""
+    """The result of one check; `error` is None when it passed. A `note` names a feature that is missing here."""
 
     what: str
     error: ExporterError | None = None
@@ -38,7 +38,7 @@ class ConfigFinding:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing was proved: nobody answered, a standby that may be too far behind, or a table was locked."""
+        """Whether nothing was proved: no answer, a standby that may be too far behind, or a locked table."""
         return isinstance(self.error, Unreachable | Stale | Unanswered | Locked)
 
     def __str__(self) -> str:
@@ -59,13 +59,13 @@ def verdict(findings: Iterable[ConfigFinding]) -> ExitStatus:
 
 
 def machine(config: Config) -> Iterator[ConfigFinding]:
-    """What `serve` needs of this machine. Raises: ConfigError for a broken web configuration, as `serve` does."""
+    """Checks of this machine. Raises: ConfigError for a wrong web configuration, as `serve` does."""
     yield web(config.web)
     yield state_directory(config.watch)
 
 
 def targets(config: Config) -> Iterator[ConfigFinding]:
-    """What `serve` asks: the database, and the application if there is one."""
+    """Checks of the database, and of the application if one is configured."""
     yield from database(Sampler(config, lambda *_: None))
     if config.application:
         yield from application(config.application)
@@ -83,7 +83,7 @@ def web(settings: WebSettings) -> ConfigFinding:
 
 
 def state_directory(settings: WatchSettings) -> ConfigFinding:
-    """Whether what has to survive a restart can be kept. Where no directory was configured, one goes without it."""
+    """Whether state can be kept over a restart. Without a configured directory a failure is only a note."""
     what, wrong = f"state directory {settings.state_dir}", statedir.problem(settings.state_dir)
     if wrong is None:
         return ConfigFinding(what)
@@ -95,7 +95,7 @@ def state_directory(settings: WatchSettings) -> ConfigFinding:
 
 
 def database(sampling: Sampler) -> tuple[ConfigFinding, ...]:
-    """Connect, prove that nothing is hidden, and have the server plan every statement. Reads no row."""
+    """Connect, prove that no row is hidden, and have the server plan every statement. Reads no row."""
     sampling.database.open()
     try:
         return tuple(_findings(sampling))
@@ -130,7 +130,7 @@ def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
 
 
 def _migration(sampling: Sampler) -> Iterator[ConfigFinding]:
-    """What the role cannot see is no mistake, unless the configuration relies on it."""
+    """Parts that the role cannot see are notes, unless the configuration needs them."""
     try:
         with sampling.database.sample() as session:
             unseen = tuple(access_checks.hidden_records(session))
@@ -146,7 +146,7 @@ def _migration(sampling: Sampler) -> Iterator[ConfigFinding]:
 
 
 def _server(sampling: Sampler) -> str:
-    """Which server answers, and what that means for the commands that need proof."""
+    """Which server answers, and which commands need another one."""
     with sampling.database.sample():
         server = sampling.database.server
     if server is None or not server.in_recovery:
@@ -164,7 +164,7 @@ def _collector(sampling: Sampler, collector: DatabaseCollector) -> str:
 
 
 def _ask(sampling: Sampler, collector: DatabaseCollector) -> str:
-    """Ask for the plans; answers with advice, empty when there is none to give."""
+    """Have the statements planned; returns a hint about an index, empty when there is none."""
     with sampling.database.sample(*collector.reads) as session:
         for statement in collector.statements:
             session.plan(statement)

@@ -1,4 +1,4 @@
-"""What the log says of samples: changes, not states. Something that stays broken does not fill a disk."""
+"""Logs changes of sampling: another server, failures, recoveries, intervals; a lasting failure once an hour."""
 
 import logging
 import time
@@ -10,13 +10,13 @@ from exporter.metrics.snapshot import CollectorState
 
 logger = logging.getLogger(__name__)
 
-# An interval that follows the cost of each run is a little different every time: news is what is this many times
-# longer or shorter than the last one told.
+# An interval that follows the cost of each run is a little different every time: it is logged when it is so many times
+# longer or shorter than the last one logged.
 INTERVAL_CHANGE = 2.0
 
 
 class FailureLog:
-    """Hears of every finished run and logs what is news. Safe to use from any thread."""
+    """Called with every finished run; logs what changed. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -25,7 +25,7 @@ class FailureLog:
         self._server: str | None = None
 
     def finished(self, run: CollectorRun, interval: float, before: CollectorState) -> None:
-        """Log another server, failures that are news, recoveries, and changes of cadence."""
+        """Log another server, new failures, recoveries, and changes of the interval."""
         if run.outcome.server is not None:
             self._answered(run.outcome.server)
         for failure in run.outcome.failures:
@@ -35,7 +35,7 @@ class FailureLog:
         self._interval(run, interval, before)
 
     def _answered(self, server: DatabaseServer) -> None:
-        """Say which server answers, at first and when it is another one: two that take turns are told once an hour."""
+        """Log which server answers, at first and when it changes: two that alternate are logged once an hour."""
         with self._lock:
             before, self._server = self._server, str(server)
             logged = (

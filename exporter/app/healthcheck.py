@@ -1,10 +1,10 @@
-"""`python -m exporter.app.healthcheck`: asks the exporter on this machine whether it is alive; the image's HEALTHCHECK.
+"""`python -m exporter.app.healthcheck`: checks that the exporter on this machine is alive; the image's HEALTHCHECK.
 
 Where it listens is read from the same configuration, OUTBOX_EXPORTER_CONFIG and the other variables. A `--config`
 among the arguments of `serve` cannot be seen from here, so a container is better configured by that variable.
 
-Exit status: 0 alive, 1 not. Orchestrators restart on 1, so only silence and 5xx count as that. A refusal is a sign of
-life: 401 to whoever has no password, 429 under a rate limit, a failed handshake without a client certificate.
+Exit status: 0 alive, 1 not. Orchestrators restart on 1, so only no answer and 5xx count as that. A refusal proves that
+the exporter is alive: 401 without a password, 429 under a rate limit, a failed handshake without a client certificate.
 """
 
 import os
@@ -22,16 +22,16 @@ from exporter.config.values import split_address
 from exporter.core.errors import ConfigError
 from exporter.web.config import file
 
-# Shorter than the HEALTHCHECK's own timeout (5 s), so that the reason is told and not cut off.
+# Seconds; shorter than the HEALTHCHECK's own timeout (5 s), so that the reason is printed.
 TIMEOUT = 4.0
-# Whether the rest is right is not asked here.
+# The rest of the configuration is not checked here.
 _UNCHECKED = loader.ExternalChecks(dsn=lambda _: None, override=lambda _: None)
 _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 @dataclass(frozen=True, slots=True)
 class HealthcheckTarget:
-    """Where to knock. `tls` None: unknown, so both ways are tried."""
+    """The address to request. `tls` None: unknown, so both are tried."""
 
     host: str
     port: int
@@ -39,7 +39,7 @@ class HealthcheckTarget:
 
 
 def main() -> int:
-    """Ask once and answer with the exit status; gives up after `TIMEOUT` seconds per attempt."""
+    """Request once; returns the exit status, after at most `TIMEOUT` seconds per attempt."""
     where = target(os.environ)
     answers = [probe(where, tls=tls) for tls in ((False, True) if where.tls is None else (where.tls,))]
     if any(alive for alive, _ in answers):
@@ -51,8 +51,8 @@ def main() -> int:
 def target(environ: Mapping[str, str]) -> HealthcheckTarget:
     """Where the exporter with this environment listens; reached by loopback when it listens everywhere.
 
-    A configuration that is broken at the moment is no illness: the exporter goes on with the one it read before. Then
-    the default address is tried.
+    With a configuration that is wrong at the moment the exporter goes on with the one it read before. Then the default
+    address is tried.
     """
     path = environ.get("OUTBOX_EXPORTER_CONFIG")
     try:
@@ -65,7 +65,7 @@ def target(environ: Mapping[str, str]) -> HealthcheckTarget:
 
 
 def probe(where: HealthcheckTarget, *, tls: bool) -> tuple[bool, str]:
-    """Whether anyone answers there, and a word about it. The certificate, made for outside, is not verified."""
+    """Whether a server answers, and its status or error. The certificate, made for other hosts, is not verified."""
     connection = HTTPConnection(where.host, where.port, timeout=TIMEOUT)
     if tls:
         context = ssl.create_default_context()
@@ -76,7 +76,7 @@ def probe(where: HealthcheckTarget, *, tls: bool) -> tuple[bool, str]:
         connection.request("GET", "/-/healthy")
         status = connection.getresponse().status
     except (ssl.SSLError, ConnectionResetError) as error:
-        # Whoever has no client certificate is hung up on, with or without a TLS alert: by a server that is alive.
+        # Without a client certificate the server closes the connection, with or without a TLS alert: it is alive.
         return tls, str(error)
     except (OSError, HTTPException) as error:
         return False, str(error) or type(error).__name__

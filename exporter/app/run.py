@@ -1,4 +1,4 @@
-"""The exporter as a running program: sampling and HTTP joined, reloaded and brought down in order."""
+"""The exporter as a running program: starts sampling, alerting and the web server, reloads and stops them."""
 
 import logging
 import signal
@@ -26,45 +26,45 @@ from exporter.web.server import SiteContent, WebServer
 
 logger = logging.getLogger(__name__)
 
-# How often the main thread looks at the clock, and for commands, seconds. A signal wakes it at once.
+# The main thread checks the clock and reads commands every so many seconds. A signal wakes it at once.
 TICK = 15.0
-# When it does so first: the first samples are in by then, and nobody competes with them; and so that later it wakes
-# half-way between two evaluations, which look for commands as well.
+# The first waits, seconds: until the first samples are done; then so that later ticks are half-way between two
+# evaluations, which read commands as well.
 FIRST_TICKS = (2.0, 7.0)
-# By then everything has run once, at the default interval, seconds.
+# After so many seconds every part of the program has run once, at the default interval.
 WARM_UP = 40.0
-# How long answers under way may take at the end, seconds: longer than the sampling needs to stop, because a request to
-# reload is answered after that; and short enough to end within the contract's five seconds.
+# Requests under way may take so many seconds at the end: longer than sampling needs to stop, because a request to
+# reload is answered after that; and short enough to end within five seconds.
 SHUTDOWN_GRACE = 3.0
 
 
 def same_server(one: WebSettings, other: WebSettings) -> bool:
-    """Whether both are served in the same way. `external_url` only appears in links, which follow a reload."""
+    """Whether the same server serves both. `external_url` is only used in links, which a reload changes."""
     return replace(one, external_url=None) == replace(other, external_url=None)
 
 
 class Runtime:
-    """What a configuration brings to life: sampling, and judging what was sampled."""
+    """Sampling and alerting under one configuration."""
 
     def __init__(self, sampling: Sampler, alerting: Alerting) -> None:
         self.sampling = sampling
         self.alerting = alerting
 
     def start(self) -> None:
-        """Sample and judge from now on."""
+        """Start sampling and alerting."""
         self.sampling.start()
         self.alerting.start()
 
     def stop(self) -> None:
-        """Break off both, side by side, since either may need its seconds. Returns within about three."""
-        judged = threading.Thread(target=self.alerting.stop, name="adjourn", daemon=True)
-        judged.start()
+        """Stop both in parallel, since either may need seconds. Returns within about three seconds."""
+        alerting = threading.Thread(target=self.alerting.stop, name="stop-alerting", daemon=True)
+        alerting.start()
         self.sampling.stop()
-        judged.join(SHUTDOWN_GRACE)
+        alerting.join(SHUTDOWN_GRACE)
 
 
 class App:
-    """The exporter. `load` reads the configuration anew: once at the start, then at each reload.
+    """The exporter. `load` reads the configuration: once at the start, then at each reload.
 
     Raises: ConfigError from the constructor when the first configuration is wrong.
     """
@@ -75,7 +75,7 @@ class App:
         self._stopping = threading.Event()
         self._reload_requested = threading.Event()
         self._reloading = threading.Lock()
-        # Held for moments only: who has it knows that nothing is started after the stop.
+        # Orders `stop` before a reload that would start something after it. Held for moments only.
         self._starting = threading.Lock()
         self._reload_succeeded = True
         self._failure_log = FailureLog()
@@ -88,7 +88,7 @@ class App:
 
     @property
     def url(self) -> str:
-        """Where the page is; known once started."""
+        """The address of the status page; known once started."""
         return self._server.url
 
     def start(self) -> None:
@@ -105,12 +105,14 @@ class App:
         )
 
     def stop(self) -> None:
-        """Break off, close, say goodbye. Returns within about three seconds, whatever hangs or waits to be reloaded."""
+        """Stop everything. Returns within about three seconds, whatever hangs or waits to be reloaded."""
         with self._starting:
             self._stopping.set()
         self._reload_requested.set()
-        # Side by side: either may need its seconds. The server gives half of its time to answers under way.
-        serving = threading.Thread(target=self._server.stop, args=(2 * SHUTDOWN_GRACE,), name="goodbye", daemon=True)
+        # In parallel: either may need seconds. The server gives half of its time to requests under way.
+        serving = threading.Thread(
+            target=self._server.stop, args=(2 * SHUTDOWN_GRACE,), name="stop-server", daemon=True
+        )
         serving.start()
         self._runtime.stop()
         serving.join(SHUTDOWN_GRACE + 0.5)
@@ -120,7 +122,7 @@ class App:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads. Call in the main thread. Raises: ConfigError at the start."""
         with Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             self.start()
-            # Not here: a reload may have to wait, and the signal to end must be heard meanwhile.
+            # Not in this thread: a reload may have to wait, and the signal to end must be handled meanwhile.
             threading.Thread(target=self._reload_on_request, name="reload").start()
             try:
                 pauses = chain(FIRST_TICKS, repeat(TICK))
@@ -133,21 +135,21 @@ class App:
                 self.stop()
 
     def tick(self) -> None:
-        """What the main thread does every few seconds."""
+        """Check the clock and read commands. Call it every few seconds."""
         self._runtime.sampling.check_clock()
         self._runtime.alerting.heed()
 
     def _release_start_memory(self) -> None:
-        """Once, when every part of the program has been used."""
+        """Once, after every part of the program has run."""
         if not self._start_memory_released and time.time() - self._started_at > WARM_UP:
             self._start_memory_released = True
             release_memory()
 
     def reload(self) -> None:
-        """Read the configuration anew and sample by it; counters begin again, as after a restart.
+        """Read the configuration and start sampling and alerting by it; counters begin at 0, as after a restart.
 
-        One after the other; who waits when the exporter stops gives up.
-        Raises: ConfigError; then the one in use stays, and a gauge says so.
+        Calls wait for each other; those that wait when the exporter stops fail.
+        Raises: ConfigError; then the configuration in use stays, and a gauge says so.
         """
         with self._reloading:
             self._refuse_when_stopping()
@@ -159,7 +161,7 @@ class App:
                 raise
             if not same_server(config.web, self._runtime.sampling.config.web):
                 event(logger, logging.WARNING, "changes of the section web take effect after a restart")
-            # At most one connection, and one writer of the state: the old ones go first.
+            # At most one connection, and one writer of the state: the old ones stop first.
             self._runtime.stop()
             with self._starting:
                 self._refuse_when_stopping()
@@ -169,13 +171,13 @@ class App:
             event(logger, logging.INFO, "configuration reloaded")
 
     def status(self) -> StatusDict:
-        """What the status page shows."""
+        """The content of the status page."""
         sampling, alerting = self._runtime.sampling, self._runtime.alerting
         about = ExporterInfo(self._version, sampling.database.target, self._reload_succeeded)
         return status(about, sampling.store.states(), time.monotonic(), time.time(), alerting.judged())
 
     def ready(self) -> tuple[bool, str]:
-        """Whether a database sample was made and is fresh, and a sentence why."""
+        """Whether a database sample succeeded and has not expired, and a sentence why."""
         states = self._runtime.sampling.store.states()
         if database_up(states, time.monotonic()):
             return True, "ready: the last database sample succeeded and is fresh"
@@ -190,7 +192,7 @@ class App:
         return Runtime(sampling, alerting)
 
     def _make_collector(self) -> OutboxCollector:
-        """Shows the work of the moment: a reload replaces it."""
+        """The collector of outbox metrics; it reads the current runtime, which a reload replaces."""
         return OutboxCollector(
             store=lambda: self._runtime.sampling.store,
             version=self._version,
@@ -222,7 +224,7 @@ class App:
             raise ConfigError(("the exporter is stopping",))
 
     def _reload_on_request(self) -> None:
-        """Until the exporter stops; told twice while one is under way, it is reloaded once more."""
+        """Reload on each request until the exporter stops; requests during a reload lead to one more."""
         while self._reload_requested.wait() and not self._stopping.is_set():
             self._reload_requested.clear()
             self._reload_or_log()
@@ -233,5 +235,5 @@ class App:
         except ConfigError as error:
             for problem in error.problems:
                 event(logger, logging.ERROR, "configuration not reloaded", problem=problem)
-        except Exception as error:  # noqa: BLE001 - a bug must not make us deaf to the next signal
+        except Exception as error:  # noqa: BLE001 - a bug must not prevent the next reload
             event(logger, logging.ERROR, "configuration not reloaded", exc_info=error)

@@ -1,7 +1,7 @@
-"""One sample of everything by a program that ends: what it says, and the file into which it may be written.
+"""One sample of everything: its text, and the file into which it may be written.
 
 A counter or a histogram of rows counts what happened since the exporter started, and a single run has nothing to
-count: these are left out, so that nothing takes their 0 for an answer. What the application counts is its own.
+count: these are left out, so that no query takes their 0 for a result. The application's own counters stay.
 """
 
 import json
@@ -28,12 +28,12 @@ from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotS
 from exporter.sampling.sampler import Sampler
 
 Format = Literal["prometheus", "json"]
-# Others read it: the umask decides who.
+# Other users read the file: the umask decides which.
 _MODE = 0o666
 
 
 def render(sampling: Sampler, form: Format) -> str:
-    """What was sampled, whatever its age is by now."""
+    """The sample, whatever its age is now."""
     states = tuple(map(_of_one_run, sampling.store.states()))
     if form == "json":
         return _document(ExporterInfo(version(), sampling.database.target, reloaded=True), states)
@@ -42,7 +42,7 @@ def render(sampling: Sampler, form: Format) -> str:
 
 
 def render_unavailable(form: Format, *, configured: bool) -> str:
-    """What is said when nothing was sampled: because of the configuration, or of an error that nobody expected."""
+    """The text when nothing was sampled: because of the configuration, or of an unexpected error."""
     if form == "json":
         return _document(ExporterInfo(version(), database="", reloaded=configured), ())
     return _text(_Nothing(configured))
@@ -51,7 +51,7 @@ def render_unavailable(form: Format, *, configured: bool) -> str:
 def write(path: Path, text: str) -> None:
     """Replace a file as a whole, with the mode that the umask gives. Raises: ConfigError."""
     try:
-        # A link stays, and so does a device: only a file is ever replaced.
+        # Links and devices stay: only a regular file is replaced.
         target = path.resolve()
         if target.exists() and not target.is_file():
             raise ConfigError((f"--output {path}: is not a file; give the name of one, or of none that is there yet",))

@@ -1,9 +1,8 @@
-"""Signals as something to wait for.
+"""Waits for signals.
 
-A handler that sets a threading.Event may run while the main thread holds that event's lock, and then waits for it
-for ever. Writing to a pipe in a handler is no good either: the kernel may hand a signal to any thread, and Python's
-handler then has to wait for the main one to wake up. So the pipe is Python's wake-up descriptor, which is written to
-at once, in whichever thread.
+A handler that sets a threading.Event may run while the main thread holds that event's lock, and then blocks for ever.
+Writing to a pipe in a handler fails too: the kernel may deliver a signal to any thread, and Python's handler then waits
+for the main thread to wake up. So the pipe is Python's wake-up descriptor, which is written at once in any thread.
 """
 
 import os
@@ -27,7 +26,7 @@ class Signals:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
-        # When it is full, thousands wait already.
+        # A full pipe holds thousands of signals already.
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in self._numbers:
             signal.signal(number, _caught)
@@ -36,7 +35,7 @@ class Signals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # An impatient second signal must not kill, in Python's last moments, what has ended well.
+        # A second signal must not kill the process while Python exits.
         for number in self._numbers:
             signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
@@ -44,10 +43,10 @@ class Signals:
         os.close(self._write)
 
     def wait(self, seconds: float) -> signal.Signals | None:
-        """The next signal, at once if one has come already; None when none came for so long."""
+        """The next signal, at once if one has come already; None after so many seconds without one."""
         ready, _, _ = select.select([self._read], [], [], seconds)
         return signal.Signals(os.read(self._read, 1)[0]) if ready else None
 
 
 def _caught(_number: int, _frame: FrameType | None) -> None:
-    """Nothing is left to do: the number is in the pipe."""
+    """Does nothing: the signal's number is in the pipe."""

@@ -1,4 +1,4 @@
-"""What the status page and /api/v1/status say: the five signals and how the collectors are doing. Pure.
+"""The content of the status page and of /api/v1/status: the five signals, the collectors, alerts, the watch. Pure.
 
 Shape: every key always, None where unknown; `StatusDict` below is the JSON document.
 """
@@ -103,14 +103,14 @@ class MigrationStatus(TypedDict):
 
 
 class Notice(TypedDict):
-    """Something that a part of the exporter, `name`, cannot do."""
+    """A problem of a part of the exporter, `name`."""
 
     name: str
     text: str
 
 
 class AlertingStatus(TypedDict):
-    """What judging adds; `alerts` is None before the first evaluation.
+    """The part about alerts and the watch; `alerts` is None before the first evaluation.
 
     `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
     """
@@ -144,13 +144,13 @@ class StatusDict(AlertingStatus):
 
 
 def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> FiveSignals:
-    """The five signals from what may still be believed; `now` by the monotonic clock."""
+    """The five signals from readings that have not expired; `now` in seconds of the monotonic clock."""
     readings = _fresh(states, now)
     oldest = _values(readings, catalogue.OLDEST_PENDING)
     events = _values(readings, catalogue.LAST_HOUR_EVENTS)
     return {
         "backlog": _sum(_values(readings, catalogue.PENDING_JOBS)),
-        # The database's clock made the timestamp; a clock that differs a little must not show a negative age.
+        # The timestamp is of the database's clock; a small difference must not show as a negative age.
         "oldest_pending_age_seconds": max(0.0, unix_now - min(oldest.values())) if oldest else None,
         "processing_time_avg_seconds": _values(readings, catalogue.LAST_HOUR_PROCESSING_TIME).get(("created",)),
         "events_last_hour": {labels[0]: value for labels, value in events.items()} if events else None,
@@ -160,14 +160,14 @@ def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> Fi
 
 
 def server_status(server: DatabaseServer | None) -> ServerStatus | None:
-    """Which server answers; None while that is not known."""
+    """The server that answers; None while it is unknown."""
     if server is None:
         return None
     return {"role": server.role, "address": server.address, "replay_lag_seconds": server.lag}
 
 
 def collector_status(state: CollectorState, now: float) -> CollectorStatus:
-    """One collector's line."""
+    """The status of one collector."""
     return {
         "name": state.name,
         "success": state.success,
@@ -183,7 +183,7 @@ def collector_status(state: CollectorState, now: float) -> CollectorStatus:
 
 
 def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus | None:
-    """How the checks of the migration stand; None while that may not be believed."""
+    """The results of the migration's checks; None while they are unknown."""
     readings = _fresh(states, now)
     totals = _values(readings, catalogue.MIGRATION_CHECKS)
     if not totals:
@@ -198,14 +198,14 @@ def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus |
 
 
 def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float] | None:
-    """Jobs that left the backlog uncounted since the start, by kind; None while that is not known."""
+    """Jobs that left the backlog without being counted since the start, by kind; None while it is unknown."""
     found = _values(_fresh(states, now), catalogue.UNACCOUNTED_JOBS)
     return {labels[0]: value for labels, value in found.items()} or None
 
 
 @dataclass(frozen=True, slots=True)
 class ExporterInfo:
-    """What is known without asking anybody: `database` says where, without secrets."""
+    """What is known without a sample: `database` is the address, without secrets."""
 
     version: str
     database: str

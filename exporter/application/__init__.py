@@ -1,5 +1,5 @@
-"""What the watched application says about itself: fetched, unwrapped, read field by field.
+"""The application's metrics endpoints: HTTP requests, envelopes, and the fields of each dialect.
 
-`fetch` is the only module that speaks HTTP (and imports requests), `flight` bounds it in time, `envelope` and
-`fields` and `dialects` are pure: bytes in, readings and complaints out.
+`fetch` is the only module that sends HTTP requests (and imports requests), `batch` gives them a deadline. `envelope`,
+`dialect`, `endpoints` and `fields` are pure: from bytes to readings and problems.
 """

@@ -65,7 +65,7 @@ class RequestBatch:
 
 
 def result_of(answer: Future[HttpAnswer]) -> HttpAnswer | SampleError:
-    """The answer, or why there is none; TooSlow for one that has not come. Raises: what a bug raised."""
+    """The answer, or why there is none; TooSlow for one that has not come. Raises: any exception that is a bug."""
     if not answer.done():
         return TooSlow("no complete answer in time")
     error = answer.exception()

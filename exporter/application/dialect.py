@@ -1,7 +1,7 @@
-"""How a payload is understood: which dialect it speaks, which readings its fields become.
+"""From payloads to readings: which dialect a payload has, and the readings of its fields.
 
 Staging may run the documented or the deployed application, so the dialect is recognised by the fields that are
-there, never configured. What an answer holds beyond its dialect is none of our business.
+there, never configured. Fields beyond a dialect are ignored.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ MAX_READINGS = 20
 
 @dataclass(frozen=True, slots=True)
 class EndpointResult:
-    """What one endpoint told us: `useful` when at least one known field was well-formed; complaints in words."""
+    """The result of one endpoint: `useful` when at least one known field was well-formed; `problems` are messages."""
 
     readings: tuple[Reading, ...]
     problems: tuple[str, ...]
@@ -34,7 +34,7 @@ def _nothing(_values: Values, _payload: Payload) -> Iterable[Reading]:
 class PayloadDialect:
     """One form of an endpoint's payload.
 
-    `fields` are read, `unread` merely help to recognise it, `derive` computes what no single field says.
+    `fields` are read, `unread` only help to recognise it, `derive` computes readings from several fields.
     """
 
     fields: tuple[Field, ...]
@@ -47,9 +47,9 @@ class PayloadDialect:
 
 
 def interpret(dialects: Sequence[PayloadDialect], payload: Payload) -> EndpointResult:
-    """What a payload says that speaks one of these dialects.
+    """The readings and problems of a payload in one of these dialects.
 
-    Shape: no two readings of the same series; at most MOST_READINGS. Complaints are bounded by the dialect's table.
+    Shape: no two readings of the same series; at most MAX_READINGS. Problems are bounded by the dialect's table.
     """
     # max() keeps the first of equals: a payload that fits both equally is read as documented.
     dialect = max(dialects, key=lambda candidate: candidate.matching_fields(payload))

@@ -1,4 +1,4 @@
-"""The four endpoints: what each one answers in the documented and in the deployed dialect, and what that means.
+"""The four endpoints: their fields in the documented and in the deployed dialect, and the readings of these.
 
 Source: the watched system's migrations reference (documented), its deployed code (deployed).
 """
@@ -107,7 +107,7 @@ def _sum(values: Values, *paths: str) -> float | None:
 
 
 def _share(metric: Metric, part: float | None, whole: float | None, stated: float | None) -> Iterator[Reading]:
-    """`part` of `whole`, nothing when the whole is 0; what the application states only where a count is unreadable."""
+    """`part` of `whole`, nothing when the whole is 0; the application's own ratio only where a count is unreadable."""
     if part is None or whole is None:
         yield from reading(metric, stated)
     elif whole > 0:

@@ -21,7 +21,7 @@ class Ambiguous:
 
 AMBIGUOUS: Final = Ambiguous()
 
-# What a person should look at first.
+# What to check first.
 _HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "check application.bearer_token",
     HTTPStatus.FORBIDDEN: "check what application.bearer_token may read",
@@ -49,10 +49,10 @@ def open_envelope(status: int, body: bytes) -> Payload:
 
 
 def open_batch(status: int, body: bytes, size: int) -> tuple[Payload, ...] | None:
-    """The payloads of an answer to so many questions at once, in their order.
+    """The payloads of an answer to so many procedures at once, in their order.
 
-    None when it is anything but that many results, as a tRPC server gives them when all is well: what went wrong with
-    which question is better asked of each alone.
+    None when it is anything but that many results, as a tRPC server returns them without an error: the error of an
+    endpoint is found by a request of its own.
     """
     try:
         documents = _decode(body)

@@ -1,6 +1,6 @@
-"""The fields of a payload: where each one stands, what it must look like, which series it becomes.
+"""The fields of a payload: their paths, their rules, and the series that they become.
 
-A rule turns one raw JSON value into a number in base units, or raises BadPayload with what it expected. A bad field
+A rule turns one raw JSON value into a number in base units, or raises BadPayload with the expected form. A bad field
 spoils itself alone. Messages never repeat text from the application, only kinds and numbers.
 """
 
@@ -116,7 +116,7 @@ def percent(value: object) -> float:
 
 
 def moment(value: object) -> float | None:
-    """An ISO 8601 time with its zone, as Unix seconds; null is what has not happened yet."""
+    """An ISO 8601 time with its zone, as Unix seconds; null has not happened yet."""
     if value is None:
         return None
     try:

@@ -1,16 +1,16 @@
-"""What becomes of the jobs that leave the backlog: each is counted as processed, or it is noticed that it was not.
+"""Jobs that left the backlog: each was counted as processed, or is counted here as unaccounted.
 
 A job leaves the backlog when its processed_at is set or its row is deleted. Counters read the jobs whose processed_at
 lies in a settling window (`exporter.collectors.watermark`). A job that was pending in one sample, is not pending in the
-next, and is not in that window either was removed, or was stamped by a clock so wrong that no counter reads it: its
-row tells which.
+next, and is not in that window was either removed, or stamped by a clock so wrong that no counter reads it. Its row
+shows which.
 
-Jobs that come and go between two samples are never seen pending. Of these the server's statistics tell that they were
-inserted; when more was inserted than is pending or accounted for, it is worth looking for jobs that were stamped long
-before they were created. Nothing is counted by the statistics: they are late, and count what was rolled back.
+Jobs that come and go between two samples are never seen pending. The server's statistics count their inserts. When more
+rows were inserted than are pending or accounted for, jobs are searched that were stamped long before their creation.
+The statistics are only a reason to search: they are late, and include rolled-back inserts.
 
-Known are the oldest 200 pending jobs (sql/backlog_head.sql): what happens beyond them is not noticed, so the
-counters may be too low and are never too high. A standby proves nothing, as it may be behind what was seen before.
+Known are the oldest 200 pending jobs (sql/backlog_head.sql): changes beyond them are not noticed, so the counters may
+be too low and are never too high. A standby proves nothing, as it may be behind what an earlier sample saw.
 Pure: rows and times come in as arguments, Unix seconds by the database's clock.
 """
 
@@ -23,12 +23,12 @@ from exporter.collectors.watermark import SETTLING_WINDOW
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 
-# Clocks are set hours wrong by a mistaken time zone, of which there are up to 14 hours of difference to UTC.
+# A mistaken time zone makes a clock wrong by up to 14 hours. Seconds.
 MAX_BACKDATING = 15 * 3600.0
-# In so many samples in a row more has to have been inserted: the statistics are up to ten seconds late, and a sample of
-# the backlog and one of what was processed are not of the same moment.
+# So many samples in a row must show more inserts: the statistics are up to ten seconds late, and a sample of
+# the backlog and one of the processed jobs are not of the same moment.
 CONSECUTIVE_SAMPLES = 5
-# Looking for jobs that were stamped long ago reads those of the last fifteen hours, so it is done this seldom, seconds.
+# A search reads the jobs of fifteen hours, so it is this rare, after one without and one with a result. Seconds.
 SEARCH_INTERVAL_EMPTY = 3600.0
 SEARCH_INTERVAL_FOUND = 600.0
 
@@ -44,9 +44,9 @@ class Departed:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Where to look for jobs that were stamped long before they were created; Unix seconds, and seconds.
+    """A search for jobs that were stamped long before they were created.
 
-    Created from `created_since` on, stamped more than `behind` before that.
+    Units: created at or after `created_since`, Unix seconds; stamped more than `behind` seconds before their creation.
     """
 
     created_since: float
@@ -74,13 +74,13 @@ class Departures:
         self._pending = pending
 
     def forget(self) -> None:
-        """Nothing of what was seen can be compared with what comes."""
+        """Begin anew: earlier samples cannot be compared with later ones."""
         self._pending = None
         self._left.clear()
         self.balance.forget()
 
     def find_uncounted(self, is_counted: Callable[[str], bool]) -> list[str]:
-        """The jobs that left and that no counter has read up to now; to be called whenever counters have read."""
+        """The jobs that left and that no counter has read. Call whenever counters have read."""
         if self._pending is not None:
             # Counted just after the backlog was sampled, it may be deleted before that is sampled again.
             self._pending = frozenset(job for job in self._pending if not is_counted(job))
@@ -88,7 +88,7 @@ class Departures:
         return sorted(self._left)
 
     def found(self, rows: Iterable[Departed]) -> None:
-        """What is still there of the jobs that were to be found, in the snapshot in which counters have read."""
+        """The rows that still exist of the uncounted jobs, in the snapshot in which counters have read."""
         there = {row.id: row for row in rows}
         for job in self._left:
             row = there.get(job)
@@ -99,18 +99,18 @@ class Departures:
         self._left.clear()
 
     def record_backdated(self, ids: Sequence[str], now: float) -> None:
-        """All that the search of `balance` found; each was stamped long before it was created."""
+        """The jobs that a search found; each was stamped long before it was created. `now` in Unix seconds."""
         for job in ids:
             self._uncount(job, is_skewed=True)
         self._known = set(ids)
         self.balance.searched(now, found=bool(ids))
 
     def compare(self, counted: int) -> None:
-        """Hold what was inserted against what is pending or accounted for, `counted` jobs among it."""
+        """Compare the inserted rows with those pending or accounted for, of which `counted` were counted."""
         self.balance.compare(counted + self._removed + self._uncounted)
 
     def readings(self) -> Iterator[Reading]:
-        """The totals; none where nothing can be known."""
+        """The totals; none where they are unknown."""
         if self._pending is not None:
             yield Reading(catalogue.UNACCOUNTED_JOBS, self._removed, ("removed",))
             yield Reading(catalogue.UNACCOUNTED_JOBS, self._uncounted, ("uncounted",))
@@ -123,7 +123,7 @@ class Departures:
 
 
 class Balance:
-    """Whether more was inserted than was seen, so that it is worth searching; and where."""
+    """Whether more rows were inserted than are accounted for, so that a search is worthwhile."""
 
     def __init__(self) -> None:
         self._inserted: int | None = None
@@ -134,7 +134,7 @@ class Balance:
         self._depths = [SETTLING_WINDOW, SETTLING_WINDOW]
 
     def note(self, now: float, inserted: int | None, pending: int | None) -> None:
-        """What the statistics say was inserted, and how many jobs are pending; None where it is not known."""
+        """Inserted rows by the statistics, and pending jobs; None where unknown. `now` in Unix seconds."""
         if inserted is None or pending is None:
             self.forget()
         else:
@@ -152,7 +152,7 @@ class Balance:
         self._depths[-1] = max(self._depths[-1], depth)
 
     def compare(self, accounted: int) -> None:
-        """So many jobs were inserted since the start of which it is known what became of them."""
+        """Compare with the number of jobs that are accounted for since the start."""
         if self._inserted is None:
             return
         self._levels.append(self._inserted - accounted)
@@ -163,7 +163,7 @@ class Balance:
             self._usual = min(self._usual, max(self._levels))
 
     def begin_search(self, now: float) -> Search | None:
-        """Where to look now; None as long as there is no reason to. One that fails is not repeated soon."""
+        """The search that is due; None while there is no reason. One that fails is not repeated soon."""
         if self._started is None or now < self._next or len(self._levels) < CONSECUTIVE_SAMPLES:
             return None
         if min(self._levels) <= self._usual:
@@ -172,7 +172,7 @@ class Balance:
         return Search(self._started, max(self._depths))
 
     def searched(self, now: float, *, found: bool) -> None:
-        """That was done; what is inserted and still not known need not be searched for again."""
+        """A search has ended; the rows that are still unaccounted for are no reason for another one."""
         self._usual = max(self._levels, default=self._usual)
         # Jobs whose transactions are still open are created before now, and seen the next time.
         self._started = now - SETTLING_WINDOW

@@ -127,7 +127,7 @@ def fetch_groups(
 
 
 def odd(groups: Iterable[EventGroup]) -> OddRows:
-    """What was left out of them."""
+    """The rows that were left out of the figures."""
     return sum((OddRows(group.infinite, group.out_of_range, group.nulls) for group in groups), OddRows())
 
 

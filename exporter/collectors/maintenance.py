@@ -1,4 +1,4 @@
-"""Is maintenance declared, does it overrun, and does the processor run again although it lasts?"""
+"""Declared maintenance: whether it overruns, and whether the processor runs during it."""
 
 import logging
 import time
@@ -16,8 +16,8 @@ from exporter.migration.maintenance import MaintenanceFile, MaintenancePhase, Ma
 
 logger = logging.getLogger(__name__)
 
-# One batch of the processor may take 150 s (deployed application): so long after the declaration a completion is
-# still one that was under way. `processed_at` is by the application's clock.
+# One batch of the processor may take 150 s (deployed application): a completion so long after the declaration may
+# belong to a batch that was under way. `processed_at` is by the application's clock.
 MAX_BATCH_DURATION = 150.0
 
 _READS = (Table("job_outbox", ("processed_at",)),)
@@ -31,10 +31,10 @@ class Completion:
 
 
 class MaintenanceCollector:
-    """Reads the ledger; the database is asked only while a declaration is open, and by one index entry.
+    """Reads the maintenance file; the database is asked only while a declaration is open, for one index entry.
 
-    Shape: whether maintenance is active is always there when the ledger can be read, whatever the database says.
-    What is noticed is logged once per declaration. Runs in one thread. Raises: Unusable.
+    Shape: whether maintenance is active is always there when the file can be read, whatever the database answers.
+    Events are logged once per declaration. Runs in one thread. Raises: MaintenanceFileError.
     """
 
     name = "maintenance"
@@ -49,7 +49,7 @@ class MaintenanceCollector:
         self._logged: set[tuple[float, str]] = set()
 
     def collect(self) -> CollectorOutcome:
-        """One look."""
+        """One sample."""
         now, current = self._clock(), self._maintenance_file.current()
         self._log_changes(current)
         if current is None:
@@ -86,6 +86,6 @@ class MaintenanceCollector:
 
 
 def readings(current: MaintenanceWindow, now: float) -> Iterator[Reading]:
-    """An open declaration as metrics: overrun, it is active no longer, and its declared end lies in the past."""
+    """An open declaration as readings. When it overruns it is no longer active, and its end lies in the past."""
     yield Reading(catalogue.MAINTENANCE_ACTIVE, current.phase(now) is MaintenancePhase.ACTIVE)
     yield Reading(catalogue.MAINTENANCE_DECLARED_END, current.until)

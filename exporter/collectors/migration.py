@@ -12,7 +12,7 @@ from exporter.migration.verify.run import check_applied
 
 
 class MigrationCollector:
-    """Asks the catalogue, in one transaction that reads no row of the application's tables.
+    """Reads the catalogue, in one transaction that reads no row of the application's tables.
 
     Shape: one series per check that could be made, all three counts always, pg_cron's clock where it is known.
     Raises: SampleError, Locked while a table is locked exclusively. Source: sql/migration/.
@@ -24,7 +24,7 @@ class MigrationCollector:
         self._database = database
 
     def collect(self) -> CollectorOutcome:
-        """One look at every check."""
+        """One run of every check."""
         with self._database.sample() as session:
             facts = catalogue.read(session)
         found = (*readings(check_applied(facts)), *clock(facts.cron.zone))
@@ -32,7 +32,7 @@ class MigrationCollector:
 
 
 def readings(report: CheckReport) -> Iterator[Reading]:
-    """What Prometheus hears of a report: unknown is no value."""
+    """A report as readings: an unknown check has none."""
     for finding in report.findings:
         if finding.answer is not CheckAnswer.UNKNOWN:
             yield Reading(names.MIGRATION_CHECK_OK, finding.answer is CheckAnswer.OK, (finding.check,))
@@ -41,6 +41,6 @@ def readings(report: CheckReport) -> Iterator[Reading]:
 
 
 def clock(zone: CronTimeZone) -> Iterator[Reading]:
-    """When pg_cron's schedules are meant: a zone that cannot be seen has no value."""
+    """The offset of pg_cron's clock to UTC; none where its time zone cannot be seen."""
     if zone.ahead is not None:
         yield Reading(names.CRON_TIMEZONE_OFFSET, zone.ahead)

@@ -1,4 +1,4 @@
-"""What gets done and how long it takes, counted from row to row."""
+"""Processed jobs and their processing times, counted row by row."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -58,7 +58,7 @@ class ProcessedTotals:
         return self._by_queue.total()
 
     def readings(self, skewed: int) -> Iterator[Reading | Distribution]:
-        """The totals as they stand; `skewed` jobs more show a clock skew and are not among them."""
+        """The totals; `skewed` is how many other jobs show a clock skew."""
         yield Reading(catalogue.PROCESSED_JOBS, self.jobs)
         yield Reading(catalogue.CLOCK_SKEW_JOBS, self._skewed + skewed)
         yield Distribution(
@@ -69,9 +69,9 @@ class ProcessedTotals:
 
 
 class ThroughputCollector(DatabaseCollector):
-    """Jobs seen to become processed since the exporter started, their processing times, and those that went uncounted.
+    """Jobs seen to become processed since the exporter started, their processing times, and unaccounted jobs.
 
-    Shape: the totals always, queues as they occur; what went uncounted where it can be known.
+    Shape: the totals always, queues as they occur; unaccounted jobs where they can be known.
     Source: sql/processed_since.sql, sql/departed.sql.
     """
 
@@ -91,7 +91,7 @@ class ThroughputCollector(DatabaseCollector):
         self._totals = ProcessedTotals()
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
-        """The totals after one more look. Raises: SampleError."""
+        """The totals after one more sample. Raises: SampleError."""
         since = self._watermark.since(session.now)
         jobs, until = self._watermark.fetch_new(session.now, partial(_fetch, session), _settled_sums)
         for place in self._watermark.add(jobs.ids, jobs.ats, session.now, until):

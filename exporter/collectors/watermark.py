@@ -1,9 +1,9 @@
-"""Counters over rows of a database that nobody announces: each row is counted once, however late it appears.
+"""A watermark over rows: each row is counted once, however late it becomes visible.
 
 A row count is a gauge (retention and cascades delete rows), so counters advance by the rows that a sample sees for
-the first time. Commits arrive out of order and clocks differ; therefore each sample looks again at a settling window
-before the last one and drops what it has counted already. As nearly all of that is as it was, it need not be read
-again: how many rows there are, and what their times come to, tells. Pure: the database's clock comes in as an argument.
+the first time. Commits arrive out of order and clocks differ. Therefore each sample covers a settling window before the
+last one, and drops the rows that were counted before. Nearly all of these are unchanged and need not be read again:
+their number and the sum of their times show it. Pure: the database's clock is an argument.
 """
 
 import math
@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 # A row counts if it becomes visible at most so many seconds after its own timestamp: the sum of how long its
 # transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
-# 50 ms and hosts keep time to well under a second; ten minutes also cover a host whose clock nobody minds.
+# 50 ms and hosts keep time to well under a second; ten minutes also cover a host without time synchronisation. Seconds.
 SETTLING_WINDOW = 600.0
 # Rows are kept by the stretch of time in which their timestamps lie, seconds: about as long as between two samples.
 SLOT = 15
@@ -23,9 +23,9 @@ SLOT = 15
 
 @dataclass(frozen=True, slots=True)
 class SettledWindow:
-    """What is known of the rows from `since` to before `until`: so many, with times that add up to so much.
+    """The rows from the watermark to before `until`: their number, and the sum of their times.
 
-    Units: `until` Unix seconds; `micros` microseconds since `since`, of all rows together.
+    Units: `until` Unix seconds; `micros` microseconds since the watermark, of all rows together.
     """
 
     until: float
@@ -42,7 +42,7 @@ class _Slot:
 class Watermark:
     """Tells new rows from those of earlier samples.
 
-    The first sample sets the baseline: its rows were there before we looked, and none of them is new. A row that
+    The first sample sets the baseline: none of its rows is new. A row that
     is gone stays known by the slot of its timestamp: where a standby answers next, it shows less than the primary did,
     for a while. One that comes back with another timestamp is new.
     Memory: one id per row of the settling window, and of the time between two samples.
@@ -56,7 +56,7 @@ class Watermark:
         self._ids: set[str] = set()
 
     def since(self, now: float) -> float:
-        """From which timestamp on the next sample must look, given the database's time now; Unix seconds."""
+        """The watermark: the oldest timestamp that the next sample reads. Units: Unix seconds, `now` too."""
         horizon = float(_slot(now - SETTLING_WINDOW) * SLOT)
         return horizon if self._since is None else min(self._since, horizon)
 
@@ -65,9 +65,9 @@ class Watermark:
         return row in self._ids
 
     def settled_window(self, now: float) -> SettledWindow:
-        """What the next sample need not read if it is still so: rows that were there well before the last sample."""
+        """Rows seen well before the last sample, which the next one need not read if they are unchanged."""
         since = self.since(now)
-        if since != self._since:  # the clock was set back: what lies before is not known
+        if since != self._since:  # the clock was set back: rows before are not known
             return SettledWindow(since, 0, 0)
         first, end = _slot(since), max(_slot(since), _slot(min(self._latest, now)) - 1)
         slots = [slot for number, slot in self._slots.items() if number < end]
@@ -77,10 +77,10 @@ class Watermark:
     def fetch_new(
         self, now: float, fetch: Callable[[float, float], Found], settled_window: Callable[[Found], tuple[int, int]]
     ) -> tuple[Found, float]:
-        """What `admit` needs, and from when on its rows are listed, with as few rows as possible read for it.
+        """Fetch the rows for `add`, as few as possible; with them, the time from which on they are listed.
 
-        `fetch` takes the two times of a look, from which on rows may be new and from which on they are to be listed;
-        `settled` tells of what it found how many rows lie between them, and their times' sum as `Settled.micros`.
+        `fetch` takes two times, from which on rows may be new and from which on they are listed; `settled` returns the
+        number of rows between them and the sum of their times, as `SettledWindow.micros`. Units: Unix seconds.
         """
         since, known = self.since(now), self.settled_window(now)
         found = fetch(since, known.until)
@@ -89,10 +89,11 @@ class Watermark:
         return fetch(since, since), since  # somebody committed late, or rows were deleted
 
     def add(self, ids: Sequence[str], stamps: Sequence[float], now: float, until: float = -math.inf) -> list[int]:
-        """Which rows no earlier sample held, by their places. All rows from `since(now)` on: their ids, their times.
+        """Record a sample; the indexes of the rows that no earlier sample held.
 
-        Or all from `until` on, where `settled(now)` is still so. What is stamped before the last window counts as seen:
-        its ids are forgotten, and only a clock that was set back makes us read it again.
+        `ids` and `stamps` are those of all rows from `since(now)` on; or of all from `until` on, where the settled
+        window is unchanged. Rows stamped before the last window count as seen: their ids are forgotten, and only a
+        clock that was set back has them read again. Units: Unix seconds.
         """
         since = self._since
         new_places = [

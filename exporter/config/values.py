@@ -4,6 +4,7 @@ Every function here raises ValueError with a message that says what was expected
 may be a secret in the wrong place.
 """
 
+import argparse
 import ipaddress
 import math
 import os
@@ -13,11 +14,13 @@ import zoneinfo
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 from exporter.config.settings import Amount, Bounds, Pattern
 from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
+
+Parsed = TypeVar("Parsed")
 
 MAX_PORT = 65535
 _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1})  # milliseconds
@@ -29,6 +32,18 @@ _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,9}}){unit})?" for unit 
 # whole request with 422 for one link in it that is no URI.
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]*)?|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+
+
+def argument(read: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
+    """A function of this module for argparse, which does not show the message of a ValueError."""
+
+    def argument(text: str) -> Parsed:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return argument
 
 
 def duration(text: str) -> Seconds:

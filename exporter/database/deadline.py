@@ -41,7 +41,7 @@ class Deadline:
         if self.stopping.is_set():
             raise DeadlineExceeded("the exporter is stopping")
         if time.monotonic() > self.until:
-            raise DeadlineExceeded("no answer from the server in time; the connection was given up")
+            raise DeadlineExceeded("no answer from the server in time; the connection was closed")
 
     def limit(self, gen: PQGen[Result]) -> PQGen[Result]:
         """The same exchange with libpq, ended at the deadline. psycopg resumes it every POLL_INTERVAL."""

@@ -1,6 +1,6 @@
 """Connection strings: checked, and shown without their secrets.
 
-libpq looks for the end of a URI's user information only up to the first slash or `@`. A password that was not
+libpq takes the user information of a URI to end at the first slash or `@`. A password that was not
 percent-encoded ends up in the host, the port or the name of the database, which everybody may see.
 Source: PostgreSQL documentation, "Connection URIs"; conninfo_uri_parse_options in libpq's fe-connect.c.
 """
@@ -16,13 +16,13 @@ from exporter.core.redaction import HIDDEN
 _URI = re.compile(r"postgres(?:ql)?://(?P<rest>.*)", re.DOTALL)
 _USER_INFORMATION = re.compile(r"^[^@/]*@")
 _PORTS = re.compile(r"[0-9]{0,5}(?:,[0-9]{0,5})*")
-# What no host has and hardly a database: the marks of a connection string, or of a part of one. A directory may.
+# Characters of a connection string, which no host has and hardly a database; a directory of a socket may.
 _FOREIGN = re.compile(r"(?!/)(?:.+@|.*(?:://|=))", re.DOTALL)
 _WHOLE = "give that one alone, as the whole dsn"
 
 
 def dsn_problem(dsn: str) -> str | None:
-    """What is wrong with a connection string, or None. The answer never repeats any part of it."""
+    """The problem of a connection string, or None. The message never repeats any part of it."""
     try:
         parts = {key: str(value) for key, value in conninfo.conninfo_to_dict(dsn).items()}
     except psycopg.ProgrammingError:
@@ -40,7 +40,7 @@ def dsn_problem(dsn: str) -> str | None:
 
 
 def variables_problem(dsn: str) -> str | None:
-    """What is wrong with the variables of libpq that complete a connection string, or None. Repeats none of them."""
+    """The problem of libpq's variables that complete a connection string, or None. Repeats none of them."""
     given = conninfo.conninfo_to_dict(dsn)
     defaults = [each for each in psycopg.pq.Conninfo.get_defaults() if each.keyword.decode() not in given]
     misplaced = _misplaced(_texts(defaults))
@@ -57,7 +57,7 @@ _MISPLACED: Mapping[str, str] = {
 
 
 def _misplaced(parts: Mapping[str, str]) -> str | None:
-    """The part that holds what belongs elsewhere, perhaps a password: libpq and servers repeat it in their errors."""
+    """The part that may hold a password by mistake: libpq and servers repeat it in their errors."""
     wrong = {
         "port": not _PORTS.fullmatch(parts.get("port", "")),
         "host": any(map(_FOREIGN.match, parts.get("host", "").split(","))),
@@ -81,7 +81,7 @@ def _ends_its_user_information(dsn: str) -> bool:
 
 
 def passwords(dsn: str) -> tuple[str, ...]:
-    """What must never be printed of a connection string."""
+    """The parts of a connection string that must never be printed."""
     parts = conninfo.conninfo_to_dict(dsn)
     return tuple(str(parts[key]) for key in ("password", "sslpassword") if parts.get(key))
 

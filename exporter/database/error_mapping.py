@@ -1,7 +1,8 @@
-"""psycopg's exceptions in our own words: everybody outside this package sees `exporter.core.errors` alone."""
+"""Maps psycopg's exceptions to those of `exporter.core.errors`, the only ones that leave this package."""
 
-from collections.abc import Mapping
-from types import MappingProxyType, TracebackType
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
 
 import psycopg
 from psycopg import errors
@@ -17,32 +18,32 @@ from exporter.core.errors import (
 )
 from exporter.database.text import message
 
-# What poolers say, as internal errors, when the server behind them is gone.
+# Messages of poolers, as internal errors, when the server behind them is gone.
 _GONE = ("unable to read data",)
 
-# What libpq says of each server that target_session_attrs=read-write does not take. The role made for monitoring is
-# read-only on every server, so that it finds none.
+# The message of libpq for a server that target_session_attrs=read-write does not take. The role made for monitoring is
+# read-only on every server.
 _READ_ONLY = "session is read-only"
 _TAKE_PRIMARY = "; a role made for reading is read-only on the primary, too: target_session_attrs=primary finds that"
 
-# Raises the error of row_security = off, "query would be affected by row-level security policy".
+# The function of PostgreSQL that raises "query would be affected by row-level security policy".
 _ROW_SECURITY = "check_enable_rls"
 
-# What a statement of a session is refused with, by the server, when it is not where it should be (see `proof`).
+# In the server's error when a condition of a statement does not hold (see `proof`).
 SAMPLE, ROLES, TABLES = "outbox_exporter.sample", "outbox_exporter.roles", "outbox_exporter.tables"
 _ELSEWHERE = (
     SampleError,
     (
-        "a statement of this sample did not run in its transaction: what stands before the server sends statements to"
+        "a statement of this sample did not run in its transaction: a pooler or proxy sends statements to"
         " several servers or commits each by itself (Pgpool-II: set allow_sql_comments = off); or connect directly"
     ),
 )
-_OTHER_ROLES = RowsHidden, "what the role may see changed while the sample was under way; nothing is believed"
+_OTHER_ROLES = RowsHidden, "the privileges of the role changed during the sample; it is discarded"
 _OTHER_TABLES = (
     Locked,
     (
         "a table was rewritten or replaced while the sample waited for it (ALTER TABLE, VACUUM FULL, TRUNCATE), and may"
-        " look empty to it; nothing is believed"
+        " look empty to it; the sample is discarded"
     ),
 )
 _PROOFS: Mapping[str, tuple[type[SampleError], str]] = MappingProxyType(
@@ -71,7 +72,7 @@ _ERROR_MAPPING: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
 
 
 def map_error(error: psycopg.Error, prefix: str = "", session_encoding: str = "utf-8") -> SampleError:
-    """What a psycopg error means for a sample: the member of our family, with a message of one line."""
+    """The SampleError for a psycopg error, with a message of one line after `prefix`."""
     text = prefix + " ".join(message(error, session_encoding).split())
     special = _special(error, text, prefix)
     if special is not None:
@@ -83,8 +84,8 @@ def map_error(error: psycopg.Error, prefix: str = "", session_encoding: str = "u
 
 
 def _special(error: psycopg.Error, text: str, prefix: str) -> SampleError | None:
-    """What an error means of which the class alone does not tell; None for any other."""
-    # Told by its place in PostgreSQL's source: the text is in the server's language.
+    """The SampleError for an error whose class is not enough; None for any other."""
+    # Recognised by its function in PostgreSQL's source: the text is in the server's language.
     if isinstance(error, errors.InsufficientPrivilege) and error.diag.source_function == _ROW_SECURITY:
         return RowsHidden(text)
     if isinstance(error, errors.InvalidParameterValue) and '"TimeZone"' in text:
@@ -99,19 +100,10 @@ def _special(error: psycopg.Error, text: str, prefix: str) -> SampleError | None
     return None
 
 
-class mapped_errors:  # noqa: N801 - a context manager, read as a word
-    """Turn psycopg's exceptions into ours, chained; `doing` says what was going on, in a transaction that `spoken`."""
-
-    __slots__ = ("_prefix", "_session_encoding")
-
-    def __init__(self, prefix: str = "", session_encoding: str = "utf-8") -> None:
-        self._prefix, self._session_encoding = prefix, session_encoding
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, psycopg.Error):
-            raise map_error(error, self._prefix, self._session_encoding) from error
+@contextmanager
+def mapped_errors(prefix: str = "", session_encoding: str = "utf-8") -> Iterator[None]:
+    """Map psycopg's exceptions, chained. `session_encoding` is that of the transaction, by its name in Python."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise map_error(error, prefix, session_encoding) from error

@@ -1,8 +1,7 @@
-"""Which indexes a database has, which statements they make cheap, and which would help.
+"""The indexes of the watched tables, the statements that they make cheap, and those that would help.
 
-Plans are chosen by what the catalogue says, not by hope: the deployed schema lacks an index that the documented one
-has, and an index may be dropped, or be invalid after a build that failed. `Catalogue` asks and remembers; the rest
-is pure.
+Plans are chosen by the catalogue: the deployed schema lacks an index that the documented one has, and an index may be
+dropped, or be invalid after a build that failed. `IndexCatalogue` reads and caches it; the rest is pure.
 """
 
 import math
@@ -16,12 +15,12 @@ from exporter.metrics.readings import Reading
 # An inner page of an index on (entity_id, created_at) points to about so many below it: one of 585 and one of 8,178
 # pages take 3 pages a descent, one of 80,000 pages 4, as measured.
 BRANCHES = 150
-# As how many rows a page counts against sampling.rows_per_second that holds none of the last hour, or is visited only
-# to find out where these are. So a table without the index that would help is asked less often the larger it gets, and
-# watching costs about the same: with 8, 100,000 events every five minutes, 10 million of 1,000 courses every ten.
+# How many rows a page counts as against sampling.rows_per_second, when it is read only to find the rows of the last
+# hour. So a table without the index that would help is read less often the larger it gets, at about the same cost: with
+# 8, 100,000 events every five minutes, 10 million of 1,000 courses every ten.
 ROWS_PER_PAGE = 8
-# How long a look into the catalogue is believed, seconds: an index that came or went changes what a sample costs, never
-# what it answers.
+# How long an answer of the catalogue is kept, seconds: an index that came or went changes the cost of a sample, never
+# its result.
 CACHE_SECONDS = 600.0
 
 
@@ -49,12 +48,12 @@ class HelpfulIndex:
 
     @property
     def definition(self) -> str:
-        """What it stands on, as people write it."""
+        """Table, column and predicate, as people write them."""
         where = f" WHERE {self.predicate}" if self.predicate else ""
         return f"{self.table} ({self.column}){where}"
 
     def found_in(self, rows: Iterable[IndexRow]) -> bool:
-        """Whether one of these indexes serves: the column leads it, and it holds at least the rows of interest."""
+        """Whether one of these indexes is led by the column and holds at least the rows of interest."""
         return any(
             row.table_name == self.table and row.columns[:1] == [self.column] and self._covers(row.predicate)
             for row in rows
@@ -74,22 +73,23 @@ HELPFUL = (PENDING, PROCESSED, EVENTS, EXPIRY)
 
 
 class IndexCatalogue:
-    """What the catalogue said of the indexes, looked up again every few minutes and after every failed sample.
+    """The indexes by the catalogue, read again every few minutes and after every failed sample.
 
     Table by table: to read an index's predicate takes a lock on its table, which somebody may be holding; that must
-    not fail a question about another one. Use from one thread at a time.
+    not fail a sample of another one. Use from one thread at a time.
     """
 
     def __init__(self) -> None:
-        self._cache: dict[str, _CacheEntry] = {}
+        # When each table's rows were read, Unix seconds of the database's clock, and the rows.
+        self._cache: dict[str, tuple[float, tuple[IndexRow, ...]]] = {}
 
     def rows(self, session: Session, table: str) -> tuple[IndexRow, ...]:
-        """The usable indexes of a table that the session's question reads. Raises: SampleError."""
-        entry = self._cache.get(table)
-        if entry is None or abs(session.now - entry.at) > CACHE_SECONDS:
-            rows = session.fetch("indexes", IndexRow, schema=session.schema, tables=[table])
-            entry = self._cache[table] = _CacheEntry(session.now, tuple(rows))
-        return entry.rows
+        """The usable indexes of a table that the session reads. Raises: SampleError."""
+        read_at, rows = self._cache.get(table, (-math.inf, ()))
+        if abs(session.now - read_at) > CACHE_SECONDS:
+            rows = tuple(session.fetch("indexes", IndexRow, schema=session.schema, tables=[table]))
+            self._cache[table] = session.now, rows
+        return rows
 
     def advice(self, session: Session, table: str) -> Iterator[Reading]:
         """For each index of that table that would help, whether it is not there. Raises: SampleError."""
@@ -99,22 +99,16 @@ class IndexCatalogue:
                 yield Reading(catalogue.HELPFUL_INDEX_MISSING, not index.found_in(rows), (index.definition,))
 
     def forget(self) -> None:
-        """Look again next time: something went wrong, and a changed schema may be why."""
+        """Read the catalogue again next time: a sample failed, and a changed schema may be the cause."""
         self._cache.clear()
 
 
 @dataclass(frozen=True, slots=True)
-class _CacheEntry:
-    at: float
-    rows: tuple[IndexRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class EventsPlan:
-    """How to count events, and about how many pages that touches besides those of the events.
+    """How to count events, and about how many pages that reads besides those of the events.
 
-    `by_course`: by two statements that step from course to course. `by_skipping`: by the same index, but the server
-    steps. Neither: by time, or by reading the table.
+    `by_course`: by two statements, of which one finds the courses. `by_skipping`: by the same index in one statement,
+    where the server skips from course to course. Neither: by time, or by reading the table.
     """
 
     by_course: bool = False
@@ -123,15 +117,15 @@ class EventsPlan:
 
     @property
     def rows(self) -> int:
-        """What these pages count as, in rows."""
+        """How many rows these pages count as."""
         return ROWS_PER_PAGE * self.pages
 
 
 def events_plan(rows: Iterable[IndexRow]) -> EventsPlan:
     """The cheapest way to count the last hour's events exactly.
 
-    By the index on created_at; without it course by course, or by reading the table, whichever touches fewer pages.
-    A server that skips through an index never reads more of it than there is; it is left to do so.
+    By the index on created_at; without it course by course, or by reading the table, whichever reads fewer pages.
+    A server that skips through an index (PostgreSQL 18) never reads more than the whole index.
     """
     events = [row for row in rows if row.table_name == EVENTS.table]
     if not events or EVENTS.found_in(events):

@@ -1,7 +1,7 @@
 """The statements of this program: one file each under `sql/`, with a header that is a contract.
 
 A header names the question, the parameters, the columns with type and nullability, the index relied on and the
-source. The loader refuses a file without one; a test runs every file and compares what comes back with it.
+source. The loader refuses a file without one; a test runs every file and compares its result with it.
 """
 
 import re
@@ -31,7 +31,7 @@ class HeaderColumn:
 
 @dataclass(frozen=True, slots=True)
 class SqlStatement:
-    """One statement: `text` is what is sent, with `{table}` places for the watched schema's tables."""
+    """One statement: `text` is its SQL, with placeholders `{table}` for the tables of the watched schema."""
 
     name: str
     text: str
@@ -59,7 +59,7 @@ def literal(value: object) -> sql.Composable:
     """A value as SQL, whatever session it goes to.
 
     Texts are quoted here: without a connection psycopg has libpq quote them, which takes them to be in the encoding of
-    the connection that was made last, and replaces what makes no sense there. Arrays hold names of ours, in ASCII.
+    the connection that was made last, and replaces what is invalid there. Arrays hold names of ours, in ASCII.
     """
     if not isinstance(value, str):
         return sql.Literal(value)

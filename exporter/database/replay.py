@@ -5,7 +5,7 @@ A standby shows the primary's rows as of the position up to which it has replaye
 - The last transaction that it has replayed was committed on the primary at a known time. On a quiet primary that is
   long ago and proves little.
 - Each message of the sender tells when it was sent and where the sender's WAL ended then. A standby that has replayed
-  WAL up to there shows everything that was committed by then. A quiet primary is heard every half of
+  WAL up to there shows everything that was committed by then. A quiet primary sends one every half of
   wal_receiver_timeout (30 s by default), because the receiver asks.
 
 The lag is the least age that one of them proves. Nothing is concluded from silence. Where the sender is a standby
@@ -19,7 +19,7 @@ from exporter.config.values import format_duration
 from exporter.core.errors import Stale
 from exporter.metrics.readings import DatabaseServer
 
-# So many of the sender's messages are remembered: at four samples of five collectors a minute, twelve minutes.
+# So many of the sender's messages are kept: at four samples of five collectors a minute, twelve minutes.
 MAX_REMEMBERED = 256
 MICROSECONDS = 1_000_000
 # Two clocks may differ by this much, seconds: a commit that lies further in our future shows that they differ by more,
@@ -59,7 +59,7 @@ class Replay:
 
 
 class ReplayTracker:
-    """Remembers where the sender's WAL ended and when, to tell later how old the rows of a standby are.
+    """Keeps where the sender's WAL ended and when, to derive how old the rows of a standby are.
 
     While a server replays slightly behind a busy primary, it is never seen at the latest end, but soon at earlier ones.
     One sample at a time.
@@ -67,16 +67,16 @@ class ReplayTracker:
 
     def __init__(self) -> None:
         self.server: DatabaseServer | None = None
-        self.expects_standby = False  # whether to ask with sql/replay.sql at once, as of one that answered last
+        self.expects_standby = False  # whether the first message includes sql/replay.sql
         self._replay: Replay | None = None
         self._ends: deque[tuple[int, float]] = deque(maxlen=MAX_REMEMBERED)
 
     def begin(self) -> None:
-        """A sample begins: nobody has answered yet."""
+        """Begin a sample: no server has answered yet."""
         self.server = None
 
     def found_primary(self, address: str | None) -> None:
-        """A primary answers. What is known of a standby is of no use any more."""
+        """A primary answers. Forget what proves the age of a standby's rows."""
         self._replay, self.expects_standby = None, False
         self._ends.clear()
         self.server = DatabaseServer(in_recovery=False, address=address)
@@ -89,9 +89,9 @@ class ReplayTracker:
         self.server = DatabaseServer(in_recovery=True, address=address, lag=self._lag(now, replay))
 
     def check(self, limit: float, role: str) -> None:
-        """Pass silently unless the rows may be more than `limit` seconds old. `role` is quoted where its name needs it.
+        """Return unless the rows may be more than `limit` seconds old. `role` is quoted where its name needs it.
 
-        Raises: Stale with what is wrong, or what was not proved, and what to do.
+        Raises: Stale with the cause and how to fix it.
         """
         server, replay = self.server, self._replay
         if server is None or replay is None or (server.lag is not None and server.lag <= limit):
@@ -103,12 +103,12 @@ class ReplayTracker:
         )
 
     def refuse_standby(self) -> None:
-        """Raises: Stale when a standby answers, however fresh: what it does not show may be there."""
+        """Raises: Stale when a standby answers, however fresh: rows that it does not show may exist."""
         if self.server is not None and self.server.in_recovery:
-            raise Stale(f"{self.server} answers, and what it shows proves nothing about the primary")
+            raise Stale(f"{self.server} answers, and a standby proves nothing about the primary")
 
     def _lag(self, now: float, replay: Replay) -> float | None:
-        """The least age that is proved, seconds; None on a primary, and where nothing is."""
+        """The least age that is proved, seconds; None on a primary, and where none is."""
         if replay.replayed is None:
             return None
         self._remember(replay)
@@ -127,7 +127,7 @@ class ReplayTracker:
             self._ends.append(end)
 
     def _replayed_until(self, replayed: int) -> float | None:
-        """When the sender had no WAL beyond `replayed`; what proves less is forgotten."""
+        """When the sender had no WAL beyond `replayed`, Unix seconds; earlier positions are dropped."""
         proofs = [time for end, time in self._ends if end <= replayed]
         if not proofs:
             return None
@@ -153,7 +153,7 @@ def _committed_at(now: float, replay: Replay) -> float | None:
 
 
 def _cause(replay: Replay, role: str) -> str:
-    """Why, as far as it can be told, and what to do about it."""
+    """The cause, as far as it is known, and how to fix it."""
     if replay.paused:
         return "replay is paused: SELECT pg_wal_replay_resume()"
     if replay.apply_delay != "0":
@@ -168,23 +168,23 @@ def _cause_while_receiving(replay: Replay, role: str) -> str:
     quiet = f"wal_receiver_timeout ({replay.receiver_timeout})"
     if replay.heard_at is None:
         return (
-            f"role {role} may not see when the WAL receiver last heard from its sender, and no transaction was "
+            f"role {role} may not see when the WAL receiver last received a message, and no transaction was "
             f"replayed lately: {_grant(replay.version, role)}, on the primary"
         )
     if offset is None:
-        return f"the WAL receiver has heard nothing since it connected: wait, for half of {quiet} if it is quiet"
+        return f"the WAL receiver has received nothing since it connected: wait, for half of {quiet} if it is quiet"
     if (replay.sender_end or 0) > (replay.replayed or 0):
         return "WAL is received and not yet replayed (a query that conflicts with it, or a slow disk): wait"
     if abs(offset) > MAX_CLOCK_DIFFERENCE:
         return "the clocks of this server and of its sender differ, or messages are slow: synchronise the clocks"
     return (
-        f"the WAL receiver has not heard from its sender lately (a quiet one is heard every half of {quiet}): "
+        f"the WAL receiver has received no message from its sender lately (a quiet one sends every half of {quiet}): "
         "fix the connection, or raise database.max_replay_lag beyond that"
     )
 
 
 def _grant(version: int, role: str) -> str:
-    """The shipped role inherits nothing unless told so."""
+    """The shipped role inherits nothing by default."""
     if version >= _GRANT_WITH_INHERIT:
         return f"GRANT pg_read_all_stats TO {role} WITH INHERIT TRUE"
     return f"ALTER ROLE {role} INHERIT; GRANT pg_read_all_stats TO {role}"

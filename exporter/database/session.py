@@ -27,7 +27,7 @@ _BITMAP_SCANS, _INDEX_SCANS = (
 
 
 class Expected(NamedTuple):
-    """What the message that begins a transaction asks for in advance, so that it takes no message of its own.
+    """Parts of the message that begins a transaction, which would take a message of their own later.
 
     `filter`: the check of row security, where it applied to the same tables in the latest sample. `bitmap_scans`: as by
     `Session.prefer_bitmap_scans`.
@@ -42,7 +42,7 @@ class Session:
 
     `tracker` remembers which server answered and how old its rows are. `is_filtered` is whether row security applies.
     `now` is the start of the transaction by the database's clock, Unix seconds: `now()` inside every statement.
-    `rows` is how many rows the statements read, as far as `note_rows` was told.
+    `rows` is how many rows the statements read, as noted by `note_rows`.
     All statements together may take `statement_timeout`. The caller ends the transaction.
     Raises: SampleError of the kind that the server's answer means; Stale when a standby answers that is too far behind;
     SchemaMismatch, PermissionDenied or RowsHidden with the statement that grants what is missing.

@@ -1,8 +1,8 @@
 """Text as the database holds it, whatever its encoding: a byte that means nothing becomes U+FFFD.
 
-Sessions ask the server to convert nothing (sql/defaults.sql), so it never refuses to. psycopg decodes: quickly where
+Sessions ask the server to convert nothing (sql/defaults.sql), so it never refuses to. psycopg decodes: fast where
 all is valid; again, with replacement characters, where a text is not, or where nobody knows an encoding (SQL_ASCII,
-read as UTF-8, which is what clients write today).
+read as UTF-8, as clients write today).
 """
 
 import json
@@ -13,11 +13,11 @@ from psycopg import adapt, pq
 from psycopg.abc import AdaptContext, Buffer
 
 _TEXTS = ("text", "varchar", "bpchar", "name", '"char"')
-_NO_ENCODING = "ascii"  # what psycopg makes of SQL_ASCII; it hands out bytes then
+_NO_ENCODING = "ascii"  # psycopg's name for SQL_ASCII; it returns bytes then
 
 
 def encoding(connection: "psycopg.BaseConnection[Any]") -> str:
-    """Python's name of the encoding in which the session speaks now."""
+    """The client encoding of the session, by its name in Python."""
     name = connection.info.encoding
     return "utf-8" if name == _NO_ENCODING else name
 
@@ -29,7 +29,7 @@ def rows(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
         try:
             return cursor.fetchall()
         except UnicodeDecodeError:
-            pass  # of the millions of texts that are valid, none has to pay for the one that is not
+            pass  # only then: valid texts are decoded faster by psycopg
     if result is None or not result.ntuples:
         return []
     transformer = adapt.Transformer(_Lenient(connection))
@@ -38,9 +38,9 @@ def rows(cursor: "psycopg.Cursor[Any]") -> list[tuple[Any, ...]]:
 
 
 def message(error: psycopg.Error, session_encoding: str = "utf-8") -> str:
-    """What the server says, without details; or the client, where no server said anything.
+    """The server's message, without details; or the client's, where there is none of a server.
 
-    `spoken`: the encoding of the transaction that failed. psycopg takes that of the time after it.
+    `session_encoding` is that of the transaction that failed; psycopg uses the one after it.
     """
     raw = error.pgresult.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) if error.pgresult else None
     if not raw:

@@ -1,7 +1,7 @@
-"""Never blind: may this role see every row that it is about to count?
+"""Whether the role sees every row that it is about to count.
 
 Row-level security filters silently: a role without BYPASSRLS counts 0 rows in a full table, and a dead system looks
-healthy. So nothing is believed before the catalogue says that the role bypasses row security, owns the table, or has
+healthy. So no value is published before the catalogue shows that the role bypasses row security, owns the table, or has
 a permissive policy that admits everything and no restrictive one that takes rows away again.
 """
 
@@ -13,11 +13,11 @@ from exporter.core.errors import PermissionDenied, RowsHidden, SchemaMismatch
 
 # Ordinary and partitioned tables. A view's rows cannot be proved complete from outside.
 COUNTABLE = ("r", "p")
-# Roles in which an API's callers come in, signed in or not (PostgREST, Supabase): what they may see, anybody may.
+# Roles in which an API's callers come in, signed in or not (PostgREST, Supabase): their privileges are everybody's.
 PUBLIC_ROLES = ("public", "anon", "web_anon", "authenticated", "authenticator", "service_role")
 _OWN_ROLE = "an API's callers come in by this role: use one of your own instead, exporter/sql/setup/monitoring_role.sql"
 
-# What a column is read as, so that its type can be held against that; what is not named here may be of any type.
+# The kind that a column is read as; its type must fit. Columns that are not named here may have any type.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("created_at", "processed_at", "last_attempt_at", "expires_at"), "time"),
@@ -39,7 +39,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class TableVisibility:
-    """One row of sql/visibility.sql: what this role can see of one table. Names are quoted where they need it."""
+    """One row of sql/visibility.sql: one table and the role's access to it. Names are quoted where they need it."""
 
     schema_name: str
     table_name: str
@@ -72,9 +72,9 @@ def question(schema: str, reads: Iterable[Table], zone: str | None = None) -> Ma
 
 
 def check_access(role: str, answers: Iterable[TableVisibility]) -> None:
-    """Pass silently when every table can be counted. `role` is quoted where its name needs it.
+    """Return when every table can be counted. `role` is quoted where its name needs it.
 
-    Raises: SchemaMismatch, PermissionDenied or Blind for the first table that cannot, with the statement that mends it.
+    Raises: SchemaMismatch, PermissionDenied or RowsHidden for the first table that cannot, with the fixing statement.
     """
     for found in answers:
         _check_schema(role, found)
@@ -84,7 +84,7 @@ def check_access(role: str, answers: Iterable[TableVisibility]) -> None:
 
 
 def remedy(role: str, statement: str) -> str:
-    """The statement that lets a role see more; or, where that would let the whole world, what to do instead."""
+    """The statement that lets a role see more; for a public role, the advice to use another one."""
     return _OWN_ROLE if role in PUBLIC_ROLES else statement
 
 
@@ -112,14 +112,14 @@ def _check_columns(role: str, found: TableVisibility) -> None:
 def _check_types(found: TableVisibility) -> None:
     table = found.table_name
     if found.unfit_columns:
-        raise SchemaMismatch(f"{table} has {', '.join(found.unfit_columns)}: {_EXPECTED}; numbers would be lies")
+        raise SchemaMismatch(f"{table} has {', '.join(found.unfit_columns)}: {_EXPECTED}; its values cannot be read")
     if found.zoneless_columns and not found.zone:
         columns = ", ".join(found.zoneless_columns)
         changes = ", ".join(
             f"ALTER {column} TYPE timestamptz USING {column} AT TIME ZONE '...'" for column in found.zoneless_columns
         )
         raise SchemaMismatch(
-            f"{table} has {columns} of type timestamp without time zone, which says no moment: "
+            f"{table} has {columns} of type timestamp without time zone, which is no point in time: "
             f"ALTER TABLE {table} {changes}, or set database.timestamp_zone, either to the zone that their writers use"
         )
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from exporter.config.settings import Config
-from exporter.config.values import duration, format_duration, words
+from exporter.config.values import argument, duration, format_duration, words
 from exporter.core.errors import ConfigError, SampleError, Stale
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import utc
@@ -35,34 +35,34 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class MigrationContext:
     """What the command line provides to the commands.
 
-    `load` reads the configuration, `state_directory` names its directory for state, `say` prints whole lines.
+    `load` reads the configuration, `state_directory` names its directory for state, `write` prints whole lines.
     """
 
     load: Callable[[Path | None], Config]
     state_directory: Callable[[Config], Path]
-    say: Callable[[str], None]
+    write: Callable[[str], None]
 
 
-def add_commands(commands: Commands, around: Surroundings) -> None:
+def add_commands(commands: Commands, context: MigrationContext) -> None:
     """Add `verify`, `smoke`, `rollback-check` and `maintenance`; each sets `command`, a function of the options.
 
     These functions return the exit status and raise ConfigError.
     """
     for add in (_add_verify, _add_smoke, _add_rollback_check, _add_maintenance):
-        add(commands, around)
+        add(commands, context)
 
 
-def _add_verify(commands: Commands, around: Surroundings) -> None:
+def _add_verify(commands: Commands, context: MigrationContext) -> None:
     parser = commands.add_parser("verify", help="check that the migration is complete or, after a rollback, removed")
     parser.add_argument("--expect", choices=("applied", "absent"), default="applied", help="default: applied")
     _add_format(parser)
-    parser.set_defaults(command=lambda options: _verify(options, around))
+    parser.set_defaults(command=lambda options: _verify(options, context))
 
 
-def _add_smoke(commands: Commands, around: Surroundings) -> None:
+def _add_smoke(commands: Commands, context: MigrationContext) -> None:
     parser = commands.add_parser("smoke", help="test the migration in one transaction that is always rolled back")
     parser.add_argument(
         "--dsn-file",
@@ -85,51 +85,45 @@ def _add_smoke(commands: Commands, around: Surroundings) -> None:
         help="accept the external effects of this trigger or function; can be repeated",
     )
     _add_format(parser)
-    parser.set_defaults(command=lambda options: _smoke(options, around))
+    parser.set_defaults(command=lambda options: _smoke(options, context))
 
 
-def _add_rollback_check(commands: Commands, around: Surroundings) -> None:
+def _add_rollback_check(commands: Commands, context: MigrationContext) -> None:
     parser = commands.add_parser("rollback-check", help="check whether a rollback is safe now, and what it would lose")
     parser.add_argument("--backup-dir", type=Path, metavar="DIRECTORY", help="directory of the backups")
     parser.add_argument(
         "--max-backup-age",
-        type=_duration,
+        type=argument(duration),
         default=MAX_BACKUP_AGE,
         metavar="24h",
         help=f"maximum age of the latest backup (default: {format_duration(MAX_BACKUP_AGE)})",
     )
     _add_format(parser)
-    parser.set_defaults(command=lambda options: _rollback_check(options, around))
+    parser.set_defaults(command=lambda options: _rollback_check(options, context))
 
 
-def _add_maintenance(commands: Commands, around: Surroundings) -> None:
+def _add_maintenance(commands: Commands, context: MigrationContext) -> None:
     def maintenance_file(options: argparse.Namespace) -> MaintenanceFile:
-        return MaintenanceFile(around.state_directory(around.load(options.config)))
+        return MaintenanceFile(context.state_directory(context.load(options.config)))
 
     parser = commands.add_parser("maintenance", help="declare that the backlog may grow (partial rollback)")
     acts = parser.add_subparsers(required=True, metavar="start|end")
     start = acts.add_parser("start", help="start a maintenance now, or prolong it")
-    start.add_argument("--for", dest="seconds", type=_duration, required=True, metavar="2h", help="maximum duration")
+    start.add_argument(
+        "--for", dest="seconds", type=argument(duration), required=True, metavar="2h", help="maximum duration"
+    )
     start.add_argument("--reason", type=words, required=True, metavar="TEXT", help="reason, for the log")
-    start.set_defaults(command=lambda options: _start(options, maintenance_file(options), around.say))
+    start.set_defaults(command=lambda options: _start(options, maintenance_file(options), context.write))
     end = acts.add_parser("end", help="end the maintenance now")
-    end.set_defaults(command=lambda options: _end(maintenance_file(options), around.say))
+    end.set_defaults(command=lambda options: _end(maintenance_file(options), context.write))
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
 
-def _duration(text: str) -> float:
-    """Seconds. Raises: ArgumentTypeError; argparse does not show the message of a ValueError."""
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _verify(options: argparse.Namespace, around: Surroundings) -> int:
-    config = around.load(options.config)
+def _verify(options: argparse.Namespace, context: MigrationContext) -> int:
+    config = context.load(options.config)
     with closing(DatabaseClient(config.database)) as database:
         database.open()
         try:
@@ -139,53 +133,53 @@ def _verify(options: argparse.Namespace, around: Surroundings) -> int:
             remedy = CONNECT_TO_PRIMARY if isinstance(error, Stale) else "try again"
             found = f"{error.reason}: {error}"
             report = CheckReport((unknown_finding("database", f"{database.target} answers", found, remedy),))
-    return _print_report(around, options, report, database.target, config)
+    return _print_report(context, options, report, database.target, config)
 
 
-def _smoke(options: argparse.Namespace, around: Surroundings) -> int:
+def _smoke(options: argparse.Namespace, context: MigrationContext) -> int:
     # Not at the top: the exporter does not use it and would need half a megabyte more memory.
     from exporter.migration.smoke.run import smoke  # noqa: PLC0415
 
-    config = around.load(options.config)
+    config = context.load(options.config)
     dsn = _smoke_dsn(options.dsn_file)
     given = dict(_pair(text) for text in options.set)
     report = smoke(dsn, config.database.schema, given, options.accept)
-    return _print_report(around, options, report, target(dsn), config)
+    return _print_report(context, options, report, target(dsn), config)
 
 
-def _rollback_check(options: argparse.Namespace, around: Surroundings) -> int:
-    config = around.load(options.config)
+def _rollback_check(options: argparse.Namespace, context: MigrationContext) -> int:
+    config = context.load(options.config)
     with closing(DatabaseClient(config.database)) as database:
         database.open()
         backups = RollbackOptions(options.backup_dir, options.max_backup_age)
         report = rollback_check(database, config.sampling, backups, time.time())
-    return _print_report(around, options, report, database.target, config)
+    return _print_report(context, options, report, database.target, config)
 
 
-def _start(options: argparse.Namespace, maintenance_file: MaintenanceFile, say: Callable[[str], None]) -> int:
+def _start(options: argparse.Namespace, maintenance_file: MaintenanceFile, write: Callable[[str], None]) -> int:
     if options.seconds <= 0:
         raise ConfigError(("--for: has to be longer than 0s",))
     if not options.reason.strip():
         raise ConfigError(("--reason: give a reason, for whoever is paged meanwhile",))
     try:
-        declared = maintenance_file.start(time.time(), options.seconds, options.reason.strip())
+        window = maintenance_file.start(time.time(), options.seconds, options.reason.strip())
     except MaintenanceFileError as error:
         raise ConfigError((str(error),)) from error
-    say(f"maintenance until {_time(declared.until)}, since {_time(declared.started_at)}\n")
+    write(f"maintenance until {_time(window.until)}, since {_time(window.started_at)}\n")
     return 0
 
 
-def _end(maintenance_file: MaintenanceFile, say: Callable[[str], None]) -> int:
+def _end(maintenance_file: MaintenanceFile, write: Callable[[str], None]) -> int:
     """Ending it twice is no error."""
     try:
         ended = maintenance_file.end(time.time())
     except MaintenanceFileError as error:
         raise ConfigError((str(error),)) from error
     if ended is None or ended.ended_at is None:
-        say("no maintenance was declared\n")
+        write("no maintenance was declared\n")
     else:
         lasted = format_duration(round(ended.ended_at - ended.started_at))
-        say(f"maintenance ended after {lasted}: {ended.reason}\n")
+        write(f"maintenance ended after {lasted}: {ended.reason}\n")
     return 0
 
 
@@ -214,12 +208,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _print_report(
-    around: Surroundings, options: argparse.Namespace, report: CheckReport, where: str, config: Config
+    context: MigrationContext, options: argparse.Namespace, report: CheckReport, where: str, config: Config
 ) -> int:
     if options.format == "json":
-        around.say(report.as_json(database=where, schema=config.database.schema))
+        context.write(report.as_json(database=where, schema=config.database.schema))
     else:
-        around.say(report.as_table())
+        context.write(report.as_table())
     return EXIT_STATUS[report.answer]
 
 

@@ -80,30 +80,30 @@ class MaintenanceFile:
 
     def current(self) -> MaintenanceWindow | None:
         """The latest window if it was not ended, also if it overruns. Raises: MaintenanceFileError."""
-        declared = self.read()
-        return declared[-1] if declared and declared[-1].ended_at is None else None
+        windows = self.read()
+        return windows[-1] if windows and windows[-1].ended_at is None else None
 
     def start(self, now: float, seconds: float, reason: str) -> MaintenanceWindow:
         """Open a window of so many seconds from `now` on, or extend the active one. Raises: MaintenanceFileError."""
         with self._locked():
-            declared = self.read()
-            fresh = MaintenanceWindow(now, now + seconds, reason)
-            if declared and declared[-1].phase(now) is MaintenancePhase.ACTIVE:
-                fresh = replace(declared[-1], until=now + seconds, reason=reason)
-                declared = declared[:-1]
-            elif declared and declared[-1].ended_at is None:
-                declared = (*declared[:-1], _closed(declared[-1], now))
-            self._write((*declared, fresh))
-            return fresh
+            windows = self.read()
+            window = MaintenanceWindow(now, now + seconds, reason)
+            if windows and windows[-1].phase(now) is MaintenancePhase.ACTIVE:
+                window = replace(windows[-1], until=now + seconds, reason=reason)
+                windows = windows[:-1]
+            elif windows and windows[-1].ended_at is None:
+                windows = (*windows[:-1], _closed(windows[-1], now))
+            self._write((*windows, window))
+            return window
 
     def end(self, now: float) -> MaintenanceWindow | None:
         """End the latest window; None if it was ended already. Raises: MaintenanceFileError."""
         with self._locked():
-            declared = self.read()
-            if not declared or declared[-1].ended_at is not None:
+            windows = self.read()
+            if not windows or windows[-1].ended_at is not None:
                 return None
-            ended = _closed(declared[-1], now)
-            self._write((*declared[:-1], ended))
+            ended = _closed(windows[-1], now)
+            self._write((*windows[:-1], ended))
             return ended
 
     @contextmanager
@@ -117,14 +117,14 @@ class MaintenanceFile:
         except OSError as error:
             raise MaintenanceFileError(f"{self._directory} cannot be written: {error.strerror}") from error
 
-    def _write(self, declared: tuple[MaintenanceWindow, ...]) -> None:
-        document = {"format": FORMAT, "maintenance": [asdict(each) for each in declared[-KEPT:]]}
+    def _write(self, windows: tuple[MaintenanceWindow, ...]) -> None:
+        document = {"format": FORMAT, "maintenance": [asdict(each) for each in windows[-KEPT:]]}
         atomic_file.replace(self._directory / FILE, json.dumps(document, indent=2))
 
 
-def _closed(maintenance: MaintenanceWindow, now: float) -> MaintenanceWindow:
-    # A clock set back must not make a declaration end before it began.
-    return replace(maintenance, ended_at=max(now, maintenance.started_at))
+def _closed(window: MaintenanceWindow, now: float) -> MaintenanceWindow:
+    # After the clock was set back a window must not end before it began.
+    return replace(window, ended_at=max(now, window.started_at))
 
 
 def _parse(text: str) -> tuple[MaintenanceWindow, ...]:

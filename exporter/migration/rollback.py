@@ -52,7 +52,7 @@ class PendingJobs:
 
 @dataclass(frozen=True, slots=True)
 class LastActivity:
-    """The row of sql/migration/signs_of_life.sql. Units: both ages in seconds."""
+    """The row of sql/migration/last_activity.sql. Units: both ages in seconds."""
 
     last_event: float | None
     last_processed: float | None
@@ -79,7 +79,7 @@ class DependentObject:
 
 @dataclass(frozen=True, slots=True)
 class FunctionReference:
-    """One row of sql/migration/mentions.sql."""
+    """One row of sql/migration/function_references.sql."""
 
     function: str
 
@@ -97,18 +97,16 @@ def rollback_check(
     database: DatabaseClient, settings: SamplingSettings, options: RollbackOptions, now: float
 ) -> CheckReport:
     """Check every prerequisite separately, so that one that is unknown hides no other. Units: `now` Unix seconds."""
-    findings = [
+    directory = options.backup_directory
+    not_checked = CheckWarning("backup", "not checked: no directory of backups was given", "--backup-dir DIRECTORY")
+    findings = (
         *_checked("pending", lambda: _pending(database, settings)),
         *_checked("generations", lambda: _generations(database)),
         *_checked("losses", lambda: _losses(database, settings)),
         *_checked("dependents", lambda: _dependents(database)),
-    ]
-    if options.backup_directory is None:
-        warnings = [CheckWarning("backup", "not checked: no directory of backups was given", "--backup-dir DIRECTORY")]
-    else:
-        findings.append(_backup(options.backup_directory, options.max_backup_age, now))
-        warnings = []
-    return CheckReport(tuple(findings), (*warnings, *_references(database)))
+        *((_backup(directory, options.max_backup_age, now),) if directory else ()),
+    )
+    return CheckReport(findings, (*(() if directory else (not_checked,)), *_references(database)))
 
 
 def _checked(name: str, check: Callable[[], Iterator[CheckFinding]]) -> Iterator[CheckFinding]:
@@ -142,7 +140,7 @@ def _jobs(group: PendingJobs) -> str:
 
 def _generations(database: DatabaseClient) -> Iterator[CheckFinding]:
     with database.sample(_JOBS, _EVENTS, primary_only=True) as session:
-        latest = session.fetch_one("migration/signs_of_life", LastActivity, latest=session.now + MAX_CLOCK_LEAD_NEW)
+        latest = session.fetch_one("migration/last_activity", LastActivity, latest=session.now + MAX_CLOCK_LEAD_NEW)
     pairs = (("event", latest.last_event), ("processed job", latest.last_processed))
     ages = {name: age for name, age in pairs if age is not None}
     deviations = (
@@ -209,7 +207,7 @@ def _backups(directory: Path) -> Iterator[Backup]:
 def _references(database: DatabaseClient) -> Iterator[CheckWarning]:
     try:
         with database.sample(primary_only=True) as session:
-            found = session.fetch("migration/mentions", FunctionReference, **_NAMES)
+            found = session.fetch("migration/function_references", FunctionReference, **_NAMES)
     except SampleError:
         return  # the checks report it
     for each in found:

@@ -1,4 +1,4 @@
-"""How often a collector may run: a guest spends no more than its share of the host's time. Pure."""
+"""How often a collector runs, so that it spends at most its share of the database's time. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -7,26 +7,26 @@ from exporter.config.settings import SamplingSettings
 from exporter.core.errors import Reason
 from exporter.metrics.readings import CollectorRun
 
-# What these cost is waiting, not the database's work; and the sooner we look again, the sooner the series are back.
+# These cost waiting, and no work of the database; the sooner the next run, the sooner the series are back.
 _WITHOUT_COST = frozenset({Reason.LOCK, Reason.CONNECTION, Reason.STALE})
 
-# What pages may overdraw its budget by this much rather than grow older than twice the interval that was asked for:
-# at defaults, a count of up to 0.35 s, such as of a backlog of a million, is never older than 30 s.
+# A critical collector may exceed its budget by this factor, so that its values grow no older than twice the sampling
+# interval: at defaults, a count of up to 0.35 s, such as of a backlog of a million, is never older than 30 s.
 CRITICAL_BUDGET_FACTOR = 1.2
-# An interval that is longer than so many steps by less than this is as long as they are: quotients are not exact.
+# Tolerance for quotients of floats that should be whole numbers.
 _SLACK = 1e-6
 
 
 def next_interval(base: float, run: CollectorRun, settings: SamplingSettings) -> float:
-    """Seconds until the next run of a collector that decorates, counted from the start of this one.
+    """Seconds from the start of this run to the next one, of an informational collector.
 
-    After waiting in vain, the sampling interval. Else the base interval, or the sampling interval after any other
-    failure, stretched up to `max_interval` so that the run's cost is at most `budget_ratio` of it, and the rows it
-    noted at most `rows_per_second`; then to a multiple of the sampling interval, so that all that is due is due at
-    once: waking for one question alone costs the processor as much as the question. A cheaper run brings it back at
-    once.
+    After waiting in vain it is the base interval. Else it is the base interval, or the sampling interval after any
+    other failure, extended up to `max_interval` so that the run's cost is at most `budget_ratio` of it, and the rows it
+    noted at most `rows_per_second`. Then it is extended to a multiple of the sampling interval, so that collectors are
+    due together: waking up for one costs the processor as much as its sample. A cheaper run resets it at once.
+    Units: `base` seconds.
     """
-    # What could not be renewed soon vanishes, so a failure is retried as early as its cost allows.
+    # Series that are not renewed disappear soon, so a failure is retried as early as its cost allows.
     base = base if run.succeeded else min(base, settings.interval)
     interval = _bounded(base, run, settings, _affordable(run, settings))
     return interval if interval <= base else min(_in_step(interval, settings.interval), settings.max_interval)
@@ -35,11 +35,12 @@ def next_interval(base: float, run: CollectorRun, settings: SamplingSettings) ->
 def next_critical_interval(
     base: float, run: CollectorRun, settings: SamplingSettings, before: float, costs: Sequence[float]
 ) -> float:
-    """As `next_interval`, for what wakes somebody. `costs` are those of its latest successes, this one's included.
+    """As `next_interval`, for a critical collector.
 
-    One dear run may be a cold cache, and is no reason to see nothing for minutes: what succeeded costs what the latest
-    did on average, or less, and a value may grow twice as old as with the interval `before` at most. Where a run takes
-    as long as that interval, which leaves nothing, it is half as long again.
+    One expensive run may be due to a cold cache, and is no reason to sample nothing for minutes. So a success costs the
+    average of the latest ones, or less, and a value grows at most twice as old as with the interval `before`. Where a
+    run takes as long as that, the interval grows by half.
+    Units: `base`, `before` and `costs` seconds. Shape: `costs` are those of the latest successes, this one's included.
     """
     if not run.succeeded:
         return next_interval(base, run, settings)
@@ -58,7 +59,7 @@ def _in_step(interval: float, step: float) -> float:
 def _affordable(run: CollectorRun, settings: SamplingSettings) -> float:
     """The shortest interval that keeps within the budget if every run costs as much as this one."""
     affordable = run.cost / settings.budget_ratio
-    # A timeout taught us nothing but that it is dear: the same again would cost as much for as little.
+    # After a timeout it is known only that it is expensive: the same again would cost as much, for no result.
     return 2 * affordable if any(failure.reason is Reason.TIMEOUT for failure in run.outcome.failures) else affordable
 
 

@@ -1,4 +1,4 @@
-"""One configuration at work: its database, its collectors, their schedule and the board that they fill."""
+"""One configuration at work: its database, its collectors, their schedule and the snapshot store."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from exporter.metrics.snapshot import CollectorTarget, SnapshotStore
 from exporter.migration.maintenance import MaintenanceFile
 from exporter.sampling.schedule import RunListener, Schedule, ScheduledCollector, run_once
 
-# A migration comes undone by hand, not by itself: every five minutes is soon enough.
+# The migration is checked every so many sampling intervals, five minutes at the default: only people change it.
 MIGRATION_INTERVALS = 20
 
 
@@ -40,7 +40,7 @@ class BoundedLabels:
 
 
 class Sampler:
-    """Everything that a configuration brings to life, and takes down again."""
+    """The collectors of one configuration. It starts and stops their schedule and their connections."""
 
     def __init__(self, config: Config, finished: RunListener) -> None:
         self.config = config
@@ -69,7 +69,7 @@ class Sampler:
         self._schedule.start()
 
     def stop(self) -> None:
-        """Break off what is running and close the connections. Returns within about two seconds.
+        """End what is running and close the connections. Returns within about two seconds.
 
         May be called again, from another thread as well: each call returns when all has ended.
         """
@@ -97,7 +97,7 @@ class Sampler:
             self.database.close()
 
     def _make_entries(self) -> Iterator[ScheduledCollector]:
-        """What pages, and what excuses it, come before what decorates and may take long."""
+        """Critical collectors and maintenance come before informational ones, which may take long."""
         interval = self.config.sampling.interval
         entries = [
             ScheduledCollector(

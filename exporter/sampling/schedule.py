@@ -1,8 +1,8 @@
-"""When each collector runs: cadence, single flight, cost budget (APScheduler).
+"""When each collector runs: intervals, at most one run at a time, cost budget (APScheduler).
 
-Database collectors share one thread as they share one connection: none of them queues up behind itself, and a run
-that comes due while the last is still going on is skipped and counted. The application has a thread of its own, so
-that neither side ever waits for the other.
+Database collectors share one thread as they share one connection. A run that is due while the previous one of the same
+collector is still going on is skipped and counted. The application collector has a thread of its own, so that neither
+waits for the other.
 """
 
 import logging
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ScheduledCollector:
-    """A collector and how often it would like to run, seconds. `pages`: alerts that wake somebody rest on it."""
+    """A collector and its base interval, seconds. `critical`: alerts of severity page rest on it."""
 
     collector: Collector
     target: CollectorTarget
@@ -41,7 +41,7 @@ class ScheduledCollector:
 
     @property
     def executor(self) -> str:
-        """Which thread it runs in: all that needs the one connection shares one."""
+        """The thread that it runs in: all collectors that need the one connection share one."""
         return "application" if self.target is CollectorTarget.APPLICATION else "database"
 
     @property
@@ -54,7 +54,7 @@ RunListener = Callable[[CollectorRun, float, CollectorState], None]
 
 
 def run_once(collector: Collector) -> CollectorRun:
-    """Let a collector run, whatever happens. The one place that catches everything: a bug is a failed sample too."""
+    """Let a collector run. The one place that catches every exception: a bug is a failed sample too."""
     started = time.monotonic()
     try:
         outcome = collector.collect()
@@ -70,9 +70,10 @@ def run_once(collector: Collector) -> CollectorRun:
 
 
 class Schedule:
-    """Runs collectors at their turns and notes every result on the board.
+    """Runs collectors at their intervals and records every result in the snapshot store.
 
-    `finished` hears of each run: the run, its next interval, the state before it.
+    `finished` is called after each run with the run, its next interval in seconds, and the state before it.
+    `_plan_lock` protects the plan against a change after `halt`; `_stop_lock` makes a second `stop` wait for the first.
     """
 
     def __init__(
@@ -113,19 +114,19 @@ class Schedule:
 
     def halt(self) -> None:
         """Start no further runs, not even those that are due and wait for their thread."""
-        # APScheduler waits for runs with its own lock held, so that one that changed its plan then would never end.
+        # APScheduler waits for runs with its own lock held: a run that changed its plan then would never end.
         with self._plan_lock:
             self._stopped = True
 
     def stop(self) -> None:
-        """`halt`, and wait for the runs under way, which keep their own deadlines. Twice, or at once, is harmless."""
+        """`halt`, and wait for the runs under way, which keep their own deadlines. May be called again."""
         self.halt()
         with self._stop_lock:
             if self._scheduler.running:
                 self._scheduler.shutdown(wait=True)
 
     def check_clock(self) -> None:
-        """Call every few seconds: APScheduler plans by the wall clock, and one set back would stop all sampling."""
+        """Call every few seconds: APScheduler plans by the wall clock, and stops sampling when that is set back."""
         step = clock_step(time.time() - time.monotonic() - self._clock_offset)
         if not step:
             return
@@ -138,7 +139,7 @@ class Schedule:
     def run_soon(self) -> None:
         """Let every collector run with the next one that is due, at the latest after a sampling interval.
 
-        So whatever runs in step with others stays so.
+        So collectors that are due together stay so.
         """
         interval = timedelta(seconds=self._settings.interval)
         with self._plan_lock:
@@ -152,9 +153,9 @@ class Schedule:
                     self._scheduler.modify_job(entry.collector.name, next_run_time=first)
 
     def _first_runs(self) -> Iterator[tuple[ScheduledCollector, datetime]]:
-        """When each runs, in their order: now, as APScheduler wakes up once for all that is due by then.
+        """The first run of each: now, in their order, as APScheduler wakes up once for all that is due by then.
 
-        What is due in the same microsecond it would take by the alphabet.
+        Collectors that are due in the same microsecond would run in the order of the alphabet.
         """
         now = datetime.now(UTC)
         return ((entry, now + timedelta(microseconds=place)) for place, entry in enumerate(self._entries))
@@ -178,7 +179,7 @@ class Schedule:
         return next_critical_interval(entry.interval, run, self._settings, now.interval, now.costs_with(run))
 
     def _plan(self, run: CollectorRun, before: float, interval: float) -> None:
-        """Let the next run be due an interval after this one was: whoever is in step with others stays so."""
+        """Let the next run be due an interval after this one was due, so that collectors due together stay so."""
         with self._plan_lock:
             if not self._stopped:
                 planned = self._scheduler.get_job(run.collector).next_run_time  # by the interval before

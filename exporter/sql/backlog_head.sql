@@ -6,11 +6,11 @@
 --   blocked bigint not null: failing or exhausted rows among the oldest `batch` pending
 --   ids text not null: outbox_id of the oldest 200 pending, or of `batch` if that is more, with U+001F between them:
 --     an array of text takes the caller longer to read
---   is_standby boolean not null: the server is in recovery, and may be behind what an earlier sample has seen
+--   is_standby boolean not null: the server is in recovery, and may be behind the rows of an earlier sample
 --   inserted bigint null: rows inserted into the table, by the server's statistics; a standby keeps none
 -- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
 -- Source: deployed application, "Takes the oldest 100 pending rows" and leaves permanent failures pending: two
---   batches are what may leave between two samples. PostgreSQL documentation, "The Cumulative Statistics System".
+--   batches may leave between two samples. PostgreSQL documentation, "The Cumulative Statistics System".
 SELECT
     count(*) FILTER (WHERE head.attempts > 0 AND head.place <= %(batch)s::integer) AS blocked,
     coalesce(string_agg(head.outbox_id::text, chr(31)), '') AS ids,

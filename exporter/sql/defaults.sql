@@ -1,5 +1,5 @@
 -- defaults.sql
--- Question: Do answers depend on the role, the database or the pooler that the session comes from? Sets what they could
+-- Question: Do answers depend on the role, the database or the pooler that the session comes from? Sets whatever they could
 --   depend on to PostgreSQL's own default, for this transaction.
 -- Parameters:
 -- Columns:
@@ -33,5 +33,5 @@ FROM (VALUES
     -- Here is our transaction: every later statement of a session asks for this.
     ('outbox_exporter.sample', 'on')
 ) AS fixed (name, value)
--- What is so already is cheaper to read than to set and, at COMMIT, to set back.
+-- Reading a setting is cheaper than setting it and, at COMMIT, resetting it.
 WHERE (pg_catalog.current_setting(fixed.name, true) OPERATOR(pg_catalog.=) fixed.value) IS NOT TRUE

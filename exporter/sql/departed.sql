@@ -1,5 +1,5 @@
 -- departed.sql
--- Question: What has become of jobs that were pending and that no counter has read since?
+-- Question: Do these jobs still exist, which were pending and which no counter has read since?
 -- Parameters:
 --   ids unknown: outbox_id of these jobs, an array literal that the server reads as of the column's own type
 -- Columns:
@@ -7,7 +7,7 @@
 --   created_at double precision null: created_at, Unix seconds, infinite where it is
 --   processed_at double precision null: processed_at, Unix seconds, infinite where it is; null while it is pending
 -- Index: the primary key
--- Source: the counters' contract: a job that leaves the backlog is counted as processed, or it is told that it was not.
+-- Source: the counters' contract: a job that leaves the backlog is counted as processed, or counted as unaccounted.
 --   Asked only when there is such a job.
 SELECT
     outbox_id::text AS id,

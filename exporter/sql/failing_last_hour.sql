@@ -1,5 +1,5 @@
 -- failing_last_hour.sql
--- Question: How many pending jobs failed an attempt in the last hour, and how many hold what no number can use?
+-- Question: How many pending jobs failed an attempt in the last hour, and how many hold values that no figure can use?
 -- Parameters:
 --   count_limit bigint: rows looked at, in no order
 --   latest double precision: Unix seconds; a later time is not believed
@@ -10,7 +10,7 @@
 --   out_of_range bigint not null: rows with a created_at before 1970 or after `latest`, or an attempt after it
 --   nulls bigint not null: rows without queue_name, created_at or attempts
 -- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL; each page of the table is read once, as
---   the order does not matter: beyond the limit nothing is said of failures
+--   the order does not matter: beyond the limit the failure ratio is unknown
 -- Source: deployed application, "On a permanent failure it sets attempts, last_error, last_attempt_at and leaves
 --   processed_at NULL".
 SELECT

@@ -1,5 +1,5 @@
 -- idempotency.sql
--- Question: How large is the idempotency cache, and how long has what expired been left there?
+-- Question: How large is the idempotency cache, and since when are expired keys left there?
 -- Parameters: none
 -- Columns:
 --   live bigint not null: keys that still answer by right; one without expiry never expires

@@ -13,8 +13,8 @@
 --   seconds double precision[] not null: processed_at - created_at; negative when the application's clock lags; an
 --     entry is null where created_at is infinite, before 1970, after `latest` or missing
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL
--- Source: the counters' contract: rows seen to become processed since the exporter started. What the caller knows
---   already it knows again by a count and a sum; the rest are arrays in one order, in one row, as a row of its own for
+-- Source: the counters' contract: rows seen to become processed since the exporter started. Rows that
+--   the caller has counted already are recognised by their number and a sum; the others are arrays in one order, in one row, as a row of its own for
 --   each job would cost the caller more than all else.
 SELECT
     count(*) FILTER (WHERE is_settled) AS settled_jobs,

@@ -13,11 +13,11 @@
 --   heard_at bigint null: when it came in, likewise; equal to sent_at while nothing was heard yet
 --   paused boolean not null: somebody has paused the replay
 --   apply_delay text not null: recovery_min_apply_delay
---   receiver_timeout text not null: wal_receiver_timeout; a receiver that hears nothing for half of it asks
+--   receiver_timeout text not null: wal_receiver_timeout; a receiver without a message for half of it asks
 -- Index: none, reads no table
--- Source: PostgreSQL documentation, "Recovery Information Functions" and pg_stat_wal_receiver, which shows nothing but
---   what this function tells. Asked of standbys alone, and first: the snapshot is taken when this statement begins, and
---   what is replayed between that and its end, for less than a millisecond as a rule, counts as seen.
+-- Source: PostgreSQL documentation, "Recovery Information Functions" and pg_stat_wal_receiver, which shows only
+--   the columns of this function. Asked of standbys alone, and first: the snapshot is taken when this statement begins, and
+--   WAL replayed between that and its end, less than a millisecond as a rule, counts as seen.
 --   Every name and operator is qualified: the search_path is not ours yet.
 SELECT
     (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) OPERATOR(pg_catalog.*) 1000000)::bigint AS started,

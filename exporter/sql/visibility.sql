@@ -6,7 +6,7 @@
 --   columns text[]: columns that must be readable; one per entry of `column_tables`
 --   column_tables text[]: the table of each column
 --   column_kinds text[]: what each is read as: time, text, integer, id (a value that is never null), or '' for anything
---   zone text: by which columns of type timestamp are read; '' when nobody said
+--   zone text: by which columns of type timestamp are read; '' when it is not configured
 -- Columns:
 --   schema_name text not null: as asked, quoted where its name needs it
 --   table_name text not null: schema and table, quoted where their names need it

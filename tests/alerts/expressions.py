@@ -1,4 +1,4 @@
-"""What can be said of an expression without evaluating it: its labels, its metrics, what it is made of."""
+"""Properties of an expression without evaluating it: its labels, its metrics, its parts."""
 
 from __future__ import annotations
 

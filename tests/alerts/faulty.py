@@ -26,10 +26,10 @@ LIFE: Final = 3
 
 
 @dataclass(slots=True)
-class World:
+class FaultyOutbox:
     """One outbox. `fault` is what befalls it, a method of its own that is called at every tick while it lasts."""
 
-    fault: Callable[[World], None]
+    fault: Callable[[FaultyOutbox], None]
     begins: int
     ends: int
     pace: float
@@ -173,71 +173,71 @@ class World:
             yield "outbox_app_fallback_failures_total", {"layer": layer}, float(self.layer_failures)
 
 
-def healthy(_: World) -> None:
+def healthy(_: FaultyOutbox) -> None:
     """Nothing befalls it."""
 
 
-def stalled(world: World) -> None:
+def stalled(world: FaultyOutbox) -> None:
     """The processor stands still."""
     world.speed = 0
 
 
-def poisoned(world: World) -> None:
+def poisoned(world: FaultyOutbox) -> None:
     """Every try fails, and the head of the outbox fills with what was tried."""
     world.fails = True
 
 
-def burst(world: World) -> None:
+def burst(world: FaultyOutbox) -> None:
     """Far more than it can do, for a moment; it drains by itself."""
     if world.ticks == world.begins:
         world.waiting += [world.now] * 1500
 
 
-def flood(world: World) -> None:
+def flood(world: FaultyOutbox) -> None:
     """More every tick than it can do."""
     world.waiting += [world.now] * 2 * SPEED
 
 
-def slow(world: World) -> None:
+def slow(world: FaultyOutbox) -> None:
     """Jobs take minutes."""
     world.slowness = 100 * world.pace
 
 
-def initialisations_fail(world: World) -> None:
+def initialisations_fail(world: FaultyOutbox) -> None:
     """A third of them, and the layers behind do not always help."""
     world.inits["failed"] += 2
     world.activations += 2
     world.layer_failures += world.ticks % 2
 
 
-def application_down(world: World) -> None:
+def application_down(world: FaultyOutbox) -> None:
     """No endpoint answers, and its counters begin anew."""
     world.down = True
     world.inits.update(succeeded=40, failed=0)
 
 
-def application_unhealthy(world: World) -> None:
+def application_unhealthy(world: FaultyOutbox) -> None:
     """It says so itself."""
     world.extra = {"healthy": 0.0}
 
 
-def database_down(world: World) -> None:
+def database_down(world: FaultyOutbox) -> None:
     """Nothing can be sampled but the application."""
     world.connected, world.dead = False, frozenset(COLLECTORS) - {"application"}
 
 
-def locked(world: World) -> None:
+def locked(world: FaultyOutbox) -> None:
     """One table cannot be read."""
     world.dead = frozenset({"backlog", "throughput", "last_hour"})
 
 
-def blind(world: World) -> None:
+def blind(world: FaultyOutbox) -> None:
     """The rows may not be seen any more."""
     world.dead = frozenset(ROWS)
     world.refused += 1
 
 
-def neglected(world: World) -> None:
+def neglected(world: FaultyOutbox) -> None:
     """Clean-ups dead, the migration broken, jobs given up, an old configuration, watches of every outcome."""
     world.extra = {
         "expired": 30 * 3600.0,
@@ -250,7 +250,7 @@ def neglected(world: World) -> None:
     world.watch = ("failed", "inconclusive", "passed")[thirds]
 
 
-def stalled_in_maintenance(world: World) -> None:
+def stalled_in_maintenance(world: FaultyOutbox) -> None:
     """The processor stands still on purpose, and then for longer than was declared."""
     half = (world.begins + world.ends) // 2
     world.speed = 0

@@ -1,4 +1,4 @@
-"""A healthy outbox as its exporter tells of it, for as many days as one likes: no gauge is written, all are sampled.
+"""A simulated healthy outbox and its exporter, for any number of days.
 
 People start courses by day and sleep at night; the processor polls and backs off as the deployed one (and the lab's)
 does; there are bursts, deploys that take the application down for a minute and its counters to zero, restarts of the
@@ -117,7 +117,7 @@ class Outbox:
         return self._next_arrival(at)
 
     def _come_back(self, at: float) -> float:
-        """Whoever was turned away tries again."""
+        """A rejected attempt is repeated."""
         for _ in range(self._turned_away):
             self._initialise(at)
         self._turned_away = 0

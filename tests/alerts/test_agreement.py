@@ -1,7 +1,7 @@
 """The sidecar and Prometheus come to the same alerts by the same rules.
 
 To the evaluation, over many faults in simulated time, where promtool evaluates the shipped rule file; and live, where a
-real Prometheus scrapes what the judge sees.
+real Prometheus scrapes the samples of the rule manager.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alerts.evaluation.rule_group import RuleGroup
 from alerts.model import Alert, Outlet, Policy, State
 from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
-from tests.alerts.faulty import FAULTS, Sample, Shown, World
+from tests.alerts.faulty import FAULTS, FaultyOutbox, Sample, Shown
 from tests.alerts.promql.random_scrapes import labelled
 from tests.newest import Require, require_newest
 from tests.requirements import require_program
@@ -40,7 +40,7 @@ BOTH: Final = frozenset({Outlet.PROMETHEUS, Outlet.SIDECAR})
 
 @dataclass(slots=True)
 class Course:
-    """What a fault looked like, and what the sidecar made of it; by tick."""
+    """The series of a fault, and the alerts of the sidecar; by scrape."""
 
     series: dict[tuple[str, tuple[tuple[str, str], ...]], list[float | None]] = field(default_factory=dict)
     alerts: list[tuple[Alert, ...]] = field(default_factory=list)
@@ -56,14 +56,14 @@ class Course:
 
 
 def labelled_samples(shown: Iterable[Shown]) -> list[Sample]:
-    """What a world shows, with the labels of a scrape."""
+    """The samples of an outbox, with the labels of a scrape."""
     samples = [(metric, labelled(**labels, **JOB), value) for metric, labels, value in shown]
     return [*samples, ("up", labelled(**JOB), 1.0)]
 
 
 def course(policy: Policy, fault: Any) -> Course:
     """A fault from before its beginning to after its end."""
-    world, assessor, result = World(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
+    world, assessor, result = FaultyOutbox(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
     for tick in range(TICKS):
         now = float(tick * INTERVAL)
         samples = labelled_samples(world.tick(now))

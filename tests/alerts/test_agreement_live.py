@@ -1,4 +1,4 @@
-"""The judge in its thread and a real Prometheus with the shipped rules, watching the same outboxes as time passes."""
+"""The rule manager in its thread and a real Prometheus with the shipped rules, on the same outboxes in real time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
 from exporter.lab.ports import LOOPBACK
 from tests import webtools
-from tests.alerts.faulty import FAULTS, Shown, World
+from tests.alerts.faulty import FAULTS, FaultyOutbox, Shown
 from tests.newest import SOURCES, installed
 from tests.prometheus import run_prometheus
 
@@ -32,7 +32,7 @@ SCALE: Final = 1 / 30
 INTERVAL: Final = 2.0
 SCRAPE: Final = 1.0
 TICK: Final = 1.0
-# So many that there is traffic enough before anything happens, whoever began to look first.
+# Enough traffic before any fault, whichever of them scraped first.
 ARRIVALS: Final = 9
 BEGINS, ENDS, LASTS = 8, 46, 50
 # What begins later than that may be seen by one of both only.
@@ -43,10 +43,10 @@ Name = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class Stage:
+class AgreementSetup:
     """Outboxes, each with a fault, that live by the clock; and what was made of them."""
 
-    worlds: Mapping[str, World]
+    worlds: Mapping[str, FaultyOutbox]
     shown: dict[str, list[Shown]] = field(default_factory=dict)
     firing: dict[Name, float] = field(default_factory=dict)
     evaluated: list[float] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Stage:
         self.shown = {name: world.tick(now) for name, world in self.worlds.items()}
 
     def hear(self, evaluation: Evaluation) -> None:
-        """A judge has evaluated."""
+        """Record an evaluation of a rule manager."""
         self.evaluated.append(evaluation.at)
         for transition in evaluation.transitions:
             if transition.change is Change.FIRING:
@@ -79,12 +79,12 @@ def named(labels: Mapping[str, str]) -> Name:
 
 
 @contextmanager
-def served(stage: Stage) -> Iterator[str]:
+def served(setup: AgreementSetup) -> Iterator[str]:
     """The outboxes under their names; answers with host and port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = stage.text(self.path.strip("/"))
+            body = setup.text(self.path.strip("/"))
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
@@ -121,10 +121,10 @@ def prometheus(binary: Path, directory: Path, policy: Policy, target: str, names
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """What the judges made of it, and each Prometheus by its source; when it ended, Unix seconds."""
+    """The alerts of the rule managers and of each Prometheus, by its source; the end in Unix seconds."""
 
     policy: Policy
-    stage: Stage
+    setup: AgreementSetup
     theirs: Mapping[str, tuple[dict[Name, float], float]]
     ended: float
 
@@ -135,23 +135,25 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     directory = tmp_path_factory.mktemp("lived")
     names = [fault.__name__ for fault in FAULTS]
     now = time.time()
-    stage = Stage({fault.__name__: World(fault, BEGINS, ENDS, SCALE, now, ARRIVALS) for fault in FAULTS})
-    stage.tick()
+    setup = AgreementSetup(
+        {fault.__name__: FaultyOutbox(fault, BEGINS, ENDS, SCALE, now, ARRIVALS) for fault in FAULTS}
+    )
+    setup.tick()
     with ExitStack() as stack:
-        target = stack.enter_context(served(stage))
+        target = stack.enter_context(served(setup))
         policy = load_policy(time_scale=SCALE, interval=INTERVAL)
         urls = {
             source: stack.enter_context(prometheus(binary, directory / source, policy, target, names))
             for source, binary in installed("prometheus").items()
         }
         for name in names:
-            start_judge(stack, stage, name, directory)
+            start_judge(stack, setup, name, directory)
         began = time.monotonic()
         while (passed := time.monotonic() - began) < LASTS:
-            stage.tick()
+            setup.tick()
             time.sleep(max(0.0, TICK - (time.monotonic() - began - passed)))
         ended = time.time()
-        return Lived(policy, stage, {source: seen_by(url) for source, url in urls.items()}, ended)
+        return Lived(policy, setup, {source: seen_by(url) for source, url in urls.items()}, ended)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -162,20 +164,20 @@ def test_live_within_two_intervals(lived: Lived, source: str) -> None:
     """
     SOURCES[source]("prometheus")
     theirs, stall = lived.theirs[source]
-    stall = max([stall, *(after - before for before, after in pairwise(sorted(lived.stage.evaluated)))])
+    stall = max([stall, *(after - before for before, after in pairwise(sorted(lived.setup.evaluated)))])
     tolerance = 2 * INTERVAL + SCRAPE + max(0.0, stall - INTERVAL)
-    compare(lived.policy, lived.stage.firing, theirs, lived.ended - LATE, tolerance=tolerance)
+    compare(lived.policy, lived.setup.firing, theirs, lived.ended - LATE, tolerance=tolerance)
 
 
-def start_judge(stack: ExitStack, stage: Stage, name: str, directory: Path) -> None:
-    """The judge of one outbox."""
+def start_judge(stack: ExitStack, setup: AgreementSetup, name: str, directory: Path) -> None:
+    """The rule manager of one outbox."""
 
     def scrape(_wants: object) -> list[ExposedSample]:
-        return [(metric, tuple(labels.items()), value) for metric, labels, value in stage.shown[name]]
+        return [(metric, tuple(labels.items()), value) for metric, labels, value in setup.shown[name]]
 
     policy = load_policy(job=name, time_scale=SCALE, interval=INTERVAL)
-    world = stage.worlds[name]
-    judge = RuleManager(policy, RuleInputs(scrape, lambda: world.fresh, world.born), directory / name, [stage.hear])
+    world = setup.worlds[name]
+    judge = RuleManager(policy, RuleInputs(scrape, lambda: world.fresh, world.born), directory / name, [setup.hear])
     judge.start()
     stack.callback(judge.stop)
 

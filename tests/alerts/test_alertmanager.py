@@ -64,7 +64,7 @@ def test_amtool_accepts_it(require):
 
 
 def test_amtool_accepts_office_hours(require, tmp_path):
-    """The line that is commented out works when somebody takes the comment away."""
+    """The line that is commented out works without the comment."""
     line = "# active_time_intervals: [office-hours]"
     assert line in TEXT
     assert check(require, TEXT.replace(line, line.removeprefix("# ")), tmp_path).returncode == 0
@@ -103,7 +103,7 @@ def test_every_alert_goes_to_its_receiver(require, rule):
 
 
 def test_what_nobody_thought_of_is_seen(require):
-    """An alert of somebody else, or without severity, becomes a ticket."""
+    """An alert of another system, or without severity, becomes a ticket."""
     for labels in (["alertname=DiskFull", "severity=page"], ["alertname=OutboxSomethingNew"]):
         arguments = ("config", "routes", "test", f"--config.file={CONFIG}", "--verify.receivers=tickets")
         tested = amtool(require, *arguments, *labels)
@@ -153,7 +153,7 @@ def manager(
 
 
 def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(require, answered, tmp_path):
-    """Every pair of rules, each in an environment of its own: one is muted exactly where the other explains it."""
+    """Every pair of rules, each in an environment of its own: one is muted exactly when the other mutes it."""
     pairs = {f"pair {n}": pair for n, pair in enumerate(itertools.combinations([rule.key for rule in RULES], 2))}
     explained = {rule.key: set(rule.muted_by) for rule in RULES}
     expected = {
@@ -174,7 +174,7 @@ def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(require, answe
         assert muted() == expected
 
 
-# What is sent together, and what of it is told.
+# The alerts that are sent together, and those that are notified.
 CASES = {
     "a page mutes its own ticket": (
         [page("OutboxBacklogHigh"), ticket("OutboxBacklogHigh")],
@@ -230,7 +230,7 @@ def told(manager: AlertmanagerServer, answered: Pager) -> dict[str, list[Receive
         manager.send({**labels, "environment": case} for labels in alerts)
     for case, (_, expected) in CASES.items():
         eventually(lambda: all(answered.firing(environment=case, **labels) for labels in expected))  # noqa: B023 - called at once
-    # What should not be told would have been by the time that a ticket, the slowest of all, comes through again.
+    # A wrong notification would arrive before another ticket, which is the slowest.
     for number in range(2):
         manager.send([ticket("OutboxCleanupOverdue", environment=f"late {number}")])
         eventually(lambda: answered.firing(environment=f"late {number}"))  # noqa: B023 - called at once
@@ -251,7 +251,7 @@ def test_what_is_told(told, case):
 
 
 def test_a_ticket_is_told_once_its_page_is_over(manager, answered):
-    """Muted, not lost; and the end of the page is told."""
+    """A muted alert is not lost; the end of the page is notified."""
     high, low = page("OutboxBacklogHigh", environment="over"), ticket("OutboxBacklogHigh", environment="over")
     manager.send([high, low])
     eventually(lambda: answered.firing(**high))
@@ -312,7 +312,7 @@ def test_without_a_runbook_nothing_is_linked(require, tmp_path):
 
 
 def restarted(require: Require, directory: Path, *arguments: str, late: float) -> set[str]:
-    """Pages that come from an Alertmanager that just started, when the alert that explains comes later."""
+    """Pages from an Alertmanager that just started, when the inhibiting alert arrives later."""
     with (
         pager.run_pager() as answered,
         run_alertmanager(directory, scaled_config(answered, SCALE), *arguments, require=require) as server,
@@ -326,13 +326,13 @@ def restarted(require: Require, directory: Path, *arguments: str, late: float) -
 
 
 def test_a_restart_pages_nothing_that_is_explained(tmp_path):
-    """With a delay at the start, as compose.yaml has it, the alert that explains may come later than the explained."""
+    """With a delay at the start, as in compose.yaml, the inhibiting alert may arrive later than the muted one."""
     delay = "--dispatch.start-delay=3s"
     assert restarted(require_newest, tmp_path, delay, late=1) == {"OutboxExporterDown"}
 
 
 def test_a_restart_without_that_delay_pages_what_is_explained(require, tmp_path):
-    """What the delay is for: without it the explained alert pages as soon as it is there."""
+    """Without the delay the muted alert pages as soon as it arrives."""
     assert restarted(require, tmp_path, late=1) == {"OutboxStalled", "OutboxExporterDown"}
 
 

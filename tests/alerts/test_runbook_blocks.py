@@ -1,4 +1,4 @@
-"""What a runbook tells people to type works: SQL on the real schema, PromQL, commands, shell."""
+"""The commands in runbooks work: SQL on the real schema, PromQL, commands, shell."""
 
 from __future__ import annotations
 
@@ -176,6 +176,6 @@ def test_shell_is_shell(block):
 
 
 def test_every_language_is_looked_at():
-    """A block that nobody checks would rot."""
+    """Every block is tested."""
     languages = {block.language for page in runbooks() for block in page.blocks()}
     assert languages == {"sql", "promql", "bash"}

@@ -1,4 +1,4 @@
-"""Every alert has its runbook, and every runbook has the form that somebody can rely on at night."""
+"""Every alert has a runbook, and every runbook has the required form."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_alert_has_one_and_none_is_without_alert():
 
 @each_page
 def test_the_title_is_the_alert(page):
-    """Whoever follows runbook_url sees where they are."""
+    """The title of a runbook is the name of its alert."""
     assert page.text.startswith(f"# {page.alert}\n")
 
 

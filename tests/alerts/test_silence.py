@@ -1,4 +1,4 @@
-"""A month of health: nothing is said. By a real Prometheus, over every scrape of a simulated month.
+"""A healthy month causes no alert, in a real Prometheus over every scrape of a simulated month.
 
 The rules' expressions are put to it as they are, with their signals written out; how long each was true without
 interruption is compared with its for-duration.

@@ -1,4 +1,4 @@
-"""A healthy outbox wakes nobody: the sidecar's own judging, restarts of the exporter included."""
+"""A healthy outbox causes no alert in the sidecar's own evaluation, including restarts of the exporter."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_healthy_outbox_is_quiet() -> None:
     assessor, kept, at = RuleGroup(policy), None, 0.0
     told: Counter[tuple[RuleKey, Change]] = Counter()
     for scrape in scrapes(DAYS, interval=INTERVAL):
-        if not scrape.samples:  # the exporter is down, and so is its judge
+        if not scrape.samples:  # the exporter is down, with its rule manager
             kept = kept or assessor.state(at)
             continue
         if kept is not None:
@@ -57,7 +57,7 @@ def test_a_healthy_outbox_is_quiet() -> None:
 
 
 def restarted(before: RuleGroup, kept: SavedState, now: float) -> RuleGroup:
-    """A new judge, with what the old one kept."""
+    """A new rule group with the saved state of the old one."""
     after = RuleGroup(load_policy(interval=INTERVAL))
     assert after.rules == before.rules
     after.restore(kept, now)

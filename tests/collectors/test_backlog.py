@@ -116,3 +116,30 @@ def test_statements_take_the_settings_and_the_clock_of_the_database():
         assert each["exhausted_attempts"] == 5
         assert each["latest"] == NOW + 600
     assert session.bitmap_scans == [True, False]
+
+
+def test_a_backlog_is_expected_to_be_as_long_as_before():
+    """Far beyond the limit it is not counted whole again, until it is seen below the limit."""
+    pending = [5000]
+
+    def counted(*, count_limit: int, **_: object) -> list[dict[str, object]]:
+        return [{"queue": "q", "state": "waiting", "jobs": min(pending[0], count_limit), "oldest": None}]
+
+    head = {"blocked": 0, "ids": "", "is_standby": False, "inserted": None}
+    collector = BacklogCollector(
+        FakeClient(), FakeIndexes(), SamplingSettings(count_limit=100), LabelLimit(20), Departures()
+    )
+
+    def counts(jobs: int) -> list[object]:
+        pending[0] = jobs
+        session = FakeSession({"backlog_head": head, "backlog": counted})
+        tuple(collector.read(session))
+        return [each["which"] for each in session.parameters("backlog")]
+
+    assert [counts(jobs) for jobs in (5000, 5000, 100, 99, 7)] == [
+        ["any", "oldest"],
+        ["oldest"],
+        ["oldest"],
+        ["oldest"],
+        ["any"],
+    ]

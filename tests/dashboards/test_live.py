@@ -23,9 +23,9 @@ pytestmark = pytest.mark.timeout(480)
 
 # This world has an application that speaks the deployed dialect, a primary, and no odd row; the panels say so.
 ELSEWHERE = {
-    "outbox-overview.json: Durations, by its word B": "in the documented dialect only",
-    "exporter-health.json: Replay lag A": "none while a primary answers",
-    "exporter-health.json: Cut off, and odd E": "no series while there are none",
+    "outbox-overview.json: Durations, by the application B": "in the documented dialect only",
+    "exporter-health.json: Replay lag A": "none on a primary",
+    "exporter-health.json: Truncation and odd rows E": "no series while there are none",
 }
 
 Values = list[float]
@@ -62,30 +62,30 @@ TROUBLES = [
     Trouble("outbox-overview.json", "Verdict", "", "poison-rows", most(2)),
     Trouble("outbox-overview.json", "Firing now", "", "poison-rows", most(2)),
     Trouble("outbox-overview.json", "Alerts over time", "", "poison-rows", most(2)),
-    Trouble("outbox-overview.json", "Head stuck", "", "poison-rows", most(100)),
-    Trouble("outbox-overview.json", "Given up", "", "poison-rows", most(100)),
+    Trouble("outbox-overview.json", "Head blocked", "", "poison-rows", most(100)),
+    Trouble("outbox-overview.json", "Exhausted", "", "poison-rows", most(100)),
     Trouble("outbox-overview.json", "Failing jobs at the head", "", "poison-rows", most(100)),
-    Trouble("outbox-overview.json", "What must hold", "No job is given up", "poison-rows", fell_to(0)),
-    Trouble("outbox-overview.json", "Starts failing", "", "failing-initialisations", most(0.05)),
-    Trouble("outbox-overview.json", "Initialisations failing", "5 minutes", "failing-initialisations", most(0.05)),
+    Trouble("outbox-overview.json", "Health conditions", "No job is exhausted", "poison-rows", fell_to(0)),
+    Trouble("outbox-overview.json", "Failing starts", "", "failing-initialisations", most(0.05)),
+    Trouble("outbox-overview.json", "Failing initialisations", "5 minutes", "failing-initialisations", most(0.05)),
     Trouble("outbox-overview.json", "Fallback activations", "layer {{layer}}", "failing-initialisations", most(1)),
     Trouble("outbox-overview.json", "Oldest expired key", "", "cleanup-dead", most(26)),
-    Trouble("outbox-overview.json", "What must hold", "Clean-up runs", "cleanup-dead", fell_to(0)),
+    Trouble("outbox-overview.json", "Health conditions", "Clean-up runs", "cleanup-dead", fell_to(0)),
     Trouble("outbox-overview.json", "Oldest job", "", "processor-stalled", most(6)),
-    Trouble("outbox-overview.json", "What must hold", "Jobs move", "processor-stalled", fell_to(0)),
+    Trouble("outbox-overview.json", "Health conditions", "Jobs are processed", "processor-stalled", fell_to(0)),
     Trouble("outbox-overview.json", "Drain time", "to empty", "processor-stalled", most(86400)),
-    Trouble("outbox-overview.json", "Done per minute, by queue", "all", "processor-stalled", fell_to(0)),
-    Trouble("outbox-overview.json", "What must hold", "Application answers", "application-down", fell_to(0)),
+    Trouble("outbox-overview.json", "Processed per minute, by queue", "all", "processor-stalled", fell_to(0)),
+    Trouble("outbox-overview.json", "Health conditions", "Application answers", "application-down", fell_to(0)),
     Trouble("outbox-overview.json", "Endpoints and health checks", "{{endpoint}}", "application-down", fell_to(0)),
-    Trouble("outbox-overview.json", "Starts failing", "", "application-down", unknown),
-    Trouble("outbox-overview.json", "What must hold", "Rows are read", "database-lock", fell_to(0)),
+    Trouble("outbox-overview.json", "Failing starts", "", "application-down", unknown),
+    Trouble("outbox-overview.json", "Health conditions", "Rows are read", "database-lock", fell_to(0)),
     Trouble("outbox-overview.json", "Backlog", "", "database-lock", unknown),
     Trouble("outbox-overview.json", "Oldest job", "", "database-lock", unknown),
     Trouble("outbox-overview.json", "Drain time", "", "database-lock", unknown),
-    Trouble("outbox-overview.json", "Done / min", "", "database-lock", unknown),
+    Trouble("outbox-overview.json", "Processed / min", "", "database-lock", unknown),
     Trouble("outbox-overview.json", "p95 time", "", "database-lock", unknown),
-    Trouble("migration-watch.json", "Samples: seen, failed, missing", "{{collector}}", "database-lock", fell_to(0)),
-    Trouble("migration-watch.json", "How near each limit came", "Head blocked", "poison-rows", most(1)),
+    Trouble("migration-watch.json", "Samples: received, failed, missing", "{{collector}}", "database-lock", fell_to(0)),
+    Trouble("migration-watch.json", "Share of each threshold at worst", "Head blocked", "poison-rows", most(1)),
     Trouble("migration-watch.json", "Alerts over time, by Prometheus", "", "poison-rows", most(2)),
     Trouble("exporter-health.json", "Failing", "", "database-lock", most(1)),
     Trouble("exporter-health.json", "Collectors", "", "database-lock", fell_to(0)),
@@ -117,7 +117,7 @@ def test_every_question_is_answered(world):
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each.panel} {each.legend} in {each.fault}")
-def test_trouble_is_seen_where_it_belongs(world, scaled, trouble):
+def test_faults_show_in_their_panels(world, scaled, trouble):
     """While it lasts, by the values of the panel that is about it."""
     asked = [
         query
@@ -129,7 +129,7 @@ def test_trouble_is_seen_where_it_belongs(world, scaled, trouble):
     assert any(trouble.shows(values) for answer in answers for values in answer.values() or [[]]), answers
 
 
-def test_what_is_drawn_is_what_is_judged(world):
+def test_panels_show_the_evaluated_values(world):
     """Each signal, written out for a panel, is what Prometheus recorded for the rules at the same moments.
 
     A scrape carries the time at which it began, and a rule that is evaluated before it ends does not see it: what is

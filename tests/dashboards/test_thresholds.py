@@ -17,7 +17,7 @@ COLOURS = {"page": "red", "ticket": "orange", "info": "blue"}
 UNITS = {"hours": 3600, "days": 86400}
 # No rule's threshold: a condition beside it, and shares and states that are bad from one on.
 DRAIN = {"Drain time"}
-BAD_FROM_ONE = {"Broken", "Failing", "How near each limit is now", "How near each limit came"}
+BAD_FROM_ONE = {"Broken", "Failing", "Share of each threshold now", "Share of each threshold at worst"}
 
 
 def limited() -> Iterator[dict[str, Any]]:
@@ -87,9 +87,9 @@ def test_every_threshold_that_can_be_drawn_is_drawn():
         assert (value, COLOURS[rule.key.severity]) in drawn, str(rule.key)
 
 
-def test_shares_are_of_the_gravest_threshold():
+def test_shares_are_of_the_most_severe_threshold():
     """Each bar of the watch is its signal over its threshold: 100 % is the alert's."""
-    for title in ("How near each limit is now", "How near each limit came"):
+    for title in ("Share of each threshold now", "Share of each threshold at worst"):
         (panel,) = [panel for panel in panels(board("migration-watch.json")) if panel["title"] == title]
         judged = PolicySignals(POLICY)
         shares = {

@@ -10,7 +10,7 @@ from alerts.watch.report import html
 from exporter.web.server import WebServer
 from tests import webtools
 from tests.alerts.watch.report import samples
-from tests.alerts.watch.report.test_report import HOSTILE, hostile_report
+from tests.alerts.watch.report.samples import HOSTILE, hostile_report
 from tests.browser import chromium, open_page
 from tests.webtools import alert, collector, watch
 

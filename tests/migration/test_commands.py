@@ -18,7 +18,7 @@ import yaml
 from exporter.config.settings import Config, DatabaseSettings
 from exporter.core.errors import ConfigError
 from exporter.core.types import Secret
-from exporter.migration.commands import SMOKE_DSN, Surroundings, add_commands
+from exporter.migration.commands import SMOKE_DSN, MigrationContext, add_commands
 from tests.migration.verification import create_monitor
 from tests.packaging.image import ROOT
 from tests.postgres import Database
@@ -35,8 +35,8 @@ class Terminal:
         config = Config(database=DatabaseSettings(dsn=Secret(dsn)))
         self._parser = argparse.ArgumentParser()
         self._parser.add_argument("--config")
-        around = Surroundings(load=lambda _: config, state_directory=lambda _: state, say=self._hear)
-        add_commands(self._parser.add_subparsers(required=True), around)
+        context = MigrationContext(load=lambda _: config, state_directory=lambda _: state, write=self._write)
+        add_commands(self._parser.add_subparsers(required=True), context)
 
     def run(self, *arguments: str) -> int:
         self.output = ""
@@ -48,7 +48,7 @@ class Terminal:
     def document(self) -> Any:
         return json.loads(self.output)
 
-    def _hear(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self.output += text
 
 
@@ -194,14 +194,15 @@ WITHOUT_WRITING = """
             raise OSError(30, "Read-only file system")
 
     import argparse
-    from exporter.config.settings import Config, DatabaseSettings, Secret
-    from exporter.migration.commands import Surroundings, add_commands
+    from exporter.config.settings import Config, DatabaseSettings
+from exporter.core.types import Secret
+    from exporter.migration.commands import MigrationContext, add_commands
 
     config = Config(database=DatabaseSettings(dsn=Secret(sys.argv[1])))
     parser = argparse.ArgumentParser()
     parser.add_argument("--config")
-    around = Surroundings(lambda _: config, lambda _: None, sys.stdout.write)
-    add_commands(parser.add_subparsers(), around)
+    context = MigrationContext(lambda _: config, lambda _: None, sys.stdout.write)
+    add_commands(parser.add_subparsers(), context)
     sys.addaudithook(refuse)
     options = parser.parse_args(sys.argv[2:])
     sys.exit(options.command(options))

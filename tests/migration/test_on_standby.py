@@ -41,7 +41,7 @@ def test_verify_is_unknown(replica, tmp_path, expect):
     terminal = Terminal(replica.dsn(), tmp_path)
     assert terminal.run("verify", "--expect", expect, "--format", "json") == 3
     where = f"standby 127.0.0.1:{replica.cluster.port}"
-    found = f"stale: {where} answers, and what it shows proves nothing about the primary"
+    found = f"stale: {where} answers, and a standby proves nothing about the primary"
     assert answers(terminal) == {"database": ("unknown", found, CONNECT)}
 
 

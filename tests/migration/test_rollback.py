@@ -249,7 +249,7 @@ class AnsweredDatabase:
 
 def answered(**answers: object) -> CheckReport:
     """The report about a database with these answers; without others there was no activity."""
-    database = AnsweredDatabase(**{"signs_of_life": [LastActivity(None, None)], **answers})
+    database = AnsweredDatabase(**{"last_activity": [LastActivity(None, None)], **answers})
     settings = SamplingSettings(count_limit=1000)
     return rollback_check(database, settings, RollbackOptions(), NOW)  # type: ignore[arg-type]  # stands for one
 
@@ -279,7 +279,7 @@ def test_an_empty_database_without_activity_is_ok():
 )
 def test_activity_of_the_last_fifteen_minutes_is_broken(event, processed, answer, text):
     """An event or a processed job; from 15 minutes on it is ok."""
-    found = finding(answered(signs_of_life=[LastActivity(event, processed)]), "generations")
+    found = finding(answered(last_activity=[LastActivity(event, processed)]), "generations")
     assert (found.answer, found.found) == (answer, text)
     assert found.expected == "no activity for 15m"
 
@@ -304,6 +304,7 @@ def test_pending_jobs_by_queue_and_state(jobs, text):
         (DataLoss("t", 0, None, None, None), "0 rows"),
         (DataLoss("t", 999, None, 90_000.0, 60.0), "999 rows, from 1d1h to 1m ago"),
         (DataLoss("t", 1000, None, 60.0, None), "at least 1000 rows"),
+        (DataLoss("t", 1001, None, None, None), "at least 1001 rows"),
         (DataLoss("t", 1000, 7, None, None), "at least 1000 rows, 7 of them not expired"),
         (DataLoss("t", 5, 0, None, None), "5 rows, 0 of them not expired"),
     ],
@@ -316,7 +317,7 @@ def test_rows_that_would_be_lost_are_reported(loss, text):
 
 def test_dependent_objects_and_references():
     """Objects that depend on the tables are broken, functions that name them are warnings."""
-    report = answered(dependents=[DependentObject("view v", "table t")], mentions=[FunctionReference("f()")])
+    report = answered(dependents=[DependentObject("view v", "table t")], function_references=[FunctionReference("f()")])
     assert finding(report, "dependents").found == "view v depends on table t"
     assert report.warnings[1].remedy == "\\sf f()"
 
@@ -331,7 +332,7 @@ def test_dependent_objects_and_references():
 )
 def test_a_check_that_fails_hides_no_other(error, text, remedy):
     """It is unknown, with the reason and what may help; the others are decided."""
-    report = answered(pending=error, mentions=error)
+    report = answered(pending=error, function_references=error)
     found = finding(report, "pending")
     assert (found.answer, found.found) == (CheckAnswer.UNKNOWN, text)
     assert found.remedy.startswith(remedy)
@@ -342,12 +343,12 @@ def test_a_check_that_fails_hides_no_other(error, text, remedy):
 
 def test_times_may_be_ahead_of_the_database_clock():
     """By ten minutes for jobs, by a day for the activity of a generation."""
-    database = AnsweredDatabase(signs_of_life=[LastActivity(None, None)])
+    database = AnsweredDatabase(last_activity=[LastActivity(None, None)])
     rollback_check(database, SamplingSettings(), RollbackOptions(), NOW)  # type: ignore[arg-type]  # stands for one
     latest = {name: values["latest"] for name, values in database.parameters.items() if "latest" in values}
     assert latest == {
         "migration/pending": NOW + 600,
-        "migration/signs_of_life": NOW + 86_400,
+        "migration/last_activity": NOW + 86_400,
         "migration/losses": NOW + 600,
     }
 
@@ -355,6 +356,7 @@ def test_times_may_be_ahead_of_the_database_clock():
 @pytest.mark.parametrize(
     ("age", "size", "answer", "text"),
     [
+        (60, 10, CheckAnswer.OK, "backup.dump, 10 bytes, 1m old"),
         (86_400, 10, CheckAnswer.OK, "backup.dump, 10 bytes, 1d old"),
         (86_460, 10, CheckAnswer.BROKEN, "too old: backup.dump, 10 bytes, 1d1m old"),
         (86_460, 0, CheckAnswer.BROKEN, "empty: backup.dump, 0 bytes, 1d1m old"),
@@ -365,7 +367,7 @@ def test_a_backup_of_the_last_day(tmp_path, age, size, answer, text):
     file = tmp_path / "backup.dump"
     file.write_bytes(b"x" * size)
     os.utime(file, (NOW - age, NOW - age))
-    database = AnsweredDatabase(signs_of_life=[LastActivity(None, None)])
+    database = AnsweredDatabase(last_activity=[LastActivity(None, None)])
     options = RollbackOptions(tmp_path)
     report = rollback_check(database, SamplingSettings(), options, NOW)  # type: ignore[arg-type]  # stands for one
     found = finding(report, "backup")

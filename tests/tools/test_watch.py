@@ -24,3 +24,9 @@ def test_a_missing_marker_is_an_error():
     """Nothing is replaced without both markers."""
     with pytest.raises(ValueError, match="markers are missing"):
         watch.with_checks("# A page\n")
+
+
+def test_the_page_is_up_to_date():
+    """`make generate` writes it after a change of the checks."""
+    text = watch.PAGE.read_text("utf-8")
+    assert watch.with_checks(text) == text

@@ -1,8 +1,8 @@
-"""Which alerts travel together to a receiver of states.
+"""The batches of alerts in requests to a receiver of states.
 
-All in one request, as long as it takes them. A request that is refused for its content is halved until the alerts that
-it does not take are found: these are sent one by one from then on, each at its own retry times, and the others are not
-held up. Not thread-safe; units: ticks are seconds of the monotonic clock.
+All alerts are sent in one request as long as the receiver accepts it. A request that is refused for its content is
+halved until the refused alerts are found. Those are then sent one by one, each at its own retry times, so that the
+other alerts are not delayed. Not safe for several threads at once. Units: `monotonic` seconds of the monotonic clock.
 """
 
 from collections.abc import Set as AbstractSet
@@ -15,69 +15,69 @@ Batch = frozenset[Labels]
 
 
 class Batches:
-    """The split of all alerts into batches. Alerts are named by their labels."""
+    """Splits the alerts into batches. Alerts are identified by their labels."""
 
     def __init__(self) -> None:
-        self._rest: list[Batch] = []  # parts of batches that were begun, still to be sent
+        self._rest: list[Batch] = []  # the batches of this round that are still to be sent
         self._refused: dict[Labels, Backoff] = {}
 
     @property
     def is_split(self) -> bool:
-        """Whether a batch that was begun has parts left."""
+        """Whether the round has batches left."""
         return bool(self._rest)
 
     @property
     def refused(self) -> AbstractSet[Labels]:
-        """Alerts whose last attempt was refused although they were alone."""
+        """Alerts whose last attempt, alone in a request, was refused."""
         return self._refused.keys()
 
-    def not_refused(self, steps: Updates) -> Updates:
-        """Those that were not refused."""
-        return tuple(update for update in steps if update.incident.labels not in self._refused)
+    def not_refused(self, updates: Updates) -> Updates:
+        """The updates of alerts that were not refused."""
+        return tuple(update for update in updates if update.incident.labels not in self._refused)
 
     def retry_at(self) -> float | None:
-        """The tick from which a refused alert is due; None while none is refused."""
+        """When the next refused alert is due; None without refused alerts."""
         return min((each.until for each in self._refused.values()), default=None)
 
     def begin(self, not_refused: Updates, monotonic: float) -> None:
-        """Start a round: these together, then each refused alert that is due by itself."""
+        """Start a round: these updates together, then each refused alert that is due, alone."""
         due = [labels for labels, backoff in self._refused.items() if backoff.until <= monotonic]
-        self._rest = [each for each in (_names(not_refused), *(frozenset((labels,)) for labels in due)) if each]
+        self._rest = [each for each in (_labels_of(not_refused), *(frozenset((labels,)) for labels in due)) if each]
 
-    def take(self, steps: Updates) -> Updates:
-        """The next batch, as its alerts stand now."""
+    def take(self, updates: Updates) -> Updates:
+        """The next batch, with the current updates of its alerts."""
         if not self._rest:
             return ()
         batch = self._rest.pop(0)
-        return tuple(update for update in steps if update.incident.labels in batch)
+        return tuple(update for update in updates if update.incident.labels in batch)
 
-    def halve(self, steps: Updates) -> None:
-        """The content of this batch, two alerts at least, was refused: send each half before anything else."""
-        middle = len(steps) // 2
-        self._rest[:0] = [_names(steps[:middle]), _names(steps[middle:])]
+    def halve(self, updates: Updates) -> None:
+        """The content of this batch of two or more alerts was refused: send each half next."""
+        middle = len(updates) // 2
+        self._rest[:0] = [_labels_of(updates[:middle]), _labels_of(updates[middle:])]
 
     def backoff(self, update: Update) -> Backoff:
-        """How long this alert is left alone so far."""
+        """The current backoff of this alert."""
         return self._refused.get(update.incident.labels, Backoff())
 
     def refuse(self, update: Update, backoff: Backoff) -> None:
-        """It was alone, and refused."""
+        """The alert was refused alone in a request."""
         self._refused[update.incident.labels] = backoff
 
-    def accepted(self, steps: Updates) -> None:
-        """They arrived."""
-        for update in steps:
+    def accepted(self, updates: Updates) -> None:
+        """The receiver accepted these updates."""
+        for update in updates:
             self._refused.pop(update.incident.labels, None)
 
     def abandon(self) -> None:
-        """The receiver does not answer as it should: the next round begins from the start."""
+        """The request failed: the next round starts anew."""
         self._rest = []
 
-    def retain(self, there: AbstractSet[Labels]) -> None:
-        """Other alerts do not exist any more."""
-        self._refused = {labels: each for labels, each in self._refused.items() if labels in there}
-        self._rest = [left for batch in self._rest if (left := batch & there)]
+    def retain(self, alerts: AbstractSet[Labels]) -> None:
+        """Forget all other alerts."""
+        self._refused = {labels: each for labels, each in self._refused.items() if labels in alerts}
+        self._rest = [left for batch in self._rest if (left := batch & alerts)]
 
 
-def _names(steps: Updates) -> Batch:
-    return frozenset(update.incident.labels for update in steps)
+def _labels_of(updates: Updates) -> Batch:
+    return frozenset(update.incident.labels for update in updates)

@@ -1,4 +1,4 @@
-"""What became of the notifications for one receiver: counted, remembered for the status page, and logged as news."""
+"""Delivery statistics of one receiver: counters, the last problem for the status page, log messages."""
 
 import logging
 from collections.abc import Iterable
@@ -17,39 +17,39 @@ FULL = "too many notifications are waiting"
 
 
 class DeliveryStatistics:
-    """Counts each notification once per attempt. For one thread at a time."""
+    """Counts each update once per attempt. Not safe for several threads at once."""
 
     def __init__(self, receiver: Receiver) -> None:
         self.counts = dict.fromkeys(DeliveryResult, 0)
         self.delivered_at: float | None = None  # Unix seconds
-        self._last_failure = ""  # why the last attempt failed; empty while it works
-        self._refused_alerts: dict[Labels, str] = {}  # alerts that are refused while others arrive, each in a sentence
-        self.save_problem = ""  # why nothing can be kept on disk; empty while it can
+        self._last_failure = ""  # why the last attempt failed; empty after a success
+        self._refused_alerts: dict[Labels, str] = {}  # the reason per alert that is refused while others are accepted
+        self.save_problem = ""  # why incidents cannot be saved; empty when they are
         self._name = receiver.name
         self._hide = Redactor(receiver.secrets).hide
         self._repeats = RepeatFilter()
 
     @property
     def problem(self) -> str:
-        """Why something does not arrive, in a sentence; empty while everything does."""
+        """Why updates are not accepted, in a sentence; empty when all are."""
         if self._last_failure or not self._refused_alerts:
             return self._last_failure
         first, more = next(iter(self._refused_alerts.values())), len(self._refused_alerts) - 1
         return first + (f"; and {more} more" if more else "")
 
-    def delivered(self, steps: Updates, news: Updates, at: float) -> None:
-        """They arrived; `news` are those that were not mere repetitions."""
-        self.counts[DeliveryResult.DELIVERED] += len(steps)
+    def delivered(self, updates: Updates, new: Updates, at: float) -> None:
+        """The receiver accepted these updates at `at`, Unix seconds; `new` are those that were not resent."""
+        self.counts[DeliveryResult.DELIVERED] += len(updates)
         self.delivered_at, self._last_failure = at, ""
-        self._clear_refusals(update.incident.labels for update in steps)
+        self._clear_refusals(update.incident.labels for update in updates)
         if self._repeats.forget("failed"):
-            event(logger, logging.INFO, "notifications arrive again", receiver=self._name)
-        for update in news:
+            event(logger, logging.INFO, "notifications are accepted again", receiver=self._name)
+        for update in new:
             self._log(logging.INFO, "notified", update)
 
-    def failed(self, steps: Updates, reason: str, waiting: int, monotonic: float) -> None:
-        """They did not arrive, or nobody knows, and will be sent again. What stays broken is logged once an hour."""
-        self.counts[DeliveryResult.FAILED] += len(steps)
+    def failed(self, updates: Updates, reason: str, waiting: int, monotonic: float) -> None:
+        """The attempt failed and will be retried. A repeated failure is logged once an hour."""
+        self.counts[DeliveryResult.FAILED] += len(updates)
         self._last_failure = self._hide(reason)
         suppressed = self._repeats.suppressed("failed", self._last_failure, monotonic)
         if suppressed is not None:
@@ -63,13 +63,13 @@ class DeliveryStatistics:
                 suppressed=suppressed,
             )
 
-    def refused(self, steps: Updates, reason: str) -> None:
-        """The receiver does not want them."""
+    def refused(self, updates: Updates, reason: str) -> None:
+        """The receiver refused these updates for good."""
         self._last_failure = self._hide(reason)
-        self._drop(steps, self._last_failure)
+        self._drop(updates, self._last_failure)
 
     def alert_refused(self, update: Update, reason: str, monotonic: float) -> None:
-        """The receiver takes others, but not this one; it will be sent again. Logged once an hour."""
+        """The receiver refuses this alert but accepts others; it will be retried. Logged once an hour."""
         self.counts[DeliveryResult.FAILED] += 1
         self._last_failure = ""
         reason, incident = self._hide(reason), update.incident
@@ -78,33 +78,33 @@ class DeliveryStatistics:
         if suppressed is not None:
             self._log(logging.WARNING, "notification refused", update, reason=reason, suppressed=suppressed)
 
-    def retain(self, there: AbstractSet[Labels]) -> None:
-        """Other alerts do not exist any more."""
-        self._clear_refusals(self._refused_alerts.keys() - there)
+    def retain(self, alerts: AbstractSet[Labels]) -> None:
+        """Forget the refusals of all other alerts."""
+        self._clear_refusals(self._refused_alerts.keys() - alerts)
 
-    def dropped_over_capacity(self, episodes: Iterable[Incident]) -> None:
-        """There was no room for them: their beginning and, where they are over, their end."""
-        for incident in episodes:
+    def dropped_over_capacity(self, incidents: Iterable[Incident]) -> None:
+        """These incidents were dropped over capacity: their start and, if they ended, their end."""
+        for incident in incidents:
             ends = () if incident.is_open else (Update(incident, DeliveredState.RESOLVED),)
             self._drop((Update(incident, DeliveredState.FIRING), *ends), FULL)
 
-    def kept(self) -> None:
-        """What is waiting is safe on disk."""
+    def saved(self) -> None:
+        """The incidents are on disk."""
         self.save_problem = ""
-        if self._repeats.forget("unkept"):
-            event(logger, logging.INFO, "notifications are kept on disk again", receiver=self._name)
+        if self._repeats.forget("save"):
+            event(logger, logging.INFO, "notifications are saved again", receiver=self._name)
 
     def save_failed(self, reason: str, monotonic: float) -> None:
-        """It is not: it goes on in memory, and a restart would lose it."""
+        """The incidents could not be saved, so that a restart would lose them."""
         self.save_problem = reason
-        suppressed = self._repeats.suppressed("unkept", reason, monotonic)
+        suppressed = self._repeats.suppressed("save", reason, monotonic)
         if suppressed is not None:
-            text = "notifications are kept in memory only"
+            text = "notifications cannot be saved"
             event(logger, logging.WARNING, text, receiver=self._name, reason=reason, suppressed=suppressed)
 
-    def _drop(self, steps: Updates, reason: str) -> None:
-        self.counts[DeliveryResult.DROPPED] += len(steps)
-        for update in steps:
+    def _drop(self, updates: Updates, reason: str) -> None:
+        self.counts[DeliveryResult.DROPPED] += len(updates)
+        for update in updates:
             self._log(logging.ERROR, "notification dropped", update, reason=reason)
 
     def _clear_refusals(self, alerts: Iterable[Labels]) -> None:

@@ -1,7 +1,4 @@
-"""What one receiver is still to hear and what it has heard, in a small file of the state directory.
-
-The file is replaced as a whole. It holds no secret.
-"""
+"""The incidents of one receiver, saved in one file of the state directory. The file contains no secret."""
 
 import hashlib
 import json
@@ -15,15 +12,15 @@ from alerts.notify.message.incidents import DeliveredState, Incident, Incidents
 from exporter.core import atomic_file
 
 FORMAT = 1
-# scrypt's cost: a few milliseconds and 1 MB, once at the start. Keys are random; there is nothing to guess.
+# The cost of scrypt: a few milliseconds and 1 MB, once per start. Keys are random, so that they cannot be guessed.
 _COST = 2**10
 
 
 class Store:
-    """The file of one receiver; for one thread at a time.
+    """The file of one receiver. Not safe for several threads at once.
 
-    `identity` is what makes the receiver this one: its address and its secrets. The file tells whether it is still
-    the same, by a salted hash: another one has heard nothing of what still fires.
+    `identity` is the address with the secrets of the receiver. The file contains a salted hash of it, which tells after
+    a restart whether the receiver is the same: a different one knows nothing of firing alerts.
     """
 
     def __init__(self, directory: Path, receiver: str, identity: str) -> None:
@@ -32,10 +29,9 @@ class Store:
         self._salt, self._hash = os.urandom(16), ""
 
     def load(self) -> Incidents:
-        """What was kept; nothing when there is no file.
+        """The saved incidents; none without a file.
 
-        A file that cannot be understood is put aside, to be looked at.
-        Raises: OSError; ValueError when the file was put aside.
+        Raises: OSError; ValueError when the file cannot be parsed, after renaming it.
         """
         try:
             text = self.path.read_text("utf-8")
@@ -48,21 +44,22 @@ class Store:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._quarantine(error) from error
 
-    def save(self, episodes: Incidents) -> None:
-        """Keep these from now on; durable on return. Raises: OSError."""
+    def save(self, incidents: Incidents) -> None:
+        """Replace the file; it is on disk on return. Raises: OSError."""
         document = {
             "format": FORMAT,
             "receiver": {"salt": self._salt.hex(), "hash": self._identity_hash()},
-            "episodes": [_to_json(each) for each in episodes],
+            "episodes": [_to_json(each) for each in incidents],
         }
         atomic_file.replace(self.path, json.dumps(document))
 
     def _parsed(self, document: Any) -> Incidents:
         if document["format"] != FORMAT:
             raise ValueError(f"format {document['format']}, this version reads {FORMAT}")
-        episodes = tuple(_from_json(each) for each in document["episodes"])
+        incidents = tuple(_from_json(each) for each in document["episodes"])
         self._salt, self._hash = bytes.fromhex(document["receiver"]["salt"]), ""
-        return episodes if document["receiver"]["hash"] == self._identity_hash() else tuple(_for_new_receiver(episodes))
+        is_same = document["receiver"]["hash"] == self._identity_hash()
+        return incidents if is_same else tuple(_for_new_receiver(incidents))
 
     def _identity_hash(self) -> str:
         if not self._hash:
@@ -70,38 +67,39 @@ class Store:
         return self._hash
 
     def _quarantine(self, error: Exception) -> ValueError:
-        aside = self.path.with_suffix(".unreadable")
-        self.path.replace(aside)
-        return ValueError(f"cannot be understood ({error}) and is put aside as {aside.name}")
+        renamed = self.path.with_suffix(".unreadable")
+        self.path.replace(renamed)
+        return ValueError(f"cannot be parsed ({error}) and is renamed to {renamed.name}")
 
 
-def _for_new_receiver(episodes: Incidents) -> Iterable[Incident]:
-    """What a receiver that knows nothing is to hear: what lasts, and what nobody has heard of."""
+def _for_new_receiver(incidents: Incidents) -> Iterable[Incident]:
+    """The incidents for a receiver that knows nothing: the open ones, and those of which nothing was sent."""
     return (
-        replace(each, told=DeliveredState.NOTHING)
-        for each in episodes
-        if each.is_open or each.told is DeliveredState.NOTHING
+        replace(each, delivered_state=DeliveredState.NOTHING)
+        for each in incidents
+        if each.is_open or each.delivered_state is DeliveredState.NOTHING
     )
 
 
 def _to_json(incident: Incident) -> dict[str, Any]:
-    # What was refused may be welcome after a restart: with the right key, say.
-    told = DeliveredState.NOTHING if incident.told is DeliveredState.REFUSED else incident.told
+    # A refused update may be accepted after a restart, for example with the right key.
+    state = incident.delivered_state
+    delivered_state = DeliveredState.NOTHING if state is DeliveredState.REFUSED else state
     return {
         "labels": dict(incident.labels),
         "annotations": dict(incident.annotations),
         "starts_at": incident.starts_at,
         "ends_at": incident.ends_at,
-        "told": told.value,
+        "told": delivered_state.value,
     }
 
 
-def _from_json(plain: dict[str, Any]) -> Incident:
-    ends_at = plain["ends_at"]
+def _from_json(document: dict[str, Any]) -> Incident:
+    ends_at = document["ends_at"]
     return Incident(
-        labels=tuple(sorted((str(name), str(value)) for name, value in plain["labels"].items())),
-        starts_at=float(plain["starts_at"]),
+        labels=tuple(sorted((str(name), str(value)) for name, value in document["labels"].items())),
+        starts_at=float(document["starts_at"]),
         ends_at=None if ends_at is None else float(ends_at),
-        told=DeliveredState(plain["told"]),
-        annotations={str(name): str(value) for name, value in plain["annotations"].items()},
+        delivered_state=DeliveredState(document["told"]),
+        annotations={str(name): str(value) for name, value in document["annotations"].items()},
     )

@@ -1,7 +1,7 @@
-"""Alertmanager's API, version 2: it wants to hear of everything that fires, again and again.
+"""Alertmanager's API, version 2: all firing alerts are sent repeatedly.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, and Prometheus' own client. Labels are
-those that Prometheus sends by the rule file, so that Alertmanager takes its alerts and ours for the same.
+those that Prometheus sends by the rule file, so that Alertmanager treats the alerts of both as the same.
 """
 
 import json
@@ -20,7 +20,7 @@ STATUS_PATH = "/api/v2/status"
 
 @dataclass(frozen=True, slots=True)
 class Alertmanager:
-    """One Alertmanager: `url` is its address without the path of the API. It hears the watchdog, too."""
+    """One Alertmanager: `url` is its address without the path of the API. It also receives the watchdog alert."""
 
     name: str
     url: str
@@ -42,12 +42,12 @@ class Alertmanager:
 
     @property
     def probe(self) -> Message:
-        """How it is: answered with 200 by an Alertmanager alone."""
+        """The status request, which only an Alertmanager answers with 200."""
         return Message(self.url.rstrip("/") + STATUS_PATH, b"", bearer(self.bearer_token), "GET")
 
-    def message(self, steps: Updates, valid_until: float) -> Message:
-        """All alerts in one request. One that fires resolves by itself at `valid_until`, should we fall silent."""
-        body = json.dumps([self._alert(update, valid_until) for update in steps])
+    def message(self, updates: Updates, valid_until: float) -> Message:
+        """All alerts in one request. Alertmanager resolves a firing one at `valid_until` unless it is sent again."""
+        body = json.dumps([self._alert(update, valid_until) for update in updates])
         return Message(self.url.rstrip("/") + PATH, body.encode(), bearer(self.bearer_token))
 
     def _alert(self, update: Update, valid_until: float) -> dict[str, Any]:
@@ -65,5 +65,5 @@ class Alertmanager:
 
 
 def bearer(token: Secret | None) -> dict[str, str]:
-    """The header that carries the token, if there is one."""
+    """The header with the token; none without a token."""
     return {"Authorization": f"Bearer {token.reveal()}"} if token else {}

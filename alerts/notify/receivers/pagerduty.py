@@ -16,14 +16,14 @@ from alerts.notify.receivers.post import Message
 from exporter.core.types import Secret
 
 URL = "https://events.pagerduty.com/v2/enqueue"
-MAX_SUMMARY_LENGTH = 1024  # characters; longer ones are refused or cut
+MAX_SUMMARY_LENGTH = 1024  # characters; PagerDuty refuses or truncates longer ones
 
 SEVERITIES = MappingProxyType({Severity.PAGE: "critical", Severity.TICKET: "warning", Severity.INFO: "info"})
 
 
 @dataclass(frozen=True, slots=True)
 class PagerDuty:
-    """One service, by its routing key. It hears pages; whoever wants tickets in it, too, says so."""
+    """One service, identified by its routing key. By default it receives alerts of severity page."""
 
     routing_key: Secret
     url: str = URL
@@ -35,7 +35,7 @@ class PagerDuty:
 
     @property
     def identity(self) -> str:
-        """The routing key says which service it is."""
+        """The URL and the routing key, which identifies the service."""
         return f"{self.url} {self.routing_key.reveal()}"
 
     @property
@@ -45,12 +45,12 @@ class PagerDuty:
 
     @property
     def probe(self) -> Message:
-        """There is no question to ask: any answer shows that it can be reached."""
+        """PagerDuty has no status request: any answer shows that it can be reached."""
         return Message(self.url, b"", method="HEAD")
 
-    def message(self, steps: Updates, valid_until: float) -> Message:  # noqa: ARG002 - nothing expires at PagerDuty
-        """One event. Sent twice, it is the same: PagerDuty goes by its key."""
-        (update,) = steps
+    def message(self, updates: Updates, valid_until: float) -> Message:  # noqa: ARG002 - nothing expires at PagerDuty
+        """One event. PagerDuty deduplicates events by their key."""
+        (update,) = updates
         event = {"routing_key": self.routing_key.reveal(), "dedup_key": dedup_key(update.incident)}
         if update.new_state is DeliveredState.RESOLVED:
             event |= {"event_action": "resolve"}
@@ -83,9 +83,8 @@ class PagerDuty:
 
 
 def dedup_key(incident: Incident) -> str:
-    """The same for every episode of an alert, by whichever replica and after every restart.
+    """The same key for every incident of an alert, from every replica and after every restart.
 
-    The severity is part of it: a page that joined the open incident of its own ticket would wake nobody, and would be
-    resolved with it.
+    It includes the severity: a page with the key of an open ticket would notify nobody, and be resolved with it.
     """
     return f"{incident.alert}/{incident.severity}/{fingerprint(incident.labels)}"

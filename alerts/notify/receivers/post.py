@@ -1,4 +1,4 @@
-"""One HTTP request with limits on everything that a hostile or broken receiver controls."""
+"""Sends one HTTP request, with limits on everything that a hostile or broken receiver controls."""
 
 import http.client
 import threading
@@ -13,14 +13,14 @@ import urllib3
 from exporter.core.abortable import AbortableConnections
 from exporter.core.http_client import AbortableAdapter, causes
 
-# A receiver that refuses says why in a sentence or two; more of its answer is not read.
+# The part of a response that is read: a refusal explains itself in a sentence or two.
 MAX_RESPONSE_BYTES = 2_000
 _LATE = "no complete answer in time"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What to send where. The address, the headers and the body may hold secrets, so that none is ever shown."""
+    """A request. URL, headers and body may contain secrets, so that `repr` shows none of them."""
 
     url: str = field(repr=False)
     body: bytes = field(repr=False)
@@ -30,7 +30,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back: the beginning of the body is enough to say why."""
+    """A response with the beginning of its body."""
 
     status: int
     retry_after: str | None = None
@@ -38,7 +38,7 @@ class HttpResponse:
 
 
 class NoResponse(Exception):
-    """There was none, or it was not HTTP. Whether the message arrived is unknown. The text names no address."""
+    """No response, or not HTTP. Whether the message arrived is unknown. The text contains no URL."""
 
 
 def post(
@@ -48,24 +48,24 @@ def post(
 
     `tls_context` is as in `exporter.core.http_client`.
 
-    Only the resolver of names, which nothing can interrupt, may take longer.
-    Raises: NoAnswer.
+    Only name resolution, which cannot be interrupted, may take longer.
+    Raises: NoResponse.
     """
     abort_timer = threading.Timer(timeout, connections.abort)
     abort_timer.daemon = True
     abort_timer.start()
     try:
         with closing(connections), closing(AbortableAdapter(connections, tls_context)) as adapter:
-            answer = _exchange(adapter, message, timeout)
-        # Headers that end in the middle count as complete below; whoever cut them off knows better.
+            response = _exchange(adapter, message, timeout)
+        # http.client treats headers that end early as complete, also when the connection was aborted.
         if not connections.is_aborted:
-            return answer
+            return response
         failure = NoResponse(_LATE)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         failure = NoResponse(_LATE if connections.is_aborted else _reason(error))
     finally:
         abort_timer.cancel()
-    raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
+    raise failure  # not chained: the traceback would keep half-open sockets alive
 
 
 def _exchange(adapter: AbortableAdapter, message: Message, timeout: float) -> HttpResponse:
@@ -82,7 +82,7 @@ def _exchange(adapter: AbortableAdapter, message: Message, timeout: float) -> Ht
 
 
 def _beginning(response: urllib3.BaseHTTPResponse) -> str:
-    """Some of the body, for people. The status has said all that counts, so that a broken body is no matter."""
+    """The beginning of the body, for messages; empty when it cannot be read."""
     if response.status < http.HTTPStatus.BAD_REQUEST or "Content-Encoding" in response.headers:
         return ""
     try:
@@ -93,7 +93,7 @@ def _beginning(response: urllib3.BaseHTTPResponse) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What happened below all the wrapping: the system's own words, without addresses of objects and URLs."""
+    """The innermost cause in the system's words, without URLs."""
     found = tuple(causes(error))
     for cause in reversed(found):
         if isinstance(cause, TimeoutError):

@@ -1,4 +1,4 @@
-"""What the three kinds of receivers have in common."""
+"""The interface of receivers."""
 
 from typing import Protocol
 
@@ -8,36 +8,36 @@ from alerts.notify.receivers.post import Message
 
 
 class Receiver(Protocol):
-    """Whom to tell, and in which words. Immutable.
+    """A receiver of notifications and its message format. Immutable.
 
-    `repeats` is true for a receiver of states, which hears everything again and again; one of events hears each step
-    once, one by one. `identity` is what makes it this one and no other, if only by its key, and as secret as that.
-    `secrets` must appear in no log, page, metric or file.
+    `resends` is true for a receiver of states, which receives all alerts repeatedly; a receiver of events receives each
+    update once, one by one. `identity` distinguishes it from others, may contain its key, and is then as secret.
+    `secrets` must not appear in logs, pages, metrics or files.
     """
 
     @property
     def name(self) -> str:
-        """As in metrics and logs, and in the name of the file: letters, digits, `-`."""
+        """The name in metrics, logs and the name of the file: letters, digits, `-`."""
 
     @property
     def resends(self) -> bool:
-        """Whether it hears states or events."""
+        """Whether it receives states, not events."""
 
     @property
     def severities(self) -> frozenset[Severity]:
-        """What it hears of."""
+        """The severities that it receives."""
 
     @property
     def identity(self) -> str:
-        """Where notifications end up: another one has heard nothing of what this one was told."""
+        """The destination: a receiver with another identity has received nothing yet."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown, the address among them where it holds a token."""
+        """The secrets, including the URL where it contains a token."""
 
     @property
     def probe(self) -> Message:
-        """A request that tells it nothing, and shows whether it is there."""
+        """A request without a notification, which checks that the receiver answers."""
 
-    def message(self, steps: Updates, valid_until: float) -> Message:
-        """These steps in its own words; what fires is to be believed until then (Unix seconds)."""
+    def message(self, updates: Updates, valid_until: float) -> Message:
+        """The request with these updates. Firing alerts are valid until `valid_until`, Unix seconds."""

@@ -1,8 +1,8 @@
-"""A webhook, told in the words of Alertmanager's own webhook receiver, version 4 of its payload.
+"""A webhook with the payload of Alertmanager's webhook receiver, version 4.
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Every alert is a group of its own, as
-with `group_by: ['...']`, so that each can be told, and told again, for itself. `notification_reason` came with
-Alertmanager 0.32; of its values only two occur in such a group, since nothing is repeated here.
+with `group_by: ['...']`, so that each is sent and retried alone. `notification_reason` came with
+Alertmanager 0.32; only two of its values occur here, where nothing is resent.
 """
 
 import json
@@ -24,7 +24,7 @@ REASONS: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One address. It hears all but the watchdog, which is for who notices its absence."""
+    """One URL. It receives all alerts but the watchdog, which is for systems that detect its absence."""
 
     url: str
     bearer_token: Secret | None = None
@@ -36,22 +36,22 @@ class Webhook:
 
     @property
     def identity(self) -> str:
-        """The address."""
+        """The URL."""
         return self.url
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The token; and the address, which holds one with many services."""
+        """The token, and the URL, which contains a token for many services."""
         return (self.url, *((self.bearer_token.reveal(),) if self.bearer_token else ()))
 
     @property
     def probe(self) -> Message:
-        """There is no question to ask: any answer shows that it can be reached."""
+        """A webhook has no status request: any answer shows that it can be reached."""
         return Message(self.url, b"", bearer(self.bearer_token), "HEAD")
 
-    def message(self, steps: Updates, valid_until: float) -> Message:  # noqa: ARG002 - nothing expires here
-        """One step. The header Idempotency-Key is the same however often it is sent, and differs from all others."""
-        (update,) = steps
+    def message(self, updates: Updates, valid_until: float) -> Message:  # noqa: ARG002 - events do not expire
+        """One update. The header Idempotency-Key is the same for all its retries, and different from all others."""
+        (update,) = updates
         labels, annotations = dict(update.incident.labels), dict(update.incident.annotations)
         ends_at = update.incident.ends_at if update.new_state is DeliveredState.RESOLVED else None
         payload = {
@@ -82,5 +82,5 @@ class Webhook:
 
 
 def idempotency_key(update: Update) -> str:
-    """Names a step: the alert, when it began, and what is told of it."""
+    """Identifies an update: the alert, the start of the incident in milliseconds, the status."""
     return f"{fingerprint(update.incident.labels)}-{round(update.incident.starts_at * 1000)}-{update.status}"

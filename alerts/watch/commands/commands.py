@@ -26,7 +26,7 @@ from alerts.watch.store.lock_file import HistoryError, HistoryUnavailable, is_lo
 from alerts.watch.store.records import TimelineMark, WatchRequest
 from alerts.watch.store.serialization import serialize
 from exporter.config.settings import Config
-from exporter.config.values import duration, format_duration, words
+from exporter.config.values import argument, duration, format_duration, words
 from exporter.core import state_directory
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
@@ -74,7 +74,7 @@ def add_commands(commands: Commands, context: WatchContext) -> None:
     waiting = _add(subcommands, "wait", "wait for the verdict and exit with its status", context, _wait)
     waiting.add_argument(
         "--patience",
-        type=_duration,
+        type=argument(duration),
         default=_AWAY,
         metavar="5m",
         help=f"how long the exporter may be down (default: {format_duration(_AWAY)})",
@@ -254,11 +254,3 @@ def _number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError("expected the number of a watch")
     return int(text)
-
-
-def _duration(text: str) -> float:
-    """Seconds. Raises: ArgumentTypeError, because argparse hides the message of a ValueError."""
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -110,7 +110,7 @@ class SmokeContext:
         Raises: SampleError.
         """
         path = path or identifier(self.transaction.schema)
-        self.transaction.execute("migration/smoke_become", role=role, user=user, search_path=path)
+        self.transaction.execute("migration/smoke_assume_role", role=role, user=user, search_path=path)
 
     def reset_role(self) -> None:
         """Act as the role that logged in again. Raises: SampleError."""

@@ -146,7 +146,7 @@ def _search_path(context: SmokeContext) -> str:
     transaction = context.transaction
     schema = identifier(transaction.schema)
     transaction.execute("migration/smoke_hijack")
-    transaction.execute("migration/smoke_replan")
+    transaction.execute("migration/smoke_discard_plans")
     context.assume_role("none", path=f"pg_temp, {schema}")
     remedy = f"ALTER FUNCTION ... SET search_path = {schema}, pg_temp"
     try:
@@ -180,9 +180,9 @@ def _outsiders(context: SmokeContext) -> str:
     for role in ("anon", "authenticated"):
         context.assume_role(role, uuid.uuid4())
         for table in expected.TABLE_NAMES:
-            if _count(context, "smoke_seen", table):
+            if _count(context, "smoke_visible_rows", table):
                 raise StepFailed(f"{role} reads {table}")
-        if _count(context, "smoke_intrude", "job_outbox"):
+        if _count(context, "smoke_write_job", "job_outbox"):
             raise StepFailed(f"{role} writes job_outbox")
         context.reset_role()
     context.assume_role("anon")

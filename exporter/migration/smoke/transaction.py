@@ -166,7 +166,7 @@ class RolledBackTransaction:
             with mapped_errors():
                 self._open.execute("SELECT set_config('outbox_exporter.smoke', %s, true)", (token,))
                 self.execute("migration/smoke_uncommittable")
-                self.execute("migration/smoke_poison")
+                self.execute("migration/smoke_violate_constraint")
                 found = text.rows(self._open.execute("SELECT current_setting('outbox_exporter.smoke', true)"))
         except SampleError as error:
             if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):

@@ -1,5 +1,5 @@
 -- migration/completed_since.sql
--- Question: Did the processor complete anything since then?
+-- Question: Which job was processed last since a time?
 -- Parameters:
 --   since double precision: Unix seconds
 --   latest double precision: Unix seconds; a later time is not believed

@@ -13,7 +13,7 @@ SELECT
     mine.table_name,
     mine.polpermissive AS permissive,
     pg_get_expr(mine.polqual, mine.polrelid) AS condition
--- OFFSET: the expressions of other tables' policies, whose tables somebody may have locked, are left alone.
+-- OFFSET: expressions of policies of other tables, which may be locked, are not evaluated.
 FROM (
     SELECT c.relname::text AS table_name, p.*
     FROM pg_namespace AS n

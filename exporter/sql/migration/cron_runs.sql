@@ -8,8 +8,8 @@
 --   status text not null: succeeded or failed
 --   message text null: what the server said
 --   age double precision not null: seconds since that run ended
--- Index: primary key (runid), read backwards from its end until the job's last run is met
--- Source: pg_cron's own table; nothing prunes it
+-- Index: primary key (runid), read backwards from its end until the job's last run is found
+-- Source: pg_cron's own table, from which nothing deletes
 SELECT
     wanted.job,
     last.status,

@@ -5,8 +5,8 @@
 --   name text null: the setting cron.timezone, GMT where pg_cron has none; null when this role may not see it
 --   ahead double precision null: seconds by which the zone is ahead of UTC now; null when the zone is not known
 -- Index: none, reads no table; where the setting may be hidden, the control files of the server's extensions
--- Source: pg_cron, cron.timezone: since 1.5, shown to superusers and pg_read_all_settings alone, "GMT" by default. Whoever
---   else asks for it is refused, which would end the transaction: so it is not asked for where pg_cron may be that new.
+-- Source: pg_cron, cron.timezone: since 1.5, visible to superusers and pg_read_all_settings only, "GMT" by default.
+--   For other roles the query fails, which would end the transaction: so it is not run where pg_cron may be that new.
 SELECT
     zone.name,
     extract(epoch FROM (now() AT TIME ZONE zone.name) - (now() AT TIME ZONE 'UTC'))::double precision AS ahead

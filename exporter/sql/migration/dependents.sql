@@ -1,5 +1,5 @@
 -- migration/dependents.sql
--- Question: Which other objects depend on what a rollback drops, so that DROP would refuse?
+-- Question: Which other objects depend on the objects that a rollback drops, so that DROP would fail?
 -- Parameters:
 --   schema text: the schema of the migration
 --   tables text[]: its tables

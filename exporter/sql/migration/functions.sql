@@ -1,5 +1,5 @@
 -- migration/functions.sql
--- Question: Which functions of these names are there, how are they defined, and who may call them?
+-- Question: Which functions of these names exist, how are they defined, and which roles may call them?
 -- Parameters:
 --   schema text: the schema that holds the functions
 --   names text[]: names of the functions

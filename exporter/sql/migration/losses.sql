@@ -10,7 +10,8 @@
 --   oldest double precision null: seconds since its oldest believable row, as far as counted; null for keys
 --   newest double precision null: seconds since its newest believable row, as far as counted; null for keys
 -- Index: none; reads the tables once, up to the limit
--- Source: migrations reference, "Emergency Rollback": data loss. When keys were created is not for monitoring to see.
+-- Source: migrations reference, "Emergency Rollback": data loss. The monitoring role may not read when keys were
+--   created.
 SELECT
     counted.table_name,
     counted.rows,

@@ -1,5 +1,5 @@
 -- migration/partitions.sql
--- Question: Which partitions do these tables have, do they outlast a crash, and who may touch them past their parent?
+-- Question: Which partitions do these tables have, do they survive a crash, and which roles may use them directly?
 -- Parameters:
 --   schema text: the schema that holds the tables
 --   tables text[]: names of the tables
@@ -15,7 +15,7 @@
 --   open_to text[] not null: those of `outsiders` who have a privilege on the partition itself
 -- Index: pg_inherits (inhparent); reads no user table and takes no lock on one
 -- Source: PostgreSQL documentation, "Row Security Policies" and "ALTER TABLE ... ATTACH PARTITION": a partition has its
---   own privileges and policies, and those of its parent hold for whoever names the parent alone
+--   own privileges and policies; those of its parent apply only to queries that name the parent
 WITH RECURSIVE tree AS (
     SELECT c.relname::text AS table_name, c.oid
     FROM pg_namespace AS n

@@ -1,5 +1,5 @@
 -- migration/pending.sql
--- Question: What is still pending, by queue and state, and since when?
+-- Question: How many jobs are pending, by queue and state, and how old is the oldest?
 -- Parameters:
 --   count_limit bigint: rows; counting stops here, at the oldest so many
 --   exhausted_attempts integer: attempts from which on a pending job counts as given up

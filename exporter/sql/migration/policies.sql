@@ -33,7 +33,7 @@ SELECT
            )
         ORDER BY outsider.name
     ) AS applies_to
--- OFFSET: the expressions of other tables' policies, whose tables somebody may have locked, are left alone.
+-- OFFSET: expressions of policies of other tables, which may be locked, are not evaluated.
 FROM (
     SELECT c.relname::text AS table_name, p.*
     FROM pg_namespace AS n

@@ -13,12 +13,12 @@
 --   partition_key text[] not null: columns of the partition key; empty when it is not partitioned by columns
 --   row_security boolean not null: row-level security is enabled
 --   hidden_from text[] not null: owners of these functions, as whom they run, to whom row-level security applies and
---     whom no other policy may let in
+--     whom no other policy may admit
 --   id_type text null: type of the column `id`; null when there is none
 --   id_unique boolean not null: `id` alone is the primary key or unique, so that it can be referenced
 -- Index: catalogue indexes only; reads no user table and takes no lock on one
--- Source: migrations reference, "Dependency Chain". PostgreSQL documentation, "Row Security Policies": it applies to whoever
---   is no owner, no superuser and without BYPASSRLS, and to owners where it is forced
+-- Source: migrations reference, "Dependency Chain". PostgreSQL documentation, "Row Security Policies": it applies to
+--   roles that are neither owner nor superuser and do not have BYPASSRLS, and to owners where it is forced
 SELECT
     wanted.schema_name,
     wanted.table_name,

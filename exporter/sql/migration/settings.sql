@@ -1,13 +1,13 @@
 -- migration/settings.sql
--- Question: Let the catalogue print alike everywhere, and let row-level security filter as it does for everybody.
+-- Question: Which database is this? Sets how expressions are printed, and that row-level security filters rows.
 -- Parameters:
 -- Columns:
 --   database text not null: name of the database
 --   server_version integer not null: such as 150004
 -- Index: none, reads no table
--- Source: PostgreSQL documentation, "Client Connection Defaults". Whether rows are hidden is judged from the
---   catalogue (visibility.sql): a filtered bookkeeping table is read as far as it is visible, and what may be hidden
---   is unknown. Both settings end with the transaction.
+-- Source: PostgreSQL documentation, "Client Connection Defaults". Whether rows are hidden is read from the
+--   catalogue (visibility.sql): a filtered table is read as far as it is visible, and a row that may be hidden is
+--   unknown. Both settings end with the transaction.
 SELECT
     current_database()::text AS database,
     current_setting('server_version_num')::integer AS server_version

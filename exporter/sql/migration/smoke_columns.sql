@@ -1,5 +1,5 @@
 -- migration/smoke_columns.sql
--- Question: What does a row of this table need?
+-- Question: Which columns does this table have, and which of them need a value?
 -- Parameters:
 --   schema text: the schema of the table
 --   table text: the table

@@ -1,5 +1,5 @@
 -- migration/smoke_delete.sql
--- Question: Does the test course go?
+-- Question: Is the test course deleted?
 -- Parameters:
 --   entity uuid: the course
 -- Columns:

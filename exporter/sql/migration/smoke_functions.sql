@@ -1,5 +1,5 @@
 -- migration/smoke_functions.sql
--- Question: What do functions of these names do, PostgreSQL's own aside?
+-- Question: What is the source of functions of these names, except PostgreSQL's own?
 -- Parameters:
 --   names text[]: names of functions
 -- Columns:

@@ -1,5 +1,5 @@
 -- migration/smoke_hijack.sql
--- Question: Would the RPC fall for tables of the caller's own? Puts empty ones of its tables' names in the way.
+-- Question: Does the RPC use temporary tables of its caller? Creates empty ones with the names of its tables.
 -- Parameters:
 -- Columns:
 -- Index: none, touches temporary tables of its own

@@ -1,5 +1,5 @@
 -- migration/smoke_hijacked.sql
--- Question: How many rows went into the caller's own tables?
+-- Question: How many rows were written to the temporary tables of the caller?
 -- Parameters:
 -- Columns:
 --   stolen bigint not null: rows in the temporary tables

@@ -1,5 +1,5 @@
 -- migration/smoke_limits.sql
--- Question: May something be tried in this transaction, and by whom? Sets its limits.
+-- Question: May this transaction write, and as which role? Sets its limits.
 -- Parameters:
 --   statement_timeout text: longest statement, as PostgreSQL writes durations ('5000ms')
 --   lock_timeout text: longest wait for a lock
@@ -12,7 +12,7 @@
 -- Index: none, reads no table
 -- Source: PostgreSQL documentation, "Client Connection Defaults". From PostgreSQL 17 on the idle timer is not set when
 --   transaction_timeout would end the pause as soon; but an error that a savepoint catches stops that other timer, and
---   a transaction that expects to be refused would then outlive its client for as long as TCP lets it.
+--   a transaction that expects to be refused would then stay open after its client is gone until TCP notices.
 SELECT
     current_setting('transaction_read_only') = 'on' AS read_only,
     pg_is_in_recovery() AS in_recovery,

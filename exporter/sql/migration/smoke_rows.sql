@@ -1,5 +1,5 @@
 -- migration/smoke_rows.sql
--- Question: What do the three tables hold about this course?
+-- Question: Which rows of the three tables belong to this course?
 -- Parameters:
 --   entity uuid: the course
 --   key text: an idempotency key

@@ -1,5 +1,5 @@
 -- migration/smoke_triggers.sql
--- Question: What runs by itself when rows of these tables, or a temporary table, are made and removed?
+-- Question: Which triggers run when rows of these tables are inserted or deleted, or a temporary table is created?
 -- Parameters:
 --   schemas text[]: the schema of each table
 --   tables text[]: the tables

@@ -1,5 +1,5 @@
 -- migration/versions.sql
--- Question: Which of the migrations are registered as applied, by version or by name?
+-- Question: Which migrations are recorded as applied, by version or by name?
 -- Parameters:
 --   versions text[]: documented versions
 --   names text[]: documented names

@@ -1,4 +1,4 @@
-"""What is said of an expression without evaluating it, on expressions of our making: the checks of rules rely on it."""
+"""Properties of expressions without evaluating them, on which the checks of rules rely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped policy at work on outboxes with faults: clocks that are set, restarts, what is remembered."""
+"""The shipped policy on outboxes with faults: clock steps, restarts, bounded storage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alerts.promql.engine import Engine
 from alerts.promql.storage import Series
 from tests.alerts.faulty import (
     FAULTS,
-    World,
+    FaultyOutbox,
     blind,
     flood,
     healthy,
@@ -41,10 +41,10 @@ NEVER: Final = 1_000_000
 
 
 @dataclass(slots=True)
-class Life:
-    """An outbox and its judge; `exporter` and `database` are what their clocks are ahead of the true time."""
+class Simulation:
+    """An outbox and its rule group; `exporter` and `database` are the offsets of their clocks, seconds."""
 
-    fault: Callable[[World], None] = healthy
+    fault: Callable[[FaultyOutbox], None] = healthy
     begins: int = NEVER
     ends: int = NEVER
     exporter: float = 0.0
@@ -52,11 +52,11 @@ class Life:
     ticks: int = 0
     assessor: RuleGroup = field(default_factory=lambda: RuleGroup(POLICY))
     evaluations: list[Evaluation] = field(default_factory=list)
-    world: World = field(init=False)
+    world: FaultyOutbox = field(init=False)
     clock: MonitoredClock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = World(self.fault, self.begins, self.ends, pace=1.0, born=EPOCH)
+        self.world = FaultyOutbox(self.fault, self.begins, self.ends, pace=1.0, born=EPOCH)
         self.begin_anew()
 
     @property
@@ -64,10 +64,10 @@ class Life:
         return self.ticks * INTERVAL
 
     def begin_anew(self) -> None:
-        """The judge's process starts."""
+        """The process of the exporter starts."""
         self.clock = MonitoredClock(lambda: EPOCH + self.true + self.exporter, lambda: self.true)
 
-    def live(self, ticks: int) -> Life:
+    def live(self, ticks: int) -> Simulation:
         """Goes on for so long."""
         for _ in range(ticks):
             self.ticks += 1
@@ -78,7 +78,7 @@ class Life:
 
     @property
     def series(self) -> tuple[Series, ...]:
-        """What the judge remembers."""
+        """The stored series."""
         return self.assessor.state(0.0).series
 
     @property
@@ -92,45 +92,45 @@ class Life:
         ]
 
 
-def step_for_a_minute(life: Life, seconds: float) -> None:
+def step_for_a_minute(simulation: Simulation, seconds: float) -> None:
     """The exporter's clock is set, and set right again."""
-    life.exporter += seconds
-    life.live(4)
-    life.exporter -= seconds
+    simulation.exporter += seconds
+    simulation.live(4)
+    simulation.exporter -= seconds
 
 
-def step_for_good(life: Life, seconds: float) -> None:
+def step_for_good(simulation: Simulation, seconds: float) -> None:
     """The clock of the machine is set, on which exporter and database run."""
-    life.exporter += seconds
-    life.database += seconds
+    simulation.exporter += seconds
+    simulation.database += seconds
 
 
-def step_apart(life: Life, seconds: float) -> None:
+def step_apart(simulation: Simulation, seconds: float) -> None:
     """The exporter's clock is set and the database's is not."""
-    life.exporter += seconds
+    simulation.exporter += seconds
 
 
-def step_back_and_forth(life: Life, seconds: float) -> None:
-    """Somebody plays with the clock."""
+def step_back_and_forth(simulation: Simulation, seconds: float) -> None:
+    """The clock is set several times."""
     for _ in range(5):
-        step_for_a_minute(life, seconds)
-        life.live(10)
-        step_for_a_minute(life, -seconds)
+        step_for_a_minute(simulation, seconds)
+        simulation.live(10)
+        step_for_a_minute(simulation, -seconds)
 
 
-# Twenty minutes after the step are enough to be doubted and believed; an hour more, to have caught up with the hour.
+# Twenty minutes after the step include the uncertain period; an hour more lets the clock catch up.
 SOON, LATER = 60 + 60, 60 + 170
 
 
 @cache
-def undisturbed(fault: Callable[[World], None], ticks: int) -> Life:
-    """The same outbox with nobody at the clock."""
-    return Life(fault, begins=20).live(ticks)
+def undisturbed(fault: Callable[[FaultyOutbox], None], ticks: int) -> Simulation:
+    """The same outbox without clock steps."""
+    return Simulation(fault, begins=20).live(ticks)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_shared_subexpressions_change_no_result(
-    monkeypatch: pytest.MonkeyPatch, fault: Callable[[World], None]
+    monkeypatch: pytest.MonkeyPatch, fault: Callable[[FaultyOutbox], None]
 ) -> None:
     """The rules share results of subexpressions: through faults, clock steps and restarts, nothing else changes."""
     sharing = eventful(fault)
@@ -139,15 +139,15 @@ def test_shared_subexpressions_change_no_result(
     assert any(evaluation.transitions for evaluation in sharing.evaluations)
 
 
-def eventful(fault: Callable[[World], None]) -> Life:
-    """A fault comes and goes, the clock is set, and the judge begins anew with what was kept."""
-    life = Life(fault, begins=15, ends=60).live(40)
-    step_for_a_minute(life, 3600.0)
-    kept = life.assessor.state(life.evaluations[-1].at)
-    life.begin_anew()
-    life.assessor = RuleGroup(POLICY)
-    life.assessor.restore(kept, EPOCH + life.true)
-    return life.live(50)
+def eventful(fault: Callable[[FaultyOutbox], None]) -> Simulation:
+    """A fault comes and goes, the clock is set, and the rule group restarts with the saved state."""
+    simulation = Simulation(fault, begins=15, ends=60).live(40)
+    step_for_a_minute(simulation, 3600.0)
+    kept = simulation.assessor.state(simulation.evaluations[-1].at)
+    simulation.begin_anew()
+    simulation.assessor = RuleGroup(POLICY)
+    simulation.assessor.restore(kept, EPOCH + simulation.true)
+    return simulation.live(50)
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])
@@ -160,10 +160,10 @@ def eventful(fault: Callable[[World], None]) -> Life:
     ],
 )
 def test_a_clock_that_is_set_fires_and_resolves_nothing(
-    fault: Callable[[World], None], ticks: int, seconds: float, step: Callable[[Life, float], None]
+    fault: Callable[[FaultyOutbox], None], ticks: int, seconds: float, step: Callable[[Simulation, float], None]
 ) -> None:
-    """Whoever sets whose clock by an hour, in the middle of a fault or of health: the same alerts as without."""
-    disturbed = Life(fault, begins=20).live(60)
+    """A clock step of an hour, during a fault or without one, changes no alert."""
+    disturbed = Simulation(fault, begins=20).live(60)
     assert bool(disturbed.story) is (fault is not healthy)
     step(disturbed, seconds)
     disturbed.live(ticks - disturbed.ticks)
@@ -173,30 +173,30 @@ def test_a_clock_that_is_set_fires_and_resolves_nothing(
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])
 def test_a_fault_after_the_step_is_noticed(seconds: float) -> None:
     """By ages once the doubt is over, and by counters at once."""
-    life = Life(stalled, begins=50).live(40)
-    life.exporter = life.database = seconds
-    life.live(50)
-    assert (RuleKey("OutboxStalled", Severity.PAGE), Change.FIRING) in life.story
-    life = Life(initialisations_fail, begins=41).live(40)
-    life.exporter = life.database = seconds
-    life.live(9)
-    assert (RuleKey("OutboxFsmFailureRateHigh", Severity.PAGE), Change.FIRING) in life.story
+    simulation = Simulation(stalled, begins=50).live(40)
+    simulation.exporter = simulation.database = seconds
+    simulation.live(50)
+    assert (RuleKey("OutboxStalled", Severity.PAGE), Change.FIRING) in simulation.story
+    simulation = Simulation(initialisations_fail, begins=41).live(40)
+    simulation.exporter = simulation.database = seconds
+    simulation.live(9)
+    assert (RuleKey("OutboxFsmFailureRateHigh", Severity.PAGE), Change.FIRING) in simulation.story
 
 
 def restarts(random: Random) -> Iterator[int]:
-    """How many ticks until the next restart, again and again."""
+    """The number of scrapes until each restart."""
     while True:
         yield random.randint(1, 20)
 
 
 @pytest.mark.parametrize("fault", [stalled, initialisations_fail, blind, neglected])
-def test_a_restart_is_no_restart(fault: Callable[[World], None], tmp_path: Path) -> None:
+def test_a_restart_changes_nothing(fault: Callable[[FaultyOutbox], None], tmp_path: Path) -> None:
     """With what was kept on disk, every signal is what it would have been, and so is every alert.
 
     The time between two processes does not count, so that what is pending is late by an interval each time.
     """
-    whole = Life(fault, begins=20, ends=60).live(90)
-    broken = Life(fault, begins=20, ends=60)
+    whole = Simulation(fault, begins=20, ends=60).live(90)
+    broken = Simulation(fault, begins=20, ends=60)
     kept, often = StateFile(tmp_path), restarts(Random(fault.__name__))
     while broken.ticks < whole.ticks:
         broken.live(min(next(often), whole.ticks - broken.ticks))
@@ -210,11 +210,11 @@ def test_a_restart_is_no_restart(fault: Callable[[World], None], tmp_path: Path)
     assert sorted(broken.story) == sorted(whole.story)
 
 
-def test_kept_by_a_clock_that_was_set_back_since() -> None:
+def test_a_state_saved_before_the_clock_was_set_back() -> None:
     """What was kept in the future was kept just now."""
-    old = Life(flood, begins=20).live(60)
+    old = Simulation(flood, begins=20).live(60)
     kept = old.assessor.state(old.evaluations[-1].at)
-    new = Life(flood, begins=20, exporter=-7200.0)
+    new = Simulation(flood, begins=20, exporter=-7200.0)
     new.assessor.restore(kept, EPOCH + old.true - 7200.0)
     new.world, new.ticks = old.world, old.ticks
     firing = {alert.key for alert in old.evaluations[-1].firing}
@@ -225,33 +225,33 @@ def test_kept_by_a_clock_that_was_set_back_since() -> None:
 
 def test_nothing_is_known_before_all_collectors_have_run() -> None:
     """What stands is held then, and nothing begins."""
-    life = Life(stalled, begins=20).live(60)
-    before = life.evaluations[-1]
-    life.ticks += 1
-    evaluation = life.assessor.evaluate(life.clock.now(), [], None)
+    simulation = Simulation(stalled, begins=20).live(60)
+    before = simulation.evaluations[-1]
+    simulation.ticks += 1
+    evaluation = simulation.assessor.evaluate(simulation.clock.now(), [], None)
     assert [(alert.key, alert.held) for alert in evaluation.alerts] == [(alert.key, True) for alert in before.alerts]
     assert not evaluation.transitions
 
 
-def test_a_machine_that_slept_does_not_fire_on_waking() -> None:
-    """Time in which nobody looked does not count as time in which it was so."""
-    life = Life(neglected, begins=20).live(22)
-    assert any(alert.state is State.PENDING for alert in life.evaluations[-1].alerts)
-    life.ticks += 40
-    life.live(1)
-    assert not [key for key, change in life.story if key.alert == "OutboxJobsExhausted"]
+def test_a_suspended_machine_fires_nothing_on_resume() -> None:
+    """Time without evaluations does not count towards the for-duration."""
+    simulation = Simulation(neglected, begins=20).live(22)
+    assert any(alert.state is State.PENDING for alert in simulation.evaluations[-1].alerts)
+    simulation.ticks += 40
+    simulation.live(1)
+    assert not [key for key, change in simulation.story if key.alert == "OutboxJobsExhausted"]
 
 
-def test_what_explains_mutes() -> None:
-    """Poison at the head of the outbox explains that it stalls and piles up; the watchdog is never muted."""
-    muted = {alert.key.alert: alert.muted for alert in Life(poisoned, begins=20).live(60).evaluations[-1].alerts}
+def test_a_cause_mutes_its_effects() -> None:
+    """A blocked head mutes the alerts about stalling and backlog; the watchdog is never muted."""
+    muted = {alert.key.alert: alert.muted for alert in Simulation(poisoned, begins=20).live(60).evaluations[-1].alerts}
     assert muted["OutboxHeadBlocked"] in (True, False)
     assert muted["OutboxStalled"]
     assert not muted["OutboxWatchdog"]
 
 
-def test_the_memory_is_bounded() -> None:
+def test_the_storage_is_bounded() -> None:
     """Once the longest window is full, there are no more samples, however long it goes on."""
-    life = Life(assessor=RuleGroup(load_policy(time_scale=0.1)))
-    points = [sum(len(series.times) for series in life.live(ticks).series) for ticks in (150, 150)]
+    simulation = Simulation(assessor=RuleGroup(load_policy(time_scale=0.1)))
+    points = [sum(len(series.times) for series in simulation.live(ticks).series) for ticks in (150, 150)]
     assert points[0] == points[1] < 10_000

@@ -22,7 +22,7 @@ JOB = labelled(job="outbox")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Result:
     """What was found, and what could not be asked."""
 
     signals: Mapping[str, float]
@@ -37,13 +37,13 @@ def policy(*rules: Rule, signals: dict[str, str] | None = None) -> Policy:
     return Policy(15.0, "outbox", recorded, rules)
 
 
-def ask(asked: Policy, *scrapes: list[Sample], fresh: frozenset[str] = frozenset(), **clock: bool) -> Asked:
-    """What is said at the last of some scrapes, fifteen seconds apart."""
-    rules = CompiledRules(asked)
+def ask(rules_of: Policy, *scrapes: list[Sample], fresh: frozenset[str] = frozenset(), **clock: bool) -> Result:
+    """The results at the last of some scrapes, 15 seconds apart."""
+    rules = CompiledRules(rules_of)
     for index, samples in enumerate(scrapes):
         rules.storage.append(15.0 * index, samples)
         found, failures = rules.evaluate(ClockReading(15.0 * index, **clock), fresh)
-    return Asked(found.signals, found.rules, found.positive_only, failures)
+    return Result(found.signals, found.rules, found.positive_only, failures)
 
 
 def test_signals_are_series_that_others_are_made_of() -> None:
@@ -75,10 +75,10 @@ def test_the_greatest_of_several_outboxes_stands_for_a_signal() -> None:
         (("backlog", "throughput"), "backlog throughput events", {JOB: 1.0}),
     ],
 )
-def test_unknown_without_fresh_results(collectors: tuple[str, ...], fresh: str, finding: RuleSamples) -> None:
-    """Every collector that a rule is judged by has to be fresh."""
+def test_unknown_without_fresh_results(collectors: tuple[str, ...], fresh: str, samples_of_rule: RuleSamples) -> None:
+    """All collectors of a rule must have fresh results."""
     found = ask(policy(rule(expr="x", collectors=collectors)), [("x", JOB, 1.0)], fresh=frozenset(fresh.split()))
-    assert found.rules.get(key("A")) == finding
+    assert found.rules.get(key("A")) == samples_of_rule
 
 
 @pytest.mark.parametrize(
@@ -95,28 +95,28 @@ def test_unknown_without_fresh_results(collectors: tuple[str, ...], fresh: str, 
         ("outbox:plain", True),
     ],
 )
-def test_unknown_while_the_clock_is_in_doubt(expr: str, *, known: bool) -> None:
+def test_unknown_while_the_clock_is_uncertain(expr: str, *, known: bool) -> None:
     """Whatever compares with the time of day, directly or through a signal; nothing else."""
     signals = {
         "outbox:age": "x - ignoring (a) y_timestamp_seconds",
         "outbox:twice": "outbox:age * 2",
         "outbox:plain": "x",
     }
-    asked = policy(rule(expr=expr), signals=signals)
+    rules_of = policy(rule(expr=expr), signals=signals)
     samples: list[Sample] = [("x", JOB, 1.0), ("y_timestamp_seconds", JOB, 1.0)]
-    doubting = ask(asked, samples, uncertain=True)
-    assert (key("A") in doubting.rules) is known
-    assert doubting.signals == {"outbox:plain": 1.0}
-    set_back = ask(asked, samples, set_back=True)
+    uncertain_result = ask(rules_of, samples, uncertain=True)
+    assert (key("A") in uncertain_result.rules) is known
+    assert uncertain_result.signals == {"outbox:plain": 1.0}
+    set_back = ask(rules_of, samples, set_back=True)
     assert (key("A") not in set_back.positive_only) is known
-    sound = ask(asked, samples)
+    sound = ask(rules_of, samples)
     assert sound.rules == set_back.rules
     assert key("A") in sound.rules
     assert not sound.positive_only
 
 
 def test_an_expression_that_fails_is_unknown() -> None:
-    """It is told, and the others are asked all the same."""
+    """The failure is reported, and the other expressions are evaluated."""
     broken, sound = rule("Broken", expr="x + on (job) x"), rule("Sound", expr="x")
     samples = [("x", labelled(job="a", n="1"), 1.0), ("x", labelled(job="a", n="2"), 1.0)]
     found = ask(policy(broken, sound, signals={"failing": "x + on (job) x"}), samples)
@@ -126,13 +126,13 @@ def test_an_expression_that_fails_is_unknown() -> None:
     assert len(found.rules[key("Sound")] or ()) == 2
 
 
-def test_rules_for_others_are_not_asked() -> None:
+def test_rules_for_prometheus_only_are_not_evaluated() -> None:
     """What only Prometheus can know is left to it."""
-    asked = policy(rule("Ours"), rule("Theirs", expr="topk(1, x)", outlets=frozenset({Outlet.PROMETHEUS})))
-    assert ask(asked, []).rules.keys() == {RuleKey("Ours", Severity.PAGE)}
+    rules_of = policy(rule("Ours"), rule("Theirs", expr="topk(1, x)", outlets=frozenset({Outlet.PROMETHEUS})))
+    assert ask(rules_of, []).rules.keys() == {RuleKey("Ours", Severity.PAGE)}
 
 
-def test_a_policy_that_is_too_much_is_refused() -> None:
+def test_an_unsupported_policy_is_refused() -> None:
     """When it is loaded, not at night."""
     with pytest.raises(UnsupportedError):
         CompiledRules(policy(rule(expr="topk(1, x)")))
@@ -142,7 +142,7 @@ def test_a_policy_that_is_too_much_is_refused() -> None:
         CompiledRules(policy(rule(description="{{ $nothing }}")))
 
 
-def test_remembers_what_is_asked_for() -> None:
+def test_stores_the_metrics_of_signals_and_rules() -> None:
     """Signals and rules say which metrics matter."""
     storage: Storage = CompiledRules(policy(rule(expr="x > y"), signals={"s": "z"})).storage
     assert [name for name in "wxyzs" if storage.stores(name)] == ["x", "y", "z"]

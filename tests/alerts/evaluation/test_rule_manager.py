@@ -1,4 +1,4 @@
-"""The judge's thread: it scrapes, tells, keeps, and survives whatever the others do."""
+"""The thread of the rule manager: scrapes, listeners, saved state, and errors of all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManage
 from alerts.model import Change, Evaluation, Policy, RuleKey, Severity, State
 from alerts.policy.load import load_policy
 from exporter.metrics import catalogue
-from tests.alerts.faulty import World, healthy, neglected
+from tests.alerts.faulty import FaultyOutbox, healthy, neglected
 from tests.end_to_end.program import eventually
 
 POLICY: Final = load_policy()
@@ -27,10 +27,10 @@ BROKEN: Final = RuleKey("OutboxConfigReloadFailed", Severity.TICKET)
 
 
 class Outbox:
-    """What a judge may ask; time passes by fifteen seconds with each scrape."""
+    """The inputs of a rule manager; each scrape advances time by 15 seconds."""
 
-    def __init__(self, fault: Callable[[World], None] = healthy) -> None:
-        self.world = World(fault, 0, 1_000_000, pace=1.0)
+    def __init__(self, fault: Callable[[FaultyOutbox], None] = healthy) -> None:
+        self.world = FaultyOutbox(fault, 0, 1_000_000, pace=1.0)
         self.now = 1e9
         self.broken = False
 
@@ -48,7 +48,7 @@ class Outbox:
 
 
 def judge(outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], None], **changes: Any) -> RuleManager:
-    """One that evaluates when told to."""
+    """A rule manager that evaluates only when called."""
     sources = replace(outbox.sources(), **changes)
     return RuleManager(POLICY, sources, state_dir, listeners, outbox.clock())
 
@@ -64,20 +64,20 @@ def running(
     made.stop()
 
 
-def test_evaluates_by_itself_and_tells(tmp_path: Path) -> None:
+def test_evaluates_in_its_thread_and_calls_listeners(tmp_path: Path) -> None:
     """Every interval, from one interval after the start on, until it is stopped."""
-    told: list[Evaluation] = []
-    with running(POLICY, Outbox(), tmp_path, told.append) as started:
-        eventually(lambda: len(told) > 3)
-        eventually(lambda: started.evaluation is told[-1])
-    count = len(told)
+    heard_evaluations: list[Evaluation] = []
+    with running(POLICY, Outbox(), tmp_path, heard_evaluations.append) as started:
+        eventually(lambda: len(heard_evaluations) > 3)
+        eventually(lambda: started.evaluation is heard_evaluations[-1])
+    count = len(heard_evaluations)
     time.sleep(0.1)
-    assert len(told) == count
+    assert len(heard_evaluations) == count
     assert started.failures == {}
 
 
-def test_rests_every_other_interval_while_nobody_relies_on_it(tmp_path: Path) -> None:
-    """It looks at once when it starts, never rests twice, and not at all from when somebody does."""
+def test_skips_every_second_interval_without_consumers(tmp_path: Path) -> None:
+    """It evaluates first, never skips two intervals in a row, and skips none once there is a consumer."""
     has_consumers = False
     resting = judge(Outbox(), tmp_path, has_consumers=lambda: has_consumers)
     assert [resting._skips_interval() for _ in range(5)] == [False, True, False, True, False]
@@ -87,14 +87,14 @@ def test_rests_every_other_interval_while_nobody_relies_on_it(tmp_path: Path) ->
     assert [resting._skips_interval() for _ in range(3)] == [True, False, True]
 
 
-def test_evaluates_by_itself_also_while_nobody_relies_on_it(tmp_path: Path) -> None:
+def test_evaluates_in_its_thread_without_consumers(tmp_path: Path) -> None:
     """Rests in between do not end it."""
-    told: list[Evaluation] = []
-    with running(POLICY, Outbox(), tmp_path, told.append, has_consumers=lambda: False):
-        eventually(lambda: len(told) > 3)
+    heard_evaluations: list[Evaluation] = []
+    with running(POLICY, Outbox(), tmp_path, heard_evaluations.append, has_consumers=lambda: False):
+        eventually(lambda: len(heard_evaluations) > 3)
 
 
-def test_says_which_rules_fire(tmp_path: Path) -> None:
+def test_readings_of_firing_rules(tmp_path: Path) -> None:
     """Each rule that is evaluated here, at 0 or 1; nothing before the first evaluation."""
     outbox = Outbox(neglected)
     quiet = judge(outbox, tmp_path)
@@ -112,8 +112,8 @@ def test_says_which_rules_fire(tmp_path: Path) -> None:
     assert (BROKEN.alert, "ticket") in {reading.labels for reading in quiet.readings() if reading.value}
 
 
-def test_what_is_old_is_not_shown(tmp_path: Path) -> None:
-    """A judge that has fallen silent says nothing: an alert that fired once is not what fires now."""
+def test_old_evaluations_are_not_shown(tmp_path: Path) -> None:
+    """Without recent evaluations there are no readings: an old alert may not fire any more."""
     outbox = Outbox()
     silent = judge(outbox, tmp_path)
     silent.evaluate()
@@ -142,17 +142,17 @@ def test_sees_what_prometheus_would(tmp_path: Path) -> None:
     assert found["outbox:backlog_sample_age_seconds"] == 15.0  # never sampled: since the process began
 
 
-def test_a_listener_that_raises_does_not_matter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The others hear, the next evaluation comes; it is counted each time and logged once."""
-    told: list[Evaluation] = []
+def test_a_listener_that_raises_does_not_affect_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Other listeners are called, the next evaluation follows; errors are counted each time and logged once."""
+    heard_evaluations: list[Evaluation] = []
 
     def deaf(_: Evaluation) -> None:
         raise RuntimeError("cannot listen")
 
-    telling = judge(Outbox(), tmp_path, deaf, told.append)
+    telling = judge(Outbox(), tmp_path, deaf, heard_evaluations.append)
     for _ in range(3):
         telling.evaluate()
-    assert len(told) == 3
+    assert len(heard_evaluations) == 3
     assert telling.failures == {"listener": 3}
     assert [record.getMessage() for record in caplog.records] == ["rule evaluation failed"]
     assert "cannot listen" in caplog.records[0].__dict__["fields"]["message"]
@@ -176,7 +176,7 @@ def test_a_scrape_that_raises_holds_everything(tmp_path: Path) -> None:
 
 
 def test_a_restart_goes_on(tmp_path: Path) -> None:
-    """What fired fires, and is not told again; what is wrong with the file is told, and judging begins afresh."""
+    """Firing alerts stay firing without a transition; a damaged file is reported and all alerts start as inactive."""
     outbox = Outbox(neglected)
     first = judge(outbox, tmp_path)
     for _ in range(25):
@@ -190,8 +190,8 @@ def test_a_restart_goes_on(tmp_path: Path) -> None:
     assert {alert.key for alert in again.firing} == {alert.key for alert in (first.evaluation or again).firing}
 
 
-def test_a_damaged_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Judging begins afresh."""
+def test_a_damaged_file_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """All alerts start as inactive."""
     (tmp_path / "alerts.json").write_text("{")
     with running(replace(POLICY, rules=()), Outbox(), tmp_path) as started:
         assert started.failures == {"state": 1}
@@ -200,7 +200,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture
 
 
 def test_without_a_place_to_keep_it(tmp_path: Path) -> None:
-    """A state directory that cannot be written costs the memory of a restart, and nothing else."""
+    """Without a writable state directory, evaluation works, but alerts do not survive a restart."""
     (tmp_path / "file").touch()
     poor = judge(Outbox(), tmp_path / "file")
     poor.evaluate()
@@ -208,8 +208,8 @@ def test_without_a_place_to_keep_it(tmp_path: Path) -> None:
     assert poor.failures["state"] >= 1
 
 
-def test_keeps_what_was_told_and_every_minute(tmp_path: Path) -> None:
-    """A crash costs nothing that anybody heard of, and a minute of what nobody did at most."""
+def test_state_is_saved_every_minute_and_on_notified_changes(tmp_path: Path) -> None:
+    """A crash loses no notified change, and at most a minute of other state."""
     outbox, file = Outbox(neglected), tmp_path / "alerts.json"
     keeping = judge(outbox, tmp_path)
     saved = []
@@ -217,25 +217,28 @@ def test_keeps_what_was_told_and_every_minute(tmp_path: Path) -> None:
         file.unlink(missing_ok=True)
         evaluation = keeping.evaluate()
         saved.append(file.exists())
-        told = {transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED}
-        assert file.exists() or not told
+        heard_evaluations = {transition.change for transition in evaluation.transitions} & {
+            Change.FIRING,
+            Change.RESOLVED,
+        }
+        assert file.exists() or not heard_evaluations
     assert 10 <= sum(saved) < 30
     assert all(any(saved[start : start + 4]) for start in range(37))
 
 
-def test_keeps_the_rest_every_five_minutes_while_nobody_relies_on_it(tmp_path: Path) -> None:
-    """What was told is kept at once all the same."""
+def test_state_is_saved_every_five_minutes_without_consumers(tmp_path: Path) -> None:
+    """Notified changes are saved at once even without consumers."""
     outbox, file = Outbox(neglected), tmp_path / "alerts.json"
     keeping = judge(outbox, tmp_path, has_consumers=lambda: False)
-    saved, told = [], 0
+    saved, heard_evaluations = [], 0
     for _ in range(80):
         file.unlink(missing_ok=True)
         evaluation = keeping.evaluate()
         saved.append(file.exists())
         is_told = bool({transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED})
         assert file.exists() or not is_told
-        told += is_told
-    assert sum(saved) <= told + 80 / 20
+        heard_evaluations += is_told
+    assert sum(saved) <= heard_evaluations + 80 / 20
     assert all(any(saved[start : start + 20]) for start in range(61))
 
 
@@ -256,9 +259,9 @@ def test_stops_although_a_listener_hangs(tmp_path: Path) -> None:
     over.set()
 
 
-def test_whatever_happens_the_next_evaluation_comes(tmp_path: Path) -> None:
+def test_an_error_does_not_end_the_thread(tmp_path: Path) -> None:
     """Even when the clock, of all things, fails once."""
-    outbox, told = Outbox(), list[Evaluation]()
+    outbox, heard_evaluations = Outbox(), list[Evaluation]()
     failing = iter([True])
 
     def wall() -> float:
@@ -267,14 +270,14 @@ def test_whatever_happens_the_next_evaluation_comes(tmp_path: Path) -> None:
         return outbox.now
 
     clock = MonitoredClock(wall, lambda: outbox.now)
-    made = RuleManager(replace(POLICY, interval=0.02), outbox.sources(), tmp_path, (told.append,), clock)
+    made = RuleManager(replace(POLICY, interval=0.02), outbox.sources(), tmp_path, (heard_evaluations.append,), clock)
     made.start()
-    eventually(lambda: told)
+    eventually(lambda: heard_evaluations)
     made.stop()
     assert made.failures["evaluation"] == 1
 
 
-def test_what_is_firing_is_told_whole(tmp_path: Path) -> None:
+def test_a_firing_alert_is_sent_completely(tmp_path: Path) -> None:
     """An alert that the shipped policy raises here has everything that a notification needs."""
     outbox = Outbox(neglected)
     telling = judge(outbox, tmp_path)

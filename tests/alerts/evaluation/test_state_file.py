@@ -43,7 +43,7 @@ def series_of(kept: SavedState) -> list[tuple[Any, ...]]:
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
-    """To the last bit; series have ended, since nobody knows whether they went on."""
+    """Numbers are exact; series are stale, since it is unknown whether they continued."""
     seen = storage('x{a="ü"} 1 nan inf _ 0.1\ny 1 2', start=1_700_000_000.123)
     StateFile(tmp_path / "deep" / "state").save(SavedState(1e9 + 16, STANDINGS, tuple(seen.series())))
     kept = StateFile(tmp_path / "deep" / "state").load()
@@ -122,8 +122,8 @@ def test_what_is_not_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", damaged().values(), ids=damaged().keys())
-def test_a_damaged_or_newer_file_is_put_aside(content: str, tmp_path: Path) -> None:
-    """It is told once, kept for who wants to look, and not in the way any more."""
+def test_a_damaged_or_newer_file_is_renamed(content: str, tmp_path: Path) -> None:
+    """It is reported once and renamed, so that the next start works."""
     (tmp_path / FILE).write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(StateFileError, match=r"cannot be parsed \(.*\); it is renamed to alerts.unreadable"):
         StateFile(tmp_path).load()
@@ -132,7 +132,7 @@ def test_a_damaged_or_newer_file_is_put_aside(content: str, tmp_path: Path) -> N
 
 
 def test_a_directory_that_is_none(tmp_path: Path) -> None:
-    """Neither written nor read, and said so with the path."""
+    """Neither writing nor reading works; the error names the path."""
     (tmp_path / "file").touch()
     broken = StateFile(tmp_path / "file" / "state")
     with pytest.raises(StateFileError, match="cannot be written: "):

@@ -33,9 +33,9 @@ class Run:
     at: float = 1000.0
     evaluations: list[Evaluation] = field(default_factory=list)
 
-    def step(self, *findings: RuleSamples, elapsed: float = STEP) -> Evaluation:
-        """One evaluation; a finding for each rule in order."""
-        found = {each.rule.key: finding for each, finding in zip(self.rules, findings, strict=True)}
+    def step(self, *results: RuleSamples, elapsed: float = STEP) -> Evaluation:
+        """One evaluation; the samples of each rule in order."""
+        found = {each.rule.key: finding for each, finding in zip(self.rules, results, strict=True)}
         self.at += elapsed
         evaluation, self.active_alerts = update_alerts(
             self.rules, RuleResults(found), self.active_alerts, EvaluationTime(self.at, elapsed)
@@ -43,9 +43,9 @@ class Run:
         self.evaluations.append(evaluation)
         return evaluation
 
-    def steps(self, *findings: RuleSamples) -> list[list[str]]:
+    def steps(self, *results: RuleSamples) -> list[list[str]]:
         """Several evaluations of the one rule; what changed in each."""
-        return [changes(self.step(finding)) for finding in findings]
+        return [changes(self.step(finding)) for finding in results]
 
 
 def run(**settings: Any) -> Run:
@@ -97,7 +97,7 @@ def test_keeps_firing_for_a_while() -> None:
     ]
 
 
-def test_an_alert_is_told_whole() -> None:
+def test_an_alert_is_complete() -> None:
     """Its labels name it as Prometheus would; its times and its texts are those of now."""
     began = run(hold_duration=15).step(TRUE)
     assert only(began) == Alert(
@@ -146,14 +146,14 @@ def test_unknown_holds_what_is_pending() -> None:
     assert run(hold_duration=30).steps(TRUE, UNKNOWN, FALSE) == [["pending"], [], ["dropped"]]
 
 
-def test_the_undeniable_may_begin_and_not_end() -> None:
+def test_alerts_of_positive_only_rules_begin_but_do_not_end() -> None:
     """Where only what is there proves something, what is not there is unknown."""
     rules, positive_only = prepared(rule(hold_duration=15)), {key("A")}
     active_alerts: ActiveAlerts = {}
     told = []
     for finding in (FALSE, TRUE, FALSE, TRUE, TRUE, FALSE):
-        findings = RuleResults({key("A"): finding}, positive_only=positive_only)
-        evaluation, active_alerts = update_alerts(rules, findings, active_alerts, EvaluationTime(0.0, STEP))
+        results = RuleResults({key("A"): finding}, positive_only=positive_only)
+        evaluation, active_alerts = update_alerts(rules, results, active_alerts, EvaluationTime(0.0, STEP))
         told.append((changes(evaluation), [alert.held for alert in evaluation.alerts]))
     assert told == [([], []), (["pending"], [False]), ([], [True]), ([], [False]), (["firing"], [False]), ([], [True])]
 
@@ -172,8 +172,8 @@ def test_each_series_is_an_alert() -> None:
     assert [dict(transition.alert.labels)["collector"] for transition in ended.transitions] == ["a"]
 
 
-def test_muted_while_another_explains_it() -> None:
-    """By one that fires, not by one that is pending; and it is told of when that one is over."""
+def test_muted_while_a_muting_alert_fires() -> None:
+    """By a firing alert, not by a pending one; it is no longer muted when that alert ends."""
     muting = Run(prepared(rule("Cause", hold_duration=15), rule("Effect", muted_by=(key("Cause"),))))
 
     def muted(evaluation: Evaluation) -> bool:
@@ -204,8 +204,8 @@ def test_muted_by_the_same_outbox(cause: Labels, effect: Labels, *, muted: bool)
     assert [alert.muted for alert in evaluation.alerts if alert.key == key("Effect")] == [muted]
 
 
-def test_a_rule_that_is_gone_has_no_alerts() -> None:
-    """After the policy has changed, what it no longer knows is over, and somebody hears of it."""
+def test_a_removed_rule_has_no_alerts() -> None:
+    """After a change of the policy, alerts of removed rules end with a transition."""
     old = Run(prepared(rule("Old"), rule("Slow", hold_duration=60)))
     old.step(TRUE, TRUE)
     evaluation, active_alerts = update_alerts(

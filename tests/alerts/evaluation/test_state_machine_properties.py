@@ -1,4 +1,4 @@
-"""What holds of the state machine whatever happens: seeded random sequences of findings."""
+"""Invariants of the state machine over seeded random sequences of results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SERIES = ((), (("job", "a"),), (("job", "b"),))
 class Step:
     """What one evaluation is given."""
 
-    moment: EvaluationTime
+    time: EvaluationTime
     findings: Mapping[RuleKey, RuleSamples]
 
 
@@ -51,7 +51,7 @@ def world(random: Random) -> tuple[AlertingRule, ...]:
 
 
 def history(random: Random, rules: tuple[AlertingRule, ...]) -> Iterator[Step]:
-    """Findings that tend to stay as they are for a while."""
+    """Results that tend to stay the same for a while."""
     true = {each.rule.key: dict.fromkeys(SERIES, False) for each in rules}
     unknown = {each.rule.key: False for each in rules}
     at = 1e9
@@ -83,13 +83,13 @@ def lived(rules: tuple[AlertingRule, ...], steps: Iterator[Step]) -> Iterator[Se
     """One evaluation after the other."""
     active_alerts: ActiveAlerts = {}
     for step in steps:
-        evaluation, after = update_alerts(rules, RuleResults(step.findings), active_alerts, step.moment)
+        evaluation, after = update_alerts(rules, RuleResults(step.findings), active_alerts, step.time)
         yield Seen(step, active_alerts, evaluation, after)
         active_alerts = after
 
 
 def life(seed: int) -> tuple[tuple[AlertingRule, ...], list[Seen]]:
-    """A world and everything that happened in it."""
+    """Rules and all their evaluations."""
     random = Random(seed)
     rules = world(random)
     return rules, list(lived(rules, history(random, rules)))
@@ -118,15 +118,15 @@ def test_never_fires_before_its_time(seed: int) -> None:
                 if earlier.before.get(identity(transition.alert)) is None:
                     break
                 current, before = earlier.after[identity(transition.alert)], earlier.before[identity(transition.alert)]
-                known += 0.0 if current.alert.held or before.alert.held else earlier.step.moment.elapsed
+                known += 0.0 if current.alert.held or before.alert.held else earlier.step.time.elapsed
             assert known >= hold_duration[transition.alert.key] - 1e-6
-            assert transition.alert.last_true == now.step.moment.at
+            assert transition.alert.last_true == now.step.time.at
     assert fired > 10
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_never_forgets(seed: int) -> None:
-    """An alert is there until a transition says that it is over; the transitions alone tell which ones stand."""
+    """An alert exists until a transition ends it: the transitions alone determine the active alerts."""
     _, seen = life(seed)
     told: dict[Identity, State] = {}
     for now in seen:
@@ -151,7 +151,7 @@ def test_unknown_changes_nothing(seed: int) -> None:
     """While nothing is known of a rule, its alerts stand exactly as they stood, but for being held, or muted."""
     _, seen = life(seed)
     for now in seen:
-        unknown = {rule_key for rule_key, finding in now.step.findings.items() if finding is None}
+        unknown = {rule_key for rule_key, samples in now.step.findings.items() if samples is None}
         before = {who: standing for who, standing in now.before.items() if who[0] in unknown}
         after = {who: standing for who, standing in now.after.items() if who[0] in unknown}
         assert before.keys() == after.keys()
@@ -169,7 +169,7 @@ def test_the_order_of_rules_is_irrelevant(seed: int) -> None:
     Random(seed).shuffle(shuffled)
     for now in seen:
         findings = dict(sorted(now.step.findings.items(), reverse=True))
-        assert update_alerts(shuffled, RuleResults(findings), now.before, now.step.moment) == (
+        assert update_alerts(shuffled, RuleResults(findings), now.before, now.step.time) == (
             now.evaluation,
             now.after,
         )
@@ -186,15 +186,15 @@ def test_alerts_are_sound(seed: int) -> None:
         for alert in alerts:
             firing = alert.state is State.FIRING
             assert (alert.firing_since is not None) is firing
-            assert alert.active_since <= (alert.firing_since or alert.last_true) <= now.step.moment.at
+            assert alert.active_since <= (alert.firing_since or alert.last_true) <= now.step.time.at
             assert firing or now.after[identity(alert)].true_for < hold_duration[alert.key]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_restart_is_no_restart(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Kept in a file and read again, what stands goes on as if nothing had been; nobody hears of anything twice.
+def test_a_restart_changes_nothing(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """After saving and loading, alerts continue unchanged, and no transition occurs twice.
 
-    Only the time of the downtime does not count, as nothing is known of it: the step after it counts as none.
+    The downtime does not count, because results are unknown: the step after it counts as none.
     """
     rules, seen = life(seed)
     kept = StateFile(tmp_path_factory.mktemp("state"))
@@ -202,11 +202,11 @@ def test_a_restart_is_no_restart(seed: int, tmp_path_factory: pytest.TempPathFac
     for now in seen:
         if random.random() > 0.2:
             continue
-        kept.save(SavedState(now.step.moment.at, now.after, ()))
+        kept.save(SavedState(now.step.time.at, now.after, ()))
         restored = kept.load()
         assert restored is not None
         held = {who: replace(s, alert=replace(s.alert, held=True)) for who, s in now.after.items()}
         assert restored.active_alerts == held
-        again, _ = update_alerts(rules, RuleResults({}), restored.active_alerts, EvaluationTime(now.step.moment.at))
+        again, _ = update_alerts(rules, RuleResults({}), restored.active_alerts, EvaluationTime(now.step.time.at))
         assert not again.transitions
         assert [identity(alert) for alert in again.alerts] == [identity(alert) for alert in now.evaluation.alerts]

@@ -1,4 +1,4 @@
-"""A program that tells of the evaluations on its standard input, and is killed by a test.
+"""A program that sends notifications for the evaluations on its standard input, and is killed by a test.
 
 Each line is an evaluation, pickled, in hexadecimal; each answer is `kept` once that is on disk. An empty line asks how
 many notifications are waiting.
@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from alerts.notify.delivery.retry import RetryTiming
+from alerts.notify.delivery.outcome import RetryTiming
 from alerts.notify.notifier import Notifier
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
@@ -28,17 +28,17 @@ def main(directory: str, url: str) -> None:
         PagerDuty(Secret(ROUTING_KEY), f"{url}/enqueue"),
         Webhook(f"{url}/hook"),
     )
-    told = Notifier(kinds, Path(directory), PACE)
-    told.start()
+    notifier = Notifier(kinds, Path(directory), PACE)
+    notifier.start()
     print("started", flush=True)  # noqa: T201 - the test reads it
     for line in sys.stdin:
         if line.strip():
-            told.accept(pickle.loads(bytes.fromhex(line)))
-            while any(courier.unsaved() is not None for courier in told._queues):
+            notifier.accept(pickle.loads(bytes.fromhex(line)))
+            while any(queue.unsaved() is not None for queue in notifier._queues):
                 time.sleep(0.001)
             print("kept", flush=True)  # noqa: T201
         else:
-            print(sum(each.waiting for each in told.receiver_statuses()), flush=True)  # noqa: T201
+            print(sum(each.waiting for each in notifier.receiver_statuses()), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Alerts and evaluations to tell of, made up."""
+"""Sample alerts and evaluations."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ def incident(
     severity: Severity = Severity.PAGE,
     starts_at: float = NOON,
     ends_at: float | None = None,
-    told: DeliveredState = DeliveredState.NOTHING,
+    delivered_state: DeliveredState = DeliveredState.NOTHING,
 ) -> Incident:
-    return Incident(labels(name, severity), starts_at, ends_at, told, alert(name, severity).annotations)
+    return Incident(labels(name, severity), starts_at, ends_at, delivered_state, alert(name, severity).annotations)

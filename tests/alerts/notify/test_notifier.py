@@ -16,8 +16,8 @@ from typing import Any, Final
 import pytest
 import trustme
 
-from alerts.notify.delivery.retry import RetryTiming
-from alerts.notify.notifier import Notifier, notifications, receivers
+from alerts.notify.delivery.outcome import RetryTiming
+from alerts.notify.notifier import Notifier, create_notifier, receivers
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
@@ -43,28 +43,28 @@ def local() -> Iterator[Local]:
 
 @contextmanager
 def running(directory: Path, *receivers: Receiver) -> Iterator[Notifier]:
-    told = Notifier(receivers, directory, QUICK)
-    told.start()
+    notifier = Notifier(receivers, directory, QUICK)
+    notifier.start()
     try:
-        yield told
+        yield notifier
     finally:
-        told.stop()
+        notifier.stop()
 
 
-def waiting(told: Notifier) -> dict[str, int]:
-    return {each.receiver: each.waiting for each in told.receiver_statuses()}
+def waiting(notifier: Notifier) -> dict[str, int]:
+    return {each.receiver: each.waiting for each in notifier.receiver_statuses()}
 
 
-def values(told: Notifier) -> dict[tuple[str, ...], float]:
-    return {(each.metric.name, *each.labels): getattr(each, "value") for each in told.readings()}  # noqa: B009 - a union
+def values(notifier: Notifier) -> dict[tuple[str, ...], float]:
+    return {(each.metric.name, *each.labels): getattr(each, "value") for each in notifier.readings()}  # noqa: B009 - a union
 
 
-def attempted(told: Notifier) -> bool:
-    return any(values(told)["outbox_notifications_total", "webhook", result] for result in ("delivered", "failed"))
+def attempted(notifier: Notifier) -> bool:
+    return any(values(notifier)["outbox_notifications_total", "webhook", result] for result in ("delivered", "failed"))
 
 
-def test_who_is_told() -> None:
-    """Nobody, unless it is configured; then those, with their secrets, several Alertmanagers under numbers."""
+def test_configured_receivers() -> None:
+    """No receiver without configuration; otherwise those, with their secrets; several Alertmanagers are numbered."""
     assert receivers(AlertingSettings()) == ()
     settings = AlertingSettings(
         alertmanager_url=(Url("http://a:9093"), Url("http://b:9093")),
@@ -84,21 +84,21 @@ def test_who_is_told() -> None:
     assert [each.name for each in one] == ["alertmanager"]
 
 
-def test_nobody_to_tell(tmp_path: Path) -> None:
+def test_no_receivers(tmp_path: Path) -> None:
     """Without receivers there is no thread, no file and no series."""
     before = threading.active_count()
-    told = notifications(AlertingSettings(), tmp_path / "state")
-    told.start()
-    told.accept(evaluation(time.time(), [STALLED]))
+    notifier = create_notifier(AlertingSettings(), tmp_path / "state")
+    notifier.start()
+    notifier.accept(evaluation(time.time(), [STALLED]))
     assert threading.active_count() == before
-    assert told.readings() == ()
-    assert told.receiver_statuses() == ()
-    told.stop()
+    assert notifier.readings() == ()
+    assert notifier.receiver_statuses() == ()
+    notifier.stop()
     assert not (tmp_path / "state").exists()
 
 
-def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
-    """They hear it once the configuration names the authority; until then nothing is sent, and it waits."""
+def test_receivers_with_certificates_of_a_private_authority(tmp_path: Path) -> None:
+    """Updates are sent once the configuration names the authority; until then they wait."""
     authority = trustme.CA()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(LOOPBACK).configure_cert(tls)
@@ -106,35 +106,35 @@ def test_receivers_that_a_private_authority_vouches_for(tmp_path: Path) -> None:
         strange = AlertingSettings(webhook_url=Url(local.url))
         known = replace(strange, ca_file=Certificates(authority.cert_pem.bytes().decode()))
         for settings, heard in ((strange, 0), (known, 1)):
-            told = notifications(settings, tmp_path, pace=QUICK)
-            told.start()
-            told.accept(evaluation(time.time(), [STALLED]))
-            eventually(partial(attempted, told))
-            told.stop()
+            notifier = create_notifier(settings, tmp_path, timing=QUICK)
+            notifier.start()
+            notifier.accept(evaluation(time.time(), [STALLED]))
+            eventually(partial(attempted, notifier))
+            notifier.stop()
             assert len(local.received) == heard
 
 
 def test_stopped_before_it_was_started(tmp_path: Path) -> None:
-    """Whoever gives up early need not know how far it had come."""
-    notifications(AlertingSettings(webhook_url=Url("http://127.0.0.1:1")), tmp_path).stop()
+    """It can be stopped before it was started."""
+    create_notifier(AlertingSettings(webhook_url=Url("http://127.0.0.1:1")), tmp_path).stop()
 
 
-def test_all_receivers_hear_all_of_it(local: Local, tmp_path: Path) -> None:
+def test_all_receivers_receive_all_updates(local: Local, tmp_path: Path) -> None:
     """A beginning and an end reach Alertmanager, PagerDuty and the webhook; all of that is on /metrics."""
     kinds = (
         Alertmanager("alertmanager", local.url),
         PagerDuty(Secret(ROUTING_KEY), f"{local.url}/v2/enqueue"),
         Webhook(f"{local.url}/hook"),
     )
-    with running(tmp_path, *kinds) as told:
-        assert set(values(told).values()) == {0}
-        assert len(values(told)) == 3 * 4  # waiting, and three results
-        told.accept(evaluation(time.time(), [STALLED]))
+    with running(tmp_path, *kinds) as notifier:
+        assert set(values(notifier).values()) == {0}
+        assert len(values(notifier)) == 3 * 4  # waiting, and three results
+        notifier.accept(evaluation(time.time(), [STALLED]))
         eventually(lambda: len({each.path for each in local.received}) == 3)
-        told.accept(evaluation(time.time(), resolved=[STALLED]))
+        notifier.accept(evaluation(time.time(), resolved=[STALLED]))
         eventually(lambda: sum("resolve" in str(each.body) for each in local.received) >= 2)
-        eventually(lambda: set(waiting(told).values()) == {0})
-        seen = values(told)
+        eventually(lambda: set(waiting(notifier).values()) == {0})
+        seen = values(notifier)
     assert seen["outbox_notifications_total", "pagerduty", "delivered"] == 2
     assert seen["outbox_notifications_total", "webhook", "delivered"] == 2
     assert seen["outbox_notifications_total", "alertmanager", "delivered"] >= 2
@@ -149,28 +149,28 @@ def test_none_waits_for_another(tmp_path: Path) -> None:
         for each in silent:
             each.answer = lambda _: SILENCE
         kinds = [Alertmanager(f"alertmanager-{number}", each.url) for number, each in enumerate(silent)]
-        told = stack.enter_context(running(tmp_path, *kinds, Webhook(healthy.url)))
+        notifier = stack.enter_context(running(tmp_path, *kinds, Webhook(healthy.url)))
         slowest = 0.0
         for number in range(20):
             fresh = alert("OutboxBlind", since=time.time(), queue=str(number))
             began = time.monotonic()
-            told.accept(evaluation(time.time(), [fresh]))
+            notifier.accept(evaluation(time.time(), [fresh]))
             slowest = max(slowest, time.monotonic() - began)
-            told.accept(evaluation(time.time(), resolved=[fresh]))
+            notifier.accept(evaluation(time.time(), resolved=[fresh]))
         eventually(lambda: len(healthy.bodies()) == 40)
         assert slowest < 1  # the silent ones take twenty seconds
-        assert all(waiting(told)[each.name] > 0 for each in kinds)
+        assert all(waiting(notifier)[each.name] > 0 for each in kinds)
 
 
 def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
-    """It stops within its time though a receiver is silent; what was not told then is told after the next start."""
+    """It stops in time though a receiver hangs; undelivered updates are sent after the next start."""
     local.answer = lambda _: SILENCE
-    with running(tmp_path, Webhook(local.url)) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
+    with running(tmp_path, Webhook(local.url)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
         eventually(lambda: local.received)
-        told.accept(evaluation(time.time(), resolved=[STALLED]))
+        notifier.accept(evaluation(time.time(), resolved=[STALLED]))
         began = time.monotonic()
-        told.stop()
+        notifier.stop()
         assert time.monotonic() - began < 5  # of the 20 seconds that the receiver may take
         eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("notify-")], 5)
     local.answer = lambda _: OK
@@ -182,25 +182,25 @@ def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
 def test_comes_back_by_itself(local: Local, tmp_path: Path) -> None:
     """What fails is tried again without anything else happening."""
     local.answer = lambda _: Reply(500) if len(local.received) < 4 else OK
-    with running(tmp_path, Webhook(local.url)) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
-        eventually(lambda: waiting(told) == {"webhook": 0})
-    assert values(told)["outbox_notifications_total", "webhook", "failed"] == 4
+    with running(tmp_path, Webhook(local.url)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: waiting(notifier) == {"webhook": 0})
+    assert values(notifier)["outbox_notifications_total", "webhook", "failed"] == 4
 
 
-def test_alertmanager_hears_it_again(local: Local, tmp_path: Path) -> None:
+def test_alerts_are_resent_to_alertmanager(local: Local, tmp_path: Path) -> None:
     """Evaluations in which nothing changes repeat what fires."""
-    with running(tmp_path, Alertmanager("alertmanager", local.url)) as told:
+    with running(tmp_path, Alertmanager("alertmanager", local.url)) as notifier:
 
         def heard_thrice() -> bool:
-            told.accept(evaluation(time.time(), [STALLED]))
+            notifier.accept(evaluation(time.time(), [STALLED]))
             return len(local.received) >= 3
 
         eventually(heard_thrice)
 
 
 def test_an_answer_under_way_is_waited_for(local: Local, tmp_path: Path) -> None:
-    """A receiver that is about to confirm while we stop is not told again after the start."""
+    """A request in flight may finish while the notifier stops, and is not sent again."""
     under_way = threading.Event()
 
     def slowly(_: Any) -> Reply:
@@ -209,48 +209,48 @@ def test_an_answer_under_way_is_waited_for(local: Local, tmp_path: Path) -> None
         return OK
 
     local.answer = slowly
-    with running(tmp_path, Webhook(local.url)) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
+    with running(tmp_path, Webhook(local.url)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
         assert under_way.wait(15)
-    with running(tmp_path, Webhook(local.url)) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
-        eventually(lambda: waiting(told) == {"webhook": 0})
+    with running(tmp_path, Webhook(local.url)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: waiting(notifier) == {"webhook": 0})
     assert len(local.received) == 1
 
 
 def test_without_a_state_directory(local: Local, tmp_path: Path) -> None:
-    """Where nothing can be kept, everything is told all the same, and that nothing is kept is seen."""
+    """Without a writable directory all updates are sent, and the status shows the problem."""
     (tmp_path / "state").write_text("a file is in the way")
-    with running(tmp_path / "state", Webhook(local.url)) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
-        told.accept(evaluation(time.time(), resolved=[STALLED]))
+    with running(tmp_path / "state", Webhook(local.url)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
+        notifier.accept(evaluation(time.time(), resolved=[STALLED]))
         eventually(lambda: len(local.bodies()) == 2)
-        assert "cannot be written" in told.receiver_statuses()[0].save_problem
+        assert "cannot be written" in notifier.receiver_statuses()[0].save_problem
 
 
 def test_a_damaged_file_stops_nothing(local: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What the last run left and nobody understands is put aside and logged; telling goes on."""
+    """A saved file that cannot be parsed is renamed and logged; notification works."""
     (tmp_path / "notifications-webhook.json").write_text("{")
-    with running(tmp_path, Webhook(local.url)) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
+    with running(tmp_path, Webhook(local.url)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
         eventually(local.bodies)
     assert (tmp_path / "notifications-webhook.unreadable").exists()
-    assert "notifications of the last run not read" in caplog.text
+    assert "saved notifications not loaded" in caplog.text
 
 
-def test_a_mended_key_is_tried_after_a_restart(local: Local, tmp_path: Path) -> None:
-    """What was refused for a wrong key is told with the right one."""
+def test_a_fixed_key_is_used_after_a_restart(local: Local, tmp_path: Path) -> None:
+    """An update that was refused for a wrong key is sent with the right one."""
     local.answer = lambda body: OK if body["routing_key"] == ROUTING_KEY else Reply(400, body=b"invalid routing key")
-    with running(tmp_path, PagerDuty(Secret("0" * 32), local.url)) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
-        eventually(lambda: told.receiver_statuses()[0].problem == "HTTP 400: invalid routing key")
-    with running(tmp_path, PagerDuty(Secret(ROUTING_KEY), local.url)) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
+    with running(tmp_path, PagerDuty(Secret("0" * 32), local.url)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: notifier.receiver_statuses()[0].problem == "HTTP 400: invalid routing key")
+    with running(tmp_path, PagerDuty(Secret(ROUTING_KEY), local.url)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
         eventually(local.bodies)
 
 
 def test_no_secret_anywhere(local: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither key, token nor the webhook's address appears in logs, files, metrics or the status, whoever echoes it."""
+    """Keys, tokens and the webhook's URL appear in no log, file, metric or status, even if a receiver echoes them."""
     caplog.set_level(logging.DEBUG)
     hook = f"{local.url}/T000/B000/{TOKEN}"
     local.answer = lambda body: Reply(400, body=f"bad {body} at {hook} for {ROUTING_KEY} {TOKEN}".encode())
@@ -259,10 +259,10 @@ def test_no_secret_anywhere(local: Local, tmp_path: Path, caplog: pytest.LogCapt
         PagerDuty(Secret(ROUTING_KEY), local.url),
         Webhook(hook, Secret(TOKEN)),
     )
-    with running(tmp_path, *kinds) as told:
-        told.accept(evaluation(time.time(), [STALLED]))
-        eventually(lambda: all(each.problem for each in told.receiver_statuses()))
-        seen = [repr(told.readings()), repr(told.receiver_statuses())]
+    with running(tmp_path, *kinds) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: all(each.problem for each in notifier.receiver_statuses()))
+        seen = [repr(notifier.readings()), repr(notifier.receiver_statuses())]
     seen += [path.read_text() for path in tmp_path.iterdir()]
     seen += [record.getMessage() + repr(record.__dict__) for record in caplog.records]
     assert len(list(tmp_path.iterdir())) == 3
@@ -271,16 +271,16 @@ def test_no_secret_anywhere(local: Local, tmp_path: Path, caplog: pytest.LogCapt
 
 
 def test_many_threads_at_once(local: Local, tmp_path: Path) -> None:
-    """Evaluating, scraping and looking at the page at the same time disturb nobody."""
+    """Concurrent evaluations, scrapes and page requests cause no error."""
     errors: list[Exception] = []
     done = threading.Event()
-    with running(tmp_path, Webhook(local.url), Alertmanager("alertmanager", local.url)) as told:
+    with running(tmp_path, Webhook(local.url), Alertmanager("alertmanager", local.url)) as notifier:
 
         def look() -> None:
             try:
                 while not done.wait(0.001):
-                    assert len(told.readings()) == 8
-                    told.receiver_statuses()
+                    assert len(notifier.readings()) == 8
+                    notifier.receiver_statuses()
             except Exception as error:  # noqa: BLE001 - to be seen in the test's own thread
                 errors.append(error)
 
@@ -289,10 +289,10 @@ def test_many_threads_at_once(local: Local, tmp_path: Path) -> None:
             thread.start()
         for number in range(20):
             fresh = alert("OutboxBlind", since=time.time(), queue=str(number))
-            told.accept(evaluation(time.time(), [fresh]))
-            told.accept(evaluation(time.time(), resolved=[fresh]))
+            notifier.accept(evaluation(time.time(), [fresh]))
+            notifier.accept(evaluation(time.time(), resolved=[fresh]))
         try:
-            eventually(lambda: waiting(told) == {"webhook": 0, "alertmanager": 0})
+            eventually(lambda: waiting(notifier) == {"webhook": 0, "alertmanager": 0})
         finally:
             done.set()
             for thread in threads:

@@ -1,4 +1,4 @@
-"""Receivers are asked whether they are there, and told nothing; over real sockets, and a real Alertmanager."""
+"""Receivers are probed without sending a notification; over real sockets, and with a real Alertmanager."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def asked(**settings) -> list[ProbeResult]:
     return list(probe.ask(AlertingSettings(**settings)))
 
 
-def test_without_receivers_nobody_is_asked():
+def test_without_receivers_there_is_no_probe():
     """Which is no problem: what fires is on /metrics all the same."""
     assert asked() == []
 
 
 def test_an_alertmanager_answers(tmp_path):
-    """By its status; no alert reaches it, and nobody is told."""
+    """By its status request; no alert is sent."""
     with run_alertmanager(tmp_path, scaled_config(Pager(f"http://127.0.0.1:{free_port()}"))) as real:
         assert asked(alertmanager_url=(Url(real.url),)) == [ProbeResult("alertmanager", "answers")]
         assert real.inhibited() == []
 
 
-def test_what_is_sent_tells_nothing():
+def test_a_probe_contains_no_notification():
     """Alertmanager is asked for its status, with the token; the others for their headers alone."""
     with receiving() as local:
         asked(
@@ -57,10 +57,10 @@ def test_what_is_sent_tells_nothing():
     ("status", "problem", "answered"),
     [
         (200, None, True),
-        (404, "answers HTTP 404, as no Alertmanager does; check its address", True),
+        (404, "answers HTTP 404, unlike an Alertmanager; check its address", True),
         (503, "answers HTTP 503", False),
-        (401, "refuses us with HTTP 401; check its token", True),
-        (403, "refuses us with HTTP 403; check its token", True),
+        (401, "refuses access with HTTP 401; check its token", True),
+        (403, "refuses access with HTTP 403; check its token", True),
     ],
 )
 def test_what_an_alertmanager_may_answer(status, problem, answered):
@@ -76,7 +76,7 @@ def test_an_alertmanager_that_wants_credentials_without_any():
     with receiving() as local:
         local.answer = lambda _: Reply(401)
         (answer,) = asked(alertmanager_url=(Url(local.url),))
-    assert answer.problem == "refuses us with HTTP 401; it wants credentials, and only a token can be given"
+    assert answer.problem == "refuses access with HTTP 401; it requires credentials, and only a token is supported"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_alertmanager_that_wants_credentials_without_any():
     [
         (200, None, True),
         (405, None, True),
-        (401, "refuses us with HTTP 401; check its token", True),
+        (401, "refuses access with HTTP 401; check its token", True),
         (502, "answers HTTP 502", False),
     ],
 )

@@ -1,6 +1,6 @@
 """Random histories of alerts, receivers, disks and crashes: nothing is lost, nothing doubled, and order is kept.
 
-What a receiver has processed is compared with what had to be told, worked out from the history alone.
+The updates that a receiver processed are compared with those that the history requires.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Any, Final
 import pytest
 
 from alerts.model import Alert, Labels, Severity
-from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult
+from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue
-from alerts.notify.delivery.retry import RetryTiming
 from alerts.notify.delivery.store import Store
 from alerts.notify.message.format import fingerprint, timestamp
 from alerts.notify.receivers.alertmanager import Alertmanager
@@ -88,14 +87,14 @@ class History:
         if told and told[-1][1] is None:
             told[-1] = (told[-1][0], at)
 
-    def steps(self, labels: Labels) -> list[tuple[str, str]]:
-        """What had to be told of an alert, in order: status and time."""
+    def updates(self, labels: Labels) -> list[tuple[str, str]]:
+        """The required updates of an alert, in order: status and time."""
         pairs = self.announced.get(labels, [])
-        steps = [
+        updates = [
             (("firing", timestamp(start)), *((("resolved", timestamp(end)),) if end is not None else ()))
             for start, end in pairs
         ]
-        return [update for pair in steps for update in pair]
+        return [update for pair in updates for update in pair]
 
 
 @dataclass(slots=True)
@@ -104,7 +103,7 @@ class Hook:
 
     dice: random.Random
     processed: list[dict[str, Any]] = field(default_factory=list)
-    confirmed: Counter[str] = field(default_factory=Counter)
+    accepted_statuses: Counter[str] = field(default_factory=Counter)
     times: list[tuple[float, float]] = field(default_factory=list)  # of attempts, and before when none may follow
     down_until: float = 0.0
 
@@ -127,7 +126,7 @@ class Hook:
         self.process(message)
         if luck < 0.4:
             return DeliveryOutcome(DeliveryResult.FAILED, "no complete answer in time")
-        self.confirmed[_name(message)] += 1
+        self.accepted_statuses[_name(message)] += 1
         return DELIVERED
 
     def process(self, message: Message) -> None:
@@ -151,7 +150,7 @@ def _name(message: Message) -> str:
 
 @dataclass(slots=True)
 class Machine:
-    """The program around one courier: clock, disk, network; it may crash and start again."""
+    """A simulated program around one queue: clock, disk, network, crashes and restarts."""
 
     receiver: Receiver
     directory: Path
@@ -160,7 +159,7 @@ class Machine:
     monotonic: float = 0.0
     crashes: int = 0
     delivered: int = 0
-    courier: DeliveryQueue = field(init=False)
+    queue: DeliveryQueue = field(init=False)
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -168,8 +167,8 @@ class Machine:
 
     def start(self) -> None:
         self.store = Store(self.directory, self.receiver.name, "identity")
-        self.courier = DeliveryQueue(self.receiver, PACE, self.dice.random)
-        self.courier.begin(self.store.load())
+        self.queue = DeliveryQueue(self.receiver, PACE, self.dice.random)
+        self.queue.begin(self.store.load())
 
     def crash(self) -> None:
         self.crashes += 1
@@ -177,19 +176,19 @@ class Machine:
         self.start()
 
     def save(self) -> None:
-        episodes = self.courier.unsaved()
-        if episodes is not None:
-            self.store.save(episodes)
-            self.courier.saved(episodes)
+        incidents = self.queue.unsaved()
+        if incidents is not None:
+            self.store.save(incidents)
+            self.queue.saved(incidents)
 
     def accept(self, alerts: tuple[Alert, ...], over: tuple[Alert, ...]) -> None:
-        self.courier.accept(evaluation(NOON + self.monotonic, alerts, over), self.monotonic)
+        self.queue.accept(evaluation(NOON + self.monotonic, alerts, over), self.monotonic)
         self.save()
 
     def run(self, until: float, *, crashing: bool = False) -> None:
         """Send what is due, and let the time pass."""
         while True:
-            wait = self.courier.idle_for(self.monotonic)
+            wait = self.queue.idle_for(self.monotonic)
             if wait is None or self.monotonic + wait > until:
                 break
             self.monotonic += wait
@@ -197,13 +196,13 @@ class Machine:
         self.monotonic = until
 
     def send(self, *, crashing: bool) -> None:
-        notification = self.courier.notification(NOON + self.monotonic, self.monotonic)
+        notification = self.queue.notification(NOON + self.monotonic, self.monotonic)
         assert notification is not None
-        outcome = self.hook.take(self.receiver.message(notification.steps, notification.valid_until), self.monotonic)
+        outcome = self.hook.take(self.receiver.message(notification.updates, notification.valid_until), self.monotonic)
         if crashing and self.dice.random() < 0.1:
             self.crash()  # before anybody noted how it went
             return
-        self.courier.finished(outcome, NOON + self.monotonic, self.monotonic)
+        self.queue.finished(outcome, NOON + self.monotonic, self.monotonic)
         self.delivered += outcome.result is DeliveryResult.DELIVERED
         if crashing and self.dice.random() < 0.1:
             self.crash()  # before that was saved
@@ -229,7 +228,7 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(autouse=True)
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that crashes loses nothing that it has written; only a machine would. So nobody waits for the disk."""
+    """A crashed process loses nothing that it has written, so that there is no fsync to wait for."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
@@ -253,15 +252,15 @@ def test_webhook(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
         (each,) = payload["alerts"]
         when = each["startsAt"] if each["status"] == "firing" else each["endsAt"]
         arrived.setdefault(each["fingerprint"], []).append((each["status"], when))
-    expected = {fingerprint(labels): history.steps(labels) for labels in history.announced if history.steps(labels)}
-    assert {key: once(steps) for key, steps in arrived.items()} == expected
+    expected = {fingerprint(labels): history.updates(labels) for labels in history.announced if history.updates(labels)}
+    assert {key: once(updates) for key, updates in arrived.items()} == expected
     if crashing:
         assert machine.crashes > 0
-        assert hook.confirmed.total() - len(hook.confirmed) <= machine.crashes
+        assert hook.accepted_statuses.total() - len(hook.accepted_statuses) <= machine.crashes
     else:
-        assert set(hook.confirmed.values()) == {1}
-        assert machine.delivered == sum(len(steps) for steps in expected.values())
-    assert machine.courier.receiver_status().waiting == 0
+        assert set(hook.accepted_statuses.values()) == {1}
+        assert machine.delivered == sum(len(updates) for updates in expected.values())
+    assert machine.queue.receiver_status().waiting == 0
     assert machine.store.load() == ()
 
 
@@ -277,15 +276,15 @@ def test_pagerduty(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
     expected = {}
     for labels in history.announced:
         texts = dict(labels)
-        steps = [f"trigger {when}" if status == "firing" else "resolve " for status, when in history.steps(labels)]
-        if steps:
-            expected[f"{texts['alertname']}/{texts['severity']}/{fingerprint(labels)}"] = steps
-    assert {key: once(steps) for key, steps in arrived.items()} == expected
+        updates = [f"trigger {when}" if status == "firing" else "resolve " for status, when in history.updates(labels)]
+        if updates:
+            expected[f"{texts['alertname']}/{texts['severity']}/{fingerprint(labels)}"] = updates
+    assert {key: once(updates) for key, updates in arrived.items()} == expected
 
 
 @dataclass(slots=True)
 class Manager(Hook):
-    """Alertmanager's memory: what it was told last of each alert."""
+    """The last state of each alert that Alertmanager received."""
 
     known: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -308,7 +307,7 @@ def test_alertmanager(dice: random.Random, crashing: bool, tmp_path: Path) -> No
         if crashing and dice.random() < 0.03:
             machine.crash()
         machine.run((number + 1) * INTERVAL, crashing=crashing)
-        if machine.courier.receiver_status().waiting == 0:
+        if machine.queue.receiver_status().waiting == 0:
             going_on = {
                 fingerprint(labels) for labels, told in history.announced.items() if told and told[-1][1] is None
             }

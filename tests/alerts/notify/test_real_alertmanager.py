@@ -14,11 +14,12 @@ from typing import Any, Final
 import pytest
 
 from alerts.model import Alert, Severity
-from alerts.notify.delivery.retry import RetryTiming
+from alerts.notify.delivery.outcome import RetryTiming
 from alerts.notify.message.format import fingerprint
 from alerts.notify.message.incidents import DeliveredState, Update
 from alerts.notify.notifier import Notifier
-from alerts.notify.receivers import alertmanager, webhook
+from alerts.notify.receivers import alertmanager
+from alerts.notify.receivers.webhook import Webhook
 from tests import webtools
 from tests.alerts.alertmanager import AlertmanagerServer, run_alertmanager
 from tests.alerts.notify.local import Local, receiving
@@ -33,7 +34,7 @@ WATCHDOG: Final = alert("OutboxWatchdog", Severity.NONE)
 
 
 def config(hook: str) -> dict[str, Any]:
-    """Every alert a group of its own, and told at once."""
+    """Every alert is a group of its own and is notified at once."""
     route = {"receiver": "webhook", "group_by": ["..."], "group_wait": "1ms", "group_interval": "200ms"}
     return {
         "route": route | {"repeat_interval": "1h"},
@@ -49,15 +50,15 @@ def require(request: pytest.FixtureRequest) -> Require:
 
 
 @pytest.fixture
-def told() -> Iterator[Local]:
-    """Whom Alertmanager tells."""
+def webhook() -> Iterator[Local]:
+    """The webhook receiver that Alertmanager notifies."""
     with receiving() as local:
         yield local
 
 
 @pytest.fixture
-def real(told: Local, require: Require, tmp_path: Path) -> Iterator[AlertmanagerServer]:
-    with run_alertmanager(tmp_path, config(told.url), require=require) as server:
+def real(webhook: Local, require: Require, tmp_path: Path) -> Iterator[AlertmanagerServer]:
+    with run_alertmanager(tmp_path, config(webhook.url), require=require) as server:
         yield server
 
 
@@ -65,16 +66,16 @@ def real(told: Local, require: Require, tmp_path: Path) -> Iterator[Alertmanager
 def telling(directory: Path, *urls: str) -> Iterator[Notifier]:
     """Notifications for these Alertmanagers; stopped without a word of goodbye, as if it had died."""
     names = (f"alertmanager-{number}" for number in range(len(urls)))
-    notifications = Notifier(
+    notifier = Notifier(
         [alertmanager.Alertmanager(name, url) for name, url in zip(names, urls, strict=False)],
         directory / "state",
         PACE,
     )
-    notifications.start()
+    notifier.start()
     try:
-        yield notifications
+        yield notifier
     finally:
-        notifications.stop()
+        notifier.stop()
 
 
 def known(server: AlertmanagerServer) -> dict[str, Any]:
@@ -83,72 +84,72 @@ def known(server: AlertmanagerServer) -> dict[str, Any]:
     return {each["labels"]["alertname"]: each for each in answer}
 
 
-def heard(told: Local) -> list[str]:
+def heard(webhook: Local) -> list[str]:
     """What was passed on, one after the other."""
-    return [f"{body['commonLabels']['alertname']} {body['status']}" for body in told.bodies()]
+    return [f"{body['commonLabels']['alertname']} {body['status']}" for body in webhook.bodies()]
 
 
-def keep(notifications: Notifier, *alerts: Alert, seconds: float) -> None:
+def keep(notifier: Notifier, *alerts: Alert, seconds: float) -> None:
     """These fire on for so long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        notifications.accept(evaluation(time.time(), alerts))
+        notifier.accept(evaluation(time.time(), alerts))
         time.sleep(0.1)
 
 
-def test_fires_stays_and_ends(real: AlertmanagerServer, told: Local, tmp_path: Path) -> None:
+def test_fires_stays_and_ends(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
     """An alert arrives with its labels, stays while it fires, longer than one message is valid, and is resolved."""
     one = alert(since=time.time() - 60)
-    with telling(tmp_path, real.url) as notifications:
-        notifications.accept(evaluation(time.time(), [one, WATCHDOG]))
-        eventually(lambda: len(heard(told)) == 2)
-        keep(notifications, one, WATCHDOG, seconds=5)
+    with telling(tmp_path, real.url) as notifier:
+        notifier.accept(evaluation(time.time(), [one, WATCHDOG]))
+        eventually(lambda: len(heard(webhook)) == 2)
+        keep(notifier, one, WATCHDOG, seconds=5)
         alerts = known(real)
         assert alerts.keys() == {"OutboxStalled", "OutboxWatchdog"}
         assert alerts["OutboxStalled"]["labels"] == dict(one.labels)
         assert alerts["OutboxStalled"]["annotations"] == one.annotations
         assert alerts["OutboxStalled"]["generatorURL"] == one.annotations["runbook_url"]
-        notifications.accept(evaluation(time.time(), [WATCHDOG], resolved=[one]))
-        eventually(lambda: "OutboxStalled resolved" in heard(told))
+        notifier.accept(evaluation(time.time(), [WATCHDOG], resolved=[one]))
+        eventually(lambda: "OutboxStalled resolved" in heard(webhook))
         assert known(real).keys() == {"OutboxWatchdog"}
-    assert sorted(heard(told)) == ["OutboxStalled firing", "OutboxStalled resolved", "OutboxWatchdog firing"]
+    assert sorted(heard(webhook)) == ["OutboxStalled firing", "OutboxStalled resolved", "OutboxWatchdog firing"]
     assert real.log_warnings() == []
 
 
-def test_resolves_by_itself_when_we_die(real: AlertmanagerServer, told: Local, tmp_path: Path) -> None:
+def test_resolves_by_itself_when_we_die(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
     """Without us, everything ends, the watchdog among it: its absence is what the dead-man's switch is for."""
-    with telling(tmp_path, real.url) as notifications:
-        notifications.accept(evaluation(time.time(), [WATCHDOG]))
+    with telling(tmp_path, real.url) as notifier:
+        notifier.accept(evaluation(time.time(), [WATCHDOG]))
         eventually(lambda: "OutboxWatchdog" in known(real))
-    eventually(lambda: "OutboxWatchdog resolved" in heard(told))
+    eventually(lambda: "OutboxWatchdog resolved" in heard(webhook))
 
 
 def test_is_the_same_alert_as_prometheus_s(real: AlertmanagerServer, tmp_path: Path) -> None:
     """What Prometheus sends with the same labels and what we send is one alert, with the fingerprint that we know."""
     one = alert(since=time.time() - 60)
     real.send([dict(one.labels)])
-    with telling(tmp_path, real.url) as notifications:
-        notifications.accept(evaluation(time.time(), [one]))
+    with telling(tmp_path, real.url) as notifier:
+        notifier.accept(evaluation(time.time(), [one]))
         eventually(lambda: known(real)["OutboxStalled"]["annotations"] == one.annotations)
     answer = webtools.get(f"{real.url}/api/v2/alerts").json()
     assert [each["fingerprint"] for each in answer] == [fingerprint(one.labels)]
 
 
-def test_every_alertmanager_for_itself(told: Local, require: Require, tmp_path: Path) -> None:
-    """One that is down holds up no other; when it comes, it hears everything that still fires."""
+def test_every_alertmanager_for_itself(webhook: Local, require: Require, tmp_path: Path) -> None:
+    """One that is down does not delay another; when it starts, it receives all firing alerts."""
     one = alert(since=time.time())
     directories = [tmp_path / name for name in ("a", "b")]
     for directory in directories:
         directory.mkdir()
-    with run_alertmanager(directories[0], config(told.url), require=require) as late:
+    with run_alertmanager(directories[0], config(webhook.url), require=require) as late:
         pass  # it is gone now, and its address is known
     with (
-        run_alertmanager(directories[1], config(told.url), require=require) as first,
-        telling(tmp_path, late.url, first.url) as notifications,
+        run_alertmanager(directories[1], config(webhook.url), require=require) as first,
+        telling(tmp_path, late.url, first.url) as notifier,
     ):
-        notifications.accept(evaluation(time.time(), [one]))
+        notifier.accept(evaluation(time.time(), [one]))
         eventually(lambda: "OutboxStalled" in known(first))
-        waiting = {each.receiver: each.waiting for each in notifications.receiver_statuses()}
+        waiting = {each.receiver: each.waiting for each in notifier.receiver_statuses()}
         assert waiting == {"alertmanager-0": 1, "alertmanager-1": 0}
         with again(directories[0], late, require) as late:
             eventually(lambda: "OutboxStalled" in known(late))
@@ -166,18 +167,18 @@ def again(directory: Path, before: AlertmanagerServer, require: Require) -> Iter
             yield server
 
 
-def test_forgets_everything_and_hears_it_again(told: Local, require: Require, tmp_path: Path) -> None:
-    """An Alertmanager that restarts with nothing in its memory knows what fires after one repetition."""
+def test_a_restarted_alertmanager_receives_all_alerts_again(webhook: Local, require: Require, tmp_path: Path) -> None:
+    """An Alertmanager that restarts without state knows all firing alerts after one resend."""
     one = alert(since=time.time())
     with (
-        run_alertmanager(tmp_path, config(told.url), require=require) as server,
-        telling(tmp_path, server.url) as notifications,
+        run_alertmanager(tmp_path, config(webhook.url), require=require) as server,
+        telling(tmp_path, server.url) as notifier,
     ):
-        notifications.accept(evaluation(time.time(), [one]))
+        notifier.accept(evaluation(time.time(), [one]))
         eventually(lambda: "OutboxStalled" in known(server))
         server.program.end()
         with again(tmp_path, server, require) as restarted:
-            keep(notifications, one, seconds=2)
+            keep(notifier, one, seconds=2)
             eventually(lambda: "OutboxStalled" in known(restarted))
 
 
@@ -189,47 +190,47 @@ BAD: Final = {
 
 
 @pytest.mark.parametrize("flaw", BAD)
-def test_a_bad_alert_holds_up_no_other(real: AlertmanagerServer, tmp_path: Path, flaw: str) -> None:
+def test_a_refused_alert_delays_no_other(real: AlertmanagerServer, tmp_path: Path, flaw: str) -> None:
     """An alert that Alertmanager refuses is named; all others arrive, stay and end, and so does it once it is fixed."""
     since = time.time() - 60
     names = [f"Outbox{letter}" for letter in "ABCDEFG"]
     good = [alert(name, since=since) for name in names]
     repaired = alert("OutboxBad", since=since)
     alerts = [*good[:3], BAD[flaw](repaired), *good[3:]]
-    with telling(tmp_path, real.url) as notifications:
-        keep(notifications, *alerts, seconds=5)  # longer than one message is valid
+    with telling(tmp_path, real.url) as notifier:
+        keep(notifier, *alerts, seconds=5)  # longer than one message is valid
         assert known(real).keys() == set(names)
-        (receiver_status,) = notifications.receiver_statuses()
+        (receiver_status,) = notifier.receiver_statuses()
         assert receiver_status.waiting == 1
         assert re.match(r"OutboxBad \(page\) is refused: HTTP 4(00|22): ", receiver_status.problem)
-        notifications.accept(evaluation(time.time(), alerts[1:], resolved=[good[0]]))
+        notifier.accept(evaluation(time.time(), alerts[1:], resolved=[good[0]]))
         eventually(lambda: known(real).keys() == set(names[1:]))
         resolved = [alerts[3]] if repaired.labels != alerts[3].labels else []
-        notifications.accept(evaluation(time.time(), [repaired, *good[1:]], resolved=resolved))
+        notifier.accept(evaluation(time.time(), [repaired, *good[1:]], resolved=resolved))
         eventually(lambda: known(real).keys() == {"OutboxBad", *names[1:]})
 
 
 def test_our_webhook_speaks_as_alertmanager_does(
-    real: AlertmanagerServer, told: Local, require: Require, tmp_path: Path
+    real: AlertmanagerServer, webhook: Local, require: Require, tmp_path: Path
 ) -> None:
-    """Of the same alert, Alertmanager and our own webhook tell the same, field by field: beginning, end, beginning."""
+    """For the same alert, the payloads of Alertmanager and of our webhook are equal: start, end, start."""
     one = alert(since=time.time() - 60)
-    with telling(tmp_path, real.url) as notifications:
-        notifications.accept(evaluation(time.time(), [one]))
-        eventually(lambda: heard(told) == ["OutboxStalled firing"])
-        notifications.accept(evaluation(time.time(), resolved=[one]))
-        eventually(lambda: len(heard(told)) == 2)
+    with telling(tmp_path, real.url) as notifier:
+        notifier.accept(evaluation(time.time(), [one]))
+        eventually(lambda: heard(webhook) == ["OutboxStalled firing"])
+        notifier.accept(evaluation(time.time(), resolved=[one]))
+        eventually(lambda: len(heard(webhook)) == 2)
         again = alert(since=time.time())
-        notifications.accept(evaluation(time.time(), [again]))
-        eventually(lambda: len(heard(told)) == 3)
-    bodies, begins = told.bodies(), [one.firing_since, one.firing_since, again.firing_since]
+        notifier.accept(evaluation(time.time(), [again]))
+        eventually(lambda: len(heard(webhook)) == 3)
+    bodies, begins = webhook.bodies(), [one.firing_since, one.firing_since, again.firing_since]
     ended = bodies[1]["alerts"][0]["endsAt"]
     for theirs, new_state, since in zip(
         bodies, (DeliveredState.FIRING, DeliveredState.RESOLVED, DeliveredState.FIRING), begins, strict=True
     ):
         each = replace(incident(), labels=one.labels, starts_at=since or 0.0, ends_at=time.time())
         ours = json.loads(
-            webhook.Webhook("http://hook/", page=theirs["externalURL"]).message((Update(each, new_state),), 0).body
+            Webhook("http://hook/", page=theirs["externalURL"]).message((Update(each, new_state),), 0).body
         )
         ours["alerts"][0]["generatorURL"] = one.annotations["runbook_url"]
         if new_state is DeliveredState.RESOLVED:

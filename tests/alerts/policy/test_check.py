@@ -67,7 +67,7 @@ def test_the_small_policy_is_right():
         ("threshold: 1,", "thresholds: 1,", "15: alerts[0].severities.page.threshold: missing"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told(old, new, expected):
+def test_an_error_is_reported(old, new, expected):
     """With its line, its path, and the nearest name where a name is wrong."""
     assert f"p.yaml:{expected}" in problems(changed(old, new))
 
@@ -79,13 +79,13 @@ def test_a_mistake_is_told(old, new, expected):
         ("{alert: OutboxGone, severity: ticket}", "OutboxGone has only the severities page"),
     ],
 )
-def test_who_mutes_exists(target, expected):
+def test_muting_rules_exist(target, expected):
     """An alert by one of its severities."""
     found = problems(changed("    collectors: [backlog]\n", f"    muted_by: [{target}]\n"))
     assert found == (f"p.yaml:21: alerts[1].muted_by[0].alert: {expected}",)
 
 
-def test_several_mistakes_are_told_together():
+def test_several_errors_are_reported_together():
     """In the order of the file."""
     text = changed("group: one", "grupo: one")
     assert [line.split(": ")[1] for line in problems(text)] == ["alerts[0].group", "alerts[0].grupo"]
@@ -96,7 +96,7 @@ def test_several_mistakes_are_told_together():
 
 
 def test_the_shipped_policy_is_read_strictly_too():
-    """A key that nobody knows is refused in it."""
+    """An unknown key is refused."""
     text = FILE.read_text("utf-8")
     (found,) = problems(text.replace("  - alert: OutboxStalled\n", "  - alert: OutboxStalled\n    flavour: red\n", 1))
     line = next(n for n, each in enumerate(text.splitlines(), 1) if "- alert: OutboxStalled" in each)

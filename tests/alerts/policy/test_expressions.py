@@ -47,7 +47,7 @@ def test_references_are_replaced(text, expected):
         ("x offset $many", "p.yaml:3: expr: $many is not a duration, as offset requires"),
     ],
 )
-def test_references_to_nothing_are_noted(text, expected):
+def test_unknown_references_are_reported(text, expected):
     """With the nearest name; once, however often the expression is completed."""
     problems = Problems()
     substitute_parameters(said(text), AMOUNTS, "orders", problems)
@@ -60,7 +60,7 @@ def test_the_names_in_use_are_known():
     assert references([said("$a + $b"), said("x[$b]"), said("none")]) == {"a", "b"}
 
 
-def test_parameters_nobody_takes_are_noted():
+def test_unused_parameters_are_reported():
     """As are those that have the name of what is always there."""
     problems = Problems()
     places = {name: Place("p.yaml", line, name) for line, name in enumerate(("a", "b", "threshold"), 1)}
@@ -110,7 +110,7 @@ def test_other_functions_stay():
 
 @pytest.mark.parametrize("late", [0.0, 0.001, 7.0, 14.999])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 9, 10, 11, 19, 20, 21, 1000])
-def test_a_count_comes_out_whole(count, late):
+def test_a_count_is_a_whole_number(count, late):
     """Wherever the scrapes lie between evaluations, and however many."""
     assert increase([*flat(7), *(7 + min(count, 1 + count * each // 10) for each in range(1, 11))], late=late) == count
 

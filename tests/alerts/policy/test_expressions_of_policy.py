@@ -155,7 +155,7 @@ def test_windows_hold_enough_samples(expression: Expression):
 
 @every_expression
 def test_replicas_are_taken_together(expression: Expression):
-    """promql/aggregate: only what tells replicas apart is aggregated away, and labels that are there; job stays."""
+    """promql/aggregate: only existing labels that distinguish replicas are aggregated away; job stays."""
     for node in walk(expression):
         if isinstance(node, Aggregation):
             assert node.operator in ("max", "min", "sum", "count"), "topk and its like are fragile"
@@ -229,7 +229,7 @@ def test_durations_make_sense(rule: Rule):
 
 @every_rule
 def test_texts_are_complete(rule: Rule):
-    """alerts/annotation, alerts/template, rule/label: what is said can be filled in, and says where and what."""
+    """alerts/annotation, alerts/template, rule/label: texts can be rendered, and name the outbox and the value."""
     found = labels(EXPRESSIONS[str(rule.key)]) or frozenset()
     used = set(re.findall(r"\$labels\.(\w+)", rule.description))
     assert used <= found
@@ -283,24 +283,11 @@ def test_every_signal_is_used():
     assert set(SIGNALS) - used == set()
 
 
-def collectors_of_metrics() -> dict[str, str]:
-    """Which collector publishes what, as its module says."""
-    places = {name: ROOT / "exporter" / "collectors" / f"{name}.py" for name in collectors() if name != "application"}
-    constants = {name: value.name for name, value in vars(catalogue).items() if isinstance(value, catalogue.Metric)}
-    found: dict[str, str] = {}
-    for collector, path in places.items():
-        for constant in re.findall(r"\bcatalogue\.([A-Z_]+)\b", path.read_text("utf-8")):
-            if constant in constants:
-                found[constants[constant]] = collector
-    return found | {name: "application" for name in constants.values() if name.startswith("outbox_app_")}
-
-
 @every_rule
 def test_rules_name_the_collectors_of_their_data(rule: Rule):
-    """Exactly those whose series have to be there for it to fire: no more is waited for, nothing stale is believed."""
-    published = collectors_of_metrics()
-    metrics = {METRICS[s.metric][0].name for s in sources(EXPRESSIONS[str(rule.key)]) if s.metric in METRICS}
-    assert {published[metric] for metric in metrics if metric in published} == set(rule.collectors)
+    """Exactly the collectors whose series must exist for the rule to fire, as the catalogue names them."""
+    metrics = {METRICS[s.metric][0] for s in sources(EXPRESSIONS[str(rule.key)]) if s.metric in METRICS}
+    assert {metric.collector for metric in metrics if metric.collector} == set(rule.collectors)
 
 
 @every_rule
@@ -318,7 +305,7 @@ def test_signals_are_what_thresholds_are_compared_with(rule: Rule):
 
 
 def test_what_is_hidden_is_what_exists():
-    """Whoever hides data names collectors that there are, and nobody hides the watchdog."""
+    """Rules that hide data name existing collectors, and none hides the watchdog."""
     known = set(collectors())
     for rule in POLICY.rules:
         assert set(rule.collectors) <= known

@@ -17,7 +17,7 @@ def read_text(text: str) -> tuple[PolicyDocument, Problems]:
 
 
 def test_entries_are_as_they_stand():
-    """Texts with their places; numbers and times told apart; what is not said is empty."""
+    """Texts with their places; numbers and durations are distinguished; missing keys are empty."""
     document, problems = read_text(SMALL)
     assert not problems
     assert document.interval == Seconds(15)

@@ -19,7 +19,7 @@ def key(name: str, severity: Severity = Severity.PAGE) -> RuleKey:
 
 
 def policy(*mutings: tuple[RuleKey, RuleKey]) -> Policy:
-    """A policy in which the second of each pair explains the first."""
+    """A policy in which the second of each pair mutes the first."""
     keys = sorted({each for pair in mutings for each in pair})
     muted_by = {each: tuple(by for muted, by in mutings if muted == each) for each in keys}
     return Policy(15, "outbox", (), tuple(_rule(each, muted_by[each]) for each in keys))
@@ -30,7 +30,7 @@ def _rule(named: RuleKey, muted_by: tuple[RuleKey, ...]) -> Rule:
 
 
 def mutings(rules: tuple[Inhibition, ...], keys: list[RuleKey]) -> set[tuple[RuleKey, RuleKey]]:
-    """Which of these explain which, by the rules."""
+    """Pairs of muted and muting keys, by the inhibition rules."""
     return {
         (target, source)
         for source, target in itertools.permutations(keys, 2)
@@ -44,8 +44,8 @@ def test_they_say_what_the_policy_says():
     assert mutings(inhibitions(POLICY), keys) == {(rule.key, by) for rule in POLICY.rules for by in rule.muted_by}
 
 
-def test_no_pair_comes_in_that_nobody_stated():
-    """Sources that explain different severities of an alert do not share a rule."""
+def test_no_other_pair_is_muted():
+    """Sources that mute different severities of an alert do not share a rule."""
     low, high = key("Low", Severity.TICKET), key("Low")
     stated = {(low, key("One")), (low, key("Two")), (high, key("One")), (key("Other"), key("Two"))}
     keys = [low, high, key("One"), key("Two"), key("Other")]
@@ -62,7 +62,7 @@ def test_an_alert_mutes_its_own_ticket_and_no_others():
 
 @pytest.mark.parametrize("rule", inhibitions(POLICY))
 def test_both_sides_name_their_alerts_and_what_has_to_be_equal(rule):
-    """A label missing on both sides counts as equal: nobody else's alert may fit a side."""
+    """A label missing on both sides counts as equal: no alert of another system may match."""
     assert all(name.startswith("Outbox") for side in (rule.source, rule.target) for name in side.alerts)
     assert {"job", "cluster", "namespace", "environment"} <= set(rule.equal)
 
@@ -73,7 +73,7 @@ def test_nothing_mutes_the_watchdog():
     assert not any("OutboxWatchdog" in side.alerts for side in sides)
 
 
-def test_nobody_explains_itself():
+def test_no_rule_mutes_itself():
     """By no way around: the order of the rules would have no beginning."""
     assert inhibition_cycle(POLICY.rules) == ()
     one, two, three = key("One"), key("Two"), key("Three")

@@ -1,4 +1,4 @@
-"""The policy with a configuration's wishes: expressions complete, times in seconds, who mutes whom."""
+"""The policy with a configuration: complete expressions, times in seconds, inhibition."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def signal(record: str, policy=POLICY):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Loads a small policy with wishes."""
+    """Loads a small policy with options."""
     document = read_document(SMALL, "small.yaml")
     monkeypatch.setattr("alerts.policy.load._default_document", lambda: document)
     return load_policy
@@ -55,8 +55,8 @@ def test_a_rule_has_everything(small):
     assert rule("OutboxSlow", PAGE, linked).runbook_url == "https://wiki/x/OutboxSlow.md"
 
 
-def test_who_mutes_whom(small):
-    """A page its ticket; what hides data the rules that are judged by it; nobody itself."""
+def test_inhibition_of_rules(small):
+    """A page mutes its ticket; a rule that hides collectors mutes the rules that need them; none mutes itself."""
     policy = small()
     gone, page = RuleKey("OutboxGone", PAGE), RuleKey("OutboxSlow", PAGE)
     assert rule("OutboxSlow", TICKET, policy).muted_by == (page, gone)
@@ -64,7 +64,7 @@ def test_who_mutes_whom(small):
     assert rule("OutboxGone", PAGE, policy).muted_by == ()
 
 
-def test_a_rehearsal_scales_every_duration_and_nothing_else(small):
+def test_the_time_scale_applies_to_every_duration_and_nothing_else(small):
     """Windows, offsets, parameters and thresholds that are times, `for`, `keep_firing_for`; no number, no interval."""
     policy = small(time_scale=0.01)
     assert signal("outbox:a", policy).expr == "max(a[3s] offset 36s)"
@@ -87,7 +87,7 @@ def test_rules_are_evaluated_as_often_as_the_exporter_samples(small):
 
 
 def test_overrides_change_one_rule(small):
-    """Its threshold, its for-duration or both; the rest of the alert stays, and the source tells both figures."""
+    """An override changes threshold, for-duration or both; the source names the old and new values."""
     changed = small([Override("OutboxSlow", "page", Amount(600, is_time=True), Seconds(60))], time_scale=0.5)
     slow = rule("OutboxSlow", PAGE, changed)
     assert (slow.threshold, slow.hold_duration) == (300, 30)
@@ -154,8 +154,8 @@ def test_the_shipped_policy_is_whole():
     assert contract.items() <= severities.items()
 
 
-def test_trouble_with_seeing_mutes_what_is_judged_by_data():
-    """And what the application tells is not muted by what only the database hides."""
+def test_rules_that_hide_data_mute_rules_that_need_it():
+    """Rules on application data are not muted by rules that hide database collectors."""
     stalled = {str(key) for key in rule("OutboxStalled").muted_by}
     seeing = {f"{alert}/page" for alert in ("OutboxExporterDown", "OutboxDatabaseUnreachable", "OutboxBlind")}
     assert seeing | {"OutboxSamplesStale/page"} <= stalled
@@ -163,8 +163,8 @@ def test_trouble_with_seeing_mutes_what_is_judged_by_data():
     assert starting == {"OutboxExporterDown", "OutboxDatabaseUnreachable"}
 
 
-def test_a_configuration_asks_for_its_policy():
-    """Overrides, job, scale, runbooks and the pace of sampling."""
+def test_the_policy_of_a_configuration():
+    """Overrides, job, time scale, runbooks and the sampling interval."""
     config = Config(
         sampling=SamplingSettings(interval=Seconds(2)),
         alerting=AlertingSettings(
@@ -191,7 +191,7 @@ def test_a_configuration_asks_for_its_policy():
     ],
 )
 def test_where_runbooks_are(external, base, link):
-    """Where the configuration says that people read them, else at the exporter's own page, else nobody knows."""
+    """The configured base URL, else the exporter's own page, else empty."""
     config = Config(
         web=WebSettings(external_url=external and Url(external)),
         alerting=AlertingSettings(runbook_base_url=base and Url(base)),
@@ -200,6 +200,6 @@ def test_where_runbooks_are(external, base, link):
 
 
 def test_loading_leaves_the_shipped_policy_alone():
-    """What one caller wishes, another does not get."""
+    """Options of one call do not affect another."""
     load_policy([Override("OutboxStalled", "page", Amount(60, is_time=True))], time_scale=0.5)
     assert load_policy() == POLICY

@@ -84,7 +84,7 @@ def test_nothing_is_lost():
     ]
 
 
-def test_causes_stand_first():
+def test_muting_rules_come_first():
     """Behind an alert of the shipped file stands nothing that would mute it."""
     places = {
         (rule["alert"], rule["labels"]["severity"]): n for n, rule in enumerate(shipped_rules()) if "alert" in rule
@@ -107,8 +107,8 @@ def shipped_rules() -> list[dict[str, Any]]:
     return rules
 
 
-def test_what_explains_nothing_keeps_its_place():
-    """The order is that of the policy wherever nobody is explained by a later one."""
+def test_other_rules_keep_their_order():
+    """The order of the policy is kept unless a later rule mutes an earlier one."""
     first, second, third = (replace(RULE, key=RuleKey(f"Outbox{name}", Severity.PAGE)) for name in ("A", "B", "C"))
     explained = replace(first, muted_by=(third.key, RuleKey("OutboxElsewhere", Severity.PAGE)))
     assert order_by_inhibition((explained, second, third)) == (third, explained, second)
@@ -129,7 +129,7 @@ def test_odd_texts_survive():
     }  # fmt: skip
 
 
-def test_a_runbook_is_linked_where_somebody_said_where_they_are():
+def test_a_runbook_is_linked_where_its_url_is_known():
     """Otherwise there is no annotation: neither a path that leads nowhere, nor an empty link."""
     assert "runbook_url" not in rule_file(load_policy())
     _, alert = rules_of(policy(replace(RULE, runbook_url="")))
@@ -143,7 +143,7 @@ def test_durations_of_zero_are_left_out():
     assert alert["keep_firing_for"] == "500ms"
 
 
-def test_what_the_exporter_judges_alone_is_left_out():
+def test_rules_for_the_sidecar_only_are_left_out():
     """A rule that is none of Prometheus' is not in its file."""
     (signal,) = rules_of(policy(replace(RULE, outlets=frozenset({Outlet.SIDECAR}))))
     assert signal["record"] == "outbox:a"

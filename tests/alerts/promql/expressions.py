@@ -127,7 +127,7 @@ class Author:
         return f"({self.vector(depth)}) {operator} {matching} ({self.vector(depth)})"
 
     def _element(self, depth: int) -> str:
-        """Steps (floor and the like) only of what was scraped: a rounding error elsewhere would be a whole step."""
+        """Rounding functions apply to scraped samples only: elsewhere a rounding error would change results."""
         choice = self.random.random()
         if choice < 0.4:
             return f"{self.random.choice(_ELEMENTS)}({self._selector()})"

@@ -1,4 +1,4 @@
-"""Random series as a scraped world has them: counters that reset, gauges that wander, gaps, targets that go down.
+"""Random series like scraped ones: counters with resets, random-walk gauges, gaps, targets that go down.
 
 Scrapes fall on even milliseconds, so that a test that asks at odd ones never asks for the very edge of a window, where
 Prometheus 2 and 3 differ. They also differ by a little where a counter is born small in the middle of a window; so a

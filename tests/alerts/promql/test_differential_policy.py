@@ -11,7 +11,7 @@ from alerts.model import Policy
 from alerts.policy.load import load_policy
 from alerts.promql.storage import Sample, Storage
 from tests import newest
-from tests.alerts.faulty import FAULTS, World
+from tests.alerts.faulty import FAULTS, FaultyOutbox
 from tests.alerts.promql.oracle import oracle
 from tests.alerts.promql.random_scrapes import START, STEP, RandomScrape, labelled, written
 from tests.alerts.promql.test_differential import TwoEngines, agree
@@ -26,7 +26,10 @@ TIMES: Final = range(START + AFTER + 4, START + TICKS * STEP, 9 * STEP)
 def scrapes() -> list[RandomScrape]:
     """All faults at once, each in a job of its own, watched by two replicas of which one is late."""
     worlds = [
-        (World(fault, BEGINS + late, ENDS, pace=1.0, born=START / 1000), {"job": fault.__name__, "instance": instance})
+        (
+            FaultyOutbox(fault, BEGINS + late, ENDS, pace=1.0, born=START / 1000),
+            {"job": fault.__name__, "instance": instance},
+        )
         for fault in FAULTS
         for instance, late in (("one", 0), ("two", 3))
     ]

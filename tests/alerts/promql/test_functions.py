@@ -51,7 +51,7 @@ def test_histogram_quantile(share: str, expected: float) -> None:
         ('h{le="1"} 10\nh{le="2"} 30', NAN),  # nothing says how many there are
         ('h{le="+Inf"} 10', NAN),
         ('h{le="1"} 0\nh{le="+Inf"} 0', NAN),
-        ('h{le="-1"} 10\nh{le="+Inf"} 10', -1),  # below zero, nothing tells where the bucket begins
+        ('h{le="-1"} 10\nh{le="+Inf"} 10', -1),  # below zero, the start of the bucket is unknown
         ('h{le="1"} 10\nh{le="1.0"} 10\nh{le="+Inf"} 40', 1),  # the same bound twice
         ('h{le="1"} 10\nh{le="2"} 8\nh{le="+Inf"} 20', 1),  # counts that go down are held up
         ('h{le="1"} 10\nh{le="nonsense"} 8\nh{le="+Inf"} 20', 1),
@@ -63,7 +63,7 @@ def test_histograms_that_are_none(series: str, expected: float) -> None:
 
 
 def test_each_histogram_by_itself() -> None:
-    """Labels other than the bound tell histograms apart, and stay."""
+    """Labels other than the bound identify histograms, and are kept."""
     seen = storage('h{a="1",le="1"} 1\nh{a="1",le="+Inf"} 1\nh{a="2",le="4"} 1\nh{a="2",le="+Inf"} 1')
     assert evaluated("histogram_quantile(0.5, h)", seen, 0) == {"a=1": 0.5, "a=2": 2}
 

@@ -23,7 +23,7 @@ from alerts.promql.syntax_tree import FunctionCall, Grouping, RangeSelector, Vec
         ('x{a="1",b="3"}', False),
     ],
 )
-def test_admits(selector: str, admitted: bool) -> None:
+def test_matches(selector: str, admitted: bool) -> None:
     """Patterns match the whole value; a label that is missing has the empty one."""
     tree = parse(selector)
     assert isinstance(tree, VectorSelector)

@@ -1,4 +1,4 @@
-"""A scenario in a certain world, and what of the rule file and of the world concerns it."""
+"""A scenario with its series and the part of the rule file that it tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _METRIC = re.compile(r"[a-z_][a-z0-9_:]*")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A scenario as the targets show it, by instance; `name` tells it from all others. `texts`: annotations count."""
+    """A scenario as series by instance, with a unique `name`. `texts`: annotations are compared."""
 
     name: str
     scenario: Scenario
@@ -26,7 +26,7 @@ class Case:
 
 
 def world_of(scenario: Scenario) -> SeriesByName:
-    """The healthy world with what is wrong in it."""
+    """The healthy series with those of the scenario."""
     return {**HEALTHY, **scenario.wrong}
 
 

@@ -27,7 +27,7 @@ def failures(promtool: Path, directory: Path, rules: str, cases: Iterable[Case])
 
 
 def _complaints(said: str) -> dict[str, str]:
-    """By the name of the case: promtool tells it with alerts, and we put it into the expressions."""
+    """By the name of the case, which is part of alerts and expressions."""
     told: dict[str, str] = {}
     for text in re.split(r"\n +(?=name: |expr: )", said)[1:]:
         name = re.search(r'^name: (\S+),|case!=\\"([^"\\]+)', text)

@@ -39,12 +39,12 @@ class Scenario:
 
     @property
     def begins(self) -> float:
-        """When it is first said to be pending or firing; infinite when never."""
+        """When it is first pending or firing; infinite when never."""
         return next((time for time, stands in self.timeline.items() if stands), math.inf)
 
     @property
     def fires_at(self) -> float | None:
-        """When it is first said to fire."""
+        """When it first fires."""
         return next((time for time, stands in self.timeline.items() if "firing" in stands), None)
 
 

@@ -1,4 +1,4 @@
-"""What must happen, alert by alert: a healthy world with something wrong in it, and how the alert stands when.
+"""Scenarios per alert: healthy series with a fault, and the state of the alert over time.
 
 Figures stand here once more, as people say them, and on either side of each threshold, so that no change of the policy
 goes unnoticed. Times are seconds from the beginning. `T` is when things go wrong.

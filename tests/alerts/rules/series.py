@@ -1,4 +1,4 @@
-"""Series as functions of time, a healthy world made of them, and what happens to a world: replicas, restarts.
+"""Series as functions of time: healthy ones, replicas, restarts.
 
 Time is seconds since the beginning of a test, which is also Unix time to the rules. None: there is no sample.
 """
@@ -48,7 +48,7 @@ def phases(first: Series | float, *later: tuple[float, Series | float]) -> Serie
 
 
 def counting(per_minute: float, *later: tuple[float, float], start: float = 1000) -> Series:
-    """A counter, and from which time on it counts at what other pace."""
+    """A counter with its rate, and later rates by time."""
     paces = [(0.0, per_minute), *later]
 
     def value(time: float) -> float:

@@ -1,4 +1,4 @@
-"""Every rule in every situation: what fires, what is said, what is left alone, what resolves.
+"""Every rule in every scenario: which alerts fire, their texts, which do not fire, which resolve.
 
 By promtool of Prometheus 2 (Debian's) and of Prometheus 3, and by vmalert-tool, in MetricsQL.
 """

@@ -201,5 +201,5 @@ def without_exact_ones(expr: str) -> str:
 
 
 def test_every_counter_of_the_healthy_world_is_one():
-    """The world above knows its counters by their names, as the catalogue does."""
+    """The series above are counters in the catalogue."""
     assert all(is_counter(name.partition("{")[0]) for name in HEALTHY if COUNTERS.match(name))

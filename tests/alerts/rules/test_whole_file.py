@@ -26,7 +26,7 @@ def promtool(*arguments: str | Path) -> None:
 
 
 def expect(directory: Path, world: SeriesByName, expr: str, *expected: str) -> None:
-    """That the expression has these samples, each 1, after an hour in such a world of two replicas."""
+    """A test that the expression has these samples, each 1, after an hour with two replicas."""
     groups = [group["name"] for group in yaml.safe_load(SHIPPED.read_text())["groups"]]
     test = {
         "interval": f"{STEP}s",
@@ -70,7 +70,7 @@ def test_a_new_exporter_is_silent(tmp_path):
 
 
 def test_nothing_at_all_is_told(tmp_path):
-    """Without any series the exporter is missed, and nothing is said of what nobody sees."""
+    """Without any series only the alert about the exporter fires."""
     expect(tmp_path, {}, EVER_FIRED, '{alertname="OutboxWatchdog"}', '{alertname="OutboxExporterDown"}')
 
 

@@ -74,7 +74,7 @@ def _test(rules: Mapping[str, Any], case: Case) -> dict[str, Any]:
 
 
 def _alert_tests(rules: Mapping[str, Any], case: Case, late: float) -> Iterator[dict[str, Any]]:
-    """As for Prometheus, where the text does not tell what has grown meanwhile."""
+    """As for Prometheus, except for texts with values that have grown meanwhile."""
     if not case.texts or any(growing in json.dumps(rules) for growing in ("humanizeDuration", "predict_linear")):
         return
     for test in alert_tests(rules, case.scenario, late):

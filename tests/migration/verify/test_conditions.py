@@ -97,6 +97,15 @@ OTHERS = {
     "(user_id = ANY (ARRAY[" + ", ".join(f"'{n}'::uuid" for n in range(50)) + "]))": ConditionVisibility(
         PERHAPS, PERHAPS
     ),
+    # Too many texts to try every kind of caller.
+    "(user_id = ANY (ARRAY[" + ", ".join(f"'{n}'::uuid" for n in range(21)) + "]))": ConditionVisibility(
+        PERHAPS, PERHAPS
+    ),
+    "(user_id = ANY (ARRAY[" + ", ".join(f"'{n}'::uuid" for n in range(20)) + "]))": ConditionVisibility(NEVER, NEVER),
+    # A signed-in user with another role than authenticated is possible, but not common.
+    "((auth.uid() IS NOT NULL) AND (auth.role() = 'anon'::text))": ConditionVisibility(NEVER, PERHAPS),
+    "(auth.role() = 'anon'::text)": ConditionVisibility(NEVER, CERTAINLY),
+    "(auth.role() IS NULL)": ConditionVisibility(NEVER, CERTAINLY),
 }
 
 

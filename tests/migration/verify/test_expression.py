@@ -53,6 +53,7 @@ ALL = {True, False, None}
         ("'{a}'::text[] = '{a}'", {True}),
         ("'2026-01-01'::timestamp with time zone = 'a'", ALL),
         ("'1'::integer = '1'", ALL),
+        ("'1'::pg_catalog.int4 = '1'", ALL),
         # Names: columns, functions, settings.
         ("user_id = 'two'", {True}),
         ("\"user_id\" = 'two'", {True}),

@@ -113,6 +113,7 @@ def test_casts(name, kept):
         (["CURRENT_USER"], OWNER, {"authenticated"}),
         (["current_role"], NO_TOKEN, {"anon"}),
         (["t", "current_user"], OWNER, {ANY}),
+        (["current_user", "name"], OWNER, {ANY}),
     ],
 )
 def test_columns(name, access, values):
@@ -137,6 +138,7 @@ def call(name: str, *arguments: Term) -> Term:
         (call("current_setting", terms.constant("request.jwt.claim.role"), TRUE), {"authenticated"}),
         (call("current_setting", terms.constant("request.jwt.claim.sub")), {ANY}),
         (call("current_setting", terms.constant("other"), TRUE), {ANY}),
+        (call("another", terms.constant("request.jwt.claim.sub"), TRUE), {ANY}),
         (call("coalesce", NULL, terms.constant("a"), terms.constant("b")), {"a"}),
         (call("coalesce", UNKNOWN, terms.constant("a")), {ANY, "a"}),
         (call("coalesce", terms.constant("a"), UNKNOWN), {"a"}),

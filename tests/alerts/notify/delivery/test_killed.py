@@ -1,4 +1,4 @@
-"""A process that is killed with notifications in hand: its successor tells them, in order, none of them as another."""
+"""A process is killed with undelivered notifications: the next one sends them, in order and once."""
 
 from __future__ import annotations
 
@@ -77,18 +77,18 @@ def local() -> Iterator[Local]:
 
 
 def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
-    """Killed six times among receivers in a bad mood, it has told everything in the end, in order for each alert."""
+    """Killed six times, with failing receivers, it delivers all updates in order per alert."""
     dice = random.Random(4)
     history = History(dice)
-    told: list[Evaluation] = []
+    evaluations: list[Evaluation] = []
     for number in range(EVALUATIONS):
         at = NOON + number * INTERVAL
-        told.append(evaluation(at, *history.next(at)))
+        evaluations.append(evaluation(at, *history.next(at)))
     at = NOON + EVALUATIONS * INTERVAL
-    told.append(evaluation(at, (), history.end(at)))
+    evaluations.append(evaluation(at, (), history.end(at)))
 
     local.answer = lambda _: moody(dice)
-    todo = list(reversed(told))
+    todo = list(reversed(evaluations))
     for _ in range(KILLS):
         process = ProcessUnderTest(tmp_path, local.url)
         killer = threading.Timer(dice.uniform(0, 0.4), process.kill)
@@ -107,17 +107,17 @@ def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     process.end()
 
     assert once_told(local, "/hook") == {
-        key: steps
+        key: updates
         for labels, key in fingerprints(history, {Severity.PAGE, Severity.TICKET, Severity.INFO})
-        if (steps := history.steps(labels))
+        if (updates := history.updates(labels))
     }
     assert triggered(local) == {
-        key: [status for status, _ in steps]
+        key: [status for status, _ in updates]
         for labels, key in fingerprints(history, {Severity.PAGE})
-        if (steps := history.steps(labels))
+        if (updates := history.updates(labels))
     }
     last = {each["labels"]["alertname"] + each["labels"]["severity"]: each for each in managed(local)}
-    assert len(last) == len([labels for labels in history.announced if history.steps(labels)])
+    assert len(last) == len([labels for labels in history.announced if history.updates(labels)])
     assert all(each["endsAt"] <= timestamp(at) for each in last.values())
 
 
@@ -128,7 +128,7 @@ def moody(dice: random.Random) -> Reply:
 
 
 def processed(local: Local, path: str) -> list[Any]:
-    """What came in there and was confirmed, or would have been, had anybody been left to hear it."""
+    """The requests that were accepted, whether the sender was still alive or not."""
     return [each.body for each in local.received if each.path == path and each.reply is OK]
 
 
@@ -147,7 +147,7 @@ def once_told(local: Local, path: str) -> dict[str, list[tuple[str, str]]]:
         (each,) = payload["alerts"]
         when = each["startsAt"] if each["status"] == "firing" else each["endsAt"]
         heard.setdefault(each["fingerprint"], []).append((each["status"], when))
-    return {key: once(steps) for key, steps in heard.items()}
+    return {key: once(updates) for key, updates in heard.items()}
 
 
 def triggered(local: Local) -> dict[str, list[str]]:
@@ -156,9 +156,9 @@ def triggered(local: Local) -> dict[str, list[str]]:
     for event in processed(local, "/enqueue"):
         status = "firing" if event["event_action"] == "trigger" else "resolved"
         heard.setdefault(event["dedup_key"].rsplit("/", 1)[1], []).append(status)
-    return {key: once(steps) for key, steps in heard.items()}
+    return {key: once(updates) for key, updates in heard.items()}
 
 
 def managed(local: Local) -> list[Any]:
-    """Every alert that Alertmanager was told of, oldest first."""
+    """All alerts that Alertmanager received, oldest first."""
     return [each for alerts in processed(local, "/api/v2/alerts") for each in alerts]

@@ -7,15 +7,14 @@ import time
 import pytest
 
 from alerts.notify.delivery.outcome import (
-    MAX_RETRY_AFTER,
     Backoff,
     DeliveryOutcome,
     DeliveryResult,
+    RetryTiming,
     classify,
     next_backoff,
     retry_after,
 )
-from alerts.notify.delivery.retry import RetryTiming
 from alerts.notify.receivers.post import HttpResponse
 from tests.alerts.notify.samples import NOON
 
@@ -38,12 +37,12 @@ def test_refusal(status: int) -> None:
     ("status", "blamed"),
     [(400, True), (413, True), (422, True), (401, False), (403, False), (404, False), (500, False)],
 )
-def test_what_blames_the_content(status: int, blamed: bool) -> None:
+def test_content_that_is_refused(status: int, blamed: bool) -> None:
     """400, 413 and 422 are about what was sent, not about who sent it where: a part of it may be welcome."""
-    assert classify(HttpResponse(status), NOON).content_rejected is blamed
+    assert classify(HttpResponse(status), NOON).content_refused is blamed
 
 
-@pytest.mark.parametrize("status", [100, 301, 307, 408, 429, 500, 502, 503, 504, 599, 999])
+@pytest.mark.parametrize("status", [100, 199, 300, 301, 304, 307, 399, 408, 429, 500, 502, 503, 504, 599, 999])
 def test_failure(status: int) -> None:
     """408, 429, 5xx and what no receiver should answer pass, perhaps: they are tried again."""
     assert classify(HttpResponse(status), NOON).result is DeliveryResult.FAILED
@@ -52,8 +51,7 @@ def test_failure(status: int) -> None:
 def test_reason_is_one_short_line() -> None:
     """The reason has the status and the beginning of what the receiver says."""
     reason = classify(HttpResponse(400, text="bad\n  request " + "x" * 1000), NOON).reason
-    assert reason.startswith("HTTP 400: bad request xxx")
-    assert len(reason) < 250
+    assert reason == "HTTP 400: bad request " + "x" * 188
     assert classify(HttpResponse(500), NOON).reason == "HTTP 500"
 
 
@@ -66,8 +64,8 @@ def test_reason_is_one_short_line() -> None:
         ("Mon, 20 Nov 2023 12:01:30 GMT", 90.0),
         ("Mon, 20 Nov 2023 12:01:30 -0000", 90.0),
         ("Mon, 20 Nov 2023 11:00:00 GMT", 0.0),
-        ("999999999999", MAX_RETRY_AFTER),
-        ("9" * 400, MAX_RETRY_AFTER),
+        ("999999999999", 3600.0),
+        ("9" * 400, 3600.0),
         ("soon", None),
         ("-5", None),
         ("1.5", None),
@@ -91,16 +89,16 @@ def test_retry_after_without_a_zone_is_in_gmt(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_retry_after_counts_for_failures() -> None:
-    """Whoever says when to come back is heard with any status that passes."""
+    """Retry-After is respected with any temporary status."""
     assert classify(HttpResponse(429, "30"), NOON).retry_after == 30
     assert classify(HttpResponse(503, "30"), NOON).retry_after == 30
 
 
 def test_backs_off_exponentially_up_to_a_limit() -> None:
     """Each failure doubles the time, until it is the longest; a thousand failures overflow nothing."""
-    pace, waits, backoff = RetryTiming(initial_retry_interval=1.0, max_retry_interval=60), [], Backoff()
+    timing, waits, backoff = RetryTiming(initial_retry_interval=1.0, max_retry_interval=60), [], Backoff()
     for _ in range(1100):
-        backoff = next_backoff(backoff, FAILED, 0.0, pace, jitter=0.0)
+        backoff = next_backoff(backoff, FAILED, 0.0, timing, jitter=0.0)
         waits.append(backoff.until)
     assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert waits[-1] == 60
@@ -109,12 +107,29 @@ def test_backs_off_exponentially_up_to_a_limit() -> None:
 
 def test_jitter_takes_away_up_to_half() -> None:
     """Those who failed together come back one by one, none before half of the time."""
-    pace = RetryTiming(initial_retry_interval=8)
-    assert [next_backoff(Backoff(), FAILED, 100.0, pace, jitter).until for jitter in (0, 0.5, 1)] == [108, 106, 104]
+    timing = RetryTiming(initial_retry_interval=8)
+    assert [next_backoff(Backoff(), FAILED, 100.0, timing, jitter).until for jitter in (0, 0.5, 1)] == [108, 106, 104]
 
 
 def test_never_before_the_receiver_wants() -> None:
     """Retry-After is a lower bound; a shorter one than ours changes nothing."""
-    pace = RetryTiming(initial_retry_interval=1)
-    assert next_backoff(Backoff(), DeliveryOutcome(DeliveryResult.FAILED, "", 90.0), 0.0, pace, jitter=1.0).until == 90
-    assert next_backoff(Backoff(), DeliveryOutcome(DeliveryResult.FAILED, "", 0.0), 0.0, pace, jitter=0.0).until == 1
+    timing = RetryTiming(initial_retry_interval=1)
+    assert (
+        next_backoff(Backoff(), DeliveryOutcome(DeliveryResult.FAILED, "", 90.0), 0.0, timing, jitter=1.0).until == 90
+    )
+    assert next_backoff(Backoff(), DeliveryOutcome(DeliveryResult.FAILED, "", 0.0), 0.0, timing, jitter=0.0).until == 1
+
+
+def test_default_timing() -> None:
+    """The intervals that the documentation of notifications names, in seconds, and the capacity of a queue."""
+    timing = RetryTiming()
+    assert (timing.resend, timing.retention, timing.timeout) == (60, 900, 10)
+    assert (timing.initial_retry_interval, timing.max_retry_interval) == (1, 60)
+    assert (timing.absence_timeout, timing.save_timeout, timing.capacity) == (300, 2, 200)
+
+
+def test_no_wait_beyond_the_backoff_without_retry_after() -> None:
+    """Without Retry-After, the backoff alone decides, even when it is zero."""
+    timing = RetryTiming(initial_retry_interval=0)
+    assert next_backoff(Backoff(), FAILED, 100.0, timing, jitter=0.0) == Backoff(1, 100.0)
+    assert Backoff() == Backoff(0, float("-inf"))

@@ -1,4 +1,4 @@
-"""When a receiver hears what. The clock is an argument, the receiver is a list of outcomes."""
+"""When updates are sent to a receiver. The clock is an argument, the receiver a list of outcomes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from alerts.model import Alert, Severity
-from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult
+from alerts.notify.delivery.outcome import DeliveryOutcome, DeliveryResult, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue, Notification
-from alerts.notify.delivery.retry import RetryTiming
 from alerts.notify.message.incidents import DeliveredState
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
@@ -20,7 +19,7 @@ from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, evaluation, in
 
 DELIVERED, FAILED = DeliveryOutcome(DeliveryResult.DELIVERED), DeliveryOutcome(DeliveryResult.FAILED, "HTTP 500")
 REFUSED = DeliveryOutcome(DeliveryResult.DROPPED, "HTTP 403")
-BAD = DeliveryOutcome(DeliveryResult.DROPPED, "HTTP 422", content_rejected=True)
+BAD = DeliveryOutcome(DeliveryResult.DROPPED, "HTTP 422", content_refused=True)
 STALLED, BLIND = alert("OutboxStalled"), alert("OutboxBlind")
 
 WEBHOOK = Webhook("http://hook.example/")
@@ -30,283 +29,281 @@ ALERTMANAGER = Alertmanager("alertmanager", "http://am.example:9093")
 
 @dataclass(slots=True)
 class QueueScenario:
-    """A courier, a disk that saves at once, and a clock: the wall clock shows NOON at tick 0."""
+    """A queue, a disk that saves at once, and a clock: the wall clock shows NOON at 0 of the monotonic clock."""
 
-    courier: DeliveryQueue
+    queue: DeliveryQueue
     monotonic: float = 0.0
     saves: bool = True
-    told: list[tuple[float, str, str]] = field(default_factory=list)  # tick, alert, status
+    sent: list[tuple[float, str, str]] = field(default_factory=list)  # monotonic clock, alert, status
 
     @classmethod
-    def of(cls, receiver: Receiver, pace: RetryTiming | None = None) -> QueueScenario:
-        return cls(DeliveryQueue(receiver, pace or RetryTiming(), jitter=lambda: 0.0))
+    def of(cls, receiver: Receiver, timing: RetryTiming | None = None) -> QueueScenario:
+        return cls(DeliveryQueue(receiver, timing or RetryTiming(), jitter=lambda: 0.0))
 
     @property
     def at(self) -> float:
         return NOON + self.monotonic
 
     def accept(self, *alerts: Alert, resolved: tuple[Alert, ...] = ()) -> None:
-        self.courier.accept(evaluation(self.at, alerts, resolved), self.monotonic)
+        self.queue.accept(evaluation(self.at, alerts, resolved), self.monotonic)
         self.save()
 
     def save(self) -> None:
-        episodes = self.courier.unsaved()
-        if episodes is not None and self.saves:
-            self.courier.saved(episodes)
+        incidents = self.queue.unsaved()
+        if incidents is not None and self.saves:
+            self.queue.saved(incidents)
 
     def notification(self) -> Notification | None:
-        return self.courier.notification(self.at, self.monotonic)
+        return self.queue.notification(self.at, self.monotonic)
 
     def send(self, outcome: DeliveryOutcome = DELIVERED) -> bool:
         """One attempt with this outcome, if one is due."""
         notification = self.notification()
         if notification is None:
             return False
-        self.told += [(self.monotonic, update.incident.alert, update.status) for update in notification.steps]
-        self.courier.finished(outcome, self.at, self.monotonic)
+        self.sent += [(self.monotonic, update.incident.alert, update.status) for update in notification.updates]
+        self.queue.finished(outcome, self.at, self.monotonic)
         self.save()
         return True
 
     def send_all(self, outcome: DeliveryOutcome = DELIVERED) -> list[tuple[str, str]]:
-        """Whatever is due now; who was told what."""
-        before = len(self.told)
+        """Send all that is due; returns the alerts and their statuses."""
+        before = len(self.sent)
         while self.send(outcome):
             pass
-        return [(name, status) for _, name, status in self.told[before:]]
+        return [(name, status) for _, name, status in self.sent[before:]]
 
     def counts(self) -> tuple[int, int, int]:
-        counts = self.courier.receiver_status().counts
+        counts = self.queue.receiver_status().counts
         return counts[DeliveryResult.DELIVERED], counts[DeliveryResult.FAILED], counts[DeliveryResult.DROPPED]
 
 
 @pytest.fixture(params=[WEBHOOK, PAGERDUTY], ids=["webhook", "pagerduty"])
-def world(request: pytest.FixtureRequest) -> QueueScenario:
+def scenario(request: pytest.FixtureRequest) -> QueueScenario:
     """One with a receiver of events."""
     return QueueScenario.of(request.param)
 
 
-def test_beginning_and_end_once_each(world: QueueScenario) -> None:
-    """While an alert fires, its beginning is told once, however often it is evaluated; then its end, once."""
-    for world.monotonic in (0, 15, 30):
-        world.accept(STALLED)
-        world.send_all()
-    world.monotonic = 45
-    world.accept(resolved=(STALLED,))
-    assert world.send_all() == [("OutboxStalled", "resolved")]
-    world.monotonic = 60
-    world.accept()
-    assert world.send_all() == []
-    assert world.told == [(0, "OutboxStalled", "firing"), (45, "OutboxStalled", "resolved")]
-    assert world.courier.idle_for(world.monotonic) is None
-    assert world.courier.unsaved() is None
+def test_beginning_and_end_once_each(scenario: QueueScenario) -> None:
+    """The start of an alert is sent once, however often it is evaluated; then its end, once."""
+    for scenario.monotonic in (0, 15, 30):
+        scenario.accept(STALLED)
+        scenario.send_all()
+    scenario.monotonic = 45
+    scenario.accept(resolved=(STALLED,))
+    assert scenario.send_all() == [("OutboxStalled", "resolved")]
+    scenario.monotonic = 60
+    scenario.accept()
+    assert scenario.send_all() == []
+    assert scenario.sent == [(0, "OutboxStalled", "firing"), (45, "OutboxStalled", "resolved")]
+    assert scenario.queue.idle_for(scenario.monotonic) is None
+    assert scenario.queue.unsaved() is None
 
 
-def test_one_parcel_at_a_time(world: QueueScenario) -> None:
-    """Until it is known what became of one parcel, there is no other."""
-    world.accept(STALLED, BLIND)
-    assert world.notification() is not None
-    assert world.notification() is None
-    assert world.courier.idle_for(0) is None
-    world.courier.finished(DELIVERED, world.at, world.monotonic)
-    world.save()
-    assert world.notification() is not None
+def test_one_notification_at_a_time(scenario: QueueScenario) -> None:
+    """There is no other notification until the outcome of the first is known."""
+    scenario.accept(STALLED, BLIND)
+    assert scenario.notification() is not None
+    assert scenario.notification() is None
+    assert scenario.queue.idle_for(0) is None
+    scenario.queue.finished(DELIVERED, scenario.at, scenario.monotonic)
+    scenario.save()
+    assert scenario.notification() is not None
 
 
-def test_down_for_an_hour(world: QueueScenario) -> None:
+def test_down_for_an_hour(scenario: QueueScenario) -> None:
     """After an hour without the receiver, everything arrives in order, once; meanwhile it is hardly bothered."""
     attempts = 0
-    for world.monotonic in range(0, 3600, 15):
-        firing = (world.monotonic // 600) % 2 == 0  # it fires and ends three times
+    for scenario.monotonic in range(0, 3600, 15):
+        firing = (scenario.monotonic // 600) % 2 == 0  # it fires and ends three times
         if firing:
-            world.accept(alert(since=NOON + world.monotonic // 600 * 600))
+            scenario.accept(alert(since=NOON + scenario.monotonic // 600 * 600))
         else:
-            world.accept(resolved=(STALLED,) if world.monotonic % 600 == 0 else ())
-        attempts += world.send(FAILED)
+            scenario.accept(resolved=(STALLED,) if scenario.monotonic % 600 == 0 else ())
+        attempts += scenario.send(FAILED)
     assert 3600 / 60 <= attempts <= 3600 / 60 + 10
-    assert world.courier.receiver_status().waiting == 6
-    world.monotonic = 3660
-    assert world.send_all() == [("OutboxStalled", "firing"), ("OutboxStalled", "resolved")] * 3
-    assert world.courier.receiver_status().waiting == 0
-    assert world.counts() == (6, attempts, 0)
+    assert scenario.queue.receiver_status().waiting == 6
+    scenario.monotonic = 3660
+    assert scenario.send_all() == [("OutboxStalled", "firing"), ("OutboxStalled", "resolved")] * 3
+    assert scenario.queue.receiver_status().waiting == 0
+    assert scenario.counts() == (6, attempts, 0)
 
 
-def test_failures_back_off_and_success_ends_that(world: QueueScenario) -> None:
+def test_failures_back_off_and_success_ends_that(scenario: QueueScenario) -> None:
     """After a failure the next attempt waits, twice as long each time; after a success none does."""
-    world.accept(STALLED, BLIND)
+    scenario.accept(STALLED, BLIND)
     for wait in (1, 2, 4):
-        assert world.send(FAILED)
-        assert not world.send()
-        assert world.courier.idle_for(world.monotonic) == wait
-        world.monotonic += wait
-    assert len(world.send_all()) == 2
-    world.accept(STALLED, BLIND, alert("OutboxHeadBlocked"))
-    assert world.send(FAILED)
-    assert world.courier.idle_for(world.monotonic) == 1
+        assert scenario.send(FAILED)
+        assert not scenario.send()
+        assert scenario.queue.idle_for(scenario.monotonic) == wait
+        scenario.monotonic += wait
+    assert len(scenario.send_all()) == 2
+    scenario.accept(STALLED, BLIND, alert("OutboxHeadBlocked"))
+    assert scenario.send(FAILED)
+    assert scenario.queue.idle_for(scenario.monotonic) == 1
 
 
-def test_retry_after_is_honoured(world: QueueScenario) -> None:
-    """Whoever asks for ninety seconds is left alone for ninety seconds."""
-    world.accept(STALLED)
-    assert world.send(DeliveryOutcome(DeliveryResult.FAILED, "HTTP 429", 90))
-    world.monotonic = 89.9
-    assert not world.send()
-    world.monotonic = 90
-    assert world.send()
+def test_retry_after_is_honoured(scenario: QueueScenario) -> None:
+    """With Retry-After of 90 seconds, the next attempt follows after 90 seconds."""
+    scenario.accept(STALLED)
+    assert scenario.send(DeliveryOutcome(DeliveryResult.FAILED, "HTTP 429", 90))
+    scenario.monotonic = 89.9
+    assert not scenario.send()
+    scenario.monotonic = 90
+    assert scenario.send()
 
 
-def test_an_event_that_chokes_the_receiver_holds_up_no_other(world: QueueScenario) -> None:
+def test_an_update_that_fails_delays_no_other(scenario: QueueScenario) -> None:
     """One event that always fails does not keep those of other alerts from arriving."""
-    world.accept(STALLED, BLIND)
+    scenario.accept(STALLED, BLIND)
     arrived = []
-    for world.monotonic in range(600):
-        notification = world.notification()
+    for scenario.monotonic in range(600):
+        notification = scenario.notification()
         if notification is not None:
-            name = notification.steps[0].incident.alert
-            world.courier.finished(FAILED if name == "OutboxStalled" else DELIVERED, world.at, world.monotonic)
-            world.save()
+            name = notification.updates[0].incident.alert
+            scenario.queue.finished(FAILED if name == "OutboxStalled" else DELIVERED, scenario.at, scenario.monotonic)
+            scenario.save()
             arrived += [name] if name != "OutboxStalled" else []
-        if world.monotonic == 100:
-            world.accept(STALLED, BLIND, alert("OutboxHeadBlocked"))
+        if scenario.monotonic == 100:
+            scenario.accept(STALLED, BLIND, alert("OutboxHeadBlocked"))
     assert arrived == ["OutboxBlind", "OutboxHeadBlocked"]
-    assert world.courier.receiver_status().waiting == 1
+    assert scenario.queue.receiver_status().waiting == 1
 
 
-def test_a_refusal_is_for_good(world: QueueScenario) -> None:
+def test_a_refusal_is_for_good(scenario: QueueScenario) -> None:
     """What is refused is dropped, counted, and neither repeated nor resolved; the others are not held up."""
-    world.accept(STALLED, BLIND)
-    assert world.send(REFUSED)
-    assert world.send()
-    for world.monotonic in (15, 30):
-        world.accept(STALLED, BLIND)
-        assert world.send_all() == []
-    assert world.courier.receiver_status().waiting == 1  # it fires, and the receiver does not know
-    world.accept(resolved=(STALLED, BLIND))
-    assert world.send_all() == [("OutboxBlind", "resolved")]
-    assert world.courier.receiver_status().waiting == 0
-    assert world.counts() == (2, 0, 1)
-    assert world.courier.receiver_status().problem == ""  # the last attempt succeeded
-    world.accept(alert(since=NOON + 60))
-    assert world.send_all() == [("OutboxStalled", "firing")]  # another episode is another try
+    scenario.accept(STALLED, BLIND)
+    assert scenario.send(REFUSED)
+    assert scenario.send()
+    for scenario.monotonic in (15, 30):
+        scenario.accept(STALLED, BLIND)
+        assert scenario.send_all() == []
+    assert scenario.queue.receiver_status().waiting == 1  # it fires, and the receiver does not know
+    scenario.accept(resolved=(STALLED, BLIND))
+    assert scenario.send_all() == [("OutboxBlind", "resolved")]
+    assert scenario.queue.receiver_status().waiting == 0
+    assert scenario.counts() == (2, 0, 1)
+    assert scenario.queue.receiver_status().problem == ""  # the last attempt succeeded
+    scenario.accept(alert(since=NOON + 60))
+    assert scenario.send_all() == [("OutboxStalled", "firing")]  # a new incident is sent again
 
 
-def test_an_end_that_is_refused_is_over(world: QueueScenario) -> None:
+def test_an_end_that_is_refused_is_over(scenario: QueueScenario) -> None:
     """A refused end is dropped, too, and the alert is free to fire again."""
-    world.accept(STALLED)
-    world.send()
-    world.accept(resolved=(STALLED,))
-    assert world.send(REFUSED)
-    assert world.courier.receiver_status().waiting == 0
-    assert world.counts() == (1, 0, 1)
-    assert world.courier.receiver_status().problem == "HTTP 403"
+    scenario.accept(STALLED)
+    scenario.send()
+    scenario.accept(resolved=(STALLED,))
+    assert scenario.send(REFUSED)
+    assert scenario.queue.receiver_status().waiting == 0
+    assert scenario.counts() == (1, 0, 1)
+    assert scenario.queue.receiver_status().problem == "HTTP 403"
 
 
-def test_nothing_is_sent_before_it_is_saved(world: QueueScenario) -> None:
+def test_nothing_is_sent_before_it_is_saved(scenario: QueueScenario) -> None:
     """A crash after sending must find on disk that there is something to resolve."""
-    world.saves = False
-    world.accept(STALLED)
-    assert not world.send()
-    world.saves = True
-    world.save()
-    assert world.send()
+    scenario.saves = False
+    scenario.accept(STALLED)
+    assert not scenario.send()
+    scenario.saves = True
+    scenario.save()
+    assert scenario.send()
 
 
-def test_what_changed_while_saving_has_to_be_saved_as_well(world: QueueScenario) -> None:
+def test_what_changed_while_saving_has_to_be_saved_as_well(scenario: QueueScenario) -> None:
     """A disk that confirms what was true before has not confirmed what came meanwhile."""
-    world.saves = False
-    world.accept(STALLED)
-    before = world.courier.unsaved()
+    scenario.saves = False
+    scenario.accept(STALLED)
+    before = scenario.queue.unsaved()
     assert before is not None
-    world.accept(STALLED, BLIND)
-    world.courier.saved(before)
-    assert not world.send()
-    world.saves = True
-    world.save()
-    assert world.send()
+    scenario.accept(STALLED, BLIND)
+    scenario.queue.saved(before)
+    assert not scenario.send()
+    scenario.saves = True
+    scenario.save()
+    assert scenario.send()
 
 
-def test_a_disk_that_does_not_answer_holds_up_nothing_for_long(world: QueueScenario) -> None:
+def test_a_hanging_disk_delays_updates_for_two_seconds(scenario: QueueScenario) -> None:
     """After two seconds without an answer of the disk it is sent all the same."""
-    world.saves = False
-    world.accept(STALLED)
-    assert world.courier.idle_for(0) == 2
-    world.monotonic = 2
-    assert world.send()
+    scenario.saves = False
+    scenario.accept(STALLED)
+    assert scenario.queue.idle_for(0) == 2
+    scenario.monotonic = 2
+    assert scenario.send()
 
 
-def test_a_disk_that_is_full_holds_up_nothing(world: QueueScenario) -> None:
-    """Where saving is known to fail, things go on in memory, and that is seen until it works again."""
-    world.saves = False
-    world.accept(STALLED)
-    world.courier.not_saved("state cannot be written: No space left on device", world.monotonic)
-    assert world.send()
-    assert world.courier.receiver_status().save_problem == "state cannot be written: No space left on device"
-    assert world.courier.unsaved() is not None  # so that it is tried again
-    world.saves = True
-    world.save()
-    assert world.courier.receiver_status().save_problem == ""
+def test_a_full_disk_delays_nothing(scenario: QueueScenario) -> None:
+    """When saving fails, updates are sent unsaved, and the status shows the problem until saving works again."""
+    scenario.saves = False
+    scenario.accept(STALLED)
+    scenario.queue.not_saved("state cannot be written: No space left on device", scenario.monotonic)
+    assert scenario.send()
+    assert scenario.queue.receiver_status().save_problem == "state cannot be written: No space left on device"
+    assert scenario.queue.unsaved() is not None  # so that it is tried again
+    scenario.saves = True
+    scenario.save()
+    assert scenario.queue.receiver_status().save_problem == ""
 
 
 def test_capacity() -> None:
-    """No more than the capacity waits; each loss is counted once; what was turned away is told when there is room."""
-    world = QueueScenario.of(WEBHOOK, RetryTiming(capacity=2))
+    """At most the capacity waits; each drop is counted once; a dropped firing alert is sent when there is room."""
+    scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=2))
     alerts = [alert(name) for name in ("A", "B", "C")]
-    for world.monotonic in (0, 15, 30):
-        world.accept(*alerts)
-    assert world.counts() == (0, 0, 1)
-    assert world.courier.receiver_status().waiting == 2
-    world.accept(
-        alerts[0], alerts[2], resolved=(alerts[1],)
-    )  # B is over, and nobody has heard of it: C takes its place
-    assert world.counts() == (0, 0, 3)
-    assert world.send_all() == [("A", "firing"), ("C", "firing")]
+    for scenario.monotonic in (0, 15, 30):
+        scenario.accept(*alerts)
+    assert scenario.counts() == (0, 0, 1)
+    assert scenario.queue.receiver_status().waiting == 2
+    scenario.accept(alerts[0], alerts[2], resolved=(alerts[1],))  # B ended before it was sent: C takes its place
+    assert scenario.counts() == (0, 0, 3)
+    assert scenario.send_all() == [("A", "firing"), ("C", "firing")]
 
 
-def test_turned_away_once_more_is_counted_once_more() -> None:
+def test_each_drop_over_capacity_is_counted() -> None:
     """Another firing of an alert that finds no room is another loss."""
-    world = QueueScenario.of(WEBHOOK, RetryTiming(capacity=1))
+    scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=1))
     one = alert("B")
     for _ in range(2):
-        world.accept(STALLED, one)
-        world.accept(STALLED, resolved=(one,))
-    assert world.counts() == (0, 0, 2)
+        scenario.accept(STALLED, one)
+        scenario.accept(STALLED, resolved=(one,))
+    assert scenario.counts() == (0, 0, 2)
 
 
-def test_what_is_on_its_way_keeps_its_place() -> None:
-    """However many begin, the episode that is just being told is not forgotten: its end is told, too."""
-    world = QueueScenario.of(WEBHOOK, RetryTiming(capacity=1))
-    world.accept(STALLED)
-    assert world.notification() is not None
-    world.accept(BLIND, resolved=(STALLED,))
-    world.courier.finished(DELIVERED, world.at, world.monotonic)
-    world.save()
-    assert world.send_all() == [("OutboxStalled", "resolved")]
+def test_an_incident_in_flight_survives_the_capacity() -> None:
+    """An incident in flight is not dropped over capacity: its end is sent, too."""
+    scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=1))
+    scenario.accept(STALLED)
+    assert scenario.notification() is not None
+    scenario.accept(BLIND, resolved=(STALLED,))
+    scenario.queue.finished(DELIVERED, scenario.at, scenario.monotonic)
+    scenario.save()
+    assert scenario.send_all() == [("OutboxStalled", "resolved")]
 
 
-def test_a_flood_does_not_grow_memory() -> None:
+def test_a_flood_is_bounded_by_the_capacity() -> None:
     """A receiver that is down while alerts come and go for days keeps a bounded number, and resolves what it knows."""
-    world = QueueScenario.of(WEBHOOK, RetryTiming(capacity=20))
-    world.accept(STALLED)
-    world.send()
+    scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=20))
+    scenario.accept(STALLED)
+    scenario.send()
     for number in range(500):
-        world.monotonic += 15
-        fresh = alert("OutboxBlind", since=world.at, queue=str(number))
-        world.accept(STALLED, fresh)
-        world.monotonic += 15
-        world.accept(STALLED, resolved=(fresh,))
-        world.send(FAILED)
-        assert world.courier.receiver_status().waiting <= 2 * 20
-        assert len(world.courier._failures) <= 20
-    world.monotonic += 60
-    world.accept(resolved=(STALLED,))
-    told = world.send_all()
-    assert ("OutboxStalled", "resolved") in told
-    assert told.count(("OutboxBlind", "firing")) == told.count(("OutboxBlind", "resolved")) <= 20
-    delivered, _, dropped = world.counts()
+        scenario.monotonic += 15
+        fresh = alert("OutboxBlind", since=scenario.at, queue=str(number))
+        scenario.accept(STALLED, fresh)
+        scenario.monotonic += 15
+        scenario.accept(STALLED, resolved=(fresh,))
+        scenario.send(FAILED)
+        assert scenario.queue.receiver_status().waiting <= 2 * 20
+        assert len(scenario.queue._failures) <= 20
+    scenario.monotonic += 60
+    scenario.accept(resolved=(STALLED,))
+    sent = scenario.send_all()
+    assert ("OutboxStalled", "resolved") in sent
+    assert sent.count(("OutboxBlind", "firing")) == sent.count(("OutboxBlind", "resolved")) <= 20
+    delivered, _, dropped = scenario.counts()
     assert delivered + dropped == 2 + 2 * 500
 
 
-def test_what_a_receiver_does_not_hear_of() -> None:
-    """PagerDuty hears pages; the watchdog is for Alertmanager alone."""
+def test_severities_of_receivers() -> None:
+    """PagerDuty receives pages; only Alertmanager receives the watchdog."""
     alerts = (
         alert("OutboxWatchdog", Severity.NONE),
         alert("OutboxJobsExhausted", Severity.TICKET),
@@ -315,28 +312,32 @@ def test_what_a_receiver_does_not_hear_of() -> None:
     )
     heard = {}
     for receiver in (ALERTMANAGER, WEBHOOK, PAGERDUTY):
-        world = QueueScenario.of(receiver)
-        world.accept(*alerts)
-        heard[receiver.name] = {name for name, _ in world.send_all()}
+        scenario = QueueScenario.of(receiver)
+        scenario.accept(*alerts)
+        heard[receiver.name] = {name for name, _ in scenario.send_all()}
     assert heard["alertmanager"] == {each.key.alert for each in alerts}
     assert heard["webhook"] == heard["alertmanager"] - {"OutboxWatchdog"}
     assert heard["pagerduty"] == {"OutboxStalled"}
 
 
-def test_goes_on_after_a_restart(world: QueueScenario) -> None:
-    """What was told stays told, what was not is told, and an end that nobody noticed is noticed in the end."""
-    world.courier.begin(
-        (incident(told=DeliveredState.FIRING), incident("OutboxBlind"), incident("OutboxHeadBlocked", ends_at=NOON))
+def test_goes_on_after_a_restart(scenario: QueueScenario) -> None:
+    """Delivered states survive, pending updates are sent, and an end during the downtime is detected."""
+    scenario.queue.begin(
+        (
+            incident(delivered_state=DeliveredState.FIRING),
+            incident("OutboxBlind"),
+            incident("OutboxHeadBlocked", ends_at=NOON),
+        )
     )
-    world.accept(STALLED)
-    assert sorted(world.send_all()) == [
+    scenario.accept(STALLED)
+    assert sorted(scenario.send_all()) == [
         ("OutboxBlind", "firing"),
         ("OutboxHeadBlocked", "firing"),
         ("OutboxHeadBlocked", "resolved"),
     ]
-    for world.monotonic in range(15, 301, 15):
-        world.accept(STALLED)
-    assert world.send_all() == [("OutboxBlind", "resolved")]
+    for scenario.monotonic in range(15, 301, 15):
+        scenario.accept(STALLED)
+    assert scenario.send_all() == [("OutboxBlind", "resolved")]
 
 
 # --- Alertmanager: states ---
@@ -355,13 +356,13 @@ def test_everything_that_fires_is_repeated(states: QueueScenario) -> None:
         notification = states.notification()
         if notification is not None:
             assert notification.valid_until == states.at + 240
-            states.told += [(states.monotonic, update.incident.alert, update.status) for update in notification.steps]
-            states.courier.finished(DELIVERED, states.at, states.monotonic)
+            states.sent += [(states.monotonic, update.incident.alert, update.status) for update in notification.updates]
+            states.queue.finished(DELIVERED, states.at, states.monotonic)
             states.save()
-    assert [monotonic for monotonic, _, _ in states.told] == [0, 60, 120, 180]
+    assert [monotonic for monotonic, _, _ in states.sent] == [0, 60, 120, 180]
 
 
-def test_news_is_told_at_once(states: QueueScenario) -> None:
+def test_new_updates_are_sent_at_once(states: QueueScenario) -> None:
     """What begins or ends between two repetitions does not wait for the next."""
     states.accept(STALLED)
     states.send_all()
@@ -374,25 +375,25 @@ def test_news_is_told_at_once(states: QueueScenario) -> None:
 
 
 def test_an_end_is_repeated_for_a_quarter_of_an_hour(states: QueueScenario) -> None:
-    """As Prometheus does, in case Alertmanager is restarted before it has told anybody."""
+    """As Prometheus does, in case Alertmanager restarts before it has notified."""
     states.accept(STALLED)
     states.send_all()
     for states.monotonic in range(15, 1500, 15):
         states.accept(resolved=(STALLED,) if states.monotonic == 15 else ())
         states.send_all()
-    ends = [monotonic for monotonic, _, status in states.told if status == "resolved"]
+    ends = [monotonic for monotonic, _, status in states.sent if status == "resolved"]
     assert ends == list(range(15, 915, 60))
-    assert states.courier.unsaved() is None
+    assert states.queue.unsaved() is None
 
 
-def test_an_end_is_kept_until_it_was_heard_once(states: QueueScenario) -> None:
-    """An Alertmanager that is down for an hour hears of the end all the same, and of nothing that is over long."""
+def test_an_end_is_kept_until_it_is_delivered(states: QueueScenario) -> None:
+    """After an hour of downtime Alertmanager receives recent ends, but not those beyond the retention."""
     states.accept(STALLED)
     states.send_all()
     for states.monotonic in range(15, 3600, 15):
         states.accept(resolved=(STALLED,) if states.monotonic == 15 else ())
         states.send(FAILED)
-    assert states.courier.receiver_status().waiting == 1
+    assert states.queue.receiver_status().waiting == 1
     states.monotonic = 3660
     assert states.send_all() == [("OutboxStalled", "resolved")]
     states.monotonic = 3720
@@ -400,20 +401,20 @@ def test_an_end_is_kept_until_it_was_heard_once(states: QueueScenario) -> None:
     assert states.send_all() == []
 
 
-def test_a_dead_evaluation_is_not_kept_alive(states: QueueScenario) -> None:
-    """Who evaluates and hangs is not made to look alive: the watchdog is repeated only when it was judged again."""
+def test_the_watchdog_expires_without_evaluations(states: QueueScenario) -> None:
+    """The watchdog is resent only after an evaluation, so that it expires when evaluation hangs."""
     watchdog = alert("OutboxWatchdog", Severity.NONE)
     states.accept(watchdog)
     states.send_all()
     for states.monotonic in range(1, 600):
         assert not states.send()
-    assert states.courier.idle_for(states.monotonic) is None
+    assert states.queue.idle_for(states.monotonic) is None
     states.accept(watchdog)
     assert states.send_all() == [("OutboxWatchdog", "firing")]
 
 
 def test_a_late_repetition_is_valid_from_the_evaluation_on(states: QueueScenario) -> None:
-    """An Alertmanager that comes back after the last evaluation is not told that it was just now."""
+    """Alerts that are sent late keep the validity of the evaluation that they are from."""
     states.accept(STALLED)
     assert states.send(FAILED)
     states.monotonic = 500
@@ -434,7 +435,7 @@ def test_rare_evaluations_are_valid_for_longer(states: QueueScenario) -> None:
 
 
 def test_the_last_state_counts(states: QueueScenario) -> None:
-    """What fired, ended and fired again while Alertmanager was down is told as it stands."""
+    """After a downtime of Alertmanager, only the latest incident of an alert is sent."""
     states.accept(STALLED)
     states.send(FAILED)
     states.accept(resolved=(STALLED,))
@@ -442,35 +443,35 @@ def test_the_last_state_counts(states: QueueScenario) -> None:
     states.monotonic = 60
     notification = states.notification()
     assert notification is not None
-    assert [(update.incident.starts_at, update.status) for update in notification.steps] == [(NOON + 5, "firing")]
+    assert [(update.incident.starts_at, update.status) for update in notification.updates] == [(NOON + 5, "firing")]
 
 
 def test_while_it_does_not_answer_everything_waits(states: QueueScenario) -> None:
-    """A failed repetition is visible as waiting, though it was told before: OutboxNotificationsFailing goes by that."""
+    """A failed resend counts as waiting, which OutboxNotificationsFailing evaluates."""
     states.accept(STALLED, BLIND)
     states.send_all()
-    assert states.courier.receiver_status().waiting == 0
+    assert states.queue.receiver_status().waiting == 0
     states.monotonic = 60
     states.accept(STALLED, BLIND)
     assert states.send(FAILED)
-    assert states.courier.receiver_status().waiting == 2
+    assert states.queue.receiver_status().waiting == 2
     assert states.counts() == (2, 2, 0)
     states.monotonic = 61
     assert states.send()
-    assert states.courier.receiver_status().waiting == 0
+    assert states.queue.receiver_status().waiting == 0
 
 
 def test_a_state_that_is_refused_is_repeated(states: QueueScenario) -> None:
-    """An Alertmanager behind a wrong password hears everything once that is mended; nothing was given up."""
+    """After a wrong password is fixed, Alertmanager receives all alerts; none was dropped."""
     states.accept(STALLED)
     assert states.send(REFUSED)
     assert states.counts() == (0, 1, 0)
-    assert states.courier.receiver_status().waiting == 1
+    assert states.queue.receiver_status().waiting == 1
     states.monotonic = 60
     assert states.send_all() == [("OutboxStalled", "firing")]
 
 
-def test_an_old_end_that_is_refused_is_given_up(states: QueueScenario) -> None:
+def test_an_old_end_that_is_refused_is_dropped(states: QueueScenario) -> None:
     """An end that Alertmanager refuses for a quarter of an hour is dropped, and counted."""
     states.accept(STALLED)
     states.send_all()
@@ -483,20 +484,20 @@ def test_an_old_end_that_is_refused_is_given_up(states: QueueScenario) -> None:
     assert states.send_all() == [("OutboxBlind", "firing")]
 
 
-def refusing(world: QueueScenario, *bad: str) -> list[set[str]]:
+def refusing(scenario: QueueScenario, *bad: str) -> list[set[str]]:
     """Whatever is due now, at a receiver that takes no request with one of these alerts; which alerts went together."""
     requests = []
-    while (notification := world.notification()) is not None:
-        names = {update.incident.alert for update in notification.steps}
-        world.courier.finished(BAD if names & set(bad) else DELIVERED, world.at, world.monotonic)
-        world.save()
+    while (notification := scenario.notification()) is not None:
+        names = {update.incident.alert for update in notification.updates}
+        scenario.queue.finished(BAD if names & set(bad) else DELIVERED, scenario.at, scenario.monotonic)
+        scenario.save()
         requests.append(names)
         assert len(requests) < 100
     return requests
 
 
 @pytest.mark.parametrize("bad", [(), ("A",), ("D",), ("G",), ("A", "B"), ("C", "F"), ("A", "D", "G"), tuple("ABCDEFG")])
-def test_a_bad_alert_is_found(states: QueueScenario, bad: tuple[str, ...]) -> None:
+def test_a_refused_alert_is_isolated(states: QueueScenario, bad: tuple[str, ...]) -> None:
     """A request that is refused for its content is halved until every alert arrives but the bad ones, each alone."""
     states.accept(*map(alert, "ABCDEFG"))
     requests = refusing(states, *bad)
@@ -504,20 +505,20 @@ def test_a_bad_alert_is_found(states: QueueScenario, bad: tuple[str, ...]) -> No
     assert [each for each in requests if each <= set(bad) and len(each) == 1] == [{name} for name in bad]
     assert len(requests) <= 13
     assert states.counts() == (7 - len(bad), len(bad), 0)
-    assert states.courier.receiver_status().waiting == len(bad)
+    assert states.queue.receiver_status().waiting == len(bad)
 
 
-def test_a_bad_alert_stays_apart(states: QueueScenario) -> None:
+def test_a_refused_alert_is_sent_alone(states: QueueScenario) -> None:
     """It is tried again by itself, less and less often; the others are repeated without it, in one request."""
     states.accept(*map(alert, "ABC"))
     refusing(states, "B")
-    told = {}
+    sent = {}
     for states.monotonic in range(1, 301):
         states.accept(*map(alert, "ABC"))
         if requests := refusing(states, "B"):
-            told[states.monotonic] = requests
-    assert {monotonic for monotonic, requests in told.items() if {"A", "C"} in requests} == {60, 120, 180, 240, 300}
-    assert [monotonic for monotonic, requests in told.items() if {"B"} in requests] == [
+            sent[states.monotonic] = requests
+    assert {monotonic for monotonic, requests in sent.items() if {"A", "C"} in requests} == {60, 120, 180, 240, 300}
+    assert [monotonic for monotonic, requests in sent.items() if {"B"} in requests] == [
         1,
         3,
         7,
@@ -528,12 +529,12 @@ def test_a_bad_alert_stays_apart(states: QueueScenario) -> None:
         183,
         243,
     ]
-    assert all(each in ({"A", "C"}, {"B"}) for requests in told.values() for each in requests)
-    assert states.courier.receiver_status().problem == "B (page) is refused: HTTP 422"
+    assert all(each in ({"A", "C"}, {"B"}) for requests in sent.values() for each in requests)
+    assert states.queue.receiver_status().problem == "B (page) is refused: HTTP 422"
 
 
-def test_news_does_not_wait_for_a_bad_alert(states: QueueScenario) -> None:
-    """What begins while an alert is refused is told at once, and what ends."""
+def test_new_updates_do_not_wait_for_a_refused_alert(states: QueueScenario) -> None:
+    """Starts and ends of other alerts are sent at once while one alert is refused."""
     states.accept(*map(alert, "AB"))
     refusing(states, "B")
     states.accept(*map(alert, "ABC"))
@@ -542,19 +543,19 @@ def test_news_does_not_wait_for_a_bad_alert(states: QueueScenario) -> None:
     assert refusing(states, "B") == [{"A", "C"}]
 
 
-def test_a_bad_alert_that_is_mended_travels_with_the_others_again(states: QueueScenario) -> None:
+def test_a_fixed_alert_is_sent_with_the_others_again(states: QueueScenario) -> None:
     """Once it is accepted, nothing is left of the refusal."""
     states.accept(*map(alert, "ABC"))
     refusing(states, "B")
     states.monotonic = 1
     assert refusing(states) == [{"B"}]
-    assert (states.courier.receiver_status().waiting, states.courier.receiver_status().problem) == (0, "")
+    assert (states.queue.receiver_status().waiting, states.queue.receiver_status().problem) == (0, "")
     states.monotonic = 60
     states.accept(*map(alert, "ABC"))
     assert refusing(states) == [{"A", "B", "C"}]
 
 
-def test_a_bad_alert_that_is_over_is_given_up_in_the_end(states: QueueScenario) -> None:
+def test_a_refused_alert_that_ended_is_dropped_after_the_retention(states: QueueScenario) -> None:
     """Its end is tried for a quarter of an hour; then it is dropped, counted, and holds no place."""
     states.accept(*map(alert, "AB"))
     refusing(states, "B")
@@ -562,48 +563,48 @@ def test_a_bad_alert_that_is_over_is_given_up_in_the_end(states: QueueScenario) 
         states.accept(alert("A"), resolved=(alert("B"),) if states.monotonic == 15 else ())
         refusing(states, "B")
     assert states.counts()[2] == 1
-    assert (states.courier.receiver_status().waiting, states.courier.receiver_status().problem) == (0, "")
-    assert states.courier.idle_for(states.monotonic) != 0
+    assert (states.queue.receiver_status().waiting, states.queue.receiver_status().problem) == (0, "")
+    assert states.queue.idle_for(states.monotonic) != 0
 
 
 def test_a_failure_in_the_middle_begins_anew(states: QueueScenario) -> None:
-    """A receiver that falls silent while a bad alert is looked for hears all of it again, the known bad one apart."""
+    """When a receiver fails while a refused alert is isolated, the round starts anew, without the known refused one."""
     states.accept(*map(alert, "ABCD"))
     assert states.send(BAD)
     assert states.send(FAILED)
     assert states.notification() is None
     states.monotonic = 60
     assert refusing(states, "A")[0] == {"A", "B", "C", "D"}
-    assert states.courier.receiver_status().waiting == 1
+    assert states.queue.receiver_status().waiting == 1
 
 
 def test_undelivered_states_survive_a_restart(states: QueueScenario) -> None:
     """What the run before did not deliver is sent at once, before anything is evaluated."""
-    states.courier.begin((incident(), incident("OutboxBlind", ends_at=NOON - 60, told=DeliveredState.FIRING)))
+    states.queue.begin((incident(), incident("OutboxBlind", ends_at=NOON - 60, delivered_state=DeliveredState.FIRING)))
     notification = states.notification()
     assert notification is not None
-    assert [update.status for update in notification.steps] == ["firing", "resolved"]
+    assert [update.status for update in notification.updates] == ["firing", "resolved"]
     assert notification.valid_until == states.at + 240
 
 
 def test_retained_ends_leave_room() -> None:
     """Ends that are only repeated make room for what begins."""
-    world = QueueScenario.of(ALERTMANAGER, RetryTiming(capacity=3))
+    scenario = QueueScenario.of(ALERTMANAGER, RetryTiming(capacity=3))
     for number in range(10):
         one = alert("OutboxBlind", queue=str(number))
-        world.accept(one)
-        world.send_all()
-        world.accept(resolved=(one,))
-        world.send_all()
-    assert world.counts()[2] == 0
+        scenario.accept(one)
+        scenario.send_all()
+        scenario.accept(resolved=(one,))
+        scenario.send_all()
+    assert scenario.counts()[2] == 0
 
 
-def test_labels_tell_alerts_apart(world: QueueScenario) -> None:
+def test_labels_tell_alerts_apart(scenario: QueueScenario) -> None:
     """Two alerts of one rule are two: each has its own beginning and end."""
     one, two = alert("OutboxCollectorFailing", collector="events"), alert("OutboxCollectorFailing", collector="keys")
-    world.accept(one, two)
-    assert len(world.send_all()) == 2
-    world.accept(two, resolved=(one,))
-    notification = world.notification()
+    scenario.accept(one, two)
+    assert len(scenario.send_all()) == 2
+    scenario.accept(two, resolved=(one,))
+    notification = scenario.notification()
     assert notification is not None
-    assert notification.steps[0].incident.labels == labels("OutboxCollectorFailing", collector="events")
+    assert notification.updates[0].incident.labels == labels("OutboxCollectorFailing", collector="events")

@@ -14,7 +14,7 @@ from alerts.notify.message.incidents import DeliveredState
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, incident
 
 EPISODES = (
-    incident(starts_at=NOON + 0.123456, ends_at=NOON + 60, told=DeliveredState.FIRING),
+    incident(starts_at=NOON + 0.123456, ends_at=NOON + 60, delivered_state=DeliveredState.FIRING),
     incident("OutboxBlind"),
     incident("OutboxJobsExhausted", ends_at=NOON + 1),
 )
@@ -39,19 +39,19 @@ def test_nothing_at_first(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_refused_is_told_again_after_a_restart(tmp_path: Path) -> None:
-    """A receiver that refused may have been mended meanwhile, by the right key, say."""
-    store(tmp_path).save((incident(told=DeliveredState.REFUSED),))
-    assert store(tmp_path).load() == (incident(told=DeliveredState.NOTHING),)
+def test_refused_updates_are_sent_again_after_a_restart(tmp_path: Path) -> None:
+    """A refused update may be accepted after a restart, for example with the right key."""
+    store(tmp_path).save((incident(delivered_state=DeliveredState.REFUSED),))
+    assert store(tmp_path).load() == (incident(delivered_state=DeliveredState.NOTHING),)
 
 
-def test_another_receiver_has_heard_nothing(tmp_path: Path) -> None:
-    """With another key or address, what lasts is told anew, what was unheard still is, and other ends are not told."""
-    store(tmp_path).save((*EPISODES, incident("OutboxHeadBlocked", told=DeliveredState.FIRING)))
+def test_another_receiver_has_received_nothing(tmp_path: Path) -> None:
+    """With another key or URL, open incidents are sent anew, pending ones stay pending, and other ends are not sent."""
+    store(tmp_path).save((*EPISODES, incident("OutboxHeadBlocked", delivered_state=DeliveredState.FIRING)))
     assert store(tmp_path, "http://pd/ another").load() == (
         incident("OutboxBlind"),
         incident("OutboxJobsExhausted", ends_at=NOON + 1),
-        incident("OutboxHeadBlocked", told=DeliveredState.NOTHING),
+        incident("OutboxHeadBlocked", delivered_state=DeliveredState.NOTHING),
     )
 
 
@@ -81,7 +81,7 @@ def test_holds_no_secret(tmp_path: Path) -> None:
     ],
 )
 def test_damaged(tmp_path: Path, content: bytes) -> None:
-    """A file that makes no sense is put aside for people, said so, and does not stop what comes next."""
+    """A file that cannot be parsed is renamed and reported, and the next start works."""
     path = tmp_path / "notifications-pagerduty.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"notifications-pagerduty\.unreadable"):
@@ -117,7 +117,7 @@ def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_receivers_have_files_of_their_own(tmp_path: Path) -> None:
-    """What one receiver has heard says nothing of another."""
+    """Each receiver has a file of its own."""
     store(tmp_path).save(EPISODES)
     assert Store(tmp_path, "webhook", "").load() == ()
 

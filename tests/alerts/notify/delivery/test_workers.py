@@ -1,4 +1,4 @@
-"""Carriers and the scribe at work: real HTTP and real files, by a clock that tests set."""
+"""Delivery and persistence workers with real HTTP and real files, and a clock that tests set."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 
 from alerts.model import Alert
-from alerts.notify.delivery.outcome import DeliveryResult
+from alerts.notify.delivery.outcome import Clocks, DeliveryResult, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue
-from alerts.notify.delivery.retry import Clocks, RetryTiming
 from alerts.notify.delivery.store import Store
-from alerts.notify.delivery.workers import SAVE_RETRY_INTERVAL, DeliveryWorker, PersistenceWorker, Worker
+from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker, Worker
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.post import Message
 from alerts.notify.receivers.receiver import Receiver
@@ -35,32 +34,32 @@ PACE = RetryTiming(timeout=1.0)
 
 
 @dataclass(slots=True)
-class Desk:
-    """A receiver's carrier and scribe, not started: they work when they are told, at the time that is set."""
+class WorkerHarness:
+    """The workers of one receiver, not started as threads: they work when the test calls them."""
 
     receiver: Receiver
     directory: Path
     monotonic: float = 0.0
-    courier: DeliveryQueue = field(init=False)
+    queue: DeliveryQueue = field(init=False)
     worker: DeliveryWorker = field(init=False)
     persistence_worker: PersistenceWorker = field(init=False)
 
     def __post_init__(self) -> None:
         clock = Clocks(lambda: NOON + self.monotonic, lambda: self.monotonic)
-        self.courier = DeliveryQueue(self.receiver, PACE, jitter=lambda: 0.0)
-        self.worker = DeliveryWorker(self.courier, PACE.timeout, lambda: None, clock)
+        self.queue = DeliveryQueue(self.receiver, PACE, jitter=lambda: 0.0)
+        self.worker = DeliveryWorker(self.queue, PACE.timeout, lambda: None, clock)
         self.persistence_worker = PersistenceWorker(
-            ((self.courier, Store(self.directory, self.receiver.name, "x")),), lambda: None, clock
+            ((self.queue, Store(self.directory, self.receiver.name, "x")),), lambda: None, clock
         )
 
     def accept(self, *alerts: Alert, resolved: tuple[Alert, ...] = ()) -> None:
-        self.courier.accept(evaluation(NOON + self.monotonic, alerts, resolved), self.monotonic)
+        self.queue.accept(evaluation(NOON + self.monotonic, alerts, resolved), self.monotonic)
 
     def run(self, until: float) -> None:
         """Everything that is due until then."""
         while True:
             self.persistence_worker.work()
-            wait = self.courier.idle_for(self.monotonic)
+            wait = self.queue.idle_for(self.monotonic)
             if wait is None or self.monotonic + wait > until:
                 break
             self.monotonic += wait
@@ -69,20 +68,20 @@ class Desk:
 
     @property
     def waiting(self) -> int:
-        return self.courier.receiver_status().waiting
+        return self.queue.receiver_status().waiting
 
 
-def stories(desk: Desk, names: tuple[str, ...], seconds: float) -> None:
+def fire_and_resolve(harness: WorkerHarness, names: tuple[str, ...], seconds: float) -> None:
     """Every alert fires and ends once in so many seconds."""
     for begun, name in enumerate(names):
-        one = alert(name, since=NOON + desk.monotonic)
-        desk.accept(one)
-        desk.run((begun + 0.5) * seconds / len(names))
-        desk.accept(resolved=(one,))
-        desk.run((begun + 1) * seconds / len(names))
+        one = alert(name, since=NOON + harness.monotonic)
+        harness.accept(one)
+        harness.run((begun + 0.5) * seconds / len(names))
+        harness.accept(resolved=(one,))
+        harness.run((begun + 1) * seconds / len(names))
 
 
-def confirmed(local: Local) -> dict[str, list[str]]:
+def accepted_statuses(local: Local) -> dict[str, list[str]]:
     """What the webhook took and confirmed of each alert, in order."""
     heard: dict[str, list[str]] = {}
     for body in local.bodies():
@@ -95,34 +94,34 @@ def once_each(names: tuple[str, ...]) -> dict[str, list[str]]:
     return {name: ["firing", "resolved"] for name in names}
 
 
-def test_nobody_there_for_an_hour(tmp_path: Path) -> None:
+def test_refused_connections_for_an_hour(tmp_path: Path) -> None:
     """After an hour of refused connections everything arrives, in order, once."""
     port = free_port()
-    desk = Desk(Webhook(f"http://{LOOPBACK}:{port}/"), tmp_path)
+    harness = WorkerHarness(Webhook(f"http://{LOOPBACK}:{port}/"), tmp_path)
     names = ("OutboxStalled", "OutboxBlind", "OutboxHeadBlocked")
-    stories(desk, names, 3600)
-    assert desk.waiting == 2 * len(names)
-    assert desk.courier.receiver_status().problem == "Connection refused"
+    fire_and_resolve(harness, names, 3600)
+    assert harness.waiting == 2 * len(names)
+    assert harness.queue.receiver_status().problem == "Connection refused"
     with receiving(port) as local:
-        desk.run(3660)
-        assert confirmed(local) == once_each(names)
-    assert desk.waiting == 0
-    assert desk.courier.receiver_status().counts[DeliveryResult.DROPPED] == 0
+        harness.run(3660)
+        assert accepted_statuses(local) == once_each(names)
+    assert harness.waiting == 0
+    assert harness.queue.receiver_status().counts[DeliveryResult.DROPPED] == 0
 
 
-def test_an_hour_of_everything_bad(tmp_path: Path) -> None:
+def test_an_hour_of_failures_of_all_kinds(tmp_path: Path) -> None:
     """Timeouts, 429 with Retry-After, 500, closed connections and nonsense, for an hour: nothing lost or doubled."""
     others = [Reply(429, {"Retry-After": "20"}), Reply(500), HANG_UP, NONSENSE, Reply(503)]
     bad = itertools.chain([SILENCE, *others] * 3, itertools.cycle(others))
     with receiving() as local:
         local.answer = lambda _: next(bad)
-        desk = Desk(Webhook(local.url), tmp_path)
+        harness = WorkerHarness(Webhook(local.url), tmp_path)
         names = ("OutboxStalled", "OutboxBlind")
-        stories(desk, names, 3600)
-        assert desk.waiting == 4
+        fire_and_resolve(harness, names, 3600)
+        assert harness.waiting == 4
         local.answer = lambda _: OK
-        desk.run(3600 + 60)
-        assert confirmed(local) == once_each(names)
+        harness.run(3600 + 60)
+        assert accepted_statuses(local) == once_each(names)
         keys = Counter(each.headers["idempotency-key"] for each in local.received if each.reply is OK)
         assert set(keys.values()) == {1}
         assert keys.keys() >= {each.headers["idempotency-key"] for each in local.received}
@@ -134,10 +133,10 @@ def test_every_other_attempt_fails(tmp_path: Path, bad: list[Reply]) -> None:
     replies = itertools.cycle([reply for each in bad for reply in (each, OK)])
     with receiving() as local:
         local.answer = lambda _: next(replies)
-        desk = Desk(PagerDuty(Secret(ROUTING_KEY), local.url), tmp_path)
+        harness = WorkerHarness(PagerDuty(Secret(ROUTING_KEY), local.url), tmp_path)
         names = ("OutboxStalled", "OutboxBlind", "OutboxHeadBlocked")
-        stories(desk, names, 600)
-        desk.run(660)
+        fire_and_resolve(harness, names, 600)
+        harness.run(660)
         events = [(body["dedup_key"].split("/")[0], body["event_action"]) for body in local.bodies()]
     for name in names:
         assert [action for alert_name, action in events if alert_name == name] == ["trigger", "resolve"]
@@ -148,60 +147,60 @@ def test_retry_after_is_honoured_to_the_second(tmp_path: Path) -> None:
     replies = iter([Reply(429, {"Retry-After": "120"})])
     with receiving() as local:
         local.answer = lambda _: next(replies, OK)
-        desk = Desk(Webhook(local.url), tmp_path)
-        desk.accept(alert())
-        desk.run(119)
+        harness = WorkerHarness(Webhook(local.url), tmp_path)
+        harness.accept(alert())
+        harness.run(119)
         assert len(local.received) == 1
-        desk.run(121)
+        harness.run(121)
         assert len(local.received) == 2
 
 
-def test_a_bug_in_our_own_words_does_not_silence_the_rest(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_in_a_message_does_not_affect_other_alerts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """An alert that cannot be put into words is logged and tried again; others arrive."""
 
     class Stammering(Webhook):
-        def message(self, steps: Any, valid_until: float) -> Message:
-            if steps[0].incident.alert == "OutboxBlind":
+        def message(self, updates: Any, valid_until: float) -> Message:
+            if updates[0].incident.alert == "OutboxBlind":
                 raise ZeroDivisionError("of all things")
-            return super().message(steps, valid_until)
+            return super().message(updates, valid_until)
 
     with receiving() as local:
-        desk = Desk(Stammering(local.url), tmp_path)
-        desk.accept(alert("OutboxBlind"), alert("OutboxStalled"))
-        desk.run(30)
-        assert confirmed(local) == {"OutboxStalled": ["firing"]}
-    assert desk.waiting == 1
+        harness = WorkerHarness(Stammering(local.url), tmp_path)
+        harness.accept(alert("OutboxBlind"), alert("OutboxStalled"))
+        harness.run(30)
+        assert accepted_statuses(local) == {"OutboxStalled": ["firing"]}
+    assert harness.waiting == 1
     assert "notification failed" in caplog.text
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a full disk everything goes on in memory and says so; once there is room, it is kept again."""
+    """On a full disk updates are sent unsaved and the status says so; later they are saved again."""
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with receiving() as local:
-        desk = Desk(Webhook(local.url), tmp_path)
-        desk.accept(alert())
-        assert desk.persistence_worker.work() == SAVE_RETRY_INTERVAL
-        desk.run(1)
-        assert confirmed(local) == {"OutboxStalled": ["firing"]}
-    assert desk.courier.receiver_status().save_problem.endswith(
+        harness = WorkerHarness(Webhook(local.url), tmp_path)
+        harness.accept(alert())
+        assert harness.persistence_worker.work() == 30.0
+        harness.run(1)
+        assert accepted_statuses(local) == {"OutboxStalled": ["firing"]}
+    assert harness.queue.receiver_status().save_problem.endswith(
         "notifications-webhook.json cannot be written: No space left on device"
     )
     monkeypatch.undo()
-    assert desk.persistence_worker.work() is None
-    assert desk.courier.receiver_status().save_problem == ""
+    assert harness.persistence_worker.work() is None
+    assert harness.queue.receiver_status().save_problem == ""
     assert json.loads((tmp_path / "notifications-webhook.json").read_text())["episodes"][0]["told"] == "firing"
 
 
-def test_the_scribe_s_last_word(tmp_path: Path) -> None:
-    """Told to stop before it came to it, the scribe saves what is not saved."""
-    desk = Desk(Webhook("http://127.0.0.1:1"), tmp_path)
-    desk.accept(alert())
-    desk.persistence_worker.stop()
-    desk.persistence_worker.run()
+def test_the_persistence_worker_saves_before_it_ends(tmp_path: Path) -> None:
+    """When it is stopped early, the persistence worker saves what is not saved."""
+    harness = WorkerHarness(Webhook("http://127.0.0.1:1"), tmp_path)
+    harness.accept(alert())
+    harness.persistence_worker.stop()
+    harness.persistence_worker.run()
     assert (tmp_path / "notifications-webhook.json").exists()
 
 
@@ -222,7 +221,7 @@ def counted() -> Iterator[tuple[Worker, threading.Semaphore]]:
     worker.join()
 
 
-def test_a_worker_works_when_called(counted: tuple[Worker, threading.Semaphore]) -> None:
+def test_a_worker_works_when_woken(counted: tuple[Worker, threading.Semaphore]) -> None:
     """It works once at the start and once for each call, never in between."""
     worker, worked = counted
     assert worked.acquire(timeout=10)
@@ -232,7 +231,7 @@ def test_a_worker_works_when_called(counted: tuple[Worker, threading.Semaphore])
     assert not worked.acquire(timeout=0.1)
 
 
-def test_a_worker_ends_whenever_it_is_told() -> None:
+def test_a_worker_can_be_stopped_at_any_time() -> None:
     """Stopped at any moment, at its first breath too, it ends, having finished."""
     for _ in range(200):
         finished = threading.Event()

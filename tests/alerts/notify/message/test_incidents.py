@@ -1,4 +1,4 @@
-"""Episodes begin, go on and end as alerts do."""
+"""Incidents start, continue and end with their alerts; updates are sent in order."""
 
 from __future__ import annotations
 
@@ -11,52 +11,56 @@ from alerts.notify.message.incidents import (
     DeliveredState,
     Incidents,
     Update,
-    latest,
+    all_updates,
+    latest_per_alert,
     limit_incidents,
-    news,
     next_update,
     pending_updates,
-    remembered,
-    state,
-    told,
     update_incidents,
+    with_delivered_states,
+    without_finished,
 )
 from tests.alerts.notify.samples import NOON, alert, evaluation, incident, labels, pending
 
-PATIENCE = 300.0
+ABSENCE_TIMEOUT = 300.0
 
 
 def everything(_: Alert) -> bool:
     return True
 
 
-def after(episodes: Incidents, at: float, *alerts: Alert, resolved: tuple[Alert, ...] = ()) -> Incidents:
-    return update_incidents(episodes, evaluation(at, alerts, resolved), everything, PATIENCE)
+def after(incidents: Incidents, at: float, *alerts: Alert, resolved: tuple[Alert, ...] = ()) -> Incidents:
+    return update_incidents(incidents, evaluation(at, alerts, resolved), everything, ABSENCE_TIMEOUT)
 
 
-def test_begins_when_an_alert_fires() -> None:
-    """An alert that fires begins an episode, from the moment at which it began to fire."""
+def test_an_incident_starts_when_an_alert_fires() -> None:
+    """A firing alert starts an incident, at the time when it began to fire."""
     (begun,) = after((), NOON + 15, alert(since=NOON))
-    assert (begun.labels, begun.starts_at, begun.ends_at, begun.told) == (labels(), NOON, None, DeliveredState.NOTHING)
+    assert (begun.labels, begun.starts_at, begun.ends_at, begun.delivered_state) == (
+        labels(),
+        NOON,
+        None,
+        DeliveredState.NOTHING,
+    )
 
 
 def test_nothing_of_pending_muted_and_unwanted_alerts() -> None:
-    """An alert that is pending or muted is not announced, nor one that the receiver does not hear of."""
+    """Pending and muted alerts, and severities that the receiver does not receive, start no incident."""
     assert after((), NOON, pending(), alert("OutboxBacklogHigh", muted=True)) == ()
     tickets = update_incidents(
-        (), evaluation(NOON, [alert()]), lambda each: each.key.severity == Severity.TICKET, PATIENCE
+        (), evaluation(NOON, [alert()]), lambda each: each.key.severity == Severity.TICKET, ABSENCE_TIMEOUT
     )
     assert tickets == ()
 
 
-def test_a_muted_alert_begins_when_it_is_muted_no_more() -> None:
-    """Its episode begins then, and says since when it has fired."""
+def test_an_alert_starts_an_incident_when_it_is_no_longer_muted() -> None:
+    """Its incident starts then, with the time since which the alert has fired."""
     assert after((), NOON, alert(muted=True)) == ()
     assert after((), NOON + 60, alert(since=NOON)) == (incident(starts_at=NOON),)
 
 
-def test_goes_on_once_it_has_been_announced() -> None:
-    """An alert that fires on, muted or not, stays in its episode; its texts are the last ones."""
+def test_an_incident_continues_while_its_alert_fires() -> None:
+    """An alert that keeps firing, muted or not, keeps its incident; the annotations are updated."""
     before = after((), NOON, alert(value=400))
     for muted in (False, True):
         (going_on,) = after(before, NOON + 15, alert(value=500, muted=muted))
@@ -65,92 +69,95 @@ def test_goes_on_once_it_has_been_announced() -> None:
 
 
 def test_ends_when_it_is_resolved() -> None:
-    """Resolved, an episode ends at that time; nothing moves it any more."""
+    """An incident ends when its alert is resolved; its end does not change afterwards."""
     over = after(after((), NOON, alert()), NOON + 60, resolved=(alert(),))
     assert [each.ends_at for each in over] == [NOON + 60]
     assert after(over, NOON + 900) == over
 
 
-def test_resolved_and_firing_again_are_two_episodes() -> None:
-    """An alert that fires again begins another episode, also when it does so in the same evaluation."""
+def test_resolved_and_firing_again_are_two_incidents() -> None:
+    """An alert that fires again starts another incident, even in the same evaluation."""
     first = after((), NOON, alert())
     second = after(first, NOON + 60, alert(since=NOON + 60), resolved=(alert(),))
     assert [(each.starts_at, each.ends_at) for each in second] == [(NOON, NOON + 60), (NOON + 60, None)]
 
 
-def test_episodes_of_an_alert_do_not_overlap() -> None:
-    """A clock that is set back neither ends an episode before it began, nor begins the next before that end."""
+def test_incidents_of_an_alert_do_not_overlap() -> None:
+    """With a clock set back, an incident does not end before its start, and the next does not start before that end."""
     over = after(after((), NOON, alert()), NOON - 600, resolved=(alert(),))
     assert over[0].ends_at == NOON
     again = after(over, NOON - 500, alert(since=NOON - 500))
     assert again[1].starts_at == NOON
 
 
-def test_an_alert_that_is_not_there_ends_after_a_while() -> None:
+def test_a_missing_alert_ends_after_the_timeout() -> None:
     """One whose rule is gone, or that an earlier run announced, is over when it was neither firing nor pending long."""
-    episodes: Incidents = (incident(),)
-    for at in (NOON, NOON + PATIENCE - 1):
-        episodes = after(episodes, at)
-        assert episodes[0].is_open
-    assert after(episodes, NOON + PATIENCE)[0].ends_at == NOON + PATIENCE
+    incidents: Incidents = (incident(),)
+    for at in (NOON, NOON + ABSENCE_TIMEOUT - 1):
+        incidents = after(incidents, at)
+        assert incidents[0].is_open
+    assert after(incidents, NOON + ABSENCE_TIMEOUT)[0].ends_at == NOON + ABSENCE_TIMEOUT
 
 
-def test_an_alert_that_comes_back_in_time_goes_on() -> None:
-    """Neither an exporter that judges anew, nor one that waits for the for-duration again, announces twice."""
+def test_an_alert_that_returns_in_time_continues_its_incident() -> None:
+    """An alert that returns in time, firing or pending, continues its incident."""
     gone = after((incident(),), NOON)
     for here in (pending(), alert(since=NOON + 200)):
-        back = after(gone, NOON + PATIENCE - 1, here)
+        back = after(gone, NOON + ABSENCE_TIMEOUT - 1, here)
         assert back == (incident(),)
-        assert after(after(back, NOON + PATIENCE), NOON + 2 * PATIENCE - 1)[0].is_open  # counted anew
+        assert after(after(back, NOON + ABSENCE_TIMEOUT), NOON + 2 * ABSENCE_TIMEOUT - 1)[0].is_open  # counted anew
 
 
-def test_remembers_what_was_told_for_a_while() -> None:
-    """What is over and told is forgotten after the retention, what is untold or lasts never."""
-    over = incident(ends_at=NOON, told=DeliveredState.RESOLVED)
-    refused = incident("OutboxBlind", ends_at=NOON, told=DeliveredState.REFUSED)
+def test_finished_incidents_are_dropped_after_the_retention() -> None:
+    """Delivered ends are dropped after the retention; pending updates and open incidents are not."""
+    over = incident(ends_at=NOON, delivered_state=DeliveredState.RESOLVED)
+    refused = incident("OutboxBlind", ends_at=NOON, delivered_state=DeliveredState.REFUSED)
     kept = (
-        incident("OutboxJobsExhausted", ends_at=NOON, told=DeliveredState.FIRING),
-        incident("OutboxHeadBlocked", told=DeliveredState.REFUSED),
+        incident("OutboxJobsExhausted", ends_at=NOON, delivered_state=DeliveredState.FIRING),
+        incident("OutboxHeadBlocked", delivered_state=DeliveredState.REFUSED),
     )
-    assert remembered((over, refused, *kept), NOON + 899, 900) == (over, refused, *kept)
-    assert remembered((over, refused, *kept), NOON + 900, 900) == kept
+    assert without_finished((over, refused, *kept), NOON + 899, 900) == (over, refused, *kept)
+    assert without_finished((over, refused, *kept), NOON + 900, 900) == kept
 
 
 def test_the_latest_episode_of_each_alert() -> None:
-    """For who knows states only, the last episode of an alert replaces those before."""
+    """For a receiver of states, the last incident of an alert replaces earlier ones."""
     again = incident(starts_at=NOON + 60)
-    assert latest((incident(ends_at=NOON + 10), incident("OutboxBlind"), again)) == (again, incident("OutboxBlind"))
+    assert latest_per_alert((incident(ends_at=NOON + 10), incident("OutboxBlind"), again)) == (
+        again,
+        incident("OutboxBlind"),
+    )
 
 
-def test_told_by_key() -> None:
-    """What a receiver has heard is noted at that episode, and no other."""
+def test_delivered_states_are_set_by_key() -> None:
+    """A delivered state is set on that incident and no other."""
     first, second = incident(ends_at=NOON + 10), incident(starts_at=NOON + 60)
-    assert told((first, second), {first.key: DeliveredState.FIRING}) == (
-        replace(first, told=DeliveredState.FIRING),
+    assert with_delivered_states((first, second), {first.key: DeliveredState.FIRING}) == (
+        replace(first, delivered_state=DeliveredState.FIRING),
         second,
     )
 
 
-def test_few_enough_lose_nothing() -> None:
+def test_nothing_is_dropped_within_the_capacity() -> None:
     """Up to the capacity everything stays."""
-    episodes = (incident(), incident("OutboxBlind"))
-    assert limit_incidents(episodes, 2, ()) == (episodes, ())
+    incidents = (incident(), incident("OutboxBlind"))
+    assert limit_incidents(incidents, 2, ()) == (incidents, ())
 
 
-def test_what_goes_when_there_are_too_many() -> None:
-    """First what is told and over, which nobody misses; then what is over and unheard, the oldest; then the newest."""
-    done = incident("A", ends_at=NOON, told=DeliveredState.RESOLVED)
+def test_order_of_drops_over_capacity() -> None:
+    """Finished incidents are dropped first; then ended ones that were not sent, oldest first; then the newest."""
+    done = incident("A", ends_at=NOON, delivered_state=DeliveredState.RESOLVED)
     old, young = incident("B", ends_at=NOON), incident("C", ends_at=NOON)
-    known, fresh, freshest = incident("D", told=DeliveredState.FIRING), incident("E"), incident("F")
-    episodes = (done, old, young, known, fresh, freshest)
-    assert limit_incidents(episodes, 5, ()) == ((old, young, known, fresh, freshest), ())
-    assert limit_incidents(episodes, 4, ()) == ((young, known, fresh, freshest), (old,))
-    assert limit_incidents(episodes, 2, ()) == ((known, fresh), (old, young, freshest))
-    assert limit_incidents(episodes, 0, ()) == ((known,), (old, young, freshest, fresh))
+    known, fresh, freshest = incident("D", delivered_state=DeliveredState.FIRING), incident("E"), incident("F")
+    incidents = (done, old, young, known, fresh, freshest)
+    assert limit_incidents(incidents, 5, ()) == ((old, young, known, fresh, freshest), ())
+    assert limit_incidents(incidents, 4, ()) == ((young, known, fresh, freshest), (old,))
+    assert limit_incidents(incidents, 2, ()) == ((known, fresh), (old, young, freshest))
+    assert limit_incidents(incidents, 0, ()) == ((known,), (old, young, freshest, fresh))
 
 
-def test_what_is_just_being_told_stays() -> None:
-    """An episode whose beginning is on its way is not forgotten: its end has to follow."""
+def test_an_incident_in_flight_is_not_dropped() -> None:
+    """An incident in flight is not dropped: its end must follow."""
     old, young = incident("B", ends_at=NOON), incident("C", ends_at=NOON)
     assert limit_incidents((old, young), 1, (each.key for each in (old,))) == ((old,), (young,))
 
@@ -159,7 +166,7 @@ LATER = NOON + 60
 
 
 @pytest.mark.parametrize(
-    ("heard", "ends_at", "steps"),
+    ("delivered_state", "ends_at", "updates"),
     [
         (DeliveredState.NOTHING, None, [DeliveredState.FIRING]),
         (DeliveredState.NOTHING, LATER, [DeliveredState.FIRING, DeliveredState.RESOLVED]),
@@ -170,30 +177,30 @@ LATER = NOON + 60
         (DeliveredState.REFUSED, LATER, []),
     ],
 )
-def test_untold(heard: DeliveredState, ends_at: float | None, steps: list[DeliveredState]) -> None:
-    """The beginning is told before the end, each once; what was refused has no end to tell of."""
-    one = incident(ends_at=ends_at, told=heard)
-    assert pending_updates((one,)) == tuple(Update(one, new_state) for new_state in steps)
+def test_pending_updates(delivered_state: DeliveredState, ends_at: float | None, updates: list[DeliveredState]) -> None:
+    """The start is sent before the end, each once; a refused incident has no end to send."""
+    one = incident(ends_at=ends_at, delivered_state=delivered_state)
+    assert pending_updates((one,)) == tuple(Update(one, new_state) for new_state in updates)
 
 
-def test_an_alert_s_episodes_are_told_in_order() -> None:
-    """A later episode waits until the end of the one before is told."""
+def test_updates_of_an_alert_are_in_order() -> None:
+    """An incident waits until the end of the previous one was delivered."""
     first, second = incident(ends_at=LATER), incident(starts_at=LATER)
     assert next_update((first, second), {}) == Update(first, DeliveredState.FIRING)
-    assert next_update((replace(first, told=DeliveredState.FIRING), second), {}) == Update(
-        replace(first, told=DeliveredState.FIRING), DeliveredState.RESOLVED
+    assert next_update((replace(first, delivered_state=DeliveredState.FIRING), second), {}) == Update(
+        replace(first, delivered_state=DeliveredState.FIRING), DeliveredState.RESOLVED
     )
     assert next_update((second,), {}) == Update(second, DeliveredState.FIRING)
 
 
 def test_pages_first_then_the_oldest() -> None:
-    """Who was down for an hour hears pages first; otherwise first come, first served."""
+    """Pages are sent first; otherwise the oldest."""
     ticket, page = incident("OutboxJobsExhausted", Severity.TICKET), incident("OutboxStalled", starts_at=LATER)
     blind = incident("OutboxBlind", starts_at=LATER + 1)
     assert next_update((ticket, page, blind), {}) == Update(page, DeliveredState.FIRING)
 
 
-def test_an_event_that_fails_holds_up_no_other() -> None:
+def test_a_failed_update_goes_to_the_end_of_the_queue() -> None:
     """What fails goes to the end of the queue, and comes back when the others have failed as often."""
     first, second = incident("OutboxStalled"), incident("OutboxBlind")
     assert next_update((first, second), {labels("OutboxStalled"): 1}) == Update(second, DeliveredState.FIRING)
@@ -203,16 +210,18 @@ def test_an_event_that_fails_holds_up_no_other() -> None:
 
 
 def test_nothing_to_tell() -> None:
-    """Without episodes, and with told ones, there is no next step."""
+    """Without incidents, and with delivered ones, there is no next update."""
     assert next_update((), {}) is None
-    assert next_update((incident(told=DeliveredState.FIRING),), {}) is None
+    assert next_update((incident(delivered_state=DeliveredState.FIRING),), {}) is None
 
 
 def test_a_state_is_everything() -> None:
-    """A receiver of states hears all, told or not; news is what it does not know."""
+    """A receiver of states receives the state of every incident, delivered or not."""
     is_open, over = (
-        incident(told=DeliveredState.FIRING),
-        incident("OutboxBlind", ends_at=LATER, told=DeliveredState.FIRING),
+        incident(delivered_state=DeliveredState.FIRING),
+        incident("OutboxBlind", ends_at=LATER, delivered_state=DeliveredState.FIRING),
     )
-    assert state((is_open, over)) == (Update(is_open, DeliveredState.FIRING), Update(over, DeliveredState.RESOLVED))
-    assert news((is_open, over)) == (Update(over, DeliveredState.RESOLVED),)
+    assert all_updates((is_open, over)) == (
+        Update(is_open, DeliveredState.FIRING),
+        Update(over, DeliveredState.RESOLVED),
+    )

@@ -50,13 +50,13 @@ def test_never_ends_before_it_starts() -> None:
 
 def test_all_in_one_request_to_the_api() -> None:
     """One request holds all alerts, goes to the path of the API below the prefix, and carries the token, if any."""
-    steps = (Update(incident(), DeliveredState.FIRING), Update(incident("OutboxBlind"), DeliveredState.FIRING))
-    message = RECEIVER.message(steps, UNTIL)
+    updates = (Update(incident(), DeliveredState.FIRING), Update(incident("OutboxBlind"), DeliveredState.FIRING))
+    message = RECEIVER.message(updates, UNTIL)
     assert message.url == "http://am.example:9093/prefix/api/v2/alerts"
     assert len(json.loads(message.body)) == 2
     assert message.headers == {}
     with_token = replace(RECEIVER, bearer_token=Secret("tell-nobody"))
-    assert with_token.message(steps, UNTIL).headers == {"Authorization": "Bearer tell-nobody"}
+    assert with_token.message(updates, UNTIL).headers == {"Authorization": "Bearer tell-nobody"}
 
 
 def test_links_to_our_page_where_it_is_known() -> None:
@@ -64,8 +64,8 @@ def test_links_to_our_page_where_it_is_known() -> None:
     assert sent(incident(), DeliveredState.FIRING, replace(RECEIVER, page="http://us/"))["generatorURL"] == "http://us/"
 
 
-def test_what_it_hears_and_who_it_is() -> None:
-    """It hears every severity, the watchdog's too; another token makes it no other one, and is its secret."""
+def test_severities_and_identity() -> None:
+    """It receives every severity, the watchdog too; its token is a secret, but not part of its identity."""
     token = replace(RECEIVER, bearer_token=Secret("tell-nobody"))
     assert RECEIVER.resends
     assert RECEIVER.severities == set(Severity)

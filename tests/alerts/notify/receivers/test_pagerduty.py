@@ -10,7 +10,7 @@ import pytest
 
 from alerts.model import Severity
 from alerts.notify.message.incidents import DeliveredState, Incident, Update
-from alerts.notify.receivers.pagerduty import MAX_SUMMARY_LENGTH, PagerDuty, dedup_key
+from alerts.notify.receivers.pagerduty import PagerDuty, dedup_key
 from exporter.core.types import Secret
 from tests.alerts.notify.samples import NOON, ROUTING_KEY, alert, incident
 
@@ -67,13 +67,13 @@ def test_severities(severity: Severity, theirs: str) -> None:
     assert sent(incident(severity=severity), DeliveredState.FIRING)["payload"]["severity"] == theirs
 
 
-def test_hears_pages_unless_told_otherwise() -> None:
-    """Pages wake somebody; tickets do so only where somebody wants that, the watchdog never."""
+def test_receives_pages_by_default() -> None:
+    """By default it receives pages only; it never receives the watchdog."""
     assert RECEIVER.severities == {Severity.PAGE}
     assert not RECEIVER.resends
 
 
-def test_key_is_the_alert_s_and_not_the_episode_s() -> None:
+def test_the_key_identifies_the_alert_not_the_incident() -> None:
     """The same alert has the same key whenever it fires; another severity or label has another one."""
     assert dedup_key(incident(starts_at=NOON + 900)) == KEY
     assert dedup_key(incident(severity=Severity.TICKET)) != KEY
@@ -84,7 +84,7 @@ def test_key_is_the_alert_s_and_not_the_episode_s() -> None:
 def test_long_and_missing_texts() -> None:
     """A summary is as long as PagerDuty takes; without one, the alert's name has to do. A path is no link."""
     long = replace(incident(), annotations={"summary": "x" * 5000})
-    assert len(sent(long, DeliveredState.FIRING)["payload"]["summary"]) == MAX_SUMMARY_LENGTH
+    assert len(sent(long, DeliveredState.FIRING)["payload"]["summary"]) == 1024
     bare = sent(
         replace(incident(), annotations={"runbook_url": "alerts/runbooks/OutboxStalled.md"}), DeliveredState.FIRING
     )

@@ -23,7 +23,7 @@ def sent(each: Incident, new_state: DeliveredState) -> dict[str, Any]:
 
 
 def test_firing() -> None:
-    """A group of one alert, in Alertmanager's version 4; while it is told to fire, it has no end."""
+    """A group of one alert, in Alertmanager's version 4; a firing alert has no end."""
     annotations = dict(incident().annotations)
     for each in (incident(), incident(ends_at=NOON + 60)):
         assert sent(each, DeliveredState.FIRING) == {
@@ -61,13 +61,13 @@ def test_resolved() -> None:
 
 
 def test_idempotency_key() -> None:
-    """The same step has the same key however often it is sent; every other step has another one."""
+    """An update has the same key at each retry; every other update has another one."""
 
     def key(each: Incident, new_state: DeliveredState) -> str:
         return RECEIVER.message((Update(each, new_state),), NOON).headers["Idempotency-Key"]
 
     began = key(incident(), DeliveredState.FIRING)
-    assert began == key(incident(ends_at=NOON + 60, told=DeliveredState.FIRING), DeliveredState.FIRING)
+    assert began == key(incident(ends_at=NOON + 60, delivered_state=DeliveredState.FIRING), DeliveredState.FIRING)
     others = {
         key(incident(ends_at=NOON + 60), DeliveredState.RESOLVED),
         key(incident(starts_at=NOON + 0.25), DeliveredState.FIRING),
@@ -88,6 +88,6 @@ def test_token() -> None:
     assert with_token.secrets == ("http://hook.example/T0/B0/tell-nobody", "quiet")
 
 
-def test_hears_all_but_the_watchdog() -> None:
-    """An alert that always fires tells nothing once, and would never be resolved."""
+def test_receives_all_but_the_watchdog() -> None:
+    """The watchdog fires always and would never be resolved."""
     assert RECEIVER.severities == set(Severity) - {Severity.NONE}

@@ -103,7 +103,7 @@ def test_mann_and_whitney(now, before, expected):
     assert mann_whitney(now, before) == pytest.approx(expected, abs=1e-5)
 
 
-def test_chance_looks_like_chance():
+def test_random_differences_are_rarely_significant():
     """Of days drawn from the same, about one in twenty seems different at that level, not one in five."""
     dice = random.Random(7)
     draws = [

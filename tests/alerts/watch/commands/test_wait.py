@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import WatchState
 from tests.alerts.watch import fixtures
-from tests.alerts.watch.fixtures import HOUR, during, showing, without
 from tests.alerts.watch.scenario import WatchScenario
 
 
@@ -35,46 +33,6 @@ def told(history: list[Tick], *moments: float) -> list[list[str]]:
     return news
 
 
-def test_what_happens_is_told_once():
-    """A check that fails, a gap, an alert that comes and goes."""
-    history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
-    fires = lambda tick: replace(tick, firing=("OutboxBacklogHigh/page",))  # noqa: E731
-    history = during(without(history, 3 * HOUR, 3.05 * HOUR), 4 * HOUR, 4.04 * HOUR, fires)
-    news = told(history, 0.5 * HOUR, 1.2 * HOUR, 1.5 * HOUR, 3.5 * HOUR, 4.02 * HOUR, 4.5 * HOUR)
-    assert news[0] == news[2] == []
-    assert len(news[1]) == 1
-    assert news[1][0].startswith("FAIL: The backlog exceeded 1,000 jobs for ")
-    assert news[3] == ["gap since 13:00:00 UTC: exporter down"]
-    assert news[4] == ["firing: OutboxBacklogHigh/page"]
-    assert news[5] == ["resolved: OutboxBacklogHigh/page after 2 min"]
-
-
-def test_the_line():
-    """Time, coverage, checks, breaches."""
-    history = during(fixtures.ticks(), HOUR, 1.05 * HOUR, showing(backlog_jobs=2000))
-    text = progress.line(fixtures.watch(), upto(history, 12 * HOUR))
-    assert text == (
-        "watch 1, 50 % done, 12 h left, coverage 100 %, 19 of 19 checks pass, "
-        "2 of them after a breach within their budget"
-    )
-
-
-def test_the_table_tells_everything():
-    """Checks, gaps, alerts, maintenance, each on its line."""
-    judgement = fixtures.judged_day()
-    text = progress.table(replace(fixtures.watch(), state=WatchState.FAILED, decided_at=fixtures.START), judgement)
-    for part in (
-        "Watch 1: FAIL",
-        "decided   2025-11-18 10:00:00 UTC",
-        "FAIL     The backlog exceeded 1,000 jobs",
-        "  16:00:00 to 17:01:00 UTC, 1 h 1 min: exporter down",
-        "table locked (backlog, events, idempotency, last_hour, throughput)",
-        "alerts:\n  22:01:00 UTC, A/page, for 1 min",
-        "declared maintenance:\n  20:01:00 UTC, 1 h: x",
-    ):
-        assert part in text, text
-
-
 @pytest.fixture
 def scenario(tmp_path: Path) -> WatchScenario:
     scenario = WatchScenario(tmp_path / "state").up()
@@ -83,7 +41,7 @@ def scenario(tmp_path: Path) -> WatchScenario:
 
 
 def said(scenario: WatchScenario, *, terminal: bool, patience: float = 1e9) -> tuple[list[str], WatchState | None]:
-    """What `wait` says while an hour of minutes goes by, one for each of its looks."""
+    """What `wait` says while an hour of minutes goes by, one for each of its ticks."""
     lines: list[str] = []
 
     def sleep(_: float) -> None:
@@ -107,7 +65,7 @@ def test_in_a_log_there_are_plain_lines(scenario):
     assert lines[-2] == "watch 1: PASS\n"
 
 
-def test_on_a_terminal_one_line_is_drawn_anew(scenario, monkeypatch):
+def test_on_a_terminal_one_line_is_redrawn(scenario, monkeypatch):
     """Not wider than the terminal, with what happens above it."""
     monkeypatch.setenv("COLUMNS", "40")
     scenario.shown = {"backlog_jobs": 5000}
@@ -120,7 +78,7 @@ def test_on_a_terminal_one_line_is_drawn_anew(scenario, monkeypatch):
     assert any("FAIL: The backlog exceeded" in line for line in lines)
 
 
-def test_an_exporter_that_stays_away_ends_it(scenario):
+def test_an_absent_exporter_ends_the_wait(scenario):
     """After so much patience, and not before."""
     scenario.evaluate(5)
     scenario.down(kill=True)

@@ -2,7 +2,10 @@
 
 import math
 import random
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from html.parser import HTMLParser
+from typing import Any
 
 from alerts.watch.analysis.comparison import DayComparison, Direction, EffectSize, SignalComparison
 from alerts.watch.model.check import Budget, Check, CheckKind, Condition
@@ -140,3 +143,47 @@ def report() -> WatchReport:
     return WatchReport(
         watch, judgement, ticks(), START + DAY + 60, "0.1.0", "db.internal:5432/megacampus", comparison, settings
     )
+
+
+HOSTILE = "<script>alert('x')</script>\"'><img src=x>|`*[a](http://evil)</style>\n# x"
+
+
+class Reader(HTMLParser):
+    """What a browser would see: the elements, the attributes and the texts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def hostile(value: Any) -> Any:
+    """The same with every text replaced, names of enumerations apart."""
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = {"unit", "record", "signal"}
+        return replace(
+            value, **{each.name: hostile(getattr(value, each.name)) for each in fields(value) if each.name not in kept}
+        )
+    if isinstance(value, Enum) or not isinstance(value, str | tuple | list | dict):
+        return value
+    if isinstance(value, str):
+        return HOSTILE if value else value
+    if isinstance(value, dict):
+        return {HOSTILE if index == 0 else key: hostile(each) for index, (key, each) in enumerate(value.items())}
+    return type(value)(hostile(each) for each in value)
+
+
+def hostile_report() -> WatchReport:
+    """Every text of it comes from somebody who means harm; the ticks keep the names of their signals."""
+    made = report()
+    changed: WatchReport = hostile(replace(made, ticks=()))
+    return replace(changed, ticks=made.ticks)

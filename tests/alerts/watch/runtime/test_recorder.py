@@ -16,22 +16,18 @@ from alerts.model import State as AlertState
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import Verdict, Watch, WatchState
-from alerts.watch.runtime import watch_manager
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.store.history import FILE, History
 from alerts.watch.store.lock_file import LOCK
-from alerts.watch.store.records import ExporterRun, WatchRequest
+from alerts.watch.store.records import WatchRequest
 from exporter.config.settings import WatchSettings
-from exporter.core.errors import Reason
 from exporter.core.types import Seconds
 from exporter.metrics.readings import DatabaseServer
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
-from exporter.migration.maintenance import FILE as MAINTENANCE
-from exporter.migration.maintenance import MaintenanceFile
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, INTERVAL, result
 from tests.alerts.watch.live import Exporter
-from tests.alerts.watch.scenario import WatchScenario, failing, judgement_of, states_of
+from tests.alerts.watch.scenario import WatchScenario, judgement_of
 
 MINUTES = round(HOUR / INTERVAL)
 
@@ -42,7 +38,7 @@ def scenario(tmp_path) -> WatchScenario:
 
 
 def test_before_any_watch(scenario):
-    """Nothing is known before the first look; then it waits to be told."""
+    """Nothing is known before the first tick; then it waits to be told."""
     assert scenario.recorder is not None
     assert scenario.recorder.view.state is None
     view = scenario.evaluate()
@@ -89,7 +85,7 @@ def test_failed_at_once_and_observed_until_its_end(scenario):
     assert judgement_of(view).ticks == MINUTES
 
 
-def test_a_request_is_answered_between_two_looks(scenario):
+def test_a_request_is_processed_between_two_evaluations(scenario):
     """One watch at a time; what is stopped proves nothing."""
     scenario.evaluate()
     assert scenario.ask("stop").answer == "no watch is running"
@@ -105,7 +101,7 @@ def test_a_request_is_answered_between_two_looks(scenario):
     assert scenario.ask("start").answer == "watch 2 has begun"
 
 
-def test_between_watches_a_look_a_minute_is_kept(scenario):
+def test_between_watches_a_tick_a_minute_is_recorded(scenario):
     """Four times as many say no more of the hours that a watch is compared with; in a watch, each counts."""
     quarters(scenario, 9)
     assert [tick.at - fixtures.START for tick in scenario.ticks()] == [15, 75, 135]
@@ -117,7 +113,7 @@ def test_between_watches_a_look_a_minute_is_kept(scenario):
     assert len(scenario.ticks()) == 3 + 8 + 2
 
 
-def test_what_begins_a_watch_is_not_overlooked_between_them(tmp_path):
+def test_a_watch_begins_without_waiting_for_the_minute(tmp_path):
     """Neither the migration nor a request waits for the minute to pass."""
     scenario = WatchScenario(tmp_path, start="migration", registered=False).up()
     assert quarters(scenario, 2).state is WatchState.WAITING
@@ -139,18 +135,6 @@ def quarters(scenario: WatchScenario, count: int) -> WatchView:
     return scenario.recorder.view
 
 
-def test_after_a_fail_a_new_one_may_begin_at_once(scenario):
-    """Its observation ends then; both are kept."""
-    scenario.begin()
-    scenario.shown = {"backlog_jobs": 5000}
-    scenario.evaluate(10)
-    scenario.shown = {}
-    assert scenario.ask("start").granted
-    scenario.evaluate(MINUTES + 1)
-    assert states_of(scenario.watches()) == [WatchState.FAILED, WatchState.PASSED]
-    assert scenario.watches()[0].closed_at is not None
-
-
 def test_the_same_evaluation_is_one_tick(scenario):
     """However often it is heard."""
     scenario.evaluate()
@@ -161,131 +145,8 @@ def test_the_same_evaluation_is_one_tick(scenario):
     assert len(scenario.ticks()) == 1
 
 
-@pytest.mark.parametrize("kill", [True, False])
-def test_restarted_it_goes_on(scenario, kill):
-    """The gap is as long as it was down, and says whether that was in good order; nothing is counted twice."""
-    scenario.begin()
-    scenario.evaluate(20)
-    scenario.down(kill=kill).wait(3 * INTERVAL)
-    view = scenario.up().evaluate(MINUTES - 22)
-    assert view.state is WatchState.PASSED, judgement_of(view).reasons
-    (gap,) = judgement_of(view).gaps
-    assert gap.cause is (Cause.EXPORTER_DOWN if kill else Cause.EXPORTER_STOPPED)
-    assert gap.span.seconds == 4 * INTERVAL
-    assert judgement_of(view).exporter_restarts == 1
-    assert len(scenario.ticks()) == MINUTES - 1
-
-
-def test_down_at_its_end_it_is_judged_afterwards(scenario):
-    """What nobody saw is not passed."""
-    scenario.begin()
-    scenario.evaluate(20)
-    scenario.down(kill=True).wait(2 * HOUR)
-    view = scenario.up().evaluate()
-    assert view.state is WatchState.INCONCLUSIVE
-    assert judgement_of(view).elapsed == HOUR
-    assert judgement_of(view).gaps[-1].span.seconds == HOUR - 20 * INTERVAL
-
-
-def test_another_version_judges_by_the_terms_of_the_beginning(scenario):
-    """An upgrade may change the checks; not those of a watch that runs."""
-    before = scenario.begin().watch
-    scenario.down()
-    scenario.factory = replace(fixtures.factory(HOUR, application=False), version="2.0.0")
-    view = scenario.up().evaluate(5)
-    assert view.watch is not None
-    assert before is not None
-    assert view.watch.checks == before.checks
-    with scenario.read() as opened:
-        assert [run.version for run in opened.all(ExporterRun).values()] == ["1.2.3", "2.0.0"]
-
-
-@pytest.mark.parametrize("seconds", [HOUR, -HOUR])
-def test_the_clock_is_set(scenario, seconds):
-    """The watch lasts as long as it should, and its planned end moves along."""
-    scenario.begin()
-    scenario.evaluate(20)
-    scenario.step(seconds)
-    view = scenario.evaluate(MINUTES - 20)
-    assert view.state is WatchState.RUNNING
-    assert view.watch is not None
-    assert view.watch.ends_at == pytest.approx(scenario.now, abs=INTERVAL)
-    assert [each.seconds for each in judgement_of(view).clock_steps] == [seconds]
-    assert scenario.evaluate().state in (WatchState.PASSED, WatchState.INCONCLUSIVE)
-    assert [round(tick.elapsed) for tick in scenario.ticks()] == [60 * number for number in range(MINUTES + 2)]
-
-
-@pytest.mark.parametrize("seconds", [HOUR, -HOUR])
-def test_the_clock_is_set_while_it_is_down(scenario, seconds):
-    """In the same boot the gap is as long as it was; the step is on record."""
-    scenario.begin()
-    scenario.evaluate(20)
-    scenario.down(kill=True).wait(2 * INTERVAL).step(seconds)
-    view = scenario.up().evaluate(5)
-    assert judgement_of(view).gaps[0].span.seconds == 3 * INTERVAL
-    assert [each.seconds for each in judgement_of(view).clock_steps] == [seconds]
-
-
-def test_after_another_boot_the_wall_clock_counts(scenario):
-    """There is no other; back it never goes."""
-    scenario.begin()
-    scenario.evaluate(20)
-    scenario.down(kill=True).boot(120)
-    view = scenario.up().evaluate(5)
-    assert judgement_of(view).gaps[0].span.seconds == 120 + INTERVAL
-    scenario.down(kill=True).boot(-HOUR)
-    view = scenario.up().evaluate(5)
-    assert judgement_of(view).elapsed == pytest.approx(120 + 30 * INTERVAL - INTERVAL, abs=1)
-    assert [each.seconds for each in judgement_of(view).clock_steps] == [-HOUR + INTERVAL]
-
-
-def test_what_collectors_lack_is_not_seen(scenario):
-    """A lock on one table: its signals are unknown, the gap has its cause, the others go on."""
-    scenario.begin()
-    scenario.evaluate(5)
-    scenario.change = failing(Reason.LOCK, "backlog", "throughput")
-    scenario.evaluate(3)
-    scenario.change = lambda state: state
-    view = scenario.evaluate(5)
-    (gap,) = judgement_of(view).gaps
-    assert (gap.cause, gap.affects, gap.span.seconds) == (Cause.LOCK, ("backlog", "throughput"), 3 * INTERVAL)
-    tick = scenario.ticks()[7]
-    assert "outbox:backlog_jobs" not in tick.values
-    assert "outbox:drain_time_seconds" not in tick.values
-    assert "outbox:app_healthy" in tick.values
-
-
 def alert(name: str, severity: Severity, *, held: bool = False, state: AlertState = AlertState.FIRING) -> Alert:
     return Alert(RuleKey(name, severity), (), state, 0.0, 1.0, 0.0, 0.0, held=held)
-
-
-def test_alerts_are_recorded(scenario):
-    """Those that fire, apart from those held; never the dead-man's switch."""
-    scenario.firing = (
-        alert("OutboxStalled", Severity.PAGE),
-        alert("OutboxStalled", Severity.PAGE),
-        alert("OutboxHeadBlocked", Severity.PAGE, held=True),
-        alert("OutboxBacklogHigh", Severity.PAGE, state=AlertState.PENDING),
-        alert("OutboxWatchdog", Severity.NONE),
-    )
-    scenario.evaluate()
-    (tick,) = scenario.ticks()
-    assert (tick.firing, tick.held) == (("OutboxStalled/page",), ("OutboxHeadBlocked/page",))
-
-
-def test_declared_maintenance_is_recorded_with_its_reason(scenario):
-    """From the balance itself; one that cannot be read is unknown."""
-    scenario.evaluate()
-    MaintenanceFile(scenario.directory).start(scenario.now, HOUR, "rollback")
-    scenario.evaluate()
-    (scenario.directory / MAINTENANCE).write_text("{")
-    scenario.evaluate()
-    before, during, torn = scenario.ticks()
-    assert (before.maintenance, during.maintenance, torn.maintenance) == (False, True, None)
-    assert during.maintenance_reason == "rollback"
-
-
-# --- on a standby
 
 
 def standby(state: CollectorState) -> CollectorState:
@@ -337,80 +198,6 @@ def test_a_watch_that_a_standby_answers_for_a_moment_may_pass(scenario):
     assert scenario.ask("start").answer == "watch 2 has begun"
 
 
-def test_the_register_of_a_standby_begins_no_watch(tmp_path):
-    """What is registered there may have been rolled back; a person is told how to begin."""
-    scenario = WatchScenario(tmp_path, start="migration", registered=True).up()
-    scenario.change = standby
-    view = scenario.evaluate(3)
-    assert view.state is WatchState.WAITING
-    assert view.waiting_for == (
-        "supabase_migrations.schema_migrations is read from a standby: start the watch by hand, "
-        "outbox-exporter watch start"
-    )
-    scenario.change = lambda state: state
-    assert scenario.evaluate().state is WatchState.RUNNING
-
-
-# --- what begins a watch by itself
-
-
-def test_the_migration_begins_a_watch(tmp_path):
-    """When its versions are first registered; once."""
-    scenario = WatchScenario(tmp_path, start="migration", registered=False).up()
-    view = scenario.evaluate(3)
-    assert (view.state, view.waiting_for) == (
-        WatchState.WAITING,
-        "the migration's versions in supabase_migrations.schema_migrations",
-    )
-    scenario.registered = True
-    view = scenario.evaluate()
-    assert view.watch is not None
-    assert (view.state, view.watch.begun_by) == (WatchState.RUNNING, "migration")
-    scenario.evaluate(MINUTES + 1)
-    scenario.down()
-    scenario.up().evaluate(10)
-    assert len(scenario.watches()) == 1
-
-
-def test_registered_before_we_came_it_begins_at_first_sight(tmp_path):
-    """The exporter is often installed together with the migration."""
-    assert WatchScenario(tmp_path, start="migration").up().evaluate().state is WatchState.RUNNING
-
-
-def test_rolled_back_and_applied_again_it_begins_again(tmp_path):
-    """Through a restart in between, too."""
-    scenario = WatchScenario(tmp_path, start="migration").up()
-    scenario.evaluate(MINUTES + 2)
-    scenario.registered = False
-    scenario.evaluate(2)
-    scenario.down().up()
-    scenario.registered = True
-    scenario.evaluate()
-    assert states_of(scenario.watches()) == [WatchState.PASSED, WatchState.RUNNING]
-
-
-def test_a_register_that_is_not_visible_begins_nothing_and_is_told(tmp_path):
-    """Unknown is neither applied nor not."""
-    scenario = WatchScenario(tmp_path, start="migration", registered=None).up()
-    view = scenario.evaluate(3)
-    assert view.state is WatchState.WAITING
-    assert "is not visible: start the watch by hand" in view.waiting_for
-
-
-@pytest.mark.parametrize(("late", "begins"), [(-60, False), (0, True), (1800, True), (3700, False)])
-def test_a_time_begins_a_watch(tmp_path, late, begins):
-    """Then, or a little later if nobody was there; not when it would be over."""
-    scenario = WatchScenario(tmp_path, start="2025-11-18T10:01:00Z", now=fixtures.START + late).up()
-    view = scenario.evaluate()
-    assert (view.state is WatchState.RUNNING) == begins
-    if begins:
-        scenario.evaluate(MINUTES + 2)
-        assert len(scenario.watches()) == 1
-
-
-# --- when the disk does not do its part
-
-
 def test_a_directory_that_is_a_file(tmp_path):
     """The state is unknown and says why; as soon as it is mended, it records, and knows since when it could not."""
     (tmp_path / "state").write_text("")
@@ -424,7 +211,7 @@ def test_a_directory_that_is_a_file(tmp_path):
     assert scenario.ticks()[0].before is Cause.NOT_WRITTEN
 
 
-def test_what_cannot_be_written_was_not_seen(scenario, monkeypatch):
+def test_ticks_that_cannot_be_written_are_missing(scenario, monkeypatch):
     """Coverage suffers while it lasts, the verdict waits, and the gap has its cause."""
     monkeypatch.setattr("alerts.watch.store.history._LOCK_TIMEOUT", 0.01)
     scenario.begin()
@@ -443,7 +230,7 @@ def test_what_cannot_be_written_was_not_seen(scenario, monkeypatch):
     assert judgement_of(after).exporter_restarts == 0
 
 
-def test_blind_at_the_end_nothing_is_decided_before_it_can_be_written(scenario, monkeypatch):
+def test_a_watch_that_ends_while_the_disk_is_full_is_decided_later(scenario, monkeypatch):
     """A verdict that is not on disk would be another one after a restart."""
     monkeypatch.setattr("alerts.watch.store.history._LOCK_TIMEOUT", 0.01)
     scenario.begin()
@@ -487,7 +274,7 @@ def damage(scenario: WatchScenario, statement: str) -> None:
         connection.execute(statement)
 
 
-def test_a_damaged_history_is_set_aside_and_its_watch_is_lost_in_sight_of_all(scenario):
+def test_a_damaged_history_is_renamed_and_its_watch_is_recorded_as_lost(scenario):
     """INCONCLUSIVE, with its number and why; the next one can begin; the damaged file is kept."""
     scenario.begin()
     scenario.evaluate(10)
@@ -531,7 +318,7 @@ def test_damaged_without_a_watch_nothing_is_lost(scenario):
 
 
 def test_a_bug_in_here_ends_nothing(scenario, monkeypatch):
-    """The next look may do better; until then it is said."""
+    """The next tick may do better; until then it is said."""
     scenario.begin()
     broken = lambda *_: 1 / 0  # noqa: E731
     with monkeypatch.context() as patch:
@@ -542,7 +329,7 @@ def test_a_bug_in_here_ends_nothing(scenario, monkeypatch):
     assert len(scenario.ticks()) == 3
 
 
-def test_a_watch_ends_though_nobody_evaluates(scenario):
+def test_a_watch_ends_without_an_evaluation(scenario):
     """Alerts that can no longer be judged must not leave a watch running for ever."""
     scenario.begin()
     states = []
@@ -618,43 +405,8 @@ def test_closed_it_lets_go(scenario):
     History.writer(scenario.directory).close()
 
 
-def test_old_watches_are_forgotten(scenario, monkeypatch):
-    """The latest are kept whole, and lately seen ticks."""
-    monkeypatch.setattr(watch_manager, "KEPT", 2)
-    monkeypatch.setattr(watch_manager, "RETAINED", 600.0)
-    monkeypatch.setattr(watch_manager, "_CLEANUP_INTERVAL", INTERVAL)
-    scenario.begin()
-    for _ in range(3):
-        scenario.evaluate(MINUTES + 30)
-        assert scenario.ask("start").granted
-    scenario.evaluate()
-    watches = scenario.watches()
-    assert [watch.number for watch in watches] == [3, 4]
-    third = watches[0]
-    with scenario.read() as opened:
-        assert list(opened.all(Judgement)) == [3]
-        assert not list(opened.ticks(-1, third.started - 601))
-        assert len(list(opened.ticks(third.started, third.started + HOUR))) == MINUTES
-        assert len(list(opened.ticks(third.started - 600, third.started))) == 600 / INTERVAL
-
-
-def test_without_any_watch_the_history_stays_small(scenario, monkeypatch):
-    """What was seen lately is kept, for comparison; however long nobody begins a watch, however often it crashes."""
-    monkeypatch.setattr(watch_manager, "RETAINED", 2 * HOUR)
-    monkeypatch.setattr(watch_manager, "_MAX_RUNS", 5)
-    for _ in range(10):
-        scenario.evaluate(MINUTES)
-        scenario.down(kill=True).up()
-    scenario.evaluate()
-    ticks = scenario.ticks()
-    assert ticks[-1].elapsed - ticks[0].elapsed <= 3 * HOUR + INTERVAL
-    assert len(ticks) >= 2 * MINUTES
-    with scenario.read() as opened:
-        assert list(opened.all(ExporterRun)) == [7, 8, 9, 10, 11]
-
-
-def test_heeding_and_observing_at_once_bends_no_time(tmp_path):
-    """Two threads look at the clock in whatever order: no step is invented, and each second counts once."""
+def test_concurrent_requests_and_evaluations_keep_the_time_line(tmp_path):
+    """Two threads tick at the clock in whatever order: no step is invented, and each second counts once."""
     with Exporter(tmp_path, duration=600) as exporter:
         for _ in range(300):
             exporter.recorder.process_requests()

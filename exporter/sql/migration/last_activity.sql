@@ -1,5 +1,5 @@
--- migration/signs_of_life.sql
--- Question: When did a generation last leave a trace?
+-- migration/last_activity.sql
+-- Question: How long ago were the last event and the last processed job?
 -- Parameters:
 --   latest double precision: Unix seconds; what lies later than that says nothing
 -- Columns:

@@ -1,4 +1,4 @@
--- migration/smoke_seen.sql
+-- migration/smoke_visible_rows.sql
 -- Question: How many rows about this course does the role see in one table?
 -- Parameters:
 --   entity uuid: the course

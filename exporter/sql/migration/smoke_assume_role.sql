@@ -1,5 +1,5 @@
--- migration/smoke_become.sql
--- Question: What would a caller with this role, user and search_path meet? Sets them for this savepoint.
+-- migration/smoke_assume_role.sql
+-- Question: Which role is assumed? Sets role, user and search_path until the end of the savepoint.
 -- Parameters:
 --   role text: the role to become; `none` to stay oneself
 --   user uuid: the signed-in user, as PostgREST hands it down; null for none

@@ -1,5 +1,5 @@
--- migration/smoke_intrude.sql
--- Question: May the role write a job past the RPC? Tries it.
+-- migration/smoke_write_job.sql
+-- Question: May the role insert a job without the RPC? Tries it.
 -- Parameters:
 --   entity uuid: the course
 -- Columns:

@@ -1,7 +1,0 @@
--- migration/smoke_poison.sql
--- Question: Is this still the transaction that made the temporary table? Violates its deferred constraint.
--- Parameters:
--- Columns:
--- Index: none, touches a temporary table of its own
--- Source: smoke_uncommittable.sql
-INSERT INTO pg_temp.outbox_rehearsal (never) VALUES (1), (1)

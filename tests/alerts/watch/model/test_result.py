@@ -1,0 +1,32 @@
+"""Results of checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alerts.watch.model.check import CheckKind
+from alerts.watch.model.result import CheckResult, Coverage
+from alerts.watch.model.tick import TimeSpan
+from alerts.watch.model.watch import Verdict
+from tests.alerts.watch import fixtures
+
+RESULT = CheckResult(fixtures.watch().checks[2], None, "", 0, 0, 0, Coverage(1, 1, 1, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("breached", "breaches", "expected"),
+    [(0, (), False), (60, (), True), (0, (TimeSpan(0, 0, 0, 0),), True)],
+)
+def test_a_breach_of_a_single_tick_counts(breached, breaches, expected):
+    """Although it lasts no time."""
+    assert replace(RESULT, breached=breached, breaches=breaches).was_breached is expected
+
+
+def test_a_check_is_undecided_until_its_evidence_is_there():
+    """Not when it does not apply, nor when it waits for a clean-up."""
+    assert RESULT.is_undecided
+    assert not replace(RESULT, verdict=Verdict.PASS).is_undecided
+    assert not replace(RESULT, check=replace(RESULT.check, not_applicable="no application")).is_undecided
+    assert not replace(RESULT, check=replace(RESULT.check, kind=CheckKind.CLEANUP)).is_undecided

@@ -1,0 +1,49 @@
+"""The report as HTML."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from alerts.watch.model.watch import Verdict
+from alerts.watch.report import html
+from tests.alerts.watch.report import samples
+
+
+def test_hostile_texts_stay_texts_in_html():
+    """Error texts and reasons come from databases and people: no element and no attribute comes of them."""
+    usual, seen = samples.Reader(html(samples.report())), samples.Reader(html(samples.hostile_report()))
+    assert seen.text.count("<script>alert('x')</script>") > 40
+    assert set(seen.elements) <= set(usual.elements)
+    assert set(seen.attributes) <= set(usual.attributes)
+
+
+def test_html_is_self_contained():
+    """No script, nothing to load; and its own policy would forbid both."""
+    page = html(samples.report())
+    assert not {"script", "img", "link", "iframe", "form"} & set(samples.Reader(page).elements)
+    assert not re.search(r"https?:|url\(|@import", page)
+    assert "default-src &#x27;none&#x27;" in page
+
+
+def test_a_full_day_with_twelve_plots_stays_below_a_megabyte():
+    """5,760 noisy samples of every signal, every table full."""
+    made = samples.report()
+    one = next(each for each in made.judgement.results if each.check.signal == "outbox:failure_ratio")
+    results = tuple(replace(one, check=replace(one.check, signal=f"s{number}")) for number in range(12))
+    ticks = [
+        replace(tick, values={f"s{number}": tick.values["outbox:failure_ratio"] * (1 + number) for number in range(12)})
+        for tick in made.ticks
+    ]
+    alerts = made.judgement.alerts * 100
+    full = replace(made, ticks=ticks, judgement=replace(made.judgement, results=results, alerts=alerts))
+    assert html(full).count("<figure") == 12
+    assert len(html(full).encode()) < 1_000_000
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_the_verdict_has_its_colour(verdict):
+    made = samples.report()
+    page = html(replace(made, judgement=replace(made.judgement, verdict=verdict)))
+    kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}[verdict]
+    assert f'<h1 class="word {kind}">{verdict}</h1>' in page

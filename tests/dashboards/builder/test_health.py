@@ -1,0 +1,26 @@
+"""The dashboard of the exporter."""
+
+from __future__ import annotations
+
+from dashboards.builder.health import COLLECTORS, REASONS, health
+from exporter.core.errors import Reason
+from tests.dashboards.builder.made import policy, section_titles
+
+
+def test_its_sections_go_from_freshness_to_the_process():
+    """After the numbers, which have no heading."""
+    made = health(policy())
+    assert (made.uid, made.title) == ("outbox-exporter-health", "Outbox exporter health")
+    assert section_titles(made) == ["Freshness and failures", "Cost", "Notifications", "Process"]
+
+
+def test_every_reason_has_a_colour_of_its_own():
+    """As failures are stacked."""
+    assert {str(reason.value) for reason in Reason} == set(REASONS)
+    assert len(set(REASONS.values())) == len(REASONS)
+
+
+def test_no_collector_has_the_colour_of_a_status():
+    """Its colour says which one it is."""
+    assert len(set(COLLECTORS.values())) == len(COLLECTORS)
+    assert not any("red" in colour or "orange" in colour for colour in COLLECTORS.values())

@@ -1,0 +1,73 @@
+"""Each error of psycopg becomes one of ours, with its reason and a message of one line."""
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from exporter.core.errors import Reason, SampleError, Unreachable
+from exporter.database.error_mapping import map_error, mapped_errors
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (errors.LockNotAvailable, Reason.LOCK),
+        (errors.DeadlockDetected, Reason.LOCK),
+        (errors.SerializationFailure, Reason.LOCK),
+        (errors.QueryCanceled, Reason.TIMEOUT),
+        (errors.TransactionTimeout, Reason.TIMEOUT),
+        (errors.IdleInTransactionSessionTimeout, Reason.TIMEOUT),
+        (errors.InsufficientPrivilege, Reason.PERMISSION),
+        (errors.UndefinedTable, Reason.SCHEMA),
+        (errors.UndefinedColumn, Reason.SCHEMA),
+        (errors.UndefinedFunction, Reason.SCHEMA),
+        (errors.InvalidSchemaName, Reason.SCHEMA),
+        (errors.WrongObjectType, Reason.SCHEMA),
+        (errors.DatatypeMismatch, Reason.SCHEMA),
+        (errors.UntranslatableCharacter, Reason.SCHEMA),
+        (errors.AdminShutdown, Reason.CONNECTION),
+        (psycopg.OperationalError, Reason.CONNECTION),
+        (errors.DivisionByZero, Reason.INTERNAL),
+    ],
+)
+def test_the_reason_of_each_error(error, reason):
+    """In one line, after what was asked."""
+    found = map_error(error("first line\n  second line"), "backlog: ")
+    assert found.reason is reason
+    assert str(found).endswith("backlog: first line second line")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "text"),
+    [
+        (errors.InvalidParameterValue('invalid value for "TimeZone": "x"'), Reason.SCHEMA, "database.timestamp_zone: "),
+        (errors.InvalidTextRepresentation("boolean: outbox_exporter.sample"), Reason.INTERNAL, "did not run in its"),
+        (
+            errors.InvalidTextRepresentation("boolean: outbox_exporter.roles"),
+            Reason.RLS,
+            "the privileges of the role changed",
+        ),
+        (errors.InvalidTextRepresentation("boolean: outbox_exporter.tables"), Reason.LOCK, "was rewritten or replaced"),
+        (errors.InvalidTextRepresentation("boolean: other"), Reason.INTERNAL, "InvalidTextRepresentation: "),
+        (errors.InternalError_("unable to read data from DB node 0"), Reason.CONNECTION, "unable to read data"),
+        (errors.InternalError_("cache lookup failed"), Reason.INTERNAL, "InternalError_: cache lookup failed"),
+        (psycopg.OperationalError("session is read-only"), Reason.CONNECTION, "target_session_attrs=primary"),
+    ],
+)
+def test_errors_whose_class_is_not_enough(error, reason, text):
+    """Told by a part of the message that is in no language."""
+    found = map_error(error)
+    assert found.reason is reason
+    assert text in str(found)
+
+
+def test_the_context_chains_the_original_error():
+    """Other exceptions pass unchanged."""
+    original = psycopg.OperationalError("gone")
+    with pytest.raises(Unreachable, match=r"^asked: gone$") as mapped, mapped_errors("asked: "):
+        raise original
+    assert mapped.value.__cause__ is original
+    with pytest.raises(SampleError, match=r"^ours$"), mapped_errors("asked: "):
+        raise SampleError("ours")
+    with mapped_errors():
+        pass
