@@ -6,12 +6,32 @@ The folder `exporter` is left out of the path; `alerts`, `dashboards` and `tools
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 TESTED = ("exporter", "alerts", "dashboards", "tools")
+
+
+# Modules that only the tests of others cover. The list may only become shorter: a new module needs a test file.
+WITHOUT: Final = frozenset(
+    {
+        "exporter/app/sample.py",
+        "exporter/app/signals.py",
+        "exporter/config/keys.py",
+        "exporter/core/abortable.py",
+        "exporter/core/html_layout.py",
+        "exporter/core/http_client.py",
+        "exporter/core/types.py",
+        "exporter/metrics/readings.py",
+        "alerts/model.py",
+        "alerts/notify/delivery/batches.py",
+        "alerts/notify/receivers/receiver.py",
+    }
+)
 
 
 def modules() -> list[Path]:
@@ -35,12 +55,16 @@ def mirrored(module: Path) -> Path:
     return Path("tests", *folders, f"test_{module.name}")
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_each_module_has_a_test_file(module):
+def test_each_module_has_a_test_file():
+    """But for those of the list; one that has got a test file is removed from it."""
+    assert {str(module) for module in modules() if not (ROOT / mirrored(module)).exists()} == WITHOUT
+
+
+@pytest.mark.parametrize("file", sorted({mirrored(module) for module in modules()}), ids=str)
+def test_no_test_file_is_empty(file):
     """With at least one test in it."""
-    file = ROOT / mirrored(module)
-    assert file.exists(), f"{mirrored(module)} is missing: the tests of {module} belong there"
-    assert "\ndef test_" in file.read_text("utf-8") or "\nasync def test_" in file.read_text("utf-8")
+    if (ROOT / file).exists():
+        assert re.search(r"^(async )?def test_", (ROOT / file).read_text("utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
