@@ -30,10 +30,8 @@ def test_defaults():
         "max_replay_lag": 60,
     }
     assert (config.web.listen, config.web.enable_reload) == ("0.0.0.0:9721", False)
-    assert float(config.watch.duration) == 86_400
-    assert (config.watch.start, str(config.watch.state_dir)) == ("manual", "state")
-    assert config.alerting.job == "outbox-exporter"
-    assert float(config.alerting.time_scale) == 1
+    assert (config.watch.duration, config.watch.start, str(config.watch.state_dir)) == (86_400.0, "manual", "state")
+    assert (config.alerting.job, config.alerting.time_scale) == ("outbox-exporter", 1.0)
     assert config.alerting.pagerduty_url == "https://events.pagerduty.com/v2/enqueue"
     assert (config.log.level, config.log.format) == ("info", "text")
 
@@ -41,5 +39,4 @@ def test_defaults():
 def test_defaults_of_the_application():
     """A whole answer within 5 s and a megabyte."""
     application = ApplicationSettings(url=Url("http://localhost:3000"))
-    assert float(application.timeout) == 5
-    assert (application.max_bytes, application.bearer_token) == (1_000_000, None)
+    assert (application.timeout, application.max_bytes, application.bearer_token) == (5.0, 1_000_000, None)
