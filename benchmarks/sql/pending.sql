@@ -1,4 +1,4 @@
--- The backlog: of every twenty jobs one is exhausted and days old, two fail since a while, the rest wait for their turn.
+-- The backlog: of twenty jobs one is exhausted and days old, two are failing, and the others are waiting.
 -- As wide as in traffic_jobs.sql, for the reason given there.
 -- Parameters: rows bigint; rate bigint (jobs per hour: how long the line has been growing); courses bigint
 INSERT INTO public.job_outbox

@@ -1,8 +1,8 @@
--- Makes every question to fsm_events slow: old events "live on another server", whose view sleeps.
--- The table stays an ordinary table with all its indexes; a foreign table inherits from it, so that whoever reads
--- events asks the archive too. (A view in place of the table would be refused: its rows cannot be proved complete.)
--- The archive's one row is a year old: no answer changes, only its price. OFFSET 0 keeps conditions outside, so that
--- none of them can spare the sleep.
+-- Makes every read of fsm_events slow: old events are on another server, in a view that sleeps.
+-- The table remains an ordinary table with all its indexes; a foreign table inherits from it, so that each read of events
+-- includes the archive. (The exporter refuses a view in place of the table: its rows cannot be proved complete.)
+-- The only row of the archive is a year old: no result changes, only the duration. OFFSET 0 keeps conditions outside, so
+-- that none of them prevents the sleep.
 -- Places: host, port, database, seconds
 CREATE EXTENSION IF NOT EXISTS postgres_fdw;
 CREATE SCHEMA archive;

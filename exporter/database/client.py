@@ -4,7 +4,6 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
@@ -26,12 +25,6 @@ Result = TypeVar("Result")
 Connection = psycopg.Connection[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _ConnectFailure:
-    error: psycopg.Error
-    at: float
-
-
 class DatabaseClient:
     """Samples the watched database over at most one connection.
 
@@ -44,7 +37,8 @@ class DatabaseClient:
         self._deadline = Deadline()
         self._round_trip = RoundTripTimer()
         self._tracker = ReplayTracker()
-        self._failure: _ConnectFailure | None = None
+        # The latest failure to connect and its time, seconds of the monotonic clock; None after a success.
+        self._failure: tuple[psycopg.Error, float] | None = None
         # The tables to which row security applied in the latest sample of the same ones.
         self._filtered: set[tuple[visibility.Table, ...]] = set()
         self._pool = self._make_pool()
@@ -130,10 +124,10 @@ class DatabaseClient:
 
     def _check_wait(self, started: float) -> None:
         """Raises: SampleError when waiting longer for a connection is of no use."""
-        failure = self._failure
+        error, failed_at = self._failure or (None, 0.0)
         # A recent failure stands for all collectors that are due together: one attempt to connect is enough.
-        if failure and failure.at > started - self._settings.connect_timeout:
-            raise map_error(failure.error) from failure.error
+        if error and failed_at > started - self._settings.connect_timeout:
+            raise map_error(error) from error
         if time.monotonic() > started + self._settings.connect_timeout + CLIENT_GRACE:
             raise Unreachable(f"no connection to {self.target} in time")
         if self._deadline.stopping.is_set():
@@ -176,7 +170,7 @@ class DatabaseClient:
                     connection = super().connect(conninfo, **parameters)
                 except psycopg.Error as error:
                     # Its traceback would keep the socket of the failed attempt open.
-                    client._failure = _ConnectFailure(error.with_traceback(None), time.monotonic())
+                    client._failure = error.with_traceback(None), time.monotonic()
                     raise
                 client._failure = None
                 client._round_trip.connected()

@@ -1,7 +1,8 @@
 """Maps psycopg's exceptions to those of `exporter.core.errors`, the only ones that leave this package."""
 
-from collections.abc import Mapping
-from types import MappingProxyType, TracebackType
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
 
 import psycopg
 from psycopg import errors
@@ -99,19 +100,10 @@ def _special(error: psycopg.Error, text: str, prefix: str) -> SampleError | None
     return None
 
 
-class mapped_errors:  # noqa: N801 - a context manager, read as a word
+@contextmanager
+def mapped_errors(prefix: str = "", session_encoding: str = "utf-8") -> Iterator[None]:
     """Map psycopg's exceptions, chained. `session_encoding` is that of the transaction, by its name in Python."""
-
-    __slots__ = ("_prefix", "_session_encoding")
-
-    def __init__(self, prefix: str = "", session_encoding: str = "utf-8") -> None:
-        self._prefix, self._session_encoding = prefix, session_encoding
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, psycopg.Error):
-            raise map_error(error, self._prefix, self._session_encoding) from error
+    try:
+        yield
+    except psycopg.Error as error:
+        raise map_error(error, prefix, session_encoding) from error

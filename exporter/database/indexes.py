@@ -80,15 +80,16 @@ class IndexCatalogue:
     """
 
     def __init__(self) -> None:
-        self._cache: dict[str, _CacheEntry] = {}
+        # When each table's rows were read, Unix seconds of the database's clock, and the rows.
+        self._cache: dict[str, tuple[float, tuple[IndexRow, ...]]] = {}
 
     def rows(self, session: Session, table: str) -> tuple[IndexRow, ...]:
-        """The usable indexes of a table that the session's question reads. Raises: SampleError."""
-        entry = self._cache.get(table)
-        if entry is None or abs(session.now - entry.at) > CACHE_SECONDS:
-            rows = session.fetch("indexes", IndexRow, schema=session.schema, tables=[table])
-            entry = self._cache[table] = _CacheEntry(session.now, tuple(rows))
-        return entry.rows
+        """The usable indexes of a table that the session reads. Raises: SampleError."""
+        read_at, rows = self._cache.get(table, (-math.inf, ()))
+        if abs(session.now - read_at) > CACHE_SECONDS:
+            rows = tuple(session.fetch("indexes", IndexRow, schema=session.schema, tables=[table]))
+            self._cache[table] = session.now, rows
+        return rows
 
     def advice(self, session: Session, table: str) -> Iterator[Reading]:
         """For each index of that table that would help, whether it is not there. Raises: SampleError."""
@@ -100,12 +101,6 @@ class IndexCatalogue:
     def forget(self) -> None:
         """Read the catalogue again next time: a sample failed, and a changed schema may be the cause."""
         self._cache.clear()
-
-
-@dataclass(frozen=True, slots=True)
-class _CacheEntry:
-    at: float
-    rows: tuple[IndexRow, ...]
 
 
 @dataclass(frozen=True, slots=True)

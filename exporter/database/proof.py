@@ -95,6 +95,6 @@ def plan_of_all_rows(schema: str, reads: Iterable[Table]) -> bytes:
 
 
 def check_plan(role: str, lines: Sequence[tuple[str]]) -> None:
-    """Return when the plan reads every row. Raises: Blind."""
+    """Return when the plan reads every row. Raises: RowsHidden."""
     if any("Filter: " in line for (line,) in lines):
         raise RowsHidden(f"row-level security began to hide rows from role {role} while the sample began; try again")

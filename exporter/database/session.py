@@ -42,7 +42,7 @@ class Session:
 
     `tracker` remembers which server answered and how old its rows are. `is_filtered` is whether row security applies.
     `now` is the start of the transaction by the database's clock, Unix seconds: `now()` inside every statement.
-    `rows` is how many rows the statements read, as far as `note_rows` was told.
+    `rows` is how many rows the statements read, as noted by `note_rows`.
     All statements together may take `statement_timeout`. The caller ends the transaction.
     Raises: SampleError of the kind that the server's answer means; Stale when a standby answers that is too far behind;
     SchemaMismatch, PermissionDenied or RowsHidden with the statement that grants what is missing.

@@ -74,7 +74,7 @@ def question(schema: str, reads: Iterable[Table], zone: str | None = None) -> Ma
 def check_access(role: str, answers: Iterable[TableVisibility]) -> None:
     """Return when every table can be counted. `role` is quoted where its name needs it.
 
-    Raises: SchemaMismatch, PermissionDenied or Blind for the first table that cannot, with the statement that fixes it.
+    Raises: SchemaMismatch, PermissionDenied or RowsHidden for the first table that cannot, with the fixing statement.
     """
     for found in answers:
         _check_schema(role, found)

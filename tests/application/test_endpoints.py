@@ -99,7 +99,7 @@ def changed(sample: dict[str, Any], **fields: Any) -> dict[str, Any]:
     [(DOCUMENTED, EXPECTED_DOCUMENTED), (DEPLOYED, EXPECTED_DEPLOYED)],
     ids=["documented", "deployed"],
 )
-def test_both_dialects_tell_the_same_story(endpoint, samples, expected):
+def test_both_dialects_give_the_same_readings(endpoint, samples, expected):
     """Every metric is there in base units, nothing else, and there is nothing to complain about."""
     interpreted = heard(endpoint, samples[endpoint])
     assert series(interpreted) == pytest.approx(expected[endpoint])
@@ -292,7 +292,7 @@ def test_names_that_become_the_same_label_are_one_series():
     assert [reading.value for reading in interpreted.readings if reading.labels == ("outbox_alive",)] == [1]
 
 
-def test_too_many_checks_are_cut_and_said():
+def test_too_many_checks_are_cut_with_a_message():
     """A thousand checks do not become a thousand series; the known ones stay."""
     sample = changed(DEPLOYED["healthCheck"])
     sample["checks"] = {f"check{number}": True for number in range(1000)} | sample["checks"]

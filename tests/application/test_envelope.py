@@ -64,8 +64,8 @@ def test_any_status_but_200_is_a_failure(content):
 @pytest.mark.parametrize(
     ("status", "hint"), [(401, "bearer_token"), (403, "bearer_token"), (404, "application.url"), (204, "HTTP 204")]
 )
-def test_status_says_where_to_look(status, hint):
-    """The usual mistakes are named together with the setting that mends them."""
+def test_a_status_comes_with_advice(status, hint):
+    """The usual mistakes are named together with the setting that fixes them."""
     with pytest.raises(BadStatus, match=hint):
         open_envelope(status, b"")
 

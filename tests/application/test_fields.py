@@ -92,7 +92,7 @@ def test_one_bad_field_spoils_itself_alone():
         ({"b": {}}, "b.c: missing"),
     ],
 )
-def test_missing_object_is_one_complaint(payload, problem):
+def test_missing_object_is_one_problem(payload, problem):
     """An object that is not there is named once, not once for each field in it."""
     values, problems = read(payload, (Field("b.c", fields.count), Field("b.c", fields.seconds)))
     assert values == {}

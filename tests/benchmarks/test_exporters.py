@@ -10,7 +10,6 @@ import yaml
 from benchmarks import exporters
 from benchmarks.documented import QUERIES
 from benchmarks.exporters import ExporterTarget
-from benchmarks.query_exporter import version_of
 from tests.packaging.dockerfile import read
 
 
@@ -59,11 +58,3 @@ def test_all_others_run_the_six_documented_queries_every_15_seconds(task):
     exporters._start_postgres_exporter("pg", task)
     questions = written(task, "postgres-exporter.yaml")
     assert [question["query"] for question in questions.values()] == [query.sql for query in QUERIES]
-
-
-@pytest.mark.parametrize(
-    ("answer", "version"), [("Python 3.13.0\n", (3, 13)), ("Python 3.9.2", (3, 9)), ("no version", (0, 0))]
-)
-def test_versions_of_python_are_numbers(answer, version):
-    """So that 3.9 is older than 3.13."""
-    assert version_of(answer) == version

@@ -1,6 +1,10 @@
 """Costs by statement."""
 
+import psycopg
+
+from benchmarks import measure, statements
 from benchmarks.statements import StatementCost, connections, errors, short_form, total
+from tests.benchmarks.small import value
 
 
 def test_a_comment_names_its_statement():
@@ -40,3 +44,18 @@ def test_failed_statements_of_one_role_are_counted(tmp_path):
         before + cancelled.format("ours") + cancelled.format("other") + prefix.format("ours") + "WARNING:  x\n"
     )
     assert errors(log, "ours", len(before)) == 1
+
+
+def test_costs_are_counted_by_role(database):
+    """Buffers and calls of one role only; a statement is named by its comment."""
+    measure.prepare_role(database, "other_role")
+    with psycopg.connect(database.server.dsn(), autocommit=True) as observer:
+        statements.reset(observer)
+        with psycopg.connect(database.dsn("other_role"), autocommit=True) as connection:
+            for _ in range(3):
+                connection.execute("/* counted */ SELECT count(*) FROM job_outbox")
+            assert statements.backends(observer, "other_role") == 1
+        value(database, "SELECT count(*) FROM job_outbox")
+        (cost,) = statements.costs(observer, "other_role")
+    assert (cost.query, cost.calls, cost.rows) == ("counted", 3, 3)
+    assert cost.buffers > 0

@@ -68,7 +68,7 @@ def test_last_processed_is_the_processors_own_word():
     assert one["outbox_app_last_processed_timestamp_seconds"] == 1763460001.25
 
 
-def test_request_says_who_we_are_and_what_we_take():
+def test_request_names_the_client_and_the_accepted_types():
     """All together, then each endpoint once, with the token, for JSON that is not compressed."""
     with application() as server:
         collector(server).collect()
@@ -178,7 +178,7 @@ def test_redirect_within_the_origin_is_followed_with_the_token():
 
 
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"])
-def test_other_origin_never_hears_from_us(status):
+def test_no_request_goes_to_another_origin(status):
     """A redirect to another port of the same host is another origin: no connection, no token."""
     with HostileServer({}) as elsewhere, application({"getFSM": redirect(f"{elsewhere.origin}/x", status)}) as server:
         outcome = collector(server).collect()
@@ -231,15 +231,15 @@ def test_application_that_comes_back():
     assert values(outcome)["outbox_app_processed_jobs_total"] == 3
 
 
-def test_four_different_evils_at_once():
+def test_four_different_faults_at_once():
     """Each endpoint is judged by itself."""
-    evils: dict[str, Behaviour] = {
+    faults: dict[str, Behaviour] = {
         "healthCheck": silence,
         "getFSM": respond(ERROR, "500 Oops"),
         "getOutbox": respond(b"<html>"),
         "getFallbacks": reset(),
     }
-    with application(evils) as server:
+    with application(faults) as server:
         outcome = collector(server, SHORT).collect()
     reasons = {failure.message.partition(":")[0]: failure.reason for failure in outcome.failures}
     assert reasons == {

@@ -105,7 +105,7 @@ def test_an_application_that_was_down_is_asked_together_when_it_is_back():
 
 @pytest.mark.parametrize("dialect", ApplicationDialect)
 @pytest.mark.parametrize("envelope", Envelope)
-def test_the_stand_in_says_the_same_either_way(dialect, envelope):
+def test_the_stand_in_answers_the_same_either_way(dialect, envelope):
     """In every dialect and envelope, bare ones included, which know no batch."""
     with Application(Telemetry(), dialect, envelope) as stand_in:
         settings = ApplicationSettings(Url(stand_in.url), timeout=Seconds(TIME_LIMIT))

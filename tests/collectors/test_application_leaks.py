@@ -69,7 +69,7 @@ def test_request_that_cannot_be_interrupted_is_not_joined_by_others(monkeypatch)
             assert len(collector_threads()) == 5  # all at once, and one by one
         answers.set()
         assert becomes_true(lambda: not collector_threads())
-        assert not any(server.requests), "a request that was given up was sent all the same"
+        assert not any(server.requests), "an aborted request was sent all the same"
         assert watching.collect().failures == ()
 
 

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:Resource
 
 @pytest.fixture(autouse=True)
 def _forgotten_here() -> Iterator[None]:
-    """So that no other test hears of it."""
+    """So that no other test is affected."""
     yield
     gc.collect()
 
@@ -62,7 +62,7 @@ def test_https_application(tls, authority):
 
 
 @pytest.mark.parametrize("authorities", [None, vouching(trustme.CA())], ids=["the well-known ones", "another one"])
-def test_certificate_that_nobody_vouches_for(tls, authorities):
+def test_certificate_of_an_unknown_authority(tls, authorities):
     """No request, and no token, goes to a server that cannot say who it is."""
     with application(tls=tls) as server:
         outcome = collector(server, authorities=authorities).collect()
@@ -73,7 +73,7 @@ def test_certificate_that_nobody_vouches_for(tls, authorities):
 
 @pytest.mark.parametrize("name", ["steady drip in the headers", "steady drip in the body", "hang"])
 def test_deadline_holds_over_tls(tls, authority, name):
-    """The wire is cut below TLS."""
+    """The connection is aborted below TLS."""
     with application({"getFSM": FAULTY_RESPONSES[name][0]}, tls) as server:
         outcome = collector(server, SHORT, authorities=vouching(authority)).collect()
         assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT]

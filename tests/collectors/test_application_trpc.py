@@ -92,7 +92,7 @@ def test_real_errors_are_understood(node, transformer):
 
 
 @pytest.mark.parametrize("path", ["", "/api/trpc"])
-def test_wrong_base_is_said(node, path):
+def test_wrong_base_is_named(node, path):
     """The document's /api/trpc where the deployed /trpc is served: four failures that point at the setting."""
     with serving(node, "plain", DOCUMENTED) as url:
         outcome = collect(url.removesuffix("/trpc") + path)

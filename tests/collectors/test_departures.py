@@ -38,7 +38,7 @@ def after(*rows: Departed) -> Departures:
     return departures
 
 
-def test_nothing_is_told_before_the_first_sample():
+def test_there_are_no_totals_before_the_first_sample():
     """What is not known is not 0; jobs that were there before are the baseline."""
     departures = Departures()
     assert told(departures) == {}
@@ -48,7 +48,7 @@ def test_nothing_is_told_before_the_first_sample():
     assert told(departures) == {"removed": 0, "uncounted": 0}
 
 
-def test_what_counters_have_read_is_not_asked_for():
+def test_counted_jobs_are_not_looked_up():
     """The job is in the settling window: it was counted."""
     departures = Departures()
     departures.record_pending(["a", "b"])
@@ -56,7 +56,7 @@ def test_what_counters_have_read_is_not_asked_for():
     assert asked(departures, "a") == []
 
 
-def test_what_became_of_each():
+def test_removed_and_uncounted_jobs():
     """No row: removed. Stamped where no counter reads: uncounted, and a clock skew if before its creation."""
     departures = after(job("a", NOW - 10, NOW - 5 * HOUR))
     assert told(departures) == {"removed": 1, "uncounted": 1}
@@ -78,7 +78,7 @@ def test_a_time_that_makes_no_sense_stops_nothing(created):
     assert departures.skewed == (created == float("inf"))
 
 
-def test_what_is_pending_again_is_no_loss():
+def test_a_job_that_is_pending_again_is_no_loss():
     """Opened again before it was asked for."""
     assert told(after(job("a"), job("b"))) == {"removed": 0, "uncounted": 0}
 
@@ -107,7 +107,7 @@ def test_a_job_that_is_counted_and_deleted_between_two_samples_of_the_backlog():
     assert told(departures) == {"removed": 0, "uncounted": 0}
 
 
-def test_a_standby_tells_nothing_and_is_compared_with_nothing():
+def test_a_standby_has_no_totals_and_is_compared_with_nothing():
     """It may be behind: what is not there yet was not removed."""
     departures = Departures()
     departures.record_pending(["a"])
@@ -118,7 +118,7 @@ def test_a_standby_tells_nothing_and_is_compared_with_nothing():
     assert told(departures) == {"removed": 0, "uncounted": 0}
 
 
-def test_what_a_search_has_found_is_not_told_again():
+def test_jobs_that_a_search_found_are_counted_once():
     """When the same job was seen pending, or is found by the next search, too."""
     departures = Departures()
     departures.record_pending(["a"])
@@ -189,7 +189,7 @@ class World:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_exactly_what_was_lost_is_told(seed):
+def test_exactly_the_lost_jobs_are_counted(seed):
     """Clocks that are set by three minutes, or an hour ahead; outages; samples that fail: each loss, no false alarm."""
     dice = random.Random(seed)
     world, now, offset = World(dice), NOW, 0.0
@@ -256,7 +256,7 @@ def test_a_search_is_rare():
         assert again.created_since == (NOW if found is None else NOW - 600)
 
 
-def test_a_search_is_deeper_than_what_counters_have_read():
+def test_a_search_is_deeper_than_the_window_of_the_counters():
     """After an outage they read further back, and what they have read is not uncounted; also of the search before."""
     balance = Balance()
     balance.window(4000)
@@ -274,7 +274,7 @@ def test_a_search_is_deeper_than_what_counters_have_read():
 
 
 @pytest.mark.parametrize(("inserted", "pending"), [(None, 0), (1000, None)], ids=["no statistics", "truncated"])
-def test_what_is_not_known_is_compared_with_nothing(inserted, pending):
+def test_unknown_numbers_are_compared_with_nothing(inserted, pending):
     """A standby has no statistics, and a backlog that was not counted to its end no number: it begins anew."""
     balance = Balance()
     compared(balance, *[0] * 5)

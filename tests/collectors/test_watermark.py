@@ -183,7 +183,7 @@ def test_memory_is_one_window():
     assert sum(len(slot.ids) for slot in counter._slots.values()) == len(counter._ids)
 
 
-def test_what_is_as_it_was_is_not_read_again():
+def test_unchanged_rows_are_not_read_again():
     """A row a second: of the ten minutes before, all but the last few slots are known by their count and their sum."""
     reader, everything = Reader(Watermark(), thrifty=True), Reader(Watermark())
     table = [Row(str(number), START + number, START + number) for number in range(4000)]
@@ -221,3 +221,33 @@ def test_a_standby_that_shows_less_for_a_while_changes_no_count():
             seen = START + now - (40 if number % 7 in (3, 4) else 0)
             counted += reader.sample([row for row in table if there(row, seen)], START + now)
         assert len(counted) == len(set(counted)) == 870  # the last one was of the standby
+
+
+def fetched(counter: Watermark, table: list[Row], now: float) -> list[tuple[float, float]]:
+    """The times of each fetch of one sample, which is then recorded."""
+    calls: list[tuple[float, float]] = []
+
+    def fetch(since: float, until: float) -> list[Row]:
+        calls.append((since, until))
+        return [row for row in table if since <= row.at]
+
+    def sums(found: list[Row]) -> tuple[int, int]:
+        since, until = calls[-1]
+        old = [row for row in found if row.at < until]
+        return len(old), sum(micros(row.at) - micros(since) for row in old)
+
+    found, until = counter.fetch_new(now, fetch, sums)
+    listed = [row for row in found if row.at >= until]
+    counter.add([row.id for row in listed], [row.at for row in listed], now, until)
+    return calls
+
+
+def test_unchanged_rows_are_fetched_once_and_changed_ones_twice():
+    """The settling window is 600 s, in slots of 15 s; the first sample knows nothing, the second all but two slots."""
+    counter = Watermark()
+    table = [Row(f"{at}", float(at), 0.0) for at in range(8500, 9000, 10)]
+    assert fetched(counter, table, 9000.0) == [(8400.0, 8400.0)]
+    assert fetched(counter, table, 9015.0) == [(8400.0, 8985.0)]
+    assert fetched(counter, [*table, Row("late", 8600.0, 0.0)], 9030.0) == [(8415.0, 9000.0), (8415.0, 8415.0)]
+    # Set back by an hour: nothing of the hour before is known.
+    assert fetched(counter, table, 5400.0) == [(4800.0, 4800.0)]

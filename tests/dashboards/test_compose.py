@@ -224,7 +224,7 @@ def test_grafana_finds_prometheus(services):
 
 
 def test_grafana_finds_the_dashboards(services):
-    """All of them, where its provider looks; the first page is the overview; none is changed in Grafana."""
+    """All of them, where its provider ticks; the first page is the overview; none is changed in Grafana."""
     seen = mounts(services["grafana"])
     (provider,) = load(seen["/etc/grafana/provisioning"] / "dashboards" / "outbox.yaml")["providers"]
     directory = provider["options"]["path"]

@@ -24,7 +24,7 @@ def dashboard(request):
     return board(request.param)
 
 
-def test_a_page_is_what_grafana_10_can_read(dashboard):
+def test_a_dashboard_is_readable_by_grafana_10(dashboard):
     """The classic form, at a version that Grafana 10 knows; no numeric id, a uid that stays, nothing to edit."""
     assert dashboard["schemaVersion"] == 39
     assert dashboard.get("id") is None
@@ -48,14 +48,14 @@ def test_the_uids_are_apart():
     assert uids == ["outbox-overview", "outbox-migration-watch", "outbox-exporter-health"]
 
 
-def test_the_data_source_is_picked(dashboard):
+def test_the_data_source_is_a_variable(dashboard):
     """template-datasource-rule."""
     (source,) = [variable for variable in dashboard["templating"]["list"] if variable["type"] == "datasource"]
     assert (source["name"], source["label"], source["query"]) == ("datasource", "Data source", "prometheus")
 
 
 @pytest.mark.parametrize("name", ["job", "instance"])
-def test_job_and_instance_are_picked(dashboard, name):
+def test_job_and_instance_are_variables(dashboard, name):
     """template-job-rule, template-instance-rule, template-on-time-change-reload-rule."""
     (variable,) = [variable for variable in dashboard["templating"]["list"] if variable["name"] == name]
     assert variable["type"] == "query"
@@ -67,7 +67,7 @@ def test_job_and_instance_are_picked(dashboard, name):
     assert variable["refresh"] == 2
 
 
-def test_every_panel_says_what_it_is(dashboard):
+def test_every_panel_has_a_title_and_a_description(dashboard):
     """panel-title-description-rule, for every kind; a description is at least a sentence."""
     for panel in panels(dashboard):
         assert panel["title"]
@@ -79,7 +79,7 @@ def test_every_panel_is_of_a_kind_that_lasts(dashboard):
     assert {panel["type"] for panel in panels(dashboard)} <= KINDS
 
 
-def test_every_panel_asks_the_picked_source(dashboard):
+def test_every_panel_uses_the_selected_source(dashboard):
     """panel-datasource-rule and panel-no-targets-rule; text asks nobody."""
     for panel in panels(dashboard):
         if panel["type"] == "text":
@@ -122,7 +122,7 @@ def test_every_query_is_promql():
         assert selectors(filled(query.expr)) or query.expr.startswith("vector("), str(query)
 
 
-def test_every_selector_keeps_to_what_is_picked():
+def test_every_selector_has_the_selected_job_and_instance():
     """target-job-rule, target-instance-rule, in tables and bar gauges too. Alerts have no instance."""
     for query in OF_PANELS:
         for selector in selectors(query.expr.replace("$__rate_interval", "1m")):
@@ -154,7 +154,7 @@ def test_rates_follow_the_picture():
                 assert selector.window == 7777, f"{query}: {selector}"
 
 
-def test_panels_stand_beside_each_other(dashboard):
+def test_panels_do_not_overlap(dashboard):
     """Inside of 24 columns, none on another, no hole between two shelves; each with a number of its own."""
     everything = [*dashboard["panels"], *(inner for row in dashboard["panels"] for inner in row.get("panels", ()))]
     numbers = [panel["id"] for panel in everything]

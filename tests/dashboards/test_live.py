@@ -117,7 +117,7 @@ def test_every_question_is_answered(world):
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each.panel} {each.legend} in {each.fault}")
-def test_trouble_is_seen_where_it_belongs(world, scaled, trouble):
+def test_faults_show_in_their_panels(world, scaled, trouble):
     """While it lasts, by the values of the panel that is about it."""
     asked = [
         query
@@ -129,7 +129,7 @@ def test_trouble_is_seen_where_it_belongs(world, scaled, trouble):
     assert any(trouble.shows(values) for answer in answers for values in answer.values() or [[]]), answers
 
 
-def test_what_is_drawn_is_what_is_judged(world):
+def test_panels_show_the_evaluated_values(world):
     """Each signal, written out for a panel, is what Prometheus recorded for the rules at the same moments.
 
     A scrape carries the time at which it began, and a rule that is evaluated before it ends does not see it: what is

@@ -105,7 +105,7 @@ def test_an_alert_leads_to_its_runbook():
     assert [link["url"] for (link,) in links] == ["${runbooks}/${__value.raw}.md"]
 
 
-def test_the_policy_is_told_in_words():
+def test_the_policy_is_listed():
     """Every rule that can wake or bother anybody, with its source and the way to its runbook."""
     text = panel("migration-watch.json", "The policy")["options"]["content"]
     for rule in load_policy().rules:
@@ -114,7 +114,7 @@ def test_the_policy_is_told_in_words():
             assert rule.source in text
 
 
-def test_every_state_of_the_watch_has_a_word():
+def test_every_state_of_the_watch_has_a_text():
     """And the colour of what it means."""
     said = {
         result["text"]: result["color"]

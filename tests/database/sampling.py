@@ -37,7 +37,7 @@ def configuration(dsn: str, **database: Any) -> Config:
 
 @contextmanager
 def sampler(dsn: str, **database: Any) -> Iterator[Sampler]:
-    """The collectors, with their door open."""
+    """The collectors, with an open client."""
     sampling = Sampler(configuration(dsn, **database), nobody_listens)
     sampling.database.open()
     try:
@@ -48,7 +48,7 @@ def sampler(dsn: str, **database: Any) -> Iterator[Sampler]:
 
 @contextmanager
 def database_client(dsn: str, **database: Any) -> Iterator[DatabaseClient]:
-    """The door alone."""
+    """The client alone."""
     opened = DatabaseClient(configuration(dsn, **database).database)
     opened.open()
     try:
@@ -123,7 +123,7 @@ def compare(sampling: Sampler, collector: DatabaseCollector, session: Session) -
 
 
 def compare_all(sampling: Sampler) -> None:
-    """Each collector in a transaction of its own, through the real door."""
+    """Each collector in a transaction of its own, through the real client."""
     for collector in sampling.database_collectors:
         with sampling.database.sample(*collector.reads) as session:
             compare(sampling, collector, session)

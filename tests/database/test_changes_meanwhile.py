@@ -58,7 +58,7 @@ class Watched:
             connection.execute(composed)
 
     def open(self) -> AbstractContextManager[DatabaseClient]:
-        """A door for the role; to be used with `with`."""
+        """A client for the role; to be used with `with`."""
         return database_client(self.database.dsn(self.role), lock_timeout=10)
 
 
@@ -164,7 +164,7 @@ def test_no_policy_changes_under_a_sample(opened, change, samples):
 )
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
 def test_the_role_changes_between_the_proof_and_the_question(watched, before, change, samples):
-    """No lock keeps roles as they are: the question is refused, and whoever asks again hears what is missing."""
+    """No lock keeps roles as they are: the statement is refused, and the next sample reports what is missing."""
     for statement in (*before, "GRANT SELECT ON public.job_outbox TO {role}"):
         watched.change(statement)
     with watched.open() as watching:

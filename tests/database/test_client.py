@@ -1,4 +1,4 @@
-"""The client of the watched database: one connection, made when it is needed, given up in time."""
+"""The client of the watched database: one connection, made when it is needed, closed in time."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_summer_and_winter_are_told_apart(filled: Database):
 
 
 def test_without_a_zone_it_is_refused_with_both_ways_out(filled: Database):
-    """Reason schema; which column has which type; the statement that mends it is right as it stands."""
+    """Reason schema; which column has which type; the statement that fixes it works as written."""
     truth = converted(filled, "Asia/Shanghai")
     refused = refusals(filled.dsn())
     assert set(refused) == ALL
@@ -136,7 +136,7 @@ def test_a_zone_that_the_server_does_not_know_is_named(filled: Database):
     assert "Mars/Olympus_Mons" in refused["backlog"].message
 
 
-def test_check_config_says_so_before_the_first_sample(filled: Database):
+def test_check_config_reports_it_before_the_first_sample(filled: Database):
     """The same sentence, for each question."""
     converted(filled, "UTC")
     findings = check_database(Sampler(configuration(filled.dsn()), nobody_listens))
@@ -224,7 +224,7 @@ def test_rows_that_nothing_tells_apart_are_refused(filled: Database):
     assert {name: failure.reason for name, failure in refused.items()} == dict.fromkeys(OF_THE_OUTBOX, Reason.SCHEMA)
 
 
-def test_a_generated_column_is_what_it_is(filled: Database):
+def test_a_generated_column_is_read_by_its_type(filled: Database):
     """Computed from others and stored like any other value: the same numbers."""
     truth = everything(filled.dsn())
     filled.execute("ALTER TABLE job_outbox RENAME attempts TO tries")

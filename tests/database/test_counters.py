@@ -169,7 +169,7 @@ def test_a_failed_sample_loses_nothing(database: Database):
 
 
 @pytest.mark.parametrize(("kind", "name"), [("job", "throughput"), ("event", "events")])
-def test_what_is_settled_is_known_again_by_its_count_and_its_sum(database: Database, kind: str, name: str):
+def test_settled_rows_are_recognised_by_their_count_and_sum(database: Database, kind: str, name: str):
     """To the microsecond, so that nothing is read twice that is as it was; one row more, and all is."""
     dice, write = random.Random(2), {"job": write_job, "event": write_event}[kind]
     with database.connect() as writer, sampler(database.dsn()) as sampling:

@@ -285,7 +285,7 @@ def test_inserts_that_were_rolled_back_are_no_loss(empty):
         assert asked[0].balance._next > 0
 
 
-def test_ordinary_traffic_is_not_looked_into(empty):
+def test_ordinary_traffic_is_not_searched(empty):
     """Jobs come, wait, are processed and deleted: nothing is searched."""
     everything = ("backlog", "throughput", "last_hour")
     dice = random.Random(1)
@@ -303,7 +303,7 @@ def test_ordinary_traffic_is_not_looked_into(empty):
         assert departures.balance._next < 0
 
 
-def test_a_backlog_longer_than_what_is_known(empty):
+def test_a_backlog_longer_than_the_known_jobs(empty):
     """Of 800 jobs the oldest 200 are known: what leaves from among them is told, and no job twice."""
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         connection.execute(
@@ -340,7 +340,7 @@ def test_nothing_is_lost_while_samples_fail(empty):
         assert unaccounted(sample(sampling)) == {"removed": 4, "uncounted": 5}
 
 
-def test_a_standby_tells_nothing(cluster):
+def test_a_standby_has_no_totals_of_unaccounted_jobs(cluster):
     """It may be behind what was seen before: there the series are absent, and nothing is taken for removed."""
     with standby_of(cluster) as standby, cloned(cluster) as database:
         with database.connect() as connection:

@@ -44,7 +44,7 @@ def test_a_password_that_was_not_encoded_is_refused(dsn):
 
 
 @pytest.mark.parametrize("dsn", SOUND)
-def test_what_libpq_understands_as_meant_is_accepted(dsn):
+def test_strings_that_libpq_reads_as_intended_are_accepted(dsn):
     """Among it passwords whose characters need no encoding in libpq's eyes."""
     assert dsn_problem(dsn) is None
 
@@ -64,7 +64,7 @@ def test_what_libpq_understands_as_meant_is_accepted(dsn):
         ("postgresql://u:%e9hunter2@h/db", "percent-encode the password as UTF-8"),
     ],
 )
-def test_other_mistakes_say_what_to_do(dsn, says):
+def test_other_mistakes_come_with_a_fix(dsn, says):
     """Without repeating what was given."""
     problem = dsn_problem(dsn)
     assert problem is not None

@@ -108,7 +108,7 @@ def test_the_client_encoding_of_a_role(encoded, encoding, theirs):
         assert by_queue(encoded, name) == expected(encoding)
 
 
-def test_what_is_exposed_is_utf_8(encoded, encoding):
+def test_the_exposition_is_utf_8(encoded, encoding):
     """The whole exposition parses, and holds the labels."""
     sampling = Sampler(configuration(encoded.dsn()), nobody_listens)
     sampling.sample_once()
@@ -171,7 +171,7 @@ def test_errors_in_another_encoding(encoded, encoding):
     assert str(refused.value) == f'backlog_head: relation "{name}.job_outbox" does not exist'
 
 
-def test_a_name_that_cannot_be_read_is_told_all_the_same(embedded):
+def test_a_name_that_cannot_be_decoded_is_in_the_message(embedded):
     """Bytes that no encoding explains are replaced wherever they are: in arrays, in names of roles and policies."""
     with postgres.encoded(embedded, "SQL_ASCII") as database:
         with database.connect(client_encoding="SQL_ASCII") as connection:

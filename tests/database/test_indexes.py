@@ -77,7 +77,7 @@ def test_a_partial_index_has_to_hold_the_rows_of_interest():
         (PENDING, "job_outbox (created_at) WHERE processed_at IS NULL"),
     ],
 )
-def test_a_definition_is_what_one_would_type(index: HelpfulIndex, definition: str):
+def test_a_definition_is_written_as_in_sql(index: HelpfulIndex, definition: str):
     """It stands in advice and in a label."""
     assert index.definition == definition
 
@@ -122,14 +122,14 @@ def test_otherwise_the_table_is_read(found: list[IndexRow]):
     assert not events_plan(found).by_course
 
 
-def test_what_the_table_costs_is_known_to_the_budget():
+def test_the_cost_of_reading_the_table_counts_against_the_budget():
     """Reading it is paid for in pages; a share of the rows is as good an estimate of courses as a number."""
     assert events_plan([row("event_type", table_pages=100_000)]).pages == 100_000
     share, number = row(*BY_COURSE, entities=-0.0001), row(*BY_COURSE, entities=100.0)
     assert events_plan([share]) == events_plan([number])
 
 
-def test_many_pages_are_visited_less_often():
+def test_many_pages_are_read_less_often():
     """A hundred times the table costs some half as much again per minute, not three times as much."""
     few = events_plan([row(*BY_COURSE, rows=1e5, entities=1_000.0, table_pages=2_860, index_pages=590)])
     many = events_plan([row(*BY_COURSE, rows=1e7, entities=1_000.0, table_pages=286_000, index_pages=80_000)])
@@ -150,7 +150,7 @@ def test_many_pages_are_visited_less_often():
         (20_000, 1_000_000, 11_364, 6_120, 6_130),
     ],
 )
-def test_a_server_that_skips_is_priced_at_what_it_reads(courses, events, table_pages, index_pages, measured):
+def test_a_skipping_server_costs_the_pages_it_reads(courses, events, table_pages, index_pages, measured):
     """Within a quarter of the buffers that PostgreSQL 18 was measured to touch, and never more than the index has."""
     sizes = {"rows": float(events), "entities": float(courses), "table_pages": table_pages, "index_pages": index_pages}
     plan = events_plan([row(*BY_COURSE, skips=True, **sizes)])
@@ -308,7 +308,7 @@ def test_the_catalogue_is_asked_again_after_a_while(deployed):
             assert EVENTS.found_in(catalogue.rows(second, "fsm_events"))
 
 
-def test_a_clock_set_back_does_not_make_it_believe_for_ever(deployed):
+def test_a_clock_set_back_does_not_keep_the_cache_for_ever(deployed):
     """The look then seems to lie in the future."""
     catalogue = IndexCatalogue()
     with sampler(deployed.dsn()) as sampling, session(sampling) as opened:
@@ -347,12 +347,12 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed_without_skipping
             connection.commit()
         assert statements() == {"events"}
         deployed.execute("DROP INDEX public.events_created_at")
-        assert statements() == {"events"}  # believed for a while: dearer, and as true
+        assert statements() == {"events"}  # cached for a while: more expensive, and as right
         sampling.index_catalogue.forget()
         assert statements() == {"event_courses", "events"}
 
 
-def test_advice_is_a_metric_and_follows_what_is_there(deployed):
+def test_advice_is_a_metric_and_follows_the_indexes(deployed):
     """1 for the index that is missing, 0 for those that are there."""
     with sampler(deployed.dsn()) as sampling, session(sampling) as opened:
         found = {reading.labels: reading.value for reading in IndexCatalogue().advice(opened, "fsm_events")}

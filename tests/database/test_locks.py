@@ -94,7 +94,7 @@ def test_a_locked_table_from_the_start(filled):
             assert runs["backlog"].failures
 
 
-def test_a_table_locked_for_long_is_looked_at_anew(filled):
+def test_a_table_locked_for_long_is_sampled_afterwards(filled):
     """What was remembered of the catalogue is forgotten while a table is locked; other tables do not suffer."""
     with running(filled) as sampling, filled.connect(autocommit=False) as locker:
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")

@@ -53,7 +53,7 @@ def advice(database: Database) -> dict[tuple[str, ...], float]:
         return {reading.labels: reading.value for reading in sampling.index_catalogue.advice(session, "fsm_events")}
 
 
-def test_it_brings_what_the_exporter_advises(deployed):
+def test_it_creates_the_advised_indexes(deployed):
     """The index that is missing in the deployed schema is there and valid afterwards."""
     assert advice(deployed) == {("fsm_events (created_at)",): 1}
     assert run(deployed, UP) == []

@@ -128,7 +128,7 @@ def test_the_functions_of_the_application_are_closed_to_it(monitored):
     assert open_to_it == []
 
 
-def test_both_ways_show_what_a_superuser_sees(monitored):
+def test_both_ways_show_the_rows_of_a_superuser(monitored):
     """Every gauge of every collector is the same, and not all of them are zero."""
     seen = everything(monitored.dsn(MONITOR))
     assert seen == everything(monitored.dsn())
@@ -347,7 +347,7 @@ def test_the_register_and_the_two_clean_ups_are_seen_and_nothing_else(kind, requ
 
 
 @pytest.mark.parametrize("order", [(ACCESS, "use_bypassrls"), ("use_bypassrls", ACCESS)], ids=" then ".join)
-def test_who_bypasses_row_security_is_kept_from_the_jobs(database, order):
+def test_a_role_that_bypasses_row_security_does_not_see_the_jobs(database, order):
     """It would see every command of everybody."""
     with monitoring_role(database, *order):
         assert len(visible(database, "SELECT version FROM supabase_migrations.schema_migrations")) == 2

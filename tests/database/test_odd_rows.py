@@ -198,7 +198,7 @@ def among_others(database: Database, case: Case) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_one_odd_row_changes_what_it_has_to_and_nothing_else(ordinary: Database, case: Case):
+def test_one_odd_row_changes_only_the_numbers_it_belongs_to(ordinary: Database, case: Case):
     """Every gauge of every collector, to the last bit: sums with the row, ages and averages without it."""
     before = everything(ordinary.dsn())
     with among_others(ordinary, case):

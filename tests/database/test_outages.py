@@ -57,7 +57,7 @@ def server() -> Iterator[Database]:
 
 @pytest.fixture
 def proxy(server: Database) -> Iterator[Proxy]:
-    """In front of it, so that the wire can be cut."""
+    """In front of it, so that the connection can be cut."""
     server.cluster.start()
     with Proxy(server.cluster.port) as proxy:
         yield proxy
@@ -417,7 +417,7 @@ def test_a_closed_client_stays_closed(server):
     until(lambda: server.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", (pid,)) == 0, timeout=5)
 
 
-def test_nobody_listens_at_all():
+def test_no_server_listens():
     """A port without a server: refused, in words."""
     with database_client(f"postgresql://x:hunter2@127.0.0.1:{free_port()}/x", **LIMITS) as opened:
         error = failing(opened)

@@ -112,8 +112,8 @@ def test_its_size_is_that_of_its_partitions(cluster: Cluster):
             compare_all(sampling)
 
 
-def test_the_policy_of_the_whole_is_what_counts(database: Database):
-    """A role that reads through the whole is let in by its policy, and blind without one."""
+def test_the_policy_of_the_parent_counts(database: Database):
+    """A role that reads through the whole is admitted by its policy, and sees no row without one."""
     partition(database, "job_outbox")
     with database.connect() as connection:
         rows.write(connection, rows.quiet())

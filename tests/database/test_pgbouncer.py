@@ -93,7 +93,7 @@ def test_nothing_is_left_for_the_next_client(pooler, pooled):
         other.execute("CREATE TABLE still_writable ()")
 
 
-def test_what_others_leave_does_not_change_our_numbers(pooler, pooled):
+def test_settings_of_other_clients_change_no_number(pooler, pooled):
     """A careless client's settings on the shared connection are overruled inside our transaction."""
     dsn = pooler.dsn(pooled.name)
     with pooled.connect() as connection:

@@ -62,7 +62,7 @@ class Recorder:
         with_literals = queries.SqlStatement.with_literals
 
         def noting(query: queries.SqlStatement, schema: str, parameters: dict[str, object]) -> bytes:
-            if query.name in OPENING:  # what is asked ahead is fetched like the rest
+            if query.name in OPENING:  # the others are recorded when they are fetched
                 self.asked[query.name] = Asked(OPENING[query.name], parameters)
             return with_literals(query, schema, parameters)
 
@@ -187,7 +187,7 @@ def test_the_columns_are_those_of_the_header(recorded, populated, name):
 
 
 @pytest.mark.parametrize("name", queries.names())
-def test_what_is_promised_not_null_is_never_null(recorded, populated, embedded_database, name):
+def test_not_null_columns_are_never_null(recorded, populated, embedded_database, name):
     """Neither with many rows nor with none."""
     query = queries.load(name)
     for database in (populated, embedded_database):
@@ -198,7 +198,7 @@ def test_what_is_promised_not_null_is_never_null(recorded, populated, embedded_d
 
 
 @pytest.mark.parametrize("name", queries.names())
-def test_the_dataclass_says_the_same_as_the_header(recorded, name):
+def test_the_dataclass_matches_the_header(recorded, name):
     """A field per column, of its type, optional exactly where the header says null."""
     hints = typing.get_type_hints(recorded[name].row)
     columns = queries.load(name).columns

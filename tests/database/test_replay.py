@@ -108,7 +108,7 @@ def test_clocks_that_differ_make_no_lag_smaller(facts, expected):
     assert found == (None if expected is None else pytest.approx(expected, abs=1e-5))
 
 
-def test_earlier_ends_prove_what_the_latest_does_not():
+def test_earlier_ends_prove_more_than_the_latest():
     """A primary that writes all the time is never seen replayed to its end; it is to where it was a sample ago."""
     running = (
         (15.0 * number, replay(replayed=1000 * number - 10, sender_end=1000 * number, sent_at=us(15 * number - 1) - 200,
@@ -131,7 +131,7 @@ def test_the_lag_of_a_replay_that_stands_still_grows_from_the_last_proof():
     assert [lag(*samples[:count]) for count in (1, 2, 3, 4)] == pytest.approx([2.0002, 1.0002, 31.0002, 61.0002])
 
 
-def test_what_was_heard_before_the_receiver_went_counts_by_its_age():
+def test_messages_before_the_receiver_ended_count_by_their_age():
     """A dead primary: nothing is heard any more, and the lag grows with the clock."""
     gone = replay(receiving=False, **HIDDEN)
     assert lag((0, replay()), (15, gone), (45, gone)) == pytest.approx(47.0003, abs=1e-5)
@@ -162,7 +162,7 @@ def test_memory_is_bounded():
 
 
 PRIMARY = "or connect to the primary (with several hosts in the DSN: target_session_attrs=primary)"
-UNSEEN = (
+NOT_VISIBLE = (
     "role monitor may not see when the WAL receiver last received a message, and no transaction was replayed lately: "
 )
 TIMEOUT = "wal_receiver_timeout (1min)"
@@ -185,11 +185,11 @@ NOT_PROVED = (
         ),
         (
             HIDDEN,
-            f"{UNSEEN}GRANT pg_read_all_stats TO monitor WITH INHERIT TRUE, on the primary",
+            f"{NOT_VISIBLE}GRANT pg_read_all_stats TO monitor WITH INHERIT TRUE, on the primary",
         ),
         (
             {**HIDDEN, "version": 150_000},
-            f"{UNSEEN}ALTER ROLE monitor INHERIT; GRANT pg_read_all_stats TO monitor, on the primary",
+            f"{NOT_VISIBLE}ALTER ROLE monitor INHERIT; GRANT pg_read_all_stats TO monitor, on the primary",
         ),
         (
             NOT_HEARD,
@@ -213,7 +213,7 @@ NOT_PROVED = (
         ),
     ],
 )
-def test_the_message_says_what_is_wrong_and_what_to_do(facts, cause):
+def test_the_message_names_the_cause_and_the_fix(facts, cause):
     """Which server answers, why it is not believed, the remedy; and no figure that changes with every sample."""
     tracker = ReplayTracker()
     tracker.found_standby("10.0.0.7:5432", NOW, replay(**facts))

@@ -192,7 +192,7 @@ def test_now_is_the_database_s(database):
         assert row == (session.now,)
 
 
-def test_what_a_sample_begins_with_names_itself_to_the_dba():
+def test_the_first_message_names_itself_to_the_dba():
     """As every other statement does: what pg_stat_activity shows begins with who asks."""
     opening = session_module._opening(("public", None, 5.0, 0.5), (OUTBOX,), True, session_module.Expected(filter=True))
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
@@ -255,7 +255,7 @@ def test_the_connection_target_has_no_secrets():
     assert target("host=/run/postgresql dbname=x password=hunter2") == "/run/postgresql:5432/x"
 
 
-def test_what_is_secret_in_a_dsn_is_known():
+def test_the_passwords_of_a_dsn():
     """So that whoever prints can hide it."""
     assert passwords("postgresql://u:hunter2@h/x?sslpassword=s3") == ("hunter2", "s3")
     assert passwords("host=h") == ()

@@ -1,7 +1,7 @@
 """What stands before the server sends a statement of a sample elsewhere: it fails, with the reason, and says no number.
 
 So Pgpool-II does (4.7, allow_sql_comments = on), where BEGIN travels with other statements: what follows goes to a
-standby, outside of any transaction, and the client hears that it is inside of one.
+standby, outside of any transaction, and the client is told that it is inside of one.
 """
 
 from collections.abc import Iterator

@@ -36,7 +36,7 @@ TALKATIVE = {"wal_receiver_timeout": "1s"}
 
 @pytest.fixture
 def talkative(cluster: Cluster) -> Iterator[Standby]:
-    """A standby whose receiver hears from its sender twice a second."""
+    """A standby whose receiver gets a message from its sender twice a second."""
     with standby_of(cluster, TALKATIVE) as standby:
         yield standby
 
@@ -96,7 +96,7 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
     return True
 
 
-def test_a_fresh_standby_shows_what_the_primary_does(watched, standby):
+def test_a_fresh_standby_shows_the_rows_of_the_primary(watched, standby):
     """Every gauge of every collector, and which server it was."""
     add_jobs(watched, 7)
     add_jobs(watched, 3, "now()")
@@ -137,7 +137,7 @@ def test_a_paused_standby_is_no_empty_outbox(watched, standby):
 
 
 @pytest.mark.parametrize("pending", [0, 50])
-def test_who_sampled_before_the_pause_is_told_within_the_limit(watched, talkative, pending):
+def test_a_pause_after_a_sample_is_reported_within_the_limit(watched, talkative, pending):
     """Jobs come in, or are processed, behind a paused replay: the old number is shown for the limit at most."""
     add_jobs(watched, pending)
     talkative.wait_until_caught_up()
@@ -170,7 +170,7 @@ def test_who_sampled_before_the_pause_is_told_within_the_limit(watched, talkativ
         assert until(lambda: backlog(sample()) == (0 if pending else 50))
 
 
-def test_a_delayed_standby_is_as_old_as_it_says(watched, cluster):
+def test_a_delayed_standby_is_as_old_as_its_lag(watched, cluster):
     """Jobs of two seconds' delay: the lag covers it, and a limit below it fails with the setting's name."""
     with standby_of(cluster, {"recovery_min_apply_delay": "2s", **TALKATIVE}) as standby:
         replica = on(standby, watched).dsn()
@@ -198,8 +198,8 @@ def test_a_delayed_standby_is_as_old_as_it_says(watched, cluster):
 
 
 @pytest.mark.parametrize("silently", [True, False])
-def test_a_standby_that_hears_nothing_is_stale_after_the_limit(watched, cluster, silently):
-    """With the connection ended, and with one that is open and dead; it is sampled again when it hears again."""
+def test_a_standby_without_messages_is_stale_after_the_limit(watched, cluster, silently):
+    """With the connection ended, and with one that is open and dead; it is sampled again when messages arrive again."""
     with (
         standby_of(cluster, {} if silently else TALKATIVE) as standby,
         running(on(standby, watched).dsn(), 2) as sample,
@@ -222,7 +222,7 @@ def test_a_standby_that_hears_nothing_is_stale_after_the_limit(watched, cluster,
 
 
 def test_a_quiet_primary_is_no_stale_standby(watched, talkative):
-    """Nothing is written for three times the limit: the receiver asks, and hears that nothing is new."""
+    """Nothing is written for three times the limit: the receiver asks, and is answered that nothing is new."""
     with running(on(talkative, watched).dsn(), 1.5) as sample:
         add_jobs(watched, 4)
         talkative.wait_until_caught_up()
@@ -244,7 +244,7 @@ def refused_backlog(dsn: str) -> dict[str, CollectorFailure]:
 
 
 def test_the_shipped_role_needs_a_grant_on_a_quiet_standby(watched, cluster):
-    """It may not see what the receiver hears; the statement of the message mends that, and nothing less does."""
+    """It may not see the receiver's messages; the statement of the error fixes that, and nothing less does."""
     with monitoring_role(watched) as role, standby_of(cluster, TALKATIVE) as standby:
         add_jobs(watched, 4)
         standby.wait_until_caught_up()

@@ -32,7 +32,7 @@ def test_on_the_edges_to_the_microsecond(variant):
     """Rows are written and sampled in one transaction, so `now() - 1 hour` is hit exactly, and missed by one."""
     dice = random.Random(2025)
     with sampler(variant.dsn()) as sampling, variant.connect() as connection:
-        # Without statistics the documented queries look so dear that they are compiled, which takes five times as long.
+        # Without statistics the documented queries look so expensive that they are compiled: five times as long.
         connection.execute("SET jit = off")
         for _ in range(EXACT):
             with connection.transaction(force_rollback=True):

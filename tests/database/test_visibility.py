@@ -1,4 +1,4 @@
-"""Never blind: right numbers, or none and a sentence that says which statement mends it."""
+"""Hidden rows: the numbers are right, or there is none and a message with the statement that fixes it."""
 
 import random
 import re
@@ -97,7 +97,7 @@ def test_the_owner_sees(filled, watcher):
 
 
 def test_an_owner_forced_to_obey_does_not(filled, watcher):
-    """FORCE ROW LEVEL SECURITY makes the owner as blind as anybody; the message's policy opens its eyes."""
+    """FORCE ROW LEVEL SECURITY hides rows from the owner, too; the policy of the message shows them."""
     for table in TABLES:
         allow(filled, "ALTER TABLE public.{table} OWNER TO {role}", watcher, table=sql.Identifier(table))
         filled.execute(sql.SQL("ALTER TABLE public.{} FORCE ROW LEVEL SECURITY").format(sql.Identifier(table)))
@@ -364,7 +364,7 @@ def rows_written(database: Database) -> int:
 
 @pytest.mark.parametrize("api", ["anon", "authenticated"])
 @pytest.mark.parametrize("granted", [True, False], ids=["granted", "not granted"])
-def test_nobody_is_advised_to_open_the_tables_to_the_callers_of_an_api(filled, api, granted):
+def test_no_advice_opens_the_tables_to_the_callers_of_an_api(filled, api, granted):
     """A role that strangers come in by is told to leave it to them, not to be let in."""
     if granted:
         allow(filled, SELECT, api)

@@ -1,4 +1,4 @@
-"""initialize_fsm_with_outbox: atomic, validated, idempotent, and nobody's tool."""
+"""initialize_fsm_with_outbox: atomic, validated, idempotent, and restricted to the caller."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ ONE_JOB = [{"queue": "test-queue", "data": {"a": 1}, "options": {"attempts": 3}}
 
 
 @dataclass(frozen=True)
-class World:
+class Rpc:
     database: Database
     course: UUID
     user: UUID
@@ -60,7 +60,7 @@ class World:
 
 
 @pytest.fixture
-def world(database):
+def rpc(database):
     organization = database.value("INSERT INTO organizations (name) VALUES ('o') RETURNING id")
     user = database.value("INSERT INTO auth.users DEFAULT VALUES RETURNING id")
     course = database.value(
@@ -68,24 +68,24 @@ def world(database):
         " RETURNING id",
         (user, organization),
     )
-    return World(database, course, user, organization)
+    return Rpc(database, course, user, organization)
 
 
-def test_one_call_writes_state_jobs_event_and_key(world):
-    """The documented answer, and one row for each thing said in it."""
+def test_one_call_writes_state_jobs_event_and_key(rpc):
+    """The documented answer, and one row for each item of it."""
     jobs = [{"queue": "one", "data": {"n": 1}, "options": {"attempts": 3}}, {"queue": "two"}]
-    answer = world.call(jobs=jobs, metadata={"plan": "pro"})
+    answer = rpc.call(jobs=jobs, metadata={"plan": "pro"})
     state, entries = answer["fsmState"], answer["outboxEntries"]
     assert set(answer) == {"fsmState", "outboxEntries"}
     assert {**state, "created_at": None} == {
-        "entity_id": str(world.course),
+        "entity_id": str(rpc.course),
         "state": "stage_2_init",
         "version": 1,
-        "created_by": str(world.user),
+        "created_by": str(rpc.user),
         "created_at": None,
     }
     assert [entry["queue_name"] for entry in entries] == ["one", "two"]
-    with world.database.connect() as connection:
+    with rpc.database.connect() as connection:
         stored = connection.execute(
             "SELECT outbox_id::text, queue_name, job_data, job_options, processed_at, attempts FROM job_outbox"
             " ORDER BY queue_name"
@@ -97,31 +97,31 @@ def test_one_call_writes_state_jobs_event_and_key(world):
         event = connection.execute(
             "SELECT entity_id, event_type, created_by, user_id, event_data FROM fsm_events"
         ).fetchone()
-        assert event[:4] == (world.course, "FSM_INITIALIZED", "API", world.user)
+        assert event[:4] == (rpc.course, "FSM_INITIALIZED", "API", rpc.user)
         assert event[4] == {"state": "stage_2_init", "initiatedBy": "API", "jobCount": 2, "metadata": {"plan": "pro"}}
         kept = connection.execute(
             "SELECT key, result, entity_id, expires_at - created_at FROM idempotency_keys"
         ).fetchone()
-        assert (kept[0], kept[1], kept[2]) == ("key-1", answer, world.course)
+        assert (kept[0], kept[1], kept[2]) == ("key-1", answer, rpc.course)
         assert kept[3].total_seconds() == 48 * 3600
-    assert world.database.value("SELECT generation_status FROM courses") == "stage_2_init"
+    assert rpc.database.value("SELECT generation_status FROM courses") == "stage_2_init"
 
 
-def test_no_jobs_are_allowed(world):
+def test_no_jobs_are_allowed(rpc):
     """An empty array gives an empty list, and the event all the same, as the guide's first test does."""
-    assert world.call(jobs=[])["outboxEntries"] == []
-    assert world.counts() == (0, 1, 1)
+    assert rpc.call(jobs=[])["outboxEntries"] == []
+    assert rpc.counts() == (0, 1, 1)
 
 
-def test_metadata_may_be_left_out(world):
+def test_metadata_may_be_left_out(rpc):
     """The eighth parameter has a default, and NULL means the same."""
-    with world.database.connect() as connection:
+    with rpc.database.connect() as connection:
         connection.execute(
             "SELECT initialize_fsm_with_outbox(%s, %s, %s, 'k', 'API', 's', '[]')",
-            (world.course, world.user, world.organization),
+            (rpc.course, rpc.user, rpc.organization),
         )
-    world.call(key="k2", metadata=None)
-    assert world.counts() == (1, 2, 2)
+    rpc.call(key="k2", metadata=None)
+    assert rpc.counts() == (1, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -136,37 +136,37 @@ def test_metadata_may_be_left_out(world):
         (None, "API"),
     ],
 )
-def test_unknown_initiators_count_as_api(world, initiated_by, source):
+def test_unknown_initiators_count_as_api(rpc, initiated_by, source):
     """TEST, ADMIN or anything else is stored as API."""
-    world.call(by=initiated_by)
-    assert world.database.value("SELECT created_by FROM fsm_events") == source
+    rpc.call(by=initiated_by)
+    assert rpc.database.value("SELECT created_by FROM fsm_events") == source
 
 
-def test_a_repeated_key_gets_the_first_answer_and_writes_nothing(world):
+def test_a_repeated_key_gets_the_first_answer_and_writes_nothing(rpc):
     """Whatever else is passed the second time, as in the guide's step 4."""
-    first = world.call()
-    assert world.call(jobs=[], state="another", by="WORKER") == first
-    assert world.counts() == (1, 1, 1)
+    first = rpc.call()
+    assert rpc.call(jobs=[], state="another", by="WORKER") == first
+    assert rpc.counts() == (1, 1, 1)
 
 
-def test_an_expired_key_still_answers_until_it_is_deleted(world):
+def test_an_expired_key_still_answers_until_it_is_deleted(rpc):
     """Expiry alone forgets nothing; the clean-up does."""
-    first = world.call()
-    world.database.execute("UPDATE idempotency_keys SET expires_at = NOW() - INTERVAL '1 day'")
-    assert world.call() == first
-    world.database.execute("SELECT cleanup_expired_idempotency_keys()")
-    assert world.call() != first
+    first = rpc.call()
+    rpc.database.execute("UPDATE idempotency_keys SET expires_at = NOW() - INTERVAL '1 day'")
+    assert rpc.call() == first
+    rpc.database.execute("SELECT cleanup_expired_idempotency_keys()")
+    assert rpc.call() != first
 
 
-def test_simultaneous_calls_with_one_key_write_once(world):
+def test_simultaneous_calls_with_one_key_write_once(rpc):
     """Eight callers at the same moment get one and the same answer, and one set of rows."""
     barrier = threading.Barrier(8)
     answers = []
 
     def call():
-        with world.database.connect("service_role") as connection:
+        with rpc.database.connect("service_role") as connection:
             barrier.wait()
-            answers.append(connection.execute(CALL, world.arguments()).fetchone()[0])
+            answers.append(connection.execute(CALL, rpc.arguments()).fetchone()[0])
 
     threads = [threading.Thread(target=call) for _ in range(8)]
     for thread in threads:
@@ -175,40 +175,40 @@ def test_simultaneous_calls_with_one_key_write_once(world):
         thread.join()
     assert len(answers) == 8
     assert all(answer == answers[0] for answer in answers)
-    assert world.counts() == (1, 1, 1)
+    assert rpc.counts() == (1, 1, 1)
 
 
-def test_the_second_caller_waits_for_the_first_to_commit(world):
+def test_the_second_caller_waits_for_the_first_to_commit(rpc):
     """An uncommitted first call holds the second back, which then finds its result rather than an error."""
     answers = []
 
     def second():
-        with world.database.connect("service_role") as connection:
-            answers.append(connection.execute(CALL, world.arguments()).fetchone()[0])
+        with rpc.database.connect("service_role") as connection:
+            answers.append(connection.execute(CALL, rpc.arguments()).fetchone()[0])
 
-    with world.database.connect("service_role", autocommit=False) as connection:
-        first = connection.execute(CALL, world.arguments()).fetchone()[0]
+    with rpc.database.connect("service_role", autocommit=False) as connection:
+        first = connection.execute(CALL, rpc.arguments()).fetchone()[0]
         thread = threading.Thread(target=second)
         thread.start()
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         deadline = time.monotonic() + 10
-        while world.database.value(waiting) == 0 and time.monotonic() < deadline:
+        while rpc.database.value(waiting) == 0 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert answers == []
         connection.commit()
     thread.join(10)
     assert answers == [first]
-    assert world.counts() == (1, 1, 1)
+    assert rpc.counts() == (1, 1, 1)
 
 
-def test_a_rolled_back_first_call_leaves_the_key_free(world):
+def test_a_rolled_back_first_call_leaves_the_key_free(rpc):
     """Nothing remains of a call whose transaction is rolled back; the key can be used."""
-    with world.database.connect("service_role", autocommit=False) as connection:
-        connection.execute(CALL, world.arguments())
+    with rpc.database.connect("service_role", autocommit=False) as connection:
+        connection.execute(CALL, rpc.arguments())
         connection.rollback()
-    assert world.counts() == (0, 0, 0)
-    world.call()
-    assert world.counts() == (1, 1, 1)
+    assert rpc.counts() == (0, 0, 0)
+    rpc.call()
+    assert rpc.counts() == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -240,56 +240,56 @@ def test_a_rolled_back_first_call_leaves_the_key_free(world):
         ({"organization": uuid4()}, "42501", "does not belong to organization"),
     ],
 )
-def test_bad_input_is_refused_clearly_and_writes_nothing(world, changes, error, message):
+def test_bad_input_is_refused_clearly_and_writes_nothing(rpc, changes, error, message):
     """Each mistake has its message and its SQLSTATE, and leaves no row: not of the good jobs before it either."""
     with pytest.raises(psycopg.Error, match=message) as caught:
-        world.call(**changes)
+        rpc.call(**changes)
     assert caught.value.sqlstate == error
-    assert world.counts() == (0, 0, 0)
-    assert world.database.value("SELECT generation_status FROM courses") is None
+    assert rpc.counts() == (0, 0, 0)
+    assert rpc.database.value("SELECT generation_status FROM courses") is None
 
 
-def test_a_key_of_another_course_is_refused(world):
+def test_a_key_of_another_course_is_refused(rpc):
     """A key tells nothing about a course that is not the caller's."""
-    world.call()
-    other = world.database.value(
+    rpc.call()
+    other = rpc.database.value(
         "INSERT INTO courses (title, slug, user_id, organization_id) VALUES ('x', 'x', %s, %s) RETURNING id",
-        (world.user, world.organization),
+        (rpc.user, rpc.organization),
     )
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="another course"):
-        world.call(course=other)
+        rpc.call(course=other)
 
 
-def test_a_signed_in_user_speaks_for_themselves_only(world):
+def test_a_signed_in_user_speaks_for_themselves_only(rpc):
     """As authenticated the claimed user must be the one in the token."""
-    with world.database.connect("authenticated") as connection:
-        for subject, allowed in ((world.user, True), (uuid4(), False)):
+    with rpc.database.connect("authenticated") as connection:
+        for subject, allowed in ((rpc.user, True), (uuid4(), False)):
             connection.execute(
                 "SELECT set_config('request.jwt.claims', %s, false)", (json.dumps({"sub": str(subject)}),)
             )
-            arguments = world.arguments(key=str(subject))
+            arguments = rpc.arguments(key=str(subject))
             if allowed:
                 connection.execute(CALL, arguments)
             else:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege, match="signed-in user"):
                     connection.execute(CALL, arguments)
-    assert world.counts() == (1, 1, 1)
+    assert rpc.counts() == (1, 1, 1)
 
 
-def test_who_may_call_it(world):
+def test_who_may_call_it(rpc):
     """service_role and authenticated may, anon and everybody else may not."""
     for role, allowed in (("service_role", True), ("authenticated", True), ("anon", False)):
-        assert world.database.value("SELECT has_function_privilege(%s, %s, 'EXECUTE')", (role, SIGNATURE)) is allowed
-    acl = world.database.value("SELECT proacl::text FROM pg_proc WHERE proname = 'initialize_fsm_with_outbox'")
+        assert rpc.database.value("SELECT has_function_privilege(%s, %s, 'EXECUTE')", (role, SIGNATURE)) is allowed
+    acl = rpc.database.value("SELECT proacl::text FROM pg_proc WHERE proname = 'initialize_fsm_with_outbox'")
     assert "{=X" not in acl
     assert ",=X" not in acl
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        world.call(role="anon")
+        rpc.call(role="anon")
 
 
-def test_its_attributes_are_the_documented_ones(world):
+def test_its_attributes_are_the_documented_ones(rpc):
     """SECURITY DEFINER, volatile, search_path pinned, row security off, eight parameters."""
-    with world.database.connect() as connection:
+    with rpc.database.connect() as connection:
         row = connection.execute(
             "SELECT prosecdef, provolatile::text, proconfig, pronargs, pronargdefaults, prorettype::regtype::text"
             " FROM pg_proc WHERE proname = 'initialize_fsm_with_outbox'"
@@ -297,9 +297,9 @@ def test_its_attributes_are_the_documented_ones(world):
     assert row == (True, "v", ["search_path=public, pg_temp", "row_security=off"], 8, 1, "jsonb")
 
 
-def test_the_search_path_cannot_be_hijacked(world):
+def test_the_search_path_cannot_be_hijacked(rpc):
     """Temporary tables and functions of the caller, named like ours, are not touched by the function."""
-    with world.database.connect("authenticated") as connection:
+    with rpc.database.connect("authenticated") as connection:
         connection.execute("CREATE TEMPORARY TABLE job_outbox (LIKE public.job_outbox)")
         connection.execute("CREATE TEMPORARY TABLE idempotency_keys (key text, result jsonb, entity_id uuid)")
         connection.execute("CREATE TEMPORARY TABLE courses (id uuid, organization_id uuid)")
@@ -307,18 +307,18 @@ def test_the_search_path_cannot_be_hijacked(world):
             "CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT timestamptz '2000-01-01' $$"
         )
         connection.execute("SET search_path = pg_temp, public")
-        connection.execute(CALL.replace("initialize_fsm", "public.initialize_fsm"), world.arguments())
+        connection.execute(CALL.replace("initialize_fsm", "public.initialize_fsm"), rpc.arguments())
         assert connection.execute("SELECT count(*) FROM pg_temp.job_outbox").fetchone() == (0,)
-    assert world.counts() == (1, 1, 1)
-    assert world.database.value("SELECT created_at > NOW() - INTERVAL '1 minute' FROM public.job_outbox") is True
+    assert rpc.counts() == (1, 1, 1)
+    assert rpc.database.value("SELECT created_at > NOW() - INTERVAL '1 minute' FROM public.job_outbox") is True
 
 
-def test_the_guides_own_test_steps_hold(world):
+def test_the_guides_own_test_steps_hold(rpc):
     """Steps 3 to 5 of "Testing Migrations": call, call again, delete the course."""
     guide = {"by": "TEST", "key": "test-migration-1", "jobs": [{"queue": "test-queue", "data": {}, "options": {}}]}
-    world.call(**guide)
-    assert world.counts() == (1, 1, 1)
-    world.call(**{**guide, "jobs": []})
-    assert world.counts() == (1, 1, 1)
-    world.database.execute("DELETE FROM courses WHERE id = %s", (world.course,))
-    assert world.counts() == (0, 0, 0)
+    rpc.call(**guide)
+    assert rpc.counts() == (1, 1, 1)
+    rpc.call(**{**guide, "jobs": []})
+    assert rpc.counts() == (1, 1, 1)
+    rpc.database.execute("DELETE FROM courses WHERE id = %s", (rpc.course,))
+    assert rpc.counts() == (0, 0, 0)

@@ -39,7 +39,7 @@ def test_waiting_costs_nothing(reason):
 
 
 @pytest.mark.parametrize("reason", [Reason.INTERNAL, Reason.RLS])
-def test_other_failures_cost_what_they_took(reason):
+def test_other_failures_cost_their_duration(reason):
     """A run that failed kept the database busy all the same."""
     assert next_interval(15, run(5, reason), SETTINGS) == pytest.approx(510)
 
@@ -60,7 +60,7 @@ def test_a_timeout_counts_twice():
 
 @pytest.mark.parametrize(("rows", "interval"), [(0, 15), (1_500, 15), (13_000, 105), (660_000, 600)])
 def test_rows_are_bounded_too(rows, interval):
-    """A question that decorates reads 125 rows per second on average, however fast the server is."""
+    """An informational collector reads 125 rows per second on average, however fast the server is."""
     assert next_interval(15, run(0.01, rows=rows), SETTINGS) == pytest.approx(interval)
 
 
@@ -108,13 +108,13 @@ def test_a_critical_collector_exceeds_its_budget_to_limit_age():
 
 
 def test_a_critical_collector_exceeds_its_budget_by_a_fifth_at_most():
-    """Dearer than that, it is as old as its budget has it."""
+    """If it is more expensive, its age follows its budget."""
     assert planned_intervals(*[0.36] * 20)[-1] == pytest.approx(36)
     assert planned_intervals(*[0.5] * 20)[-1] == pytest.approx(50)
 
 
 def test_a_critical_collector_costs_its_average():
-    """Runs of 0.24 to 0.39 s, in which the dear ones are chance, never make it older than 30 s, at 1.2 times 1 %."""
+    """Runs of 0.24 to 0.39 s, some expensive by chance, never make it older than 30 s, at 1.2 times 1 %."""
     durations = [0.36, 0.24, 0.39, 0.26, 0.31, 0.38, 0.25, 0.38, 0.29, 0.24] * 6
     intervals = planned_intervals(*durations)
     assert max(interval + 2 * duration for interval, duration in zip(intervals, durations, strict=True)) < 30.5
@@ -123,7 +123,7 @@ def test_a_critical_collector_costs_its_average():
 
 
 def test_one_expensive_run_of_a_critical_collector_doubles_its_age_at_most():
-    """The first count of a long backlog finds a cold cache; if it is as dear again, it may be twice as old again."""
+    """The first count of a long backlog finds a cold cache; if it is as expensive again, its age may double again."""
     assert planned_intervals(3, 3, 3, 0.2) == pytest.approx([27, 51, 99, 20])
     assert next_interval(15, run(3), SETTINGS) == pytest.approx(300)
 
@@ -139,6 +139,6 @@ def test_a_critical_collector_reaches_its_budget_whatever_its_cost(duration):
 
 def test_a_failed_run_of_a_critical_collector_costs_its_duration():
     """A statement that ran into its timeout would do so again."""
-    dear = run(5, Reason.TIMEOUT)
-    assert next_critical_interval(15, dear, SETTINGS, 15, (0.1, 5)) == pytest.approx(600)
+    expensive = run(5, Reason.TIMEOUT)
+    assert next_critical_interval(15, expensive, SETTINGS, 15, (0.1, 5)) == pytest.approx(600)
     assert next_critical_interval(15, run(5, Reason.LOCK), SETTINGS, 15, (0.1,)) == 15

@@ -1,4 +1,4 @@
-"""Collectors take their turns: at once, in single flight, released on every path, whatever the clocks do."""
+"""Collectors run at once and at their intervals, one run at a time, whatever fails and however clocks are set."""
 
 import threading
 import time
@@ -53,7 +53,7 @@ class Blocking(Scripted):
 
 
 class Ledger:
-    """Hears of finished runs, and lets a test wait for them."""
+    """Records finished runs, and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.runs: list[tuple[CollectorRun, float, CollectorState]] = []
@@ -141,7 +141,7 @@ def test_a_bug_is_a_failed_sample_and_shows_nothing_it_should_not(caplog):
 
 
 def test_every_collector_runs_at_once():
-    """Nobody waits an interval for the first sample, and the board knows the result."""
+    """Nobody waits an interval for the first sample, and the snapshot store has the result."""
     backlog, events = Scripted("backlog"), Scripted("events")
     with scheduled(database_entry(backlog), database_entry(events)) as (_, store, ledger):
         ledger.wait("backlog")
@@ -151,7 +151,7 @@ def test_every_collector_runs_at_once():
 
 
 def test_collectors_due_at_once_run_in_their_order():
-    """What pages stands first in it, and never waits for what decorates: at the start, later, after a step."""
+    """Critical collectors are first, and never wait for informational ones: at the start, later, after a step."""
     order = ["throughput", "events", "backlog"]
     entries = [database_entry(Scripted(name), 0.2) for name in order]
     with scheduled(*entries) as (schedule, _, ledger):
@@ -163,7 +163,7 @@ def test_collectors_due_at_once_run_in_their_order():
 
 
 def test_collectors_that_may_take_long_run_last():
-    """Those that run in one thread wait for each other: what pages and what mutes it never for what decorates."""
+    """Those in one thread wait for each other: critical ones and maintenance never for informational ones."""
     sampling = Sampler(Config(application=ApplicationSettings(Url("http://localhost:1"))), lambda *_: None)
     names = [state.name for state in sampling.store.states()]
     assert names[:3] == ["backlog", "throughput", "maintenance"]
@@ -218,7 +218,7 @@ def test_a_raising_collector_is_counted_and_released(caplog):
     assert "collector raised" in caplog.text
 
 
-def test_an_expensive_collector_runs_less_often_and_says_so():
+def test_an_expensive_collector_runs_less_often_and_shows_its_interval():
     """Its interval and its results' life are stretched to the budget, and come back with the first cheap run."""
     slow = Blocking("backlog")
     settings = SamplingSettings(interval=Seconds(0.05), budget_ratio=Ratio(0.1), max_interval=Seconds(HOUR))
@@ -286,7 +286,7 @@ def test_waiting_for_the_application_costs_the_database_nothing():
         assert state_of(store, "application").interval == 0.05
 
 
-def test_the_listener_learns_what_was_before():
+def test_the_listener_gets_the_state_before():
     """So that one line is logged when a collector breaks, not one per failure."""
     with scheduled(database_entry(Scripted("backlog"), 0.05)) as (_, _, ledger):
         ledger.wait("backlog", 2)
@@ -367,7 +367,7 @@ def test_stopping_waits_for_the_run_under_way():
 
 
 def test_a_run_that_waits_for_its_thread_is_not_begun_after_the_halt():
-    """Asked of a door that is closed already, it would be a failure that tells nothing."""
+    """With a client that is closed already, it would be a failure without information."""
     first, second = Blocking("backlog"), Scripted("events")
     with scheduled(database_entry(first), database_entry(second, 0.05)) as (schedule, store, _):
         first.wait()
@@ -378,7 +378,7 @@ def test_a_run_that_waits_for_its_thread_is_not_begun_after_the_halt():
         assert [state.runs for state in store.states()] == [1, 0]
 
 
-def test_whoever_stops_it_a_second_time_waits_as_well():
+def test_a_second_stop_waits_as_well():
     """And when it was never started, there is nothing to wait for."""
     Schedule([], SnapshotStore(), GENEROUS, Ledger()).stop()
     slow = Blocking("backlog")

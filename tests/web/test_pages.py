@@ -120,13 +120,13 @@ def test_alerts_come_first_by_severity():
     seen = read(
         alerts=[
             alert(alert="OutboxWatchdog", severity="none", summary="the pipeline works"),
-            alert(alert="OutboxJobsExhausted", severity="ticket", summary="given up", held=True),
+            alert(alert="OutboxJobsExhausted", severity="ticket", summary="exhausted", held=True),
             alert(alert="OutboxBacklogHigh", summary="high", muted=True),
             alert(),
             alert(alert="OutboxHeadBlocked", state="pending", summary="blocked"),
         ]
     )
-    order = [seen.text.index(words) for words in ("3 firing", "none completes", "given up", "high", "Signals")]
+    order = [seen.text.index(words) for words in ("3 firing", "none completes", "exhausted", "high", "Signals")]
     assert order == sorted(order)
     assert "the pipeline works" not in seen.text
     assert "blocked" not in seen.text

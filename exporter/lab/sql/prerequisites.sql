@@ -22,7 +22,7 @@ BEGIN
 END
 $$;
 
--- As in Supabase, whoever may use the API may touch every table of public: row-level security decides the rest.
+-- As in Supabase, the API roles have all privileges on the tables of public; row-level security restricts them.
 GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;

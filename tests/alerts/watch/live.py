@@ -1,4 +1,4 @@
-"""An exporter's recorder at work in real time, many times faster than one: a look every few hundredths of a second."""
+"""An exporter's recorder at work in real time, many times faster than one: a tick every few hundredths of a second."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Exporter:
         self._thread = threading.Thread(target=self._run)
 
     def evaluate(self) -> None:
-        """One look, now."""
+        """One tick, now."""
         moment = clock.now()
         values = fixtures.values((moment.at - fixtures.START) * 100, moment.at)
         values |= {name: values[name] * SCALE for name in SHORT}

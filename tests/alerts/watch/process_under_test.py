@@ -29,7 +29,7 @@ INTERVAL = fixtures.INTERVAL
 
 @dataclass(frozen=True)
 class KillScenario:
-    """What is to be watched: so many looks at such a backlog. `scale` stretches the budgets for all the gaps."""
+    """What is to be watched: so many ticks at such a backlog. `scale` stretches the budgets for all the gaps."""
 
     directory: Path
     looks: int
@@ -43,12 +43,12 @@ class KillScenario:
 
     @property
     def evaluations_per_run(self) -> float:
-        """So many looks a run makes before it waits to be killed: else a quick machine needs a few runs for all."""
+        """So many ticks a run makes before it waits to be killed: else a quick machine needs a few runs for all."""
         return 1.5 * self.looks / self.kills
 
 
 def evaluation_numbers(directory: Path, kind: str) -> list[int]:
-    """The looks that were begun, `t`, or made, `c`."""
+    """The ticks that were begun, `t`, or made, `c`."""
     path = directory / "told"
     lines = path.read_text().splitlines() if path.exists() else []
     return [int(line[2:]) for line in lines if line.startswith(kind)]
@@ -79,7 +79,7 @@ def child(kill_scenario: KillScenario, *, to_the_end: bool) -> None:
 
 
 def kill_at_random(pid: int, notes: Path, dice: random.Random) -> None:
-    """While it starts, or at some moment after its first look."""
+    """While it starts, or at some moment after its first tick."""
     if dice.random() > 0.2:  # one in five never gets that far
         before, patience = size(notes), time.monotonic() + 10
         while size(notes) < before + len("t 1\nc 1\n") and time.monotonic() < patience:

@@ -175,7 +175,7 @@ class WatchScenario:
         return answer
 
     def begin(self) -> WatchView:
-        """`watch start`, after the first look."""
+        """`watch start`, after the first tick."""
         self.evaluate()
         assert self.ask("start").granted
         assert self.recorder is not None

@@ -1,4 +1,4 @@
-"""A whole day as production has it: 5,760 looks at every signal. What it takes on disk, and to evaluate_watch."""
+"""A whole day as production has it: 5,760 ticks at every signal. What it takes on disk, and to evaluate_watch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def moment(elapsed: float) -> ClockReading:
 
 
 def full(elapsed: float) -> Tick:
-    """A look at which every signal and every series has a value, none of them round."""
+    """A tick at which every signal and every series has a value, none of them round."""
     tick = fixtures.tick(elapsed, interval=INTERVAL)
     rest = {name: elapsed / 7 for name in fixtures.watch().sources if name not in tick.values}
     return Tick(tick.at, elapsed, 1, INTERVAL, {**rest, **tick.values})
@@ -36,7 +36,7 @@ def full(elapsed: float) -> Tick:
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The history of a day, written a look at a time; the watch is just not over."""
+    """The history of a day, written a tick at a time; the watch is just not over."""
     made = tmp_path_factory.mktemp("day")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("alerts.watch.store.history.SYNCHRONOUS", "OFF")
@@ -52,16 +52,16 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_takes_less_than_20_megabytes(directory):
-    """With every one of its looks in it."""
+    """With every one of its ticks in it."""
     with History.reader(directory) as opened:
         assert len(list(opened.ticks(0))) == LOOKS
     size = (directory / FILE).stat().st_size
     assert size < 20_000_000
-    # What it is in fact, so that it does not creep up: half a kilobyte for each look.
+    # What it is in fact, so that it does not creep up: half a kilobyte for each tick.
     assert size / LOOKS < 700
 
 
-def test_it_is_read_and_judged_in_less_than_two_seconds(directory):
+def test_it_is_read_and_evaluated_in_less_than_two_seconds(directory):
     """By the processor's time, which a busy machine does not stretch."""
     with History.reader(directory) as opened:
         watch = latest(opened)
@@ -74,7 +74,7 @@ def test_it_is_read_and_judged_in_less_than_two_seconds(directory):
 
 
 def test_a_restart_at_the_last_moment_costs_as_little_and_changes_nothing(directory, tmp_path):
-    """Checked, heard again, and judged as by whoever heard every look."""
+    """Checked, heard again, and judged as by whoever heard every tick."""
     shutil.copytree(directory, tmp_path, dirs_exist_ok=True)
     with History.writer(tmp_path) as opened:
         started = time.process_time()

@@ -27,7 +27,7 @@ from tests.alerts.watch.fixtures import DAY
         (ClockReading(100, 50, "a"), ClockReading(130, 20, "a"), Elapsed(30, 0)),
     ],
 )
-def test_what_lies_between_two_moments(before, after, expected):
+def test_the_time_between_two_readings(before, after, expected):
     """The boot's clock counts; a difference of the other one is a step."""
     assert clock.elapsed(before, after) == expected
 

@@ -67,7 +67,7 @@ def test_set_back_an_impossible_age_is_not_believed():
     assert result(judgement, "oldest_job").verdict is Verdict.PASS
 
 
-def test_alerts_that_the_clock_made_condemn_nobody():
+def test_alerts_caused_by_the_clock_do_not_fail():
     """By a clock an hour ahead every job is an hour old, and the exporter's own alerts follow it in the end."""
     history = stepped(fixtures.ticks(), 6 * HOUR, HOUR)
     fires = lambda tick: replace(tick, firing=("OutboxStalled/page",))  # noqa: E731

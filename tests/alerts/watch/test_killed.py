@@ -23,7 +23,7 @@ from tests.alerts.watch.process_under_test import INTERVAL, evaluation_numbers
     [(200, 900, 5, 96, Verdict.PASS), (20, 200, 5000, 12, Verdict.FAIL)],
 )
 def test_killed_at_any_moment(tmp_path, kills, looks, backlog, scale, verdict):  # noqa: PLR0917 - a table's columns
-    """The verdict is the one that it would have been without, and only looks that were never finished are missing."""
+    """The verdict is the one that it would have been without, and only ticks that were never finished are missing."""
     words = [str(tmp_path), str(kills), str(looks), str(backlog), str(scale)]
     subprocess.run([sys.executable, "-m", "tests.alerts.watch.process_under_test", *words], check=True, timeout=150)
     begun, made = evaluation_numbers(tmp_path, "t"), evaluation_numbers(tmp_path, "c")
@@ -43,7 +43,7 @@ def test_killed_at_any_moment(tmp_path, kills, looks, backlog, scale, verdict): 
     assert evaluate_watch(watch, ticks, watch.ends_at, watch.duration, final=True).verdict is verdict
     assert judgement.exporter_restarts > kills / 3
     assert {gap.cause for gap in judgement.gaps} == {Cause.EXPORTER_DOWN}
-    # Each kill costs the look that it interrupts, and no other.
+    # Each kill costs the tick that it interrupts, and no other.
     assert len(judgement.gaps) <= kills
     assert (
         sum(gap.span.seconds for gap in judgement.gaps)
@@ -52,6 +52,6 @@ def test_killed_at_any_moment(tmp_path, kills, looks, backlog, scale, verdict): 
 
 
 def missing(on_disk: list[int], judgement: Judgement) -> int:
-    """How many looks of the watch are not on disk."""
+    """How many ticks of the watch are not on disk."""
     last = on_disk[0] + round(judgement.elapsed / INTERVAL)
     return last - on_disk[0] + 1 - sum(number <= last for number in on_disk)

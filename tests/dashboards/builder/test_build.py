@@ -42,7 +42,7 @@ def test_writing_again_gives_the_same(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == set(FILES)
 
 
-def test_check_names_what_is_stale(tmp_path, capsys):
+def test_check_names_stale_files(tmp_path, capsys):
     """Exit status 1, the file, and what to do."""
     assert main(["--directory", str(tmp_path)]) == 0
     (tmp_path / FILES[0]).write_text("{}", "utf-8")
@@ -55,7 +55,7 @@ def test_check_names_what_is_stale(tmp_path, capsys):
     assert "python -m dashboards.builder.build" in told
 
 
-def test_runbooks_are_where_one_says(tmp_path):
+def test_the_url_of_runbooks_is_an_option(tmp_path):
     """For an organisation's own place."""
     assert main(["--directory", str(tmp_path), "--runbooks", "https://wiki.example.org/outbox"]) == 0
     written = json.loads((tmp_path / FILES[0]).read_text("utf-8"))
@@ -64,7 +64,7 @@ def test_runbooks_are_where_one_says(tmp_path):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_grafanas_models_read_what_is_written(file):
+def test_grafanas_models_read_the_files(file):
     """Read into the models of Grafana 11.6 and written again, nothing is lost and nothing is added."""
     again = json.loads(json.dumps(Dashboard.from_json(board(file)), cls=JSONEncoder))
     assert _plain(again) == _plain(board(file))

@@ -29,7 +29,7 @@ def test_a_shelf_fills_all_columns():
     ]
 
 
-def test_shelves_stand_below_each_other_and_below_their_heading():
+def test_rows_are_below_each_other_and_below_their_heading():
     """A heading takes one line."""
     made = places(
         DashboardSection("", (grid_row(4, (24, Stat())),)), DashboardSection("More", (grid_row(3, (24, Stat())),))

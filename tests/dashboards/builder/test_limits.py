@@ -25,7 +25,7 @@ def test_limits_are_the_policys_lowest_first():
     )
 
 
-def test_where_two_share_a_threshold_the_graver_colours_it():
+def test_equal_thresholds_have_the_colour_of_the_most_severe():
     """As the broken migration, which pages during the watch."""
     assert limits(POLICY, "OutboxMigrationBroken") == (Limit(1, "red"),)
     both = limits(POLICY, "OutboxStalled", "OutboxJobsWaitingLong")
@@ -38,13 +38,13 @@ def test_more_than_none_begins_at_one():
     assert limits(POLICY, "OutboxJobsExhausted") == (Limit(1, "orange"),)
 
 
-def test_limits_can_be_told_in_hours():
+def test_limits_can_be_in_hours():
     """For an axis of hours."""
     (limit,) = limits(POLICY, "OutboxCleanupOverdue", unit=3600)
     assert limit.value == threshold("OutboxCleanupOverdue", Severity.TICKET) / 3600
 
 
-def test_the_most_severe_rule_is_the_page():
+def test_the_most_severe_rule_is_that_of_the_page():
     """Where there is one."""
     assert most_severe(POLICY, "OutboxBacklogHigh").key.severity is Severity.PAGE
     assert most_severe(POLICY, "OutboxProcessingSlow").key.severity is Severity.TICKET

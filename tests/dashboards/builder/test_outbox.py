@@ -43,7 +43,7 @@ def test_tables_join_their_queries():
     assert list(renamed.values()) == ["Queue", "Unprocessed", "Oldest is", "Processed / hour"]
 
 
-def test_empty_panels_say_what_that_means():
+def test_empty_panels_explain_themselves():
     """No expired key is good news."""
     texts = [made(panel)["fieldConfig"]["defaults"]["noValue"] for panel in (PANELS.expired(), PANELS.retention())]
     assert texts == ["There is no expired key.", "There is no processed job."]

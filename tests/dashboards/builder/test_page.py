@@ -23,7 +23,7 @@ def file(request):
     return request.param
 
 
-def test_a_page_is_made_of_a_sheet_and_sections():
+def test_a_dashboard_has_a_header_and_sections():
     """And says where runbooks are, in a constant that whoever imports it may change."""
     header = DashboardHeader("outbox-test", "Test", "For a test.", "now-1h", "30s")
     sections = [DashboardSection("", (grid_row(4, (24, Stat().title("One"))),))]
@@ -34,7 +34,7 @@ def test_a_page_is_made_of_a_sheet_and_sections():
     assert (runbooks["type"], runbooks["query"], runbooks["hide"]) == ("constant", "https://example.org/books", 2)
 
 
-def test_what_happens_is_marked_on_the_time_axis(file):
+def test_events_are_annotations(file):
     """Firing alerts, maintenance, the watch, starts of either program, deploys."""
     assert set(marks(file)) == {
         "Alerts",
@@ -48,7 +48,7 @@ def test_what_happens_is_marked_on_the_time_axis(file):
     assert all(mark["enable"] for mark in marks(file).values())
 
 
-def test_alerts_are_marked_where_they_matter(file):
+def test_annotations_of_alerts_are_firing_pages_and_tickets(file):
     """Those that page or open a ticket and fire; the dead-man's switch never stops firing."""
     expr = marks(file)["Alerts"]["expr"]
     assert 'alertstate="firing"' in expr
@@ -56,7 +56,7 @@ def test_alerts_are_marked_where_they_matter(file):
 
 
 @pytest.mark.parametrize("name", ["Watch", "End of watch", "Exporter starts"])
-def test_moments_stand_at_their_time(file, name):
+def test_annotations_of_moments_use_their_value_as_time(file, name):
     """Grafana takes the value as the time, in milliseconds."""
     mark = marks(file)[name]
     assert mark["useValueForTime"] is True
@@ -70,7 +70,7 @@ def test_deploys_come_from_grafana_itself(file):
     assert mark["target"]["tags"] == ["deploy"]
 
 
-def test_every_other_mark_comes_from_the_picked_source(file):
+def test_other_annotations_come_from_the_selected_source(file):
     """With a title to show."""
     for name, mark in marks(file).items():
         if name != "Deploys":

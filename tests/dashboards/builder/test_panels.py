@@ -42,7 +42,7 @@ def test_a_number_is_that_of_now():
     assert steps == [(None, "green"), (500, "orange"), (1000, "red")]
 
 
-def test_a_number_that_is_none_says_so():
+def test_a_missing_number_has_a_text():
     """In a word of its own where there is one."""
     plain = made(panels.number("Backlog", "How much.", "x"))["fieldConfig"]["defaults"]
     assert plain["noValue"] == "unknown"
@@ -59,7 +59,7 @@ def test_a_number_that_is_none_says_so():
     assert own["fieldConfig"]["defaults"]["noValue"] == "no watch"
 
 
-def test_what_takes_for_ever_is_never():
+def test_an_infinite_time_is_never():
     """Infinity and whatever is too long to wait for, in JSON that every reader takes."""
     mapping = json.loads(json.dumps(map_from(NEVER, "never", "red"), cls=JSONEncoder, allow_nan=False))
     assert mapping["type"] == "range"
@@ -67,7 +67,7 @@ def test_what_takes_for_ever_is_never():
     assert mapping["options"].get("to") is None
 
 
-def test_a_line_breaks_where_nothing_is_known():
+def test_lines_are_interrupted_where_values_are_missing():
     """Never joined over a gap."""
     panel = made(panels.lines("A", "B.", ONE))
     assert panel["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False
@@ -84,7 +84,7 @@ def test_thresholds_are_dashed_lines_in_view():
 
 
 @pytest.mark.parametrize(("zero", "kind"), [(False, "log"), (True, "symlog")])
-def test_on_decades_an_unseen_line_brings_the_threshold_into_view(zero, kind):
+def test_a_hidden_line_extends_a_logarithmic_axis(zero, kind):
     """Since no soft maximum moves such an axis; it is in no legend and no tooltip."""
     panel = made(panels.log_scale(panels.lines("A", "B.", ONE), LIMITS, zero=zero))
     assert panel["fieldConfig"]["defaults"]["custom"]["scaleDistribution"]["type"] == kind
@@ -100,7 +100,7 @@ def test_colours_are_of_names():
     assert override(panel, "it")["color"] == {"mode": "fixed", "fixedColor": "orange"}
 
 
-def test_a_timeline_takes_its_colours_from_meanings():
+def test_a_timeline_takes_its_colours_from_mappings():
     """Grafana ignores them where thresholds give the colours."""
     panel = made(panels.timeline("A", "B.", ONE, states=[map_value(1, "yes", "green")]))
     defaults = panel["fieldConfig"]["defaults"]

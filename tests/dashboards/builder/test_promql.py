@@ -24,7 +24,7 @@ def judged(*signals: tuple[str, str]) -> PolicySignals:
     return PolicySignals(Policy(15.0, "outbox-exporter", made, ()))
 
 
-def test_a_selector_keeps_to_what_is_picked():
+def test_a_selector_has_the_selected_job_and_instance():
     """With further matchers and parts of a histogram behind."""
     assert pick(PENDING_JOBS) == f"outbox_pending_jobs{{{SELECTED}}}"
     assert pick(PENDING_JOBS, 'state="failing"') == f'outbox_pending_jobs{{{SELECTED},state="failing"}}'
@@ -65,7 +65,7 @@ def test_an_earlier_signal_shifts_its_selectors():
     )
 
 
-def test_what_cannot_be_shifted_is_refused():
+def test_expressions_that_cannot_be_shifted_are_refused():
     """A signal with an offset of its own, and one over a range of another signal."""
     for inner in ("outbox_up offset 1m", "resets(outbox:a[5m])"):
         said = judged(("outbox:a", "max(outbox_up)"), ("outbox:b", inner), ("outbox:c", "outbox:b offset 6s"))
@@ -73,7 +73,7 @@ def test_what_cannot_be_shifted_is_refused():
             said("outbox:c")
 
 
-def test_the_policys_job_gives_way_to_the_one_picked():
+def test_the_selected_job_replaces_the_policys():
     """Other matchers stay."""
     said = judged(
         ("outbox:a", 'process_start_time_seconds{job="outbox-exporter"} or outbox_pending_jobs{state="failing"}')
@@ -91,7 +91,7 @@ def test_a_name_inside_of_another_is_left_alone():
 @pytest.mark.parametrize(
     ("window", "seconds"), [("10m", "600"), ("6s", "6"), ("1m30s", "90"), ("1h", "3600"), ("500ms", "0.5")]
 )
-def test_a_judged_rate_is_an_increase_over_its_window(window, seconds):
+def test_a_rate_of_the_policy_is_an_increase_over_its_window(window, seconds):
     """The same number; the linter wants rates to follow the picture."""
     said = judged(("outbox:a", f"rate(outbox_processed_jobs_total[{window}])"))
     assert said("outbox:a") == f"((increase({pick(PROCESSED_JOBS)}[{window}]) / {seconds}))"
@@ -119,7 +119,7 @@ def test_a_figure_over_a_window_ends_with_its_counter():
     assert while_counted("x", pick(APP_FSM_INITIALIZATIONS)) == f"((x) and {there}) >= 0 or 0 * {there} - 1"
 
 
-def test_a_number_is_the_worst_of_what_is_picked_or_none():
+def test_a_number_is_the_worst_of_the_selected_outboxes():
     """Never nothing: nothing would leave the last number standing."""
     assert worst("x") == "max(x) or vector(NaN)"
     assert worst("x", least=True) == "min(x) or vector(NaN)"

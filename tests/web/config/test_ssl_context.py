@@ -55,7 +55,7 @@ def test_cipher_and_curve_can_be_chosen(tls_server):
 
 
 @pytest.mark.parametrize(
-    ("mode", "nobody", "own", "foreign"),
+    ("mode", "anonymous", "own", "foreign"),
     [
         ("NoClientCert", True, True, True),
         ("RequestClientCert", True, True, True),
@@ -63,14 +63,14 @@ def test_cipher_and_curve_can_be_chosen(tls_server):
         ("RequireAndVerifyClientCert", False, True, False),
     ],
 )
-def test_client_certificates(tls_server, mode, nobody, own, foreign):
+def test_client_certificates(tls_server, mode, anonymous, own, foreign):
     """Clients without a certificate, with one of our CA, with one of another CA."""
     tls_server.issue("own", "prometheus")
     tls_server.issue("foreign", "prometheus", ca=trustme.CA())
     ca = ("client_ca_file: ca.crt",) if mode.startswith(("Verify", "RequireAnd")) else ()
     with tls_server.serving(f"client_auth_type: {mode}", *ca) as port:
         accepted = [not is_refused(port, tls_server.client(who)) for who in (None, "own", "foreign")]
-    assert accepted == [nobody, own, foreign]
+    assert accepted == [anonymous, own, foreign]
 
 
 @pytest.mark.parametrize(

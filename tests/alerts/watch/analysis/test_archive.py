@@ -34,7 +34,7 @@ def watched(scenario: WatchScenario, *, backlog: float = 5) -> None:
     scenario.evaluate(MINUTES + 2)
 
 
-def test_a_watch_that_is_over_is_told_as_it_was_judged(scenario):
+def test_a_closed_watch_keeps_its_judgement(scenario):
     """With its ticks, counted from its begin; nothing to compare the first one with."""
     scenario.evaluate()
     watched(scenario)
@@ -45,7 +45,7 @@ def test_a_watch_that_is_over_is_told_as_it_was_judged(scenario):
     assert found.comparison is None
 
 
-def test_a_watch_that_runs_is_judged_as_of_now(scenario):
+def test_an_open_watch_is_evaluated_as_of_now(scenario):
     """Also by who is not the exporter, and after the exporter has gone."""
     scenario.begin()
     scenario.evaluate(10)
@@ -90,7 +90,7 @@ def test_nothing_was_watched(scenario):
         assert latest(opened) is None
 
 
-def test_on_another_machine_the_wall_clock_tells_how_far_it_is(scenario):
+def test_on_another_machine_the_wall_clock_gives_the_elapsed_time(scenario):
     """A report may be made where the history was copied to."""
     scenario.begin()
     scenario.evaluate(10)

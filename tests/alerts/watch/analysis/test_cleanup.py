@@ -55,7 +55,7 @@ def test_it_did_not_run():
     assert "did not run on 2025-11-19" in found.reason
 
 
-def test_while_it_may_still_run_nothing_is_said():
+def test_within_its_grace_period_a_clean_up_has_no_outcome():
     """At half past three it is late, and not unknown."""
     history = during(fixtures.ticks(), DUE - HOUR, DUE + HOUR, dirty)
     upto = [tick for tick in history if tick.elapsed <= DUE + 30 * MINUTE]
@@ -74,7 +74,7 @@ def test_nothing_expired_is_clean():
 
 
 @pytest.mark.parametrize("hidden", [unseen("idempotency", Cause.NOT_VISIBLE), None])
-def test_unseen_when_it_mattered_is_inconclusive(hidden):
+def test_without_data_at_the_due_time_it_is_inconclusive(hidden):
     """Clean three hours later may have been cleaned by hand."""
     history = fixtures.ticks()
     if hidden:

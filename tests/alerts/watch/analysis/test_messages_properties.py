@@ -53,7 +53,7 @@ def counts(results: tuple[CheckResult, ...]) -> dict[Verdict | None, int]:
     return {verdict: sum(each.verdict is verdict for each in results) for verdict in (*Verdict, None)}
 
 
-def test_the_judgements_are_worth_reading():
+def test_the_judgements_cover_every_sentence():
     """Every verdict of the whole is among them, and so is every kind of sentence."""
     found = [a_judgement(seed)[1] for seed in SEEDS]
     assert {each.verdict for each in found} == {*Verdict, None}

@@ -54,7 +54,7 @@ def test_a_quiet_day_adds_up():
     assert all(each.explanation for each in found.differences)
 
 
-def test_what_is_left_over_is_pending_or_failing():
+def test_jobs_that_are_not_processed_are_pending_or_failing():
     """Created and not processed."""
     history = during(fixtures.ticks(), 0, DAY, moving(waiting=0.1, failing=0.01, processed=1))
     found = account(history)
@@ -64,7 +64,7 @@ def test_what_is_left_over_is_pending_or_failing():
     assert found.created == pytest.approx(1.11 * (DAY - 60))
 
 
-def test_jobs_that_vanish_are_seen_where_nothing_hides_them():
+def test_removed_jobs_are_found_in_quiet_hours():
     """A thousand leave the backlog unprocessed in a quiet hour. Why, nobody has seen."""
     quiet = during(fixtures.ticks(), 0, DAY, having(processed=0, events=0, waiting=1000))
     found = account(during(quiet, 10 * HOUR, DAY, having(processed=0, events=0, waiting=0)))
@@ -94,7 +94,7 @@ def test_an_application_that_counts_more_is_not_explained():
     assert difference.by == pytest.approx(0.3 * (DAY - 60))
 
 
-def test_an_application_that_began_anew_counts_fewer():
+def test_an_application_that_restarted_counts_fewer():
     """Said, and why."""
     anew = lambda tick: replace(tick, values={**tick.values, INITIALISED: (tick.elapsed - 12 * HOUR) / 4})  # noqa: E731
     found = account(during(fixtures.ticks(), 12 * HOUR, DAY, anew))
@@ -103,7 +103,7 @@ def test_an_application_that_began_anew_counts_fewer():
 
 
 @pytest.mark.parametrize("run", [1, 2])
-def test_counters_of_ours_that_begin_anew(run):
+def test_resets_of_the_exporters_counters(run):
     """By a restart or a reload: what was counted since belongs to the watch, what nobody counted is said."""
     history = [
         replace(tick, run=run, values={**tick.values, PROCESSED: tick.elapsed - 12 * HOUR})
@@ -116,7 +116,7 @@ def test_counters_of_ours_that_begin_anew(run):
     assert found.unseen_seconds == 60
 
 
-def test_what_is_away_is_said_beside_an_application_that_counts_more():
+def test_time_without_an_exporter_explains_a_difference():
     """It counts on while no exporter runs; the database's initialisations of that time are in no counter of ours."""
     history = [
         replace(
@@ -189,7 +189,7 @@ def test_a_sample_of_before_the_watch_begins_no_account():
     assert found.jobs_span.started == 360
 
 
-def test_nothing_seen_is_nothing_known():
+def test_without_samples_nothing_is_known():
     """No numbers out of nowhere."""
     found = account([])
     assert (found.created, found.pending_before, found.pending_after, found.events) == (None, None, None, None)

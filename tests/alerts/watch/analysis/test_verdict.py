@@ -127,7 +127,7 @@ def test_a_longer_outage_is_inconclusive_not_fail():
 
 
 def test_fail_beats_inconclusive():
-    """Half a day unseen does not excuse what was seen."""
+    """Half a day unknown does not excuse what was seen."""
     history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
     assert judged(without(history, 6 * HOUR, 18 * HOUR)).verdict is Verdict.FAIL
 
@@ -167,7 +167,7 @@ def test_a_breach_in_declared_maintenance_is_excused_and_shown():
     assert "2 h of declared maintenance are excused" in result(judgement, "backlog").reason
 
 
-def test_maintenance_excuses_only_what_it_explains():
+def test_maintenance_excuses_only_related_checks():
     """A broken migration is no backlog that grows."""
 
     def maintained(tick: Tick) -> Tick:
@@ -203,7 +203,7 @@ def test_without_an_application_its_checks_do_not_apply():
     assert result(judgement, "application_health").reason == "Not checked: no application is configured."
 
 
-def test_an_application_never_seen_is_inconclusive():
+def test_an_application_without_values_is_inconclusive():
     """One endpoint short of fields for a day is not a healthy application."""
     partial = CollectorProblem("application", Cause.APPLICATION, stale=False)
     history = [replace(lacking("outbox:app_healthy")(tick), problems=(partial,)) for tick in fixtures.ticks()]
@@ -212,7 +212,7 @@ def test_an_application_never_seen_is_inconclusive():
     assert judgement.verdict is Verdict.INCONCLUSIVE
 
 
-def test_what_is_absent_for_good_reason_is_fine():
+def test_values_that_may_be_absent_pass():
     """An empty outbox has no oldest job, a quiet hour no failure ratio."""
     empty = lacking("outbox:oldest_open_age_seconds", "outbox:failure_ratio", "outbox:drain_time_seconds")
     calm = lambda tick: showing(backlog_jobs=0)(empty(tick))  # noqa: E731
@@ -237,7 +237,7 @@ def test_alerts_are_listed_with_their_times():
 
 
 def test_an_alert_that_is_held_is_not_known_to_fire():
-    """Its signal is unknown: the stretch is unseen for the pages, and shown all the same."""
+    """Its signal is unknown: the stretch is unknown for the pages, and shown all the same."""
     held = lambda tick: replace(tick, held=("OutboxStalled/page",))  # noqa: E731
     judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, held))
     assert result(judgement, "pages").verdict is Verdict.INCONCLUSIVE

@@ -69,7 +69,7 @@ def verdicts(judgement: Judgement) -> dict[str, Verdict]:
     return {"": judgement.verdict, **of_checks}
 
 
-def test_the_histories_are_worth_judging():
+def test_the_histories_cover_every_verdict():
     """All three verdicts are among them, often."""
     found = [judged(a_history(random.Random(seed))).verdict for seed in SEEDS]
     assert all(found.count(verdict) > len(SEEDS) / 10 for verdict in Verdict), {v: found.count(v) for v in Verdict}
@@ -87,7 +87,7 @@ def test_more_breach_never_improves(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_less_coverage_leads_to_inconclusive_alone(seed):
+def test_less_coverage_only_makes_a_verdict_inconclusive(seed):
     """Whatever is not seen, or whole ticks that are missing: no FAIL becomes PASS, no PASS becomes FAIL."""
     dice = random.Random(seed)
     history = a_history(dice)
@@ -101,8 +101,8 @@ def test_less_coverage_leads_to_inconclusive_alone(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_without_what_failed_it_never_passes(seed):
-    """Taking away exactly the looks that condemned a history proves nothing in its favour."""
+def test_removing_the_bad_ticks_never_gives_a_pass(seed):
+    """Taking away exactly the ticks that condemned a history proves nothing in its favour."""
     dice = random.Random(seed)
     history = a_history(dice)
     if judged(history).verdict is Verdict.FAIL:
@@ -122,7 +122,7 @@ def test_the_order_of_ticks_does_not_matter(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS[:40])
-def test_a_fail_on_the_way_is_the_verdict_at_the_end(seed):
+def test_an_early_fail_is_final(seed):
     """What is certain at some tick is so for good; nothing else is decided before the end."""
     dice = random.Random(seed)
     history = a_history(dice)

@@ -42,7 +42,7 @@ def checks(**more: object) -> dict[str, Check]:
     return {check.name: check for check in resolve(parameters)}
 
 
-def test_what_the_document_calls_healthy_is_checked():
+def test_the_documented_healthy_values_are_checked():
     """Each aspect of a healthy system has its check, named once."""
     found = checks()
     assert set(RULES) | {"traffic", "backlog_normal", "drain_time", "cleanup_ran", "pages"} == set(found)
@@ -63,7 +63,7 @@ def test_an_override_moves_the_check_with_its_rule():
     assert checks(policy=changed)["backlog"].good == "never exceeded 50 jobs"
 
 
-def test_maintenance_excuses_what_the_policy_says_it_does():
+def test_maintenance_excuses_the_checks_that_the_policy_mutes():
     """A check is excused where the rule behind it is."""
     for name, rule in RULES.items():
         alert, _, severity = rule.partition("/")
@@ -133,7 +133,7 @@ def test_sentences_of_a_rehearsal_name_its_durations():
     assert checks()["fallbacks"].good == "never exceeded 10 in 5 min"
 
 
-def test_evidence_is_among_what_is_kept():
+def test_evidence_is_among_the_stored_series():
     """And so is what clean-ups leave behind."""
     for check in checks().values():
         assert all(each.counter in SERIES for each in check.evidence)

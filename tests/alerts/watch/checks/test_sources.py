@@ -20,7 +20,7 @@ from tests.alerts.watch.fixtures import policy
 NOW = 1000.0
 
 
-def test_collectors_bring_what_is_said_of_them(embedded_database):
+def test_metrics_belong_to_their_collectors(embedded_database):
     """Sampled for real: no metric comes from another collector than the one it is ascribed to."""
     config = Config(database=DatabaseSettings(dsn=Secret(embedded_database.dsn())))
     sampling = Sampler(config, lambda *_: None)
@@ -85,7 +85,7 @@ def state(**more: object) -> CollectorState:
     [
         ({}, []),
         ({"runs": 0, "success": None, "expires": None}, [(Cause.STARTING, True)]),
-        # Rows that were not read at this look are not seen at this look.
+        # Rows that were not read at this tick are not seen at this tick.
         ({"success": False, "problems": (CollectorFailure(Reason.LOCK, "x"),)}, [(Cause.LOCK, True)]),
         ({"success": False, "problems": (CollectorFailure(Reason.CONNECTION, "x"),)}, [(Cause.UNREACHABLE, True)]),
         ({"success": False, "problems": (CollectorFailure(Reason.RLS, "x"),)}, [(Cause.NOT_VISIBLE, True)]),
@@ -134,8 +134,8 @@ def state(**more: object) -> CollectorState:
         ),
     ],
 )
-def test_what_may_be_relied_on(more, expected):
-    """By how the last look went, and how old it is."""
+def test_problems_of_collectors(more, expected):
+    """By how the last tick went, and how old it is."""
     found = sources.problems_of([state(**more)], NOW)
     assert found == tuple(CollectorProblem("backlog", cause, stale) for cause, stale in expected)
 

@@ -1,4 +1,4 @@
-"""What a person or a pipeline types: begin, look, wait, stop, report; and what it exits with."""
+"""What a person or a pipeline types: begin, tick, wait, stop, report; and what it exits with."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_stopped_it_is_inconclusive(run, tmp_path):
         assert "wrong database" in out
 
 
-def test_without_an_exporter_it_says_so(run, tmp_path, monkeypatch):
+def test_without_an_exporter_commands_say_so(run, tmp_path, monkeypatch):
     """And proves nothing."""
     monkeypatch.setattr(commands, "REQUEST_TIMEOUT", 0.1)
     for words in (("start",), ("stop",), ("status",), ("report",), ("wait", "--patience", "100ms")):
@@ -127,7 +127,7 @@ def test_without_an_exporter_it_says_so(run, tmp_path, monkeypatch):
     assert not (tmp_path / FILE).exists()
 
 
-def test_an_exporter_that_goes_away_is_missed(run, tmp_path):
+def test_an_exporter_that_stops_ends_the_wait(run, tmp_path):
     """For as long as one is patient; what was said before stays said."""
     with Exporter(tmp_path, duration=600):
         run("start")
@@ -159,7 +159,7 @@ def test_an_exporter_that_restarts_is_waited_for(run, tmp_path):
     assert "gap since" in out
 
 
-def test_nobody_answers(run, tmp_path, monkeypatch):
+def test_a_request_without_an_answer_is_withdrawn(run, tmp_path, monkeypatch):
     """The request is withdrawn: it must not be granted hours later."""
     with Exporter(tmp_path, duration=600) as exporter:
         run("status")

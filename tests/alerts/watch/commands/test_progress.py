@@ -29,7 +29,7 @@ def told(history: list[Tick], *moments: float) -> list[list[str]]:
     return news
 
 
-def test_what_happens_is_told_once():
+def test_changes_are_reported_once():
     """A check that fails, a gap, an alert that comes and goes."""
     history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
     fires = lambda tick: replace(tick, firing=("OutboxBacklogHigh/page",))  # noqa: E731
@@ -53,7 +53,7 @@ def test_the_line():
     )
 
 
-def test_the_table_tells_everything():
+def test_the_table_has_every_part():
     """Checks, gaps, alerts, maintenance, each on its line."""
     judgement = fixtures.judged_day()
     text = progress.table(replace(fixtures.watch(), state=WatchState.FAILED, decided_at=fixtures.START), judgement)

@@ -41,7 +41,7 @@ def scenario(tmp_path: Path) -> WatchScenario:
 
 
 def said(scenario: WatchScenario, *, terminal: bool, patience: float = 1e9) -> tuple[list[str], WatchState | None]:
-    """What `wait` says while an hour of minutes goes by, one for each of its looks."""
+    """What `wait` says while an hour of minutes goes by, one for each of its ticks."""
     lines: list[str] = []
 
     def sleep(_: float) -> None:
@@ -65,7 +65,7 @@ def test_in_a_log_there_are_plain_lines(scenario):
     assert lines[-2] == "watch 1: PASS\n"
 
 
-def test_on_a_terminal_one_line_is_drawn_anew(scenario, monkeypatch):
+def test_on_a_terminal_one_line_is_redrawn(scenario, monkeypatch):
     """Not wider than the terminal, with what happens above it."""
     monkeypatch.setenv("COLUMNS", "40")
     scenario.shown = {"backlog_jobs": 5000}
@@ -78,7 +78,7 @@ def test_on_a_terminal_one_line_is_drawn_anew(scenario, monkeypatch):
     assert any("FAIL: The backlog exceeded" in line for line in lines)
 
 
-def test_an_exporter_that_stays_away_ends_it(scenario):
+def test_an_absent_exporter_ends_the_wait(scenario):
     """After so much patience, and not before."""
     scenario.evaluate(5)
     scenario.down(kill=True)

@@ -22,7 +22,7 @@ def test_stale_results_are_not_known():
     assert found.known(frozenset())
 
 
-def test_a_span_is_measured_by_the_clock_that_nobody_sets():
+def test_a_span_is_measured_by_the_clock_since_boot():
     """Whatever the wall clock did in between."""
     span = TimeSpan.between(tick(1000, 10), tick(5000, 25))
     assert (span.started_at, span.ended_at, span.started, span.seconds) == (1000, 5000, 10, 15)

@@ -6,7 +6,7 @@ from alerts.watch.report import html
 from tests.alerts.watch.report import samples
 
 
-def test_what_was_not_seen_is_not_drawn():
+def test_gaps_interrupt_the_line():
     """A hole of the exporter's breaks the line, although there is no tick in it."""
     made = samples.report()
     closed = replace(made, judgement=replace(made.judgement, gaps=()))

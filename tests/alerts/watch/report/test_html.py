@@ -18,7 +18,7 @@ def test_hostile_texts_stay_texts_in_html():
     assert set(seen.attributes) <= set(usual.attributes)
 
 
-def test_html_stands_alone():
+def test_html_is_self_contained():
     """No script, nothing to load; and its own policy would forbid both."""
     page = html(samples.report())
     assert not {"script", "img", "link", "iframe", "form"} & set(samples.Reader(page).elements)
@@ -42,7 +42,7 @@ def test_a_full_day_with_twelve_plots_stays_below_a_megabyte():
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-def test_the_word_is_said_in_its_colour(verdict):
+def test_the_verdict_has_its_colour(verdict):
     made = samples.report()
     page = html(replace(made, judgement=replace(made.judgement, verdict=verdict)))
     kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}[verdict]

@@ -8,7 +8,7 @@ from alerts.watch.report import html, json_text, markdown
 from tests.alerts.watch.report import samples
 
 
-def test_everything_judged_is_told():
+def test_every_result_is_in_the_tables():
     """Every check, gap, alert, maintenance, restart, step, difference and setting, in HTML and Markdown alike."""
     report = samples.report()
     for form in (samples.Reader(html(report)).text, markdown(report).replace("\\", "")):

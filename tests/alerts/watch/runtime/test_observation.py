@@ -19,7 +19,7 @@ def scenario(tmp_path) -> WatchScenario:
     return WatchScenario(tmp_path / "state").up()
 
 
-def test_what_collectors_lack_is_not_seen(scenario):
+def test_signals_of_failed_collectors_are_missing(scenario):
     """A lock on one table: its signals are unknown, the gap has its cause, the others go on."""
     scenario.begin()
     scenario.evaluate(5)

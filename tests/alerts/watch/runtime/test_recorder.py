@@ -38,7 +38,7 @@ def scenario(tmp_path) -> WatchScenario:
 
 
 def test_before_any_watch(scenario):
-    """Nothing is known before the first look; then it waits to be told."""
+    """Nothing is known before the first tick; then it waits to be told."""
     assert scenario.recorder is not None
     assert scenario.recorder.view.state is None
     view = scenario.evaluate()
@@ -85,7 +85,7 @@ def test_failed_at_once_and_observed_until_its_end(scenario):
     assert judgement_of(view).ticks == MINUTES
 
 
-def test_a_request_is_answered_between_two_looks(scenario):
+def test_a_request_is_processed_between_two_evaluations(scenario):
     """One watch at a time; what is stopped proves nothing."""
     scenario.evaluate()
     assert scenario.ask("stop").answer == "no watch is running"
@@ -101,7 +101,7 @@ def test_a_request_is_answered_between_two_looks(scenario):
     assert scenario.ask("start").answer == "watch 2 has begun"
 
 
-def test_between_watches_a_look_a_minute_is_kept(scenario):
+def test_between_watches_a_tick_a_minute_is_recorded(scenario):
     """Four times as many say no more of the hours that a watch is compared with; in a watch, each counts."""
     quarters(scenario, 9)
     assert [tick.at - fixtures.START for tick in scenario.ticks()] == [15, 75, 135]
@@ -113,7 +113,7 @@ def test_between_watches_a_look_a_minute_is_kept(scenario):
     assert len(scenario.ticks()) == 3 + 8 + 2
 
 
-def test_what_begins_a_watch_is_not_overlooked_between_them(tmp_path):
+def test_a_watch_begins_without_waiting_for_the_minute(tmp_path):
     """Neither the migration nor a request waits for the minute to pass."""
     scenario = WatchScenario(tmp_path, start="migration", registered=False).up()
     assert quarters(scenario, 2).state is WatchState.WAITING
@@ -211,7 +211,7 @@ def test_a_directory_that_is_a_file(tmp_path):
     assert scenario.ticks()[0].before is Cause.NOT_WRITTEN
 
 
-def test_what_cannot_be_written_was_not_seen(scenario, monkeypatch):
+def test_ticks_that_cannot_be_written_are_missing(scenario, monkeypatch):
     """Coverage suffers while it lasts, the verdict waits, and the gap has its cause."""
     monkeypatch.setattr("alerts.watch.store.history._LOCK_TIMEOUT", 0.01)
     scenario.begin()
@@ -230,7 +230,7 @@ def test_what_cannot_be_written_was_not_seen(scenario, monkeypatch):
     assert judgement_of(after).exporter_restarts == 0
 
 
-def test_blind_at_the_end_nothing_is_decided_before_it_can_be_written(scenario, monkeypatch):
+def test_a_watch_that_ends_while_the_disk_is_full_is_decided_later(scenario, monkeypatch):
     """A verdict that is not on disk would be another one after a restart."""
     monkeypatch.setattr("alerts.watch.store.history._LOCK_TIMEOUT", 0.01)
     scenario.begin()
@@ -274,7 +274,7 @@ def damage(scenario: WatchScenario, statement: str) -> None:
         connection.execute(statement)
 
 
-def test_a_damaged_history_is_set_aside_and_its_watch_is_lost_in_sight_of_all(scenario):
+def test_a_damaged_history_is_renamed_and_its_watch_is_recorded_as_lost(scenario):
     """INCONCLUSIVE, with its number and why; the next one can begin; the damaged file is kept."""
     scenario.begin()
     scenario.evaluate(10)
@@ -318,7 +318,7 @@ def test_damaged_without_a_watch_nothing_is_lost(scenario):
 
 
 def test_a_bug_in_here_ends_nothing(scenario, monkeypatch):
-    """The next look may do better; until then it is said."""
+    """The next tick may do better; until then it is said."""
     scenario.begin()
     broken = lambda *_: 1 / 0  # noqa: E731
     with monkeypatch.context() as patch:
@@ -329,7 +329,7 @@ def test_a_bug_in_here_ends_nothing(scenario, monkeypatch):
     assert len(scenario.ticks()) == 3
 
 
-def test_a_watch_ends_though_nobody_evaluates(scenario):
+def test_a_watch_ends_without_an_evaluation(scenario):
     """Alerts that can no longer be judged must not leave a watch running for ever."""
     scenario.begin()
     states = []
@@ -405,8 +405,8 @@ def test_closed_it_lets_go(scenario):
     History.writer(scenario.directory).close()
 
 
-def test_heeding_and_observing_at_once_bends_no_time(tmp_path):
-    """Two threads look at the clock in whatever order: no step is invented, and each second counts once."""
+def test_concurrent_requests_and_evaluations_keep_the_time_line(tmp_path):
+    """Two threads tick at the clock in whatever order: no step is invented, and each second counts once."""
     with Exporter(tmp_path, duration=600) as exporter:
         for _ in range(300):
             exporter.recorder.process_requests()

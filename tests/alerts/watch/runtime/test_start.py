@@ -27,7 +27,7 @@ def standby(state: CollectorState) -> CollectorState:
     return replace(state, server=DatabaseServer(in_recovery=True, address="10.0.0.8:5432", lag=0.5)) if asks else state
 
 
-def test_the_register_of_a_standby_begins_no_watch(tmp_path):
+def test_applied_versions_of_a_standby_begin_no_watch(tmp_path):
     """What is registered there may have been rolled back; a person is told how to begin."""
     scenario = WatchScenario(tmp_path, start="migration", registered=True).up()
     scenario.change = standby
@@ -59,7 +59,7 @@ def test_the_migration_begins_a_watch(tmp_path):
     assert len(scenario.watches()) == 1
 
 
-def test_registered_before_we_came_it_begins_at_first_sight(tmp_path):
+def test_versions_applied_before_the_start_begin_a_watch(tmp_path):
     """The exporter is often installed together with the migration."""
     assert WatchScenario(tmp_path, start="migration").up().evaluate().state is WatchState.RUNNING
 
@@ -76,7 +76,7 @@ def test_rolled_back_and_applied_again_it_begins_again(tmp_path):
     assert states_of(scenario.watches()) == [WatchState.PASSED, WatchState.RUNNING]
 
 
-def test_a_register_that_is_not_visible_begins_nothing_and_is_told(tmp_path):
+def test_versions_that_are_not_visible_begin_no_watch(tmp_path):
     """Unknown is neither applied nor not."""
     scenario = WatchScenario(tmp_path, start="migration", registered=None).up()
     view = scenario.evaluate(3)

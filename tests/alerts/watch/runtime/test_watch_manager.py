@@ -50,7 +50,7 @@ def test_restarted_it_goes_on(scenario, kill):
     assert len(scenario.ticks()) == MINUTES - 1
 
 
-def test_down_at_its_end_it_is_judged_afterwards(scenario):
+def test_a_watch_that_ended_while_the_exporter_was_down_is_closed_afterwards(scenario):
     """What nobody saw is not passed."""
     scenario.begin()
     scenario.evaluate(20)
@@ -61,7 +61,7 @@ def test_down_at_its_end_it_is_judged_afterwards(scenario):
     assert judgement_of(view).gaps[-1].span.seconds == HOUR - 20 * INTERVAL
 
 
-def test_another_version_judges_by_the_terms_of_the_beginning(scenario):
+def test_a_running_watch_keeps_its_checks_over_an_upgrade(scenario):
     """An upgrade may change the checks; not those of a watch that runs."""
     before = scenario.begin().watch
     scenario.down()

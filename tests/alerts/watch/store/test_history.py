@@ -66,7 +66,7 @@ def test_only_writes_of_other_connections_are_changes(tmp_path):
         assert not ours.changed()
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_reading_returns_the_written_values(tmp_path):
     """To the last bit: unknown values stay unknown, infinite ones infinite, words as they were."""
     odd = tick(
         7,
@@ -90,7 +90,7 @@ def test_what_is_written_is_read(tmp_path):
     assert read(tmp_path) == [odd, torn]
 
 
-def test_papers_are_kept_by_kind_and_number(tmp_path):
+def test_records_are_stored_by_kind_and_number(tmp_path):
     """Written again they are replaced; removed they are gone."""
     watch = fixtures.watch()
     papers = (watch, RUN, Layout(NAMES), TimelineMark(1.5), WatchRequest("stop", 1.0, "why"))
@@ -107,7 +107,7 @@ def test_papers_are_kept_by_kind_and_number(tmp_path):
         assert list(opened.all(Watch)) == [4]
 
 
-def test_a_judgement_is_kept_whole(tmp_path):
+def test_a_judgement_is_stored_completely(tmp_path):
     """With every result, gap and difference in it."""
     judgement = fixtures.judged_day()
     with History.writer(tmp_path) as opened:
@@ -140,7 +140,7 @@ def test_ticks_by_the_time_line(tmp_path):
         assert (last.t, last.run) == (1100 * 15_000, 1)
 
 
-def test_what_is_forgotten_leaves_the_rest_whole(tmp_path):
+def test_deleting_ticks_keeps_the_others_consistent(tmp_path):
     """The chain of what is left holds."""
     filled(tmp_path, 100)
     with History.writer(tmp_path) as opened:
@@ -230,7 +230,7 @@ def test_a_later_version_is_left_alone(tmp_path):
     assert (tmp_path / FILE).read_bytes() == content
 
 
-def test_a_database_of_somebody_else_is_not_ours(tmp_path):
+def test_another_database_is_refused(tmp_path):
     """Whatever it holds."""
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
         connection.execute("CREATE TABLE ticks (t)")
@@ -260,7 +260,7 @@ def whole(tmp_path_factory) -> tuple[Path, list[Tick], dict[int, Watch]]:
 
 
 @pytest.mark.parametrize("seed", range(150))
-def test_damaged_at_any_byte_it_says_nothing_wrong(seed, whole, tmp_path):
+def test_damage_at_any_byte_is_detected_or_harmless(seed, whole, tmp_path):
     """Some bytes turned, or some lost at the end: either it still says what it said, or that it is damaged."""
     directory, ticks, watches = whole
     dice = random.Random(seed)
@@ -304,7 +304,7 @@ def test_a_tick_taken_out_is_noticed(tmp_path):
         read(tmp_path)
 
 
-def test_set_aside_under_a_name_of_its_own(tmp_path):
+def test_a_damaged_history_gets_a_new_name(tmp_path):
     """Nothing is lost of it, however often that happens; the latest watch is told when it can be read."""
     for number in range(3):
         content = b"damaged" * (number + 1)
@@ -392,7 +392,7 @@ def test_a_directory_that_takes_nothing(tmp_path, obstacle):
     for name in (FILE, LOCK):
         (state / name).chmod(0o444)
     state.chmod(0o555)
-    # Where others may not look, a copy is of no use to them.
+    # Where others may not tick, a copy is of no use to them.
     place = Path("/tmp") / f"outbox-exporter-{tmp_path.name}-{os.getpid()}"
     shutil.copytree(state, place)
     try:

@@ -44,7 +44,7 @@ def test_it_goes_with_the_process_that_holds_it(tmp_path):
     os.close(lock_file.acquire(tmp_path))
 
 
-def test_where_nobody_ever_was(tmp_path):
+def test_a_directory_without_a_lock_is_free(tmp_path):
     """Nothing is made by looking."""
     assert not lock_file.is_locked(tmp_path / "state")
     assert not (tmp_path / "state").exists()

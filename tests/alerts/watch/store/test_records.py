@@ -44,7 +44,7 @@ def test_the_encoding_is_that_of_format_version_1():
 
 
 @pytest.mark.parametrize("maintenance", [True, False, None])
-def test_what_is_encoded_is_decoded(maintenance):
+def test_decoding_reverses_encoding(maintenance):
     """Values without a name in the layout are lost."""
     tick = replace(TICK, maintenance=maintenance, values={"a": 1.5, "c": math.inf})
     assert unpack(row(*pack(tick, NAMES)), NAMES, 10.0) == tick

@@ -13,8 +13,8 @@ from alerts.watch.store import serialization
 from tests.alerts.watch import fixtures
 
 
-def test_watch_and_judgement_there_and_back():
-    """Every field, nested ones, none, infinite ones, texts that look like others."""
+def test_watches_and_judgements_are_restored():
+    """Every field, nested ones, none, infinite ones, texts that tick like others."""
     watch = fixtures.watch()
     assert serialization.loads(Watch, serialization.dumps(watch)) == watch
     judgement = fixtures.judged_day()
@@ -26,13 +26,13 @@ def test_watch_and_judgement_there_and_back():
     "text",
     ["", "[]", "{}", "null", '{"span":1,"cause":"x","affects":[]}', '{"cause":"table locked","later":1}'],
 )
-def test_what_is_no_such_thing_is_refused(text):
+def test_values_of_another_type_are_refused(text):
     """Never half of it."""
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
         serialization.loads(Gap, text)
 
 
-def test_what_lacks_has_its_default():
+def test_a_missing_field_has_its_default():
     """Written by an earlier version."""
     span = '{"started_at":1,"ended_at":2,"started":3,"seconds":4}'
     assert serialization.loads(Gap, f'{{"span":{span},"cause":"table locked"}}') == Gap(
