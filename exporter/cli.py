@@ -39,14 +39,14 @@ logger = logging.getLogger(__name__)
 
 
 class OutputLost(ExporterError):
-    """Standard output does not take the answer: a full disk, say. A script must not go on as if it were there."""
+    """Standard output cannot be written, as on a full disk. A script must not go on as if it had the output."""
 
 
 DEMO_PORT = 9721
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; answers with the exit status."""
+    """Run one command; returns the exit status."""
     _print_utf8()
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
@@ -58,14 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(logs.hide("\n".join(error.problems)), file=sys.stderr)
         return ExitStatus.USAGE
     except BrokenPipeError:
-        # Who read it has heard enough, as `head` does.
+        # The reader closed the pipe, as `head` does.
         _close_output()
         return ExitStatus.UNKNOWN
     except OutputLost as error:
         _close_output()
         print(f"the answer could not be written: {error}", file=sys.stderr)
         return ExitStatus.UNKNOWN
-    except Exception as error:  # noqa: BLE001 - whatever it is, nothing was proved
+    except Exception as error:  # noqa: BLE001 - after any error nothing was proved
         _report_unexpected(error, to_the_log=command is serve)
         return ExitStatus.UNKNOWN
 
@@ -170,7 +170,7 @@ def load(path: Path | None) -> Config:
 
 def serve(options: argparse.Namespace) -> ExitStatus:
     """`serve`: until SIGTERM or SIGINT."""
-    # Not at the top: this command alone serves and judges, and to import that takes as long as all the rest.
+    # Not at the top: only this command needs it, and the import takes as long as all others together.
     from exporter.app.run import App  # noqa: PLC0415
 
     App(lambda: load(options.config)).run()
@@ -178,7 +178,7 @@ def serve(options: argparse.Namespace) -> ExitStatus:
 
 
 def sample(options: argparse.Namespace) -> ExitStatus:
-    """`sample`: unknown as soon as any collector failed; what the others brought is told all the same."""
+    """`sample`: unknown when any collector failed; the readings of the others are printed all the same."""
     try:
         sampling = Sampler(load(options.config), lambda *_: None)
         sampling.sample_once()
@@ -198,7 +198,7 @@ def sample(options: argparse.Namespace) -> ExitStatus:
 
 
 def _write_unavailable(output: Path, form: oneshot.Format, error: Exception) -> None:
-    """Let no earlier sample stay in the file for a current one. Raises: ConfigError with what is wrong beside."""
+    """Replace an earlier sample in the file. Raises: ConfigError with the problems of both."""
     problems = error.problems if isinstance(error, ConfigError) else ()
     try:
         oneshot.write(output, oneshot.render_unavailable(form, configured=not problems))
@@ -207,8 +207,8 @@ def _write_unavailable(output: Path, form: oneshot.Format, error: Exception) -> 
 
 
 def check_config(options: argparse.Namespace) -> ExitStatus:
-    """`check-config`: a valid configuration may still meet a database that refuses it."""
-    # Not at the top: to import the server takes as long as all that other commands need.
+    """`check-config`: checks the configuration, then the targets with it."""
+    # Not at the top: importing the web server takes as long as all imports of other commands.
     from exporter.app import check_config as check  # noqa: PLC0415
 
     config = load(options.config)
@@ -271,16 +271,13 @@ def _print(text: str) -> None:
 
 
 def _print_utf8() -> None:
-    """Whatever the locale: reports, rules and metrics say that they are UTF-8, and no letter may end a command."""
+    """Print UTF-8 whatever the locale: reports, rules and metrics declare it, and no character may end a command."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _report_unexpected(error: Exception, *, to_the_log: bool) -> None:
-    """One line for whoever ran the command: status 1 would say that what they asked about is bad.
-
-    The traceback is for the log. A command's answer is its line; who runs a service reads its log.
-    """
+    """Print one line on standard error; `serve` logs the traceback instead, because its log is read."""
     level = logging.CRITICAL if to_the_log else logging.DEBUG
     logs.event(logger, level, "uncaught exception", exc_info=error)
     if not to_the_log:
@@ -293,7 +290,7 @@ def _report_unexpected(error: Exception, *, to_the_log: bool) -> None:
 
 
 def _close_output() -> None:
-    """Let what is left to be written go nowhere: Python would try again at its end, and complain in its own words."""
+    """Discard the rest of the output: Python would try to write it again at exit, and print an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

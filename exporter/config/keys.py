@@ -28,7 +28,7 @@ class ConfigKey:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The ways to give it in its section: a secret may also stand in a file."""
+        """Its names in the section: a secret may also be in a file."""
         name = self.field.name
         kind = get_args(self.hint)[0] if get_origin(self.hint) is Annotated else self.hint
         return (name, f"{name}_file") if kind is Secret else (name,)
@@ -45,12 +45,12 @@ class ConfigSection:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything that the file may say here."""
+        """All names that the file may contain in this section."""
         return tuple(name for key in self.keys for name in key.names)
 
 
 def variable(section: str, name: str) -> str:
-    """The environment variable of what a section may say."""
+    """The environment variable of a key."""
     return f"{PREFIX}{section}_{name}".upper()
 
 
@@ -74,7 +74,7 @@ KEYS: Mapping[str, ConfigKey] = MappingProxyType({key.path: key for section in S
 
 
 def secrets(config: Config) -> Iterator[Secret]:
-    """Every secret that a configuration holds, for whoever has to hide them."""
+    """Every secret that a configuration holds, so that they can be hidden."""
     for key in KEYS.values():
         value = getattr(getattr(config, key.section), key.field.name, None)
         if isinstance(value, Secret):

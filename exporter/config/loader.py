@@ -1,4 +1,4 @@
-"""Reads the configuration: a YAML file and the environment into frozen settings, every mistake told at once.
+"""Reads the configuration: a YAML file and the environment into frozen settings, every mistake reported at once.
 
 An environment variable wins over the file. Null, an empty text and an empty variable are the same as leaving the key
 out. What a DSN leaves out comes from libpq's own variables (PGHOST, PGPASSWORD, ...), which libpq reads itself.
@@ -52,7 +52,7 @@ _ORDERS = (
 
 @dataclass(frozen=True, slots=True)
 class ExternalChecks:
-    """What only others can judge. Each says what is wrong, without showing a value, or None."""
+    """Checks of other packages. Each returns the problem, without showing a value, or None."""
 
     dsn: Callable[[str], str | None]
     override: Callable[[Override], str | None]
@@ -63,8 +63,8 @@ def load(path: Path | None, environ: Mapping[str, str], checks: ExternalChecks) 
 
     Relative paths are relative to the file that names them; those from the environment to the working directory.
 
-    Raises: ConfigError with every problem, those of the file in its order, then those of the environment by name.
-    Nothing is kept and nothing else is touched, so that a reload that fails changes nothing.
+    Raises: ConfigError with every problem, those of the file in its order, then those of the environment by name. There
+    are no side effects, so that a reload that fails changes nothing.
     """
     problems = Problems()
     _refuse_variables(environ, problems)
@@ -89,7 +89,7 @@ def _refuse_variables(environ: Mapping[str, str], problems: Problems) -> None:
 
 
 class _Reader:
-    """Turns what the sources say into sections. The first source wins."""
+    """Reads the sections from the sources. The first source wins."""
 
     def __init__(self, sources: tuple[Source, ...], checks: ExternalChecks, problems: Problems) -> None:
         self._sources = sources
@@ -97,7 +97,7 @@ class _Reader:
         self._problems = problems
 
     def section(self, section: ConfigSection, file: File) -> Any:
-        """The section's dataclass; None for an optional section of which nothing is said, or that lacks a key."""
+        """The section's dataclass; None for an optional section that is empty, or that lacks a key."""
         mapping = file.section(section.name)
         if mapping:
             mapping.refuse_unknown(section.names, self._problems)
@@ -110,7 +110,7 @@ class _Reader:
         return None if MISSING in read.values() else section.kind(**read)
 
     def find(self, key: ConfigKey) -> GivenValue | None:
-        """What counts for a key, with its place."""
+        """The value of a key, with its place."""
         for source in self._sources:
             forms = [given for name in key.names if (given := source.given(key.section, name))]
             for other in forms[1:]:
@@ -150,7 +150,7 @@ class _Reader:
         return self._one(given, key.hint, in_file=given.name != key.field.name)
 
     def _inline(self, node: Node) -> Node:
-        """What a variable says in YAML."""
+        """The YAML in a variable."""
         if isinstance(node, Scalar) and node.value is not None and node.place.line is None:
             return yaml_file.load_inline(node.value, node.place, self._problems)
         return node

@@ -1,6 +1,6 @@
 """Thresholds that a configuration changes: `{OutboxBacklogHigh: {page: 2000}}`, read with every mistake at its place.
 
-A value is a threshold, or keys: `{threshold: 2000, for: 10m}`. Which rules there are is not known here.
+A value is a threshold, or keys: `{threshold: 2000, for: 10m}`. The rules themselves are not known here.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def _read(node: Node | None, reader: Callable[[str], _Value], problems: Problems
 
 
 def _checked(override: Override, value: Node, check: Check, problems: Problems) -> Override | None:
-    """The override, unless it is wrong or says nothing."""
+    """The override, unless it is wrong or empty."""
     if wrong := check(override):
         problems.add(value.place, wrong)
         return None

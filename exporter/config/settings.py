@@ -3,7 +3,7 @@
 Field names are the keys of the YAML file; the environment variable of a key is `OUTBOX_EXPORTER_<SECTION>_<KEY>`.
 Durations are seconds here and `15s`, `5m`, `24h` in the file. A field of type `Secret` may also be given as
 `<key>_file`, a file that holds it. A duration is positive; `Bounds` and `Pattern` narrow a type where a value
-would otherwise be accepted and then fail, or do harm, far from here.
+would otherwise be accepted and fail later.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ _START = Pattern(
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """What a threshold may be: a number as it stands, or a time in seconds."""
+    """A threshold: a plain number, or a time in seconds."""
 
     value: float
     is_time: bool = False
@@ -68,7 +68,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """The watched database and how gently it is treated.
+    """The database to sample, and the limits on its use.
 
     `dsn` is a libpq connection string or URI; what it leaves out comes from libpq's own variables (PGHOST, ...).
     `timestamp_zone` is the time zone in which columns of type timestamp (without time zone) were written; without it
@@ -90,7 +90,7 @@ class ApplicationSettings:
     """The application's metrics endpoints, `<url>/metrics.<procedure>`.
 
     `timeout` bounds a whole answer, connecting included; `max_bytes` bounds its decoded size. `ca_file` holds the
-    authorities to believe in place of the well-known ones.
+    authorities that verify the application, in place of the well-known ones.
     """
 
     url: Url
@@ -105,9 +105,9 @@ class SamplingSettings:
     """When and how much is sampled.
 
     `budget_ratio` is the share of wall time that each database collector may spend inside the database, and
-    `rows_per_second` how many rows those may read on average that decorate rather than page; a collector over either
-    runs less often, up to `max_interval`.
-    `exhausted_attempts` is the number of attempts from which on a pending job counts as given up (the deployed
+    `rows_per_second` how many rows an informational collector may read on average; a collector over either runs less
+    often, up to `max_interval`.
+    `exhausted_attempts` is the number of attempts from which on a pending job counts as exhausted (the deployed
     processor retries five times). `label_limit` caps the values of queue, source and event labels.
     """
 
@@ -148,13 +148,13 @@ class WatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class AlertingSettings:
-    """Whom to tell, and what to judge by. Without receivers nobody is told: what fires is on /metrics all the same.
+    """The receivers of notifications, and changes of the rules. Without receivers alerts are only on /metrics.
 
     Every Alertmanager of a cluster is listed: each gets every alert. `job` is the name of the scrape job in Prometheus.
-    `time_scale` multiplies every duration of the policy, so that a rehearsal takes minutes. `thresholds` change rules
+    `time_scale` multiplies every duration of the policy, so that a trial takes minutes. `thresholds` change rules
     of alerts/policy.yaml. `runbook_base_url` is where people read runbooks, `<base>/<alert>.md`; without it links lead
     to the exporter's own pages at `web.external_url`, and without either there are no links. `ca_file` holds the
-    authorities to believe in place of the well-known ones, for every receiver.
+    authorities that verify every receiver, in place of the well-known ones.
     """
 
     alertmanager_url: tuple[Url, ...] = ()
@@ -180,7 +180,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything the exporter was told. Without `application` it watches the database alone."""
+    """The whole configuration. Without `application` the exporter samples the database alone."""
 
     database: DatabaseSettings = DatabaseSettings()
     application: ApplicationSettings | None = None

@@ -1,4 +1,4 @@
-"""Where the settings come from: the environment and the file. Each gives nodes that know their places."""
+"""Where the settings come from: the environment and the file. Each returns nodes with their places."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from exporter.core.problems import Place, Problems
 
 @dataclass(frozen=True, slots=True)
 class GivenValue:
-    """What one source says: under which name, and what a relative path in it is relative to."""
+    """A value of one source: its name, and the directory to which a relative path in it is relative."""
 
     name: str
     node: Node = field(repr=False)
@@ -26,10 +26,10 @@ class GivenValue:
 
 
 class Source(Protocol):
-    """A way to give values. An empty one is none."""
+    """A source of values. An empty value counts as missing."""
 
     def given(self, section: str, name: str) -> GivenValue | None:
-        """What it says under that name in that section."""
+        """The value of that name in that section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class File:
         self._sections = {name: yaml_file.as_mapping(node, problems) for name, node in document.items()}
 
     def section(self, name: str) -> yaml_file.Mapping | None:
-        """The section, if the file has one that says anything."""
+        """The section, if the file has one that is not empty."""
         mapping = self._sections.get(name)
         return mapping if mapping and mapping.entries else None
 
     def given(self, section: str, name: str) -> GivenValue | None:
-        """The key, unless it says nothing."""
+        """The key, unless it is empty."""
         mapping = self.section(section)
         node = mapping.get(name) if mapping else None
         return GivenValue(name, node, self._base) if node and _has_value(node) else None

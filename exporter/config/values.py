@@ -98,7 +98,7 @@ def amount(text: str) -> Amount:
 
 
 def boolean(text: str) -> bool:
-    """True or false, in any case, and nothing that one has to guess."""
+    """True from `true`, False from `false`, in any case of letters."""
     if text.lower() not in ("true", "false"):
         raise ValueError("expected true or false")
     return text.lower() == "true"
@@ -107,7 +107,7 @@ def boolean(text: str) -> bool:
 def url(text: str) -> Url:
     """An absolute http or https URI (RFC 3986) without user, query or fragment. Slashes at its end are dropped.
 
-    Secrets do not belong into it: it appears on pages and in logs.
+    It must not contain secrets: it appears on pages and in logs.
     """
     try:
         parts = urlsplit(text)
@@ -165,14 +165,14 @@ def line(text: str) -> str:
 
 
 def words(argument: str) -> str:
-    """What was typed on the command line, read as UTF-8 whatever the locale; other bytes become U+FFFD."""
+    """An argument of the command line, read as UTF-8 whatever the locale; other bytes become U+FFFD."""
     return os.fsencode(argument).decode("utf-8", "replace")
 
 
 def zone(text: str) -> Zone:
     """A time zone by its name in the IANA database: Asia/Shanghai, America/St_Johns, UTC.
 
-    PostgreSQL takes other texts as well, and some for what nobody means: UTC+8 is eight hours west there. Where the
+    PostgreSQL accepts other texts as well, some with a surprising meaning: UTC+8 is eight hours west there. Where the
     machine has the database, the name has to be in it; where not, the server says whether it knows the name.
     """
     names = zoneinfo.available_timezones()

@@ -1,8 +1,8 @@
-"""A strict, small subset of YAML, read into a tree that knows its lines.
+"""A strict, small subset of YAML, read into a tree with line numbers.
 
 One document of mappings, lists and texts. Duplicate keys, keys that are not text, anchors, aliases, merge keys,
-tags and further documents are refused, because each of them lets a file mean something else than it seems to.
-Plain values stay texts: whoever asks for one decides its type, so that `no` or `0123` can be a user or a password.
+tags and further documents are refused, because each of them can give a file another meaning than it seems to have.
+Plain values stay texts: the caller decides the type, so that `no` or `0123` can be a user or a password.
 
 Mistakes are gathered with their place, `config.yaml:12: sampling.interval: ...`. Messages name keys but never show
 values, and no part of a tree prints its values: any of them may be a secret.
@@ -43,7 +43,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _NO_ANCHORS = "anchors and aliases (& and *) are not supported; a value that starts so takes quotes"
 _NO_TAGS = "tags (!) are not supported; a value that starts so takes quotes"
 
-# What PyYAML says (a part of it) and what we say instead: its own words may quote the file.
+# Parts of PyYAML's messages, and our messages in their place: its own may quote the file.
 _SYNTAX_HINTS = (
     ("mapping values are not allowed", "an unexpected ':'; check the indentation, or put the value in quotes"),
     ("cannot start any token", "a tab, or a value that starts with %, @ or ` and takes quotes"),
@@ -62,7 +62,7 @@ _HIDDEN_KEY = "(a key)"
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A text as it stands in the file, quotes removed. None when it says nothing: `null`, `~` or left empty."""
+    """A text as it stands in the file, quotes removed. None when it is `null`, `~` or empty."""
 
     place: Place
     value: str | None = field(repr=False)
@@ -84,7 +84,7 @@ class Mapping:
     entries: dict[str, "Node"] = field(repr=False)  # a key in the wrong column may be a secret, too
 
     def get(self, key: str) -> "Node | None":
-        """What the key holds, or None when the file does not have it."""
+        """The value of the key, or None when the file does not have it."""
         return self.entries.get(key)
 
     def items(self) -> Iterator[tuple[str, "Node"]]:
@@ -293,6 +293,6 @@ class _Builder:
         return anchored or tagged
 
     def _tag(self, event: ScalarEvent) -> str:
-        """What YAML takes a scalar for; a quoted one is text."""
+        """The tag that YAML gives a scalar; a quoted one is text."""
         tag = self._resolver.resolve(ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call] # untyped in PyYAML's stubs
         return str(tag)

@@ -1,6 +1,6 @@
-"""Small files that are replaced as a whole: whenever the program or the machine stops, the old or the new one is there.
+"""Replaces small files as a whole: whenever the program or the machine stops, the old or the new file is complete.
 
-The new one is on disk before it takes the old one's name, and its name is before this returns.
+The new file is on disk before it is renamed, and the rename is on disk before `replace` returns.
 """
 
 import os
@@ -9,15 +9,15 @@ from pathlib import Path
 
 from exporter.core import state_directory
 
-# State is nobody else's.
+# State is readable by its owner alone.
 PRIVATE = 0o600
 
 
 def replace(path: Path, text: str, *, mode: int = PRIVATE, make_directory: bool = True) -> None:
     """Write the text where `path` says, in place of what was there. Raises: OSError.
 
-    Its directory is made where it is missing, unless told otherwise; the mode is `mode` less the umask. Whoever lists
-    the directory meanwhile finds a hidden file that does not end as `path` does.
+    Its directory is made where it is missing, unless told otherwise; the mode is `mode` less the umask. The temporary
+    file is hidden and has another ending than `path`.
     """
     if make_directory:
         state_directory.prepare(path.parent)

@@ -1,8 +1,8 @@
-"""The error family: each member is a decision for its caller.
+"""The errors: each class is a decision for its caller.
 
 `ConfigError` ends the program with status 2. Every `SampleError` is one failed sample: it is counted under its
-`reason`, shown, and tried again at the collector's next turn. Messages say what, where and what to do, and
-never carry a secret.
+`reason`, shown, and tried again at the collector's next run. Messages say what failed, where and how to fix it, and
+never contain a secret.
 """
 
 from enum import StrEnum
@@ -58,7 +58,7 @@ class SampleError(ExporterError):
 
 
 class Unreachable(SampleError):
-    """The target refused, vanished, or did not answer before the client's own deadline."""
+    """The target refused the connection, closed it, or did not answer before the client's own deadline."""
 
     reason = Reason.CONNECTION
 
@@ -70,19 +70,19 @@ class TooSlow(SampleError):
 
 
 class Locked(SampleError):
-    """Somebody holds a lock on a table that the sample reads."""
+    """Another session holds a lock on a table that the sample reads."""
 
     reason = Reason.LOCK
 
 
 class PermissionDenied(SampleError):
-    """The role lacks a privilege; the message holds the GRANT that mends it."""
+    """The role lacks a privilege; the message contains the GRANT that fixes it."""
 
     reason = Reason.PERMISSION
 
 
 class RowsHidden(SampleError):
-    """Row-level security hides rows from this role; numbers would be lies."""
+    """Row-level security hides rows from this role; counts would be wrong."""
 
     reason = Reason.RLS
 
@@ -106,6 +106,6 @@ class BadStatus(SampleError):
 
 
 class BadPayload(SampleError):
-    """The application's answer, or a field of it, is not what the protocol promises."""
+    """The application's answer, or a field of it, does not follow the protocol."""
 
     reason = Reason.PAYLOAD

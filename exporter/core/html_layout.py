@@ -1,7 +1,7 @@
-"""How pages look: one style for the status page and the report, and the frame of a document that stands alone.
+"""The layout of pages: one style for the status page and the report, and the frame of a standalone document.
 
-No page loads anything from anywhere, and none has a script. Its security policy names its own style by hash, so that a
-text that slipped through unescaped could still do nothing.
+No page loads a resource, and none has a script. Its security policy allows its own style by hash, so that a text that
+is not escaped by mistake has no effect.
 """
 
 import base64
@@ -51,7 +51,7 @@ def security_policy(style: str) -> str:
 
 
 def document(title: str, style: str, body: str, head: str = "") -> str:
-    """A whole page, which UTF-8 can carry. `title` is text; `body` and `head` are HTML."""
+    """A whole page, encodable in UTF-8. `title` is text; `body` and `head` are HTML."""
     return utf8_safe(f"""<!DOCTYPE html>
 <html lang="en">
 <head>

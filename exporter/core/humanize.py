@@ -1,4 +1,4 @@
-"""Numbers and times as people say them, on pages, in plots and in reports. Pure."""
+"""Formats numbers and times for pages, charts and reports. Pure."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # The first and the last instant of the calendar, Unix seconds; the latter with the half millisecond that may be added.
 _FIRST = datetime.min.replace(tzinfo=UTC).timestamp()
 _LAST = datetime.max.replace(tzinfo=UTC).timestamp() - 0.001
-# From here on a number is told by its magnitude.
+# From here on a number is formatted by its magnitude.
 _LARGE = 1e15
 
 
@@ -46,7 +46,7 @@ def count(value: float) -> str:
 
 
 def percent(ratio: float) -> str:
-    """0.2 %; what is not nothing does not look like it."""
+    """0.2 %; a small ratio above 0 is not shown as 0."""
     if not math.isfinite(ratio):
         return _non_finite(ratio)
     if abs(ratio) >= _LARGE:
@@ -89,9 +89,9 @@ _SPANS: tuple[tuple[float, Callable[[float], str]], ...] = (
 
 
 def json_safe(value: Any) -> Any:
-    """A document as JSON takes it: what is infinite, or no number, is a text: "Infinity", "-Infinity", "NaN".
+    """A document that JSON can represent: infinity and NaN become texts: "Infinity", "-Infinity", "NaN".
 
-    A text that has no encoding, for want of half a surrogate pair, has a question mark there.
+    A lone surrogate in a text becomes a question mark.
     """
     if isinstance(value, Mapping):
         return {json_safe(key): json_safe(each) for key, each in value.items()}
@@ -103,5 +103,5 @@ def json_safe(value: Any) -> Any:
 
 
 def utf8_safe(text: str) -> str:
-    """The text as UTF-8 can carry it: a lone surrogate, as JSON may hold one, becomes a question mark."""
+    """The text, encodable in UTF-8: a lone surrogate, as JSON may contain one, becomes a question mark."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

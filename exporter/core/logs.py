@@ -1,4 +1,4 @@
-"""Events on standard error: one line each, as text or JSON, without secrets and without storms.
+"""Events on standard error: one line each, as text or JSON, without secrets, and with a limit on repeats.
 
 An event is a short fixed sentence with fields beside it: `event(logger, WARNING, "collector failed", reason="lock")`.
 """
@@ -53,7 +53,7 @@ def configure(secrets: Iterable[Secret | str] = (), *, level: LogLevel = "info",
 
 
 def hide(text: str) -> str:
-    """The text without the secrets that `configure` was told: for messages of others on pages and in answers."""
+    """The text without the secrets that `configure` was told: for messages of libraries on pages and in responses."""
     return _redactor.hide(text)
 
 
@@ -65,7 +65,7 @@ def event(
 
 
 def log_uncaught() -> None:
-    """Log what nobody caught, in any thread, as an event: Python itself would print it with all secrets in it."""
+    """Log uncaught exceptions of any thread as events: Python itself would print them with secrets."""
 
     def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None, thread: str) -> None:
         if issubclass(kind, KeyboardInterrupt):
@@ -85,7 +85,7 @@ def log_uncaught() -> None:
 
 class _Handler(logging.StreamHandler[Any]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Say only that an event was lost: the standard one prints its arguments as they are."""
+        """Print only that an event was lost: the base class prints its arguments as they are."""
         try:
             self.stream.write(f"an event of {record.name}, line {record.lineno}, could not be logged\n")
         except (OSError, ValueError):
@@ -104,7 +104,7 @@ class _Formatter(logging.Formatter):
 
 
 def _record_fields(record: logging.LogRecord) -> dict[str, object]:
-    """What a record says, by name, in the order of the line."""
+    """The fields of a record, by name, in the order of the line."""
     time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     entry: dict[str, object] = {
         "time": time.replace("+00:00", "Z"),
@@ -156,18 +156,17 @@ _VARYING = re.compile(r"\b\d{4,}\b|\b[a-z]?(?=[a-f]*\d)[0-9a-f]{8,}\b")
 
 @dataclass(slots=True)
 class _KeyHistory:
-    """What was logged about one key, its numbers and ids aside, and when; how much was not since then."""
+    """The messages logged about one key, without numbers and ids, with their times; the number suppressed since."""
 
     logged: dict[str, float] = field(default_factory=dict)
     suppressed: int = 0
 
 
 class RepeatFilter:
-    """Tells whether something about a key is news, so that what stays broken does not fill a disk.
+    """Says whether to log a message about a key, so that a lasting failure does not fill a disk.
 
-    A message is news when it was not logged about its key in the last `every` seconds. Long numbers and ids in it are
-    no news: a pooler gives each connection a new one. At most `variety` different ones are logged in that time, as
-    texts that never repeat are a storm as well.
+    A message is logged when it was not logged about its key in the last `every` seconds. Long numbers and ids in it are
+    ignored: a pooler gives each connection a new one. At most `variety` different messages are logged in that time.
     Not safe for several threads at once.
     """
 
@@ -177,7 +176,7 @@ class RepeatFilter:
         self._histories: dict[Hashable, _KeyHistory] = {}
 
     def suppressed(self, key: Hashable, message: str, now: float) -> int | None:
-        """None to keep quiet; otherwise log now, and say that so many were kept quiet since the last line.
+        """None to suppress it; otherwise log it now: the number of messages suppressed since the last line.
 
         Units: `now` in seconds of any clock that does not go back.
         """
@@ -192,5 +191,5 @@ class RepeatFilter:
         return count
 
     def forget(self, key: Hashable) -> bool:
-        """It works again: the next message is news. True when there was something to forget, so worth a line."""
+        """It works again: log the next message. True when a message about the key was logged before."""
         return self._histories.pop(key, None) is not None

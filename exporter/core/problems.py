@@ -1,4 +1,4 @@
-"""Gathers configuration mistakes with their places, so that all of them are told in one message."""
+"""Collects configuration mistakes with their places, so that one error reports all of them."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from exporter.core.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something was said: a line of a file, or an environment variable (a source without a line).
+    """The place of a value: a line of a file, or an environment variable (a source without a line).
 
     Shape: `line` counts from 1; 0 is the file as a whole. `path` is the dotted key, empty for the whole document.
     """
@@ -31,12 +31,12 @@ class Problems:
         self._places: set[Place] = set()
 
     def add(self, place: Place, message: str) -> None:
-        """Note one mistake."""
+        """Add one mistake."""
         self._found.append((place, message))
         self._places.add(place)
 
     def __contains__(self, place: Place) -> bool:
-        """Whether that place already has a problem, so that it need not be told twice."""
+        """Whether that place already has a problem, so that it is reported once."""
         return place in self._places
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class Problems:
             raise ConfigError(self.lines())
 
     def fatal(self, place: Place, message: str) -> ConfigError:
-        """Note a mistake after which nothing more can be learned; raise what this returns."""
+        """Add a mistake after which nothing more can be read; raise the error that this returns."""
         self.add(place, message)
         return ConfigError(self.lines())
 
@@ -66,7 +66,7 @@ def _order(place: Place) -> tuple[bool, int, str]:
 def nearest(word: str, known: Iterable[str], prefix: str = "") -> str:
     """`; did you mean "interval"?` for a word that resembles a known one, otherwise nothing.
 
-    A prefix that all of them share is shown but not compared: it would make strangers look alike.
+    A prefix that all of them share is shown but not compared: it would make different words look alike.
     """
     close = difflib.get_close_matches(word.removeprefix(prefix), [name.removeprefix(prefix) for name in known], n=1)
     return f'; did you mean "{prefix}{close[0]}"?' if close else ""

@@ -1,7 +1,7 @@
-"""Hides secrets in texts that leave the program: log lines, pages, errors that were not ours to word.
+"""Hides secrets in texts that leave the program: log lines, pages, errors of libraries.
 
-A secret is hidden when it is known, and when the text itself says that it is one: the user information of a URI, the
-value of `password=`, an `Authorization` header.
+A secret is hidden when it is known, and when the text marks it: the user information of a URI, the value of
+`password=`, an `Authorization` header.
 """
 
 import json
@@ -11,8 +11,7 @@ from urllib.parse import quote, quote_plus
 
 HIDDEN = "[hidden]"
 
-# Shorter ones are left alone: hiding every "abc" would shred all texts, and would tell where the secret stands.
-# Nobody who has to guess three characters needs our log.
+# Shorter ones are not hidden: hiding every "abc" would make all texts unreadable, and would show where the secret is.
 MIN_LENGTH = 4
 
 # The rest of the word after a scheme: a password that was not percent-encoded may hold any other character. A URI that
@@ -46,7 +45,7 @@ _PASSWORD_IN_URI = re.compile(r"[A-Za-z][\w+.-]*://[^/?#@]*?:([^/?#]*)@")
 
 
 class Redactor:
-    """Knows some secrets and the forms in which they may turn up."""
+    """Hides some secrets, in the forms in which they may occur."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = frozenset(secret for secret in secrets if len(secret) >= MIN_LENGTH)
@@ -55,16 +54,16 @@ class Redactor:
         self._pattern = re.compile("|".join(map(_pattern, longest_first))) if longest_first else None
 
     def hide(self, text: str) -> str:
-        """The text with `[hidden]` in place of every known secret, raw or encoded, and of what calls itself one."""
+        """The text with `[hidden]` in place of every known secret, raw or encoded, and of marked ones."""
         return hide_credentials(self._pattern.sub(HIDDEN, text) if self._pattern else text)
 
     def with_secrets(self, secrets: Iterable[str]) -> "Redactor":
-        """One that hides these secrets as well: a password that was replaced may still turn up in an old error."""
+        """One that hides these secrets as well: a replaced password may still occur in an old error."""
         return Redactor(self._secrets.union(secrets))
 
 
 def hide_credentials(text: str) -> str:
-    """The text with `[hidden]` in place of what it marks as a secret itself, known or not."""
+    """The text with `[hidden]` in place of what the text marks as a secret, known or not."""
     text = _AFTER_SCHEME.sub(_without_user_information, text)
     text = _NAMED_VALUE.sub(rf"\g<name>{HIDDEN}", text)
     return _CREDENTIALS.sub(rf"\g<scheme> {HIDDEN}", text)

@@ -1,4 +1,4 @@
-"""The state directory: made when it is first needed, and if it cannot be written, why."""
+"""The state directory: created when it is first needed; explains why it cannot be written."""
 
 import os
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def prepare(directory: Path) -> None:
-    """Make it if it is not there. Raises: OSError, whose `strerror` names what is in the way and where."""
+    """Make it if it is not there. Raises: OSError, whose `strerror` names the reason and the path."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -15,7 +15,7 @@ def prepare(directory: Path) -> None:
 
 
 def problem(directory: Path) -> str | None:
-    """Why nothing can be kept there, or None. Tries it, and leaves nothing behind."""
+    """Why no file can be written there, or None. Tries it, and leaves nothing behind."""
     place = _nearest(directory)
     try:
         if place == directory:
@@ -41,7 +41,7 @@ def _reason(directory: Path, error: OSError) -> str:
 
 
 def _nearest(directory: Path) -> Path:
-    """The directory, or what of its path is there. One that may not be looked into counts as there."""
+    """The directory, or what of its path is there. One that cannot be read counts as existing."""
     for place in (directory, *directory.absolute().parents):
         try:
             place.lstat()

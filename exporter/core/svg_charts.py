@@ -1,7 +1,7 @@
 """Small SVG plots for pages that stand alone: sparklines and time series with thresholds, gaps and marks. Pure.
 
-Colours come from the page's own CSS through the classes named here and in `STYLE`, so that one picture serves light,
-dark and print. Everything that is text is escaped. A plot has a title for those who do not see it.
+Colours come from the page's CSS through the classes named here and in `STYLE`, so that one chart serves light, dark and
+print. Texts are escaped. A chart has a title for screen readers.
 
 Units: times in Unix seconds, shown in UTC. Shape: a value of None breaks the line: unknown is no number. An infinite
 value is drawn at the upper edge.
@@ -21,16 +21,16 @@ Points = Sequence[tuple[float, float | None]]
 WIDTH, HEIGHT = 720, 200
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 24
 SPARK_WIDTH, SPARK_HEIGHT = 160, 36
-# More columns than a screen shows add weight, not truth: each keeps its first, least, greatest and last value.
+# A screen shows no more columns: each keeps its first, least, greatest and last value.
 COLUMNS = 360
 TICKS_Y, TICKS_X = 4, 9
 # Steps of an axis of time, in seconds: people count in minutes, hours and days.
 TIME_STEPS = (1, 2, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 7 * 86400)
-# A threshold this many times above the highest value would flatten the line; it is told in words instead.
+# A threshold this many times above the highest value would flatten the line; it is written as text instead.
 NEAR = 8
 # Room above the highest value, and the smallest height of an axis whose values are all 0.
 HEADROOM, LEAST_TOP = 1.08, 1.0
-# Beyond these an axis is drawn like the next one within: no computer's numbers have room for its ticks.
+# Beyond these an axis is drawn like the next one within: floats cannot represent its ticks.
 _HIGHEST, _LOWEST_STEP = 1e300, 1e-300
 
 STYLE = """
@@ -53,7 +53,7 @@ COLOURS_DARK = "--plot-0: #6cb2ff; --plot-1: #ffb057; --plot-2: #74d39a; --plot-
 
 
 class SpanKind(StrEnum):
-    """What a stretch of time was; the name of its CSS class."""
+    """The kind of a shaded period; the name of its CSS class."""
 
     GAP = "gap"
     MAINTENANCE = "maintenance"
@@ -63,7 +63,7 @@ class SpanKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time to shade, with what a reader learns by pointing at it."""
+    """A period to shade, Unix seconds, with its tooltip."""
 
     mark: SpanKind
     start: float

@@ -1,4 +1,4 @@
-"""Label values that come from the database are bounded: the first so many are kept, the rest are `other`."""
+"""Limits the values of a label that come from the database: the first are kept, the rest become `other`."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ class LabelLimit:
         self.dropped = 0
 
     def __call__(self, value: str | None) -> str:
-        """The label value to publish for `value`; counts in `dropped` what went under `other` for want of room.
+        """The label value to publish for `value`; counts in `dropped` what became `other` beyond the limit.
 
-        What is None goes there, too: a job without a queue is a job, and a label without a value is none.
+        None becomes `other`, too: a job without a queue is counted, and a label needs a value.
         """
         if value is None:
             return OTHER

@@ -1,7 +1,7 @@
-"""Rows that hold what no number can use: infinite times, times out of all bounds, NULL where none was promised.
+"""Rows with values that no metric can use: infinite times, times out of range, NULL where a value is required.
 
-Such a row is left out of the numbers that need what it lacks, and of no other: a job with an infinite `created_at` is
-pending, so it is counted in the backlog, and has no age. What was left out is counted here, by table and kind.
+Such a row is left out of the metrics that need the value, and of no other: a job with an infinite `created_at` is
+pending, so it is counted in the backlog, and has no age. The rows left out are counted here, by table and kind.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 
-# By so many seconds a time may lie ahead of the database's clock and is still believed: the application's clock stamps
+# By so many seconds a time may be ahead of the database's clock and still count: the application's clock sets
 # `processed_at`. The same ten minutes as exporter.collectors.watermark.SETTLING, by which it may lag. A time in or
 # before 1970's first instant is none: that is what a zero becomes.
 MAX_CLOCK_LEAD = 600.0
@@ -33,7 +33,7 @@ _TEXTS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class OddRows:
-    """How many rows of a table hold what no number can use, by kind. A row of two kinds counts in both."""
+    """How many rows of a table have a value that no metric can use, by kind. A row of two kinds counts in both."""
 
     infinite: int = 0
     out_of_range: int = 0
@@ -43,14 +43,14 @@ class OddRows:
         return OddRows(self.infinite + other.infinite, self.out_of_range + other.out_of_range, self.nulls + other.nulls)
 
     def readings(self, table: str) -> Iterator[Reading]:
-        """One for each kind of which there are any."""
+        """One for each kind that occurs."""
         for kind, rows in zip(catalogue.ODD_KINDS, (self.infinite, self.out_of_range, self.nulls), strict=True):
             if rows:
                 yield Reading(catalogue.ODD_ROWS, rows, (table, kind))
 
 
 def sentences(readings: Iterable[Reading]) -> Iterator[tuple[str, str]]:
-    """What a reader of the page should know of each reading of `outbox_odd_rows`: the table, and a sentence."""
+    """Messages for the status page, one for each reading of `outbox_odd_rows`: the table, and a sentence."""
     for reading in readings:
         if reading.metric is catalogue.ODD_ROWS:
             table, kind = reading.labels

@@ -1,4 +1,4 @@
-"""Plain values that travel from collectors to the exposition: readings, and the outcome of a run."""
+"""Plain values from collectors to the exposition: readings, and the outcome of a run."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ class Reading:
     """One value of one series.
 
     Units: those of the metric's name. Shape: `labels` holds one value per label name, in the catalogue's order.
-    Raises: ValueError when labels and metric do not fit, or the value is NaN (unknown is no reading at all);
-    TypeError for a label that is no text. So what is wrong fails its collector's run, and no scrape.
+    Raises: ValueError when labels and metric do not fit, or the value is NaN (an unknown value is left out);
+    TypeError for a label that is no text. So a mistake fails its collector's run, not a scrape.
     """
 
     metric: Metric
@@ -59,7 +59,7 @@ def _check_labels(metric: Metric, labels: tuple[str, ...]) -> None:
 
 
 def _encodable(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """As UTF-8 can carry them: a lone surrogate, as JSON may hold one, becomes a question mark."""
+    """Encodable in UTF-8: a lone surrogate, as JSON may contain one, becomes a question mark."""
     return tuple(label.encode("utf-8", "replace").decode() for label in labels)
 
 
@@ -68,7 +68,7 @@ Readings = tuple[Reading | Distribution, ...]
 
 @dataclass(frozen=True, slots=True)
 class DatabaseServer:
-    """Which server answered.
+    """The server that answered.
 
     `address` is its own, None over a Unix socket; `lag`, seconds that its replay is behind at most: None on a primary,
     and where nothing is proved.
@@ -80,7 +80,7 @@ class DatabaseServer:
 
     @property
     def role(self) -> str:
-        """In one word."""
+        """Either primary or standby."""
         return "standby" if self.in_recovery else "primary"
 
     def __str__(self) -> str:
@@ -89,7 +89,7 @@ class DatabaseServer:
 
 @dataclass(frozen=True, slots=True)
 class CollectorFailure:
-    """One thing that went wrong in a run. `message` is for people: what, where, what to do; no secrets."""
+    """One failure in a run. `message` says what failed, where, and how to fix it; it contains no secrets."""
 
     reason: Reason
     message: str
@@ -97,11 +97,11 @@ class CollectorFailure:
 
 @dataclass(frozen=True, slots=True)
 class CollectorOutcome:
-    """What a collector brought back: readings that may be believed, and what failed.
+    """The result of a collector: readings, and failures.
 
-    Both may be present: one dead endpoint does not spoil the others. A run is a success when nothing failed. `rows`
-    is how many rows were read for it, 0 when that shall not slow the collector down; `waited`, seconds of it that went
-    into the way to the target and back. `server` is which one answered, None where none did.
+    Both may be present: one endpoint that fails does not remove the readings of others. A run succeeds when nothing
+    failed. `rows` is the number of rows that were read, 0 when they must not lengthen the interval; `network_time` the
+    seconds of it that were network round trips. `server` is the server that answered, None where none did.
     """
 
     readings: Readings = ()
@@ -115,8 +115,8 @@ class CollectorOutcome:
 class CollectorRun:
     """One finished run of a collector.
 
-    Units: `finished_at` Unix seconds for people; `finished` seconds of the monotonic clock for ages;
-    `duration` seconds, all in all.
+    Units: `finished_at` Unix seconds, to be shown; `finished` seconds of the monotonic clock, for ages; `duration`
+    seconds, in total.
     """
 
     collector: str
@@ -127,7 +127,7 @@ class CollectorRun:
 
     @property
     def cost(self) -> float:
-        """Seconds for which the target was kept busy."""
+        """Seconds for which the target was busy."""
         return self.duration - self.outcome.network_time
 
     @property

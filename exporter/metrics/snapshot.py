@@ -1,7 +1,7 @@
-"""The snapshot: the latest result of every collector, and until when it may be shown.
+"""The snapshot: the latest result of every collector, and when it expires.
 
-The board is the one place where sampling threads and scrapes meet. Sampling writes whole immutable states; a scrape
-reads them and computes nothing but their age.
+Sampling threads and scrapes share the snapshot store alone. Sampling writes whole immutable states; a scrape reads
+them and computes only their age.
 """
 
 import math
@@ -13,30 +13,30 @@ from threading import Lock
 from exporter.core.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
 from exporter.metrics.readings import CollectorFailure, CollectorRun, DatabaseServer, Readings
 
-# How many intervals a result outlives: two missed samples are bad luck, three are news.
+# A result expires after so many intervals: two missed samples may be chance.
 EXPIRY_INTERVALS = 3
 # The default of sampling.interval, seconds.
 DEFAULT_INTERVAL = 15.0
-# Who meets one of these got no session, and nobody else would. A standby that is too far behind answers, and is no more
+# With one of these there is no session, for no collector. A standby that is too far behind answers, but is of no more
 # use than a server that does not.
 _OUTAGE = frozenset({Reason.CONNECTION, Reason.STALE})
-# What a collector costs is seen from so many successes: fewer are chance, more have forgotten how it is now.
+# The cost of a collector is the mean of so many successes: fewer are chance, more are out of date.
 COST_SAMPLES = 4
 
 
 class CollectorTarget(StrEnum):
-    """What a collector asks."""
+    """The target of a collector."""
 
     DATABASE = "database"
-    # The database's catalogue, and what it needs to be interpreted: says nothing of whether rows can be sampled.
+    # The database's catalogue: it may be readable when rows are not.
     CATALOGUE = "catalogue"
-    # A file, which answers whatever the database does; it is asked only for what belongs to an answer.
+    # A file of the state directory, which can be read whatever state the database is in.
     STATE_FILE = "ledger"
     APPLICATION = "application"
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """How asking it can fail."""
+        """The reasons for which a sample of it can fail."""
         return APPLICATION_REASONS if self is CollectorTarget.APPLICATION else DATABASE_REASONS
 
 
@@ -74,17 +74,17 @@ class CollectorState:
     answered: float | None = None
 
     def fresh(self, now: float) -> bool:
-        """Whether the readings may be believed at this time of the monotonic clock."""
+        """Whether the readings have not expired at this time of the monotonic clock, seconds."""
         return self.expires is not None and now <= min(self.expires, self.outage_limit)
 
     def costs_with(self, run: CollectorRun) -> tuple[float, ...]:
-        """Those of the latest successes, this one among them."""
+        """The costs of the latest successes, with this run, seconds."""
         return (*self.costs, run.cost)[-COST_SAMPLES:]
 
     def after(self, run: CollectorRun, interval: float, step: float = DEFAULT_INTERVAL) -> "CollectorState":
         """The state once this run has finished and the next begins `interval` seconds after it began.
 
-        `step` is the sampling interval, seconds, whatever the collector's own is.
+        `step` is the sampling interval, seconds, which may differ from the collector's own.
         """
         failures = dict(self.failures)
         for failure in run.outcome.failures:
@@ -168,7 +168,7 @@ class SnapshotStore:
         return self._states[collector]
 
     def record(self, run: CollectorRun, interval: float) -> CollectorState:
-        """Note a finished run; answers with the state before it."""
+        """Record a finished run; returns the state before it."""
         with self._lock:
             before = self._states[run.collector]
             self._replace(before.after(run, interval, self._step))
@@ -177,13 +177,13 @@ class SnapshotStore:
             return before
 
     def skip(self, collector: str) -> None:
-        """Note that a run was due while the previous one was still going on."""
+        """Record that a run was due while the previous one was still running."""
         with self._lock:
             state = self._states[collector]
             self._replace(replace(state, skipped=state.skipped + 1))
 
     def _note_outage(self, run: CollectorRun) -> None:
-        """While the database is unreachable nothing of it can be renewed, due or not."""
+        """While the database is unreachable, no reading of it can be renewed, due or not."""
         if run.succeeded:
             limit = math.inf
         elif _is_outage(run):

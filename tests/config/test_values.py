@@ -8,7 +8,7 @@ import pytest
 from exporter.config import values
 from exporter.config.keys import KEYS
 from exporter.config.settings import Amount
-from exporter.core.types import Seconds
+from exporter.core.types import Certificates, Seconds
 
 
 @pytest.mark.parametrize(
@@ -201,3 +201,37 @@ def test_nonsense_is_no_threshold(text):
     """Neither a sign, nor an exponent, nor words."""
     with pytest.raises(ValueError, match=r"expected a number such as 2000 or 0\.05, or a duration such as 10m"):
         values.amount(text)
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("9721", 9721), ("65535", 65535)])
+def test_ports(text, number):
+    """16 bits; 0 stands for any free port."""
+    assert values.port(text) == number
+
+
+@pytest.mark.parametrize("text", ["65536", "-1", "+1", "", " 1", "1.0", "٣", "100000"])
+def test_numbers_that_are_no_port(text):
+    with pytest.raises(ValueError, match="expected a port, 0 to 65535"):
+        values.port(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("TRUE", True), ("false", False), ("False", False)])
+def test_booleans(text, value):
+    """In any case of letters."""
+    assert values.boolean(text) is value
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "", "tru", "zzz"])
+def test_words_that_are_no_boolean(text):
+    with pytest.raises(ValueError, match="expected true or false"):
+        values.boolean(text)
+
+
+def test_certificates_are_read_relative_to_the_file_that_names_them(tmp_path):
+    """A file that holds none is refused without its content."""
+    (tmp_path / "ca.pem").write_text("no certificate: hunter2")
+    with pytest.raises(ValueError, match="holds no certificates") as caught:
+        values.read("ca.pem", Certificates, tmp_path)
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ValueError, match="cannot be read"):
+        values.read("missing.pem", Certificates, tmp_path)

@@ -1,6 +1,4 @@
-"""Configuration mistakes with their places."""
-
-from __future__ import annotations
+"""Mistakes of a configuration are collected with their places and reported together."""
 
 import pytest
 
@@ -11,53 +9,48 @@ from exporter.core.problems import Place, Problems, nearest
 @pytest.mark.parametrize(
     ("place", "text"),
     [
-        (Place("config.yaml", 7, "web.listen"), "config.yaml:7: web.listen"),
-        (Place("config.yaml", 0, "web"), "config.yaml: web"),
-        (Place("config.yaml", 3), "config.yaml:3"),
-        (Place("OUTBOX_EXPORTER_LOG_LEVEL"), "OUTBOX_EXPORTER_LOG_LEVEL"),
+        (Place("config.yaml", 12, "sampling.interval"), "config.yaml:12: sampling.interval"),
+        (Place("config.yaml", 0), "config.yaml"),
+        (Place("OUTBOX_EXPORTER_WEB_LISTEN"), "OUTBOX_EXPORTER_WEB_LISTEN"),
     ],
 )
-def test_a_place_as_text(place, text):
-    """Source, line unless it is the file as a whole, key if there is one."""
+def test_place_names_source_line_and_key(place, text):
     assert str(place) == text
 
 
-def test_lines_are_in_the_order_of_the_file():
-    """Those of the file by line; then those of the environment by name."""
+def test_problems_are_listed_by_line_then_by_variable():
+    """Those of the file in its order, then those of the environment by name."""
     problems = Problems()
-    for place in (Place("B"), Place("config.yaml", 9), Place("A"), Place("config.yaml", 2)):
-        problems.add(place, "wrong")
-    assert problems.lines() == ("config.yaml:2: wrong", "config.yaml:9: wrong", "A: wrong", "B: wrong")
-
-
-def test_all_problems_are_in_one_error():
-    """`check` raises them together, and does nothing without one."""
-    problems = Problems()
-    problems.check()
-    problems.add(Place("A"), "one")
-    problems.add(Place("B"), "two")
-    assert (len(problems), Place("A") in problems, Place("C") in problems) == (2, True, False)
-    with pytest.raises(ConfigError) as raised:
+    problems.add(Place("B_VARIABLE"), "three")
+    problems.add(Place("A_VARIABLE"), "two")
+    problems.add(Place("config.yaml", 9), "one")
+    problems.add(Place("config.yaml", 2), "zero")
+    assert problems.lines() == ("config.yaml:2: zero", "config.yaml:9: one", "A_VARIABLE: two", "B_VARIABLE: three")
+    assert len(problems) == 4
+    assert Place("A_VARIABLE") in problems
+    assert Place("C_VARIABLE") not in problems
+    with pytest.raises(ConfigError) as caught:
         problems.check()
-    assert raised.value.problems == ("A: one", "B: two")
+    assert caught.value.problems == problems.lines()
 
 
-def test_a_fatal_problem_keeps_the_earlier_ones():
-    """The returned error has every line."""
+def test_no_problems_no_error():
+    """An empty collection is false."""
+    assert not Problems()
+    Problems().check()
+
+
+def test_fatal_problem_is_reported_with_the_others():
+    """Nothing after it can be read."""
     problems = Problems()
-    problems.add(Place("A"), "one")
-    assert problems.fatal(Place("B"), "two").problems == ("A: one", "B: two")
+    problems.add(Place("config.yaml", 3), "earlier")
+    error = problems.fatal(Place("config.yaml", 5), "not YAML")
+    assert error.problems == ("config.yaml:3: earlier", "config.yaml:5: not YAML")
 
 
-@pytest.mark.parametrize(
-    ("word", "known", "prefix", "hint"),
-    [
-        ("intervall", ["interval", "timeout"], "", '; did you mean "interval"?'),
-        ("banana", ["interval", "timeout"], "", ""),
-        ("PRE_INTERVALL", ["PRE_INTERVAL"], "PRE_", '; did you mean "PRE_INTERVAL"?'),
-        ("LONG_PREFIX_X", ["LONG_PREFIX_Y"], "LONG_PREFIX_", ""),
-    ],
-)
-def test_the_nearest_known_word(word, known, prefix, hint):
-    """A common prefix is shown and not compared."""
-    assert nearest(word, known, prefix) == hint
+def test_nearest_word_is_suggested():
+    """Nothing for a word that resembles none; a common prefix is shown and not compared."""
+    assert nearest("intervall", ["interval", "timeout"]) == '; did you mean "interval"?'
+    assert nearest("zzz", ["interval", "timeout"]) == ""
+    assert nearest("OUTBOX_LISTNE", ["OUTBOX_LISTEN", "OUTBOX_DSN"], "OUTBOX_") == '; did you mean "OUTBOX_LISTEN"?'
+    assert nearest("OUTBOX_ZZZ", ["OUTBOX_LISTEN"], "OUTBOX_") == ""

@@ -1,6 +1,7 @@
-"""The board: what is known about each collector, and for how long it may be believed."""
+"""The snapshot: the latest result of each collector, and when it expires."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -303,3 +304,36 @@ def test_the_server_is_the_one_that_answered_last():
     assert gone.server == PRIMARY  # whose readings are still there
     locked = first.after(failure(104, Reason.LOCK), 15)
     assert latest_server([locked, stale], 105) == STANDBY
+
+
+def test_cost_is_that_of_the_latest_four_successes():
+    """Fewer are chance, more have forgotten how it is now; a failure counts for nothing."""
+    state = BACKLOG
+    for cost in (1.0, 2.0, 3.0, 4.0, 5.0):
+        state = state.after(CollectorRun("backlog", CollectorOutcome(), 1e9, 100.0, cost), 15)
+    assert state.costs == (2.0, 3.0, 4.0, 5.0)
+    failed = CollectorOutcome(failures=(CollectorFailure(Reason.LOCK, "locked"),))
+    assert state.after(CollectorRun("backlog", failed, 1e9, 100.0, 9.0), 15).costs == (2.0, 3.0, 4.0, 5.0)
+    assert state.costs_with(CollectorRun("backlog", CollectorOutcome(), 1e9, 100.0, 6.0)) == (3.0, 4.0, 5.0, 6.0)
+
+
+def test_default_step_is_the_default_sampling_interval():
+    """A result every 300 s expires 45 s after its renewal was due."""
+    readings = (Reading(catalogue.HEAD_BLOCKED_JOBS, 1),)
+    state = BACKLOG.after(CollectorRun("backlog", CollectorOutcome(readings), 1e9, 100.0, 0.0), 300)
+    assert (state.fresh(445.0), state.fresh(445.001)) == (True, False)
+
+
+def test_success_at_the_moment_of_an_outage_does_not_outweigh_it():
+    """Only a success after it proves that the database is back."""
+    readings = (Reading(catalogue.HEAD_BLOCKED_JOBS, 1),)
+    up = BACKLOG.after(CollectorRun("backlog", CollectorOutcome(readings), 1e9, 100.0, 0.0), 15)
+    gone = replace(BACKLOG, name="events", unreachable=100.0)
+    assert not database_up([up, gone], 101.0)
+    assert database_up([up, replace(gone, unreachable=99.9)], 101.0)
+
+
+def test_reasons_of_a_target_that_is_not_the_application():
+    """The catalogue and the state file fail as the database does; the application has reasons of its own."""
+    assert Reason.HTTP in CollectorTarget.APPLICATION.reasons
+    assert all(Reason.RLS in target.reasons for target in CollectorTarget if target is not CollectorTarget.APPLICATION)

@@ -195,7 +195,7 @@ WITHOUT_WRITING = """
 
     import argparse
     from exporter.config.settings import Config, DatabaseSettings
-from exporter.core.types import Secret
+    from exporter.core.types import Secret
     from exporter.migration.commands import MigrationContext, add_commands
 
     config = Config(database=DatabaseSettings(dsn=Secret(sys.argv[1])))

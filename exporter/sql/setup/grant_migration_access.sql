@@ -2,9 +2,9 @@
 -- Monitoring role for outbox-exporter: the migration's own records (optional)
 -- Purpose: lets the role see which migrations are applied and whether the two clean-up jobs run, and nothing else of them
 -- Date: 2026-11-30
--- Dependencies: monitoring_role.sql, run before; the register of migrations and pg_cron, as far as they are there
+-- Dependencies: monitoring_role.sql, run before; the migration history and pg_cron, as far as they are there
 --
--- Needed for: watch.start: migration, which waits for the register; `verify` under this role, which calls what it cannot
+-- Needed for: watch.start: migration, which waits for the migration history; `verify` under this role, which calls what it cannot
 --   see unknown (exit status 3); the checks register.* and cron.* of outbox_migration_check_ok.
 -- Run as: the owner of supabase_migrations.schema_migrations and of pg_cron's tables, or a superuser, in the database in
 --   which pg_cron is installed. Managed PostgreSQL may keep pg_cron's tables to itself: that part is then left out, with

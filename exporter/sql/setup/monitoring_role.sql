@@ -8,7 +8,7 @@
 --   provider gave you, such as postgres). With psql (-f) or pasted into a web SQL editor; it is all or nothing.
 -- Again: runs any number of times, also after a change of this file; ends in the same state each time.
 -- Undo: remove_monitoring_role.sql, which leaves nothing behind.
--- Not seen with this: the register of migrations and pg_cron's jobs, which watch.start: migration and the checks register.*
+-- Not seen with this: the migration history and pg_cron's jobs, which watch.start: migration and the checks register.*
 --   and cron.* of verify ask for. grant_migration_access.sql opens that much of them.
 -- Change before running, if they differ: the role's name (outbox_monitor) and the schema (public), everywhere.
 --

@@ -66,7 +66,7 @@ def test_the_greatest_of_several_outboxes_stands_for_a_signal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("collectors", "fresh", "finding"),
+    ("collectors", "fresh", "samples_of_rule"),
     [
         ((), "", {JOB: 1.0}),
         (("backlog",), "", None),

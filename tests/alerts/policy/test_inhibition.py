@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 
 from alerts.model import Policy, Rule, RuleKey, Severity
-from alerts.policy.inhibition import AlertMatcher, Inhibition, as_yaml, inhibition_cycle, inhibitions
+from alerts.policy.inhibition import (
+    AlertMatcher,
+    Inhibition,
+    as_yaml,
+    inhibition_cycle,
+    inhibitions,
+    order_by_inhibition,
+)
 from alerts.policy.load import load_policy
 
 POLICY = load_policy()
@@ -94,3 +101,10 @@ def test_as_yaml():
         '      - severity =~ "page|ticket"\n'
         "    equal: [job]\n"
     )
+
+
+def test_order_by_inhibition():
+    """Each rule comes after the rules that mute it; otherwise the order is kept."""
+    rules = policy((key("B"), key("C")), (key("C"), key("D")), (key("E"), key("A"))).rules
+    assert [rule.key.alert for rule in rules] == ["A", "B", "C", "D", "E"]
+    assert [rule.key.alert for rule in order_by_inhibition(rules)] == ["A", "D", "C", "B", "E"]

@@ -67,6 +67,7 @@ def test_declared_maintenance_excuses(maintenance, backlog, expected):
     [
         (301, 0, BAD),
         (300, 0, GOOD),
+        (300.5, 0, BAD),
         (700, 300, BAD),  # by either clock
         (500, 300, UNKNOWN),  # 200 by the other one
         (200, 300, GOOD),  # -100 is no age
@@ -79,6 +80,8 @@ def test_declared_maintenance_excuses(maintenance, backlog, expected):
 def test_after_a_clock_step_an_age_counts_only_if_both_clocks_agree(age, offset, expected):
     """Ages may be five seconds negative by clock skew."""
     assert status(check(OLD), tick(age=age), offset) is expected
+    if not offset:
+        assert status(check(OLD), tick(age=age)) is expected
 
 
 def test_without_conditions_the_collectors_decide():

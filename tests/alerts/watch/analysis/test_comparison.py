@@ -94,6 +94,8 @@ def test_cliffs_delta(now, before, expected):
         # By hand: U = 0, mean 12.5, deviation sqrt(25 * 11 / 12); with the half that continuity takes.
         ([1, 2, 3, 4, 5], [6, 7, 8, 9, 10], 0.012186),
         ([1, 1, 1, 1, 1], [1, 1, 1, 1, 1], 1.0),
+        # U = 13: as far from 12.5 as the continuity correction reaches.
+        ([1, 3, 5, 7, 9.5], [2, 4, 4.5, 8, 9], 1.0),
         # By hand: U = 5.5; ties of 2, 4 and 4 take 126 / 90 from 11. SciPy agrees.
         ([1, 1, 2, 2, 3], [2, 2, 3, 3, 3], 0.146100),
     ],

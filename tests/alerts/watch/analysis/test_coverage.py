@@ -77,10 +77,10 @@ def test_coverage_is_known_time_by_expected_time():
 def test_breaches_are_listed():
     """Each from the tick before it to its last bad tick; adjacent ones are one."""
     counter, meter = TickCounter(1000), Meter()
-    for elapsed, status in [(10, BAD), (20, BAD), (30, GOOD), (40, BAD), (70, BAD), (80, GOOD)]:
+    for elapsed, status in [(10, BAD), (20, BAD), (30, GOOD), (40, BAD), (50, BAD), (90, BAD), (100, GOOD)]:
         meter.add(counter.add(tick(elapsed)), status)
-    assert [(each.started, each.seconds) for each in meter.breaches] == [(0, 20), (30, 10), (70, 0)]
-    assert [each.started_at for each in meter.breaches] == [1000, 1030, 1070]
+    assert [(each.started, each.seconds) for each in meter.breaches] == [(0, 20), (30, 20), (90, 0)]
+    assert [each.started_at for each in meter.breaches] == [1000, 1030, 1090]
 
 
 def test_at_most_a_hundred_breaches_are_listed():

@@ -118,6 +118,7 @@ def test_the_summary():
     assert messages.summary(stopped, Verdict.INCONCLUSIVE, [unknown], 1, 3600) == (
         "The watch was stopped after 1 h of 2 h (rolled back)."
     )
+    assert messages.standing([passing, failing, unknown]) == "1 of 3 checks pass, 1 failed, 1 inconclusive"
     results = [passing, outcome(Verdict.PASS, breached=60), outcome(None)]
     assert messages.summary(watch, None, results, 1, 3600) == (
         "No check has failed so far: 2 of 2 checks pass, 1 of them after a breach within their budget, "

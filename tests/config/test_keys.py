@@ -1,0 +1,42 @@
+"""The keys follow from the settings: their names in the file, their variables, and where a secret may stand."""
+
+from exporter.config.keys import CONFIG_VARIABLE, KEYS, SECTIONS, secrets, variable
+from exporter.config.settings import AlertingSettings, ApplicationSettings, Config, DatabaseSettings
+from exporter.core.types import Secret, Url
+
+
+def test_secret_may_also_stand_in_a_file():
+    """Other keys have one name."""
+    assert KEYS["database.dsn"].names == ("dsn", "dsn_file")
+    assert KEYS["alerting.pagerduty_routing_key"].names == ("pagerduty_routing_key", "pagerduty_routing_key_file")
+    assert KEYS["web.listen"].names == ("listen",)
+
+
+def test_variable_of_a_key():
+    """Section and key in capitals, after the prefix."""
+    assert variable("sampling", "interval") == "OUTBOX_EXPORTER_SAMPLING_INTERVAL"
+    assert CONFIG_VARIABLE == "OUTBOX_EXPORTER_CONFIG"
+
+
+def test_sections():
+    """The application alone may be missing; a key is listed once."""
+    assert [(section.name, section.optional) for section in SECTIONS] == [
+        ("database", False),
+        ("application", True),
+        ("sampling", False),
+        ("web", False),
+        ("watch", False),
+        ("alerting", False),
+        ("log", False),
+    ]
+    assert sum(len(section.keys) for section in SECTIONS) == len(KEYS)
+
+
+def test_all_secrets_of_a_configuration_are_found():
+    """So that the log can hide them."""
+    config = Config(
+        database=DatabaseSettings(dsn=Secret("dsn")),
+        application=ApplicationSettings(url=Url("http://x"), bearer_token=Secret("token")),
+        alerting=AlertingSettings(pagerduty_routing_key=Secret("key"), webhook_bearer_token=Secret("hook")),
+    )
+    assert [secret.reveal() for secret in secrets(config)] == ["dsn", "token", "key", "hook"]

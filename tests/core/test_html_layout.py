@@ -1,0 +1,40 @@
+"""The frame of pages: nothing from outside, texts escaped."""
+
+import base64
+import hashlib
+
+from exporter.core import html_layout
+
+
+def test_policy_allows_the_style_of_the_page_alone():
+    """By its hash: no script, no other style, no form, no base."""
+    digest = base64.b64encode(hashlib.sha256(b"p { margin: 0 }").digest()).decode()
+    assert html_layout.security_policy("p { margin: 0 }") == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_document_escapes_its_title_and_can_be_encoded():
+    """A lone surrogate would end the answer with an error; it becomes a question mark."""
+    page = html_layout.document("<b> & \ud800", "", "<p>body</p>", "<meta>")
+    assert "<meta><title>&lt;b&gt; &amp; ?</title>" in page
+    assert "<p>body</p>" in page
+    page.encode()
+
+
+def test_section_without_a_body_is_left_out():
+    """With a body it is labelled by its heading."""
+    assert html_layout.section("key", "Title", "") == ""
+    assert html_layout.section("key", "A & B", "<p>", "bad") == (
+        '<section aria-labelledby="key"><h2 id="key" class="bad">A &amp; B</h2><p></section>'
+    )
+
+
+def test_table_without_rows_is_left_out():
+    """The first cell of a row is its heading, numbers stand right, and a cell of 45 characters wraps."""
+    assert html_layout.table("key", ("A",), [], frozenset()) == ""
+    table = html_layout.table("key", ("A", "N", "T", "T"), [("a", "1", "x" * 44, "y" * 45)], frozenset({1}))
+    assert '<th scope="col">A</th><th scope="col" class="number">N</th>' in table
+    assert (
+        f'<th scope="row">a</th><td class="number">1</td><td>{"x" * 44}</td><td class="wide">{"y" * 45}</td>' in table
+    )
