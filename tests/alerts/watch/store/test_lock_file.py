@@ -22,7 +22,7 @@ input()
 
 
 def test_taken_until_it_is_given_back(tmp_path):
-    """The second is told what to do."""
+    """The error for the second process has the remedy."""
     directory = tmp_path / "deep" / "state"
     held = lock_file.acquire(directory)
     assert lock_file.is_locked(directory)
