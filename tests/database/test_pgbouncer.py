@@ -58,10 +58,10 @@ def backend(connection: psycopg.Connection) -> object:
 
 def test_the_same_truth(pooler, pooled):
     """Randomised cases, every gauge the documented answer."""
-    dice = random.Random(6432)
+    rng = random.Random(6432)
     with sampler(pooler.dsn(pooled.name)) as sampling, pooled.connect() as connection:
         for _ in range(CASES):
-            rows.write(connection, rows.content(dice, around_edges=DELAY))
+            rows.write(connection, rows.content(rng, around_edges=DELAY))
             compare_all(sampling)
 
 

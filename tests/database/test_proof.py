@@ -1,4 +1,4 @@
-"""The conditions that statements prove, as text; what they refuse is tested with a server elsewhere."""
+"""The conditions that statements prove, as text; refusals are tested with a server elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def visible(*, row_security: bool, has: list[int] | None = None, lacks: list[int
 
 
 def test_without_row_security_roles_are_not_asked():
-    """row_security is off then, so that what hides rows is an error."""
+    """row_security is off then, so that hidden rows are an error."""
     found = proof.condition([visible(row_security=False, has=[7])])
     assert "outbox_exporter.sample" in found
     assert "pg_has_role" not in found
