@@ -20,7 +20,7 @@ def test_counts_of_two_statements_are_added():
 
 
 def test_messages_for_the_status_page():
-    """How many rows of which table, and what is wrong with them; other readings give none."""
+    """The number of rows, the table, and the problem; other readings give none."""
     readings = [
         Reading(catalogue.ODD_ROWS, 1, ("job_outbox", "infinite")),
         Reading(catalogue.HEAD_BLOCKED_JOBS, 7),
