@@ -281,9 +281,9 @@ def _report_unexpected(error: Exception, *, to_the_log: bool) -> None:
     level = logging.CRITICAL if to_the_log else logging.DEBUG
     logs.event(logger, level, "uncaught exception", exc_info=error)
     if not to_the_log:
-        said = " ".join(logs.hide(str(error)).split())
+        message = " ".join(logs.hide(str(error)).split())
         print(
-            f"unexpected {type(error).__name__}{f': {said}' if said else ''}; nothing was proved. "
+            f"unexpected {type(error).__name__}{f': {message}' if message else ''}; nothing was proved. "
             "log.level debug shows where it came from",
             file=sys.stderr,
         )

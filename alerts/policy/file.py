@@ -96,7 +96,7 @@ def read(root: Mapping, problems: Problems) -> PolicyDocument:
     """The file as entries. Errors are added to `problems`; a harmless value takes the place of an invalid one."""
     with _Fields(root, problems) as fields:
         return PolicyDocument(
-            fields.required("interval", values.duration, Seconds(0)),
+            fields.value("interval", values.duration, Seconds(0)),
             tuple(_recording(each) for each in fields.each("signals")),
             tuple(_entry(each) for each in fields.each("alerts")),
         )
@@ -127,13 +127,9 @@ class _Fields:
         """The text of a required key."""
         return self.optional_text(key) or SourceText("", self.missing(key))
 
-    def optional(self, key: str, reader: Callable[[str], _Value], default: _Value) -> _Value:
-        text = self.optional_text(key)
-        return self._converted(text, reader, default) if text else default
-
-    def required(self, key: str, reader: Callable[[str], _Value], fallback: _Value) -> _Value:
-        text = self.required_text(key)
-        return self._converted(text, reader, fallback) if text.text else fallback
+    def value(self, key: str, reader: Callable[[str], _Value], default: _Value, *, required: bool = True) -> _Value:
+        text = self.required_text(key) if required else self.optional_text(key)
+        return self._converted(text, reader, default) if text and text.text else default
 
     def amounts(self, key: str) -> tuple[ExpressionParameter, ...]:
         """A mapping of names to numbers and durations."""
@@ -226,7 +222,7 @@ def _entry(fields: _Fields) -> AlertEntry:
             hides=fields.texts("hides"),
             muted_by=tuple(_target(each) for each in fields.each("muted_by")),
             outlets=frozenset(fields.choices("outlets", Outlet)) or frozenset(Outlet),
-            keep_firing_for=fields.optional("keep_firing_for", values.duration, Seconds(0)),
+            keep_firing_for=fields.value("keep_firing_for", values.duration, Seconds(0), required=False),
             levels=levels,
         )
 
@@ -236,8 +232,8 @@ def _level(severity: Severity, fields: _Fields) -> SeverityEntry:
         return SeverityEntry(
             severity,
             fields.place,
-            fields.required("threshold", values.amount, Amount(0)),
-            fields.required("for", values.duration, Seconds(0)),
+            fields.value("threshold", values.amount, Amount(0)),
+            fields.value("for", values.duration, Seconds(0)),
             fields.required_text("source").text,
             fields.optional_text("while"),
         )

@@ -24,6 +24,7 @@ from alerts.promql.syntax_tree import (
     NumberLiteral,
     RangeSelector,
     VectorSelector,
+    children,
     walk,
 )
 from alerts.promql.vectors import EvaluationError, Vector, collect, without_metric_name
@@ -257,13 +258,13 @@ def _may_fail(expression: Expression) -> bool:
     return any(
         isinstance(node, Aggregation)
         or (isinstance(node, FunctionCall) and node.function in Engine.SPECIAL)
-        or (isinstance(node, BinaryOperation) and node.operator not in operators.SETS and not _has_scalar(node))
+        or (
+            isinstance(node, BinaryOperation)
+            and node.operator not in operators.SETS
+            and not any(map(_is_scalar, children(node)))
+        )
         for node in walk(expression)
     )
-
-
-def _has_scalar(operation: BinaryOperation) -> bool:
-    return _is_scalar(operation.left) or _is_scalar(operation.right)
 
 
 def _window(call: FunctionCall) -> RangeSelector:

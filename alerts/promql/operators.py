@@ -120,13 +120,9 @@ def _filters(operation: BinaryOperation) -> bool:
 def _result_labels(operation: BinaryOperation, many: Labels, one: Labels) -> Labels:
     labels = many if _filters(operation) else without_metric_name(many)
     if operation.matching.many is None:
-        return _one_to_one(operation.matching, labels)
+        grouping = operation.matching.grouping
+        return tuple(pair for pair in labels if (pair[0] in grouping.labels) is grouping.only)
     return _with_included_labels(operation.matching, labels, one)
-
-
-def _one_to_one(matching: VectorMatching, labels: Labels) -> Labels:
-    grouping = matching.grouping
-    return tuple(pair for pair in labels if (pair[0] in grouping.labels) is grouping.only)
 
 
 def _with_included_labels(matching: VectorMatching, labels: Labels, one: Labels) -> Labels:

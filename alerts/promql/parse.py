@@ -70,10 +70,6 @@ def _unsupported(node: Any, why: str = "") -> UnsupportedError:
     return UnsupportedError(f"{text}: not supported by the exporter's own evaluation{why and '; ' + why}")
 
 
-def _number(node: parser.NumberLiteral) -> Expression:
-    return NumberLiteral(float(node.val))
-
-
 def _selector(node: parser.VectorSelector) -> VectorSelector:
     if node.at is not None or node.matchers.or_matchers:
         raise _unsupported(node, "no `@`, no `or` between matchers")
@@ -115,10 +111,6 @@ def _call(node: parser.Call) -> Expression:
     return FunctionCall(node.func.name, tuple(_convert(argument) for argument in node.args))
 
 
-def _negation(node: parser.UnaryExpr) -> Expression:
-    return Negation(_convert(node.expr))
-
-
 def _operation(node: parser.BinaryExpr) -> Expression:
     operator = str(node.op)
     if operator not in OPERATORS:
@@ -150,17 +142,13 @@ def _aggregation(node: parser.AggregateExpr) -> Expression:
     return Aggregation(operator, _convert(node.expr), Grouping(labels, only=not without))
 
 
-def _inside(node: parser.ParenExpr) -> Expression:
-    return _convert(node.expr)
-
-
 _CONVERTERS: dict[type, Callable[[Any], Expression]] = {
-    parser.NumberLiteral: _number,
+    parser.NumberLiteral: lambda node: NumberLiteral(float(node.val)),
     parser.VectorSelector: _selector,
     parser.MatrixSelector: _window,
     parser.Call: _call,
-    parser.UnaryExpr: _negation,
+    parser.UnaryExpr: lambda node: Negation(_convert(node.expr)),
     parser.BinaryExpr: _operation,
     parser.AggregateExpr: _aggregation,
-    parser.ParenExpr: _inside,
+    parser.ParenExpr: lambda node: _convert(node.expr),
 }

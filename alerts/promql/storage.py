@@ -41,14 +41,6 @@ def _reaches(expression: Expression) -> Iterator[tuple[str, int]]:
             yield node.selector.metric, node.selector.offset + max(node.length, LOOKBACK)
 
 
-def _times() -> "array[int]":
-    return array("q")
-
-
-def _values() -> "array[float]":
-    return array("d")
-
-
 @dataclass(slots=True)
 class Series:
     """One series: `labels` exclude the metric's name, `full_labels` include it. Units: times in Unix milliseconds.
@@ -59,9 +51,9 @@ class Series:
     metric: str
     labels: Labels
     full_labels: Labels = field(init=False)
-    times: "array[int]" = field(default_factory=_times)
-    values: "array[float]" = field(default_factory=_values)
-    ends: "array[int]" = field(default_factory=_times)
+    times: "array[int]" = field(default_factory=lambda: array("q"))
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+    ends: "array[int]" = field(default_factory=lambda: array("q"))
 
     def __post_init__(self) -> None:
         self.full_labels = tuple(sorted((*self.labels, (NAME, self.metric))))

@@ -78,7 +78,7 @@ class Alerting:
         self.recorder.close()
         self.notifications.stop()
 
-    def heed(self) -> None:
+    def handle_commands(self) -> None:
         """Handle the commands about the watch. Call it every few seconds while started."""
         self.recorder.process_requests()
 
@@ -93,7 +93,7 @@ class Alerting:
             self._watch_cache = view, watch_readings(view)
         return self._watch_cache[1]
 
-    def judged(self) -> AlertingStatus:
+    def status(self) -> AlertingStatus:
         """The part of the status page about alerts and the watch."""
         evaluation, view = self.judge.evaluation, self.recorder.view
         return {

@@ -137,7 +137,7 @@ class App:
     def tick(self) -> None:
         """Check the clock and read commands. Call it every few seconds."""
         self._runtime.sampling.check_clock()
-        self._runtime.alerting.heed()
+        self._runtime.alerting.handle_commands()
 
     def _release_start_memory(self) -> None:
         """Once, after every part of the program has run."""
@@ -174,7 +174,7 @@ class App:
         """The content of the status page."""
         sampling, alerting = self._runtime.sampling, self._runtime.alerting
         about = ExporterInfo(self._version, sampling.database.target, self._reload_succeeded)
-        return status(about, sampling.store.states(), time.monotonic(), time.time(), alerting.judged())
+        return status(about, sampling.store.states(), time.monotonic(), time.time(), alerting.status())
 
     def ready(self) -> tuple[bool, str]:
         """Whether a database sample succeeded and has not expired, and a sentence why."""

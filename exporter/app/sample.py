@@ -82,5 +82,5 @@ def _text(collector: Collector) -> str:
     return generate_latest(registry).decode()
 
 
-def _document(told: ExporterInfo, states: Iterable[CollectorState]) -> str:
-    return json.dumps(json_safe(status(told, states, time.monotonic(), time.time())), indent=2, allow_nan=False) + "\n"
+def _document(info: ExporterInfo, states: Iterable[CollectorState]) -> str:
+    return json.dumps(json_safe(status(info, states, time.monotonic(), time.time())), indent=2, allow_nan=False) + "\n"

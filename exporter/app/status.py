@@ -217,14 +217,14 @@ def status(
     states: Iterable[CollectorState],
     now: float,
     unix_now: float,
-    judged: AlertingStatus = NO_ALERTING,
+    alerting: AlertingStatus = NO_ALERTING,
 ) -> StatusDict:
     """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
     states = tuple(states)
     left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd_rows.sentences(_fresh(states, now))]
     return {
-        **judged,
-        "notices": [*judged["notices"], *left_out],
+        **alerting,
+        "notices": [*alerting["notices"], *left_out],
         "version": about.version,
         "up": database_up(states, now),
         "now": unix_now,

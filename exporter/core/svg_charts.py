@@ -47,9 +47,6 @@ STYLE = """
 .plot .alert { fill: var(--bad); opacity: .16 } .plot .breach { fill: var(--warn); opacity: .2 }
 .plot .edge { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke }
 """
-# The line colours, for the page's :root: apart for most kinds of colour blindness, on white and on dark.
-COLOURS = "--plot-0: #0b62b8; --plot-1: #b35c00; --plot-2: #14703c; --plot-3: #7b3fa0"
-COLOURS_DARK = "--plot-0: #6cb2ff; --plot-1: #ffb057; --plot-2: #74d39a; --plot-3: #c99bea"
 
 
 class SpanKind(StrEnum):

@@ -2,12 +2,13 @@
 
 import random
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
 from exporter.config import values
 from exporter.config.keys import KEYS
-from exporter.config.settings import Amount
+from exporter.config.settings import Amount, Bounds
 from exporter.core.types import Certificates, Seconds
 
 
@@ -235,3 +236,24 @@ def test_certificates_are_read_relative_to_the_file_that_names_them(tmp_path):
     assert "hunter2" not in str(caught.value)
     with pytest.raises(ValueError, match="cannot be read"):
         values.read("missing.pem", Certificates, tmp_path)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("3600", 3600)])
+def test_bounds_are_within(text, value):
+    """The least and the greatest value are allowed."""
+    assert values.read(text, Annotated[int, Bounds(1, 3600)], Path()) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "hint", "message"),
+    [
+        ("0", Annotated[int, Bounds(1, 3600)], "expected 1 to 3600"),
+        ("3601", Annotated[int, Bounds(1, 3600)], "expected 1 to 3600"),
+        ("99ms", Annotated[Seconds, Bounds(0.1, 3600)], "expected 100ms to 1h"),
+        ("1h1s", Annotated[Seconds, Bounds(0.1, 3600)], "expected 100ms to 1h"),
+    ],
+)
+def test_values_out_of_bounds(text, hint, message):
+    """Durations in the message are written as in the file."""
+    with pytest.raises(ValueError, match=message):
+        values.read(text, hint, Path())

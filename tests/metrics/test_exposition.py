@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from time import monotonic
 
 import pytest
@@ -328,3 +329,15 @@ def test_which_server_answers(server, expected):
     assert [line for line in lines if line.startswith("outbox_server_")] == expected
     assert "outbox_up 0.0" in lines
     assert 'outbox_collector_failures_total{collector="backlog",reason="stale"} 1.0' in lines
+
+
+def test_readings_about_a_collector_follow_its_state():
+    """They are kept while the state is the same, and never longer."""
+    collectors = CollectorReadings()
+
+    def runs(state: CollectorState) -> float:
+        return next(each.value for each in collectors([state], 100.0) if each.metric is catalogue.COLLECTOR_RUNS)
+
+    first = replace(BACKLOG, runs=1)
+    second = replace(BACKLOG, runs=2)
+    assert [runs(state) for state in (first, first, second, first)] == [1, 1, 2, 1]

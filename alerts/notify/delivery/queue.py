@@ -195,13 +195,13 @@ class DeliveryQueue:
         """When the next notification is due, seconds of the monotonic clock."""
         if self._in_flight:
             return None
-        due = self._state_due() if self.receiver.resends else self._event_due()
+        if self.receiver.resends:
+            due = self._state_due()
+        else:
+            due = self._backoff.until if pending_updates(self._incidents) else None
         if due is None or self._unsaved_since is None or self._statistics.save_problem:
             return due
         return max(due, self._unsaved_since + self._timing.save_timeout)
-
-    def _event_due(self) -> float | None:
-        return self._backoff.until if pending_updates(self._incidents) else None
 
     def _state_due(self) -> float | None:
         if self._batches.is_split:

@@ -186,3 +186,12 @@ def test_an_older_row_after_the_grace_period_is_overdue(seconds, oldest, outcome
     tracker = CleanupTracker(CleanupSchedule(3, None, CLOCK, OLDEST, 0.0, 2 * HOUR), frozenset(), due - HOUR)
     tracker.add(Tick(due + seconds, 0.0, 1, 60.0, {CLOCK: 0.0, OLDEST: due + oldest}))
     assert tracker.outcomes(due + 3 * HOUR, final=True) == {due: outcome}
+
+
+def test_a_clean_up_that_is_done_stays_done():
+    """Keys that expired before it and come later do not make it overdue."""
+    due = datetime(2025, 11, 19, 3, tzinfo=UTC).timestamp()
+    tracker = CleanupTracker(CleanupSchedule(3, None, CLOCK, OLDEST, 0.0, 2 * HOUR), frozenset(), due - HOUR)
+    tracker.add(Tick(due + 60, 0.0, 1, 60.0, {CLOCK: 0.0, OLDEST: due}))
+    tracker.add(Tick(due + 3 * HOUR, 0.0, 1, 60.0, {CLOCK: 0.0, OLDEST: due - DAY}))
+    assert tracker.outcomes(due + 4 * HOUR, final=True) == {due: CleanupOutcome.DONE}

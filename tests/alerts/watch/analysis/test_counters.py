@@ -50,7 +50,7 @@ def test_a_lower_value_is_a_reset_of_the_application():
 
 def test_a_sample_from_before_the_watch_does_not_count():
     """Its age dates it; the increase since may have been before the watch, too."""
-    found = increases(tick(10, jobs=5, age=20), tick(20, jobs=9, age=5), tick(30, jobs=10, age=5))
+    found = increases(tick(10, jobs=5, age=10.5), tick(20, jobs=9, age=5), tick(30, jobs=10, age=5))
     assert found.grown[JOBS] == 1
     span = found.span(JOBS)
     assert span is not None
@@ -68,3 +68,4 @@ def test_a_sample_has_the_time_of_its_collector_run():
     """The tick's time less the age of the sample."""
     sample = sample_of(JOBS, tick(10, 3, jobs=5, age=4))
     assert (sample.run, sample.value, sample.at, sample.elapsed) == (3, 5, 1006, 6)
+    assert sample_of(JOBS, tick(10, jobs=5)).elapsed == 10

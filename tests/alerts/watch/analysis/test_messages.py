@@ -54,6 +54,9 @@ def test_a_check_that_failed():
     assert messages.failed(replace(CHECK, budget=Budget(300, 300)), totals) == (
         "The backlog was high for 5 min; allowed: 5 min, exceeded by 400 ms."
     )
+    assert messages.failed(CHECK, totals) == (
+        "The backlog was high for 5 min; allowed: 15 min, 5 min at a time, exceeded by 400 ms."
+    )
 
 
 def test_a_check_that_is_unknown():
@@ -140,6 +143,7 @@ def test_coverage_is_complete_only_without_gaps(ratio, text):
         (Budget(0, 0), "never"),
         (Budget(math.inf, math.inf), "any time"),
         (Budget(300, 300), "5 min"),
+        (Budget(300, 600), "10 min"),
         (Budget(864, 300), "14 min 24 s, 5 min at a time"),
     ],
 )
