@@ -87,7 +87,7 @@ def test_secrets_are_in_files():
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.key))
-def test_every_alert_goes_to_its_receiver(require, rule):
+def test_every_alert_is_routed_to_its_receiver(require, rule):
     """And to no other."""
     labels = (f"{name}={value}" for name, value in labels_of(rule.key).items())
     tested = amtool(

@@ -55,7 +55,7 @@ def test_a_running_watch_shows_its_planned_end():
     assert [each["verdict"] for each in status["checks"]] == ["FAIL", "FAIL", "PASS", "INCONCLUSIVE", "FAIL", None]
 
 
-def test_a_watch_goes_on_until_it_is_closed():
+def test_a_watch_runs_until_it_is_closed():
     """A FAIL does not end the watch; an unreadable watch may be running."""
     decided = replace(WATCH, state=WatchState.FAILED, decided_at=2.0, closed_at=None)
     assert may_be_open(WatchView(trouble="disk full"))

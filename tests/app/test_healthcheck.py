@@ -80,7 +80,7 @@ def test_a_server_that_wants_a_client_certificate_is_alive(serve, tls, version):
     assert healthcheck.main() == 0
 
 
-def test_a_server_that_is_gone_is_not_alive(serve, capsys):
+def test_a_stopped_server_is_not_alive(serve, capsys):
     """The reason is printed, with the place."""
     server = serve()
     server.stop()
@@ -100,12 +100,12 @@ def test_a_server_that_is_stuck_is_not_alive(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9000", "[::]:9000", ":9000"])
-def test_who_listens_everywhere_is_asked_by_loopback(listen):
+def test_a_wildcard_address_is_checked_by_loopback(listen):
     """No address of the machine has to be known."""
     assert healthcheck.target({"OUTBOX_EXPORTER_WEB_LISTEN": listen}) == HealthcheckTarget("localhost", 9000, tls=False)
 
 
-def test_without_any_setting_the_default_is_asked():
+def test_without_any_setting_the_default_is_checked():
     """The port that the image exposes."""
     assert healthcheck.target({}) == HealthcheckTarget("localhost", 9721, tls=False)
 

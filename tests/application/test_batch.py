@@ -93,7 +93,7 @@ def test_slow_endpoints_do_not_wait_for_each_other():
         assert len(by_connection) == len(ENDPOINTS)
 
 
-def test_a_server_that_hangs_up_is_asked_again():
+def test_a_request_is_repeated_after_a_disconnect():
     """A server that closes a connection between two requests has not failed: the request is sent on a new one."""
 
     class Fickle(Keeping):

@@ -334,7 +334,7 @@ def broken(randomness: random.Random, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_comes_is_either_true_or_refused(seed):
+def test_every_payload_is_read_correctly_or_refused(seed):
     """Thousands of damaged payloads raise nothing but sample errors and never yield an impossible series."""
     randomness = random.Random(seed)
     refused = 0

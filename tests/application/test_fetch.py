@@ -79,7 +79,7 @@ def test_the_body_is_limited_as_decoded(size, compressed):
         (reset(), Unreachable, "Connection reset by peer"),
     ],
 )
-def test_whatever_goes_wrong_has_one_cause(behaviour, error, text):
+def test_every_failure_has_one_cause(behaviour, error, text):
     """The system's message, without addresses."""
     with serving(a=behaviour) as server, pytest.raises(error, match=text) as failed:
         get(server)

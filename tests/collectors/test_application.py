@@ -220,7 +220,7 @@ def test_all_four_hang_no_longer_than_one():
     assert took < 3 * SHORT  # one after another would take four times as long
 
 
-def test_application_that_comes_back():
+def test_application_is_sampled_after_an_outage():
     """After a failure the next sample is as good as new, counters that restarted included."""
     with application({"getOutbox": silence}) as server:
         watching = collector(server, SHORT)

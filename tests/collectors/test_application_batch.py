@@ -62,7 +62,7 @@ def test_one_request_for_all_four():
         stall(head(content_length=10_000)),
     ],
 )
-def test_anything_else_is_asked_one_by_one(behaviour):
+def test_other_applications_get_single_requests(behaviour):
     """Nothing is lost, nothing is complained of, nothing takes long, and it is not tried again at the next sample."""
     with application() as server:
         together(behaviour, server)
@@ -91,7 +91,7 @@ def test_it_is_tried_again_after_a_while():
     assert server.paths[-1] == BATCH_PATH
 
 
-def test_an_application_that_was_down_is_asked_together_when_it_is_back():
+def test_an_application_that_was_down_gets_batches_when_it_is_up():
     """An application that does not answer does not change the mode."""
     with application(dict.fromkeys(ENDPOINTS, reset())) as server:
         together(reset(), server)

@@ -25,7 +25,7 @@ def test_the_migration_is_sampled_every_five_minutes():
     assert MIGRATION_INTERVALS * DEFAULT == 300
 
 
-def test_the_application_is_asked_in_batches_again_after_an_hour():
+def test_batches_are_tried_again_after_an_hour():
     """After batches have turned out to be the worse way."""
     assert UNBATCHED_SAMPLES * DEFAULT == 3600
 

@@ -175,7 +175,7 @@ def test_the_environment_wins(write):
     assert sampling == SamplingSettings(interval=Seconds(30), label_limit=9, count_limit=8)
 
 
-def test_a_variable_mends_a_value_of_the_file(write):
+def test_a_variable_replaces_an_invalid_value_of_the_file(write):
     """A value that is overridden is not read, so it cannot be wrong."""
     assert load(write("log:\n  level: loud\n"), LOG_LEVEL="error").log.level == "error"
 

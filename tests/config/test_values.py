@@ -223,7 +223,7 @@ def test_booleans(text, value):
 
 
 @pytest.mark.parametrize("text", ["yes", "1", "", "tru", "zzz"])
-def test_words_that_are_no_boolean(text):
+def test_texts_that_are_no_boolean(text):
     with pytest.raises(ValueError, match="expected true or false"):
         values.boolean(text)
 

@@ -230,7 +230,7 @@ def test_short_secrets_are_left_alone():
     assert Redactor().hide("text") == "text"
 
 
-def test_a_secret_within_another_leaves_no_rest():
+def test_a_secret_within_another_is_hidden_completely():
     """The longest known secret is hidden first."""
     assert Redactor(["pass", "password", "word1"]).hide("password1 pass") == "[hidden]1 [hidden]"
 

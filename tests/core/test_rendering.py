@@ -131,7 +131,7 @@ def test_a_scrape_has_every_series_whatever_its_value_and_labels(accept: str, pa
             list(parse(text))
 
 
-def test_a_page_and_the_status_come_whatever_was_sampled():
+def test_pages_and_status_render_for_any_sample():
     """The page is UTF-8, the status is JSON as every parser reads it."""
     for rng in draws(2):
         store = SnapshotStore([state("backlog", rng)])
@@ -143,7 +143,7 @@ def test_a_page_and_the_status_come_whatever_was_sampled():
         json.loads(body, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
-def test_a_page_comes_for_any_document():
+def test_pages_render_for_any_document():
     """Arbitrary values in the status instead of its numbers and texts."""
     usual = webtools.status() | {
         "alerts": [webtools.alert()],
@@ -183,7 +183,7 @@ def strange(value: Any, rng: random.Random, kept: tuple[str, ...] = ()) -> Any:
     return rng.choice(TEXTS) if isinstance(value, str) else value
 
 
-def test_a_report_comes_for_any_judgement():
+def test_reports_render_for_any_judgement():
     """In HTML, Markdown and JSON, each of which can be written to a file."""
     usual = samples.report()
     for rng in draws(4):

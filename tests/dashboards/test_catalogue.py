@@ -26,7 +26,7 @@ def used() -> set[str]:
     return {selector.name for query in ALL for selector in selectors(filled(query.expr))}
 
 
-def test_every_metric_that_is_asked_for_exists():
+def test_every_queried_metric_exists():
     """A metric of the catalogue, or a known foreign one."""
     assert used() <= set(EXPOSED) | FOREIGN
 
@@ -37,7 +37,7 @@ def test_every_metric_of_the_catalogue_is_shown():
     assert {EXPOSED[name].name for name in shown - FOREIGN} == {metric.name for metric in CATALOGUE}
 
 
-def test_every_label_that_is_asked_for_exists():
+def test_every_queried_label_exists():
     """In matchers, against the metric's own labels."""
     for query in ALL:
         for selector in selectors(filled(query.expr)):

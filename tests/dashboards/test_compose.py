@@ -105,7 +105,7 @@ def test_the_lab_image_is_written_well():
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_fault_can_be_asked_for(services):
+def test_a_fault_can_be_requested(services):
     """None unless asked; by the names of the demo."""
     assert services["lab"]["environment"] == {"FAULT": "${FAULT:-}"}
     named = re.search(r"FAULT=([\w-]+) docker compose up", (ROOT / "compose.yaml").read_text("utf-8"))

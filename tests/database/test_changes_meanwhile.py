@@ -176,7 +176,7 @@ def test_the_role_changes_between_the_proof_and_the_question(watched, before, ch
             blocked(watching)
 
 
-def test_an_owner_of_one_table_among_several_is_asked_about(watched):
+def test_the_owner_of_one_table_among_several_is_checked(watched):
     """Where another table is seen by a policy, losing an owner's rights would hide rows without an error."""
     keys = Table("idempotency_keys", ("expires_at",))
     allow(watched.database, "GRANT SELECT ON public.idempotency_keys TO {role}", watched.role)

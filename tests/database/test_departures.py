@@ -222,7 +222,7 @@ def test_the_processing_of_a_course_that_is_deleted(empty):
         assert unaccounted(sample(sampling)) == {"removed": 7, "uncounted": 0}
 
 
-def test_an_id_of_several_words_is_one_job(empty):
+def test_an_id_with_spaces_is_one_job(empty):
     """A text that is an id may hold anything that people write."""
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         create(connection, 5)

@@ -167,7 +167,7 @@ def test_a_skipping_server_costs_the_pages_it_reads(courses, events, table_pages
         (1_000, 11_364, 8_178, 6_540),
     ],
 )
-def test_a_server_that_does_not_is_asked_course_by_course(courses, table_pages, index_pages, measured):
+def test_other_servers_get_a_query_per_course(courses, table_pages, index_pages, measured):
     """Within a quarter of the buffers that PostgreSQL 15 was measured to touch for both statements."""
     plan = events_plan([row(*BY_COURSE, entities=float(courses), table_pages=table_pages, index_pages=index_pages)])
     assert (plan.by_course, plan.by_skipping) == (True, False)
@@ -295,7 +295,7 @@ def test_a_descending_index_of_more_columns_serves(deployed):
     assert EVENTS.found_in(seen(deployed))
 
 
-def test_the_catalogue_is_asked_again_after_a_while(deployed):
+def test_the_catalogue_is_queried_again_later(deployed):
     """An index that came is used within five minutes, by the database's clock, without a restart."""
     catalogue = IndexCatalogue()
     with sampler(deployed.dsn()) as sampling:

@@ -142,7 +142,7 @@ def test_the_other_way_leaves_no_policy(monitored, way):
     assert monitored.value("SELECT rolbypassrls FROM pg_roles WHERE rolname = %s", (MONITOR,)) == bool(way)
 
 
-def test_twice_is_as_good_as_once(monitored, way):
+def test_the_script_may_run_twice(monitored, way):
     """Scripts run again change nothing, and the first one leads back to the policies."""
     before = catalogue(monitored)
     for name in ("monitoring_role", *way):
@@ -318,7 +318,7 @@ def foreign_job(database: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", ["embedded_database", "cron_database"])
-def test_the_register_and_the_two_clean_ups_are_seen_and_nothing_else(kind, request):
+def test_the_migration_history_and_the_two_clean_ups_are_visible_and_nothing_else(kind, request):
     """Not the migrations' statements, no other job's command or message; with the real pg_cron, too."""
     watched: Database = request.getfixturevalue(kind)
     with monitoring_role(watched, ACCESS):

@@ -245,7 +245,7 @@ def test_counters_count_on_beside_an_odd_row(ordinary: Database, case: Case):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_rollback_check_stands_an_odd_row(ordinary: Database, case: Case):
+def test_a_rollback_check_accepts_an_odd_row(ordinary: Database, case: Case):
     """The checks read the same rows and give their results."""
     with among_others(ordinary, case), database_client(ordinary.dsn()) as opened:
         report = rollback_check(opened, SamplingSettings(), RollbackOptions(), time.time())

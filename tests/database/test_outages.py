@@ -246,7 +246,7 @@ def disturbed(opened: DatabaseClient, disturb: Callable[[Session], None]) -> Non
         session.plan("backlog")
 
 
-def test_sampling_goes_on_after_silence(proxy):
+def test_sampling_continues_after_a_hang(proxy):
     """A whole outage: down is reported, series vanish, scrapes answer at once, and everything returns by itself."""
     with running(through(proxy)) as (sampling, page):
         until(lambda: all_succeeded(sampling))

@@ -114,7 +114,7 @@ def test_settings_of_other_clients_change_no_number(pooler, pooled):
         assert everything(dsn) == expected
 
 
-def test_a_failed_sample_leaves_nothing_either(pooler, pooled):
+def test_nor_does_a_failed_sample(pooler, pooled):
     """After a timeout inside our transaction the server connection is clean and in use again."""
     dsn = pooler.dsn(pooled.name)
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as other:

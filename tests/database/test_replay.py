@@ -118,7 +118,7 @@ def test_earlier_ends_prove_more_than_the_latest():
     assert lag(*running) == pytest.approx(16.0002, abs=1e-5)
 
 
-def test_the_lag_of_a_replay_that_stands_still_grows_from_the_last_proof():
+def test_the_lag_of_a_stopped_replay_grows_from_the_last_proof():
     """Paused while all was replayed; then WAL comes in that is not."""
     messages = [{"sent_at": us(at) - 200, "heard_at": us(at)} for at in (-2, 29, 59, 89)]
     paused = {"paused": True}

@@ -57,7 +57,7 @@ def runs(dsn: str) -> list[CollectorRun]:
         return [min((run_once(each) for _ in range(5)), key=lambda run: run.cost) for each in collectors]
 
 
-def test_a_far_server_is_asked_as_often_as_a_near_one(far: str):
+def test_a_distant_server_has_the_same_interval_as_a_near_one(far: str):
     """Each sample takes several exchanges, which together take longer than its share of the time."""
     settings = SamplingSettings()
     for run in runs(far):

@@ -99,7 +99,7 @@ def test_slow_processing_is_retried_and_slow(fault):
 
 
 @pytest.mark.parametrize("fault", ["application-down"], indirect=True)
-def test_a_down_application_refuses_while_the_outbox_goes_on(fault):
+def test_a_stopped_application_refuses_while_the_outbox_is_processed(fault):
     """The server is down, jobs are processed all the same."""
     with pytest.raises(requests.ConnectionError):
         ask(fault, "getFSM")
@@ -126,7 +126,7 @@ def test_a_locked_outbox_blocks_readers_of_it_alone(fault):
 
 
 @pytest.mark.parametrize("fault", ["cleanup-dead"], indirect=True)
-def test_a_dead_clean_up_leaves_keys_of_more_than_26_hours(fault):
+def test_without_a_clean_up_keys_are_older_than_26_hours(fault):
     """The cron jobs are inactive, and old expired keys stay."""
     assert value(fault, "SELECT count(*) FROM cron.job WHERE active") == 0
     assert value(fault, "SELECT count(*) FROM idempotency_keys WHERE expires_at < NOW() - INTERVAL '26 hours'") == 500

@@ -64,7 +64,7 @@ def test_a_result_outlives_its_renewal_by_three_sampling_intervals():
     assert not state.fresh(due + 45.001)
 
 
-def test_a_result_never_outlives_three_of_its_own_intervals():
+def test_a_result_expires_after_three_of_its_own_intervals():
     """They are shorter where the collector runs at the sampling interval."""
     assert BACKLOG.after(success(100), interval=15, step=15).expires == 145
     assert BACKLOG.after(success(100), interval=24, step=15).expires == pytest.approx(100 - 0.01 + 24 + 45)
@@ -88,7 +88,7 @@ def test_the_store_has_the_sampling_interval():
     assert store.state_of("events").expires == 107
 
 
-def test_a_failure_leaves_the_last_good_result_to_expire_by_itself():
+def test_the_last_result_expires_at_its_own_time_after_a_failure():
     """Failing adds no life and takes none: the series vanish when they always would have."""
     state = BACKLOG.after(success(100), 15).after(failure(115, Reason.LOCK), 15)
     assert state.readings == READINGS
@@ -282,7 +282,7 @@ def answered(
     return CollectorRun(collector, outcome, finished_at=1_763_000_000 + finished, finished=finished, duration=0.01)
 
 
-def test_a_standby_that_is_too_far_behind_is_as_good_as_down():
+def test_a_standby_that_is_too_far_behind_counts_as_down():
     """At once, as without a server; and up again with the first success afterwards."""
     fine = EVENTS.after(success(100, "events"), 15)
     stale = BACKLOG.after(answered(101, STANDBY, Reason.STALE), 15)

@@ -316,7 +316,7 @@ def test_a_steady_clock_changes_no_plan():
         assert not backlog.entered.acquire(timeout=0.2)
 
 
-def test_all_run_soon_when_they_are_asked_to():
+def test_all_run_soon_on_request():
     """Hourly collectors run with the next that are due, and once however often it is requested."""
     often, rare, other = Scripted("backlog"), Scripted("events"), Scripted("application")
     entries = (

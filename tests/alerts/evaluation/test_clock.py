@@ -85,7 +85,7 @@ def test_a_step_that_is_reverted(stepped: float) -> None:
     assert clock.now() == ClockReading(times.wall, 300.0)
 
 
-def test_time_never_stands_still_unnoticed() -> None:
+def test_a_stopped_clock_is_detected() -> None:
     """A wall clock that is where it was has been set, however little that was."""
     times, clock = changeable_clock()
     clock.now()

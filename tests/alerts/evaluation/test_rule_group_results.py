@@ -58,7 +58,7 @@ def test_signals_are_series_that_others_are_made_of() -> None:
     assert found.signals["grown"] > 5
 
 
-def test_the_greatest_of_several_outboxes_stands_for_a_signal() -> None:
+def test_a_signal_is_the_greatest_of_several_outboxes() -> None:
     """One that has no value, or no number for one, is not there."""
     signals = {"most": "x", "none": "y", "nan": "x * NaN"}
     found = ask(policy(signals=signals), [("x", labelled(job="a"), 1.0), ("x", labelled(job="b"), 3.0)])

@@ -175,7 +175,7 @@ def test_a_scrape_that_raises_holds_everything(tmp_path: Path) -> None:
     assert scraping.failures == {"scrape": 1}
 
 
-def test_a_restart_goes_on(tmp_path: Path) -> None:
+def test_evaluation_continues_after_a_restart(tmp_path: Path) -> None:
     """Firing alerts stay firing without a transition; a damaged file is reported and all alerts start as inactive."""
     outbox = Outbox(neglected)
     first = judge(outbox, tmp_path)

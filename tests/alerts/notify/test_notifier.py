@@ -162,7 +162,7 @@ def test_none_waits_for_another(tmp_path: Path) -> None:
         assert all(waiting(notifier)[each.name] > 0 for each in kinds)
 
 
-def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
+def test_stops_soon_and_continues_later(local: Local, tmp_path: Path) -> None:
     """It stops in time though a receiver hangs; undelivered updates are sent after the next start."""
     local.answer = lambda _: SILENCE
     with running(tmp_path, Webhook(local.url)) as notifier:
@@ -179,7 +179,7 @@ def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
     assert [body["status"] for body in local.bodies()] == ["firing", "resolved"]
 
 
-def test_comes_back_by_itself(local: Local, tmp_path: Path) -> None:
+def test_delivery_recovers_by_itself(local: Local, tmp_path: Path) -> None:
     """A failed notification is sent again without any new evaluation."""
     local.answer = lambda _: Reply(500) if len(local.received) < 4 else OK
     with running(tmp_path, Webhook(local.url)) as notifier:

@@ -74,7 +74,7 @@ def test_sources_do_not_end_each_other() -> None:
     assert evaluated("y", series_storage, 15) == {}
 
 
-def test_time_goes_forward() -> None:
+def test_time_advances() -> None:
     """A batch that is not later than the one before is refused, and so is a series that is there twice."""
     series_storage = storage("x 1 1")
     with pytest.raises(ValueError, match="not later than"):

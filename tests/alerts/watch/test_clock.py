@@ -32,7 +32,7 @@ def test_the_time_between_two_readings(before, after, expected):
     assert clock.elapsed(before, after) == expected
 
 
-def test_the_present_moment_goes_on():
+def test_the_current_time_advances():
     """Its steady clock never goes back, in the same era."""
     first, second = clock.now(), clock.now()
     assert first.era == second.era

@@ -117,7 +117,7 @@ def test_a_poll_takes_the_oldest_hundred(bench):
     assert bench.telemetry.figures().processing.batches == 2
 
 
-def test_a_permanent_failure_stays_pending_and_comes_again_on_every_poll(bench):
+def test_a_permanent_failure_stays_pending_and_is_fetched_by_every_poll(bench):
     """attempts, last_error and last_attempt_at are written, processed_at stays NULL."""
     bench.add(1, "retired")
     bench.queues.refused.add("retired")

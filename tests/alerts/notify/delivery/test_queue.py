@@ -320,7 +320,7 @@ def test_severities_of_receivers() -> None:
     assert sent_by_receiver["pagerduty"] == {"OutboxStalled"}
 
 
-def test_goes_on_after_a_restart(scenario: QueueScenario) -> None:
+def test_delivery_continues_after_a_restart(scenario: QueueScenario) -> None:
     """Delivered states survive, pending updates are sent, and an end during the downtime is detected."""
     scenario.queue.begin(
         (
@@ -587,7 +587,7 @@ def test_undelivered_states_survive_a_restart(states: QueueScenario) -> None:
     assert notification.valid_until == states.at + 240
 
 
-def test_retained_ends_leave_room() -> None:
+def test_repeated_resolutions_are_dropped_first() -> None:
     """Repeated resolutions are dropped before new alerts."""
     scenario = QueueScenario.of(ALERTMANAGER, RetryTiming(capacity=3))
     for number in range(10):

@@ -188,7 +188,7 @@ def test_an_older_row_after_the_grace_period_is_overdue(seconds, oldest, outcome
     assert tracker.outcomes(due + 3 * HOUR, final=True) == {due: outcome}
 
 
-def test_a_clean_up_that_is_done_stays_done():
+def test_a_finished_clean_up_stays_finished():
     """Keys that expired before it and come later do not make it overdue."""
     due = datetime(2025, 11, 19, 3, tzinfo=UTC).timestamp()
     tracker = CleanupTracker(CleanupSchedule(3, None, CLOCK, OLDEST, 0.0, 2 * HOUR), frozenset(), due - HOUR)

@@ -161,7 +161,7 @@ def test_reports_and_tables_agree(seed):
     assert ("100 %, " in page) == (judgement.ratio >= 1)
 
 
-def test_without_an_application_its_evidence_is_not_asked_for():
+def test_without_an_application_its_values_are_not_required():
     """Checks that are not evaluated are not counted."""
     judgement = evaluate_watch(fixtures.watch(DURATION, application=False), [], fixtures.START, 0.0, final=False)
     assert judgement.evidence == {"completed jobs": 0}

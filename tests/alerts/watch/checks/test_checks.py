@@ -72,7 +72,7 @@ def test_maintenance_excuses_the_checks_that_the_policy_mutes():
         assert checks()[name].excused == (excused or name == "processing_time"), name
 
 
-def test_budgets_leave_a_stretch_at_least():
+def test_budgets_allow_one_interruption_at_least():
     """A share of the watch, but never less than one allowed interruption."""
     for check in checks().values():
         assert check.budget.total >= check.budget.stretch > 0

@@ -339,7 +339,7 @@ def test_a_watch_ends_without_an_evaluation(scenario):
     assert states == [WatchState.RUNNING, WatchState.INCONCLUSIVE]
 
 
-def test_without_requests_the_history_is_only_asked_for_changes(scenario):
+def test_without_requests_the_history_is_only_checked_for_changes(scenario):
     """Requests are processed every few seconds."""
     scenario.begin()
     scenario.evaluate()

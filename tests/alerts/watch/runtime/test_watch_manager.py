@@ -36,7 +36,7 @@ def test_after_a_fail_a_new_one_may_begin_at_once(scenario):
 
 
 @pytest.mark.parametrize("kill", [True, False])
-def test_restarted_it_goes_on(scenario, kill):
+def test_a_watch_continues_after_a_restart(scenario, kill):
     """The gap is as long as the downtime, and has whether the shutdown was clean; nothing is counted twice."""
     scenario.begin()
     scenario.evaluate(20)
