@@ -1,7 +1,7 @@
 """Rows that a number leaves out are counted by table and kind."""
 
 from exporter.metrics import catalogue
-from exporter.metrics.odd_rows import OddRows, sentences
+from exporter.metrics.odd_rows import OddRows, messages
 from exporter.metrics.readings import Reading
 
 
@@ -26,7 +26,7 @@ def test_messages_for_the_status_page():
         Reading(catalogue.HEAD_BLOCKED_JOBS, 7),
         Reading(catalogue.ODD_ROWS, 1234, ("fsm_events", "out_of_range")),
     ]
-    (first, one), (second, many) = sentences(readings)
+    (first, one), (second, many) = messages(readings)
     assert (first, second) == ("job_outbox", "fsm_events")
     assert one.startswith("1 row with an infinite time")
     assert many.startswith("1,234 rows with a time before 1970")
