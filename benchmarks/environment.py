@@ -1,4 +1,4 @@
-"""What all measurements use: the server, filled databases, traffic, the stand-in application."""
+"""The environment of all measurements: the server, filled databases, traffic, the stand-in application."""
 
 import tempfile
 from collections.abc import Callable, Iterator

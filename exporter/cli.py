@@ -88,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
         return options
 
     def error(self, message: str) -> NoReturn:
-        """Print usage and message, without what marks itself as a secret; status 2."""
+        """Print usage and message, with marked secrets hidden; status 2."""
         super().error(hide_credentials(message))
 
 

@@ -38,9 +38,9 @@ HEADER = "    time  backlog  oldest  avg time  events API/QUEUE/WORKER  keys  fa
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """One run of the demo: `duration` in seconds, None until interrupted; port 0 stands for a free one.
+    """One run of the demo: `duration` in seconds, None until interrupted; port 0 is any free one.
 
-    Raises: ConfigError for a fault that does not exist, with those that do.
+    Raises: ConfigError for an unknown fault, with the known ones.
     """
 
     port: int

@@ -82,7 +82,7 @@ class Standby(Cluster):
         caught_up = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
         self._wait_for(f"replay to reach {wanted}", lambda: self._ask(caught_up, wanted) is True)
 
-    def cut_stream(self, *, silently: bool = True) -> None:
+    def interrupt_stream(self, *, silently: bool = True) -> None:
         """Interrupts the stream of WAL. `silently`: the connection stays open without data; otherwise it is closed."""
         self._proxy.set_mode(Mode.SWALLOW if silently else Mode.REFUSE)
         if not silently:

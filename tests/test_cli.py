@@ -1,4 +1,4 @@
-"""The command line: what is understood, what is refused with status 2. The commands at work are in tests/end_to_end."""
+"""The command line: accepted arguments, and those refused with status 2. tests/end_to_end runs the commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(autouse=True)
 def _no_configuration(monkeypatch):
-    """Nothing of this machine's environment is heeded."""
+    """Without this machine's environment."""
     for name in os.environ:
         if name.startswith("OUTBOX_EXPORTER_"):
             monkeypatch.delenv(name)
@@ -35,7 +35,7 @@ def parsed(*arguments: str):
 
 
 def refused(capsys, *arguments: str) -> str:
-    """What is said to arguments that are refused with status 2."""
+    """The message for arguments that are refused with status 2."""
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
     assert ended.value.code == 2
@@ -64,7 +64,7 @@ def test_a_command_is_a_function(arguments, command):
     assert parsed(*arguments).command is command
 
 
-def test_what_is_not_said_has_its_default():
+def test_missing_arguments_have_defaults():
     """Text for Prometheus, the database asked, port 9721, until Ctrl-C, nothing wrong."""
     assert parsed("sample").format == "prometheus"
     assert parsed("check-config").offline is False
@@ -74,7 +74,7 @@ def test_what_is_not_said_has_its_default():
     assert parsed("serve").config is None
 
 
-def test_what_is_said_is_understood():
+def test_arguments_are_parsed():
     """Durations with their units, ports, names, a file before the command."""
     demo = parsed("--config", "x.yaml", "demo", "--port", "0", "--duration", "1m30s", "--fault", "poison-rows")
     assert (demo.config, demo.port, demo.duration, demo.fault) == (Path("x.yaml"), 0, 90.0, "poison-rows")
@@ -83,7 +83,7 @@ def test_what_is_said_is_understood():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("smoke", "--dsn", "postgresql://u:hunter2@h/db"), "unknown option --dsn\n"),
         (("smoke", "--dsn=postgresql://u:hunter2/x@h/db"), "unknown option --dsn\n"),
@@ -94,10 +94,10 @@ def test_what_is_said_is_understood():
         (("sample", "--format", "postgresql://u:hunter2/x@h/db"), "invalid choice: 'postgresql://[hidden]@h/db'"),
     ],
 )
-def test_what_is_not_understood_is_not_repeated(capsys, arguments, says):
-    """A prefix is no option, as it would be taken for another one, and what stands behind it may be a secret."""
+def test_an_unknown_argument_is_not_repeated(capsys, arguments, message):
+    """A prefix is no option, as it would be taken for another one, and the text after it may be a secret."""
     said = refused(capsys, *arguments)
-    assert says in said
+    assert message in said
     assert "hunter2" not in said
 
 
@@ -111,7 +111,7 @@ def test_the_environment_may_name_the_configuration(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((), "COMMAND"),
         (("server",), "invalid choice: 'server'"),
@@ -126,10 +126,10 @@ def test_the_environment_may_name_the_configuration(monkeypatch):
         (("demo", "--duration", "soon"), "--duration: expected a duration such as"),
     ],
 )
-def test_wrong_usage_is_status_2_and_says_what_is_right(capsys, arguments, told):
+def test_wrong_usage_is_status_2_with_the_right_usage(capsys, arguments, message):
     """On standard error, with the usage; nothing is done."""
     said = refused(capsys, *arguments)
-    assert told in said
+    assert message in said
     assert said.startswith("usage: outbox-exporter")
 
 
@@ -142,15 +142,15 @@ def test_the_rules_are_those_of_the_configuration(capsys, tmp_path):
         "sampling: {interval: 5s}\nalerting: {job: orders, thresholds: {OutboxBacklogHigh: {page: 2000}}}\n"
     )
     assert cli.main(["--config", str(config), "rules", "--format", "prometheusrule"]) == 0
-    told = capsys.readouterr().out
-    assert "kind: PrometheusRule\n" in told
-    assert "(outbox:backlog_jobs > 2000)" in told
-    assert 'up{job="orders"}' in told
-    assert "interval: 5s\n" in told
+    message = capsys.readouterr().out
+    assert "kind: PrometheusRule\n" in message
+    assert "(outbox:backlog_jobs > 2000)" in message
+    assert 'up{job="orders"}' in message
+    assert "interval: 5s\n" in message
 
 
 def test_a_threshold_of_no_alert_is_wrong_usage(capsys, monkeypatch):
-    """Whatever the command: nobody finds out at night that a threshold was never heeded."""
+    """For every command: an ineffective threshold is reported before it is needed."""
     monkeypatch.setenv("OUTBOX_EXPORTER_ALERTING_THRESHOLDS", "{OutboxBaklogHigh: {page: 1}}")
     for command in (["rules"], ["check-config", "--offline"]):
         assert cli.main(command) == 2
@@ -159,13 +159,13 @@ def test_a_threshold_of_no_alert_is_wrong_usage(capsys, monkeypatch):
         assert said.out == ""
 
 
-def test_check_config_tells_what_it_will_judge_by(capsys, monkeypatch):
+def test_check_config_prints_the_policy_in_force(capsys, monkeypatch):
     """How many rules there are, and how many of them the configuration changes."""
     monkeypatch.setenv("OUTBOX_EXPORTER_ALERTING_THRESHOLDS", "{OutboxStalled: {page: 10m}}")
     assert cli.main(["check-config", "--offline"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == "ok       configuration"
-    assert told[1] == f"ok       alerts: {len(load_policy().rules)} rules, 1 of them changed"
+    message = capsys.readouterr().out.splitlines()
+    assert message[0] == "ok       configuration"
+    assert message[1] == f"ok       alerts: {len(load_policy().rules)} rules, 1 of them changed"
 
 
 def test_an_unknown_fault_is_wrong_usage(capsys):
@@ -202,7 +202,7 @@ COMMANDS = (
     ["watch", "report"],
     ["watch", "wait"],
 )
-# What a library or a mistake in this program may raise; none of it is a finding about the outbox.
+# Errors that a library or a mistake in this program may raise; none of them is a finding about the outbox.
 UNEXPECTED = (
     KeyError("cron.job"),
     ValueError("secret-word and\nmore"),
@@ -213,7 +213,7 @@ UNEXPECTED = (
 
 @pytest.mark.parametrize("error", UNEXPECTED, ids=repr)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_an_error_that_nobody_expected_proves_nothing(capsys, monkeypatch, command, error):
+def test_an_unexpected_error_is_no_result(capsys, monkeypatch, command, error):
     """Status 3 in every command, never 1: one line, without the traceback and without secrets."""
 
     def fail(*_: object, **__: object) -> None:
@@ -266,9 +266,9 @@ def test_version_and_help(capsys):
 
 
 def test_the_installed_command():
-    """What pip put on the path is this."""
-    told = run("--version")
-    assert (told.returncode, told.stdout, told.stderr) == (0, f"outbox-exporter {version()}\n", "")
+    """The program that pip installed is this one."""
+    message = run("--version")
+    assert (message.returncode, message.stdout, message.stderr) == (0, f"outbox-exporter {version()}\n", "")
 
 
 def test_every_locale_takes_and_gives_utf8(tmp_path):
@@ -287,18 +287,18 @@ def test_every_locale_takes_and_gives_utf8(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["prometheus", "json"])
-def test_no_good_file_stays_behind_an_error_that_nobody_expected(monkeypatch, capsys, tmp_path, form):
-    """The file then says that nothing was sampled; the configuration was sound."""
+def test_no_good_file_is_left_after_an_unexpected_error(monkeypatch, capsys, tmp_path, form):
+    """The file then shows that nothing was sampled; the configuration was valid."""
     output = tmp_path / "outbox.prom"
     output.write_text("outbox_up 1\n")
     monkeypatch.setattr(sample, "render", lambda *_: 1 // 0)
     monkeypatch.setenv("OUTBOX_EXPORTER_DATABASE_DSN", "host=127.0.0.1 port=1")
     assert cli.main(["sample", "--output", str(output), "--format", form]) == 3
     assert "ZeroDivisionError" in capsys.readouterr().err
-    told = output.read_text()
+    message = output.read_text()
     if form == "json":
-        document = json.loads(told)
+        document = json.loads(message)
         assert (document["up"], document["config_reload_successful"]) == (False, True)
     else:
-        assert "outbox_up 0.0\n" in told
-        assert "outbox_exporter_config_last_reload_successful 1.0\n" in told
+        assert "outbox_up 0.0\n" in message
+        assert "outbox_exporter_config_last_reload_successful 1.0\n" in message

@@ -19,7 +19,7 @@ KNOWN: FiveSignals = {
 }
 
 
-def test_a_row_stands_under_its_header():
+def test_a_row_is_aligned_with_its_header():
     """As wide as the header, each number at the end of its column."""
     line = row(KNOWN, "20:50:31")
     assert line.split() == ["20:50:31", "1234", "205s", "1.20s", "1171/0/185", "1562", "0.0003"]

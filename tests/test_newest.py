@@ -1,4 +1,4 @@
-"""How tests find the newest programs, and what happens where there are none."""
+"""Search for the newest installed programs, and the result where there are none."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.proxy import Mode, Proxy
 
 
 class Echo:
-    """A server that sends back what it receives."""
+    """A server that sends its input back."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -33,11 +33,11 @@ def test_paused_replay_shows_old_rows_until_it_is_resumed(database: Database, st
     assert replica.value(_COUNT) == 1
 
 
-def test_a_cut_stream_brings_nothing_until_it_is_restored(database: Database, standby: Standby) -> None:
+def test_an_interrupted_stream_delivers_nothing_until_it_is_restored(database: Database, standby: Standby) -> None:
     """With the connection open or closed: no row arrives until the stream is restored."""
     replica = Database(standby, database.name)
     for number, silently in enumerate((True, False)):
-        standby.cut_stream(silently=silently)
+        standby.interrupt_stream(silently=silently)
         database.execute(_ADD)
         time.sleep(0.5)
         assert replica.value(_COUNT) == number

@@ -1,8 +1,8 @@
 """Writes every generated file from its source: `make generate`.
 
 The table of metrics, the tables of rules, runbooks and checks in the documentation, Prometheus' rule files,
-Alertmanager's inhibition rules and Grafana's dashboards. With `--check` nothing is written: exit status 1 says that a
-file is stale, and which.
+Alertmanager's inhibition rules and Grafana's dashboards. With `--check` nothing is written: exit status 1 means that a
+file is stale, and the file is named.
 """
 
 import sys

@@ -30,7 +30,7 @@ Points = list[tuple[float, float | None]]
 
 @dataclass(frozen=True, slots=True)
 class SampleSource:
-    """What alerting reads of sampling.
+    """The part of sampling that alerting uses.
 
     `expose` returns the samples of /metrics whose names pass a filter, `states` the states of the collectors;
     `refresh` lets every collector run soon.
@@ -44,7 +44,7 @@ class SampleSource:
 class Alerting:
     """Rule evaluation, notifications and the watch of one configuration.
 
-    Raises: ConfigError when the configuration asks for a policy that makes no sense.
+    Raises: ConfigError when the configuration makes the policy invalid.
     """
 
     def __init__(self, config: Config, samples: SampleSource, started_at: float, version: str) -> None:

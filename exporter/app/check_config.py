@@ -133,13 +133,13 @@ def _migration(sampling: Sampler) -> Iterator[ConfigFinding]:
     """Parts that the role cannot see are notes, unless the configuration needs them."""
     try:
         with sampling.database.sample() as session:
-            unseen = tuple(access_checks.hidden_records(session))
+            hidden = tuple(access_checks.hidden_records(session))
     except SampleError as error:
         yield ConfigFinding("migration", error)
         return
-    needs_register = sampling.config.watch.start == _START_ON_MIGRATION
-    for each in unseen:
-        if needs_register and each.is_migration_history:
+    needs_history = sampling.config.watch.start == _START_ON_MIGRATION
+    for each in hidden:
+        if needs_history and each.is_migration_history:
             yield ConfigFinding("watch.start: migration", PermissionDenied(str(each)))
         else:
             yield ConfigFinding("migration", note=str(each))

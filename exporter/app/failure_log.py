@@ -16,7 +16,7 @@ INTERVAL_CHANGE = 2.0
 
 
 class FailureLog:
-    """Called with every finished run; logs what changed. Safe to use from any thread."""
+    """Called with every finished run; logs changes. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()

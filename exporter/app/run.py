@@ -149,7 +149,7 @@ class App:
         """Read the configuration and start sampling and alerting by it; counters begin at 0, as after a restart.
 
         Calls wait for each other; those that wait when the exporter stops fail.
-        Raises: ConfigError; then the configuration in use stays, and a gauge says so.
+        Raises: ConfigError; then the configuration in use stays, and a gauge reports the failure.
         """
         with self._reloading:
             self._refuse_when_stopping()

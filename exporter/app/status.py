@@ -32,7 +32,7 @@ class FiveSignals(TypedDict):
 
 
 class ServerStatus(TypedDict):
-    """Which server answered last. `role` is primary or standby; `replay_lag_seconds` what a standby proved at most."""
+    """The last server. `role` is primary or standby; `replay_lag_seconds` the proved limit of a standby."""
 
     role: str
     address: str | None
@@ -93,7 +93,7 @@ class WatchStatus(TypedDict):
 class MigrationStatus(TypedDict):
     """The checks of the migration: how many are ok and unknown, and the names of the broken ones.
 
-    `unseen` has the parts of which no check could be made, "register" and "cron".
+    `unseen` has the parts that cannot be checked, "register" and "cron".
     """
 
     ok: float
@@ -127,7 +127,7 @@ NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "not
 class StatusDict(AlertingStatus):
     """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
 
-    `maintenance_until` is until when the maintenance that nobody has ended was declared; past, it overruns.
+    `maintenance_until` is the declared end of the maintenance in force; in the past, the maintenance overruns.
     """
 
     version: str
@@ -205,7 +205,7 @@ def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float
 
 @dataclass(frozen=True, slots=True)
 class ExporterInfo:
-    """What is known without a sample: `database` is the address, without secrets."""
+    """The status without a sample: `database` is the address, without secrets."""
 
     version: str
     database: str
@@ -221,7 +221,7 @@ def status(
 ) -> StatusDict:
     """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
     states = tuple(states)
-    left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd_rows.sentences(_fresh(states, now))]
+    left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd_rows.messages(_fresh(states, now))]
     return {
         **alerting,
         "notices": [*alerting["notices"], *left_out],

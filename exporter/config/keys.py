@@ -15,7 +15,7 @@ CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """One key: where it stands, and the type of its value without None."""
+    """One key: its place, and the type of its value without None."""
 
     section: str
     field: Field[Any]

@@ -17,8 +17,8 @@ from exporter.config.sources import Environment, File, GivenValue, Source
 from exporter.config.yaml_file import Node, Scalar, Sequence
 from exporter.core.problems import Place, Problems, nearest
 
-# What Kubernetes puts into every container for services whose names begin with `outbox-exporter`
-# (kubernetes.io/docs/concepts/services-networking/service/#environment-variables). Nobody wrote it: it is no typo.
+# Variables that Kubernetes adds to every container for services whose names begin with `outbox-exporter`
+# (kubernetes.io/docs/concepts/services-networking/service/#environment-variables). They are no typing errors.
 _SERVICE_LINK = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
@@ -59,7 +59,7 @@ class ExternalChecks:
 
 
 def load(path: Path | None, environ: Mapping[str, str], checks: ExternalChecks) -> Config:
-    """Settings from the file, if there is one, and the environment; what neither says has its default.
+    """Settings from the file, if there is one, and the environment; keys that are in neither have their default.
 
     Relative paths are relative to the file that names them; those from the environment to the working directory.
 

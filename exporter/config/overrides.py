@@ -19,7 +19,7 @@ _KEYS = ("threshold", "for")
 
 
 def read(node: Node, check: Check, problems: Problems) -> tuple[Override, ...]:
-    """Every override that is well-formed and passes `check`, which says what is wrong with one, or None."""
+    """Every override that is well-formed and passes `check`, which returns the error in one, or None."""
     return tuple(
         override
         for alert, severities in _entries(node, problems)

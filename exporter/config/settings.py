@@ -1,4 +1,4 @@
-"""The settings, frozen: what each key means, its unit and its default. `exporter.config.loader` reads them.
+"""The settings, frozen: each key with its meaning, unit and default. `exporter.config.loader` reads them.
 
 Field names are the keys of the YAML file; the environment variable of a key is `OUTBOX_EXPORTER_<SECTION>_<KEY>`.
 Durations are seconds here and `15s`, `5m`, `24h` in the file. A field of type `Secret` may also be given as
@@ -23,7 +23,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What the whole of a text has to match, and how to say that."""
+    """A pattern for the whole of a text, and its description."""
 
     regex: str
     meaning: str
@@ -32,16 +32,16 @@ class Pattern:
 # Identifiers are always quoted in our SQL, so capitals count. PostgreSQL cuts them after 63 bytes (NAMEDATALEN).
 _IDENTIFIER = Pattern(r"[A-Za-z_][A-Za-z0-9_$]{0,62}", "a plain identifier of at most 63 bytes")
 
-# What an HTTP header carries as it is: visible ASCII. A client library would quote anything else in its error.
+# Characters that an HTTP header carries unchanged: visible ASCII. A client library would quote others in its error.
 _TOKEN = Pattern(r"[!-~]+", "a token without spaces and special characters")
 
 # PagerDuty's "Integration Key" of an Events API v2 integration.
 _ROUTING_KEY = Pattern(r"[A-Za-z0-9]{32}", "the 32 letters and digits of an Events API v2 integration key")
 
-# What needs no quoting in a PromQL string.
+# Characters that need no quoting in a PromQL string.
 _JOB = Pattern(r"[A-Za-z0-9_.:/-]{1,100}", "at most 100 letters, digits and . _ : / -")
 
-# What begins a watch. A time is in UTC: a deploy is planned without thinking of summers.
+# The start of a watch. A time is in UTC, so that daylight saving time does not matter.
 _START = Pattern(
     r"manual|migration|[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?Z",
     "manual, migration, or a time in UTC such as 2025-11-18T10:00Z",
@@ -70,9 +70,9 @@ class Override:
 class DatabaseSettings:
     """The database to sample, and the limits on its use.
 
-    `dsn` is a libpq connection string or URI; what it leaves out comes from libpq's own variables (PGHOST, ...).
+    `dsn` is a libpq connection string or URI; parts that it leaves out come from libpq's own variables (PGHOST, ...).
     `timestamp_zone` is the time zone in which columns of type timestamp (without time zone) were written; without it
-    such a column is refused, as nothing in it says which moment it means.
+    such a column is refused, as its values are ambiguous.
     `max_replay_lag` is how far a standby may be behind its primary before its samples fail.
     """
 
@@ -135,10 +135,10 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
-    """The watch after the migration, and where what must survive a restart is kept: it, and declared maintenance.
+    """The watch after the migration, and the directory of files that survive a restart: history, declared maintenance.
 
-    `start` says what begins a watch by itself: nothing (`manual`), the migration's versions when they are first seen
-    as applied (`migration`), or a time. `state_dir` is made when it is first needed.
+    `start` is the event that begins a watch: none (`manual`), the first time that the migration's versions are found
+    as applied (`migration`), or a time. `state_dir` is created when it is first needed.
     """
 
     duration: Annotated[Seconds, Bounds(1, 30 * 86400)] = Seconds(86400)
@@ -151,8 +151,8 @@ class AlertingSettings:
     """The receivers of notifications, and changes of the rules. Without receivers alerts are only on /metrics.
 
     Every Alertmanager of a cluster is listed: each gets every alert. `job` is the name of the scrape job in Prometheus.
-    `time_scale` multiplies every duration of the policy, so that a trial takes minutes. `thresholds` change rules
-    of alerts/policy.yaml. `runbook_base_url` is where people read runbooks, `<base>/<alert>.md`; without it links lead
+    `time_scale` multiplies every duration of the policy, so that a test run takes minutes. `thresholds` change rules
+    of alerts/policy.yaml. `runbook_base_url` is the address of the runbooks, `<base>/<alert>.md`; without it links lead
     to the exporter's own pages at `web.external_url`, and without either there are no links. `ca_file` holds the
     authorities that verify every receiver, in place of the well-known ones.
     """

@@ -21,7 +21,7 @@ class GivenValue:
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """Its place in the file or the environment."""
         return self.node.place
 
 

@@ -1,6 +1,6 @@
-"""Texts into typed values: what a person writes in the configuration or on the command line.
+"""Converts texts of the configuration and the command line into typed values.
 
-Every function here raises ValueError with a message that says what was expected and never shows the text, which
+Every function here raises ValueError with a message that has the expected form and never contains the text, which
 may be a secret in the wrong place.
 """
 
@@ -24,7 +24,7 @@ Parsed = TypeVar("Parsed")
 
 MAX_PORT = 65535
 _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1})  # milliseconds
-# Where the machine has no time zone database: what its names look like, and POSIX rules (UTC+8) do not.
+# Without a time zone database on this machine: the form of its names, which POSIX rules (UTC+8) do not have.
 _ZONE = re.compile(r"(?:[A-Za-z_]+/){0,2}[A-Za-z_-]+|Etc/GMT[+-][0-9]{1,2}")
 # Each unit at most once, the largest first, as Prometheus writes durations.
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,9}}){unit})?" for unit in _UNITS))
@@ -140,7 +140,7 @@ def split_address(text: str) -> tuple[str, int]:
 
 
 def port(text: str) -> int:
-    """A TCP port; 0 stands for any free one."""
+    """A TCP port; 0 is any free one."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > MAX_PORT:
         raise ValueError(f"expected a port, 0 to {MAX_PORT}")
     return int(text)
@@ -173,7 +173,7 @@ def zone(text: str) -> Zone:
     """A time zone by its name in the IANA database: Asia/Shanghai, America/St_Johns, UTC.
 
     PostgreSQL accepts other texts as well, some with a surprising meaning: UTC+8 is eight hours west there. Where the
-    machine has the database, the name has to be in it; where not, the server says whether it knows the name.
+    machine has the database, the name has to be in it; otherwise the server accepts or refuses it.
     """
     names = zoneinfo.available_timezones()
     if text not in names if names else not _ZONE.fullmatch(text):
@@ -187,7 +187,7 @@ def secret(text: str) -> Secret:
 
 
 def certificates(path: Path) -> Certificates:
-    """What a file of certificate authorities in PEM holds."""
+    """The content of a PEM file of certificate authorities."""
     try:
         text = path.read_text("utf-8")
         ssl.create_default_context(cadata=text)
@@ -216,7 +216,7 @@ _READERS: Mapping[object, Callable[[str], Any]] = MappingProxyType(
 
 
 def read(text: str, hint: Any, base: Path) -> Any:
-    """The value of a field of that type. `base` is what a relative path is relative to."""
+    """The value of a field of that type. Relative paths are relative to `base`."""
     if get_origin(hint) is Annotated:
         kind, *limits = get_args(hint)
         value = read(text, kind, base)

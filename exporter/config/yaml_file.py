@@ -62,7 +62,7 @@ _HIDDEN_KEY = "(a key)"
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A text as it stands in the file, quotes removed. None when it is `null`, `~` or empty."""
+    """A text of the file, quotes removed. None when it is `null`, `~` or empty."""
 
     place: Place
     value: str | None = field(repr=False)
@@ -78,7 +78,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Keys and what they hold, in the order of the file. The place of a value is the line of its key."""
+    """Keys and their values, in the order of the file. The place of a value is the line of its key."""
 
     place: Place
     entries: dict[str, "Node"] = field(repr=False)  # a key in the wrong column may be a secret, too
@@ -92,7 +92,7 @@ class Mapping:
         return iter(self.entries.items())
 
     def place_of(self, key: str) -> Place:
-        """Where that key stands, or would stand: the line of this mapping, with the key's path."""
+        """The place of that key, also of an absent one: the line of this mapping, with the key's path."""
         node = self.entries.get(key)
         return node.place if node else Place(self.place.source, self.place.line, _join(self.place.path, key))
 
@@ -108,7 +108,7 @@ Node = Scalar | Sequence | Mapping
 
 
 def as_text(node: Node | None, problems: Problems) -> str | None:
-    """The text of a scalar; None when it is absent, says nothing, or (noted as a problem) is no scalar."""
+    """The text of a scalar; None when it is absent, empty, or (noted as a problem) no scalar."""
     if node is None or isinstance(node, Scalar):
         return node.value if node else None
     _refuse_other(node, "expected a single value", problems)
@@ -116,7 +116,7 @@ def as_text(node: Node | None, problems: Problems) -> str | None:
 
 
 def as_texts(node: Node | None, problems: Problems) -> tuple[str, ...]:
-    """The texts of a list; empty when it is absent, says nothing, or (noted as a problem) is no list."""
+    """The texts of a list; empty when it is absent, empty, or (noted as a problem) no list."""
     if isinstance(node, Sequence):
         return tuple(text for item in node.items if (text := as_text(item, problems)) is not None)
     _refuse_other(node, "expected a list", problems)
@@ -124,7 +124,7 @@ def as_texts(node: Node | None, problems: Problems) -> tuple[str, ...]:
 
 
 def as_mapping(node: Node | None, problems: Problems) -> Mapping | None:
-    """The mapping; None when it is absent, says nothing, or (noted as a problem) is something else."""
+    """The mapping; None when it is absent, empty, or (noted as a problem) something else."""
     if isinstance(node, Mapping):
         return node
     _refuse_other(node, "expected keys and values", problems)
@@ -161,8 +161,8 @@ def load_file(path: Path, problems: Problems) -> Mapping:
 def load(text: str, source: str, problems: Problems) -> Mapping:
     """Read one document; an empty one is an empty mapping.
 
-    Raises: ConfigError when the text is not YAML; smaller mistakes are noted in `problems`, and what was refused
-    is left out or says nothing.
+    Raises: ConfigError when the text is not YAML; smaller mistakes are noted in `problems`, and refused values
+    are left out or empty.
     """
     try:
         root = _Builder(text, Place(source, 0), problems).document()
@@ -177,7 +177,7 @@ def load(text: str, source: str, problems: Problems) -> Mapping:
 def load_inline(text: str, place: Place, problems: Problems) -> Mapping:
     """Read one document that is a value itself, such as that of an environment variable.
 
-    Everything in it stands at `place`. Empty when it is not YAML, or no mapping; that, too, is noted in `problems`.
+    All of its nodes have the place `place`. Empty when it is not YAML, or no mapping; `problems` has that, too.
     """
     try:
         root = _Builder(text, place, problems).document()
@@ -247,7 +247,7 @@ class _Builder:
         if isinstance(event, SequenceStartEvent):
             return self._sequence(place, depth)
         said = isinstance(event, ScalarEvent) and not refused and self._tag(event) != _NULL
-        return Scalar(place, event.value if said else None)  # type: ignore[attr-defined] # said: it is a ScalarEvent
+        return Scalar(place, event.value if said else None)  # type: ignore[attr-defined] # it is a ScalarEvent
 
     def _mapping(self, place: Place, depth: int) -> Mapping:
         entries: dict[str, Node] = {}

@@ -1,1 +1,1 @@
-"""What every other package rests on: errors, logs, redaction, files, HTTP out, HTML and charts."""
+"""The base of all other packages: errors, logs, redaction, files, HTTP client, HTML and charts."""

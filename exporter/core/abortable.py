@@ -10,7 +10,7 @@ from contextlib import suppress
 
 
 class AbortableConnections:
-    """Aborts the connections that one thread opens, when another says so. Close it when the request is over."""
+    """Aborts the connections of one thread at the request of another. Close it when the request is over."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -14,9 +14,9 @@ PRIVATE = 0o600
 
 
 def replace(path: Path, text: str, *, mode: int = PRIVATE, make_directory: bool = True) -> None:
-    """Write the text where `path` says, in place of what was there. Raises: OSError.
+    """Write the text to `path`, in place of the previous content. Raises: OSError.
 
-    Its directory is made where it is missing, unless told otherwise; the mode is `mode` less the umask. The temporary
+    Its directory is created if it is missing, except on request; the mode is `mode` less the umask. The temporary
     file is hidden and has another ending than `path`.
     """
     if make_directory:

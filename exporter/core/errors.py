@@ -1,7 +1,7 @@
 """The errors: each class is a decision for its caller.
 
 `ConfigError` ends the program with status 2. Every `SampleError` is one failed sample: it is counted under its
-`reason`, shown, and tried again at the collector's next run. Messages say what failed, where and how to fix it, and
+`reason`, shown, and tried again at the collector's next run. Messages have the failure, its place and the remedy, and
 never contain a secret.
 """
 
@@ -52,7 +52,7 @@ class ConfigError(ExporterError):
 
 
 class SampleError(ExporterError):
-    """A sample failed; `reason` says how it is counted."""
+    """A sample failed; it is counted under `reason`."""
 
     reason: Reason = Reason.INTERNAL
 

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """What the status says about the thing that the command was asked about."""
+    """The result for the subject of a command."""
 
     GOOD = 0
     BAD = 1

@@ -14,7 +14,7 @@ _LARGE = 1e15
 
 
 def utc(at: float) -> datetime:
-    """A time, from Unix seconds; what lies outside of the calendar (years 1 to 9999) is its first or last instant."""
+    """A time, from Unix seconds; a time outside of the calendar (years 1 to 9999) is its first or last instant."""
     return datetime.fromtimestamp(min(max(at, _FIRST), _LAST), UTC)
 
 
@@ -28,7 +28,7 @@ def moment(at: float, pattern: str = "%Y-%m-%d %H:%M UTC") -> str:
 
 
 def format_value(value: float, unit: str) -> str:
-    """A value of a signal: `unit` is seconds, ratio, or the name of what is counted; the infinite is ∞."""
+    """A value of a signal: `unit` is seconds, ratio, or the name of the counted objects; the infinite is ∞."""
     if not math.isfinite(value):
         return _non_finite(value)
     if unit == "seconds":
@@ -58,7 +58,7 @@ def duration(seconds: float) -> str:
     """The two largest units that matter: 12 ms, 1.2 s, 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     if not math.isfinite(seconds):
         return _non_finite(seconds)
-    if seconds <= -0.0005:  # noqa: PLR2004 - what is not rounded to 0 ms
+    if seconds <= -0.0005:  # noqa: PLR2004 - durations that are not rounded to 0 ms
         return f"-{duration(-seconds)}"
     if seconds >= _LARGE:
         return f"{seconds / _DAY:.3g} d"

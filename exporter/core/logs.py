@@ -19,10 +19,10 @@ from typing import Any
 from exporter.core.redaction import Redactor
 from exporter.core.types import LogFormat, LogLevel, Secret
 
-# The loggers that `level` is about; `py.warnings` is where the standard library sends warnings of any module.
+# The loggers that `level` applies to; the standard library logs warnings of all modules to `py.warnings`.
 OWN_LOGGERS = ("exporter", "alerts", "py.warnings")
-# Libraries that set a level themselves, so that the root's would not reach them. They repeat on every attempt what
-# the exporter says once (connection refused, malformed request, missed run), so only their errors pass.
+# Libraries that set a level themselves, so that the root's would not reach them. They repeat messages that
+# the exporter logs once (connection refused, malformed request, missed run), so only their errors pass.
 _NOISY_LIBRARIES = ("psycopg", "psycopg.pool", "apscheduler", "uvicorn", "uvicorn.error", "urllib3")
 
 _HOUR = 3600.0
@@ -53,14 +53,14 @@ def configure(secrets: Iterable[Secret | str] = (), *, level: LogLevel = "info",
 
 
 def hide(text: str) -> str:
-    """The text without the secrets that `configure` was told: for messages of libraries on pages and in responses."""
+    """The text without the secrets that `configure` was given: for messages of libraries on pages and in responses."""
     return _redactor.hide(text)
 
 
 def event(
     logger: logging.Logger, level: int, text: str, /, *, exc_info: BaseException | bool = False, **fields: object
 ) -> None:
-    """Log one event: a short fixed text that can be searched for, and what is particular about it as fields."""
+    """Log one event: a short fixed text that can be searched for, and its details as fields."""
     logger.log(level, text, exc_info=exc_info, extra={"fields": fields}, stacklevel=2)
 
 
@@ -163,7 +163,7 @@ class _KeyHistory:
 
 
 class RepeatFilter:
-    """Says whether to log a message about a key, so that a lasting failure does not fill a disk.
+    """Decides whether to log a message about a key, so that a lasting failure does not fill a disk.
 
     A message is logged when it was not logged about its key in the last `every` seconds. Long numbers and ids in it are
     ignored: a pooler gives each connection a new one. At most `variety` different messages are logged in that time.

@@ -64,9 +64,9 @@ def _order(place: Place) -> tuple[bool, int, str]:
 
 
 def nearest(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """`; did you mean "interval"?` for a word that resembles a known one, otherwise nothing.
+    """`; did you mean "interval"?` for a name that resembles a known one, otherwise nothing.
 
-    A prefix that all of them share is shown but not compared: it would make different words look alike.
+    A prefix that all of them share is printed but not compared: it would make different names look alike.
     """
     close = difflib.get_close_matches(word.removeprefix(prefix), [name.removeprefix(prefix) for name in known], n=1)
     return f'; did you mean "{prefix}{close[0]}"?' if close else ""

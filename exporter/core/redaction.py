@@ -28,7 +28,7 @@ _VALUE = r"""(?:
   | (?:[^\s,;&"'<>]|[,;&](?!\s|\Z|[\w.%-]+=))+  # as far as another value begins
 )"""
 # As in `password=x`, in JSON, and in prose. No repetition comes before a name: the application may send megabytes.
-# Prose goes on with a word behind "unexpected token:", and `PASS:` is a verdict.
+# Prose continues with a word after "unexpected token:", and `PASS:` is a verdict.
 _NAMED_VALUE = re.compile(
     rf"""(?P<name>
     (?:{_MARK})(?:(?:{_QUOTE})?\s*(?:=>?|:=|%3D)\s*|{_QUOTE}\s*:\s*)
@@ -63,7 +63,7 @@ class Redactor:
 
 
 def hide_credentials(text: str) -> str:
-    """The text with `[hidden]` in place of what the text marks as a secret, known or not."""
+    """The text with `[hidden]` in place of the secrets that are marked in it, known or not."""
     text = _AFTER_SCHEME.sub(_without_user_information, text)
     text = _NAMED_VALUE.sub(rf"\g<name>{HIDDEN}", text)
     return _CREDENTIALS.sub(rf"\g<scheme> {HIDDEN}", text)
@@ -80,7 +80,7 @@ def _pattern(form: str) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The secret, the password of a URI as it was written, and both encoded up to twice: a repr of a repr, say."""
+    """The secret, the password of a URI as it was written, and both encoded up to twice, as in a repr of a repr."""
     for plain in (secret, *_PASSWORD_IN_URI.findall(secret)):
         yield plain
         for once in _encoded(plain):
@@ -89,7 +89,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _encoded(secret: str) -> Iterator[str]:
-    """As it stands in a URL, in a repr, in JSON and in libpq's key=value form."""
+    """As it is written in a URL, in a repr, in JSON and in libpq's key=value form."""
     for encode in (quote, quote_plus):
         for safe in ("", "/"):
             yield encode(secret, safe=safe, errors="replace")

@@ -41,7 +41,7 @@ def _reason(directory: Path, error: OSError) -> str:
 
 
 def _nearest(directory: Path) -> Path:
-    """The directory, or what of its path is there. One that cannot be read counts as existing."""
+    """The directory, or its longest existing parent. One that cannot be read counts as existing."""
     for place in (directory, *directory.absolute().parents):
         try:
             place.lstat()

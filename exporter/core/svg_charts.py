@@ -1,4 +1,4 @@
-"""Small SVG plots for pages that stand alone: sparklines and time series with thresholds, gaps and marks. Pure.
+"""Small SVG charts for self-contained pages: sparklines and time series with thresholds, gaps and marks. Pure.
 
 Colours come from the page's CSS through the classes named here and in `STYLE`, so that one chart serves light, dark and
 print. Texts are escaped. A chart has a title for screen readers.
@@ -86,7 +86,7 @@ class ChartLine:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One plot over [start, end]. `unit` is one of seconds, ratio, or the name of what is counted."""
+    """One chart over [start, end]. `unit` is one of seconds, ratio, or the name of the counted objects."""
 
     title: str
     unit: str
@@ -137,7 +137,7 @@ def chart(spec: Chart) -> str:
 
 
 def sparkline(points: Points, start: float, end: float, label: str) -> str:
-    """A plot without axes, for beside a number; `label` says what it shows."""
+    """A chart without axes, for use beside a number; `label` is its description."""
     frame = _Frame(
         start, end, _nice_top(max(_finite(points), default=0.0), ""), 2, SPARK_WIDTH - 2, 3, SPARK_HEIGHT - 3
     )

@@ -36,7 +36,7 @@ class Metric:
     """One metric family: `name` as it appears on /metrics (counters with `_total`), label names in order.
 
     `collector` publishes it; None for the exporter's own metrics, and for those that several collectors publish.
-    `critical` says whether an alert of severity page depends on it; otherwise it is informational.
+    `critical` is whether an alert of severity page depends on it; otherwise it is informational.
     There is one object for each metric, so it is compared by identity, which is fast.
     """
 

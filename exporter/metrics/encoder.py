@@ -49,7 +49,7 @@ def encode_readings(readings: Readings, *, openmetrics: bool) -> bytes:
 
 
 def encode_families(families: Iterable[Family], *, openmetrics: bool) -> bytes:
-    """Families of gauges and counters that somebody else made: the client library's, about the process.
+    """Families of gauges and counters from other sources: the client library's, about the process.
 
     Raises: ValueError for a family or a sample that needs more: another type, a unit, a timestamp, a creation time.
     """

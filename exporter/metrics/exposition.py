@@ -40,9 +40,9 @@ def _every_name(_: str) -> bool:
 
 
 class OutboxCollector(Collector):
-    """Collects the snapshot, the readings of alerting, and what the exporter says of itself.
+    """Collects the snapshot, the readings of alerting, and the exporter's own metrics.
 
-    The arguments are called at each scrape, so that a reload can replace what they return.
+    The arguments are called at each scrape, so that a reload can replace their results.
     """
 
     def __init__(

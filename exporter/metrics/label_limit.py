@@ -19,7 +19,7 @@ class LabelLimit:
         self.dropped = 0
 
     def __call__(self, value: str | None) -> str:
-        """The label value to publish for `value`; counts in `dropped` what became `other` beyond the limit.
+        """The label value to publish for `value`; `dropped` counts the values replaced by `other` beyond the limit.
 
         None becomes `other`, too: a job without a queue is counted, and a label needs a value.
         """

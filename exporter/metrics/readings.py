@@ -89,7 +89,7 @@ class DatabaseServer:
 
 @dataclass(frozen=True, slots=True)
 class CollectorFailure:
-    """One failure in a run. `message` says what failed, where, and how to fix it; it contains no secrets."""
+    """One failure in a run. `message` has the failure, its place, and the remedy; it contains no secrets."""
 
     reason: Reason
     message: str

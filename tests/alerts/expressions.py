@@ -26,7 +26,7 @@ from exporter.metrics.catalogue import CATALOGUE, Kind, Metric
 
 POLICY = load_policy()
 SIGNALS: Mapping[str, str] = {signal.record: signal.expr for signal in POLICY.signals}
-# What every scraped series has, and with the Prometheus operator `pod` too.
+# Labels of every scraped series; the Prometheus operator adds `pod`.
 TARGET = frozenset({"instance", "pod", "job"})
 FOREIGN = {"up": frozenset[str](), "process_start_time_seconds": frozenset[str]()}
 SET_OPERATORS = ("and", "or", "unless")

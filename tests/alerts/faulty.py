@@ -1,7 +1,7 @@
-"""Outboxes with a fault, tick by tick, as their exporters show them: for judges that shall agree on what they see.
+"""Outboxes with a fault, tick by tick, as their exporters publish them: input for evaluators that have to agree.
 
-Nothing is left to chance. A world is healthy, then its fault begins, then ends. A tick is one scrape; `pace` is how
-many seconds of an unscaled policy it stands for, so that a rehearsal shows the same in less time.
+They are deterministic. An outbox is healthy, then its fault begins, then ends. A tick is one scrape; `pace` is the
+number of seconds of the unscaled policy for each tick, so that a scaled policy has the same course in less time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LIFE: Final = 3
 
 @dataclass(slots=True)
 class FaultyOutbox:
-    """One outbox. `fault` is what befalls it, a method of its own that is called at every tick while it lasts."""
+    """One outbox. `fault` is a function that is called with it at every tick while the fault lasts."""
 
     fault: Callable[[FaultyOutbox], None]
     begins: int
@@ -47,7 +47,7 @@ class FaultyOutbox:
     activations: int = 0
     layer_failures: int = 0
     refused: int = 0
-    # What is as it should be, until a fault says otherwise.
+    # The healthy values, which a fault changes.
     speed: int = SPEED
     slowness: float = 1.0
     fails: bool = False
@@ -61,7 +61,7 @@ class FaultyOutbox:
     _succeeded: dict[str, float] = field(default_factory=dict)
 
     def tick(self, now: float, exporters: float | None = None) -> list[Shown]:
-        """What the exporter shows after another tick, at this time by the database's clock and by its own."""
+        """The metrics of the exporter after another tick, at this time of the database's clock and of its own."""
         self.now, self.clock = now, now if exporters is None else exporters
         self.speed, self.slowness, self.fails, self.dead = SPEED, 1.0, False, frozenset()
         self.connected, self.down, self.watch, self.extra = True, False, "waiting", {}
@@ -174,16 +174,16 @@ class FaultyOutbox:
 
 
 def healthy(_: FaultyOutbox) -> None:
-    """Nothing befalls it."""
+    """No fault."""
 
 
 def stalled(world: FaultyOutbox) -> None:
-    """The processor stands still."""
+    """The processor has stopped."""
     world.speed = 0
 
 
 def poisoned(world: FaultyOutbox) -> None:
-    """Every try fails, and the head of the outbox fills with what was tried."""
+    """Every attempt fails, and the head of the outbox fills with attempted jobs."""
     world.fails = True
 
 
@@ -217,7 +217,7 @@ def application_down(world: FaultyOutbox) -> None:
 
 
 def application_unhealthy(world: FaultyOutbox) -> None:
-    """It says so itself."""
+    """The application itself reports it."""
     world.extra = {"healthy": 0.0}
 
 
@@ -231,14 +231,14 @@ def locked(world: FaultyOutbox) -> None:
     world.dead = frozenset({"backlog", "throughput", "last_hour"})
 
 
-def blind(world: FaultyOutbox) -> None:
+def rows_not_visible(world: FaultyOutbox) -> None:
     """The rows may not be seen any more."""
     world.dead = frozenset(ROWS)
     world.refused += 1
 
 
 def neglected(world: FaultyOutbox) -> None:
-    """Clean-ups dead, the migration broken, jobs given up, an old configuration, watches of every outcome."""
+    """Failed clean-ups, a broken migration, exhausted jobs, an old configuration, watches of every outcome."""
     world.extra = {
         "expired": 30 * 3600.0,
         "kept": 40 * 86400.0,
@@ -251,7 +251,7 @@ def neglected(world: FaultyOutbox) -> None:
 
 
 def stalled_in_maintenance(world: FaultyOutbox) -> None:
-    """The processor stands still on purpose, and then for longer than was declared."""
+    """The processor is stopped in declared maintenance, and for longer than was declared."""
     half = (world.begins + world.ends) // 2
     world.speed = 0
     world.overrun = world.now if world.ticks == half else world.overrun
@@ -270,7 +270,7 @@ FAULTS: Final = (
     application_unhealthy,
     database_down,
     locked,
-    blind,
+    rows_not_visible,
     neglected,
     stalled_in_maintenance,
 )

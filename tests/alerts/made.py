@@ -1,4 +1,4 @@
-"""Rules made for tests of the state machine: what matters to it, and texts that do not."""
+"""Rules for tests of the state machine: the relevant fields, and arbitrary texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A runbook taken apart: sections, checks, blocks of code, words."""
+"""Parses a runbook: sections, checks, blocks of code, number of words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Block:
 
     @property
     def writes(self) -> bool:
-        """Whether it says that it changes something."""
+        """Whether the text marks it as changing something."""
         return ": writes" in self.text.partition("\n")[0]
 
 
@@ -105,7 +105,7 @@ class Runbook:
 
 
 def prose(text: str) -> str:
-    """What is left without blocks of code."""
+    """The text without blocks of code."""
     return _BLOCK.sub("", text)
 
 

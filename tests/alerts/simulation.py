@@ -42,23 +42,23 @@ def _at(day: int, hour: float) -> float:
 class Outbox:
     """Tables, application and processor. Time is seconds since the Monday on which it began, 00:00 UTC."""
 
-    def __init__(self, chance: random.Random, days: int, crashed: tuple[float, float] | None = None) -> None:
-        self.chance = chance
+    def __init__(self, rng: random.Random, days: int, crashed: tuple[float, float] | None = None) -> None:
+        self.rng = rng
         self._crashed = crashed
         self.waiting: deque[float] = deque()  # created
         self.tripped: deque[float] = deque()  # created; tried once
         self.in_flight: deque[tuple[float, float]] = deque()  # to be processed at, created
         self.processed: deque[tuple[float, float]] = deque()  # processed at, seconds; of the last hour
-        # What the month before left: rows since the last Sunday's clean-up, one for many; keys by expiry.
+        # Left from the previous month: rows since the last Sunday's clean-up, one for many; keys by expiry.
         self.kept = deque(-30.9 * DAY + hour * HOUR for hour in range(int(30.9 * 24)))
-        self.keys = deque(sorted(chance.uniform(0, _KEY_LIFE) for _ in range(6000)))
+        self.keys = deque(sorted(rng.uniform(0, _KEY_LIFE) for _ in range(6000)))
         self.initialised: Counter[str] = Counter()
         self.fallbacks: Counter[str] = Counter()
         self._end = days * DAY
         self._pause = MIN_POLL_INTERVAL
         self._back_at = -math.inf
         self._turned_away = 0
-        bursts = (_at(day, chance.uniform(8, 20)) for day in range(days) for _ in range(chance.choice((0, 0, 1, 1, 2))))
+        bursts = (_at(day, rng.uniform(8, 20)) for day in range(days) for _ in range(rng.choice((0, 0, 1, 1, 2))))
         self._plans: dict[Callable[[float], float | None], Iterator[float]] = {
             self._burst: iter(sorted(bursts)),
             self._deploy: iter([_at(day, 15) for day in range(days) if day % 7 in (1, 3)]),
@@ -71,7 +71,7 @@ class Outbox:
         self._next |= {self._poll: 0.0, self._arrive: self._next_arrival(0.0), self._come_back: math.inf}
 
     def advance(self, until: float) -> None:
-        """Let happen what happens until then."""
+        """Advance to that time."""
         while True:
             act, at = min(self._next.items(), key=lambda item: item[1])
             if at > until:
@@ -102,7 +102,7 @@ class Outbox:
         end = at
         for number, created in enumerate(jobs):
             end = at + (number // _AT_A_TIME + 1) * _HANDING_OVER
-            if self.chance.random() < _TRIPS:
+            if self.rng.random() < _TRIPS:
                 self.tripped.append(created)
             else:
                 self.in_flight.append((end, created))
@@ -124,17 +124,17 @@ class Outbox:
         return math.inf
 
     def _initialise(self, at: float) -> None:
-        if self.chance.random() < _FAILURES:
+        if self.rng.random() < _FAILURES:
             self.initialised["failed"] += 1
             self.fallbacks["2"] += 1
         self.initialised["succeeded"] += 1
-        if self.chance.random() >= _CACHED:
+        if self.rng.random() >= _CACHED:
             self.keys.append(at + _KEY_LIFE)
-            self.waiting.extend(at for _ in range(self.chance.randint(1, 4)))
+            self.waiting.extend(at for _ in range(self.rng.randint(1, 4)))
 
     def _burst(self, at: float) -> None:
         """An import: many courses at once."""
-        for _ in range(self.chance.randint(100, 1200) if self.answers(at) else 0):
+        for _ in range(self.rng.randint(100, 1200) if self.answers(at) else 0):
             self._initialise(at)
 
     def _deploy(self, at: float) -> None:
@@ -144,7 +144,7 @@ class Outbox:
         self._pause = MIN_POLL_INTERVAL
         self.initialised.clear()
         self.fallbacks.clear()
-        # What was under way was not marked, and is fetched again.
+        # Jobs in progress were not marked as processed, and are fetched again.
         self.waiting.extendleft(created for _, created in reversed(self.in_flight))
         self.in_flight.clear()
 
@@ -158,8 +158,8 @@ class Outbox:
 
     def _next_arrival(self, at: float) -> float:
         while at < self._end:
-            at += self.chance.expovariate(_BUSIEST)
-            if self.chance.random() < _busy(at):
+            at += self.rng.expovariate(_BUSIEST)
+            if self.rng.random() < _busy(at):
                 return at
         return math.inf
 
@@ -180,7 +180,7 @@ Reading = tuple[str, tuple[tuple[str, str], ...], float]
 
 
 class Exporter:
-    """Samples the outbox at its own pace, and shows what is fresh. `epoch` is what time 0 is in Unix seconds."""
+    """Samples the outbox at its intervals, and publishes fresh readings. `epoch` is the Unix time of 0."""
 
     def __init__(self, outbox: Outbox, epoch: float, interval: float, labels: Labels) -> None:
         self._outbox = outbox
@@ -189,7 +189,7 @@ class Exporter:
         self._labels = labels
         self._sets: dict[tuple[tuple[str, str], ...], Labels] = {}
         self._started = 0.0
-        self._seen = 0.0  # what was processed until then is counted
+        self._seen = 0.0  # jobs that were processed until then are counted
         self._collectors: dict[str, Callable[[float], list[Reading]]] = {
             "backlog": self._backlog,
             "throughput": self._throughput,
@@ -225,7 +225,7 @@ class Exporter:
                     self._succeeded[name] = at
 
     def scrape(self, at: float) -> list[Sample]:
-        """What /metrics says."""
+        """The content of /metrics."""
         fresh = [reading for expires, readings in self._shown.values() if at <= expires for reading in readings]
         return [(metric, self._labelled(extra), float(value)) for metric, extra, value in (*fresh, *self._itself())]
 
@@ -349,10 +349,10 @@ def scrapes(
     labels: Labels = (("instance", "outbox-exporter:9721"), ("job", "outbox-exporter")),
     crashed: tuple[float, float] | None = None,
 ) -> Iterator[Scrape]:
-    """So many days of health, the first a Monday, scraped and sampled every `interval` seconds.
+    """So many healthy days, the first a Monday, scraped and sampled every `interval` seconds.
 
-    The exporter restarts with every deploy, half a minute later, and on Saturdays by night. `crashed` is what is not
-    healthy: from when until when no processor runs, seconds from the beginning.
+    The exporter restarts with every deploy, half a minute later, and on Saturdays by night. `crashed` is the exception:
+    from when until when no processor runs, seconds from the beginning.
     """
     outbox = Outbox(random.Random(seed), days, crashed)
     exporter = Exporter(outbox, epoch, interval, labels)

@@ -63,13 +63,13 @@ def labelled_samples(shown: Iterable[Shown]) -> list[Sample]:
 
 def course(policy: Policy, fault: Any) -> Course:
     """A fault from before its beginning to after its end."""
-    world, assessor, result = FaultyOutbox(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
+    world, rule_group, result = FaultyOutbox(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
     for tick in range(TICKS):
         now = float(tick * INTERVAL)
         samples = labelled_samples(world.tick(now))
         result.see(samples)
         look = ClockReading(now, float(INTERVAL) if tick else 0.0)
-        result.alerts.append(assessor.evaluate(look, samples, world.fresh).alerts)
+        result.alerts.append(rule_group.evaluate(look, samples, world.fresh).alerts)
     return result
 
 
@@ -103,7 +103,7 @@ def test_simulated_to_the_evaluation(tmp_path: Path, require: Require, scale: fl
 
 
 def promtool_file(policy: Policy, courses: Mapping[str, Course]) -> dict[str, Any]:
-    """What promtool shall find, the alerts that the sidecar has."""
+    """The alerts of the sidecar, as expected results for promtool."""
     groups = [group["name"] for group in yaml.safe_load(rule_file(policy))["groups"]]
     return {
         "rule_files": ["rules.yaml"],
@@ -129,7 +129,9 @@ def promtool_test(name: str, seen: Course) -> dict[str, Any]:
             {
                 "eval_time": f"{tick * INTERVAL}s",
                 "alertname": name,
-                "exp_alerts": [told(each) for each in alerts if each.key.alert == name and each.state is State.FIRING],
+                "exp_alerts": [
+                    described(each) for each in alerts if each.key.alert == name and each.state is State.FIRING
+                ],
             }
             for tick, alerts in list(enumerate(seen.alerts))[::TEXTS]
             for name in {each.key.alert for each in alerts}
@@ -153,11 +155,11 @@ def written(values: list[float | None]) -> list[str]:
 
 
 def stands(alert: Alert) -> dict[str, Any]:
-    """How an alert stands, as the series that Prometheus makes of it."""
+    """The labels and value of the series ALERTS that Prometheus makes of it."""
     return {"labels": named("ALERTS", [*alert.labels, ("alertstate", alert.state.value)]), "value": 1}
 
 
-def told(alert: Alert) -> dict[str, Any]:
+def described(alert: Alert) -> dict[str, Any]:
     """An alert with its texts, as promtool writes it."""
     labels = {name: value for name, value in alert.labels if name != "alertname"}
     return {"exp_labels": labels, "exp_annotations": dict(alert.annotations)}

@@ -35,7 +35,7 @@ TICK: Final = 1.0
 # Enough traffic before any fault, whichever of them scraped first.
 ARRIVALS: Final = 9
 BEGINS, ENDS, LASTS = 8, 46, 50
-# What begins later than that may be seen by one of both only.
+# An alert that begins later may be detected by one of the two only.
 LATE: Final = 5.0
 
 # Alert, severity, outbox.
@@ -44,7 +44,7 @@ Name = tuple[str, str, str]
 
 @dataclass(slots=True)
 class AgreementSetup:
-    """Outboxes, each with a fault, that live by the clock; and what was made of them."""
+    """Outboxes with a fault each, in real time, and their evaluations."""
 
     worlds: Mapping[str, FaultyOutbox]
     shown: dict[str, list[Shown]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class AgreementSetup:
         now = time.time()
         self.shown = {name: world.tick(now) for name, world in self.worlds.items()}
 
-    def hear(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         """Record an evaluation of a rule manager."""
         self.evaluated.append(evaluation.at)
         for transition in evaluation.transitions:
@@ -64,7 +64,7 @@ class AgreementSetup:
                 self.firing.setdefault(named(dict(transition.alert.labels)), transition.at)
 
     def text(self, name: str) -> bytes:
-        """What the exporter of one shows."""
+        """The metrics of one exporter."""
         lines = (f"{metric}{{{','.join(_quoted(labels))}}} {value!r}\n" for metric, labels, value in self.shown[name])
         return "".join(lines).encode()
 
@@ -91,7 +91,7 @@ def served(setup: AgreementSetup) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -177,9 +177,11 @@ def start_judge(stack: ExitStack, setup: AgreementSetup, name: str, directory: P
 
     policy = load_policy(job=name, time_scale=SCALE, interval=INTERVAL)
     world = setup.worlds[name]
-    judge = RuleManager(policy, RuleInputs(scrape, lambda: world.fresh, world.born), directory / name, [setup.hear])
-    judge.start()
-    stack.callback(judge.stop)
+    manager = RuleManager(
+        policy, RuleInputs(scrape, lambda: world.fresh, world.born), directory / name, [setup.on_evaluation]
+    )
+    manager.start()
+    stack.callback(manager.stop)
 
 
 def seen_by(url: str) -> tuple[dict[Name, float], float]:

@@ -1,4 +1,4 @@
-"""docs/alerting.md says what is: its table, its examples, its links."""
+"""docs/alerting.md is up to date: its table, its examples, its links."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_examples_are_configurations(example, tmp_path):
 
 
 def test_an_example_changes_a_threshold(tmp_path):
-    """The one that says so."""
+    """The block with that text."""
     config = tmp_path / "config.yaml"
     config.write_text(next(example for example in EXAMPLES if "thresholds" in example))
     policy = configured_policy(
@@ -57,7 +57,7 @@ def test_an_example_changes_a_threshold(tmp_path):
     assert all(rule.runbook_url.startswith("https://") for rule in policy.rules)
 
 
-def test_what_maintenance_excuses_is_named():
+def test_the_checks_excused_by_maintenance_are_named():
     """Exactly the rules that are silent while one lasts."""
     excused = {rule.key.alert for rule in load_policy().rules if "outbox:maintenance_active" in rule.expr}
     section = TEXT.partition("## Maintenance")[2].partition("## ")[0]

@@ -1,4 +1,4 @@
-"""The Alertmanager configuration: accepted by its own tool, every alert to its receiver, muted as the policy says."""
+"""The Alertmanager configuration: valid, with a receiver for every alert, and inhibition as in the policy."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def test_amtool_accepts_office_hours(require, tmp_path):
     assert check(require, TEXT.replace(line, "active_time_intervals: [no-hours]"), tmp_path).returncode != 0
 
 
-def test_the_address_of_the_timer_may_be_a_file_where_the_comment_says(require, tmp_path):
+def test_the_address_of_the_timer_may_be_read_from_the_documented_file(require, tmp_path):
     """From 0.26 on, and not before."""
-    version = re.search(r"version (\d+)\.(\d+)", (told := amtool(require, "--version")).stdout + told.stderr)
+    version = re.search(r"version (\d+)\.(\d+)", (printed := amtool(require, "--version")).stdout + printed.stderr)
     assert version
     changed = TEXT.replace("- url: https://deadmans-switch.example/beat", "- url_file: /run/secrets/timer")
     assert changed != TEXT
@@ -87,7 +87,7 @@ def test_secrets_are_in_files():
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.key))
-def test_every_alert_goes_to_its_receiver(require, rule):
+def test_every_alert_is_routed_to_its_receiver(require, rule):
     """And to no other."""
     labels = (f"{name}={value}" for name, value in labels_of(rule.key).items())
     tested = amtool(
@@ -102,7 +102,7 @@ def test_every_alert_goes_to_its_receiver(require, rule):
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
-def test_what_nobody_thought_of_is_seen(require):
+def test_unexpected_alerts_are_detected(require):
     """An alert of another system, or without severity, becomes a ticket."""
     for labels in (["alertname=DiskFull", "severity=page"], ["alertname=OutboxSomethingNew"]):
         arguments = ("config", "routes", "test", f"--config.file={CONFIG}", "--verify.receivers=tickets")
@@ -152,7 +152,7 @@ def manager(
         assert server.log_warnings() == []
 
 
-def test_alertmanager_mutes_what_the_policy_says_and_nothing_else(require, answered, tmp_path):
+def test_alertmanager_mutes_exactly_the_alerts_of_the_policy(require, answered, tmp_path):
     """Every pair of rules, each in an environment of its own: one is muted exactly when the other mutes it."""
     pairs = {f"pair {n}": pair for n, pair in enumerate(itertools.combinations([rule.key for rule in RULES], 2))}
     explained = {rule.key: set(rule.muted_by) for rule in RULES}
@@ -224,8 +224,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def told(manager: AlertmanagerServer, answered: Pager) -> dict[str, list[ReceivedAlert]]:
-    """What came to the pager of each case, all of them sent at once; each has an environment of its own."""
+def printed(manager: AlertmanagerServer, answered: Pager) -> dict[str, list[ReceivedAlert]]:
+    """The alerts that the pager received for each case, all sent at once; each case has its own environment."""
     for case, (alerts, _) in CASES.items():
         manager.send({**labels, "environment": case} for labels in alerts)
     for case, (_, expected) in CASES.items():
@@ -238,19 +238,19 @@ def told(manager: AlertmanagerServer, answered: Pager) -> dict[str, list[Receive
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_told(told, case):
-    """Exactly what the case expects, each to its receiver."""
+def test_message_texts(printed, case):
+    """The receivers get exactly the expected alerts."""
     expected = [{**labels, "environment": case} for labels in CASES[case][1]]
-    came = [each.labels for each in told[case]]
+    came = [each.labels for each in printed[case]]
     assert [labels for labels in came if labels not in expected] == []
     assert [labels for labels in expected if labels not in came] == []
-    for each in told[case]:
+    for each in printed[case]:
         assert each.receiver == (
             RECEIVERS[Severity(each.labels["severity"])] if each.name.startswith("Outbox") else "tickets"
         )
 
 
-def test_a_ticket_is_told_once_its_page_is_over(manager, answered):
+def test_a_ticket_is_sent_when_its_page_ends(manager, answered):
     """A muted alert is not lost; the end of the page is notified."""
     high, low = page("OutboxBacklogHigh", environment="over"), ticket("OutboxBacklogHigh", environment="over")
     manager.send([high, low])
@@ -272,9 +272,9 @@ def test_the_watchdog_beats(manager, answered):
 
 
 def linked(require: Require, directory: Path, annotations: dict[str, str]) -> tuple[Any, str]:
-    """What the shipped receivers say of a page and a ticket with these annotations: PagerDuty's links, Slack's text."""
+    """Messages of the shipped receivers for a page and a ticket with these annotations: links, and text."""
     with receiving() as local:
-        local.answer = lambda _: Reply(202, body=b"ok")  # what PagerDuty and Slack answer
+        local.answer = lambda _: Reply(202, body=b"ok")  # bodies of PagerDuty's and Slack's answers
         for secret in ("pagerduty-routing-key", "slack-url", "deadmans-switch-token"):
             (directory / secret).write_text(f"{local.url}/slack" if secret == "slack-url" else "0" * 32)
         config = json.loads(json.dumps(shipped()).replace("/etc/alertmanager/secrets", str(directory)))
@@ -286,12 +286,12 @@ def linked(require: Require, directory: Path, annotations: dict[str, str]) -> tu
         with run_alertmanager(directory, config, require=require) as server:
             server.send([page("OutboxStalled"), ticket("OutboxJobsExhausted")], annotations=annotations)
 
-            def told() -> dict[str, Any]:
+            def printed() -> dict[str, Any]:
                 return {each.path: each.body for each in local.received}
 
-            eventually(lambda: len(told()) == 2)
+            eventually(lambda: len(printed()) == 2)
             assert server.log_warnings() == []
-        return told()["/pagerduty"].get("links"), told()["/slack"]["attachments"][0]["text"]
+        return printed()["/pagerduty"].get("links"), printed()["/slack"]["attachments"][0]["text"]
 
 
 def test_a_runbook_is_linked(require, tmp_path):
@@ -331,12 +331,12 @@ def test_a_restart_pages_nothing_that_is_explained(tmp_path):
     assert restarted(require_newest, tmp_path, delay, late=1) == {"OutboxExporterDown"}
 
 
-def test_a_restart_without_that_delay_pages_what_is_explained(require, tmp_path):
+def test_a_restart_without_that_delay_sends_inhibited_pages(require, tmp_path):
     """Without the delay the muted alert pages as soon as it arrives."""
     assert restarted(require, tmp_path, late=1) == {"OutboxStalled", "OutboxExporterDown"}
 
 
-def test_whatever_tells_outboxes_apart_is_among_the_groups():
+def test_the_labels_of_an_outbox_are_grouping_labels():
     """Two outboxes never share an incident."""
     for route in routes(shipped()["route"]):
         assert set(SAME_OUTBOX) <= set(route.get("group_by", SAME_OUTBOX))

@@ -1,7 +1,7 @@
-"""Every PromQL that README, docs and runbooks show, asked of a real Prometheus that scraped one exporter, and two.
+"""Runs every PromQL of README, docs and runbooks in a real Prometheus that scraped one exporter, and two.
 
-A selector finds its series. An operation on two sides that are there has an answer: labels that Prometheus adds, or
-that one side has more of, are no obstacle. And two replicas are one outbox: what is aggregated is not doubled.
+A selector finds its series. An operation on two sides with series has a result, whatever labels Prometheus adds or one
+side has more of. Two replicas are one outbox: aggregated values are not doubled.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.alerts.runbook import blocks
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-# A span of code that asks for one of our series and is more than its name and labels: an expression.
+# A span of code with one of our series that is more than its name and labels: an expression.
 _SPAN: Final = re.compile(r"`([^`\n]*\boutbox[_:][^`\n]*[(\[][^`\n]*)`")
 
 # Seconds. Two hours today and yesterday: as far as any expression looks back, or compares.
@@ -33,10 +33,10 @@ STEP, DAY, SPAN = 15, 86_400, 7_200
 END = DAY + SPAN
 TIMES: Final = (*range(0, SPAN + 1, STEP), *range(DAY, END + 1, STEP))
 ONE, TWO = "outbox-exporter", "outbox-exporter-2"  # jobs: one exporter, two of the same outbox
-# What an exporter says of itself, not of the outbox: there it is right to count both.
+# Metrics of the exporter itself, not of the outbox: they are counted for both replicas.
 OF_ITSELF: Final = re.compile(r"\boutbox_(notifications|collector|exporter)_")
 
-# What a label may hold. `ALERTS` and the like are Prometheus' own.
+# The characters of a label value. `ALERTS` and the like are Prometheus' own.
 VALUES: Final[dict[str, tuple[str, ...]]] = {
     "alert": tuple(sorted({rule.key.alert for rule in load_policy().rules})),
     "alertname": tuple(sorted({rule.key.alert for rule in load_policy().rules})),
@@ -88,7 +88,7 @@ QUERIES: Final = sorted(set(documented()))
 
 
 def series(job: str, *replicas: str) -> Iterator[Written]:
-    """Everything that these exporters of one outbox, the rules and Prometheus itself say of it, in two hours."""
+    """All series of these exporters of one outbox, of the rules and of Prometheus itself, in two hours."""
     for metric, instance in product(CATALOGUE, replicas):
         for labels in _labels(metric):
             yield from _metric(metric, {**labels, "job": job, "instance": instance})
@@ -188,7 +188,7 @@ def test_there_are_queries():
     ("place", "query"), QUERIES, ids=[f"{place}: {query.strip()[:60]}" for place, query in QUERIES]
 )
 def test_it_has_an_answer(prometheus, place, query):
-    """Each selector finds something, and so does each operation on what was found, comparisons left out."""
+    """Each selector finds something, and so does each operation on found series, comparisons left out."""
     for node in nodes(query):
         if isinstance(node, promql_parser.VectorSelector):
             assert answer(prometheus, node, ONE), f"{place}: nothing is called {node.prettify()}"
@@ -201,7 +201,7 @@ def test_it_has_an_answer(prometheus, place, query):
     ("place", "query"), QUERIES, ids=[f"{place}: {query.strip()[:60]}" for place, query in QUERIES]
 )
 def test_two_replicas_are_one_outbox(prometheus, place, query):
-    """What leaves `instance` out says the same of one exporter and of two that watch the same."""
+    """Without `instance`, the result for one exporter equals that for two of the same outbox."""
     one, two = answer(prometheus, query, ONE), answer(prometheus, query, TWO)
     if not OF_ITSELF.search(query) and not any("instance" in dict(labels) for labels in two):
         assert two == pytest.approx(one), f"{place}: differs with two replicas"

@@ -40,21 +40,21 @@ TARGET_LABELS = {"job", "instance"}
 def outbox(request: pytest.FixtureRequest, embedded: Cluster) -> Iterator[Database]:
     """An outbox with a past and with failing jobs, in both variants, and the role that the set-up script makes."""
     with postgres.cloned(embedded, request.param) as database, monitoring_role(database):
-        furnish(database)
+        insert_test_rows(database)
         yield database
 
 
-def furnish(database: Database) -> None:
-    chance = random.Random(4)
+def insert_test_rows(database: Database) -> None:
+    rng = random.Random(4)
     with database.connect() as connection:
-        seed_data.create_courses(connection, chance)
-        seed_data.insert_history(connection, chance)
+        seed_data.create_courses(connection, rng)
+        seed_data.insert_history(connection, rng)
         connection.execute(POISON.read_bytes())
         connection.execute("UPDATE job_outbox SET attempts = 5, last_error = 'no' WHERE queue_name = 'retired-queue'")
 
 
 def run(database: Database, block: Block) -> None:
-    """Runs a block as the reader would, up to the COMMIT that is left to them; what only reads may not write."""
+    """Runs a block as the reader would, up to the COMMIT that is left to them; reading blocks must not write."""
     user = "postgres" if block.needs_owner or block.section == "Mitigation" else MONITOR
     with database.connect(user, autocommit=False) as connection:
         if not block.writes:
@@ -65,12 +65,12 @@ def run(database: Database, block: Block) -> None:
 
 @pytest.mark.parametrize("block", SQL, ids=lambda block: block.place)
 def test_sql_runs(outbox, block):
-    """In both variants of the schema; as the monitoring role, unless the block says that it needs the owner."""
+    """In both variants of the schema; as the monitoring role, unless the block is marked for the owner."""
     run(outbox, block)
 
 
 def test_sql_about_cron_runs_with_the_real_pg_cron(cron_database):
-    """The lab's stand-in is no excuse."""
+    """Blocks also run with the lab's stand-in."""
     about_cron = [block for block in SQL if "cron." in block.text]
     assert len(about_cron) >= 4
     for block in about_cron:
@@ -88,8 +88,8 @@ def test_only_mitigation_writes():
         assert not re.search(r"^\s*COMMIT", block.text, re.MULTILINE), block.place
 
 
-def test_what_deletes_is_called_destructive():
-    """The word stands before the block."""
+def test_deleting_statements_are_marked_destructive():
+    """The mark is in the text before the block."""
     for page in runbooks():
         mitigation = page.section("Mitigation")
         for found in re.finditer(r"DELETE FROM|pg_terminate_backend", mitigation):
@@ -132,7 +132,7 @@ def selectors(expression: str) -> list[promql_parser.VectorSelector]:
 
 
 @pytest.mark.parametrize("block", PROMQL, ids=lambda block: block.place)
-def test_promql_asks_for_what_exists(block):
+def test_promql_selects_existing_metrics(block):
     """It parses, and names only series that we or Prometheus have, by labels that they carry."""
     series = known_series()
     asked = selectors(block.text)

@@ -14,12 +14,12 @@ from tools import alerting
 PAGES = runbooks()
 RULES = load_policy().rules
 
-# Words, so that a page is read to its end by someone who was just woken, and says enough.
+# Number of words: short enough for an on-call reader, and long enough to be complete.
 FEWEST, MOST = 200, 350
 MOST_CHECKS = 5
-# How a check sends its reader on: "what is seen: what then".
+# The form of a check: "result: next step".
 BRANCH = re.compile(r"\S: \S")
-# A page that names no time for help is kept for nobody: who is woken gives up sooner than who is at a desk.
+# The runbook of a page has to name a time for escalation, and a shorter one than the runbook of a ticket.
 LONGEST_ALONE = {Severity.PAGE: 30, Severity.TICKET: 1440, Severity.INFO: 1440, Severity.NONE: 30}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.alert)
@@ -52,7 +52,7 @@ def test_it_can_be_read_in_a_minute_or_two(page):
 
 @each_page
 def test_checks_are_few_and_each_leads_on(page):
-    """At most five, each a question with what to expect and where to go then."""
+    """At most five, each a question with the expected result and the next step."""
     assert 1 <= len(page.checks) <= MOST_CHECKS
     for check in page.checks:
         question, answer = check.split("**", 2)[1:]
@@ -72,7 +72,7 @@ def test_references_to_checks_and_mitigations_exist(page):
 
 @each_page
 def test_the_safest_mitigation_comes_first(page):
-    """What is destructive never leads."""
+    """A destructive step is never the first."""
     first = page.section("Mitigation").lstrip().partition("\n2. ")[0]
     assert first.startswith("1. ")
     assert "*Destructive" not in first
@@ -100,7 +100,7 @@ def test_the_meaning_has_the_policys_numbers(rule):
 
 
 def numbers(rule: Rule) -> list[str]:
-    """What a person has to be told of a rule; a threshold that only means yes or no is not among it."""
+    """Values of a rule that a runbook has to name; thresholds of booleans are left out."""
     hold = [spelled(rule.hold_duration)] if rule.hold_duration else []
     if rule.unit == "seconds":
         return [*hold, spelled(rule.threshold)]
@@ -110,7 +110,7 @@ def numbers(rule: Rule) -> list[str]:
 
 
 def spelled(seconds: float) -> str:
-    """A duration in words, as people say it: 5 minutes, 26 hours, 38 days."""
+    """A duration as text: 5 minutes, 26 hours, 38 days."""
     units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
     unit, length = next(pair for pair in units if seconds % pair[1] == 0 and (pair[0] != "day" or seconds > pair[1]))
     return f"{seconds / length:g} {unit}{'s' if seconds > length else ''}"

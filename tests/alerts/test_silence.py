@@ -40,7 +40,7 @@ MOST_POINTS = 2_500  # in one question, so that none takes long
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Part of what was written, Unix seconds."""
+    """A part of the written samples, Unix seconds."""
 
     start: int
     end: int
@@ -53,7 +53,7 @@ class Span:
 
 MONTH = Span(MONDAY, MONDAY + DAYS * int(DAY))
 SICK_DAY = Span(SICK, SICK + int(DAY))
-# What is recorded comes after what was scraped later.
+# Recorded samples are written after later scrapes.
 ANY_ORDER = {"storage": {"tsdb": {"out_of_order_time_window": "60d"}}}
 
 
@@ -84,7 +84,7 @@ def expand_exact_increase(expr: str) -> str:
 
 
 def record(prometheus: Oracle, span: Span) -> None:
-    """What the rules look back on or ask for often, as Prometheus records it, in the policy's order."""
+    """Expensive expressions, recorded as Prometheus records them, in the policy's order."""
     for name, expr in SIGNALS.items():
         if name in RECORDED:
             answers: Answers = {}
@@ -128,7 +128,7 @@ def firing(prometheus: Oracle, span: Span) -> dict[RuleKey, float]:
 
 
 @pytest.mark.timeout(600)
-def test_a_month_of_health_says_nothing(prometheus):
+def test_no_alert_fires_in_a_healthy_month(prometheus):
     """No page, no ticket, no information."""
     assert firing(prometheus, MONTH) == {}
 
@@ -154,7 +154,7 @@ def test_it_was_a_month_with_everything_in_it(prometheus):
     assert value(f"max(min_over_time({age}))") < 31.5 * DAY
 
 
-def test_a_crash_is_told(prometheus):
+def test_a_crash_fires_an_alert(prometheus):
     """The same questions on a day with a fault find it, and nothing that is not true."""
     found = firing(prometheus, SICK_DAY)
     assert RuleKey("OutboxStalled", Severity.PAGE) in found

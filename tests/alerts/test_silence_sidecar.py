@@ -30,30 +30,30 @@ SHOWS: Final = {
 
 
 def fresh(samples: list[Sample]) -> frozenset[str] | None:
-    """What is fresh; None while not every collector has run since the start."""
+    """The fresh metrics; None before every collector has run."""
     shown = {SHOWS[metric] for metric, _, _ in samples if metric in SHOWS}
     return frozenset({*shown, "events", "idempotency"}) if len(shown) == len(SHOWS) else None
 
 
-def test_a_healthy_outbox_is_quiet() -> None:
+def test_no_alert_for_a_healthy_outbox() -> None:
     """Idle nights, busy noons, bursts, deploys, clean-ups, a Sunday: no page and no ticket, pending ones at most."""
     policy = load_policy(interval=INTERVAL)
-    assessor, kept, at = RuleGroup(policy), None, 0.0
-    told: Counter[tuple[RuleKey, Change]] = Counter()
+    rule_group, kept, at = RuleGroup(policy), None, 0.0
+    transitions: Counter[tuple[RuleKey, Change]] = Counter()
     for scrape in scrapes(DAYS, interval=INTERVAL):
         if not scrape.samples:  # the exporter is down, with its rule manager
-            kept = kept or assessor.state(at)
+            kept = kept or rule_group.state(at)
             continue
         if kept is not None:
-            assessor, kept = restarted(assessor, kept, scrape.at), None
+            rule_group, kept = restarted(rule_group, kept, scrape.at), None
         elapsed = INTERVAL if at else 0.0
         at = scrape.at
-        evaluation = assessor.evaluate(ClockReading(at, elapsed), scrape.samples, fresh(scrape.samples))
-        assert not assessor.failures
-        told.update((transition.alert.key, transition.change) for transition in evaluation.transitions)
+        evaluation = rule_group.evaluate(ClockReading(at, elapsed), scrape.samples, fresh(scrape.samples))
+        assert not rule_group.failures
+        transitions.update((transition.alert.key, transition.change) for transition in evaluation.transitions)
         assert not [alert for alert in evaluation.alerts if alert.state is State.FIRING and alert.key != WATCHDOG]
-    assert told.pop((WATCHDOG, Change.FIRING)) == 1
-    assert {change for _, change in told} <= {Change.PENDING, Change.DROPPED}
+    assert transitions.pop((WATCHDOG, Change.FIRING)) == 1
+    assert {change for _, change in transitions} <= {Change.PENDING, Change.DROPPED}
 
 
 def restarted(before: RuleGroup, kept: SavedState, now: float) -> RuleGroup:

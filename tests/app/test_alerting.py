@@ -1,4 +1,4 @@
-"""What judging adds to metrics and pages: the truth about the watch, or nothing."""
+"""The watch in metrics and pages: its real state, or nothing."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def test_exactly_one_state_is_1(state):
 
 
 def test_an_unknown_state_is_not_shown():
-    """While the history cannot be read there is no series and no word, rather than `waiting`."""
+    """While the history cannot be read there is no series and no text, rather than `waiting`."""
     assert watch_readings(WatchView(trouble="disk full")) == ()
     assert watch_status(WatchView(trouble="disk full")) is None
 
@@ -55,8 +55,8 @@ def test_a_running_watch_shows_its_planned_end():
     assert [each["verdict"] for each in status["checks"]] == ["FAIL", "FAIL", "PASS", "INCONCLUSIVE", "FAIL", None]
 
 
-def test_a_watch_goes_on_until_it_is_closed():
-    """A FAIL ends no observation; and what nobody can read may be going on."""
+def test_a_watch_runs_until_it_is_closed():
+    """A FAIL does not end the watch; an unreadable watch may be running."""
     decided = replace(WATCH, state=WatchState.FAILED, decided_at=2.0, closed_at=None)
     assert may_be_open(WatchView(trouble="disk full"))
     assert may_be_open(replace(RUNNING, watch=replace(WATCH, closed_at=None)))
@@ -75,9 +75,9 @@ def test_trends_keep_the_unknown():
         "idempotency_keys": 7.0,
         "failure_ratio": 0.0,
     }
-    blind: FiveSignals = {**one, "backlog": None, "events_last_hour": None}
+    partly_unknown: FiveSignals = {**one, "backlog": None, "events_last_hour": None}
     assert trends([(1.0, one)]) == {}
-    drawn = trends([(1.0, one), (2.0, blind)])
+    drawn = trends([(1.0, one), (2.0, partly_unknown)])
     assert drawn["backlog"] == [(1.0, 3.0), (2.0, None)]
     assert drawn["events"] == [(1.0, 2.0), (2.0, None)]
     assert drawn["failures"] == [(1.0, 0.0), (2.0, 0.0)]

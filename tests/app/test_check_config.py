@@ -10,7 +10,7 @@ from exporter.config.settings import WatchSettings
 from exporter.core.errors import Locked, PermissionDenied, RowsHidden, SchemaMismatch, TooSlow, Unreachable
 from exporter.lab.ports import free_port
 from exporter.sampling.sampler import Sampler
-from tests.database.sampling import configuration, nobody_listens, states
+from tests.database.sampling import configuration, no_listener, states
 from tests.lab.waiting import wait_for
 
 GOOD = ConfigFinding("events")
@@ -52,8 +52,8 @@ def test_a_finding_is_a_line(finding, line):
 
 
 def test_an_unreachable_database_is_one_finding():
-    """The other collectors would say the same."""
-    found = check_config.database(Sampler(configuration(f"host=127.0.0.1 port={free_port()}"), nobody_listens))
+    """The other collectors would report the same."""
+    found = check_config.database(Sampler(configuration(f"host=127.0.0.1 port={free_port()}"), no_listener))
     assert len(found) == 1
     assert isinstance(found[0].error, Unreachable)
 
@@ -66,7 +66,7 @@ def test_it_reads_no_row(embedded_database):
     )
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter'"
     before = embedded_database.value(scans)
-    found = check_config.database(Sampler(configuration(embedded_database.dsn()), nobody_listens))
+    found = check_config.database(Sampler(configuration(embedded_database.dsn()), no_listener))
     assert [finding.error for finding in found] == [None] * 6
     # A session reports what it scanned when it ends.
     wait_for(lambda: embedded_database.value(sessions) == 0)
@@ -75,8 +75,8 @@ def test_it_reads_no_row(embedded_database):
     wait_for(lambda: embedded_database.value(scans) > before)
 
 
-def test_a_state_directory_that_nobody_asked_for(tmp_path, monkeypatch):
-    """The default may be read-only, as in a container: one goes without, and is told; one that was named is refused."""
+def test_a_state_directory_that_is_not_configured(tmp_path, monkeypatch):
+    """The default may be read-only, as in a container: it is skipped with a message; a configured one is refused."""
     (tmp_path / "state").touch()
     monkeypatch.chdir(tmp_path)
     found = check_config.state_directory(WatchSettings())

@@ -29,7 +29,7 @@ class Log(logging.Handler):
 
     @property
     def texts(self) -> list[str]:
-        """What happened, in order."""
+        """The log lines, in order."""
         return [event["event"] for event in self.events]
 
 
@@ -69,15 +69,15 @@ class Collector:
 LOCKED = CollectorFailure(Reason.LOCK, "job_outbox is locked")
 
 
-def test_the_first_success_is_told_and_no_other(log):
-    """One line says that it works, with how long it took; a thousand more say nothing new."""
+def test_only_the_first_success_is_logged(log):
+    """One line reports success, with its duration; a thousand more successes log nothing."""
     collector = Collector(FailureLog())
     for _ in range(1000):
         collector.run(duration=0.0123)
     assert log.events == [{"event": "first sample", "level": "INFO", "collector": "backlog", "seconds": 0.012}]
 
 
-def test_what_stays_broken_is_told_once(log):
+def test_a_lasting_failure_is_logged_once(log):
     """A thousand failing runs with the same message are one line."""
     collector = Collector(FailureLog())
     for _ in range(1000):
@@ -95,7 +95,7 @@ def test_what_stays_broken_is_told_once(log):
 
 
 def test_messages_that_never_repeat_are_no_storm_either(log):
-    """Words that change each time would otherwise be news every time: at most ten an hour. A port is none at all."""
+    """Messages that change each time would be logged each time: at most ten an hour. A port is ignored."""
     collector = Collector(FailureLog())
     for number in range(1000):
         collector.run(CollectorFailure(Reason.CONNECTION, f"connection x{number} refused"))
@@ -115,7 +115,7 @@ def test_one_collector_does_not_silence_another(log):
     assert [event["collector"] for event in log.events] == ["backlog", "events"]
 
 
-def test_each_failure_of_a_run_is_told(log):
+def test_each_failure_of_a_run_is_logged(log):
     """Four endpoints may fail in four ways at once."""
     collector = Collector(FailureLog())
     for _ in range(100):
@@ -125,7 +125,7 @@ def test_each_failure_of_a_run_is_told(log):
     assert [event["reason"] for event in log.events] == ["http", "payload"]
 
 
-def test_a_recovery_is_told_and_the_next_failure_is_news_again(log):
+def test_a_recovery_is_logged_and_so_is_the_next_failure(log):
     """Down, up, down: three lines, and one at the very first success."""
     collector = Collector(FailureLog())
     for failing in (False, True, True, False, False, True, True):
@@ -133,15 +133,15 @@ def test_a_recovery_is_told_and_the_next_failure_is_news_again(log):
     assert log.texts == ["first sample", "sample failed", "sampling again", "sample failed"]
 
 
-def test_a_recovery_after_a_start_in_trouble(log):
-    """Started before its database: it says so, then that it samples again."""
+def test_a_recovery_after_a_failed_start(log):
+    """Started before its database: it logs the failure, then the recovery."""
     collector = Collector(FailureLog())
     collector.run(LOCKED)
     collector.run()
     assert log.texts == ["sample failed", "sampling again"]
 
 
-def test_a_longer_interval_is_told_with_its_cost_and_so_is_the_way_back(log):
+def test_a_longer_interval_is_logged_with_its_cost_and_so_is_its_end(log):
     """Why a collector is run less often is worth a line."""
     collector = Collector(FailureLog())
     collector.run()
@@ -153,7 +153,7 @@ def test_a_longer_interval_is_told_with_its_cost_and_so_is_the_way_back(log):
     ]
 
 
-def test_an_interval_that_wavers_with_the_cost_is_no_news(log):
+def test_small_changes_of_the_interval_are_not_logged(log):
     """Every run costs a little more or less than the last: a thousand of them are one line."""
     collector = Collector(FailureLog())
     for run in range(1000):
@@ -161,7 +161,7 @@ def test_an_interval_that_wavers_with_the_cost_is_no_news(log):
     assert log.texts == ["first sample", "interval changed"]
 
 
-def test_an_interval_that_creeps_up_is_told_each_time_it_has_doubled(log):
+def test_a_slowly_growing_interval_is_logged_each_time_it_has_doubled(log):
     """From 15 s to 10 min in small steps: five lines."""
     collector = Collector(FailureLog())
     for interval in range(15, 601):
@@ -169,7 +169,7 @@ def test_an_interval_that_creeps_up_is_told_each_time_it_has_doubled(log):
     assert [event["seconds"] for event in log.events[1:]] == [30, 60, 120, 240, 480]
 
 
-def test_another_server_is_news(log):
+def test_another_server_is_logged(log):
     """Once, whichever collector finds it first; a lag that changes is none, and two that take turns are no storm."""
     failure_log = FailureLog()
     collectors = Collector(failure_log), Collector(failure_log, "events")
@@ -180,10 +180,10 @@ def test_another_server_is_news(log):
     for server in (primary, standby, DatabaseServer(in_recovery=True, address="b:1", lag=0.7)):
         for collector in collectors:
             collector.run(server=server)
-    told = [
+    logged = [
         (event["level"], event["server"], event["before"]) for event in log.events if event["event"] == "server answers"
     ]
-    assert told == [("INFO", "primary a:1", "none"), ("WARNING", "standby b:1", "primary a:1")]
+    assert logged == [("INFO", "primary a:1", "none"), ("WARNING", "standby b:1", "primary a:1")]
     for _ in range(100):
         collectors[0].run(server=primary)
         collectors[1].run(server=standby)

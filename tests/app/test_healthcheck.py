@@ -37,7 +37,7 @@ def serve(tmp_path, monkeypatch):
 
 @pytest.fixture
 def tls(tmp_path):
-    """The section of a server that speaks TLS, with a certificate that nobody knows."""
+    """The section of a server with TLS and an untrusted certificate."""
     authority = trustme.CA()
     certificate = authority.issue_cert("exporter.example")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -47,7 +47,7 @@ def tls(tmp_path):
 
 
 def test_a_plain_server_is_alive(serve, capsys):
-    """Nothing is said about it."""
+    """Nothing is printed."""
     serve()
     assert healthcheck.main() == 0
     assert capsys.readouterr() == ("", "")
@@ -80,8 +80,8 @@ def test_a_server_that_wants_a_client_certificate_is_alive(serve, tls, version):
     assert healthcheck.main() == 0
 
 
-def test_a_server_that_is_gone_is_not_alive(serve, capsys):
-    """The reason is told, with the place."""
+def test_a_stopped_server_is_not_alive(serve, capsys):
+    """The reason is printed, with the place."""
     server = serve()
     server.stop()
     assert healthcheck.main() == 1
@@ -100,12 +100,12 @@ def test_a_server_that_is_stuck_is_not_alive(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9000", "[::]:9000", ":9000"])
-def test_who_listens_everywhere_is_asked_by_loopback(listen):
+def test_a_wildcard_address_is_checked_by_loopback(listen):
     """No address of the machine has to be known."""
     assert healthcheck.target({"OUTBOX_EXPORTER_WEB_LISTEN": listen}) == HealthcheckTarget("localhost", 9000, tls=False)
 
 
-def test_without_any_setting_the_default_is_asked():
+def test_without_any_setting_the_default_is_checked():
     """The port that the image exposes."""
     assert healthcheck.target({}) == HealthcheckTarget("localhost", 9721, tls=False)
 
@@ -118,7 +118,7 @@ def test_the_configuration_file_is_read(tmp_path, tls):
     assert found == HealthcheckTarget("localhost", 1234, tls=True)
 
 
-def test_a_configuration_broken_meanwhile_condemns_nobody(serve, monkeypatch, tmp_path):
+def test_a_configuration_broken_meanwhile_is_no_failure(serve, monkeypatch, tmp_path):
     """Then the default address is asked, plainly and by TLS."""
     server = serve()
     (tmp_path / "config.yaml").write_text("no such section: {}\n")
@@ -129,7 +129,7 @@ def test_a_configuration_broken_meanwhile_condemns_nobody(serve, monkeypatch, tm
 
 
 def test_a_configuration_broken_meanwhile_hides_no_silence(monkeypatch, tmp_path, capsys):
-    """Nobody at the default address: not alive, with both attempts told."""
+    """No server at the default address: not alive, with both attempts in the message."""
     address = Address(f"127.0.0.1:{free_port()}")
     monkeypatch.setenv("OUTBOX_EXPORTER_CONFIG", str(tmp_path / "missing.yaml"))
     monkeypatch.setattr(healthcheck, "WebSettings", lambda: WebSettings(listen=address))

@@ -1,4 +1,4 @@
-"""The program as an object: what it serves, when it is ready, and that a reload changes all or nothing."""
+"""The program as an object: its pages, its readiness, and that a reload changes all or nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.postgres import Database
 
 RELOADED = "outbox_exporter_config_last_reload_successful"
 
-# Those of the database alone: five ask for rows, two for what they mean.
+# Failures for the database alone: five collectors of rows, two of metadata.
 COLLECTORS = 7
 
 
@@ -54,7 +54,7 @@ def nowhere() -> Config:
 
 
 class Loader:
-    """Gives what it is told to give next: a configuration or the mistakes in one."""
+    """Returns the configured result next: a configuration or its problems."""
 
     def __init__(self, config: Config) -> None:
         self.next: Config | ConfigError = config
@@ -93,14 +93,14 @@ def test_not_ready_until_the_first_sample(config):
 
 
 def test_not_ready_without_a_database():
-    """Sampled, and in vain: it points to the page that says why."""
+    """Sampled without success: the message names the page with the reason."""
     with started(nowhere) as app:
         eventually(lambda: "status page" in app.ready()[1])
         assert app.ready() == (False, "not ready: no fresh database sample; see the status page")
         assert look(app).value("outbox_up") == 0
 
 
-def test_it_serves_what_it_samples(config):
+def test_it_serves_its_samples(config):
     """Metrics, page and JSON agree, and the exporter's own process is among the metrics."""
     with started(lambda: config) as app:
         eventually(lambda: look(app).sum("outbox_collector_success") == COLLECTORS)
@@ -136,7 +136,7 @@ def test_a_good_reload_replaces_the_sampling(config):
 
 
 def test_a_bad_reload_changes_nothing_but_a_gauge(config):
-    """The old sampling goes on, its counters too; the next good reload mends the gauge."""
+    """The old sampling continues, its counters too; the next successful reload resets the gauge."""
     loader = Loader(config)
     with started(loader) as app:
         eventually(lambda: look(app).sum("outbox_collector_success") == COLLECTORS)
@@ -171,7 +171,7 @@ def test_reloads_at_once_are_one_after_the_other(config, embedded_database):
 
 
 def test_after_the_end_nothing_is_reloaded(config, embedded_database):
-    """A reload that was asked for a moment too late would leave a sampling that nobody stops."""
+    """A reload after the stop would leave a sampler running."""
     app = App(lambda: config)
     app.start()
     eventually(lambda: app.ready()[0])

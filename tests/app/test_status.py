@@ -1,4 +1,4 @@
-"""The status document: five signals from what may still be believed, None where unknown."""
+"""The status document: five signals from fresh readings, None where unknown."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_before_the_first_sample_nothing_is_known():
     assert signals([], NOW, UNIX_NOW) == UNKNOWN
 
 
-def test_what_is_too_old_is_unknown():
+def test_expired_values_are_unknown():
     """Three intervals and a moment later the number is gone, not zero."""
     state = sampled(BACKLOG, finished=NOW - 45)
     assert signals([state], NOW, UNIX_NOW)["backlog"] == 5
@@ -100,12 +100,12 @@ def test_an_empty_outbox_has_a_backlog_of_zero_and_no_age():
 
 
 def test_a_clock_that_is_behind_shows_no_negative_age():
-    """The job's time is the database's, the age is told by ours."""
+    """The job's time is that of the database, the age is that of our clock."""
     future = sampled((Reading(catalogue.OLDEST_PENDING, UNIX_NOW + 3, ("waiting",)),))
     assert signals([future], NOW, UNIX_NOW)["oldest_pending_age_seconds"] == 0
 
 
-def test_jobs_that_no_counter_has_are_told_by_kind():
+def test_uncounted_jobs_are_reported_by_kind():
     """Not known is none at all, and not 0."""
     counted = (
         Reading(catalogue.UNACCOUNTED_JOBS, 3, ("removed",)),
@@ -115,8 +115,8 @@ def test_jobs_that_no_counter_has_are_told_by_kind():
     assert status(ABOUT, [sampled(BACKLOG)], NOW, UNIX_NOW)["unaccounted"] is None
 
 
-def test_a_collector_in_trouble():
-    """What failed last, how often for which reason, and when it last worked."""
+def test_a_failing_collector():
+    """The last failure, the number of failures by reason, and the last success."""
     failed = CollectorOutcome(failures=(CollectorFailure(Reason.LOCK, "job_outbox is locked"),))
     state = sampled(BACKLOG).after(CollectorRun("backlog", failed, UNIX_NOW, NOW, 0.5), 15.0)
     assert collector_status(state, NOW) == {
@@ -134,7 +134,7 @@ def test_a_collector_in_trouble():
 
 
 def test_the_whole_document_is_json():
-    """Version, target, wall clock and reload beside the signals; it says itself whether the database is up."""
+    """Version, target, wall clock and reload beside the signals, and whether the database is up."""
     document = status(
         ABOUT, iter([sampled(BACKLOG), CollectorState("events", CollectorTarget.DATABASE, 15.0)]), NOW, UNIX_NOW
     )
@@ -153,7 +153,7 @@ def test_nothing_sampled_is_not_up(states):
     assert status(ABOUT, states, NOW, UNIX_NOW)["up"] is False
 
 
-def test_maintenance_is_told_until_somebody_ends_it():
+def test_maintenance_is_reported_until_it_is_ended():
     """The declared end while there is one, None otherwise."""
     state = CollectorState("maintenance", CollectorTarget.STATE_FILE, 15)
     declared = CollectorOutcome(
@@ -176,7 +176,7 @@ def test_maintenance_is_told_until_somebody_ends_it():
     ],
 )
 def test_which_server_answers(server, expected):
-    """Primary or standby, with its lag; None while nobody does."""
+    """Primary or standby, with its lag; None without a server."""
     run = CollectorRun("backlog", CollectorOutcome(BACKLOG, server=server), UNIX_NOW - 5, NOW - 5, 0.25)
     state = CollectorState("backlog", CollectorTarget.DATABASE, 15.0).after(run, 15.0)
     assert status(ABOUT, [state], NOW, UNIX_NOW)["server"] == expected

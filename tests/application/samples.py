@@ -1,4 +1,4 @@
-"""What the application answers, payload by payload, in both dialects."""
+"""Responses of the application, payload by payload, in both dialects."""
 
 import json
 from typing import Any, Final

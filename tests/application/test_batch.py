@@ -19,7 +19,7 @@ ALL_UP = dict.fromkeys(ENDPOINTS, 1.0)
 
 
 class Keeping(BaseHTTPRequestHandler):
-    """Keeps connections, and counts what comes over each."""
+    """Keeps connections, and counts the requests over each."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -47,10 +47,10 @@ class Keeping(BaseHTTPRequestHandler):
         return True
 
     def after_answer(self) -> None:
-        """Nothing more to say."""
+        """Log nothing."""
 
     def log_message(self, *_: object) -> None:
-        """Not a word."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def test_four_requests_take_one_connection():
     with keeping(Keeping) as (application, by_connection):
         for samples in (1, 2, 3):
             assert up(application.collect()) == ALL_UP
-            # A machine that stands still for a moment looks like a slow application: then there are more.
+            # A machine that pauses for a moment looks like a slow application: then there are more.
             assert by_connection.total() == len(ENDPOINTS) * samples
             assert len(by_connection) >= samples
         assert by_connection.most_common(1)[0][1] == len(ENDPOINTS)
@@ -93,8 +93,8 @@ def test_slow_endpoints_do_not_wait_for_each_other():
         assert len(by_connection) == len(ENDPOINTS)
 
 
-def test_a_server_that_hangs_up_is_asked_again():
-    """Whoever closes a connection between two requests, saying nothing, has not failed: it is asked on a new one."""
+def test_a_request_is_repeated_after_a_disconnect():
+    """A server that closes a connection between two requests has not failed: the request is sent on a new one."""
 
     class Fickle(Keeping):
         def before_answer(self) -> bool:

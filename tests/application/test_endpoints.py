@@ -1,4 +1,4 @@
-"""What each endpoint's payload means, in both dialects."""
+"""Interpretation of each endpoint's payload, in both dialects."""
 
 import copy
 import json
@@ -66,7 +66,7 @@ EXPECTED_DEPLOYED: dict[str, dict[str, float]] = {
 }
 
 
-def heard(endpoint: str, payload: Any) -> EndpointResult:
+def result_of(endpoint: str, payload: Any) -> EndpointResult:
     """The account of a payload that went through JSON."""
     return interpret(DIALECTS[endpoint], open_envelope(200, body(payload)))
 
@@ -101,7 +101,7 @@ def changed(sample: dict[str, Any], **fields: Any) -> dict[str, Any]:
 )
 def test_both_dialects_give_the_same_readings(endpoint, samples, expected):
     """Every metric is there in base units, nothing else, and there is nothing to complain about."""
-    interpreted = heard(endpoint, samples[endpoint])
+    interpreted = result_of(endpoint, samples[endpoint])
     assert series(interpreted) == pytest.approx(expected[endpoint])
     assert interpreted.problems == ()
     assert interpreted.useful
@@ -109,9 +109,9 @@ def test_both_dialects_give_the_same_readings(endpoint, samples, expected):
 
 @pytest.mark.parametrize(("endpoint", "sample"), SAMPLES)
 def test_unknown_fields_are_none_of_our_business(endpoint, sample):
-    """A later release may say more than we understand."""
+    """A later release may send more fields than we read."""
     extra = changed(sample, errors={"x": 1}, version="2.0", nothing=None, list=[1, 2], total2=-5)
-    assert heard(endpoint, extra) == heard(endpoint, sample)
+    assert result_of(endpoint, extra) == result_of(endpoint, sample)
 
 
 def leaves(payload: dict[str, Any], prefix: str = "") -> list[str]:
@@ -124,7 +124,7 @@ def leaves(payload: dict[str, Any], prefix: str = "") -> list[str]:
     return paths
 
 
-# What we read and therefore miss. Everything else may come and go.
+# The fields that we read and require. All others may be absent.
 READ = {
     *("healthy", "outboxAlive", "lastProcessedOk", "checks", "checks__outboxAlive", "checks__fsmSuccessRateOk"),
     *("checks__queueDepthOk", "checks__lastProcessedOk", "checks__lastProcessed"),
@@ -143,7 +143,7 @@ READ = {
 )
 def test_one_bad_field_spoils_no_other(endpoint, sample, path, value):
     """A field we read that is missing or malformed is named once; all other series keep their values."""
-    good, bad = heard(endpoint, sample), heard(endpoint, changed(sample, **{path: value}))
+    good, bad = result_of(endpoint, sample), result_of(endpoint, changed(sample, **{path: value}))
     if path not in READ:
         assert bad == good
         return
@@ -164,13 +164,13 @@ def test_one_bad_field_spoils_no_other(endpoint, sample, path, value):
 )
 def test_a_boolean_is_not_a_number(endpoint, path, value):
     """True would pass for 1 in Python."""
-    interpreted = heard(endpoint, changed(DOCUMENTED[endpoint], **{path: value}))
+    interpreted = result_of(endpoint, changed(DOCUMENTED[endpoint], **{path: value}))
     assert interpreted.problems == (f"{path}: expected a whole number from 0, got {str(value).lower()}",)
 
 
 def test_a_number_is_not_a_boolean():
-    """A check that says 1 has not said true."""
-    interpreted = heard("healthCheck", changed(DOCUMENTED["healthCheck"], outboxAlive=1))
+    """A check with the value 1 is not true."""
+    interpreted = result_of("healthCheck", changed(DOCUMENTED["healthCheck"], outboxAlive=1))
     assert interpreted.problems == ("outboxAlive: expected true or false, got 1",)
     assert "outbox_app_check outbox_alive" not in series(interpreted)
 
@@ -179,29 +179,29 @@ def test_a_number_is_not_a_boolean():
 @pytest.mark.parametrize("payload", [{}, {"hello": "world"}, {"data": {}}])
 def test_object_without_a_known_field_is_not_useful(endpoint, payload):
     """Whatever answered there, it was not the application: one complaint, not one for each field."""
-    interpreted = heard(endpoint, payload)
+    interpreted = result_of(endpoint, payload)
     assert interpreted == EndpointResult((), ("none of the known fields; check application.url",), useful=False)
 
 
 @pytest.mark.parametrize(("endpoint", "sample"), SAMPLES)
 def test_endpoint_with_nothing_but_bad_fields_is_not_useful(endpoint, sample):
-    """An answer of the right shape that says nothing right is as good as none."""
-    interpreted = heard(endpoint, dict.fromkeys(sample))
+    """An answer of the right shape without a valid value is an error."""
+    interpreted = result_of(endpoint, dict.fromkeys(sample))
     assert not interpreted.useful
     assert not interpreted.readings
     assert interpreted.problems
 
 
-# --- before there is anything to tell --------------------------------------------------------------------------
+# --- before the application has any data ----------------------------------------------------------------------
 def test_documented_start_has_counts_and_no_ratios():
     """Before the first initialisation and the first job there is nothing to share and nothing to average."""
-    fsm = heard("getFSM", dict.fromkeys(DOCUMENTED["getFSM"], 0))
+    fsm = result_of("getFSM", dict.fromkeys(DOCUMENTED["getFSM"], 0))
     assert series(fsm) == {
         "outbox_app_fsm_initializations_total succeeded": 0,
         "outbox_app_fsm_initializations_total failed": 0,
     }
     assert fsm.problems == ()
-    outbox = heard("getOutbox", dict.fromkeys(DOCUMENTED["getOutbox"], 0))
+    outbox = result_of("getOutbox", dict.fromkeys(DOCUMENTED["getOutbox"], 0))
     assert "outbox_app_processing_time_avg_seconds" not in series(outbox)
     assert outbox.problems == ()
 
@@ -219,7 +219,7 @@ def test_deployed_start_has_counts_and_no_ratios():
         "successRate": 0,
         "cacheHitRate": 0,
     }
-    fsm = heard("getFSM", payload)
+    fsm = result_of("getFSM", payload)
     assert series(fsm) == {
         "outbox_app_fsm_initializations_total succeeded": 0,
         "outbox_app_fsm_initializations_total failed": 0,
@@ -229,7 +229,7 @@ def test_deployed_start_has_counts_and_no_ratios():
 
 def test_every_initialisation_failed():
     """A ratio of 1 is a ratio."""
-    interpreted = heard("getFSM", changed(DEPLOYED["getFSM"], success=0, failed=7, successRate=0))
+    interpreted = result_of("getFSM", changed(DEPLOYED["getFSM"], success=0, failed=7, successRate=0))
     assert series(interpreted)["outbox_app_fsm_failure_ratio"] == 1
 
 
@@ -237,38 +237,38 @@ def test_every_initialisation_failed():
 def test_counts_are_preferred_to_stated_rates():
     """Rates are rounded, or percent, or meaningless at the start; counts are counts."""
     documented = changed(DOCUMENTED["getFSM"], failureRate=0.5)
-    assert series(heard("getFSM", documented))["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
+    assert series(result_of("getFSM", documented))["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
     deployed = changed(DEPLOYED["getFSM"], successRate=50, cacheHitRate=1)
-    assert series(heard("getFSM", deployed))["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
-    assert series(heard("getFSM", deployed))["outbox_app_fsm_cache_hit_ratio"] == pytest.approx(0.35)
+    assert series(result_of("getFSM", deployed))["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
+    assert series(result_of("getFSM", deployed))["outbox_app_fsm_cache_hit_ratio"] == pytest.approx(0.35)
 
 
 @pytest.mark.parametrize("field", ["success", "failed", "cacheHits", "cacheMisses"])
 def test_stated_rates_stand_in_for_unreadable_counts(field):
     """With a count spoilt, the stated percentage is the next best, as a ratio."""
-    interpreted = heard("getFSM", changed(DEPLOYED["getFSM"], **{field: None}))
+    interpreted = result_of("getFSM", changed(DEPLOYED["getFSM"], **{field: None}))
     assert series(interpreted)["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
     assert series(interpreted)["outbox_app_fsm_cache_hit_ratio"] == pytest.approx(0.35)
 
 
 def test_rates_out_of_range_are_refused():
     """35 where a ratio from 0 to 1 was documented is the other dialect's percent: never published."""
-    interpreted = heard("getFSM", changed(DOCUMENTED["getFSM"], cacheHitRate=35))
+    interpreted = result_of("getFSM", changed(DOCUMENTED["getFSM"], cacheHitRate=35))
     assert interpreted.problems == ("cacheHitRate: expected a ratio from 0 to 1, got 35",)
     assert "outbox_app_fsm_cache_hit_ratio" not in series(interpreted)
 
 
 def test_counter_that_restarts_is_passed_through():
     """The application restarts from zero and Prometheus knows resets; nothing is remembered here."""
-    before = series(heard("getOutbox", DOCUMENTED["getOutbox"]))
-    after = series(heard("getOutbox", changed(DOCUMENTED["getOutbox"], processed=3)))
+    before = series(result_of("getOutbox", DOCUMENTED["getOutbox"]))
+    after = series(result_of("getOutbox", changed(DOCUMENTED["getOutbox"], processed=3)))
     assert (before["outbox_app_processed_jobs_total"], after["outbox_app_processed_jobs_total"]) == (995, 3)
 
 
 # --- names of checks -------------------------------------------------------------------------------------------
 def test_checks_of_a_later_release_are_published():
     """Every boolean under the checks is one, known or not."""
-    interpreted = heard(
+    interpreted = result_of(
         "healthCheck", changed(DEPLOYED["healthCheck"], checks__redisOk=True, checks__s3Bucket_ok=False)
     )
     assert series(interpreted)["outbox_app_check redis_ok"] == 1
@@ -280,23 +280,23 @@ def test_checks_of_a_later_release_are_published():
     "name", ["", "9lives", "with space", "ключ", "a-b", "x" * 64, "a\nb", '"', "healthy", "\ud800"]
 )
 def test_name_that_is_no_identifier_becomes_no_label(name):
-    """A label value is a word of ours, never free text; `healthy` has a metric of its own."""
+    """A label value is one of a fixed set, never free text; `healthy` has a metric of its own."""
     sample = changed(DEPLOYED["healthCheck"])
     sample["checks"][name] = True
-    assert heard("healthCheck", sample) == heard("healthCheck", DEPLOYED["healthCheck"])
+    assert result_of("healthCheck", sample) == result_of("healthCheck", DEPLOYED["healthCheck"])
 
 
 def test_names_that_become_the_same_label_are_one_series():
     """Two spellings of one check would be a duplicate sample, and Prometheus would drop the whole scrape."""
-    interpreted = heard("healthCheck", changed(DEPLOYED["healthCheck"], checks__outbox_alive=False))
+    interpreted = result_of("healthCheck", changed(DEPLOYED["healthCheck"], checks__outbox_alive=False))
     assert [reading.value for reading in interpreted.readings if reading.labels == ("outbox_alive",)] == [1]
 
 
-def test_too_many_checks_are_cut_with_a_message():
+def test_too_many_checks_are_truncated_with_a_message():
     """A thousand checks do not become a thousand series; the known ones stay."""
     sample = changed(DEPLOYED["healthCheck"])
     sample["checks"] = {f"check{number}": True for number in range(1000)} | sample["checks"]
-    interpreted = heard("healthCheck", sample)
+    interpreted = result_of("healthCheck", sample)
     assert len(interpreted.readings) == MAX_READINGS
     assert series(interpreted).items() >= EXPECTED_DEPLOYED["healthCheck"].items()
     assert interpreted.problems == (f"more than {MAX_READINGS} series; the rest is left out",)
@@ -334,7 +334,7 @@ def broken(randomness: random.Random, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_comes_is_either_true_or_refused(seed):
+def test_every_payload_is_read_correctly_or_refused(seed):
     """Thousands of damaged payloads raise nothing but sample errors and never yield an impossible series."""
     randomness = random.Random(seed)
     refused = 0

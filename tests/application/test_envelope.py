@@ -39,8 +39,8 @@ def test_payload_with_a_field_named_json_is_not_superjson():
 
 @pytest.mark.parametrize("status", [200, 404, 500])
 @pytest.mark.parametrize("error", [TRPC_ERROR, {"json": TRPC_ERROR}], ids=["plain", "superjson"])
-def test_error_envelope_is_a_status_with_its_code_and_words(status, error):
-    """Whatever its status, an error envelope says its code and its message, and nothing else of what is in it."""
+def test_error_envelope_is_a_status_with_its_code_and_message(status, error):
+    """Whatever its status, only the code and the message of an error envelope are reported."""
     with pytest.raises(BadStatus, match=r"NOT_FOUND No \"query\"-procedure") as caught:
         open_envelope(status, body({"error": error}))
     assert f"HTTP {status}" in str(caught.value)
@@ -48,15 +48,15 @@ def test_error_envelope_is_a_status_with_its_code_and_words(status, error):
 
 
 @pytest.mark.parametrize("error", [None, 7, [], {}, {"message": 5}, {"json": None}, {"data": {"code": 5}}])
-def test_error_without_words_is_still_an_error(error):
-    """An error envelope that says nothing is counted all the same."""
+def test_error_without_message_is_still_an_error(error):
+    """An error envelope without content is counted as well."""
     with pytest.raises(BadStatus, match="an error without words"):
         open_envelope(500, body({"error": error}))
 
 
 @pytest.mark.parametrize("content", [b"<html>502 Bad Gateway</html>", b"", body(PAYLOAD), body({"result": 1}), b"[]"])
 def test_any_status_but_200_is_a_failure(content):
-    """What comes with another status is not believed, even if it looks like a payload."""
+    """A body with another status is ignored, even if it looks like a payload."""
     with pytest.raises(BadStatus, match="HTTP 502"):
         open_envelope(502, content)
 

@@ -79,21 +79,21 @@ def test_the_body_is_limited_as_decoded(size, compressed):
         (reset(), Unreachable, "Connection reset by peer"),
     ],
 )
-def test_whatever_goes_wrong_has_one_cause(behaviour, error, text):
-    """In the system's words, without addresses."""
+def test_every_failure_has_one_cause(behaviour, error, text):
+    """The system's message, without addresses."""
     with serving(a=behaviour) as server, pytest.raises(error, match=text) as failed:
         get(server)
     assert "0x" not in str(failed.value)
     assert str(server.port) not in str(failed.value)
 
 
-def test_a_server_that_says_nothing_is_too_slow():
+def test_a_server_that_does_not_answer_is_too_slow():
     """After the timeout of each wait."""
     with serving(a=silence) as server, pytest.raises(TooSlow, match="no answer in time"):
         get(server, timeout=0.1)
 
 
-def test_nobody_listening_is_unreachable():
+def test_connection_refused_is_unreachable():
     """A sample fails, and no other error comes out."""
     with serving() as server:
         pass

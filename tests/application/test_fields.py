@@ -1,4 +1,4 @@
-"""The rules of fields: what each takes, what it makes of it, what it says about the rest."""
+"""The rules of fields: accepted values, conversions, and errors."""
 
 import math
 from typing import Any
@@ -69,7 +69,7 @@ def test_minus_zero_is_zero():
 
 @pytest.mark.parametrize("text", ["hunter2", "postgres://user:hunter2@db/x"])
 def test_refusal_never_repeats_a_text(text):
-    """What stands in a field that should hold a number may be anything, a secret included."""
+    """A value of a number field may be anything, a secret included."""
     with pytest.raises(BadPayload) as caught:
         fields.count(text)
     assert str(caught.value) == "expected a whole number from 0, got a string"

@@ -34,7 +34,7 @@ def test_a_tiny_database_has_recent_rows_only():
     assert (history.rows, recent.rows) == (0, 10)
 
 
-def test_keys_reach_back_as_far_as_the_rate_says():
+def test_keys_reach_back_as_far_as_the_rate_requires():
     """660,000 keys at 13,000 an hour are some 50 hours, more than their 48 hours of life: some are expired."""
     (keys,) = planned(FULL, "idempotency_keys")
     assert keys.rows == FULL.keys

@@ -1,11 +1,11 @@
-"""What a process has used, of the processor."""
+"""Processor time of a process."""
 
 import sys
 
 from benchmarks.exporters import StartCommand
 from benchmarks.process import ExporterProcess
 
-# Says so once it has worked for a while, then waits for its parent to end.
+# Reports that it has worked for a while, then waits for its parent to end.
 WORK = """
 import os, time
 parent = os.getppid()
@@ -16,7 +16,7 @@ while os.getppid() == parent: time.sleep(0.05)
 
 
 def test_processor_time_is_that_of_the_process_and_its_children(tmp_path):
-    """What a child works counts, what this test works meanwhile does not."""
+    """The processor time of a child counts, that of this test does not."""
     done = tmp_path / "done"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORK.format(done=str(done))!r}])"
     with ExporterProcess(StartCommand((sys.executable, "-c", parent)), tmp_path / "log") as running:

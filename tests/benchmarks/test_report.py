@@ -91,7 +91,7 @@ def test_the_report_has_every_part(report):
 
 
 def test_json_holds_every_figure_and_no_place_of_this_machine(report):
-    """What Markdown rounds is exact in JSON; directories are named without their path."""
+    """JSON has the exact numbers that Markdown rounds; directories are named without their path."""
     text = report.as_json()
     data = json.loads(text)
     assert data["comparisons"][0]["variant"] == "deployed"

@@ -8,7 +8,7 @@ from tests.benchmarks.small import value
 
 
 def test_a_comment_names_its_statement():
-    """What a statement says about itself is the best short name; without one it is its first words."""
+    """The short name of a statement is its comment; without one it is its beginning."""
     assert short_form("/* outbox-exporter: backlog */\nSELECT 1") == "outbox-exporter: backlog"
     assert short_form("SELECT\n    count(*)\n FROM job_outbox") == "SELECT count(*) FROM job_outbox"
     assert len(short_form("SELECT " + "x, " * 100)) == 91

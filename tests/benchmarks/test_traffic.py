@@ -7,7 +7,7 @@ from benchmarks.traffic import SteadyTraffic
 from tests.benchmarks.small import PENDING, SIZE, value
 
 
-def test_traffic_processes_what_it_writes(database):
+def test_traffic_processes_its_own_jobs(database):
     """After its end its jobs exist, and none of them is pending."""
     before = value(database, "SELECT count(*) FROM job_outbox")
     with SteadyTraffic(database, replace(SIZE, rate=3_600_000)) as traffic:

@@ -1,4 +1,4 @@
-"""What the tests of the application collector share: a collector, what it said, what it left behind."""
+"""Helpers of the application collector's tests: a collector, its log, and its threads and sockets."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ TOKEN = "tok-5ecr3t/+=="
 BATCH_PATH = f"/trpc/{','.join(f'metrics.{endpoint}' for endpoint in ENDPOINTS)}?batch=1"
 # A deadline for those who hang, with room for the others to answer on a busy machine.
 SHORT = 1
-# Far above that deadline, far below what a broken one takes.
+# Far above that deadline, and far below the duration of a failed one.
 TIME_LIMIT = 5
 
 

@@ -1,4 +1,4 @@
-"""Every way in which an endpoint may answer badly: the behaviour, the reason it is counted under, what is said."""
+"""Every faulty response of an endpoint: the behaviour, the counted reason, the message."""
 
 from exporter.core.errors import Reason
 from tests.application.samples import DOCUMENTED, body
@@ -69,7 +69,7 @@ FAULTY_RESPONSES: dict[str, tuple[Behaviour, Reason, str]] = {
     ),
     "50 MB of a redirect": (
         flood(head("302 Found", location="/trpc/metrics.healthCheck", content_length=50_000_000), 50),
-        Reason.PAYLOAD,  # not that of its body, which is not read, but of what it points to
+        Reason.PAYLOAD,  # not that of its body, which is not read, but of its redirection target
         "none of the known fields",
     ),
     "gzip bomb": (respond(bomb(100), content_encoding="gzip"), Reason.PAYLOAD, "max_bytes = 1000000"),

@@ -134,7 +134,7 @@ not_found = respond(b"<html>Not found</html>", "404 Not Found")
 
 
 def silence(connection_in_use: ServerConnection) -> None:
-    """Accept and say nothing."""
+    """Accept and send nothing."""
     connection_in_use.hold()
 
 

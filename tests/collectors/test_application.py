@@ -56,8 +56,8 @@ def test_healthy_application(dialect, envelope):
     assert len(values(outcome)) == len(outcome.readings)
 
 
-def test_last_processed_is_the_processors_own_word():
-    """Two deployed endpoints say it; one series comes of it, and the health check stands in for the processor."""
+def test_last_processed_is_the_processors_own_value():
+    """Two deployed endpoints publish the value; it becomes one series, and the health check replaces the processor."""
     deployed = DIALECTS["deployed"]
     behaviours = {endpoint: respond(body(deployed[endpoint])) for endpoint in ENDPOINTS}
     with application(behaviours) as server:
@@ -80,7 +80,7 @@ def test_request_names_the_client_and_the_accepted_types():
         assert b"Cookie" not in request
 
 
-def test_environment_has_no_say(monkeypatch, tmp_path):
+def test_environment_is_ignored(monkeypatch, tmp_path):
     """Neither a proxy nor a .netrc of the machine gets between us and the application."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     with application() as server, HostileServer({}) as proxy:
@@ -111,7 +111,7 @@ FIELDS: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("name", FAULTY_RESPONSES)
 def test_hostile_endpoint_fails_alone_and_in_time(name):
-    """The failure has the right reason and says what happened; the other three endpoints answer as ever."""
+    """The failure has the right reason and message; the other three endpoints answer as before."""
     behaviour, reason, words = FAULTY_RESPONSES[name]
     with application({"getFSM": behaviour}) as server:
         started = time.monotonic()
@@ -154,7 +154,7 @@ def test_hostile_field_fails_alone(name):
     ids=["gzip", "no length", "chunked", "100 Continue", "exactly max_bytes", "wrong content type"],
 )
 def test_unusual_but_honest_answer_counts(behaviour):
-    """What is complete and within bounds is taken, however it was wrapped."""
+    """A complete payload within bounds is accepted, in any wrapping."""
     with application({"getFSM": behaviour}) as server:
         outcome = collector(server).collect()
     assert outcome.failures == ()
@@ -187,7 +187,7 @@ def test_no_request_goes_to_another_origin(status):
 
 
 def test_application_that_is_down():
-    """Nobody listens: four endpoints down, four failures, nothing else is said."""
+    """Connection refused: four endpoints down, four failures, no other reading."""
     with application() as server:
         pass
     outcome = collector(server).collect()
@@ -220,7 +220,7 @@ def test_all_four_hang_no_longer_than_one():
     assert took < 3 * SHORT  # one after another would take four times as long
 
 
-def test_application_that_comes_back():
+def test_application_is_sampled_after_an_outage():
     """After a failure the next sample is as good as new, counters that restarted included."""
     with application({"getOutbox": silence}) as server:
         watching = collector(server, SHORT)
@@ -232,7 +232,7 @@ def test_application_that_comes_back():
 
 
 def test_four_different_faults_at_once():
-    """Each endpoint is judged by itself."""
+    """Endpoints are independent of each other."""
     faults: dict[str, Behaviour] = {
         "healthCheck": silence,
         "getFSM": respond(ERROR, "500 Oops"),

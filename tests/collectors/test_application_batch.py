@@ -1,4 +1,4 @@
-"""Four questions in one request: where the application takes that, and what happens where it does not."""
+"""Four procedures in one request: applications that support it, and those that do not."""
 
 import time
 
@@ -28,7 +28,7 @@ def together(behaviour: Behaviour, server: HostileServer) -> None:
 
 
 def test_one_request_for_all_four():
-    """An application that takes it is asked once per sample, with the token, and says as much as one by one."""
+    """An application with batching gets one request per sample, with the token, and gives the same readings."""
     with application() as server:
         one_by_one = values(collector(server).collect())
         together(respond(body(RESULTS)), server)
@@ -62,7 +62,7 @@ def test_one_request_for_all_four():
         stall(head(content_length=10_000)),
     ],
 )
-def test_anything_else_is_asked_one_by_one(behaviour):
+def test_other_applications_get_single_requests(behaviour):
     """Nothing is lost, nothing is complained of, nothing takes long, and it is not tried again at the next sample."""
     with application() as server:
         together(behaviour, server)
@@ -91,8 +91,8 @@ def test_it_is_tried_again_after_a_while():
     assert server.paths[-1] == BATCH_PATH
 
 
-def test_an_application_that_was_down_is_asked_together_when_it_is_back():
-    """Nothing is learnt from an application that says nothing at all."""
+def test_an_application_that_was_down_gets_batches_when_it_is_up():
+    """An application that does not answer does not change the mode."""
     with application(dict.fromkeys(ENDPOINTS, reset())) as server:
         together(reset(), server)
         watching = collector(server)

@@ -36,7 +36,7 @@ def damaged(randomness: random.Random, answer: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_comes_over_the_line_is_an_outcome(seed):
+def test_every_response_is_an_outcome(seed):
     """Hundreds of damaged answers: never an exception, always four endpoints, each down one with its reason."""
     randomness = random.Random(seed)
     with application() as server:

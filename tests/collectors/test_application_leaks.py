@@ -74,7 +74,7 @@ def test_request_that_cannot_be_interrupted_is_not_joined_by_others(monkeypatch)
 
 
 def test_closing_ends_a_collection_at_once():
-    """A program that is told to end does not wait for an application that hangs."""
+    """At the end of the program, a hanging application is not waited for."""
     with application(dict.fromkeys(ENDPOINTS, silence)) as server:
         watching = collector(server, timeout=10 * TIME_LIMIT)
         outcomes: list[CollectorOutcome] = []
@@ -89,7 +89,7 @@ def test_closing_ends_a_collection_at_once():
 
 @pytest.mark.parametrize("name", ["gzip bomb", "50 MB announced", "50 MB unannounced", "50 MB of a redirect"])
 def test_size_of_an_answer_is_not_the_size_of_our_memory(name):
-    """What is too large is stopped at the limit, not read or inflated first and refused then."""
+    """Too large a body is stopped at the limit, not read or inflated first and refused then."""
     with application({"getFSM": FAULTY_RESPONSES[name][0]}) as server:
         watching = collector(server)
         tracemalloc.start()

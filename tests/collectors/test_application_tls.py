@@ -1,4 +1,4 @@
-"""The application collector over TLS: who is believed, and that deadlines hold there as well."""
+"""The application collector over TLS: trusted certificates, and deadlines."""
 
 import gc
 import socket
@@ -24,13 +24,13 @@ from tests.collectors.application_helpers import (
 from tests.collectors.faulty_responses import FAULTY_RESPONSES
 from tests.collectors.hostile import application
 
-# CPython's SSLContext.wrap_socket forgets to close the new socket when the connection was reset before the handshake:
+# CPython's SSLContext.wrap_socket does not close the new socket when the connection was reset before the handshake:
 # a deadline that strikes there, as on a busy machine, leaves it to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 
 
 @pytest.fixture(autouse=True)
-def _forgotten_here() -> Iterator[None]:
+def _unset_here() -> Iterator[None]:
     """So that no other test is affected."""
     yield
     gc.collect()
@@ -63,7 +63,7 @@ def test_https_application(tls, authority):
 
 @pytest.mark.parametrize("authorities", [None, vouching(trustme.CA())], ids=["the well-known ones", "another one"])
 def test_certificate_of_an_unknown_authority(tls, authorities):
-    """No request, and no token, goes to a server that cannot say who it is."""
+    """No request, and no token, goes to a server without a trusted certificate."""
     with application(tls=tls) as server:
         outcome = collector(server, authorities=authorities).collect()
     assert [failure.reason for failure in outcome.failures] == [Reason.CONNECTION] * 4

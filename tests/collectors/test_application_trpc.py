@@ -20,7 +20,7 @@ from tests.collectors.application_helpers import BATCH_PATH, values
 from tests.requirements import missing, require_program
 
 SERVER = Path(__file__).parent.parent / "trpc"
-# For what takes a fraction of a second on a machine with nothing else to do.
+# For operations that take a fraction of a second on an idle machine.
 TIMEOUT = 30
 WRONG_URL = "check application.url, it ends where /metrics.<procedure> begins"
 
@@ -38,8 +38,10 @@ def node() -> Path:
 
 
 @contextmanager
-def serving(node: Path, transformer: str, payloads: dict[str, Any], heard: list[str] | None = None) -> Iterator[str]:
-    """The base URL of a tRPC server whose procedures answer with these payloads; `heard` gets the paths asked for."""
+def serving(
+    node: Path, transformer: str, payloads: dict[str, Any], request_paths: list[str] | None = None
+) -> Iterator[str]:
+    """The base URL of a tRPC server whose procedures answer with these payloads; `request_paths` gets the paths."""
     command: list[str | Path] = [node, SERVER / "server.mjs", transformer]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -47,8 +49,8 @@ def serving(node: Path, transformer: str, payloads: dict[str, Any], heard: list[
         print(json.dumps(payloads), file=process.stdin, flush=True)
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/trpc"
         process.stdin.close()
-        if heard is not None:
-            heard.extend(process.stdout.read().split())
+        if request_paths is not None:
+            request_paths.extend(process.stdout.read().split())
         assert process.wait(TIMEOUT) == 0
 
 
@@ -61,23 +63,23 @@ def collect(url: str) -> CollectorOutcome:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_real_server_is_understood(node, dialect, transformer):
     """Both dialects, with the transformer and without, Dates and all: four endpoints up, all asked in one request."""
-    heard: list[str] = []
-    with serving(node, transformer, DIALECTS[dialect], heard) as url:
+    request_paths: list[str] = []
+    with serving(node, transformer, DIALECTS[dialect], request_paths) as url:
         outcome = collect(url)
-    assert heard == [BATCH_PATH]
+    assert request_paths == [BATCH_PATH]
     assert outcome.failures == ()
-    told = values(outcome)
-    assert all(told[f"outbox_app_up {endpoint}"] == 1 for endpoint in ENDPOINTS)
-    assert told["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
-    assert told["outbox_app_fsm_init_duration_avg_seconds"] == pytest.approx(0.085)
-    assert told["outbox_app_pending_jobs"] == 5
-    assert told["outbox_app_fallback_activations_total 3"] == 1
-    assert told.get("outbox_app_last_processed_timestamp_seconds") == (1763460001.5 if dialect == "deployed" else None)
+    found = values(outcome)
+    assert all(found[f"outbox_app_up {endpoint}"] == 1 for endpoint in ENDPOINTS)
+    assert found["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)
+    assert found["outbox_app_fsm_init_duration_avg_seconds"] == pytest.approx(0.085)
+    assert found["outbox_app_pending_jobs"] == 5
+    assert found["outbox_app_fallback_activations_total 3"] == 1
+    assert found.get("outbox_app_last_processed_timestamp_seconds") == (1763460001.5 if dialect == "deployed" else None)
 
 
 @pytest.mark.parametrize("transformer", ["plain", "superjson"])
 def test_real_errors_are_understood(node, transformer):
-    """A procedure that throws and one that does not exist: their codes, their words, and no stack trace."""
+    """A procedure that throws and one that does not exist: their codes, their messages, and no stack trace."""
     payloads = {name: payload for name, payload in DOCUMENTED.items() if name != "getOutbox"}
     with serving(node, transformer, {**payloads, "getFSM": {"throws": "FSM metrics unavailable"}}) as url:
         outcome = collect(url)

@@ -1,4 +1,4 @@
-"""What the application says reaches our logs and pages as one short line without secrets."""
+"""Texts of the application reach our logs and pages as one short line without secrets."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_token_that_no_header_can_carry_is_refused_at_once(token):
 
 
 def test_malformed_headers_write_no_log(caplog):
-    """What the application sends reaches the log as a failure's one line or not at all."""
+    """A text of the application reaches the log as a failure's one line or not at all."""
     with caplog.at_level(0), application({"getFSM": raw(b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", PAYLOAD)}) as server:
         collector(server).collect()
     assert caplog.records == []

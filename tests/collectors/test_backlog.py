@@ -19,7 +19,7 @@ GROUPS = [
 
 
 def test_states_are_always_there_and_ages_where_a_time_is_known():
-    """Jobs without a believable time are pending without an age."""
+    """Jobs without a plausible time are pending without an age."""
     assert values(by_state(GROUPS)) == {
         ("outbox_pending_jobs", "waiting"): 7,
         ("outbox_oldest_pending_timestamp_seconds", "waiting"): 50.0,
@@ -109,7 +109,7 @@ def test_counting_stops_at_the_limit(pending, jobs, truncated, counts):
 
 
 def test_statements_take_the_settings_and_the_clock_of_the_database():
-    """Bitmap scans only where all rows are read; a created_at more than ten minutes ahead is not believed."""
+    """Bitmap scans only where all rows are read; a created_at more than ten minutes ahead is ignored."""
     session = backlog(5000)
     assert session.parameters("backlog_head") == [{"batch": 100}]
     for each in session.parameters("backlog"):

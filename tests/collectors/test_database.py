@@ -38,7 +38,7 @@ def test_an_outcome_has_readings_rows_network_time_and_server():
     assert client.sampled == [((Table("job_outbox", ("created_at",)),), True)]
 
 
-def test_a_failure_raises_and_forgets_the_indexes():
+def test_a_failure_raises_and_clears_the_cached_indexes():
     """A changed schema may be the cause."""
     known = FakeIndexes()
     with pytest.raises(Locked, match="in use"):

@@ -1,4 +1,4 @@
-"""Jobs that leave the backlog uncounted: what is told was lost, whatever clocks, failed samples and restarts do."""
+"""Jobs that leave the backlog uncounted: reported jobs were lost, whatever clocks, failed samples and restarts do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOW = 1_763_000_000.0
 HOUR = 3600.0
 
 
-def told(departures: Departures) -> dict[str, float]:
+def reported(departures: Departures) -> dict[str, float]:
     return {each.labels[0]: each.value for each in departures.readings() if isinstance(each, Reading)}
 
 
@@ -39,13 +39,13 @@ def after(*rows: Departed) -> Departures:
 
 
 def test_there_are_no_totals_before_the_first_sample():
-    """What is not known is not 0; jobs that were there before are the baseline."""
+    """Unknown is not 0; jobs from before the first sample are the baseline."""
     departures = Departures()
-    assert told(departures) == {}
+    assert reported(departures) == {}
     assert asked(departures, "x") == []
     departures.record_pending(["a"])
     assert asked(departures) == []
-    assert told(departures) == {"removed": 0, "uncounted": 0}
+    assert reported(departures) == {"removed": 0, "uncounted": 0}
 
 
 def test_counted_jobs_are_not_looked_up():
@@ -59,10 +59,10 @@ def test_counted_jobs_are_not_looked_up():
 def test_removed_and_uncounted_jobs():
     """No row: removed. Stamped where no counter reads: uncounted, and a clock skew if before its creation."""
     departures = after(job("a", NOW - 10, NOW - 5 * HOUR))
-    assert told(departures) == {"removed": 1, "uncounted": 1}
+    assert reported(departures) == {"removed": 1, "uncounted": 1}
     assert departures.skewed == 1
     departures = after(job("a", NOW - 10 * HOUR, NOW - 5 * HOUR), job("b", NOW - 10, float("inf")))
-    assert told(departures) == {"removed": 0, "uncounted": 2}
+    assert reported(departures) == {"removed": 0, "uncounted": 2}
     assert departures.skewed == 0
 
 
@@ -74,13 +74,13 @@ def test_a_time_that_makes_no_sense_stops_nothing(created):
     departures.record_pending([])
     asked(departures)
     departures.found([Departed("a", created, float("-inf"))])
-    assert told(departures) == {"removed": 0, "uncounted": 1}
+    assert reported(departures) == {"removed": 0, "uncounted": 1}
     assert departures.skewed == (created == float("inf"))
 
 
 def test_a_job_that_is_pending_again_is_no_loss():
     """Opened again before it was asked for."""
-    assert told(after(job("a"), job("b"))) == {"removed": 0, "uncounted": 0}
+    assert reported(after(job("a"), job("b"))) == {"removed": 0, "uncounted": 0}
 
 
 def test_a_job_that_was_opened_again_is_pending():
@@ -93,7 +93,7 @@ def test_a_job_that_was_opened_again_is_pending():
         departures.record_pending([])
         asked(departures)
         departures.found([job("a", processed=NOW - HOUR)])
-        assert told(departures)["uncounted"] == lost
+        assert reported(departures)["uncounted"] == lost
         departures.record_pending(["a"])
 
 
@@ -104,18 +104,18 @@ def test_a_job_that_is_counted_and_deleted_between_two_samples_of_the_backlog():
     assert asked(departures, "a") == []
     departures.record_pending([])
     assert asked(departures) == []
-    assert told(departures) == {"removed": 0, "uncounted": 0}
+    assert reported(departures) == {"removed": 0, "uncounted": 0}
 
 
 def test_a_standby_has_no_totals_and_is_compared_with_nothing():
-    """It may be behind: what is not there yet was not removed."""
+    """The standby may be behind: a job that is not there yet was not removed."""
     departures = Departures()
     departures.record_pending(["a"])
     departures.forget()
-    assert told(departures) == {}
+    assert reported(departures) == {}
     departures.record_pending([])
     assert asked(departures) == []
-    assert told(departures) == {"removed": 0, "uncounted": 0}
+    assert reported(departures) == {"removed": 0, "uncounted": 0}
 
 
 def test_jobs_that_a_search_found_are_counted_once():
@@ -129,7 +129,7 @@ def test_jobs_that_a_search_found_are_counted_once():
     asked(departures)
     departures.found([job("a", processed=NOW - 5 * HOUR)])
     departures.record_backdated(["a", "b", "c"], NOW)
-    assert told(departures) == {"removed": 0, "uncounted": 3}
+    assert reported(departures) == {"removed": 0, "uncounted": 3}
     assert departures.skewed == 3
 
 
@@ -145,9 +145,9 @@ class Row:
 
 @dataclass
 class World:
-    """A backlog whose clock may be set; samples, each of which may fail; and what brute force says of it."""
+    """A backlog whose clock may be set; samples, each of which may fail; and the expected result by brute force."""
 
-    dice: random.Random
+    rng: random.Random
     rows: dict[str, Row] = field(default_factory=dict)
     departures: Departures = field(default_factory=Departures)
     watermark: Watermark = field(default_factory=Watermark)
@@ -157,24 +157,24 @@ class World:
 
     def live(self, now: float) -> None:
         """Jobs are created, processed by a clock that leads or lags by minutes or is hours behind, and deleted."""
-        for _ in range(self.dice.randrange(6)):
+        for _ in range(self.rng.randrange(6)):
             self.born += 1
             self.rows[f"{self.born}"] = Row(f"{self.born}", now)
         for row in list(self.rows.values()):
-            kind = self.dice.random()
+            kind = self.rng.random()
             if row.processed is None and kind < 0.4:
-                row.processed = now + self.dice.uniform(-150, 150)
+                row.processed = now + self.rng.uniform(-150, 150)
             elif row.processed is None and kind < 0.45:
-                row.processed, row.is_lost = now - self.dice.uniform(2, 14) * HOUR, True
+                row.processed, row.is_lost = now - self.rng.uniform(2, 14) * HOUR, True
             elif kind > 0.97 and not row.is_lost:
                 del self.rows[row.name]
 
     def sample(self, now: float, failures: float = 0.1) -> None:
-        if self.dice.random() >= failures:
+        if self.rng.random() >= failures:
             pending = {row.name for row in self.rows.values() if row.processed is None}
             self.seen |= pending
             self.departures.record_pending(pending)
-        if self.dice.random() >= failures:
+        if self.rng.random() >= failures:
             self._count(now)
 
     def _count(self, now: float) -> None:
@@ -191,20 +191,20 @@ class World:
 @pytest.mark.parametrize("seed", range(60))
 def test_exactly_the_lost_jobs_are_counted(seed):
     """Clocks that are set by three minutes, or an hour ahead; outages; samples that fail: each loss, no false alarm."""
-    dice = random.Random(seed)
-    world, now, offset = World(dice), NOW, 0.0
+    rng = random.Random(seed)
+    world, now, offset = World(rng), NOW, 0.0
     world.sample(now, failures=0)
     for _ in range(200):
-        now += dice.uniform(600, 2400) if dice.random() < 0.02 else 15
-        if dice.random() < 0.01:
-            offset += dice.choice((-180.0, 180.0, HOUR))
+        now += rng.uniform(600, 2400) if rng.random() < 0.02 else 15
+        if rng.random() < 0.01:
+            offset += rng.choice((-180.0, 180.0, HOUR))
         world.live(now + offset)
         world.sample(now + offset)
     world.sample(now + offset, failures=0)
     settled = world.seen - world.counted
     pending = {row.name for row in world.rows.values() if row.processed is None}
     expected = {"removed": len(settled - world.rows.keys()), "uncounted": len(settled & world.rows.keys() - pending)}
-    assert told(world.departures) == expected
+    assert reported(world.departures) == expected
     assert min(expected.values()) > 5
 
 
@@ -212,7 +212,7 @@ def test_exactly_the_lost_jobs_are_counted(seed):
 
 
 def compared(balance: Balance, *levels: int, pending: int = 0) -> Search | None:
-    """What is to be done after these samples, at each of which so many more were inserted than accounted for."""
+    """The action after these samples, at each of which so many more were inserted than accounted for."""
     for level in levels:
         balance.note(NOW, 1000 + level + pending, pending)
         balance.compare(1000)
@@ -228,7 +228,7 @@ def test_more_inserts_than_jobs_are_a_reason():
 
 
 def test_statistics_that_are_late_are_none():
-    """They fall behind and catch up; what was so from the start is usual."""
+    """Counters fall behind and catch up; a difference from the start is usual."""
     assert compared(Balance(), 7, 3, 7, 0, 5, 7, 7, -20, 7, 7, 7, 7) is None
     assert compared(Balance(), *[3] * 30, pending=500) is None
 
@@ -257,7 +257,7 @@ def test_a_search_is_rare():
 
 
 def test_a_search_is_deeper_than_the_window_of_the_counters():
-    """After an outage they read further back, and what they have read is not uncounted; also of the search before."""
+    """After an outage they read further back, and rows that they have read are not uncounted, earlier ones too."""
     balance = Balance()
     balance.window(4000)
     assert compared(balance, *[0] * 5, *[9] * 5) == Search(NOW, 4000)
@@ -296,7 +296,7 @@ def test_pending_jobs_are_accounted_for():
 def test_every_job_that_left_the_backlog_is_accounted_for():
     """Counted, removed or uncounted: as many inserted is no reason to search, one more that stays is."""
     departures = after(job("a", NOW - 10, NOW - 5 * HOUR))
-    assert told(departures) == {"removed": 1, "uncounted": 1}
+    assert reported(departures) == {"removed": 1, "uncounted": 1}
     for sample in range(10):
         departures.balance.note(NOW + sample, inserted=9, pending=0)
         departures.compare(7)

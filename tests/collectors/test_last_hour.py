@@ -34,7 +34,7 @@ def failing(jobs: int, looked_at: int) -> FailingJobs:
         (1, 101, 3, None),
     ],
 )
-def test_the_failure_ratio_is_unknown_without_attempts_and_when_the_backlog_was_cut(jobs, looked_at, processed, ratio):
+def test_the_failure_ratio_is_unknown_without_attempts_and_for_a_truncated_backlog(jobs, looked_at, processed, ratio):
     """With 100 rows looked at and a limit of 100 there may be more."""
     expected = {} if ratio is None else {("outbox_last_hour_failure_ratio",): ratio}
     assert values(failure_ratio(failing(jobs, looked_at), processed, 100)) == expected

@@ -65,7 +65,7 @@ def test_completions_of_a_batch_under_way_are_no_sign_of_a_running_processor():
 
 
 def test_an_unreachable_database_is_a_failure_beside_the_readings():
-    """Whether maintenance is declared stands in a file. Without a declaration the database is not asked."""
+    """The declaration of maintenance is a file. Without one the database is not queried."""
     client = FakeClient(error=Locked("in use"))
     outcome = MaintenanceCollector(client, Declared(WINDOW), lambda: 1500.0).collect()
     assert values(outcome.readings)["outbox_maintenance_active",] == 1

@@ -49,7 +49,7 @@ def test_a_negative_processing_time_is_zero_and_a_sign_of_clock_skew():
 
 
 def answer(*jobs: tuple[str, float]) -> dict[str, object]:
-    """What the statement finds: ids and how many seconds ago each was processed, none of them settled."""
+    """The rows of the statement: ids and how many seconds ago each was processed, none of them outside the window."""
     return {
         "settled_jobs": 0,
         "settled_micros": 0,

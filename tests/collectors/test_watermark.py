@@ -22,13 +22,13 @@ class Row:
 
 
 def sample(counter: Watermark, table: list[Row], now: float) -> list[str]:
-    """What a collector does: reads what the index gives from `since` on, and keeps what is new."""
+    """Like a collector: reads the rows of the index from `since` on, and keeps the new ones."""
     return sorted(Reader(counter).sample([row for row in table if there(row, now)], now))
 
 
 @dataclass
 class Reader:
-    """Samples a table, reading all of the window or, if `thrifty`, what is not as it was; counts the rows read."""
+    """Samples a table: all of the window or, if `thrifty`, only changed parts; counts the rows read."""
 
     counter: Watermark
     thrifty: bool = False
@@ -65,22 +65,22 @@ def seen_late(table: list[Row], times: list[float]) -> set[str]:
     return {row.id for row in table if any(there(row, now) for now in times[1:])} - first
 
 
-def table_of(dice: random.Random, lateness: float, size: int = 300) -> list[Row]:
+def table_of(rng: random.Random, lateness: float, size: int = 300) -> list[Row]:
     """Rows of two hours, each visible between ten seconds before its own timestamp and `lateness` after it."""
     rows = []
     for number in range(size):
-        at = START + dice.uniform(-1000, 7200)
-        visible = at + dice.uniform(-10, lateness)
-        gone = visible + dice.expovariate(1 / 600) if dice.random() < 0.3 else float("inf")
+        at = START + rng.uniform(-1000, 7200)
+        visible = at + rng.uniform(-10, lateness)
+        gone = visible + rng.expovariate(1 / 600) if rng.random() < 0.3 else float("inf")
         rows.append(Row(str(number), at, visible, gone))
     return rows
 
 
-def sample_times(dice: random.Random) -> list[float]:
+def sample_times(rng: random.Random) -> list[float]:
     """Samples every few seconds, with an outage of up to an hour now and then."""
     times = [START]
     while times[-1] < START + 9000:
-        times.append(times[-1] + (dice.uniform(60, 3600) if dice.random() < 0.01 else dice.uniform(5, 60)))
+        times.append(times[-1] + (rng.uniform(60, 3600) if rng.random() < 0.01 else rng.uniform(5, 60)))
     return times
 
 
@@ -96,7 +96,7 @@ def test_a_row_is_new_once():
     """The next samples read it again and do not count it."""
     counter = Watermark()
     table = [Row("a", START + 5, START + 5)]
-    counts = [len(sample(counter, table, START + 15 * turn)) for turn in range(60)]
+    counts = [len(sample(counter, table, START + 15 * number)) for number in range(60)]
     assert counts[0] == 0
     assert counts[1] == 1
     assert sum(counts) == 1
@@ -118,8 +118,8 @@ thrift = pytest.mark.parametrize("thrifty", [False, True], ids=["all", "unsettle
 @pytest.mark.parametrize("seed", SEEDS)
 def test_late_commits_deletions_and_outages_are_counted_as_brute_force_does(seed, thrifty):
     """Every row that becomes visible within the settling time is counted exactly once, however samples fall."""
-    dice = random.Random(seed)
-    table, times = table_of(dice, SETTLING_WINDOW), sample_times(dice)
+    rng = random.Random(seed)
+    table, times = table_of(rng, SETTLING_WINDOW), sample_times(rng)
     reader = Reader(Watermark(), thrifty)
     counted = [name for now in times for name in reader.sample([row for row in table if there(row, now)], now)]
     assert len(counted) == len(set(counted))
@@ -129,9 +129,9 @@ def test_late_commits_deletions_and_outages_are_counted_as_brute_force_does(seed
 @thrift
 @pytest.mark.parametrize("seed", SEEDS)
 def test_rows_later_than_settling_are_never_counted_twice(seed, thrifty):
-    """What comes too late may be missed, as documented; nothing else is missed, and nothing is invented."""
-    dice = random.Random(seed)
-    table, times = table_of(dice, 3 * SETTLING_WINDOW), sample_times(dice)
+    """Too late a row may be missed, as documented; nothing else is missed, and no row is counted twice."""
+    rng = random.Random(seed)
+    table, times = table_of(rng, 3 * SETTLING_WINDOW), sample_times(rng)
     reader = Reader(Watermark(), thrifty)
     counted = [name for now in times for name in reader.sample([row for row in table if there(row, now)], now)]
     expected = seen_late(table, times)
@@ -144,14 +144,14 @@ def test_rows_later_than_settling_are_never_counted_twice(seed, thrifty):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_clock_set_back_repeats_nothing_and_loses_nothing(seed, thrifty):
     """The database's clock may step back (a failover): by less than the settling time, the counts stay exact."""
-    dice = random.Random(seed)
-    lateness, step = SETTLING_WINDOW / 3, dice.uniform(1, SETTLING_WINDOW / 3)
-    times = sample_times(dice)
-    turn = dice.randrange(1, len(times))
-    stepped = times[:turn] + [time - step for time in times[turn:]]
+    rng = random.Random(seed)
+    lateness, step = SETTLING_WINDOW / 3, rng.uniform(1, SETTLING_WINDOW / 3)
+    times = sample_times(rng)
+    number = rng.randrange(1, len(times))
+    stepped = times[:number] + [time - step for time in times[number:]]
     # The world's rows, as the stepped clock stamps them: everything after the step carries an earlier time.
-    true_step = times[turn - 1]
-    table = table_of(dice, lateness)
+    true_step = times[number - 1]
+    table = table_of(rng, lateness)
     reader = Reader(Watermark(), thrifty)
     counted: list[str] = []
     for true_now, now in zip(times, stepped, strict=True):
@@ -174,7 +174,7 @@ def test_a_clock_set_back_by_an_hour_repeats_nothing():
 
 
 def test_memory_is_one_window():
-    """What left the settling window before the last sample is forgotten."""
+    """Rows that left the settling window before the last sample are removed."""
     counter = Watermark()
     table = [Row(str(number), START + number, START + number) for number in range(10_000)]
     for now in range(0, 10_000, 100):

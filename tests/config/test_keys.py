@@ -1,4 +1,4 @@
-"""The keys follow from the settings: their names in the file, their variables, and where a secret may stand."""
+"""The keys follow from the settings: their names in the file, their variables, and the keys that may hold a secret."""
 
 from exporter.config.keys import CONFIG_VARIABLE, KEYS, SECTIONS, secrets, variable
 from exporter.config.settings import AlertingSettings, ApplicationSettings, Config, DatabaseSettings

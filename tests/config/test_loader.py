@@ -38,7 +38,7 @@ KEY = "0123456789abcdefABCDEF0123456789"
 
 
 def check_dsn(dsn: str) -> str | None:
-    """What libpq says, in the words of the broken files."""
+    """Libpq's messages for the broken files."""
     try:
         conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
@@ -72,12 +72,12 @@ def write(tmp_path: Path):
     return write
 
 
-def test_nothing_said_means_defaults():
-    """Without file and variables everything has its default: libpq's own variables say where the database is."""
+def test_no_settings_mean_defaults():
+    """Without file and variables everything has its default: libpq's own variables name the database."""
     assert load() == Config()
 
 
-def test_a_file_that_says_nothing_means_defaults(write):
+def test_an_empty_file_means_defaults(write):
     """Empty file, empty sections and null values are the same as no file."""
     assert load(write("")) == Config()
     assert load(write("database:\napplication:\nsampling: {}\nweb:\n  config_file: null\n  listen: ''\n")) == Config()
@@ -147,7 +147,7 @@ def test_ten_mistakes_are_ten_lines():
     assert any("given twice" in line for line in found)
 
 
-def test_file_and_environment_are_told_together(write):
+def test_problems_of_file_and_environment_are_reported_together(write):
     """Mistakes of the file come first in its order, then those of the environment by name."""
     path = write("log:\n  level: loud\nsampling:\n  interval: 1\n")
     assert problems(path, WEB_LISTEN="x", DATABASE_SCHEMA="a b", SAMPLING_INTERVALL="1s", ALERTING_WEBHOOK_URL="x") == [
@@ -161,7 +161,7 @@ def test_file_and_environment_are_told_together(write):
 
 
 def test_a_missing_file_is_a_problem(tmp_path):
-    """A file that was asked for has to be there; what is known of the environment is told with it."""
+    """A configured file has to exist; problems of the environment are reported with it."""
     assert problems(tmp_path / "none.yaml", X="1") == [
         "none.yaml: cannot be read: No such file or directory",
         "OUTBOX_EXPORTER_X: unknown variable",
@@ -175,7 +175,7 @@ def test_the_environment_wins(write):
     assert sampling == SamplingSettings(interval=Seconds(30), label_limit=9, count_limit=8)
 
 
-def test_a_variable_mends_a_value_of_the_file(write):
+def test_a_variable_replaces_an_invalid_value_of_the_file(write):
     """A value that is overridden is not read, so it cannot be wrong."""
     assert load(write("log:\n  level: loud\n"), LOG_LEVEL="error").log.level == "error"
 
@@ -198,7 +198,7 @@ def test_the_application_may_come_from_the_environment_alone():
 
 
 def test_the_application_may_come_from_both(write):
-    """The file's section and the environment's URL make one application; a broken variable is told once."""
+    """The file's section and the environment's URL make one application; a broken variable is reported once."""
     path = write("application:\n  timeout: 2s\n")
     assert load(path, APPLICATION_URL=URL).application == ApplicationSettings(Url(URL), timeout=Seconds(2))
     assert len(problems(path, APPLICATION_URL="x")) == 1
@@ -214,13 +214,13 @@ def test_the_variable_that_names_the_file_is_known():
     ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_METRICS", "PORT", "PORT_9721_TCP", "PORT_9721_TCP_PROTO",
      "PORT_9721_TCP_PORT", "PORT_9721_TCP_ADDR", "STAGING_SERVICE_HOST", "STAGING_PORT_9721_TCP"],
 )  # fmt: skip
-def test_what_kubernetes_adds_is_no_mistake(name):
+def test_variables_added_by_kubernetes_are_no_mistake(name):
     """A service called outbox-exporter puts such variables into every container; they are not ours."""
     assert load(None, **{name: "tcp://10.0.0.1:9721"}) == Config()
 
 
 def test_thresholds_are_read_in_either_form(write):
-    """A value alone is the threshold; keys give the threshold, the time, or both. What says nothing changes nothing."""
+    """A value alone is the threshold; keys give the threshold, the time, or both. An empty entry changes nothing."""
     path = write(
         "alerting:\n  thresholds:\n    OutboxBacklogHigh:\n      page: 2_000\n"
         "      ticket: {threshold: 900, for: 10m}\n"
@@ -236,9 +236,9 @@ def test_thresholds_are_read_in_either_form(write):
 
 
 def test_thresholds_are_read_from_the_environment():
-    """In one line of YAML, which replaces what the file says; its mistakes stand at the variable."""
-    told = load(ALERTING_THRESHOLDS="{OutboxStalled: {page: 10m}}").alerting.thresholds
-    assert told == (Override("OutboxStalled", "page", Amount(600, is_time=True)),)
+    """One line of YAML, which replaces the file's entry; its problems name the variable."""
+    overrides = load(ALERTING_THRESHOLDS="{OutboxStalled: {page: 10m}}").alerting.thresholds
+    assert overrides == (Override("OutboxStalled", "page", Amount(600, is_time=True)),)
     name = "OUTBOX_EXPORTER_ALERTING_THRESHOLDS"
     assert problems(ALERTING_THRESHOLDS="{OutboxStaled: {page: 10m}, OutboxStalled: {page: 1, page: 2m}}") == [
         f"{name}: OutboxStalled.page: given twice",
@@ -324,7 +324,7 @@ def test_secret_files_that_hold_no_secret(tmp_path):
 
 
 def test_a_mistaken_file_name_is_not_shown(tmp_path, monkeypatch):
-    """Somebody who writes the password where its file's name belongs does not find it in the logs."""
+    """A password that was written in the place of its file's name is not logged."""
     monkeypatch.chdir(tmp_path)
     for name in ("hunter2", "x/" * 3000 + "hunter2"):
         assert "hunter2" not in "".join(problems(DATABASE_DSN_FILE=name))
@@ -336,7 +336,7 @@ TOO_LONG = (
 
 
 def test_orders_are_checked_across_sources(write):
-    """Two durations that do not fit are told once, where the shorter one was given, wherever the other came from."""
+    """Two conflicting durations are one problem, at the shorter one, wherever the other came from."""
     path = write("database:\n  lock_timeout: 2s\n")
     assert problems(path, DATABASE_STATEMENT_TIMEOUT="1s") == [
         f"config.yaml:2: database.lock_timeout: database.lock_timeout (2s) {TOO_LONG}"
@@ -370,7 +370,7 @@ def test_no_secret_in_any_form(write):
 
 
 def test_every_secret_is_known(write):
-    """Whoever hides secrets finds each of them, and nothing else."""
+    """The list of secrets is complete, and has nothing else."""
     path = write(
         f"database: {{dsn: host=db}}\napplication: {{url: {URL}, bearer_token: a}}\n"
         f"alerting: {{alertmanager_bearer_token: b, pagerduty_routing_key: {KEY}, webhook_bearer_token: c}}\n"
@@ -395,7 +395,7 @@ def uncommented() -> str:
 
 
 def test_the_example_states_the_defaults():
-    """As it stands, config.example.yaml loads and is what one gets without any file."""
+    """config.example.yaml loads unchanged and equals the defaults."""
     assert load(EXAMPLE) == Config(watch=WatchSettings(state_dir=EXAMPLE.parent / "state"))
 
 
@@ -414,7 +414,7 @@ def test_the_example_gives_a_value_to_every_key_that_has_one():
 
 
 def test_the_examples_in_the_example_are_right(tmp_path):
-    """Switched on, its examples load; what it shows of the application is the defaults."""
+    """Uncommented, its examples load; those of the application are the defaults."""
     (tmp_path / "token").write_text("hunter2")
     (tmp_path / "key").write_text(KEY)
     twice = r"^ *(dsn_file:.*|\w*bearer_token:.*|pagerduty_routing_key:.*)\n"

@@ -1,4 +1,4 @@
-"""Thresholds that a configuration changes, as a tree of YAML says them."""
+"""Thresholds that a configuration changes, as a tree of YAML."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def test_both_forms_are_understood():
     )
 
 
-def test_what_says_nothing_changes_nothing():
+def test_an_empty_override_changes_nothing():
     """Null, empty keys, keys without values."""
     assert read("A:\nB: {}\nC: {page: }\nD: {page: {threshold: null}}\n") == ((), ())
 
 
-def test_what_is_checked_and_wrong_is_left_out():
+def test_an_invalid_override_is_left_out():
     """With its place, once."""
     assert read("A: {page: 5}\n", "no such thing") == ((), ("c.yaml:1: A.page: no such thing",))
 
 
 def test_mistakes_of_form_have_their_places():
-    """Whatever stands where something else belongs."""
+    """A value of any other type."""
     assert read("A: 5\nB: {page: [1]}\nC: {page: {threshold: x, for: y, z: 1}}\nD: {page: -1}\n")[1] == (
         "c.yaml:1: A: expected keys and values",
         "c.yaml:2: B.page: expected a single value",

@@ -1,4 +1,4 @@
-"""The defaults, as documented: whoever leaves a key out relies on them."""
+"""The documented defaults."""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""Where settings come from: what counts as said, and where it stands."""
+"""The sources of settings: which values count as set, and their places."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_a_key_is_given_with_its_line():
 
 
 @pytest.mark.parametrize("value", ["", "null", "''", "[]", "{}"])
-def test_a_key_that_says_nothing_is_none(value):
+def test_an_empty_key_is_none(value):
     """The same as leaving it out."""
     assert file(f"log:\n  level: {value}\n").given("log", "level") is None
     assert file(f"log: {value}\n").given("log", "level") is None
 
 
-def test_a_section_that_says_nothing_is_none():
+def test_an_empty_section_is_none():
     """So that an optional one counts as missing."""
     assert file("log: {}\n").section("log") is None
     assert file("log: {level: null}\n").section("log")

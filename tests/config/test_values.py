@@ -42,7 +42,7 @@ def test_nonsense_is_no_duration(text):
 
 
 @pytest.mark.parametrize("text", ["0", "15", "1.5", "007"])
-def test_a_bare_number_is_told_about_units(text):
+def test_the_error_for_a_bare_number_names_units(text):
     """A number without its unit is refused with the units that there are, zero too."""
     with pytest.raises(ValueError, match="a number needs its unit"):
         values.duration(text)
@@ -50,8 +50,8 @@ def test_a_bare_number_is_told_about_units(text):
 
 def test_durations_round_trip():
     """Every number of milliseconds is written and read back exactly."""
-    dice = random.Random(20251118)
-    for milliseconds in [*range(2000), *(dice.randrange(10 ** dice.randrange(1, 12)) for _ in range(2000))]:
+    rng = random.Random(20251118)
+    for milliseconds in [*range(2000), *(rng.randrange(10 ** rng.randrange(1, 12)) for _ in range(2000))]:
         text = values.format_duration(milliseconds / 1000)
         assert values.duration(text) == milliseconds / 1000
         assert values.format_duration(values.duration(text)) == text
@@ -120,8 +120,8 @@ def test_nonsense_is_no_url(text):
      "https://wiki.example/a\\b", "https://wiki.example/`x`", "https://wiki.example/[x]", "https://100%/x",
      "https://[::1]x/", "https://a,b/", "https://[v1.x]/"],
 )  # fmt: skip
-def test_what_is_no_uri_is_no_url(text):
-    """What RFC 3986 forbids is refused with the remedy: Alertmanager refuses every notification for such a link."""
+def test_an_invalid_uri_is_no_url(text):
+    """URIs that are invalid by RFC 3986 are refused with the remedy: Alertmanager refuses notifications with them."""
     with pytest.raises(ValueError, match=r"percent-encode it, a % itself as %25$|^not a URL$|^expected a URL"):
         values.url(text)
 
@@ -149,7 +149,7 @@ def test_addresses(text, parts):
      "host:65536", "host:-1", "host:http", "a b:1", "http://h:1", "host:1/metrics", "host:1\n"],
 )  # fmt: skip
 def test_nonsense_is_no_address(text):
-    """What could not be listened on is refused now, not at start-up."""
+    """An unusable listen address is refused now, not at start-up."""
     with pytest.raises(ValueError, match="expected host:port"):
         values.address(text)
 
@@ -163,7 +163,7 @@ def test_relative_paths_have_a_base():
 
 
 def test_every_default_is_within_its_own_limits():
-    """No default of any key would be refused if somebody wrote it down."""
+    """Every key accepts its default."""
     for path, key in KEYS.items():
         default = key.field.default
         if isinstance(default, int | float) and not isinstance(default, bool):
@@ -199,14 +199,14 @@ def test_thresholds_are_numbers_or_times(text, amount):
 
 @pytest.mark.parametrize("text", ["", "-1", "1e3", "0.", ".5", "5 m", "5 %", "hunter2", "nan", "inf"])
 def test_nonsense_is_no_threshold(text):
-    """Neither a sign, nor an exponent, nor words."""
+    """Neither a sign, nor an exponent, nor text."""
     with pytest.raises(ValueError, match=r"expected a number such as 2000 or 0\.05, or a duration such as 10m"):
         values.amount(text)
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("9721", 9721), ("65535", 65535)])
 def test_ports(text, number):
-    """16 bits; 0 stands for any free port."""
+    """16 bits; 0 is any free port."""
     assert values.port(text) == number
 
 
@@ -223,7 +223,7 @@ def test_booleans(text, value):
 
 
 @pytest.mark.parametrize("text", ["yes", "1", "", "tru", "zzz"])
-def test_words_that_are_no_boolean(text):
+def test_texts_that_are_no_boolean(text):
     with pytest.raises(ValueError, match="expected true or false"):
         values.boolean(text)
 

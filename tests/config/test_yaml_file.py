@@ -37,7 +37,7 @@ def read(text: str) -> Mapping:
 
 
 def test_tree_knows_lines_and_paths():
-    """Every node knows its source, its line and its dotted path; a value stands on the line of its key."""
+    """Every node has its source, its line and its dotted path; the line of a value is that of its key."""
     root = read("# a comment\na:\n  b:\n\n    one\n  c: [x, 'y']\nd:\n  - e: f\n")
     a = root.entries["a"]
     assert isinstance(a, Mapping)
@@ -54,12 +54,12 @@ def test_tree_knows_lines_and_paths():
 
 @pytest.mark.parametrize("value", ["no", "on", "0123", "1_000", "15s", "1.5", "2025-01-01", "'null'", "a:b", "1:30"])
 def test_plain_values_stay_texts(value):
-    """What YAML would turn into a boolean, a number or a date is the text that was written."""
+    """Values that YAML would turn into a boolean, a number or a date stay text."""
     assert as_text(read(f"k: {value}").get("k"), Problems()) == value.strip("'")
 
 
 @pytest.mark.parametrize("value", ["", "~", "null", "NULL"])
-def test_null_says_nothing(value):
+def test_null_means_not_set(value):
     """Null and an empty value are the same as leaving the key out, whatever is expected there."""
     problems = Problems()
     node = read(f"k: {value}\n").get("k")
@@ -132,19 +132,19 @@ TEXT_KEY = "a key has to be text; put it in quotes"
         ("a:\n  " + "[" * 17, ["c.yaml:2: a" + "[0]" * 16 + ": nested deeper than 16 levels"]),
     ],
 )  # fmt: skip
-def test_mistakes_are_told_with_their_place(text, expected):
-    """Each kind of mistake has its line, its path and its own words."""
+def test_mistakes_are_reported_with_their_place(text, expected):
+    """Each kind of mistake has its line, its path and its own message."""
     assert list(found(text)) == expected
 
 
-def test_mistakes_before_a_fatal_one_are_told_with_it():
-    """What was noted before the text stops being YAML is not lost."""
+def test_mistakes_before_a_fatal_one_are_reported_with_it():
+    """Problems before a syntax error are not lost."""
     assert found("a: 1\na: 2\nb: 'x\n")[0] == "c.yaml:2: a: given twice, first on line 1"
     assert len(found("a: 1\na: 2\nb: 'x\n")) == 2
 
 
 def test_the_first_of_two_equal_keys_counts():
-    """The later of two equal keys is left out, so that nothing else is said about it."""
+    """The later of two equal keys is left out, so that there is no other problem about it."""
     root = load("a: 1\na: [2]\n", "c.yaml", Problems())
     assert as_text(root.get("a"), Problems()) == "1"
 
@@ -174,7 +174,7 @@ SECRET = "hunter2hunter2"
     ],
 )
 def test_no_message_shows_a_value(text):
-    """Whatever is wrong with the text, its values are not in the message, nor in what the error was chained to."""
+    """An invalid text's values are in neither the message nor the error that caused it."""
     with pytest.raises(ConfigError) as raised:
         read(text)
     error = raised.value
@@ -188,7 +188,7 @@ def test_no_node_prints_its_values():
     assert SECRET not in f"{root} {[str(node) + repr(node) for _, node in root.items()]}"
 
 
-def test_wrong_shape_is_told_once():
+def test_a_wrong_shape_is_reported_once():
     """A list for a text, a text for a list and a text for a section each give one line."""
     problems = Problems()
     root = load("text: [1]\nlist: 1\nsection: 1\nrefused: &x [1]\n", "c.yaml", problems)
@@ -217,7 +217,7 @@ def test_unknown_keys_name_the_nearest():
 
 
 def test_unreadable_files_are_located(tmp_path):
-    """A missing file, a directory, too large a file and one that is not UTF-8 are told by the file's name."""
+    """A missing file, a directory, too large a file and one that is not UTF-8 are reported with the file's name."""
     (tmp_path / "big.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
     (tmp_path / "fits.yaml").write_bytes(b"#" * MAX_BYTES)
     (tmp_path / "latin.yaml").write_bytes("a: 1\nb: ä".encode("latin-1"))
@@ -235,7 +235,7 @@ def test_unreadable_files_are_located(tmp_path):
 
 
 def test_lines_come_in_the_order_of_the_file():
-    """Problems are told by line, whenever they were found; those of the environment come last."""
+    """Problems are sorted by line, whatever their order of detection; those of the environment come last."""
     problems = Problems()
     problems.add(Place("VARIABLE"), "third")
     problems.add(Place("c.yaml", 7, "b"), "second")
@@ -258,7 +258,7 @@ def inline(text: str) -> tuple[Mapping, tuple[str, ...]]:
 
 
 def test_a_value_may_be_a_document():
-    """Everything in it stands where the value does, on no line of its own."""
+    """All of its nodes have the place of the value, and no line of their own."""
     root, problems = inline("{a: {b: 1}, c: [2]}")
     assert problems == ()
     a = root.entries["a"]
@@ -281,10 +281,10 @@ def test_a_value_may_be_a_document():
     ],
 )  # fmt: skip
 def test_mistakes_in_a_value_stand_where_it_does(text, line):
-    """Nothing is raised, so that other mistakes are told with them."""
+    """Nothing is raised, so that other problems are reported with them."""
     assert inline(text)[1] == (line,)
 
 
-def test_a_value_that_says_nothing_is_empty():
+def test_a_null_value_is_empty():
     """And no mistake."""
     assert inline("") == (Mapping(Place("VARIABLE"), {}), ())

@@ -72,13 +72,13 @@ def test_who_may_read_it_is_up_to_the_umask(tmp_path, mask, mode):
 
 
 def test_a_directory_is_not_made_where_it_ought_to_be_there(tmp_path):
-    """A mistyped path is told instead of served."""
+    """A mistyped path is an error."""
     with pytest.raises(FileNotFoundError):
         atomic_file.replace(tmp_path / "texfile" / "outbox.prom", "x", make_directory=False)
     assert not (tmp_path / "texfile").exists()
 
 
-def test_what_is_beside_it_meanwhile_is_no_metrics_file(tmp_path, monkeypatch):
+def test_the_temporary_file_is_no_metrics_file(tmp_path, monkeypatch):
     """node_exporter reads every *.prom of a directory: the new contents have another ending until they are whole."""
     seen: list[str] = []
     fsync = os.fsync

@@ -1,4 +1,4 @@
-"""A wall clock that was set is told from one that was slewed."""
+"""Clock steps are distinguished from slewing."""
 
 import pytest
 

@@ -31,7 +31,7 @@ def test_section_without_a_body_is_left_out():
 
 
 def test_table_without_rows_is_left_out():
-    """The first cell of a row is its heading, numbers stand right, and a cell of 45 characters wraps."""
+    """The first cell of a row is its heading, numbers are right-aligned, and a cell of 45 characters wraps."""
     assert html_layout.table("key", ("A",), [], frozenset()) == ""
     table = html_layout.table("key", ("A", "N", "T", "T"), [("a", "1", "x" * 44, "y" * 45)], frozenset({1}))
     assert '<th scope="col">A</th><th scope="col" class="number">N</th>' in table

@@ -100,7 +100,7 @@ def test_causes_go_from_an_error_to_the_innermost():
 
 
 def test_timeout_is_in_seconds():
-    """A server that accepts and never answers is given up after the timeout."""
+    """A request to a server that accepts and never answers ends at the timeout."""
     with socket.create_server(("127.0.0.1", 0)) as silent, closing(AbortableConnections()) as connections:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with closing(AbortableAdapter(connections)) as adapter, pytest.raises(urllib3.exceptions.ReadTimeoutError):

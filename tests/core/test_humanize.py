@@ -1,4 +1,4 @@
-"""Numbers as people say them."""
+"""Humanized numbers."""
 
 import math
 
@@ -51,7 +51,7 @@ def test_percent(ratio, text):
         (math.inf, "seconds", "∞"),
     ],
 )
-def test_values_read_as_people_say_them(value, unit, text):
+def test_humanized_values(value, unit, text):
     assert humanize.format_value(value, unit) == text
 
 

@@ -44,7 +44,7 @@ def _logging_as_before(monkeypatch):
 
 @pytest.fixture
 def stderr(capsys):
-    """What has been written to standard error since it was last asked for."""
+    """The standard error output since the last call."""
     return lambda: capsys.readouterr().err
 
 
@@ -62,7 +62,7 @@ def test_text(stderr):
 
 
 def test_json(stderr):
-    """JSON has the same names in the same order, and values of their own types; what JSON lacks becomes text."""
+    """JSON has the same names in the same order, and typed values; values without a JSON type become text."""
     logs.configure(style="json")
     event(logger, logging.INFO, "x", n=3, ok=True, none=None, ratio=0.5, nan=float("nan"), path=logs, level="mine")
     said = json.loads(stderr())
@@ -139,8 +139,8 @@ def test_warnings_are_events(stderr):
     assert "[hidden] is out of date" in line
 
 
-def test_what_cannot_be_logged_is_not_printed_either(stderr):
-    """A wrong format string says where it is, without the arguments that Python would print."""
+def test_a_record_that_cannot_be_logged_is_not_printed_either(stderr):
+    """The error for a wrong format string has its place, without the arguments that Python would print."""
     logs.configure(SECRETS)
     record = logger.makeRecord(logger.name, logging.ERROR, __file__, 1, "%d", (TOKEN,), None)
     logging.getLogger().handlers[-1].handle(record)
@@ -230,7 +230,7 @@ def test_short_secrets_are_left_alone():
     assert Redactor().hide("text") == "text"
 
 
-def test_a_secret_within_another_leaves_no_rest():
+def test_a_secret_within_another_is_hidden_completely():
     """The longest known secret is hidden first."""
     assert Redactor(["pass", "password", "word1"]).hide("password1 pass") == "[hidden]1 [hidden]"
 
@@ -245,7 +245,7 @@ def test_secrets_that_look_like_the_line_leave_json_valid(stderr):
 
 
 def test_uncaught_exceptions_are_events(stderr):
-    """What nobody caught, in the main thread or another, is one line without secrets; Ctrl-C stays Python's."""
+    """An uncaught exception, in the main thread or another, is one line without secrets; Ctrl-C stays Python's."""
     logs.configure(SECRETS)
     logs.log_uncaught()
 
@@ -268,8 +268,8 @@ def test_uncaught_exceptions_are_events(stderr):
     assert "KeyboardInterrupt" in stderr().splitlines()[-1]
 
 
-def test_the_first_and_every_change_are_news():
-    """What is heard first is logged at once, and so is another message, another key, and anything after `forget`."""
+def test_the_first_and_every_change_are_logged():
+    """The first message is logged at once, and so is another message, another key, and any after `forget`."""
     repeats = RepeatFilter()
     assert repeats.suppressed("backlog", "lock", 0) == 0
     assert repeats.suppressed("backlog", "lock", 15) is None
@@ -298,8 +298,8 @@ def test_a_repeat_is_logged_once_an_hour_with_its_count():
         ("child process with pid: 4711 exits", "child process with pid: 8155 exits"),
     ],
 )
-def test_an_outage_with_an_id_in_each_message_is_one_piece_of_news(first, again):
-    """As Odyssey and Pgpool-II tell of one; another kind of message is news all the same."""
+def test_an_outage_with_an_id_in_each_message_is_logged_once(first, again):
+    """As in messages of Odyssey and Pgpool-II; another kind of message is logged as well."""
     repeats = RepeatFilter()
     assert repeats.suppressed("backlog", first, 0) == 0
     assert repeats.suppressed("backlog", again, 15) is None
@@ -312,10 +312,10 @@ def test_an_outage_with_an_id_in_each_message_is_one_piece_of_news(first, again)
 
 def test_flapping_and_ever_new_texts_are_no_storm():
     """Two messages that take turns, or texts that never repeat, stay bounded, and no occurrence goes uncounted."""
-    dice = random.Random(1)
+    rng = random.Random(1)
     for texts, most in ((["a", "b"], 2 * 24), ([f"port p{number}" for number in range(50_000)], 10 * 24)):
         repeats = RepeatFilter(variety=10)
-        samples = ((now, dice.choice(texts)) for now in range(0, 86400, 15))
+        samples = ((now, rng.choice(texts)) for now in range(0, 86400, 15))
         logged = [n for now, text in samples if (n := repeats.suppressed("key", text, now)) is not None]
         assert len(logged) <= most
         still_kept = 86400 // 15 - len(logged) - sum(logged)

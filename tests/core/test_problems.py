@@ -48,8 +48,8 @@ def test_fatal_problem_is_reported_with_the_others():
     assert error.problems == ("config.yaml:3: earlier", "config.yaml:5: not YAML")
 
 
-def test_nearest_word_is_suggested():
-    """Nothing for a word that resembles none; a common prefix is shown and not compared."""
+def test_nearest_name_is_suggested():
+    """Nothing for a name that resembles none; a common prefix is printed and not compared."""
     assert nearest("intervall", ["interval", "timeout"]) == '; did you mean "interval"?'
     assert nearest("zzz", ["interval", "timeout"]) == ""
     assert nearest("OUTBOX_LISTNE", ["OUTBOX_LISTEN", "OUTBOX_DSN"], "OUTBOX_") == '; did you mean "OUTBOX_LISTEN"?'

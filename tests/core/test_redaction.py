@@ -1,4 +1,4 @@
-"""What a text marks as a secret itself is hidden, whether anybody knows the secret or not."""
+"""Secrets that are marked as such in a text are hidden, also unknown ones."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ from exporter.core.redaction import Redactor, hide_credentials
         ("token: pa55word1", "token: [hidden]"),
     ],
 )
-def test_what_calls_itself_a_secret_is_hidden(text, hidden):
-    """In the spellings of URIs, libpq, JSON, Python, shells, queries and HTTP headers; what is beside it stays."""
+def test_values_with_a_secrets_name_are_hidden(text, hidden):
+    """In the spellings of URIs, libpq, JSON, Python, shells, queries and HTTP headers; the surrounding text stays."""
     assert hide_credentials(text) == hidden
     assert Redactor().hide(text) == hidden
 
@@ -93,8 +93,8 @@ def test_prose_about_secrets_is_left_alone(text):
         " ",
     ],
 )
-def test_a_megabyte_takes_no_time_to_speak_of(part):
-    """The application may send what it likes: no text makes hiding slower than in proportion to its length."""
+def test_a_megabyte_is_redacted_in_time(part):
+    """For every text the time of redaction is proportional to its length at most."""
     text = part * (1_000_000 // len(part))
     started = time.process_time()
     hide_credentials(text)

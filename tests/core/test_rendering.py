@@ -47,38 +47,38 @@ TEXTS = (
 )  # fmt: skip
 TEXT = "text/plain; version=0.0.4"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-DICE = 20
+SEEDS = 20
 
 
 def draws(seed: int) -> Iterator[random.Random]:
-    return (random.Random(f"{seed} {number}") for number in range(DICE))
+    return (random.Random(f"{seed} {number}") for number in range(SEEDS))
 
 
-def reading(metric: Metric, dice: random.Random) -> Reading | Distribution:
+def reading(metric: Metric, rng: random.Random) -> Reading | Distribution:
     """Any value, under any labels; but counters and histograms only grow from 0."""
-    labels = tuple(dice.choice(TEXTS) for _ in metric.labels)
-    value = dice.choice(FLOATS)
+    labels = tuple(rng.choice(TEXTS) for _ in metric.labels)
+    value = rng.choice(FLOATS)
     if metric.kind is Kind.HISTOGRAM:
         bounds = catalogue.PROCESSING_TIME_BUCKETS
-        return Distribution(metric, bounds, tuple(dice.randrange(2**63) for _ in (*bounds, 0)), abs(value), labels)
+        return Distribution(metric, bounds, tuple(rng.randrange(2**63) for _ in (*bounds, 0)), abs(value), labels)
     return Reading(metric, abs(value) if metric.kind is Kind.COUNTER else value, labels)
 
 
-def state(name: str, dice: random.Random) -> CollectorState:
-    """What a collector might have brought, with problems in any words."""
+def state(name: str, rng: random.Random) -> CollectorState:
+    """Readings of a collector, with arbitrary texts as problems."""
     by_series = {
         (one.metric, one.labels): one
-        for one in (reading(metric, dice) for metric in catalogue.CATALOGUE if metric.name.startswith("outbox_"))
+        for one in (reading(metric, rng) for metric in catalogue.CATALOGUE if metric.name.startswith("outbox_"))
     }
-    failures = tuple(CollectorFailure(CollectorTarget.DATABASE.reasons[0], dice.choice(TEXTS)) for _ in range(3))
+    failures = tuple(CollectorFailure(CollectorTarget.DATABASE.reasons[0], rng.choice(TEXTS)) for _ in range(3))
     run = CollectorRun(
-        name, CollectorOutcome(tuple(by_series.values()), failures), dice.choice(FLOATS), monotonic(), 1.0
+        name, CollectorOutcome(tuple(by_series.values()), failures), rng.choice(FLOATS), monotonic(), 1.0
     )
     return CollectorState(name, CollectorTarget.DATABASE, 15).after(run, 1e6)
 
 
 def served(store: SnapshotStore, path: str, accept: str = "") -> tuple[int, dict[str, str], bytes]:
-    """What the site answers; the handlers are the server's own."""
+    """The site's responses; the handlers are the server's own."""
     outbox = OutboxCollector(lambda: store, "0.1.0", lambda: {"queue": LabelLimit(1)}, lambda: True)
     registry = CollectorRegistry()
     registry.register(outbox)
@@ -118,8 +118,8 @@ def asked(site: SiteContent, path: str, accept: str = "") -> tuple[int, dict[str
 @pytest.mark.parametrize(("accept", "parse"), [(TEXT, parse_text), (OPENMETRICS, parse_openmetrics)])
 def test_a_scrape_has_every_series_whatever_its_value_and_labels(accept: str, parse: Callable[[str], Any]):
     """Answered with 200, parsed by the client library, and as many samples as readings."""
-    for dice in draws(1):
-        store = SnapshotStore([state("backlog", dice)])
+    for rng in draws(1):
+        store = SnapshotStore([state("backlog", rng)])
         code, headers, body = served(store, "/metrics", accept)
         assert code == 200
         assert headers["content-type"].startswith(accept.split(";", maxsplit=1)[0])
@@ -131,10 +131,10 @@ def test_a_scrape_has_every_series_whatever_its_value_and_labels(accept: str, pa
             list(parse(text))
 
 
-def test_a_page_and_the_status_come_whatever_was_sampled():
+def test_pages_and_status_render_for_any_sample():
     """The page is UTF-8, the status is JSON as every parser reads it."""
-    for dice in draws(2):
-        store = SnapshotStore([state("backlog", dice)])
+    for rng in draws(2):
+        store = SnapshotStore([state("backlog", rng)])
         code, _, body = served(store, "/")
         assert code == 200
         assert "Traceback" not in body.decode()
@@ -143,8 +143,8 @@ def test_a_page_and_the_status_come_whatever_was_sampled():
         json.loads(body, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
-def test_a_page_comes_for_any_document():
-    """Whatever stands in the status instead of its numbers and texts."""
+def test_pages_render_for_any_document():
+    """Arbitrary values in the status instead of its numbers and texts."""
     usual = webtools.status() | {
         "alerts": [webtools.alert()],
         "watch": webtools.watch(reasons=["one"]),
@@ -153,25 +153,25 @@ def test_a_page_comes_for_any_document():
         "collectors": [webtools.collector(failures={"lock": 3}, problems=["locked"])],
     }
     kept = ("severity", "state", "verdict", "up")
-    for dice in draws(3):
-        document = {key: value if key in kept else strange(value, dice, kept) for key, value in usual.items()}
+    for rng in draws(3):
+        document = {key: value if key in kept else strange(value, rng, kept) for key, value in usual.items()}
         code, _, body = asked(webtools.site(status=lambda document=document: document), "/")  # type: ignore[misc]
         assert code == 200
         body.decode()
 
 
-def strange(value: Any, dice: random.Random, kept: tuple[str, ...] = ()) -> Any:
+def strange(value: Any, rng: random.Random, kept: tuple[str, ...] = ()) -> Any:
     """The same document with other numbers and texts."""
     if isinstance(value, dict):
-        return {key: each if key in kept else strange(each, dice, kept) for key, each in value.items()}
+        return {key: each if key in kept else strange(each, rng, kept) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(strange(each, dice, kept) for each in value)
+        return type(value)(strange(each, rng, kept) for each in value)
     if is_dataclass(value) and not isinstance(value, type):
         left = {"unit", "record", "signal", "number", "ticks"}
         return replace(
             value,
             **{
-                each.name: strange(getattr(value, each.name), dice)
+                each.name: strange(getattr(value, each.name), rng)
                 for each in fields(value)
                 if each.init and each.name not in left
             },
@@ -179,21 +179,21 @@ def strange(value: Any, dice: random.Random, kept: tuple[str, ...] = ()) -> Any:
     if isinstance(value, bool | Enum) or value is None:
         return value
     if isinstance(value, float):
-        return dice.choice(FLOATS)
-    return dice.choice(TEXTS) if isinstance(value, str) else value
+        return rng.choice(FLOATS)
+    return rng.choice(TEXTS) if isinstance(value, str) else value
 
 
-def test_a_report_comes_for_any_judgement():
+def test_reports_render_for_any_judgement():
     """In HTML, Markdown and JSON, each of which can be written to a file."""
     usual = samples.report()
-    for dice in draws(4):
-        report = replace(strange(replace(usual, ticks=()), dice), ticks=usual.ticks)
+    for rng in draws(4):
+        report = replace(strange(replace(usual, ticks=()), rng), ticks=usual.ticks)
         for form in (html, markdown, json_text):
             form(report).encode()
 
 
 @pytest.mark.parametrize("value", [*FLOATS, math.nan])
-def test_there_are_words_for_every_number(value: float):
+def test_every_number_has_a_text(value: float):
     """Short ones."""
     for text in (
         humanize.moment(value),
@@ -232,7 +232,7 @@ def test_a_plot_of_every_number_is_one(value: float):
 
 
 @pytest.mark.parametrize("labels", [(None,), (7,), (b"queue",)])
-def test_what_is_no_text_is_no_label(labels: Any):
+def test_values_that_are_no_text_are_no_labels(labels: Any):
     """A bug fails the collector that has it, and no scrape."""
     with pytest.raises(TypeError, match="outbox_queue_pending_jobs: a label value is a text"):
         Reading(catalogue.QUEUE_PENDING_JOBS, 1, labels)
@@ -240,13 +240,13 @@ def test_what_is_no_text_is_no_label(labels: Any):
         Distribution(Metric("a", Kind.HISTOGRAM, "", ("queue",)), (1.0,), (0, 0), 0.0, labels)
 
 
-def test_what_is_no_number_is_no_reading():
+def test_values_that_are_no_numbers_are_no_readings():
     """Unknown is left out."""
     with pytest.raises(ValueError, match="unknown is not a number"):
         Reading(catalogue.HEAD_BLOCKED_JOBS, math.nan)
 
 
-def test_what_is_missing_has_a_label_all_the_same():
+def test_a_missing_value_has_a_label():
     """A job without a queue is counted under `other`, without taking a place or counting as dropped."""
     queues = LabelLimit(1)
     assert queues(None) == "other"
@@ -274,7 +274,7 @@ def test_a_family_that_cannot_be_written_costs_itself_alone():
 
 
 def test_odd_rows_are_named_on_the_page():
-    """Which table, how many, and what it means."""
+    """The table, the number, and the meaning."""
     found = (
         Reading(catalogue.ODD_ROWS, 2, ("job_outbox", "infinite")),
         Reading(catalogue.ODD_ROWS, 1, ("fsm_events", "null")),

@@ -12,7 +12,7 @@ from alerts.watch.store.lock_file import HistoryUnavailable, acquire, is_locked
 from exporter.core import atomic_file, state_directory
 from exporter.migration.maintenance import MaintenanceFile, MaintenanceFileError
 
-# A file system that takes neither files nor directories, whoever asks; it answers "No such file or directory".
+# A file system that takes neither files nor directories from any user; it answers "No such file or directory".
 NOWHERE = Path("/proc/nope")
 REASON = "the directory /proc/nope cannot be made in /proc: its file system takes none"
 
@@ -31,7 +31,7 @@ def test_a_directory_that_can_be_written(tmp_path, parts):
 
 @pytest.mark.parametrize("parts", [("file",), ("file", "state")])
 def test_a_file_is_in_the_way(tmp_path, parts):
-    """It is named, wherever it stands in the path."""
+    """It is named, at any position in the path."""
     (tmp_path / "file").touch()
     directory = tmp_path.joinpath(*parts)
     assert state_directory.problem(directory) == f"{tmp_path}/file is not a directory"
@@ -54,7 +54,7 @@ def test_a_link_to_nowhere_is_in_the_way(tmp_path):
 
 
 def test_a_file_system_that_takes_nothing():
-    """Its own error would say that something is missing."""
+    """The system's own error would be that something is missing."""
     assert state_directory.problem(NOWHERE) == REASON
     assert state_directory.problem(Path("/proc")) is not None
 
@@ -71,8 +71,8 @@ def test_a_file_system_that_takes_nothing():
     ],
     ids=["lock", "history", "reading history", "alerts", "maintenance", "a file"],
 )
-def test_whoever_keeps_something_there_tells_the_reason(act, error):
-    """The same everywhere, beside what could not be kept."""
+def test_the_error_of_a_state_directory_names_its_use(act, error):
+    """The same message everywhere, after the purpose of the directory."""
     with pytest.raises(error) as raised:
         act()
     assert REASON in str(raised.value)

@@ -42,7 +42,7 @@ def test_a_peak_of_one_sample_in_a_day_is_drawn():
     assert len(stretch) <= 4 * svg_charts.COLUMNS
 
 
-def test_what_is_unknown_breaks_the_line():
+def test_an_unknown_value_breaks_the_line():
     """A gap is neither 0 nor bridged; a lone value between two gaps is a dot."""
     points = a_day()
     points[100:200] = [(at, None) for at, _ in points[100:200]]
@@ -52,7 +52,7 @@ def test_what_is_unknown_breaks_the_line():
     assert len(list(drawn(svg).iter("circle"))) == 1
 
 
-def test_nothing_known_draws_no_line_and_says_so():
+def test_without_values_the_chart_has_a_message_and_no_line():
     svg = svg_charts.chart(make([(at, None) for at, _ in a_day()]))
     assert coordinates(svg) == []
     assert "nothing known" in drawn(svg).get("aria-label", "")
@@ -85,7 +85,7 @@ def test_thresholds_stand_where_their_value_is():
 
 
 def test_short_stretches_of_time_are_visible_and_others_left_out():
-    """A second of a day is wider than a pixel; what lies outside is not drawn."""
+    """A second of a day is wider than a pixel; points outside are not drawn."""
     spans = (
         Span(SpanKind.ALERT, START + 10, START + 11, "short"),
         Span(SpanKind.GAP, START - 90, START - 60, "before"),

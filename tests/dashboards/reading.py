@@ -1,4 +1,4 @@
-"""Reads the committed dashboards as Grafana would: panels, queries, what a query asks for."""
+"""Reads the committed dashboards as Grafana does: panels, queries, and the series of a query."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES: Final = ("outbox-overview.json", "migration-watch.json", "exporter-health
 
 _SIGNS: Final = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 
-# What Grafana puts in place of its own words; the figures are those of three hours on a panel 500 pixels wide.
+# Grafana's variables and their values; for three hours on a panel 500 pixels wide.
 MACROS: Final = {
     "__rate_interval": "1m15s",
     "__interval": "30s",
@@ -32,7 +32,7 @@ MACROS: Final = {
 }
 
 
-def board(file: str) -> dict[str, Any]:
+def load_dashboard(file: str) -> dict[str, Any]:
     """A dashboard as committed."""
     loaded: dict[str, Any] = json.loads((HERE / file).read_text("utf-8"))
     return loaded
@@ -49,7 +49,7 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question of a dashboard. `panel` is empty where an annotation or a variable asks."""
+    """A query of a dashboard. `panel` is empty for an annotation or a variable."""
 
     file: str
     where: str
@@ -62,8 +62,8 @@ class Query:
 
 
 def queries(file: str) -> Iterator[Query]:
-    """Everything that a committed dashboard asks of Prometheus in PromQL."""
-    return _queries(file, board(file))
+    """All PromQL of a committed dashboard."""
+    return _queries(file, load_dashboard(file))
 
 
 def of(file: str, dashboard: Dashboard) -> Iterator[Query]:

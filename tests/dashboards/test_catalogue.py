@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from exporter.metrics.catalogue import CATALOGUE, Kind
-from tests.dashboards.reading import ALL, FILES, board, filled, panels, selectors
+from tests.dashboards.reading import ALL, FILES, filled, load_dashboard, panels, selectors
 
-# What Prometheus says of a scrape and of alerts, and the client library of its process.
+# Prometheus' own metrics of scrapes and alerts, and the client library's metrics of the process.
 FOREIGN = {
     "ALERTS",
     "up",
@@ -26,8 +26,8 @@ def used() -> set[str]:
     return {selector.name for query in ALL for selector in selectors(filled(query.expr))}
 
 
-def test_every_metric_that_is_asked_for_exists():
-    """In the catalogue, or somebody else's that we know of."""
+def test_every_queried_metric_exists():
+    """A metric of the catalogue, or a known foreign one."""
     assert used() <= set(EXPOSED) | FOREIGN
 
 
@@ -37,7 +37,7 @@ def test_every_metric_of_the_catalogue_is_shown():
     assert {EXPOSED[name].name for name in shown - FOREIGN} == {metric.name for metric in CATALOGUE}
 
 
-def test_every_label_that_is_asked_for_exists():
+def test_every_queried_label_exists():
     """In matchers, against the metric's own labels."""
     for query in ALL:
         for selector in selectors(filled(query.expr)):
@@ -50,7 +50,7 @@ def test_every_label_in_a_legend_is_left_by_the_query():
     """`{{state}}` of a sum over all states would be an empty name."""
     labels = {label for metric in CATALOGUE for label in metric.labels} | {"alertname", "instance", "job", "le"}
     for file in FILES:
-        for panel in panels(board(file)):
+        for panel in panels(load_dashboard(file)):
             for target in panel.get("targets", ()):
                 legend = target.get("legendFormat", "")
                 for label in labels:

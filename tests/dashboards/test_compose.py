@@ -45,7 +45,7 @@ def services() -> dict[str, Any]:
 
 
 def mounts(service: dict[str, Any]) -> dict[str, Path]:
-    """What a service sees where; all of it read-only."""
+    """Mounted files and their paths in a service; all of them read-only."""
     found = {}
     for volume in service.get("volumes", ()):
         source, target, mode = volume.split(":")
@@ -62,7 +62,7 @@ def ports(service: dict[str, Any]) -> set[int]:
 
 
 def test_every_part_is_there(services):
-    """What the issue names, and nothing else."""
+    """The services of the specification, and nothing else."""
     assert set(services) == {"lab", "exporter", "prometheus", "alertmanager", "grafana"}
 
 
@@ -80,7 +80,7 @@ def test_every_image_has_a_version(services):
             assert re.fullmatch(r"(prom|grafana)/\w+:v?\d+\.\d+\.\d+", service["image"])
 
 
-def test_what_is_built_has_its_dockerfile(services):
+def test_built_services_have_a_dockerfile(services):
     """From the repository as it is."""
     assert services["exporter"]["build"] == "."
     assert (ROOT / "Dockerfile").exists()
@@ -88,7 +88,7 @@ def test_what_is_built_has_its_dockerfile(services):
     assert (ROOT / services["lab"]["build"]["dockerfile"]).exists()
 
 
-def test_the_lab_image_has_what_the_lab_needs(services):
+def test_the_lab_image_contains_the_lab(services):
     """The extra with PostgreSQL, a user that is not root and has a name, and nothing that .dockerignore keeps out."""
     (stage,) = read(EXAMPLES / "lab.Dockerfile")
     run = stage.only("RUN").arguments
@@ -105,7 +105,7 @@ def test_the_lab_image_is_written_well():
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_fault_can_be_asked_for(services):
+def test_a_fault_can_be_requested(services):
     """None unless asked; by the names of the demo."""
     assert services["lab"]["environment"] == {"FAULT": "${FAULT:-}"}
     named = re.search(r"FAULT=([\w-]+) docker compose up", (ROOT / "compose.yaml").read_text("utf-8"))
@@ -172,7 +172,7 @@ def test_prometheus_and_the_exporter_find_alertmanager(services, tmp_path):
 
 @either
 def test_alertmanager_takes_its_configuration(services, tmp_path, require):
-    """Amtool reads what its command makes: the shipped routes and inhibition, every receiver telling nobody."""
+    """Amtool reads the output of its command: the shipped routes and inhibition, with receivers without targets."""
     amtool = require("amtool")
     root = _laid_out(services["alertmanager"], tmp_path)
     (root / "alertmanager").mkdir()
@@ -190,7 +190,7 @@ def test_alertmanager_takes_its_configuration(services, tmp_path, require):
     assert ours == shipped
 
 
-def test_alertmanager_waits_for_what_explains(services):
+def test_alertmanager_waits_for_inhibiting_alerts(services):
     """After a start, since Prometheus repeats each alert at a moment of its own, up to 75 s later.
 
     That is its resend delay of a minute and the evaluation after it, every 15 s in the shipped configuration.

@@ -1,4 +1,4 @@
-"""docs/dashboards.md says what is so."""
+"""docs/dashboards.md is up to date."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dashboards.builder import build
 from exporter.lab.faults import FAULTS
-from tests.dashboards.reading import FILES, board
+from tests.dashboards.reading import FILES, load_dashboard
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "dashboards.md").read_text("utf-8")
@@ -24,7 +24,7 @@ def test_every_link_has_a_target():
 def test_every_page_is_named_with_its_file():
     """By its title."""
     for file in FILES:
-        assert f"| {board(file)['title']} | `dashboards/{file}` |" in TEXT
+        assert f"| {load_dashboard(file)['title']} | `dashboards/{file}` |" in TEXT
 
 
 def test_commands_are_those_that_there_are():

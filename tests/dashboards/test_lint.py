@@ -1,4 +1,4 @@
-"""The rules of Grafana's dashboard-linter, and what it leaves out: tables, bar gauges, counters with matchers."""
+"""The rules of Grafana's dashboard-linter, also where it skips panels (tables, bar gauges, counters with matchers)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.alerts.expressions import counted
-from tests.dashboards.reading import ALL, FILES, board, filled, panels, selectors
+from tests.dashboards.reading import ALL, FILES, filled, load_dashboard, panels, selectors
 
 # The kinds that Grafana 10 to 13 all have, and none of Angular's.
 KINDS = {"stat", "timeseries", "state-timeline", "heatmap", "bargauge", "table", "text"}
@@ -21,7 +21,7 @@ PARTS = ("_total", "_bucket", "_count", "_sum")
 
 @pytest.fixture(params=FILES)
 def dashboard(request):
-    return board(request.param)
+    return load_dashboard(request.param)
 
 
 def test_a_dashboard_is_readable_by_grafana_10(dashboard):
@@ -44,7 +44,7 @@ def test_a_page_has_a_shared_crosshair_utc_and_a_refresh(dashboard):
 
 def test_the_uids_are_apart():
     """And stay: others link to them."""
-    uids = [board(file)["uid"] for file in FILES]
+    uids = [load_dashboard(file)["uid"] for file in FILES]
     assert uids == ["outbox-overview", "outbox-migration-watch", "outbox-exporter-health"]
 
 
@@ -80,7 +80,7 @@ def test_every_panel_is_of_a_kind_that_lasts(dashboard):
 
 
 def test_every_panel_uses_the_selected_source(dashboard):
-    """panel-datasource-rule and panel-no-targets-rule; text asks nobody."""
+    """panel-datasource-rule and panel-no-targets-rule; text has no query."""
     for panel in panels(dashboard):
         if panel["type"] == "text":
             continue
@@ -109,8 +109,8 @@ def test_every_unit_is_one_of_grafanas(dashboard):
         assert units <= UNITS, panel["title"]
 
 
-def test_every_empty_panel_says_why(dashboard):
-    """Grafana's own "No data" tells nobody anything."""
+def test_every_panel_explains_no_data(dashboard):
+    """Grafana's own "No data" does not explain itself."""
     for panel in panels(dashboard):
         if panel["type"] != "text":
             assert panel["fieldConfig"]["defaults"]["noValue"], panel["title"]
@@ -133,9 +133,9 @@ def test_every_selector_has_the_selected_job_and_instance():
 
 
 def test_counters_are_counted():
-    """target-counter-agg-rule, which the linter forgets as soon as a selector has matchers.
+    """target-counter-agg-rule, which the linter skips for a selector with matchers.
 
-    Or asked whether they are there at all or have counted anything, which is no reading of their value.
+    Presence checks and comparisons with 0 are allowed, as they do not read the value.
     """
     for query in ALL:
         for selector in selectors(counted(filled(query.expr))):
@@ -147,7 +147,7 @@ def test_counters_are_counted():
 
 
 def test_rates_follow_the_picture():
-    """target-rate-interval-rule; what the policy judges is an increase over the policy's window."""
+    """target-rate-interval-rule; policy expressions are an increase over the policy's window."""
     for query in OF_PANELS:
         for selector in selectors(filled(query.expr, __rate_interval="7777s")):
             if selector.inside in {"rate", "irate"}:

@@ -1,7 +1,7 @@
-"""Every question of every dashboard, put to a real Prometheus that watched a real outbox in all its troubles.
+"""Every query of every dashboard, run in a real Prometheus that scraped a real outbox with all faults.
 
-What is committed answers with data. What is about trouble shows it while the trouble was, with the policy at the
-world's own pace; and where nothing was known, that is what is shown.
+Queries have data. Panels of a fault show it while the fault lasts, with the durations of a scaled policy; while values
+are unknown, the panels show them as unknown.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tests.dashboards.reading import ALL, Query, filled, of
 from tests.dashboards.world import STEP, World, labels_of, played
 from tests.newest import SOURCES
 
-# The play takes a minute, and on a starved machine several: whoever asks first waits for all of it.
+# The faults take a minute, and several on a busy machine: the first test waits for all of them.
 pytestmark = pytest.mark.timeout(480)
 
-# This world has an application that speaks the deployed dialect, a primary, and no odd row; the panels say so.
+# This lab has an application of the deployed dialect, a primary, and no odd row; the panels have a text for it.
 ELSEWHERE = {
     "outbox-overview.json: Durations, by the application B": "in the documented dialect only",
     "exporter-health.json: Replay lag A": "none on a primary",
@@ -48,8 +48,8 @@ def unknown(values: Values) -> bool:
     return not values or math.isnan(values[-1])
 
 
-class Trouble(NamedTuple):
-    """What the values of a panel do while a fault lasts; `legend` picks one of its queries."""
+class Outcome(NamedTuple):
+    """The expected values of a panel while a fault lasts; `legend` selects one of its queries."""
 
     file: str
     panel: str
@@ -59,38 +59,38 @@ class Trouble(NamedTuple):
 
 
 TROUBLES = [
-    Trouble("outbox-overview.json", "Verdict", "", "poison-rows", most(2)),
-    Trouble("outbox-overview.json", "Firing now", "", "poison-rows", most(2)),
-    Trouble("outbox-overview.json", "Alerts over time", "", "poison-rows", most(2)),
-    Trouble("outbox-overview.json", "Head blocked", "", "poison-rows", most(100)),
-    Trouble("outbox-overview.json", "Exhausted", "", "poison-rows", most(100)),
-    Trouble("outbox-overview.json", "Failing jobs at the head", "", "poison-rows", most(100)),
-    Trouble("outbox-overview.json", "Health conditions", "No job is exhausted", "poison-rows", fell_to(0)),
-    Trouble("outbox-overview.json", "Failing starts", "", "failing-initialisations", most(0.05)),
-    Trouble("outbox-overview.json", "Failing initialisations", "5 minutes", "failing-initialisations", most(0.05)),
-    Trouble("outbox-overview.json", "Fallback activations", "layer {{layer}}", "failing-initialisations", most(1)),
-    Trouble("outbox-overview.json", "Oldest expired key", "", "cleanup-dead", most(26)),
-    Trouble("outbox-overview.json", "Health conditions", "Clean-up runs", "cleanup-dead", fell_to(0)),
-    Trouble("outbox-overview.json", "Oldest job", "", "processor-stalled", most(6)),
-    Trouble("outbox-overview.json", "Health conditions", "Jobs are processed", "processor-stalled", fell_to(0)),
-    Trouble("outbox-overview.json", "Drain time", "to empty", "processor-stalled", most(86400)),
-    Trouble("outbox-overview.json", "Processed per minute, by queue", "all", "processor-stalled", fell_to(0)),
-    Trouble("outbox-overview.json", "Health conditions", "Application answers", "application-down", fell_to(0)),
-    Trouble("outbox-overview.json", "Endpoints and health checks", "{{endpoint}}", "application-down", fell_to(0)),
-    Trouble("outbox-overview.json", "Failing starts", "", "application-down", unknown),
-    Trouble("outbox-overview.json", "Health conditions", "Rows are read", "database-lock", fell_to(0)),
-    Trouble("outbox-overview.json", "Backlog", "", "database-lock", unknown),
-    Trouble("outbox-overview.json", "Oldest job", "", "database-lock", unknown),
-    Trouble("outbox-overview.json", "Drain time", "", "database-lock", unknown),
-    Trouble("outbox-overview.json", "Processed / min", "", "database-lock", unknown),
-    Trouble("outbox-overview.json", "p95 time", "", "database-lock", unknown),
-    Trouble("migration-watch.json", "Samples: received, failed, missing", "{{collector}}", "database-lock", fell_to(0)),
-    Trouble("migration-watch.json", "Share of each threshold at worst", "Head blocked", "poison-rows", most(1)),
-    Trouble("migration-watch.json", "Alerts over time, by Prometheus", "", "poison-rows", most(2)),
-    Trouble("exporter-health.json", "Failing", "", "database-lock", most(1)),
-    Trouble("exporter-health.json", "Collectors", "", "database-lock", fell_to(0)),
-    Trouble("exporter-health.json", "Failures by reason", "", "database-lock", most(1)),
-    Trouble("exporter-health.json", "Notifications per minute, by result", "", "poison-rows", most(1)),
+    Outcome("outbox-overview.json", "Verdict", "", "poison-rows", most(2)),
+    Outcome("outbox-overview.json", "Firing now", "", "poison-rows", most(2)),
+    Outcome("outbox-overview.json", "Alerts over time", "", "poison-rows", most(2)),
+    Outcome("outbox-overview.json", "Head blocked", "", "poison-rows", most(100)),
+    Outcome("outbox-overview.json", "Exhausted", "", "poison-rows", most(100)),
+    Outcome("outbox-overview.json", "Failing jobs at the head", "", "poison-rows", most(100)),
+    Outcome("outbox-overview.json", "Health conditions", "No job is exhausted", "poison-rows", fell_to(0)),
+    Outcome("outbox-overview.json", "Failing starts", "", "failing-initialisations", most(0.05)),
+    Outcome("outbox-overview.json", "Failing initialisations", "5 minutes", "failing-initialisations", most(0.05)),
+    Outcome("outbox-overview.json", "Fallback activations", "layer {{layer}}", "failing-initialisations", most(1)),
+    Outcome("outbox-overview.json", "Oldest expired key", "", "cleanup-dead", most(26)),
+    Outcome("outbox-overview.json", "Health conditions", "Clean-up runs", "cleanup-dead", fell_to(0)),
+    Outcome("outbox-overview.json", "Oldest job", "", "processor-stalled", most(6)),
+    Outcome("outbox-overview.json", "Health conditions", "Jobs are processed", "processor-stalled", fell_to(0)),
+    Outcome("outbox-overview.json", "Drain time", "to empty", "processor-stalled", most(86400)),
+    Outcome("outbox-overview.json", "Processed per minute, by queue", "all", "processor-stalled", fell_to(0)),
+    Outcome("outbox-overview.json", "Health conditions", "Application answers", "application-down", fell_to(0)),
+    Outcome("outbox-overview.json", "Endpoints and health checks", "{{endpoint}}", "application-down", fell_to(0)),
+    Outcome("outbox-overview.json", "Failing starts", "", "application-down", unknown),
+    Outcome("outbox-overview.json", "Health conditions", "Rows are read", "database-lock", fell_to(0)),
+    Outcome("outbox-overview.json", "Backlog", "", "database-lock", unknown),
+    Outcome("outbox-overview.json", "Oldest job", "", "database-lock", unknown),
+    Outcome("outbox-overview.json", "Drain time", "", "database-lock", unknown),
+    Outcome("outbox-overview.json", "Processed / min", "", "database-lock", unknown),
+    Outcome("outbox-overview.json", "p95 time", "", "database-lock", unknown),
+    Outcome("migration-watch.json", "Samples: received, failed, missing", "{{collector}}", "database-lock", fell_to(0)),
+    Outcome("migration-watch.json", "Share of each threshold at worst", "Head blocked", "poison-rows", most(1)),
+    Outcome("migration-watch.json", "Alerts over time, by Prometheus", "", "poison-rows", most(2)),
+    Outcome("exporter-health.json", "Failing", "", "database-lock", most(1)),
+    Outcome("exporter-health.json", "Collectors", "", "database-lock", fell_to(0)),
+    Outcome("exporter-health.json", "Failures by reason", "", "database-lock", most(1)),
+    Outcome("exporter-health.json", "Notifications per minute, by result", "", "poison-rows", most(1)),
 ]
 
 
@@ -108,32 +108,32 @@ def world(worlds: dict[str, World], request: pytest.FixtureRequest) -> World:
 
 
 def test_every_question_is_answered(world):
-    """With at least one number, finite or for ever; where not, the panel says why."""
-    silent = {str(query): query for query in ALL if not any(map(_told, world.values(query.expr).values()))}
+    """With at least one number, finite or infinite; otherwise the panel has a text."""
+    silent = {str(query): query for query in ALL if not any(map(_has_values, world.values(query.expr).values()))}
     for where, why in ELSEWHERE.items():
         query = silent.pop(where)
         assert why in query.panel["description"]
     assert not silent, "\n".join(f"{where}: {query.expr}" for where, query in silent.items())
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each.panel} {each.legend} in {each.fault}")
-def test_faults_show_in_their_panels(world, scaled, trouble):
+@pytest.mark.parametrize("expected", TROUBLES, ids=lambda each: f"{each.panel} {each.legend} in {each.fault}")
+def test_faults_are_visible_in_their_panels(world, scaled, expected):
     """While it lasts, by the values of the panel that is about it."""
     asked = [
         query
-        for query in scaled[trouble.file]
-        if query.panel.get("title") == trouble.panel and trouble.legend in ("", query.target["legendFormat"])
+        for query in scaled[expected.file]
+        if query.panel.get("title") == expected.panel and expected.legend in ("", query.target["legendFormat"])
     ]
     assert asked
-    answers = [world.values(query.expr, trouble.fault) for query in asked]
-    assert any(trouble.shows(values) for answer in answers for values in answer.values() or [[]]), answers
+    answers = [world.values(query.expr, expected.fault) for query in asked]
+    assert any(expected.shows(values) for answer in answers for values in answer.values() or [[]]), answers
 
 
 def test_panels_show_the_evaluated_values(world):
-    """Each signal, written out for a panel, is what Prometheus recorded for the rules at the same moments.
+    """Each signal, written out for a panel, equals the value that Prometheus recorded for the rules at the same times.
 
-    A scrape carries the time at which it began, and a rule that is evaluated before it ends does not see it: what is
-    drawn a moment earlier counts too, and a few evaluations may differ.
+    A scrape has the time at which it began, and a rule that is evaluated before it ends does not use it: the panel's
+    value a moment earlier is accepted too, and a few evaluations may differ.
     """
     judged = PolicySignals(world.policy)
     moments = [world.faults[fault][1] - 1 for fault in ("poison-rows", "processor-stalled")]
@@ -170,5 +170,5 @@ def scaled(world) -> dict[str, list[Query]]:
     return {file: list(of(file, dashboard)) for file, dashboard in dashboards(world.policy).items()}
 
 
-def _told(values: Values) -> bool:
+def _has_values(values: Values) -> bool:
     return any(not math.isnan(value) for value in values)

@@ -1,4 +1,4 @@
-"""What stands where: the order in which somebody reads who was woken."""
+"""The order of panels on the dashboards, for on-call readers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from alerts.policy.load import load_policy
 from exporter.metrics import catalogue
-from tests.dashboards.reading import FILES, board, panels
+from tests.dashboards.reading import FILES, load_dashboard, panels
 
 # Small panels beside larger ones.
 EXCEPTIONS = {"Firing now", "Maintenance", "Unknown", "Helpful indexes", "Truncation and odd rows"}
@@ -16,11 +16,11 @@ EXCEPTIONS = {"Firing now", "Maintenance", "Unknown", "Helpful indexes", "Trunca
 
 def titles(file: str) -> list[str]:
     """Headings and panels in the order of reading."""
-    return [panel["title"] for panel in board(file)["panels"]]
+    return [panel["title"] for panel in load_dashboard(file)["panels"]]
 
 
 def panel(file: str, title: str):
-    (found,) = [each for each in panels(board(file)) if each["title"] == title]
+    (found,) = [each for each in panels(load_dashboard(file)) if each["title"] == title]
     return found
 
 
@@ -31,7 +31,7 @@ def in_order(file: str, *wanted: str) -> bool:
 
 
 def test_the_overview_answers_in_order():
-    """Is it broken; where, since when; speed, failures; age, drain; poison; sources; clean-up; its own word."""
+    """State; details; speed, failures; age, drain; odd rows; sources; clean-up; the application's own metrics."""
     assert titles("outbox-overview.json")[0] == "Verdict"
     assert in_order(
         "outbox-overview.json",
@@ -50,7 +50,7 @@ def test_the_overview_answers_in_order():
 
 
 def test_the_watch_answers_in_order():
-    """How it stands, how long, what was seen; then the limits, the gaps, the alerts, the migration, the policy."""
+    """State, duration, coverage; then the limits, the gaps, the alerts, the migration, the policy."""
     assert in_order(
         "migration-watch.json",
         "Watch",
@@ -67,7 +67,7 @@ def test_the_watch_answers_in_order():
 
 
 def test_the_health_page_answers_in_order():
-    """Is it there; may it be believed; what does it cost; does anybody hear it."""
+    """Availability; freshness; cost; notifications."""
     assert in_order(
         "exporter-health.json",
         "Exporter",
@@ -81,10 +81,10 @@ def test_the_health_page_answers_in_order():
 
 @pytest.mark.parametrize("file", FILES)
 def test_numbers_come_before_lines_and_lines_before_tables(file):
-    """Within each section, apart from the list of what fires, which is the answer."""
+    """Within each section, except for the list of firing alerts."""
     rank = {"stat": 0, "state-timeline": 1, "bargauge": 1, "timeseries": 1, "heatmap": 1, "table": 2, "text": 2}
     section: list[int] = []
-    for each in board(file)["panels"]:
+    for each in load_dashboard(file)["panels"]:
         if each["type"] == "row":
             section = []
         elif each["title"] not in {
@@ -106,7 +106,7 @@ def test_an_alert_leads_to_its_runbook():
 
 
 def test_the_policy_is_listed():
-    """Every rule that can wake or bother anybody, with its source and the way to its runbook."""
+    """Every rule with its source and the link to its runbook."""
     text = panel("migration-watch.json", "The policy")["options"]["content"]
     for rule in load_policy().rules:
         if rule.key.severity != "none":
@@ -115,7 +115,7 @@ def test_the_policy_is_listed():
 
 
 def test_every_state_of_the_watch_has_a_text():
-    """And the colour of what it means."""
+    """And the colour of the value."""
     said = {
         result["text"]: result["color"]
         for mapping in panel("migration-watch.json", "Watch")["fieldConfig"]["defaults"]["mappings"]
@@ -129,12 +129,12 @@ def test_every_state_of_the_watch_has_a_text():
 def test_descriptions_hold_no_threshold_of_the_policy():
     """A number in prose would stay when the policy changes."""
     for file in FILES:
-        for each in panels(board(file)):
+        for each in panels(load_dashboard(file)):
             assert not re.search(r"\d+(\.\d+)? ?(%|jobs|hours|days)\b", _without_facts(each["description"])), each[
                 "title"
             ]
 
 
 def _without_facts(text: str) -> str:
-    """What is no threshold: the processor's batch and poll, a share of a threshold, the budget of sampling."""
+    """Lines that are no threshold: the processor's batch and poll, a share of a threshold, the budget of sampling."""
     return re.sub(r"oldest 100|30 seconds|From 100 % on|1 % by default", "", text)

@@ -1,4 +1,4 @@
-"""What is drawn as a limit is one, the same as the rules', and stands in the panel of its own signal."""
+"""Every drawn limit is a threshold of the rules, and is in the panel of its own signal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from alerts.policy.load import load_policy
 from dashboards.builder.promql import PROCESS_START, PolicySignals
-from tests.dashboards.reading import FILES, board, filled, panels, selectors
+from tests.dashboards.reading import FILES, filled, load_dashboard, panels, selectors
 
 POLICY = load_policy()
 COLOURS = {"page": "red", "ticket": "orange", "info": "blue"}
@@ -22,7 +22,7 @@ BAD_FROM_ONE = {"Broken", "Failing", "Share of each threshold now", "Share of ea
 
 def limited() -> Iterator[dict[str, Any]]:
     for file in FILES:
-        for panel in panels(board(file)):
+        for panel in panels(load_dashboard(file)):
             if panel["type"] != "table" and steps(panel):
                 yield panel
 
@@ -38,7 +38,7 @@ def asked(panel: Mapping[str, Any]) -> set[str]:
 
 
 def of_rules(panel: Mapping[str, Any]) -> set[tuple[float, str]]:
-    """The thresholds of every rule whose signal the panel asks for."""
+    """The thresholds of every rule whose signal the panel queries."""
     judged, unit = (
         PolicySignals(POLICY),
         UNITS.get(panel["fieldConfig"]["defaults"].get("custom", {}).get("axisLabel", ""), 1),
@@ -67,7 +67,7 @@ def test_a_limit_is_a_rules_threshold(panel):
 def test_lines_are_drawn_dashed():
     """Every limit of a graph is a line, and every other graph has none."""
     for file in FILES:
-        for panel in panels(board(file)):
+        for panel in panels(load_dashboard(file)):
             if panel["type"] == "timeseries":
                 mode = panel["fieldConfig"]["defaults"].get("custom", {}).get("thresholdsStyle", {}).get("mode", "off")
                 assert mode == ("dashed" if steps(panel) else "off"), panel["title"]
@@ -80,7 +80,7 @@ def test_every_threshold_that_can_be_drawn_is_drawn():
     for rule in POLICY.rules:
         if rule.signal is None or rule.unit == "boolean" or rule.key.severity not in COLOURS:
             continue
-        # What is worse than none has no line, and what predicts is no line of today.
+        # Thresholds of zero have no line, and predictions have no line.
         if rule.threshold == 0 or rule.key.alert == "OutboxBacklogGrowing":
             continue
         value = rule.threshold / units.get(rule.key.alert, 1)
@@ -90,7 +90,7 @@ def test_every_threshold_that_can_be_drawn_is_drawn():
 def test_shares_are_of_the_most_severe_threshold():
     """Each bar of the watch is its signal over its threshold: 100 % is the alert's."""
     for title in ("Share of each threshold now", "Share of each threshold at worst"):
-        (panel,) = [panel for panel in panels(board("migration-watch.json")) if panel["title"] == title]
+        (panel,) = [panel for panel in panels(load_dashboard("migration-watch.json")) if panel["title"] == title]
         judged = PolicySignals(POLICY)
         shares = {
             f"{judged(rule.signal)} / {rule.threshold:g}" for rule in POLICY.rules if rule.signal and rule.threshold

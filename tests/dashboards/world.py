@@ -1,7 +1,7 @@
-"""A world in which everything that the dashboards are about happens within a minute, and a Prometheus that saw it.
+"""A lab in which every fault of the dashboards happens within a minute, and a Prometheus that scraped it.
 
-The lab with live traffic, the exporter in this process, sampling and judging every second by a policy whose durations
-are a fiftieth, faults one after the other, and a real Prometheus with the same rules that scrapes every second.
+The lab with live traffic, the exporter in this process, sampling and evaluating every second with a policy whose
+durations are a fiftieth, faults one after the other, and a real Prometheus with the same rules that scrapes them.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from tests.prometheus import run_prometheus
 
 SCALE: Final = 0.02
 STEP: Final = 1
-# How long what has come about is left to be seen, seconds.
+# How long a fault lasts after it is visible, seconds.
 SEEN: Final = 3
-PATIENCE: Final = 40
+TIMEOUT: Final = 40
 ENDPOINTS: Final = 4
 
 Condition = Callable[[MetricsResponse], bool]
@@ -64,7 +64,7 @@ def _away(now: MetricsResponse) -> bool:
     return now.sum("outbox_app_up") == 0
 
 
-def _blind(now: MetricsResponse) -> bool:
+def _rows_unknown(now: MetricsResponse) -> bool:
     return now.get("outbox_collector_success", collector="backlog") == 0 and "outbox_pending_jobs" not in now
 
 
@@ -75,13 +75,13 @@ PLAY: Final = (
     ),
     Act(("processor-stalled",), (fires("OutboxStalled"),)),
     Act(("application-down",), (_away,)),
-    Act(("database-lock",), (_blind,)),
+    Act(("database-lock",), (_rows_unknown,)),
 )
 
 
 @dataclass(slots=True)
 class World:
-    """What Prometheus saw. Times are Unix seconds; `faults` has each fault's first and last."""
+    """The recorded data of Prometheus. Times are Unix seconds; `faults` has each fault's first and last."""
 
     url: str
     policy: Policy
@@ -90,19 +90,19 @@ class World:
     faults: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def values(self, expr: str, fault: str | None = None) -> dict[tuple[tuple[str, str], ...], list[float]]:
-        """What a dashboard's query answers, by labels: all the time, or while that fault was."""
+        """The result of a dashboard's query, by labels: all the time, or during that fault."""
         start, end = self.faults[fault] if fault else (self.began, self.ended)
         asked = filled(expr, __rate_interval="5s", __interval="1s", __interval_ms="1000")
         answer = self.ask("query_range", query=asked, start=start, end=end, step=STEP)
         return {labels_of(one["metric"]): [float(value) for _, value in one["values"]] for one in answer}
 
     def at(self, expr: str, moment: float) -> dict[tuple[tuple[str, str], ...], float]:
-        """What it answered at this moment."""
+        """The result at this moment."""
         answer = self.ask("query", query=filled(expr), time=moment)
         return {labels_of(one["metric"]): float(one["value"][1]) for one in answer}
 
     def ask(self, what: str, **parameters: Any) -> list[Any]:
-        """The result of a query. Fails with Prometheus' own words."""
+        """The result of a query. Fails with Prometheus' own message."""
         answer = webtools.get(f"{self.url}/api/v1/{what}", params=parameters).json()
         assert answer["status"] == "success", f"{answer}\n{parameters['query']}"
         result: list[Any] = answer["data"]["result"]
@@ -141,14 +141,14 @@ def _play(worlds: list[World], lab: Lab, app: App, maintenance_file: Maintenance
     faults: dict[str, tuple[float, float]] = {}
 
     def see(condition: Condition) -> None:
-        eventually(lambda: _ticked(app) and condition(scrape(app.url)), seconds=PATIENCE)
+        eventually(lambda: _ticked(app) and condition(scrape(app.url)), seconds=TIMEOUT)
 
     def stay(seconds: float) -> None:
         end = time.monotonic() + seconds
         see(lambda _: time.monotonic() > end)
 
     see(lambda now: now.all_collectors_succeed and now.get("outbox_watch_state", state="running") == 1)
-    eventually(lambda: all(world.at("up", time.time()) for world in worlds), seconds=PATIENCE)
+    eventually(lambda: all(world.at("up", time.time()) for world in worlds), seconds=TIMEOUT)
     stay(2 * SEEN)
     for act in PLAY:
         began = time.time()
@@ -169,7 +169,7 @@ def _play(worlds: list[World], lab: Lab, app: App, maintenance_file: Maintenance
 
 
 def _ticked(app: App) -> bool:
-    """What the main thread does every few seconds."""
+    """The periodic work of the main thread."""
     app.tick()
     time.sleep(0.2)
     return True

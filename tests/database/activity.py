@@ -100,6 +100,6 @@ class Page:
         return counted
 
 
-def settled(sampling: Sampler) -> bool:
+def all_succeeded(sampling: Sampler) -> bool:
     """Whether the last run of every database collector succeeded."""
     return all(state.success for state in sampling.store.states())

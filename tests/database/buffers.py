@@ -1,4 +1,4 @@
-"""What the statements of a sample touch."""
+"""Buffers of the statements of a sample."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.postgres import Database
 
 
 def buffers(database: Database, **settings: Any) -> dict[str, int]:
-    """What each statement of a sample touches, by its name, planning left out."""
+    """Buffers of each statement of a sample, by its name, planning left out."""
     found: dict[str, int] = {}
     fetch = Session.fetch
 

@@ -1,4 +1,4 @@
-"""The reference document's queries, word for word, and the contract's other numbers by brute force.
+"""The reference document's queries, unchanged, and the contract's other numbers by brute force.
 
 Each function answers for one collector in the transaction that it is given: every series by name and labels, and
 nothing for a series that must be absent.
@@ -41,8 +41,8 @@ CACHE_SIZE: Final = "SELECT COUNT(*) FROM idempotency_keys;"
 _HOUR: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # exporter.metrics.odd_rows.AHEAD, written out: the document's queries have no upper bound, ours has this one.
-_AHEAD: Final = timedelta(minutes=10)
-_NOT_AHEAD: Final = "NOW() + INTERVAL '10 minutes'"
+_MAX_AHEAD: Final = timedelta(minutes=10)
+_LATEST_SQL: Final = "NOW() + INTERVAL '10 minutes'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +100,23 @@ def head_blocked(connection: psycopg.Connection[Any]) -> set[float]:
 
 
 def last_hour(connection: psycopg.Connection[Any], queues: LabelLimit) -> Series:
-    """What was done in the last hour, and how far back the records reach."""
+    """The jobs of the last hour, and the age of the oldest record."""
     now, jobs = _now(connection), list(_jobs(connection))
-    done = [job for job in jobs if job.processed_at is not None and now - _HOUR <= job.processed_at <= now + _AHEAD]
+    done = [job for job in jobs if job.processed_at is not None and now - _HOUR <= job.processed_at <= now + _MAX_AHEAD]
     failing = [
         job
         for job in jobs
         if job.processed_at is None
         and job.attempts > 0
         and job.last_attempt_at
-        and now - _HOUR <= job.last_attempt_at <= now + _AHEAD
+        and now - _HOUR <= job.last_attempt_at <= now + _MAX_AHEAD
     ]
-    processed = PROCESSED_LAST_HOUR.replace(";", f" AND processed_at <= {_NOT_AHEAD};")
+    processed = PROCESSED_LAST_HOUR.replace(";", f" AND processed_at <= {_LATEST_SQL};")
     expected: Series = {("outbox_last_hour_processed_jobs", ()): float(_value(connection, processed))}
     assert len(done) == expected["outbox_last_hour_processed_jobs", ()]
     average = "outbox_last_hour_processing_time_avg_seconds"
     documented = AVERAGE_PROCESSING_TIME.replace(
-        ";", f" AND created_at <= {_NOT_AHEAD} AND processed_at <= {_NOT_AHEAD};"
+        ";", f" AND created_at <= {_LATEST_SQL} AND processed_at <= {_LATEST_SQL};"
     )
     if (seconds := _value(connection, documented)) is not None:
         expected[average, ("created",)] = float(seconds)
@@ -128,7 +128,7 @@ def last_hour(connection: psycopg.Connection[Any], queues: LabelLimit) -> Series
         expected["outbox_last_hour_failure_ratio", ()] = len(failing) / tried
     for queue, rows in _grouped(done, lambda job: _published(job.queue_name, queues)).items():
         expected["outbox_queue_last_hour_processed_jobs", (queue,)] = len(rows)
-    if kept := [job.processed_at for job in jobs if job.processed_at and job.processed_at <= now + _AHEAD]:
+    if kept := [job.processed_at for job in jobs if job.processed_at and job.processed_at <= now + _MAX_AHEAD]:
         expected["outbox_oldest_processed_timestamp_seconds", ()] = _unix(min(kept))
     ahead = sum(_leads(job, job in done, now) for job in jobs)
     return expected | _odd("job_outbox", ahead)
@@ -137,14 +137,14 @@ def last_hour(connection: psycopg.Connection[Any], queues: LabelLimit) -> Series
 def events(connection: psycopg.Connection[Any], types: LabelLimit) -> Series:
     """Events of the last hour by source and by type."""
     by_source, recent = (
-        query.replace("\nGROUP", f"\n  AND created_at <= {_NOT_AHEAD}\nGROUP").encode()
+        query.replace("\nGROUP", f"\n  AND created_at <= {_LATEST_SQL}\nGROUP").encode()
         for query in (EVENTS_BY_SOURCE, RECENT_EVENTS)
     )
     sources = {"API": 0, "QUEUE": 0, "WORKER": 0, **dict(connection.execute(by_source).fetchall())}
     by_type: Counter[str] = Counter()
     for event, count in connection.execute(recent).fetchall():
         by_type[_published(event, types)] += count
-    ahead = _value(connection, f"SELECT count(*) FROM fsm_events WHERE created_at > {_NOT_AHEAD}")
+    ahead = _value(connection, f"SELECT count(*) FROM fsm_events WHERE created_at > {_LATEST_SQL}")
     return {
         **_odd("fsm_events", ahead),
         **{("outbox_last_hour_fsm_events", (source,)): count for source, count in sources.items()},
@@ -168,12 +168,12 @@ def idempotency(connection: psycopg.Connection[Any]) -> Series:
 
 
 def _believed(time: datetime, now: datetime) -> bool:
-    return _EPOCH < time <= now + _AHEAD
+    return _EPOCH < time <= now + _MAX_AHEAD
 
 
 def _leads(job: JobRow, done: bool, now: datetime) -> bool:
     """Whether a time of the job that a number needs is too far ahead of the clock."""
-    latest = now + _AHEAD
+    latest = now + _MAX_AHEAD
     if job.processed_at is None:
         attempted = job.attempts > 0 and job.last_attempt_at is not None and job.last_attempt_at > latest
         return attempted or job.created_at > latest
@@ -198,7 +198,7 @@ def _grouped(jobs: Iterable[JobRow], label: Callable[[JobRow], str]) -> dict[str
 
 
 def _published(value: str, labels: LabelLimit) -> str:
-    """Under which name a value is published; asks without taking a place."""
+    """The published name of a value, without occupying a place."""
     return value if value in labels._values else OTHER
 
 

@@ -20,7 +20,7 @@ _numbers = itertools.count(1)
 
 
 def script(name: str) -> str:
-    """A script of sql/setup, as people run it."""
+    """Runs a script of sql/setup with psql."""
     return resources.files("exporter").joinpath("sql", "setup", f"{name}.sql").read_text("utf-8")
 
 
@@ -57,7 +57,7 @@ def role(database: Database, attributes: str = "", name: str | None = None) -> I
 
 
 def allow(database: Database, statement: str, role: str, **names: Any) -> None:
-    """Runs a statement in which {role} stands for the role, quoted."""
+    """Runs a statement in which {role} is replaced by the role, quoted."""
     database.execute(sql.SQL(statement).format(role=sql.Identifier(role), **names))
 
 

@@ -55,7 +55,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What the tables hold; courses whose number is in `deleted` are deleted afterwards, which cascades."""
+    """The rows of the tables; courses whose number is in `deleted` are deleted afterwards, which cascades."""
 
     jobs: list[Job] = field(default_factory=list)
     keys: list[Key] = field(default_factory=list)
@@ -66,81 +66,81 @@ class Content:
 COURSES: Final = 6
 
 
-def content(dice: random.Random, *, around_edges: int = 0) -> Content:
+def content(rng: random.Random, *, around_edges: int = 0) -> Content:
     """One case. `around_edges`: so many microseconds may pass before it is read; rows are strewn over them."""
-    sizes = [dice.choice((0, 1, 3, 30, 120)) for _ in range(3)]
-    queues = [f"queue {number}" for number in range(dice.choice((1, 3, 25, 40)))]
-    times = _Times(dice, around_edges)
+    sizes = [rng.choice((0, 1, 3, 30, 120)) for _ in range(3)]
+    queues = [f"queue {number}" for number in range(rng.choice((1, 3, 25, 40)))]
+    times = _Times(rng, around_edges)
     return Content(
-        jobs=[_job(dice, times, dice.choice(queues)) for _ in range(sizes[0])],
-        keys=[Key(dice.choice((None, *range(COURSES))), times.edgy(2 * DAY)) for _ in range(sizes[1])],
-        events=[_event(dice, times) for _ in range(sizes[2])],
-        deleted=dice.sample(range(COURSES), dice.choice((0, 0, 1, 2))),
+        jobs=[_job(rng, times, rng.choice(queues)) for _ in range(sizes[0])],
+        keys=[Key(rng.choice((None, *range(COURSES))), times.edgy(2 * DAY)) for _ in range(sizes[1])],
+        events=[_event(rng, times) for _ in range(sizes[2])],
+        deleted=rng.sample(range(COURSES), rng.choice((0, 0, 1, 2))),
     )
 
 
 class _Times:
-    def __init__(self, dice: random.Random, around_edges: int) -> None:
-        self._dice = dice
+    def __init__(self, rng: random.Random, around_edges: int) -> None:
+        self._rng = rng
         self._around = around_edges
 
     def edgy(self, reach: int = 2 * HOUR) -> int:
         """A time on or near an edge, in the last hours, or anywhere within `reach`."""
-        kind = self._dice.randrange(4)
+        kind = self._rng.randrange(4)
         if kind == 0:
-            return self._dice.choice(EDGES) + self._dice.randint(0, self._around)
+            return self._rng.choice(EDGES) + self._rng.randint(0, self._around)
         if kind == 1:
-            return -self._dice.randrange(2 * HOUR)
+            return -self._rng.randrange(2 * HOUR)
         if kind == 2:
-            return -self._dice.randrange(reach)
-        return self._dice.randint(-reach, reach // 10)
+            return -self._rng.randrange(reach)
+        return self._rng.randint(-reach, reach // 10)
 
 
-def _job(dice: random.Random, times: _Times, queue: str) -> Job:
-    kind = dice.choice((_waiting, _waiting, _poison, _reset, _lagging, _delayed, _recovered, _processed))
-    return kind(dice, times, dice.randrange(COURSES), queue)
+def _job(rng: random.Random, times: _Times, queue: str) -> Job:
+    kind = rng.choice((_waiting, _waiting, _poison, _reset, _lagging, _delayed, _recovered, _processed))
+    return kind(rng, times, rng.randrange(COURSES), queue)
 
 
 def _waiting(_: random.Random, times: _Times, course: int, queue: str) -> Job:
     return Job(course, queue, times.edgy())
 
 
-def _poison(dice: random.Random, times: _Times, course: int, queue: str) -> Job:
-    """Failed with an old or a new error, or with columns that nobody filled."""
-    error, attempted = dice.choice(("ECONNREFUSED", None)), dice.choice((times.edgy(), times.edgy(), None))
-    return Job(course, queue, times.edgy(), None, dice.randint(1, 8), error, attempted)
+def _poison(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
+    """Failed with an old or a new error, or with empty columns."""
+    error, attempted = rng.choice(("ECONNREFUSED", None)), rng.choice((times.edgy(), times.edgy(), None))
+    return Job(course, queue, times.edgy(), None, rng.randint(1, 8), error, attempted)
 
 
-def _reset(dice: random.Random, times: _Times, course: int, queue: str) -> Job:
-    """Attempts set back by hand: not failing, whatever the other columns say."""
-    return Job(course, queue, times.edgy(), None, dice.choice((0, -1)), "old", times.edgy())
+def _reset(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
+    """Attempts set back by hand: not failing, whatever the other columns are."""
+    return Job(course, queue, times.edgy(), None, rng.choice((0, -1)), "old", times.edgy())
 
 
-def _lagging(dice: random.Random, times: _Times, course: int, queue: str) -> Job:
+def _lagging(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
     """The application's clock is behind, up to the margin."""
     created = times.edgy()
-    return Job(course, queue, created, created - dice.choice((1, 1000, SECOND, LAG, dice.randrange(LAG))))
+    return Job(course, queue, created, created - rng.choice((1, 1000, SECOND, LAG, rng.randrange(LAG))))
 
 
-def _delayed(dice: random.Random, times: _Times, course: int, queue: str) -> Job:
+def _delayed(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
     processed = times.edgy()
-    return Job(course, queue, processed - dice.randrange(30 * DAY), processed)
+    return Job(course, queue, processed - rng.randrange(30 * DAY), processed)
 
 
-def _recovered(dice: random.Random, times: _Times, course: int, queue: str) -> Job:
+def _recovered(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
     """A success after a failure keeps its error."""
     created = times.edgy()
-    return Job(course, queue, created, created + dice.randrange(HOUR), dice.randint(1, 4), "ECONNRESET", created)
+    return Job(course, queue, created, created + rng.randrange(HOUR), rng.randint(1, 4), "ECONNRESET", created)
 
 
-def _processed(dice: random.Random, times: _Times, course: int, queue: str) -> Job:
+def _processed(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
     created = times.edgy()
-    return Job(course, queue, created, created + dice.choice((0, 1, dice.randrange(2 * SECOND), HOUR)))
+    return Job(course, queue, created, created + rng.choice((0, 1, rng.randrange(2 * SECOND), HOUR)))
 
 
-def _event(dice: random.Random, times: _Times) -> Event:
-    event = dice.choice(("FSM_INITIALIZED", "FSM_INITIALIZED", f"TYPE_{dice.randrange(30)}"))
-    return Event(dice.randrange(COURSES), event, dice.choice(("API", "API", "WORKER", "QUEUE")), times.edgy(3 * DAY))
+def _event(rng: random.Random, times: _Times) -> Event:
+    event = rng.choice(("FSM_INITIALIZED", "FSM_INITIALIZED", f"TYPE_{rng.randrange(30)}"))
+    return Event(rng.randrange(COURSES), event, rng.choice(("API", "API", "WORKER", "QUEUE")), times.edgy(3 * DAY))
 
 
 _SURROUNDINGS = """
@@ -199,10 +199,10 @@ def write(connection: psycopg.Connection[Any], content: Content) -> None:
 
 def quiet(size: int = 40, seed: int = 1) -> Content:
     """Content without a row near an edge: read a minute later it gives the same numbers."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     full = Content()
     while len(full.jobs) < size:
-        drawn = content(dice)
+        drawn = content(rng)
         full.jobs.extend(job for job in drawn.jobs if all(map(_far, (job.created, job.processed, job.attempted))))
         full.keys.extend(key for key in drawn.keys if _far(key.expires))
         full.events.extend(event for event in drawn.events if _far(event.created))

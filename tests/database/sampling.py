@@ -21,12 +21,12 @@ from exporter.sampling.sampler import Sampler
 from tests.database import documented
 from tests.database.documented import Series
 
-# Counters tell of what happened since the start, not of a snapshot; the index gauge tells of the schema.
+# Counters cover the time since the start, not a snapshot; the index gauge describes the schema.
 _NOT_OF_THE_ROWS = frozenset({catalogue.HELPFUL_INDEX_MISSING})
 
 
-def nobody_listens(run: CollectorRun, interval: float, before: CollectorState) -> None:
-    """What Schedule tells its listener goes nowhere."""
+def no_listener(run: CollectorRun, interval: float, before: CollectorState) -> None:
+    """A listener for Schedule that does nothing."""
 
 
 def configuration(dsn: str, **database: Any) -> Config:
@@ -38,7 +38,7 @@ def configuration(dsn: str, **database: Any) -> Config:
 @contextmanager
 def sampler(dsn: str, **database: Any) -> Iterator[Sampler]:
     """The collectors, with an open client."""
-    sampling = Sampler(configuration(dsn, **database), nobody_listens)
+    sampling = Sampler(configuration(dsn, **database), no_listener)
     sampling.database.open()
     try:
         yield sampling
@@ -71,7 +71,7 @@ def series(readings: Any) -> Series:
 
 def states(dsn: str, **database: Any) -> tuple[CollectorState, ...]:
     """The collectors that ask for rows after one run each, as `outbox-exporter sample` does it."""
-    sampling = Sampler(configuration(dsn, **database), nobody_listens)
+    sampling = Sampler(configuration(dsn, **database), no_listener)
     sampling.sample_once()
     return tuple(state for state in sampling.store.states() if state.target is CollectorTarget.DATABASE)
 
@@ -86,7 +86,7 @@ def everything(dsn: str, **database: Any) -> Series:
 
 
 def refusals(dsn: str, **database: Any) -> dict[str, CollectorFailure]:
-    """What each database collector says that cannot be sampled; none of these brings any reading."""
+    """The message of each database collector that cannot sample; none of these brings any reading."""
     result = {}
     for state in states(dsn, **database):
         if not state.success:

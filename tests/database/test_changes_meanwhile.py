@@ -1,4 +1,4 @@
-"""What a role may see, or the table itself, changes while a sample is under way: never fewer rows, and no error."""
+"""Privileges or the table itself change during a sample: never fewer rows, and no error."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Watched:
     group: str
 
     def change(self, statement: str, connection: psycopg.Connection | None = None) -> None:
-        """Runs a statement as superuser in which {role} and {group} stand for the roles."""
+        """Runs a statement as superuser in which {role} and {group} are replaced by the roles."""
         composed = sql.SQL(statement).format(role=sql.Identifier(self.role), group=sql.Identifier(self.group))
         if connection is None:
             self.database.execute(composed)
@@ -90,20 +90,20 @@ def opened(watched: Watched) -> Watched:
 
 
 def blocked(opened: DatabaseClient) -> int:
-    """What the sample says."""
+    """The result of the sample."""
     with opened.sample(OUTBOX) as session:
         return session.fetch_one("backlog_head", BacklogHead, batch=100).blocked
 
 
 def blocked_after(watched: Watched, opened: DatabaseClient, change: str, *more: Table) -> int:
-    """What a sample says in the middle of which somebody changes something."""
+    """The result of a sample during which another session changes something."""
     with opened.sample(OUTBOX, *more) as session:
         watched.change(change)
         return session.fetch_one("backlog_head", BacklogHead, batch=100).blocked
 
 
 def blocked_while(database: Database, changing: psycopg.Connection, watching: DatabaseClient) -> int | SampleError:
-    """What a sample says that waits for a lock of `changing`, which commits as soon as it does."""
+    """The result of a sample that waits for a lock of `changing`, which commits as soon as it does."""
     found: list[int | SampleError] = []
 
     def sample() -> None:
@@ -132,7 +132,7 @@ def test_a_policy_changes_after_the_catalogue_was_read(opened, change, samples):
         answer = blocked_while(opened.database, changing, watching)
         assert isinstance(answer, RowsHidden)
         assert answer.reason is Reason.RLS
-        with pytest.raises(RowsHidden, match=r"CREATE POLICY|restrictive policy narrow"):  # now the catalogue says it
+        with pytest.raises(RowsHidden, match=r"CREATE POLICY|restrictive policy narrow"):  # now it has the policy
             blocked(watching)
 
 
@@ -164,7 +164,7 @@ def test_no_policy_changes_under_a_sample(opened, change, samples):
 )
 @pytest.mark.parametrize("samples", [0, 1], ids=["first sample", "later sample"])
 def test_the_role_changes_between_the_proof_and_the_question(watched, before, change, samples):
-    """No lock keeps roles as they are: the statement is refused, and the next sample reports what is missing."""
+    """No lock prevents changes of roles: the statement is refused, and the next sample names the missing privilege."""
     for statement in (*before, "GRANT SELECT ON public.job_outbox TO {role}"):
         watched.change(statement)
     with watched.open() as watching:
@@ -176,7 +176,7 @@ def test_the_role_changes_between_the_proof_and_the_question(watched, before, ch
             blocked(watching)
 
 
-def test_an_owner_of_one_table_among_several_is_asked_about(watched):
+def test_the_owner_of_one_table_among_several_is_checked(watched):
     """Where another table is seen by a policy, losing an owner's rights would hide rows without an error."""
     keys = Table("idempotency_keys", ("expires_at",))
     allow(watched.database, "GRANT SELECT ON public.idempotency_keys TO {role}", watched.role)
@@ -188,7 +188,7 @@ def test_an_owner_of_one_table_among_several_is_asked_about(watched):
         blocked_after(watched, watching, "REVOKE {group} FROM {role}", keys)
 
 
-# What writes every row anew, so that snapshots from before do not have it.
+# Commands that rewrite every row, so that older snapshots do not have it.
 REWRITTEN = {
     "column added": "ALTER TABLE public.job_outbox ADD seen double precision DEFAULT random()",
     "type changed": "ALTER TABLE public.job_outbox ALTER attempts TYPE bigint",

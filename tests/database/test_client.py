@@ -35,7 +35,7 @@ def test_the_target_names_no_secret():
     assert client.network_time == 0
 
 
-def test_a_failure_to_connect_stands_for_all_that_are_due():
+def test_a_failure_to_connect_counts_for_all_due_collectors():
     """The second sample does not wait for another attempt; both have the reason."""
     settings = DatabaseSettings(dsn=Secret("postgresql://u@127.0.0.1:1/x"), connect_timeout=Seconds(5))
     client = DatabaseClient(settings)

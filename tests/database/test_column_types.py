@@ -1,4 +1,4 @@
-"""Columns of another type than documented: read for what they mean, or refused by name; never a wrong number."""
+"""Columns of another type than documented: interpreted correctly, or refused by name; never a wrong number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests import postgres
 from tests.database import rows
 from tests.database.buffers import buffers
 from tests.database.documented import Series
-from tests.database.sampling import configuration, everything, nobody_listens, refusals, sampler
+from tests.database.sampling import configuration, everything, no_listener, refusals, sampler
 from tests.postgres import Database
 
 TIMES = {
@@ -51,10 +51,10 @@ def free_to_change(database: Database, table: str) -> Iterator[None]:
 
 
 def converted(database: Database, zone: str) -> Series:
-    """Changes the types, and answers with what was true before."""
+    """Changes the types, and returns the values from before."""
     for table, columns in TIMES.items():
         for column in columns:
-            # An hour that is there twice in autumn is lost by this: of such rows no one can tell any more.
+            # The repeated hour in autumn becomes ambiguous: such rows can no longer be distinguished.
             moved = f"({column} AT TIME ZONE '{zone}') AT TIME ZONE '{zone}'"
             database.execute(f"DELETE FROM {table} WHERE {moved} <> {column}")
     truth = everything(database.dsn())
@@ -67,13 +67,13 @@ def converted(database: Database, zone: str) -> Series:
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/St_Johns", "Europe/Berlin", "Pacific/Apia"])
 def test_with_its_zone_a_timestamp_is_the_moment_that_was_meant(filled: Database, zone: str):
-    """Every gauge to the last bit, wherever server and session believe to be."""
+    """Every gauge is exact, whatever the time zones of server and session."""
     truth = converted(filled, zone)
     filled.execute(f"ALTER DATABASE {filled.name} SET timezone = 'Asia/Tokyo'")
     assert everything(filled.dsn(), timestamp_zone=Zone(zone)) == truth
 
 
-def test_summer_and_winter_are_told_apart(filled: Database):
+def test_summer_and_winter_time_are_distinguished(filled: Database):
     """A job of July waits since the hour that Berlin's clocks showed then, and one of January by those of winter."""
     converted(filled, "Europe/Berlin")
     filled.execute("TRUNCATE job_outbox")
@@ -114,7 +114,7 @@ def test_without_a_zone_it_is_refused_with_both_ways_out(filled: Database):
 def test_a_column_that_changes_its_type_under_way_is_noticed_by_the_next_sample(filled: Database):
     """The proof is made of every sample, not of the first alone."""
     with sampler(filled.dsn()) as sampling:
-        last_hour = next(turn.collector for turn in sampling._entries if turn.collector.name == "last_hour")
+        last_hour = next(entry.collector for entry in sampling._entries if entry.collector.name == "last_hour")
         assert last_hour.collect().readings
         with free_to_change(filled, "job_outbox"):
             filled.execute("ALTER TABLE job_outbox ALTER processed_at TYPE timestamp")
@@ -128,7 +128,7 @@ def test_a_zone_changes_nothing_where_no_column_needs_it(filled: Database):
 
 
 def test_a_zone_that_the_server_does_not_know_is_named(filled: Database):
-    """Where the configuration could not tell."""
+    """Without a time zone in the configuration the type is refused."""
     converted(filled, "UTC")
     refused = refusals(filled.dsn(), timestamp_zone=Zone("Mars/Olympus_Mons"))
     assert {failure.reason for failure in refused.values()} == {Reason.SCHEMA}
@@ -139,10 +139,10 @@ def test_a_zone_that_the_server_does_not_know_is_named(filled: Database):
 def test_check_config_reports_it_before_the_first_sample(filled: Database):
     """The same sentence, for each question."""
     converted(filled, "UTC")
-    findings = check_database(Sampler(configuration(filled.dsn()), nobody_listens))
+    findings = check_database(Sampler(configuration(filled.dsn()), no_listener))
     refused = [finding.error for finding in findings if isinstance(finding.error, SampleError)]
     assert [error.reason for error in refused] == [Reason.SCHEMA] * len(ALL)
-    zoned = Sampler(configuration(filled.dsn(), timestamp_zone=Zone("UTC")), nobody_listens)
+    zoned = Sampler(configuration(filled.dsn(), timestamp_zone=Zone("UTC")), no_listener)
     assert [finding.error for finding in check_database(zoned) if finding.error] == []
 
 
@@ -216,7 +216,7 @@ def test_a_type_that_means_something_else_is_refused_by_name(
     assert f"{column} {kind}" in refused["last_hour"].message.replace(" without time zone", "")
 
 
-def test_rows_that_nothing_tells_apart_are_refused(filled: Database):
+def test_rows_without_a_distinguishing_column_are_refused(filled: Database):
     """An id that may be NULL: two of them would be one job."""
     filled.execute("ALTER TABLE job_outbox DROP CONSTRAINT job_outbox_pkey")
     filled.execute("ALTER TABLE job_outbox ALTER outbox_id DROP NOT NULL")

@@ -36,7 +36,7 @@ class Written:
 
 @dataclass
 class World:
-    """Who wrote what, what of it is committed, and what each sample could see."""
+    """The writes, which of them are committed, and which each sample could see."""
 
     committed: dict[str, Written] = field(default_factory=dict)
     pending: dict[int, list[Written]] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class World:
     counted: dict[str, Written] = field(default_factory=dict)
 
     def sampled(self) -> None:
-        """A sample happens now: what it sees for the first time counts, unless it is the first sample."""
+        """A sample now: rows that are new to it count, unless it is the first sample."""
         if self.before is None:
             self.before = set(self.committed)
         self.counted |= {name: row for name, row in self.committed.items() if name not in self.before}
@@ -53,24 +53,24 @@ class World:
         return [row for row in self.counted.values() if row.kind == kind]
 
 
-def write_job(connection: psycopg.Connection[Any], dice: random.Random) -> Written:
+def write_job(connection: psycopg.Connection[Any], rng: random.Random) -> Written:
     """A processed job, stamped up to nine minutes ago, sometimes by a clock that is behind."""
     row = connection.execute(
         "INSERT INTO job_outbox (entity_id, queue_name, created_at, processed_at)"
         " VALUES (%s, %s, clock_timestamp() - %s * interval '1 second', clock_timestamp() - %s * interval '1 second')"
         " RETURNING outbox_id::text, queue_name, extract(epoch FROM processed_at - created_at)::float8",
-        (COURSE, f"q{dice.randrange(4)}", dice.uniform(0, 4000), dice.uniform(0, 540)),
+        (COURSE, f"q{rng.randrange(4)}", rng.uniform(0, 4000), rng.uniform(0, 540)),
     ).fetchone()
     assert row is not None
     return Written(row[0], "job", row[1], row[2])
 
 
-def write_event(connection: psycopg.Connection[Any], dice: random.Random) -> Written:
+def write_event(connection: psycopg.Connection[Any], rng: random.Random) -> Written:
     row = connection.execute(
         "INSERT INTO fsm_events (entity_id, event_type, created_by, created_at)"
         " VALUES (%s, 'FSM_INITIALIZED', %s, clock_timestamp() - %s * interval '1 second')"
         " RETURNING event_id::text, created_by",
-        (COURSE, dice.choice(("API", "WORKER")), dice.uniform(0, 540)),
+        (COURSE, rng.choice(("API", "WORKER")), rng.uniform(0, 540)),
     ).fetchone()
     assert row is not None
     return Written(row[0], "event", row[1])
@@ -90,24 +90,24 @@ def sample(sampling: Sampler) -> list[Reading | Distribution]:
     return found
 
 
-def step(world: World, writers: list[psycopg.Connection[Any]], dice: random.Random, janitor: Any) -> None:
-    """One writer writes, commits or rolls back; or somebody deletes a committed row."""
-    number = dice.randrange(WRITERS)
+def step(world: World, writers: list[psycopg.Connection[Any]], rng: random.Random, janitor: Any) -> None:
+    """One writer writes, commits or rolls back; or another session deletes a committed row."""
+    number = rng.randrange(WRITERS)
     writer, mine = writers[number], world.pending.setdefault(number, [])
-    match dice.choice(("job", "job", "event", "commit", "commit", "rollback", "delete")):
+    match rng.choice(("job", "job", "event", "commit", "commit", "rollback", "delete")):
         case "job":
-            mine.append(write_job(writer, dice))
+            mine.append(write_job(writer, rng))
         case "event":
-            mine.append(write_event(writer, dice))
+            mine.append(write_event(writer, rng))
         case "commit":
             writer.commit()
             world.committed |= {row.id: row for row in mine}
             mine.clear()
-        case "rollback" if dice.random() < 0.3:
+        case "rollback" if rng.random() < 0.3:
             writer.rollback()
             mine.clear()
         case "delete" if world.committed:
-            row = world.committed.pop(dice.choice(sorted(world.committed)))
+            row = world.committed.pop(rng.choice(sorted(world.committed)))
             delete(janitor, row)
 
 
@@ -133,7 +133,7 @@ def check(world: World, readings: Iterable[Reading | Distribution]) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_interleaved_writers_are_counted_exactly(database: Database, seed: int):
     """Out-of-order commits, late stamps, roll-backs, deletions: each row that a sample can see counts once."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     world = World()
     with ExitStack() as stack:
         janitor = stack.enter_context(database.connect())
@@ -141,8 +141,8 @@ def test_interleaved_writers_are_counted_exactly(database: Database, seed: int):
         writers = [stack.enter_context(database.connect(autocommit=False)) for _ in range(WRITERS)]
         sampling = stack.enter_context(sampler(database.dsn()))
         for _ in range(STEPS):
-            step(world, writers, dice, janitor)
-            if dice.random() < 0.1:
+            step(world, writers, rng, janitor)
+            if rng.random() < 0.1:
                 world.sampled()
                 check(world, sample(sampling))
         assert len(world.of("job")) > 20
@@ -152,13 +152,13 @@ def test_interleaved_writers_are_counted_exactly(database: Database, seed: int):
 
 
 def test_a_failed_sample_loses_nothing(database: Database):
-    """What was written while sampling failed is counted by the next sample that succeeds."""
-    dice = random.Random(1)
+    """Rows written while sampling failed are counted by the next successful sample."""
+    rng = random.Random(1)
     with database.connect() as writer, sampler(database.dsn(), lock_timeout=0.05) as sampling:
         rows.write(writer, rows.Content())
         sample(sampling)
         for _ in range(5):
-            write_job(writer, dice)
+            write_job(writer, rng)
         with database.connect(autocommit=False) as locker:
             locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(Exception, match="lock timeout"):
@@ -169,24 +169,24 @@ def test_a_failed_sample_loses_nothing(database: Database):
 
 
 @pytest.mark.parametrize(("kind", "name"), [("job", "throughput"), ("event", "events")])
-def test_settled_rows_are_recognised_by_their_count_and_sum(database: Database, kind: str, name: str):
+def test_rows_before_the_window_are_recognised_by_their_count_and_sum(database: Database, kind: str, name: str):
     """To the microsecond, so that nothing is read twice that is as it was; one row more, and all is."""
-    dice, write = random.Random(2), {"job": write_job, "event": write_event}[kind]
+    rng, write = random.Random(2), {"job": write_job, "event": write_event}[kind]
     with database.connect() as writer, sampler(database.dsn()) as sampling:
         rows.write(writer, rows.Content())
         for _ in range(200):
-            write(writer, dice)
+            write(writer, rng)
         sample(sampling)
         asked = Asked(next(each for each in sampling.database_collectors if each.name == name))
         assert asked.of(sampling) == 1
-        while write(writer, dice) and asked.of(sampling) == 1:
+        while write(writer, rng) and asked.of(sampling) == 1:
             pass  # its time may be of the last few seconds
         assert asked.of(sampling) == 1
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Counts how often a collector asks for rows at a sample: twice when those it knows are not as they were."""
+    """Counts how often a collector reads rows at a sample: twice when the known rows have changed."""
 
     collector: DatabaseCollector
 

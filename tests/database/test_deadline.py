@@ -17,7 +17,7 @@ def exchange() -> PQGen[int]:
 
 
 def finish(conversation: PQGen[int]) -> int:
-    """Answers every wait at once; what the conversation returns."""
+    """Answers every wait at once; the generator's result."""
     try:
         wanted = next(conversation)
         while True:

@@ -26,7 +26,7 @@ COURSES = [f"00000000-0000-0000-0000-{number:012d}" for number in range(rows.COU
 
 
 def sample(sampling: Sampler, *collectors: str) -> dict[tuple[str, ...], float]:
-    """What the collectors say of jobs that left, by metric and label."""
+    """The collectors' readings of departed jobs, by metric and label."""
     found: dict[tuple[str, ...], float] = {}
     for collector in sampling.database_collectors:
         if collector.name in (collectors or ("backlog", "throughput")):
@@ -38,7 +38,7 @@ def sample(sampling: Sampler, *collectors: str) -> dict[tuple[str, ...], float]:
 
 
 def unaccounted(found: dict[tuple[str, ...], float]) -> Counter[str]:
-    """How many jobs of each kind, as told."""
+    """The number of reported jobs of each kind."""
     return Counter({kind: int(found["outbox_unaccounted_jobs_total", kind]) for kind in ("removed", "uncounted")})
 
 
@@ -59,22 +59,22 @@ class Writer:
 
 
 class World:
-    """Writers at work, and what brute force over the whole table makes of it."""
+    """Writers at work, and the expected result by brute force over the whole table."""
 
-    def __init__(self, janitor: psycopg.Connection[Any], writers: list[Writer], dice: random.Random) -> None:
+    def __init__(self, janitor: psycopg.Connection[Any], writers: list[Writer], rng: random.Random) -> None:
         self._janitor = janitor
         self._writers = writers
-        self._dice = dice
+        self._rng = rng
         self._pending: set[str] | None = None
         self.expected: Counter[str] = Counter(removed=0, uncounted=0)
         self.planted: Counter[str] = Counter()
 
     def restarted(self) -> None:
-        """The exporter knows nothing of what was before."""
+        """A new exporter has no earlier readings."""
         self._pending, self.expected = None, Counter(removed=0, uncounted=0)
 
     def sampled(self) -> None:
-        """What of the table is new to a sample that is taken now."""
+        """The rows of the table that are new to a sample now."""
         table = dict(
             self._janitor.execute(
                 "SELECT outbox_id::text, extract(epoch FROM now() - processed_at)::float8 FROM job_outbox"
@@ -91,8 +91,8 @@ class World:
 
     def step(self) -> None:
         """One writer does one thing to a row that no other has locked."""
-        writer = self._dice.choice(self._writers)
-        match self._dice.choice(
+        writer = self._rng.choice(self._writers)
+        match self._rng.choice(
             (
                 "create",
                 "create",
@@ -109,17 +109,17 @@ class World:
             )
         ):
             case "create":
-                late = self._dice.uniform(0, 300)
+                late = self._rng.uniform(0, 300)
                 writer.execute(
                     "INSERT INTO job_outbox (entity_id, queue_name, created_at)"
                     " VALUES (%s, 'q', clock_timestamp() - %s * interval '1 second')",
-                    self._dice.choice(COURSES),
+                    self._rng.choice(COURSES),
                     late,
                 )
             case "process":  # by a clock that leads or lags, by minutes at most
                 self._change(writer, "processed_at IS NULL", f"processed_at = now() - interval '{self._lag()} seconds'")
             case "behind":
-                hours = self._dice.choice((0.25, 1, 5, 13, 24 * 400))
+                hours = self._rng.choice((0.25, 1, 5, 13, 24 * 400))
                 self._change(writer, "processed_at IS NULL", f"processed_at = now() - interval '{hours} hours'")
             case "retry":
                 self._change(writer, "processed_at IS NULL", "attempts = attempts + 1, last_error = 'x'")
@@ -129,13 +129,13 @@ class World:
                 if job := self._free("true"):
                     writer.execute("DELETE FROM job_outbox WHERE outbox_id = %s", job)
                     writer.locked.add(job)
-            case "course" if not any(each.locked for each in self._writers) and self._dice.random() < 0.1:
-                self._janitor.execute("DELETE FROM job_outbox WHERE entity_id = %s", (self._dice.choice(COURSES),))
+            case "course" if not any(each.locked for each in self._writers) and self._rng.random() < 0.1:
+                self._janitor.execute("DELETE FROM job_outbox WHERE entity_id = %s", (self._rng.choice(COURSES),))
             case "end":
-                writer.end(commits=self._dice.random() < 0.8)
+                writer.end(commits=self._rng.random() < 0.8)
 
     def _lag(self) -> float:
-        return self._dice.choice((0.0, -5.0, 5.0, self._dice.uniform(0, 500), -self._dice.uniform(0, 500)))
+        return self._rng.choice((0.0, -5.0, 5.0, self._rng.uniform(0, 500), -self._rng.uniform(0, 500)))
 
     def _change(self, writer: Writer, which: str, how: str) -> None:
         if job := self._free(which):
@@ -143,32 +143,32 @@ class World:
             writer.locked.add(job)
 
     def _free(self, which: str) -> str | None:
-        """A committed row that nobody has locked."""
+        """A committed row that is not locked."""
         found = self._janitor.execute(
             f"SELECT outbox_id::text FROM job_outbox"
             f" WHERE {which} AND NOT outbox_id::text = ANY (%s) ORDER BY 1".encode(),
             ([job for writer in self._writers for job in writer.locked],),
         ).fetchall()
-        return self._dice.choice(found)[0] if found else None
+        return self._rng.choice(found)[0] if found else None
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_each_loss_is_found_and_nothing_else(database: Database, seed: int):
-    """Late commits, roll-backs, retries, rows opened again, clocks that differ, restarts: what was lost is told."""
-    dice = random.Random(seed)
+    """Late commits, roll-backs, retries, reopened rows, different clocks, restarts: the lost jobs are reported."""
+    rng = random.Random(seed)
     with ExitStack() as stack:
         janitor = stack.enter_context(database.connect())
         rows.write(janitor, rows.Content())
         connections = [stack.enter_context(database.connect(autocommit=False)) for _ in range(WRITERS)]
-        world = World(janitor, [Writer(each) for each in connections], dice)
+        world = World(janitor, [Writer(each) for each in connections], rng)
         life = stack.enter_context(ExitStack())
         sampling = life.enter_context(sampler(database.dsn()))
         for _ in range(STEPS):
             world.step()
-            if dice.random() < 0.15:
+            if rng.random() < 0.15:
                 world.sampled()
                 assert unaccounted(sample(sampling)) == world.expected
-            if dice.random() < 0.01:
+            if rng.random() < 0.01:
                 life.close()
                 sampling = life.enter_context(sampler(database.dsn()))
                 world.restarted()
@@ -188,7 +188,7 @@ def stamp(connection: psycopg.Connection[Any], how: str) -> None:
 
 
 def flushed(connection: psycopg.Connection[Any]) -> None:
-    """The server's statistics know what this session has done."""
+    """The server's statistics have flushed the work of this session."""
     connection.execute("SELECT pg_stat_force_next_flush()")
     connection.execute("SELECT 1")
 
@@ -201,7 +201,7 @@ def empty(database: Database) -> Database:
 
 
 def test_a_clock_five_hours_behind(empty):
-    """Naive local time as UTC: the jobs that were pending are told as uncounted, and as clock skew."""
+    """Naive local time as UTC: the jobs that were pending are reported as uncounted, and as clock skew."""
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         create(connection, 40)
         sample(sampling)
@@ -222,7 +222,7 @@ def test_the_processing_of_a_course_that_is_deleted(empty):
         assert unaccounted(sample(sampling)) == {"removed": 7, "uncounted": 0}
 
 
-def test_an_id_of_several_words_is_one_job(empty):
+def test_an_id_with_spaces_is_one_job(empty):
     """A text that is an id may hold anything that people write."""
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         create(connection, 5)
@@ -235,7 +235,7 @@ def test_an_id_of_several_words_is_one_job(empty):
 
 @pytest.mark.parametrize("kind", ["bigint", "text", "varchar(40)", "number"])
 def test_ids_of_any_type(empty, kind):
-    """They are what tells jobs apart, whatever they are made of."""
+    """The columns that identify jobs, of any type."""
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         create(connection, 5)
         connection.execute("CREATE DOMAIN number AS bigint")
@@ -270,7 +270,7 @@ def test_jobs_that_are_never_seen_pending(empty):
 
 
 def test_inserts_that_were_rolled_back_are_no_loss(empty):
-    """The statistics count them, so it is looked; there is nothing to be found, and nothing is told."""
+    """The statistics count them, so the collector searches; it finds nothing and reports nothing."""
     everything = ("backlog", "throughput", "last_hour")
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         for _ in range(CONSECUTIVE_SAMPLES):
@@ -288,15 +288,15 @@ def test_inserts_that_were_rolled_back_are_no_loss(empty):
 def test_ordinary_traffic_is_not_searched(empty):
     """Jobs come, wait, are processed and deleted: nothing is searched."""
     everything = ("backlog", "throughput", "last_hour")
-    dice = random.Random(1)
+    rng = random.Random(1)
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         for _ in range(40):
-            create(connection, dice.randrange(20))
-            if dice.random() < 0.6:
+            create(connection, rng.randrange(20))
+            if rng.random() < 0.6:
                 stamp(connection, "clock_timestamp()")
             flushed(connection)
             found = sample(sampling, *everything)
-            if dice.random() < 0.2:
+            if rng.random() < 0.2:
                 connection.execute("DELETE FROM job_outbox WHERE processed_at IS NOT NULL")
         departures = next(q for q in sampling.database_collectors if q.name == "last_hour")._departures  # type: ignore[attr-defined]
         assert unaccounted(found) == {"removed": 0, "uncounted": 0}
@@ -304,7 +304,7 @@ def test_ordinary_traffic_is_not_searched(empty):
 
 
 def test_a_backlog_longer_than_the_known_jobs(empty):
-    """Of 800 jobs the oldest 200 are known: what leaves from among them is told, and no job twice."""
+    """Of 800 jobs the oldest 200 are known: those of them that leave are reported, and no job twice."""
     with empty.connect() as connection, sampler(empty.dsn()) as sampling:
         connection.execute(
             "INSERT INTO job_outbox (entity_id, queue_name, created_at)"
@@ -325,7 +325,7 @@ def test_a_backlog_longer_than_the_known_jobs(empty):
 
 
 def test_nothing_is_lost_while_samples_fail(empty):
-    """A lock on the table: what left meanwhile is told by the next sample that succeeds."""
+    """A lock on the table: jobs that leave meanwhile are reported by the next successful sample."""
     with empty.connect() as connection, sampler(empty.dsn(), lock_timeout=0.05) as sampling:
         create(connection, 9)
         sample(sampling)
@@ -341,7 +341,7 @@ def test_nothing_is_lost_while_samples_fail(empty):
 
 
 def test_a_standby_has_no_totals_of_unaccounted_jobs(cluster):
-    """It may be behind what was seen before: there the series are absent, and nothing is taken for removed."""
+    """The standby may be behind earlier readings: there the series are absent, and nothing counts as removed."""
     with standby_of(cluster) as standby, cloned(cluster) as database:
         with database.connect() as connection:
             rows.write(connection, rows.Content())
@@ -358,5 +358,5 @@ def test_a_standby_has_no_totals_of_unaccounted_jobs(cluster):
 
 
 def test_the_series_are_of_the_catalogue():
-    """Both kinds are told of, whatever happened."""
+    """Both kinds have a series, also at 0."""
     assert catalogue.UNACCOUNTED_KINDS == ("removed", "uncounted")

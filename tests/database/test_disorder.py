@@ -18,7 +18,7 @@ FILL = """
 
 @pytest.mark.parametrize("order", ["n DESC", "hashint4(n)"], ids=["in order", "in none"])
 def test_failing_jobs_are_counted_with_each_page_read_once(database: Database, order: str):
-    """A backlog that nobody has analysed yet: by the index's order it would be a page of the table for every job."""
+    """A backlog without statistics: by the index's order it would be a page of the table for every job."""
     with database.connect() as connection:
         rows.write(connection, rows.Content())
         connection.execute("ALTER TABLE job_outbox SET (autovacuum_enabled = off)")

@@ -1,4 +1,4 @@
-"""Connection strings: what is refused, and what may be shown of one."""
+"""Connection strings: refused ones, and the parts that may be printed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SOUND = [
 
 @pytest.mark.parametrize("dsn", TAKEN_FOR_A_PLACE)
 def test_a_password_that_was_not_encoded_is_refused(dsn):
-    """A part of it would be taken for the host, port or database: the answer says what to do and repeats nothing."""
+    """A part of it would be taken for the host, port or database: the message has the remedy and repeats nothing."""
     problem = dsn_problem(dsn)
     assert problem is not None
     assert "percent-encode the password" in problem
@@ -50,7 +50,7 @@ def test_strings_that_libpq_reads_as_intended_are_accepted(dsn):
 
 
 @pytest.mark.parametrize(
-    ("dsn", "says"),
+    ("dsn", "message"),
     [
         ("password=two words", "quote it"),
         ("postgresql://u:50%zz@h/db", "percent-encode the password"),
@@ -64,16 +64,16 @@ def test_strings_that_libpq_reads_as_intended_are_accepted(dsn):
         ("postgresql://u:%e9hunter2@h/db", "percent-encode the password as UTF-8"),
     ],
 )
-def test_other_mistakes_come_with_a_fix(dsn, says):
-    """Without repeating what was given."""
+def test_other_mistakes_come_with_a_fix(dsn, message):
+    """Without repeating the input."""
     problem = dsn_problem(dsn)
     assert problem is not None
-    assert says in problem
+    assert message in problem
     assert not any(part in problem for part in ("hunter2", "words", "zz"))
 
 
 def test_the_target_shows_no_part_of_another_connection_string(monkeypatch):
-    """Also of libpq's variables: what looks like a URI in them is hidden."""
+    """Also of libpq's variables: a URI in one of them is hidden."""
     monkeypatch.setenv("PGHOST", "u:hunter2@db.internal")
     monkeypatch.setenv("PGPORT", "hunter2")
     monkeypatch.setenv("PGDATABASE", "postgresql://u:hunter2@h/app")
@@ -101,7 +101,7 @@ def test_the_target_is_host_port_and_database(dsn, shown, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "message"),
     [
         ("PGHOST", "u:hunter2@h", "PGHOST: host holds another connection string"),
         ("PGHOST", "postgresql://u:hunter2@h/db", "PGHOST: host holds another connection string"),
@@ -110,13 +110,13 @@ def test_the_target_is_host_port_and_database(dsn, shown, monkeypatch):
         ("PGDATABASE", "postgresql://u:hunter2@h/db", "PGDATABASE: dbname holds another connection string"),
     ],
 )
-def test_variables_of_libpq_are_refused_like_a_connection_string(name, value, says, monkeypatch):
+def test_variables_of_libpq_are_refused_like_a_connection_string(name, value, message, monkeypatch):
     """Where they count: servers and libpq repeat these parts in their errors."""
     for each in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGSERVICE"):
         monkeypatch.delenv(each, raising=False)
     monkeypatch.setenv(name, value)
     problem = variables_problem("")
     assert problem is not None
-    assert says in problem
+    assert message in problem
     assert "hunter2" not in problem
     assert variables_problem("host=h port=5432 user=u dbname=db") is None

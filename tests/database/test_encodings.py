@@ -24,10 +24,10 @@ from exporter.migration.verify.run import verify
 from exporter.sampling.sampler import Sampler
 from tests import postgres
 from tests.database.roles import allow, role
-from tests.database.sampling import configuration, database_client, everything, nobody_listens, refusals, series
+from tests.database.sampling import configuration, database_client, everything, no_listener, refusals, series
 from tests.postgres import Database
 
-# The bytes of the queues' names as they lie in the database, and what is to be read in them.
+# The bytes of the queues' names in the database, and the expected text.
 UTF8 = {"Größe €".encode(): "Größe €", b"mail": "mail"}
 QUEUES: dict[str, dict[bytes, str]] = {
     "UTF8": UTF8,
@@ -75,7 +75,7 @@ def fill(database: Database, encoding: str) -> None:
 
 
 def expected(encoding: str) -> dict[str, tuple[int, float]]:
-    """Pending jobs and the oldest of them by what is read in the queue's name."""
+    """Pending jobs and the oldest of them by the text of the queue's name."""
     found: dict[str, tuple[int, float]] = {}
     for place, label in enumerate(QUEUES[encoding].values()):
         jobs, oldest = found.get(label, (0, 1e12))
@@ -110,7 +110,7 @@ def test_the_client_encoding_of_a_role(encoded, encoding, theirs):
 
 def test_the_exposition_is_utf_8(encoded, encoding):
     """The whole exposition parses, and holds the labels."""
-    sampling = Sampler(configuration(encoded.dsn()), nobody_listens)
+    sampling = Sampler(configuration(encoded.dsn()), no_listener)
     sampling.sample_once()
     registry = CollectorRegistry()
     registry.register(OutboxCollector(lambda: sampling.store, "1", sampling.labels.by_name, lambda: True))
@@ -124,7 +124,7 @@ def test_the_exposition_is_utf_8(encoded, encoding):
 def test_counting_that_stops_keeps_names_apart(encoded, encoding, limit):
     """Where the newest jobs are taken off again, those of two names that read alike are taken off once each."""
     config = replace(configuration(encoded.dsn()), sampling=SamplingSettings(count_limit=limit))
-    sampling = Sampler(config, nobody_listens)
+    sampling = Sampler(config, no_listener)
     sampling.database.open()
     try:
         for _ in range(3):
@@ -138,7 +138,7 @@ def test_counting_that_stops_keeps_names_apart(encoded, encoding, limit):
 
 
 def test_the_commands(encoded):
-    """They speak as the samples do."""
+    """Their messages equal those of samples."""
     with database_client(encoded.dsn()) as opened:
         with opened.sample() as session:
             assert str(verify(session).answer) == "ok"
@@ -148,7 +148,7 @@ def test_the_commands(encoded):
 
 
 def test_names_beyond_ascii(encoded, encoding):
-    """A schema that the database's encoding can write is found; one that it cannot is not there, and that is said."""
+    """A schema whose name the database's encoding has is found; another one is reported as missing."""
     schema = ODD_NAMES[encoding]
     with encoded.connect(client_encoding="UTF8") as connection:
         connection.execute(f'CREATE SCHEMA "{schema}"'.encode())
@@ -163,7 +163,7 @@ def test_names_beyond_ascii(encoded, encoding):
 
 
 def test_errors_in_another_encoding(encoded, encoding):
-    """What the server says about a name is told in UTF-8."""
+    """The server's messages about a name are UTF-8."""
     name = ODD_NAMES[encoding]
     refusal = pytest.raises(SchemaMismatch)
     with database_client(encoded.dsn(), schema=name) as opened, refusal as refused, opened.sample() as session:

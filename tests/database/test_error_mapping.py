@@ -31,7 +31,7 @@ from exporter.database.error_mapping import map_error, mapped_errors
     ],
 )
 def test_the_reason_of_each_error(error, reason):
-    """In one line, after what was asked."""
+    """In one line, after the name of the operation."""
     found = map_error(error("first line\n  second line"), "backlog: ")
     assert found.reason is reason
     assert str(found).endswith("backlog: first line second line")
@@ -55,7 +55,7 @@ def test_the_reason_of_each_error(error, reason):
     ],
 )
 def test_errors_whose_class_is_not_enough(error, reason, text):
-    """Told by a part of the message that is in no language."""
+    """Recognised by a part of the message that is not translated."""
     found = map_error(error)
     assert found.reason is reason
     assert text in str(found)

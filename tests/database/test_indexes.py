@@ -1,4 +1,4 @@
-"""Which indexes there are, which statement is chosen by them, and what the catalogue of a real server says."""
+"""Detection of indexes, the choice of statements by them, and the catalogue of a real server."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def row(*columns: str, table: str = "fsm_events", predicate: str | None = None, 
 
 # --- pure ------------------------------------------------------------------------------------------------------
 def test_an_index_is_found_by_its_leading_column():
-    """What stands behind another column does not help."""
+    """A column in second place does not help."""
     assert EVENTS.found_in([row("created_at")])
     assert EVENTS.found_in([row("event_type"), row("created_at", "event_type")])
     assert not EVENTS.found_in([row("event_type", "created_at"), row(*BY_COURSE), row()])
@@ -78,7 +78,7 @@ def test_a_partial_index_has_to_hold_the_rows_of_interest():
     ],
 )
 def test_a_definition_is_written_as_in_sql(index: HelpfulIndex, definition: str):
-    """It stands in advice and in a label."""
+    """It is part of the advice and of a label."""
     assert index.definition == definition
 
 
@@ -167,8 +167,8 @@ def test_a_skipping_server_costs_the_pages_it_reads(courses, events, table_pages
         (1_000, 11_364, 8_178, 6_540),
     ],
 )
-def test_a_server_that_does_not_is_asked_course_by_course(courses, table_pages, index_pages, measured):
-    """Within a quarter of what PostgreSQL 15 was measured to touch for both statements."""
+def test_other_servers_get_a_query_per_course(courses, table_pages, index_pages, measured):
+    """Within a quarter of the buffers that PostgreSQL 15 was measured to touch for both statements."""
     plan = events_plan([row(*BY_COURSE, entities=float(courses), table_pages=table_pages, index_pages=index_pages)])
     assert (plan.by_course, plan.by_skipping) == (True, False)
     assert 0.75 * measured <= plan.pages <= 1.25 * measured
@@ -209,9 +209,9 @@ def deployed_without_skipping(debian: Cluster) -> Iterator[Database]:
 def filled(cluster: Cluster) -> Iterator[Database]:
     """A database of the deployed schema with 5,000 events of 6 courses."""
     with postgres.cloned(cluster, Schema.DEPLOYED) as database:
-        dice = random.Random(7)
+        rng = random.Random(7)
         events = [
-            rows.Event(dice.randrange(rows.COURSES), f"TYPE_{dice.randrange(5)}", "API", -dice.randrange(rows.DAY))
+            rows.Event(rng.randrange(rows.COURSES), f"TYPE_{rng.randrange(5)}", "API", -rng.randrange(rows.DAY))
             for _ in range(5_000)
         ]
         with database.connect() as connection:
@@ -229,7 +229,7 @@ def session(sampling: Sampler) -> Iterator[Session]:
 
 
 def seen(database: Database, table: str = "fsm_events") -> list[IndexRow]:
-    """What a fresh catalogue says."""
+    """The result with a fresh catalogue."""
     with sampler(database.dsn()) as sampling, session(sampling) as opened:
         return list(IndexCatalogue().rows(opened, table))
 
@@ -295,7 +295,7 @@ def test_a_descending_index_of_more_columns_serves(deployed):
     assert EVENTS.found_in(seen(deployed))
 
 
-def test_the_catalogue_is_asked_again_after_a_while(deployed):
+def test_the_catalogue_is_queried_again_later(deployed):
     """An index that came is used within five minutes, by the database's clock, without a restart."""
     catalogue = IndexCatalogue()
     with sampler(deployed.dsn()) as sampling:
@@ -331,7 +331,7 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed_without_skipping
 
     monkeypatch.setattr(Session, "fetch", noting)
     with sampler(deployed.dsn(), lock_timeout=0.05) as sampling:
-        collector = next(turn.collector for turn in sampling._entries if turn.collector.name == "events")
+        collector = next(entry.collector for entry in sampling._entries if entry.collector.name == "events")
 
         def statements() -> set[str]:
             asked.clear()
@@ -409,7 +409,7 @@ def test_course_by_course_is_the_same_for_the_monitoring_role(deployed):
 
 
 def groups(opened: Session, since: float, *, by_course: bool) -> set[tuple[Any, ...]]:
-    """What either way answers, in no order."""
+    """The result of either statement, unordered."""
     opened.prefer_bitmap_scans(bitmap_scans=False)
     groups = fetch_groups(opened, fetch_courses(opened) if by_course else None, True, since, until=since)
     recent = (sorted(zip(group.recent_ids or (), group.recent_at or (), strict=True)) for group in groups)

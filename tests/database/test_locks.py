@@ -1,4 +1,4 @@
-"""Somebody holds a lock, or wants one: we wait little, take little, and hold up nobody."""
+"""Locks of other sessions: we wait briefly, take weak locks, and block no other session."""
 
 import statistics
 import threading
@@ -13,12 +13,12 @@ from exporter.core.types import Ratio, Seconds, Secret
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 from exporter.sampling.sampler import Sampler
 from tests.database import rows
-from tests.database.activity import Backends, Page, settled, until
-from tests.database.sampling import nobody_listens
+from tests.database.activity import Backends, Page, all_succeeded, until
+from tests.database.sampling import no_listener
 from tests.postgres import Database
 
 INTERVAL, LOCK_TIMEOUT = 0.5, 0.05
-# A busy machine is given so much for what ought to happen at once.
+# The time that a busy machine may take for immediate operations.
 SLACK = 3.0
 HELD = 5.0
 
@@ -30,10 +30,10 @@ def running(database: Database, *, lock_timeout: float = LOCK_TIMEOUT) -> Iterat
         database=DatabaseSettings(dsn=Secret(database.dsn()), lock_timeout=Seconds(lock_timeout)),
         sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1.0), rows_per_second=1_000_000),
     )
-    sampling = Sampler(config, nobody_listens)
+    sampling = Sampler(config, no_listener)
     sampling.start()
     try:
-        until(lambda: settled(sampling))
+        until(lambda: all_succeeded(sampling))
         yield sampling
     finally:
         sampling.stop()
@@ -57,7 +57,7 @@ def succeeding(sampling: Sampler) -> set[str]:
 
 
 def test_a_locked_table(filled):
-    """Scrapes answer at once, other tables are sampled on, our series vanish and come back, one backend at most."""
+    """Scrapes answer at once, other tables are sampled, our series vanish and return, with one backend at most."""
     locked = {"backlog", "throughput", "last_hour"}
     with running(filled) as sampling, Backends(filled) as backends, filled.connect(autocommit=False) as locker:
         page = Page(sampling)
@@ -76,9 +76,9 @@ def test_a_locked_table(filled):
         runs = {state.name: state.runs for state in sampling.store.states()}
         locker.rollback()
         until(lambda: all(map(page.has, ("outbox_pending_jobs", "outbox_last_hour_processed_jobs"))), INTERVAL + SLACK)
-        # Within one interval: what was under way may have failed, the next run brings the values.
+        # Within one interval: a run in progress may have failed, the next run brings the values.
         assert all(state.runs <= runs[state.name] + 2 for state in sampling.store.states() if state.name in locked)
-        until(lambda: settled(sampling))
+        until(lambda: all_succeeded(sampling))
         assert page.answers_at_once()
     assert backends.most == 1
 
@@ -95,7 +95,7 @@ def test_a_locked_table_from_the_start(filled):
 
 
 def test_a_table_locked_for_long_is_sampled_afterwards(filled):
-    """What was remembered of the catalogue is forgotten while a table is locked; other tables do not suffer."""
+    """The cached catalogue is cleared while a table is locked; other tables are not affected."""
     with running(filled) as sampling, filled.connect(autocommit=False) as locker:
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
         sampling.index_catalogue.forget()
@@ -109,10 +109,10 @@ def test_a_migration_is_not_held_up(filled):
     waits = []
     with running(filled) as sampling, filled.connect() as migration:
         runs = sum(state.runs for state in sampling.store.states())
-        for turn in range(30):
+        for number in range(30):
             time.sleep(0.03)
             started = time.monotonic()
-            migration.execute(f"ALTER TABLE job_outbox ADD COLUMN c{turn} INT".encode())
+            migration.execute(f"ALTER TABLE job_outbox ADD COLUMN c{number} INT".encode())
             waits.append(time.monotonic() - started)
         assert sum(state.runs for state in sampling.store.states()) > runs
     assert statistics.median(waits) <= LOCK_TIMEOUT

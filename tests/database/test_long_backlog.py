@@ -1,4 +1,4 @@
-"""A backlog around `count_limit`: what is counted are the oldest so many, and never one that is not there."""
+"""A backlog around `count_limit`: the oldest so many jobs are counted, and never one that does not exist."""
 
 from collections import Counter
 from typing import Any

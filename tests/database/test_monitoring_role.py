@@ -14,7 +14,7 @@ from exporter.sampling.sampler import Sampler
 from tests import requirements
 from tests.database import rows
 from tests.database.roles import MONITOR, allow, count, monitoring_role, role, run_script, script
-from tests.database.sampling import configuration, everything, nobody_listens
+from tests.database.sampling import configuration, everything, no_listener
 from tests.postgres import Database, cloned
 
 SCRIPTS = ("monitoring_role", "grant_migration_access", "use_bypassrls", "remove_monitoring_role")
@@ -25,7 +25,7 @@ SECRETS = {
     "fsm_events": {"event_data", "user_id"},
 }
 
-# What the scripts could touch, privileges as they take effect: NULL means the defaults, written out or not.
+# Objects that the scripts could change, with effective privileges: NULL means the defaults, written out or not.
 CATALOGUE = """
     SELECT 'relation', c.oid::regclass::text, acl::text FROM pg_class AS c,
         unnest(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner))) AS acl
@@ -67,7 +67,7 @@ def monitored(database: Database, way: tuple[str, ...]) -> Iterator[Database]:
 
 def test_the_columns_are_those_that_collectors_read(monitored):
     """The grants and the collectors' `reads` name the same columns: neither drifts from the other."""
-    sampling = Sampler(configuration(monitored.dsn()), nobody_listens)
+    sampling = Sampler(configuration(monitored.dsn()), no_listener)
     needed = {
         (table.name, column)
         for collector in sampling.database_collectors
@@ -142,7 +142,7 @@ def test_the_other_way_leaves_no_policy(monitored, way):
     assert monitored.value("SELECT rolbypassrls FROM pg_roles WHERE rolname = %s", (MONITOR,)) == bool(way)
 
 
-def test_twice_is_as_good_as_once(monitored, way):
+def test_the_script_may_run_twice(monitored, way):
     """Scripts run again change nothing, and the first one leads back to the policies."""
     before = catalogue(monitored)
     for name in ("monitoring_role", *way):
@@ -174,7 +174,7 @@ def test_removal_after_a_rolled_back_migration(database):
 
 
 def test_removal_refuses_when_more_was_granted(database):
-    """All or nothing: a grant that somebody else made is named, and the role still works."""
+    """All or nothing: a grant by another role is named, and the role still works."""
     with monitoring_role(database):
         database.execute(f"GRANT SELECT ON courses TO {MONITOR}".encode())
         with pytest.raises(psycopg.errors.DependentObjectsStillExist) as refused:
@@ -302,12 +302,12 @@ ACCESS = "grant_migration_access"
 
 
 def visible(database: Database, query: str) -> list[Any]:
-    """The first column of what the role sees."""
+    """The first column of the rows that are visible to the role."""
     with database.connect(MONITOR) as connection:
         return sorted(row[0] for row in connection.execute(query.encode()).fetchall())
 
 
-def job_of_somebody(database: Database) -> None:
+def foreign_job(database: Database) -> None:
     """One with a password in its command, which has run."""
     database.execute("SELECT cron.schedule('post', '0 0 1 1 *', %s)", (SECRET_JOB,))
     database.execute(
@@ -318,11 +318,11 @@ def job_of_somebody(database: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", ["embedded_database", "cron_database"])
-def test_the_register_and_the_two_clean_ups_are_seen_and_nothing_else(kind, request):
+def test_the_migration_history_and_the_two_clean_ups_are_visible_and_nothing_else(kind, request):
     """Not the migrations' statements, no other job's command or message; with the real pg_cron, too."""
     watched: Database = request.getfixturevalue(kind)
     with monitoring_role(watched, ACCESS):
-        job_of_somebody(watched)
+        foreign_job(watched)
         assert visible(watched, "SELECT version FROM supabase_migrations.schema_migrations") == [
             "20251118094238",
             "20251118095804",
@@ -383,7 +383,7 @@ def test_access_is_granted_twice_and_removed_without_a_trace(database, case):
 
 
 def test_a_provider_that_keeps_pg_cron_to_itself(database):
-    """The register is opened all the same, a notice says what is not, and the role can be removed."""
+    """The migration history is readable, a notice names the missing objects, and the role can be removed."""
     notices: list[str] = []
     with role(database, "CREATEROLE") as provider:
         own = "ALTER TABLE {table} OWNER TO {role}"
@@ -422,7 +422,7 @@ def test_a_script_follows_the_guidelines(name):
 
 
 def test_all_scripts_about_the_role_are_tested():
-    """Nobody adds one past these tests."""
+    """Every privilege is tested."""
     directory = resources.files("exporter").joinpath("sql", "setup")
     about = {file.name.removesuffix(".sql") for file in directory.iterdir() if MONITOR in file.read_text("utf-8")}
     assert about == set(SCRIPTS)

@@ -1,4 +1,4 @@
-"""Rows beyond all bounds: no collector stops, every other number is what it was, and what is left out is counted."""
+"""Rows with impossible values: no collector stops, all other numbers are unchanged, and left out rows are counted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Added = Mapping[tuple[str, tuple[str, ...]], float]
 
 @dataclass(frozen=True)
 class Case:
-    """One statement, what it adds to which series, and as what it is counted."""
+    """One statement, the series that it changes, and the kind under which it is counted."""
 
     statement: str
     adds: Added = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Case:
 
 NEW_QUEUE = frozenset({("outbox_queue_oldest_pending_timestamp_seconds", ("odd",))})
 NO_QUEUE = frozenset({("outbox_queue_oldest_pending_timestamp_seconds", ("other",))})
-# What a further job of the last hour changes by right, where it has both its times.
+# The correct changes for a further job of the last hour with both its times.
 AVERAGES = frozenset(("outbox_last_hour_processing_time_avg_seconds", (cohort,)) for cohort in ("created", "processed"))
 BLOCKED = ("outbox_head_blocked_jobs", ())
 WAITING: Added = {(PENDING, ("waiting",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0}
@@ -111,7 +111,7 @@ CASES = {
     "processed 5 minutes ahead": Case(
         job("now() + interval '5 minutes'", "now() + interval '5 minutes'"), PROCESSED, free=AVERAGES
     ),
-    # A completion whose beginning is not known counts, and took nobody knows how long.
+    # A completion with an unknown beginning counts, and its duration is unknown.
     "processed since -infinity": Case(job("'-infinity'", "now()"), PROCESSED, (OUTBOX, INFINITE)),
     "processed since infinity": Case(job("'infinity'", "now()"), PROCESSED, (OUTBOX, INFINITE)),
     "processed since BC": Case(job("'0044-03-15 BC'", "now()"), PROCESSED, (OUTBOX, OUT)),
@@ -245,8 +245,8 @@ def test_counters_count_on_beside_an_odd_row(ordinary: Database, case: Case):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_rollback_check_stands_an_odd_row(ordinary: Database, case: Case):
-    """It reads the same rows: every check finds out what it is for."""
+def test_a_rollback_check_accepts_an_odd_row(ordinary: Database, case: Case):
+    """The checks read the same rows and give their results."""
     with among_others(ordinary, case), database_client(ordinary.dsn()) as opened:
         report = rollback_check(opened, SamplingSettings(), RollbackOptions(), time.time())
     assert [finding.check for finding in report.findings if finding.answer is CheckAnswer.UNKNOWN] == []

@@ -22,14 +22,14 @@ from exporter.lab.ports import free_port
 from exporter.lab.postgres.cluster import Cluster
 from exporter.sampling.sampler import Sampler
 from tests.database import rows
-from tests.database.activity import OURS, TIMEOUT, Page, settled, until
-from tests.database.sampling import database_client, nobody_listens
+from tests.database.activity import OURS, TIMEOUT, Page, all_succeeded, until
+from tests.database.sampling import database_client, no_listener
 from tests.postgres import Database
 from tests.proxy import Mode, Proxy
 
 OUTBOX = Table("job_outbox", ("created_at",))
 INTERVAL = 0.2
-# What a sample may take at most: connecting, or its statements and the farewell to a dead server.
+# The longest duration of a sample: connecting, or its statements and the termination of a dead session.
 LIMITS = {"connect_timeout": 1.0, "statement_timeout": 0.5}
 LONGEST = 1.0 + CLIENT_GRACE + 0.5 + CLIENT_GRACE + 1.0
 SLACK = 1.0
@@ -76,7 +76,7 @@ def running(dsn: str, rows_per_second: int = 1_000_000) -> Iterator[tuple[Sample
         ),
         sampling=SamplingSettings(interval=Seconds(INTERVAL), budget_ratio=Ratio(1.0), rows_per_second=rows_per_second),
     )
-    sampling = Sampler(config, nobody_listens)
+    sampling = Sampler(config, no_listener)
     sampling.start()
     try:
         yield sampling, Page(sampling)
@@ -111,15 +111,15 @@ def reasons_of(page: Page) -> set[str]:
 
 
 def test_an_immediate_restart(server):
-    """As after a crash: down is said, for reason connection and no other, and all values return by themselves."""
+    """As after a crash: down is reported, for reason connection and no other, and all values return by themselves."""
     with running(server.dsn()) as (sampling, page):
-        until(lambda: settled(sampling))
+        until(lambda: all_succeeded(sampling))
         assert page.up()
         server.cluster.stop("immediate")
         until(lambda: not page.up())
         until(lambda: not page.has("outbox_pending_jobs"))
         server.cluster.start()
-        until(lambda: settled(sampling))
+        until(lambda: all_succeeded(sampling))
         assert page.up()
         assert page.has("outbox_pending_jobs")
         assert reasons_of(page) == {"connection"}
@@ -145,14 +145,14 @@ def test_the_exporter_starts_before_the_database(server):
             assert not page.up()
             assert reasons_of(page) == {"connection"}
             server.cluster.start()
-            until(lambda: settled(sampling))
+            until(lambda: all_succeeded(sampling))
             assert page.up()
     finally:
         server.cluster.start()
 
 
 def test_a_database_that_is_created_later(server):
-    """The server is there, the database not yet: reason connection, in the server's words."""
+    """The server is there, the database not yet: reason connection, with the server's message."""
     later = Database(server.cluster, "later")
     with running(later.dsn()) as (sampling, page):
         until(lambda: all(state.runs >= 2 for state in sampling.store.states()))
@@ -161,7 +161,7 @@ def test_a_database_that_is_created_later(server):
         server.execute("CREATE DATABASE later")
         with later.connect() as connection:
             migrate.apply(connection)
-        until(lambda: settled(sampling))
+        until(lambda: all_succeeded(sampling))
         assert page.up()
     server.execute("DROP DATABASE later WITH (FORCE)")
 
@@ -175,7 +175,7 @@ def test_everything_vanishes_with_the_database(server, proxy, mode):
     with server.connect() as connection:
         rows.write(connection, rows.quiet())
     with running(through(proxy), rows_per_second=1) as (sampling, page):
-        until(lambda: settled(sampling))
+        until(lambda: all_succeeded(sampling))
         slow = {state.name for state in sampling.store.states() if state.interval >= 10 * 3 * INTERVAL}
         assert slow >= {"last_hour", "events"}
         before = set(of_rows(page))
@@ -193,7 +193,7 @@ def test_everything_vanishes_with_the_database(server, proxy, mode):
 
 
 def of_rows(page: Page) -> list[str]:
-    """The series that the database brought: not how the collectors themselves are doing, nor what a file says."""
+    """The series from the database: not those of the collectors themselves, nor those from a file."""
     own = (
         "outbox_up",
         "outbox_maintenance_active",
@@ -246,22 +246,22 @@ def disturbed(opened: DatabaseClient, disturb: Callable[[Session], None]) -> Non
         session.plan("backlog")
 
 
-def test_sampling_goes_on_after_silence(proxy):
-    """The whole of it: down is said, series vanish, scrapes answer at once, and everything returns by itself."""
+def test_sampling_continues_after_a_hang(proxy):
+    """A whole outage: down is reported, series vanish, scrapes answer at once, and everything returns by itself."""
     with running(through(proxy)) as (sampling, page):
-        until(lambda: settled(sampling))
+        until(lambda: all_succeeded(sampling))
         proxy.set_mode(Mode.SWALLOW)
         until(lambda: not page.up())
         until(lambda: not page.has("outbox_pending_jobs"))
         until(lambda: reasons_of(page) == {"connection"})
         proxy.set_mode(Mode.PASS)
-        until(lambda: settled(sampling))
+        until(lambda: all_succeeded(sampling))
         assert page.up()
         assert page.answers_at_once()
 
 
 def test_a_backend_that_hangs(server):
-    """Stopped by the kernel, say: the server's own timeout cannot fire, so ours does."""
+    """Stopped by the kernel, for example: the server's own timeout cannot fire, so ours does."""
     stopped: list[int] = []
 
     def stop(session: Session) -> None:
@@ -328,7 +328,7 @@ def waits(opened: DatabaseClient) -> int:
 
 
 class Usage:
-    """What the process holds now; sockets are those to the proxy, whose own are in this process too."""
+    """The process's open resources; sockets are those to the proxy, whose own are in this process too."""
 
     def __init__(self, proxy: Proxy) -> None:
         gc.collect()
@@ -376,7 +376,7 @@ def test_closing_breaks_off_a_hanging_query(server):
 
 
 def test_closing_in_silence(server, proxy):
-    """Nobody can be told; we leave all the same."""
+    """The server cannot be notified; the session ends all the same."""
     opened = DatabaseClient(DatabaseSettings(dsn=Secret(through(proxy)), statement_timeout=Seconds(60)))
     opened.open()
     thread, _ = hanging(opened)
@@ -418,7 +418,7 @@ def test_a_closed_client_stays_closed(server):
 
 
 def test_no_server_listens():
-    """A port without a server: refused, in words."""
+    """A port without a server: connection refused."""
     with database_client(f"postgresql://x:hunter2@127.0.0.1:{free_port()}/x", **LIMITS) as opened:
         error = failing(opened)
     assert error.reason is Reason.CONNECTION

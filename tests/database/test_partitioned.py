@@ -1,4 +1,4 @@
-"""Partitioned tables: what is counted, found and priced is what it would be in one piece."""
+"""Partitioned tables: counts, indexes and costs equal those of an unpartitioned table."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_its_indexes_are_found(database: Database):
 
 
 def test_its_size_is_that_of_its_partitions(cluster: Cluster):
-    """Nobody analyses the whole: its own numbers are -1 rows and no page, and no plan may rest on these."""
+    """The parent is not analysed: its own numbers are -1 rows and no page, and no plan may rest on these."""
     with postgres.cloned(cluster, Schema.DEPLOYED) as database:
         events = [rows.Event(n % rows.COURSES, "E", "API", -n * 60 * rows.SECOND) for n in range(20_000)]
         with database.connect() as connection:
@@ -126,7 +126,7 @@ def test_the_policy_of_the_parent_counts(database: Database):
 
 
 def seen(database: Database, table: str = "fsm_events") -> list[IndexRow]:
-    """What a fresh catalogue says."""
+    """The result with a fresh catalogue."""
     with sampler(database.dsn()) as sampling:
         collector = next(collector for collector in sampling.database_collectors if collector.index.table == table)
         with sampling.database.sample(*collector.reads) as session:

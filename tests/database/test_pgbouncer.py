@@ -58,10 +58,10 @@ def backend(connection: psycopg.Connection) -> object:
 
 def test_the_same_truth(pooler, pooled):
     """Randomised cases, every gauge the documented answer."""
-    dice = random.Random(6432)
+    rng = random.Random(6432)
     with sampler(pooler.dsn(pooled.name)) as sampling, pooled.connect() as connection:
         for _ in range(CASES):
-            rows.write(connection, rows.content(dice, around_edges=DELAY))
+            rows.write(connection, rows.content(rng, around_edges=DELAY))
             compare_all(sampling)
 
 
@@ -114,7 +114,7 @@ def test_settings_of_other_clients_change_no_number(pooler, pooled):
         assert everything(dsn) == expected
 
 
-def test_a_failed_sample_leaves_nothing_either(pooler, pooled):
+def test_nor_does_a_failed_sample(pooler, pooled):
     """After a timeout inside our transaction the server connection is clean and in use again."""
     dsn = pooler.dsn(pooled.name)
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as other:

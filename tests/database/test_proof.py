@@ -1,4 +1,4 @@
-"""The conditions that statements prove, as text; what they refuse is tested with a server elsewhere."""
+"""The conditions that statements prove, as text; refusals are tested with a server elsewhere."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def visible(*, row_security: bool, has: list[int] | None = None, lacks: list[int
     )
 
 
-def test_without_row_security_roles_are_not_asked():
-    """row_security is off then, so that what hides rows is an error."""
+def test_without_row_security_roles_are_not_checked():
+    """row_security is off then, so that hidden rows are an error."""
     found = proof.condition([visible(row_security=False, has=[7])])
     assert "outbox_exporter.sample" in found
     assert "pg_has_role" not in found
     assert proof.condition([visible(row_security=True)]) == found
 
 
-def test_every_role_that_the_answer_rests_on_is_asked_once():
+def test_every_relevant_role_is_checked_once():
     """Of all tables, in one order, so that the statement stays the same."""
     found = proof.condition([visible(row_security=True, has=[9, 7], lacks=[3]), visible(row_security=False, has=[7])])
     assert found.startswith(

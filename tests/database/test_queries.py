@@ -27,9 +27,9 @@ from tests.standby import standby_of
 # Rows of each table where plans are looked at: enough that reading all of them is never the cheapest way.
 SIZE = 12_000
 
-# PostgreSQL's types and what psycopg makes of them.
+# PostgreSQL's types and the Python types of psycopg.
 PYTHON = {"text": str, "bigint": int, "integer": int, "double precision": float, "boolean": bool}
-# What the statements of the message with which a session begins are made into.
+# The columns of the statements in the first message of a session.
 OPENING: dict[str, type[Any]] = {
     "replay": Replay,
     "defaults": session._Defaults,
@@ -47,7 +47,7 @@ class Asked:
 
 
 class Recorder:
-    """Notes what sessions fetch."""
+    """Records the statements of sessions."""
 
     def __init__(self) -> None:
         self.asked: dict[str, Asked] = {}
@@ -102,7 +102,7 @@ def populated(cluster) -> Iterator[Database]:
 
 
 def sample_all(database: Database, *, standby: bool = False) -> None:
-    """Each collector twice: what is known of the answer then may have it asked in another way.
+    """Each collector twice: after the first result it may use another statement.
 
     Between them a job leaves the backlog uncounted, unless this is a standby, and there is a reason to look for others.
     """
@@ -147,21 +147,21 @@ def text_of(name: str) -> str:
 
 
 def meaning_of(name: str, column: str) -> str:
-    """What the header says of a column, in one line."""
+    """The header's text for a column, in one line."""
     entry = re.search(rf"^--   {column} (.*?)(?=^--   \S|^-- \S)", text_of(name), re.MULTILINE | re.DOTALL)
     assert entry is not None
     return " ".join(entry[1].replace("\n--", " ").split())
 
 
 def indexes_named(name: str) -> list[str]:
-    """The migration's indexes that the header says the statement relies on."""
+    """The migration's indexes that the header names."""
     section = re.search(r"^-- Index: (.*?)^-- [A-Z]", text_of(name), re.MULTILINE | re.DOTALL)
     assert section is not None
     return re.findall(r"idx_\w+", section[1])
 
 
 def test_every_statement_is_in_use(recorded):
-    """A file that nobody runs is a file that nobody tests."""
+    """An unused file is an untested file."""
     assert set(recorded) == set(queries.names())
 
 
@@ -199,7 +199,7 @@ def test_not_null_columns_are_never_null(recorded, populated, embedded_database,
 
 @pytest.mark.parametrize("name", queries.names())
 def test_the_dataclass_matches_the_header(recorded, name):
-    """A field per column, of its type, optional exactly where the header says null."""
+    """A field per column, of its type, optional exactly for nullable columns in the header."""
     hints = typing.get_type_hints(recorded[name].row)
     columns = queries.load(name).columns
     assert [field.name for field in fields(recorded[name].row)] == [column.name for column in columns]
@@ -249,7 +249,7 @@ def test_the_cap_keeps_its_plan(recorded, populated, which):
 
 
 def test_a_statement_names_itself_to_the_dba():
-    """What pg_stat_activity shows begins with who asks what."""
+    """The text in pg_stat_activity begins with the name of the collector."""
     assert queries.load("backlog").compose("public").as_string().startswith("/* outbox-exporter: backlog */\n")
 
 
@@ -288,14 +288,14 @@ def test_a_header_is_read():
     ],
 )
 def test_a_bad_header_is_refused(bad, message):
-    """With the file's name, and what is wrong."""
+    """With the file's name, and the error."""
     with pytest.raises(ValueError, match=re.escape(message)) as refused:
         queries.parse("good", bad)
     assert "sql/good.sql" in str(refused.value)
 
 
 def test_a_statement_that_is_not_there():
-    """Asking for an unknown name is a bug and says so."""
+    """An unknown name is a bug and raises an error."""
     with pytest.raises(FileNotFoundError):
         queries.load("no_such_statement")
 

@@ -1,4 +1,4 @@
-"""How old the rows of a standby are at most: what proves it, and what is said where nothing does."""
+"""The greatest age of a standby's rows: its evidence, and the message where there is none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def us(seconds: float) -> int:
 
 
 def replay(**facts: object) -> Replay:
-    """A standby at position 1000 that heard from its sender two seconds ago; its last transaction is an hour old."""
+    """A standby at position 1000 with a message of its sender two seconds ago; its last transaction is an hour old."""
     healthy = Replay(
         started=us(-86_400),
         version=180_004,
@@ -36,7 +36,7 @@ def replay(**facts: object) -> Replay:
 
 
 def lag(*samples: tuple[float, Replay]) -> float | None:
-    """What the last of several samples proves; each at so many seconds after NOW."""
+    """The evidence of the last of several samples; each at so many seconds after NOW."""
     tracker = ReplayTracker()
     for after, facts in samples:
         tracker.begin()
@@ -46,7 +46,7 @@ def lag(*samples: tuple[float, Replay]) -> float | None:
 
 
 HIDDEN = {"sender_end": None, "sent_at": None, "heard_at": None}
-NOT_HEARD = {"sent_at": us(-1), "heard_at": us(-1)}
+NO_MESSAGE = {"sent_at": us(-1), "heard_at": us(-1)}
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ NOT_HEARD = {"sent_at": us(-1), "heard_at": us(-1)}
         ({"receiving": False, **HIDDEN}, 3600),
         (HIDDEN, 3600),
         ({"committed_at": us(-4), **HIDDEN}, 4),
-        (NOT_HEARD, 3600),
-        ({"sender_end": None, **NOT_HEARD, "committed_at": None}, None),
+        (NO_MESSAGE, 3600),
+        ({"sender_end": None, **NO_MESSAGE, "committed_at": None}, None),
         ({"heard_at": us(0.001), "sent_at": us(0)}, 0),
         ({"replayed": None}, None),
     ],
@@ -99,7 +99,7 @@ def test_one_sample_proves(facts, expected):
         (
             {**HIDDEN, "committed_at": us(1.5)},
             None,
-        ),  # a commit in our future: the clocks differ by nobody knows how much
+        ),  # a commit in our future: the clocks differ by an unknown amount
     ],
 )
 def test_clocks_that_differ_make_no_lag_smaller(facts, expected):
@@ -118,27 +118,27 @@ def test_earlier_ends_prove_more_than_the_latest():
     assert lag(*running) == pytest.approx(16.0002, abs=1e-5)
 
 
-def test_the_lag_of_a_replay_that_stands_still_grows_from_the_last_proof():
+def test_the_lag_of_a_stopped_replay_grows_from_the_last_proof():
     """Paused while all was replayed; then WAL comes in that is not."""
-    heard = [{"sent_at": us(at) - 200, "heard_at": us(at)} for at in (-2, 29, 59, 89)]
+    messages = [{"sent_at": us(at) - 200, "heard_at": us(at)} for at in (-2, 29, 59, 89)]
     paused = {"paused": True}
     samples = [
-        (0, replay(**heard[0], **paused)),
-        (30, replay(**heard[1], **paused)),
-        (60, replay(**heard[2], **paused, sender_end=1500)),
-        (90, replay(**heard[3], **paused, sender_end=1500)),
+        (0, replay(**messages[0], **paused)),
+        (30, replay(**messages[1], **paused)),
+        (60, replay(**messages[2], **paused, sender_end=1500)),
+        (90, replay(**messages[3], **paused, sender_end=1500)),
     ]
     assert [lag(*samples[:count]) for count in (1, 2, 3, 4)] == pytest.approx([2.0002, 1.0002, 31.0002, 61.0002])
 
 
 def test_messages_before_the_receiver_ended_count_by_their_age():
-    """A dead primary: nothing is heard any more, and the lag grows with the clock."""
+    """A dead primary: no message arrives any more, and the lag grows with the clock."""
     gone = replay(receiving=False, **HIDDEN)
     assert lag((0, replay()), (15, gone), (45, gone)) == pytest.approx(47.0003, abs=1e-5)
 
 
 def test_another_server_begins_anew():
-    """What one server heard is no proof about another, nor about itself after it was a primary."""
+    """A message of one server is no evidence for another, nor for itself after it was a primary."""
     other = replay(started=us(-10), **HIDDEN)
     assert lag((0, replay()), (15, other)) == 3615
     tracker = ReplayTracker()
@@ -153,11 +153,13 @@ def test_another_server_begins_anew():
 
 
 def test_memory_is_bounded():
-    """A replay that is paused for ever learns new ends for ever."""
+    """A replay that is paused for ever gets new ends for ever."""
     tracker = ReplayTracker()
     for number in range(5000):
-        heard = us(number)
-        tracker.found_standby(None, NOW + number, replay(sender_end=2000 + number, sent_at=heard - 9, heard_at=heard))
+        received = us(number)
+        tracker.found_standby(
+            None, NOW + number, replay(sender_end=2000 + number, sent_at=received - 9, heard_at=received)
+        )
     assert len(tracker._ends) == 256
 
 
@@ -192,7 +194,7 @@ NOT_PROVED = (
             f"{NOT_VISIBLE}ALTER ROLE monitor INHERIT; GRANT pg_read_all_stats TO monitor, on the primary",
         ),
         (
-            NOT_HEARD,
+            NO_MESSAGE,
             f"the WAL receiver has received nothing since it connected: wait, for half of {TIMEOUT} if it is quiet",
         ),
         (
@@ -214,7 +216,7 @@ NOT_PROVED = (
     ],
 )
 def test_the_message_names_the_cause_and_the_fix(facts, cause):
-    """Which server answers, why it is not believed, the remedy; and no figure that changes with every sample."""
+    """The server, the reason, the remedy; and no number that changes with every sample."""
     tracker = ReplayTracker()
     tracker.found_standby("10.0.0.7:5432", NOW, replay(**facts))
     with pytest.raises(Stale) as raised:
@@ -223,7 +225,7 @@ def test_the_message_names_the_cause_and_the_fix(facts, cause):
 
 
 def test_the_limit_itself_is_fresh():
-    """At the limit it is believed, beyond it not."""
+    """At the limit it is accepted, beyond it not."""
     tracker = ReplayTracker()
     tracker.found_standby(None, NOW, replay(**{**HIDDEN, "committed_at": us(-60)}))
     tracker.check(60, "monitor")

@@ -15,7 +15,7 @@ from tests.proxy import Proxy
 
 DELAY = 0.04
 THERE_AND_BACK = 2 * DELAY
-# Of a sample, at least: what it begins with, one statement, COMMIT.
+# Of a sample, at least: its first message, one statement, COMMIT.
 EXCHANGES = 3
 
 
@@ -27,7 +27,7 @@ def far(database: Database) -> Iterator[str]:
 
 
 def test_the_shortest_exchange_is_the_round_trip_time():
-    """Every exchange takes as much for it; what the others take longer, the server worked."""
+    """The shortest exchange is the round trip; the rest of a longer one is the server's work."""
     round_trip = RoundTripTimer()
     assert round_trip.network_time == 0
     for seconds in (0.05, 0.03, 0.30, 0.04):
@@ -35,7 +35,7 @@ def test_the_shortest_exchange_is_the_round_trip_time():
     assert round_trip.network_time == pytest.approx(4 * 0.03)
 
 
-def test_a_connection_remembers_its_quickest_exchange():
+def test_a_connection_keeps_its_shortest_round_trip():
     """So a sample of slow statements alone is known to be slow; a new connection may take another way."""
     round_trip = RoundTripTimer()
     round_trip.note(0.03)
@@ -49,7 +49,7 @@ def test_a_connection_remembers_its_quickest_exchange():
 
 
 def runs(dsn: str) -> list[CollectorRun]:
-    """The cheapest of five of each database collector, so that what else the machine does meanwhile counts little."""
+    """The fastest of five of each database collector, so that other load of the machine counts little."""
     with sampler(dsn) as sampling:
         with sampling.database.sample():
             pass
@@ -57,7 +57,7 @@ def runs(dsn: str) -> list[CollectorRun]:
         return [min((run_once(each) for _ in range(5)), key=lambda run: run.cost) for each in collectors]
 
 
-def test_a_far_server_is_asked_as_often_as_a_near_one(far: str):
+def test_a_distant_server_has_the_same_interval_as_a_near_one(far: str):
     """Each sample takes several exchanges, which together take longer than its share of the time."""
     settings = SamplingSettings()
     for run in runs(far):
@@ -69,7 +69,7 @@ def test_a_far_server_is_asked_as_often_as_a_near_one(far: str):
 
 
 def test_work_counts_however_far_the_server_is(far: str):
-    """What the server does takes its time on top."""
+    """The server's work is added to it."""
     with database_client(far) as opened:
         with opened.sample() as session:
             session._connection.execute(b"SELECT pg_sleep(0.5)")

@@ -1,4 +1,4 @@
-"""What a session guarantees to the database that it visits."""
+"""Guarantees of a session to the monitored database."""
 
 import time
 
@@ -63,7 +63,7 @@ def test_a_sample_cannot_write(database):
     ids=["can write", "weaker", "both"],
 )
 def test_a_transaction_of_another_kind_is_refused(database, monkeypatch, begun):
-    """Verified, not assumed: a pooler or proxy that dropped our wish is found out. Nobody is left in a transaction."""
+    """Verified, not assumed: a pooler or proxy that dropped a setting is detected. No transaction is left open."""
     monkeypatch.setattr(session_module, "_BEGIN", begun)
     session_module._opening.cache_clear()
     with database_client(database.dsn()) as opened:
@@ -86,14 +86,14 @@ def test_all_statements_see_one_snapshot(database):
 
 
 def test_a_row_of_other_fields_is_refused(database):
-    """Values are told by their place; in the wrong one they would be lies."""
+    """Values are identified by their position; in the wrong one they would be wrong."""
     refused = pytest.raises(TypeError, match=r"PendingGroup has the fields .*, sql/backlog_head\.sql the columns")
     with database_client(database.dsn()) as opened, refused, opened.sample() as session:
         session.fetch("backlog_head", PendingGroup, batch=1)
 
 
 def test_limits_hold_inside_the_transaction_only(database):
-    """Whatever the settings say, on the server; afterwards the connection is as it came."""
+    """For all settings of the server; afterwards the connection has its original settings."""
     inside = {
         "statement_timeout": "4s",
         "lock_timeout": "300ms",
@@ -118,7 +118,7 @@ def test_limits_hold_inside_the_transaction_only(database):
 
 @pytest.mark.parametrize("reads", [(), (OUTBOX,)])
 def test_bitmap_scans_are_preferred_on_request(database, reads):
-    """Either way in this transaction only, and until told otherwise."""
+    """In either case for this transaction only, and until it is changed."""
 
     def plans(session: Session) -> tuple[str, str]:
         return show(session, "enable_indexscan"), show(session, "enable_seqscan")
@@ -145,7 +145,7 @@ def test_critical_samples_take_few_messages(database, name, messages):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason", "told"),
+    ("spoil", "reason", "message"),
     [
         ("ALTER TABLE job_outbox RENAME COLUMN attempts TO tries", Reason.SCHEMA, "job_outbox has no column attempts"),
         ("DROP TABLE job_outbox", Reason.SCHEMA, "there is no table public.job_outbox"),
@@ -155,8 +155,8 @@ def test_critical_samples_take_few_messages(database, name, messages):
     ],
     ids=["column", "table", "table's privilege", "column's privilege", "row security"],
 )
-def test_a_change_between_two_samples_fails_the_next_and_is_named(database, spoil, reason, told):
-    """Between two samples something goes: the next fails for that reason, and the one after says what is missing."""
+def test_a_change_between_two_samples_fails_the_next_and_is_named(database, spoil, reason, message):
+    """Something is dropped between two samples: the next fails for that reason, and the one after names it."""
     with monitoring_role(database) as role, sampler(database.dsn(role)) as sampling:
         backlog = sampling.database_collectors[0]
         assert all(run_once(backlog).succeeded for _ in range(2))
@@ -168,11 +168,11 @@ def test_a_change_between_two_samples_fails_the_next_and_is_named(database, spoi
     assert all(run.outcome.readings == () for run in runs)
     failures = [failure for run in runs for failure in run.outcome.failures]
     assert [failure.reason for failure in failures] == [reason, reason]
-    assert told in failures[1].message
+    assert message in failures[1].message
 
 
 def test_nothing_is_prepared_and_one_connection_serves_all(database):
-    """Samples leave no statement behind on the server, and share a connection that says whose it is."""
+    """Samples leave no statement behind on the server, and share a connection with an application name."""
     with database_client(database.dsn()) as opened:
         backends = set()
         for _ in range(12):
@@ -193,7 +193,7 @@ def test_now_is_the_database_s(database):
 
 
 def test_the_first_message_names_itself_to_the_dba():
-    """As every other statement does: what pg_stat_activity shows begins with who asks."""
+    """As every other statement: the text in pg_stat_activity begins with the name of the collector."""
     opening = session_module._opening(("public", None, 5.0, 0.5), (OUTBOX,), True, session_module.Expected(filter=True))
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")
 
@@ -240,7 +240,7 @@ def test_a_lock_is_waited_for_no_longer_than_agreed(database):
     ("name", "user"), [("no such database", "postgres"), (None, "nobody at all")], ids=["database", "role"]
 )
 def test_a_failed_connection_names_its_cause_and_no_password(database, name, user):
-    """Reason connection; the server's own words; the password in none of them."""
+    """Reason connection; the server's own message; the password in none of them."""
     other = Database(database.cluster, name or database.name)
     with database_client(other.dsn(user, password="hunter2")) as opened:
         with pytest.raises(Unreachable, match="does not exist") as refused, opened.sample():
@@ -256,7 +256,7 @@ def test_the_connection_target_has_no_secrets():
 
 
 def test_the_passwords_of_a_dsn():
-    """So that whoever prints can hide it."""
+    """So that it can be hidden before printing."""
     assert passwords("postgresql://u:hunter2@h/x?sslpassword=s3") == ("hunter2", "s3")
     assert passwords("host=h") == ()
 

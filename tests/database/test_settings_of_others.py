@@ -22,10 +22,10 @@ from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.documented import Series
 from tests.database.roles import monitoring_role, role
-from tests.database.sampling import configuration, database_client, everything, nobody_listens, series
+from tests.database.sampling import configuration, database_client, everything, no_listener, series
 from tests.postgres import Database
 
-# What a text may be set to. One that is not here is set to all of the first line; what the server refuses is left out.
+# Values of text settings. One that is not here gets all of the first line; values refused by the server are left out.
 PLAUSIBLE = ("", "x", "on", "0", "C", "public")
 TEXTS: dict[str, tuple[str, ...]] = {
     "client_encoding": ("UTF8", "SQL_ASCII", "LATIN1", "WIN1252", "EUC_JP", "SJIS", "GB18030"),
@@ -37,7 +37,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "restrict_nonsystem_relation_kind": ("view", "foreign-table", "view, foreign-table"),
     "createrole_self_grant": ("set", "inherit, set"),
 }
-# These end statements or sessions before ours can say how long they may take; a named failure is all that there is.
+# These end statements or sessions before ours can set timeouts; a named failure is the best possible result.
 ENDING = {
     "statement_timeout": {Reason.TIMEOUT},
     "transaction_timeout": {Reason.TIMEOUT, Reason.CONNECTION},
@@ -46,7 +46,7 @@ ENDING = {
     # Where an operation costs more than there are numbers, all plans cost the same, and the planner takes any.
     "cpu_operator_cost": {Reason.TIMEOUT},
 }
-# Kept from being set by the server itself, or said by BEGIN.
+# Settings that the server does not allow to set, or that BEGIN sets.
 OF_THE_TRANSACTION = ("transaction_isolation", "transaction_read_only", "transaction_deferrable")
 
 # How many settings are made together; those of one group come from all over the alphabet.
@@ -109,7 +109,7 @@ CONTENT = rows.Content(
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the program says about one database."""
+    """The program's results for one database."""
 
     samples: Series
     catalogue: SchemaFacts
@@ -157,8 +157,8 @@ class Tried:
     """Two connections, the monitoring role's and the owner's, on which settings are made and answers asked."""
 
     def __init__(self, database: Database, monitor: str) -> None:
-        self._sampling = Sampler(configuration(database.dsn(monitor), statement_timeout=5), nobody_listens)
-        self._owner = Sampler(configuration(database.dsn(), statement_timeout=5), nobody_listens)
+        self._sampling = Sampler(configuration(database.dsn(monitor), statement_timeout=5), no_listener)
+        self._owner = Sampler(configuration(database.dsn(), statement_timeout=5), no_listener)
         for sampling in (self._sampling, self._owner):
             sampling.database.open()
 
@@ -224,22 +224,22 @@ def tried(watched: tuple[Database, str]) -> Iterator[Tried]:
 
 
 def same(tried: Tried, expected: Answers, settings: list[tuple[str, str]]) -> str:
-    """What is wrong under these settings, empty when nothing is."""
+    """The differences under these settings, empty when there are none."""
     try:
         return "" if tried.answers() == expected else "another answer"
     except SampleError as error:
         allowed = [error.reason in ENDING.get(name, ()) for name, _ in settings]
         return "" if all(allowed) else f"{error.reason}: {error}"
-    except Exception as error:  # noqa: BLE001 - all of them are to be told
+    except Exception as error:  # noqa: BLE001 - every error is part of the result
         return repr(error)
     finally:
         tried.reset()
 
 
 def test_every_setting_with_every_other_value(watched, tried):
-    """What every statement of samples, verify and check-config answers is what it answers under defaults.
+    """Every statement of samples, verify and check-config has the same result as under defaults.
 
-    Several at a time; each by itself where a session may end, and where one of several changed an answer.
+    Several at a time; each by itself where a session may end, and where one of several changed a result.
     """
     expected = tried.answers()
     assert sum(expected.samples.values()) > 0
@@ -255,8 +255,8 @@ def test_every_setting_with_every_other_value(watched, tried):
         if same(tried, expected, made):
             for setting in made:
                 tried.set(*setting)
-                if trouble := same(tried, expected, [setting]):
-                    wrong[setting] = trouble
+                if differences := same(tried, expected, [setting]):
+                    wrong[setting] = differences
     assert wrong == {}
     assert taken > 300
     assert tried.answers() == expected
@@ -272,8 +272,8 @@ def make_default(database: Database, role: str) -> None:
             connection.execute(sql.SQL("RESET {}").format(sql.Identifier(name)))
 
 
-def told(database: Database, user: str) -> dict[str, object]:
-    """What the commands answer to that role, check by check."""
+def answers(database: Database, user: str) -> dict[str, object]:
+    """The results of the commands for that role, check by check."""
     dsn = database.dsn(user)
     with database_client(dsn) as opened:
         with opened.sample() as session:
@@ -290,12 +290,12 @@ def told(database: Database, user: str) -> dict[str, object]:
 
 
 def test_the_commands_under_a_role_s_own_defaults(watched):
-    """Verify, smoke and rollback-check answer check by check what they answer to any other superuser."""
+    """Verify, smoke and rollback-check have the same results as for any other superuser, check by check."""
     database, _ = watched
     with role(database, "SUPERUSER") as plain, role(database, "SUPERUSER") as odd:
         make_default(database, odd)
-        expected = told(database, plain)
-        assert told(database, odd) == expected
+        expected = answers(database, plain)
+        assert answers(database, odd) == expected
         assert {answer for _, answer, _ in expected["smoke"]} == {"ok"}  # type: ignore[attr-defined]
 
 

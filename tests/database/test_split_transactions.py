@@ -1,7 +1,7 @@
-"""What stands before the server sends a statement of a sample elsewhere: it fails, with the reason, and says no number.
+"""A statement of a sample that is routed to another server: it fails, with the reason, and brings no number.
 
-So Pgpool-II does (4.7, allow_sql_comments = on), where BEGIN travels with other statements: what follows goes to a
-standby, outside of any transaction, and the client is told that it is inside of one.
+Pgpool-II does so (4.7, allow_sql_comments = on) when BEGIN is in one message with other statements: the next statement
+goes to a standby, outside of any transaction, and the client sees the status of an open one.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def user(request: pytest.FixtureRequest, database: Database) -> Iterator[str]:
 
 
 def blocked_by(opened: DatabaseClient, connection: psycopg.Connection[Any]) -> int:
-    """What a sample says whose question is answered by another connection."""
+    """The result of a sample whose statement runs on another connection."""
     with opened.sample(OUTBOX) as session:
         ours, session._connection = session._connection, connection
         try:
@@ -43,7 +43,7 @@ def blocked_by(opened: DatabaseClient, connection: psycopg.Connection[Any]) -> i
 
 
 def blocked_after(opened: DatabaseClient, statement: bytes) -> int:
-    """What a sample says in which something else ends the transaction."""
+    """The result of a sample whose transaction is ended by something else."""
     with opened.sample(OUTBOX) as session:
         session._connection.execute(statement)
         return session.fetch_one("backlog_head", BacklogHead, batch=1).blocked
@@ -62,14 +62,14 @@ def test_a_statement_on_another_server(database, standby: Standby, user):
 
 
 @pytest.mark.parametrize("ended", [b"COMMIT", b"ROLLBACK", b"COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"])
-def test_a_transaction_that_somebody_ended(database, user, ended):
-    """On the same server connection, too: what was proved was proved of a transaction."""
+def test_a_transaction_that_was_ended_elsewhere(database, user, ended):
+    """On the same server connection, too: the proof holds for one transaction."""
     with database_client(database.dsn(user)) as opened, pytest.raises(SampleError, match=REFUSED):
         blocked_after(opened, ended)
 
 
 def test_only_a_primary_may_answer(database):
-    """Pgpool-II sends what calls a volatile function to the primary, whatever comments it may ignore."""
+    """Pgpool-II sends calls of a volatile function to the primary, whatever comments it may ignore."""
     with database_client(database.dsn()) as opened, opened.sample(OUTBOX) as session:
         assert b"clock_timestamp()" in session._statement("backlog_head")
     assert database.value("SELECT provolatile::text FROM pg_proc WHERE proname = 'clock_timestamp'") == "v"

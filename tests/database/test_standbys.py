@@ -1,4 +1,4 @@
-"""Samples of real streaming replicas: the primary's truth within the limit, or a failure that says why."""
+"""Samples of real streaming replicas: the primary's values within the limit, or a failure with the reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ JOB = """
     INSERT INTO job_outbox (entity_id, queue_name, created_at, processed_at)
     SELECT '00000000-0000-0000-0000-000000000000', 'q', now(), {processed} FROM generate_series(1, {count})
 """
-# What the receiver asks for when a quiet primary says nothing comes after half of this.
+# The receiver requests a reply when nothing has come from an idle primary after half of this.
 TALKATIVE = {"wal_receiver_timeout": "1s"}
 
 
@@ -60,12 +60,12 @@ def on(standby: Standby, database: Database) -> Database:
 
 @contextmanager
 def running(dsn: str, limit: float) -> Iterator[Callable[[], tuple[CollectorState, ...]]]:
-    """An exporter with that max_replay_lag; each call samples with all collectors and tells of their states."""
+    """An exporter with that max_replay_lag; each call samples with all collectors and returns their states."""
     with sampler(dsn, max_replay_lag=Seconds(limit)) as sampling:
 
         def sample() -> tuple[CollectorState, ...]:
-            for turn in sampling._entries:
-                sampling.store.record(run_once(turn.collector), turn.interval)
+            for entry in sampling._entries:
+                sampling.store.record(run_once(entry.collector), entry.interval)
             return tuple(state for state in sampling.store.states() if state.name in COLLECTORS)
 
         yield sample
@@ -82,7 +82,7 @@ def values(states: tuple[CollectorState, ...], metric: catalogue.Metric) -> dict
 
 
 def backlog(states: tuple[CollectorState, ...]) -> float | None:
-    """The jobs that are pending; None when that is not told."""
+    """The pending jobs; None when they are unknown."""
     found = values(states, catalogue.PENDING_JOBS)
     return sum(found.values()) if found else None
 
@@ -116,7 +116,7 @@ def test_a_fresh_standby_shows_the_rows_of_the_primary(watched, standby):
 
 
 def test_a_paused_standby_is_no_empty_outbox(watched, standby):
-    """An hour of quiet, a pause, then fifty jobs on the primary: whoever looks for the first time is told nothing."""
+    """An hour of quiet, a pause, then fifty jobs on the primary: a first sample there has no reading."""
     standby.wait_until_caught_up()
     standby.pause_replay()
     time.sleep(1.1)
@@ -207,7 +207,7 @@ def test_a_standby_without_messages_is_stale_after_the_limit(watched, cluster, s
         add_jobs(watched, 1)
         standby.wait_until_caught_up()
         assert backlog(sample()) == 1
-        standby.cut_stream(silently=silently)
+        standby.interrupt_stream(silently=silently)
         add_jobs(watched, 5)
         time.sleep(2.1)
         states = sample()
@@ -217,12 +217,12 @@ def test_a_standby_without_messages_is_stale_after_the_limit(watched, cluster, s
         assert expected in states[0].problems[0].message
         standby.restore_stream()
         standby.wait_until_caught_up()
-        add_jobs(watched, 1)  # what was held until now was sent too long ago to prove anything
+        add_jobs(watched, 1)  # messages that were held until now were sent too long ago to prove anything
         assert until(lambda: backlog(sample()) == 7)
 
 
-def test_a_quiet_primary_is_no_stale_standby(watched, talkative):
-    """Nothing is written for three times the limit: the receiver asks, and is answered that nothing is new."""
+def test_a_standby_of_an_idle_primary_is_not_stale(watched, talkative):
+    """Nothing is written for three times the limit: the receiver requests a reply, which has no news."""
     with running(on(talkative, watched).dsn(), 1.5) as sample:
         add_jobs(watched, 4)
         talkative.wait_until_caught_up()
@@ -238,12 +238,12 @@ def test_a_quiet_primary_is_no_stale_standby(watched, talkative):
 
 
 def refused_backlog(dsn: str) -> dict[str, CollectorFailure]:
-    """What is refused where the latest proof is older than 1.5 s; nothing while the primary writes."""
+    """The refusals where the latest proof is older than 1.5 s; none while the primary writes."""
     found = refusals(dsn, max_replay_lag=Seconds(1.5))
     return found if "backlog" in found else {}
 
 
-def test_the_shipped_role_needs_a_grant_on_a_quiet_standby(watched, cluster):
+def test_the_shipped_role_needs_a_grant_on_an_idle_standby(watched, cluster):
     """It may not see the receiver's messages; the statement of the error fixes that, and nothing less does."""
     with monitoring_role(watched) as role, standby_of(cluster, TALKATIVE) as standby:
         add_jobs(watched, 4)
@@ -265,7 +265,7 @@ def test_the_shipped_role_needs_a_grant_on_a_quiet_standby(watched, cluster):
 
 
 def test_a_server_without_a_receiver_is_stale(cluster):
-    """WAL from an archive alone: nothing says how far the primary is."""
+    """WAL from an archive alone: there is no evidence of the primary's position."""
     standby = Standby(cluster, {"primary_conninfo": "", "restore_command": "false"})
     with postgres.started(standby):
         found = refusals(standby.dsn())
@@ -323,7 +323,7 @@ def counted(states: tuple[CollectorState, ...]) -> float:
 
 
 def test_a_fail_over_is_noticed_and_counts_no_job_twice(pair):
-    """From the primary to its standby, which then is the primary: the next sample says so by itself."""
+    """From the primary to its standby, which then is the primary: the next sample shows it by itself."""
     primary, standby = pair
     with postgres.cloned(primary) as database, running(both(primary, standby, database.name), 60) as sample:
         with database.connect() as connection:
@@ -383,7 +383,7 @@ def test_a_promotion_between_two_samples_of_one_connection(watched, cluster):
 
 
 def test_a_dsn_for_both_servers_finds_the_primary(watched, standby):
-    """By target_session_attrs=primary, in either order; read-write finds none for the shipped role, and says why."""
+    """By target_session_attrs=primary, in either order; read-write finds none for the shipped role, with the reason."""
     with monitoring_role(watched) as role:
         standby.wait_until_caught_up()
         for ports in ((watched.cluster.port, standby.port), (standby.port, watched.cluster.port)):

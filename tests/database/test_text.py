@@ -8,7 +8,7 @@ from exporter.database import text
 
 @pytest.mark.parametrize(("encoding", "name"), [("UTF8", "utf-8"), ("LATIN1", "iso8859-1"), ("SQL_ASCII", "utf-8")])
 def test_the_encoding_of_a_session(database, encoding, name):
-    """Nobody knows what SQL_ASCII holds: it is read as UTF-8."""
+    """SQL_ASCII has no known encoding: it is read as UTF-8."""
     with database.connect() as connection:
         connection.execute(f"SET client_encoding = '{encoding}'".encode())
         assert text.encoding(connection) == name

@@ -30,13 +30,13 @@ def variant(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Databa
 
 def test_on_the_edges_to_the_microsecond(variant):
     """Rows are written and sampled in one transaction, so `now() - 1 hour` is hit exactly, and missed by one."""
-    dice = random.Random(2025)
+    rng = random.Random(2025)
     with sampler(variant.dsn()) as sampling, variant.connect() as connection:
         # Without statistics the documented queries look so expensive that they are compiled: five times as long.
         connection.execute("SET jit = off")
         for _ in range(EXACT):
             with connection.transaction(force_rollback=True):
-                rows.write(connection, rows.content(dice))
+                rows.write(connection, rows.content(rng))
                 session = WritableSession(connection)
                 for collector in sampling.database_collectors:
                     compare(sampling, collector, session)
@@ -44,14 +44,14 @@ def test_on_the_edges_to_the_microsecond(variant):
 
 def test_both_ways_of_counting_events_give_the_same(variant):
     """Course by course or in one sweep: the plan is a matter of cost, never of the answer."""
-    dice = random.Random(1900)
+    rng = random.Random(1900)
     with variant.connect() as connection:
         for _ in range(EXACT):
             with connection.transaction(force_rollback=True):
-                rows.write(connection, rows.content(dice))
+                rows.write(connection, rows.content(rng))
                 session = WritableSession(connection)
-                since = session.now - dice.choice((600, 600, 3600, 7200, 0))
-                until = since + dice.choice((0, 0, 300, 600))
+                since = session.now - rng.choice((600, 600, 3600, 7200, 0))
+                until = since + rng.choice((0, 0, 300, 600))
                 swept, stepped = (event_groups(session, since, until, by_course=way) for way in (False, True))
                 assert swept == stepped
 
@@ -59,7 +59,7 @@ def test_both_ways_of_counting_events_give_the_same(variant):
 def event_groups(
     session: WritableSession, since: float, until: float, *, by_course: bool
 ) -> dict[tuple[str | None, str | None], tuple[int, int, int, dict[str, float]]]:
-    """What either way of counting events says, without the order in which it says it."""
+    """The result of either way of counting events, unordered."""
     groups = fetch_groups(session, fetch_courses(session) if by_course else None, True, since, until)
     found = {
         (group.source, group.event): (
@@ -76,26 +76,26 @@ def event_groups(
 
 def test_through_the_real_client(variant):
     """As the program samples: read-only, repeatable read, visibility proved first."""
-    dice = random.Random(1118)
+    rng = random.Random(1118)
     with sampler(variant.dsn()) as sampling, variant.connect() as connection:
         for _ in range(REAL):
-            rows.write(connection, rows.content(dice, around_edges=DELAY))
+            rows.write(connection, rows.content(rng, around_edges=DELAY))
             compare_all(sampling)
 
 
 def test_as_the_monitoring_role(variant):
     """Least privilege sees the same truth."""
-    dice = random.Random(42)
+    rng = random.Random(42)
     with monitoring_role(variant) as role, sampler(variant.dsn(role)) as sampling, variant.connect() as connection:
         for _ in range(REAL):
-            rows.write(connection, rows.content(dice, around_edges=DELAY))
+            rows.write(connection, rows.content(rng, around_edges=DELAY))
             compare_all(sampling)
 
 
 def test_the_cases_are_awkward_enough():
-    """The generator does produce what the truth test is about."""
-    dice = random.Random(2025)
-    cases = [rows.content(dice) for _ in range(EXACT)]
+    """The generator produces the cases of the truth test."""
+    rng = random.Random(2025)
+    cases = [rows.content(rng) for _ in range(EXACT)]
     jobs = [job for case in cases for job in case.jobs]
     done = [job for job in jobs if job.processed is not None]
     assert any(job.processed is not None and job.processed < job.created for job in done)

@@ -52,12 +52,12 @@ def truth(database: Database) -> Series:
     return found
 
 
-def sees_everything(database: Database, name: str) -> bool:
+def all_rows_visible(database: Database, name: str) -> bool:
     return everything(database.dsn(name)) == truth(database)
 
 
 def fix(database: Database, name: str, choose: int, schema: str = "public") -> list[str]:
-    """Does what the messages say until nothing is refused any more; `choose` picks among alternatives."""
+    """Applies the remedies in the messages until nothing is refused any more; `choose` picks among alternatives."""
     done: list[str] = []
     while refused := refusals(database.dsn(name), schema=schema):
         suggested = _SUGGESTED.findall(next(iter(refused.values())).message)
@@ -76,47 +76,47 @@ def failure(database: Database, name: str, collector: str = "backlog") -> Collec
 # ---------------------------------------------------------------- who sees
 
 
-def test_a_superuser_sees(filled):
-    """And some of what it sees is not zero."""
-    assert sees_everything(filled, "postgres")
+def test_a_superuser_sees_all_rows(filled):
+    """And some of the visible values are not zero."""
+    assert all_rows_visible(filled, "postgres")
 
 
 @pytest.mark.parametrize("attributes", ["BYPASSRLS", "SUPERUSER"])
-def test_a_role_beyond_row_security_sees(filled, attributes):
-    """Whatever policies say."""
+def test_a_role_with_bypassrls_sees_all_rows(filled, attributes):
+    """Whatever policies there are."""
     with role(filled, attributes) as name:
         allow(filled, SELECT, name)
-        assert sees_everything(filled, name)
+        assert all_rows_visible(filled, name)
 
 
-def test_the_owner_sees(filled, watcher):
+def test_the_owner_sees_all_rows(filled, watcher):
     """Row security does not apply to it."""
     for table in TABLES:
         allow(filled, "ALTER TABLE public.{table} OWNER TO {role}", watcher, table=sql.Identifier(table))
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
-def test_an_owner_forced_to_obey_does_not(filled, watcher):
+def test_an_owner_under_forced_row_security_does_not(filled, watcher):
     """FORCE ROW LEVEL SECURITY hides rows from the owner, too; the policy of the message shows them."""
     for table in TABLES:
         allow(filled, "ALTER TABLE public.{table} OWNER TO {role}", watcher, table=sql.Identifier(table))
         filled.execute(sql.SQL("ALTER TABLE public.{} FORCE ROW LEVEL SECURITY").format(sql.Identifier(table)))
     assert reasons(filled.dsn(watcher)) == {Reason.RLS}
     fix(filled, watcher, choose=1)
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 def test_without_row_security_select_is_enough(filled, watcher):
     """A schema that never enabled it hides nothing."""
     for table in TABLES:
         filled.execute(sql.SQL("ALTER TABLE public.{} DISABLE ROW LEVEL SECURITY").format(sql.Identifier(table)))
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 def test_a_permissive_policy_for_the_role_opens_its_eyes(filled, watcher):
     """The way in of the set-up script."""
     open_policies(filled, watcher)
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 def test_a_permissive_policy_for_everybody_does_too(filled, watcher):
@@ -124,14 +124,14 @@ def test_a_permissive_policy_for_everybody_does_too(filled, watcher):
     for table in TABLES:
         policy = "CREATE POLICY may_read ON public.{table} FOR SELECT USING (true)"
         allow(filled, policy, watcher, table=sql.Identifier(table))
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 def test_a_policy_for_all_commands_is_one_for_reading(filled, watcher):
     """FOR ALL includes SELECT."""
     for table in TABLES:
         allow(filled, "CREATE POLICY p ON public.{table} TO {role} USING (true)", watcher, table=sql.Identifier(table))
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 def test_membership_counts_where_it_is_inherited(filled, watcher):
@@ -139,11 +139,11 @@ def test_membership_counts_where_it_is_inherited(filled, watcher):
     with role(filled) as group:
         open_policies(filled, group)
         allow(filled, "GRANT {group} TO {role}", watcher, group=sql.Identifier(group))
-        assert sees_everything(filled, watcher)
+        assert all_rows_visible(filled, watcher)
 
 
 def test_membership_does_not_count_where_it_is_not(filled):
-    """A NOINHERIT role does not have what its group has, and is not counted as if it had."""
+    """A NOINHERIT role does not have the privileges of its group, and is not treated as if it had."""
     with role(filled, "NOINHERIT") as name, role(filled) as group:
         allow(filled, SELECT, name)
         allow(filled, "GRANT {group} TO {role}", name, group=sql.Identifier(group))
@@ -156,7 +156,7 @@ def test_membership_does_not_count_where_it_is_not(filled):
 
 @pytest.mark.parametrize("choose", [0, 1], ids=["by attribute", "by policy"])
 def test_a_plain_role_gets_no_number_and_a_remedy(filled, watcher, choose):
-    """Every collector refuses under reason rls; doing what the messages say, either way, gives the right numbers."""
+    """Every collector refuses under reason rls; either remedy of the messages gives the right numbers."""
     refused = refusals(filled.dsn(watcher))
     assert {name: refusal.reason for name, refusal in refused.items()} == dict.fromkeys(COLLECTORS, Reason.RLS)
     assert refused["backlog"].message == (
@@ -164,7 +164,7 @@ def test_a_plain_role_gets_no_number_and_a_remedy(filled, watcher, choose):
         f"or CREATE POLICY outbox_monitor_read ON public.job_outbox FOR SELECT TO {watcher} USING (true)"
     )
     assert len(fix(filled, watcher, choose)) == (1, 3)[choose]
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 RESTRICTIVE = [
@@ -181,18 +181,18 @@ RESTRICTIVE = [
 
 @pytest.mark.parametrize(("clause", "sees"), RESTRICTIVE)
 def test_a_restrictive_policy_may_take_rows_away_again(filled, watcher, clause, sees):
-    """Unless it is for somebody else, for another command, or lets everything through."""
+    """Unless it is for another role, for another command, or permits every row."""
     open_policies(filled, watcher)
     allow(filled, f"CREATE POLICY narrow ON public.job_outbox AS RESTRICTIVE {clause}", watcher)
     if sees:
-        assert sees_everything(filled, watcher)
+        assert all_rows_visible(filled, watcher)
         return
     refused = refusals(filled.dsn(watcher))
     assert set(refused) == {"backlog", "throughput", "last_hour"}
     assert refused["backlog"].reason is Reason.RLS
     assert "restrictive policy narrow" in refused["backlog"].message
     fix(filled, watcher, choose=0)
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 INSUFFICIENT = [
@@ -215,21 +215,21 @@ def test_a_policy_that_is_not_for_reading_everything_proves_nothing(filled, watc
     assert set(refusals(filled.dsn(watcher))) == {"backlog", "throughput", "last_hour"}
     assert failure(filled, watcher).reason is Reason.RLS
     fix(filled, watcher, choose=1)
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 def test_no_combination_of_policies_deceives(filled, watcher):
     """Random sets of policies: numbers come exactly when the server shows this role every row."""
-    dice = random.Random(7)
+    rng = random.Random(7)
     real = truth(filled)
     verdicts = set()
     for _ in range(60):
         with filled.connect() as connection:
-            for number in range(dice.randrange(4)):
-                kind = dice.choice(("PERMISSIVE", "PERMISSIVE", "RESTRICTIVE"))
-                command = dice.choice(("ALL", "SELECT", "SELECT", "DELETE"))
-                to = dice.choice(("PUBLIC", watcher, watcher, "service_role"))
-                using = dice.choice(("true", "true", "false"))
+            for number in range(rng.randrange(4)):
+                kind = rng.choice(("PERMISSIVE", "PERMISSIVE", "RESTRICTIVE"))
+                command = rng.choice(("ALL", "SELECT", "SELECT", "DELETE"))
+                to = rng.choice(("PUBLIC", watcher, watcher, "service_role"))
+                using = rng.choice(("true", "true", "false"))
                 statement = (
                     f"CREATE POLICY random_{number} ON job_outbox AS {kind} FOR {command} TO {to} USING ({using})"
                 )
@@ -264,7 +264,7 @@ def test_a_missing_column_privilege_is_named(filled):
             f"GRANT SELECT (outbox_id, attempts, processed_at) ON public.job_outbox TO {name}"
         )
         fix(filled, name, choose=0)
-        assert sees_everything(filled, name)
+        assert all_rows_visible(filled, name)
 
 
 def test_a_missing_schema_privilege_is_named(filled, watcher):
@@ -273,17 +273,17 @@ def test_a_missing_schema_privilege_is_named(filled, watcher):
     assert failure(filled, watcher).reason is Reason.PERMISSION
     assert failure(filled, watcher).message.endswith(f"GRANT USAGE ON SCHEMA public TO {watcher}")
     fix(filled, watcher, choose=1)
-    assert sees_everything(filled, watcher)
+    assert all_rows_visible(filled, watcher)
 
 
 @pytest.mark.parametrize("name", ['Outbox "Monitor"', "select", "Ünïcode-1", "a'b%s{x}"])
 def test_suggestions_work_for_any_name(filled, name):
-    """Names are quoted where they need it: what the message says can be pasted."""
+    """Names are quoted where necessary: the remedy can be pasted."""
     with role(filled, name=name):
         done = fix(filled, name, choose=1)
         assert any(statement.startswith("CREATE POLICY") for statement in done)
         assert any(statement.startswith("GRANT SELECT") for statement in done)
-        assert sees_everything(filled, name)
+        assert all_rows_visible(filled, name)
 
 
 def test_suggestions_work_in_any_schema(filled, watcher):
@@ -304,7 +304,7 @@ def test_a_missing_table_is_a_matter_of_schema(filled):
 
 
 def test_a_wrong_schema_is_a_matter_of_schema(filled):
-    """The message says where to look."""
+    """The message names the place to look at."""
     refused = refusals(filled.dsn(), schema="publik")
     assert {refusal.reason for refusal in refused.values()} == {Reason.SCHEMA}
     assert "database.schema" in refused["backlog"].message
@@ -327,7 +327,7 @@ def test_further_columns_do_not_matter(filled):
 
 
 def test_a_view_in_place_of_the_table_proves_nothing(filled):
-    """What a view leaves out cannot be seen from outside."""
+    """Rows that a view leaves out cannot be detected."""
     filled.execute("ALTER TABLE job_outbox RENAME TO job_outbox_all")
     filled.execute("CREATE VIEW job_outbox AS SELECT * FROM job_outbox_all WHERE queue_name <> 'secret'")
     refused = refusals(filled.dsn())
@@ -336,7 +336,7 @@ def test_a_view_in_place_of_the_table_proves_nothing(filled):
 
 
 def test_a_partitioned_table_is_a_table(filled):
-    """Who partitions the outbox by time still sees everything, or is told."""
+    """An outbox partitioned by time is still read completely, or refused."""
     real = truth(filled)
     with filled.connect() as connection, connection.transaction():
         connection.execute("ALTER TABLE fsm_events RENAME TO fsm_events_old")
@@ -354,7 +354,7 @@ def test_a_role_that_may_not_write_is_not_needed_to_be_safe(filled):
 
 
 def rows_written(database: Database) -> int:
-    """By everybody who was ever connected: a session tells the statistics at its end, which nobody waits for."""
+    """By every session: a session reports to the statistics at its end, asynchronously."""
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     until(lambda: database.value(others) == 0)
     with_literals: int = database.value("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
@@ -365,7 +365,7 @@ def rows_written(database: Database) -> int:
 @pytest.mark.parametrize("api", ["anon", "authenticated"])
 @pytest.mark.parametrize("granted", [True, False], ids=["granted", "not granted"])
 def test_no_advice_opens_the_tables_to_the_callers_of_an_api(filled, api, granted):
-    """A role that strangers come in by is told to leave it to them, not to be let in."""
+    """A role that others can assume gets the advice to revoke it, not to grant more."""
     if granted:
         allow(filled, SELECT, api)
     else:

@@ -161,9 +161,9 @@ def reference_session(replicated: Standby, cell: Cell) -> Iterator[psycopg.Conne
 
 def sampled(sampling: Sampler) -> dict[str, CollectorState]:
     """The collectors that read rows, after one run each."""
-    for turn in sampling._entries:
-        if turn.state.target is CollectorTarget.DATABASE:
-            sampling.store.record(run_once(turn.collector), turn.interval)
+    for entry in sampling._entries:
+        if entry.state.target is CollectorTarget.DATABASE:
+            sampling.store.record(run_once(entry.collector), entry.interval)
     states = {state.name: state for state in sampling.store.states() if state.target is CollectorTarget.DATABASE}
     assert states.keys() == COLLECTORS
     return states
@@ -190,8 +190,8 @@ def counters(sampling: Sampler) -> Series:
 
 def increase_of(before: Series, after: Series) -> Series:
     """The increase of each series, without those that did not increase."""
-    grown = {key: value - before.get(key, 0) for key, value in after.items()}
-    return {key: value for key, value in grown.items() if value}
+    increases = {key: value - before.get(key, 0) for key, value in after.items()}
+    return {key: value for key, value in increases.items() if value}
 
 
 def refusals(sampling: Sampler) -> dict[str, Reason]:

@@ -80,7 +80,7 @@ def test_a_watch_that_would_never_start_is_refused(embedded_database):
 
 
 def test_a_missing_index_is_advice(check, embedded):
-    """The deployed schema lacks one on fsm_events: good all the same, and told how it would be cheaper."""
+    """The deployed schema lacks one on fsm_events: the check passes, with advice for lower costs."""
     with postgres.cloned(embedded, Schema.DEPLOYED) as database:
         checked = check(database.dsn())
     assert checked.returncode == 0
@@ -91,10 +91,10 @@ def test_a_missing_index_is_advice(check, embedded):
 
 def test_a_role_that_cannot_see_rows(check, embedded_database):
     """It may select, and would see nothing: refused, with the remedy; status 1."""
-    with role(embedded_database) as blind:
+    with role(embedded_database) as limited:
         for table in ("job_outbox", "idempotency_keys", "fsm_events"):
-            allow(embedded_database, f"GRANT SELECT ON {table} TO {{role}}", blind)
-        checked = check(embedded_database.dsn(blind))
+            allow(embedded_database, f"GRANT SELECT ON {table} TO {{role}}", limited)
+        checked = check(embedded_database.dsn(limited))
     broken = [line for line in checked.stdout.splitlines() if line.startswith("broken")]
     assert checked.returncode == 1
     assert len(broken) == 5

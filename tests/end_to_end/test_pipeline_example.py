@@ -100,7 +100,7 @@ def test_both_jobs_complete(migrated, mounted):
             assert (counts["broken"], counts["unknown"]) == (0, 0)
 
 
-def test_without_the_access_script_verify_says_what_is_not_visible(migrated, mounted):
+def test_without_the_access_script_verify_names_the_invisible_objects(migrated, mounted):
     """Status 3 with the name of the script: only migration history and clean-up jobs are unknown."""
     with monitoring_role(migrated):
         done = mounted(migrated, "verify")

@@ -105,8 +105,8 @@ def test_reloading_over_http(reloadable):
     assert reloadable.interval() == pytest.approx(0.4)
 
 
-def test_the_web_section_takes_a_restart_and_says_so(reloadable):
-    """The listener is not restarted; the log says that a restart is needed."""
+def test_a_change_of_the_web_section_asks_for_a_restart(reloadable):
+    """The listener is not restarted; the log has the need for a restart."""
     reloadable.configure("300ms", listen="127.0.0.1:1")
     assert reloadable.post()[0] == 200
     assert "changes of the section web take effect after a restart" in reloadable.program.log

@@ -105,11 +105,11 @@ def test_a_role_that_cannot_see_rows(embedded_database):
     """Row security hides every row without an error: no reading, status 3, and the fix in the message."""
     with embedded_database.connect() as connection:
         rows.write(connection, rows.quiet())
-    with role(embedded_database) as blind:
+    with role(embedded_database) as limited:
         for table in TABLES:
-            allow(embedded_database, f"GRANT SELECT ON {table} TO {{role}}", blind)
-        sampled = sample(embedded_database.dsn(blind))
-        document = json.loads(sample(embedded_database.dsn(blind), "--format", "json").stdout)
+            allow(embedded_database, f"GRANT SELECT ON {table} TO {{role}}", limited)
+        sampled = sample(embedded_database.dsn(limited))
+        document = json.loads(sample(embedded_database.dsn(limited), "--format", "json").stdout)
     assert sampled.returncode == 3
     now = MetricsResponse.parse(sampled.stdout)
     assert now.value("outbox_up") == 0
@@ -119,7 +119,7 @@ def test_a_role_that_cannot_see_rows(embedded_database):
     lines = sampled.stderr.splitlines()
     assert len(lines) == 5
     assert all(re.match(r"\w+: rls: .*(policy|BYPASSRLS)", line) for line in lines)
-    assert all(blind in line for line in lines)
+    assert all(limited in line for line in lines)
 
 
 def test_an_unreachable_database():

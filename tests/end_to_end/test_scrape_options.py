@@ -59,7 +59,7 @@ def test_our_names_arrive_in_every_escaping_scheme(scraped, scheme):
 
 
 def test_converted_histograms_keep_their_buckets_only_where_both_are_scraped(scraped):
-    """The rules and the heat map need the classic series; docs/alerting.md says by which option they stay."""
+    """The rules and the heat map need the classic series; docs/alerting.md has the option that keeps them."""
     assert BUCKETS not in names(scraped, "converted")
     assert BUCKETS in names(scraped, "both")
     buckets = f'count by (job) ({BUCKETS}{{job=~"plain|both"}})'

@@ -103,7 +103,7 @@ def test_it_ends_while_a_query_hangs(embedded_database, serve, number):
 
 
 @pytest.mark.parametrize("mode", [Mode.PASS, Mode.SWALLOW], ids=["in a sample", "connecting"])
-def test_it_ends_while_the_server_is_silent(embedded_database, proxy, serve, mode):
+def test_it_ends_while_the_server_does_not_answer(embedded_database, proxy, serve, mode):
     """Within five seconds, while the server answers neither the statement nor the connection attempt."""
     proxy.set_mode(mode)
     dsn = through(proxy, embedded_database)
@@ -163,7 +163,7 @@ def _post(url: str) -> None:
         return  # the program has ended, as it was logged to
 
 
-def test_it_ends_at_once_when_it_has_just_been_told_to_reload(embedded_database, serve):
+def test_sigterm_right_after_sighup_ends_it_at_once(embedded_database, serve):
     """The kernel may deliver the second of two signals to any thread; the main thread has to react nevertheless."""
     with serve(embedded_database.dsn()) as program:
         eventually(program.is_ready)

@@ -129,7 +129,7 @@ def test_a_stopped_loop_starts_again():
         loop.stop()
 
 
-def test_a_link_that_cannot_connect_says_so():
-    """Nobody listens on port 1."""
+def test_a_link_that_cannot_connect_reports_it():
+    """No server listens on port 1."""
     with pytest.raises(psycopg.OperationalError):
         LabConnection("postgresql://127.0.0.1:1/x").open()

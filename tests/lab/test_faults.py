@@ -45,7 +45,7 @@ def test_every_fault_is_described():
 
 @pytest.mark.parametrize("fault", ["processor-stalled"], indirect=True)
 def test_a_stalled_processor_is_alive_and_processes_nothing(fault):
-    """The backlog grows, nothing is processed, and the application says alive."""
+    """The backlog grows, nothing is processed, and the application reports alive."""
     # A poll may be under way, and rest for a second between two attempts.
     processed = wait_until_steady(lambda: value(fault, "SELECT max(processed_at) FROM job_outbox"), moment=1.2)
     backlog = value(fault, PENDING)
@@ -56,7 +56,7 @@ def test_a_stalled_processor_is_alive_and_processes_nothing(fault):
 
 @pytest.mark.parametrize("fault", ["processor-crashed"], indirect=True)
 def test_a_crashed_processor_is_not_alive(fault):
-    """The backlog grows and the application says so; afterwards the processor is back."""
+    """The backlog grows and the application reports it; afterwards the processor runs again."""
     backlog = value(fault, PENDING)
     wait_for(lambda: value(fault, PENDING) > backlog + 10)
     assert ask(fault, "healthCheck") == {"healthy": False, "outboxAlive": False, "lastProcessedOk": True}
@@ -99,8 +99,8 @@ def test_slow_processing_is_retried_and_slow(fault):
 
 
 @pytest.mark.parametrize("fault", ["application-down"], indirect=True)
-def test_a_down_application_refuses_while_the_outbox_goes_on(fault):
-    """Nobody listens, jobs are processed all the same."""
+def test_a_stopped_application_refuses_while_the_outbox_is_processed(fault):
+    """The server is down, jobs are processed all the same."""
     with pytest.raises(requests.ConnectionError):
         ask(fault, "getFSM")
     processed = value(fault, "SELECT max(processed_at) FROM job_outbox")
@@ -126,7 +126,7 @@ def test_a_locked_outbox_blocks_readers_of_it_alone(fault):
 
 
 @pytest.mark.parametrize("fault", ["cleanup-dead"], indirect=True)
-def test_a_dead_clean_up_leaves_keys_of_more_than_26_hours(fault):
+def test_without_a_clean_up_keys_are_older_than_26_hours(fault):
     """The cron jobs are inactive, and old expired keys stay."""
     assert value(fault, "SELECT count(*) FROM cron.job WHERE active") == 0
     assert value(fault, "SELECT count(*) FROM idempotency_keys WHERE expires_at < NOW() - INTERVAL '26 hours'") == 500

@@ -138,7 +138,7 @@ def test_policies_and_row_security(database):
 
 
 def test_everything_ours_is_commented(database):
-    """Tables and functions say what they are for."""
+    """Tables and functions have comments on their purpose."""
     assert (
         database.value(
             "SELECT count(*) FROM unnest(%s::text[]) AS name WHERE obj_description(name::regclass) IS NULL",
@@ -214,7 +214,7 @@ def test_the_deployed_variant_differs_as_found(deployed_database):
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
-def test_row_security_hides_the_outbox_without_a_word(database, role):
+def test_row_security_hides_the_outbox_without_an_error(database, role):
     """A plain role may select and counts zero rows: the trap that the exporter must not fall into."""
     course = database.value(A_COURSE)
     database.execute("INSERT INTO job_outbox (entity_id, queue_name) VALUES (%s, 'q')", (course,))
@@ -227,7 +227,7 @@ def test_row_security_hides_the_outbox_without_a_word(database, role):
 
 
 def test_a_user_reads_their_own_events_only(database):
-    """fsm_events shows a signed-in user what they caused, and lets them write nothing."""
+    """fsm_events shows a signed-in user their own events, and lets them write nothing."""
     course = database.value(A_COURSE)
     owner = database.value("SELECT user_id FROM courses")
     other = database.value("INSERT INTO auth.users DEFAULT VALUES RETURNING id")
@@ -259,7 +259,7 @@ def test_clean_up_of_keys_deletes_the_expired_ones_only(database):
 
 
 def test_clean_up_of_the_outbox_spares_pending_jobs_and_the_last_thirty_days(database):
-    """Only what was processed more than 30 days ago goes; a pending job stays however old it is."""
+    """Only jobs processed more than 30 days ago are deleted; a pending job stays however old it is."""
     course = database.value(A_COURSE)
     database.execute(
         "INSERT INTO job_outbox (entity_id, queue_name, created_at, processed_at) VALUES"

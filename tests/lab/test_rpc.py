@@ -150,7 +150,7 @@ def test_a_repeated_key_gets_the_first_answer_and_writes_nothing(rpc):
 
 
 def test_an_expired_key_still_answers_until_it_is_deleted(rpc):
-    """Expiry alone forgets nothing; the clean-up does."""
+    """Expired keys stay until the clean-up."""
     first = rpc.call()
     rpc.database.execute("UPDATE idempotency_keys SET expires_at = NOW() - INTERVAL '1 day'")
     assert rpc.call() == first
@@ -250,7 +250,7 @@ def test_bad_input_is_refused_clearly_and_writes_nothing(rpc, changes, error, me
 
 
 def test_a_key_of_another_course_is_refused(rpc):
-    """A key tells nothing about a course that is not the caller's."""
+    """A key reveals nothing about a course that is not the caller's."""
     rpc.call()
     other = rpc.database.value(
         "INSERT INTO courses (title, slug, user_id, organization_id) VALUES ('x', 'x', %s, %s) RETURNING id",

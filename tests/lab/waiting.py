@@ -1,4 +1,4 @@
-"""Waiting for a condition, and checks for what is left of a cluster."""
+"""Waits for a condition, and checks for remains of a cluster."""
 
 import time
 from collections.abc import Callable

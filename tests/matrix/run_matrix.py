@@ -21,7 +21,7 @@ from tests.newest import Require
 from tests.prometheus import PrometheusServer, run_prometheus
 from tests.requirements import require_program
 
-# Seconds until an alert has arrived or is resolved: far more than any takes, to tell a slow machine from a missing one.
+# Seconds until an alert has arrived or is resolved: far more than any takes, for slow machines.
 DEADLINE: Final = 150.0
 # Range selectors need their whole range of samples before the first fault. Seconds.
 WARM_UP: Final = minutes(6)
@@ -89,7 +89,7 @@ def key(received: ReceivedAlert) -> RuleKey:
 
 
 def unresolved(received: Iterable[ReceivedAlert]) -> set[RuleKey]:
-    """The rules whose latest notification says firing."""
+    """The rules whose latest notification has the status firing."""
     latest = {key(each): each.status for each in received}
     return {rule for rule, status in latest.items() if status == "firing"}
 
@@ -130,7 +130,7 @@ def _create(stack: ExitStack, directory: Path, plan: FaultsByLab) -> dict[str, M
 
 
 def _series_figures(prometheus: PrometheusServer) -> dict[str, dict[str, float]]:
-    """Figures that tell a quiet lab from one that was not scraped, by namespace."""
+    """Figures that distinguish an idle lab from one that was not scraped, by namespace."""
     questions = {
         "most jobs": "max_over_time(outbox:backlog_jobs[1h])",
         "samples": "count_over_time(outbox:backlog_jobs[1h])",

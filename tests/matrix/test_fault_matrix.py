@@ -76,7 +76,7 @@ def test_alerts_are_resolved_after_the_fault(matrix, fault):
     assert not fault.expected & result.unresolved
 
 
-def test_everything_goes_to_its_receiver(matrix):
+def test_every_alert_is_routed_to_its_receiver(matrix):
     """Pages arrive at receiver `pager`, tickets at receiver `tickets`."""
     receivers = {(each.receiver, key(each).severity) for result in matrix.results.values() for each in result.received}
     assert receivers == {("pager", Severity.PAGE), ("tickets", Severity.TICKET)}

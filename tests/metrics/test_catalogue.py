@@ -1,4 +1,4 @@
-"""Each entry of the catalogue says which collector publishes it, and whether alerts of severity page depend on it."""
+"""Each entry of the catalogue has its collector, and whether alerts of severity page depend on it."""
 
 import re
 
@@ -21,7 +21,7 @@ def metrics_of(expr: str, policy: Policy) -> set[str]:
 
 
 def test_critical_metrics_are_those_that_pages_depend_on():
-    """The flag is what the policy says: neither more nor fewer metrics than its rules of severity page read."""
+    """The flag agrees with the policy: neither more nor fewer metrics than its rules of severity page read."""
     pages = [rule for rule in POLICY.rules if rule.key.severity is Severity.PAGE]
     known = {metric.name for metric in catalogue.CATALOGUE}
     read = {name for rule in pages for name in metrics_of(rule.expr, POLICY)} & known

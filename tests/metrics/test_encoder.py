@@ -97,29 +97,29 @@ def test_every_change_is_in_the_next_page():
 @pytest.mark.parametrize("seed", range(40))
 def test_random_readings_are_encoded_as_by_the_library(content_type, encode, seed):
     """Series that come, go, change places and values, in every kind of family: byte for byte, each time."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     store = SnapshotStore([BACKLOG])
     outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
     encoder = ExpositionEncoder(outbox, CollectorRegistry())
-    for turn in range(20):
-        readings = tuple(anything(dice))
-        store.record(CollectorRun("backlog", CollectorOutcome(readings), 1e9 + turn, monotonic(), dice.random()), 15)
+    for number in range(20):
+        readings = tuple(anything(rng))
+        store.record(CollectorRun("backlog", CollectorOutcome(readings), 1e9 + number, monotonic(), rng.random()), 15)
         assert encoder(content_type) == encode(outbox)
 
 
-def anything(dice: random.Random) -> Iterator[Reading | Distribution]:
+def anything(rng: random.Random) -> Iterator[Reading | Distribution]:
     """Some readings, many of them as they were the last time."""
     values = (0, 1, True, 3, -1.5, 0.5, 1e22, 1e-7, 12_345_678.9, float("inf"), float("-inf"))
     queues = ["default", "other", 'a "quoted" one', "back\\slash", "two\nlines", "1.0", ""]
-    if dice.random() < 0.9:
-        yield Reading(catalogue.HEAD_BLOCKED_JOBS, dice.choice(values))
-        yield Reading(catalogue.PROCESSED_JOBS, dice.choice(values[:4]))
-    dice.shuffle(queues)
-    for queue in sorted(queues[: dice.choice((0, 2, 2, 2, 7))]) if dice.random() < 0.5 else queues[:3]:
-        yield Reading(catalogue.QUEUE_PENDING_JOBS, dice.choice(values), (queue,))
-        yield Reading(catalogue.QUEUE_PROCESSED_JOBS, dice.choice(values[:4]), (queue,))
-    counts = tuple(dice.randrange(3) for _ in range(4))
-    yield Distribution(catalogue.PROCESSING_TIME, (0.1, 1.0, 30.0), counts, dice.choice((0.0, 2.5)))
+    if rng.random() < 0.9:
+        yield Reading(catalogue.HEAD_BLOCKED_JOBS, rng.choice(values))
+        yield Reading(catalogue.PROCESSED_JOBS, rng.choice(values[:4]))
+    rng.shuffle(queues)
+    for queue in sorted(queues[: rng.choice((0, 2, 2, 2, 7))]) if rng.random() < 0.5 else queues[:3]:
+        yield Reading(catalogue.QUEUE_PENDING_JOBS, rng.choice(values), (queue,))
+        yield Reading(catalogue.QUEUE_PROCESSED_JOBS, rng.choice(values[:4]), (queue,))
+    counts = tuple(rng.randrange(3) for _ in range(4))
+    yield Distribution(catalogue.PROCESSING_TIME, (0.1, 1.0, 30.0), counts, rng.choice((0.0, 2.5)))
 
 
 def test_expired_readings_are_not_served_from_the_cache(monkeypatch):
@@ -164,7 +164,7 @@ def test_scrapes_between_two_samples_are_served_from_the_cache(monkeypatch):
 
 @pytest.mark.parametrize(("content_type", "encode"), FORMATS, ids=["text", "openmetrics"])
 def test_negative_zero_is_not_encoded_as_zero(content_type, encode):
-    """The two are equal, and are written in different ways: neither may stand for the other."""
+    """The two are equal and are written differently: they are cached separately."""
     store = SnapshotStore([BACKLOG])
     outbox = OutboxCollector(lambda: store, "0.1.0", dict, lambda: True)
     everything = CollectorRegistry()
@@ -176,7 +176,7 @@ def test_negative_zero_is_not_encoded_as_zero(content_type, encode):
         assert encoder(content_type) == encode(everything)
 
 
-def test_page_to_the_letter():
+def test_the_exact_text_of_a_page():
     """Heads, escapes and numbers in both formats; the text format keeps quotes in a help text, and has no end."""
     metric = Metric("outbox_things_total", Kind.COUNTER, 'A "thing" \\ or\ntwo.', ("b", "a"))
     readings = [Reading(metric, 1234567.0, ('x"y', "p\\q\nr")), Reading(metric, 0.1, ("", ""))]
@@ -215,6 +215,6 @@ def stamped(suffix: str = "", **more: Any) -> Family:
     ids=["type", "unit", "timestamp", "exemplar", "creation time"],
 )
 def test_family_that_needs_more_is_refused(family):
-    """What the encoder cannot write raises an error; the web server then leaves the page to the library."""
+    """The encoder raises an error for values that it cannot write; the web server then uses the library."""
     with pytest.raises(ValueError, match="cannot be encoded"):
         encode_families([family], openmetrics=True)

@@ -1,4 +1,4 @@
-"""What /metrics says, to the letter."""
+"""The exact text of /metrics."""
 
 import re
 import subprocess
@@ -79,7 +79,7 @@ def test_every_metric_of_the_catalogue_has_a_name_of_its_own():
         assert metric.help.endswith(".")
 
 
-def test_samples_are_what_a_scrape_would_read():
+def test_samples_equal_those_of_a_scrape():
     """Read off the readings, they are those of the page: names, labels and values of every kind of metric."""
     store = SnapshotStore([BACKLOG])
     store.record(CollectorRun("backlog", CollectorOutcome(tuple(one_of_each())), 1e9, monotonic(), 0.01), 15)
@@ -91,7 +91,7 @@ def test_samples_are_what_a_scrape_would_read():
     )
 
 
-def test_samples_that_nobody_wants_are_left_out():
+def test_unneeded_samples_are_left_out():
     """Those that are wanted are all there, as they are without asking."""
     store = SnapshotStore([BACKLOG])
     store.record(CollectorRun("backlog", CollectorOutcome(tuple(one_of_each())), 1e9, monotonic(), 0.01), 15)
@@ -103,7 +103,7 @@ def test_samples_that_nobody_wants_are_left_out():
     assert len(some) < len(every)
 
 
-def test_a_small_board_to_the_letter():
+def test_the_exact_text_of_a_small_snapshot():
     """Gauges, counters and a histogram; order of the catalogue; cumulative buckets; escaped labels."""
     bounds = (0.1, 1, 30)
     assert text(
@@ -159,19 +159,19 @@ def test_a_family_without_readings_is_not_there():
     assert text() == ""
 
 
-def test_registering_asks_nobody():
-    """The catalogue describes the families; the board is first looked at by a scrape."""
+def test_registering_collects_nothing():
+    """The catalogue describes the families; the snapshot is first read by a scrape."""
     asked: list[str] = []
 
     def store() -> SnapshotStore:
-        asked.append("board")
+        asked.append("snapshot")
         return SnapshotStore()
 
     registry = CollectorRegistry()
     registry.register(OutboxCollector(store, "0.1.0", dict, lambda: True))
     assert asked == []
     generate_latest(registry)
-    assert asked == ["board"]
+    assert asked == ["snapshot"]
 
 
 def test_two_exporters_do_not_fit_into_one_registry():
@@ -227,11 +227,11 @@ def test_before_the_first_sample_everything_known_in_advance_is_there():
 
 
 def test_without_a_database_there_is_nothing_to_be_up():
-    """`outbox_up` speaks of the database alone."""
+    """`outbox_up` is about the database alone."""
     assert catalogue.UP not in {reading.metric for reading in CollectorReadings()([APPLICATION], now=0)}
 
 
-def test_what_expired_is_gone_and_its_collector_is_not():
+def test_expired_readings_vanish_and_their_collector_does_not():
     """Readings vanish after their life; freshness, counts and the last success stay."""
     run = CollectorRun(
         "backlog", CollectorOutcome((Reading(catalogue.HEAD_BLOCKED_JOBS, 3),)), 1_763_000_000, 100, 0.25
@@ -259,7 +259,7 @@ def test_a_failure_is_a_sample():
     assert 'outbox_collector_success{collector="backlog"} 0.0\n' in page
 
 
-def test_a_scrape_shows_the_board_of_this_moment():
+def test_a_scrape_shows_the_snapshot_of_this_moment():
     """Fresh readings, the collectors' own state, dropped labels, build and reload."""
     labels = LabelLimit(1)
     labels.sum([("a", 1), ("b", 1)])
@@ -277,7 +277,7 @@ def test_a_scrape_shows_the_board_of_this_moment():
     assert "outbox_exporter_config_last_reload_successful 1.0\n" in page
 
 
-def test_a_stale_board_shows_no_data():
+def test_an_expired_snapshot_shows_no_data():
     """An hour after the last sample /metrics still answers, and no old number is on it."""
     store = SnapshotStore([BACKLOG])
     run = CollectorRun(
@@ -301,7 +301,7 @@ def test_openmetrics_parses():
 
 
 @either
-def test_promtool_has_nothing_to_say(require):
+def test_promtool_finds_no_problem(require):
     """The whole catalogue is linted in silence."""
     command = [str(require("promtool")), "check", "metrics"]
     done = subprocess.run(command, input=text(*one_of_each()), capture_output=True, text=True, timeout=30, check=False)
@@ -321,7 +321,7 @@ def test_promtool_has_nothing_to_say(require):
     ],
 )
 def test_which_server_answers(server, expected):
-    """Absent while nobody does; the lag only where one is proved, also of a standby that is not sampled."""
+    """Absent without a server; the lag only where one is proved, also of a standby that is not sampled."""
     store = SnapshotStore([BACKLOG])
     outcome = CollectorOutcome(failures=(CollectorFailure(Reason.STALE, "x"),), server=server)
     store.record(CollectorRun("backlog", outcome, time.time(), monotonic(), 0.01), 15)

@@ -41,11 +41,11 @@ def test_amounts_are_added_up():
 
 def test_names_are_stable_over_a_long_life():
     """Whatever comes in whatever order: at most limit + 1 published values, the total is kept, no value is renamed."""
-    dice = random.Random(7)
+    rng = random.Random(7)
     labels = LabelLimit(20)
     names: dict[str, str] = {}
     for _ in range(500):
-        amounts = [(f"queue-{dice.randrange(60)}", dice.randrange(100)) for _ in range(30)]
+        amounts = [(f"queue-{rng.randrange(60)}", rng.randrange(100)) for _ in range(30)]
         published = labels.sum(amounts)
         assert published.total() == sum(amount for _, amount in amounts)
         assert len(published) <= 21

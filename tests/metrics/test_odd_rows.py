@@ -1,7 +1,7 @@
 """Rows that a number leaves out are counted by table and kind."""
 
 from exporter.metrics import catalogue
-from exporter.metrics.odd_rows import OddRows, sentences
+from exporter.metrics.odd_rows import OddRows, messages
 from exporter.metrics.readings import Reading
 
 
@@ -20,13 +20,13 @@ def test_counts_of_two_statements_are_added():
 
 
 def test_messages_for_the_status_page():
-    """How many rows of which table, and what is wrong with them; other readings give none."""
+    """The number of rows, the table, and the problem; other readings give none."""
     readings = [
         Reading(catalogue.ODD_ROWS, 1, ("job_outbox", "infinite")),
         Reading(catalogue.HEAD_BLOCKED_JOBS, 7),
         Reading(catalogue.ODD_ROWS, 1234, ("fsm_events", "out_of_range")),
     ]
-    (first, one), (second, many) = sentences(readings)
+    (first, one), (second, many) = messages(readings)
     assert (first, second) == ("job_outbox", "fsm_events")
     assert one.startswith("1 row with an infinite time")
     assert many.startswith("1,234 rows with a time before 1970")

@@ -64,7 +64,7 @@ def test_a_result_outlives_its_renewal_by_three_sampling_intervals():
     assert not state.fresh(due + 45.001)
 
 
-def test_a_result_never_outlives_three_of_its_own_intervals():
+def test_a_result_expires_after_three_of_its_own_intervals():
     """They are shorter where the collector runs at the sampling interval."""
     assert BACKLOG.after(success(100), interval=15, step=15).expires == 145
     assert BACKLOG.after(success(100), interval=24, step=15).expires == pytest.approx(100 - 0.01 + 24 + 45)
@@ -79,8 +79,8 @@ def test_a_failed_renewal_ends_a_long_life():
     assert failed.after(failure(415, Reason.CONNECTION, "events"), 15, 15).expires == 445
 
 
-def test_the_board_knows_the_sampling_interval():
-    """What it records lives by it."""
+def test_the_store_has_the_sampling_interval():
+    """The time-to-live of its readings follows it."""
     store = SnapshotStore([EVENTS], step=2)
     store.record(success(100, "events"), 600)
     assert store.state_of("events").expires == pytest.approx(100 - 0.01 + 600 + 6)
@@ -88,7 +88,7 @@ def test_the_board_knows_the_sampling_interval():
     assert store.state_of("events").expires == 107
 
 
-def test_a_failure_leaves_the_last_good_result_to_expire_by_itself():
+def test_the_last_result_expires_at_its_own_time_after_a_failure():
     """Failing adds no life and takes none: the series vanish when they always would have."""
     state = BACKLOG.after(success(100), 15).after(failure(115, Reason.LOCK), 15)
     assert state.readings == READINGS
@@ -100,8 +100,8 @@ def test_a_failure_leaves_the_last_good_result_to_expire_by_itself():
     assert state.duration == 0.5
 
 
-def test_a_success_forgets_problems_and_keeps_counts():
-    """What failed before stays counted; what is wrong now is nothing."""
+def test_a_success_clears_problems_and_keeps_counts():
+    """Earlier failures stay counted; there are no present problems."""
     state = BACKLOG.after(failure(100, Reason.LOCK), 15).after(failure(115, Reason.LOCK), 15).after(success(130), 15)
     assert state.problems == ()
     assert state.success is True
@@ -145,7 +145,7 @@ def test_the_database_is_up_while_one_sample_is_fresh():
 
 
 def test_an_unreachable_database_is_down_at_once():
-    """Older results may still be shown; that the database answers may no longer be said."""
+    """Older results may still be published; `up` may not."""
     fine = EVENTS.after(success(100, "events"), 15)
     gone = BACKLOG.after(failure(101, Reason.CONNECTION), 15)
     assert not database_up([fine, gone], 102)
@@ -161,14 +161,14 @@ def test_the_database_is_up_again_with_the_first_success():
 
 @pytest.mark.parametrize("reason", [Reason.RLS, Reason.PERMISSION, Reason.SCHEMA, Reason.TIMEOUT, Reason.INTERNAL])
 def test_a_database_that_never_gave_a_number_is_not_up(reason):
-    """`up` means that a sample succeeded, not that somebody answered."""
+    """`up` means that a sample succeeded, not that a server answered."""
     assert not database_up([BACKLOG.after(failure(100, reason), 15)], 101)
 
 
 MIGRATION = CollectorState("migration", CollectorTarget.CATALOGUE, interval=300)
 
 
-def test_an_outage_ends_the_life_of_what_is_not_due():
+def test_an_outage_expires_readings_that_are_not_due():
     """With the database unreachable, each result of it goes three sampling intervals later; the rest stays."""
     store = SnapshotStore([BACKLOG, EVENTS, MIGRATION, APPLICATION], step=15)
     for state in store.states():
@@ -184,8 +184,8 @@ def test_an_outage_ends_the_life_of_what_is_not_due():
     assert [state.name for state in store.states() if state.fresh(205.001)] == ["application"]
 
 
-def test_what_a_file_says_survives_an_outage():
-    """A declared maintenance is in a file, which can be read without the database and says nothing of it."""
+def test_readings_from_a_file_survive_an_outage():
+    """A declared maintenance is in a file, which can be read without the database and does not depend on it."""
     ledger = CollectorState("maintenance", CollectorTarget.STATE_FILE, 15)
     store = SnapshotStore([BACKLOG, ledger, EVENTS], step=15)
     for state in store.states():
@@ -196,7 +196,7 @@ def test_what_a_file_says_survives_an_outage():
 
 
 def test_a_short_outage_costs_no_result():
-    """What is not due is shown again, or still, once one sample succeeds: nobody would renew it for minutes."""
+    """Readings that are not due return, or stay, once one sample succeeds: their next run is minutes away."""
     store = SnapshotStore([BACKLOG, EVENTS], step=15)
     for name in ("backlog", "events"):
         store.record(success(100, name), 600)
@@ -210,7 +210,7 @@ def test_a_short_outage_costs_no_result():
 
 
 @pytest.mark.parametrize("reason", [Reason.LOCK, Reason.TIMEOUT, Reason.SCHEMA, Reason.PERMISSION])
-def test_what_concerns_one_table_ends_no_other_life(reason):
+def test_a_failure_of_one_table_expires_no_other_reading(reason):
     """The others are not due, and could be renewed."""
     store = SnapshotStore([BACKLOG, EVENTS], step=15)
     for name in ("backlog", "events"):
@@ -220,7 +220,7 @@ def test_what_concerns_one_table_ends_no_other_life(reason):
     assert not store.state_of("backlog").fresh(206)
 
 
-def test_the_board_keeps_the_order_of_its_collectors():
+def test_the_store_keeps_the_order_of_its_collectors():
     """However runs finish."""
     store = SnapshotStore([BACKLOG, EVENTS, APPLICATION])
     store.record(success(100, "events"), 15)
@@ -228,7 +228,7 @@ def test_the_board_keeps_the_order_of_its_collectors():
 
 
 def test_recording_answers_with_the_state_before():
-    """So that the caller can tell a change from more of the same."""
+    """So that the caller can distinguish a change from more of the same."""
     store = SnapshotStore([BACKLOG])
     assert store.record(success(100), 15).success is None
     assert store.record(failure(115, Reason.LOCK), 30).success is True
@@ -256,8 +256,8 @@ def test_no_note_is_lost_between_threads():
     store = SnapshotStore([BACKLOG])
 
     def note() -> None:
-        for turn in range(200):
-            store.record(success(turn), 15)
+        for number in range(200):
+            store.record(success(number), 15)
             store.skip("backlog")
 
     threads = [threading.Thread(target=note) for _ in range(8)]
@@ -282,8 +282,8 @@ def answered(
     return CollectorRun(collector, outcome, finished_at=1_763_000_000 + finished, finished=finished, duration=0.01)
 
 
-def test_a_standby_that_is_too_far_behind_is_as_good_as_down():
-    """At once, as where nobody answers; and up again with the first success afterwards."""
+def test_a_standby_that_is_too_far_behind_counts_as_down():
+    """At once, as without a server; and up again with the first success afterwards."""
     fine = EVENTS.after(success(100, "events"), 15)
     stale = BACKLOG.after(answered(101, STANDBY, Reason.STALE), 15)
     assert not database_up([fine, stale], 102)

@@ -18,7 +18,7 @@ _OBJECT = r"(?:(?:\w+|\"\w+\")\.)?\"?(?P<name>\w+)\"?"
 
 
 def faults(name: str, text: str) -> list[str]:
-    """What a migration of that file name does against the guide."""
+    """The violations of the guide in a migration of that file name."""
     code = _code(text)
     return [*_naming(name, text), *_idempotence(code), *_security(code), *_comments(code)]
 

@@ -1,4 +1,4 @@
-"""The commands as people and machines meet them: what is printed, how they exit, what they write."""
+"""The commands: their output, exit statuses and files."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_wrong_usage_is_reported(terminal, monkeypatch, arguments, problem):
 
 
 def test_a_duration_without_a_unit_is_explained(terminal, capsys):
-    """By argparse's own way out, status 2, with our words."""
+    """By argparse's exit, status 2, with our message."""
     with pytest.raises(SystemExit) as ended:
         terminal.run("maintenance", "start", "--for", "2", "--reason", "x")
     assert ended.value.code == 2
@@ -223,11 +223,11 @@ def test_nothing_is_written_to_the_file_system(embedded_database, command):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# --- what is documented
+# --- the documentation
 
 
 def test_the_role_of_the_document_suffices(database):
-    """Exactly these privileges; without the last one the message names what is missing."""
+    """Exactly these privileges; without the last one the message names the missing one."""
     (block,) = (text for text in re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL) if "outbox_smoke" in text)
     with database.connect() as connection:
         if connection.execute("SELECT FROM pg_roles WHERE rolname = 'outbox_smoke'").fetchone() is None:
@@ -253,7 +253,7 @@ def jobs() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["outbox-verify", "outbox-smoke"])
 def test_the_jobs_run_with_the_same_settings_as_the_exporter(name, terminal):
-    """Read-only, not root, without privileges or a cluster token; what they call exists."""
+    """Read-only, not root, without privileges or a cluster token; the commands in them exist."""
     spec = jobs()[f"Job/{name}"]["spec"]
     pod = spec["template"]["spec"]
     (container,) = pod["containers"]

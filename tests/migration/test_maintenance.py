@@ -143,12 +143,12 @@ while True:
 
 def test_the_file_is_complete_after_a_kill_at_any_moment(tmp_path):
     """After SIGKILL it can be read and has no fewer windows than before."""
-    chance, seen = random.Random(1), 0
+    rng, seen = random.Random(1), 0
     for _ in range(12):
         with subprocess.Popen([sys.executable, "-c", TOGGLE, str(tmp_path)], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            time.sleep(chance.uniform(0.001, 0.05))
+            time.sleep(rng.uniform(0.001, 0.05))
             process.kill()
         declared = MaintenanceFile(tmp_path).read()
         assert len(declared) >= min(seen, KEPT)

@@ -13,7 +13,7 @@ from exporter.migration.commands import SMOKE_DSN
 from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.roles import monitoring_role
-from tests.database.sampling import configuration, nobody_listens
+from tests.database.sampling import configuration, no_listener
 from tests.migration.test_commands import Terminal
 from tests.postgres import Database
 from tests.standby import Standby, standby_of
@@ -31,13 +31,13 @@ def replica(database: Database, standby: Standby) -> Database:
 
 
 def answers(terminal: Terminal) -> dict[str, tuple[str, str, str]]:
-    """Answer, what was found and the remedy, by check."""
+    """Result, finding and remedy, by check."""
     return {each["check"]: (each["answer"], each["found"], each["remedy"]) for each in terminal.document["checks"]}
 
 
 @pytest.mark.parametrize("expect", ["applied", "absent"])
 def test_verify_is_unknown(replica, tmp_path, expect):
-    """Whether the migration is there or gone on the primary, a fresh standby cannot tell."""
+    """Unknown: a fresh standby does not show whether the migration is still applied on the primary."""
     terminal = Terminal(replica.dsn(), tmp_path)
     assert terminal.run("verify", "--expect", expect, "--format", "json") == 3
     where = f"standby 127.0.0.1:{replica.cluster.port}"
@@ -92,12 +92,12 @@ def test_smoke_by_a_role_that_reads_is_no_standby(database, tmp_path, monkeypatc
 
 def checked(dsn: str, **database: object) -> tuple[list[str], int]:
     """The lines of check-config about the database, and its exit status."""
-    findings = check_config.database(Sampler(configuration(dsn, **database), nobody_listens))
+    findings = check_config.database(Sampler(configuration(dsn, **database), no_listener))
     return [str(finding) for finding in findings], check_config.verdict(findings)
 
 
-def test_check_config_says_which_server_answers(database, replica):
-    """First of all; a fresh standby will do for sampling, and what needs the primary is named."""
+def test_check_config_names_the_server(database, replica):
+    """It comes first; a fresh standby is enough for sampling, and the commands that need the primary are named."""
     lines, status = checked(database.dsn())
     assert (lines[0], status) == (f"ok       server: primary 127.0.0.1:{database.cluster.port} answers", 0)
     lines, status = checked(replica.dsn())
@@ -113,8 +113,8 @@ def paused(cluster: Cluster) -> Iterator[Standby]:
         yield standby
 
 
-def test_check_config_believes_no_stale_standby(database, paused):
-    """One line with the reason and what to do; nothing was proved, so the status is 3."""
+def test_check_config_refuses_a_stale_standby(database, paused):
+    """One line with the reason and the remedy; there is no result, so the status is 3."""
     database.execute("INSERT INTO idempotency_keys (key) VALUES ('k')")
     replica = paused.dsn()
     lines, status = checked(replica, max_replay_lag=0.001)

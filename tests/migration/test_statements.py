@@ -1,4 +1,4 @@
-"""Every statement of the migration does what its header says, in every command that runs it."""
+"""Every statement of the migration conforms to its header, in every command that runs it."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_the_parameters_are_those_of_the_header(recorded, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_dataclass_matches_the_header(recorded, name):
-    """A field per column, of its type, optional exactly where the header says null."""
+    """A field per column, of its type, optional exactly for nullable columns in the header."""
     row, columns = recorded[name].row, queries.load(name).columns
     if row is None:
         assert len(columns) <= 1

@@ -69,7 +69,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(distributions):
     assert {name.removeprefix(f"{NAME}.dist-info/") for name in metadata} >= {"METADATA", "licenses/LICENSE"}
 
 
-def test_the_packages_hold_what_they_read():
+def test_the_packages_contain_their_data_files():
     """They contain the files that are not modules: statements, set-up scripts, migrations, py.typed."""
     shipped = _shipped()
     assert "exporter/py.typed" in shipped

@@ -167,7 +167,7 @@ def test_the_demo_names_the_missing_extra(built):
 
 
 def test_every_module_is_compiled(built):
-    """Every module has its bytecode: the read-only container could not keep what it compiles."""
+    """Every module has its bytecode: the read-only container could not write it."""
     for module in (built.site_packages / "exporter").rglob("*.py"):
         assert list((module.parent / "__pycache__").glob(f"{module.stem}.*.pyc")), module
 

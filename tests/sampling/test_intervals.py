@@ -46,14 +46,14 @@ def test_other_failures_cost_their_duration(reason):
 
 @pytest.mark.parametrize("reason", [Reason.SCHEMA, Reason.PERMISSION, Reason.RLS, Reason.INTERNAL])
 def test_a_cheap_failure_is_retried_at_the_sampling_interval(reason):
-    """Old readings are gone three sampling intervals after a failure; what runs every five minutes tries again."""
+    """Old readings are gone three sampling intervals after a failure; collectors with long intervals retry."""
     assert next_interval(300, run(0.01, reason), SETTINGS) == 15
     assert next_interval(300, run(0.2, reason), SETTINGS) == pytest.approx(30)
     assert next_interval(300, run(0.01), SETTINGS) == 300
 
 
 def test_a_timeout_counts_twice():
-    """A statement that ran into its timeout cost the database that long and told us nothing."""
+    """A statement that ran into its timeout cost the database that long without a result."""
     assert next_interval(15, run(2, Reason.TIMEOUT), SETTINGS) == pytest.approx(405)
     assert next_interval(15, run(5, Reason.TIMEOUT), SETTINGS) == 600
 
@@ -65,7 +65,7 @@ def test_rows_are_bounded_too(rows, interval):
 
 
 def test_an_interval_longer_than_the_longest_is_kept():
-    """max_interval bounds the stretching, not what was asked for."""
+    """max_interval bounds the stretching, not the configured interval."""
     assert next_interval(900, run(60), SETTINGS) == 900
 
 
@@ -90,7 +90,7 @@ def test_a_cheap_run_brings_the_interval_back_at_once():
 
 
 def planned_intervals(*durations: float) -> list[float]:
-    """The interval after each of these runs of what pages."""
+    """The interval after each of these runs of critical collectors."""
     state, intervals = CollectorState("backlog", CollectorTarget.DATABASE, 15), []
     for duration in durations:
         done = run(duration)
@@ -130,7 +130,7 @@ def test_one_expensive_run_of_a_critical_collector_doubles_its_age_at_most():
 
 @pytest.mark.parametrize("duration", [1, 5, 14, 15, 20, 60])
 def test_a_critical_collector_reaches_its_budget_whatever_its_cost(duration):
-    """A run as long as the interval, or longer, is asked less often each time, until it may cost what it does."""
+    """Runs as long as the interval, or longer, become less frequent each time, until the cost is within the budget."""
     intervals = planned_intervals(*[duration] * 20)
     assert all(later >= min(1.5 * before, 600) or later == duration * 100 for before, later in pairwise(intervals))
     assert intervals[0] >= 22.5

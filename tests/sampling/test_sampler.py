@@ -16,7 +16,7 @@ DATABASE_COLLECTORS = ["backlog", "throughput", "last_hour", "events", "idempote
 
 
 def sampler(tmp_path: Path, *, application: bool = True) -> Sampler:
-    """Of a database and an application that nobody serves."""
+    """For a database and an application without a server."""
     settings = ApplicationSettings(Url("http://127.0.0.1:1/trpc"), timeout=Seconds(1)) if application else None
     config = Config(
         database=DatabaseSettings(dsn=Secret("postgresql://u@127.0.0.1:1/x"), connect_timeout=Seconds(1)),

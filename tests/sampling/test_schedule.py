@@ -24,7 +24,7 @@ HOUR = 3600.0
 
 
 class Scripted:
-    """A collector that does what it is told; `entered` is released once per run."""
+    """A collector with a configurable result; `entered` is released once per run."""
 
     def __init__(self, name: str, act: Callable[[], CollectorOutcome] = lambda: OUTCOME) -> None:
         self.name = name
@@ -106,7 +106,7 @@ def state_of(store: SnapshotStore, name: str) -> CollectorState:
 
 
 def test_a_run_is_measured():
-    """What it brought, when it ended by either clock, how long it took."""
+    """Its outcome, its end by either clock, and its duration."""
     before, before_at = time.monotonic(), time.time()
     run = run_once(Scripted("backlog"))
     assert run.collector == "backlog"
@@ -118,7 +118,7 @@ def test_a_run_is_measured():
 
 @pytest.mark.parametrize(("error", "reason"), [(Locked("held"), Reason.LOCK), (RowsHidden("hidden"), Reason.RLS)])
 def test_an_error_on_purpose_is_counted_under_its_reason(error, reason):
-    """And says to people what it said."""
+    """And logs its result."""
 
     def act() -> CollectorOutcome:
         raise error
@@ -141,7 +141,7 @@ def test_a_bug_is_a_failed_sample_and_shows_nothing_it_should_not(caplog):
 
 
 def test_every_collector_runs_at_once():
-    """Nobody waits an interval for the first sample, and the snapshot store has the result."""
+    """The first sample does not wait an interval, and the snapshot store has the result."""
     backlog, events = Scripted("backlog"), Scripted("events")
     with scheduled(database_entry(backlog), database_entry(events)) as (_, store, ledger):
         ledger.wait("backlog")
@@ -257,7 +257,7 @@ def test_a_longer_interval_stays_aligned():
 
 
 def test_a_late_run_is_planned_from_its_start():
-    """What it skipped meanwhile does not put it off."""
+    """Skipped runs do not delay it."""
     slow = Blocking("backlog")
     settings = SamplingSettings(interval=Seconds(0.1), budget_ratio=Ratio(0.01), max_interval=Seconds(HOUR))
     with scheduled(database_entry(slow, 0.1), settings=settings) as (schedule, store, ledger):
@@ -295,7 +295,7 @@ def test_the_listener_gets_the_state_before():
 
 
 def test_a_stepped_clock_makes_everybody_run_at_once():
-    """A wall clock set back by an hour would stop all sampling for that long: whoever minds the clock prevents it."""
+    """A wall clock set back by an hour would stop all sampling for that long: the caller prevents it."""
     backlog = Scripted("backlog")
     with scheduled(database_entry(backlog)) as (schedule, _, ledger):
         ledger.wait("backlog")
@@ -316,8 +316,8 @@ def test_a_steady_clock_changes_no_plan():
         assert not backlog.entered.acquire(timeout=0.2)
 
 
-def test_all_run_soon_when_they_are_asked_to():
-    """What is due in an hour runs with what is due next, and once however often it is asked for."""
+def test_all_run_soon_on_request():
+    """Hourly collectors run with the next that are due, and once however often it is requested."""
     often, rare, other = Scripted("backlog"), Scripted("events"), Scripted("application")
     entries = (
         database_entry(often, 0.3),
@@ -341,7 +341,7 @@ def test_all_run_soon_when_they_are_asked_to():
 
 
 def test_where_all_are_rare_they_run_within_a_sampling_interval():
-    """Nobody waits for the next that is due when that is far away."""
+    """Requests do not wait for the next run when that is far away."""
     rare = Scripted("events")
     settings = SamplingSettings(interval=Seconds(0.2), budget_ratio=Ratio(1.0))
     with scheduled(database_entry(rare), settings=settings) as (schedule, _, ledger):

@@ -37,7 +37,7 @@ def test_a_missing_marker_is_an_error(text):
     ],
 )
 def test_a_threshold_has_its_unit(unit, value, shown):
-    """Durations and ratios as people write them; no number where it only separates none from any."""
+    """Humanized durations and ratios; no number for a threshold that only separates none from any."""
     rule = replace(POLICY.rules[0], unit=unit, threshold=value)
     assert alerting.threshold(rule) == shown
 

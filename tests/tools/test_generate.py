@@ -11,7 +11,7 @@ TEXTS = generate.generated()
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(generate.ROOT)))
 def test_no_generated_file_is_stale(path):
-    """A failure here says that a source was changed: run `make generate` and commit the result."""
+    """A failure means that a source was changed: run `make generate` and commit the result."""
     assert path.read_text("utf-8") == TEXTS[path], f"{path.relative_to(generate.ROOT)} is stale: run make generate"
 
 

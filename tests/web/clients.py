@@ -1,4 +1,4 @@
-"""Raw connections to a web server, and what slow clients send."""
+"""Raw connections to a web server, and slow requests."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""Basic authentication: who is accepted, what is cached, and what a check costs."""
+"""Basic authentication: accepted users, the cache, and the cost of a check."""
 
 import asyncio
 import base64
@@ -72,7 +72,7 @@ def test_unusual_passwords_are_refused_without_an_error(password):
     assert check_password(password, hashed("y").encode()) is False
 
 
-def test_a_hash_that_bcrypt_refuses_accepts_no_password():
+def test_a_hash_refused_by_bcrypt_accepts_no_password():
     assert check_password(b"x", b"$2b$04$short") is False
 
 

@@ -107,7 +107,7 @@ def test_unknown_is_not_zero():
 
 
 def test_alerts_are_unknown_before_the_first_evaluation():
-    """The page must not say that no alert is firing."""
+    """The page must not claim that no alert is firing."""
     text = read(alerts=None, migration=None, watch=None).text
     assert "unknown: not evaluated yet" in text
     assert "No alert is firing" not in text

@@ -20,7 +20,7 @@ from exporter.web.server import WebServer
 from tests import webtools
 from tests.webtools import ask, get
 
-# What Prometheus 3 sends.
+# The Accept header of Prometheus 3.
 PROMETHEUS_ACCEPT = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
     "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
@@ -58,7 +58,7 @@ def test_prometheus_gets_openmetrics(url):
     ],
 )
 def test_an_unknown_accept_header_gets_plain_text(url, accept):
-    """The client library compares versions as numbers: it raises on words and accepts any higher number."""
+    """The client library compares versions as numbers: it raises on text and accepts any higher number."""
     answer = plain(url, Accept=accept)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
 

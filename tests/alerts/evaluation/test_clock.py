@@ -1,4 +1,4 @@
-"""What time it is when the clock is set."""
+"""Detection of steps of the wall clock."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Times:
 
 
 def changeable_clock() -> tuple[Times, MonitoredClock]:
-    """The clocks, and what looks at them."""
+    """The two clocks and the object under test."""
     times = Times()
     return times, MonitoredClock(lambda: times.wall, lambda: times.monotonic)
 
 
 def test_time_passes() -> None:
-    """The first look knows of no time before; each later one of what has passed since."""
+    """The first reading has no elapsed time; each later one has the time since the previous reading."""
     times, clock = changeable_clock()
     assert clock.now() == ClockReading(1e9)
     times.pass_(15)
@@ -37,7 +37,7 @@ def test_time_passes() -> None:
 
 @pytest.mark.parametrize("stepped", [3600.0, -3600.0, 1.5])
 def test_time_is_uncertain_after_a_step(stepped: float) -> None:
-    """What has passed is by the other clock; the time of day is in doubt for five minutes."""
+    """Elapsed time is that of the monotonic clock; the wall clock is uncertain for five minutes."""
     times, clock = changeable_clock()
     clock.now()
     times.pass_(15, stepped)
@@ -59,7 +59,7 @@ def test_a_slewed_clock_is_followed() -> None:
 
 
 def test_a_clock_that_was_set_back() -> None:
-    """Once it is believed again, timestamps made before lie in the future for as long as it was set back."""
+    """After a step back, older timestamps lie in the future for as long as the step was."""
     times, clock = changeable_clock()
     clock.now()
     times.pass_(15, -3600)
@@ -85,7 +85,7 @@ def test_a_step_that_is_reverted(stepped: float) -> None:
     assert clock.now() == ClockReading(times.wall, 300.0)
 
 
-def test_time_never_stands_still_unnoticed() -> None:
+def test_a_stopped_clock_is_detected() -> None:
     """A wall clock that is where it was has been set, however little that was."""
     times, clock = changeable_clock()
     clock.now()

@@ -59,7 +59,7 @@ def test_counters_are_known():
     assert not is_counter("outbox:backlog_jobs")
 
 
-def test_sources_are_what_must_be_there():
-    """Signals are written out, and what only makes an exception is left out."""
+def test_sources_are_required_metrics():
+    """Signals are replaced by their expressions, and `unless` parts are left out."""
     found = sources(parse("(outbox:drain_time_seconds > 9) unless (outbox:maintenance_active == 1)"))
     assert {selector.metric for selector in found} == {"outbox_pending_jobs", "outbox_processed_jobs_total"}

@@ -22,12 +22,12 @@ from alerts.promql.storage import Series
 from tests.alerts.faulty import (
     FAULTS,
     FaultyOutbox,
-    blind,
     flood,
     healthy,
     initialisations_fail,
     neglected,
     poisoned,
+    rows_not_visible,
     stalled,
 )
 from tests.alerts.promql.random_scrapes import labelled
@@ -50,7 +50,7 @@ class Simulation:
     exporter: float = 0.0
     database: float = 0.0
     ticks: int = 0
-    assessor: RuleGroup = field(default_factory=lambda: RuleGroup(POLICY))
+    rule_group: RuleGroup = field(default_factory=lambda: RuleGroup(POLICY))
     evaluations: list[Evaluation] = field(default_factory=list)
     world: FaultyOutbox = field(init=False)
     clock: MonitoredClock = field(init=False)
@@ -73,17 +73,17 @@ class Simulation:
             self.ticks += 1
             shown = self.world.tick(EPOCH + self.true + self.database, EPOCH + self.true + self.exporter)
             samples = [(metric, labelled(**labels, job=POLICY.job), value) for metric, labels, value in shown]
-            self.evaluations.append(self.assessor.evaluate(self.clock.now(), samples, self.world.fresh))
+            self.evaluations.append(self.rule_group.evaluate(self.clock.now(), samples, self.world.fresh))
         return self
 
     @property
     def series(self) -> tuple[Series, ...]:
         """The stored series."""
-        return self.assessor.state(0.0).series
+        return self.rule_group.state(0.0).series
 
     @property
     def story(self) -> list[tuple[RuleKey, Change]]:
-        """What fired and was over, in order; what was pending and came to nothing is not worth telling."""
+        """Alerts that fired and were resolved, in order; pending alerts that were dropped are left out."""
         return [
             (transition.alert.key, transition.change)
             for evaluation in self.evaluations
@@ -143,10 +143,10 @@ def eventful(fault: Callable[[FaultyOutbox], None]) -> Simulation:
     """A fault comes and goes, the clock is set, and the rule group restarts with the saved state."""
     simulation = Simulation(fault, begins=15, ends=60).live(40)
     step_for_a_minute(simulation, 3600.0)
-    kept = simulation.assessor.state(simulation.evaluations[-1].at)
+    kept = simulation.rule_group.state(simulation.evaluations[-1].at)
     simulation.begin_anew()
-    simulation.assessor = RuleGroup(POLICY)
-    simulation.assessor.restore(kept, EPOCH + simulation.true)
+    simulation.rule_group = RuleGroup(POLICY)
+    simulation.rule_group.restore(kept, EPOCH + simulation.true)
     return simulation.live(50)
 
 
@@ -189,21 +189,21 @@ def restarts(random: Random) -> Iterator[int]:
         yield random.randint(1, 20)
 
 
-@pytest.mark.parametrize("fault", [stalled, initialisations_fail, blind, neglected])
+@pytest.mark.parametrize("fault", [stalled, initialisations_fail, rows_not_visible, neglected])
 def test_a_restart_changes_nothing(fault: Callable[[FaultyOutbox], None], tmp_path: Path) -> None:
-    """With what was kept on disk, every signal is what it would have been, and so is every alert.
+    """With the saved state, every signal and every alert is the same as without a restart.
 
-    The time between two processes does not count, so that what is pending is late by an interval each time.
+    The time between two processes does not count, so a pending alert fires one interval later for each restart.
     """
     whole = Simulation(fault, begins=20, ends=60).live(90)
     broken = Simulation(fault, begins=20, ends=60)
     kept, often = StateFile(tmp_path), restarts(Random(fault.__name__))
     while broken.ticks < whole.ticks:
         broken.live(min(next(often), whole.ticks - broken.ticks))
-        kept.save(broken.assessor.state(broken.evaluations[-1].at))
-        broken.assessor, restored = RuleGroup(POLICY), kept.load()
+        kept.save(broken.rule_group.state(broken.evaluations[-1].at))
+        broken.rule_group, restored = RuleGroup(POLICY), kept.load()
         assert restored is not None
-        broken.assessor.restore(restored, EPOCH + broken.true + 1.0)
+        broken.rule_group.restore(restored, EPOCH + broken.true + 1.0)
         broken.begin_anew()
     for one, other in zip(broken.evaluations, whole.evaluations, strict=True):
         assert one.signals == pytest.approx(other.signals, rel=1e-12)
@@ -211,11 +211,11 @@ def test_a_restart_changes_nothing(fault: Callable[[FaultyOutbox], None], tmp_pa
 
 
 def test_a_state_saved_before_the_clock_was_set_back() -> None:
-    """What was kept in the future was kept just now."""
+    """A state saved in the future counts as saved just now."""
     old = Simulation(flood, begins=20).live(60)
-    kept = old.assessor.state(old.evaluations[-1].at)
+    kept = old.rule_group.state(old.evaluations[-1].at)
     new = Simulation(flood, begins=20, exporter=-7200.0)
-    new.assessor.restore(kept, EPOCH + old.true - 7200.0)
+    new.rule_group.restore(kept, EPOCH + old.true - 7200.0)
     new.world, new.ticks = old.world, old.ticks
     firing = {alert.key for alert in old.evaluations[-1].firing}
     first = new.live(1).evaluations[-1]
@@ -224,11 +224,11 @@ def test_a_state_saved_before_the_clock_was_set_back() -> None:
 
 
 def test_nothing_is_known_before_all_collectors_have_run() -> None:
-    """What stands is held then, and nothing begins."""
+    """Existing alerts are held then, and no alert begins."""
     simulation = Simulation(stalled, begins=20).live(60)
     before = simulation.evaluations[-1]
     simulation.ticks += 1
-    evaluation = simulation.assessor.evaluate(simulation.clock.now(), [], None)
+    evaluation = simulation.rule_group.evaluate(simulation.clock.now(), [], None)
     assert [(alert.key, alert.held) for alert in evaluation.alerts] == [(alert.key, True) for alert in before.alerts]
     assert not evaluation.transitions
 
@@ -252,6 +252,6 @@ def test_a_cause_mutes_its_effects() -> None:
 
 def test_the_storage_is_bounded() -> None:
     """Once the longest window is full, there are no more samples, however long it goes on."""
-    simulation = Simulation(assessor=RuleGroup(load_policy(time_scale=0.1)))
+    simulation = Simulation(rule_group=RuleGroup(load_policy(time_scale=0.1)))
     points = [sum(len(series.times) for series in simulation.live(ticks).series) for ticks in (150, 150)]
     assert points[0] == points[1] < 10_000

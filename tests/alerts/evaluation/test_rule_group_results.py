@@ -1,4 +1,4 @@
-"""What the policy's expressions say, and of which rules nothing is known."""
+"""Results of the policy's expressions, and rules whose result is unknown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JOB = labelled(job="outbox")
 
 @dataclass(frozen=True)
 class Result:
-    """What was found, and what could not be asked."""
+    """The results, and the rules that could not be evaluated."""
 
     signals: Mapping[str, float]
     rules: Mapping[RuleKey, RuleSamples]
@@ -58,7 +58,7 @@ def test_signals_are_series_that_others_are_made_of() -> None:
     assert found.signals["grown"] > 5
 
 
-def test_the_greatest_of_several_outboxes_stands_for_a_signal() -> None:
+def test_a_signal_is_the_greatest_of_several_outboxes() -> None:
     """One that has no value, or no number for one, is not there."""
     signals = {"most": "x", "none": "y", "nan": "x * NaN"}
     found = ask(policy(signals=signals), [("x", labelled(job="a"), 1.0), ("x", labelled(job="b"), 3.0)])
@@ -127,7 +127,7 @@ def test_an_expression_that_fails_is_unknown() -> None:
 
 
 def test_rules_for_prometheus_only_are_not_evaluated() -> None:
-    """What only Prometheus can know is left to it."""
+    """Rules that only Prometheus can evaluate are left out."""
     rules_of = policy(rule("Ours"), rule("Theirs", expr="topk(1, x)", outlets=frozenset({Outlet.PROMETHEUS})))
     assert ask(rules_of, []).rules.keys() == {RuleKey("Ours", Severity.PAGE)}
 
@@ -143,6 +143,6 @@ def test_an_unsupported_policy_is_refused() -> None:
 
 
 def test_stores_the_metrics_of_signals_and_rules() -> None:
-    """Signals and rules say which metrics matter."""
+    """The required metrics follow from signals and rules."""
     storage: Storage = CompiledRules(policy(rule(expr="x > y"), signals={"s": "z"})).storage
     assert [name for name in "wxyzs" if storage.stores(name)] == ["x", "y", "z"]

@@ -66,13 +66,13 @@ def running(
 
 def test_evaluates_in_its_thread_and_calls_listeners(tmp_path: Path) -> None:
     """Every interval, from one interval after the start on, until it is stopped."""
-    heard_evaluations: list[Evaluation] = []
-    with running(POLICY, Outbox(), tmp_path, heard_evaluations.append) as started:
-        eventually(lambda: len(heard_evaluations) > 3)
-        eventually(lambda: started.evaluation is heard_evaluations[-1])
-    count = len(heard_evaluations)
+    evaluations_passed_on: list[Evaluation] = []
+    with running(POLICY, Outbox(), tmp_path, evaluations_passed_on.append) as started:
+        eventually(lambda: len(evaluations_passed_on) > 3)
+        eventually(lambda: started.evaluation is evaluations_passed_on[-1])
+    count = len(evaluations_passed_on)
     time.sleep(0.1)
-    assert len(heard_evaluations) == count
+    assert len(evaluations_passed_on) == count
     assert started.failures == {}
 
 
@@ -89,9 +89,9 @@ def test_skips_every_second_interval_without_consumers(tmp_path: Path) -> None:
 
 def test_evaluates_in_its_thread_without_consumers(tmp_path: Path) -> None:
     """Rests in between do not end it."""
-    heard_evaluations: list[Evaluation] = []
-    with running(POLICY, Outbox(), tmp_path, heard_evaluations.append, has_consumers=lambda: False):
-        eventually(lambda: len(heard_evaluations) > 3)
+    evaluations_passed_on: list[Evaluation] = []
+    with running(POLICY, Outbox(), tmp_path, evaluations_passed_on.append, has_consumers=lambda: False):
+        eventually(lambda: len(evaluations_passed_on) > 3)
 
 
 def test_readings_of_firing_rules(tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_old_evaluations_are_not_shown(tmp_path: Path) -> None:
     assert silent.readings()
 
 
-def test_sees_what_prometheus_would(tmp_path: Path) -> None:
-    """The job's name, an instance of its own, `up` and when the process began are added to what is shown."""
+def test_samples_equal_those_of_prometheus(tmp_path: Path) -> None:
+    """The samples have the labels `job` and `instance`, and `up` and the start time of the process are added."""
     outbox = Outbox()
 
     def scrape(_wants: object) -> list[ExposedSample]:
@@ -144,22 +144,22 @@ def test_sees_what_prometheus_would(tmp_path: Path) -> None:
 
 def test_a_listener_that_raises_does_not_affect_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Other listeners are called, the next evaluation follows; errors are counted each time and logged once."""
-    heard_evaluations: list[Evaluation] = []
+    evaluations_passed_on: list[Evaluation] = []
 
     def deaf(_: Evaluation) -> None:
         raise RuntimeError("cannot listen")
 
-    telling = judge(Outbox(), tmp_path, deaf, heard_evaluations.append)
+    telling = judge(Outbox(), tmp_path, deaf, evaluations_passed_on.append)
     for _ in range(3):
         telling.evaluate()
-    assert len(heard_evaluations) == 3
+    assert len(evaluations_passed_on) == 3
     assert telling.failures == {"listener": 3}
     assert [record.getMessage() for record in caplog.records] == ["rule evaluation failed"]
     assert "cannot listen" in caplog.records[0].__dict__["fields"]["message"]
 
 
 def test_a_scrape_that_raises_holds_everything(tmp_path: Path) -> None:
-    """What stands is held, nothing begins, and it goes on when there is something to see again."""
+    """Existing alerts are held and none begins; evaluation continues when there are samples again."""
     outbox = Outbox(neglected)
     scraping = judge(outbox, tmp_path)
     for _ in range(25):
@@ -175,7 +175,7 @@ def test_a_scrape_that_raises_holds_everything(tmp_path: Path) -> None:
     assert scraping.failures == {"scrape": 1}
 
 
-def test_a_restart_goes_on(tmp_path: Path) -> None:
+def test_evaluation_continues_after_a_restart(tmp_path: Path) -> None:
     """Firing alerts stay firing without a transition; a damaged file is reported and all alerts start as inactive."""
     outbox = Outbox(neglected)
     first = judge(outbox, tmp_path)
@@ -217,11 +217,11 @@ def test_state_is_saved_every_minute_and_on_notified_changes(tmp_path: Path) -> 
         file.unlink(missing_ok=True)
         evaluation = keeping.evaluate()
         saved.append(file.exists())
-        heard_evaluations = {transition.change for transition in evaluation.transitions} & {
+        changes = {transition.change for transition in evaluation.transitions} & {
             Change.FIRING,
             Change.RESOLVED,
         }
-        assert file.exists() or not heard_evaluations
+        assert file.exists() or not changes
     assert 10 <= sum(saved) < 30
     assert all(any(saved[start : start + 4]) for start in range(37))
 
@@ -230,15 +230,15 @@ def test_state_is_saved_every_five_minutes_without_consumers(tmp_path: Path) -> 
     """Notified changes are saved at once even without consumers."""
     outbox, file = Outbox(neglected), tmp_path / "alerts.json"
     keeping = judge(outbox, tmp_path, has_consumers=lambda: False)
-    saved, heard_evaluations = [], 0
+    saved, changes = [], 0
     for _ in range(80):
         file.unlink(missing_ok=True)
         evaluation = keeping.evaluate()
         saved.append(file.exists())
-        is_told = bool({transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED})
-        assert file.exists() or not is_told
-        heard_evaluations += is_told
-    assert sum(saved) <= heard_evaluations + 80 / 20
+        has_news = bool({transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED})
+        assert file.exists() or not has_news
+        changes += has_news
+    assert sum(saved) <= changes + 80 / 20
     assert all(any(saved[start : start + 20]) for start in range(61))
 
 
@@ -261,7 +261,7 @@ def test_stops_although_a_listener_hangs(tmp_path: Path) -> None:
 
 def test_an_error_does_not_end_the_thread(tmp_path: Path) -> None:
     """Even when the clock, of all things, fails once."""
-    outbox, heard_evaluations = Outbox(), list[Evaluation]()
+    outbox, evaluations = Outbox(), list[Evaluation]()
     failing = iter([True])
 
     def wall() -> float:
@@ -270,9 +270,9 @@ def test_an_error_does_not_end_the_thread(tmp_path: Path) -> None:
         return outbox.now
 
     clock = MonitoredClock(wall, lambda: outbox.now)
-    made = RuleManager(replace(POLICY, interval=0.02), outbox.sources(), tmp_path, (heard_evaluations.append,), clock)
+    made = RuleManager(replace(POLICY, interval=0.02), outbox.sources(), tmp_path, (evaluations.append,), clock)
     made.start()
-    eventually(lambda: heard_evaluations)
+    eventually(lambda: evaluations)
     made.stop()
     assert made.failures["evaluation"] == 1
 
@@ -292,5 +292,5 @@ def test_a_firing_alert_is_sent_completely(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Only what is wrong is looked at."""
+    """Only the causes that are present are checked."""
     caplog.set_level(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What is kept of alerts and series over a restart, and what becomes of a file that cannot be understood."""
+"""The saved state of alerts and series, and the handling of files that cannot be read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def series_of(kept: SavedState) -> list[tuple[Any, ...]]:
     return [(s.metric, s.labels, list(s.times), [repr(v) for v in s.values], list(s.ends)) for s in kept.series]
 
 
-def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+def test_a_saved_state_is_loaded(tmp_path: Path) -> None:
     """Numbers are exact; series are stale, since it is unknown whether they continued."""
     seen = storage('x{a="ü"} 1 nan inf _ 0.1\ny 1 2', start=1_700_000_000.123)
     StateFile(tmp_path / "deep" / "state").save(SavedState(1e9 + 16, STANDINGS, tuple(seen.series())))
@@ -72,7 +72,7 @@ def test_nothing_kept(tmp_path: Path) -> None:
 
 
 def damaged() -> dict[str, str]:
-    """Contents that say what is wrong with them."""
+    """File contents with the expected error message."""
     nothing: dict[str, object] = {
         "format": 3,
         "at": 0,
@@ -105,7 +105,7 @@ def damaged() -> dict[str, str]:
     }
 
 
-def test_what_is_not_damaged(tmp_path: Path) -> None:
+def test_files_that_are_not_damaged(tmp_path: Path) -> None:
     """The content that the damaged ones are made from."""
     whole: dict[str, object] = {
         "format": 3,
@@ -142,7 +142,7 @@ def test_a_directory_that_is_none(tmp_path: Path) -> None:
 
 
 def test_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the disk is full, what was kept before is still there, and no scraps lie about."""
+    """When the disk is full, the previous file is kept, and no temporary file is left."""
     StateFile(tmp_path).save(SavedState(1.0, {}, ()))
 
     def full(_: int) -> None:

@@ -44,7 +44,7 @@ class Run:
         return evaluation
 
     def steps(self, *results: RuleSamples) -> list[list[str]]:
-        """Several evaluations of the one rule; what changed in each."""
+        """Several evaluations of the one rule; the transitions of each."""
         return [changes(self.step(finding)) for finding in results]
 
 
@@ -54,7 +54,7 @@ def run(**settings: Any) -> Run:
 
 
 def changes(evaluation: Evaluation) -> list[str]:
-    """What changed, in words."""
+    """The transitions as text."""
     return [transition.change.value for transition in evaluation.transitions]
 
 
@@ -84,7 +84,7 @@ def test_pending_is_dropped_at_once() -> None:
 
 
 def test_keeps_firing_for_a_while() -> None:
-    """What flaps stays one alert: it is over when it was not true for so long, counted from the first time."""
+    """A flapping alert stays one alert: it is resolved after keep_firing_for without a true result."""
     keeping = run(keep_firing_for=30)
     assert keeping.steps(TRUE, FALSE, FALSE, TRUE, FALSE, FALSE, FALSE) == [
         ["firing"],
@@ -128,7 +128,7 @@ def test_values_follow_and_times_stay() -> None:
     assert (kept.value, kept.last_true, kept.state) == (9.0, 1045.0, State.FIRING)
 
 
-def test_unknown_holds_what_fires() -> None:
+def test_unknown_keeps_a_firing_alert() -> None:
     """Neither resolved nor anything else, however long; then it goes on where it was."""
     unknown = run(keep_firing_for=30)
     unknown.step(TRUE)
@@ -140,26 +140,33 @@ def test_unknown_holds_what_fires() -> None:
     assert unknown.steps(FALSE) == [["resolved"]]
 
 
-def test_unknown_holds_what_is_pending() -> None:
-    """It never fires on what is not known, and the time that is not known does not count."""
+def test_unknown_keeps_a_pending_alert() -> None:
+    """An alert never fires on unknown results, and unknown time does not count as pending time."""
     assert run(hold_duration=30).steps(TRUE, TRUE, *[UNKNOWN] * 20, TRUE, TRUE) == [["pending"], *[[]] * 22, ["firing"]]
     assert run(hold_duration=30).steps(TRUE, UNKNOWN, FALSE) == [["pending"], [], ["dropped"]]
 
 
 def test_alerts_of_positive_only_rules_begin_but_do_not_end() -> None:
-    """Where only what is there proves something, what is not there is unknown."""
+    """Where only present series are evidence, an absent series is unknown."""
     rules, positive_only = prepared(rule(hold_duration=15)), {key("A")}
     active_alerts: ActiveAlerts = {}
-    told = []
+    outcomes = []
     for finding in (FALSE, TRUE, FALSE, TRUE, TRUE, FALSE):
         results = RuleResults({key("A"): finding}, positive_only=positive_only)
         evaluation, active_alerts = update_alerts(rules, results, active_alerts, EvaluationTime(0.0, STEP))
-        told.append((changes(evaluation), [alert.held for alert in evaluation.alerts]))
-    assert told == [([], []), (["pending"], [False]), ([], [True]), ([], [False]), (["firing"], [False]), ([], [True])]
+        outcomes.append((changes(evaluation), [alert.held for alert in evaluation.alerts]))
+    assert outcomes == [
+        ([], []),
+        (["pending"], [False]),
+        ([], [True]),
+        ([], [False]),
+        (["firing"], [False]),
+        ([], [True]),
+    ]
 
 
 def test_unknown_begins_nothing() -> None:
-    """Where nothing stood, nothing stands."""
+    """Without existing alerts, none are held."""
     assert run().steps(UNKNOWN, UNKNOWN) == [[], []]
 
 
@@ -225,6 +232,6 @@ def test_fractions_add_up() -> None:
 
 
 def test_signals_are_passed_on() -> None:
-    """What is known of them is part of what was found."""
+    """Their known results are part of the evaluation."""
     evaluation, _ = update_alerts((), RuleResults({}, {"outbox:backlog_jobs": 3.0}), {}, EvaluationTime(5.0))
     assert (evaluation.at, evaluation.signals) == (5.0, {"outbox:backlog_jobs": 3.0})

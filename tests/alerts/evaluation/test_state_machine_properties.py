@@ -28,7 +28,7 @@ SERIES = ((), (("job", "a"),), (("job", "b"),))
 
 @dataclass(frozen=True)
 class Step:
-    """What one evaluation is given."""
+    """The input of one evaluation."""
 
     time: EvaluationTime
     findings: Mapping[RuleKey, RuleSamples]
@@ -71,7 +71,7 @@ def history(random: Random, rules: tuple[AlertingRule, ...]) -> Iterator[Step]:
 
 @dataclass(frozen=True)
 class Seen:
-    """One evaluation, with what it was given and what was before."""
+    """One evaluation with its input and the previous state."""
 
     step: Step
     before: ActiveAlerts
@@ -96,7 +96,7 @@ def life(seed: int) -> tuple[tuple[AlertingRule, ...], list[Seen]]:
 
 
 def identity(alert: Alert) -> Identity:
-    """What makes it the same alert in two evaluations."""
+    """The identity of an alert across evaluations."""
     return alert.key, alert.labels
 
 
@@ -125,30 +125,30 @@ def test_never_fires_before_its_time(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_never_forgets(seed: int) -> None:
+def test_no_alert_is_lost(seed: int) -> None:
     """An alert exists until a transition ends it: the transitions alone determine the active alerts."""
     _, seen = life(seed)
-    told: dict[Identity, State] = {}
+    last_states: dict[Identity, State] = {}
     for now in seen:
         for transition in now.evaluation.transitions:
             who = identity(transition.alert)
             match transition.change:
                 case Change.PENDING:
-                    assert who not in told
-                    told[who] = State.PENDING
+                    assert who not in last_states
+                    last_states[who] = State.PENDING
                 case Change.FIRING:
-                    assert told.get(who) is not State.FIRING
-                    told[who] = State.FIRING
+                    assert last_states.get(who) is not State.FIRING
+                    last_states[who] = State.FIRING
                 case Change.RESOLVED:
-                    assert told.pop(who) is State.FIRING
+                    assert last_states.pop(who) is State.FIRING
                 case Change.DROPPED:
-                    assert told.pop(who) is State.PENDING
-        assert told == {identity(alert): alert.state for alert in now.evaluation.alerts}
+                    assert last_states.pop(who) is State.PENDING
+        assert last_states == {identity(alert): alert.state for alert in now.evaluation.alerts}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_unknown_changes_nothing(seed: int) -> None:
-    """While nothing is known of a rule, its alerts stand exactly as they stood, but for being held, or muted."""
+    """While the result of a rule is unknown, its alerts are unchanged apart from `held` and `muted`."""
     _, seen = life(seed)
     for now in seen:
         unknown = {rule_key for rule_key, samples in now.step.findings.items() if samples is None}
@@ -177,7 +177,7 @@ def test_the_order_of_rules_is_irrelevant(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_alerts_are_sound(seed: int) -> None:
-    """Times are in order, firing ones say since when, every alert is there once, pending ones have not lasted."""
+    """Times are in order, firing alerts have a firing time, each alert occurs once, pending ones are not overdue."""
     rules, seen = life(seed)
     hold_duration = {each.rule.key: each.rule.hold_duration for each in rules}
     for now in seen:

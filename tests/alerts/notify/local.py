@@ -1,4 +1,4 @@
-"""A receiver on loopback that does what a test wants: answers, refuses, dawdles, hangs up, talks nonsense."""
+"""A receiver on loopback with configurable behaviour: answer, refuse, delay, disconnect, or send invalid data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to do with a request. `raw` are bytes in place of an HTTP answer; `silent` is to say nothing at all."""
+    """The reply to a request. `raw` are bytes in place of an HTTP answer; `silent` sends nothing."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ DRIP: Final = Reply(drip=True)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request: path, headers by lower-case name, body as JSON; and what was replied."""
+    """One request: path, headers by lower-case name, body as JSON; and the reply."""
 
     path: str
     headers: Mapping[str, str]
@@ -46,7 +46,7 @@ class Received:
 
 @dataclass(slots=True)
 class Local:
-    """The receiver. `answer` decides on a reply from the body; what came in is in `received`."""
+    """The receiver. `answer` chooses the reply for a body; `received` holds the requests."""
 
     url: str = ""
     answer: Callable[[Any], Reply] = lambda _: OK
@@ -62,12 +62,12 @@ class Local:
             return reply
 
     def bodies(self, status: int = 202) -> list[Any]:
-        """What was answered with that status."""
+        """The requests that were answered with that status."""
         with self._lock:
             return [each.body for each in self.received if each.reply.status == status and each.reply.raw is None]
 
 
-class _Door(http.server.BaseHTTPRequestHandler):
+class _Handler(http.server.BaseHTTPRequestHandler):
     """One connection to the receiver that its server holds."""
 
     server: _Server
@@ -109,20 +109,20 @@ class _Door(http.server.BaseHTTPRequestHandler):
                 return
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = False
 
     def __init__(self, local: Local, port: int, tls: ssl.SSLContext | None) -> None:
-        super().__init__((LOOPBACK, port), _Door)
+        super().__init__((LOOPBACK, port), _Handler)
         self.local = local
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
 
     def handle_error(self, *_: object) -> None:
-        """A client that gave up is what tests want."""
+        """Tests disconnect clients on purpose."""
 
 
 @contextmanager

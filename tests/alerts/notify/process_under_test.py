@@ -1,7 +1,7 @@
 """A program that sends notifications for the evaluations on its standard input, and is killed by a test.
 
-Each line is an evaluation, pickled, in hexadecimal; each answer is `kept` once that is on disk. An empty line asks how
-many notifications are waiting.
+Each line is a pickled evaluation in hexadecimal; the answer is `kept` once it is on disk. An empty line requests the
+number of pending notifications.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def pending(name: str = "OutboxStalled", severity: Severity = Severity.PAGE) -> 
 
 
 def evaluation(at: float, alerts: Sequence[Alert] = (), resolved: Iterable[Alert] = ()) -> Evaluation:
-    """What stands at a time, and what was resolved then."""
+    """The evaluation with these alerts, and with those that were resolved at that time."""
     return Evaluation(at, {}, tuple(alerts), tuple(Transition(at, Change.RESOLVED, each) for each in resolved))
 
 

@@ -1,4 +1,4 @@
-"""Notifications as the exporter uses them: threads, several receivers, restarts, and what is to be seen of it."""
+"""Notifications as the exporter uses them: threads, several receivers, restarts, and metrics."""
 
 from __future__ import annotations
 
@@ -105,13 +105,13 @@ def test_receivers_with_certificates_of_a_private_authority(tmp_path: Path) -> N
     with receiving(tls=tls) as local:
         strange = AlertingSettings(webhook_url=Url(local.url))
         known = replace(strange, ca_file=Certificates(authority.cert_pem.bytes().decode()))
-        for settings, heard in ((strange, 0), (known, 1)):
+        for settings, expected_requests in ((strange, 0), (known, 1)):
             notifier = create_notifier(settings, tmp_path, timing=QUICK)
             notifier.start()
             notifier.accept(evaluation(time.time(), [STALLED]))
             eventually(partial(attempted, notifier))
             notifier.stop()
-            assert len(local.received) == heard
+            assert len(local.received) == expected_requests
 
 
 def test_stopped_before_it_was_started(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_none_waits_for_another(tmp_path: Path) -> None:
         assert all(waiting(notifier)[each.name] > 0 for each in kinds)
 
 
-def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
+def test_stops_soon_and_continues_later(local: Local, tmp_path: Path) -> None:
     """It stops in time though a receiver hangs; undelivered updates are sent after the next start."""
     local.answer = lambda _: SILENCE
     with running(tmp_path, Webhook(local.url)) as notifier:
@@ -179,8 +179,8 @@ def test_stops_soon_and_goes_on_later(local: Local, tmp_path: Path) -> None:
     assert [body["status"] for body in local.bodies()] == ["firing", "resolved"]
 
 
-def test_comes_back_by_itself(local: Local, tmp_path: Path) -> None:
-    """What fails is tried again without anything else happening."""
+def test_delivery_recovers_by_itself(local: Local, tmp_path: Path) -> None:
+    """A failed notification is sent again without any new evaluation."""
     local.answer = lambda _: Reply(500) if len(local.received) < 4 else OK
     with running(tmp_path, Webhook(local.url)) as notifier:
         notifier.accept(evaluation(time.time(), [STALLED]))
@@ -189,14 +189,14 @@ def test_comes_back_by_itself(local: Local, tmp_path: Path) -> None:
 
 
 def test_alerts_are_resent_to_alertmanager(local: Local, tmp_path: Path) -> None:
-    """Evaluations in which nothing changes repeat what fires."""
+    """Evaluations without changes repeat the firing alerts."""
     with running(tmp_path, Alertmanager("alertmanager", local.url)) as notifier:
 
-        def heard_thrice() -> bool:
+        def received_three() -> bool:
             notifier.accept(evaluation(time.time(), [STALLED]))
             return len(local.received) >= 3
 
-        eventually(heard_thrice)
+        eventually(received_three)
 
 
 def test_an_answer_under_way_is_waited_for(local: Local, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def asked(**settings) -> list[ProbeResult]:
 
 
 def test_without_receivers_there_is_no_probe():
-    """Which is no problem: what fires is on /metrics all the same."""
+    """This is no problem: firing alerts are on /metrics as well."""
     assert asked() == []
 
 
@@ -63,8 +63,8 @@ def test_a_probe_contains_no_notification():
         (403, "refuses access with HTTP 403; check its token", True),
     ],
 )
-def test_what_an_alertmanager_may_answer(status, problem, answered):
-    """Only 200 is what an Alertmanager says of its status; a proxy without one behind it proves nothing."""
+def test_answers_of_an_alertmanager(status, problem, answered):
+    """Only 200 is a valid status of an Alertmanager; a proxy without one behind it does not count."""
     with receiving() as local:
         local.answer = lambda _: Reply(status)
         (answer,) = asked(alertmanager_url=(Url(local.url),), alertmanager_bearer_token=Secret(TOKEN))
@@ -88,7 +88,7 @@ def test_an_alertmanager_that_wants_credentials_without_any():
         (502, "answers HTTP 502", False),
     ],
 )
-def test_what_a_webhook_may_answer(status, problem, answered):
+def test_answers_of_a_webhook(status, problem, answered):
     """It may not know the method; a gateway without a server behind it proves nothing."""
     with receiving() as local:
         local.answer = lambda _: Reply(status)

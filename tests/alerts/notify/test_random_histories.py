@@ -47,23 +47,23 @@ NAMES: Final = (
 
 @dataclass(slots=True)
 class History:
-    """Alerts that fire and end, are muted and not, at random; and what of it had to be announced."""
+    """Alerts that fire, end and are muted at random; and the notifications that are required for them."""
 
-    dice: random.Random
+    rng: random.Random
     now: dict[Labels, Alert] = field(default_factory=dict)
     announced: dict[Labels, list[tuple[float, float | None]]] = field(default_factory=dict)
 
     def next(self, at: float) -> tuple[tuple[Alert, ...], tuple[Alert, ...]]:
         """Alerts that fire at this time, and those that are resolved by then."""
-        over = tuple(each for each in self.now.values() if self.dice.random() < 0.15)
+        over = tuple(each for each in self.now.values() if self.rng.random() < 0.15)
         for each in over:
             self._end(self.now.pop(each.labels), at)
         for name, severity in NAMES:
-            fresh = alert(name, severity, since=at, muted=self.dice.random() < 0.3)
+            fresh = alert(name, severity, since=at, muted=self.rng.random() < 0.3)
             if fresh.labels in self.now:
                 old = self.now[fresh.labels]
                 fresh = alert(name, severity, since=old.firing_since or at, muted=fresh.muted)
-            elif self.dice.random() > 0.1:
+            elif self.rng.random() > 0.1:
                 continue
             self.now[fresh.labels] = fresh
             self._announce(fresh)
@@ -77,15 +77,15 @@ class History:
         return over
 
     def _announce(self, each: Alert) -> None:
-        told = self.announced.setdefault(each.labels, [])
-        going_on = bool(told) and told[-1][1] is None
+        periods = self.announced.setdefault(each.labels, [])
+        going_on = bool(periods) and periods[-1][1] is None
         if not each.muted and not going_on and each.firing_since is not None:
-            told.append((each.firing_since, None))
+            periods.append((each.firing_since, None))
 
     def _end(self, each: Alert, at: float) -> None:
-        told = self.announced.get(each.labels, [])
-        if told and told[-1][1] is None:
-            told[-1] = (told[-1][0], at)
+        periods = self.announced.get(each.labels, [])
+        if periods and periods[-1][1] is None:
+            periods[-1] = (periods[-1][0], at)
 
     def updates(self, labels: Labels) -> list[tuple[str, str]]:
         """The required updates of an alert, in order: status and time."""
@@ -99,9 +99,9 @@ class History:
 
 @dataclass(slots=True)
 class Hook:
-    """The other end of a webhook or of PagerDuty. What it has processed, in order; what it has confirmed."""
+    """The other end of a webhook or of PagerDuty: processed requests, in order, and confirmed ones."""
 
-    dice: random.Random
+    rng: random.Random
     processed: list[dict[str, Any]] = field(default_factory=list)
     accepted_statuses: Counter[str] = field(default_factory=Counter)
     times: list[tuple[float, float]] = field(default_factory=list)  # of attempts, and before when none may follow
@@ -114,13 +114,13 @@ class Hook:
         self.times.append((monotonic, monotonic))
         if monotonic < self.down_until:
             return DeliveryOutcome(DeliveryResult.FAILED, "Connection refused")
-        luck = self.dice.random()
+        luck = self.rng.random()
         if luck < 0.02:
-            self.down_until = monotonic + self.dice.uniform(0, 1200)
+            self.down_until = monotonic + self.rng.uniform(0, 1200)
         if luck < 0.15:
             return DeliveryOutcome(DeliveryResult.FAILED, "HTTP 500")
         if luck < 0.25:
-            wait = self.dice.choice((1.0, 30.0, 120.0))
+            wait = self.rng.choice((1.0, 30.0, 120.0))
             self.times[-1] = (monotonic, monotonic + wait)
             return DeliveryOutcome(DeliveryResult.FAILED, "HTTP 429", wait)
         self.process(message)
@@ -135,7 +135,7 @@ class Hook:
     def recover(self) -> None:
         """No bad luck from here on."""
         self.down_until = 0.0
-        self.dice = _Lucky()
+        self.rng = _Lucky()
 
 
 class _Lucky(random.Random):
@@ -144,7 +144,7 @@ class _Lucky(random.Random):
 
 
 def _name(message: Message) -> str:
-    """What a notification is known by: its key; PagerDuty has one for an alert, so that the body has to do."""
+    """The identity of a notification: its key; PagerDuty has one for each alert, so the body is used."""
     return message.headers.get("Idempotency-Key") or message.body.decode()
 
 
@@ -154,7 +154,7 @@ class Machine:
 
     receiver: Receiver
     directory: Path
-    dice: random.Random
+    rng: random.Random
     hook: Hook
     monotonic: float = 0.0
     crashes: int = 0
@@ -167,7 +167,7 @@ class Machine:
 
     def start(self) -> None:
         self.store = Store(self.directory, self.receiver.name, "identity")
-        self.queue = DeliveryQueue(self.receiver, PACE, self.dice.random)
+        self.queue = DeliveryQueue(self.receiver, PACE, self.rng.random)
         self.queue.begin(self.store.load())
 
     def crash(self) -> None:
@@ -186,7 +186,7 @@ class Machine:
         self.save()
 
     def run(self, until: float, *, crashing: bool = False) -> None:
-        """Send what is due, and let the time pass."""
+        """Send all due notifications, and advance the clock."""
         while True:
             wait = self.queue.idle_for(self.monotonic)
             if wait is None or self.monotonic + wait > until:
@@ -199,12 +199,12 @@ class Machine:
         notification = self.queue.notification(NOON + self.monotonic, self.monotonic)
         assert notification is not None
         outcome = self.hook.take(self.receiver.message(notification.updates, notification.valid_until), self.monotonic)
-        if crashing and self.dice.random() < 0.1:
-            self.crash()  # before anybody noted how it went
+        if crashing and self.rng.random() < 0.1:
+            self.crash()  # before the outcome was recorded
             return
         self.queue.finished(outcome, NOON + self.monotonic, self.monotonic)
         self.delivered += outcome.result is DeliveryResult.DELIVERED
-        if crashing and self.dice.random() < 0.1:
+        if crashing and self.rng.random() < 0.1:
             self.crash()  # before that was saved
         self.save()
 
@@ -213,7 +213,7 @@ def lived(machine: Machine, history: History, *, crashing: bool) -> None:
     """The better part of an hour of alerts, ended by all of them being resolved and the receiver healthy."""
     for number in range(EVALUATIONS):
         machine.accept(*history.next(NOON + machine.monotonic))
-        if crashing and machine.dice.random() < 0.03:
+        if crashing and machine.rng.random() < 0.03:
             machine.crash()
         machine.run((number + 1) * INTERVAL, crashing=crashing)
     machine.hook.recover()
@@ -222,7 +222,7 @@ def lived(machine: Machine, history: History, *, crashing: bool) -> None:
 
 
 @pytest.fixture(params=SEEDS)
-def dice(request: pytest.FixtureRequest) -> random.Random:
+def rng(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(request.param)
 
 
@@ -238,14 +238,14 @@ def crashing(request: pytest.FixtureRequest) -> bool:
 
 
 def once(sequence: list[Any]) -> list[Any]:
-    """Without what directly repeats what is before it."""
+    """The list without direct repetitions."""
     return [each for before, each in zip([None, *sequence], sequence, strict=False) if each != before]
 
 
-def test_webhook(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
+def test_webhook(rng: random.Random, crashing: bool, tmp_path: Path) -> None:
     """Every beginning and end arrives, in order; twice only where an answer was lost, and then with the same key."""
-    history, hook = History(dice), Hook(dice)
-    machine = Machine(Webhook("http://hook.example/", severities=EVERY), tmp_path, dice, hook)
+    history, hook = History(rng), Hook(rng)
+    machine = Machine(Webhook("http://hook.example/", severities=EVERY), tmp_path, rng, hook)
     lived(machine, history, crashing=crashing)
     arrived: dict[str, list[tuple[str, str]]] = {}
     for payload in hook.processed:
@@ -264,10 +264,10 @@ def test_webhook(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
     assert machine.store.load() == ()
 
 
-def test_pagerduty(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
+def test_pagerduty(rng: random.Random, crashing: bool, tmp_path: Path) -> None:
     """An incident is open exactly while its alert fires, as far as it was announced, in the right order."""
-    history, hook = History(dice), Hook(dice)
-    machine = Machine(PagerDuty(Secret(ROUTING_KEY), severities=EVERY), tmp_path, dice, hook)
+    history, hook = History(rng), Hook(rng)
+    machine = Machine(PagerDuty(Secret(ROUTING_KEY), severities=EVERY), tmp_path, rng, hook)
     lived(machine, history, crashing=crashing)
     arrived: dict[str, list[str]] = {}
     for event in hook.processed:
@@ -297,19 +297,21 @@ class Manager(Hook):
         return (key for key, (_, ends_at) in self.known.items() if ends_at > timestamp(at))
 
 
-def test_alertmanager(dice: random.Random, crashing: bool, tmp_path: Path) -> None:
-    """Whenever it has answered after the last change, Alertmanager knows exactly what fires and was announced."""
-    history, manager = History(dice), Manager(dice)
-    machine = Machine(Alertmanager("alertmanager", "http://am.example"), tmp_path, dice, manager)
+def test_alertmanager(rng: random.Random, crashing: bool, tmp_path: Path) -> None:
+    """After an answer to the last change, Alertmanager has exactly the alerts that fire and were announced."""
+    history, manager = History(rng), Manager(rng)
+    machine = Machine(Alertmanager("alertmanager", "http://am.example"), tmp_path, rng, manager)
     compared = 0
     for number in range(EVALUATIONS):
         machine.accept(*history.next(NOON + machine.monotonic))
-        if crashing and dice.random() < 0.03:
+        if crashing and rng.random() < 0.03:
             machine.crash()
         machine.run((number + 1) * INTERVAL, crashing=crashing)
         if machine.queue.receiver_status().waiting == 0:
             going_on = {
-                fingerprint(labels) for labels, told in history.announced.items() if told and told[-1][1] is None
+                fingerprint(labels)
+                for labels, periods in history.announced.items()
+                if periods and periods[-1][1] is None
             }
             assert set(manager.firing(NOON + machine.monotonic)) == going_on
             compared += 1

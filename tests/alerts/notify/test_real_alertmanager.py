@@ -1,4 +1,4 @@
-"""A real Alertmanager: it understands us, takes our alerts for Prometheus' own, and sends what our webhook sends."""
+"""A real Alertmanager accepts our alerts as those of Prometheus, and its webhook body equals ours."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def real(webhook: Local, require: Require, tmp_path: Path) -> Iterator[Alertmana
 
 @contextmanager
 def telling(directory: Path, *urls: str) -> Iterator[Notifier]:
-    """Notifications for these Alertmanagers; stopped without a word of goodbye, as if it had died."""
+    """Notifications for these Alertmanagers; stopped without a final message, as after a crash."""
     names = (f"alertmanager-{number}" for number in range(len(urls)))
     notifier = Notifier(
         [alertmanager.Alertmanager(name, url) for name, url in zip(names, urls, strict=False)],
@@ -84,8 +84,8 @@ def known(server: AlertmanagerServer) -> dict[str, Any]:
     return {each["labels"]["alertname"]: each for each in answer}
 
 
-def heard(webhook: Local) -> list[str]:
-    """What was passed on, one after the other."""
+def received_statuses(webhook: Local) -> list[str]:
+    """The notifications that were passed on, in order."""
     return [f"{body['commonLabels']['alertname']} {body['status']}" for body in webhook.bodies()]
 
 
@@ -102,7 +102,7 @@ def test_fires_stays_and_ends(real: AlertmanagerServer, webhook: Local, tmp_path
     one = alert(since=time.time() - 60)
     with telling(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [one, WATCHDOG]))
-        eventually(lambda: len(heard(webhook)) == 2)
+        eventually(lambda: len(received_statuses(webhook)) == 2)
         keep(notifier, one, WATCHDOG, seconds=5)
         alerts = known(real)
         assert alerts.keys() == {"OutboxStalled", "OutboxWatchdog"}
@@ -110,22 +110,26 @@ def test_fires_stays_and_ends(real: AlertmanagerServer, webhook: Local, tmp_path
         assert alerts["OutboxStalled"]["annotations"] == one.annotations
         assert alerts["OutboxStalled"]["generatorURL"] == one.annotations["runbook_url"]
         notifier.accept(evaluation(time.time(), [WATCHDOG], resolved=[one]))
-        eventually(lambda: "OutboxStalled resolved" in heard(webhook))
+        eventually(lambda: "OutboxStalled resolved" in received_statuses(webhook))
         assert known(real).keys() == {"OutboxWatchdog"}
-    assert sorted(heard(webhook)) == ["OutboxStalled firing", "OutboxStalled resolved", "OutboxWatchdog firing"]
+    assert sorted(received_statuses(webhook)) == [
+        "OutboxStalled firing",
+        "OutboxStalled resolved",
+        "OutboxWatchdog firing",
+    ]
     assert real.log_warnings() == []
 
 
 def test_resolves_by_itself_when_we_die(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
-    """Without us, everything ends, the watchdog among it: its absence is what the dead-man's switch is for."""
+    """Without updates every alert ends, the watchdog too: the dead-man's switch alerts on its absence."""
     with telling(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [WATCHDOG]))
         eventually(lambda: "OutboxWatchdog" in known(real))
-    eventually(lambda: "OutboxWatchdog resolved" in heard(webhook))
+    eventually(lambda: "OutboxWatchdog resolved" in received_statuses(webhook))
 
 
 def test_is_the_same_alert_as_prometheus_s(real: AlertmanagerServer, tmp_path: Path) -> None:
-    """What Prometheus sends with the same labels and what we send is one alert, with the fingerprint that we know."""
+    """An alert of Prometheus and ours with the same labels are one alert, with our fingerprint."""
     one = alert(since=time.time() - 60)
     real.send([dict(one.labels)])
     with telling(tmp_path, real.url) as notifier:
@@ -182,7 +186,7 @@ def test_a_restarted_alertmanager_receives_all_alerts_again(webhook: Local, requ
             eventually(lambda: "OutboxStalled" in known(restarted))
 
 
-# What Alertmanager refuses: with 422 what is no URI, with 400 what is no label.
+# Alertmanager refuses an invalid URI with 422, and an invalid label with 400.
 BAD: Final = {
     "a link that is no URI": lambda each: replace(each, annotations={"runbook_url": "https://wiki.example/100%"}),
     "a label that is none": lambda each: replace(each, labels=(*each.labels, ("", "x"))),
@@ -217,12 +221,12 @@ def test_our_webhook_speaks_as_alertmanager_does(
     one = alert(since=time.time() - 60)
     with telling(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [one]))
-        eventually(lambda: heard(webhook) == ["OutboxStalled firing"])
+        eventually(lambda: received_statuses(webhook) == ["OutboxStalled firing"])
         notifier.accept(evaluation(time.time(), resolved=[one]))
-        eventually(lambda: len(heard(webhook)) == 2)
+        eventually(lambda: len(received_statuses(webhook)) == 2)
         again = alert(since=time.time())
         notifier.accept(evaluation(time.time(), [again]))
-        eventually(lambda: len(heard(webhook)) == 3)
+        eventually(lambda: len(received_statuses(webhook)) == 3)
     bodies, begins = webhook.bodies(), [one.firing_since, one.firing_since, again.firing_since]
     ended = bodies[1]["alerts"][0]["endsAt"]
     for theirs, new_state, since in zip(

@@ -32,7 +32,7 @@ def said(text: str) -> SourceText:
     ],
 )
 def test_references_are_replaced(text, expected):
-    """By what stands before them: a duration in words where PromQL wants one, else a number."""
+    """By the context: a duration where PromQL requires one, else a number."""
     problems = Problems()
     assert substitute_parameters(said(text), AMOUNTS, "orders", problems) == expected
     assert not problems
@@ -61,7 +61,7 @@ def test_the_names_in_use_are_known():
 
 
 def test_unused_parameters_are_reported():
-    """As are those that have the name of what is always there."""
+    """So are those with the name of a built-in placeholder."""
     problems = Problems()
     places = {name: Place("p.yaml", line, name) for line, name in enumerate(("a", "b", "threshold"), 1)}
     parameters = [ExpressionParameter(SourceText(name, place), Amount(1)) for name, place in places.items()]
@@ -137,20 +137,20 @@ def test_a_reset_loses_nothing(count, late):
 
 
 def test_a_series_that_is_new_begins_with_its_first_sample():
-    """A new Pod shows what the application has counted for days: that is no increase, and what follows is."""
+    """A new Pod publishes the application's total: its first value is no increase, later growth is."""
     gone: list[float | None] = [None] * 30
     assert increase([*gone, 5.0]) == 0
     assert increase([*gone, 5.0, 5.0, 8.0]) == 3
 
 
 def test_of_a_new_series_that_was_reset_the_value_counts():
-    """What was before the reset is not known; it is not the first value."""
+    """The value before the reset is unknown; it is not the first value."""
     gone: list[float | None] = [None] * 30
     assert increase([*gone, 5.0, 5.0, 0.0, 2.0]) == 2
 
 
 def test_a_gap_is_bridged():
-    """What grew while the exporter was away is an increase if both sides of the gap are within the window."""
+    """Growth during a gap is an increase if both sides of the gap are within the window."""
     assert increase([*flat(7), None, None, None, 9.0]) == 2
 
 

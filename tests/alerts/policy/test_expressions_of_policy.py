@@ -1,6 +1,6 @@
-"""The expressions of the policy obey what pint asks of rules, as far as that can be asked without a Prometheus.
+"""The expressions of the policy pass pint's checks of rules, as far as they do not need a Prometheus.
 
-Each test names the checks that it stands for (cloudflare/pint, docs/checks).
+Each test names the checks that it implements (cloudflare/pint, docs/checks).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ EXPRESSIONS = {
     **{signal.record: parse(signal.expr) for signal in POLICY.signals},
     **{str(rule.key): parse(rule.expr) for rule in POLICY.rules},
 }
-# The same as the policy says it: an exact increase is one function.
+# The form in the policy: an exact increase is one function.
 COUNTING = {
     **{signal.record: parse(counted(signal.expr)) for signal in POLICY.signals},
     **{str(rule.key): parse(counted(rule.expr)) for rule in POLICY.rules},
@@ -73,7 +73,7 @@ every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 
 def collectors() -> tuple[str, ...]:
-    """The names of all collectors, from what samples."""
+    """The names of all collectors."""
     sampling = Sampler(Config(application=ApplicationSettings(Url("http://localhost:1"))), lambda *_: None)
     return tuple(state.name for state in sampling.store.states())
 
@@ -135,7 +135,7 @@ def test_counters_are_only_counted_with(expression: Expression):
 
 
 def asked_whether_any(expression: Expression) -> set[VectorSelector]:
-    """What is compared with 0 to make a boolean."""
+    """The expression that is compared with 0 to make a boolean."""
     return {
         selector
         for node in walk(expression)
@@ -192,7 +192,7 @@ def test_nothing_divides_nothing_by_nothing(expression: Expression):
 
 
 @every_expression
-def test_what_is_not_ours_is_asked_of_our_job(expression: Expression):
+def test_foreign_metrics_are_selected_by_our_job(expression: Expression):
     """promql/selector: everybody has `up`."""
     for selector in selectors(expression):
         if selector.metric in FOREIGN:
@@ -278,7 +278,7 @@ def test_no_filter_has_many_matches(expression: Expression):
 
 
 def test_every_signal_is_used():
-    """By a rule, by another signal, or as what a rule's threshold is drawn on."""
+    """By a rule, by another signal, or by the panel of a rule's threshold."""
     used = {selector.metric for expression in EXPRESSIONS.values() for selector in selectors(expression)}
     assert set(SIGNALS) - used == set()
 
@@ -291,7 +291,7 @@ def test_rules_name_the_collectors_of_their_data(rule: Rule):
 
 
 @every_rule
-def test_signals_are_what_thresholds_are_compared_with(rule: Rule):
+def test_thresholds_are_compared_with_signals(rule: Rule):
     """A dashboard draws the threshold on the signal: the expression compares that very signal with that very number."""
     if rule.signal is not None:
         compared = [
@@ -304,7 +304,7 @@ def test_signals_are_what_thresholds_are_compared_with(rule: Rule):
         assert compared
 
 
-def test_what_is_hidden_is_what_exists():
+def test_hidden_series_exist():
     """Rules that hide data name existing collectors, and none hides the watchdog."""
     known = set(collectors())
     for rule in POLICY.rules:
@@ -316,5 +316,5 @@ def test_what_is_hidden_is_what_exists():
 
 
 def test_target_labels_are_those_of_prometheus():
-    """What is left of a target once replicas are taken together is its job."""
+    """Replicas are aggregated, so the only target label left is the job."""
     assert TARGET - {"instance", "pod"} == {"job"}

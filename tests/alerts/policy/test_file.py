@@ -61,7 +61,7 @@ def test_an_alert_without_anything_lacks_everything():
     ]
 
 
-def test_what_is_no_mapping_is_told():
+def test_a_file_that_is_no_mapping_is_refused():
     """A text where an entry belongs."""
     _, problems = read_text("interval: 15s\nalerts: [word]\n")
     assert problems.lines() == ("p.yaml:2: alerts[0]: expected keys and values",)

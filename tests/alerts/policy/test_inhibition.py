@@ -1,4 +1,4 @@
-"""Inhibition rules say what `muted_by` says: no more, no less, and never across systems."""
+"""Inhibition rules equal `muted_by` of the policy, and never apply across systems."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def mutings(rules: tuple[Inhibition, ...], keys: list[RuleKey]) -> set[tuple[Rul
     }
 
 
-def test_they_say_what_the_policy_says():
+def test_the_rules_match_the_policy():
     """For every pair of its rules."""
     keys = [rule.key for rule in POLICY.rules]
     assert mutings(inhibitions(POLICY), keys) == {(rule.key, by) for rule in POLICY.rules for by in rule.muted_by}
@@ -60,7 +60,7 @@ def test_no_other_pair_is_muted():
 
 
 def test_an_alert_mutes_its_own_ticket_and_no_others():
-    """The name is among what has to be equal, so one rule does for all of them."""
+    """The alert name is one of the equal labels, so one rule covers all of them."""
     stated = {(key(name, Severity.TICKET), key(name)) for name in ("A", "B")}
     (rule,) = inhibitions(policy(*stated))
     assert rule.equal[0] == "alertname"
@@ -68,7 +68,7 @@ def test_an_alert_mutes_its_own_ticket_and_no_others():
 
 
 @pytest.mark.parametrize("rule", inhibitions(POLICY))
-def test_both_sides_name_their_alerts_and_what_has_to_be_equal(rule):
+def test_both_sides_name_their_alerts_and_the_equal_labels(rule):
     """A label missing on both sides counts as equal: no alert of another system may match."""
     assert all(name.startswith("Outbox") for side in (rule.source, rule.target) for name in side.alerts)
     assert {"job", "cluster", "namespace", "environment"} <= set(rule.equal)
@@ -88,7 +88,7 @@ def test_no_rule_mutes_itself():
 
 
 def test_as_yaml():
-    """As people read it in Alertmanager's configuration."""
+    """In the order of Alertmanager's documentation."""
     rule = Inhibition(
         AlertMatcher(("A",), (Severity.PAGE,)), AlertMatcher(("B", "C"), (Severity.PAGE, Severity.TICKET)), ("job",)
     )

@@ -44,7 +44,7 @@ def test_expressions_are_complete(small):
 
 
 def test_a_rule_has_everything(small):
-    """What the policy says of it, in seconds, with its runbook by name."""
+    """The policy's entry for it, in seconds, with its runbook by name."""
     slow = rule("OutboxSlow", PAGE, small())
     assert (slow.threshold, slow.hold_duration, slow.keep_firing_for, slow.unit) == (300, 240, 600, "seconds")
     assert (slow.group, slow.summary, slow.description, slow.source) == ("two", "Slow", "Slow.", "there")
@@ -75,7 +75,7 @@ def test_the_time_scale_applies_to_every_duration_and_nothing_else(small):
     assert policy.interval == 15
 
 
-def test_the_shortest_duration_is_one_that_prometheus_knows(small):
+def test_the_shortest_duration_is_accepted_by_prometheus(small):
     """A millisecond, however small the scale."""
     assert signal("outbox:a", small(time_scale=1e-9)).expr == "max(a[1ms] offset 1ms)"
 
@@ -112,7 +112,7 @@ def test_overrides_change_one_rule(small):
     ],
 )
 def test_overrides_that_make_no_sense_are_refused(small, override, problem):
-    """With the nearest name, or with what is expected; all of them at once when the policy is loaded."""
+    """With the nearest name, or with the expected type; all errors are reported together."""
     assert override_error_in_default_policy(override) == problem
     place = f"alerting.thresholds.{override.alert}.{override.severity}"
     with pytest.raises(ConfigError) as raised:

@@ -1,4 +1,4 @@
-"""The policy as YAML for Prometheus: what is in it, and that nothing is lost on the way."""
+"""The policy as a Prometheus rule file: its content, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def policy(*rules: Rule) -> Policy:
 
 
 def rules_of(made: Policy) -> list[dict[str, Any]]:
-    """What its one group holds, read back from YAML."""
+    """The content of its one group, read back from YAML."""
     (group,) = yaml.safe_load(rule_file(made))["groups"]
     rules: list[dict[str, Any]] = group["rules"]
     return rules
 
 
-def test_a_small_file_to_the_letter():
-    """Signals first; for what each number stands, and where each threshold comes from, in comments."""
+def test_the_exact_text_of_a_small_file():
+    """Signals first; comments explain each number and name the source of each threshold."""
     text = rule_file(policy(RULE))
     head, _, body = text.partition("groups:\n")
     assert all(line.startswith("# ") for line in head.splitlines())
@@ -85,7 +85,7 @@ def test_nothing_is_lost():
 
 
 def test_muting_rules_come_first():
-    """Behind an alert of the shipped file stands nothing that would mute it."""
+    """An alert without an inhibiting alert in the shipped file."""
     places = {
         (rule["alert"], rule["labels"]["severity"]): n for n, rule in enumerate(shipped_rules()) if "alert" in rule
     }
@@ -150,7 +150,7 @@ def test_rules_for_the_sidecar_only_are_left_out():
 
 
 def test_the_object_has_the_group_as_its_spec():
-    """And says what it is."""
+    """The error has the reason."""
     document = yaml.safe_load(prometheus_rule(policy(RULE)))
     assert document["kind"] == "PrometheusRule"
     assert document["metadata"]["name"] == "outbox-exporter"
@@ -158,5 +158,5 @@ def test_the_object_has_the_group_as_its_spec():
 
 
 def test_lines_stay_readable():
-    """No longer than everything else here, as long as words allow."""
+    """No line is longer than the limit, as far as words can be wrapped."""
     assert max(map(len, rule_file(load_policy()).splitlines())) <= 120

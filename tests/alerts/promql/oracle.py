@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes nothing: it holds what it was written, and answers what it makes of expressions."""
+"""A real Prometheus without scrapes: samples are written to it, and expressions are evaluated by it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answers = dict[int, dict[Labels, float]]
 
 
 class RefusedError(Exception):
-    """Prometheus says that the expression makes no sense for these series."""
+    """Prometheus refuses the expression for these series."""
 
 
 @dataclass(frozen=True, slots=True)

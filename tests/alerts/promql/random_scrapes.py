@@ -83,7 +83,7 @@ class _Flag:
         return self.value
 
     def reappear(self) -> None:
-        """Nothing changes by being unseen."""
+        """Unpublished series do not change."""
 
 
 @dataclass(slots=True)

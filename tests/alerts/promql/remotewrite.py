@@ -30,7 +30,7 @@ class Written:
 
 
 def write(url: str, series: Iterable[Written]) -> None:
-    """Sends them all at once: Prometheus refuses what is much older than what it has."""
+    """Sends all samples at once: Prometheus refuses samples that are much older than its newest."""
     body = _snappy(b"".join(_field(1, _series(each)) for each in series))
     headers = {
         "Content-Encoding": "snappy",

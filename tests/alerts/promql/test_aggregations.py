@@ -1,4 +1,4 @@
-"""Groups and what is made of them."""
+"""Grouping and aggregation."""
 
 import math
 
@@ -31,5 +31,5 @@ SEEN = storage(
     ],
 )
 def test_aggregations(expression: str, expected: dict[str, float]) -> None:
-    """One value for each group; an empty vector has no groups; extremes pass over what is no number."""
+    """One value for each group; an empty vector has no groups; min and max ignore NaN."""
     assert evaluated(expression, SEEN, 0) == expected

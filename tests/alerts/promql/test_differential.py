@@ -58,12 +58,12 @@ def stored(scrapes: Iterable[RandomScrape]) -> Storage:
 def test_random_expressions_agree(world: TwoEngines) -> None:
     """Hundreds of expressions, at many times: the same labels, and values that agree to nine digits."""
     author = Author(Random("expressions"))
-    tally: Counter[str] = Counter()
+    agreements: Counter[str] = Counter()
     for number in range(EXPRESSIONS):
         expression = author.vector(number % 4)
-        tally[agree(world, expression)] += 1
-    logger.info("%s", dict(tally))
-    assert tally["values"] > EXPRESSIONS / 2
+        agreements[agree(world, expression)] += 1
+    logger.info("%s", dict(agreements))
+    assert agreements["values"] > EXPRESSIONS / 2
 
 
 def agree(world: TwoEngines, expression: str, times: range = TIMES) -> str:
@@ -105,7 +105,7 @@ def close(mine: float, theirs: float) -> bool:
 
 
 def explain(expression: str, time: int, mine: Vector, theirs: Vector) -> str:
-    """The difference in words."""
+    """The difference as text."""
     every: dict[Labels, None] = dict.fromkeys((*mine, *theirs))
     lines = (f"{dict(labels)}: {mine.get(labels)} != {theirs.get(labels)}" for labels in every)
     return f"{expression} at {time}, ours and Prometheus':\n" + "\n".join(lines)

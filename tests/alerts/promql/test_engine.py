@@ -52,7 +52,7 @@ def test_shared_subexpressions_are_evaluated_once_per_evaluation() -> None:
 
 
 def test_functions_drop_the_name() -> None:
-    """What was calculated is no longer that metric; what was chosen is."""
+    """A computed value loses the metric name; a selected one keeps it."""
     assert evaluated('abs(x{a="2"})', SEEN, 47) == {"a=2": 6}
     assert evaluated('x{a="2"} > 1', SEEN, 47) == {"__name__=x,a=2": 6}
 

@@ -48,7 +48,7 @@ def test_histogram_quantile(share: str, expected: float) -> None:
 @pytest.mark.parametrize(
     ("series", "expected"),
     [
-        ('h{le="1"} 10\nh{le="2"} 30', NAN),  # nothing says how many there are
+        ('h{le="1"} 10\nh{le="2"} 30', NAN),  # without the bucket +Inf
         ('h{le="+Inf"} 10', NAN),
         ('h{le="1"} 0\nh{le="+Inf"} 0', NAN),
         ('h{le="-1"} 10\nh{le="+Inf"} 10', -1),  # below zero, the start of the bucket is unknown
@@ -58,7 +58,7 @@ def test_histogram_quantile(share: str, expected: float) -> None:
     ],
 )
 def test_histograms_that_are_none(series: str, expected: float) -> None:
-    """What is no whole histogram has no quantile, or that of what is left of it."""
+    """An incomplete histogram has no quantile, or that of its remaining buckets."""
     assert one("histogram_quantile(0.5, h)", storage(series), 0) == pytest.approx(expected, nan_ok=True)
 
 

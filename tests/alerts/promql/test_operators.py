@@ -1,4 +1,4 @@
-"""Arithmetic, comparisons and sets: values, labels, and what is refused."""
+"""Arithmetic, comparisons and sets: values, labels, and errors."""
 
 import math
 
@@ -87,7 +87,7 @@ def test_vectors(expression: str, expected: dict[str, float]) -> None:
     ],
 )
 def test_ambiguous(expression: str, why: str) -> None:
-    """What could be matched in several ways is refused, as it is by Prometheus."""
+    """An ambiguous match is refused, as it is by Prometheus."""
     with pytest.raises(EvaluationError) as refused:
         evaluated(
             expression, storage('x{job="a",state="up"} 1\nx{job="a",state="down"} 1\ny{job="a"} 1\nw{job="a"} 1'), 0

@@ -1,4 +1,4 @@
-"""What is understood, and what is refused with which words."""
+"""Accepted expressions, and the messages for refused ones."""
 
 import pytest
 
@@ -81,7 +81,7 @@ def test_understood(text: str, tree: object) -> None:
     ],
 )
 def test_refused(text: str, why: str) -> None:
-    """What the engine does not know is refused at once, with the part that it is."""
+    """Unsupported syntax is refused at once; the error names the part."""
     with pytest.raises(UnsupportedError) as refused:
         parse(text)
     assert why in str(refused.value)

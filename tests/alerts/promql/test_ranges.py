@@ -48,7 +48,7 @@ def test_a_change_takes_two(function: str) -> None:
 
 
 def test_extrapolation_stops_at_zero() -> None:
-    """A counter that was at 10 did not come from below zero: what was before the first sample adds 10 at most."""
+    """A counter at 10 did not start below zero: extrapolation before the first sample adds 10 at most."""
     assert one("increase(x[10m])", storage("x 0 _ 10 30 50"), 60) == pytest.approx(50)
     assert one("increase(x[60s])", storage("x 5 5 5 25 45"), 60) == pytest.approx(40 + 5)
 

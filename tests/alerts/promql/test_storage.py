@@ -57,14 +57,14 @@ def test_missing_is_stale_at_once() -> None:
 
 
 def test_silence_of_all_is_stale_after_the_lookback() -> None:
-    """When no scrape comes at all, the last sample stands for five minutes."""
+    """Without any scrape the last sample is valid for five minutes."""
     series_storage = storage("x 1")
     assert evaluated("x", series_storage, 299.999) == {"__name__=x": 1}
     assert evaluated("x", series_storage, 300) == {}
 
 
 def test_sources_do_not_end_each_other() -> None:
-    """What a rule records is not missing because a scrape does not have it."""
+    """A recorded series is not stale because a scrape does not have it."""
     series_storage = Storage({"x": 600.0, "y": 600.0})
     series_storage.append(0, [("x", (), 1.0)])
     series_storage.append(0, [("y", (), 2.0)], source="y")
@@ -74,7 +74,7 @@ def test_sources_do_not_end_each_other() -> None:
     assert evaluated("y", series_storage, 15) == {}
 
 
-def test_time_goes_forward() -> None:
+def test_time_advances() -> None:
     """A batch that is not later than the one before is refused, and so is a series that is there twice."""
     series_storage = storage("x 1 1")
     with pytest.raises(ValueError, match="not later than"):
@@ -84,7 +84,7 @@ def test_time_goes_forward() -> None:
 
 
 def test_shift_keeps_distances() -> None:
-    """After the clock was set, what was a minute ago still is; staleness moves with it."""
+    """After a clock step, samples keep their age; staleness moves with them."""
     series_storage = storage("x 1 2 3 4 5\ny 1 _ 3 _ _")
     before = evaluated("increase(x[1m]) or y", series_storage, 60)
     series_storage.shift(-3600)
@@ -100,7 +100,7 @@ def test_selects_by_labels() -> None:
     assert [series.labels for series in series_storage.selection(selector)()] == [(("a", "1"),)]
 
 
-def test_selects_what_came_and_not_what_went() -> None:
+def test_selects_present_series_and_not_ended_ones() -> None:
     """A selection asked for again has the series that there are by then."""
     selector = parse('x{a=~"1|2"}')
     assert isinstance(selector, VectorSelector)

@@ -49,7 +49,7 @@ def by_alert(cases: Iterable[Case]) -> dict[str, list[Case]]:
     return found
 
 
-def cut(rules: Mapping[str, Any], alert: str) -> dict[str, Any]:
+def only_rules_of(rules: Mapping[str, Any], alert: str) -> dict[str, Any]:
     """The rule file with one alert alone, and the signals that it needs."""
     (group,) = rules["groups"]
     mine = [rule for rule in group["rules"] if rule.get("alert") == alert]
@@ -73,7 +73,7 @@ def layers(rules: Mapping[str, Any]) -> int:
 
 
 def input_series(rules: Mapping[str, Any], case: Case, length: float) -> list[dict[str, str]]:
-    """What the rules ask for, as promtool and vmalert-tool write it down."""
+    """The rule files in the input of promtool and vmalert-tool."""
     needed = _metrics(rule["expr"] for group in rules["groups"] for rule in group["rules"])
     return [
         {"series": labelled(name, instance=instance, job="outbox-exporter"), "values": notation(series, length)}
@@ -122,5 +122,5 @@ def _annotations(rule: Mapping[str, Any], scenario: Scenario, severity: str) -> 
 
 
 def _metrics(exprs: Iterable[str]) -> set[str]:
-    """Names of metrics, and more words beside them."""
+    """Metric names, with additional labels."""
     return {name for expr in exprs for name in _METRIC.findall(expr)}

@@ -1,4 +1,4 @@
-"""Scenarios put to the real promtool: a rule file cut down to one alert and its signals, and what it must say when."""
+"""Runs scenarios with promtool: a rule file with one alert and its signals, and the expected states."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 import yaml
 
-from tests.alerts.rules.case import Case, alert_tests, by_alert, cut, input_series
+from tests.alerts.rules.case import Case, alert_tests, by_alert, input_series, only_rules_of
 from tests.alerts.rules.series import STEP, labelled
 
 
 def failures(promtool: Path, directory: Path, rules: str, cases: Iterable[Case]) -> dict[str, str]:
-    """What promtool has to complain of, by the name of the case; in one process for all of them."""
+    """The failures reported by promtool, by name of the case; one process for all cases."""
     document = yaml.safe_load(rules)
-    files = [_write(directory, cut(document, alert), each) for alert, each in by_alert(cases).items()]
+    files = [_write(directory, only_rules_of(document, alert), each) for alert, each in by_alert(cases).items()]
     done = subprocess.run([promtool, "test", "rules", *files], capture_output=True, text=True, timeout=300, check=False)
     said = done.stdout + done.stderr
     found = _complaints(said)
@@ -28,12 +28,12 @@ def failures(promtool: Path, directory: Path, rules: str, cases: Iterable[Case])
 
 def _complaints(said: str) -> dict[str, str]:
     """By the name of the case, which is part of alerts and expressions."""
-    told: dict[str, str] = {}
+    output_by_test: dict[str, str] = {}
     for text in re.split(r"\n +(?=name: |expr: )", said)[1:]:
         name = re.search(r'^name: (\S+),|case!=\\"([^"\\]+)', text)
         assert name, text
-        told[name[1] or name[2]] = told.get(name[1] or name[2], "") + text + "\n"
-    return told
+        output_by_test[name[1] or name[2]] = output_by_test.get(name[1] or name[2], "") + text + "\n"
+    return output_by_test
 
 
 def _write(directory: Path, rules: Mapping[str, Any], cases: list[Case]) -> Path:
@@ -61,7 +61,7 @@ def _test(rules: Mapping[str, Any], case: Case) -> dict[str, Any]:
 
 
 def _expr_tests(case: Case) -> Iterator[dict[str, Any]]:
-    """How the alert stands: pending ones are seen in ALERTS alone. No series has a label `case`."""
+    """The state of the alert: pending alerts are visible in ALERTS only. No series has a label `case`."""
     scenario = case.scenario
     for time, stands in scenario.timeline.items():
         labels = [

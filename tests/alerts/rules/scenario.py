@@ -1,4 +1,4 @@
-"""One thing that may go wrong, and how an alert has to stand when. Times are seconds from the beginning."""
+"""One fault and the expected states of the alert. Times are seconds from the beginning."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.alerts.rules.series import SeriesByName
 T: Final = 300
 JOB: Final = "outbox-exporter"
 
-# A time, and how the severities stand then: "page pending, ticket firing"; empty when there is no alert.
+# A time, and the state for each severity: "page pending, ticket firing"; empty when there is no alert.
 Timeline = Mapping[float, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`value` is what the description says at the first firing, by severity; `labels` those beside job and severity.
+    """`value` is the value in the description at the first firing, by severity; `labels` those beside job and severity.
 
-    `wrong` replaces series of the healthy world. `again`: how long after a restart of the exporter, in the middle of
-    it, the alert fires at the latest; None where that makes no sense.
+    `wrong` replaces series of the healthy outbox. `again`: the latest time after a restart of the exporter, in the
+    middle of it, at which the alert fires; None where that does not apply.
     """
 
     alert: str

@@ -1,7 +1,7 @@
 """Scenarios per alert: healthy series with a fault, and the state of the alert over time.
 
-Figures stand here once more, as people say them, and on either side of each threshold, so that no change of the policy
-goes unnoticed. Times are seconds from the beginning. `T` is when things go wrong.
+The thresholds are repeated here as numbers, with a case on either side of each, so that every change of the policy
+fails a test. Times are seconds from the beginning. `T` is the start of the fault.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ POISON = {
 
 
 def failing_all(per_minute: float) -> SeriesByName:
-    """From T on every job that arrives is given up at once."""
+    """From T on every new job is exhausted at once."""
     return {
         **oldest(waiting=gone, exhausted=phases(gone, (T, T))),
         **pending(waiting=flat(0), exhausted=phases(0, (T, lambda time: (time - T) // (60 / per_minute)))),
@@ -352,7 +352,7 @@ def fallbacks(what: str, count: float) -> SeriesByName:
 
 
 def checks(**verdicts: float) -> SeriesByName:
-    """What the deployed health check says of its parts; well but for these."""
+    """The components in the deployed health check; healthy apart from these."""
     names = ("outbox_alive", "fsm_success_rate_ok", "queue_depth_ok", "last_processed_ok")
     return {f'outbox_app_check{{check="{name}"}}': flat(verdicts.get(name, 1)) for name in names}
 

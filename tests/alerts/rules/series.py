@@ -61,7 +61,7 @@ def counting(per_minute: float, *later: tuple[float, float], start: float = 1000
 
 
 def jumping(at: float, by: float, start: float = 1000) -> Series:
-    """A counter that stands still but for one jump."""
+    """A constant counter with one jump."""
     return phases(start, (at, start + by))
 
 

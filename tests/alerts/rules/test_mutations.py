@@ -91,7 +91,7 @@ def test_a_changed_rule_is_noticed(tmp_path, change, pages):
 
 
 def test_the_unchanged_rules_pass(tmp_path):
-    """What the changes are compared with: the same scenarios, with nothing to complain of."""
+    """The reference of the mutations: the same scenarios without failures."""
     assert (
         failures(
             require_program("promtool"), tmp_path, rule_file(load_policy(document=DOCUMENT)), map(case_of, SCENARIOS)

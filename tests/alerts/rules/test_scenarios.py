@@ -30,7 +30,7 @@ OUTAGE = 30  # of the exporter, seconds
 LONGEST_MEMORY = 75 * 60  # of any rule, with the time for which it keeps firing
 RESET_AT = 270  # a moment before things go wrong
 
-# What complains of the cases, by the program that the rules are for.
+# The program that checks the cases, by the program that evaluates the rules.
 Complain = Callable[[Path, str, Iterable[Case]], dict[str, str]]
 PROGRAMS: Final[Mapping[str, Complain]] = {
     "debian": lambda *asked: promtool.failures(require_program("promtool"), *asked),
@@ -41,14 +41,14 @@ PROGRAMS: Final[Mapping[str, Complain]] = {
 
 def test_every_rule_has_a_scenario_in_which_it_fires():
     """Each severity of each alert, and one in which it does not."""
-    told = {
+    covered = {
         (scenario.alert, state.split()[0])
         for scenario in SCENARIOS
         for stands in scenario.timeline.values()
         for state in stands.split(", ")
         if "firing" in state
     }
-    assert told == {(rule.key.alert, rule.key.severity.value) for rule in POLICY.rules}
+    assert covered == {(rule.key.alert, rule.key.severity.value) for rule in POLICY.rules}
 
 
 def cases() -> Iterator[Case]:
@@ -73,7 +73,7 @@ def cases() -> Iterator[Case]:
 
 
 def _soon_after(scenario: Scenario, at: float, again: float) -> dict[str, Any]:
-    """That it stands as it should a while after an outage, and nothing before."""
+    """The alert has the expected state some time after an outage, and does not fire before."""
     seen = at + OUTAGE + again + 30
     stands = [stands for time, stands in scenario.timeline.items() if time <= seen][-1]
     assert "pending" not in stands
@@ -97,7 +97,7 @@ def _vanishing(scenario: Scenario, at: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize("alert", ALERTS)
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_an_alert_does_what_it_should(tmp_path, program, alert):
+def test_scenario(tmp_path, program, alert):
     """Pending and firing in time, with all labels and annotations; resolved in time; silent otherwise."""
     mine = [case for case in cases() if case.scenario.alert == alert]
     assert mine
@@ -105,5 +105,5 @@ def test_an_alert_does_what_it_should(tmp_path, program, alert):
 
 
 def test_the_shipped_file_is_the_policy():
-    """What the scenarios are put to is what `outbox-exporter rules` prints."""
+    """The tested rules are the output of `outbox-exporter rules`."""
     assert SHIPPED.read_text() == rule_file(POLICY)

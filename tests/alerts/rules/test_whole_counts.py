@@ -64,7 +64,7 @@ def counts() -> dict[str, set[int]]:
 
 
 def counted_by(comparison: BinaryOperation, text: str) -> Iterator[str]:
-    """What stands on the left of a comparison with a whole number, where it counts; in full."""
+    """The left operand of each comparison with a whole number, in full."""
     assert isinstance(comparison.right, NumberLiteral)
     left = comparison.left
     if not comparison.right.value.is_integer():
@@ -86,7 +86,7 @@ COUNTS: Final = counts()
 
 
 def world(expr: str, count: int) -> SeriesByName:
-    """One of its counters grows by so many after T, within eight scrapes, and the others stand still."""
+    """One of its counters grows by this number after T, within eight scrapes; the others are constant."""
     (metric,) = {node.selector.metric for node in walk(parse(expr)) if isinstance(node, RangeSelector)}
     (selector, *_) = [node.selector for node in walk(parse(expr)) if isinstance(node, RangeSelector)]
     series = {name: each for name, each in HEALTHY.items() if name.partition("{")[0] == metric}
@@ -119,7 +119,7 @@ def by_vmalert(tool: Path, directory: Path) -> None:
 
 
 def run(command: list[str | Path], tests: str, directory: Path) -> None:
-    """What is expected is what both programs compare with."""
+    """Both programs are expected to give the same result."""
     (directory / "rules.json").write_text(json.dumps({"groups": [NOTHING]}))
     document = {
         "rule_files": ["rules.json"],
@@ -196,7 +196,7 @@ def test_nothing_extrapolated_is_compared_with_a_number(expr):
 
 
 def without_exact_ones(expr: str) -> str:
-    """The expression with a word of its own in the place of each exact increase."""
+    """The expression with a placeholder for each exact increase."""
     return counted(expr).replace("increase(", "exactly(")
 
 

@@ -48,35 +48,35 @@ def expect(directory: Path, world: SeriesByName, expr: str, *expected: str) -> N
     promtool("test", "rules", file)
 
 
-TOLD_OF_A_STALL = {"outbox:unprocessed_arrivals:5m", "outbox:unprocessed_arrivals:30m"}
+STALL_SIGNALS = {"outbox:unprocessed_arrivals:5m", "outbox:unprocessed_arrivals:30m"}
 EVER_FIRED = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1h]))'
 
 
-def test_health_is_silent(tmp_path):
+def test_a_healthy_outbox_fires_nothing(tmp_path):
     """Nothing but the watchdog ever fires while all is well."""
     expect(tmp_path, HEALTHY, EVER_FIRED, '{alertname="OutboxWatchdog"}')
 
 
-def test_restarts_are_silent(tmp_path):
+def test_restarts_fire_nothing(tmp_path):
     """Neither when both replicas are gone for half a minute, nor when the application counts from zero again."""
     world = restarted(reset(HEALTHY, 1800), 900, 930)
     expect(tmp_path, world, EVER_FIRED, '{alertname="OutboxWatchdog"}')
 
 
-def test_a_new_exporter_is_silent(tmp_path):
+def test_a_new_exporter_fires_nothing(tmp_path):
     """From its first scrape on, counters beginning at zero."""
     world = restarted(HEALTHY, 0, 15)
     expect(tmp_path, world, EVER_FIRED, '{alertname="OutboxWatchdog"}')
 
 
-def test_nothing_at_all_is_told(tmp_path):
+def test_no_series_at_all_fires(tmp_path):
     """Without any series only the alert about the exporter fires."""
     expect(tmp_path, {}, EVER_FIRED, '{alertname="OutboxWatchdog"}', '{alertname="OutboxExporterDown"}')
 
 
 def test_every_signal_is_one_number(tmp_path):
-    """One series each, for two replicas as for one: nothing counts twice, and only what tells of a stall is missing."""
-    signals = [signal.record for signal in load_policy().signals if signal.record not in TOLD_OF_A_STALL]
+    """One series each, for two replicas as for one: nothing counts twice, and only the stall signals are absent."""
+    signals = [signal.record for signal in load_policy().signals if signal.record not in STALL_SIGNALS]
     expect(tmp_path, HEALTHY, f'count({{__name__=~"{"|".join(signals)}"}}) == bool {len(signals)}', "{}")
 
 
@@ -85,7 +85,7 @@ def test_prometheus_accepts_the_rules():
     promtool("check", "rules", "--lint=all", "--lint-fatal", SHIPPED)
 
 
-def test_prometheus_accepts_the_rules_of_a_rehearsal(tmp_path):
+def test_prometheus_accepts_the_scaled_rules(tmp_path):
     """A day in a second and a half: windows, for-durations and intervals of milliseconds are written as it likes."""
     file = tmp_path / "rehearsal.yaml"
     file.write_text(rule_file(load_policy(time_scale=1.7e-5, interval=0.1)))
@@ -111,7 +111,7 @@ def test_the_shipped_files_are_the_policy():
 
 
 def test_the_object_holds_the_same_groups():
-    """What the operator takes is what Prometheus takes."""
+    """The file for the operator equals that for Prometheus."""
     document = yaml.safe_load(prometheus_rule(load_policy()))
     assert (document["apiVersion"], document["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert document["spec"] == yaml.safe_load(SHIPPED.read_text())

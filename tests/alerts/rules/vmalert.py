@@ -1,8 +1,8 @@
-"""Scenarios put to VictoriaMetrics' vmalert-tool: the same rules in MetricsQL, as vmalert evaluates them.
+"""Runs scenarios with VictoriaMetrics' vmalert-tool: the same rules in MetricsQL, as vmalert evaluates them.
 
-vmalert writes the samples of signals into the storage and reads them from there. A rule sees those of the evaluation
-before, so that each signal on the way to an alert makes it an interval later. A scenario says how an alert stands at a
-moment; here it has to stand so at that moment or within that delay.
+vmalert writes the samples of signals into the storage and reads them from there. A rule reads those of the previous
+evaluation, so each signal that an alert depends on delays it by an interval. A scenario has the state of an alert at a
+time; here the state has to be reached within that delay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tests.alerts.rules.case import Case, alert_tests, by_alert, cut, input_series, layers
+from tests.alerts.rules.case import Case, alert_tests, by_alert, input_series, layers, only_rules_of
 from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.series import STEP, labelled
 
@@ -25,11 +25,11 @@ GROUP = "outbox"  # vmalert adds it to every alert, as the label alertgroup
 
 
 def failures(tool: Path, directory: Path, rules: str, cases: Iterable[Case]) -> dict[str, str]:
-    """What vmalert-tool has to complain of, by the name of the case; a process for each alert."""
+    """The failures reported by vmalert-tool, by name of the case; a process for each alert."""
     document = yaml.safe_load(rules)
     found: dict[str, str] = {}
     for alert, each in by_alert(cases).items():
-        file = _write(directory, cut(document, alert), each)
+        file = _write(directory, only_rules_of(document, alert), each)
         done = subprocess.run(
             [tool, "unittest", "--files", file], capture_output=True, text=True, timeout=300, check=False
         )
@@ -41,12 +41,12 @@ def failures(tool: Path, directory: Path, rules: str, cases: Iterable[Case]) -> 
 
 
 def _complaints(said: str) -> dict[str, str]:
-    told: dict[str, str] = {}
+    output_by_test: dict[str, str] = {}
     for text in re.split(r"\n *(?=testGroupName: |expr: )", said)[1:]:
         name = re.search(r'testGroupName: ([^\s,]+)|case!=\\"([^"\\]+)', text)
         assert name, text
-        told[name[1] or name[2]] = told.get(name[1] or name[2], "") + text + "\n"
-    return told
+        output_by_test[name[1] or name[2]] = output_by_test.get(name[1] or name[2], "") + text + "\n"
+    return output_by_test
 
 
 def _write(directory: Path, rules: Mapping[str, Any], cases: list[Case]) -> Path:

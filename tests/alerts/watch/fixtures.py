@@ -1,4 +1,4 @@
-"""Histories made up: healthy ticks, and what is done to them."""
+"""Generated histories: healthy ticks, and changes of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def watch(duration: float = DAY, *, started_at: float = START, application: bool
 
 
 def values(elapsed: float, at: float) -> dict[str, float]:
-    """What a healthy outbox shows: a job a second, one in 500 initialisations fails, a clean-up at three."""
+    """Values of a healthy outbox: a job a second, one in 500 initialisations fails, a clean-up at three."""
     cleaned = (at - 3 * HOUR) // DAY * DAY + 3 * HOUR
     return {
         "outbox:backlog_jobs": 5,
@@ -100,12 +100,12 @@ Change = Callable[[Tick], Tick]
 
 
 def during(history: Iterable[Tick], start: float, end: float, change: Change) -> list[Tick]:
-    """The history with what was seen after one time and until another changed."""
+    """The history with the ticks between two times changed."""
     return [change(each) if start < each.elapsed <= end else each for each in history]
 
 
 def without(history: Iterable[Tick], start: float, end: float, before: Cause = Cause.EXPORTER_DOWN) -> list[Tick]:
-    """The history without what was seen in between; the next tick says why."""
+    """The history without the ticks in between; the next tick has the cause of the gap."""
     kept = [each for each in history if not start < each.elapsed <= end]
     after = next((each for each in kept if each.elapsed > end), None)
     return [replace(each, before=before) if each is after else each for each in kept]
@@ -123,8 +123,8 @@ def lacking(*names: str) -> Change:
     return lambda each: replace(each, values={name: value for name, value in each.values.items() if name not in names})
 
 
-def unseen(collector: str, cause: Cause) -> Change:
-    """A collector that cannot be relied on, and so nothing of what rests on it."""
+def collector_unknown(collector: str, cause: Cause) -> Change:
+    """A collector without valid readings, so that all values that depend on it are absent."""
     gone = [name for name, rests_on in watch().sources.items() if collector in rests_on]
 
     def change(each: Tick) -> Tick:
@@ -133,12 +133,12 @@ def unseen(collector: str, cause: Cause) -> Change:
     return change
 
 
-def blind(cause: Cause) -> Change:
+def database_unknown(cause: Cause) -> Change:
     """All collectors of rows."""
 
     def change(each: Tick) -> Tick:
         for collector in ("backlog", "throughput", "last_hour", "events", "idempotency"):
-            each = unseen(collector, cause)(each)
+            each = collector_unknown(collector, cause)(each)
         return each
 
     return change
@@ -153,14 +153,14 @@ def verdicts(judgement: Judgement) -> Mapping[str, str | None]:
 
 
 def everything(made: Watch) -> set[str]:
-    """What a tick may hold."""
+    """The fields of a tick."""
     return {*made.sources, *sources.SERIES}
 
 
 def judged_day() -> Judgement:
     """A judgement with something of everything in it."""
     history = during(ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
-    history = during(without(history, 6 * HOUR, 7 * HOUR), 8 * HOUR, 9 * HOUR, blind(Cause.LOCK))
+    history = during(without(history, 6 * HOUR, 7 * HOUR), 8 * HOUR, 9 * HOUR, database_unknown(Cause.LOCK))
     history = during(
         history, 10 * HOUR, 11 * HOUR, lambda each: replace(each, maintenance=True, maintenance_reason="x")
     )

@@ -18,14 +18,14 @@ from tests.alerts.watch import fixtures, scenario
 INTERVAL = 0.05
 # Five minutes become three seconds: a busy machine holds threads up.
 SCALE = 0.01
-# What a healthy outbox has to shrink likewise.
+# Budgets that have to be scaled for a healthy outbox.
 SHORT = ("outbox:oldest_open_age_seconds", "outbox:processing_time_p95_seconds", "outbox:drain_time_seconds")
 
 
 class Exporter:
-    """Looks at a healthy outbox from entering to leaving it; `shown` changes what it sees, by signal.
+    """Adds ticks of a healthy outbox for a whole watch; `shown` changes their values, by signal.
 
-    Of a watch of four seconds a machine may hold it up for a few tenths, and it still has seen enough to pass.
+    A machine may delay a watch of four seconds by a few tenths; it still has enough ticks to pass.
     """
 
     def __init__(self, directory: Path, duration: float = 4.0, start: str = "manual") -> None:

@@ -29,22 +29,22 @@ INTERVAL = fixtures.INTERVAL
 
 @dataclass(frozen=True)
 class KillScenario:
-    """What is to be watched: so many ticks at such a backlog. `scale` stretches the budgets for all the gaps."""
+    """The watch: the number of ticks, and the backlog. `scale` stretches the budgets for all the gaps."""
 
     directory: Path
-    looks: int
+    ticks: int
     kills: int
     backlog: float
     scale: float
 
     @property
     def factory(self) -> WatchFactory:
-        return fixtures.factory(self.looks * INTERVAL, scale=self.scale)
+        return fixtures.factory(self.ticks * INTERVAL, scale=self.scale)
 
     @property
     def evaluations_per_run(self) -> float:
         """So many ticks a run makes before it waits to be killed: else a quick machine needs a few runs for all."""
-        return 1.5 * self.looks / self.kills
+        return 1.5 * self.ticks / self.kills
 
 
 def evaluation_numbers(directory: Path, kind: str) -> list[int]:
@@ -58,7 +58,7 @@ def child(kill_scenario: KillScenario, *, to_the_end: bool) -> None:
     """Look, for ever or until the watch is over."""
     notes = os.open(kill_scenario.directory / "told", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     recorder = WatchRecorder(
-        WatchSettings(Seconds(kill_scenario.looks * INTERVAL), "migration", kill_scenario.directory),
+        WatchSettings(Seconds(kill_scenario.ticks * INTERVAL), "migration", kill_scenario.directory),
         kill_scenario.factory,
     )
     number = before = len(evaluation_numbers(kill_scenario.directory, "t"))
@@ -78,13 +78,13 @@ def child(kill_scenario: KillScenario, *, to_the_end: bool) -> None:
     recorder.close(moment)
 
 
-def kill_at_random(pid: int, notes: Path, dice: random.Random) -> None:
+def kill_at_random(pid: int, notes: Path, rng: random.Random) -> None:
     """While it starts, or at some moment after its first tick."""
-    if dice.random() > 0.2:  # one in five never gets that far
-        before, patience = size(notes), time.monotonic() + 10
-        while size(notes) < before + len("t 1\nc 1\n") and time.monotonic() < patience:
+    if rng.random() > 0.2:  # one in five never gets that far
+        before, deadline = size(notes), time.monotonic() + 10
+        while size(notes) < before + len("t 1\nc 1\n") and time.monotonic() < deadline:
             time.sleep(0.001)
-    time.sleep(dice.uniform(0, 0.03))
+    time.sleep(rng.uniform(0, 0.03))
     os.kill(pid, signal.SIGKILL)
 
 
@@ -93,9 +93,9 @@ def size(path: Path) -> int:
 
 
 def main() -> None:
-    kills, looks = int(sys.argv[2]), int(sys.argv[3])
-    kill_scenario = KillScenario(Path(sys.argv[1]), looks, kills, float(sys.argv[4]), float(sys.argv[5]))
-    dice = random.Random(1)
+    kills, ticks = int(sys.argv[2]), int(sys.argv[3])
+    kill_scenario = KillScenario(Path(sys.argv[1]), ticks, kills, float(sys.argv[4]), float(sys.argv[5]))
+    rng = random.Random(1)
     kill_scenario.factory.watch(1, "", ClockReading(0, 0, ""), 0.0)  # loads everything once
     for number in range(kills + 1):
         if number == kills:
@@ -107,7 +107,7 @@ def main() -> None:
             finally:
                 os._exit(0)
         if number < kills:
-            kill_at_random(pid, kill_scenario.directory / "told", dice)
+            kill_at_random(pid, kill_scenario.directory / "told", rng)
         os.waitpid(pid, 0)
 
 

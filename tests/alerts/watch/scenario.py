@@ -1,4 +1,4 @@
-"""A recorder at work in time of its own making: evaluations as the judge of alerts makes them, one after the other."""
+"""A recorder in simulated time: evaluations as the rule manager makes them, one after the other."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class WatchScenario:
         return self
 
     def down(self, *, kill: bool = False) -> WatchScenario:
-        """It ends, in good order or not: then nothing is said in the history."""
+        """The process ends, cleanly or not: without a clean end nothing is written to the history."""
         assert self.recorder is not None
         if kill:
             self.recorder._drop()
@@ -135,7 +135,7 @@ class WatchScenario:
         return self
 
     def step(self, seconds: float) -> WatchScenario:
-        """Somebody sets the clock."""
+        """Set the wall clock."""
         self.now += seconds
         return self
 
@@ -165,7 +165,7 @@ class WatchScenario:
         return Evaluation(self.now, signals, tuple(self.firing), ()), states  # type: ignore[arg-type] # alerts
 
     def ask(self, action: str, reason: str = "") -> WatchRequest:
-        """What a command asks, answered between two evaluations."""
+        """A request of a command, answered between two evaluations."""
         with History.client(self.directory) as opened:
             opened.put(77, WatchRequest(action, self.now, reason))
         assert self.recorder is not None

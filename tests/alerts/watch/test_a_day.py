@@ -1,4 +1,4 @@
-"""A whole day as production has it: 5,760 ticks at every signal. What it takes on disk, and to evaluate_watch."""
+"""A whole day as in production: 5,760 ticks at every signal. Its size on disk, and the time to evaluate it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY
 
 INTERVAL = 15.0
-LOOKS = 5760
+TICKS = 5760
 
 
 def moment(elapsed: float) -> ClockReading:
@@ -41,24 +41,24 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("alerts.watch.store.history.SYNCHRONOUS", "OFF")
         with History.writer(made) as opened:
-            keeper = WatchManager(opened, fixtures.factory(interval=INTERVAL), moment(0))
+            manager = WatchManager(opened, fixtures.factory(interval=INTERVAL), moment(0))
             with opened.transaction():
-                keeper.begin("manual", moment(0))
-            for number in range(1, LOOKS + 1):
+                manager.begin("manual", moment(0))
+            for number in range(1, TICKS + 1):
                 with opened.transaction():
-                    keeper.advance(moment(number * INTERVAL))
-                    keeper.add(full(number * INTERVAL), moment(number * INTERVAL))
+                    manager.advance(moment(number * INTERVAL))
+                    manager.add(full(number * INTERVAL), moment(number * INTERVAL))
     return made
 
 
 def test_it_takes_less_than_20_megabytes(directory):
     """With every one of its ticks in it."""
     with History.reader(directory) as opened:
-        assert len(list(opened.ticks(0))) == LOOKS
+        assert len(list(opened.ticks(0))) == TICKS
     size = (directory / FILE).stat().st_size
     assert size < 20_000_000
-    # What it is in fact, so that it does not creep up: half a kilobyte for each tick.
-    assert size / LOOKS < 700
+    # The measured size, so that it does not grow unnoticed: half a kilobyte for each tick.
+    assert size / TICKS < 700
 
 
 def test_it_is_read_and_evaluated_in_less_than_two_seconds(directory):
@@ -69,20 +69,20 @@ def test_it_is_read_and_evaluated_in_less_than_two_seconds(directory):
         started = time.process_time()
         judgement = evaluate_watch(watch, ticks_of(opened, watch), watch.ends_at, DAY, final=True)
         taken = time.process_time() - started
-    assert (judgement.ticks, judgement.verdict) == (LOOKS, Verdict.PASS)
+    assert (judgement.ticks, judgement.verdict) == (TICKS, Verdict.PASS)
     assert taken < 2
 
 
 def test_a_restart_at_the_last_moment_costs_as_little_and_changes_nothing(directory, tmp_path):
-    """Checked, heard again, and judged as by whoever heard every tick."""
+    """Verified, loaded again, and evaluated with the same result as while it was recorded."""
     shutil.copytree(directory, tmp_path, dirs_exist_ok=True)
     with History.writer(tmp_path) as opened:
         started = time.process_time()
-        keeper = WatchManager(opened, fixtures.factory(interval=INTERVAL), moment(DAY))
+        manager = WatchManager(opened, fixtures.factory(interval=INTERVAL), moment(DAY))
         assert time.process_time() - started < 2
-        assert keeper.running
+        assert manager.running
         with opened.transaction():
-            keeper.advance(moment(DAY + INTERVAL))
+            manager.advance(moment(DAY + INTERVAL))
         watch = latest(opened)
         assert watch is not None
         assert watch.verdict is Verdict.PASS

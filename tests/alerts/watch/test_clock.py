@@ -20,7 +20,7 @@ from tests.alerts.watch.fixtures import DAY
         (ClockReading(100, 50, "a"), ClockReading(115.4, 65, "a"), Elapsed(15, 0)),
         # Half a millisecond a second may be slewing, over a day that is 43 seconds.
         (ClockReading(0, 0, "a"), ClockReading(DAY + 40, DAY, "a"), Elapsed(DAY, 0)),
-        # Another boot: what the wall clock says is believed, unless it went back.
+        # After a reboot the wall clock is used, unless it went back.
         (ClockReading(100, 50, "a"), ClockReading(700, 3, "b"), Elapsed(600, 0)),
         (ClockReading(100, 50, "a"), ClockReading(40, 3, "b"), Elapsed(clock.LEAST, -60)),
         # The boot is the same and its clock went back: it is another machine's.
@@ -32,7 +32,7 @@ def test_the_time_between_two_readings(before, after, expected):
     assert clock.elapsed(before, after) == expected
 
 
-def test_the_present_moment_goes_on():
+def test_the_current_time_advances():
     """Its steady clock never goes back, in the same era."""
     first, second = clock.now(), clock.now()
     assert first.era == second.era

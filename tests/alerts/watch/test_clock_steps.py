@@ -1,4 +1,4 @@
-"""A clock that is set, a summer that begins: durations stay what they were, and no verdict is wrong."""
+"""Clock steps and daylight saving time: durations do not change, and no verdict is wrong."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stepped(history: list[Tick], at: float, seconds: float) -> list[Tick]:
 
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
 def test_stepped_and_set_right_again_a_clean_day_passes(seconds):
-    """Four minutes later: both steps are on record, and what the wrong clock said decides nothing."""
+    """Four minutes later: both steps are recorded, and readings of the wrong clock decide nothing."""
     history = stepped(stepped(fixtures.ticks(), 6 * HOUR, seconds), 6 * HOUR + 240, -seconds)
     judgement = judged(history)
     assert judgement.verdict is Verdict.PASS, judgement.reasons
@@ -48,20 +48,20 @@ def test_stepped_and_set_right_again_a_clean_day_passes(seconds):
 @pytest.mark.parametrize("at", [HOUR, 16.5 * HOUR, 17 * HOUR, 23 * HOUR])
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR, 10 * DAY, -10 * DAY])
 def test_stepped_for_good_no_clean_day_fails(at, seconds):
-    """Nobody can say which time was right: what depends on it may stay open, and nothing is condemned."""
+    """The right time is unknown: results that depend on it may stay open, and nothing fails."""
     judgement = judged(stepped(fixtures.ticks(), at, seconds))
     assert judgement.verdict is not Verdict.FAIL, judgement.reasons
 
 
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
 def test_stepped_in_the_middle_of_a_stall_it_is_no_pass(seconds):
-    """The oldest job is half an hour old for half an hour, whatever the clock says."""
+    """The oldest job is half an hour old for half an hour, whatever the wall clock is."""
     stalled = during(fixtures.ticks(), 6 * HOUR, 6.5 * HOUR, showing(oldest_open_age_seconds=1800.0))
     judgement = judged(stepped(stalled, 6.1 * HOUR, seconds))
     assert judgement.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
 
-def test_set_back_an_impossible_age_is_not_believed():
+def test_an_impossible_age_after_a_step_back_is_ignored():
     """By a clock that is an hour behind, jobs would come from the future: so it was right before."""
     judgement = judged(stepped(fixtures.ticks(), 6 * HOUR, -HOUR))
     assert result(judgement, "oldest_job").verdict is Verdict.PASS
@@ -78,7 +78,7 @@ def test_alerts_caused_by_the_clock_do_not_fail():
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 def test_summer_time_changes_nothing(zone):
-    """A day with 23 or 25 hours on the kitchen clock is judged as any other: we count in UTC."""
+    """A day with 23 or 25 hours of local time is evaluated as any other: times are UTC."""
     # 2026-03-28 12:00 UTC; Berlin's clocks go forward in the night.
     spring = 1_774_699_200.0
     watch = fixtures.watch(started_at=spring)

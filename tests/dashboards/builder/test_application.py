@@ -32,7 +32,7 @@ def test_ratios_and_durations_have_their_units():
 
 
 def test_initialisations_are_stacked_bars():
-    """By result; endpoints say when there is no application."""
+    """By result; without an application the endpoints have a text."""
     custom = made(PANELS.initialisations())["fieldConfig"]["defaults"]["custom"]
     assert (custom["drawStyle"], custom["stacking"]["mode"]) == ("bars", "normal")
     assert "No application is configured" in made(PANELS.endpoints())["fieldConfig"]["defaults"]["noValue"]

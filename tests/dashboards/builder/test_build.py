@@ -1,4 +1,4 @@
-"""The committed files are what the code makes, and Grafana's own models read them."""
+"""The committed files equal the output of the code, and Grafana's own models read them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from alerts.policy.load import load_policy
 from dashboards.builder.build import RUNBOOKS, dashboards, main, printed
-from tests.dashboards.reading import FILES, HERE, board
+from tests.dashboards.reading import FILES, HERE, load_dashboard
 
-# What Prometheus' annotations know and Grafana's own schema does not name.
+# Keys of Prometheus' annotations that Grafana's own schema does not name.
 OF_PROMETHEUS = {"step", "titleFormat", "useValueForTime"}
 
 
@@ -43,16 +43,16 @@ def test_writing_again_gives_the_same(tmp_path):
 
 
 def test_check_names_stale_files(tmp_path, capsys):
-    """Exit status 1, the file, and what to do."""
+    """Exit status 1, the file, and the remedy."""
     assert main(["--directory", str(tmp_path)]) == 0
     (tmp_path / FILES[0]).write_text("{}", "utf-8")
     (tmp_path / FILES[1]).unlink()
     assert main(["--directory", str(tmp_path), "--check"]) == 1
-    told = capsys.readouterr().err
-    assert FILES[0] in told
-    assert FILES[1] in told
-    assert FILES[2] not in told
-    assert "python -m dashboards.builder.build" in told
+    error = capsys.readouterr().err
+    assert FILES[0] in error
+    assert FILES[1] in error
+    assert FILES[2] not in error
+    assert "python -m dashboards.builder.build" in error
 
 
 def test_the_url_of_runbooks_is_an_option(tmp_path):
@@ -66,8 +66,8 @@ def test_the_url_of_runbooks_is_an_option(tmp_path):
 @pytest.mark.parametrize("file", FILES)
 def test_grafanas_models_read_the_files(file):
     """Read into the models of Grafana 11.6 and written again, nothing is lost and nothing is added."""
-    again = json.loads(json.dumps(Dashboard.from_json(board(file)), cls=JSONEncoder))
-    assert _plain(again) == _plain(board(file))
+    again = json.loads(json.dumps(Dashboard.from_json(load_dashboard(file)), cls=JSONEncoder))
+    assert _plain(again) == _plain(load_dashboard(file))
 
 
 @pytest.mark.parametrize("file", FILES)

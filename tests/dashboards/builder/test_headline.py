@@ -10,7 +10,7 @@ WAITING, FAILING = list(PANELS.waiting()), list(PANELS.failing())
 
 
 def test_there_are_two_lines_of_five():
-    """What waits, then what fails."""
+    """Pending jobs, then failing ones."""
     assert titles(WAITING) == ["Backlog", "Oldest job", "Drain time", "Processed / min", "Processed / hour"]
     assert titles(FAILING) == ["p95 time", "Failing jobs", "Failing starts", "Head blocked", "Exhausted"]
 
@@ -27,7 +27,7 @@ def test_throughput_is_the_lowest_of_several_outboxes():
     assert first == ["max", "max", "max", "min", "min", "max", "max", "max", "max", "max"]
 
 
-def test_an_empty_outbox_has_words():
+def test_an_empty_outbox_has_a_text():
     """An infinite drain time is `never`."""
     texts = [
         [

@@ -21,6 +21,6 @@ def test_every_reason_has_a_colour_of_its_own():
 
 
 def test_no_collector_has_the_colour_of_a_status():
-    """Its colour says which one it is."""
+    """Its colour has a legend."""
     assert len(set(COLLECTORS.values())) == len(COLLECTORS)
     assert not any("red" in colour or "orange" in colour for colour in COLLECTORS.values())

@@ -1,4 +1,4 @@
-"""Where panels come to stand."""
+"""Positions of panels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dashboards.builder.layout import DashboardSection, GridLayout, grid_row, pa
 
 
 def places(*sections: DashboardSection) -> list[tuple[int | None, int, int, int, int]]:
-    """Number, x, y, width, height of everything, in the order of the file; of folded rows, what is inside them."""
+    """Number, x, y, width, height of all panels, in the order of the file, panels of collapsed rows included."""
     found = []
     for panel in GridLayout().put(sections):
         inner = panel.panels if isinstance(panel, RowPanel) else []
@@ -46,7 +46,7 @@ def test_a_block_has_lines_of_equal_height():
 
 
 def test_a_folded_row_keeps_its_panels():
-    """As Grafana stores what is folded away."""
+    """Collapsed rows have Grafana's form."""
     (row,) = GridLayout().put([DashboardSection("Later", (grid_row(5, (24, Stat())),), collapsed=True)])
     assert isinstance(row, RowPanel)
     assert row.collapsed

@@ -33,7 +33,7 @@ def test_equal_thresholds_have_the_colour_of_the_most_severe():
 
 
 def test_more_than_none_begins_at_one():
-    """Grafana colours from a step on, where the rule says above."""
+    """Grafana colours from a step on, where the rule has "above"."""
     assert threshold("OutboxJobsExhausted", Severity.TICKET) == 0
     assert limits(POLICY, "OutboxJobsExhausted") == (Limit(1, "orange"),)
 
@@ -51,7 +51,7 @@ def test_the_most_severe_rule_is_that_of_the_page():
 
 
 def test_the_drain_limit_is_the_condition_beside_the_backlogs():
-    """Read from the rule; a rule without it is told."""
+    """Read from the rule; a rule without it is an error."""
     (limit,) = drain_limit(POLICY)
     assert (
         f"outbox:drain_time_seconds > {limit.value:g}" in POLICY.rule(RuleKey("OutboxBacklogHigh", Severity.PAGE)).expr

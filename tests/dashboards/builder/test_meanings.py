@@ -23,7 +23,7 @@ def test_values_are_mapped_to_texts_and_colours():
 
 
 def test_one_is_good_and_zero_is_bad():
-    """With words of its own where a panel has them."""
+    """With its own texts where a panel has them."""
     good, bad = (encoded(each)["options"] for each in map_boolean("intact", "broken"))
     assert good["1"] == {"text": "intact", "color": "green", "index": 0}
     assert bad["0"] == {"text": "broken", "color": "red", "index": 0}

@@ -1,4 +1,4 @@
-"""What all pages share."""
+"""Common parts of all dashboards."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.builder.layout import DashboardSection, grid_row
 from dashboards.builder.page import DashboardHeader, page
-from tests.dashboards.reading import FILES, board
+from tests.dashboards.reading import FILES, load_dashboard
 
 
 def marks(file: str) -> dict[str, dict[str, Any]]:
-    return {mark["name"]: mark for mark in board(file)["annotations"]["list"]}
+    return {mark["name"]: mark for mark in load_dashboard(file)["annotations"]["list"]}
 
 
 @pytest.fixture(params=FILES)
@@ -24,7 +24,7 @@ def file(request):
 
 
 def test_a_dashboard_has_a_header_and_sections():
-    """And says where runbooks are, in a constant that whoever imports it may change."""
+    """And the address of the runbooks, in a constant that can be changed at import."""
     header = DashboardHeader("outbox-test", "Test", "For a test.", "now-1h", "30s")
     sections = [DashboardSection("", (grid_row(4, (24, Stat().title("One"))),))]
     made = json.loads(json.dumps(page(header, sections, "https://example.org/books"), cls=JSONEncoder))
@@ -64,7 +64,7 @@ def test_annotations_of_moments_use_their_value_as_time(file, name):
 
 
 def test_deploys_come_from_grafana_itself(file):
-    """Whoever deploys posts an annotation with the tag `deploy`."""
+    """A deployment posts an annotation with the tag `deploy`."""
     mark = marks(file)["Deploys"]
     assert mark["datasource"] == {"type": "datasource", "uid": "-- Grafana --"}
     assert mark["target"]["tags"] == ["deploy"]

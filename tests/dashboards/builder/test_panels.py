@@ -24,7 +24,7 @@ def made(panel: Any) -> dict[str, Any]:
 
 
 def override(panel: dict[str, Any], name: str) -> dict[str, Any]:
-    """What is set for the series or column of this name."""
+    """The overrides for the series or column of this name."""
     found: dict[str, Any] = {}
     for one in panel["fieldConfig"]["overrides"]:
         if one["matcher"] == {"id": "byName", "options": name}:
@@ -43,7 +43,7 @@ def test_a_number_is_that_of_now():
 
 
 def test_a_missing_number_has_a_text():
-    """In a word of its own where there is one."""
+    """With its own text where there is one."""
     plain = made(panels.number("Backlog", "How much.", "x"))["fieldConfig"]["defaults"]
     assert plain["noValue"] == "unknown"
     assert plain["mappings"][-1]["options"] == {
@@ -89,13 +89,13 @@ def test_a_hidden_line_extends_a_logarithmic_axis(zero, kind):
     panel = made(panels.log_scale(panels.lines("A", "B.", ONE), LIMITS, zero=zero))
     assert panel["fieldConfig"]["defaults"]["custom"]["scaleDistribution"]["type"] == kind
     assert panel["targets"][-1]["expr"] == "vector(1000)"
-    unseen = override(panel, panel["targets"][-1]["legendFormat"])
-    assert unseen["custom.hideFrom"] == {"legend": True, "tooltip": True, "viz": False}
-    assert unseen["custom.lineWidth"] == 0
+    overridden = override(panel, panel["targets"][-1]["legendFormat"])
+    assert overridden["custom.hideFrom"] == {"legend": True, "tooltip": True, "viz": False}
+    assert overridden["custom.lineWidth"] == 0
 
 
 def test_colours_are_of_names():
-    """So that failing is orange wherever it stands in the list."""
+    """So that failing is orange at any position in the list."""
     panel = made(panels.lines("A", "B.", ONE, colours={"it": "orange"}))
     assert override(panel, "it")["color"] == {"mode": "fixed", "fixedColor": "orange"}
 
@@ -117,7 +117,7 @@ def test_a_heatmap_shows_the_buckets_that_there_are():
 
 
 def test_bars_are_of_now_or_the_worst():
-    """What is not known now has no bar; the worst of the time shown may be long ago."""
+    """An unknown value has no bar; the worst of the time range may be long ago."""
     now, worst = made(panels.bar_gauges("A", "B.", ONE)), made(panels.worst_bar_gauges("A", "B.", ONE))
     assert now["targets"][0]["instant"] is True
     assert worst["targets"][0]["range"] is True

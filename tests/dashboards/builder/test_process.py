@@ -17,7 +17,7 @@ def test_resources_are_of_each_replica():
         assert made(panel)["fieldConfig"]["defaults"]["unit"] == unit
 
 
-def test_without_a_receiver_the_panels_say_so():
+def test_without_a_receiver_the_panels_report_it():
     """Notifications are of each receiver."""
     assert legends(PANELS.waiting()) == ["{{receiver}}"]
     assert legends(PANELS.notified()) == ["{{receiver}}: {{result}}"]

@@ -1,4 +1,4 @@
-"""Expressions for panels: they keep to what is picked, and mean what the policy means."""
+"""Expressions for panels: they keep the selected labels, and mean the same as the policy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_replicas_are_taken_together():
 
 
 def test_a_rate_follows_the_picture():
-    """And is told per minute, which people can picture."""
+    """Per minute, a unit that is easy to picture."""
     wanted = f"60 * max without (instance, pod) (rate({pick(PROCESSED_JOBS)}[$__rate_interval]))"
     assert per_minute(PROCESSED_JOBS) == wanted
 

@@ -11,7 +11,7 @@ import pytest
 from exporter.lab.postgres import cleanup_process
 from tests.lab.waiting import is_gone, processes_of, wait_for
 
-# Makes a cluster, says where it is, and waits to be killed.
+# Makes a cluster, prints its directory, and waits to be killed.
 OWNER = """
 import sys, time
 from exporter.lab.postgres.cluster import Cluster

@@ -31,7 +31,7 @@ def test_a_cluster_listens_on_loopback_alone(embedded):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to use another account")
 def test_as_root_the_server_runs_unprivileged(embedded):
-    """The server belongs to nobody, and no system user was made for it."""
+    """The server's user id has no name, and no system user was made for it."""
     assert psutil.Process(embedded.pid).username() == "nobody"
 
 
@@ -49,7 +49,7 @@ def test_a_restart_keeps_address_and_data(mode):
 
 
 def test_a_stopped_server_refuses_and_starts_again():
-    """Between stop and start nobody listens; stopping twice is allowed."""
+    """Between stop and start no server listens; stopping twice is allowed."""
     with Cluster.embedded() as cluster:
         cluster.stop()
         cluster.stop()

@@ -1,4 +1,4 @@
-"""The installed programs: where they are, what is missing, and copies for another user."""
+"""The installed programs: their paths, missing ones, and copies for another user."""
 
 import os
 

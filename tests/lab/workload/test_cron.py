@@ -1,4 +1,4 @@
-"""The stand-in for pg_cron: what it shows, and what runs when."""
+"""The stand-in for pg_cron: its tables and its schedule."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ from exporter.lab.background import LabConnection
 from exporter.lab.workload.cron import CronRunner, is_due, minutes_between
 
 SUNDAY = datetime(2025, 11, 23, 2, 0, tzinfo=UTC)
-# What users see of pg_cron.
+# The visible parts of pg_cron.
 SURFACE = """
     SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
     WHERE table_schema = 'cron' AND table_name IN ('job', 'job_run_details')
@@ -47,7 +47,7 @@ def test_a_cron_expression_names_its_minutes(schedule, minute, due):
 
 
 @pytest.mark.parametrize("schedule", ["", "0 3 * *", "0 3 * * * *", "60 * * * *", "x * * * *", "5-1 * * * *"])
-def test_what_is_no_cron_expression_is_refused(schedule):
+def test_an_invalid_cron_expression_is_refused(schedule):
     """Too few, too many, out of range, no number."""
     with pytest.raises(ValueError, match=r"."):
         is_due(schedule, SUNDAY)
@@ -92,7 +92,7 @@ def test_scheduling_a_name_again_replaces_it(cron):
 
 
 def test_unscheduling_by_name_and_by_number(cron):
-    """The row goes; what is not there is an error."""
+    """The row is deleted; a missing one is an error."""
     number = cron.value("SELECT cron.schedule('x', '0 1 * * *', 'SELECT 1')")
     assert cron.value("SELECT cron.unschedule(%s::bigint)", (number,)) is True
     cron.value("SELECT cron.schedule('x', '0 1 * * *', 'SELECT 1')")
@@ -102,13 +102,13 @@ def test_unscheduling_by_name_and_by_number(cron):
 
 
 def test_an_unreadable_schedule_is_refused(cron):
-    """With pg_cron's own words."""
+    """With pg_cron's own message."""
     with pytest.raises(psycopg.Error, match="invalid schedule: every day"):
         cron.value("SELECT cron.schedule('x', 'every day', 'SELECT 1')")
 
 
 def test_a_job_can_be_put_to_sleep(cron):
-    """alter_job changes what it is given and nothing else."""
+    """alter_job changes the given fields and nothing else."""
     cron.value("SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobname LIKE '%keys'")
     with cron.connect() as connection:
         assert sorted(connection.execute("SELECT jobname, schedule, active FROM cron.job").fetchall()) == [
@@ -124,7 +124,7 @@ def test_another_role_sees_no_job(cron):
         assert connection.execute("SELECT count(*) FROM cron.job").fetchone() == (0,)
 
 
-def test_the_runner_runs_what_is_due_once_and_writes_it_down(embedded_database):
+def test_the_runner_runs_due_jobs_once_and_records_them(embedded_database):
     """The daily clean-up at 03:00, not before, not twice; the failing job with its message."""
     embedded_database.execute("INSERT INTO idempotency_keys (key, expires_at) VALUES ('old', NOW() - INTERVAL '1 day')")
     embedded_database.execute("SELECT cron.schedule('broken', '0 3 * * *', 'SELECT 1/0')")

@@ -95,7 +95,7 @@ def test_only_lost_connections_are_retried():
 
 
 def test_success_is_stamped_by_the_applications_clock(bench):
-    """processed_at is what the application's clock says, even when that is before created_at; attempts stay 0."""
+    """processed_at is the time of the application's clock, even when that is before created_at; attempts stay 0."""
     bench.add(3)
     bench.processor.clock = lambda: NOW
     bench.processor.poll()
@@ -117,7 +117,7 @@ def test_a_poll_takes_the_oldest_hundred(bench):
     assert bench.telemetry.figures().processing.batches == 2
 
 
-def test_a_permanent_failure_stays_pending_and_comes_again_on_every_poll(bench):
+def test_a_permanent_failure_stays_pending_and_is_fetched_by_every_poll(bench):
     """attempts, last_error and last_attempt_at are written, processed_at stays NULL."""
     bench.add(1, "retired")
     bench.queues.refused.add("retired")
@@ -130,7 +130,7 @@ def test_a_permanent_failure_stays_pending_and_comes_again_on_every_poll(bench):
 
 
 def test_a_later_success_keeps_the_old_error(bench):
-    """last_error says nothing about the present."""
+    """last_error does not describe the present."""
     bench.add(1, "retired")
     bench.queues.refused.add("retired")
     bench.processor.poll()

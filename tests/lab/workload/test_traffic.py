@@ -95,7 +95,7 @@ def test_two_hundred_events_cover_all_kinds(setup):
     assert figures.cache_misses > 60
     assert set(setup.traffic._courses) != courses
     assert len(setup.traffic._courses) == len(courses)
-    # What the application counts is what the database holds: courses that went took their rows along.
+    # The application's counters equal the rows of the database: deleted courses took their rows along.
     events, keys = setup.rows(
         "SELECT (SELECT count(*) FROM fsm_events WHERE event_type = 'FSM_INITIALIZED'),"
         " (SELECT count(*) FROM idempotency_keys)"

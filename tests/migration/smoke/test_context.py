@@ -1,4 +1,4 @@
-"""What the steps of a smoke test share: calls for the test course, roles, and actions that are undone."""
+"""Shared helpers of a smoke test's steps: calls for the test course, roles, and actions that are rolled back."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_parents_come_first_and_once():
     assert course["user_id"] == rows[1].values["id"]
 
 
-def test_given_values_refer_to_what_exists():
+def test_given_values_refer_to_existing_rows():
     """No row is planned for a user that is given."""
     tables = {
         ("public", "courses"): [need("id"), need("user_id", reference="auth.users.id")],

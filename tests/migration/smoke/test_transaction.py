@@ -26,7 +26,7 @@ from tests.proxy import Mode, Proxy
 
 
 def test_commit_is_impossible(database):
-    """COMMIT itself fails, whoever sends it."""
+    """COMMIT itself fails, from any caller."""
     insert_other_rows(database)
     before = contents(database)
     with RolledBackTransaction(database.dsn(), "public") as begun:

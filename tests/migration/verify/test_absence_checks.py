@@ -54,7 +54,7 @@ def test_an_index_that_is_left_is_broken(embedded_database):
     assert "fsm_events" in checks(run_verify(embedded_database, expect="absent"), CheckAnswer.BROKEN)
 
 
-def test_absence_that_cannot_be_seen_is_unknown(cron_database):
+def test_absence_that_cannot_be_checked_is_unknown(cron_database):
     """After a rollback the monitoring role cannot see whether a job is left."""
     cron_database.execute(ROLLBACK)
     cron_database.execute(f"GRANT USAGE ON SCHEMA cron TO {create_monitor(cron_database)}")

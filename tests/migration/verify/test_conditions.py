@@ -116,7 +116,7 @@ def test_own_rows_in_any_spelling(condition):
 
 
 @pytest.mark.parametrize("condition", OTHERS)
-def test_what_means_something_else(condition):
+def test_different_conditions(condition):
     """Certain either way where it can be read, else left to people."""
     assert visible_rows(condition) == OTHERS[condition]
 
@@ -133,17 +133,17 @@ CALLERS = (
 )
 
 
-def written(chance: random.Random, depth: int = 3) -> str:
+def written(rng: random.Random, depth: int = 3) -> str:
     """A condition at random, of the parts that policies are made of."""
-    if depth == 0 or chance.random() < 0.2:
-        uid = chance.choice(("auth.uid()", "(SELECT auth.uid())", "(auth.jwt() ->> 'sub')::uuid"))
-        role = chance.choice(("auth.jwt() ->> 'role'", "COALESCE(auth.jwt() ->> 'role', 'anon')"))
-        return chance.choice(
+    if depth == 0 or rng.random() < 0.2:
+        uid = rng.choice(("auth.uid()", "(SELECT auth.uid())", "(auth.jwt() ->> 'sub')::uuid"))
+        role = rng.choice(("auth.jwt() ->> 'role'", "COALESCE(auth.jwt() ->> 'role', 'anon')"))
+        return rng.choice(
             (
                 f"user_id = {uid}",
                 f"{uid} <> user_id",
                 f"user_id IS NOT DISTINCT FROM {uid}",
-                f"({role}) = '{chance.choice(('service_role', 'authenticated', 'anon'))}'",
+                f"({role}) = '{rng.choice(('service_role', 'authenticated', 'anon'))}'",
                 f"({role}) IN ('service_role', 'anon')",
                 f"({role}) NOT IN ('service_role', 'anon')",
                 f"{uid} IS NULL",
@@ -154,8 +154,8 @@ def written(chance: random.Random, depth: int = 3) -> str:
                 "false",
             )
         )
-    one, other = written(chance, depth - 1), written(chance, depth - 1)
-    return chance.choice((f"({one}) AND ({other})", f"({one}) OR ({other})", f"NOT ({one})", f"({one}) IS TRUE"))
+    one, other = written(rng, depth - 1), written(rng, depth - 1)
+    return rng.choice((f"({one}) AND ({other})", f"({one}) OR ({other})", f"NOT ({one})", f"({one}) IS TRUE"))
 
 
 def printed(connection: psycopg.Connection, condition: str) -> str:
@@ -181,11 +181,11 @@ def shown(connection: psycopg.Connection, condition: str, role: str | None, user
 
 @pytest.mark.parametrize("seed", range(10))
 def test_postgresql_agrees(embedded_database, seed):
-    """What is certain is so for every caller and row that a real server is asked about, in 30 conditions at random."""
-    chance = random.Random(seed)
+    """A certain result holds for every caller and row of a real server, in 30 conditions at random."""
+    rng = random.Random(seed)
     with embedded_database.connect() as connection:
         for _ in range(30):
-            condition = written(chance)
+            condition = written(rng)
             shown_rows = visible_rows(printed(connection, condition))
             leaks = False
             for role, user in CALLERS:

@@ -1,4 +1,4 @@
-"""Parsing of conditions: precedence, casts, subqueries, and what is refused."""
+"""Parsing of conditions: precedence, casts, subqueries, and refused syntax."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_literals(condition, literals):
         "f(",
     ],
 )
-def test_what_is_not_parsed(condition):
+def test_unsupported_expressions(condition):
     """Rather an error than a wrong meaning."""
     with pytest.raises(UnreadableError):
         parse(condition)

@@ -80,7 +80,7 @@ def test_a_history_that_cannot_be_read_is_unknown(access, text):
         assert found[check][:2] == (CheckAnswer.UNKNOWN, text)
 
 
-def test_a_filtered_history_proves_only_what_it_shows():
+def test_a_filtered_history_proves_only_visible_entries():
     """A version that is visible is recorded; one that is not may be hidden."""
     found = answers(FILTERED, versions=(TABLES,))
     assert found[f"register.{TABLES}"][0] is CheckAnswer.OK

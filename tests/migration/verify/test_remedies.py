@@ -1,4 +1,4 @@
-"""The printed statements correct what they are printed for."""
+"""The printed statements correct the reported problems."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ALL = {True, False, None}
     [(OWNER, True), (OTHER, False), (NO_TOKEN, False), (Access(None, None, None), False)],
 )
 def test_a_row_belongs_to_its_owner(access, own):
-    """A row without an owner belongs to nobody, also not to a caller without a user."""
+    """A row without an owner has no owner for any caller, also for one without a user."""
     assert access.is_own is own
 
 

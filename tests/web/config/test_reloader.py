@@ -1,4 +1,4 @@
-"""Following the web configuration file: what is taken over, and what is refused."""
+"""Reloading of the web configuration file: accepted and refused changes."""
 
 import logging
 

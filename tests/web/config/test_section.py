@@ -40,7 +40,7 @@ def test_an_empty_text_counts_as_no_value():
 
 
 def test_choices_are_looked_up():
-    """An unknown one is a problem, with the nearest known word; the others are still returned."""
+    """An unknown one is a problem, with the nearest known name; the others are still returned."""
     found, problems = section("name: green\nnames: [red, gren, green]")
     assert found.choice("name", COLOURS, 0) == 2
     assert found.choices("names", COLOURS) == (1, 2)

@@ -54,7 +54,7 @@ def test_a_refused_alert_waits_for_its_own_retry():
     assert names_of(batches.not_refused(all_updates)) == ["a", "b"]
 
 
-def test_an_alert_that_is_gone_is_forgotten():
+def test_an_ended_alert_is_removed():
     """Neither its backoff nor its place in a batch stays."""
     batches, all_updates = Batches(), updates("a", "b")
     batches.refuse(all_updates[0], Backoff(until=100.0))

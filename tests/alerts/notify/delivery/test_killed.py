@@ -27,7 +27,7 @@ EVALUATIONS: Final = 70
 
 
 class ProcessUnderTest:
-    """The program, and what it has answered."""
+    """The process under test and its answers."""
 
     def __init__(self, directory: Path, url: str) -> None:
         self._process = subprocess.Popen(
@@ -78,8 +78,8 @@ def local() -> Iterator[Local]:
 
 def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     """Killed six times, with failing receivers, it delivers all updates in order per alert."""
-    dice = random.Random(4)
-    history = History(dice)
+    rng = random.Random(4)
+    history = History(rng)
     evaluations: list[Evaluation] = []
     for number in range(EVALUATIONS):
         at = NOON + number * INTERVAL
@@ -87,16 +87,16 @@ def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     at = NOON + EVALUATIONS * INTERVAL
     evaluations.append(evaluation(at, (), history.end(at)))
 
-    local.answer = lambda _: moody(dice)
+    local.answer = lambda _: moody(rng)
     todo = list(reversed(evaluations))
     for _ in range(KILLS):
         process = ProcessUnderTest(tmp_path, local.url)
-        killer = threading.Timer(dice.uniform(0, 0.4), process.kill)
+        killer = threading.Timer(rng.uniform(0, 0.4), process.kill)
         killer.start()
-        stop_at = len(todo) - dice.randint(3, 12)
+        stop_at = len(todo) - rng.randint(3, 12)
         while todo and len(todo) > stop_at and process.keeps(todo[-1]):
             todo.pop()
-        killer.join()  # while it still tells what is waiting
+        killer.join()  # while it still reports pending notifications
         process.end()
 
     local.answer = lambda _: OK
@@ -106,7 +106,7 @@ def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     eventually(lambda: process.ask("") == "0", 60)
     process.end()
 
-    assert once_told(local, "/hook") == {
+    assert first_deliveries(local, "/hook") == {
         key: updates
         for labels, key in fingerprints(history, {Severity.PAGE, Severity.TICKET, Severity.INFO})
         if (updates := history.updates(labels))
@@ -121,10 +121,10 @@ def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     assert all(each["endsAt"] <= timestamp(at) for each in last.values())
 
 
-def moody(dice: random.Random) -> Reply:
+def moody(rng: random.Random) -> Reply:
     """Now well, now not; sometimes slow, so that a kill meets an exchange under way."""
-    time.sleep(dice.choice((0, 0, 0.01, 0.05)))
-    return dice.choice((OK, OK, OK, Reply(500), Reply(429), HANG_UP))
+    time.sleep(rng.choice((0, 0, 0.01, 0.05)))
+    return rng.choice((OK, OK, OK, Reply(500), Reply(429), HANG_UP))
 
 
 def processed(local: Local, path: str) -> list[Any]:
@@ -140,23 +140,23 @@ def fingerprints(history: History, severities: set[Severity]) -> list[tuple[Any,
     ]
 
 
-def once_told(local: Local, path: str) -> dict[str, list[tuple[str, str]]]:
+def first_deliveries(local: Local, path: str) -> dict[str, list[tuple[str, str]]]:
     """Statuses and times of each alert, without direct repetitions, which have the same idempotency key."""
-    heard: dict[str, list[tuple[str, str]]] = {}
+    received_states: dict[str, list[tuple[str, str]]] = {}
     for payload in processed(local, path):
         (each,) = payload["alerts"]
         when = each["startsAt"] if each["status"] == "firing" else each["endsAt"]
-        heard.setdefault(each["fingerprint"], []).append((each["status"], when))
-    return {key: once(updates) for key, updates in heard.items()}
+        received_states.setdefault(each["fingerprint"], []).append((each["status"], when))
+    return {key: once(updates) for key, updates in received_states.items()}
 
 
 def triggered(local: Local) -> dict[str, list[str]]:
-    """What PagerDuty made of each alert, without direct repetitions, which it takes for the same."""
-    heard: dict[str, list[str]] = {}
+    """The states that PagerDuty received for each alert, without direct repetitions, which it ignores."""
+    received_states: dict[str, list[str]] = {}
     for event in processed(local, "/enqueue"):
         status = "firing" if event["event_action"] == "trigger" else "resolved"
-        heard.setdefault(event["dedup_key"].rsplit("/", 1)[1], []).append(status)
-    return {key: once(updates) for key, updates in heard.items()}
+        received_states.setdefault(event["dedup_key"].rsplit("/", 1)[1], []).append(status)
+    return {key: once(updates) for key, updates in received_states.items()}
 
 
 def managed(local: Local) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What answers mean, and how long a receiver is left alone."""
+"""The meaning of a receiver's answers, and the delay before the next attempt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILED = DeliveryOutcome(DeliveryResult.FAILED)
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
 def test_success(status: int) -> None:
-    """Every 2xx delivers, whatever the body says."""
+    """Every 2xx delivers, whatever the body is."""
     assert classify(HttpResponse(status, text="garbage"), NOON) == DeliveryOutcome(DeliveryResult.DELIVERED)
 
 
@@ -38,18 +38,18 @@ def test_refusal(status: int) -> None:
     [(400, True), (413, True), (422, True), (401, False), (403, False), (404, False), (500, False)],
 )
 def test_content_that_is_refused(status: int, blamed: bool) -> None:
-    """400, 413 and 422 are about what was sent, not about who sent it where: a part of it may be welcome."""
+    """400, 413 and 422 concern the content, not the credentials: a part of it may be accepted."""
     assert classify(HttpResponse(status), NOON).content_refused is blamed
 
 
 @pytest.mark.parametrize("status", [100, 199, 300, 301, 304, 307, 399, 408, 429, 500, 502, 503, 504, 599, 999])
 def test_failure(status: int) -> None:
-    """408, 429, 5xx and what no receiver should answer pass, perhaps: they are tried again."""
+    """408, 429, 5xx and unexpected answers are temporary: the notification is sent again."""
     assert classify(HttpResponse(status), NOON).result is DeliveryResult.FAILED
 
 
 def test_reason_is_one_short_line() -> None:
-    """The reason has the status and the beginning of what the receiver says."""
+    """The reason has the status and the beginning of the receiver's answer."""
     reason = classify(HttpResponse(400, text="bad\n  request " + "x" * 1000), NOON).reason
     assert reason == "HTTP 400: bad request " + "x" * 188
     assert classify(HttpResponse(500), NOON).reason == "HTTP 500"
@@ -75,7 +75,7 @@ def test_reason_is_one_short_line() -> None:
     ],
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:
-    """Seconds or a date, neither in the past nor for ever; what cannot be read is as good as nothing."""
+    """Seconds or a date, neither in the past nor too far ahead; an invalid value is ignored."""
     assert retry_after(header, NOON) == seconds
 
 

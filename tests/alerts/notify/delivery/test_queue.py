@@ -171,7 +171,7 @@ def test_an_update_that_fails_delays_no_other(scenario: QueueScenario) -> None:
 
 
 def test_a_refusal_is_for_good(scenario: QueueScenario) -> None:
-    """What is refused is dropped, counted, and neither repeated nor resolved; the others are not held up."""
+    """A refused notification is dropped, counted, and neither repeated nor resolved; the others are not delayed."""
     scenario.accept(STALLED, BLIND)
     assert scenario.send(REFUSED)
     assert scenario.send()
@@ -209,8 +209,8 @@ def test_nothing_is_sent_before_it_is_saved(scenario: QueueScenario) -> None:
     assert scenario.send()
 
 
-def test_what_changed_while_saving_has_to_be_saved_as_well(scenario: QueueScenario) -> None:
-    """A disk that confirms what was true before has not confirmed what came meanwhile."""
+def test_a_change_while_saving_is_saved_as_well(scenario: QueueScenario) -> None:
+    """A save confirms only the changes that were made before it began."""
     scenario.saves = False
     scenario.accept(STALLED)
     before = scenario.queue.unsaved()
@@ -268,7 +268,7 @@ def test_each_drop_over_capacity_is_counted() -> None:
     assert scenario.counts() == (0, 0, 2)
 
 
-def test_an_incident_in_flight_survives_the_capacity() -> None:
+def test_an_incident_being_sent_is_kept_at_capacity() -> None:
     """An incident in flight is not dropped over capacity: its end is sent, too."""
     scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=1))
     scenario.accept(STALLED)
@@ -280,7 +280,7 @@ def test_an_incident_in_flight_survives_the_capacity() -> None:
 
 
 def test_a_flood_is_bounded_by_the_capacity() -> None:
-    """A receiver that is down while alerts come and go for days keeps a bounded number, and resolves what it knows."""
+    """For a receiver that is down for days the number of incidents is bounded; alerts known to it are resolved."""
     scenario = QueueScenario.of(WEBHOOK, RetryTiming(capacity=20))
     scenario.accept(STALLED)
     scenario.send()
@@ -310,17 +310,17 @@ def test_severities_of_receivers() -> None:
         alert("OutboxWatchPassed", Severity.INFO),
         STALLED,
     )
-    heard = {}
+    sent_by_receiver = {}
     for receiver in (ALERTMANAGER, WEBHOOK, PAGERDUTY):
         scenario = QueueScenario.of(receiver)
         scenario.accept(*alerts)
-        heard[receiver.name] = {name for name, _ in scenario.send_all()}
-    assert heard["alertmanager"] == {each.key.alert for each in alerts}
-    assert heard["webhook"] == heard["alertmanager"] - {"OutboxWatchdog"}
-    assert heard["pagerduty"] == {"OutboxStalled"}
+        sent_by_receiver[receiver.name] = {name for name, _ in scenario.send_all()}
+    assert sent_by_receiver["alertmanager"] == {each.key.alert for each in alerts}
+    assert sent_by_receiver["webhook"] == sent_by_receiver["alertmanager"] - {"OutboxWatchdog"}
+    assert sent_by_receiver["pagerduty"] == {"OutboxStalled"}
 
 
-def test_goes_on_after_a_restart(scenario: QueueScenario) -> None:
+def test_delivery_continues_after_a_restart(scenario: QueueScenario) -> None:
     """Delivered states survive, pending updates are sent, and an end during the downtime is detected."""
     scenario.queue.begin(
         (
@@ -363,7 +363,7 @@ def test_everything_that_fires_is_repeated(states: QueueScenario) -> None:
 
 
 def test_new_updates_are_sent_at_once(states: QueueScenario) -> None:
-    """What begins or ends between two repetitions does not wait for the next."""
+    """New and resolved alerts do not wait for the next repetition."""
     states.accept(STALLED)
     states.send_all()
     states.monotonic = 15
@@ -424,7 +424,7 @@ def test_a_late_repetition_is_valid_from_the_evaluation_on(states: QueueScenario
 
 
 def test_rare_evaluations_are_valid_for_longer(states: QueueScenario) -> None:
-    """Who evaluates every ten minutes is believed for forty."""
+    """An evaluation every ten minutes counts as recent for forty."""
     states.accept(STALLED)
     states.send_all()
     states.monotonic = 600
@@ -579,7 +579,7 @@ def test_a_failure_in_the_middle_begins_anew(states: QueueScenario) -> None:
 
 
 def test_undelivered_states_survive_a_restart(states: QueueScenario) -> None:
-    """What the run before did not deliver is sent at once, before anything is evaluated."""
+    """Incidents that the previous process did not deliver are sent at once, before the first evaluation."""
     states.queue.begin((incident(), incident("OutboxBlind", ends_at=NOON - 60, delivered_state=DeliveredState.FIRING)))
     notification = states.notification()
     assert notification is not None
@@ -587,8 +587,8 @@ def test_undelivered_states_survive_a_restart(states: QueueScenario) -> None:
     assert notification.valid_until == states.at + 240
 
 
-def test_retained_ends_leave_room() -> None:
-    """Ends that are only repeated make room for what begins."""
+def test_repeated_resolutions_are_dropped_first() -> None:
+    """Repeated resolutions are dropped before new alerts."""
     scenario = QueueScenario.of(ALERTMANAGER, RetryTiming(capacity=3))
     for number in range(10):
         one = alert("OutboxBlind", queue=str(number))
@@ -599,7 +599,7 @@ def test_retained_ends_leave_room() -> None:
     assert scenario.counts()[2] == 0
 
 
-def test_labels_tell_alerts_apart(scenario: QueueScenario) -> None:
+def test_alerts_are_distinguished_by_labels(scenario: QueueScenario) -> None:
     """Two alerts of one rule are two: each has its own beginning and end."""
     one, two = alert("OutboxCollectorFailing", collector="events"), alert("OutboxCollectorFailing", collector="keys")
     scenario.accept(one, two)

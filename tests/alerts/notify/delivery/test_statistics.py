@@ -1,4 +1,4 @@
-"""What is counted and logged of notifications."""
+"""Counters and logs of notifications."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def texts(lines: Any) -> list[str]:
 
 
 def test_delivered(statistics: DeliveryStatistics, lines: Any) -> None:
-    """What arrived is counted and dated; news is logged with its alert, repetitions are not."""
+    """Delivered notifications are counted and dated; changes are logged with their alert, repetitions are not."""
     statistics.delivered((BEGAN,), (BEGAN,), NOON)
     statistics.delivered((BEGAN,), (), NOON + 60)
     assert statistics.counts == {DeliveryResult.DELIVERED: 2, DeliveryResult.FAILED: 0, DeliveryResult.DROPPED: 0}
@@ -64,7 +64,7 @@ def test_a_repeated_failure_is_logged_once_an_hour(statistics: DeliveryStatistic
 
 
 def test_every_refusal_is_logged(statistics: DeliveryStatistics, lines: Any) -> None:
-    """What is dropped is never silent: which alert, and why."""
+    """Every drop is logged with the alert and the reason."""
     statistics.refused((BEGAN, ENDED), "HTTP 400")
     assert statistics.counts[DeliveryResult.DROPPED] == 2
     assert [(level, text, fields["status"], fields["reason"]) for level, text, fields in lines] == [
@@ -73,7 +73,7 @@ def test_every_refusal_is_logged(statistics: DeliveryStatistics, lines: Any) -> 
     ]
 
 
-def test_what_is_refused_while_others_arrive(statistics: DeliveryStatistics, lines: Any) -> None:
+def test_refusals_while_others_are_delivered(statistics: DeliveryStatistics, lines: Any) -> None:
     """The alert is named, on the page and once an hour in the log, until it arrives or is gone; secrets are not."""
     other = Update(incident("OutboxBlind"), DeliveredState.FIRING)
     for monotonic in range(0, 3600, 60):
@@ -108,7 +108,7 @@ def test_no_secret_is_repeated(statistics: DeliveryStatistics, lines: Any) -> No
     assert str(list(lines)).count("[hidden]") == 2
 
 
-def test_what_cannot_be_kept(statistics: DeliveryStatistics, lines: Any) -> None:
+def test_changes_that_cannot_be_saved(statistics: DeliveryStatistics, lines: Any) -> None:
     """A failure to save is logged once, shown in the status while it lasts, and logged when it ends."""
     for monotonic in (0.0, 30.0, 60.0):
         statistics.save_failed("state cannot be written", monotonic)

@@ -1,4 +1,4 @@
-"""What is kept on disk, whatever happens to the disk."""
+"""The saved state of deliveries, also when the disk fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def store(directory: Path, identity: str = f"http://pd/ {ROUTING_KEY}") -> Store
 
 
 def test_keeps_everything(tmp_path: Path) -> None:
-    """What was saved is loaded again, to the last digit, texts included; the directory is made if need be."""
+    """A saved state is loaded exactly, texts included; the directory is created if necessary."""
     directory = tmp_path / "deep" / "state"
     store(directory).save(EPISODES)
     loaded = store(directory).load()
@@ -110,7 +110,7 @@ def test_a_crash_at_any_moment_leaves_a_complete_file(tmp_path: Path, monkeypatc
 
 
 def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
-    """Where a directory cannot be made, the error names what is in the way."""
+    """If a directory cannot be created, the error names the path in the way."""
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="file is not a directory"):
         store(tmp_path / "file").save(EPISODES)

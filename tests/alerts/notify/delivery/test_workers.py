@@ -82,15 +82,15 @@ def fire_and_resolve(harness: WorkerHarness, names: tuple[str, ...], seconds: fl
 
 
 def accepted_statuses(local: Local) -> dict[str, list[str]]:
-    """What the webhook took and confirmed of each alert, in order."""
-    heard: dict[str, list[str]] = {}
+    """The states of each alert that the webhook received and confirmed, in order."""
+    statuses: dict[str, list[str]] = {}
     for body in local.bodies():
-        heard.setdefault(body["commonLabels"]["alertname"], []).append(body["status"])
-    return heard
+        statuses.setdefault(body["commonLabels"]["alertname"], []).append(body["status"])
+    return statuses
 
 
 def once_each(names: tuple[str, ...]) -> dict[str, list[str]]:
-    """What has to be confirmed."""
+    """The expected states."""
     return {name: ["firing", "resolved"] for name in names}
 
 
@@ -143,7 +143,7 @@ def test_every_other_attempt_fails(tmp_path: Path, bad: list[Reply]) -> None:
 
 
 def test_retry_after_is_honoured_to_the_second(tmp_path: Path) -> None:
-    """Who asks for two minutes is not asked again before."""
+    """After `Retry-After: 120` no request is sent for two minutes."""
     replies = iter([Reply(429, {"Retry-After": "120"})])
     with receiving() as local:
         local.answer = lambda _: next(replies, OK)
@@ -156,7 +156,7 @@ def test_retry_after_is_honoured_to_the_second(tmp_path: Path) -> None:
 
 
 def test_an_error_in_a_message_does_not_affect_other_alerts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """An alert that cannot be put into words is logged and tried again; others arrive."""
+    """An alert that cannot be formatted is logged and tried again; others are delivered."""
 
     class Stammering(Webhook):
         def message(self, updates: Any, valid_until: float) -> Message:
@@ -174,7 +174,7 @@ def test_an_error_in_a_message_does_not_affect_other_alerts(tmp_path: Path, capl
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a full disk updates are sent unsaved and the status says so; later they are saved again."""
+    """On a full disk updates are sent unsaved and the status reports it; later they are saved again."""
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -196,7 +196,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_persistence_worker_saves_before_it_ends(tmp_path: Path) -> None:
-    """When it is stopped early, the persistence worker saves what is not saved."""
+    """When it is stopped early, the persistence worker saves all unsaved changes."""
     harness = WorkerHarness(Webhook("http://127.0.0.1:1"), tmp_path)
     harness.accept(alert())
     harness.persistence_worker.stop()
@@ -206,7 +206,7 @@ def test_the_persistence_worker_saves_before_it_ends(tmp_path: Path) -> None:
 
 @pytest.fixture
 def counted() -> Iterator[tuple[Worker, threading.Semaphore]]:
-    """A worker that does nothing but say so, and has nothing to do by itself."""
+    """A worker that only records its runs."""
     worked = threading.Semaphore(0)
 
     class Idle(Worker):
@@ -221,7 +221,7 @@ def counted() -> Iterator[tuple[Worker, threading.Semaphore]]:
     worker.join()
 
 
-def test_a_worker_works_when_woken(counted: tuple[Worker, threading.Semaphore]) -> None:
+def test_a_worker_runs_when_notified(counted: tuple[Worker, threading.Semaphore]) -> None:
     """It works once at the start and once for each call, never in between."""
     worker, worked = counted
     assert worked.acquire(timeout=10)

@@ -14,7 +14,7 @@ def test_fingerprint_of_nothing_is_the_hash_s_offset() -> None:
 
 
 def test_fingerprint_is_alertmanager_s() -> None:
-    """What Alertmanager 0.25 answered for these labels."""
+    """The fingerprint that Alertmanager 0.25 has for these labels."""
     assert fingerprint(labels()) == "ebc2fa06f92e0ac0"
 
 
@@ -24,7 +24,7 @@ def test_fingerprint_depends_on_labels_alone() -> None:
     assert fingerprint((("a", "1b"),)) != fingerprint((("a1", "b"),))
 
 
-def test_fingerprint_of_what_is_no_unicode() -> None:
+def test_fingerprint_of_invalid_unicode() -> None:
     """A lone surrogate, as it may come from a broken label, is no reason to fall silent."""
     assert len(fingerprint((("queue", "\ud800"),))) == 16
 

@@ -120,7 +120,7 @@ def test_finished_incidents_are_dropped_after_the_retention() -> None:
     assert without_finished((over, refused, *kept), NOON + 900, 900) == kept
 
 
-def test_the_latest_episode_of_each_alert() -> None:
+def test_the_latest_incident_of_each_alert() -> None:
     """For a receiver of states, the last incident of an alert replaces earlier ones."""
     again = incident(starts_at=NOON + 60)
     assert latest_per_alert((incident(ends_at=NOON + 10), incident("OutboxBlind"), again)) == (
@@ -156,7 +156,7 @@ def test_order_of_drops_over_capacity() -> None:
     assert limit_incidents(incidents, 0, ()) == ((known,), (old, young, freshest, fresh))
 
 
-def test_an_incident_in_flight_is_not_dropped() -> None:
+def test_an_incident_being_sent_is_not_dropped() -> None:
     """An incident in flight is not dropped: its end must follow."""
     old, young = incident("B", ends_at=NOON), incident("C", ends_at=NOON)
     assert limit_incidents((old, young), 1, (each.key for each in (old,))) == ((old,), (young,))
@@ -201,7 +201,7 @@ def test_pages_first_then_the_oldest() -> None:
 
 
 def test_a_failed_update_goes_to_the_end_of_the_queue() -> None:
-    """What fails goes to the end of the queue, and comes back when the others have failed as often."""
+    """A failed notification goes to the end of the queue, and returns when the others have failed as often."""
     first, second = incident("OutboxStalled"), incident("OutboxBlind")
     assert next_update((first, second), {labels("OutboxStalled"): 1}) == Update(second, DeliveredState.FIRING)
     assert next_update((first, second), {labels("OutboxStalled"): 1, labels("OutboxBlind"): 1}) == Update(
@@ -209,7 +209,7 @@ def test_a_failed_update_goes_to_the_end_of_the_queue() -> None:
     )
 
 
-def test_nothing_to_tell() -> None:
+def test_nothing_to_send() -> None:
     """Without incidents, and with delivered ones, there is no next update."""
     assert next_update((), {}) is None
     assert next_update((incident(delivered_state=DeliveredState.FIRING),), {}) is None

@@ -1,4 +1,4 @@
-"""What Alertmanager is sent; test_real_alertmanager shows that it understands."""
+"""The body for Alertmanager; test_real_alertmanager checks that a real one accepts it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sent(each: Incident, new_state: DeliveredState, receiver: Alertmanager = REC
 
 
 def test_firing() -> None:
-    """What fires has Prometheus' labels, began when it began, and ends when we have been silent for too long."""
+    """A firing alert has Prometheus' labels, its own start, and ends when no update has come for too long."""
     assert sent(incident(), DeliveredState.FIRING) == {
         "labels": {"alertname": "OutboxStalled", "severity": "page", "job": "outbox-exporter"},
         "annotations": {
@@ -38,7 +38,7 @@ def test_firing() -> None:
 
 
 def test_resolved() -> None:
-    """What is over ends when it was resolved."""
+    """A resolved alert ends at the time of its resolution."""
     assert sent(incident(ends_at=NOON + 60), DeliveredState.RESOLVED)["endsAt"] == "2023-11-20T12:01:00Z"
 
 

@@ -1,4 +1,4 @@
-"""What PagerDuty is sent."""
+"""The body for PagerDuty."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sent(each: Incident, new_state: DeliveredState) -> dict[str, Any]:
 
 
 def test_trigger() -> None:
-    """A trigger says what is wrong, where, since when and how bad, and what to do."""
+    """A trigger has the problem, its place, its start, its severity and the runbook."""
     assert sent(incident(), DeliveredState.FIRING) == {
         "routing_key": ROUTING_KEY,
         "event_action": "trigger",
@@ -63,7 +63,7 @@ def test_resolve() -> None:
     [(Severity.PAGE, "critical"), (Severity.TICKET, "warning"), (Severity.INFO, "info"), (Severity.NONE, "error")],
 )
 def test_severities(severity: Severity, theirs: str) -> None:
-    """Ours in PagerDuty's words."""
+    """Our severities as those of PagerDuty."""
     assert sent(incident(severity=severity), DeliveredState.FIRING)["payload"]["severity"] == theirs
 
 
@@ -95,7 +95,7 @@ def test_long_and_missing_texts() -> None:
 
 
 def test_secret_and_identity() -> None:
-    """The routing key says which service it is, and no repr shows it."""
+    """The routing key identifies the service, and no repr shows it."""
     other = replace(RECEIVER, routing_key=Secret("f" * 32))
     assert other.identity != RECEIVER.identity
     assert RECEIVER.secrets == (ROUTING_KEY,)

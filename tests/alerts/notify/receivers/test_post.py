@@ -50,7 +50,7 @@ def refused(url: str, timeout: float = LONG, connections: AbortableConnections |
     return str(caught.value)
 
 
-def test_what_is_sent(local: Local) -> None:
+def test_the_request(local: Local) -> None:
     """The body as it is, as JSON, with the headers given; on a connection that is closed afterwards."""
     local.answer = lambda _: Reply(202, body=b'{"status": "success"}')
     assert send(local.url) == HttpResponse(202)
@@ -63,7 +63,7 @@ def test_what_is_sent(local: Local) -> None:
 
 
 def test_why_it_was_refused(local: Local) -> None:
-    """A refusal comes with the beginning of what it says, and with when to come back."""
+    """A refusal has the beginning of the answer and the time of the next attempt."""
     local.answer = lambda _: Reply(429, {"Retry-After": "7"}, b"slow down" + b"!" * 10_000)
     answer = send(local.url)
     assert (answer.status, answer.retry_after) == (429, "7")
@@ -94,8 +94,8 @@ def test_no_redirect_is_followed(local: Local) -> None:
     assert len(local.received) == 1
 
 
-def test_nobody_listens() -> None:
-    """A refused connection says so, in the system's words."""
+def test_connection_refused() -> None:
+    """A refused connection is reported with the system's message."""
     assert refused(f"http://{LOOPBACK}:{free_port()}") == "Connection refused"
 
 
@@ -106,7 +106,7 @@ def test_hangs_up(local: Local) -> None:
 
 
 def test_nonsense(local: Local) -> None:
-    """What is not HTTP is no answer."""
+    """An answer that is not HTTP is an error."""
     local.answer = lambda _: NONSENSE
     assert refused(local.url).startswith("no exchange in HTTP possible")
 
@@ -138,7 +138,7 @@ def test_aborted_before_it_starts(local: Local) -> None:
 
 
 @contextmanager
-def tls_stranger() -> Iterator[int]:
+def tls_untrusted() -> Iterator[int]:
     """A server with a certificate of an unknown authority."""
     authority = trustme.CA()
     certificate = authority.issue_cert(LOOPBACK)
@@ -163,7 +163,7 @@ def tls_stranger() -> Iterator[int]:
 
 def test_an_untrusted_certificate() -> None:
     """Nothing is sent to a server without a valid certificate."""
-    with tls_stranger() as port:
+    with tls_untrusted() as port:
         assert "CERTIFICATE_VERIFY_FAILED" in refused(f"https://{LOOPBACK}:{port}")
 
 

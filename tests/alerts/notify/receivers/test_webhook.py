@@ -1,4 +1,4 @@
-"""What a webhook is sent; test_real_alertmanager compares it with what Alertmanager itself sends."""
+"""The body for webhooks; test_real_alertmanager compares it with that of Alertmanager."""
 
 from __future__ import annotations
 

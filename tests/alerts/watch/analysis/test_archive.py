@@ -1,4 +1,4 @@
-"""What a history tells of a watch afterwards, and which day it is compared with."""
+"""The record of a past watch in a history, and the day that it is compared with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def scenario(tmp_path) -> WatchScenario:
     return WatchScenario(tmp_path / "state").up()
 
 
-def told(scenario: WatchScenario, number: int | None = None) -> WatchRecord:
+def record_of(scenario: WatchScenario, number: int | None = None) -> WatchRecord:
     with scenario.read() as opened:
         watch = latest(opened) if number is None else opened.get(Watch, number)
         assert watch is not None
@@ -38,7 +38,7 @@ def test_a_closed_watch_keeps_its_judgement(scenario):
     """With its ticks, counted from its begin; nothing to compare the first one with."""
     scenario.evaluate()
     watched(scenario)
-    found = told(scenario)
+    found = record_of(scenario)
     assert found.judgement.final
     assert found.judgement.verdict is Verdict.PASS
     assert [round(tick.elapsed / INTERVAL) for tick in found.ticks] == list(range(1, MINUTES + 1))
@@ -50,7 +50,7 @@ def test_an_open_watch_is_evaluated_as_of_now(scenario):
     scenario.begin()
     scenario.evaluate(10)
     scenario.down(kill=True).wait(10 * INTERVAL)
-    found = told(scenario)
+    found = record_of(scenario)
     assert not found.judgement.final
     assert found.judgement.elapsed == 20 * INTERVAL
     assert found.judgement.gaps[-1].span.seconds == 10 * INTERVAL
@@ -66,7 +66,7 @@ def test_a_later_watch_is_compared_with_the_latest_that_passed(scenario):
     watched(scenario, backlog=2000)
     watched(scenario, backlog=50)
     assert states_of(scenario.watches()) == [WatchState.PASSED, WatchState.FAILED, WatchState.PASSED]
-    comparison = told(scenario).comparison
+    comparison = record_of(scenario).comparison
     assert comparison is not None
     assert comparison.against.startswith("watch 1 (PASS, 2025-11-18 ")
     backlog = next(each for each in comparison.signals if each.signal == "outbox:backlog_jobs")
@@ -77,7 +77,7 @@ def test_a_first_watch_is_compared_with_the_day_before(scenario):
     """As far as the exporter was there."""
     scenario.evaluate(30 * 60)
     watched(scenario, backlog=50)
-    comparison = told(scenario).comparison
+    comparison = record_of(scenario).comparison
     assert comparison is not None
     assert comparison.against == "the day before"
     assert any(each.direction is Direction.WORSE for each in comparison.signals)

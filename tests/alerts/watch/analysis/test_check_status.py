@@ -35,7 +35,7 @@ def failed(collector: str, *, stale: bool = True, **values: float) -> Tick:
         (tick(backlog=100, drain=1000), GOOD),
         (tick(backlog=101, drain=900), GOOD),
         (tick(backlog=101, drain=901), BAD),
-        # A missing value: what the condition says of it, or unknown.
+        # A missing value: the condition's default, or unknown.
         (tick(backlog=101), GOOD),
         (tick(drain=901), UNKNOWN),
         # A failed collector makes it unknown, unless another condition does not hold.
@@ -111,8 +111,8 @@ def test_a_rule_that_fires_is_a_breach(firing, held, offset, expected):
     assert status(made, replace(tick(), firing=firing, held=held), offset) is expected
 
 
-def test_silent_rules_need_their_collectors():
-    """Without them nobody knows."""
+def test_rules_that_do_not_fire_need_their_collectors():
+    """Without them the status is unknown."""
     made = replace(check(kind=CheckKind.PAGES), rules=("A/page",), collectors=("backlog",))
     assert status(made, failed("backlog")) is UNKNOWN
     assert status(made, failed("events")) is GOOD

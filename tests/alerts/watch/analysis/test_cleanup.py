@@ -1,4 +1,4 @@
-"""The daily clean-up falls into every watch of a day, and is judged by what it leaves behind."""
+"""The daily clean-up is part of every watch of a day, and is checked by the rows that remain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alerts.watch.model.check import CleanupSchedule
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import Verdict
 from tests.alerts.watch import fixtures
-from tests.alerts.watch.fixtures import DAY, HOUR, during, result, unseen, without
+from tests.alerts.watch.fixtures import DAY, HOUR, collector_unknown, during, result, without
 
 CLOCK = "outbox_cron_timezone_offset_seconds"
 OLDEST = "outbox_idempotency_oldest_expired_timestamp_seconds"
@@ -23,7 +23,7 @@ MINUTE = 60.0
 
 
 def dirty(tick: Tick) -> Tick:
-    """What expired at 02:00 is still there."""
+    """Rows that expired at 02:00 still exist."""
     return replace(tick, values={**tick.values, OLDEST: fixtures.START + DUE - HOUR})
 
 
@@ -73,7 +73,7 @@ def test_nothing_expired_is_clean():
     assert of_cleanup(history).verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("hidden", [unseen("idempotency", Cause.NOT_VISIBLE), None])
+@pytest.mark.parametrize("hidden", [collector_unknown("idempotency", Cause.NOT_VISIBLE), None])
 def test_without_data_at_the_due_time_it_is_inconclusive(hidden):
     """Clean three hours later may have been cleaned by hand."""
     history = fixtures.ticks()
@@ -88,7 +88,7 @@ def test_without_data_at_the_due_time_it_is_inconclusive(hidden):
 
 
 def test_a_short_watch_in_the_afternoon_has_none():
-    """It is not judged, and nobody is told that it was."""
+    """It is not checked, and the messages do not claim that it was."""
     watch = fixtures.watch(HOUR)
     found = result(evaluate_watch(watch, fixtures.ticks(HOUR), fixtures.START + HOUR, HOUR, final=True), "cleanup_ran")
     assert (found.verdict, found.reason.endswith("was not due.")) == (None, True)
@@ -128,13 +128,13 @@ def in_tokyo(tick: Tick) -> Tick:
 
 
 def test_the_deadline_follows_the_clock_of_pg_cron():
-    """Due at 18:00 UTC, it is not overdue at 05:00; the sentence says when it was due."""
+    """Due at 18:00 UTC, it is not overdue at 05:00; the message has the time when it was due."""
     found = of_cleanup([in_tokyo(tick) for tick in fixtures.ticks()])
     assert (found.verdict, "ran on 2025-11-18 at 18:00 UTC" in found.reason) == (Verdict.PASS, True)
 
 
 def test_a_clean_up_that_misses_its_own_deadline_fails():
-    """Two hours after 18:00 UTC what had expired before is still there."""
+    """Two hours after 18:00 UTC rows that had expired before still exist."""
     due = 8 * HOUR
     history = [in_tokyo(tick) for tick in fixtures.ticks()]
     history = during(
@@ -188,7 +188,7 @@ def test_an_older_row_after_the_grace_period_is_overdue(seconds, oldest, outcome
     assert tracker.outcomes(due + 3 * HOUR, final=True) == {due: outcome}
 
 
-def test_a_clean_up_that_is_done_stays_done():
+def test_a_finished_clean_up_stays_finished():
     """Keys that expired before it and come later do not make it overdue."""
     due = datetime(2025, 11, 19, 3, tzinfo=UTC).timestamp()
     tracker = CleanupTracker(CleanupSchedule(3, None, CLOCK, OLDEST, 0.0, 2 * HOUR), frozenset(), due - HOUR)

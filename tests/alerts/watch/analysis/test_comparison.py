@@ -23,10 +23,10 @@ from tests.alerts.watch.fixtures import DAY, HOUR, showing
 
 def day(seed: int, level: float, *, started: float = 0.0) -> list[Tick]:
     """A day whose backlog swings with the hour around a level."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     return [
         replace(
-            showing(backlog_jobs=level * (1 + 0.2 * (tick.at // HOUR % 3)) + dice.uniform(0, 2))(tick),
+            showing(backlog_jobs=level * (1 + 0.2 * (tick.at // HOUR % 3)) + rng.uniform(0, 2))(tick),
             elapsed=tick.elapsed + started,
         )
         for tick in fixtures.ticks(interval=300)
@@ -48,7 +48,7 @@ def test_the_same_day_twice_is_no_difference():
 
 
 def test_a_worse_day_is_worse_by_so_much():
-    """Direction, size and words."""
+    """Direction, size and text."""
     found = backlog(day(1, 20), day(2, 10))
     assert (found.direction, found.effect) == (Direction.WORSE, EffectSize.LARGE)
     assert found.shift == pytest.approx(12, abs=2)
@@ -71,7 +71,7 @@ def test_too_little_is_not_compared():
     assert compare(hours(few, DAY), hours(day(2, 10), DAY), "").signals == ()
 
 
-def test_a_rehearsal_is_compared_by_its_parts():
+def test_a_scaled_watch_is_compared_by_its_parts():
     """A watch of an hour has two dozen parts as well."""
     shrunk = [replace(tick, elapsed=tick.elapsed / 24) for tick in day(1, 20)]
     found = backlog(shrunk, [replace(tick, elapsed=tick.elapsed / 24) for tick in day(2, 10)], HOUR)
@@ -107,9 +107,9 @@ def test_mann_and_whitney(now, before, expected):
 
 def test_random_differences_are_rarely_significant():
     """Of days drawn from the same, about one in twenty seems different at that level, not one in five."""
-    dice = random.Random(7)
+    rng = random.Random(7)
     draws = [
-        mann_whitney([dice.gauss(0, 1) for _ in range(24)], [dice.gauss(0, 1) for _ in range(24)]) for _ in range(1000)
+        mann_whitney([rng.gauss(0, 1) for _ in range(24)], [rng.gauss(0, 1) for _ in range(24)]) for _ in range(1000)
     ]
     assert 0.03 < sum(p < 0.05 for p in draws) / len(draws) < 0.07
 
@@ -133,7 +133,7 @@ def spread(delta: int) -> tuple[list[float], list[float]]:
     ],
 )
 def test_effect_sizes(delta, effect):
-    """The limits of Romano et al.: 0.147, 0.33 and 0.474. What may be chance has no direction."""
+    """The limits of Romano et al.: 0.147, 0.33 and 0.474. A difference that may be random has no direction."""
     now, before = spread(delta)
     empty: dict[int, float] = {}
     found = backlog_of(dict(enumerate(now)), dict(enumerate(before)), empty)

@@ -32,18 +32,18 @@ def quiet(tick: Tick) -> Tick:
 
 def a_judgement(seed: int) -> tuple[Watch, Judgement, list[Tick]]:
     """At the end or on the way; with little traffic or none, without an application, or stopped, now and then."""
-    dice = random.Random(seed)
-    history = a_history(dice)
-    if dice.random() < 0.1:
+    rng = random.Random(seed)
+    history = a_history(rng)
+    if rng.random() < 0.1:
         history = [fixtures.showing(backlog_jobs=2000)(fixtures.tick(0.0)), *history]
-    if dice.random() < 0.15:
+    if rng.random() < 0.15:
         history = [quiet(tick) for tick in history]
-    if dice.random() < 0.1:
-        history = history[: dice.randint(0, 3)]
-    final = dice.random() < 0.6
-    elapsed = DURATION if final else dice.choice((0.0, 30.0, 10 * INTERVAL, dice.uniform(0, DURATION)))
-    watch = fixtures.watch(DURATION, application=dice.random() < 0.8)
-    if final and dice.random() < 0.1:
+    if rng.random() < 0.1:
+        history = history[: rng.randint(0, 3)]
+    final = rng.random() < 0.6
+    elapsed = DURATION if final else rng.choice((0.0, 30.0, 10 * INTERVAL, rng.uniform(0, DURATION)))
+    watch = fixtures.watch(DURATION, application=rng.random() < 0.8)
+    if final and rng.random() < 0.1:
         watch = replace(watch, stopped="by hand")
     seen = [tick for tick in history if tick.elapsed <= elapsed]
     return watch, evaluate_watch(watch, seen, fixtures.START + elapsed, elapsed, final=final), seen
@@ -53,7 +53,7 @@ def counts(results: tuple[CheckResult, ...]) -> dict[Verdict | None, int]:
     return {verdict: sum(each.verdict is verdict for each in results) for verdict in (*Verdict, None)}
 
 
-def test_the_judgements_cover_every_sentence():
+def test_the_histories_cover_every_message():
     """Every verdict of the whole is among them, and so is every kind of sentence."""
     found = [a_judgement(seed)[1] for seed in SEEDS]
     assert {each.verdict for each in found} == {*Verdict, None}
@@ -89,7 +89,7 @@ def test_the_summary_has_the_numbers_of_the_checks(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_line_has_the_numbers_of_the_checks(seed):
-    """What holds, and of that what was breached for a time; what failed; what is open: together they are all checks."""
+    """Passed checks, those breached for a time among them, failed and open checks: together they are all checks."""
     watch, judgement, _ = a_judgement(seed)
     text = progress.line(watch, judgement)
     found = counts(judgement.results)
@@ -112,7 +112,7 @@ def test_the_line_has_the_numbers_of_the_checks(seed):
     assert ("coverage 100 %," in text) == (judgement.ratio >= 1)
 
 
-# What a sentence says only with these verdicts.
+# Parts of a message that occur only with these verdicts.
 ONLY_WITH: dict[str, set[Verdict | None]] = {
     "; allowed: ": {Verdict.FAIL},
     "within its budget": {Verdict.PASS},
@@ -127,7 +127,7 @@ ONLY_WITH: dict[str, set[Verdict | None]] = {
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_reason_agrees_with_its_verdict(seed):
-    """In its words, and in its numbers: what was exceeded is more than what is allowed, also as it is written."""
+    """In text and in numbers: an exceeded budget is smaller than the measured time, also as printed."""
     _, judgement, _ = a_judgement(seed)
     for each in judgement.results:
         for words, verdicts in ONLY_WITH.items():
@@ -139,16 +139,16 @@ def test_every_reason_agrees_with_its_verdict(seed):
             budget = each.check.budget
             assert match[1] == duration(each.breached)
             assert match[2] == (None if match[1] == duration(each.longest) else duration(each.longest))
-            told = {duration(each.breached), duration(each.longest)} <= {
+            durations = {duration(each.breached), duration(each.longest)} <= {
                 duration(budget.total),
                 duration(budget.stretch),
             }
-            assert not told or "exceeded by" in each.reason, each.reason
+            assert not durations or "exceeded by" in each.reason, each.reason
 
 
 @pytest.mark.parametrize("seed", SEEDS[::5])
-def test_reports_and_tables_say_nothing_else(seed):
-    """Each check with its word and its sentence, in the terminal's table, in Markdown and in HTML."""
+def test_reports_and_tables_agree(seed):
+    """Each check with its status and its message, in the terminal's table, in Markdown and in HTML."""
     watch, judgement, ticks = a_judgement(seed)
     lines = progress.table(watch, judgement).splitlines()
     report = WatchReport(watch, judgement, ticks, fixtures.START + DURATION, "0.1.0")
@@ -162,7 +162,7 @@ def test_reports_and_tables_say_nothing_else(seed):
     assert ("100 %, " in page) == (judgement.ratio >= 1)
 
 
-def test_without_an_application_its_evidence_is_not_asked_for():
-    """No count of what is not judged."""
+def test_without_an_application_its_values_are_not_required():
+    """Checks that are not evaluated are not counted."""
     judgement = evaluate_watch(fixtures.watch(DURATION, application=False), [], fixtures.START, 0.0, final=False)
     assert judgement.evidence == {"completed jobs": 0}

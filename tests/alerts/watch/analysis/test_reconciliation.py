@@ -65,7 +65,7 @@ def test_jobs_that_are_not_processed_are_pending_or_failing():
 
 
 def test_removed_jobs_are_found_in_quiet_hours():
-    """A thousand leave the backlog unprocessed in a quiet hour. Why, nobody has seen."""
+    """A thousand jobs leave the backlog unprocessed in a quiet hour, for an unknown reason."""
     quiet = during(fixtures.ticks(), 0, DAY, having(processed=0, events=0, waiting=1000))
     found = account(during(quiet, 10 * HOUR, DAY, having(processed=0, events=0, waiting=0)))
     assert balanced(found)
@@ -85,7 +85,7 @@ def test_initialisations_without_jobs_are_not_explained():
 
 
 def test_an_application_that_counts_more_is_not_explained():
-    """Repeated requests answered from the cache leave no event; but that they were, nobody has seen."""
+    """Repeated requests answered from the cache leave no event; their number is unknown."""
     found = account(during(fixtures.ticks(), 0, DAY, moving(events=0.2, processed=1)))
     (difference,) = found.differences
     assert (difference.what, difference.explanation) == (
@@ -95,7 +95,7 @@ def test_an_application_that_counts_more_is_not_explained():
 
 
 def test_an_application_that_restarted_counts_fewer():
-    """Said, and why."""
+    """It is reported with the reason."""
     anew = lambda tick: replace(tick, values={**tick.values, INITIALISED: (tick.elapsed - 12 * HOUR) / 4})  # noqa: E731
     found = account(during(fixtures.ticks(), 12 * HOUR, DAY, anew))
     (difference,) = found.differences
@@ -104,7 +104,7 @@ def test_an_application_that_restarted_counts_fewer():
 
 @pytest.mark.parametrize("run", [1, 2])
 def test_resets_of_the_exporters_counters(run):
-    """By a restart or a reload: what was counted since belongs to the watch, what nobody counted is said."""
+    """After a restart or a reload, later counts belong to the watch, and uncounted time is reported."""
     history = [
         replace(tick, run=run, values={**tick.values, PROCESSED: tick.elapsed - 12 * HOUR})
         if tick.elapsed > 12 * HOUR
@@ -149,7 +149,7 @@ OWNERS = {PROCESSED: "throughput", EVENTS: "events", INITIALISED: "application"}
 
 
 def test_growth_is_counted_from_sample_to_sample_within_the_watch():
-    """What was counted before the watch, or after the last sample, is not in it; the span says from when to when."""
+    """Counts before the watch and after the last sample are excluded; the span has its two times."""
     found = account(during(fixtures.ticks(), 0, DAY, sampled(600, "events")))
     assert found.events_span is not None
     assert (found.events_span.started, found.events_span.seconds) == (10, DAY - 600)

@@ -1,4 +1,4 @@
-"""What a day comes to: the verdict of whole histories, and the sentence that explains it."""
+"""The verdicts of whole histories, and the messages that explain them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def judged(history: list[Tick], *, duration: float = DAY, application: bool = Tr
 
 
 def test_a_clean_day_passes():
-    """Every check holds, all of it was seen, every word of it is counted."""
+    """Every check passes, all of the watch was covered, and every part of the message is checked."""
     judgement = judged(fixtures.ticks())
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     assert set(fixtures.verdicts(judgement).values()) == {Verdict.PASS}
@@ -108,7 +108,7 @@ def test_exporter_down_for_half_is_inconclusive():
 
 def test_a_short_outage_passes_with_its_gap_named():
     """Three minutes of an unreachable database."""
-    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 3 * MINUTE, fixtures.blind(Cause.UNREACHABLE)))
+    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 3 * MINUTE, fixtures.database_unknown(Cause.UNREACHABLE)))
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     (gap,) = judgement.gaps
     assert (gap.cause, gap.span.seconds) == (Cause.UNREACHABLE, 3 * MINUTE)
@@ -119,15 +119,15 @@ def test_a_short_outage_passes_with_its_gap_named():
 
 
 def test_a_longer_outage_is_inconclusive_not_fail():
-    """What was not seen is no failure."""
-    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, fixtures.blind(Cause.LOCK)))
+    """Missing samples are no failure."""
+    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, fixtures.database_unknown(Cause.LOCK)))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert Verdict.FAIL not in fixtures.verdicts(judgement).values()
     assert "table locked" in result(judgement, "backlog").reason
 
 
 def test_fail_beats_inconclusive():
-    """Half a day unknown does not excuse what was seen."""
+    """Half a day of unknown results does not excuse a breach."""
     history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
     assert judged(without(history, 6 * HOUR, 18 * HOUR)).verdict is Verdict.FAIL
 
@@ -149,7 +149,7 @@ def test_no_tick_at_all_is_inconclusive():
 
 
 def test_a_breach_in_declared_maintenance_is_excused_and_shown():
-    """The backlog may grow; the maintenance is named with its reason, and what it excuses is counted."""
+    """The backlog may grow; the maintenance is named with its reason, and the excused time is counted."""
 
     def maintained(tick: Tick) -> Tick:
         return replace(
@@ -177,7 +177,7 @@ def test_maintenance_excuses_only_related_checks():
 
 
 def test_mostly_maintenance_proves_nothing():
-    """What is excused for more than half of the watch was not watched."""
+    """A check that was excused for more than half of the watch is inconclusive."""
     judgement = judged(during(fixtures.ticks(), 0, 13 * HOUR, lambda tick: replace(tick, maintenance=True)))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert "could be evaluated for 11 h of 1 d only" in result(judgement, "backlog").reason
@@ -195,7 +195,7 @@ def test_maintenance_that_cannot_be_read_makes_a_breach_unknown():
 
 
 def test_without_an_application_its_checks_do_not_apply():
-    """They are named as not judged, and the rest decides."""
+    """They are named as not evaluated, and the others decide."""
     gone = [name for name, collectors in fixtures.watch().sources.items() if "application" in collectors]
     judgement = judged(during(fixtures.ticks(), 0, DAY, lacking(*gone)), application=False)
     assert judgement.verdict is Verdict.PASS, judgement.reasons
@@ -228,7 +228,7 @@ def test_stopped_early_is_never_a_pass():
 
 
 def test_alerts_are_listed_with_their_times():
-    """From their first tick to the first without them; what still fires is open."""
+    """From their first tick to the first without them; an alert that still fires is open."""
     fires = lambda tick: replace(tick, firing=("OutboxJobsExhausted/ticket",))  # noqa: E731
     history = during(during(fixtures.ticks(), HOUR, 2 * HOUR, fires), 23 * HOUR, DAY, fires)
     first, second = judged(history).alerts
@@ -279,7 +279,7 @@ def test_the_worst_value_is_listed_with_its_time():
 def test_reasons_are_the_most_severe_first():
     """FAIL, INCONCLUSIVE, then breaches within a budget; each once, and no check that passed without any."""
     history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
-    history = during(history, 3 * HOUR, 4 * HOUR, fixtures.unseen("application", Cause.APPLICATION))
+    history = during(history, 3 * HOUR, 4 * HOUR, fixtures.collector_unknown("application", Cause.APPLICATION))
     judgement = judged(history)
     verdicts = [each.verdict for each in judgement.results]
     backlog, normal = result(judgement, "backlog"), result(judgement, "backlog_normal")

@@ -29,9 +29,9 @@ BREACHES = (
     lambda tick: replace(tick, firing=("OutboxHeadBlocked/page", *tick.firing)),
 )
 BLINDNESS = (
-    fixtures.blind(Cause.UNREACHABLE),
-    fixtures.unseen("backlog", Cause.LOCK),
-    fixtures.unseen("application", Cause.APPLICATION),
+    fixtures.database_unknown(Cause.UNREACHABLE),
+    fixtures.collector_unknown("backlog", Cause.LOCK),
+    fixtures.collector_unknown("application", Cause.APPLICATION),
     fixtures.lacking("outbox:app_healthy", "outbox:migration_checks_broken"),
 )
 
@@ -40,25 +40,25 @@ def judged(history: Sequence[Tick], *, final: bool = True) -> Judgement:
     return evaluate_watch(fixtures.watch(DURATION), history, fixtures.START + DURATION, DURATION, final=final)
 
 
-def some(dice: random.Random, history: list[Tick], changes: Sequence[fixtures.Change], stretches: int) -> list[Tick]:
+def some(rng: random.Random, history: list[Tick], changes: Sequence[fixtures.Change], stretches: int) -> list[Tick]:
     """The history with some stretches changed: from one tick to half an hour."""
     for _ in range(stretches):
-        start = dice.uniform(0, DURATION)
-        length = dice.choice((INTERVAL, 4 * INTERVAL, dice.uniform(0, 1800)))
-        history = fixtures.during(history, start, start + length, dice.choice(changes))
+        start = rng.uniform(0, DURATION)
+        length = rng.choice((INTERVAL, 4 * INTERVAL, rng.uniform(0, 1800)))
+        history = fixtures.during(history, start, start + length, rng.choice(changes))
     return history
 
 
-def a_history(dice: random.Random) -> list[Tick]:
-    """Looks that come a little early or late, with breaches, blindness, maintenance and gaps."""
-    history = [fixtures.tick(number * INTERVAL + dice.uniform(-0.1, 0.1) * INTERVAL) for number in range(1, 120)]
-    history = some(dice, history, BREACHES, dice.choice((0, 1, 1, 2, 4)))
-    history = some(dice, history, BLINDNESS, dice.choice((0, 0, 1, 2)))
-    if dice.random() < 0.2:
-        history = some(dice, history, (lambda tick: replace(tick, maintenance=True),), 1)
-    if dice.random() < 0.3:
-        start = dice.uniform(0, DURATION)
-        history = fixtures.without(history, start, start + dice.uniform(0, 600))
+def a_history(rng: random.Random) -> list[Tick]:
+    """Ticks that come a little early or late, with breaches, unknown values, maintenance and gaps."""
+    history = [fixtures.tick(number * INTERVAL + rng.uniform(-0.1, 0.1) * INTERVAL) for number in range(1, 120)]
+    history = some(rng, history, BREACHES, rng.choice((0, 1, 1, 2, 4)))
+    history = some(rng, history, BLINDNESS, rng.choice((0, 0, 1, 2)))
+    if rng.random() < 0.2:
+        history = some(rng, history, (lambda tick: replace(tick, maintenance=True),), 1)
+    if rng.random() < 0.3:
+        start = rng.uniform(0, DURATION)
+        history = fixtures.without(history, start, start + rng.uniform(0, 600))
     return history
 
 
@@ -78,10 +78,10 @@ def test_the_histories_cover_every_verdict():
 @pytest.mark.parametrize("seed", SEEDS)
 def test_more_breach_never_improves(seed):
     """No check, and not the whole, gets better when more was breached."""
-    dice = random.Random(seed)
-    history = a_history(dice)
+    rng = random.Random(seed)
+    history = a_history(rng)
     before = verdicts(judged(history))
-    after = verdicts(judged(some(dice, history, BREACHES, dice.randint(1, 3))))
+    after = verdicts(judged(some(rng, history, BREACHES, rng.randint(1, 3))))
     for name, verdict in after.items():
         assert ORDER.index(verdict) <= ORDER.index(before[name]), name
 
@@ -89,12 +89,12 @@ def test_more_breach_never_improves(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_less_coverage_only_makes_a_verdict_inconclusive(seed):
     """Whatever is not seen, or whole ticks that are missing: no FAIL becomes PASS, no PASS becomes FAIL."""
-    dice = random.Random(seed)
-    history = a_history(dice)
+    rng = random.Random(seed)
+    history = a_history(rng)
     before = verdicts(judged(history))
-    less = some(dice, history, BLINDNESS, dice.randint(0, 3))
-    kept = dice.choice((1.0, 0.99, 0.9, 0.5))
-    less = [tick for tick in less if dice.random() < kept]
+    less = some(rng, history, BLINDNESS, rng.randint(0, 3))
+    kept = rng.choice((1.0, 0.99, 0.9, 0.5))
+    less = [tick for tick in less if rng.random() < kept]
     after = verdicts(judged(less))
     for name, verdict in after.items():
         assert verdict in (before[name], Verdict.INCONCLUSIVE), name
@@ -103,8 +103,8 @@ def test_less_coverage_only_makes_a_verdict_inconclusive(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_removing_the_bad_ticks_never_gives_a_pass(seed):
     """Taking away exactly the ticks that condemned a history proves nothing in its favour."""
-    dice = random.Random(seed)
-    history = a_history(dice)
+    rng = random.Random(seed)
+    history = a_history(rng)
     if judged(history).verdict is Verdict.FAIL:
         condemned = [tick for tick in history if any(change(tick) == tick for change in BREACHES) or tick.firing]
         less = [tick for tick in history if tick not in condemned]
@@ -114,18 +114,18 @@ def test_removing_the_bad_ticks_never_gives_a_pass(seed):
 @pytest.mark.parametrize("seed", SEEDS[:40])
 def test_the_order_of_ticks_does_not_matter(seed):
     """Ticks are evaluated in the order of their times."""
-    dice = random.Random(seed)
-    history = a_history(dice)
+    rng = random.Random(seed)
+    history = a_history(rng)
     first = judged(history)
-    dice.shuffle(history)
+    rng.shuffle(history)
     assert judged(history) == first
 
 
 @pytest.mark.parametrize("seed", SEEDS[:40])
 def test_an_early_fail_is_final(seed):
-    """What is certain at some tick is so for good; nothing else is decided before the end."""
-    dice = random.Random(seed)
-    history = a_history(dice)
+    """A result that is certain at some tick stays; nothing else is decided before the end."""
+    rng = random.Random(seed)
+    history = a_history(rng)
     at_the_end = judged(history).verdict
     for size in range(0, len(history), 10):
         so_far = evaluate_watch(fixtures.watch(DURATION), history[:size], 0.0, size * INTERVAL, final=False).verdict

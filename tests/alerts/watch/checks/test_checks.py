@@ -1,4 +1,4 @@
-"""The checks resolve against the policy, in every configuration, and say what they mean."""
+"""The checks resolve against the policy in every configuration, and have correct messages."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_maintenance_excuses_the_checks_that_the_policy_mutes():
     for name, rule in RULES.items():
         alert, _, severity = rule.partition("/")
         excused = "outbox:maintenance_active" in policy().rule(RuleKey(alert, Severity(severity))).expr
-        # A job that was created in the maintenance and processed after it took long, and the policy's rule says so.
+        # A job that was created in the maintenance and processed after it took long; the rule covers this.
         assert checks()[name].excused == (excused or name == "processing_time"), name
 
 
-def test_budgets_leave_a_stretch_at_least():
-    """A share of the watch, but never less than what may be missed in one go."""
+def test_budgets_allow_one_interruption_at_least():
+    """A share of the watch, but never less than one allowed interruption."""
     for check in checks().values():
         assert check.budget.total >= check.budget.stretch > 0
     assert checks()["backlog"].budget.total == 864
@@ -81,8 +81,8 @@ def test_budgets_leave_a_stretch_at_least():
     assert math.isinf(checks()["traffic"].budget.total)
 
 
-def test_a_rehearsal_shrinks_durations_and_not_the_clock():
-    """Stalls in seconds; what happens at three o'clock still happens at three o'clock."""
+def test_scaling_shrinks_durations_and_not_the_clock():
+    """Durations are scaled to seconds; a time of day stays the same."""
     scaled = checks(policy=policy(0.01), duration=600.0, time_scale=0.01)
     assert scaled["oldest_job"].limit == 3
     assert scaled["backlog"].limit == 1000
@@ -92,8 +92,8 @@ def test_a_rehearsal_shrinks_durations_and_not_the_clock():
     assert scaled["retention"].limit == 38 * DAY
 
 
-def test_pages_are_all_that_wake_somebody():
-    """Except about our own sight and about the watch itself."""
+def test_all_page_alerts_are_checks():
+    """Except for checks of missing samples and of the watch itself."""
     rules = checks()["pages"].rules
     assert "OutboxStalled/page" in rules
     assert "OutboxHeadBlocked/page" in rules
@@ -103,7 +103,7 @@ def test_pages_are_all_that_wake_somebody():
 
 
 def test_without_an_application():
-    """What only it could tell is not judged; the rest does not depend on it."""
+    """Checks that need the application are not evaluated; the others do not depend on it."""
     found = checks(application=False)
     gone = {name for name, check in found.items() if check.not_applicable}
     assert gone == {
@@ -124,7 +124,7 @@ def test_every_check_can_be_explained():
         assert check.collectors or check.kind is CheckKind.LEVEL
 
 
-def test_sentences_of_a_rehearsal_name_its_durations():
+def test_scaled_messages_name_the_scaled_durations():
     """A window that a time scale shrinks is not called five minutes."""
     rehearsed = checks(policy=policy(0.1), time_scale=0.1)
     assert rehearsed["fallbacks"].good == "never exceeded 10 in 30 s"
@@ -134,7 +134,7 @@ def test_sentences_of_a_rehearsal_name_its_durations():
 
 
 def test_evidence_is_among_the_stored_series():
-    """And so is what clean-ups leave behind."""
+    """So are the rows that clean-ups leave."""
     for check in checks().values():
         assert all(each.counter in SERIES for each in check.evidence)
         assert check.schedule is None or {check.schedule.oldest, check.schedule.clock} <= set(SERIES)

@@ -1,4 +1,4 @@
-"""Which collector brings what, held against the collectors themselves, and what of them may be relied on."""
+"""The collector of each signal, compared with the collectors themselves, and which values are reliable."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_metrics_belong_to_their_collectors(embedded_database):
 
 
 def test_every_signal_of_the_policy_has_its_collectors():
-    """Only what the exporter knows of itself has none."""
+    """Only metrics of the exporter itself have none."""
     found = {signal.record: sources.collectors_of(signal.record, policy()) for signal in policy().signals}
     own = {"outbox:database_up", "outbox:blind_collectors", "outbox:backlog_sample_age_seconds"}
     assert {record for record, collectors in found.items() if not collectors} == own
@@ -61,7 +61,7 @@ def test_coverage_of_a_check_depends_on_the_collector_of_its_metric(metric, coll
 
 
 def test_ages_are_those_of_the_policy():
-    """What is reckoned again here is what the policy means by it: our time less the earliest of these series."""
+    """The values computed here equal those of the policy: our time less the earliest of these series."""
     exprs = {signal.record: signal.expr for signal in policy().signals}
     sampled = catalogue.COLLECTOR_LAST_SUCCESS.name
     for record, series in sources.AGES.items():
@@ -94,7 +94,7 @@ def state(**more: object) -> CollectorState:
         ({"success": False, "problems": (CollectorFailure(Reason.INTERNAL, "x"),)}, [(Cause.INTERNAL, True)]),
         # It runs, and does not end.
         ({"expires": NOW - 1}, [(Cause.TIMEOUT, True)]),
-        # What is in the catalogue is believed for as long as it is shown.
+        # A published value of the catalogue is reliable.
         (
             {"target": CollectorTarget.CATALOGUE, "success": False, "problems": (CollectorFailure(Reason.LOCK, "x"),)},
             [(Cause.LOCK, False)],
@@ -103,7 +103,7 @@ def state(**more: object) -> CollectorState:
             {"target": CollectorTarget.CATALOGUE, "success": False, "expires": NOW - 1, "problems": ()},
             [(Cause.INTERNAL, True)],
         ),
-        # What a standby shows proves nothing, fresh or not.
+        # Values of a standby prove nothing, fresh or not.
         ({"server": DatabaseServer(in_recovery=False)}, []),
         ({"server": DatabaseServer(in_recovery=True, lag=0.1)}, [(Cause.STANDBY, True)]),
         (
@@ -141,7 +141,7 @@ def test_problems_of_collectors(more, expected):
 
 
 def test_series_as_they_are_kept():
-    """By labels, or summed over all of them; what is too old is not there."""
+    """By labels, or summed over all of them; expired values are absent."""
     readings = (
         Reading(catalogue.PENDING_JOBS, 7, ("waiting",)),
         Reading(catalogue.APP_FALLBACK_ACTIVATIONS, 2, ("2",)),
@@ -156,7 +156,7 @@ def test_series_as_they_are_kept():
 
 
 def test_ages_by_both_clocks():
-    """The oldest of several, by the wall clock; the sample's own age by the one that nobody sets."""
+    """The oldest of several, by the wall clock; the age of the sample by the monotonic clock."""
     readings = (
         Reading(catalogue.OLDEST_PENDING, 90, ("waiting",)),
         Reading(catalogue.OLDEST_PENDING, 50, ("exhausted",)),

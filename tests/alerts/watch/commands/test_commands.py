@@ -1,4 +1,4 @@
-"""What a person or a pipeline types: begin, tick, wait, stop, report; and what it exits with."""
+"""The watch commands: start, status, wait, stop, report; and their exit statuses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ExporterRun = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys) -> ExporterRun:
-    """A command by its words: its exit status, what it printed and what it complained of."""
+    """Runs a command with these arguments: its exit status, output and error output."""
     monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("OUTBOX_EXPORTER_DATABASE_DSN", "postgresql://monitor:secret@localhost/db")
     monkeypatch.setenv("OUTBOX_EXPORTER_LOG_LEVEL", "error")
@@ -90,8 +90,8 @@ def test_wait_for_a_new_one_is_not_content_with_an_old_verdict(run, tmp_path):
         run("start")
         assert run("wait")[0] == 0
 
-        def begin(keeper: WatchManager, now: ClockReading) -> None:
-            keeper.begin("migration", now)
+        def begin(manager: WatchManager, now: ClockReading) -> None:
+            manager.begin("migration", now)
 
         def later() -> None:
             time.sleep(0.5)
@@ -116,7 +116,7 @@ def test_stopped_it_is_inconclusive(run, tmp_path):
         assert "wrong database" in out
 
 
-def test_without_an_exporter_commands_say_so(run, tmp_path, monkeypatch):
+def test_without_an_exporter_commands_report_it(run, tmp_path, monkeypatch):
     """And proves nothing."""
     monkeypatch.setattr(commands, "REQUEST_TIMEOUT", 0.1)
     for words in (("start",), ("stop",), ("status",), ("report",), ("wait", "--patience", "100ms")):
@@ -128,7 +128,7 @@ def test_without_an_exporter_commands_say_so(run, tmp_path, monkeypatch):
 
 
 def test_an_exporter_that_stops_ends_the_wait(run, tmp_path):
-    """For as long as one is patient; what was said before stays said."""
+    """It waits until the timeout; printed lines stay."""
     with Exporter(tmp_path, duration=600):
         run("start")
     status, out, _ = run("wait", "--patience", "200ms")
@@ -175,7 +175,7 @@ def test_a_request_without_an_answer_is_withdrawn(run, tmp_path, monkeypatch):
 
 
 def test_no_watch_yet(run, tmp_path):
-    """`wait` does not wait for what nobody will begin."""
+    """`wait` does not wait for a watch that cannot begin."""
     with Exporter(tmp_path) as exporter:
         while exporter.recorder.view.state is None:
             time.sleep(0.05)
@@ -187,7 +187,7 @@ def test_no_watch_yet(run, tmp_path):
 
 
 def test_a_damaged_history_is_no_verdict(run, tmp_path):
-    """Read by nobody, moved by nobody but the exporter."""
+    """Not readable for others, written by the exporter only."""
     with Exporter(tmp_path) as exporter:
         run("start")
         while exporter.recorder.view.watch is None or exporter.recorder.view.watch.verdict is None:
@@ -205,14 +205,14 @@ def test_a_damaged_history_is_no_verdict(run, tmp_path):
     "words",
     [(), ("begin",), ("report", "--number", "x"), ("wait", "--patience", "5"), ("report", "--format", "pdf")],
 )
-def test_wrong_words(run, words):
+def test_wrong_arguments(run, words):
     """Status 2, as everywhere."""
     with pytest.raises(SystemExit, match="2"):
         run(*words)
 
 
 def test_a_report_that_cannot_be_written(run, tmp_path):
-    """Said with its place."""
+    """The error names the file."""
     with Exporter(Path(tmp_path)):
         run("start")
         status, _, err = run("report", "--output", str(tmp_path / "no" / "where.html"))

@@ -19,8 +19,8 @@ def upto(history: list[Tick], elapsed: float) -> Judgement:
     )
 
 
-def told(history: list[Tick], *moments: float) -> list[list[str]]:
-    """What is news at each of these moments, since the one before."""
+def lines_at(history: list[Tick], *moments: float) -> list[list[str]]:
+    """The new lines at each of these times, since the one before."""
     before, news = None, []
     for elapsed in moments:
         now = upto(history, elapsed)
@@ -34,7 +34,7 @@ def test_changes_are_reported_once():
     history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
     fires = lambda tick: replace(tick, firing=("OutboxBacklogHigh/page",))  # noqa: E731
     history = during(without(history, 3 * HOUR, 3.05 * HOUR), 4 * HOUR, 4.04 * HOUR, fires)
-    news = told(history, 0.5 * HOUR, 1.2 * HOUR, 1.5 * HOUR, 3.5 * HOUR, 4.02 * HOUR, 4.5 * HOUR)
+    news = lines_at(history, 0.5 * HOUR, 1.2 * HOUR, 1.5 * HOUR, 3.5 * HOUR, 4.02 * HOUR, 4.5 * HOUR)
     assert news[0] == news[2] == []
     assert len(news[1]) == 1
     assert news[1][0].startswith("FAIL: The backlog exceeded 1,000 jobs for ")

@@ -1,4 +1,4 @@
-"""Progress: a line drawn anew on a terminal, plain lines in a log, and what happens in between."""
+"""Progress: a line that is redrawn on a terminal, plain lines in a log, and events in between."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def upto(history: list[Tick], elapsed: float) -> Judgement:
     )
 
 
-def told(history: list[Tick], *moments: float) -> list[list[str]]:
-    """What is news at each of these moments, since the one before."""
+def lines_at(history: list[Tick], *moments: float) -> list[list[str]]:
+    """The new lines at each of these times, since the one before."""
     before, news = None, []
     for elapsed in moments:
         now = upto(history, elapsed)
@@ -40,8 +40,8 @@ def scenario(tmp_path: Path) -> WatchScenario:
     return scenario
 
 
-def said(scenario: WatchScenario, *, terminal: bool, patience: float = 1e9) -> tuple[list[str], WatchState | None]:
-    """What `wait` says while an hour of minutes goes by, one for each of its ticks."""
+def printed(scenario: WatchScenario, *, terminal: bool, timeout: float = 1e9) -> tuple[list[str], WatchState | None]:
+    """The output of `wait` during an hour, one minute for each of its ticks."""
     lines: list[str] = []
 
     def sleep(_: float) -> None:
@@ -50,14 +50,14 @@ def said(scenario: WatchScenario, *, terminal: bool, patience: float = 1e9) -> t
         else:
             scenario.wait(60)
 
-    waiting = WaitOptions(scenario.directory, patience, begins_by_itself=False, terminal=terminal)
+    waiting = WaitOptions(scenario.directory, timeout, begins_by_itself=False, terminal=terminal)
     watch = wait(waiting, lines.append, lambda: ClockReading(scenario.now, scenario.steady, scenario.era), sleep)
     return lines, watch.state if watch else None
 
 
 def test_in_a_log_there_are_plain_lines(scenario):
     """One a minute, and the verdict with its reasons at the end."""
-    lines, state = said(scenario, terminal=False)
+    lines, state = printed(scenario, terminal=False)
     assert state is WatchState.PASSED
     assert all(line.endswith("\n") and "\x1b" not in line and "\r" not in line for line in lines)
     assert "watch 1, 50 % done, 30 min left" in "".join(lines)
@@ -66,10 +66,10 @@ def test_in_a_log_there_are_plain_lines(scenario):
 
 
 def test_on_a_terminal_one_line_is_redrawn(scenario, monkeypatch):
-    """Not wider than the terminal, with what happens above it."""
+    """Not wider than the terminal, with events above it."""
     monkeypatch.setenv("COLUMNS", "40")
     scenario.shown = {"backlog_jobs": 5000}
-    lines, state = said(scenario, terminal=True)
+    lines, state = printed(scenario, terminal=True)
     assert state is WatchState.FAILED
     assert all(line.startswith("\r\x1b[K") for line in lines)
     drawn = [line for line in lines if "\n" not in line]
@@ -79,10 +79,10 @@ def test_on_a_terminal_one_line_is_redrawn(scenario, monkeypatch):
 
 
 def test_an_absent_exporter_ends_the_wait(scenario):
-    """After so much patience, and not before."""
+    """At the timeout, and not before."""
     scenario.evaluate(5)
     scenario.down(kill=True)
-    lines, state = said(scenario, terminal=False, patience=600)
+    lines, state = printed(scenario, terminal=False, timeout=600)
     assert state is None
     assert lines[-1] == f"no exporter has been running on {scenario.directory} for 10m\n"
     assert scenario.steady - 1000 > 600

@@ -20,5 +20,5 @@ from alerts.watch.model.check import Condition
     ],
 )
 def test_a_condition_holds_beyond_its_limit(above, inclusive, value, holds):
-    """The limit itself is beyond only if the condition says so."""
+    """The limit itself is a breach only if the condition includes it."""
     assert Condition("x", above=above, limit=100, inclusive=inclusive).holds(value) is holds

@@ -1,4 +1,4 @@
-"""Watches to report on: a day with trouble in it, and one with every text hostile."""
+"""Watches to report on: a day with faults, and one with hostile texts."""
 
 import math
 import random
@@ -149,7 +149,7 @@ HOSTILE = "<script>alert('x')</script>\"'><img src=x>|`*[a](http://evil)</style>
 
 
 class Reader(HTMLParser):
-    """What a browser would see: the elements, the attributes and the texts."""
+    """The content of the page for a browser: elements, attributes and texts."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ def hostile(value: Any) -> Any:
 
 
 def hostile_report() -> WatchReport:
-    """Every text of it comes from somebody who means harm; the ticks keep the names of their signals."""
+    """Every text contains markup or control characters; the ticks keep the names of their signals."""
     made = report()
     changed: WatchReport = hostile(replace(made, ticks=()))
     return replace(changed, ticks=made.ticks)

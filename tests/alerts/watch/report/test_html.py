@@ -11,7 +11,7 @@ from tests.alerts.watch.report import samples
 
 
 def test_hostile_texts_stay_texts_in_html():
-    """Error texts and reasons come from databases and people: no element and no attribute comes of them."""
+    """Error texts and reasons come from databases and people: they make no element and no attribute."""
     usual, seen = samples.Reader(html(samples.report())), samples.Reader(html(samples.hostile_report()))
     assert seen.text.count("<script>alert('x')</script>") > 40
     assert set(seen.elements) <= set(usual.elements)
@@ -26,7 +26,7 @@ def test_html_is_self_contained():
     assert "default-src &#x27;none&#x27;" in page
 
 
-def test_a_full_day_with_twelve_plots_stays_below_a_megabyte():
+def test_a_full_day_with_twelve_charts_stays_below_a_megabyte():
     """5,760 noisy samples of every signal, every table full."""
     made = samples.report()
     one = next(each for each in made.judgement.results if each.check.signal == "outbox:failure_ratio")

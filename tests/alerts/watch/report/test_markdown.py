@@ -9,7 +9,7 @@ from tests.alerts.watch.report import samples
 
 
 def test_the_verdict_comes_first_in_every_form():
-    """Whoever opens a report reads one word, then why."""
+    """A report begins with the verdict and its reason."""
     report = samples.report()
     page = samples.Reader(html(report)).text
     text = markdown(report)
@@ -30,7 +30,7 @@ def test_hostile_texts_stay_texts_in_markdown():
 
 
 def test_an_undecided_watch_has_no_verdict():
-    """A report in the middle of a watch does not say PASS."""
+    """A report in the middle of a watch is not PASS."""
     made = samples.report()
     open_one = replace(made, judgement=replace(made.judgement, verdict=None, final=False, reasons=()))
     for form in (html(open_one), markdown(open_one), json_text(open_one)):

@@ -33,8 +33,8 @@ def test_every_result_is_in_the_tables():
             assert words in form
 
 
-def test_figures_say_how_far_they_reach():
-    """Each number has the times of its first and last sample; what ends long before the watch is said in a sentence."""
+def test_figures_have_their_time_span():
+    """Each number has the times of its first and last sample; a note names those that end long before the watch."""
     made = samples.report()
     found = made.judgement.reconciliation
     assert found is not None
@@ -54,7 +54,7 @@ def test_figures_say_how_far_they_reach():
         assert "Jobs: the" not in form
 
 
-def test_long_tables_are_shortened_and_say_so():
+def test_long_tables_are_shortened_with_a_note():
     """A day of flapping does not make a page of thousands of rows; the JSON has all of them."""
     made = samples.report()
     many = replace(made, judgement=replace(made.judgement, alerts=made.judgement.alerts * 500))

@@ -38,7 +38,7 @@ def scenario(tmp_path) -> WatchScenario:
 
 
 def test_before_any_watch(scenario):
-    """Nothing is known before the first tick; then it waits to be told."""
+    """Nothing is known before the first tick; then the recorder waits for a watch."""
     assert scenario.recorder is not None
     assert scenario.recorder.view.state is None
     view = scenario.evaluate()
@@ -86,7 +86,7 @@ def test_failed_at_once_and_observed_until_its_end(scenario):
 
 
 def test_a_request_is_processed_between_two_evaluations(scenario):
-    """One watch at a time; what is stopped proves nothing."""
+    """One watch at a time; a stopped watch is inconclusive."""
     scenario.evaluate()
     assert scenario.ask("stop").answer == "no watch is running"
     assert scenario.ask("start").answer == "watch 1 has begun"
@@ -102,7 +102,7 @@ def test_a_request_is_processed_between_two_evaluations(scenario):
 
 
 def test_between_watches_a_tick_a_minute_is_recorded(scenario):
-    """Four times as many say no more of the hours that a watch is compared with; in a watch, each counts."""
+    """Four times as many ticks do not change the hours of the baseline; in a watch, each tick counts."""
     quarters(scenario, 9)
     assert [tick.at - fixtures.START for tick in scenario.ticks()] == [15, 75, 135]
     assert scenario.ask("start").granted
@@ -136,7 +136,7 @@ def quarters(scenario: WatchScenario, count: int) -> WatchView:
 
 
 def test_the_same_evaluation_is_one_tick(scenario):
-    """However often it is heard."""
+    """The tick is recorded once."""
     scenario.evaluate()
     assert scenario.recorder is not None
     evaluation, states = scenario.evaluated()
@@ -150,13 +150,13 @@ def alert(name: str, severity: Severity, *, held: bool = False, state: AlertStat
 
 
 def standby(state: CollectorState) -> CollectorState:
-    """All that asks the database is answered by a standby that is fresh."""
+    """A fresh standby serves all queries."""
     asks = state.target is not CollectorTarget.APPLICATION
     return replace(state, server=DatabaseServer(in_recovery=True, address="10.0.0.8:5432", lag=0.5)) if asks else state
 
 
 def test_a_watch_of_a_standby_never_passes(scenario):
-    """All is well as far as it shows; who begins the watch is told, the gap has its cause, nothing is proved."""
+    """The checks have no failure; `start` warns, the gap has its cause, and the verdict is inconclusive."""
     scenario.change = standby
     scenario.evaluate()
     assert scenario.ask("start").answer == (
@@ -199,7 +199,7 @@ def test_a_watch_that_a_standby_answers_for_a_moment_may_pass(scenario):
 
 
 def test_a_directory_that_is_a_file(tmp_path):
-    """The state is unknown and says why; as soon as it is mended, it records, and knows since when it could not."""
+    """Unknown with the reason; as soon as the file can be opened, recording starts, with the time of the gap."""
     (tmp_path / "state").write_text("")
     scenario = WatchScenario(tmp_path / "state").up()
     view = scenario.evaluate(3)
@@ -245,7 +245,7 @@ def test_a_watch_that_ends_while_the_disk_is_full_is_decided_later(scenario, mon
 
 
 def test_a_second_exporter_waits_for_the_first(scenario):
-    """It says so, and takes over when the first has gone."""
+    """It reports the lock, and takes over when the first process has ended."""
     scenario.begin()
     first = scenario.recorder
     assert first is not None
@@ -290,7 +290,7 @@ def test_a_damaged_history_is_renamed_and_its_watch_is_recorded_as_lost(scenario
 
 
 def test_damaged_beyond_recognition_a_watch_may_have_run(scenario):
-    """Nobody knows, so nobody is told that all is well."""
+    """The state is unknown, so it is not reported as passing."""
     scenario.begin()
     scenario.down()
     (scenario.directory / FILE).write_bytes(b"x" * 5000)
@@ -299,7 +299,7 @@ def test_damaged_beyond_recognition_a_watch_may_have_run(scenario):
 
 
 def test_damaged_after_a_fail_it_stays_failed(scenario):
-    """What was certain is not undone by a disk."""
+    """A damaged history does not change a certain result."""
     scenario.begin()
     scenario.shown = {"backlog_jobs": 5000}
     scenario.evaluate(10)
@@ -318,7 +318,7 @@ def test_damaged_without_a_watch_nothing_is_lost(scenario):
 
 
 def test_a_bug_in_here_ends_nothing(scenario, monkeypatch):
-    """The next tick may do better; until then it is said."""
+    """The next tick may succeed; until then the error is reported."""
     scenario.begin()
     broken = lambda *_: 1 / 0  # noqa: E731
     with monkeypatch.context() as patch:
@@ -330,7 +330,7 @@ def test_a_bug_in_here_ends_nothing(scenario, monkeypatch):
 
 
 def test_a_watch_ends_without_an_evaluation(scenario):
-    """Alerts that can no longer be judged must not leave a watch running for ever."""
+    """Alerts that can no longer be evaluated must not leave a watch running for ever."""
     scenario.begin()
     states = []
     for seconds in (60, scenario.duration):
@@ -339,7 +339,7 @@ def test_a_watch_ends_without_an_evaluation(scenario):
     assert states == [WatchState.RUNNING, WatchState.INCONCLUSIVE]
 
 
-def test_without_requests_the_history_is_only_asked_for_changes(scenario):
+def test_without_requests_the_history_is_only_checked_for_changes(scenario):
     """Requests are processed every few seconds."""
     scenario.begin()
     scenario.evaluate()
@@ -372,7 +372,7 @@ def test_every_collector_runs_once_more_before_the_end_and_after_the_beginning(t
 
 
 def test_figures_are_of_the_samples_within_the_watch(scenario):
-    """A tick says how old the samples behind its counters are; growth is counted from the first within the watch."""
+    """A tick has the age of the samples of its counters; growth is counted from the first within the watch."""
     scenario.begin()
 
     def aged(state: CollectorState) -> CollectorState:
@@ -393,7 +393,7 @@ def test_figures_are_of_the_samples_within_the_watch(scenario):
 
 
 def test_closed_it_lets_go(scenario):
-    """Nothing is written any more, and nobody has to wait."""
+    """Nothing is written any more, and no caller waits."""
     scenario.evaluate()
     recorder = scenario.recorder
     assert recorder is not None
@@ -455,6 +455,6 @@ print("lost", 66 + 1 - written)
 
 
 def test_a_full_disk(tmp_path):
-    """The watch goes on blind, says so, and judges by what it could write."""
+    """The watch continues without samples, reports it, and its verdict rests on the recorded ticks."""
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("lost "), done.stdout + done.stderr

@@ -22,13 +22,13 @@ def scenario(tmp_path) -> WatchScenario:
 
 
 def standby(state: CollectorState) -> CollectorState:
-    """All that asks the database is answered by a standby that is fresh."""
+    """A fresh standby serves all queries."""
     asks = state.target is not CollectorTarget.APPLICATION
     return replace(state, server=DatabaseServer(in_recovery=True, address="10.0.0.8:5432", lag=0.5)) if asks else state
 
 
 def test_applied_versions_of_a_standby_begin_no_watch(tmp_path):
-    """What is registered there may have been rolled back; a person is told how to begin."""
+    """The registered migration may have been rolled back; a message explains how to begin."""
     scenario = WatchScenario(tmp_path, start="migration", registered=True).up()
     scenario.change = standby
     view = scenario.evaluate(3)
@@ -86,7 +86,7 @@ def test_versions_that_are_not_visible_begin_no_watch(tmp_path):
 
 @pytest.mark.parametrize(("late", "begins"), [(-60, False), (0, True), (1800, True), (3700, False)])
 def test_a_time_begins_a_watch(tmp_path, late, begins):
-    """Then, or a little later if nobody was there; not when it would be over."""
+    """At that time, or a little later if the exporter was down; not when it would be over."""
     scenario = WatchScenario(tmp_path, start="2025-11-18T10:01:00Z", now=fixtures.START + late).up()
     view = scenario.evaluate()
     assert (view.state is WatchState.RUNNING) == begins

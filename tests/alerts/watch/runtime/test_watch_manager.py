@@ -36,8 +36,8 @@ def test_after_a_fail_a_new_one_may_begin_at_once(scenario):
 
 
 @pytest.mark.parametrize("kill", [True, False])
-def test_restarted_it_goes_on(scenario, kill):
-    """The gap is as long as it was down, and says whether that was in good order; nothing is counted twice."""
+def test_a_watch_continues_after_a_restart(scenario, kill):
+    """The gap is as long as the downtime, and has whether the shutdown was clean; nothing is counted twice."""
     scenario.begin()
     scenario.evaluate(20)
     scenario.down(kill=kill).wait(3 * INTERVAL)
@@ -51,7 +51,7 @@ def test_restarted_it_goes_on(scenario, kill):
 
 
 def test_a_watch_that_ended_while_the_exporter_was_down_is_closed_afterwards(scenario):
-    """What nobody saw is not passed."""
+    """Missing time does not pass."""
     scenario.begin()
     scenario.evaluate(20)
     scenario.down(kill=True).wait(2 * HOUR)
@@ -113,7 +113,7 @@ def test_after_another_boot_the_wall_clock_counts(scenario):
     assert [each.seconds for each in judgement_of(view).clock_steps] == [-HOUR + INTERVAL]
 
 
-def test_old_watches_are_forgotten(scenario, monkeypatch):
+def test_old_watches_are_removed(scenario, monkeypatch):
     """The latest are kept whole, and lately seen ticks."""
     monkeypatch.setattr(watch_manager, "KEPT", 2)
     monkeypatch.setattr(watch_manager, "RETAINED", 600.0)
@@ -134,7 +134,7 @@ def test_old_watches_are_forgotten(scenario, monkeypatch):
 
 
 def test_without_any_watch_the_history_stays_small(scenario, monkeypatch):
-    """What was seen lately is kept, for comparison; however long nobody begins a watch, however often it crashes."""
+    """Recent ticks are kept for comparison, also without a watch and after many crashes."""
     monkeypatch.setattr(watch_manager, "RETAINED", 2 * HOUR)
     monkeypatch.setattr(watch_manager, "_MAX_RUNS", 5)
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""What was seen stays as it was, or is not believed: never something else."""
+"""Recorded data is read unchanged, or is refused as damaged."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_only_writes_of_other_connections_are_changes(tmp_path):
 
 
 def test_reading_returns_the_written_values(tmp_path):
-    """To the last bit: unknown values stay unknown, infinite ones infinite, words as they were."""
+    """Exactly: unknown values stay unknown, infinite ones infinite, texts unchanged."""
     odd = tick(
         7,
         problems=(
@@ -93,14 +93,14 @@ def test_reading_returns_the_written_values(tmp_path):
 def test_records_are_stored_by_kind_and_number(tmp_path):
     """Written again they are replaced; removed they are gone."""
     watch = fixtures.watch()
-    papers = (watch, RUN, Layout(NAMES), TimelineMark(1.5), WatchRequest("stop", 1.0, "why"))
+    records = (watch, RUN, Layout(NAMES), TimelineMark(1.5), WatchRequest("stop", 1.0, "why"))
     with History.writer(tmp_path) as opened:
         with opened.transaction():
-            for paper in papers:
-                opened.put(3, paper)
+            for record in records:
+                opened.put(3, record)
             opened.put(4, replace(watch, number=4, state=WatchState.FAILED))
             opened.put(4, replace(watch, number=4, state=WatchState.PASSED))
-        assert [opened.get(type(paper), 3) for paper in papers] == list(papers)
+        assert [opened.get(type(record), 3) for record in records] == list(records)
         assert [each.state for each in opened.all(Watch).values()] == [WatchState.RUNNING, WatchState.PASSED]
         with opened.transaction():
             opened.drop(Watch, 3)
@@ -141,7 +141,7 @@ def test_ticks_by_the_time_line(tmp_path):
 
 
 def test_deleting_ticks_keeps_the_others_consistent(tmp_path):
-    """The chain of what is left holds."""
+    """The checksums of the remaining rows are valid."""
     filled(tmp_path, 100)
     with History.writer(tmp_path) as opened:
         with opened.transaction():
@@ -168,7 +168,7 @@ def interrupted(opened: History) -> None:
 
 
 def test_one_writer_at_a_time(tmp_path):
-    """A second exporter is told so, until the first has gone; readers are welcome."""
+    """A second exporter is refused until the first has ended; readers are allowed."""
     assert not lock_file.is_locked(tmp_path)
     first = History.writer(tmp_path)
     assert lock_file.is_locked(tmp_path)
@@ -206,7 +206,7 @@ def test_readers_do_not_keep_the_writer_from_writing(tmp_path):
 
 
 def test_no_history_yet(tmp_path):
-    """A reader says so, and makes nothing."""
+    """A reader raises an error, and creates nothing."""
     with pytest.raises(HistoryUnavailable):
         History.reader(tmp_path / "state")
     assert not lock_file.is_locked(tmp_path / "state")
@@ -249,7 +249,7 @@ def test_nonsense_is_damaged(tmp_path, content):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> tuple[Path, list[Tick], dict[int, Watch]]:
-    """A history of some pages, and what it says."""
+    """A history of some pages, and its content."""
     directory = tmp_path_factory.mktemp("whole")
     filled(directory, 400)
     with History.writer(directory) as opened, opened.transaction():
@@ -261,14 +261,14 @@ def whole(tmp_path_factory) -> tuple[Path, list[Tick], dict[int, Watch]]:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_damage_at_any_byte_is_detected_or_harmless(seed, whole, tmp_path):
-    """Some bytes turned, or some lost at the end: either it still says what it said, or that it is damaged."""
+    """Some bytes changed, or some lost at the end: the history is read unchanged, or it is damaged."""
     directory, ticks, watches = whole
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     content = bytearray((directory / FILE).read_bytes())
     if seed % 10 == 0:
-        del content[dice.randrange(1, len(content)) :]
-    for _ in range(dice.choice((1, 1, 1, 10, 200))):
-        content[dice.randrange(len(content))] = dice.randrange(256)
+        del content[rng.randrange(1, len(content)) :]
+    for _ in range(rng.choice((1, 1, 1, 10, 200))):
+        content[rng.randrange(len(content))] = rng.randrange(256)
     (tmp_path / FILE).write_bytes(content)
     try:
         with History.reader(tmp_path) as opened:
@@ -305,7 +305,7 @@ def test_a_tick_taken_out_is_noticed(tmp_path):
 
 
 def test_a_damaged_history_gets_a_new_name(tmp_path):
-    """Nothing is lost of it, however often that happens; the latest watch is told when it can be read."""
+    """Nothing of it is lost, however often that happens; the latest watch is named when it can be read."""
     for number in range(3):
         content = b"damaged" * (number + 1)
         (tmp_path / FILE).write_bytes(content)
@@ -322,7 +322,7 @@ def test_a_damaged_history_gets_a_new_name(tmp_path):
 
 
 def test_a_history_in_use_is_not_moved(tmp_path):
-    """Somebody writes to it."""
+    """A writer in another process."""
     with History.writer(tmp_path), pytest.raises(HistoryInUse):
         history.quarantine(tmp_path, fixtures.START)
     assert (tmp_path / FILE).exists()
@@ -355,12 +355,12 @@ print("whole")
 
 
 def test_a_full_disk_takes_nothing_back(tmp_path):
-    """What was committed is there, what was not is not, and it goes on as soon as there is room."""
+    """Committed rows exist, others do not, and writing continues as soon as there is room."""
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["whole"], done.stderr
 
 
-# Root may write anywhere, so it becomes somebody else, once everything is imported.
+# Root may write anywhere, so it changes its user, once everything is imported.
 NOBODY = """
 import os, pathlib, sys
 from alerts.watch.store.history import History, HistoryUnavailable
@@ -381,7 +381,7 @@ except HistoryUnavailable as error:
 
 @pytest.mark.parametrize("obstacle", ["a file", "read-only"])
 def test_a_directory_that_takes_nothing(tmp_path, obstacle):
-    """Said with its name, before anything is made."""
+    """The error names the directory before anything is created."""
     state = tmp_path / "state"
     if obstacle == "a file":
         state.write_text("")

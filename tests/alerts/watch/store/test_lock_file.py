@@ -22,7 +22,7 @@ input()
 
 
 def test_taken_until_it_is_given_back(tmp_path):
-    """The second is told what to do."""
+    """The error for the second process has the remedy."""
     directory = tmp_path / "deep" / "state"
     held = lock_file.acquire(directory)
     assert lock_file.is_locked(directory)
@@ -32,7 +32,7 @@ def test_taken_until_it_is_given_back(tmp_path):
     assert not lock_file.is_locked(directory)
 
 
-def test_it_goes_with_the_process_that_holds_it(tmp_path):
+def test_it_is_released_at_the_end_of_its_process(tmp_path):
     """SIGKILL leaves no lock behind."""
     words = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

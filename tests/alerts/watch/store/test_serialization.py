@@ -1,4 +1,4 @@
-"""What is written is what is read."""
+"""Serialized values are read unchanged."""
 
 from __future__ import annotations
 
