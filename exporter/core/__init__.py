@@ -1,1 +1,1 @@
-"""What every other package rests on: errors, logs, redaction, files, HTTP out, HTML and charts."""
+"""What several packages need: errors, logging, redaction, HTTP client, atomic file writes, HTML and SVG."""
