@@ -1,0 +1,1 @@
+"""Programs for development: generated files, virtual environment, system packages."""

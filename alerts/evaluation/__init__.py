@@ -1,1 +1,1 @@
-"""The evaluation of the rules in the sidecar: rule manager, rule group, alert states."""
+"""The evaluation of the rules in the exporter: rule manager, rule group, alert states."""

@@ -1,1 +1,1 @@
-"""The running exporter and the commands about it: everything is joined here."""
+"""The running exporter: start, reload, stop, alerting, status, one-shot sampling, `check-config`."""

@@ -1,1 +1,1 @@
-"""The base of all other packages: errors, logs, redaction, files, HTTP client, HTML and charts."""
+"""What several packages need: errors, logging, redaction, HTTP client, atomic file writes, HTML and SVG."""

@@ -1,4 +1,4 @@
 """The lab: a real outbox, its application and its faults on one machine, for the demo and the tests.
 
-A leaf wing: it imports nothing of the exporter, so that what is watched cannot lean on the watcher.
+It imports nothing of the exporter, so that the tests compare the exporter with something independent of it.
 """

@@ -1,1 +1,1 @@
-"""When each collector runs, and the run itself."""
+"""The schedule of the collectors, their cost budgets, and the run of a collector."""

@@ -1,0 +1,1 @@
+"""Tests of the running exporter: start, reload, stop, status."""

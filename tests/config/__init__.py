@@ -1,0 +1,1 @@
+"""Tests of the settings and of how they are read: files, environment, messages."""

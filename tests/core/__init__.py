@@ -1,0 +1,1 @@
+"""Tests of what several packages use: errors, logging, redaction, files."""

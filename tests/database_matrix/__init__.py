@@ -1,0 +1,1 @@
+"""Published values compared with reference queries, on databases of every kind."""

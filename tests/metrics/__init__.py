@@ -1,0 +1,1 @@
+"""Tests of the metric catalogue, the snapshot and the exposition format."""

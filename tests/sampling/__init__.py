@@ -1,0 +1,1 @@
+"""Tests of the schedule of the collectors and of their cost budget."""

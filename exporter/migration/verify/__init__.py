@@ -1,1 +1,1 @@
-"""`verify`: is the migration fully there, or fully gone."""
+"""`verify`: checks whether the migration is completely applied or completely rolled back."""

@@ -1,0 +1,1 @@
+"""Tests of `alerts/evaluation/`, one file per module."""

@@ -1,0 +1,1 @@
+"""Tests of `alerts/notify/`, one file per module."""

@@ -1,0 +1,1 @@
+"""Tests of how the policy is loaded, checked and exported."""

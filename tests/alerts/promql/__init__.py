@@ -1,0 +1,1 @@
+"""Tests of `alerts/promql/`, one file per module."""

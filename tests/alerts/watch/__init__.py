@@ -1,0 +1,1 @@
+"""Tests of `alerts/watch/`, one file per module."""

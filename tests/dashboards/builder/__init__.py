@@ -1,0 +1,1 @@
+"""Tests of `dashboards/builder/`, one file per module."""

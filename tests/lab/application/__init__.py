@@ -1,0 +1,1 @@
+"""Tests of `exporter/lab/application/`, one file per module."""

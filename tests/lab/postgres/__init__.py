@@ -1,0 +1,1 @@
+"""Tests of `exporter/lab/postgres/`, one file per module."""

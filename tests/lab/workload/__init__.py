@@ -1,0 +1,1 @@
+"""Tests of `exporter/lab/workload/`, one file per module."""

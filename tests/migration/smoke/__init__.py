@@ -1,0 +1,1 @@
+"""Tests of `exporter/migration/smoke/`, one file per module."""

@@ -1,0 +1,1 @@
+"""Tests of `exporter/migration/verify/`, one file per module."""

@@ -1,0 +1,1 @@
+"""Tests of `alerts/notify/delivery/`, one file per module."""

@@ -1,0 +1,1 @@
+"""Tests of `alerts/notify/message/`, one file per module."""

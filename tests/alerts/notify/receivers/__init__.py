@@ -1,0 +1,1 @@
+"""Tests of `alerts/notify/receivers/`, one file per module."""

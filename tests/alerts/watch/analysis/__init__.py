@@ -1,0 +1,1 @@
+"""Tests of `alerts/watch/analysis/`, one file per module."""

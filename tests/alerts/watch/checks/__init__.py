@@ -1,0 +1,1 @@
+"""Tests of `alerts/watch/checks/`, one file per module."""

@@ -1,0 +1,1 @@
+"""Tests of `alerts/watch/commands/`, one file per module."""

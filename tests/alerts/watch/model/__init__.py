@@ -1,0 +1,1 @@
+"""Tests of `alerts/watch/model/`, one file per module."""

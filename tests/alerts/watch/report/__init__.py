@@ -1,0 +1,1 @@
+"""Tests of `alerts/watch/report/`, one file per module."""

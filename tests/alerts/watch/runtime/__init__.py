@@ -1,0 +1,1 @@
+"""Tests of `alerts/watch/runtime/`, one file per module."""

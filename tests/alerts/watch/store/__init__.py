@@ -1,0 +1,1 @@
+"""Tests of `alerts/watch/store/`, one file per module."""
