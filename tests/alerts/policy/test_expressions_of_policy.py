@@ -127,14 +127,14 @@ def test_counters_are_only_counted_with(expression: Expression):
     """
     for node in walk(expression):
         if isinstance(node, VectorSelector):
-            assert not is_counter(node.metric) or node in asked_whether_any(expression), node
+            assert not is_counter(node.metric) or node in presence_checks(expression), node
         if isinstance(node, FunctionCall):
             for window in node.arguments:
                 if isinstance(window, RangeSelector):
                     assert node.function in (COUNTED if is_counter(window.selector.metric) else MEASURED)
 
 
-def asked_whether_any(expression: Expression) -> set[VectorSelector]:
+def presence_checks(expression: Expression) -> set[VectorSelector]:
     """The expression that is compared with 0 to make a boolean."""
     return {
         selector

@@ -15,7 +15,7 @@ import pytest
 from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
 from tests.alerts.rules import promtool, vmalert
-from tests.alerts.rules.case import INSTANCE, Case, case_of, renamed, world_of
+from tests.alerts.rules.case import INSTANCE, Case, case_of, renamed, scenario_series
 from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.scenarios import SCENARIOS
 from tests.alerts.rules.series import COUNTERS, SeriesByName, gone, phases, reset, restarted
@@ -54,7 +54,7 @@ def test_every_rule_has_a_scenario_in_which_it_fires():
 def cases() -> Iterator[Case]:
     """As it is; with two replicas; over a reset, a restart, another Pod; and when all series vanish."""
     for scenario in SCENARIOS:
-        case, world = case_of(scenario), world_of(scenario)
+        case, world = case_of(scenario), scenario_series(scenario)
         yield case
         if scenario.fires_at is None:
             continue
@@ -90,7 +90,8 @@ def _replaced(world: SeriesByName, at: float, back: float) -> Mapping[str, Serie
 
 def _vanishing(scenario: Scenario, at: float) -> dict[str, Any]:
     world: SeriesByName = {
-        name: series if name == "up" else phases(series, (at, gone)) for name, series in world_of(scenario).items()
+        name: series if name == "up" else phases(series, (at, gone))
+        for name, series in scenario_series(scenario).items()
     }
     return {"scenario": replace(scenario, timeline={at + LONGEST_MEMORY: ""}), "targets": {INSTANCE: world}}
 
