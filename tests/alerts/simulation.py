@@ -2,7 +2,7 @@
 
 People start courses by day and sleep at night; the processor polls and backs off as the deployed one (and the lab's)
 does; there are bursts, deploys that take the application down for a minute and its counters to zero, restarts of the
-exporter, and the clean-ups of pg_cron. The exporter samples each collector at its own pace and forgets what is stale.
+exporter, and the clean-ups of pg_cron. The exporter samples each collector at its own interval; readings expire.
 Sources: deployed-application.md; exporter/lab/workload/processor.py; exporter/sampling/intervals.py and
 exporter/metrics/snapshot.py for intervals and time-to-live.
 """

@@ -63,13 +63,13 @@ def labelled_samples(shown: Iterable[Shown]) -> list[Sample]:
 
 def course(policy: Policy, fault: Any) -> Course:
     """A fault from before its beginning to after its end."""
-    world, rule_group, result = FaultyOutbox(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
+    outbox, rule_group, result = FaultyOutbox(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
     for tick in range(TICKS):
         now = float(tick * INTERVAL)
-        samples = labelled_samples(world.tick(now))
+        samples = labelled_samples(outbox.tick(now))
         result.see(samples)
         look = ClockReading(now, float(INTERVAL) if tick else 0.0)
-        result.alerts.append(rule_group.evaluate(look, samples, world.fresh).alerts)
+        result.alerts.append(rule_group.evaluate(look, samples, outbox.fresh).alerts)
     return result
 
 

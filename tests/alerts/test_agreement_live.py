@@ -46,7 +46,7 @@ Name = tuple[str, str, str]
 class AgreementSetup:
     """Outboxes with a fault each, in real time, and their evaluations."""
 
-    worlds: Mapping[str, FaultyOutbox]
+    outboxes: Mapping[str, FaultyOutbox]
     shown: dict[str, list[Shown]] = field(default_factory=dict)
     firing: dict[Name, float] = field(default_factory=dict)
     evaluated: list[float] = field(default_factory=list)
@@ -54,7 +54,7 @@ class AgreementSetup:
     def tick(self) -> None:
         """All of them, now."""
         now = time.time()
-        self.shown = {name: world.tick(now) for name, world in self.worlds.items()}
+        self.shown = {name: outbox.tick(now) for name, outbox in self.outboxes.items()}
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Record an evaluation of a rule manager."""
@@ -176,9 +176,9 @@ def start_manager(stack: ExitStack, setup: AgreementSetup, name: str, directory:
         return [(metric, tuple(labels.items()), value) for metric, labels, value in setup.shown[name]]
 
     policy = load_policy(job=name, time_scale=SCALE, interval=INTERVAL)
-    world = setup.worlds[name]
+    outbox = setup.outboxes[name]
     manager = RuleManager(
-        policy, RuleInputs(scrape, lambda: world.fresh, world.born), directory / name, [setup.on_evaluation]
+        policy, RuleInputs(scrape, lambda: outbox.fresh, outbox.born), directory / name, [setup.on_evaluation]
     )
     manager.start()
     stack.callback(manager.stop)

@@ -82,7 +82,7 @@ def test_deadline_holds_over_tls(tls, authority, name):
 
 
 def test_handshake_that_never_ends():
-    """A server that accepts and waits has not shaken hands; one that speaks no TLS is no connection."""
+    """A server that accepts and waits has no handshake; one without TLS is a connection failure."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = Url(f"https://127.0.0.1:{listener.getsockname()[1]}/trpc")
         outcome = ApplicationCollector(ApplicationSettings(url, timeout=Seconds(0.3))).collect()

@@ -149,7 +149,7 @@ def test_a_clock_set_back_repeats_nothing_and_loses_nothing(seed, thrifty):
     times = sample_times(rng)
     number = rng.randrange(1, len(times))
     stepped = times[:number] + [time - step for time in times[number:]]
-    # The world's rows, as the stepped clock stamps them: everything after the step carries an earlier time.
+    # The rows, as the stepped clock stamps them: everything after the step carries an earlier time.
     true_step = times[number - 1]
     table = table_of(rng, lateness)
     reader = Reader(Watermark(), thrifty)

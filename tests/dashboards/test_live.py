@@ -96,7 +96,7 @@ TROUBLES = [
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Recording]]:
-    with played(tmp_path_factory.mktemp("world")) as recordings:
+    with played(tmp_path_factory.mktemp("recording")) as recordings:
         yield recordings
 
 
@@ -166,7 +166,7 @@ def _equal(recorded: float, *drawn: float | None) -> bool:
 
 @pytest.fixture(scope="module")
 def scaled(recording) -> dict[str, list[Query]]:
-    """The dashboards at the pace of this world."""
+    """The dashboards with the durations of the scaled policy."""
     return {file: list(of(file, dashboard)) for file, dashboard in dashboards(recording.policy).items()}
 
 

@@ -116,7 +116,7 @@ def labels_of(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 @contextmanager
 def played(directory: Path) -> Iterator[dict[str, Recording]]:
-    """The world after the play, as each Prometheus that is installed saw it, by source; they still answer."""
+    """The recordings of each installed Prometheus after the faults, by source; the servers still run."""
     policy = load_policy(time_scale=SCALE, interval=STEP)
     with Lab(LabPlan(rate=20.0, max_poll_interval=1.0)) as lab, run_pager() as pager:
         app = App(lambda: _config(lab, pager.url, directory))

@@ -120,7 +120,7 @@ def test_a_migration_is_not_held_up(filled):
 
 
 def test_a_migration_in_the_queue_behind_us_is_not_held_up(filled):
-    """We wait for a lock, a migration waits behind us: when the lock is free, it has its turn within lock_timeout."""
+    """We wait for a lock, a migration waits behind us: when the lock is free, it gets it within lock_timeout."""
     timeout = 0.5  # the default
     with running(filled, lock_timeout=timeout), filled.connect(autocommit=False) as locker:
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")

@@ -76,9 +76,9 @@ NO_MESSAGE = {"sent_at": us(-1), "heard_at": us(-1)}
         "no receiver",
         "not visible",
         "not visible, busy",
-        "nothing heard since the receiver connected",
-        "nothing heard at all",
-        "heard during the sample",
+        "no message since the receiver connected",
+        "no message at all",
+        "a message during the sample",
         "nothing replayed",
     ],
 )

@@ -52,11 +52,11 @@ class Simulation:
     ticks: int = 0
     rule_group: RuleGroup = field(default_factory=lambda: RuleGroup(POLICY))
     evaluations: list[Evaluation] = field(default_factory=list)
-    world: FaultyOutbox = field(init=False)
+    outbox: FaultyOutbox = field(init=False)
     clock: MonitoredClock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = FaultyOutbox(self.fault, self.begins, self.ends, pace=1.0, born=EPOCH)
+        self.outbox = FaultyOutbox(self.fault, self.begins, self.ends, pace=1.0, born=EPOCH)
         self.begin_anew()
 
     @property
@@ -71,9 +71,9 @@ class Simulation:
         """Goes on for so long."""
         for _ in range(ticks):
             self.ticks += 1
-            shown = self.world.tick(EPOCH + self.true + self.database, EPOCH + self.true + self.exporter)
+            shown = self.outbox.tick(EPOCH + self.true + self.database, EPOCH + self.true + self.exporter)
             samples = [(metric, labelled(**labels, job=POLICY.job), value) for metric, labels, value in shown]
-            self.evaluations.append(self.rule_group.evaluate(self.clock.now(), samples, self.world.fresh))
+            self.evaluations.append(self.rule_group.evaluate(self.clock.now(), samples, self.outbox.fresh))
         return self
 
     @property
@@ -216,7 +216,7 @@ def test_a_state_saved_before_the_clock_was_set_back() -> None:
     kept = old.rule_group.state(old.evaluations[-1].at)
     new = Simulation(flood, begins=20, exporter=-7200.0)
     new.rule_group.restore(kept, EPOCH + old.true - 7200.0)
-    new.world, new.ticks = old.world, old.ticks
+    new.outbox, new.ticks = old.outbox, old.ticks
     firing = {alert.key for alert in old.evaluations[-1].firing}
     first = new.live(1).evaluations[-1]
     assert (not first.transitions, {alert.key for alert in first.firing}) == (True, firing)

@@ -30,7 +30,7 @@ class Outbox:
     """The inputs of a rule manager; each scrape advances time by 15 seconds."""
 
     def __init__(self, fault: Callable[[FaultyOutbox], None] = healthy) -> None:
-        self.world = FaultyOutbox(fault, 0, 1_000_000, pace=1.0)
+        self.faulty = FaultyOutbox(fault, 0, 1_000_000, pace=1.0)
         self.now = 1e9
         self.broken = False
 
@@ -38,10 +38,10 @@ class Outbox:
         self.now += 15.0
         if self.broken:
             raise ZeroDivisionError
-        return [(name, tuple(labels.items()), value) for name, labels, value in self.world.tick(self.now)]
+        return [(name, tuple(labels.items()), value) for name, labels, value in self.faulty.tick(self.now)]
 
     def sources(self) -> RuleInputs:
-        return RuleInputs(self.scrape, lambda: self.world.fresh, self.now)
+        return RuleInputs(self.scrape, lambda: self.faulty.fresh, self.now)
 
     def clock(self) -> MonitoredClock:
         return MonitoredClock(lambda: self.now, lambda: self.now)

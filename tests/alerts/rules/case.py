@@ -77,8 +77,8 @@ def input_series(rules: Mapping[str, Any], case: Case, length: float) -> list[di
     needed = _metrics(rule["expr"] for group in rules["groups"] for rule in group["rules"])
     return [
         {"series": labelled(name, instance=instance, job="outbox-exporter"), "values": notation(series, length)}
-        for instance, world in case.targets.items()
-        for name, series in world.items()
+        for instance, series_by_name in case.targets.items()
+        for name, series in series_by_name.items()
         if name.partition("{")[0] in needed
     ]
 

@@ -91,7 +91,7 @@ def series_with_increase(expr: str, count: int) -> SeriesByName:
     (selector, *_) = [node.selector for node in walk(parse(expr)) if isinstance(node, RangeSelector)]
     series = {name: each for name, each in HEALTHY.items() if name.partition("{")[0] == metric}
     fitting = [name for name in series if selector.matches(labels_of(name))]
-    assert fitting, f"no series of the healthy world is {selector}"
+    assert fitting, f"no series of the healthy outbox is {selector}"
     still: dict[str, Series] = dict.fromkeys(series, lambda _: 40.0)
     return {**still, fitting[0]: lambda time: 40.0 + min(count, max(0, time - T) // STEP * -(-count // SCRAPES))}
 
