@@ -255,7 +255,7 @@ def test_a_missing_value_has_a_label():
     assert queues.sum([(None, 2), ("one", 3), ("two", 5)]) == {"other": 7, "one": 3}
 
 
-def test_a_family_that_cannot_be_written_costs_itself_alone():
+def test_a_family_that_cannot_be_written_affects_no_other():
     """Were there one after all: the others are there, and the answer is 200."""
 
     class Broken(CollectorRegistry):

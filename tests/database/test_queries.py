@@ -248,7 +248,7 @@ def test_the_cap_keeps_its_plan(recorded, populated, which):
     assert not [keys for keys in sorted_by if "created_at" in keys], "only the groups of the answer may be sorted"
 
 
-def test_a_statement_names_itself_to_the_dba():
+def test_a_statement_has_a_comment_for_pg_stat_activity():
     """The text in pg_stat_activity begins with the name of the collector."""
     assert queries.load("backlog").compose("public").as_string().startswith("/* outbox-exporter: backlog */\n")
 

@@ -115,7 +115,7 @@ def test_a_fresh_standby_shows_the_rows_of_the_primary(watched, standby):
         assert (server.role, server.address, server.lag) == ("primary", f"127.0.0.1:{watched.cluster.port}", None)
 
 
-def test_a_paused_standby_is_no_empty_outbox(watched, standby):
+def test_a_paused_standby_is_not_read_as_an_empty_outbox(watched, standby):
     """An hour of quiet, a pause, then fifty jobs on the primary: a first sample there has no reading."""
     standby.wait_until_caught_up()
     standby.pause_replay()

@@ -132,7 +132,7 @@ def test_a_failing_start_leaves_nothing_behind():
         _ = lab.cluster.directory
 
 
-def test_the_lab_lives_on_debians_server_too(debian):
+def test_the_lab_runs_on_debians_server_too(debian):
     """Any cluster will do."""
     with Lab(LabPlan(rate=20.0), cluster=Cluster.debian()) as lab:
         assert lab.cluster.major == debian.major

@@ -294,7 +294,7 @@ def test_the_listener_gets_the_state_before():
     assert befores == [0, 1]
 
 
-def test_a_stepped_clock_makes_everybody_run_at_once():
+def test_all_collectors_run_at_once_after_a_clock_step():
     """A wall clock set back by an hour would stop all sampling for that long: the caller prevents it."""
     backlog = Scripted("backlog")
     with scheduled(database_entry(backlog)) as (schedule, _, ledger):

@@ -71,7 +71,7 @@ def test_answers_of_an_alertmanager(status, problem, answered):
     assert (answer.problem, answer.answered) == (problem, answered)
 
 
-def test_an_alertmanager_that_wants_credentials_without_any():
+def test_an_alertmanager_that_requires_credentials_without_any():
     """As with basic authentication, which cannot be given: to check a token would be no advice."""
     with receiving() as local:
         local.answer = lambda _: Reply(401)

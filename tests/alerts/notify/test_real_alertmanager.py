@@ -120,7 +120,7 @@ def test_fires_stays_and_ends(real: AlertmanagerServer, webhook: Local, tmp_path
     assert real.log_warnings() == []
 
 
-def test_resolves_by_itself_when_we_die(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
+def test_alerts_end_after_a_crash_of_the_exporter(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
     """Without updates every alert ends, the watchdog too: the dead-man's switch alerts on its absence."""
     with notifying(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [WATCHDOG]))
@@ -139,7 +139,7 @@ def test_is_the_same_alert_as_prometheus_s(real: AlertmanagerServer, tmp_path: P
     assert [each["fingerprint"] for each in answer] == [fingerprint(one.labels)]
 
 
-def test_every_alertmanager_for_itself(webhook: Local, require: Require, tmp_path: Path) -> None:
+def test_alertmanagers_are_independent(webhook: Local, require: Require, tmp_path: Path) -> None:
     """One that is down does not delay another; when it starts, it receives all firing alerts."""
     one = alert(since=time.time())
     directories = [tmp_path / name for name in ("a", "b")]

@@ -116,7 +116,7 @@ def test_a_count_is_a_whole_number(count, late):
 
 
 @pytest.mark.parametrize("late", [0.0, 7.0])
-def test_it_is_seen_for_five_minutes(late):
+def test_it_is_visible_for_five_minutes(late):
     """From the scrape that has it on: twenty evaluations, and not one more."""
     seen = [increase([*flat(7), *[8.0] * more], late=late) for more in range(1, 23)]
     assert seen == [1.0] * 20 + [0.0] * 2
