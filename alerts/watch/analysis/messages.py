@@ -29,15 +29,15 @@ def unknown(check: Check, totals: MeterTotals, gaps: Sequence[Gap]) -> str:
     """INCONCLUSIVE: a budget may have been exceeded while values were missing."""
     bad = f" and {check.bad} for {duration(totals.bad)}" if totals.bad else ""
     return (
-        f"{check.subject} was unknown for {duration(totals.unknown)}{bad}{_causes(gaps)}, "
-        f"so its budget ({allowed(check.budget)}) may have been exceeded."
+        f"{check.subject} could not be evaluated for {duration(totals.unknown)}{bad}{_causes(gaps)}, "
+        f"so the budget ({allowed(check.budget)}) may have been exceeded."
     )
 
 
 def too_little_known(check: Check, totals: MeterTotals, watch: Watch) -> str:
     """INCONCLUSIVE: most of the watch was excused, or before the first tick."""
     known, needed = _long(totals.known), _long(watch.duration)
-    return f"{check.subject} was known for {known} of {needed} only; at least half is needed."
+    return f"{check.subject} could be evaluated for {known} of {needed} only; at least half is needed."
 
 
 def lacking(evidence: Evidence, found: float, *, final: bool) -> str:

@@ -60,15 +60,19 @@ def test_a_check_that_failed():
 
 
 def test_a_check_that_is_unknown():
-    """With the causes, the longest first."""
+    """With the causes, the longest first. The subject may be one thing or many."""
     totals = replace(NONE, bad=60, unknown=1200, possible=1260)
     gaps = [gap(0, 200, Cause.LOCK), gap(300, 900, Cause.UNREACHABLE), gap(1300, 100, Cause.LOCK)]
     assert messages.unknown(CHECK, totals, gaps) == (
-        "The backlog was unknown for 20 min and was high for 1 min (database unreachable, table locked), "
-        "so its budget (15 min, 5 min at a time) may have been exceeded."
+        "The backlog could not be evaluated for 20 min and was high for 1 min (database unreachable, table locked), "
+        "so the budget (15 min, 5 min at a time) may have been exceeded."
+    )
+    pages = replace(CHECK, subject="Alerts of severity page", budget=Budget(300, 300))
+    assert messages.unknown(pages, replace(NONE, unknown=1200), ()) == (
+        "Alerts of severity page could not be evaluated for 20 min, so the budget (5 min) may have been exceeded."
     )
     assert messages.too_little_known(CHECK, replace(NONE, unknown=3600), fixtures.watch(7200)) == (
-        "The backlog was known for 1 h of 2 h only; at least half is needed."
+        "The backlog could be evaluated for 1 h of 2 h only; at least half is needed."
     )
 
 

@@ -58,8 +58,9 @@ def test_the_histories_cover_every_message():
     found = [a_judgement(seed)[1] for seed in SEEDS]
     assert {each.verdict for each in found} == {*Verdict, None}
     reasons = " ".join(result.reason for each in found for result in each.results)
-    for words in ("within its budget", "; allowed: ", "was unknown for", "are needed", "at least half is needed",
-                  "; unknown for", "of declared maintenance are", "at a single tick", "Not checked"):  # fmt: skip
+    for words in ("within its budget", "; allowed: ", "could not be evaluated for", "are needed",
+                  "at least half is needed", "; unknown for", "of declared maintenance are", "at a single tick",
+                  "Not checked"):  # fmt: skip
         assert words in reasons, words
 
 
@@ -115,7 +116,7 @@ def test_the_line_has_the_numbers_of_the_checks(seed):
 ONLY_WITH: dict[str, set[Verdict | None]] = {
     "; allowed: ": {Verdict.FAIL},
     "within its budget": {Verdict.PASS},
-    "was unknown for": {Verdict.INCONCLUSIVE},
+    "could not be evaluated for": {Verdict.INCONCLUSIVE},
     "at least half is needed": {Verdict.INCONCLUSIVE},
     "There were": {Verdict.INCONCLUSIVE},
     "So far there were": {None},

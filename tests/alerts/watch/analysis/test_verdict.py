@@ -102,7 +102,7 @@ def test_exporter_down_for_half_is_inconclusive():
     assert gap.span.started_at == fixtures.START + 6 * HOUR
     assert gap.span.seconds == pytest.approx(12 * HOUR + 60)
     assert judgement.ratio == pytest.approx(0.5, abs=0.001)
-    assert "was unknown for 12 h" in result(judgement, "backlog").reason
+    assert "could not be evaluated for 12 h" in result(judgement, "backlog").reason
     assert "exporter down" in result(judgement, "backlog").reason
 
 
@@ -182,7 +182,7 @@ def test_mostly_maintenance_proves_nothing():
     """A check that was excused for more than half of the watch is inconclusive."""
     judgement = verdict_on(during(fixtures.ticks(), 0, 13 * HOUR, lambda tick: replace(tick, maintenance=True)))
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert "was known for 11 h of 1 d only" in result(judgement, "backlog").reason
+    assert "could be evaluated for 11 h of 1 d only" in result(judgement, "backlog").reason
 
 
 def test_maintenance_that_cannot_be_read_makes_a_breach_unknown():
