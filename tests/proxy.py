@@ -19,7 +19,7 @@ class Mode(Enum):
     """How the proxy treats bytes and new connections."""
 
     PASS = "pass"  # forwards
-    SWALLOW = "swallow"  # accepts and forwards nothing, also on established connections; PASS forwards what was held
+    SWALLOW = "swallow"  # accepts and forwards nothing, also on established connections; PASS forwards held data
     CLOSE = "close"  # accepts new connections and closes them at once
     REFUSE = "refuse"  # does not listen: new connections get ECONNREFUSED
 

@@ -58,13 +58,13 @@ class Standby(Cluster):
         try:
             super().create()
         except BaseException:
-            self._forget_stream()
+            self._clear_stream()
             raise
 
     def drop(self) -> None:
         """Ends the server and the stream, and removes all of it, with the slot on the upstream server."""
         super().drop()
-        self._forget_stream()
+        self._clear_stream()
 
     def pause_replay(self) -> None:
         """Pauses replay; WAL is still received. In force when this returns."""
@@ -117,7 +117,7 @@ class Standby(Cluster):
             }
         )
 
-    def _forget_stream(self) -> None:
+    def _clear_stream(self) -> None:
         """Ends the proxy and drops the slot. The upstream server may be down, or may not have noticed yet."""
         if self._proxy.is_running:
             self._proxy.__exit__(None, None, None)

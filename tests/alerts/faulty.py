@@ -177,85 +177,85 @@ def healthy(_: FaultyOutbox) -> None:
     """No fault."""
 
 
-def stalled(world: FaultyOutbox) -> None:
+def stalled(outbox: FaultyOutbox) -> None:
     """The processor has stopped."""
-    world.speed = 0
+    outbox.speed = 0
 
 
-def poisoned(world: FaultyOutbox) -> None:
+def poisoned(outbox: FaultyOutbox) -> None:
     """Every attempt fails, and the head of the outbox fills with attempted jobs."""
-    world.fails = True
+    outbox.fails = True
 
 
-def burst(world: FaultyOutbox) -> None:
+def burst(outbox: FaultyOutbox) -> None:
     """Far more than it can do, for a moment; it drains by itself."""
-    if world.ticks == world.begins:
-        world.waiting += [world.now] * 1500
+    if outbox.ticks == outbox.begins:
+        outbox.waiting += [outbox.now] * 1500
 
 
-def flood(world: FaultyOutbox) -> None:
+def flood(outbox: FaultyOutbox) -> None:
     """More every tick than it can do."""
-    world.waiting += [world.now] * 2 * SPEED
+    outbox.waiting += [outbox.now] * 2 * SPEED
 
 
-def slow(world: FaultyOutbox) -> None:
+def slow(outbox: FaultyOutbox) -> None:
     """Jobs take minutes."""
-    world.slowness = 100 * world.pace
+    outbox.slowness = 100 * outbox.pace
 
 
-def initialisations_fail(world: FaultyOutbox) -> None:
+def initialisations_fail(outbox: FaultyOutbox) -> None:
     """A third of them, and the layers behind do not always help."""
-    world.inits["failed"] += 2
-    world.activations += 2
-    world.layer_failures += world.ticks % 2
+    outbox.inits["failed"] += 2
+    outbox.activations += 2
+    outbox.layer_failures += outbox.ticks % 2
 
 
-def application_down(world: FaultyOutbox) -> None:
+def application_down(outbox: FaultyOutbox) -> None:
     """No endpoint answers, and its counters begin anew."""
-    world.down = True
-    world.inits.update(succeeded=40, failed=0)
+    outbox.down = True
+    outbox.inits.update(succeeded=40, failed=0)
 
 
-def application_unhealthy(world: FaultyOutbox) -> None:
+def application_unhealthy(outbox: FaultyOutbox) -> None:
     """The application itself reports it."""
-    world.extra = {"healthy": 0.0}
+    outbox.extra = {"healthy": 0.0}
 
 
-def database_down(world: FaultyOutbox) -> None:
+def database_down(outbox: FaultyOutbox) -> None:
     """Nothing can be sampled but the application."""
-    world.connected, world.dead = False, frozenset(COLLECTORS) - {"application"}
+    outbox.connected, outbox.dead = False, frozenset(COLLECTORS) - {"application"}
 
 
-def locked(world: FaultyOutbox) -> None:
+def locked(outbox: FaultyOutbox) -> None:
     """One table cannot be read."""
-    world.dead = frozenset({"backlog", "throughput", "last_hour"})
+    outbox.dead = frozenset({"backlog", "throughput", "last_hour"})
 
 
-def rows_not_visible(world: FaultyOutbox) -> None:
+def rows_not_visible(outbox: FaultyOutbox) -> None:
     """The rows may not be seen any more."""
-    world.dead = frozenset(ROWS)
-    world.refused += 1
+    outbox.dead = frozenset(ROWS)
+    outbox.refused += 1
 
 
-def neglected(world: FaultyOutbox) -> None:
+def neglected(outbox: FaultyOutbox) -> None:
     """Failed clean-ups, a broken migration, exhausted jobs, an old configuration, watches of every outcome."""
-    world.extra = {
+    outbox.extra = {
         "expired": 30 * 3600.0,
         "kept": 40 * 86400.0,
         "broken": 2.0,
         "exhausted": 1.0,
         "reload": 0.0,
     }
-    thirds = (world.ticks - world.begins) * 3 // (world.ends - world.begins)
-    world.watch = ("failed", "inconclusive", "passed")[thirds]
+    thirds = (outbox.ticks - outbox.begins) * 3 // (outbox.ends - outbox.begins)
+    outbox.watch = ("failed", "inconclusive", "passed")[thirds]
 
 
-def stalled_in_maintenance(world: FaultyOutbox) -> None:
+def stalled_in_maintenance(outbox: FaultyOutbox) -> None:
     """The processor is stopped in declared maintenance, and for longer than was declared."""
-    half = (world.begins + world.ends) // 2
-    world.speed = 0
-    world.overrun = world.now if world.ticks == half else world.overrun
-    world.extra = {"maintenance": 1.0} if world.ticks < half else {"overrun": world.overrun}
+    half = (outbox.begins + outbox.ends) // 2
+    outbox.speed = 0
+    outbox.overrun = outbox.now if outbox.ticks == half else outbox.overrun
+    outbox.extra = {"maintenance": 1.0} if outbox.ticks < half else {"overrun": outbox.overrun}
 
 
 FAULTS: Final = (

@@ -2,7 +2,7 @@
 
 People start courses by day and sleep at night; the processor polls and backs off as the deployed one (and the lab's)
 does; there are bursts, deploys that take the application down for a minute and its counters to zero, restarts of the
-exporter, and the clean-ups of pg_cron. The exporter samples each collector at its own pace and forgets what is stale.
+exporter, and the clean-ups of pg_cron. The exporter samples each collector at its own interval; readings expire.
 Sources: deployed-application.md; exporter/lab/workload/processor.py; exporter/sampling/intervals.py and
 exporter/metrics/snapshot.py for intervals and time-to-live.
 """
@@ -68,7 +68,7 @@ class Outbox:
         self._next: dict[Callable[[float], float | None], float] = {
             act: next(plan, math.inf) for act, plan in self._plans.items()
         }
-        self._next |= {self._poll: 0.0, self._arrive: self._next_arrival(0.0), self._come_back: math.inf}
+        self._next |= {self._poll: 0.0, self._arrive: self._next_arrival(0.0), self._next_poll: math.inf}
 
     def advance(self, until: float) -> None:
         """Advance to that time."""
@@ -116,7 +116,7 @@ class Outbox:
             self._turned_away += 1
         return self._next_arrival(at)
 
-    def _come_back(self, at: float) -> float:
+    def _next_poll(self, at: float) -> float:
         """A rejected attempt is repeated."""
         for _ in range(self._turned_away):
             self._initialise(at)
@@ -139,7 +139,7 @@ class Outbox:
 
     def _deploy(self, at: float) -> None:
         self._back_at = at + _OUTAGE
-        self._next[self._come_back] = self._back_at + 5
+        self._next[self._next_poll] = self._back_at + 5
         self._next[self._poll] = self._back_at
         self._pause = MIN_POLL_INTERVAL
         self.initialised.clear()

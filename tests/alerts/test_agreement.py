@@ -63,13 +63,13 @@ def labelled_samples(shown: Iterable[Shown]) -> list[Sample]:
 
 def course(policy: Policy, fault: Any) -> Course:
     """A fault from before its beginning to after its end."""
-    world, rule_group, result = FaultyOutbox(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
+    outbox, rule_group, result = FaultyOutbox(fault, BEGINS, ENDS, pace=SCALE), RuleGroup(policy), Course()
     for tick in range(TICKS):
         now = float(tick * INTERVAL)
-        samples = labelled_samples(world.tick(now))
+        samples = labelled_samples(outbox.tick(now))
         result.see(samples)
         look = ClockReading(now, float(INTERVAL) if tick else 0.0)
-        result.alerts.append(rule_group.evaluate(look, samples, world.fresh).alerts)
+        result.alerts.append(rule_group.evaluate(look, samples, outbox.fresh).alerts)
     return result
 
 
@@ -122,7 +122,11 @@ def promtool_test(name: str, seen: Course) -> dict[str, Any]:
             {"series": named(*each), "values": " ".join(written(values))} for each, values in seen.series.items()
         ],
         "promql_expr_test": [
-            {"expr": "ALERTS", "eval_time": f"{tick * INTERVAL}s", "exp_samples": [stands(each) for each in alerts]}
+            {
+                "expr": "ALERTS",
+                "eval_time": f"{tick * INTERVAL}s",
+                "exp_samples": [as_series(each) for each in alerts],
+            }
             for tick, alerts in enumerate(seen.alerts)
         ],
         "alert_rule_test": [
@@ -154,7 +158,7 @@ def written(values: list[float | None]) -> list[str]:
     ]
 
 
-def stands(alert: Alert) -> dict[str, Any]:
+def as_series(alert: Alert) -> dict[str, Any]:
     """The labels and value of the series ALERTS that Prometheus makes of it."""
     return {"labels": named("ALERTS", [*alert.labels, ("alertstate", alert.state.value)]), "value": 1}
 

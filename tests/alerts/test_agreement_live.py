@@ -46,7 +46,7 @@ Name = tuple[str, str, str]
 class AgreementSetup:
     """Outboxes with a fault each, in real time, and their evaluations."""
 
-    worlds: Mapping[str, FaultyOutbox]
+    outboxes: Mapping[str, FaultyOutbox]
     shown: dict[str, list[Shown]] = field(default_factory=dict)
     firing: dict[Name, float] = field(default_factory=dict)
     evaluated: list[float] = field(default_factory=list)
@@ -54,7 +54,7 @@ class AgreementSetup:
     def tick(self) -> None:
         """All of them, now."""
         now = time.time()
-        self.shown = {name: world.tick(now) for name, world in self.worlds.items()}
+        self.shown = {name: outbox.tick(now) for name, outbox in self.outboxes.items()}
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Record an evaluation of a rule manager."""
@@ -120,7 +120,7 @@ def prometheus(binary: Path, directory: Path, policy: Policy, target: str, names
 
 
 @dataclass(frozen=True, slots=True)
-class Lived:
+class LiveRun:
     """The alerts of the rule managers and of each Prometheus, by its source; the end in Unix seconds."""
 
     policy: Policy
@@ -130,7 +130,7 @@ class Lived:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+def live_run(tmp_path_factory: pytest.TempPathFactory) -> LiveRun:
     """All of it, once, with every Prometheus that is installed."""
     directory = tmp_path_factory.mktemp("lived")
     names = [fault.__name__ for fault in FAULTS]
@@ -147,38 +147,38 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
             for source, binary in installed("prometheus").items()
         }
         for name in names:
-            start_judge(stack, setup, name, directory)
+            start_manager(stack, setup, name, directory)
         began = time.monotonic()
         while (passed := time.monotonic() - began) < LASTS:
             setup.tick()
             time.sleep(max(0.0, TICK - (time.monotonic() - began - passed)))
         ended = time.time()
-        return Lived(policy, setup, {source: seen_by(url) for source, url in urls.items()}, ended)
+        return LiveRun(policy, setup, {source: seen_by(url) for source, url in urls.items()}, ended)
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_live_within_two_intervals(lived: Lived, source: str) -> None:
+def test_live_within_two_intervals(live_run: LiveRun, source: str) -> None:
     """The same alerts fire for the same outboxes at the same time, give or take two evaluations.
 
     Prometheus sees a scrape later, and its alerts are made of signals that it recorded up to an interval before.
     """
     SOURCES[source]("prometheus")
-    theirs, stall = lived.theirs[source]
-    stall = max([stall, *(after - before for before, after in pairwise(sorted(lived.setup.evaluated)))])
+    theirs, stall = live_run.theirs[source]
+    stall = max([stall, *(after - before for before, after in pairwise(sorted(live_run.setup.evaluated)))])
     tolerance = 2 * INTERVAL + SCRAPE + max(0.0, stall - INTERVAL)
-    compare(lived.policy, lived.setup.firing, theirs, lived.ended - LATE, tolerance=tolerance)
+    compare(live_run.policy, live_run.setup.firing, theirs, live_run.ended - LATE, tolerance=tolerance)
 
 
-def start_judge(stack: ExitStack, setup: AgreementSetup, name: str, directory: Path) -> None:
+def start_manager(stack: ExitStack, setup: AgreementSetup, name: str, directory: Path) -> None:
     """The rule manager of one outbox."""
 
     def scrape(_wants: object) -> list[ExposedSample]:
         return [(metric, tuple(labels.items()), value) for metric, labels, value in setup.shown[name]]
 
     policy = load_policy(job=name, time_scale=SCALE, interval=INTERVAL)
-    world = setup.worlds[name]
+    outbox = setup.outboxes[name]
     manager = RuleManager(
-        policy, RuleInputs(scrape, lambda: world.fresh, world.born), directory / name, [setup.on_evaluation]
+        policy, RuleInputs(scrape, lambda: outbox.fresh, outbox.born), directory / name, [setup.on_evaluation]
     )
     manager.start()
     stack.callback(manager.stop)

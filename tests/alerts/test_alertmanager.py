@@ -180,7 +180,7 @@ CASES = {
         [page("OutboxBacklogHigh"), ticket("OutboxBacklogHigh")],
         [page("OutboxBacklogHigh")],
     ),
-    "a ticket alone is told, and mutes nothing": (
+    "a ticket alone is sent, and mutes nothing": (
         [ticket("OutboxBacklogHigh"), ticket("OutboxHeadBlocked")],
         [ticket("OutboxBacklogHigh"), ticket("OutboxHeadBlocked")],
     ),
@@ -200,11 +200,11 @@ CASES = {
         [page("OutboxExporterDown"), page("OutboxStalled", namespace="courses")],
         [page("OutboxExporterDown"), page("OutboxStalled", namespace="courses")],
     ),
-    "somebody else's page without any label mutes nothing of ours": (
+    "a foreign page without any label mutes none of ours": (
         [{"alertname": "DiskFull", "severity": "page"}, {"alertname": "OutboxJobsExhausted", "severity": "ticket"}],
         [{"alertname": "DiskFull", "severity": "page"}, {"alertname": "OutboxJobsExhausted", "severity": "ticket"}],
     ),
-    "an alert of somebody else is muted by nothing of ours": (
+    "a foreign alert is muted by none of ours": (
         [page("OutboxExporterDown"), ticket("QueueWorkerDown")],
         [page("OutboxExporterDown"), ticket("QueueWorkerDown")],
     ),

@@ -101,15 +101,15 @@ def test_the_meaning_has_the_policys_numbers(rule):
 
 def numbers(rule: Rule) -> list[str]:
     """Values of a rule that a runbook has to name; thresholds of booleans are left out."""
-    hold = [spelled(rule.hold_duration)] if rule.hold_duration else []
+    hold = [duration_text(rule.hold_duration)] if rule.hold_duration else []
     if rule.unit == "seconds":
-        return [*hold, spelled(rule.threshold)]
+        return [*hold, duration_text(rule.threshold)]
     if rule.unit == "ratio":
         return [*hold, f"{rule.threshold * 100:g} %"]
     return hold if rule.threshold in (0, 1) else [*hold, f"{rule.threshold:g}"]
 
 
-def spelled(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A duration as text: 5 minutes, 26 hours, 38 days."""
     units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
     unit, length = next(pair for pair in units if seconds % pair[1] == 0 and (pair[0] != "day" or seconds > pair[1]))

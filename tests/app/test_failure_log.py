@@ -94,7 +94,7 @@ def test_a_lasting_failure_is_logged_once(log):
     ]
 
 
-def test_messages_that_never_repeat_are_no_storm_either(log):
+def test_changing_messages_are_limited_too(log):
     """Messages that change each time would be logged each time: at most ten an hour. A port is ignored."""
     collector = Collector(FailureLog())
     for number in range(1000):

@@ -73,7 +73,7 @@ def test_a_server_with_tls_is_alive(serve, tls):
 
 
 @pytest.mark.parametrize("version", ["TLS12", "TLS13"])
-def test_a_server_that_wants_a_client_certificate_is_alive(serve, tls, version):
+def test_a_server_that_requires_a_client_certificate_is_alive(serve, tls, version):
     """Its refusal of the handshake is an answer, in both versions of the protocol."""
     wants = "client_ca_file: ca.pem, client_auth_type: RequireAndVerifyClientCert"
     serve(tls.replace("}", f", {wants}, min_version: {version}, max_version: {version}}}"))

@@ -48,7 +48,7 @@ def config(embedded_database: Database) -> Config:
     return configuration(embedded_database.dsn())
 
 
-def nowhere() -> Config:
+def unreachable_config() -> Config:
     """A database that refuses connections."""
     return configuration(f"host=127.0.0.1 port={free_port()}")
 
@@ -65,14 +65,14 @@ class Loader:
         return self.next
 
 
-def look(app: App) -> MetricsResponse:
+def scrape_metrics(app: App) -> MetricsResponse:
     return scrape(app.url)
 
 
 def test_a_wrong_configuration_is_refused_before_anything_starts():
     """With its problems; there is no server and no thread to take down."""
     before = threading.active_count()
-    loader = Loader(nowhere())
+    loader = Loader(unreachable_config())
     loader.next = ConfigError(("c.yaml:1: sampling.interval: expected a duration",))
     with pytest.raises(ConfigError, match="expected a duration"):
         App(loader)
@@ -94,26 +94,26 @@ def test_not_ready_until_the_first_sample(config):
 
 def test_not_ready_without_a_database():
     """Sampled without success: the message names the page with the reason."""
-    with started(nowhere) as app:
+    with started(unreachable_config) as app:
         eventually(lambda: "status page" in app.ready()[1])
         assert app.ready() == (False, "not ready: no fresh database sample; see the status page")
-        assert look(app).value("outbox_up") == 0
+        assert scrape_metrics(app).value("outbox_up") == 0
 
 
 def test_it_serves_its_samples(config):
     """Metrics, page and JSON agree, and the exporter's own process is among the metrics."""
     with started(lambda: config) as app:
-        eventually(lambda: look(app).sum("outbox_collector_success") == COLLECTORS)
-        assert look(app).sum("outbox_pending_jobs") == 0
-        assert look(app).value("outbox_exporter_build_info", **_build(app)) == 1
-        assert "process_resident_memory_bytes" in look(app)
+        eventually(lambda: scrape_metrics(app).sum("outbox_collector_success") == COLLECTORS)
+        assert scrape_metrics(app).sum("outbox_pending_jobs") == 0
+        assert scrape_metrics(app).value("outbox_exporter_build_info", **_build(app)) == 1
+        assert "process_resident_memory_bytes" in scrape_metrics(app)
         assert webtools.get(f"{app.url}/api/v1/status").json()["signals"]["backlog"] == 0
         assert webtools.get(f"{app.url}/").status_code == 200
         assert webtools.get(f"{app.url}/-/ready").status_code == 200
 
 
 def _build(app: App) -> dict[str, str]:
-    (labels,) = look(app).series["outbox_exporter_build_info"]
+    (labels,) = scrape_metrics(app).series["outbox_exporter_build_info"]
     return dict(labels)
 
 
@@ -121,14 +121,14 @@ def test_a_good_reload_replaces_the_sampling(config):
     """Another database, another interval, an application: by the new configuration from then on, counters from zero."""
     loader = Loader(config)
     with started(loader) as app:
-        eventually(lambda: look(app).sum("outbox_collector_runs_total") > 20)
+        eventually(lambda: scrape_metrics(app).sum("outbox_collector_runs_total") > 20)
         application = ApplicationSettings(url=Url(f"http://127.0.0.1:{free_port()}"), timeout=Seconds(1))
         loader.next = replace(
             config, application=application, sampling=SamplingSettings(interval=Seconds(7), budget_ratio=Ratio(1))
         )
         app.reload()
-        eventually(lambda: look(app).sum("outbox_collector_success") == COLLECTORS)
-        now = look(app)
+        eventually(lambda: scrape_metrics(app).sum("outbox_collector_success") == COLLECTORS)
+        now = scrape_metrics(app)
         assert now.value("outbox_collector_interval_seconds", collector="backlog") == 7
         assert now.sum("outbox_app_up") == 0
         assert now.value("outbox_collector_runs_total", collector="backlog") == 1
@@ -139,19 +139,19 @@ def test_a_bad_reload_changes_nothing_but_a_gauge(config):
     """The old sampling continues, its counters too; the next successful reload resets the gauge."""
     loader = Loader(config)
     with started(loader) as app:
-        eventually(lambda: look(app).sum("outbox_collector_success") == COLLECTORS)
-        before = look(app)
+        eventually(lambda: scrape_metrics(app).sum("outbox_collector_success") == COLLECTORS)
+        before = scrape_metrics(app)
         loader.next = ConfigError(("c.yaml:1: nonsense",))
         with pytest.raises(ConfigError, match="nonsense"):
             app.reload()
-        assert look(app).value(RELOADED) == 0
+        assert scrape_metrics(app).value(RELOADED) == 0
         runs = "outbox_collector_runs_total"
-        assert look(app).sum(runs) >= before.sum(runs)
-        eventually(lambda: look(app).sum(runs) > before.sum(runs) + 5)
+        assert scrape_metrics(app).sum(runs) >= before.sum(runs)
+        eventually(lambda: scrape_metrics(app).sum(runs) > before.sum(runs) + 5)
         assert app.ready()[0]
         loader.next = config
         app.reload()
-        assert look(app).value(RELOADED) == 1
+        assert scrape_metrics(app).value(RELOADED) == 1
 
 
 def test_reloads_at_once_are_one_after_the_other(config, embedded_database):

@@ -39,7 +39,7 @@ def test_path_that_takes_no_file_is_refused(tmp_path: Path, name: str):
 
 @pytest.mark.parametrize("configured", [True, False])
 def test_sample_that_could_not_be_made(configured: bool):
-    """`outbox_up` is 0, and the message tells a wrong configuration from an outage, as after a reload."""
+    """`outbox_up` is 0, and the message distinguishes a wrong configuration from an outage, as after a reload."""
     text = sample.render_unavailable("prometheus", configured=configured)
     assert "\noutbox_up 0.0\n" in text
     assert f"\noutbox_exporter_config_last_reload_successful {float(configured)}\n" in text

@@ -18,7 +18,7 @@ from tests.collectors.application_helpers import TIME_LIMIT, up
 ALL_UP = dict.fromkeys(ENDPOINTS, 1.0)
 
 
-class Keeping(BaseHTTPRequestHandler):
+class KeepAliveHandler(BaseHTTPRequestHandler):
     """Keeps connections, and counts the requests over each."""
 
     protocol_version = "HTTP/1.1"
@@ -27,16 +27,16 @@ class Keeping(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path.endswith("?batch=1"):
-            self._say(404, b"")
+            self._send(404, b"")
             return
         self.by_connection[self.client_address] += 1
         if not self.before_answer():
             self.close_connection = True
             return
-        self._say(200, body(DOCUMENTED[self.path.rpartition(".")[2]]))
+        self._send(200, body(DOCUMENTED[self.path.rpartition(".")[2]]))
         self.after_answer()
 
-    def _say(self, status: int, content: bytes) -> None:
+    def _send(self, status: int, content: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -54,7 +54,7 @@ class Keeping(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def keeping(kind: type[Keeping]) -> Iterator[tuple[ApplicationCollector, Counter[object]]]:
+def collector_of(kind: type[KeepAliveHandler]) -> Iterator[tuple[ApplicationCollector, Counter[object]]]:
     """A collector of such an application, and how many requests came over each connection."""
     kind.by_connection = Counter()
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
@@ -70,7 +70,7 @@ def keeping(kind: type[Keeping]) -> Iterator[tuple[ApplicationCollector, Counter
 
 def test_four_requests_take_one_connection():
     """A quick application is asked over one connection, which is given back after each sample."""
-    with keeping(Keeping) as (application, by_connection):
+    with collector_of(KeepAliveHandler) as (application, by_connection):
         for samples in (1, 2, 3):
             assert up(application.collect()) == ALL_UP
             # A machine that pauses for a moment looks like a slow application: then there are more.
@@ -83,12 +83,12 @@ def test_slow_endpoints_do_not_wait_for_each_other():
     """No answer comes before all four have been asked: side by side, they all are."""
     together = threading.Barrier(len(ENDPOINTS), timeout=TIME_LIMIT)
 
-    class Slow(Keeping):
+    class Slow(KeepAliveHandler):
         def before_answer(self) -> bool:
             together.wait()
             return True
 
-    with keeping(Slow) as (application, by_connection):
+    with collector_of(Slow) as (application, by_connection):
         assert up(application.collect()) == ALL_UP
         assert len(by_connection) == len(ENDPOINTS)
 
@@ -96,11 +96,11 @@ def test_slow_endpoints_do_not_wait_for_each_other():
 def test_a_request_is_repeated_after_a_disconnect():
     """A server that closes a connection between two requests has not failed: the request is sent on a new one."""
 
-    class Fickle(Keeping):
+    class Disconnecting(KeepAliveHandler):
         def before_answer(self) -> bool:
             return self.by_connection[self.client_address] == 1
 
-    with keeping(Fickle) as (application, by_connection):
+    with collector_of(Disconnecting) as (application, by_connection):
         assert up(application.collect()) == ALL_UP
         assert len(by_connection) >= len(ENDPOINTS)
 
@@ -109,9 +109,9 @@ def test_a_request_is_repeated_after_a_disconnect():
 def test_unread_bytes_of_an_answer_are_never_another_answer(rest):
     """Bytes after the end of an answer do not spoil the next one."""
 
-    class Chatty(Keeping):
+    class Chatty(KeepAliveHandler):
         def after_answer(self) -> None:
             self.wfile.write(rest)
 
-    with keeping(Chatty) as (application, _):
+    with collector_of(Chatty) as (application, _):
         assert up(application.collect()) == ALL_UP

@@ -244,7 +244,7 @@ def test_counts_are_preferred_to_stated_rates():
 
 
 @pytest.mark.parametrize("field", ["success", "failed", "cacheHits", "cacheMisses"])
-def test_stated_rates_stand_in_for_unreadable_counts(field):
+def test_reported_rates_replace_unreadable_counts(field):
     """With a count spoilt, the stated percentage is the next best, as a ratio."""
     interpreted = result_of("getFSM", changed(DEPLOYED["getFSM"], **{field: None}))
     assert series(interpreted)["outbox_app_fsm_failure_ratio"] == pytest.approx(0.002)

@@ -75,7 +75,7 @@ def test_refusal_never_repeats_a_text(text):
     assert str(caught.value) == "expected a whole number from 0, got a string"
 
 
-def test_one_bad_field_spoils_itself_alone():
+def test_one_bad_field_affects_no_other():
     """The fields around a bad one keep their values; the complaint names its path."""
     table = (Field("a", fields.count), Field("b.c", fields.count), Field("b.d", fields.count))
     values, problems = read({"a": 1.0, "b": {"c": None, "d": 2.0}}, table)

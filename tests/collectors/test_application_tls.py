@@ -49,19 +49,19 @@ def tls(authority) -> ssl.SSLContext:
     return context
 
 
-def vouching(authority: trustme.CA) -> Certificates:
+def trusting(authority: trustme.CA) -> Certificates:
     return Certificates(authority.cert_pem.bytes().decode())
 
 
 def test_https_application(tls, authority):
     """A certificate that can be verified is all it takes."""
     with application(tls=tls) as server:
-        outcome = collector(server, authorities=vouching(authority)).collect()
+        outcome = collector(server, authorities=trusting(authority)).collect()
     assert outcome.failures == ()
     assert set(up(outcome).values()) == {1}
 
 
-@pytest.mark.parametrize("authorities", [None, vouching(trustme.CA())], ids=["the well-known ones", "another one"])
+@pytest.mark.parametrize("authorities", [None, trusting(trustme.CA())], ids=["the well-known ones", "another one"])
 def test_certificate_of_an_unknown_authority(tls, authorities):
     """No request, and no token, goes to a server without a trusted certificate."""
     with application(tls=tls) as server:
@@ -75,14 +75,14 @@ def test_certificate_of_an_unknown_authority(tls, authorities):
 def test_deadline_holds_over_tls(tls, authority, name):
     """The connection is aborted below TLS."""
     with application({"getFSM": FAULTY_RESPONSES[name][0]}, tls) as server:
-        outcome = collector(server, SHORT, authorities=vouching(authority)).collect()
+        outcome = collector(server, SHORT, authorities=trusting(authority)).collect()
         assert [failure.reason for failure in outcome.failures] == [Reason.TIMEOUT]
         assert becomes_true(lambda: not collector_threads())
         assert sockets_to(server) == []
 
 
 def test_handshake_that_never_ends():
-    """A server that accepts and waits has not shaken hands; one that speaks no TLS is no connection."""
+    """A server that accepts and waits has no handshake; one without TLS is a connection failure."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = Url(f"https://127.0.0.1:{listener.getsockname()[1]}/trpc")
         outcome = ApplicationCollector(ApplicationSettings(url, timeout=Seconds(0.3))).collect()

@@ -24,7 +24,7 @@ def job(name: str, created: float = NOW - 10, processed: float | None = None) ->
     return Departed(name, created, processed)
 
 
-def asked(departures: Departures, *counted: str) -> list[str]:
+def due_searches(departures: Departures, *counted: str) -> list[str]:
     return departures.find_uncounted(lambda name: name in counted)
 
 
@@ -33,7 +33,7 @@ def after(*rows: Departed) -> Departures:
     departures = Departures()
     departures.record_pending(["a", "b"])
     departures.record_pending([])
-    assert asked(departures) == ["a", "b"]
+    assert due_searches(departures) == ["a", "b"]
     departures.found(rows)
     return departures
 
@@ -42,9 +42,9 @@ def test_there_are_no_totals_before_the_first_sample():
     """Unknown is not 0; jobs from before the first sample are the baseline."""
     departures = Departures()
     assert reported(departures) == {}
-    assert asked(departures, "x") == []
+    assert due_searches(departures, "x") == []
     departures.record_pending(["a"])
-    assert asked(departures) == []
+    assert due_searches(departures) == []
     assert reported(departures) == {"removed": 0, "uncounted": 0}
 
 
@@ -53,7 +53,7 @@ def test_counted_jobs_are_not_looked_up():
     departures = Departures()
     departures.record_pending(["a", "b"])
     departures.record_pending(["b"])
-    assert asked(departures, "a") == []
+    assert due_searches(departures, "a") == []
 
 
 def test_removed_and_uncounted_jobs():
@@ -72,7 +72,7 @@ def test_a_time_that_makes_no_sense_stops_nothing(created):
     departures = Departures()
     departures.record_pending(["a"])
     departures.record_pending([])
-    asked(departures)
+    due_searches(departures)
     departures.found([Departed("a", created, float("-inf"))])
     assert reported(departures) == {"removed": 0, "uncounted": 1}
     assert departures.skewed == (created == float("inf"))
@@ -88,10 +88,10 @@ def test_a_job_that_was_opened_again_is_pending():
     departures = Departures()
     for pending in (["a"], [], ["a"]):
         departures.record_pending(pending)
-    assert asked(departures) == []
+    assert due_searches(departures) == []
     for lost in (1, 2):
         departures.record_pending([])
-        asked(departures)
+        due_searches(departures)
         departures.found([job("a", processed=NOW - HOUR)])
         assert reported(departures)["uncounted"] == lost
         departures.record_pending(["a"])
@@ -101,9 +101,9 @@ def test_a_job_that_is_counted_and_deleted_between_two_samples_of_the_backlog():
     """Counters are read after the backlog: they have it, although no later window holds it."""
     departures = Departures()
     departures.record_pending(["a"])
-    assert asked(departures, "a") == []
+    assert due_searches(departures, "a") == []
     departures.record_pending([])
-    assert asked(departures) == []
+    assert due_searches(departures) == []
     assert reported(departures) == {"removed": 0, "uncounted": 0}
 
 
@@ -114,7 +114,7 @@ def test_a_standby_has_no_totals_and_is_compared_with_nothing():
     departures.forget()
     assert reported(departures) == {}
     departures.record_pending([])
-    assert asked(departures) == []
+    assert due_searches(departures) == []
     assert reported(departures) == {"removed": 0, "uncounted": 0}
 
 
@@ -126,7 +126,7 @@ def test_jobs_that_a_search_found_are_counted_once():
     departures.compare(0)
     departures.record_backdated(["a", "b"], NOW)
     departures.record_pending([])
-    asked(departures)
+    due_searches(departures)
     departures.found([job("a", processed=NOW - 5 * HOUR)])
     departures.record_backdated(["a", "b", "c"], NOW)
     assert reported(departures) == {"removed": 0, "uncounted": 3}
@@ -144,7 +144,7 @@ class Row:
 
 
 @dataclass
-class World:
+class BacklogModel:
     """A backlog whose clock may be set; samples, each of which may fail; and the expected result by brute force."""
 
     rng: random.Random
@@ -192,19 +192,19 @@ class World:
 def test_exactly_the_lost_jobs_are_counted(seed):
     """Clocks that are set by three minutes, or an hour ahead; outages; samples that fail: each loss, no false alarm."""
     rng = random.Random(seed)
-    world, now, offset = World(rng), NOW, 0.0
-    world.sample(now, failures=0)
+    model, now, offset = BacklogModel(rng), NOW, 0.0
+    model.sample(now, failures=0)
     for _ in range(200):
         now += rng.uniform(600, 2400) if rng.random() < 0.02 else 15
         if rng.random() < 0.01:
             offset += rng.choice((-180.0, 180.0, HOUR))
-        world.live(now + offset)
-        world.sample(now + offset)
-    world.sample(now + offset, failures=0)
-    settled = world.seen - world.counted
-    pending = {row.name for row in world.rows.values() if row.processed is None}
-    expected = {"removed": len(settled - world.rows.keys()), "uncounted": len(settled & world.rows.keys() - pending)}
-    assert reported(world.departures) == expected
+        model.live(now + offset)
+        model.sample(now + offset)
+    model.sample(now + offset, failures=0)
+    settled = model.seen - model.counted
+    pending = {row.name for row in model.rows.values() if row.processed is None}
+    expected = {"removed": len(settled - model.rows.keys()), "uncounted": len(settled & model.rows.keys() - pending)}
+    assert reported(model.departures) == expected
     assert min(expected.values()) > 5
 
 

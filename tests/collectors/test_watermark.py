@@ -149,7 +149,7 @@ def test_a_clock_set_back_repeats_nothing_and_loses_nothing(seed, thrifty):
     times = sample_times(rng)
     number = rng.randrange(1, len(times))
     stepped = times[:number] + [time - step for time in times[number:]]
-    # The world's rows, as the stepped clock stamps them: everything after the step carries an earlier time.
+    # The rows, as the stepped clock stamps them: everything after the step carries an earlier time.
     true_step = times[number - 1]
     table = table_of(rng, lateness)
     reader = Reader(Watermark(), thrifty)
@@ -211,7 +211,7 @@ def test_a_row_that_is_stamped_anew_is_not_new():
     assert reader.sample([Row("a", START + 40, 0)], START + 45) == ["a"]
 
 
-def test_a_standby_that_shows_less_for_a_while_changes_no_count():
+def test_missing_rows_on_a_standby_change_no_count():
     """Samples go to the primary, to a standby that is forty seconds behind, and back: every row counts once."""
     for thrifty in (False, True):
         reader = Reader(Watermark(), thrifty)

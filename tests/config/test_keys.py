@@ -5,7 +5,7 @@ from exporter.config.settings import AlertingSettings, ApplicationSettings, Conf
 from exporter.core.types import Secret, Url
 
 
-def test_secret_may_also_stand_in_a_file():
+def test_a_secret_may_be_in_a_file():
     """Other keys have one name."""
     assert KEYS["database.dsn"].names == ("dsn", "dsn_file")
     assert KEYS["alerting.pagerduty_routing_key"].names == ("pagerduty_routing_key", "pagerduty_routing_key_file")

@@ -36,7 +36,7 @@ def read(text: str) -> Mapping:
     return root
 
 
-def test_tree_knows_lines_and_paths():
+def test_the_tree_has_lines_and_paths():
     """Every node has its source, its line and its dotted path; the line of a value is that of its key."""
     root = read("# a comment\na:\n  b:\n\n    one\n  c: [x, 'y']\nd:\n  - e: f\n")
     a = root.entries["a"]
@@ -280,7 +280,7 @@ def test_a_value_may_be_a_document():
          f"{MAX_DEPTH} levels"),
     ],
 )  # fmt: skip
-def test_mistakes_in_a_value_stand_where_it_does(text, line):
+def test_mistakes_in_a_value_have_its_place(text, line):
     """Nothing is raised, so that other problems are reported with them."""
     assert inline(text)[1] == (line,)
 

@@ -16,7 +16,7 @@ from exporter.core.http_client import AbortableAdapter, causes, tls_context
 from exporter.core.types import Certificates
 
 
-class Hello(http.server.BaseHTTPRequestHandler):
+class HelloHandler(http.server.BaseHTTPRequestHandler):
     """Answers every GET, and keeps the connection."""
 
     protocol_version = "HTTP/1.1"
@@ -33,7 +33,7 @@ class Hello(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hello) as running:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), HelloHandler) as running:
         running.daemon_threads = True
         running.block_on_close = False
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()

@@ -50,7 +50,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 SEEDS = 20
 
 
-def draws(seed: int) -> Iterator[random.Random]:
+def generators(seed: int) -> Iterator[random.Random]:
     return (random.Random(f"{seed} {number}") for number in range(SEEDS))
 
 
@@ -90,10 +90,10 @@ def served(store: SnapshotStore, path: str, accept: str = "") -> tuple[int, dict
         encoder=ExpositionEncoder(outbox, CollectorRegistry()),
         version="0.1.0",
     )
-    return asked(site, path, accept)
+    return response_of(site, path, accept)
 
 
-def asked(site: SiteContent, path: str, accept: str = "") -> tuple[int, dict[str, str], bytes]:
+def response_of(site: SiteContent, path: str, accept: str = "") -> tuple[int, dict[str, str], bytes]:
     """One GET, in this thread."""
     scope = {
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
@@ -118,7 +118,7 @@ def asked(site: SiteContent, path: str, accept: str = "") -> tuple[int, dict[str
 @pytest.mark.parametrize(("accept", "parse"), [(TEXT, parse_text), (OPENMETRICS, parse_openmetrics)])
 def test_a_scrape_has_every_series_whatever_its_value_and_labels(accept: str, parse: Callable[[str], Any]):
     """Answered with 200, parsed by the client library, and as many samples as readings."""
-    for rng in draws(1):
+    for rng in generators(1):
         store = SnapshotStore([state("backlog", rng)])
         code, headers, body = served(store, "/metrics", accept)
         assert code == 200
@@ -133,7 +133,7 @@ def test_a_scrape_has_every_series_whatever_its_value_and_labels(accept: str, pa
 
 def test_pages_and_status_render_for_any_sample():
     """The page is UTF-8, the status is JSON as every parser reads it."""
-    for rng in draws(2):
+    for rng in generators(2):
         store = SnapshotStore([state("backlog", rng)])
         code, _, body = served(store, "/")
         assert code == 200
@@ -153,25 +153,25 @@ def test_pages_render_for_any_document():
         "collectors": [webtools.collector(failures={"lock": 3}, problems=["locked"])],
     }
     kept = ("severity", "state", "verdict", "up")
-    for rng in draws(3):
-        document = {key: value if key in kept else strange(value, rng, kept) for key, value in usual.items()}
-        code, _, body = asked(webtools.site(status=lambda document=document: document), "/")  # type: ignore[misc]
+    for rng in generators(3):
+        document = {key: value if key in kept else mutated(value, rng, kept) for key, value in usual.items()}
+        code, _, body = response_of(webtools.site(status=lambda document=document: document), "/")  # type: ignore[misc]
         assert code == 200
         body.decode()
 
 
-def strange(value: Any, rng: random.Random, kept: tuple[str, ...] = ()) -> Any:
+def mutated(value: Any, rng: random.Random, kept: tuple[str, ...] = ()) -> Any:
     """The same document with other numbers and texts."""
     if isinstance(value, dict):
-        return {key: each if key in kept else strange(each, rng, kept) for key, each in value.items()}
+        return {key: each if key in kept else mutated(each, rng, kept) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(strange(each, rng, kept) for each in value)
+        return type(value)(mutated(each, rng, kept) for each in value)
     if is_dataclass(value) and not isinstance(value, type):
         left = {"unit", "record", "signal", "number", "ticks"}
         return replace(
             value,
             **{
-                each.name: strange(getattr(value, each.name), rng)
+                each.name: mutated(getattr(value, each.name), rng)
                 for each in fields(value)
                 if each.init and each.name not in left
             },
@@ -186,8 +186,8 @@ def strange(value: Any, rng: random.Random, kept: tuple[str, ...] = ()) -> Any:
 def test_reports_render_for_any_judgement():
     """In HTML, Markdown and JSON, each of which can be written to a file."""
     usual = samples.report()
-    for rng in draws(4):
-        report = replace(strange(replace(usual, ticks=()), rng), ticks=usual.ticks)
+    for rng in generators(4):
+        report = replace(mutated(replace(usual, ticks=()), rng), ticks=usual.ticks)
         for form in (html, markdown, json_text):
             form(report).encode()
 
@@ -255,7 +255,7 @@ def test_a_missing_value_has_a_label():
     assert queues.sum([(None, 2), ("one", 3), ("two", 5)]) == {"other": 7, "one": 3}
 
 
-def test_a_family_that_cannot_be_written_costs_itself_alone():
+def test_a_family_that_cannot_be_written_affects_no_other():
     """Were there one after all: the others are there, and the answer is 200."""
 
     class Broken(CollectorRegistry):
@@ -266,7 +266,7 @@ def test_a_family_that_cannot_be_written_costs_itself_alone():
                 yield family
 
     for accept in (TEXT, OPENMETRICS):
-        code, _, body = asked(webtools.site(metrics=Broken()), "/metrics", accept)
+        code, _, body = response_of(webtools.site(metrics=Broken()), "/metrics", accept)
         assert code == 200
         assert b'outbox_before{queue="a"} 1.0' in body
         assert b'outbox_after{queue="b"} 1.0' in body

@@ -75,7 +75,7 @@ def test_texts_from_outside_stay_texts():
     drawn(svg_charts.sparkline(a_day(), START, START + DAY, evil))
 
 
-def test_thresholds_stand_where_their_value_is():
+def test_thresholds_are_at_the_height_of_their_value():
     """A value equal to the threshold lies on the dashed line."""
     svg = svg_charts.chart(make(a_day(500), thresholds=(ChartThreshold(500, "ticket"), ChartThreshold(1e6, "page"))))
     (level,) = (line for line in drawn(svg).iter("line") if line.get("class") == "threshold")

@@ -15,7 +15,7 @@ import pytest
 from dashboards.builder.build import dashboards
 from dashboards.builder.promql import PolicySignals
 from tests.dashboards.reading import ALL, Query, filled, of
-from tests.dashboards.world import STEP, World, labels_of, played
+from tests.dashboards.world import STEP, Recording, labels_of, played
 from tests.newest import SOURCES
 
 # The faults take a minute, and several on a busy machine: the first test waits for all of them.
@@ -95,21 +95,21 @@ TROUBLES = [
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
-    with played(tmp_path_factory.mktemp("world")) as worlds:
-        yield worlds
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Recording]]:
+    with played(tmp_path_factory.mktemp("recording")) as recordings:
+        yield recordings
 
 
 @pytest.fixture(scope="module", params=SOURCES)
-def world(worlds: dict[str, World], request: pytest.FixtureRequest) -> World:
+def recording(recordings: dict[str, Recording], request: pytest.FixtureRequest) -> Recording:
     """As Debian's Prometheus saw it, and as today's did."""
     SOURCES[request.param]("prometheus")
-    return worlds[request.param]
+    return recordings[request.param]
 
 
-def test_every_question_is_answered(world):
+def test_every_question_is_answered(recording):
     """With at least one number, finite or infinite; otherwise the panel has a text."""
-    silent = {str(query): query for query in ALL if not any(map(_has_values, world.values(query.expr).values()))}
+    silent = {str(query): query for query in ALL if not any(map(_has_values, recording.values(query.expr).values()))}
     for where, why in ELSEWHERE.items():
         query = silent.pop(where)
         assert why in query.panel["description"]
@@ -117,7 +117,7 @@ def test_every_question_is_answered(world):
 
 
 @pytest.mark.parametrize("expected", TROUBLES, ids=lambda each: f"{each.panel} {each.legend} in {each.fault}")
-def test_faults_are_visible_in_their_panels(world, scaled, expected):
+def test_faults_are_visible_in_their_panels(recording, scaled, expected):
     """While it lasts, by the values of the panel that is about it."""
     asked = [
         query
@@ -125,37 +125,37 @@ def test_faults_are_visible_in_their_panels(world, scaled, expected):
         if query.panel.get("title") == expected.panel and expected.legend in ("", query.target["legendFormat"])
     ]
     assert asked
-    answers = [world.values(query.expr, expected.fault) for query in asked]
+    answers = [recording.values(query.expr, expected.fault) for query in asked]
     assert any(expected.shows(values) for answer in answers for values in answer.values() or [[]]), answers
 
 
-def test_panels_show_the_evaluated_values(world):
+def test_panels_show_the_evaluated_values(recording):
     """Each signal, written out for a panel, equals the value that Prometheus recorded for the rules at the same times.
 
     A scrape has the time at which it began, and a rule that is evaluated before it ends does not use it: the panel's
     value a moment earlier is accepted too, and a few evaluations may differ.
     """
-    judged = PolicySignals(world.policy)
-    moments = [world.faults[fault][1] - 1 for fault in ("poison-rows", "processor-stalled")]
+    judged = PolicySignals(recording.policy)
+    moments = [recording.faults[fault][1] - 1 for fault in ("poison-rows", "processor-stalled")]
     compared = 0
-    for signal in world.policy.signals:
+    for signal in recording.policy.signals:
         for moment in moments:
-            for labels, evaluated in world.at(f"timestamp({signal.record})", moment).items():
-                recorded = _before(world, signal.record, labels, evaluated)
-                drawn = _before(world, judged(signal.record), labels, evaluated)
-                earlier = _before(world, judged(signal.record), labels, evaluated, SCRAPE)
+            for labels, evaluated in recording.at(f"timestamp({signal.record})", moment).items():
+                recorded = _before(recording, signal.record, labels, evaluated)
+                drawn = _before(recording, judged(signal.record), labels, evaluated)
+                earlier = _before(recording, judged(signal.record), labels, evaluated, SCRAPE)
                 equal = [_equal(value, drawn.get(at), earlier.get(at)) for at, value in recorded.items()]
                 assert sum(equal) >= 0.7 * len(equal), (
                     f"{signal.record} until {evaluated}: {recorded} {drawn} {earlier}"
                 )
                 compared += 1
-    assert compared > len(world.policy.signals)
+    assert compared > len(recording.policy.signals)
 
 
-def _before(world: World, expr: str, labels: Any, moment: float, earlier: float = 0) -> dict[float, float]:
+def _before(recording: Recording, expr: str, labels: Any, moment: float, earlier: float = 0) -> dict[float, float]:
     """The values of one series at ten evaluations up to that moment, or each so much earlier, by their times."""
     start, end = moment - 9 * STEP - earlier, moment - earlier
-    answer = world.ask("query_range", query=filled(expr), start=start, end=end, step=STEP)
+    answer = recording.ask("query_range", query=filled(expr), start=start, end=end, step=STEP)
     series: list[Any] = next((one["values"] for one in answer if labels_of(one["metric"]) == labels), [])
     return {round(at + earlier, 2): float(value) for at, value in series}
 
@@ -165,9 +165,9 @@ def _equal(recorded: float, *drawn: float | None) -> bool:
 
 
 @pytest.fixture(scope="module")
-def scaled(world) -> dict[str, list[Query]]:
-    """The dashboards at the pace of this world."""
-    return {file: list(of(file, dashboard)) for file, dashboard in dashboards(world.policy).items()}
+def scaled(recording) -> dict[str, list[Query]]:
+    """The dashboards with the durations of the scaled policy."""
+    return {file: list(of(file, dashboard)) for file, dashboard in dashboards(recording.policy).items()}
 
 
 def _has_values(values: Values) -> bool:

@@ -33,21 +33,21 @@ def steps(panel: Mapping[str, Any]) -> list[tuple[float, str]]:
     return [(step["value"], step["color"]) for step in thresholds["steps"][1:]]
 
 
-def asked(panel: Mapping[str, Any]) -> set[str]:
+def queried_signals(panel: Mapping[str, Any]) -> set[str]:
     return {selector.name for target in panel["targets"] for selector in selectors(filled(target["expr"]))}
 
 
 def of_rules(panel: Mapping[str, Any]) -> set[tuple[float, str]]:
     """The thresholds of every rule whose signal the panel queries."""
-    judged, unit = (
+    compared, unit = (
         PolicySignals(POLICY),
         UNITS.get(panel["fieldConfig"]["defaults"].get("custom", {}).get("axisLabel", ""), 1),
     )
     found = set()
     for rule in POLICY.rules:
-        names = {selector.name for selector in selectors(filled(judged(rule.signal)))} if rule.signal else set()
+        names = {selector.name for selector in selectors(filled(compared(rule.signal)))} if rule.signal else set()
         own = {selector.name for selector in selectors(rule.expr)} if not rule.signal else names
-        if own and own - {PROCESS_START} <= asked(panel) and rule.key.severity in COLOURS:
+        if own and own - {PROCESS_START} <= queried_signals(panel) and rule.key.severity in COLOURS:
             found.add(((rule.threshold or 1) / unit, COLOURS[rule.key.severity]))
     return found
 
@@ -91,8 +91,8 @@ def test_shares_are_of_the_most_severe_threshold():
     """Each bar of the watch is its signal over its threshold: 100 % is the alert's."""
     for title in ("Share of each threshold now", "Share of each threshold at worst"):
         (panel,) = [panel for panel in panels(load_dashboard("migration-watch.json")) if panel["title"] == title]
-        judged = PolicySignals(POLICY)
+        compared = PolicySignals(POLICY)
         shares = {
-            f"{judged(rule.signal)} / {rule.threshold:g}" for rule in POLICY.rules if rule.signal and rule.threshold
+            f"{compared(rule.signal)} / {rule.threshold:g}" for rule in POLICY.rules if rule.signal and rule.threshold
         }
         assert {target["expr"] for target in panel["targets"]} <= shares

@@ -48,7 +48,7 @@ Condition = Callable[[MetricsResponse], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class FaultStep:
     """Faults at the same time, until all of these hold."""
 
     faults: tuple[str, ...]
@@ -60,7 +60,7 @@ def fires(alert: str) -> Condition:
     return lambda now: now.sum("outbox_alert_firing", alert=alert) > 0
 
 
-def _away(now: MetricsResponse) -> bool:
+def _database_absent(now: MetricsResponse) -> bool:
     return now.sum("outbox_app_up") == 0
 
 
@@ -69,18 +69,18 @@ def _rows_unknown(now: MetricsResponse) -> bool:
 
 
 PLAY: Final = (
-    Act(
+    FaultStep(
         ("poison-rows", "failing-initialisations", "cleanup-dead"),
         (fires("OutboxHeadBlocked"), fires("OutboxJobsExhausted"), fires("OutboxFsmFailureRateHigh")),
     ),
-    Act(("processor-stalled",), (fires("OutboxStalled"),)),
-    Act(("application-down",), (_away,)),
-    Act(("database-lock",), (_rows_unknown,)),
+    FaultStep(("processor-stalled",), (fires("OutboxStalled"),)),
+    FaultStep(("application-down",), (_database_absent,)),
+    FaultStep(("database-lock",), (_rows_unknown,)),
 )
 
 
 @dataclass(slots=True)
-class World:
+class Recording:
     """The recorded data of Prometheus. Times are Unix seconds; `faults` has each fault's first and last."""
 
     url: str
@@ -115,8 +115,8 @@ def labels_of(metric: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 @contextmanager
-def played(directory: Path) -> Iterator[dict[str, World]]:
-    """The world after the play, as each Prometheus that is installed saw it, by source; they still answer."""
+def played(directory: Path) -> Iterator[dict[str, Recording]]:
+    """The recordings of each installed Prometheus after the faults, by source; the servers still run."""
     policy = load_policy(time_scale=SCALE, interval=STEP)
     with Lab(LabPlan(rate=20.0, max_poll_interval=1.0)) as lab, run_pager() as pager:
         app = App(lambda: _config(lab, pager.url, directory))
@@ -127,16 +127,18 @@ def played(directory: Path) -> Iterator[dict[str, World]]:
                     source: stack.enter_context(_prometheus(binary, directory / source, policy, app.url))
                     for source, binary in installed("prometheus").items()
                 }
-                worlds = {source: World(url, policy, time.time()) for source, url in urls.items()}
-                faults = _play(list(worlds.values()), lab, app, MaintenanceFile(directory / "state"))
-                for world in worlds.values():
-                    world.ended, world.faults = time.time(), faults
-                yield worlds
+                recordings = {source: Recording(url, policy, time.time()) for source, url in urls.items()}
+                faults = _run_faults(list(recordings.values()), lab, app, MaintenanceFile(directory / "state"))
+                for recording in recordings.values():
+                    recording.ended, recording.faults = time.time(), faults
+                yield recordings
         finally:
             app.stop()
 
 
-def _play(worlds: list[World], lab: Lab, app: App, maintenance_file: MaintenanceFile) -> dict[str, tuple[float, float]]:
+def _run_faults(
+    recordings: list[Recording], lab: Lab, app: App, maintenance_file: MaintenanceFile
+) -> dict[str, tuple[float, float]]:
     """Every act; answers with the first and the last moment of each fault."""
     faults: dict[str, tuple[float, float]] = {}
 
@@ -148,7 +150,7 @@ def _play(worlds: list[World], lab: Lab, app: App, maintenance_file: Maintenance
         see(lambda _: time.monotonic() > end)
 
     see(lambda now: now.all_collectors_succeed and now.get("outbox_watch_state", state="running") == 1)
-    eventually(lambda: all(world.at("up", time.time()) for world in worlds), seconds=TIMEOUT)
+    eventually(lambda: all(recording.at("up", time.time()) for recording in recordings), seconds=TIMEOUT)
     stay(2 * SEEN)
     for act in PLAY:
         began = time.time()

@@ -76,11 +76,11 @@ def backlog(connection: psycopg.Connection[Any], queues: LabelLimit) -> Series:
     }
     for job in pending:
         expected["outbox_pending_jobs", (job.state,)] += 1
-        if _believed(job.created_at, now):
+        if _plausible(job.created_at, now):
             expected.setdefault(("outbox_oldest_pending_timestamp_seconds", (job.state,)), _unix(job.created_at))
     for queue, rows in _grouped(pending, lambda job: _published(job.queue_name, queues)).items():
         expected["outbox_queue_pending_jobs", (queue,)] = len(rows)
-        if known := [job.created_at for job in rows if _believed(job.created_at, now)]:
+        if known := [job.created_at for job in rows if _plausible(job.created_at, now)]:
             expected["outbox_queue_oldest_pending_timestamp_seconds", (queue,)] = _unix(known[0])
     assert sum(expected["outbox_pending_jobs", (s,)] for s in ("waiting", "failing", "exhausted")) == len(pending)
     return expected
@@ -167,7 +167,7 @@ def idempotency(connection: psycopg.Connection[Any]) -> Series:
     return expected
 
 
-def _believed(time: datetime, now: datetime) -> bool:
+def _plausible(time: datetime, now: datetime) -> bool:
     return _EPOCH < time <= now + _MAX_AHEAD
 
 

@@ -73,7 +73,7 @@ def content(rng: random.Random, *, around_edges: int = 0) -> Content:
     times = _Times(rng, around_edges)
     return Content(
         jobs=[_job(rng, times, rng.choice(queues)) for _ in range(sizes[0])],
-        keys=[Key(rng.choice((None, *range(COURSES))), times.edgy(2 * DAY)) for _ in range(sizes[1])],
+        keys=[Key(rng.choice((None, *range(COURSES))), times.near_edge(2 * DAY)) for _ in range(sizes[1])],
         events=[_event(rng, times) for _ in range(sizes[2])],
         deleted=rng.sample(range(COURSES), rng.choice((0, 0, 1, 2))),
     )
@@ -84,7 +84,7 @@ class _Times:
         self._rng = rng
         self._around = around_edges
 
-    def edgy(self, reach: int = 2 * HOUR) -> int:
+    def near_edge(self, reach: int = 2 * HOUR) -> int:
         """A time on or near an edge, in the last hours, or anywhere within `reach`."""
         kind = self._rng.randrange(4)
         if kind == 0:
@@ -102,45 +102,48 @@ def _job(rng: random.Random, times: _Times, queue: str) -> Job:
 
 
 def _waiting(_: random.Random, times: _Times, course: int, queue: str) -> Job:
-    return Job(course, queue, times.edgy())
+    return Job(course, queue, times.near_edge())
 
 
 def _poison(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
     """Failed with an old or a new error, or with empty columns."""
-    error, attempted = rng.choice(("ECONNREFUSED", None)), rng.choice((times.edgy(), times.edgy(), None))
-    return Job(course, queue, times.edgy(), None, rng.randint(1, 8), error, attempted)
+    error, attempted = (
+        rng.choice(("ECONNREFUSED", None)),
+        rng.choice((times.near_edge(), times.near_edge(), None)),
+    )
+    return Job(course, queue, times.near_edge(), None, rng.randint(1, 8), error, attempted)
 
 
 def _reset(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
     """Attempts set back by hand: not failing, whatever the other columns are."""
-    return Job(course, queue, times.edgy(), None, rng.choice((0, -1)), "old", times.edgy())
+    return Job(course, queue, times.near_edge(), None, rng.choice((0, -1)), "old", times.near_edge())
 
 
 def _lagging(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
     """The application's clock is behind, up to the margin."""
-    created = times.edgy()
+    created = times.near_edge()
     return Job(course, queue, created, created - rng.choice((1, 1000, SECOND, LAG, rng.randrange(LAG))))
 
 
 def _delayed(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
-    processed = times.edgy()
+    processed = times.near_edge()
     return Job(course, queue, processed - rng.randrange(30 * DAY), processed)
 
 
 def _recovered(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
     """A success after a failure keeps its error."""
-    created = times.edgy()
+    created = times.near_edge()
     return Job(course, queue, created, created + rng.randrange(HOUR), rng.randint(1, 4), "ECONNRESET", created)
 
 
 def _processed(rng: random.Random, times: _Times, course: int, queue: str) -> Job:
-    created = times.edgy()
+    created = times.near_edge()
     return Job(course, queue, created, created + rng.choice((0, 1, rng.randrange(2 * SECOND), HOUR)))
 
 
 def _event(rng: random.Random, times: _Times) -> Event:
     event = rng.choice(("FSM_INITIALIZED", "FSM_INITIALIZED", f"TYPE_{rng.randrange(30)}"))
-    return Event(rng.randrange(COURSES), event, rng.choice(("API", "API", "WORKER", "QUEUE")), times.edgy(3 * DAY))
+    return Event(rng.randrange(COURSES), event, rng.choice(("API", "API", "WORKER", "QUEUE")), times.near_edge(3 * DAY))
 
 
 _SURROUNDINGS = """

@@ -118,7 +118,7 @@ def compare(sampling: Sampler, collector: DatabaseCollector, session: Session) -
         case "throughput":  # counters alone: see test_counters.py
             expected = {}
         case unknown:
-            raise AssertionError(f"a collector that nobody checks: {unknown}")
+            raise AssertionError(f"a collector that is not checked: {unknown}")
     assert found == expected
 
 

@@ -35,7 +35,7 @@ class Written:
 
 
 @dataclass
-class World:
+class CounterModel:
     """The writes, which of them are committed, and which each sample could see."""
 
     committed: dict[str, Written] = field(default_factory=dict)
@@ -90,10 +90,10 @@ def sample(sampling: Sampler) -> list[Reading | Distribution]:
     return found
 
 
-def step(world: World, writers: list[psycopg.Connection[Any]], rng: random.Random, janitor: Any) -> None:
+def step(model: CounterModel, writers: list[psycopg.Connection[Any]], rng: random.Random, janitor: Any) -> None:
     """One writer writes, commits or rolls back; or another session deletes a committed row."""
     number = rng.randrange(WRITERS)
-    writer, mine = writers[number], world.pending.setdefault(number, [])
+    writer, mine = writers[number], model.pending.setdefault(number, [])
     match rng.choice(("job", "job", "event", "commit", "commit", "rollback", "delete")):
         case "job":
             mine.append(write_job(writer, rng))
@@ -101,18 +101,18 @@ def step(world: World, writers: list[psycopg.Connection[Any]], rng: random.Rando
             mine.append(write_event(writer, rng))
         case "commit":
             writer.commit()
-            world.committed |= {row.id: row for row in mine}
+            model.committed |= {row.id: row for row in mine}
             mine.clear()
         case "rollback" if rng.random() < 0.3:
             writer.rollback()
             mine.clear()
-        case "delete" if world.committed:
-            row = world.committed.pop(rng.choice(sorted(world.committed)))
+        case "delete" if model.committed:
+            row = model.committed.pop(rng.choice(sorted(model.committed)))
             delete(janitor, row)
 
 
-def check(world: World, readings: Iterable[Reading | Distribution]) -> None:
-    jobs, events = world.of("job"), world.of("event")
+def check(model: CounterModel, readings: Iterable[Reading | Distribution]) -> None:
+    jobs, events = model.of("job"), model.of("event")
     values = {(r.metric, r.labels): r.value for r in readings if isinstance(r, Reading)}
     (histogram,) = (r for r in readings if isinstance(r, Distribution))
     assert values[catalogue.PROCESSED_JOBS, ()] == len(jobs)
@@ -134,19 +134,19 @@ def check(world: World, readings: Iterable[Reading | Distribution]) -> None:
 def test_interleaved_writers_are_counted_exactly(database: Database, seed: int):
     """Out-of-order commits, late stamps, roll-backs, deletions: each row that a sample can see counts once."""
     rng = random.Random(seed)
-    world = World()
+    model = CounterModel()
     with ExitStack() as stack:
         janitor = stack.enter_context(database.connect())
         rows.write(janitor, rows.Content())
         writers = [stack.enter_context(database.connect(autocommit=False)) for _ in range(WRITERS)]
         sampling = stack.enter_context(sampler(database.dsn()))
         for _ in range(STEPS):
-            step(world, writers, rng, janitor)
+            step(model, writers, rng, janitor)
             if rng.random() < 0.1:
-                world.sampled()
-                check(world, sample(sampling))
-        assert len(world.of("job")) > 20
-        assert len(world.of("event")) > 5
+                model.sampled()
+                check(model, sample(sampling))
+        assert len(model.of("job")) > 20
+        assert len(model.of("event")) > 5
         for writer in writers:
             writer.rollback()
 
@@ -177,7 +177,7 @@ def test_rows_before_the_window_are_recognised_by_their_count_and_sum(database: 
         for _ in range(200):
             write(writer, rng)
         sample(sampling)
-        asked = Asked(next(each for each in sampling.database_collectors if each.name == name))
+        asked = QueryCounter(next(each for each in sampling.database_collectors if each.name == name))
         assert asked.of(sampling) == 1
         while write(writer, rng) and asked.of(sampling) == 1:
             pass  # its time may be of the last few seconds
@@ -185,7 +185,7 @@ def test_rows_before_the_window_are_recognised_by_their_count_and_sum(database: 
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryCounter:
     """Counts how often a collector reads rows at a sample: twice when the known rows have changed."""
 
     collector: DatabaseCollector

@@ -58,7 +58,7 @@ class Writer:
         self.locked.clear()
 
 
-class World:
+class DepartureModel:
     """Writers at work, and the expected result by brute force over the whole table."""
 
     def __init__(self, janitor: psycopg.Connection[Any], writers: list[Writer], rng: random.Random) -> None:
@@ -160,19 +160,19 @@ def test_each_loss_is_found_and_nothing_else(database: Database, seed: int):
         janitor = stack.enter_context(database.connect())
         rows.write(janitor, rows.Content())
         connections = [stack.enter_context(database.connect(autocommit=False)) for _ in range(WRITERS)]
-        world = World(janitor, [Writer(each) for each in connections], rng)
+        model = DepartureModel(janitor, [Writer(each) for each in connections], rng)
         life = stack.enter_context(ExitStack())
         sampling = life.enter_context(sampler(database.dsn()))
         for _ in range(STEPS):
-            world.step()
+            model.step()
             if rng.random() < 0.15:
-                world.sampled()
-                assert unaccounted(sample(sampling)) == world.expected
+                model.sampled()
+                assert unaccounted(sample(sampling)) == model.expected
             if rng.random() < 0.01:
                 life.close()
                 sampling = life.enter_context(sampler(database.dsn()))
-                world.restarted()
-        assert min(world.planted["removed"], world.planted["uncounted"]) > 10
+                model.restarted()
+        assert min(model.planted["removed"], model.planted["uncounted"]) > 10
         for connection in connections:
             connection.rollback()
 

@@ -119,8 +119,8 @@ def test_a_migration_is_not_held_up(filled):
     assert max(waits) <= LOCK_TIMEOUT + SLACK
 
 
-def test_a_migration_in_the_queue_behind_us_is_not_held_up(filled):
-    """We wait for a lock, a migration waits behind us: when the lock is free, it has its turn within lock_timeout."""
+def test_a_migration_in_the_lock_queue_is_not_delayed(filled):
+    """We wait for a lock, a migration waits behind us: when the lock is free, it gets it within lock_timeout."""
     timeout = 0.5  # the default
     with running(filled, lock_timeout=timeout), filled.connect(autocommit=False) as locker:
         locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
@@ -141,7 +141,7 @@ def test_a_migration_in_the_queue_behind_us_is_not_held_up(filled):
     assert done[0] - freed <= timeout + SLACK
 
 
-def test_the_processor_is_never_held_up(filled):
+def test_the_processor_is_never_delayed(filled):
     """Reading locks no row and conflicts with no writer: updates run at full speed while we sample."""
     with running(filled) as sampling, filled.connect() as processor:
         processor.execute("SET lock_timeout = '20ms'")

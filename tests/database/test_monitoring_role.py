@@ -382,7 +382,7 @@ def test_access_is_granted_twice_and_removed_without_a_trace(database, case):
     assert catalogue(database) == before
 
 
-def test_a_provider_that_keeps_pg_cron_to_itself(database):
+def test_a_provider_that_restricts_pg_cron(database):
     """The migration history is readable, a notice names the missing objects, and the role can be removed."""
     notices: list[str] = []
     with role(database, "CREATEROLE") as provider:

@@ -79,7 +79,7 @@ CASES = {
     "waiting since the zero of Unix": Case(job("'1970-01-01 00:00:00+00'"), WAITING, (OUTBOX, OUT)),
     "waiting since tomorrow": Case(job("now() + interval '1 day'"), WAITING, (OUTBOX, OUT)),
     "waiting since the last year there is": Case(job("'294276-12-31'"), WAITING, (OUTBOX, OUT)),
-    "waiting since nobody knows": Case(job("NULL"), WAITING, (OUTBOX, NULL), (OUTBOX, "created_at")),
+    "unknown time of creation": Case(job("NULL"), WAITING, (OUTBOX, NULL), (OUTBOX, "created_at")),
     "waiting in no queue": Case(
         job(queue="NULL"),
         {(PENDING, ("waiting",)): 1.0, (QUEUE_PENDING, ("other",)): 1.0},
@@ -115,7 +115,7 @@ CASES = {
     "processed since -infinity": Case(job("'-infinity'", "now()"), PROCESSED, (OUTBOX, INFINITE)),
     "processed since infinity": Case(job("'infinity'", "now()"), PROCESSED, (OUTBOX, INFINITE)),
     "processed since BC": Case(job("'0044-03-15 BC'", "now()"), PROCESSED, (OUTBOX, OUT)),
-    "processed since nobody knows": Case(job("NULL", "now()"), PROCESSED, (OUTBOX, NULL), (OUTBOX, "created_at")),
+    "unknown beginning of processing": Case(job("NULL", "now()"), PROCESSED, (OUTBOX, NULL), (OUTBOX, "created_at")),
     "processed in no queue": Case(
         job("now() - interval '1 minute'", "now()", queue="NULL"),
         {(LAST_HOUR, ()): 1.0, (QUEUE_LAST_HOUR, ("other",)): 1.0},
@@ -136,7 +136,7 @@ CASES = {
         (EVENTS_TABLE, NULL),
         (EVENTS_TABLE, "event_type"),
     ),
-    "event of nobody": Case(
+    "event without a user": Case(
         event("now()", source="NULL"),
         {(BY_SOURCE, ("other",)): 1.0, (BY_TYPE, ("ODD",)): 1.0},
         (EVENTS_TABLE, NULL),

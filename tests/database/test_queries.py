@@ -39,7 +39,7 @@ OPENING: dict[str, type[Any]] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryRecorder:
     """How the program runs a statement."""
 
     row: type[Any]
@@ -50,20 +50,20 @@ class Recorder:
     """Records the statements of sessions."""
 
     def __init__(self) -> None:
-        self.asked: dict[str, Asked] = {}
+        self.asked: dict[str, QueryRecorder] = {}
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fetch = Session.fetch
 
         def recording(asking: Session, name: str, row: type[Any], **parameters: object) -> list[Any]:
-            self.asked[name] = Asked(row, parameters)
+            self.asked[name] = QueryRecorder(row, parameters)
             return fetch(asking, name, row, **parameters)
 
         with_literals = queries.SqlStatement.with_literals
 
         def noting(query: queries.SqlStatement, schema: str, parameters: dict[str, object]) -> bytes:
             if query.name in OPENING:  # the others are recorded when they are fetched
-                self.asked[query.name] = Asked(OPENING[query.name], parameters)
+                self.asked[query.name] = QueryRecorder(OPENING[query.name], parameters)
             return with_literals(query, schema, parameters)
 
         monkeypatch.setattr(Session, "fetch", recording)
@@ -72,7 +72,7 @@ class Recorder:
 
 
 @pytest.fixture(scope="module")
-def recorded(cluster) -> dict[str, Asked]:
+def recorded(cluster) -> dict[str, QueryRecorder]:
     """All statements as the program runs them, on either schema, large enough that it chooses among plans."""
     recorder = Recorder()
     with pytest.MonkeyPatch.context() as patch:
@@ -248,7 +248,7 @@ def test_the_cap_keeps_its_plan(recorded, populated, which):
     assert not [keys for keys in sorted_by if "created_at" in keys], "only the groups of the answer may be sorted"
 
 
-def test_a_statement_names_itself_to_the_dba():
+def test_a_statement_has_a_comment_for_pg_stat_activity():
     """The text in pg_stat_activity begins with the name of the collector."""
     assert queries.load("backlog").compose("public").as_string().startswith("/* outbox-exporter: backlog */\n")
 

@@ -76,9 +76,9 @@ NO_MESSAGE = {"sent_at": us(-1), "heard_at": us(-1)}
         "no receiver",
         "not visible",
         "not visible, busy",
-        "nothing heard since the receiver connected",
-        "nothing heard at all",
-        "heard during the sample",
+        "no message since the receiver connected",
+        "no message at all",
+        "a message during the sample",
         "nothing replayed",
     ],
 )
@@ -224,7 +224,7 @@ def test_the_message_names_the_cause_and_the_fix(facts, cause):
     assert str(raised.value) == f"{NOT_PROVED}{cause}; {PRIMARY}"
 
 
-def test_the_limit_itself_is_fresh():
+def test_the_limit_is_inclusive():
     """At the limit it is accepted, beyond it not."""
     tracker = ReplayTracker()
     tracker.found_standby(None, NOW, replay(**{**HIDDEN, "committed_at": us(-60)}))

@@ -192,7 +192,7 @@ def test_now_is_the_database_s(database):
         assert row == (session.now,)
 
 
-def test_the_first_message_names_itself_to_the_dba():
+def test_the_first_message_has_a_comment_for_pg_stat_activity():
     """As every other statement: the text in pg_stat_activity begins with the name of the collector."""
     opening = session_module._opening(("public", None, 5.0, 0.5), (OUTBOX,), True, session_module.Expected(filter=True))
     assert opening.startswith(b"/* outbox-exporter: begin */ BEGIN ")

@@ -153,7 +153,7 @@ def parameters(database: Database) -> list[Parameter]:
     return [Parameter(*row) for row in found]
 
 
-class Tried:
+class SettingTrial:
     """Two connections, the monitoring role's and the owner's, on which settings are made and answers asked."""
 
     def __init__(self, database: Database, monitor: str) -> None:
@@ -181,20 +181,20 @@ class Tried:
     def set(self, name: str, value: str) -> bool:
         """For both sessions; whether the server takes it."""
         try:
-            for opened in self._doors():
+            for opened in self._clients():
                 self._run(opened, sql.SQL("SELECT set_config({}, {}, false)").format(name, value))
         except psycopg.Error:
             return False
         return True
 
     def reset(self) -> None:
-        for opened in self._doors():
+        for opened in self._clients():
             try:
                 self._run(opened, sql.SQL("RESET ALL"))
             except psycopg.Error:
                 opened._acquire().close()
 
-    def _doors(self) -> tuple[DatabaseClient, DatabaseClient]:
+    def _clients(self) -> tuple[DatabaseClient, DatabaseClient]:
         return self._sampling.database, self._owner.database
 
     @staticmethod
@@ -217,31 +217,31 @@ def watched(database: Database) -> Iterator[tuple[Database, str]]:
 
 
 @pytest.fixture
-def tried(watched: tuple[Database, str]) -> Iterator[Tried]:
-    attempt = Tried(*watched)
+def trial(watched: tuple[Database, str]) -> Iterator[SettingTrial]:
+    attempt = SettingTrial(*watched)
     yield attempt
     attempt.close()
 
 
-def same(tried: Tried, expected: Answers, settings: list[tuple[str, str]]) -> str:
+def same(trial: SettingTrial, expected: Answers, settings: list[tuple[str, str]]) -> str:
     """The differences under these settings, empty when there are none."""
     try:
-        return "" if tried.answers() == expected else "another answer"
+        return "" if trial.answers() == expected else "another answer"
     except SampleError as error:
         allowed = [error.reason in ENDING.get(name, ()) for name, _ in settings]
         return "" if all(allowed) else f"{error.reason}: {error}"
     except Exception as error:  # noqa: BLE001 - every error is part of the result
         return repr(error)
     finally:
-        tried.reset()
+        trial.reset()
 
 
-def test_every_setting_with_every_other_value(watched, tried):
+def test_every_setting_with_every_other_value(watched, trial):
     """Every statement of samples, verify and check-config has the same result as under defaults.
 
     Several at a time; each by itself where a session may end, and where one of several changed a result.
     """
-    expected = tried.answers()
+    expected = trial.answers()
     assert sum(expected.samples.values()) > 0
     settings = [(each.name, value) for each in parameters(watched[0]) for value in each.others()]
     alone = [setting for setting in settings if setting[0] in ENDING]
@@ -250,16 +250,16 @@ def test_every_setting_with_every_other_value(watched, tried):
     groups = [[setting] for setting in alone] + [together[place::count] for place in range(count)]
     taken, wrong = 0, {}
     for group in groups:
-        made = [setting for setting in group if tried.set(*setting)]
+        made = [setting for setting in group if trial.set(*setting)]
         taken += len(made)
-        if same(tried, expected, made):
+        if same(trial, expected, made):
             for setting in made:
-                tried.set(*setting)
-                if differences := same(tried, expected, [setting]):
+                trial.set(*setting)
+                if differences := same(trial, expected, [setting]):
                     wrong[setting] = differences
     assert wrong == {}
     assert taken > 300
-    assert tried.answers() == expected
+    assert trial.answers() == expected
 
 
 def make_default(database: Database, role: str) -> None:
@@ -279,8 +279,8 @@ def answers(database: Database, user: str) -> dict[str, object]:
         with opened.sample() as session:
             applied, absent = verify(session), verify(session, "absent")
         may_go = rollback_check(opened, SamplingSettings(), RollbackOptions(), 0.0)
-    tried = smoke(dsn, "public")
-    reports = {"applied": applied, "absent": absent, "smoke": tried}
+    trial = smoke(dsn, "public")
+    reports = {"applied": applied, "absent": absent, "smoke": trial}
     found: dict[str, object] = {
         name: [(each.check, each.answer, each.expected) for each in report.findings] for name, report in reports.items()
     }

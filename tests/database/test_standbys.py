@@ -35,7 +35,7 @@ TALKATIVE = {"wal_receiver_timeout": "1s"}
 
 
 @pytest.fixture
-def talkative(cluster: Cluster) -> Iterator[Standby]:
+def writing_standby(cluster: Cluster) -> Iterator[Standby]:
     """A standby whose receiver gets a message from its sender twice a second."""
     with standby_of(cluster, TALKATIVE) as standby:
         yield standby
@@ -115,7 +115,7 @@ def test_a_fresh_standby_shows_the_rows_of_the_primary(watched, standby):
         assert (server.role, server.address, server.lag) == ("primary", f"127.0.0.1:{watched.cluster.port}", None)
 
 
-def test_a_paused_standby_is_no_empty_outbox(watched, standby):
+def test_a_paused_standby_is_not_read_as_an_empty_outbox(watched, standby):
     """An hour of quiet, a pause, then fifty jobs on the primary: a first sample there has no reading."""
     standby.wait_until_caught_up()
     standby.pause_replay()
@@ -137,14 +137,14 @@ def test_a_paused_standby_is_no_empty_outbox(watched, standby):
 
 
 @pytest.mark.parametrize("pending", [0, 50])
-def test_a_pause_after_a_sample_is_reported_within_the_limit(watched, talkative, pending):
+def test_a_pause_after_a_sample_is_reported_within_the_limit(watched, writing_standby, pending):
     """Jobs come in, or are processed, behind a paused replay: the old number is shown for the limit at most."""
     add_jobs(watched, pending)
-    talkative.wait_until_caught_up()
+    writing_standby.wait_until_caught_up()
     limit = 1.5
-    with running(on(talkative, watched).dsn(), limit) as sample:
+    with running(on(writing_standby, watched).dsn(), limit) as sample:
         assert until(lambda: backlog(sample()) == pending)
-        talkative.pause_replay()
+        writing_standby.pause_replay()
         if pending:
             watched.execute("UPDATE job_outbox SET processed_at = now()")
         else:
@@ -165,8 +165,8 @@ def test_a_pause_after_a_sample_is_reported_within_the_limit(watched, talkative,
         assert server is not None
         assert server.lag is not None
         assert server.lag > limit
-        talkative.resume_replay()
-        talkative.wait_until_caught_up()
+        writing_standby.resume_replay()
+        writing_standby.wait_until_caught_up()
         assert until(lambda: backlog(sample()) == (0 if pending else 50))
 
 
@@ -221,18 +221,18 @@ def test_a_standby_without_messages_is_stale_after_the_limit(watched, cluster, s
         assert until(lambda: backlog(sample()) == 7)
 
 
-def test_a_standby_of_an_idle_primary_is_not_stale(watched, talkative):
+def test_a_standby_of_an_idle_primary_is_not_stale(watched, writing_standby):
     """Nothing is written for three times the limit: the receiver requests a reply, which has no news."""
-    with running(on(talkative, watched).dsn(), 1.5) as sample:
+    with running(on(writing_standby, watched).dsn(), 1.5) as sample:
         add_jobs(watched, 4)
-        talkative.wait_until_caught_up()
+        writing_standby.wait_until_caught_up()
         for _ in range(6):  # until the server's own vacuum has left the primary alone for so long
-            replayed = on(talkative, watched).value("SELECT pg_last_xact_replay_timestamp()")
+            replayed = on(writing_standby, watched).value("SELECT pg_last_xact_replay_timestamp()")
             ends = time.monotonic() + 4.5
             while time.monotonic() < ends:
                 assert backlog(sample()) == 4
                 time.sleep(0.1)
-            if on(talkative, watched).value("SELECT pg_last_xact_replay_timestamp()") == replayed:
+            if on(writing_standby, watched).value("SELECT pg_last_xact_replay_timestamp()") == replayed:
                 return
         pytest.fail("the primary was never quiet")
 
@@ -273,11 +273,11 @@ def test_a_server_without_a_receiver_is_stale(cluster):
     assert "no WAL receiver is connected" in found["backlog"].message
 
 
-def test_a_replay_that_waits_for_a_query_is_behind(watched, talkative):
+def test_a_replay_that_waits_for_a_query_is_behind(watched, writing_standby):
     """A snapshot on the standby needs rows that the primary has vacuumed away: the replay waits for it."""
     add_jobs(watched, 20)
-    talkative.wait_until_caught_up()
-    replica = on(talkative, watched)
+    writing_standby.wait_until_caught_up()
+    replica = on(writing_standby, watched)
     with running(replica.dsn(), 1) as sample, replica.connect(autocommit=False) as reader:
         reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT count(*) FROM job_outbox")
@@ -289,7 +289,7 @@ def test_a_replay_that_waits_for_a_query_is_behind(watched, talkative):
         assert backlog(states) is None
         assert "WAL is received and not yet replayed" in states[0].problems[0].message
         reader.rollback()
-        talkative.wait_until_caught_up()
+        writing_standby.wait_until_caught_up()
         assert until(lambda: backlog(sample()) == 0)
 
 

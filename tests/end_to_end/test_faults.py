@@ -178,7 +178,7 @@ def test_failing_initialisations(inject, scrape_exporter):
 def test_slow_processing(inject, scrape_exporter):
     """The processing time grows: in the histogram at once, in the mean of the last hour as slow jobs are processed.
 
-    Runs before the poison rows: these are processed in the end, and their age makes a mean of minutes.
+    Runs before the fault poison-rows: its jobs are processed in the end, and their age makes a mean of minutes.
     """
     mean = "outbox_last_hour_processing_time_avg_seconds"
     with inject("slow-processing") as before:

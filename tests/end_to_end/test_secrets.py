@@ -81,7 +81,7 @@ def server() -> Iterator[Cluster]:
 
 @pytest.fixture
 def configured(request: pytest.FixtureRequest, server: Cluster, tmp_path: Path) -> Configure:
-    """Configures a password as the parameter of the test says."""
+    """Configures a password as given by the parameter of the test."""
     return lambda password: SECRET_SOURCES[request.param](server.port, password, tmp_path)
 
 

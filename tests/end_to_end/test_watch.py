@@ -183,7 +183,7 @@ def down_for_half(watched: WatchedLab) -> None:
 
 
 def short_outage(watched: WatchedLab) -> None:
-    """Disconnects the database for less than half of what any budget allows."""
+    """Disconnects the database for less than half of the smallest budget."""
     time.sleep(DURATION * 0.3)
     watched.proxy.set_mode(Mode.REFUSE)
     watched.proxy.drop_connections()

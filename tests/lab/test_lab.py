@@ -50,7 +50,7 @@ def test_all_five_signals_change(lab):
 
 
 def test_the_application_reports_the_labs_own_traffic(lab):
-    """Its counters follow what happens."""
+    """Its counters follow the traffic."""
     before = ask(lab, "getFSM")["succeeded"], ask(lab, "getOutbox")["processed"]
     wait_for(lambda: ask(lab, "getFSM")["succeeded"] > before[0] and ask(lab, "getOutbox")["processed"] > before[1])
     assert ask(lab, "healthCheck")["healthy"] is True
@@ -132,7 +132,7 @@ def test_a_failing_start_leaves_nothing_behind():
         _ = lab.cluster.directory
 
 
-def test_the_lab_lives_on_debians_server_too(debian):
+def test_the_lab_runs_on_debians_server_too(debian):
     """Any cluster will do."""
     with Lab(LabPlan(rate=20.0), cluster=Cluster.debian()) as lab:
         assert lab.cluster.major == debian.major

@@ -46,7 +46,7 @@ class MonitoredLab:
 
 
 def create_monitoring_role(lab: Lab) -> None:
-    """Runs the shipped script for the monitoring role; a second run restores what a fault has dropped."""
+    """Runs the shipped script for the monitoring role; a second run restores privileges that a fault has dropped."""
     lab.execute(_SCRIPT.read_text("utf-8"))
 
 

@@ -46,7 +46,7 @@ def test_nothing_is_known_before_the_first_run():
     assert (BACKLOG.duration, BACKLOG.succeeded_at, BACKLOG.expires) == (None, None, None)
 
 
-def test_a_result_lives_for_three_intervals():
+def test_a_result_expires_after_three_intervals():
     """It is fresh up to and including its last moment, and never after."""
     state = BACKLOG.after(success(100), interval=15)
     assert state.readings == READINGS

@@ -35,7 +35,7 @@ PYTHON: dict[str, Any] = {"text": str, "bigint": int, "integer": int, "double pr
 
 
 @dataclass
-class Asked:
+class QueryRecorder:
     """How the program runs a statement, and the rows that it returned."""
 
     row: type[Any] | None = None
@@ -44,12 +44,12 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def recorded(cluster, tmp_path_factory) -> dict[str, Asked]:
+def recorded(cluster, tmp_path_factory) -> dict[str, QueryRecorder]:
     """Every command, on an empty outbox, with rows, on an idle outbox, and with partitions."""
-    asked: dict[str, Asked] = {}
+    asked: dict[str, QueryRecorder] = {}
 
     def note(name: str, parameters: dict[str, object], row: type[Any] | None, answers: list[Any]) -> None:
-        known = asked.setdefault(name, Asked(row, set(parameters)))
+        known = asked.setdefault(name, QueryRecorder(row, set(parameters)))
         assert known.parameters == set(parameters)
         known.answers += answers
 

@@ -91,7 +91,7 @@ def built() -> Iterator[Image]:
 
 
 def copy_context(directory: Path) -> None:
-    """Copies the build context. Our .dockerignore excludes everything and lists what is included."""
+    """Copies the build context. Our .dockerignore excludes everything but the listed files."""
     patterns = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     wanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     inner = [pattern.removeprefix("**/") for pattern in patterns if pattern.startswith("**/")]

@@ -52,7 +52,7 @@ class Blocking(Scripted):
         return OUTCOME
 
 
-class Ledger:
+class RunRecorder:
     """Records finished runs, and lets a test wait for them."""
 
     def __init__(self) -> None:
@@ -77,8 +77,8 @@ class Ledger:
 @contextmanager
 def scheduled(
     *entries: ScheduledCollector, settings: SamplingSettings = GENEROUS
-) -> Iterator[tuple[Schedule, SnapshotStore, Ledger]]:
-    store, ledger = SnapshotStore(entry.state for entry in entries), Ledger()
+) -> Iterator[tuple[Schedule, SnapshotStore, RunRecorder]]:
+    store, ledger = SnapshotStore(entry.state for entry in entries), RunRecorder()
     schedule = Schedule(entries, store, settings, ledger)
     schedule.start()
     try:
@@ -294,7 +294,7 @@ def test_the_listener_gets_the_state_before():
     assert befores == [0, 1]
 
 
-def test_a_stepped_clock_makes_everybody_run_at_once():
+def test_all_collectors_run_at_once_after_a_clock_step():
     """A wall clock set back by an hour would stop all sampling for that long: the caller prevents it."""
     backlog = Scripted("backlog")
     with scheduled(database_entry(backlog)) as (schedule, _, ledger):
@@ -380,7 +380,7 @@ def test_a_run_that_waits_for_its_thread_is_not_begun_after_the_halt():
 
 def test_a_second_stop_waits_as_well():
     """And when it was never started, there is nothing to wait for."""
-    Schedule([], SnapshotStore(), GENEROUS, Ledger()).stop()
+    Schedule([], SnapshotStore(), GENEROUS, RunRecorder()).stop()
     slow = Blocking("backlog")
     with scheduled(database_entry(slow)) as (schedule, _, ledger):
         slow.wait()
@@ -401,7 +401,7 @@ def test_a_run_that_changes_its_interval_does_not_hold_up_stopping():
     """A sample that is broken off took long: its new interval must not keep the program from ending."""
     slow = Blocking("backlog")
     settings = SamplingSettings(interval=Seconds(0.05), budget_ratio=Ratio(0.001), max_interval=Seconds(HOUR))
-    store, ledger = SnapshotStore([database_entry(slow).state]), Ledger()
+    store, ledger = SnapshotStore([database_entry(slow).state]), RunRecorder()
     schedule = Schedule([database_entry(slow, 0.05)], store, settings, ledger)
     schedule.start()
     slow.wait()

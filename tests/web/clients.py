@@ -66,7 +66,7 @@ class Client:
             self.socket.settimeout(5)
 
 
-def crowd(server: WebServer, number: int, words: bytes) -> list[Client]:
+def connect_clients(server: WebServer, number: int, words: bytes) -> list[Client]:
     return [Client(server).send(words) for _ in range(number)]
 
 

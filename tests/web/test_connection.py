@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web.connection import ClientConnection, ServerLimits
 from tests.web.clients import PROMPT, STALLS, Client, scrape, serving
-from tests.web.tls_server import talk
+from tests.web.tls_server import exchange_message
 from tests.webtools import get
 
 
@@ -133,7 +133,7 @@ def test_half_open_handshakes_end_and_delay_no_other_client(tls_server):
         stalled = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(100)]
         for client in stalled[::2]:
             client.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
-        assert talk(port, tls_server.client()).answer.startswith(b"HTTP/1.1 200 ")
+        assert exchange_message(port, tls_server.client()).answer.startswith(b"HTTP/1.1 200 ")
         assert {client.recv(1) for client in stalled} == {b""}
     for client in stalled:
         client.close()
@@ -159,7 +159,7 @@ def test_closed_connections_are_freed_at_once(tls_server):
         with tls_server.serving(limits=ServerLimits(connections=20)) as port:
             stall_handshakes(port, 200)
             for _ in range(30):
-                talk(port, tls_server.client())
+                exchange_message(port, tls_server.client())
             alive = sum(isinstance(one, ClientConnection) for one in gc.get_objects())
     finally:
         gc.enable()
@@ -170,7 +170,7 @@ def test_a_half_open_handshake_takes_little_memory(tls_server):
     """At most 32 KB; asyncio's own size is 256 KB each."""
     with tls_server.serving() as port:
         stalled = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(50)]
-        talk(port, tls_server.client())
+        exchange_message(port, tls_server.client())
         buffers = [len(vars(one)["_ssl_buffer"]) for one in gc.get_objects() if isinstance(one, SSLProtocol)]
     assert len(buffers) >= 50
     assert max(buffers) <= 32 * 1024

@@ -10,7 +10,7 @@ import pytest
 from exporter.core.errors import ConfigError
 from exporter.web.server import WebServer
 from tests import webtools
-from tests.web.clients import PROMPT, STALLS, Client, crowd, scrape, serving
+from tests.web.clients import PROMPT, STALLS, Client, connect_clients, scrape, serving
 from tests.webtools import get
 
 
@@ -75,7 +75,7 @@ def test_nothing_is_left_behind():
 @pytest.mark.parametrize("words", STALLS.values(), ids=STALLS.keys())
 def test_300_stalled_clients_do_not_delay_a_scrape(words):
     with serving() as server:
-        crowd(server, 300, words)
+        connect_clients(server, 300, words)
         assert max(scrape(server) for _ in range(5)) < PROMPT
 
 
@@ -84,7 +84,7 @@ def test_stalled_connections_are_closed_for_a_scrape():
     with serving(connections=20) as server:
         scraper = Client(server).send(STALLS["idle after a response"])
         assert scraper.read_response()
-        clients = crowd(server, 50, b"GET / HT")
+        clients = connect_clients(server, 50, b"GET / HT")
         assert scrape(server) < PROMPT
         assert scraper.is_open()
         still_open = [client.is_open() for client in clients]
@@ -95,7 +95,7 @@ def test_stalled_connections_are_closed_for_a_scrape():
 def test_slow_clients_do_not_delay_the_stop():
     server = WebServer(webtools.site(), "127.0.0.1:0")
     server.start()
-    clients = [client for words in STALLS.values() for client in crowd(server, 20, words)]
+    clients = [client for words in STALLS.values() for client in connect_clients(server, 20, words)]
     scrape(server)
     began = time.monotonic()
     server.stop()

@@ -56,7 +56,7 @@ class Exchange:
     protocol: str | None
 
 
-def talk(port: int, context: ssl.SSLContext) -> Exchange:
+def exchange_message(port: int, context: ssl.SSLContext) -> Exchange:
     with (
         socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secure,
@@ -72,6 +72,6 @@ def talk(port: int, context: ssl.SSLContext) -> Exchange:
 def is_refused(port: int, context: ssl.SSLContext) -> bool:
     """With TLS 1.3 a client learns only when it reads that its certificate was not good enough."""
     try:
-        return not talk(port, context).answer
+        return not exchange_message(port, context).answer
     except (ssl.SSLError, ConnectionError):
         return True

@@ -52,11 +52,11 @@ class Simulation:
     ticks: int = 0
     rule_group: RuleGroup = field(default_factory=lambda: RuleGroup(POLICY))
     evaluations: list[Evaluation] = field(default_factory=list)
-    world: FaultyOutbox = field(init=False)
+    outbox: FaultyOutbox = field(init=False)
     clock: MonitoredClock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = FaultyOutbox(self.fault, self.begins, self.ends, pace=1.0, born=EPOCH)
+        self.outbox = FaultyOutbox(self.fault, self.begins, self.ends, pace=1.0, born=EPOCH)
         self.begin_anew()
 
     @property
@@ -71,9 +71,9 @@ class Simulation:
         """Goes on for so long."""
         for _ in range(ticks):
             self.ticks += 1
-            shown = self.world.tick(EPOCH + self.true + self.database, EPOCH + self.true + self.exporter)
+            shown = self.outbox.tick(EPOCH + self.true + self.database, EPOCH + self.true + self.exporter)
             samples = [(metric, labelled(**labels, job=POLICY.job), value) for metric, labels, value in shown]
-            self.evaluations.append(self.rule_group.evaluate(self.clock.now(), samples, self.world.fresh))
+            self.evaluations.append(self.rule_group.evaluate(self.clock.now(), samples, self.outbox.fresh))
         return self
 
     @property
@@ -82,7 +82,7 @@ class Simulation:
         return self.rule_group.state(0.0).series
 
     @property
-    def story(self) -> list[tuple[RuleKey, Change]]:
+    def outcomes(self) -> list[tuple[RuleKey, Change]]:
         """Alerts that fired and were resolved, in order; pending alerts that were dropped are left out."""
         return [
             (transition.alert.key, transition.change)
@@ -164,10 +164,10 @@ def test_a_clock_that_is_set_fires_and_resolves_nothing(
 ) -> None:
     """A clock step of an hour, during a fault or without one, changes no alert."""
     disturbed = Simulation(fault, begins=20).live(60)
-    assert bool(disturbed.story) is (fault is not healthy)
+    assert bool(disturbed.outcomes) is (fault is not healthy)
     step(disturbed, seconds)
     disturbed.live(ticks - disturbed.ticks)
-    assert sorted(disturbed.story) == sorted(undisturbed(fault, ticks).story)
+    assert sorted(disturbed.outcomes) == sorted(undisturbed(fault, ticks).outcomes)
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0])
@@ -176,11 +176,11 @@ def test_a_fault_after_the_step_is_noticed(seconds: float) -> None:
     simulation = Simulation(stalled, begins=50).live(40)
     simulation.exporter = simulation.database = seconds
     simulation.live(50)
-    assert (RuleKey("OutboxStalled", Severity.PAGE), Change.FIRING) in simulation.story
+    assert (RuleKey("OutboxStalled", Severity.PAGE), Change.FIRING) in simulation.outcomes
     simulation = Simulation(initialisations_fail, begins=41).live(40)
     simulation.exporter = simulation.database = seconds
     simulation.live(9)
-    assert (RuleKey("OutboxFsmFailureRateHigh", Severity.PAGE), Change.FIRING) in simulation.story
+    assert (RuleKey("OutboxFsmFailureRateHigh", Severity.PAGE), Change.FIRING) in simulation.outcomes
 
 
 def restarts(random: Random) -> Iterator[int]:
@@ -207,7 +207,7 @@ def test_a_restart_changes_nothing(fault: Callable[[FaultyOutbox], None], tmp_pa
         broken.begin_anew()
     for one, other in zip(broken.evaluations, whole.evaluations, strict=True):
         assert one.signals == pytest.approx(other.signals, rel=1e-12)
-    assert sorted(broken.story) == sorted(whole.story)
+    assert sorted(broken.outcomes) == sorted(whole.outcomes)
 
 
 def test_a_state_saved_before_the_clock_was_set_back() -> None:
@@ -216,7 +216,7 @@ def test_a_state_saved_before_the_clock_was_set_back() -> None:
     kept = old.rule_group.state(old.evaluations[-1].at)
     new = Simulation(flood, begins=20, exporter=-7200.0)
     new.rule_group.restore(kept, EPOCH + old.true - 7200.0)
-    new.world, new.ticks = old.world, old.ticks
+    new.outbox, new.ticks = old.outbox, old.ticks
     firing = {alert.key for alert in old.evaluations[-1].firing}
     first = new.live(1).evaluations[-1]
     assert (not first.transitions, {alert.key for alert in first.firing}) == (True, firing)
@@ -239,7 +239,7 @@ def test_a_suspended_machine_fires_nothing_on_resume() -> None:
     assert any(alert.state is State.PENDING for alert in simulation.evaluations[-1].alerts)
     simulation.ticks += 40
     simulation.live(1)
-    assert not [key for key, change in simulation.story if key.alert == "OutboxJobsExhausted"]
+    assert not [key for key, change in simulation.outcomes if key.alert == "OutboxJobsExhausted"]
 
 
 def test_a_cause_mutes_its_effects() -> None:

@@ -30,7 +30,7 @@ class Outbox:
     """The inputs of a rule manager; each scrape advances time by 15 seconds."""
 
     def __init__(self, fault: Callable[[FaultyOutbox], None] = healthy) -> None:
-        self.world = FaultyOutbox(fault, 0, 1_000_000, pace=1.0)
+        self.faulty = FaultyOutbox(fault, 0, 1_000_000, pace=1.0)
         self.now = 1e9
         self.broken = False
 
@@ -38,16 +38,18 @@ class Outbox:
         self.now += 15.0
         if self.broken:
             raise ZeroDivisionError
-        return [(name, tuple(labels.items()), value) for name, labels, value in self.world.tick(self.now)]
+        return [(name, tuple(labels.items()), value) for name, labels, value in self.faulty.tick(self.now)]
 
     def sources(self) -> RuleInputs:
-        return RuleInputs(self.scrape, lambda: self.world.fresh, self.now)
+        return RuleInputs(self.scrape, lambda: self.faulty.fresh, self.now)
 
     def clock(self) -> MonitoredClock:
         return MonitoredClock(lambda: self.now, lambda: self.now)
 
 
-def judge(outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], None], **changes: Any) -> RuleManager:
+def manager_of(
+    outbox: Outbox, state_dir: Path, *listeners: Callable[[Evaluation], None], **changes: Any
+) -> RuleManager:
     """A rule manager that evaluates only when called."""
     sources = replace(outbox.sources(), **changes)
     return RuleManager(POLICY, sources, state_dir, listeners, outbox.clock())
@@ -79,7 +81,7 @@ def test_evaluates_in_its_thread_and_calls_listeners(tmp_path: Path) -> None:
 def test_skips_every_second_interval_without_consumers(tmp_path: Path) -> None:
     """It evaluates first, never skips two intervals in a row, and skips none once there is a consumer."""
     has_consumers = False
-    resting = judge(Outbox(), tmp_path, has_consumers=lambda: has_consumers)
+    resting = manager_of(Outbox(), tmp_path, has_consumers=lambda: has_consumers)
     assert [resting._skips_interval() for _ in range(5)] == [False, True, False, True, False]
     has_consumers = True
     assert [resting._skips_interval() for _ in range(3)] == [False] * 3
@@ -97,7 +99,7 @@ def test_evaluates_in_its_thread_without_consumers(tmp_path: Path) -> None:
 def test_readings_of_firing_rules(tmp_path: Path) -> None:
     """Each rule that is evaluated here, at 0 or 1; nothing before the first evaluation."""
     outbox = Outbox(neglected)
-    quiet = judge(outbox, tmp_path)
+    quiet = manager_of(outbox, tmp_path)
     assert quiet.readings() == ()
     quiet.evaluate()
     before = quiet.readings()
@@ -115,7 +117,7 @@ def test_readings_of_firing_rules(tmp_path: Path) -> None:
 def test_old_evaluations_are_not_shown(tmp_path: Path) -> None:
     """Without recent evaluations there are no readings: an old alert may not fire any more."""
     outbox = Outbox()
-    silent = judge(outbox, tmp_path)
+    silent = manager_of(outbox, tmp_path)
     silent.evaluate()
     outbox.now += 3 * POLICY.interval
     assert silent.readings()
@@ -135,7 +137,7 @@ def test_samples_equal_those_of_prometheus(tmp_path: Path) -> None:
         outbox.now += 15.0
         return [("outbox_pending_jobs", (("state", "waiting"),), 7.0), ("nobody_asks", (), 1.0)]
 
-    seeing = judge(outbox, tmp_path, scrape=scrape)
+    seeing = manager_of(outbox, tmp_path, scrape=scrape)
     seeing.evaluate()
     found = seeing.evaluate().signals
     assert found["outbox:backlog_jobs"] == 7.0
@@ -146,14 +148,14 @@ def test_a_listener_that_raises_does_not_affect_others(tmp_path: Path, caplog: p
     """Other listeners are called, the next evaluation follows; errors are counted each time and logged once."""
     evaluations_passed_on: list[Evaluation] = []
 
-    def deaf(_: Evaluation) -> None:
+    def failing_listener(_: Evaluation) -> None:
         raise RuntimeError("cannot listen")
 
-    telling = judge(Outbox(), tmp_path, deaf, evaluations_passed_on.append)
+    manager = manager_of(Outbox(), tmp_path, failing_listener, evaluations_passed_on.append)
     for _ in range(3):
-        telling.evaluate()
+        manager.evaluate()
     assert len(evaluations_passed_on) == 3
-    assert telling.failures == {"listener": 3}
+    assert manager.failures == {"listener": 3}
     assert [record.getMessage() for record in caplog.records] == ["rule evaluation failed"]
     assert "cannot listen" in caplog.records[0].__dict__["fields"]["message"]
 
@@ -161,7 +163,7 @@ def test_a_listener_that_raises_does_not_affect_others(tmp_path: Path, caplog: p
 def test_a_scrape_that_raises_holds_everything(tmp_path: Path) -> None:
     """Existing alerts are held and none begins; evaluation continues when there are samples again."""
     outbox = Outbox(neglected)
-    scraping = judge(outbox, tmp_path)
+    scraping = manager_of(outbox, tmp_path)
     for _ in range(25):
         scraping.evaluate()
     firing = {alert.key for alert in scraping.evaluate().firing}
@@ -178,7 +180,7 @@ def test_a_scrape_that_raises_holds_everything(tmp_path: Path) -> None:
 def test_evaluation_continues_after_a_restart(tmp_path: Path) -> None:
     """Firing alerts stay firing without a transition; a damaged file is reported and all alerts start as inactive."""
     outbox = Outbox(neglected)
-    first = judge(outbox, tmp_path)
+    first = manager_of(outbox, tmp_path)
     for _ in range(25):
         first.evaluate()
     first.stop()
@@ -202,20 +204,20 @@ def test_a_damaged_file_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFix
 def test_without_a_place_to_keep_it(tmp_path: Path) -> None:
     """Without a writable state directory, evaluation works, but alerts do not survive a restart."""
     (tmp_path / "file").touch()
-    poor = judge(Outbox(), tmp_path / "file")
-    poor.evaluate()
-    assert poor.evaluate().firing
-    assert poor.failures["state"] >= 1
+    without_directory = manager_of(Outbox(), tmp_path / "file")
+    without_directory.evaluate()
+    assert without_directory.evaluate().firing
+    assert without_directory.failures["state"] >= 1
 
 
 def test_state_is_saved_every_minute_and_on_notified_changes(tmp_path: Path) -> None:
     """A crash loses no notified change, and at most a minute of other state."""
     outbox, file = Outbox(neglected), tmp_path / "alerts.json"
-    keeping = judge(outbox, tmp_path)
+    manager = manager_of(outbox, tmp_path)
     saved = []
     for _ in range(40):
         file.unlink(missing_ok=True)
-        evaluation = keeping.evaluate()
+        evaluation = manager.evaluate()
         saved.append(file.exists())
         changes = {transition.change for transition in evaluation.transitions} & {
             Change.FIRING,
@@ -229,11 +231,11 @@ def test_state_is_saved_every_minute_and_on_notified_changes(tmp_path: Path) -> 
 def test_state_is_saved_every_five_minutes_without_consumers(tmp_path: Path) -> None:
     """Notified changes are saved at once even without consumers."""
     outbox, file = Outbox(neglected), tmp_path / "alerts.json"
-    keeping = judge(outbox, tmp_path, has_consumers=lambda: False)
+    manager = manager_of(outbox, tmp_path, has_consumers=lambda: False)
     saved, changes = [], 0
     for _ in range(80):
         file.unlink(missing_ok=True)
-        evaluation = keeping.evaluate()
+        evaluation = manager.evaluate()
         saved.append(file.exists())
         has_news = bool({transition.change for transition in evaluation.transitions} & {Change.FIRING, Change.RESOLVED})
         assert file.exists() or not has_news
@@ -264,12 +266,12 @@ def test_an_error_does_not_end_the_thread(tmp_path: Path) -> None:
     outbox, evaluations = Outbox(), list[Evaluation]()
     failing = iter([True])
 
-    def wall() -> float:
+    def wall_clock() -> float:
         if next(failing, False):
             raise OSError("no time")
         return outbox.now
 
-    clock = MonitoredClock(wall, lambda: outbox.now)
+    clock = MonitoredClock(wall_clock, lambda: outbox.now)
     made = RuleManager(replace(POLICY, interval=0.02), outbox.sources(), tmp_path, (evaluations.append,), clock)
     made.start()
     eventually(lambda: evaluations)
@@ -280,10 +282,10 @@ def test_an_error_does_not_end_the_thread(tmp_path: Path) -> None:
 def test_a_firing_alert_is_sent_completely(tmp_path: Path) -> None:
     """An alert that the shipped policy raises here has everything that a notification needs."""
     outbox = Outbox(neglected)
-    telling = judge(outbox, tmp_path)
+    manager = manager_of(outbox, tmp_path)
     for _ in range(25):
-        telling.evaluate()
-    (alert,) = (each for each in telling.evaluate().alerts if each.key == BROKEN)
+        manager.evaluate()
+    (alert,) = (each for each in manager.evaluate().alerts if each.key == BROKEN)
     assert alert.state is State.FIRING
     assert dict(alert.labels) == {"alertname": BROKEN.alert, "severity": "ticket", "job": POLICY.job}
     assert alert.annotations.keys() == {"summary", "description"}

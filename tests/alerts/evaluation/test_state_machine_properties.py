@@ -34,7 +34,7 @@ class Step:
     findings: Mapping[RuleKey, RuleSamples]
 
 
-def world(random: Random) -> tuple[AlertingRule, ...]:
+def random_rules(random: Random) -> tuple[AlertingRule, ...]:
     """Some rules of every kind, some of which mute others."""
     names = "ABCDEF"
     return prepared(
@@ -79,7 +79,7 @@ class Seen:
     after: ActiveAlerts
 
 
-def lived(rules: tuple[AlertingRule, ...], steps: Iterator[Step]) -> Iterator[Seen]:
+def evaluations_of(rules: tuple[AlertingRule, ...], steps: Iterator[Step]) -> Iterator[Seen]:
     """One evaluation after the other."""
     active_alerts: ActiveAlerts = {}
     for step in steps:
@@ -91,8 +91,8 @@ def lived(rules: tuple[AlertingRule, ...], steps: Iterator[Step]) -> Iterator[Se
 def life(seed: int) -> tuple[tuple[AlertingRule, ...], list[Seen]]:
     """Rules and all their evaluations."""
     random = Random(seed)
-    rules = world(random)
-    return rules, list(lived(rules, history(random, rules)))
+    rules = random_rules(random)
+    return rules, list(evaluations_of(rules, history(random, rules)))
 
 
 def identity(alert: Alert) -> Identity:

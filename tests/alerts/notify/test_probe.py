@@ -18,26 +18,26 @@ from tests.alerts.pager import Pager
 TOKEN = "a-token-for-nobody"
 
 
-def asked(**settings) -> list[ProbeResult]:
+def probed(**settings) -> list[ProbeResult]:
     return list(probe.ask(AlertingSettings(**settings)))
 
 
 def test_without_receivers_there_is_no_probe():
     """This is no problem: firing alerts are on /metrics as well."""
-    assert asked() == []
+    assert probed() == []
 
 
 def test_an_alertmanager_answers(tmp_path):
     """By its status request; no alert is sent."""
     with run_alertmanager(tmp_path, scaled_config(Pager(f"http://127.0.0.1:{free_port()}"))) as real:
-        assert asked(alertmanager_url=(Url(real.url),)) == [ProbeResult("alertmanager", "answers")]
+        assert probed(alertmanager_url=(Url(real.url),)) == [ProbeResult("alertmanager", "answers")]
         assert real.inhibited() == []
 
 
 def test_a_probe_contains_no_notification():
     """Alertmanager is asked for its status, with the token; the others for their headers alone."""
     with receiving() as local:
-        asked(
+        probed(
             alertmanager_url=(Url(local.url),),
             alertmanager_bearer_token=Secret(TOKEN),
             pagerduty_routing_key=Secret("0" * 32),
@@ -67,15 +67,15 @@ def test_answers_of_an_alertmanager(status, problem, answered):
     """Only 200 is a valid status of an Alertmanager; a proxy without one behind it does not count."""
     with receiving() as local:
         local.answer = lambda _: Reply(status)
-        (answer,) = asked(alertmanager_url=(Url(local.url),), alertmanager_bearer_token=Secret(TOKEN))
+        (answer,) = probed(alertmanager_url=(Url(local.url),), alertmanager_bearer_token=Secret(TOKEN))
     assert (answer.problem, answer.answered) == (problem, answered)
 
 
-def test_an_alertmanager_that_wants_credentials_without_any():
+def test_an_alertmanager_that_requires_credentials_without_any():
     """As with basic authentication, which cannot be given: to check a token would be no advice."""
     with receiving() as local:
         local.answer = lambda _: Reply(401)
-        (answer,) = asked(alertmanager_url=(Url(local.url),))
+        (answer,) = probed(alertmanager_url=(Url(local.url),))
     assert answer.problem == "refuses access with HTTP 401; it requires credentials, and only a token is supported"
 
 
@@ -92,7 +92,7 @@ def test_answers_of_a_webhook(status, problem, answered):
     """It may not know the method; a gateway without a server behind it proves nothing."""
     with receiving() as local:
         local.answer = lambda _: Reply(status)
-        (answer,) = asked(webhook_url=Url(local.url))
+        (answer,) = probed(webhook_url=Url(local.url))
     assert (answer.receiver, answer.problem, answer.answered) == ("webhook", problem, answered)
 
 
@@ -102,7 +102,7 @@ def test_no_answer_is_unknown(reply, monkeypatch):
     monkeypatch.setattr(probe, "TIMEOUT", 0.5)
     with receiving() as local, receiving() as well:
         local.answer, well.answer = lambda _: reply, lambda _: Reply(200)
-        first, second = asked(alertmanager_url=(Url(local.url), Url(well.url)))
+        first, second = probed(alertmanager_url=(Url(local.url), Url(well.url)))
     assert dataclasses.replace(first, problem=None) == ProbeResult("alertmanager-1", "", None, answered=False)
     assert first.problem
     assert second.problem is None

@@ -209,7 +209,7 @@ class Machine:
         self.save()
 
 
-def lived(machine: Machine, history: History, *, crashing: bool) -> None:
+def run_history(machine: Machine, history: History, *, crashing: bool) -> None:
     """The better part of an hour of alerts, ended by all of them being resolved and the receiver healthy."""
     for number in range(EVALUATIONS):
         machine.accept(*history.next(NOON + machine.monotonic))
@@ -227,7 +227,7 @@ def rng(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture(autouse=True)
-def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """A crashed process loses nothing that it has written, so that there is no fsync to wait for."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
@@ -246,7 +246,7 @@ def test_webhook(rng: random.Random, crashing: bool, tmp_path: Path) -> None:
     """Every beginning and end arrives, in order; twice only where an answer was lost, and then with the same key."""
     history, hook = History(rng), Hook(rng)
     machine = Machine(Webhook("http://hook.example/", severities=EVERY), tmp_path, rng, hook)
-    lived(machine, history, crashing=crashing)
+    run_history(machine, history, crashing=crashing)
     arrived: dict[str, list[tuple[str, str]]] = {}
     for payload in hook.processed:
         (each,) = payload["alerts"]
@@ -268,7 +268,7 @@ def test_pagerduty(rng: random.Random, crashing: bool, tmp_path: Path) -> None:
     """An incident is open exactly while its alert fires, as far as it was announced, in the right order."""
     history, hook = History(rng), Hook(rng)
     machine = Machine(PagerDuty(Secret(ROUTING_KEY), severities=EVERY), tmp_path, rng, hook)
-    lived(machine, history, crashing=crashing)
+    run_history(machine, history, crashing=crashing)
     arrived: dict[str, list[str]] = {}
     for event in hook.processed:
         when = event["payload"]["timestamp"] if event["event_action"] == "trigger" else ""

@@ -63,7 +63,7 @@ def real(webhook: Local, require: Require, tmp_path: Path) -> Iterator[Alertmana
 
 
 @contextmanager
-def telling(directory: Path, *urls: str) -> Iterator[Notifier]:
+def notifying(directory: Path, *urls: str) -> Iterator[Notifier]:
     """Notifications for these Alertmanagers; stopped without a final message, as after a crash."""
     names = (f"alertmanager-{number}" for number in range(len(urls)))
     notifier = Notifier(
@@ -100,7 +100,7 @@ def keep(notifier: Notifier, *alerts: Alert, seconds: float) -> None:
 def test_fires_stays_and_ends(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
     """An alert arrives with its labels, stays while it fires, longer than one message is valid, and is resolved."""
     one = alert(since=time.time() - 60)
-    with telling(tmp_path, real.url) as notifier:
+    with notifying(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [one, WATCHDOG]))
         eventually(lambda: len(received_statuses(webhook)) == 2)
         keep(notifier, one, WATCHDOG, seconds=5)
@@ -120,9 +120,9 @@ def test_fires_stays_and_ends(real: AlertmanagerServer, webhook: Local, tmp_path
     assert real.log_warnings() == []
 
 
-def test_resolves_by_itself_when_we_die(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
+def test_alerts_end_after_a_crash_of_the_exporter(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
     """Without updates every alert ends, the watchdog too: the dead-man's switch alerts on its absence."""
-    with telling(tmp_path, real.url) as notifier:
+    with notifying(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [WATCHDOG]))
         eventually(lambda: "OutboxWatchdog" in known(real))
     eventually(lambda: "OutboxWatchdog resolved" in received_statuses(webhook))
@@ -132,14 +132,14 @@ def test_is_the_same_alert_as_prometheus_s(real: AlertmanagerServer, tmp_path: P
     """An alert of Prometheus and ours with the same labels are one alert, with our fingerprint."""
     one = alert(since=time.time() - 60)
     real.send([dict(one.labels)])
-    with telling(tmp_path, real.url) as notifier:
+    with notifying(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [one]))
         eventually(lambda: known(real)["OutboxStalled"]["annotations"] == one.annotations)
     answer = webtools.get(f"{real.url}/api/v2/alerts").json()
     assert [each["fingerprint"] for each in answer] == [fingerprint(one.labels)]
 
 
-def test_every_alertmanager_for_itself(webhook: Local, require: Require, tmp_path: Path) -> None:
+def test_alertmanagers_are_independent(webhook: Local, require: Require, tmp_path: Path) -> None:
     """One that is down does not delay another; when it starts, it receives all firing alerts."""
     one = alert(since=time.time())
     directories = [tmp_path / name for name in ("a", "b")]
@@ -149,7 +149,7 @@ def test_every_alertmanager_for_itself(webhook: Local, require: Require, tmp_pat
         pass  # it is gone now, and its address is known
     with (
         run_alertmanager(directories[1], config(webhook.url), require=require) as first,
-        telling(tmp_path, late.url, first.url) as notifier,
+        notifying(tmp_path, late.url, first.url) as notifier,
     ):
         notifier.accept(evaluation(time.time(), [one]))
         eventually(lambda: "OutboxStalled" in known(first))
@@ -176,7 +176,7 @@ def test_a_restarted_alertmanager_receives_all_alerts_again(webhook: Local, requ
     one = alert(since=time.time())
     with (
         run_alertmanager(tmp_path, config(webhook.url), require=require) as server,
-        telling(tmp_path, server.url) as notifier,
+        notifying(tmp_path, server.url) as notifier,
     ):
         notifier.accept(evaluation(time.time(), [one]))
         eventually(lambda: "OutboxStalled" in known(server))
@@ -201,7 +201,7 @@ def test_a_refused_alert_delays_no_other(real: AlertmanagerServer, tmp_path: Pat
     good = [alert(name, since=since) for name in names]
     repaired = alert("OutboxBad", since=since)
     alerts = [*good[:3], BAD[flaw](repaired), *good[3:]]
-    with telling(tmp_path, real.url) as notifier:
+    with notifying(tmp_path, real.url) as notifier:
         keep(notifier, *alerts, seconds=5)  # longer than one message is valid
         assert known(real).keys() == set(names)
         (receiver_status,) = notifier.receiver_statuses()
@@ -219,7 +219,7 @@ def test_our_webhook_speaks_as_alertmanager_does(
 ) -> None:
     """For the same alert, the payloads of Alertmanager and of our webhook are equal: start, end, start."""
     one = alert(since=time.time() - 60)
-    with telling(tmp_path, real.url) as notifier:
+    with notifying(tmp_path, real.url) as notifier:
         notifier.accept(evaluation(time.time(), [one]))
         eventually(lambda: received_statuses(webhook) == ["OutboxStalled firing"])
         notifier.accept(evaluation(time.time(), resolved=[one]))

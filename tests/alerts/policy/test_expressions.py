@@ -16,7 +16,7 @@ PLACE = Place("p.yaml", 3, "expr")
 AMOUNTS = {"window": Amount(90, is_time=True), "share": Amount(0.05), "many": Amount(1e6)}
 
 
-def said(text: str) -> SourceText:
+def source_text(text: str) -> SourceText:
     return SourceText(text, PLACE)
 
 
@@ -34,7 +34,7 @@ def said(text: str) -> SourceText:
 def test_references_are_replaced(text, expected):
     """By the context: a duration where PromQL requires one, else a number."""
     problems = Problems()
-    assert substitute_parameters(said(text), AMOUNTS, "orders", problems) == expected
+    assert substitute_parameters(source_text(text), AMOUNTS, "orders", problems) == expected
     assert not problems
 
 
@@ -50,14 +50,14 @@ def test_references_are_replaced(text, expected):
 def test_unknown_references_are_reported(text, expected):
     """With the nearest name; once, however often the expression is completed."""
     problems = Problems()
-    substitute_parameters(said(text), AMOUNTS, "orders", problems)
-    substitute_parameters(said(text), AMOUNTS, "orders", problems)
+    substitute_parameters(source_text(text), AMOUNTS, "orders", problems)
+    substitute_parameters(source_text(text), AMOUNTS, "orders", problems)
     assert problems.lines() == (expected,)
 
 
 def test_the_names_in_use_are_known():
     """Across several expressions, each once."""
-    assert references([said("$a + $b"), said("x[$b]"), said("none")]) == {"a", "b"}
+    assert references([source_text("$a + $b"), source_text("x[$b]"), source_text("none")]) == {"a", "b"}
 
 
 def test_unused_parameters_are_reported():
@@ -65,7 +65,7 @@ def test_unused_parameters_are_reported():
     problems = Problems()
     places = {name: Place("p.yaml", line, name) for line, name in enumerate(("a", "b", "threshold"), 1)}
     parameters = [ExpressionParameter(SourceText(name, place), Amount(1)) for name, place in places.items()]
-    check_unused_parameters(parameters, [said("$a > $threshold")], problems)
+    check_unused_parameters(parameters, [source_text("$a > $threshold")], problems)
     assert problems.lines() == (
         "p.yaml:2: b: unused parameter",
         "p.yaml:3: threshold: reserved name",
@@ -116,7 +116,7 @@ def test_a_count_is_a_whole_number(count, late):
 
 
 @pytest.mark.parametrize("late", [0.0, 7.0])
-def test_it_is_seen_for_five_minutes(late):
+def test_it_is_visible_for_five_minutes(late):
     """From the scrape that has it on: twenty evaluations, and not one more."""
     seen = [increase([*flat(7), *[8.0] * more], late=late) for more in range(1, 23)]
     assert seen == [1.0] * 20 + [0.0] * 2

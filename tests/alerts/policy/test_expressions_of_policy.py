@@ -127,14 +127,14 @@ def test_counters_are_only_counted_with(expression: Expression):
     """
     for node in walk(expression):
         if isinstance(node, VectorSelector):
-            assert not is_counter(node.metric) or node in asked_whether_any(expression), node
+            assert not is_counter(node.metric) or node in presence_checks(expression), node
         if isinstance(node, FunctionCall):
             for window in node.arguments:
                 if isinstance(window, RangeSelector):
                     assert node.function in (COUNTED if is_counter(window.selector.metric) else MEASURED)
 
 
-def asked_whether_any(expression: Expression) -> set[VectorSelector]:
+def presence_checks(expression: Expression) -> set[VectorSelector]:
     """The expression that is compared with 0 to make a boolean."""
     return {
         selector
@@ -159,7 +159,7 @@ def test_replicas_are_taken_together(expression: Expression):
     for node in walk(expression):
         if isinstance(node, Aggregation):
             assert node.operator in ("max", "min", "sum", "count"), "topk and its like are fragile"
-            assert not node.grouping.only, "`by` would lose the labels that tell two outboxes apart"
+            assert not node.grouping.only, "`by` would lose the labels that distinguish two outboxes"
             assert node.grouping.labels <= (labels(node.operand) or frozenset())
             assert "job" not in node.grouping.labels
     assert (labels(expression) or frozenset()).isdisjoint({"instance", "pod"})
@@ -239,7 +239,7 @@ def test_texts_are_complete(rule: Rule):
     assert len(rule.summary) <= 90
     assert rule.description.endswith(".")
     assert ("job" in used) == (rule.key.severity is not Severity.NONE)
-    assert (found - {"job"}) <= used, "an alert for each of them is told apart in its text"
+    assert (found - {"job"}) <= used, "the text of each alert has to name it"
     assert rule.source
 
 

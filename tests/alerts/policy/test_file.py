@@ -16,7 +16,7 @@ def read_text(text: str) -> tuple[PolicyDocument, Problems]:
     return read(yaml_file.load(text, "p.yaml", problems), problems), problems
 
 
-def test_entries_are_as_they_stand():
+def test_entries_are_unchanged():
     """Texts with their places; numbers and durations are distinguished; missing keys are empty."""
     document, problems = read_text(SMALL)
     assert not problems

@@ -38,7 +38,7 @@ class TwoEngines:
 
 
 @pytest.fixture(scope="module", params=SOURCES)
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoEngines]:
+def engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoEngines]:
     with oracle(tmp_path_factory.mktemp("oracle"), SOURCES[request.param]) as server:
         scrapes = random_scrapes(Random("weather"), SCRAPES)
         server.write(written(scrapes))
@@ -55,36 +55,36 @@ def stored(scrapes: Iterable[RandomScrape]) -> Storage:
     return storage
 
 
-def test_random_expressions_agree(world: TwoEngines) -> None:
+def test_random_expressions_agree(engines: TwoEngines) -> None:
     """Hundreds of expressions, at many times: the same labels, and values that agree to nine digits."""
     author = Author(Random("expressions"))
     agreements: Counter[str] = Counter()
     for number in range(EXPRESSIONS):
         expression = author.vector(number % 4)
-        agreements[agree(world, expression)] += 1
+        agreements[agree(engines, expression)] += 1
     logger.info("%s", dict(agreements))
     assert agreements["values"] > EXPRESSIONS / 2
 
 
-def agree(world: TwoEngines, expression: str, times: range = TIMES) -> str:
+def agree(engines: TwoEngines, expression: str, times: range = TIMES) -> str:
     """Compare the results; the kind of result: values, empty or refused."""
-    mine_at = compiled(expression, world.storage)
+    mine_at = compiled(expression, engines.storage)
     try:
-        theirs = world.server.ask(expression, times)
+        theirs = engines.server.ask(expression, times)
     except RefusedError:
-        return agree_one_by_one(world, expression, times)
+        return agree_one_by_one(engines, expression, times)
     for time in times:
         mine = mine_at(time / 1000)
         assert same(mine, theirs[time]), explain(expression, time, mine, theirs[time])
     return "values" if any(theirs.values()) else "empty"
 
 
-def agree_one_by_one(world: TwoEngines, expression: str, times: range) -> str:
+def agree_one_by_one(engines: TwoEngines, expression: str, times: range) -> str:
     """An expression that is invalid at one time may be valid at another."""
-    mine_at = compiled(expression, world.storage)
+    mine_at = compiled(expression, engines.storage)
     for time in times:
         try:
-            theirs = world.server.ask_once(expression, time)
+            theirs = engines.server.ask_once(expression, time)
         except RefusedError:
             with pytest.raises(EvaluationError):
                 mine_at(time / 1000)

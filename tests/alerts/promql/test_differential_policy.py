@@ -25,7 +25,7 @@ TIMES: Final = range(START + AFTER + 4, START + TICKS * STEP, 9 * STEP)
 
 def scrapes() -> list[RandomScrape]:
     """All faults at once, each in a job of its own, watched by two replicas of which one is late."""
-    worlds = [
+    outboxes = [
         (
             FaultyOutbox(fault, BEGINS + late, ENDS, pace=1.0, born=START / 1000),
             {"job": fault.__name__, "instance": instance},
@@ -38,8 +38,8 @@ def scrapes() -> list[RandomScrape]:
         at = START + tick * STEP
         samples = [
             (metric, labelled(**more, **labels), value)
-            for world, labels in worlds
-            for metric, more, value in world.tick(at / 1000)
+            for outbox, labels in outboxes
+            for metric, more, value in outbox.tick(at / 1000)
         ]
         made.append(RandomScrape(at, tuple(samples)))
     return made

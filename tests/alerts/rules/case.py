@@ -25,7 +25,7 @@ class Case:
     texts: bool = True
 
 
-def world_of(scenario: Scenario) -> SeriesByName:
+def scenario_series(scenario: Scenario) -> SeriesByName:
     """The healthy series with those of the scenario."""
     return {**HEALTHY, **scenario.wrong}
 
@@ -33,7 +33,7 @@ def world_of(scenario: Scenario) -> SeriesByName:
 def case_of(scenario: Scenario) -> Case:
     """A scenario as it is."""
     words = re.sub(r"\W+", "-", scenario.name).strip("-")
-    return Case(f"{scenario.alert}:{words}", scenario, {INSTANCE: world_of(scenario)})
+    return Case(f"{scenario.alert}:{words}", scenario, {INSTANCE: scenario_series(scenario)})
 
 
 def renamed(case: Case, suffix: str, **changes: Any) -> Case:
@@ -77,8 +77,8 @@ def input_series(rules: Mapping[str, Any], case: Case, length: float) -> list[di
     needed = _metrics(rule["expr"] for group in rules["groups"] for rule in group["rules"])
     return [
         {"series": labelled(name, instance=instance, job="outbox-exporter"), "values": notation(series, length)}
-        for instance, world in case.targets.items()
-        for name, series in world.items()
+        for instance, series_by_name in case.targets.items()
+        for name, series in series_by_name.items()
         if name.partition("{")[0] in needed
     ]
 

@@ -195,10 +195,10 @@ SATURATION = (
              {**never(T + 300), T + 315: "page pending", T + 375: "page firing", T + 900: "page firing"}, "6m 15s"),
     Scenario("OutboxStalled", "a burst does not drain, and there is no counter", uncounted(gone, 0),
              {**never(T + 300), T + 315: "page pending", T + 375: "page firing", T + 900: "page firing"}, "6m 15s"),
-    Scenario("OutboxStalled", "one given up, and an idle night",
+    Scenario("OutboxStalled", "one exhausted job, and an idle night",
              {**POISON, **pending(waiting=flat(0), exhausted=flat(1))}, never(600, 2400)),
     Scenario(
-        "OutboxStalled", "a second one given up in an idle night",
+        "OutboxStalled", "a second exhausted job in an idle night",
         {**POISON, **pending(waiting=flat(0), exhausted=phases(1, (T, 2)))}, never(T, T + 60, T + 120, T + 600),
     ),
     Scenario("OutboxStalled", "a long backlog that moves", {**CRASHED, "outbox_processed_jobs_total": counting(60)},
@@ -300,7 +300,7 @@ def failed(of: float, failures: float) -> SeriesByName:
 
 
 ERRORS = (
-    Scenario("OutboxJobsExhausted", "one given up", pending(exhausted=phases(0, (T, 1), (T + 900, 0))),
+    Scenario("OutboxJobsExhausted", "one exhausted job", pending(exhausted=phases(0, (T, 1), (T + 900, 0))),
              fires(T, 300, "ticket", until=T + 900), "1", again=300),
     # 94.6 % within a minute, the rest in two and a half: the 95th of a hundred took 67 seconds. The window of a rate is
     # closed on its left in Prometheus 2 and open in Prometheus 3, where it ends an interval earlier.
@@ -364,7 +364,7 @@ APPLICATION = (
     Scenario("OutboxFallbacksFailing", "3 in ten minutes", fallbacks("failures", 3),
              fires(T, 60, until=T + 600), "3", again=60),
     Scenario("OutboxFallbacksFailing", "2 in ten minutes", fallbacks("failures", 2), never(T, T + 60, T + 540)),
-    Scenario("OutboxAppUnhealthy", "as it says", {"outbox_app_healthy": phases(1, (T, 0), (T + 900, 1))},
+    Scenario("OutboxAppUnhealthy", "from the application", {"outbox_app_healthy": phases(1, (T, 0), (T + 900, 1))},
              fires(T, 300, "ticket", until=T + 900), again=300),
     Scenario("OutboxAppUnhealthy", "for want of anything to do",
              {"outbox_app_healthy": flat(0), **checks(fsm_success_rate_ok=0), "outbox_app_fsm_failure_ratio": gone},
@@ -415,7 +415,7 @@ HOUSEKEEPING = (
     Scenario("OutboxWatchInconclusive", "the verdict", watch("inconclusive", phases(gone, (T, T))),
              {T - 15: "", T: "ticket firing", T + 900: "ticket firing"}, again=0),
     Scenario("OutboxWatchInconclusive", "two days ago", watch("inconclusive", flat(-2 * DAY)), never(T, T + 900)),
-    Scenario("OutboxWatchPassed", "the verdict, told for an hour", watch("passed", phases(gone, (T, T))),
+    Scenario("OutboxWatchPassed", "the verdict, published for an hour", watch("passed", phases(gone, (T, T))),
              {T - 15: "", T: "info firing", T + HOUR - 15: "info firing", T + HOUR: ""}, again=0),
 )  # fmt: skip
 

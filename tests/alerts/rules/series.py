@@ -115,7 +115,7 @@ HEALTHY: SeriesByName = {
 }
 
 
-def restarted(world: SeriesByName, at: float, back: float) -> SeriesByName:
+def restarted(series_by_name: SeriesByName, at: float, back: float) -> SeriesByName:
     """The exporter is gone from `at` until `back`; then its own counters begin at zero."""
 
     def restart(name: str, series: Series) -> Series:
@@ -125,14 +125,14 @@ def restarted(world: SeriesByName, at: float, back: float) -> SeriesByName:
             return phases(series, (at, gone), (back, back))
         return phases(series, (at, gone), (back, _from_zero(series, back) if _OWN_COUNTERS.match(name) else series))
 
-    return {name: restart(name, series) for name, series in world.items()}
+    return {name: restart(name, series) for name, series in series_by_name.items()}
 
 
-def reset(world: SeriesByName, at: float) -> SeriesByName:
+def reset(series_by_name: SeriesByName, at: float) -> SeriesByName:
     """Every counter begins at zero, from one scrape to the next."""
     return {
         name: phases(series, (at, _from_zero(series, at))) if COUNTERS.match(name) else series
-        for name, series in world.items()
+        for name, series in series_by_name.items()
     }
 
 

@@ -38,7 +38,7 @@ def threshold(by: int) -> Change:
 
 
 def hold(by: int) -> Change:
-    """Longer (1) or shorter (-1); what is 0 cannot be shorter."""
+    """Longer (1) or shorter (-1); a duration of 0 cannot be shorter."""
 
     def change(level: SeverityEntry, _: str) -> SeverityEntry | None:
         seconds = level.hold_duration + by * HALF_A_MINUTE

@@ -15,7 +15,7 @@ import pytest
 from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
 from tests.alerts.rules import promtool, vmalert
-from tests.alerts.rules.case import INSTANCE, Case, case_of, renamed, world_of
+from tests.alerts.rules.case import INSTANCE, Case, case_of, renamed, scenario_series
 from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.scenarios import SCENARIOS
 from tests.alerts.rules.series import COUNTERS, SeriesByName, gone, phases, reset, restarted
@@ -54,20 +54,20 @@ def test_every_rule_has_a_scenario_in_which_it_fires():
 def cases() -> Iterator[Case]:
     """As it is; with two replicas; over a reset, a restart, another Pod; and when all series vanish."""
     for scenario in SCENARIOS:
-        case, world = case_of(scenario), world_of(scenario)
+        case, series_by_name = case_of(scenario), scenario_series(scenario)
         yield case
         if scenario.fires_at is None:
             continue
-        yield renamed(case, "two-replicas", targets={"a:9721": world, "b:9721": world})
+        yield renamed(case, "two-replicas", targets={"a:9721": series_by_name, "b:9721": series_by_name})
         if scenario.begins > RESET_AT and any(COUNTERS.match(name) for name in scenario.wrong):
             # For a while after a reset, counts are right and a ratio is nearly so.
             texts = "%" not in str(scenario.value)
-            yield renamed(case, "counter-reset", targets={INSTANCE: reset(world, RESET_AT)}, texts=texts)
+            yield renamed(case, "counter-reset", targets={INSTANCE: reset(series_by_name, RESET_AT)}, texts=texts)
         if scenario.again is not None:
             at = scenario.fires_at + 60
             stands = _soon_after(scenario, at, scenario.again)
-            yield renamed(case, "restart", **stands, targets={INSTANCE: restarted(world, at, at + OUTAGE)})
-            yield renamed(case, "pod-replaced", **stands, targets=_replaced(world, at, at + OUTAGE))
+            yield renamed(case, "restart", **stands, targets={INSTANCE: restarted(series_by_name, at, at + OUTAGE)})
+            yield renamed(case, "pod-replaced", **stands, targets=_replaced(series_by_name, at, at + OUTAGE))
         if scenario.alert not in ("OutboxWatchdog", "OutboxExporterDown"):
             yield renamed(case, "no-data", **_vanishing(scenario, scenario.fires_at + 60))
 
@@ -80,19 +80,22 @@ def _soon_after(scenario: Scenario, at: float, again: float) -> dict[str, Any]:
     return {"scenario": replace(scenario, timeline={seen: stands}), "texts": False}
 
 
-def _replaced(world: SeriesByName, at: float, back: float) -> Mapping[str, SeriesByName]:
+def _replaced(series_by_name: SeriesByName, at: float, back: float) -> Mapping[str, SeriesByName]:
     """Another instance takes the place of one that has gone."""
     return {
-        "pod-a:9721": {name: phases(series, (at, gone)) for name, series in world.items()},
-        "pod-b:9721": {name: phases(gone, (back, series)) for name, series in restarted(world, at, back).items()},
+        "pod-a:9721": {name: phases(series, (at, gone)) for name, series in series_by_name.items()},
+        "pod-b:9721": {
+            name: phases(gone, (back, series)) for name, series in restarted(series_by_name, at, back).items()
+        },
     }
 
 
 def _vanishing(scenario: Scenario, at: float) -> dict[str, Any]:
-    world: SeriesByName = {
-        name: series if name == "up" else phases(series, (at, gone)) for name, series in world_of(scenario).items()
+    series_by_name: SeriesByName = {
+        name: series if name == "up" else phases(series, (at, gone))
+        for name, series in scenario_series(scenario).items()
     }
-    return {"scenario": replace(scenario, timeline={at + LONGEST_MEMORY: ""}), "targets": {INSTANCE: world}}
+    return {"scenario": replace(scenario, timeline={at + LONGEST_MEMORY: ""}), "targets": {INSTANCE: series_by_name}}
 
 
 @pytest.mark.parametrize("alert", ALERTS)

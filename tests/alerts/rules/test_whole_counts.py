@@ -85,13 +85,13 @@ def counts_exactly(expr: str) -> bool:
 COUNTS: Final = counts()
 
 
-def world(expr: str, count: int) -> SeriesByName:
+def series_with_increase(expr: str, count: int) -> SeriesByName:
     """One of its counters grows by this number after T, within eight scrapes; the others are constant."""
     (metric,) = {node.selector.metric for node in walk(parse(expr)) if isinstance(node, RangeSelector)}
     (selector, *_) = [node.selector for node in walk(parse(expr)) if isinstance(node, RangeSelector)]
     series = {name: each for name, each in HEALTHY.items() if name.partition("{")[0] == metric}
     fitting = [name for name in series if selector.matches(labels_of(name))]
-    assert fitting, f"no series of the healthy world is {selector}"
+    assert fitting, f"no series of the healthy outbox is {selector}"
     still: dict[str, Series] = dict.fromkeys(series, lambda _: 40.0)
     return {**still, fitting[0]: lambda time: 40.0 + min(count, max(0, time - T) // STEP * -(-count // SCRAPES))}
 
@@ -101,11 +101,11 @@ def labels_of(name: str) -> tuple[tuple[str, str], ...]:
     return tuple((matcher.label, matcher.value) for matcher in selector.matchers)
 
 
-def questions() -> Iterator[tuple[str, SeriesByName, int]]:
+def boundary_cases() -> Iterator[tuple[str, SeriesByName, int]]:
     """Each count at each of its thresholds, and beside it."""
     for expr, thresholds in COUNTS.items():
         for count in sorted({max(0, each + by) for each in thresholds for by in (-1, 0, 1)}):
-            yield expr, world(expr, count), count
+            yield expr, series_with_increase(expr, count), count
 
 
 def by_promtool(promtool: Path, directory: Path) -> None:
@@ -124,7 +124,7 @@ def run(command: list[str | Path], tests: str, directory: Path) -> None:
     document = {
         "rule_files": ["rules.json"],
         "evaluation_interval": f"{STEP}s",
-        "tests": [_test(tests, *question) for question in questions()],
+        "tests": [_test(tests, *question) for question in boundary_cases()],
     }
     file = directory / "test.json"
     file.write_text(json.dumps(document))
@@ -151,7 +151,7 @@ def _test(kind: str, expr: str, seen: SeriesByName, count: int) -> dict[str, Any
 
 def by_engine(_: Path) -> None:
     """Every answer, by the exporter's own evaluation."""
-    for expr, seen, count in questions():
+    for expr, seen, count in boundary_cases():
         tree = parse(f"max({expr})")
         storage = Storage(required_history([tree]))
         engine = Engine(storage, [tree])

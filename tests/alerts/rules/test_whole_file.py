@@ -25,7 +25,7 @@ def promtool(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def expect(directory: Path, world: SeriesByName, expr: str, *expected: str) -> None:
+def expect(directory: Path, series_by_name: SeriesByName, expr: str, *expected: str) -> None:
     """A test that the expression has these samples, each 1, after an hour with two replicas."""
     groups = [group["name"] for group in yaml.safe_load(SHIPPED.read_text())["groups"]]
     test = {
@@ -35,7 +35,7 @@ def expect(directory: Path, world: SeriesByName, expr: str, *expected: str) -> N
                 "series": labelled(name, job="outbox-exporter", instance=instance),
                 "values": notation(series, HOUR),
             }
-            for name, series in world.items()
+            for name, series in series_by_name.items()
             for instance in ("a:9721", "b:9721")
         ],
         "promql_expr_test": [
@@ -59,14 +59,14 @@ def test_a_healthy_outbox_fires_nothing(tmp_path):
 
 def test_restarts_fire_nothing(tmp_path):
     """Neither when both replicas are gone for half a minute, nor when the application counts from zero again."""
-    world = restarted(reset(HEALTHY, 1800), 900, 930)
-    expect(tmp_path, world, EVER_FIRED, '{alertname="OutboxWatchdog"}')
+    series_by_name = restarted(reset(HEALTHY, 1800), 900, 930)
+    expect(tmp_path, series_by_name, EVER_FIRED, '{alertname="OutboxWatchdog"}')
 
 
 def test_a_new_exporter_fires_nothing(tmp_path):
     """From its first scrape on, counters beginning at zero."""
-    world = restarted(HEALTHY, 0, 15)
-    expect(tmp_path, world, EVER_FIRED, '{alertname="OutboxWatchdog"}')
+    series_by_name = restarted(HEALTHY, 0, 15)
+    expect(tmp_path, series_by_name, EVER_FIRED, '{alertname="OutboxWatchdog"}')
 
 
 def test_no_series_at_all_fires(tmp_path):
@@ -87,7 +87,7 @@ def test_prometheus_accepts_the_rules():
 
 def test_prometheus_accepts_the_scaled_rules(tmp_path):
     """A day in a second and a half: windows, for-durations and intervals of milliseconds are written as it likes."""
-    file = tmp_path / "rehearsal.yaml"
+    file = tmp_path / "scaled.yaml"
     file.write_text(rule_file(load_policy(time_scale=1.7e-5, interval=0.1)))
     promtool("check", "rules", "--lint=all", "--lint-fatal", file)
 

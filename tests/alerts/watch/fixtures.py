@@ -157,7 +157,7 @@ def everything(made: Watch) -> set[str]:
     return {*made.sources, *sources.SERIES}
 
 
-def judged_day() -> Judgement:
+def judgement_of_a_day() -> Judgement:
     """A judgement with something of everything in it."""
     history = during(ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
     history = during(without(history, 6 * HOUR, 7 * HOUR), 8 * HOUR, 9 * HOUR, database_unknown(Cause.LOCK))

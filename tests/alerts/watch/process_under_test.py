@@ -1,8 +1,8 @@
 """A process for the kill test: it evaluates as fast as the disk allows, and its parent kills it again and again.
 
 Run as `python -m tests.alerts.watch.process_under_test DIRECTORY KILLS EVALUATIONS BACKLOG SCALE`. Each evaluation is
-one interval after the previous one, however long it takes. Its number is written to `told`: before it with `t`, after
-it with `c` if it is on disk. Processes are forked, so that modules are imported only once.
+one interval after the previous one, however long it takes. Its number is written to `progress`: before it with `t`,
+after it with `c` if it is on disk. Processes are forked, so that modules are imported only once.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class KillScenario:
 
 def evaluation_numbers(directory: Path, kind: str) -> list[int]:
     """The ticks that were begun, `t`, or made, `c`."""
-    path = directory / "told"
+    path = directory / "progress"
     lines = path.read_text().splitlines() if path.exists() else []
     return [int(line[2:]) for line in lines if line.startswith(kind)]
 
 
 def child(kill_scenario: KillScenario, *, to_the_end: bool) -> None:
     """Look, for ever or until the watch is over."""
-    notes = os.open(kill_scenario.directory / "told", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    notes = os.open(kill_scenario.directory / "progress", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     recorder = WatchRecorder(
         WatchSettings(Seconds(kill_scenario.ticks * INTERVAL), "migration", kill_scenario.directory),
         kill_scenario.factory,
@@ -107,7 +107,7 @@ def main() -> None:
             finally:
                 os._exit(0)
         if number < kills:
-            kill_at_random(pid, kill_scenario.directory / "told", rng)
+            kill_at_random(pid, kill_scenario.directory / "progress", rng)
         os.waitpid(pid, 0)
 
 

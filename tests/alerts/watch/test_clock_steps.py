@@ -17,7 +17,7 @@ from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY, HOUR, during, result, showing
 
 
-def judged(history: list[Tick]) -> Judgement:
+def verdict_on(history: list[Tick]) -> Judgement:
     return evaluate_watch(fixtures.watch(), history, fixtures.START + DAY, DAY, final=True)
 
 
@@ -39,7 +39,7 @@ def stepped(history: list[Tick], at: float, seconds: float) -> list[Tick]:
 def test_stepped_and_set_right_again_a_clean_day_passes(seconds):
     """Four minutes later: both steps are recorded, and readings of the wrong clock decide nothing."""
     history = stepped(stepped(fixtures.ticks(), 6 * HOUR, seconds), 6 * HOUR + 240, -seconds)
-    judgement = judged(history)
+    judgement = verdict_on(history)
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     assert [each.seconds for each in judgement.clock_steps] == [seconds, -seconds]
     assert judgement.gaps == ()
@@ -49,7 +49,7 @@ def test_stepped_and_set_right_again_a_clean_day_passes(seconds):
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR, 10 * DAY, -10 * DAY])
 def test_stepped_for_good_no_clean_day_fails(at, seconds):
     """The right time is unknown: results that depend on it may stay open, and nothing fails."""
-    judgement = judged(stepped(fixtures.ticks(), at, seconds))
+    judgement = verdict_on(stepped(fixtures.ticks(), at, seconds))
     assert judgement.verdict is not Verdict.FAIL, judgement.reasons
 
 
@@ -57,13 +57,13 @@ def test_stepped_for_good_no_clean_day_fails(at, seconds):
 def test_stepped_in_the_middle_of_a_stall_it_is_no_pass(seconds):
     """The oldest job is half an hour old for half an hour, whatever the wall clock is."""
     stalled = during(fixtures.ticks(), 6 * HOUR, 6.5 * HOUR, showing(oldest_open_age_seconds=1800.0))
-    judgement = judged(stepped(stalled, 6.1 * HOUR, seconds))
+    judgement = verdict_on(stepped(stalled, 6.1 * HOUR, seconds))
     assert judgement.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
 
 def test_an_impossible_age_after_a_step_back_is_ignored():
     """By a clock that is an hour behind, jobs would come from the future: so it was right before."""
-    judgement = judged(stepped(fixtures.ticks(), 6 * HOUR, -HOUR))
+    judgement = verdict_on(stepped(fixtures.ticks(), 6 * HOUR, -HOUR))
     assert result(judgement, "oldest_job").verdict is Verdict.PASS
 
 
@@ -71,7 +71,7 @@ def test_alerts_caused_by_the_clock_do_not_fail():
     """By a clock an hour ahead every job is an hour old, and the exporter's own alerts follow it in the end."""
     history = stepped(fixtures.ticks(), 6 * HOUR, HOUR)
     fires = lambda tick: replace(tick, firing=("OutboxStalled/page",))  # noqa: E731
-    judgement = judged(during(history, 7 * HOUR, 8 * HOUR, fires))
+    judgement = verdict_on(during(history, 7 * HOUR, 8 * HOUR, fires))
     assert result(judgement, "pages").verdict is Verdict.INCONCLUSIVE
     assert judgement.verdict is Verdict.INCONCLUSIVE
 

@@ -18,13 +18,13 @@ from tests.alerts.watch.process_under_test import INTERVAL, evaluation_numbers
 
 
 @pytest.mark.parametrize(
-    ("kills", "ticks", "backlog", "scale", "verdict"),
+    ("kills", "evaluations", "backlog", "scale", "verdict"),
     # Five minutes become eight hours: two hundred gaps of two minutes are none too many. And an hour is too long.
     [(200, 900, 5, 96, Verdict.PASS), (20, 200, 5000, 12, Verdict.FAIL)],
 )
-def test_killed_at_any_moment(tmp_path, kills, ticks, backlog, scale, verdict):  # noqa: PLR0917 - a table's columns
+def test_killed_at_any_moment(tmp_path, kills, evaluations, backlog, scale, verdict):  # noqa: PLR0917 - a table's columns
     """The verdict is the one that it would have been without, and only ticks that were never finished are missing."""
-    words = [str(tmp_path), str(kills), str(ticks), str(backlog), str(scale)]
+    words = [str(tmp_path), str(kills), str(evaluations), str(backlog), str(scale)]
     subprocess.run([sys.executable, "-m", "tests.alerts.watch.process_under_test", *words], check=True, timeout=150)
     begun, made = evaluation_numbers(tmp_path, "t"), evaluation_numbers(tmp_path, "c")
     with History.reader(tmp_path) as opened:

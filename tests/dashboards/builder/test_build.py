@@ -71,7 +71,7 @@ def test_grafanas_models_read_the_files(file):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_it_is_json_for_everybody(file):
+def test_it_is_json_for_every_client(file):
     """No NaN, no Infinity: Python would write them, Grafana would not read them."""
 
     def refuse(text: str) -> None:

@@ -19,7 +19,7 @@ from tests.dashboards.reading import filled, selectors
 SELECTED = 'job=~"$job",instance=~"$instance"'
 
 
-def judged(*signals: tuple[str, str]) -> PolicySignals:
+def policy_of(*signals: tuple[str, str]) -> PolicySignals:
     made = tuple(Signal(record, "jobs", "for a test", expr) for record, expr in signals)
     return PolicySignals(Policy(15.0, "outbox-exporter", made, ()))
 
@@ -46,7 +46,7 @@ def test_a_rate_follows_the_picture():
 
 def test_signals_are_written_out():
     """A signal made of signals, so that no recording rule is needed."""
-    said = judged(
+    said = policy_of(
         ("outbox:a", "max(outbox_up)"), ("outbox:b:rate5m", "outbox:a / 2"), ("outbox:c", "outbox:b:rate5m > 0")
     )
     assert said("outbox:c") == f"(((max(outbox_up{{{SELECTED}}})) / 2) > 0)"
@@ -54,7 +54,7 @@ def test_signals_are_written_out():
 
 def test_an_earlier_signal_shifts_its_selectors():
     """To the exact moment: a subquery would answer as of its last step, which is aligned to the clock."""
-    said = judged(
+    said = policy_of(
         ("outbox:a", 'max(outbox_pending_jobs{state="failing"}) + rate(outbox_processed_jobs_total[5m])'),
         ("outbox:b", "outbox:a - outbox:a offset 6s"),
     )
@@ -68,14 +68,14 @@ def test_an_earlier_signal_shifts_its_selectors():
 def test_expressions_that_cannot_be_shifted_are_refused():
     """A signal with an offset of its own, and one over a range of another signal."""
     for inner in ("outbox_up offset 1m", "resets(outbox:a[5m])"):
-        said = judged(("outbox:a", "max(outbox_up)"), ("outbox:b", inner), ("outbox:c", "outbox:b offset 6s"))
+        said = policy_of(("outbox:a", "max(outbox_up)"), ("outbox:b", inner), ("outbox:c", "outbox:b offset 6s"))
         with pytest.raises(ValueError, match="is not written out"):
             said("outbox:c")
 
 
 def test_the_selected_job_replaces_the_policys():
     """Other matchers stay."""
-    said = judged(
+    said = policy_of(
         ("outbox:a", 'process_start_time_seconds{job="outbox-exporter"} or outbox_pending_jobs{state="failing"}')
     )
     start, pending = pick("process_start_time_seconds"), pick(PENDING_JOBS, 'state="failing"')
@@ -84,7 +84,7 @@ def test_the_selected_job_replaces_the_policys():
 
 def test_a_name_inside_of_another_is_left_alone():
     """outbox_pending_jobs is the beginning of outbox_pending_jobs_truncated."""
-    said = judged(("outbox:a", "outbox_pending_jobs_truncated + outbox_pending_jobs"))
+    said = policy_of(("outbox:a", "outbox_pending_jobs_truncated + outbox_pending_jobs"))
     assert said("outbox:a") == f"({pick('outbox_pending_jobs_truncated')} + {pick(PENDING_JOBS)})"
 
 
@@ -93,7 +93,7 @@ def test_a_name_inside_of_another_is_left_alone():
 )
 def test_a_rate_of_the_policy_is_an_increase_over_its_window(window, seconds):
     """The same number; the linter wants rates to follow the picture."""
-    said = judged(("outbox:a", f"rate(outbox_processed_jobs_total[{window}])"))
+    said = policy_of(("outbox:a", f"rate(outbox_processed_jobs_total[{window}])"))
     assert said("outbox:a") == f"((increase({pick(PROCESSED_JOBS)}[{window}]) / {seconds}))"
 
 
@@ -110,7 +110,7 @@ def test_every_signal_of_the_policy_can_be_drawn(scale):
 def test_an_unknown_signal_is_refused():
     """By name."""
     with pytest.raises(KeyError, match="outbox:no_such"):
-        judged()("outbox:no_such")
+        policy_of()("outbox:no_such")
 
 
 def test_a_figure_over_a_window_ends_with_its_counter():

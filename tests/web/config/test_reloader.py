@@ -11,7 +11,7 @@ from exporter.web.server import WebServer
 from tests import webtools
 from tests.web.clock import Clock
 from tests.web.passwords import PASSWORD, hashed
-from tests.web.tls_server import talk
+from tests.web.tls_server import exchange_message
 from tests.webtools import get
 
 
@@ -84,10 +84,10 @@ def test_a_changed_password_is_used_at_once(config, monkeypatch):
 def test_a_new_certificate_is_used_without_a_restart(tls_server, monkeypatch):
     monkeypatch.setattr(reloader, "CHECK_INTERVAL", 0)
     with tls_server.serving() as port:
-        first = talk(port, tls_server.client()).certificate["serialNumber"]
+        first = exchange_message(port, tls_server.client()).certificate["serialNumber"]
         tls_server.issue("server", "localhost")
-        second = talk(port, tls_server.client()).certificate["serialNumber"]
+        second = exchange_message(port, tls_server.client()).certificate["serialNumber"]
         (tls_server.directory / "server.crt").write_text("half-writ")
-        third = talk(port, tls_server.client()).certificate["serialNumber"]
+        third = exchange_message(port, tls_server.client()).certificate["serialNumber"]
     assert first != second
     assert second == third

@@ -11,7 +11,7 @@ import trustme
 from exporter.core.errors import ConfigError
 from exporter.web.server import WebServer
 from tests import webtools
-from tests.web.tls_server import TlsServer, is_refused, talk
+from tests.web.tls_server import TlsServer, exchange_message, is_refused
 
 
 def test_tls_13_and_12_are_spoken_and_http_2_is_not(tls_server):
@@ -20,7 +20,7 @@ def test_tls_13_and_12_are_spoken_and_http_2_is_not(tls_server):
     older = tls_server.client()
     older.maximum_version = ssl.TLSVersion.TLSv1_2
     with tls_server.serving() as port:
-        new, old = talk(port, offer), talk(port, older)
+        new, old = exchange_message(port, offer), exchange_message(port, older)
     assert (new.version, old.version) == ("TLSv1.3", "TLSv1.2")
     assert new.protocol == "http/1.1"
     assert new.answer.startswith(b"HTTP/1.1 200 ")
@@ -50,7 +50,7 @@ def test_cipher_and_curve_can_be_chosen(tls_server):
     other_curve.set_ecdh_curve("secp521r1")
     chosen = "cipher_suites: [TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256]"
     with tls_server.serving(chosen, "curve_preferences: [CurveP256]") as port:
-        assert talk(port, older).cipher == "ECDHE-ECDSA-CHACHA20-POLY1305"
+        assert exchange_message(port, older).cipher == "ECDHE-ECDSA-CHACHA20-POLY1305"
         assert is_refused(port, other_curve)
 
 
@@ -95,7 +95,7 @@ def test_certificate_and_key_inside_the_file(tls_server):
     tls_server.issue("client", "prometheus")
     with WebServer(webtools.site(), "127.0.0.1:0", tls_server.config) as server:
         port = int(server.address.rpartition(":")[2])
-        assert talk(port, tls_server.client("client")).answer.startswith(b"HTTP/1.1 200 ")
+        assert exchange_message(port, tls_server.client("client")).answer.startswith(b"HTTP/1.1 200 ")
         assert is_refused(port, tls_server.client())
 
 
@@ -110,11 +110,11 @@ def encrypt_key(tls_server: TlsServer) -> None:
     )
 
 
-def spoil_certificate(tls_server: TlsServer) -> None:
+def break_certificate(tls_server: TlsServer) -> None:
     (tls_server.directory / "server.crt").write_text("?")
 
 
-def spoil_ca(tls_server: TlsServer) -> None:
+def break_ca(tls_server: TlsServer) -> None:
     (tls_server.directory / "ca.crt").write_text("?")
 
 

@@ -87,7 +87,7 @@ def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     at = NOON + EVALUATIONS * INTERVAL
     evaluations.append(evaluation(at, (), history.end(at)))
 
-    local.answer = lambda _: moody(rng)
+    local.answer = lambda _: random_reply(rng)
     todo = list(reversed(evaluations))
     for _ in range(KILLS):
         process = ProcessUnderTest(tmp_path, local.url)
@@ -121,7 +121,7 @@ def test_killed_at_random_moments(local: Local, tmp_path: Path) -> None:
     assert all(each["endsAt"] <= timestamp(at) for each in last.values())
 
 
-def moody(rng: random.Random) -> Reply:
+def random_reply(rng: random.Random) -> Reply:
     """Now well, now not; sometimes slow, so that a kill meets an exchange under way."""
     time.sleep(rng.choice((0, 0, 0.01, 0.05)))
     return rng.choice((OK, OK, OK, Reply(500), Reply(429), HANG_UP))

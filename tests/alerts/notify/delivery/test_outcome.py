@@ -111,7 +111,7 @@ def test_jitter_takes_away_up_to_half() -> None:
     assert [next_backoff(Backoff(), FAILED, 100.0, timing, jitter).until for jitter in (0, 0.5, 1)] == [108, 106, 104]
 
 
-def test_never_before_the_receiver_wants() -> None:
+def test_never_before_retry_after() -> None:
     """Retry-After is a lower bound; a shorter one than ours changes nothing."""
     timing = RetryTiming(initial_retry_interval=1)
     assert (

@@ -158,14 +158,14 @@ def test_retry_after_is_honoured_to_the_second(tmp_path: Path) -> None:
 def test_an_error_in_a_message_does_not_affect_other_alerts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """An alert that cannot be formatted is logged and tried again; others are delivered."""
 
-    class Stammering(Webhook):
+    class FailingFormat(Webhook):
         def message(self, updates: Any, valid_until: float) -> Message:
             if updates[0].incident.alert == "OutboxBlind":
                 raise ZeroDivisionError("of all things")
             return super().message(updates, valid_until)
 
     with receiving() as local:
-        harness = WorkerHarness(Stammering(local.url), tmp_path)
+        harness = WorkerHarness(FailingFormat(local.url), tmp_path)
         harness.accept(alert("OutboxBlind"), alert("OutboxStalled"))
         harness.run(30)
         assert accepted_statuses(local) == {"OutboxStalled": ["firing"]}

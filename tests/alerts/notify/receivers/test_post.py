@@ -148,14 +148,14 @@ def tls_untrusted() -> Iterator[int]:
     certificate.configure_cert(context)
     with socket.create_server((LOOPBACK, 0)) as listener:
 
-        def greet() -> None:
+        def handshake() -> None:
             connection, _ = listener.accept()
             try:
                 context.wrap_socket(connection, server_side=True).close()
             except OSError:
                 connection.close()
 
-        thread = threading.Thread(target=greet)
+        thread = threading.Thread(target=handshake)
         thread.start()
         yield listener.getsockname()[1]
         thread.join()

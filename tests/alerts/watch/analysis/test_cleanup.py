@@ -22,7 +22,7 @@ DUE = 17 * HOUR
 MINUTE = 60.0
 
 
-def dirty(tick: Tick) -> Tick:
+def with_expired_rows(tick: Tick) -> Tick:
     """Rows that expired at 02:00 still exist."""
     return replace(tick, values={**tick.values, OLDEST: fixtures.START + DUE - HOUR})
 
@@ -42,12 +42,12 @@ def test_it_ran():
 @pytest.mark.parametrize(("late", "verdict"), [(30, Verdict.PASS), (119, Verdict.PASS), (125, Verdict.FAIL)])
 def test_it_has_two_hours(late, verdict):
     """Later than that it did not run when it was due."""
-    assert of_cleanup(during(fixtures.ticks(), DUE - HOUR, DUE + late * MINUTE, dirty)).verdict is verdict
+    assert of_cleanup(during(fixtures.ticks(), DUE - HOUR, DUE + late * MINUTE, with_expired_rows)).verdict is verdict
 
 
 def test_it_did_not_run():
     """That is certain two hours later, not at the end."""
-    history = during(fixtures.ticks(), DUE - HOUR, DAY, dirty)
+    history = during(fixtures.ticks(), DUE - HOUR, DAY, with_expired_rows)
     upto = [tick for tick in history if tick.elapsed <= DUE + 2 * HOUR + 2 * MINUTE]
     assert of_cleanup(upto[:-3], elapsed=upto[-4].elapsed, final=False).verdict is not Verdict.FAIL
     found = of_cleanup(upto, elapsed=upto[-1].elapsed, final=False)
@@ -57,7 +57,7 @@ def test_it_did_not_run():
 
 def test_within_its_grace_period_a_clean_up_has_no_outcome():
     """At half past three it is late, and not unknown."""
-    history = during(fixtures.ticks(), DUE - HOUR, DUE + HOUR, dirty)
+    history = during(fixtures.ticks(), DUE - HOUR, DUE + HOUR, with_expired_rows)
     upto = [tick for tick in history if tick.elapsed <= DUE + 30 * MINUTE]
     found = of_cleanup(upto, elapsed=upto[-1].elapsed, final=False)
     assert (found.verdict, found.reason.endswith("was not due.")) == (None, True)

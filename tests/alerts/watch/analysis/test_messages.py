@@ -1,4 +1,4 @@
-"""The sentences of a watch."""
+"""The messages of a watch."""
 
 from __future__ import annotations
 

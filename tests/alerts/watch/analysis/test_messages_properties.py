@@ -1,4 +1,4 @@
-"""Whatever a history is: the sentences agree with the verdict, with the counts, and with each other."""
+"""Whatever a history is: the messages agree with the verdict, with the counts, and with each other."""
 
 from __future__ import annotations
 
@@ -69,21 +69,21 @@ def test_the_summary_has_the_numbers_of_the_checks(seed):
     """So many of so many, the same as in the table; and never more good than there is."""
     watch, judgement, _ = a_judgement(seed)
     found = counts(judgement.results)
-    judged = sum(found[verdict] for verdict in Verdict)
+    evaluated = sum(found[verdict] for verdict in Verdict)
     text = judgement.summary
     if judgement.verdict is Verdict.PASS:
-        assert text.startswith(f"All {judged} checks passed for 2 h; ")
-        assert found[Verdict.PASS] == judged > 0
+        assert text.startswith(f"All {evaluated} checks passed for 2 h; ")
+        assert found[Verdict.PASS] == evaluated > 0
     elif judgement.verdict is None:
-        assert text.startswith(f"No check has failed so far: {found[Verdict.PASS]} of {judged} checks pass")
+        assert text.startswith(f"No check has failed so far: {found[Verdict.PASS]} of {evaluated} checks pass")
         assert found[Verdict.FAIL] == 0
     elif judgement.verdict is Verdict.FAIL:
-        assert text.startswith(f"{found[Verdict.FAIL]} of {judged} checks failed: ")
+        assert text.startswith(f"{found[Verdict.FAIL]} of {evaluated} checks failed: ")
         assert found[Verdict.FAIL] > 0
     elif watch.stopped:
         assert text.endswith("(by hand).")
     else:
-        assert text.startswith(f"{found[Verdict.INCONCLUSIVE]} of {judged} checks are inconclusive: ")
+        assert text.startswith(f"{found[Verdict.INCONCLUSIVE]} of {evaluated} checks are inconclusive: ")
         assert found[Verdict.INCONCLUSIVE] > 0
 
 
@@ -133,8 +133,8 @@ def test_every_reason_agrees_with_its_verdict(seed):
         for words, verdicts in ONLY_WITH.items():
             assert words not in each.reason or each.verdict in verdicts, (each.verdict, each.reason)
         if each.verdict is Verdict.PASS and each.check.kind in (CheckKind.LEVEL, CheckKind.PAGES):
-            said = each.check.bad if each.was_breached else each.check.good
-            assert each.reason.startswith(f"{each.check.subject} {said}"), each.reason
+            expected = each.check.bad if each.was_breached else each.check.good
+            assert each.reason.startswith(f"{each.check.subject} {expected}"), each.reason
         if match := re.search(r".* for ([^(;,]+?)(?: \(longest ([^)]+)\))?; allowed: ([^,;.]+)", each.reason):
             budget = each.check.budget
             assert match[1] == duration(each.breached)

@@ -16,14 +16,14 @@ from tests.alerts.watch.fixtures import DAY, HOUR, during, lacking, result, show
 MINUTE = 60.0
 
 
-def judged(history: list[Tick], *, duration: float = DAY, application: bool = True) -> Judgement:
+def verdict_on(history: list[Tick], *, duration: float = DAY, application: bool = True) -> Judgement:
     watch = fixtures.watch(duration, application=application)
     return evaluate_watch(watch, history, fixtures.START + duration, duration, final=True)
 
 
 def test_a_clean_day_passes():
     """Every check passes, all of the watch was covered, and every part of the message is checked."""
-    judgement = judged(fixtures.ticks())
+    judgement = verdict_on(fixtures.ticks())
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     assert set(fixtures.verdicts(judgement).values()) == {Verdict.PASS}
     assert judgement.ratio == 1.0
@@ -60,13 +60,13 @@ def test_a_clean_day_passes():
 def test_each_check_fails_beyond_its_budget_and_not_within(check, minutes, change, word):
     """A minute more than a stretch fails, a minute less is named and passes."""
     history = fixtures.ticks()
-    failed = judged(during(history, 8 * HOUR, 8 * HOUR + minutes * MINUTE, change))
+    failed = verdict_on(during(history, 8 * HOUR, 8 * HOUR + minutes * MINUTE, change))
     assert result(failed, check).verdict is Verdict.FAIL
     assert failed.verdict is Verdict.FAIL
     assert word in result(failed, check).reason
     assert result(failed, check).reason in failed.reasons
     assert result(failed, check).breached == pytest.approx(minutes * MINUTE)
-    passed = judged(during(history, 8 * HOUR, 8 * HOUR + (minutes - 2) * MINUTE, change))
+    passed = verdict_on(during(history, 8 * HOUR, 8 * HOUR + (minutes - 2) * MINUTE, change))
     assert result(passed, check).verdict is Verdict.PASS
     assert "within its budget" in result(passed, check).reason
     assert result(passed, check).breaches[0].seconds == pytest.approx((minutes - 2) * MINUTE)
@@ -88,14 +88,14 @@ def test_many_short_breaches_fail_together():
     history = fixtures.ticks()
     for hour in range(24):
         history = during(history, hour * HOUR, hour * HOUR + 4 * MINUTE, showing(backlog_jobs=2000))
-    judgement = judged(history)
+    judgement = verdict_on(history)
     assert result(judgement, "backlog").verdict is Verdict.FAIL
     assert result(judgement, "backlog").longest == pytest.approx(4 * MINUTE)
 
 
 def test_exporter_down_for_half_is_inconclusive():
     """With the gap named, once, and the checks saying for how long they saw nothing."""
-    judgement = judged(without(fixtures.ticks(), 6 * HOUR, 18 * HOUR))
+    judgement = verdict_on(without(fixtures.ticks(), 6 * HOUR, 18 * HOUR))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     (gap,) = judgement.gaps
     assert (gap.cause, gap.affects) == (Cause.EXPORTER_DOWN, ())
@@ -108,7 +108,9 @@ def test_exporter_down_for_half_is_inconclusive():
 
 def test_a_short_outage_passes_with_its_gap_named():
     """Three minutes of an unreachable database."""
-    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 3 * MINUTE, fixtures.database_unknown(Cause.UNREACHABLE)))
+    judgement = verdict_on(
+        during(fixtures.ticks(), HOUR, HOUR + 3 * MINUTE, fixtures.database_unknown(Cause.UNREACHABLE))
+    )
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     (gap,) = judgement.gaps
     assert (gap.cause, gap.span.seconds) == (Cause.UNREACHABLE, 3 * MINUTE)
@@ -120,7 +122,7 @@ def test_a_short_outage_passes_with_its_gap_named():
 
 def test_a_longer_outage_is_inconclusive_not_fail():
     """Missing samples are no failure."""
-    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, fixtures.database_unknown(Cause.LOCK)))
+    judgement = verdict_on(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, fixtures.database_unknown(Cause.LOCK)))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert Verdict.FAIL not in fixtures.verdicts(judgement).values()
     assert "table locked" in result(judgement, "backlog").reason
@@ -129,20 +131,20 @@ def test_a_longer_outage_is_inconclusive_not_fail():
 def test_fail_beats_inconclusive():
     """Half a day of unknown results does not excuse a breach."""
     history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
-    assert judged(without(history, 6 * HOUR, 18 * HOUR)).verdict is Verdict.FAIL
+    assert verdict_on(without(history, 6 * HOUR, 18 * HOUR)).verdict is Verdict.FAIL
 
 
 def test_no_traffic_is_inconclusive():
     """All is well, and nothing was proved."""
     quiet = lambda tick: replace(tick, values={**tick.values, "outbox_processed_jobs_total": 7.0})  # noqa: E731
-    judgement = judged(during(fixtures.ticks(), 0, DAY, quiet))
+    judgement = verdict_on(during(fixtures.ticks(), 0, DAY, quiet))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert judgement.reasons == ("There were no completed jobs; at least 20 are needed.",)
 
 
 def test_no_tick_at_all_is_inconclusive():
     """Argo's trap: a watch that measured nothing has not succeeded."""
-    judgement = judged([])
+    judgement = verdict_on([])
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert judgement.ratio == 0
     assert judgement.gaps[0].span.seconds == DAY
@@ -158,7 +160,7 @@ def test_a_breach_in_declared_maintenance_is_excused_and_shown():
             maintenance_reason="rollback",
         )
 
-    judgement = judged(during(fixtures.ticks(), HOUR, 3 * HOUR, maintained))
+    judgement = verdict_on(during(fixtures.ticks(), HOUR, 3 * HOUR, maintained))
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     (maintenance,) = judgement.maintenance
     assert maintenance.reason == "rollback"
@@ -173,12 +175,12 @@ def test_maintenance_excuses_only_related_checks():
     def maintained(tick: Tick) -> Tick:
         return replace(showing(migration_checks_broken=1)(tick), maintenance=True)
 
-    assert judged(during(fixtures.ticks(), HOUR, 3 * HOUR, maintained)).verdict is Verdict.FAIL
+    assert verdict_on(during(fixtures.ticks(), HOUR, 3 * HOUR, maintained)).verdict is Verdict.FAIL
 
 
 def test_mostly_maintenance_proves_nothing():
     """A check that was excused for more than half of the watch is inconclusive."""
-    judgement = judged(during(fixtures.ticks(), 0, 13 * HOUR, lambda tick: replace(tick, maintenance=True)))
+    judgement = verdict_on(during(fixtures.ticks(), 0, 13 * HOUR, lambda tick: replace(tick, maintenance=True)))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert "could be evaluated for 11 h of 1 d only" in result(judgement, "backlog").reason
 
@@ -189,7 +191,7 @@ def test_maintenance_that_cannot_be_read_makes_a_breach_unknown():
     def torn(tick: Tick) -> Tick:
         return replace(showing(backlog_jobs=9000)(tick), maintenance=None)
 
-    judgement = judged(during(fixtures.ticks(), HOUR, 3 * HOUR, torn))
+    judgement = verdict_on(during(fixtures.ticks(), HOUR, 3 * HOUR, torn))
     assert result(judgement, "backlog").verdict is Verdict.INCONCLUSIVE
     assert judgement.verdict is Verdict.INCONCLUSIVE
 
@@ -197,7 +199,7 @@ def test_maintenance_that_cannot_be_read_makes_a_breach_unknown():
 def test_without_an_application_its_checks_do_not_apply():
     """They are named as not evaluated, and the others decide."""
     gone = [name for name, collectors in fixtures.watch().sources.items() if "application" in collectors]
-    judgement = judged(during(fixtures.ticks(), 0, DAY, lacking(*gone)), application=False)
+    judgement = verdict_on(during(fixtures.ticks(), 0, DAY, lacking(*gone)), application=False)
     assert judgement.verdict is Verdict.PASS, judgement.reasons
     assert result(judgement, "application_health").verdict is None
     assert result(judgement, "application_health").reason == "Not checked: no application is configured."
@@ -207,7 +209,7 @@ def test_an_application_without_values_is_inconclusive():
     """One endpoint short of fields for a day is not a healthy application."""
     partial = CollectorProblem("application", Cause.APPLICATION, stale=False)
     history = [replace(lacking("outbox:app_healthy")(tick), problems=(partial,)) for tick in fixtures.ticks()]
-    judgement = judged(history)
+    judgement = verdict_on(history)
     assert result(judgement, "application_health").verdict is Verdict.INCONCLUSIVE
     assert judgement.verdict is Verdict.INCONCLUSIVE
 
@@ -216,7 +218,7 @@ def test_values_that_may_be_absent_pass():
     """An empty outbox has no oldest job, a quiet hour no failure ratio."""
     empty = lacking("outbox:oldest_open_age_seconds", "outbox:failure_ratio", "outbox:drain_time_seconds")
     calm = lambda tick: showing(backlog_jobs=0)(empty(tick))  # noqa: E731
-    assert judged(during(fixtures.ticks(), HOUR, 20 * HOUR, calm)).verdict is Verdict.PASS
+    assert verdict_on(during(fixtures.ticks(), HOUR, 20 * HOUR, calm)).verdict is Verdict.PASS
 
 
 def test_stopped_early_is_never_a_pass():
@@ -231,7 +233,7 @@ def test_alerts_are_listed_with_their_times():
     """From their first tick to the first without them; an alert that still fires is open."""
     fires = lambda tick: replace(tick, firing=("OutboxJobsExhausted/ticket",))  # noqa: E731
     history = during(during(fixtures.ticks(), HOUR, 2 * HOUR, fires), 23 * HOUR, DAY, fires)
-    first, second = judged(history).alerts
+    first, second = verdict_on(history).alerts
     assert (first.span.started, first.span.seconds, first.open) == (HOUR + 60, HOUR, False)
     assert second.open
 
@@ -239,7 +241,7 @@ def test_alerts_are_listed_with_their_times():
 def test_an_alert_that_is_held_is_not_known_to_fire():
     """Its signal is unknown: the stretch is unknown for the pages, and shown all the same."""
     held = lambda tick: replace(tick, held=("OutboxStalled/page",))  # noqa: E731
-    judgement = judged(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, held))
+    judgement = verdict_on(during(fixtures.ticks(), HOUR, HOUR + 20 * MINUTE, held))
     assert result(judgement, "pages").verdict is Verdict.INCONCLUSIVE
     assert judgement.alerts[0].rule == "OutboxStalled/page"
 
@@ -257,7 +259,7 @@ def test_the_application_restarting_is_noticed():
     history = during(fixtures.ticks(), HOUR, DAY, anew(HOUR))
     history = during(history, 5 * HOUR, DAY, anew(5 * HOUR))
     history = during(history, 5 * HOUR, 6 * HOUR, lambda tick: replace(tick, maintenance=True))
-    judgement = judged(history)
+    judgement = verdict_on(history)
     assert [(each.elapsed, each.explained) for each in judgement.restarts] == [
         (HOUR + 60, False),
         (5 * HOUR + 60, True),
@@ -270,7 +272,7 @@ def test_the_worst_value_is_listed_with_its_time():
     history = during(fixtures.ticks(), HOUR, HOUR + 60, showing(backlog_jobs=900, app_healthy=0.5))
     history = during(history, 2 * HOUR, 3 * HOUR, showing(backlog_jobs=950, app_healthy=0))
     history = during(history, 4 * HOUR, 4 * HOUR + 60, showing(backlog_jobs=10, app_healthy=1))
-    judgement = judged(history)
+    judgement = verdict_on(history)
     backlog, health = result(judgement, "backlog"), result(judgement, "application_health")
     assert (backlog.worst, backlog.worst_at) == (950, fixtures.START + 2 * HOUR + 60)
     assert (health.worst, health.worst_at) == (0, fixtures.START + 2 * HOUR + 60)
@@ -280,7 +282,7 @@ def test_reasons_are_the_most_severe_first():
     """FAIL, INCONCLUSIVE, then breaches within a budget; each once, and no check that passed without any."""
     history = during(fixtures.ticks(), HOUR, 2 * HOUR, showing(backlog_jobs=2000))
     history = during(history, 3 * HOUR, 4 * HOUR, fixtures.collector_unknown("application", Cause.APPLICATION))
-    judgement = judged(history)
+    judgement = verdict_on(history)
     verdicts = [each.verdict for each in judgement.results]
     backlog, normal = result(judgement, "backlog"), result(judgement, "backlog_normal")
     assert (backlog.verdict, normal.verdict) == (Verdict.FAIL, Verdict.PASS)
@@ -292,7 +294,7 @@ def test_reasons_are_the_most_severe_first():
 @pytest.mark.parametrize(("hours", "verdict"), [(12, Verdict.PASS), (12.05, Verdict.INCONCLUSIVE)])
 def test_half_of_the_watch_has_to_be_known(hours, verdict):
     """The rest may be excused."""
-    judgement = judged(during(fixtures.ticks(), 0, hours * HOUR, lambda tick: replace(tick, maintenance=True)))
+    judgement = verdict_on(during(fixtures.ticks(), 0, hours * HOUR, lambda tick: replace(tick, maintenance=True)))
     assert result(judgement, "backlog").verdict is verdict
 
 
@@ -302,5 +304,5 @@ def test_a_clock_step_of_a_second_makes_ages_uncertain(step, verdict):
     history = fixtures.ticks()
     history[0] = replace(history[0], step=step)
     old = showing(oldest_open_age_seconds=300.5)
-    judgement = judged(during(history, HOUR, HOUR + 6 * MINUTE, old))
+    judgement = verdict_on(during(history, HOUR, HOUR + 6 * MINUTE, old))
     assert result(judgement, "oldest_job").verdict is verdict

@@ -36,7 +36,7 @@ BLINDNESS = (
 )
 
 
-def judged(history: Sequence[Tick], *, final: bool = True) -> Judgement:
+def verdict_on(history: Sequence[Tick], *, final: bool = True) -> Judgement:
     return evaluate_watch(fixtures.watch(DURATION), history, fixtures.START + DURATION, DURATION, final=final)
 
 
@@ -71,7 +71,7 @@ def verdicts(judgement: Judgement) -> dict[str, Verdict]:
 
 def test_the_histories_cover_every_verdict():
     """All three verdicts are among them, often."""
-    found = [judged(a_history(random.Random(seed))).verdict for seed in SEEDS]
+    found = [verdict_on(a_history(random.Random(seed))).verdict for seed in SEEDS]
     assert all(found.count(verdict) > len(SEEDS) / 10 for verdict in Verdict), {v: found.count(v) for v in Verdict}
 
 
@@ -80,8 +80,8 @@ def test_more_breach_never_improves(seed):
     """No check, and not the whole, gets better when more was breached."""
     rng = random.Random(seed)
     history = a_history(rng)
-    before = verdicts(judged(history))
-    after = verdicts(judged(some(rng, history, BREACHES, rng.randint(1, 3))))
+    before = verdicts(verdict_on(history))
+    after = verdicts(verdict_on(some(rng, history, BREACHES, rng.randint(1, 3))))
     for name, verdict in after.items():
         assert ORDER.index(verdict) <= ORDER.index(before[name]), name
 
@@ -91,11 +91,11 @@ def test_less_coverage_only_makes_a_verdict_inconclusive(seed):
     """Whatever is not seen, or whole ticks that are missing: no FAIL becomes PASS, no PASS becomes FAIL."""
     rng = random.Random(seed)
     history = a_history(rng)
-    before = verdicts(judged(history))
+    before = verdicts(verdict_on(history))
     less = some(rng, history, BLINDNESS, rng.randint(0, 3))
     kept = rng.choice((1.0, 0.99, 0.9, 0.5))
     less = [tick for tick in less if rng.random() < kept]
-    after = verdicts(judged(less))
+    after = verdicts(verdict_on(less))
     for name, verdict in after.items():
         assert verdict in (before[name], Verdict.INCONCLUSIVE), name
 
@@ -105,10 +105,10 @@ def test_removing_the_bad_ticks_never_gives_a_pass(seed):
     """Taking away exactly the ticks that condemned a history proves nothing in its favour."""
     rng = random.Random(seed)
     history = a_history(rng)
-    if judged(history).verdict is Verdict.FAIL:
+    if verdict_on(history).verdict is Verdict.FAIL:
         condemned = [tick for tick in history if any(change(tick) == tick for change in BREACHES) or tick.firing]
         less = [tick for tick in history if tick not in condemned]
-        assert judged(less).verdict is not Verdict.PASS
+        assert verdict_on(less).verdict is not Verdict.PASS
 
 
 @pytest.mark.parametrize("seed", SEEDS[:40])
@@ -116,9 +116,9 @@ def test_the_order_of_ticks_does_not_matter(seed):
     """Ticks are evaluated in the order of their times."""
     rng = random.Random(seed)
     history = a_history(rng)
-    first = judged(history)
+    first = verdict_on(history)
     rng.shuffle(history)
-    assert judged(history) == first
+    assert verdict_on(history) == first
 
 
 @pytest.mark.parametrize("seed", SEEDS[:40])
@@ -126,7 +126,7 @@ def test_an_early_fail_is_final(seed):
     """A result that is certain at some tick stays; nothing else is decided before the end."""
     rng = random.Random(seed)
     history = a_history(rng)
-    at_the_end = judged(history).verdict
+    at_the_end = verdict_on(history).verdict
     for size in range(0, len(history), 10):
         so_far = evaluate_watch(fixtures.watch(DURATION), history[:size], 0.0, size * INTERVAL, final=False).verdict
         assert so_far in (None, Verdict.FAIL)

@@ -84,7 +84,7 @@ def test_wait_ends_with_a_fail_as_soon_as_it_is_certain(run, tmp_path):
         assert run("start") == (0, "watch 2 has begun\n", "")
 
 
-def test_wait_for_a_new_one_is_not_content_with_an_old_verdict(run, tmp_path):
+def test_waiting_for_a_new_watch_ignores_an_old_verdict(run, tmp_path):
     """A pipeline that begins a watch by migrating must not pass by last month's."""
     with Exporter(tmp_path) as exporter:
         run("start")

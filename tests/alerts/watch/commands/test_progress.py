@@ -55,7 +55,7 @@ def test_the_line():
 
 def test_the_table_has_every_part():
     """Checks, gaps, alerts, maintenance, each on its line."""
-    judgement = fixtures.judged_day()
+    judgement = fixtures.judgement_of_a_day()
     text = progress.table(replace(fixtures.watch(), state=WatchState.FAILED, decided_at=fixtures.START), judgement)
     for part in (
         "Watch 1: FAIL",

@@ -1,4 +1,4 @@
-"""Watches begin, are recorded and end; through restarts, blind stretches and clocks that are set."""
+"""Watches begin, are recorded and end; through restarts, outages and clocks that are set."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_records_are_stored_by_kind_and_number(tmp_path):
 
 def test_a_judgement_is_stored_completely(tmp_path):
     """With every result, gap and difference in it."""
-    judgement = fixtures.judged_day()
+    judgement = fixtures.judgement_of_a_day()
     with History.writer(tmp_path) as opened:
         with opened.transaction():
             opened.put(1, judgement)
@@ -185,12 +185,12 @@ def test_readers_do_not_keep_the_writer_from_writing(tmp_path):
     filled(tmp_path, 600)
     done = threading.Event()
 
-    def look() -> None:
+    def open_reader() -> None:
         while not done.is_set():
             with History.reader(tmp_path) as opened:
                 assert len(list(opened.ticks(-1))) >= 600
 
-    readers = [threading.Thread(target=look) for _ in range(2)]
+    readers = [threading.Thread(target=open_reader) for _ in range(2)]
     for reader in readers:
         reader.start()
     try:

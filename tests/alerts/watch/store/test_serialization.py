@@ -17,7 +17,7 @@ def test_watches_and_judgements_are_restored():
     """Every field, nested ones, none, infinite ones, texts that tick like others."""
     watch = fixtures.watch()
     assert serialization.loads(Watch, serialization.dumps(watch)) == watch
-    judgement = fixtures.judged_day()
+    judgement = fixtures.judgement_of_a_day()
     assert serialization.loads(Judgement, serialization.dumps(judgement)) == judgement
     assert any(math.isinf(check.budget.total) for check in watch.checks)
 
