@@ -49,12 +49,12 @@ class EventsCollector(DatabaseCollector):
     """Events of the last hour, and since the exporter started, by source and by type.
 
     Shape: the documented sources always, at 0 when silent; types as they occur.
-    Source: sql/events.sql, sql/event_courses.sql.
+    Source: sql/events.sql, sql/event_courses.sql, sql/events_by_course.sql.
     """
 
     name = "events"
     index = indexes.EVENTS
-    statements = ("indexes", "events", "event_courses")
+    statements = ("indexes", "events", "event_courses", "events_by_course")
     reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
 
     def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue, settings: SamplingSettings) -> None:
@@ -113,17 +113,17 @@ def fetch_groups(
     `courses`, or without `early`, events from before 1970 are not looked for: they are in no last hour, and would take
     as long as those that are. Raises: SampleError.
     """
-    return session.fetch(
-        "events",
-        EventGroup,
-        since=since,
-        until=until,
-        latest=session.now + MAX_CLOCK_LEAD,
-        latest_new=session.now + MAX_CLOCK_LEAD_NEW,
-        early=early and courses is None,
-        undated=session.may_be_null("fsm_events.created_at"),
-        courses=courses,
-    )
+    bounds = {
+        "since": since,
+        "until": until,
+        "latest": session.now + MAX_CLOCK_LEAD,
+        "latest_new": session.now + MAX_CLOCK_LEAD_NEW,
+        "undated": session.may_be_null("fsm_events.created_at"),
+    }
+    # Two statements: the list of courses is of type uuid, while entity_id may have any type where it is not used.
+    if courses is None:
+        return session.fetch("events", EventGroup, **bounds, early=early)
+    return session.fetch("events_by_course", EventGroup, **bounds, courses=courses)
 
 
 def odd(groups: Iterable[EventGroup]) -> OddRows:

@@ -1,5 +1,5 @@
 -- event_courses.sql
--- Question: Which courses have events? events.sql takes them.
+-- Question: Which courses have events? events_by_course.sql asks for them.
 -- Parameters: none
 -- Columns:
 --   courses text[] not null: entity_id of every course with an event

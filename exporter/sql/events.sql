@@ -7,8 +7,6 @@
 --   latest_new double precision: Unix seconds; an event of a later time is not new yet
 --   early boolean: count the rows from before 1970, too; not worth it where it takes a scan of each course
 --   undated boolean: count the rows without a time, too; only a column that may be null has any
---   courses text[]: every course with events, from event_courses.sql in the same transaction, where there is no index on
---     created_at but there are few courses; null to read all courses at once
 -- Columns:
 --   source text null: created_by
 --   event text null: event_type
@@ -20,11 +18,11 @@
 --   infinite bigint not null: rows with an infinite time, as far as looked for
 --   out_of_range bigint not null: rows with a finite time after `latest` or before 1970, as far as looked for
 --   nulls bigint not null: rows without a time, and those of the last hour without source or type
--- Index: one on (created_at) when the schema has it; else idx_fsm_events_entity (entity_id, created_at DESC), one descent
---   for each course's hour, skipped through or read from end to end, or the table read once, whichever is the least
--- Source: migrations reference, "Recent FSM events" and "FSM events by source"; deployed application, "There may be no
---   index on fsm_events (created_at), and that table is never pruned". One pass answers both and feeds the counters. Rows
---   that the caller has counted already are recognised by their number and a sum, as in processed_since.sql.
+-- Index: one on (created_at) when the schema has it; else one on (entity_id, created_at), skipped through or read
+--   from end to end, or the table read once, whichever is the least
+-- Source: migrations reference, "Recent FSM events" and "FSM events by source". One pass answers both and feeds the
+--   counters, because the deployed schema has no index on created_at and the table is never pruned. Rows that the
+--   caller has counted already are recognised by their number and a sum, as in processed_since.sql.
 SELECT
     source,
     event,
@@ -63,9 +61,7 @@ FROM (
         created_at >= to_timestamp(%(until)s::double precision)
             AND created_at <= to_timestamp(%(latest_new)s::double precision) AS is_recent
     FROM {fsm_events}
-    -- The planner sees the value: one side of the OR is all that remains of it.
-    WHERE (%(courses)s::uuid[] IS NULL OR entity_id = ANY (%(courses)s::uuid[]))
-        AND (
+    WHERE (
             created_at >= least(now() - interval '1 hour', to_timestamp(%(since)s::double precision))
             OR (%(early)s::boolean AND created_at <= to_timestamp(0))
             OR (%(undated)s::boolean AND created_at IS NULL)

@@ -13,9 +13,9 @@
 --   seconds double precision[] not null: processed_at - created_at; negative when the application's clock lags; an
 --     entry is null where created_at is infinite, before 1970, after `latest` or missing
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL
--- Source: the counters' contract: rows seen to become processed since the exporter started. Rows that
---   the caller has counted already are recognised by their number and a sum; the others are arrays in one order, in one row, as a row of its own for
---   each job would cost the caller more than all else.
+-- Source: the counters' contract: rows seen to become processed since the exporter started. Rows that the caller has
+--   counted already are recognised by their number and a sum; the others are arrays in one order, in one row, as a row
+--   of its own for each job would cost the caller more than all else.
 SELECT
     count(*) FILTER (WHERE is_settled) AS settled_jobs,
     coalesce(sum((extract(epoch FROM later) * 1000000)::bigint) FILTER (WHERE is_settled), 0)::bigint AS settled_micros,

@@ -76,10 +76,11 @@ def test_odd_rows_add_up_over_all_groups():
 )
 def test_the_statement_follows_the_indexes(found, courses, early, bitmap_scans, rows):
     """Pages that are read to find the hour count against the budget, eight rows each."""
-    session = FakeSession({"events": [group("API", "A", 7)], "event_courses": {"courses": ["c"]}})
+    groups = [group("API", "A", 7)]
+    session = FakeSession({"events": groups, "events_by_course": groups, "event_courses": {"courses": ["c"]}})
     tuple(collector(*found).read(session))
-    (parameters,) = session.parameters("events")
-    assert (parameters["courses"], parameters["early"]) == (courses, early)
+    (parameters,) = session.parameters("events" if courses is None else "events_by_course")
+    assert (parameters.get("courses"), parameters.get("early", False)) == (courses, early)
     assert (parameters["latest"], parameters["latest_new"]) == (NOW + 600, NOW + 86_400)
     assert parameters["undated"] is True
     assert session.bitmap_scans == [bitmap_scans]

@@ -394,6 +394,25 @@ def uncommented() -> str:
     return re.sub(r"^( *)#(?=[a-z])", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("token", "wrong"),
+    [
+        ("two words", "expected a token without spaces and special characters"),
+        ("schlüssel", "expected a token without spaces and special characters"),
+        ("line\nbreak", "holds a line break or another control character"),
+        ("tab\tinside", "holds a line break or another control character"),
+    ],
+)
+@pytest.mark.parametrize(
+    "key", ["application.bearer_token", "alerting.alertmanager_bearer_token", "alerting.webhook_bearer_token"]
+)
+def test_a_token_that_no_header_can_carry_is_refused(key, token, wrong):
+    """By its key, without the token."""
+    variable = key.replace(".", "_").upper()
+    (problem,) = problems(None, **{"APPLICATION_URL": "http://localhost/trpc", variable: token})
+    assert problem == f"OUTBOX_EXPORTER_{variable}: {wrong}"
+
+
 def test_the_example_states_the_defaults():
     """config.example.yaml loads unchanged and equals the defaults."""
     assert load(EXAMPLE) == Config(watch=WatchSettings(state_dir=EXAMPLE.parent / "state"))

@@ -338,7 +338,7 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed_without_skipping
             collector.collect()
             return {name for name in asked if name.startswith("event")}
 
-        assert statements() == {"event_courses", "events"}
+        assert statements() == {"event_courses", "events_by_course"}
         with deployed.connect(autocommit=False) as connection:
             connection.execute(CREATED_AT.format(""))
             connection.execute("LOCK TABLE public.fsm_events IN ACCESS EXCLUSIVE MODE")
@@ -349,7 +349,7 @@ def test_after_a_failed_sample_the_plan_is_chosen_anew(deployed_without_skipping
         deployed.execute("DROP INDEX public.events_created_at")
         assert statements() == {"events"}  # cached for a while: more expensive, and as right
         sampling.index_catalogue.forget()
-        assert statements() == {"event_courses", "events"}
+        assert statements() == {"event_courses", "events_by_course"}
 
 
 def test_advice_is_a_metric_and_follows_the_indexes(deployed):
