@@ -130,7 +130,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of the state of one alert; `alert` is its state at that time."""
+    """A change of the state of one alert at `at` (Unix seconds); `alert` is its state at that time."""
 
     at: float
     change: Change
@@ -141,8 +141,8 @@ class Transition:
 class Evaluation:
     """The result of one evaluation.
 
-    `signals` has the value of each known signal, the greatest one of several outboxes. A missing signal is unknown or
-    has no samples.
+    `at`: Unix seconds. `signals` has the value of each known signal, the greatest one of several outboxes. A missing
+    signal is unknown or has no samples.
     """
 
     at: float

@@ -45,7 +45,10 @@ class RecordingEntry:
 
 @dataclass(frozen=True, slots=True)
 class SeverityEntry:
-    """One severity of an alert. `condition` is its `while`: a further expression that must be true."""
+    """One severity of an alert. `condition` is its `while`: a further expression that must be true.
+
+    Units: `hold_duration` seconds.
+    """
 
     severity: Severity
     place: Place

@@ -59,7 +59,7 @@ class Series:
         self.full_labels = tuple(sorted((*self.labels, (NAME, self.metric))))
 
     def newest(self, at: int) -> float | None:
-        """The value of the sample in force at `at`; None when there is none or it is stale."""
+        """The value of the sample in force at `at` (Unix milliseconds); None when there is none or it is stale."""
         times = self.times
         index = bisect_right(times, at) - 1
         if index < 0:
@@ -74,7 +74,7 @@ class Series:
         return self.values[index]
 
     def between(self, start: int, end: int) -> "tuple[array[int], array[float]]":
-        """The times and values of the samples after `start` and up to `end`."""
+        """The times and values of the samples after `start` and up to `end`, in Unix milliseconds."""
         first, last = bisect_right(self.times, start), bisect_right(self.times, end)
         return self.times[first:last], self.values[first:last]
 

@@ -25,7 +25,7 @@ class FailureLog:
         self._server: str | None = None
 
     def finished(self, run: CollectorRun, interval: float, before: CollectorState) -> None:
-        """Log another server, new failures, recoveries, and changes of the interval."""
+        """Log another server, new failures, recoveries, and changes of the interval (in seconds)."""
         if run.outcome.server is not None:
             self._answered(run.outcome.server)
         for failure in run.outcome.failures:

@@ -167,7 +167,7 @@ def server_status(server: DatabaseServer | None) -> ServerStatus | None:
 
 
 def collector_status(state: CollectorState, now: float) -> CollectorStatus:
-    """The status of one collector."""
+    """The status of one collector at `now`, in Unix seconds."""
     return {
         "name": state.name,
         "success": state.success,

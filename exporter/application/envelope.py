@@ -49,7 +49,7 @@ def open_envelope(status: int, body: bytes) -> Payload:
 
 
 def open_batch(status: int, body: bytes, size: int) -> tuple[Payload, ...] | None:
-    """The payloads of an answer to so many procedures at once, in their order.
+    """The payloads of an answer to a batch of `size` procedures, in their order.
 
     None when it is anything but that many results, as a tRPC server returns them without an error: the error of an
     endpoint is found by a request of its own.

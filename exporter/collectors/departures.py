@@ -163,7 +163,7 @@ class Balance:
             self._usual = min(self._usual, max(self._levels))
 
     def begin_search(self, now: float) -> Search | None:
-        """The search that is due; None while there is no reason. One that fails is not repeated soon."""
+        """The search that is due at `now` (Unix seconds), if any. One that fails is not repeated soon."""
         if self._started is None or now < self._next or len(self._levels) < CONSECUTIVE_SAMPLES:
             return None
         if min(self._levels) <= self._usual:

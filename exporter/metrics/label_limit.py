@@ -10,7 +10,7 @@ class LabelLimit:
     """The values in use of one label.
 
     A value keeps its name for the life of the process, so that no series changes its meaning between two scrapes:
-    first come, first served, values known in advance before all others.
+    first come, first served, values known in advance before all others. `limit` is the number of values.
     """
 
     def __init__(self, limit: int, known: Iterable[str] = ()) -> None:

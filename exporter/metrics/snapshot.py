@@ -137,7 +137,7 @@ def database_up(states: Iterable[CollectorState], now: float) -> bool:
 
 
 def latest_server(states: Iterable[CollectorState], now: float) -> DatabaseServer | None:
-    """Which server answered last; None where that is not known any more: it, or another one, did not answer since."""
+    """The server that answered last, at `now` (Unix seconds); None when there was a failure to answer since."""
     states = [state for state in states if state.target is not CollectorTarget.APPLICATION]
     latest = max(states, key=lambda state: state.answered or float("-inf"), default=None)
     if latest is None or latest.answered is None or now > latest.answered + EXPIRY_INTERVALS * latest.interval:
@@ -168,7 +168,7 @@ class SnapshotStore:
         return self._states[collector]
 
     def record(self, run: CollectorRun, interval: float) -> CollectorState:
-        """Record a finished run; returns the state before it."""
+        """Record a finished run; returns the state before it. `interval`: until the next run, in seconds."""
         with self._lock:
             before = self._states[run.collector]
             self._replace(before.after(run, interval, self._step))

@@ -84,7 +84,10 @@ class MaintenanceFile:
         return windows[-1] if windows and windows[-1].ended_at is None else None
 
     def start(self, now: float, seconds: float, reason: str) -> MaintenanceWindow:
-        """Open a window of so many seconds from `now` on, or extend the active one. Raises: MaintenanceFileError."""
+        """Open a window of so many seconds from `now` (Unix seconds), or extend the active one.
+
+        Raises: MaintenanceFileError.
+        """
         with self._locked():
             windows = self.read()
             window = MaintenanceWindow(now, now + seconds, reason)
@@ -97,7 +100,7 @@ class MaintenanceFile:
             return window
 
     def end(self, now: float) -> MaintenanceWindow | None:
-        """End the latest window; None if it was ended already. Raises: MaintenanceFileError."""
+        """End the latest window at `now` (Unix seconds); None if it has ended already. Raises: MaintenanceFileError."""
         with self._locked():
             windows = self.read()
             if not windows or windows[-1].ended_at is not None:

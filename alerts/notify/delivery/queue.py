@@ -105,7 +105,10 @@ class DeliveryQueue:
             self._keep(incidents, evaluation.at, monotonic)
 
     def notification(self, at: float, monotonic: float) -> Notification | None:
-        """The notification to send now, if any. `finished` must follow before the next one."""
+        """The notification to send now, if any. `finished` must follow before the next one.
+
+        Units: `at` Unix seconds, `monotonic` seconds of the monotonic clock.
+        """
         with self._lock:
             due = self._due()
             if due is None or due > monotonic:
@@ -115,7 +118,7 @@ class DeliveryQueue:
             return Notification(self._in_flight, evaluated_at + 4 * max(self._timing.resend, self._evaluation_interval))
 
     def finished(self, outcome: DeliveryOutcome, at: float, monotonic: float) -> None:
-        """Record the outcome of the notification in flight."""
+        """Record the outcome of the notification in flight. Units: as in `notification`."""
         with self._lock:
             updates, self._in_flight = self._in_flight, ()
             if outcome.result is DeliveryResult.DELIVERED:

@@ -32,7 +32,7 @@ class Incident:
     """One firing of the alert with these labels; `ends_at` is None while it is open.
 
     `annotations` are those of the last evaluation in which it fired. `absent_since` is the time of the first evaluation
-    without the alert, though it was not resolved. Both are ignored when incidents are compared.
+    without the alert, though it was not resolved. Both are ignored when incidents are compared. Times are Unix seconds.
     """
 
     labels: Labels
@@ -91,7 +91,7 @@ def update_incidents(
 
 
 def closed(incident: Incident, at: float) -> Incident:
-    """The incident with an end, which is never before its start, even if the clock was set back."""
+    """The incident with an end, in Unix seconds; never before its start, even if the clock was set back."""
     return replace(incident, ends_at=max(at, incident.starts_at))
 
 

@@ -46,7 +46,10 @@ class Alertmanager:
         return Message(self.url.rstrip("/") + STATUS_PATH, b"", bearer(self.bearer_token), "GET")
 
     def message(self, updates: Updates, valid_until: float) -> Message:
-        """All alerts in one request. Alertmanager resolves a firing one at `valid_until` unless it is sent again."""
+        """All alerts in one request.
+
+        Alertmanager resolves a firing one at `valid_until` (Unix seconds) unless it is sent again.
+        """
         body = json.dumps([self._alert(update, valid_until) for update in updates])
         return Message(self.url.rstrip("/") + PATH, body.encode(), bearer(self.bearer_token))
 

@@ -50,7 +50,10 @@ class Webhook:
         return Message(self.url, b"", bearer(self.bearer_token), "HEAD")
 
     def message(self, updates: Updates, valid_until: float) -> Message:  # noqa: ARG002 - events do not expire
-        """One update. The header Idempotency-Key is the same for all its retries, and different from all others."""
+        """One update. The header Idempotency-Key is the same for all its retries, and different from all others.
+
+        `valid_until` (Unix seconds) is not used.
+        """
         (update,) = updates
         labels, annotations = dict(update.incident.labels), dict(update.incident.annotations)
         ends_at = update.incident.ends_at if update.new_state is DeliveredState.RESOLVED else None

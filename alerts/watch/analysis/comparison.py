@@ -153,7 +153,10 @@ def cliffs_delta(now: Sequence[float], before: Sequence[float]) -> float:
 
 
 def mann_whitney(now: Sequence[float], before: Sequence[float]) -> float:
-    """The p-value of the two-sided Mann-Whitney U test, by the normal approximation with tie correction."""
+    """The p-value of the two-sided Mann-Whitney U test, by the normal approximation with tie correction.
+
+    `now` and `before` hold one value per hour each, in the same unit.
+    """
     total = len(now) + len(before)
     ranked = _ranks([*now, *before])
     u = sum(ranked[: len(now)]) - len(now) * (len(now) + 1) / 2

@@ -74,8 +74,8 @@ class CleanupSchedule:
 class Check:
     """One check. Reports describe its result with `subject` and `good` or `bad`.
 
-    `signal` is plotted, with `limit` in its `unit`; None without a plot. `excused`: declared maintenance excuses a
-    breach. `not_applicable`: why the check is not evaluated here; empty when it is.
+    `signal` is plotted, with `limit` in its `unit` (seconds, jobs, ratio); None without a plot. `excused`: declared
+    maintenance excuses a breach. `not_applicable`: why the check is not evaluated here; empty when it is.
     """
 
     name: str
