@@ -199,14 +199,14 @@ FAULTS_BY_LAB: Final[FaultsByLab] = {
         2,
         (
             MatrixFault(
-                "one poison row",
+                "one exhausted job",
                 _one_poison_row,
                 frozenset({ticket("OutboxHeadBlocked"), ticket("OutboxJobsExhausted")}),
                 condition_delay=_POLL,  # it blocks from its first attempt on
                 minimum_duration=minutes(10),
             ),
             MatrixFault(
-                "120 poison rows",
+                "120 exhausted jobs",
                 _poison_rows,
                 frozenset({page("OutboxHeadBlocked")}),
                 frozenset(

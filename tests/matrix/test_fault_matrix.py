@@ -105,7 +105,7 @@ def test_every_fault_of_the_lab_is_run():
     names = {
         "processor-stalled": "processor stalled",
         "processor-crashed": "processor crashed",
-        "poison-rows": "120 poison rows",
+        "poison-rows": "120 exhausted jobs",
         "slow-processing": "slow processing",
         "failing-initialisations": "failing initialisations",
         "application-down": "application down",
