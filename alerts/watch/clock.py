@@ -19,7 +19,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
-class ClockReading:
+class WatchTime:
     """The present by both clocks. Units: `at` Unix seconds; `steady` seconds, comparable within the same `era`."""
 
     at: float
@@ -35,13 +35,13 @@ class Elapsed:
     step: float = 0.0
 
 
-def now() -> ClockReading:
+def now() -> WatchTime:
     """Read both clocks."""
     era, clock = _era()
-    return ClockReading(time.time(), time.monotonic() if clock is None else time.clock_gettime(clock), era)
+    return WatchTime(time.time(), time.monotonic() if clock is None else time.clock_gettime(clock), era)
 
 
-def elapsed(before: ClockReading, after: ClockReading) -> Elapsed:
+def elapsed(before: WatchTime, after: WatchTime) -> Elapsed:
     """The time from one reading to a later one; never negative."""
     wall = after.at - before.at
     steady = after.steady - before.steady

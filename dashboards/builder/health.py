@@ -33,7 +33,7 @@ REASONS = {
 }
 # Neither red nor orange: the colour of a collector is no status.
 _COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow")
-COLLECTORS = dict(zip((each.value for each in catalogue.Collector), _COLOURS, strict=True))
+COLLECTORS = dict(zip((each.value for each in catalogue.CollectorName), _COLOURS, strict=True))
 
 
 def health(policy: Policy) -> Dashboard:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 
-class Collector(StrEnum):
+class CollectorName(StrEnum):
     """The collectors, by the values of the label `collector`."""
 
     BACKLOG = "backlog"
@@ -44,7 +44,7 @@ class Metric:
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
-    collector: Collector | None = None
+    collector: CollectorName | None = None
     critical: bool = False
 
     @property
@@ -57,7 +57,7 @@ class Metric:
 class _Publisher:
     """Makes the metrics of one collector, or, without one, those of the exporter itself."""
 
-    collector: Collector | None = None
+    collector: CollectorName | None = None
 
     def gauge(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
         return Metric(name, Kind.GAUGE, text, labels, self.collector, critical)
@@ -69,14 +69,14 @@ class _Publisher:
         return Metric(name, Kind.HISTOGRAM, text, labels, self.collector)
 
 
-_backlog = _Publisher(Collector.BACKLOG)
-_throughput = _Publisher(Collector.THROUGHPUT)
-_last_hour = _Publisher(Collector.LAST_HOUR)
-_events = _Publisher(Collector.EVENTS)
-_idempotency = _Publisher(Collector.IDEMPOTENCY)
-_maintenance = _Publisher(Collector.MAINTENANCE)
-_migration = _Publisher(Collector.MIGRATION)
-_application = _Publisher(Collector.APPLICATION)
+_backlog = _Publisher(CollectorName.BACKLOG)
+_throughput = _Publisher(CollectorName.THROUGHPUT)
+_last_hour = _Publisher(CollectorName.LAST_HOUR)
+_events = _Publisher(CollectorName.EVENTS)
+_idempotency = _Publisher(CollectorName.IDEMPOTENCY)
+_maintenance = _Publisher(CollectorName.MAINTENANCE)
+_migration = _Publisher(CollectorName.MIGRATION)
+_application = _Publisher(CollectorName.APPLICATION)
 _exporter = _Publisher()
 
 # Label values known in advance: their series always exist, with 0 when there is nothing to count.
@@ -355,8 +355,8 @@ CONFIG_RELOAD_SUCCESSFUL = _exporter.gauge(
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
 
 # The metrics of each collector, in the catalogue's order.
-COLLECTORS: Mapping[Collector, tuple[Metric, ...]] = MappingProxyType(
-    {each: tuple(metric for metric in CATALOGUE if metric.collector is each) for each in Collector}
+COLLECTORS: Mapping[CollectorName, tuple[Metric, ...]] = MappingProxyType(
+    {each: tuple(metric for metric in CATALOGUE if metric.collector is each) for each in CollectorName}
 )
 # The collectors on which alerts of severity page depend.
 CRITICAL_COLLECTORS = frozenset(each for each, metrics in COLLECTORS.items() if any(one.critical for one in metrics))

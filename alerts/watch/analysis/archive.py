@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from alerts.watch.analysis.comparison import DayComparison, compare, hours
 from alerts.watch.analysis.verdict import evaluate_watch
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Verdict, Watch
@@ -32,7 +32,7 @@ def latest(history: History) -> Watch | None:
     return watches[max(watches)] if watches else None
 
 
-def load_watch(history: History, watch: Watch, now: ClockReading) -> WatchRecord:
+def load_watch(history: History, watch: Watch, now: WatchTime) -> WatchRecord:
     """One watch. An open one is evaluated as of `now`. Raises: HistoryError."""
     ticks = ticks_of(history, watch)
     judgement = history.get(Judgement, watch.number) if watch.closed_at is not None else None
@@ -42,7 +42,7 @@ def load_watch(history: History, watch: Watch, now: ClockReading) -> WatchRecord
     return WatchRecord(watch, judgement, ticks, _comparison(history, watch, ticks))
 
 
-def elapsed_of(history: History, watch: Watch, now: ClockReading) -> float:
+def elapsed_of(history: History, watch: Watch, now: WatchTime) -> float:
     """The seconds of a watch that have passed at `now`, at most its duration. Raises: HistoryError."""
     end = watch.closed if watch.closed is not None else position(history, now).t
     return min(max(end - watch.started, 0.0), watch.duration)

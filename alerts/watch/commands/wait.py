@@ -9,7 +9,7 @@ from pathlib import Path
 from alerts.watch import clock
 from alerts.watch.analysis.archive import elapsed_of, latest, ticks_of
 from alerts.watch.analysis.verdict import WatchEvaluator
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.commands import progress
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.watch import Watch
@@ -42,7 +42,7 @@ class WaitOptions:
 def wait(
     options: WaitOptions,
     say: Say,
-    now: Callable[[], ClockReading] = clock.now,
+    now: Callable[[], WatchTime] = clock.now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Watch | None:
     """The watch when it is decided; None without a watch, or when the exporter stays away."""
@@ -63,7 +63,7 @@ class _Waiter:
         self._exporter_seen = 0.0
         self._trouble = ""
 
-    def until_decided(self, now: Callable[[], ClockReading], sleep: Callable[[float], None]) -> Watch | None:
+    def until_decided(self, now: Callable[[], WatchTime], sleep: Callable[[float], None]) -> Watch | None:
         self._exporter_seen = now().steady
         while True:
             reading = now()
@@ -76,7 +76,7 @@ class _Waiter:
                 return None
             sleep(POLL)
 
-    def _update(self, now: ClockReading) -> None:
+    def _update(self, now: WatchTime) -> None:
         before = self._judgement
         try:
             with History.reader(self._options.directory) as opened:
@@ -89,7 +89,7 @@ class _Waiter:
                 self._output.tell(text)
             self._output.show(progress.line(self._watch, self._judgement), now.steady)
 
-    def _read(self, opened: History, now: ClockReading) -> None:
+    def _read(self, opened: History, now: WatchTime) -> None:
         """Read the watch and its new ticks."""
         watch = opened.get(Watch, self._watch.number) if self._watch else latest(opened)
         if watch and self._options.new and self._ignored is None:
@@ -106,7 +106,7 @@ class _Waiter:
             self._last_tick = tick.elapsed
         self._judgement = self._evaluator.judgement(now.at, elapsed_of(opened, watch, now), final=False)
 
-    def _give_up(self, now: ClockReading) -> str:
+    def _give_up(self, now: WatchTime) -> str:
         """The reason to stop waiting; empty to go on."""
         directory, max_absence = self._options.directory, self._options.max_absence
         if is_locked(directory):

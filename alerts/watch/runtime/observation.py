@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from alerts.model import Alert, Evaluation, Policy, Severity, Transition
 from alerts.watch.checks import sources
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.tick import AlertChange, Tick
 from exporter.metrics.snapshot import CollectorState
 from exporter.migration.maintenance import MaintenanceFile, MaintenanceFileError, MaintenanceWindow, active
@@ -22,7 +22,7 @@ class TickBuilder:
         self._maintenance_file = maintenance_file
         self._interval = interval
 
-    def tick(self, evaluation: Evaluation, states: Iterable[CollectorState], now: ClockReading, steady: float) -> Tick:
+    def tick(self, evaluation: Evaluation, states: Iterable[CollectorState], now: WatchTime, steady: float) -> Tick:
         """The tick at `now`. `steady` is the monotonic time, seconds, that decides which results are fresh.
 
         Values of stale results are left out.

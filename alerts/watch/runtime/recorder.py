@@ -13,7 +13,7 @@ from threading import Lock
 from alerts.model import Evaluation
 from alerts.watch import clock
 from alerts.watch.checks.sources import is_of_standby
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.runtime.observation import TickBuilder
@@ -98,7 +98,7 @@ class WatchRecorder:
         self,
         evaluation: Evaluation,
         states: Iterable[CollectorState],
-        now: ClockReading | None = None,
+        now: WatchTime | None = None,
         steady: float | None = None,
     ) -> None:
         """Record an evaluation as a tick, unless it is recorded already; begin and close watches.
@@ -113,7 +113,7 @@ class WatchRecorder:
         monotonic = time.monotonic() if steady is None else steady
         self._warning = _STANDBY if any(is_of_standby(state) for state in states) else ""
 
-        def record(manager: WatchManager, now: ClockReading) -> None:
+        def record(manager: WatchManager, now: WatchTime) -> None:
             self._start.check(manager, states, now, monotonic)
             manager.add(self._tick_builder.tick(evaluation, states, now, monotonic), now)
 
@@ -121,7 +121,7 @@ class WatchRecorder:
             self._write(record, now)
         self._refresh_at_edges(now)
 
-    def process_requests(self, now: ClockReading | None = None) -> None:
+    def process_requests(self, now: WatchTime | None = None) -> None:
         """Process the requests of commands, and close a watch that has ended. Call it every few seconds.
 
         It is cheap while there is nothing to do.
@@ -130,7 +130,7 @@ class WatchRecorder:
             self._write(lambda *_: None, now)
         self._refresh_at_edges(now)
 
-    def close(self, now: ClockReading | None = None) -> None:
+    def close(self, now: WatchTime | None = None) -> None:
         """Record that the exporter stops, and close the history. A second call does nothing."""
         if self._manager is not None:
             self._write(lambda manager, at: manager.stop(at), now)
@@ -138,14 +138,14 @@ class WatchRecorder:
             self._closed = True
             self._drop()
 
-    def _refresh_at_edges(self, now: ClockReading | None) -> None:
+    def _refresh_at_edges(self, now: WatchTime | None) -> None:
         with self._lock:
             edge = self._manager.edge(now or clock.now(), self._lead) if self._manager else self._edge
             is_new, self._edge = edge is not None and edge != self._edge, edge
         if is_new:
             self._refresh()
 
-    def _has_work(self, now: ClockReading) -> bool:
+    def _has_work(self, now: WatchTime) -> bool:
         """Whether the history is closed, a watch has ended, or a command has written a request."""
         with self._lock:
             try:
@@ -153,13 +153,13 @@ class WatchRecorder:
             except HistoryError:  # raised again, and handled, by the next transaction
                 return True
 
-    def _is_due(self, now: ClockReading) -> bool:
+    def _is_due(self, now: WatchTime) -> bool:
         """Whether an evaluation is to be recorded now."""
         with self._lock:
             is_idle = self._manager is not None and self._manager.is_idle(now)
         return not is_idle or self._has_work(now)
 
-    def _write(self, action: Callable[[WatchManager, ClockReading], None], now: ClockReading | None) -> None:
+    def _write(self, action: Callable[[WatchManager, WatchTime], None], now: WatchTime | None) -> None:
         """Run an action in a transaction."""
         with self._lock:
             if self._closed:
@@ -175,7 +175,7 @@ class WatchRecorder:
                 event(logger, logging.ERROR, "watch failed", exc_info=error)
                 self._report_unwritable(HistoryError(f"internal error ({type(error).__name__}): see the log"), now)
 
-    def _run_action(self, action: Callable[[WatchManager, ClockReading], None], now: ClockReading) -> None:
+    def _run_action(self, action: Callable[[WatchManager, WatchTime], None], now: WatchTime) -> None:
         manager = self._manager = self._manager or self._open(now)
         with manager.history.transaction():
             manager.advance(now)
@@ -183,7 +183,7 @@ class WatchRecorder:
             action(manager, now)
         self._show(manager)
 
-    def _open(self, now: ClockReading) -> WatchManager:
+    def _open(self, now: WatchTime) -> WatchManager:
         opened = History.writer(self._directory)
         try:
             manager = WatchManager(opened, self._factory, now, self._run, was_unwritable=self._was_unwritable)
@@ -206,7 +206,7 @@ class WatchRecorder:
             if self._warning and watch.state is WatchState.RUNNING:
                 event(logger, logging.WARNING, "watch cannot pass", number=watch.number, reason=self._warning)
 
-    def _report_unwritable(self, error: HistoryError, now: ClockReading) -> None:
+    def _report_unwritable(self, error: HistoryError, now: WatchTime) -> None:
         """Continue without the history. The coverage in the view decreases."""
         self._last_manager = self._manager or self._last_manager
         self._was_unwritable = self._was_unwritable or not isinstance(error, HistoryInUse)
@@ -216,7 +216,7 @@ class WatchRecorder:
         judgement = self._last_manager.estimate(now) if self._last_manager else self._view.judgement
         self._view = replace(self._view, trouble=str(error), judgement=judgement)
 
-    def _replace_damaged(self, error: HistoryDamaged, now: ClockReading) -> None:
+    def _replace_damaged(self, error: HistoryDamaged, now: WatchTime) -> None:
         """Rename the damaged history and begin a new one."""
         self._drop()
         try:

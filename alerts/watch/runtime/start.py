@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerts.watch.checks.sources import is_of_standby
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.runtime.watch_manager import WatchManager
 from exporter.core.errors import ConfigError
 from exporter.core.logs import event
@@ -53,7 +53,7 @@ class AutomaticStart:
         """Whether a watch may begin without a command."""
         return self._start != MANUAL
 
-    def check(self, manager: WatchManager, states: Iterable[CollectorState], now: ClockReading, steady: float) -> None:
+    def check(self, manager: WatchManager, states: Iterable[CollectorState], now: WatchTime, steady: float) -> None:
         """Begin a watch if it is due, in the manager's transaction. `steady` is the monotonic time, seconds."""
         if self._start == MIGRATION:
             states = tuple(states)
@@ -67,7 +67,7 @@ class AutomaticStart:
         ):
             manager.begin(self._start, now)
 
-    def _check_versions(self, manager: WatchManager, applied: bool | None, now: ClockReading, problem: int) -> None:
+    def _check_versions(self, manager: WatchManager, applied: bool | None, now: WatchTime, problem: int) -> None:
         """Begin one watch each time that the versions are applied: they may be rolled back and applied again."""
         for number in PROBLEMS:
             is_set = applied is None and number == problem

@@ -11,7 +11,7 @@ from alerts.watch.analysis.archive import ticks_of
 from alerts.watch.analysis.verdict import WatchEvaluator
 from alerts.watch.checks.checks import CheckParameters, resolve
 from alerts.watch.checks.sources import collectors_of, layout_of, names_of
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import STATES, Verdict, Watch, WatchState
@@ -46,7 +46,7 @@ class WatchFactory:
     interval: float
     version: str
 
-    def watch(self, number: int, begun_by: str, now: ClockReading, t: float) -> Watch:
+    def watch(self, number: int, begun_by: str, now: WatchTime, t: float) -> Watch:
         """A watch that begins now; `t` seconds on the time line."""
         policy = self.parameters.policy
         return Watch(
@@ -71,7 +71,7 @@ class WatchManager:
         self,
         history: History,
         factory: WatchFactory,
-        now: ClockReading,
+        now: WatchTime,
         run: ExporterRun | None = None,
         *,
         was_unwritable: bool = False,
@@ -83,7 +83,7 @@ class WatchManager:
         self._t = 0.0
         self._step = 0.0
         self._cleanup_at = 0.0
-        self._last_tick: ClockReading | None = None
+        self._last_tick: WatchTime | None = None
         self._before = Cause.EXPORTER_DOWN
         if was_unwritable:
             with history.transaction():
@@ -116,23 +116,23 @@ class WatchManager:
         """The duration of a watch, seconds."""
         return self._factory.parameters.duration
 
-    def is_over(self, now: ClockReading) -> bool:
+    def is_over(self, now: WatchTime) -> bool:
         """Whether the open watch has ended. `advance` closes it."""
         return self.is_open and self._elapsed_at(now) > self._open_watch().duration
 
-    def is_idle(self, now: ClockReading) -> bool:
+    def is_idle(self, now: WatchTime) -> bool:
         """Whether the next tick is not due: no watch is open, and one was recorded less than a minute ago."""
         last = self._last_tick
         return not self.is_open and last is not None and clock.elapsed(last, now).seconds < IDLE_INTERVAL
 
-    def edge(self, now: ClockReading, lead: float) -> tuple[int, bool] | None:
+    def edge(self, now: WatchTime, lead: float) -> tuple[int, bool] | None:
         """The number of the open watch, and whether it ends within `lead` seconds; None without one."""
         if not self.is_open:
             return None
         watch = self._open_watch()
         return watch.number, watch.duration - self._elapsed_at(now) <= lead
 
-    def advance(self, now: ClockReading) -> None:
+    def advance(self, now: WatchTime) -> None:
         """Set the time; call it first. It may close the watch, so call it in a transaction."""
         elapsed = clock.elapsed(self._now, now)
         # To the millisecond, as it is stored, so that a replay gives the same judgement.
@@ -145,7 +145,7 @@ class WatchManager:
             if abs(ends_at - self._open_watch().ends_at) > _MOVED:
                 self._save(replace(self._open_watch(), ends_at=ends_at))
 
-    def process_requests(self, now: ClockReading, warning: str = "") -> None:
+    def process_requests(self, now: WatchTime, warning: str = "") -> None:
         """Process the requests of commands, in a transaction. `warning` is added to the answer to `start`."""
         for number, request in self.history.all(WatchRequest).items():
             if not request.answer:
@@ -153,7 +153,7 @@ class WatchManager:
             elif abs(now.at - request.at) > _REQUEST_LIFE:
                 self.history.drop(WatchRequest, number)
 
-    def add(self, tick: Tick, now: ClockReading) -> None:
+    def add(self, tick: Tick, now: WatchTime) -> None:
         """Record and evaluate a tick, in a transaction, after `advance(now)`."""
         step, self._step = self._step, 0.0
         tick = replace(tick, run=self.run.number, before=self._before, step=step, elapsed=self._t)
@@ -170,7 +170,7 @@ class WatchManager:
                 self._save(replace(watch, state=WatchState.FAILED, decided_at=now.at))
                 self.history.put(watch.number, self.judgement)
 
-    def begin(self, begun_by: str, now: ClockReading) -> Watch:
+    def begin(self, begun_by: str, now: WatchTime) -> Watch:
         """Begin a watch, and close an open one that has failed. In a transaction."""
         if self.is_open:
             self._close(now)
@@ -198,14 +198,14 @@ class WatchManager:
         mark = self.history.get(TimelineMark, number)
         return mark.t if mark else None
 
-    def estimate(self, now: ClockReading) -> Judgement | None:
+    def estimate(self, now: WatchTime) -> Judgement | None:
         """The judgement if nothing more can be written. It does not use the history."""
         if self._evaluator is None:
             return self.judgement
         elapsed = min(self._elapsed_at(now), self._open_watch().duration)
         return self._evaluator.judgement(now.at, elapsed, final=False, cause=Cause.NOT_WRITTEN)
 
-    def record_lost(self, watch: Watch | None, now: ClockReading) -> None:
+    def record_lost(self, watch: Watch | None, now: WatchTime) -> None:
         """Record that a watch was lost with a damaged history. `watch` is None when it could not be read."""
         known = watch or replace(self._factory.watch(1, "unknown", now, self._t), checks=())
         state = WatchState.FAILED if known.state is WatchState.FAILED else WatchState.INCONCLUSIVE
@@ -213,12 +213,12 @@ class WatchManager:
         lost = replace(known, state=state, started=self._t, decided_at=decided_at, closed_at=now.at, closed=self._t)
         self._save(replace(lost, stopped=_LOST))
 
-    def stop(self, now: ClockReading) -> None:
+    def stop(self, now: WatchTime) -> None:
         """Record that the exporter stops. In a transaction."""
         self.run = replace(self.run, stopped_at=now.at)
         self.history.put(self.run.number, self.run)
 
-    def _process(self, request: WatchRequest, now: ClockReading, warning: str) -> WatchRequest:
+    def _process(self, request: WatchRequest, now: WatchTime, warning: str) -> WatchRequest:
         if request.action == "start":
             if self.running:
                 return replace(request, answer=f"watch {self._open_watch().number} is already running; stop it first")
@@ -233,7 +233,7 @@ class WatchManager:
         self._close(now)
         return replace(request, granted=True, answer=f"watch {self._open_watch().number} was stopped")
 
-    def _close(self, now: ClockReading) -> None:
+    def _close(self, now: WatchTime) -> None:
         """Close the open watch, now or at its planned end if that has passed."""
         watch, evaluator = self._open_watch(), self._evaluator or self._replay()
         elapsed = min(self._elapsed_at(now), watch.duration)
@@ -265,7 +265,7 @@ class WatchManager:
 
     # --- reading the history
 
-    def _resume(self, now: ClockReading) -> None:
+    def _resume(self, now: WatchTime) -> None:
         """Continue the time line."""
         here = position(self.history, now)
         self._t, self._step = here.t, here.step
@@ -278,7 +278,7 @@ class WatchManager:
             return None
         return run
 
-    def _new_run(self, now: ClockReading) -> ExporterRun:
+    def _new_run(self, now: WatchTime) -> ExporterRun:
         number = max(self.history.all(ExporterRun), default=0) + 1
         run = ExporterRun(number, self._factory.version, now.era, now.at, self._factory.interval)
         self.history.put(number, run)
@@ -306,7 +306,7 @@ class WatchManager:
             raise RuntimeError("there is no watch")
         return self.watch
 
-    def _elapsed_at(self, now: ClockReading) -> float:
+    def _elapsed_at(self, now: WatchTime) -> float:
         """Seconds of the watch at a reading, which may be later than that of `advance`."""
         return self._t - self._open_watch().started + clock.elapsed(self._now, now).seconds
 

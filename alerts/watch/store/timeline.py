@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from alerts.watch import clock
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.store.history import History
 from alerts.watch.store.records import ExporterRun
 
@@ -17,11 +17,11 @@ class Position:
     run: ExporterRun | None = None
 
 
-def position(history: History, now: ClockReading) -> Position:
+def position(history: History, now: WatchTime) -> Position:
     """The place of a reading that is not before the latest tick. Raises: HistoryError."""
     last = history.last()
     if last is None:
         return Position(0.0)
     run = history.get(ExporterRun, last.run)
-    elapsed = clock.elapsed(ClockReading(last.at, last.steady, run.era if run else ""), now)
+    elapsed = clock.elapsed(WatchTime(last.at, last.steady, run.era if run else ""), now)
     return Position(round(last.t / 1000 + elapsed.seconds, 3), elapsed.step, run)

@@ -29,7 +29,7 @@ _FAIL: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryResult:
+class JobOutcome:
     """The result of one attempt for a job: `error` is None when the queue accepted it."""
 
     job: OutboxJob
@@ -47,9 +47,7 @@ def groups_of_ten(jobs: Sequence[OutboxJob]) -> Iterator[Sequence[OutboxJob]]:
         yield jobs[start : start + _AT_A_TIME]
 
 
-def partition_results(
-    outcomes: Sequence[DeliveryResult], *, is_last: bool
-) -> tuple[list[DeliveryResult], list[OutboxJob]]:
+def partition_results(outcomes: Sequence[JobOutcome], *, is_last: bool) -> tuple[list[JobOutcome], list[OutboxJob]]:
     """The final results, and the jobs to retry: those with lost connections, unless this was the last attempt."""
     lost = [isinstance(outcome.error, ConnectionError) and not is_last for outcome in outcomes]
     settled = [outcome for outcome, again in zip(outcomes, lost, strict=True) if not again]
@@ -107,14 +105,14 @@ class Processor:
             if not jobs:
                 return
 
-    def _attempt(self, job: OutboxJob, attempt: int) -> DeliveryResult:
+    def _attempt(self, job: OutboxJob, attempt: int) -> JobOutcome:
         try:
             self.queues.add(job, attempt, self.clock())
         except (ConnectionError, QueueRefusedError) as error:
-            return DeliveryResult(job, error)
-        return DeliveryResult(job, None)
+            return JobOutcome(job, error)
+        return JobOutcome(job, None)
 
-    def _record(self, outcome: DeliveryResult) -> None:
+    def _record(self, outcome: JobOutcome) -> None:
         job, now = outcome.job, self.clock()
         if outcome.error is None:
             self.connection.open().execute(_SUCCEED, (now, job.outbox_id))

@@ -42,7 +42,7 @@ class TrafficEvent(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class RpcCall:
+class TrafficCall:
     """One call of the RPC."""
 
     course: Course
@@ -67,9 +67,9 @@ class TrafficScript:
         """Seconds until the next event: exponentially distributed, as for independent users."""
         return self.rng.expovariate(rate)
 
-    def call(self, course: Course) -> RpcCall:
+    def call(self, course: Course) -> TrafficCall:
         """A new initialisation of a course: one to four jobs, mostly by the API."""
-        return RpcCall(
+        return TrafficCall(
             course=course,
             key=f"init-{self.rng.getrandbits(96):024x}",
             initiated_by=self.rng.choices(("API", "QUEUE", "WORKER", "ADMIN"), (75, 8, 12, 5))[0],
@@ -78,7 +78,7 @@ class TrafficScript:
             signed_in=self.rng.random() < 0.5,  # noqa: PLR2004 - half and half
         )
 
-    def failing_call(self, call: RpcCall) -> RpcCall:
+    def failing_call(self, call: TrafficCall) -> TrafficCall:
         """The same call for a course that does not exist."""
         nowhere = UUID(int=self.rng.getrandbits(128), version=4)
         return replace(call, course=replace(call.course, id=nowhere))
@@ -110,7 +110,7 @@ class Traffic:
         self._courses = courses
         self._telemetry = telemetry
         self._script = script
-        self._earlier: deque[RpcCall] = deque(maxlen=_REMEMBERED)
+        self._earlier: deque[TrafficCall] = deque(maxlen=_REMEMBERED)
 
     def step(self) -> float:
         """Applies the next event; returns the seconds until the one after it."""
@@ -133,7 +133,7 @@ class Traffic:
         elif self._send(call):
             self._earlier.append(call)
 
-    def _send(self, call: RpcCall, *, cached: bool = False) -> bool:
+    def _send(self, call: TrafficCall, *, cached: bool = False) -> bool:
         """Calls the RPC and counts the result; a failure is a result as well."""
         started = time.monotonic()
         try:
@@ -147,13 +147,13 @@ class Traffic:
         self._telemetry.initialised((time.monotonic() - started) * 1000, cached=cached)
         return True
 
-    def _as_user(self, call: RpcCall) -> None:
+    def _as_user(self, call: TrafficCall) -> None:
         connection = self._user.open()
         with connection.transaction():
             connection.execute(_CLAIM, (json.dumps({"sub": str(call.course.user_id), "role": "authenticated"}),))
             _execute(connection, call)
 
-    def _fall_back(self, call: RpcCall) -> None:
+    def _fall_back(self, call: TrafficCall) -> None:
         """Initialises the course through the queue (layer 2) or the worker (layer 3) after a failure of the API."""
         layer, initiator = self._script.rng.choices(((2, "QUEUE"), (3, "WORKER")), (9, 1))[0]
         succeeded = self._send(replace(call, initiated_by=initiator, signed_in=False))
@@ -177,7 +177,7 @@ class Traffic:
         self._earlier = deque((call for call in self._earlier if call.course != old), _REMEMBERED)
 
 
-def _execute(connection: psycopg.Connection, call: RpcCall) -> None:
+def _execute(connection: psycopg.Connection, call: TrafficCall) -> None:
     course = call.course
     jobs = [{"queue": queue, "data": {"courseId": str(course.id)}, "options": {"attempts": 3}} for queue in call.jobs]
     connection.execute(

@@ -11,7 +11,7 @@ from alerts.policy.load import load_policy
 from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.checks import sources
 from alerts.watch.checks.checks import CheckParameters
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.tick import Cause, CollectorProblem, Tick
 from alerts.watch.model.watch import Watch
@@ -37,7 +37,7 @@ def factory(
 @cache
 def watch(duration: float = DAY, *, started_at: float = START, application: bool = True, scale: float = 1.0) -> Watch:
     made = factory(duration, application=application, scale=scale)
-    return made.watch(1, "manual", ClockReading(started_at, 0.0, "boot"), 0.0)
+    return made.watch(1, "manual", WatchTime(started_at, 0.0, "boot"), 0.0)
 
 
 def values(elapsed: float, at: float) -> dict[str, float]:

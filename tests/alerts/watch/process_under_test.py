@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alerts.model import Evaluation
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.runtime.recorder import WatchRecorder
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store import history
@@ -67,7 +67,7 @@ def child(kill_scenario: KillScenario, *, to_the_end: bool) -> None:
             time.sleep(1)
         number += 1
         elapsed = number * INTERVAL
-        moment = ClockReading(fixtures.START + elapsed, elapsed, "boot")
+        moment = WatchTime(fixtures.START + elapsed, elapsed, "boot")
         values = {**fixtures.values(elapsed, moment.at), "outbox:backlog_jobs": kill_scenario.backlog}
         states = scenario.collectors(values, moment.at, moment.steady)
         signals = {name: value for name, value in values.items() if name.startswith("outbox:")}
@@ -96,7 +96,7 @@ def main() -> None:
     kills, ticks = int(sys.argv[2]), int(sys.argv[3])
     kill_scenario = KillScenario(Path(sys.argv[1]), ticks, kills, float(sys.argv[4]), float(sys.argv[5]))
     rng = random.Random(1)
-    kill_scenario.factory.watch(1, "", ClockReading(0, 0, ""), 0.0)  # loads everything once
+    kill_scenario.factory.watch(1, "", WatchTime(0, 0, ""), 0.0)  # loads everything once
     for number in range(kills + 1):
         if number == kills:
             history.SYNCHRONOUS = "OFF"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alerts.model import Evaluation
 from alerts.watch.checks import sources
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Watch, WatchState
@@ -109,8 +109,8 @@ class WatchScenario:
     factory: WatchFactory | None = None
 
     @property
-    def moment(self) -> ClockReading:
-        return ClockReading(self.now, self.steady, self.era)
+    def moment(self) -> WatchTime:
+        return WatchTime(self.now, self.steady, self.era)
 
     def up(self) -> WatchScenario:
         """The exporter starts."""

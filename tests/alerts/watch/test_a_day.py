@@ -10,7 +10,7 @@ import pytest
 
 from alerts.watch.analysis.archive import latest, ticks_of
 from alerts.watch.analysis.verdict import evaluate_watch
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Verdict
@@ -23,8 +23,8 @@ INTERVAL = 15.0
 TICKS = 5760
 
 
-def moment(elapsed: float) -> ClockReading:
-    return ClockReading(fixtures.START + elapsed, 1000 + elapsed, "boot")
+def moment(elapsed: float) -> WatchTime:
+    return WatchTime(fixtures.START + elapsed, 1000 + elapsed, "boot")
 
 
 def full(elapsed: float) -> Tick:

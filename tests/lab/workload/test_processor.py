@@ -10,7 +10,7 @@ import pytest
 from exporter.lab.application.telemetry import Telemetry
 from exporter.lab.background import LabConnection
 from exporter.lab.workload.processor import (
-    DeliveryResult,
+    JobOutcome,
     Processor,
     groups_of_ten,
     next_poll_interval,
@@ -87,7 +87,7 @@ def test_jobs_are_delivered_in_groups_of_ten(count, sizes):
 def test_only_lost_connections_are_retried():
     """Success and refusal are final; a lost connection is final after the last attempt."""
     done, refused, lost = (
-        DeliveryResult(job(number), error)
+        JobOutcome(job(number), error)
         for number, error in enumerate([None, QueueRefusedError("no"), ConnectionError("gone")])
     )
     assert partition_results([done, refused, lost], is_last=False) == ([done, refused], [lost.job])

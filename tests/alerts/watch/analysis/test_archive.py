@@ -6,7 +6,7 @@ import pytest
 
 from alerts.watch.analysis.archive import WatchRecord, elapsed_of, latest, load_watch
 from alerts.watch.analysis.comparison import Direction
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.watch import Verdict, Watch, WatchState
 from alerts.watch.store.history import History
 from tests.alerts.watch.fixtures import HOUR, INTERVAL
@@ -97,4 +97,4 @@ def test_on_another_machine_the_wall_clock_gives_the_elapsed_time(scenario):
     with History.reader(scenario.directory) as opened:
         watch = latest(opened)
         assert watch is not None
-        assert elapsed_of(opened, watch, ClockReading(scenario.now + 60, 7.0, "elsewhere")) == 11 * INTERVAL
+        assert elapsed_of(opened, watch, WatchTime(scenario.now + 60, 7.0, "elsewhere")) == 11 * INTERVAL

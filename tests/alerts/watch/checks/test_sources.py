@@ -30,7 +30,9 @@ def test_metrics_belong_to_their_collectors(embedded_database):
     for name, state in states.items():
         assert state.success, state.problems
         metrics = {reading.metric for reading in state.readings}
-        assert metrics - set(catalogue.COLLECTORS[catalogue.Collector(name)]) <= {catalogue.HELPFUL_INDEX_MISSING}, name
+        assert metrics - set(catalogue.COLLECTORS[catalogue.CollectorName(name)]) <= {
+            catalogue.HELPFUL_INDEX_MISSING
+        }, name
 
 
 def test_every_signal_of_the_policy_has_its_collectors():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.commands import commands, wait
 from alerts.watch.runtime.watch_manager import WatchManager
 from alerts.watch.store.history import FILE
@@ -90,7 +90,7 @@ def test_waiting_for_a_new_watch_ignores_an_old_verdict(run, tmp_path):
         run("start")
         assert run("wait")[0] == 0
 
-        def begin(manager: WatchManager, now: ClockReading) -> None:
+        def begin(manager: WatchManager, now: WatchTime) -> None:
             manager.begin("migration", now)
 
         def later() -> None:

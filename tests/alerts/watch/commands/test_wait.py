@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alerts.watch.analysis.verdict import evaluate_watch
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.commands import progress
 from alerts.watch.commands.wait import WaitOptions, wait
 from alerts.watch.model.result import Judgement
@@ -51,7 +51,7 @@ def printed(scenario: WatchScenario, *, terminal: bool, timeout: float = 1e9) ->
             scenario.wait(60)
 
     waiting = WaitOptions(scenario.directory, timeout, begins_by_itself=False, terminal=terminal)
-    watch = wait(waiting, lines.append, lambda: ClockReading(scenario.now, scenario.steady, scenario.era), sleep)
+    watch = wait(waiting, lines.append, lambda: WatchTime(scenario.now, scenario.steady, scenario.era), sleep)
     return lines, watch.state if watch else None
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from alerts.watch.analysis.archive import load_watch, ticks_of
 from alerts.watch.analysis.verdict import evaluate_watch
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import Verdict, Watch, WatchState
@@ -77,7 +77,7 @@ def test_its_watch_is_evaluated_and_reported(directory):
     with History.reader(directory) as opened:
         watch = opened.get(Watch, 1)
         assert watch is not None
-        record = load_watch(opened, watch, ClockReading(1763462300.0, 3300.0, ERA))
+        record = load_watch(opened, watch, WatchTime(1763462300.0, 3300.0, ERA))
         again = evaluate_watch(watch, ticks_of(opened, watch), record.judgement.at, 1800.0, final=True)
     assert [each.verdict for each in again.results] == [each.verdict for each in record.judgement.results]
     assert again.ratio == record.judgement.ratio
@@ -87,7 +87,7 @@ def test_its_watch_is_evaluated_and_reported(directory):
 
 def test_a_new_exporter_continues_it(directory):
     """Later on the same time line, with a run of its own; checksums continue."""
-    now = ClockReading(1763462345.0, 3340.0, ERA)
+    now = WatchTime(1763462345.0, 3340.0, ERA)
     with History.writer(directory) as opened:
         manager = WatchManager(opened, fixtures.factory(1800.0), now)
         assert (manager.run.number, manager.watch and manager.watch.number) == (2, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.watch.clock import ClockReading
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.tick import Tick
 from alerts.watch.store.history import History
 from alerts.watch.store.records import ExporterRun, Layout
@@ -21,17 +21,17 @@ def history(tmp_path):
 
 def test_an_empty_history_begins_at_zero(history):
     """Without a step and without a run."""
-    assert position(history, ClockReading(1000.0, 50.0, "boot")) == Position(0.0, 0.0, None)
+    assert position(history, WatchTime(1000.0, 50.0, "boot")) == Position(0.0, 0.0, None)
 
 
 @pytest.mark.parametrize(
     ("reading", "expected"),
     [
-        (ClockReading(1035.0, 75.0, "boot"), Position(85.0, 0.0, RUN)),
+        (WatchTime(1035.0, 75.0, "boot"), Position(85.0, 0.0, RUN)),
         # The wall clock was set by an hour.
-        (ClockReading(4635.0, 75.0, "boot"), Position(85.0, 3600.0, RUN)),
+        (WatchTime(4635.0, 75.0, "boot"), Position(85.0, 3600.0, RUN)),
         # After another boot, the wall clock is all there is.
-        (ClockReading(1110.0, 5.0, "other"), Position(160.0, 0.0, RUN)),
+        (WatchTime(1110.0, 5.0, "other"), Position(160.0, 0.0, RUN)),
     ],
 )
 def test_time_continues_after_the_latest_tick(history, reading, expected):
