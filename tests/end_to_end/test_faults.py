@@ -138,7 +138,7 @@ def test_database_lock(inject, scrape_exporter):
     eventually(lambda: of_the_outbox <= scrape_exporter().series.keys(), seconds=INTERVAL + 4)
 
 
-def test_cleanup_stopped(inject, scrape_exporter):
+def test_cleanup_dead(inject, scrape_exporter):
     """Expired keys of more than 26 hours are still there: every clean-up since then has failed."""
     oldest = "outbox_idempotency_oldest_expired_timestamp_seconds"
     with inject("cleanup-dead"):
