@@ -33,7 +33,7 @@ def server_pid(data: Path) -> int | None:
 
 
 def kill_server(data: Path) -> None:
-    """Ends the server of `data` at once, losing its last writes: SIGQUIT, then SIGKILL after `PATIENCE`."""
+    """Ends the server of `data` at once, losing its last writes: SIGQUIT, then SIGKILL after `STOP_TIMEOUT`."""
     deadline = time.monotonic() + STOP_TIMEOUT
     sent: signal.Signals | None = None
     while (pid := server_pid(data)) is not None:
