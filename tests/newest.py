@@ -2,7 +2,7 @@
 
 `tools/newest` fetches them into `.newest/`. The environment variable OUTBOX_NEWEST_BIN names another folder with
 them. The programs have the names of Debian's packages: prometheus, promtool, prometheus-alertmanager, amtool,
-pgbouncer, victoria-metrics, vmalert, vmalert-tool.
+pgbouncer, victoria-metrics, vmalert, vmalert-tool, kustomize.
 """
 
 from __future__ import annotations
