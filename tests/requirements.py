@@ -19,6 +19,7 @@ PACKAGES: Final = {
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
+    "systemd-analyze": "systemd",
 }
 
 
