@@ -118,12 +118,12 @@ def test_an_immediate_restart(server):
         server.cluster.stop("immediate")
         until(lambda: not page.up())
         until(lambda: not page.has("outbox_pending_jobs"))
+        until(page.ten_scrapes_during_a_run)
         server.cluster.start()
         until(lambda: all_succeeded(sampling))
         assert page.up()
         assert page.has("outbox_pending_jobs")
         assert reasons_of(page) == {"connection"}
-        assert page.answers_at_once()
 
 
 def test_a_restart_between_two_samples_fails_none(server):
@@ -254,10 +254,10 @@ def test_sampling_continues_after_a_hang(proxy):
         until(lambda: not page.up())
         until(lambda: not page.has("outbox_pending_jobs"))
         until(lambda: reasons_of(page) == {"connection"})
+        until(page.ten_scrapes_during_a_run)
         proxy.set_mode(Mode.PASS)
         until(lambda: all_succeeded(sampling))
         assert page.up()
-        assert page.answers_at_once()
 
 
 def test_a_backend_that_hangs(server):
