@@ -4,7 +4,6 @@ import gc
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from exporter.lab.postgres.cluster import Cluster
 from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.activity import OURS, TIMEOUT, Page, all_succeeded, until
-from tests.database.sampling import database_client, no_listener
+from tests.database.sampling import database_client, hanging, no_listener
 from tests.postgres import Database
 from tests.proxy import Mode, Proxy
 
@@ -339,22 +338,6 @@ class Usage:
 
 
 # ---------------------------------------------------------------- stopping
-
-
-def hanging(opened: DatabaseClient) -> tuple[threading.Thread, list[SampleError]]:
-    """A sample in a thread of its own, in the middle of a statement that takes a minute."""
-    errors: list[SampleError] = []
-
-    def sample() -> None:
-        try:
-            with opened.sample(OUTBOX) as session:
-                session._connection.execute("SELECT pg_sleep(60)")
-        except SampleError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    return thread, errors
 
 
 SLEEPING = OURS + " AND state = 'active' AND query LIKE '%pg_sleep%'"
