@@ -10,7 +10,7 @@ import yaml
 from benchmarks import exporters
 from benchmarks.documented import QUERIES
 from benchmarks.exporters import ExporterTarget
-from tests.packaging.dockerfile import read
+from tools.dockerfile import read
 
 
 @pytest.fixture
