@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Final
 
 from benchmarks.scrape import HEADERS
@@ -43,6 +44,20 @@ def measure(port: int, clients: int, requests: int, seconds: float) -> LatencyRe
     command = [sys.executable, "-m", "benchmarks.load", *map(str, (port, clients, requests, seconds))]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
     return LatencyResult(**json.loads(done.stdout))
+
+
+def medians(rounds: Sequence[Sequence[LatencyResult]]) -> list[LatencyResult]:
+    """The median of each value over several rounds, for each number of clients."""
+    return [
+        LatencyResult(
+            clients=several[0].clients,
+            requests=sum(each.requests for each in several),
+            p50=median(each.p50 for each in several),
+            p99=median(each.p99 for each in several),
+            per_second=median(each.per_second for each in several),
+        )
+        for several in zip(*rounds, strict=True)
+    ]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
