@@ -105,7 +105,9 @@ def _start(built: Image, task: ExporterTarget, *, watching: bool) -> StartComman
     (own / "tmp").mkdir()
     environment = {f"OUTBOX_EXPORTER_{name}": value for name, value in settings.items()}
     return StartCommand(
-        tuple(built.command()), {**built.environment, "TMPDIR": str(own / "tmp"), "HOME": str(own), **environment}
+        tuple(built.command()),
+        {**built.environment, "TMPDIR": str(own / "tmp"), "HOME": str(own), **environment},
+        built.root,  # WORKDIR; in ours `python -m` would find the modules of this working tree
     )
 
 

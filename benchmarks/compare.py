@@ -127,6 +127,7 @@ def _start(stack: ExitStack, testbed: Testbed, exporter: Contender) -> tuple[Exp
         except RuntimeError:
             _log.exception("%s is left out", exporter.name)
             return None
+        _log.info("%s: complete after %.1f s", exporter.name, first_values)
         stack.push(attempt.pop_all())
         return run, first_values
 
@@ -139,11 +140,13 @@ def _responsiveness(
     for _ in range(durations.rounds if durations.requests else 0):
         for run in runs:
             with _stopped(other for other in everything if other is not run):
-                found = [load.measure(run.port, clients, durations.requests, durations.seconds) for clients in _CLIENTS]
+                found = load.measure(run.port, _CLIENTS, durations.requests, durations.seconds)
             latencies[run.exporter.name].append(found)
+    _log.info("latencies measured")
     ours = [run for run in runs if run.exporter.shipped and run.exporter.shipped.watching]
     with _stopped(run for run in everything if run not in ours):
         costs = commands.measure(ours, durations.rounds)
+    _log.info("commands measured")
     return Responsiveness({name: load.medians(rounds) for name, rounds in latencies.items()}, costs)
 
 

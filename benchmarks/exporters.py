@@ -40,10 +40,11 @@ class ExporterTarget:
 
 @dataclass(frozen=True, slots=True)
 class StartCommand:
-    """A command line and its environment variables."""
+    """A command line, its environment variables, and its working directory."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    directory: Path = Path("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Contender:
 QUERY_EXPORTER: Final = "query-exporter"
 _POSTGRES_EXPORTER: Final = "postgres_exporter"
 _SQL_EXPORTER: Final = "sql_exporter"
-_COLLECTOR: Final = re.compile(r"--\[no-\]collector\.(\w+)")
+_COLLECTOR: Final = re.compile(r"--(?:\[no-\])?collector\.(\w+)\s+Enable the")
 
 
 def others(keep: Path, names: Collection[str] = ()) -> list[Contender]:

@@ -27,6 +27,7 @@ class ExporterProcess:
             self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
                 start.command,
                 env={**inherited, **start.environment},
+                cwd=start.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

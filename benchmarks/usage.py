@@ -26,6 +26,7 @@ def run(start: StartCommand) -> CommandUsage:
     done = subprocess.run(  # noqa: S603 - commands of the image
         [sys.executable, "-I", "-S", _SPAWN, *start.command],
         env=dict(start.environment),
+        cwd=start.directory,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

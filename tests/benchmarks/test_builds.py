@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import builds
-from benchmarks.exporters import ExporterTarget
+from benchmarks.exporters import Contender, ExporterTarget
 from tools.dockerfile import read
 from tools.image import ROOT, Image
 
@@ -66,7 +66,7 @@ def test_each_use_has_a_role_of_its_own():
     """Their costs in the database are told apart by it; the names come after those of the application's policies."""
     nothing: Any = SimpleNamespace()
     names = ("outbox-exporter", "outbox-exporter, watch", "80bb9ed")
-    roles = [builds.Contender(name, "1", (), nothing).role for name in names]
+    roles = [Contender(name, "1", (), nothing).role for name in names]
     assert roles == [
         "outbox_monitor_outbox_exporter",
         "outbox_monitor_outbox_exporter_watch",

@@ -21,7 +21,7 @@ def test_scrapes_and_health_checks_are_spread_evenly():
         return SimpleNamespace(scrape="scrape", check_health="check", exporter=SimpleNamespace(shipped=shipped))
 
     routines = list(_routines([run(SimpleNamespace(health_interval=30)), run(None)], 100.0))
-    assert [(routine.action, routine.every, routine.due) for routine in routines] == [
+    assert [(str(routine.action), routine.every, routine.due) for routine in routines] == [
         ("scrape", 15, 100.0),
         ("check", 30, 101.0),
         ("scrape", 15, 107.5),

@@ -38,7 +38,11 @@ def test_all_others_run_the_six_documented_queries_every_15_seconds(task, monkey
 
 def test_every_built_in_collector_of_postgres_exporter_is_disabled(task, monkeypatch):
     """Those that its help text lists, whatever its version."""
-    text = "--[no-]collector.database  Enable it.\n--[no-]collector.stat_bgwriter  Enable.\n--[no-]web.systemd-socket"
+    text = (
+        "  --[no-]collector.database       Enable the database collector\n"
+        "  --collector.stat_bgwriter\n                Enable the stat_bgwriter collector\n"
+        "  --collector.stat_statements.limit=100  Maximum number\n  --web.telemetry-path  Enable the\n"
+    )
     assert exporters.collectors(text) == ["database", "stat_bgwriter"]
     monkeypatch.setattr(exporters, "_help", lambda _: text)
     command = exporters._start_postgres_exporter("pg", task).command
