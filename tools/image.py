@@ -123,6 +123,7 @@ def copy_context(source: Path, directory: Path) -> None:
         if found.is_dir():
             shutil.copytree(found, directory / name, ignore=shutil.ignore_patterns(*inner))
         elif found.exists():
+            (directory / name).parent.mkdir(exist_ok=True)
             shutil.copy2(found, directory / name)
 
 
