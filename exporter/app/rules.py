@@ -1,6 +1,7 @@
 """`rules`: prints the alert rules of a configuration for the program that evaluates them."""
 
 import argparse
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,7 +12,8 @@ from alerts.policy.expressions import Dialect
 from alerts.policy.grafana_file import DATASOURCE, grafana_rules
 from alerts.policy.load import configured_policy
 from alerts.policy.rule_file import prometheus_rule, rule_file, vm_rule
-from exporter.config.settings import Config
+from exporter.config.settings import JOB_NAME, Config
+from exporter.config.values import argument
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
 
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--job",
         action="append",
+        type=argument(_job),
         default=[],
         metavar="NAME",
         help="scrape job of an outbox, instead of alerting.job; repeat it for several outboxes",
@@ -63,3 +66,10 @@ def run(options: argparse.Namespace, config: Config, write: Callable[[str], None
     policy = configured_policy(config, jobs=options.job, dialect=form.dialect)
     write(form.write(policy, options.datasource or DATASOURCE))
     return ExitStatus.GOOD
+
+
+def _job(text: str) -> str:
+    """The name of a scrape job. Raises: ValueError."""
+    if not re.fullmatch(JOB_NAME.regex, text):
+        raise ValueError(f"expected {JOB_NAME.meaning}")
+    return text
