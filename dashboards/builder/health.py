@@ -23,6 +23,7 @@ REASONS = {
     "timeout": "orange",
     "lock": "yellow",
     "connection": "red",
+    "authentication": "dark-red",
     "rls": "purple",
     "permission": "super-light-purple",
     "schema": "light-blue",

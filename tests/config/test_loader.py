@@ -88,12 +88,12 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     authorities = Certificates((tmp_path / "ca.pem").read_text())
     path = write(
-        "database:\n  dsn: host=db password=x\n  schema: outbox\n  connect_timeout: 4s\n  statement_timeout: 1m\n"
+        "database:\n  dsn: host=db password=x\n  password: y\n  schema: outbox\n  connect_timeout: 4s\n  statement_timeout: 1m\n"
         "  lock_timeout: 250ms\n  timestamp_zone: Asia/Tokyo\n  max_replay_lag: 10m\n"
         f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n  ca_file: ca.pem\n"
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
-        "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n  external_url: http://x/y/\n"
+        "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n  reload_on_change: true\n  external_url: http://x/y/\n"
         "watch:\n  duration: 1h\n  start: migration\n  state_dir: kept\n"
         "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
         f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
@@ -106,6 +106,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     assert config == Config(
         DatabaseSettings(
             Secret("host=db password=x"),
+            Secret("y"),
             "outbox",
             Seconds(4),
             Seconds(60),
@@ -115,7 +116,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         ),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
-        WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True, external_url=Url("http://x/y")),
+        WebSettings(Address("[::]:9000"), path.parent / "web.yml", True, True, Url("http://x/y")),
         WatchSettings(Seconds(3600), "migration", path.parent / "kept"),
         AlertingSettings(
             (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),

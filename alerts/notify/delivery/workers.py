@@ -13,7 +13,9 @@ from alerts.notify.delivery.outcome import Clocks, DeliveryOutcome, DeliveryResu
 from alerts.notify.delivery.queue import DeliveryQueue, Notification
 from alerts.notify.delivery.store import Store
 from alerts.notify.receivers.post import NoResponse, post
+from exporter.core import secret_command
 from exporter.core.abortable import AbortableConnections
+from exporter.core.errors import SecretUnavailable
 from exporter.core.logs import event
 
 logger = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class DeliveryWorker(Worker):
 
     def abort(self) -> None:
         """Abort the request in flight; the notification is sent again after the next start."""
+        secret_command.abort_running()
         connections = self._connections
         if connections is not None:
             connections.abort()
@@ -103,7 +106,7 @@ class DeliveryWorker(Worker):
         try:
             message = self._queue.receiver.message(notification.updates, notification.valid_until)
             return classify(post(message, self._timeout, self._connections, self._tls_context), self._clock.wall())
-        except NoResponse as error:
+        except (NoResponse, SecretUnavailable) as error:
             return DeliveryOutcome(DeliveryResult.FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - an internal error must not stop other notifications
             event(logger, logging.ERROR, "notification failed", receiver=self._queue.receiver.name, exc_info=error)
