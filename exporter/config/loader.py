@@ -189,13 +189,14 @@ class _Reader:
         """A program and its arguments; none where a problem was noted."""
         node = self._inline(given.node)
         if not isinstance(node, Sequence):
-            self._problems.add(node.place, "expected a list, the program and its arguments; no shell reads it")
+            if node.place not in self._problems:
+                self._problems.add(node.place, "expected a list, the program and its arguments; no shell reads it")
             return ()
-        texts = [yaml_file.as_text(item, self._problems) for item in node.items]
-        if not texts or not texts[0]:
+        arguments = tuple(yaml_file.as_text(item, self._problems) or "" for item in node.items)
+        if not arguments or not arguments[0]:
             self._problems.add(node.place, "expected the program as the first item of the list")
             return ()
-        return tuple(text or "" for text in texts)
+        return arguments
 
     def _inline(self, node: Node) -> Node:
         """The YAML in a variable."""

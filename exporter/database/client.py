@@ -181,9 +181,9 @@ class DatabaseClient:
             """
 
             @classmethod
-            def connect(cls, _: str = "", **parameters: Any) -> "DeadlineConnection":
+            def connect(cls, conninfo: str = "", **parameters: Any) -> "DeadlineConnection":
                 try:
-                    connection = super().connect(client._conninfo(), **parameters)
+                    connection = super().connect(conninfo or client._conninfo(), **parameters)
                 except (psycopg.Error, SecretUnavailable) as error:
                     # Its traceback would keep the socket of the failed attempt open.
                     client._failure = error.with_traceback(None), time.monotonic()

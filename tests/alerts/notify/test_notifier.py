@@ -265,7 +265,7 @@ def test_no_secret_anywhere(local: Local, tmp_path: Path, caplog: pytest.LogCapt
         seen = [repr(notifier.readings()), repr(notifier.receiver_statuses())]
     seen += [path.read_text() for path in tmp_path.iterdir()]
     seen += [record.getMessage() + repr(record.__dict__) for record in caplog.records]
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.glob("notifications-*.json"))) == 3
     assert not [text for text in seen if TOKEN in text or ROUTING_KEY in text]
     assert any("[hidden]" in text for text in seen)
 
