@@ -45,8 +45,8 @@ Payloads = dict[str, Payload | SampleError]
 class ApplicationCollector:
     """Samples the four endpoints of the application.
 
-    `collect` ends within `timeout` (and `batch.GRACE`, and the time limit of a command for the token). It raises nothing
-    for anything the application does.
+    `collect` ends within `timeout` (and `batch.GRACE`, and the time limit of a command for the token), and raises
+    nothing for anything the application does.
     Shape: `outbox_app_up` for all four endpoints, always; the rest as far as it is known.
     """
 
