@@ -23,6 +23,7 @@ REASONS = {
     "timeout": "orange",
     "lock": "yellow",
     "connection": "red",
+    "authentication": "dark-red",
     "rls": "purple",
     "permission": "super-light-purple",
     "schema": "light-blue",
@@ -127,6 +128,14 @@ class _HealthPanels(PanelGroup):
             limits(self.policy, "OutboxNotificationsFailing"),
         )
         yield panels.with_texts(undelivered, unknown="no receiver")
+        yield _flag(
+            "State",
+            "Whether the exporter stores its state. LOST AT RESTART: watch.state_dir cannot be written, or another "
+            "exporter uses it; the log and the status page have the reason.",
+            pick(catalogue.STATE_STORED),
+            "STORED",
+            "LOST AT RESTART",
+        )
         started = worst(f"time() - {pick(PROCESS_START)}", least=True)
         yield panels.number("Up for", "Time since the latest start of a replica.", started).unit("s")
         yield panels.number("Memory", "Resident memory of the largest replica.", worst(pick(MEMORY))).unit("bytes")
