@@ -16,11 +16,11 @@ import pytest
 import requests
 
 from exporter.lab.ports import free_port
-from tests.packaging import image
-from tests.packaging.dockerfile import BuildStage, read
-from tests.packaging.image import ROOT, Image
 from tests.packaging.test_requirements import pinned
-from tools import third_party
+from tests.requirements import missing
+from tools import image, third_party
+from tools.dockerfile import BuildStage, read
+from tools.image import ROOT, Image
 
 # Measured: 27 MB, half of it psycopg with its libpq. Much more means an unintended dependency.
 MAX_MEGABYTES = 40
@@ -30,7 +30,10 @@ STOPS_WITHIN = 5
 
 @pytest.fixture(scope="module")
 def built() -> Iterator[Image]:
-    with image.built() as found:
+    python = image.interpreter() or missing(
+        "a Python 3.11 that the image's user may run", "apt-get install python3-venv"
+    )
+    with image.built(python) as found:
         yield found
 
 

@@ -18,8 +18,8 @@ from exporter.config import loader
 from exporter.config.settings import Config
 from exporter.database import dsn_problem
 from tests.newest import require_newest
-from tests.packaging.dockerfile import read
-from tests.packaging.image import ROOT
+from tools.dockerfile import read
+from tools.image import ROOT
 
 EXAMPLES = ROOT / "examples"
 # The oldest version that kubernetes-validate and a supported cluster may have in common, and the newest.
