@@ -50,6 +50,7 @@ def _folders() -> Iterator[_Folder]:
     yield _Folder("dashboards/provisioning/", _PACKAGES / "dashboards" / "provisioning", "**/*.yaml")
     yield _Folder("runbooks/", alerts / "runbooks", "*.md")
     yield _Folder("examples/", repository / "examples", "*.yaml")
+    yield _Folder("examples/kubernetes/", repository / "examples" / "kubernetes", "**/*.yaml")
     yield _Folder("examples/systemd/", repository / "examples" / "systemd", "*")
 
 

@@ -48,8 +48,10 @@ def test_the_names_are_stable():
     ]
     assert {"runbooks/README.md", "runbooks/OutboxStalled.md"} <= set(names)
     assert {
-        "examples/kubernetes.yaml",
         "examples/kubernetes-migration.yaml",
+        "examples/kubernetes/base/kustomization.yaml",
+        "examples/kubernetes/overlay/kustomization.yaml",
+        "examples/kubernetes/prometheus-operator/prometheusrule.yaml",
         "examples/systemd/outbox-exporter-sample.timer",
     } <= set(names)
 

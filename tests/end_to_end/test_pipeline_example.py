@@ -29,9 +29,9 @@ USERS = {"outbox-exporter": MONITOR, "outbox-smoke": SMOKE_ROLE}
 
 def objects() -> dict[tuple[str, str], dict[str, Any]]:
     """The objects of the pipeline, and what its Jobs use of the overlay, by kind and name."""
-    texts = [(EXAMPLES / file).read_text("utf-8") for file in ("kubernetes-migration.yaml", "kubernetes/secret.yaml")]
+    overlay = EXAMPLES / "kubernetes" / "overlay"
+    texts = [path.read_text("utf-8") for path in (EXAMPLES / "kubernetes-migration.yaml", overlay / "secret.yaml")]
     found = [each for text in texts for each in yaml.safe_load_all(text)]
-    overlay = EXAMPLES / "kubernetes"
     (generated,) = yaml.safe_load((overlay / "kustomization.yaml").read_text("utf-8"))["configMapGenerator"]
     data = {name: (overlay / name).read_text("utf-8") for name in generated["files"]}
     config = {"kind": "ConfigMap", "metadata": {"name": generated["name"]}, "data": data}

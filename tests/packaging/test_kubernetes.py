@@ -1,4 +1,4 @@
-"""kubernetes/ and the examples that use it: rendered by kustomize, valid, and in agreement with the image."""
+"""examples/kubernetes and the pipeline: rendered by kustomize, valid, and in agreement with the image."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rendered_by_kustomize(directory: Path) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, Any]:
     """The objects of the overlay by kind; there is one of each."""
-    found = rendered_by_kustomize(EXAMPLES / "kubernetes")
+    found = rendered_by_kustomize(EXAMPLES / "kubernetes" / "overlay")
     objects = {each["kind"]: each for each in found}
     assert len(objects) == len(found)
     return objects
@@ -98,7 +98,7 @@ def test_the_objects_are_complete(rendered):
 
 def test_the_base_alone_has_no_operator_objects():
     """A cluster without the Prometheus Operator accepts it."""
-    kinds = {each["kind"] for each in rendered_by_kustomize(ROOT / "kubernetes" / "base")}
+    kinds = {each["kind"] for each in rendered_by_kustomize(EXAMPLES / "kubernetes" / "base")}
     assert kinds == {"Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Service"}
 
 
@@ -163,20 +163,6 @@ def test_it_has_no_unneeded_privileges(pod):
     assert set(container["resources"]["limits"]) == {"memory"}
 
 
-@pytest.mark.parametrize("job", ["outbox-verify", "outbox-smoke"])
-def test_the_jobs_run_as_the_exporter_does(pod, jobs, job):
-    """Same image, user and privileges, same configuration and Secret."""
-    spec = jobs[job]["spec"]["template"]["spec"]
-    (container,), (exporter,) = spec["containers"], pod["containers"]
-    for key in ("image", "securityContext"):
-        assert container[key] == exporter[key]
-    assert container["env"] == exporter["env"][:1]
-    context = {key: value for key, value in pod["securityContext"].items() if key != "fsGroupChangePolicy"}
-    assert spec["securityContext"] == context
-    assert spec["automountServiceAccountToken"] is False
-    assert [each for each in spec["volumes"] if each["name"] != "smoke"] == pod["volumes"][:2]
-
-
 def _selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
     return selector.items() <= labels.items()
 
@@ -208,7 +194,7 @@ def test_prometheus_scrapes_under_the_name_of_the_rules(rendered):
 
 
 def test_the_rules_are_the_shipped_ones(rendered):
-    """No copy of them: the same groups as in the file of alerts/prometheus."""
+    """The same groups as in the file of alerts/prometheus."""
     shipped = yaml.safe_load((ROOT / "alerts" / "prometheus" / "outbox.rules.yaml").read_text("utf-8"))
     assert rendered["PrometheusRule"]["spec"]["groups"] == shipped["groups"]
 
