@@ -63,7 +63,7 @@ def mounted(tmp_path):
             assert mount["readOnly"] is True
             for file, text in files(volumes[mount["name"]], database):
                 _write(tmp_path, f"{mount['mountPath']}/{file}", text.replace(": /", f": {tmp_path}/"))
-        variables = {each["name"]: _moved(tmp_path, each["value"]) for each in container["env"]}
+        variables: dict[str, Any] = {each["name"]: _moved(tmp_path, each["value"]) for each in container["env"]}
         return run(*(_moved(tmp_path, each) for each in container["args"]), **variables)
 
     def files(volume: dict[str, Any], database: Database) -> Iterator[tuple[str, str]]:
