@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -66,10 +67,11 @@ def test_the_homepage(install, tmp_path):
     assert [each.homepage for each in third_party.packages(tmp_path)] == ["https://home", "https://src", "https://old"]
 
 
-def libraries(tmp_path, *names):
-    directory = tmp_path / "psycopg_binary.libs"
+def libraries(site_packages: Path, *files: tuple[str, bytes]) -> None:
+    """Writes shared libraries of psycopg-binary with this content."""
+    directory = site_packages / "psycopg_binary.libs"
     directory.mkdir()
-    for name, content in names:
+    for name, content in files:
         (directory / name).write_bytes(content)
 
 
