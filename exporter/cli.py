@@ -136,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
 
     migration.add_commands(commands, migration.MigrationContext(load, lambda config: config.watch.state_dir, _print))
     watch.add_commands(
-        commands, watch.WatchContext(load, _print, lambda config: target(config.database.dsn.reveal()), version)
+        commands, watch.WatchContext(load, _print, lambda config: target(config.database.dsn.latest), version)
     )
 
     demo_parser = commands.add_parser("demo", help="run a complete outbox on this machine, with the exporter")
@@ -160,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
 def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
     config = loader.load(path, os.environ, loader.ExternalChecks(dsn_problem, override_error_in_default_policy))
-    dsn = config.database.dsn.reveal()
+    dsn = config.database.dsn.latest
     known: list[Secret | str] = [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")]
     logs.configure(known, level=config.log.level, style=config.log.format)
     if wrong := variables_problem(dsn):
@@ -173,7 +173,7 @@ def serve(options: argparse.Namespace) -> ExitStatus:
     # Not at the top: only this command needs it, and the import takes as long as all others together.
     from exporter.app.run import App  # noqa: PLC0415
 
-    App(lambda: load(options.config)).run()
+    App(lambda: load(options.config), options.config).run()
     return ExitStatus.GOOD
 
 

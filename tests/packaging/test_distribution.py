@@ -18,8 +18,8 @@ from exporter.app.status import version
 from tests.database.roles import MONITOR, run_script
 from tests.end_to_end.program import eventually, started
 from tests.newest import require_newest
-from tests.packaging.image import ROOT
 from tests.requirements import require_program
+from tools.image import ROOT
 
 NAME = f"outbox_exporter-{version()}"
 # The top-level packages of the wheel.
