@@ -90,7 +90,7 @@ ELSEWHERE: Final = {
     "kubectl label configmap outbox-dashboards grafana_dashboard=1": __file__,
     "pip install '.[dashboards]'": "tests/packaging/test_distribution.py",
     "systemctl enable --now outbox-exporter-sample.timer": "tests/packaging/test_systemd.py",
-    "python -m benchmarks compare growth backlog slow --reuse ~/outbox-benchmark --output results": __file__,
+    "python -m benchmarks compare backlog slow --reuse ~/outbox-benchmark --output results": __file__,
 }
 
 
@@ -288,7 +288,7 @@ def test_a_line_that_is_not_run_has_its_test(line):
     named = re.findall(r"--from-file=(\S+)", line)
     assert [name for name in named if not (ROOT / name).is_file()] == []
     if line.startswith("python -m benchmarks "):
-        assert benchmarks_parser().parse_args(shlex.split(line)[3:]).modes == ["compare", "growth", "backlog", "slow"]
+        assert benchmarks_parser().parse_args(shlex.split(line)[3:]).modes == ["compare", "backlog", "slow"]
 
 
 def test_every_entry_is_in_the_documentation():
