@@ -32,11 +32,13 @@ from exporter.lab import migrate
 from exporter.lab.postgres import programs
 from exporter.lab.postgres.cluster import Cluster
 from tests import webtools
-from tests.command_lines import PAGES, ROOT, command_lines
+from tests.end_to_end.command_lines import PAGES, ROOT, command_lines
 from tests.end_to_end.program import command, environment, eventually, started
 from tests.postgres import Database
-from tests.requirements import require_debian
+from tests.requirements import require_debian, require_program
 
+# Lines of which this file reads what can be read.
+HERE: Final = "tests/end_to_end/test_command_lines.py"
 LINES: Final = {page.name: command_lines(page.read_text("utf-8")) for page in PAGES}
 
 # Placeholders, and what stands in for them. `{...}` is a field of World.
@@ -86,11 +88,11 @@ ELSEWHERE: Final = {
     "docker compose exec exporter outbox-exporter watch start": "tests/dashboards/test_compose.py",
     "docker compose down                                # removes everything": "tests/dashboards/test_compose.py",
     "kubectl create configmap outbox-dashboards --from-file=dashboards/outbox-overview.json "
-    "--from-file=dashboards/migration-watch.json --from-file=dashboards/exporter-health.json": __file__,
-    "kubectl label configmap outbox-dashboards grafana_dashboard=1": __file__,
+    "--from-file=dashboards/migration-watch.json --from-file=dashboards/exporter-health.json": HERE,
+    "kubectl label configmap outbox-dashboards grafana_dashboard=1": HERE,
     "pip install '.[dashboards]'": "tests/packaging/test_distribution.py",
     "systemctl enable --now outbox-exporter-sample.timer": "tests/packaging/test_systemd.py",
-    "python -m benchmarks compare backlog slow --reuse ~/outbox-benchmark --output results": __file__,
+    "python -m benchmarks compare backlog slow --reuse ~/outbox-benchmark --output results": HERE,
 }
 
 
@@ -199,6 +201,8 @@ class _Pushed(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
+    for program in ("curl", "flock", "promtool"):
+        require_program(program)
     with (
         tempfile.TemporaryDirectory(prefix="outbox-lines-") as name,
         encrypted_cluster(directory := Path(name)) as cluster,
