@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -58,3 +61,16 @@ def test_a_job_that_the_rules_do_not_name_is_not_missed(tmp_path):
         require_program("promtool"), tmp_path, rule_file(load_policy(jobs=("billing",))), [beside(GONE, mine, others)]
     )
     assert found.keys() == {"OutboxExporterDown:no-target-is-left:beside"}
+
+
+def test_the_documented_configurations_are_prometheus(tmp_path):
+    """Those of docs/several-outboxes.md, by promtool."""
+    page = (Path(__file__).parents[3] / "docs" / "several-outboxes.md").read_text("utf-8")
+    blocks = re.findall(r"```yaml\n# prometheus\.yml.*?\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        file = tmp_path / "prometheus.yaml"
+        file.write_text(block)
+        checked = [require_program("promtool"), "check", "config", "--syntax-only", file]
+        done = subprocess.run(checked, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
