@@ -21,6 +21,7 @@ PACKAGES: Final = {
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
+    "systemd-analyze": "systemd",
 }
 
 

@@ -37,8 +37,9 @@ Libraries that the wheel of psycopg-binary contains:
 psycopg is under the GNU Lesser General Public License. The image contains it unchanged, as Python files and as a shared
 library in a directory of its own, so that another version can replace it.
 """
-NOTICES: Final = """This image contains outbox-exporter, which is under the MIT licence, and the software listed here, which others
-wrote. The licences of the base image, Debian and Python, are below /usr/share/doc and /usr/share/common-licenses.
+NOTICES: Final = """This image contains outbox-exporter, which is under the MIT licence, and the software listed here,
+which others wrote. The licences of the base image, Debian and Python, are below /usr/share/doc and
+/usr/share/common-licenses.
 """
 
 

@@ -31,6 +31,7 @@ def test_the_list_is_complete():
         "docs/alerting.md",
         "docs/metrics.md",
         "docs/watch.md",
+        "examples/kubernetes/prometheus-operator/prometheusrule.yaml",
     }
 
 
