@@ -140,12 +140,16 @@ class ExporterRun:
         """Runs a command beside the exporter, with its environment."""
         return usage.run(replace(self.command, command=command))
 
-    def check_health(self) -> None:
-        """Runs the health check of the image once."""
-        if self.exporter.shipped:
-            used = self.use(self.exporter.shipped.health_check)
-            self.checked += used.seconds
-            self.unhealthy += used.status != 0
+    def check_health(self) -> usage.CommandUsage:
+        """Runs the health check of a build of ours once.
+
+        A container has only this exporter. Here are several, so its process id is an argument.
+        """
+        command = self.exporter.shipped.health_check if self.exporter.shipped else ()
+        used = self.use((*command, str(self.process.pid)))
+        self.checked += used.seconds
+        self.unhealthy += used.status != 0
+        return used
 
     def start_watch(self) -> None:
         """Starts the watch where it is wanted. Raises: RuntimeError when that fails."""

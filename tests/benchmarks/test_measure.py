@@ -28,6 +28,8 @@ SERVE = [
     "        pass",
     "HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()",
 ]
+# Fails with the process id of a running exporter.
+CHECK = "import os, sys; sys.exit(os.path.exists(f'/proc/{sys.argv[1]}'))"
 QUIET = (sys.executable, "-I", "-S", "-c")
 
 
@@ -51,7 +53,7 @@ def shipped(health_check: str) -> Shipped:
 def test_exporters_side_by_side_are_told_apart(testbed):
     """Each by the statements of its role and the time of its process; the time of health checks is counted apart."""
     plain = Contender("plain", "1", ("outbox_up",), start)
-    checked = Contender("checked", "2", ("outbox_up",), start, shipped("raise SystemExit(1)"))
+    checked = Contender("checked", "2", ("outbox_up",), start, shipped(CHECK))
     for exporter in (plain, checked):
         prepare_role(testbed.database, exporter, testbed.directory)
     statements.reset(testbed.observer)
@@ -66,6 +68,7 @@ def test_exporters_side_by_side_are_told_apart(testbed):
     assert after.health is not None
     assert after.health > 0
     assert after.unhealthy >= 2
+
     assert after.processor_with_health == after.processor + after.health
     assert all(0 < result.processor < 60 and result.resident > 1 << 20 for result in (before, after))
 
