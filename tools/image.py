@@ -123,6 +123,7 @@ def copy_context(tree: Path, directory: Path) -> None:
         if source.is_dir():
             shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns(*inner))
         elif source.exists():
+            (directory / name).parent.mkdir(exist_ok=True)
             shutil.copy2(source, directory / name)
 
 
