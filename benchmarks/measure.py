@@ -17,7 +17,6 @@ from benchmarks.process import ExporterProcess
 from benchmarks.scrape import Scraper
 from benchmarks.server import BenchmarkDatabase
 from benchmarks.statements import StatementCost
-from benchmarks.traffic import SteadyTraffic
 from exporter.lab.ports import free_port
 
 _log = logging.getLogger(__name__)
@@ -31,7 +30,6 @@ class Testbed:
 
     Attributes:
         database: filled, in a schema variant.
-        traffic: running in it.
         observer: a superuser's session in another database, so that its own statements are not counted.
         application_url: the stand-in application.
         alertmanager_url: a running Alertmanager.
@@ -39,7 +37,6 @@ class Testbed:
     """
 
     database: BenchmarkDatabase
-    traffic: SteadyTraffic
     observer: psycopg.Connection
     application_url: str
     alertmanager_url: str

@@ -12,8 +12,6 @@ from benchmarks import measure, statements
 from benchmarks.compare import side_by_side
 from benchmarks.exporters import Contender, ExporterTarget, Shipped, StartCommand
 from benchmarks.measure import prepare_role, run_exporter
-from benchmarks.traffic import SteadyTraffic
-from tests.benchmarks.small import SIZE
 from tools.image import ROOT
 
 SERVE = [
@@ -36,8 +34,7 @@ QUIET = (sys.executable, "-I", "-S", "-c")
 @pytest.fixture
 def testbed(database, tmp_path: Path) -> Iterator[measure.Testbed]:
     with psycopg.connect(database.server.dsn(), autocommit=True) as observer:
-        traffic = SteadyTraffic(database, SIZE)
-        yield measure.Testbed(database, traffic, observer, "http://127.0.0.1:9", "http://127.0.0.1:9", tmp_path)
+        yield measure.Testbed(database, observer, "http://127.0.0.1:9", "http://127.0.0.1:9", tmp_path)
 
 
 def start(target: ExporterTarget) -> StartCommand:
