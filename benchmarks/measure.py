@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +114,7 @@ class ExporterRun:
 
     Attributes:
         started: the monotonic time of its start; log_offset: the size of the server's log then.
+        first_values: seconds from its start until every database value was on /metrics; 0 before.
         checked: seconds of processor time of the health checks; unhealthy: how many of them failed.
     """
 
@@ -125,8 +126,9 @@ class ExporterRun:
     started: float
     log_offset: int
     scraper: Scraper
-    checked: float = field(default=0.0)
-    unhealthy: int = field(default=0)
+    first_values: float = 0.0
+    checked: float = 0.0
+    unhealthy: int = 0
 
     def scrape(self) -> str:
         """The text of /metrics. Raises: RuntimeError when the process has ended; OSError, http.client.HTTPException."""
@@ -154,17 +156,18 @@ class ExporterRun:
         if shipped and shipped.watching and self.use((*shipped.entrypoint, "watch", "start")).status != 0:
             raise RuntimeError(f"{self.exporter.name}: the watch did not start")
 
-    def wait_for_values(self) -> float:
-        """Seconds from its start until every database value is on /metrics. Raises: RuntimeError when they are not."""
+    def wait_for_values(self) -> None:
+        """Waits until every database value is on /metrics. Raises: RuntimeError when that does not happen."""
         complete, process = self.exporter.complete, self.process
-        return scrape.wait_until_complete(self.port, complete, _COMPLETE_WITHIN, process.check) - self.started
+        now = scrape.wait_until_complete(self.port, complete, _COMPLETE_WITHIN, process.check)
+        self.first_values = now - self.started
 
     def mark(self) -> UsageMark:
         """What it has used so far. Raises: RuntimeError when the process has ended, whose time would be 0."""
         self.process.check()
         return UsageMark(time.monotonic(), self.process.processor_seconds, self.checked)
 
-    def result(self, first_values: float, since: UsageMark) -> ExporterResult:
+    def result(self, since: UsageMark) -> ExporterResult:
         """The result: processor time since a mark, the database's values since the start."""
         now, exporter, log = self.mark(), self.exporter, self.testbed.database.server.log
         minutes, shipped, text = (now.at - since.at) / 60, self.exporter.shipped, self.scrape()
@@ -177,7 +180,7 @@ class ExporterRun:
             statements=tuple(statements.costs(self.testbed.observer, exporter.role)),
             connections=statements.connections(log, exporter.role, self.log_offset),
             errors=statements.errors(log, exporter.role, self.log_offset),
-            first_values=first_values,
+            first_values=self.first_values,
             processor=(now.process - since.process) / minutes,
             health=(now.health - since.health) / minutes if shipped else None,
             unhealthy=self.unhealthy,

@@ -55,16 +55,17 @@ def test_exporters_side_by_side_are_told_apart(testbed):
         prepare_role(testbed.database, exporter, testbed.directory)
     statements.reset(testbed.observer)
     with run_exporter(testbed, plain) as one, run_exporter(testbed, checked) as two:
-        runs = [(run, run.wait_for_values()) for run in (one, two)]
+        for run in (one, two):
+            run.wait_for_values()
         with psycopg.connect(testbed.database.dsn(checked.role)) as connection:
             connection.execute("/* counted */ SELECT count(expires_at) FROM idempotency_keys")
-        before, after = side_by_side(runs, minutes=0.02, settling=0.1)
+        before, after = side_by_side([one, two], minutes=0.02, settling=0.1)
     assert (before.exporter, before.build, before.health, before.statements) == ("plain", None, None, ())
     assert (after.exporter, after.build, after.connections) == ("checked", "ours", 1)
     assert [cost.query for cost in after.statements if cost.buffers] == ["counted"]
     assert after.health is not None
     assert after.health > 0
-    assert after.unhealthy >= 2
+    assert after.unhealthy >= 1
 
     assert after.processor_with_health == after.processor + after.health
     assert all(0 < result.processor < 60 and result.resident > 1 << 20 for result in (before, after))
