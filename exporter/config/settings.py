@@ -39,7 +39,7 @@ _TOKEN = Pattern(r"[!-~]+", "a token without spaces and special characters")
 _ROUTING_KEY = Pattern(r"[A-Za-z0-9]{32}", "the 32 letters and digits of an Events API v2 integration key")
 
 # Characters that need no quoting in a PromQL string.
-_JOB = Pattern(r"[A-Za-z0-9_.:/-]{1,100}", "at most 100 letters, digits and . _ : / -")
+JOB_NAME = Pattern(r"[A-Za-z0-9_.:/-]{1,100}", "at most 100 letters, digits and . _ : / -")
 
 # The start of a watch. A time is in UTC, so that daylight saving time does not matter.
 _START = Pattern(
@@ -168,7 +168,7 @@ class AlertingSettings:
     pagerduty_url: Url = Url("https://events.pagerduty.com/v2/enqueue")
     webhook_url: Url | None = None
     webhook_bearer_token: Annotated[Secret, _TOKEN] | None = None
-    job: Annotated[str, _JOB] = "outbox-exporter"
+    job: Annotated[str, JOB_NAME] = "outbox-exporter"
     time_scale: Ratio = Ratio(1)
     thresholds: tuple[Override, ...] = ()
     runbook_base_url: Url | None = None
