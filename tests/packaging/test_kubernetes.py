@@ -31,6 +31,8 @@ def test_the_configuration_is_valid_where_it_is_mounted(objects, pod, tmp_path):
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     for mount in container["volumeMounts"]:
         volume = volumes[mount["name"]]
+        if "persistentVolumeClaim" in volume:
+            continue
         keys = "stringData" if "secret" in volume else "data"
         source = objects["Secret" if "secret" in volume else "ConfigMap"]
         directory = _below(tmp_path, mount["mountPath"])
@@ -44,6 +46,11 @@ def test_the_configuration_is_valid_where_it_is_mounted(objects, pod, tmp_path):
     )
     assert config.database.dsn.reveal() == objects["Secret"]["stringData"]["dsn"]
     assert config.application is not None
+    (state,) = [each for each in pod["volumes"] if "persistentVolumeClaim" in each]
+    (mounted,) = [each["mountPath"] for each in container["volumeMounts"] if each["name"] == state["name"]]
+    assert state["persistentVolumeClaim"]["claimName"] == objects["PersistentVolumeClaim"]["metadata"]["name"]
+    assert config.watch.state_dir == _below(tmp_path, mounted)
+    assert mounted == read(ROOT / "Dockerfile")[-1].only("VOLUME").arguments
 
 
 def test_it_runs_as_the_image_does(pod):
@@ -58,7 +65,7 @@ def test_it_runs_as_the_image_does(pod):
 
 
 def test_it_has_no_unneeded_privileges(pod):
-    """Not root, no privileges, nothing writable, no cluster token, no secret readable by others."""
+    """Not root, no privileges, nothing writable but the volume for state, no token, no secret readable by others."""
     (container,) = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["automountServiceAccountToken"] is False
@@ -67,6 +74,8 @@ def test_it_has_no_unneeded_privileges(pod):
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+    writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
+    assert writable == ["/state"]
     (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["defaultMode"] & 0o007 == 0
 
