@@ -51,8 +51,7 @@ def health(policy: Policy) -> Dashboard:
 
 
 def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[DashboardSection]:
-    numbers = list(own.numbers())
-    yield DashboardSection("", (grid_row(6, panel_block(24, numbers[:5], numbers[5:])),))
+    yield DashboardSection("", (grid_row(6, panel_block(24, list(own.availability()), list(own.operation()))),))
     yield DashboardSection(
         "Freshness and failures",
         (
@@ -78,8 +77,8 @@ def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[Dashboar
 class _HealthPanels(PanelGroup):
     """The panels that only this dashboard has."""
 
-    def numbers(self) -> Iterator[stat.Panel]:
-        """Availability, freshness and notifications."""
+    def availability(self) -> Iterator[stat.Panel]:
+        """The exporter, the database, and the configuration in use."""
         yield _flag("Exporter", "Whether Prometheus can scrape every replica.", f"up{{{SELECTED}}}", "UP", "DOWN")
         yield _flag(
             "Database",
@@ -108,6 +107,9 @@ class _HealthPanels(PanelGroup):
             "IN USE",
             "OLD",
         )
+
+    def operation(self) -> Iterator[stat.Panel]:
+        """Failing collectors, freshness, notifications and resources."""
         yield panels.number(
             "Failing",
             "Collectors whose last run failed. Their series are missing.",

@@ -5,8 +5,8 @@ client may take to read the response. Here each connection is always in one phas
 phase decides which connection is closed first when there are too many.
 
 Of uvicorn this uses the protocol class, the callbacks of `asyncio.Protocol` that it implements, and five names more:
-`conn`, `logger`, `app_state`, `timeout_keep_alive_handler` and `shutdown`. tests/web/test_connection.py checks them, and
-pyproject.toml limits the version.
+`conn`, `logger`, `app_state`, `timeout_keep_alive_handler` and `shutdown`. tests/web/test_connection.py checks them,
+and pyproject.toml limits the version.
 """
 
 import asyncio
