@@ -78,7 +78,7 @@ class _HealthPanels(PanelGroup):
     """The panels that only this dashboard has."""
 
     def availability(self) -> Iterator[stat.Panel]:
-        """The exporter, the database, and the configuration in use."""
+        """The exporter, the database, and what is configured and stored."""
         yield _flag("Exporter", "Whether Prometheus can scrape every replica.", f"up{{{SELECTED}}}", "UP", "DOWN")
         yield _flag(
             "Database",
@@ -107,6 +107,14 @@ class _HealthPanels(PanelGroup):
             "IN USE",
             "OLD",
         )
+        yield _flag(
+            "State",
+            "Whether the exporter stores its state. LOST AT RESTART: watch.state_dir cannot be written, or another "
+            "exporter uses it; the log and the status page have the reason.",
+            pick(catalogue.STATE_STORED),
+            "STORED",
+            "LOST AT RESTART",
+        )
 
     def operation(self) -> Iterator[stat.Panel]:
         """Failing collectors, freshness, notifications and resources."""
@@ -130,14 +138,6 @@ class _HealthPanels(PanelGroup):
             limits(self.policy, "OutboxNotificationsFailing"),
         )
         yield panels.with_texts(undelivered, unknown="no receiver")
-        yield _flag(
-            "State",
-            "Whether the exporter stores its state. LOST AT RESTART: watch.state_dir cannot be written, or another "
-            "exporter uses it; the log and the status page have the reason.",
-            pick(catalogue.STATE_STORED),
-            "STORED",
-            "LOST AT RESTART",
-        )
         started = worst(f"time() - {pick(PROCESS_START)}", least=True)
         yield panels.number("Up for", "Time since the latest start of a replica.", started).unit("s")
         yield panels.number("Memory", "Resident memory of the largest replica.", worst(pick(MEMORY))).unit("bytes")
