@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import inspect
 import logging
 import socket
 import time
@@ -10,7 +9,6 @@ from asyncio.sslproto import SSLProtocol
 from collections import deque
 
 import pytest
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web.connection import ClientConnection, ServerLimits
 from tests.web.clients import PROMPT, STALLS, Client, scrape, serving
@@ -176,25 +174,3 @@ def test_a_half_open_handshake_takes_little_memory(tls_server):
     assert max(buffers) <= 32 * 1024
     for client in stalled:
         client.close()
-
-
-def test_the_interface_of_uvicorn_is_unchanged():
-    """Beside the callbacks of asyncio.Protocol. A new version that changes these fails here, not in production."""
-    parameters = list(inspect.signature(H11Protocol.__init__).parameters)
-    assert parameters == ["self", "config", "server_state", "app_state", "_loop"]
-    source = inspect.getsource(H11Protocol)
-    assert "self.logger.warning(msg)" in source
-    assert '"state": self.app_state.copy()' in source
-    assert "self.timeout_keep_alive, self.timeout_keep_alive_handler)" in source
-    assert callable(H11Protocol.shutdown)
-    overridden = {name for name in vars(ClientConnection) if name in vars(H11Protocol) and not name.startswith("__")}
-    assert overridden == {"connection_made", "connection_lost", "data_received", "timeout_keep_alive_handler"}
-
-
-def test_an_idle_connection_outlives_uvicorns_own_limit():
-    """Uvicorn closes after 5 s by default, and waits for unread data without a limit."""
-    with serving(idle=60) as server:
-        client = Client(server).send(STALLS["idle after a response"])
-        assert client.read_response()
-        time.sleep(5.5)
-        assert client.is_open()
