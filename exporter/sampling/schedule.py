@@ -1,16 +1,22 @@
-"""When each collector runs: intervals, at most one run at a time, cost budget.
+"""When each collector runs: intervals, at most one run at a time, cost budget (APScheduler).
 
 Database collectors share one thread as they share one connection. A run that is due while the previous one of the same
 collector is still going on is skipped and counted. The application collector has a thread of its own, so that neither
-waits for the other. A third thread wakes up when a collector is due.
+waits for the other.
 """
 
 import logging
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from queue import SimpleQueue
-from threading import Condition, Thread
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from exporter.collectors import Collector
 from exporter.config.settings import SamplingSettings
@@ -66,8 +72,8 @@ def run_once(collector: Collector) -> CollectorRun:
 class Schedule:
     """Runs collectors at their intervals and records every result in the snapshot store.
 
-    `finished` is called after each run with the run, its next interval in seconds, and the state before it. Due times
-    are seconds of the monotonic clock. `_changed` protects the plan, and wakes the thread that waits for the next run.
+    `finished` is called after each run with the run, its next interval in seconds, and the state before it.
+    `_plan_lock` protects the plan against a change after `halt`; `_stop_lock` makes a second `stop` wait for the first.
     """
 
     def __init__(
@@ -82,109 +88,87 @@ class Schedule:
         self._settings = settings
         self._finished = finished
         self._clock_offset = time.time() - time.monotonic()
-        self._changed = Condition()
+        self._plan_lock = Lock()
+        self._stop_lock = Lock()
         self._stopped = False
-        # The next run of each collector; and those handed to their threads, with the time at which they were due.
-        self._due: dict[str, float] = {}
-        self._running: dict[str, float] = {}
-        self._queues: dict[str, SimpleQueue[ScheduledCollector | None]] = {
-            executor: SimpleQueue() for executor in ("database", "application")
-        }
-        self._threads = (
-            Thread(target=self._wait_for_runs, name="schedule", daemon=True),
-            *(Thread(target=self._work, args=(queue,), name=name, daemon=True) for name, queue in self._queues.items()),
+        self._scheduler = BackgroundScheduler(
+            executors={executor: ThreadPoolExecutor(1) for executor in ("database", "application")},
+            # A late run is better than none; several late ones are one.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            timezone=UTC,
         )
+        self._scheduler.add_listener(self._on_skipped, EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
         """Run every collector now, then at its interval."""
-        self._run_all_now()
-        for thread in self._threads:
-            thread.start()
+        for entry, first in self._first_runs():
+            self._scheduler.add_job(
+                self._run,
+                IntervalTrigger(seconds=entry.interval, timezone=UTC),
+                args=(entry,),
+                id=entry.collector.name,
+                executor=entry.executor,
+                next_run_time=first,
+            )
+        self._scheduler.start()
 
     def halt(self) -> None:
-        """Begin no further run, not even one that is due and waits for its thread; returns at once."""
-        with self._changed:
+        """Start no further runs, not even those that are due and wait for their thread."""
+        # APScheduler waits for runs with its own lock held: a run that changed its plan then would never end.
+        with self._plan_lock:
             self._stopped = True
-            self._changed.notify()
-        for queue in self._queues.values():
-            queue.put(None)
 
     def stop(self) -> None:
         """`halt`, and wait for the runs under way, which keep their own deadlines. May be called again."""
         self.halt()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+        with self._stop_lock:
+            if self._scheduler.running:
+                self._scheduler.shutdown(wait=True)
 
     def check_clock(self) -> None:
-        """Call every few seconds: after a suspension, which the monotonic clock does not count, all are due now."""
+        """Call every few seconds: APScheduler plans by the wall clock, and stops sampling when that is set back."""
         step = clock_step(time.time() - time.monotonic() - self._clock_offset)
-        if step:
-            event(logger, logging.WARNING, "clock stepped", seconds=round(step, 3))
-            self._clock_offset += step
-            self._run_all_now()
+        if not step:
+            return
+        event(logger, logging.WARNING, "clock stepped", seconds=round(step, 3))
+        self._clock_offset += step
+        with self._plan_lock:
+            for entry, first in () if self._stopped else self._first_runs():
+                self._scheduler.modify_job(entry.collector.name, next_run_time=first)
 
     def run_soon(self) -> None:
         """Let every collector run with the next one that is due, at the latest after a sampling interval.
 
         So collectors that are due together stay so.
         """
-        interval = self._settings.interval
-        with self._changed:
-            soon = min((*self._due.values(), time.monotonic() + interval))
-            self._due = {name: soon if due > soon + interval / 2 else due for name, due in self._due.items()}
-            self._changed.notify()
+        interval = timedelta(seconds=self._settings.interval)
+        with self._plan_lock:
+            if self._stopped or not self._scheduler.running:
+                return
+            planned = [self._scheduler.get_job(entry.collector.name).next_run_time for entry in self._entries]
+            soon = min((*planned, datetime.now(UTC) + interval))
+            for place, (entry, due) in enumerate(zip(self._entries, planned, strict=True)):
+                if due > soon + interval / 2:
+                    first = soon + timedelta(microseconds=place)
+                    self._scheduler.modify_job(entry.collector.name, next_run_time=first)
 
-    def _run_all_now(self) -> None:
-        with self._changed:
-            self._due = dict.fromkeys((entry.collector.name for entry in self._entries), time.monotonic())
-            self._changed.notify()
+    def _first_runs(self) -> Iterator[tuple[ScheduledCollector, datetime]]:
+        """The first run of each: now, in their order, as APScheduler wakes up once for all that is due by then.
 
-    def _wait_for_runs(self) -> None:
-        with self._changed:
-            while not self._stopped:
-                now = time.monotonic()
-                for entry in self._entries:
-                    if self._due[entry.collector.name] <= now:
-                        self._begin(entry, now)
-                self._changed.wait(min(self._due.values()) - now if self._due else None)
-
-    def _begin(self, entry: ScheduledCollector, now: float) -> None:
-        """Hand a due run to its thread, or skip it. Several late ones are one."""
-        name = entry.collector.name
-        due, interval = self._due[name], self._store.state_of(name).interval
-        due += (now - due) // interval * interval
-        self._due[name] = due + interval
-        if name in self._running:
-            self._store.skip(name)
-        else:
-            self._running[name] = due
-            self._queues[entry.executor].put(entry)
-
-    def _work(self, queue: "SimpleQueue[ScheduledCollector | None]") -> None:
-        while (entry := queue.get()) is not None and not self._stopped:
-            try:
-                self._run(entry)
-            except Exception as error:  # noqa: BLE001 - a bug must not end the sampling
-                event(logger, logging.ERROR, "run not recorded", exc_info=error, collector=entry.collector.name)
-            with self._changed:
-                del self._running[entry.collector.name]
+        Collectors that are due in the same microsecond would run in the order of the alphabet.
+        """
+        now = datetime.now(UTC)
+        return ((entry, now + timedelta(microseconds=place)) for place, entry in enumerate(self._entries))
 
     def _run(self, entry: ScheduledCollector) -> None:
+        if self._stopped:
+            return
         run = run_once(entry.collector)
         interval = self._next_interval(entry, run)
         before = self._store.record(run, interval)
         if interval != before.interval:
             self._plan(run, before.interval, interval)
         self._finished(run, interval, before)
-
-    def _plan(self, run: CollectorRun, before: float, interval: float) -> None:
-        """Let the next run be due an interval after this one was due, so that collectors due together stay so."""
-        with self._changed:
-            due = self._running[run.collector]
-            late = max(0.0, run.finished - run.duration - due)  # it waited for its thread
-            self._due[run.collector] = due + late // before * before + interval
-            self._changed.notify()
 
     def _next_interval(self, entry: ScheduledCollector, run: CollectorRun) -> float:
         if entry.target is CollectorTarget.APPLICATION:
@@ -193,3 +177,16 @@ class Schedule:
             return next_interval(entry.interval, run, self._settings)
         now = self._store.state_of(run.collector)
         return next_critical_interval(entry.interval, run, self._settings, now.interval, now.costs_with(run))
+
+    def _plan(self, run: CollectorRun, before: float, interval: float) -> None:
+        """Let the next run be due an interval after this one was due, so that collectors due together stay so."""
+        with self._plan_lock:
+            if not self._stopped:
+                planned = self._scheduler.get_job(run.collector).next_run_time  # by the interval before
+                since = planned.timestamp() - (run.finished_at - run.duration)
+                due = planned - timedelta(seconds=before * max(1, math.ceil(since / before)))
+                trigger = IntervalTrigger(seconds=interval, start_date=due + timedelta(seconds=interval), timezone=UTC)
+                self._scheduler.reschedule_job(run.collector, trigger=trigger)
+
+    def _on_skipped(self, event: JobSubmissionEvent) -> None:
+        self._store.skip(event.job_id)
