@@ -15,7 +15,7 @@ from threading import Thread
 from exporter.application.fetch import HttpAnswer, HttpRequest, fetch
 from exporter.core.abortable import AbortableConnections
 from exporter.core.errors import BadStatus, SampleError, TooSlow, Unreachable
-from exporter.core.http_client import HttpClient
+from exporter.core.http_client import AbortableAdapter
 
 # A worker whose connections were aborted wakes at once and takes some milliseconds to clean up, seconds. One that waits
 # for name resolution, which nothing can interrupt, is left behind.
@@ -82,7 +82,7 @@ class _Worker(Thread):
         self.connections = AbortableConnections()
         self._queue = queue
         self._tls_context = tls_context
-        self._client: HttpClient | None = None
+        self._adapter: AbortableAdapter | None = None
 
     def run(self) -> None:
         with closing(self.connections):
@@ -93,7 +93,7 @@ class _Worker(Thread):
                     break
                 answer.set_running_or_notify_cancel()
                 self._send(request, answer)
-            self._close_client()
+            self._close_adapter()
 
     def _send(self, request: HttpRequest, answer: Future[HttpAnswer]) -> None:
         aborted = TooSlow("no complete answer in time")
@@ -113,18 +113,18 @@ class _Worker(Thread):
 
     def _fetch(self, request: HttpRequest) -> HttpAnswer:
         """Fetch over the connection that is kept, or over a new one where it turns out to be closed."""
-        is_kept = self._client is not None
-        self._client = self._client or HttpClient(self.connections, self._tls_context)
+        is_kept = self._adapter is not None
+        self._adapter = self._adapter or AbortableAdapter(self.connections, self._tls_context)
         try:
-            return fetch(request, self._client)
+            return fetch(request, self._adapter)
         except SampleError as error:
-            self._close_client()
+            self._close_adapter()
             # A server may close the connection after any answer, or leave bytes of it unread: no fault of this request.
             if not is_kept or self.connections.is_aborted or not isinstance(error, Unreachable | BadStatus):
                 raise
         return self._fetch(request)
 
-    def _close_client(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+    def _close_adapter(self) -> None:
+        if self._adapter is not None:
+            self._adapter.close()
+            self._adapter = None

@@ -1,13 +1,18 @@
 """One HTTP GET, with limits on what a hostile or broken server controls: redirects, and the size of the body."""
 
+import http.client
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+import requests
+import urllib3
+
 from exporter.core.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
-from exporter.core.http_client import HttpClient
+from exporter.core.http_client import AbortableAdapter, causes
 from exporter.core.types import Secret
 
 # Redirects within one origin are followed this often: one for a trailing slash or a moved path, one more to spare.
@@ -39,40 +44,42 @@ class HttpAnswer:
     body: bytes
 
 
-def fetch(request: HttpRequest, client: HttpClient) -> HttpAnswer:
-    """GET the URL. Ends soon after the client's connections are aborted, whatever the server does.
+def fetch(request: HttpRequest, adapter: AbortableAdapter) -> HttpAnswer:
+    """GET the URL. Ends soon after the adapter's connections are aborted, whatever the server does.
 
     The bearer token goes to the origin of the URL and nowhere else. The connection is kept for the next request if the
-    whole answer was read and the server agrees.
+    whole answer was read and the server agrees; after an error, close the adapter.
     Raises: Unreachable, TooSlow, BadStatus for a redirect that is not followed or an answer that is not HTTP,
     BadPayload for a body that is too large or encoded in an unknown way.
     """
     try:
-        return _follow(client, request)
-    except (HTTPException, OSError) as error:
+        return _follow(adapter, request)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         failure = _map_error(error)
     raise failure  # not chained: the traceback would keep half-open sockets alive for as long as the failure
 
 
-def _follow(client: HttpClient, request: HttpRequest) -> HttpAnswer:
+def _follow(adapter: AbortableAdapter, request: HttpRequest) -> HttpAnswer:
     url = request.url
     for _ in range(MAX_REDIRECTS + 1):
-        with client.request("GET", url, _headers(request.bearer_token), request.timeout) as response:
+        with closing(adapter.open(_prepared(request, url), request.timeout)) as response:
             if response.status not in _REDIRECTS:
                 return HttpAnswer(response.status, _body(response, request.max_bytes))
             url = _same_origin(url, response.headers.get("Location", ""))
     raise BadStatus(f"more than {MAX_REDIRECTS} redirects")
 
 
-def _headers(bearer_token: Secret | None) -> Mapping[str, str]:
+@lru_cache(maxsize=16)
+def _prepared(request: HttpRequest, url: str) -> requests.PreparedRequest:
+    """The request, prepared. Cached: the same few are sent at every sample, and none is changed."""
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "outbox-exporter",
     }
-    if bearer_token is not None:
-        headers["Authorization"] = f"Bearer {bearer_token.reveal()}"
-    return headers
+    if request.bearer_token is not None:
+        headers["Authorization"] = f"Bearer {request.bearer_token.reveal()}"
+    return requests.Request("GET", url, headers).prepare()
 
 
 def _same_origin(url: str, location: str) -> str:
@@ -90,7 +97,7 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
     return url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)
 
 
-def _body(response: HTTPResponse, max_bytes: int) -> bytes:
+def _body(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
     raw = b"".join(_chunks(response, max_bytes + 1))
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     body = raw if encoding in ("", "identity") or len(raw) > max_bytes else _inflated(raw, encoding, max_bytes)
@@ -99,13 +106,11 @@ def _body(response: HTTPResponse, max_bytes: int) -> bytes:
     return body
 
 
-def _chunks(response: HTTPResponse, most: int) -> Iterator[bytes]:
-    """At most this many bytes as they came. Raises: IncompleteRead when the connection ended before."""
-    while most > 0 and (chunk := response.read(most)):
+def _chunks(response: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
+    """At most this many bytes as they came. Only the read after the last byte notices that some are missing."""
+    while most > 0 and (chunk := response.read(most, decode_content=False)):
         yield chunk
         most -= len(chunk)
-    if most > 0 and response.length:  # bytes that were announced and did not come
-        raise IncompleteRead(b"", response.length)
 
 
 def _inflated(raw: bytes, encoding: str, max_bytes: int) -> bytes:
@@ -122,12 +127,13 @@ def _inflated(raw: bytes, encoding: str, max_bytes: int) -> bytes:
     return body
 
 
-def _map_error(error: HTTPException | OSError) -> SampleError:
-    """The failure in the system's own words, without addresses of objects and URLs."""
-    if isinstance(error, TimeoutError):
-        return TooSlow("no answer in time")
-    if isinstance(error, OSError):
-        return Unreachable(error.strerror or str(error))
-    if isinstance(error, IncompleteRead):
+def _map_error(error: Exception) -> SampleError:
+    """The innermost cause, in the system's own words, without addresses of objects and URLs."""
+    found = tuple(causes(error))
+    for cause in reversed(found):
+        if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
+            in_time = not isinstance(cause, TimeoutError)
+            return Unreachable(cause.strerror or str(cause)) if in_time else TooSlow("no answer in time")
+    if any(isinstance(cause, http.client.IncompleteRead) for cause in found):
         return Unreachable("the connection ended in the middle of the answer")
-    return BadStatus(f"no exchange in HTTP possible ({type(error).__name__}); check application.url")
+    return BadStatus(f"no exchange in HTTP possible ({type(found[-1]).__name__}); check application.url")

@@ -1,21 +1,26 @@
 """HTTP requests over connections that another thread can abort, unlike those of a browser.
 
-No cookies, no proxies or .netrc from the environment, no redirect followed unless the caller does it. Python's own
-http.client speaks HTTP: libraries above it take 7 MiB of memory for what is not wanted here.
+No cookies, no proxies or .netrc from the environment, no redirect followed unless the caller does it. requests prepares
+a request; urllib3 sends it.
 """
 
+import logging
+import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit
+
+import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import parse_url
 
 from exporter.core.abortable import AbortableConnections
 from exporter.core.types import Certificates
 
-# Characters that may stand in the path and the query of a URL, `%` included: what is encoded already stays.
-_URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
+# It logs malformed headers, line breaks included, with a traceback each time. The caller logs the failure.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def tls_context(urls: Iterable[str], authorities: Certificates | None) -> ssl.SSLContext | None:
@@ -27,12 +32,10 @@ def tls_context(urls: Iterable[str], authorities: Certificates | None) -> ssl.SS
         return None
     if authorities:
         return ssl.create_default_context(cadata=authorities)
-    import certifi  # noqa: PLC0415 - for https only
-
-    return ssl.create_default_context(cafile=certifi.where())
+    return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
 
 
-class HttpClient:
+class AbortableAdapter:
     """Sends requests over connections that can be aborted, and keeps one to each host. Close it.
 
     Servers are verified by `tls_context`; without it, by the well-known authorities.
@@ -41,66 +44,68 @@ class HttpClient:
     def __init__(self, connections: AbortableConnections, tls_context: ssl.SSLContext | None = None) -> None:
         self._connections = connections
         self._tls_context = tls_context
-        self._kept: dict[tuple[str, str], HTTPConnection] = {}
+        self._pools: dict[tuple[str | None, str | None, int | None], HTTPConnectionPool] = {}
 
-    @contextmanager
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None
-    ) -> Iterator[HTTPResponse]:
-        """Send it; the body is read from the response, as it was sent.
+    def open(self, request: requests.PreparedRequest, timeout: float) -> BaseHTTPResponse:
+        """Send it; the body is read from the response, as it was sent. Close the response.
 
-        The connection is kept if the response was read to its end.
         Units: `timeout` seconds, for connecting and for each wait for bytes.
-        Raises: OSError; http.client.HTTPException when the answer is not HTTP.
+        Raises: urllib3's HTTPError.
         """
-        parts = urlsplit(url)
-        connection = self._connection(parts, timeout)
-        response = None
-        try:
-            target = quote(parts._replace(scheme="", netloc="", path=parts.path or "/").geturl(), _URL_CHARACTERS)
-            connection.request(method, target, body, dict(headers))
-            response = connection.getresponse()
-            yield response
-        finally:
-            if response is None or not response.isclosed():
-                connection.close()
-            if response is not None:
-                response.close()
+        return self._pool(request.url or "").urlopen(
+            request.method or "GET",
+            request.path_url,
+            body=request.body,
+            headers=request.headers,
+            timeout=Timeout(connect=timeout, read=timeout),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
 
     def close(self) -> None:
-        """Close all connections."""
-        for connection in self._kept.values():
-            connection.close()
+        """Close all connections, now: urllib3 leaves those that could be used again to the garbage collector."""
+        for pool in self._pools.values():
+            pool.close()
 
-    def _connection(self, parts: SplitResult, timeout: float) -> HTTPConnection:
-        key = parts.scheme, parts.netloc
-        if key not in self._kept:
-            self._kept[key] = self._new_connection(parts)
-        connection = self._kept[key]
-        connection.timeout = timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(timeout)
-        return connection
+    def _pool(self, url: str) -> HTTPConnectionPool:
+        parts = parse_url(url)
+        key = parts.scheme, parts.host, parts.port
+        if key not in self._pools:
+            self._pools[key] = self._new_pool(*key)
+        return self._pools[key]
 
-    def _new_connection(self, parts: SplitResult) -> HTTPConnection:
-        host, port = parts.hostname or "", parts.port
-        if parts.scheme != "https":
-            return _AbortableHTTPConnection(host, port, connections=self._connections)
+    def _new_pool(self, scheme: str | None, host: str | None, port: int | None) -> HTTPConnectionPool:
+        if scheme != "https":
+            pool = HTTPConnectionPool(host or "", port, maxsize=1, connections=self._connections)
+            pool.ConnectionCls = _AbortableHTTPConnection
+            return pool
         context = self._tls_context or tls_context(("https:",), None)
-        return _AbortableHTTPSConnection(host, port, context=context, connections=self._connections)
+        pool = HTTPSConnectionPool(host or "", port, maxsize=1, ssl_context=context, connections=self._connections)
+        pool.ConnectionCls = _AbortableHTTPSConnection
+        return pool
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and its causes, the innermost last: urllib3 wraps the system's errors."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 class _AbortableHTTPConnection(HTTPConnection):
     """Registers its socket once TCP is connected."""
 
-    def __init__(self, host: str, port: int | None, *, connections: AbortableConnections, **options: Any) -> None:
-        super().__init__(host, port, **options)
+    def __init__(self, *args: Any, connections: AbortableConnections, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._connections = connections
 
-    def connect(self) -> None:
-        super().connect()
-        self._connections.register(self.sock)
+    def _new_conn(self) -> socket.socket:  # urllib3's own SOCKS support overrides it, too
+        connection = super()._new_conn()
+        self._connections.register(connection)
+        return connection
 
 
-class _AbortableHTTPSConnection(HTTPSConnection, _AbortableHTTPConnection):
-    """The same, before the TLS handshake, which `HTTPSConnection` makes after the `connect` above."""
+class _AbortableHTTPSConnection(_AbortableHTTPConnection, HTTPSConnection):
+    """The same, before the TLS handshake."""

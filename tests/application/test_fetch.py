@@ -10,7 +10,7 @@ import pytest
 from exporter.application.fetch import HttpAnswer, HttpRequest, fetch
 from exporter.core.abortable import AbortableConnections
 from exporter.core.errors import BadPayload, BadStatus, SampleError, TooSlow, Unreachable
-from exporter.core.http_client import HttpClient
+from exporter.core.http_client import AbortableAdapter
 from exporter.core.types import Secret
 from tests.collectors.hostile import Behaviour, HostileServer, gzipped, head, raw, redirect, reset, respond, silence
 
@@ -25,8 +25,8 @@ def serving(**behaviours: Behaviour) -> Iterator[HostileServer]:
 
 def get(server: HostileServer, path: str = "a", timeout: float = TIME_LIMIT, max_bytes: int = 100) -> HttpAnswer:
     request = HttpRequest(f"{server.origin}/{path}", Secret("t0ken"), timeout, max_bytes)
-    with closing(AbortableConnections()) as connections, closing(HttpClient(connections)) as client:
-        return fetch(request, client)
+    with closing(AbortableConnections()) as connections, closing(AbortableAdapter(connections)) as adapter:
+        return fetch(request, adapter)
 
 
 def test_any_status_that_is_no_redirect_is_an_answer():

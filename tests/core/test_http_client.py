@@ -1,6 +1,5 @@
 """Requests over connections that can be aborted, without the habits of a browser."""
 
-import http.client
 import http.server
 import socket
 import ssl
@@ -9,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+import requests
+import urllib3
 
 from exporter.core.abortable import AbortableConnections
-from exporter.core.http_client import HttpClient, tls_context
+from exporter.core.http_client import AbortableAdapter, causes, tls_context
 from exporter.core.types import Certificates
 
 
@@ -40,6 +41,10 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
+def get(url: str) -> requests.PreparedRequest:
+    return requests.Request("GET", url).prepare()
+
+
 def test_no_tls_context_without_https():
     """Reading the well-known authorities takes time, and plain addresses need none."""
     assert tls_context(["http://localhost:1/", "HTTP://x/"], None) is None
@@ -57,9 +62,9 @@ def test_tls_context_verifies_servers(url):
 
 def test_connection_is_kept_for_the_next_request(server):
     """Two requests to one host take one connection; the body is as it was sent."""
-    with closing(AbortableConnections()) as connections, closing(HttpClient(connections)) as client:
+    with closing(AbortableConnections()) as connections, closing(AbortableAdapter(connections)) as adapter:
         for _ in range(2):
-            with client.request("GET", server, {}, 5.0) as response:
+            with closing(adapter.open(get(server), 5.0)) as response:
                 assert response.read() == b"hello"
         assert len(connections._sockets) == 1
 
@@ -67,10 +72,10 @@ def test_connection_is_kept_for_the_next_request(server):
 def test_abort_ends_a_request(server):
     """Another thread aborts: the request fails now, not at its timeout of 60 s."""
     connections = AbortableConnections()
-    with closing(connections), closing(HttpClient(connections)) as client:
+    with closing(connections), closing(AbortableAdapter(connections)) as adapter:
         connections.abort()
-        with pytest.raises((OSError, http.client.HTTPException)), client.request("GET", server, {}, 60.0):
-            pass
+        with pytest.raises(urllib3.exceptions.HTTPError):
+            adapter.open(get(server), 60.0)
 
 
 def test_proxies_of_the_environment_are_not_used(server, monkeypatch):
@@ -79,25 +84,24 @@ def test_proxies_of_the_environment_are_not_used(server, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with (
         closing(AbortableConnections()) as connections,
-        closing(HttpClient(connections)) as client,
-        client.request("GET", server, {}, 5.0) as response,
+        closing(AbortableAdapter(connections)) as adapter,
+        closing(adapter.open(get(server), 5.0)) as response,
     ):
         assert response.status == 200
+
+
+def test_causes_go_from_an_error_to_the_innermost():
+    """Explicit and implicit causes alike."""
+    inner, middle, outer = OSError("inner"), ValueError("middle"), RuntimeError("outer")
+    middle.__context__ = inner
+    outer.__cause__ = middle
+    assert list(causes(outer)) == [outer, middle, inner]
+    assert list(causes(None)) == []
 
 
 def test_timeout_is_in_seconds():
     """A request to a server that accepts and never answers ends at the timeout."""
     with socket.create_server(("127.0.0.1", 0)) as silent, closing(AbortableConnections()) as connections:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        with closing(HttpClient(connections)) as client, pytest.raises(TimeoutError):
-            client.request("GET", url, {}, 0.05).__enter__()
-
-
-def test_connection_of_a_response_that_was_not_read_is_closed(server):
-    """The next request takes a new one, and does not meet the rest of the answer."""
-    with closing(AbortableConnections()) as connections, closing(HttpClient(connections)) as client:
-        with client.request("GET", server, {}, 5.0) as response:
-            assert response.status == 200
-        with client.request("GET", server, {}, 5.0) as response:
-            assert response.read() == b"hello"
-        assert len(connections._sockets) == 2
+        with closing(AbortableAdapter(connections)) as adapter, pytest.raises(urllib3.exceptions.ReadTimeoutError):
+            adapter.open(get(url), 0.05)

@@ -1,15 +1,17 @@
 """Sends one HTTP request, with limits on everything that a hostile or broken receiver controls."""
 
+import http.client
 import threading
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from ssl import SSLContext
 
+import requests
+import urllib3
+
 from exporter.core.abortable import AbortableConnections
-from exporter.core.http_client import HttpClient
+from exporter.core.http_client import AbortableAdapter, causes
 
 # The part of a response that is read: a refusal explains itself in a sentence or two.
 MAX_RESPONSE_BYTES = 2_000
@@ -53,20 +55,20 @@ def post(
     abort_timer.daemon = True
     abort_timer.start()
     try:
-        with closing(connections), closing(HttpClient(connections, tls_context)) as client:
-            response = _exchange(client, message, timeout)
+        with closing(connections), closing(AbortableAdapter(connections, tls_context)) as adapter:
+            response = _exchange(adapter, message, timeout)
         # http.client treats headers that end early as complete, also when the connection was aborted.
         if not connections.is_aborted:
             return response
         failure = NoResponse(_LATE)
-    except (HTTPException, OSError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         failure = NoResponse(_LATE if connections.is_aborted else _reason(error))
     finally:
         abort_timer.cancel()
     raise failure  # not chained: the traceback would keep half-open sockets alive
 
 
-def _exchange(client: HttpClient, message: Message, timeout: float) -> HttpResponse:
+def _exchange(adapter: AbortableAdapter, message: Message, timeout: float) -> HttpResponse:
     headers = {
         "Accept-Encoding": "identity",
         "Connection": "close",
@@ -74,27 +76,30 @@ def _exchange(client: HttpClient, message: Message, timeout: float) -> HttpRespo
         "User-Agent": "outbox-exporter",
         **message.headers,
     }
-    with client.request(message.method, message.url, headers, timeout, message.body) as response:
+    prepared = requests.Request(message.method, message.url, headers, data=message.body).prepare()
+    with closing(adapter.open(prepared, timeout)) as response:
         return HttpResponse(response.status, response.headers.get("Retry-After"), _beginning(response))
 
 
-def _beginning(response: HTTPResponse) -> str:
+def _beginning(response: urllib3.BaseHTTPResponse) -> str:
     """The beginning of the body, for messages; empty when it cannot be read."""
-    if response.status < HTTPStatus.BAD_REQUEST or "Content-Encoding" in response.headers:
+    if response.status < http.HTTPStatus.BAD_REQUEST or "Content-Encoding" in response.headers:
         return ""
     try:
-        raw = response.read(MAX_RESPONSE_BYTES)
-    except (HTTPException, OSError):
+        raw = response.read(MAX_RESPONSE_BYTES, decode_content=False)
+    except (urllib3.exceptions.HTTPError, OSError):
         return ""
-    return raw.decode("utf-8", "replace")
+    return bytes(raw).decode("utf-8", "replace")
 
 
-def _reason(error: HTTPException | OSError) -> str:
-    """The failure in the system's words, without URLs."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, RemoteDisconnected | IncompleteRead):
-        return "the connection ended before the answer"
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return f"no exchange in HTTP possible ({type(error).__name__})"
+def _reason(error: Exception) -> str:
+    """The innermost cause in the system's words, without URLs."""
+    found = tuple(causes(error))
+    for cause in reversed(found):
+        if isinstance(cause, TimeoutError):
+            return "no answer in time"
+        if isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead):
+            return "the connection ended before the answer"
+        if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
+            return cause.strerror or type(cause).__name__
+    return f"no exchange in HTTP possible ({type(found[-1]).__name__})"
