@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import unquote
 
 import h11
@@ -121,8 +122,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is done. Closes the connection when no name of the client's certificate is allowed."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._enter(ConnectionPhase.REQUEST)
         if not self._allowed_names:
             return
@@ -130,7 +130,7 @@ class ClientConnection(asyncio.Protocol):
             log.warning("client certificate refused: none of its names is in client_allowed_sans")
             self.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The socket is closed."""
         if self._deadline:
             self._deadline.cancel()

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request without its body, which no endpoint accepts. `path` is decoded; names of `headers` are in lower case."""
+    """A request without its body, which no endpoint accepts. `path` is decoded; names of headers are in lower case."""
 
     method: str
     path: str

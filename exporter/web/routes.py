@@ -17,7 +17,6 @@ from prometheus_client.metrics_core import Metric as Family
 
 from exporter.core.errors import ConfigError
 from exporter.core.humanize import json_safe
-from exporter.web import pages, runbooks
 from exporter.web.background import in_thread
 from exporter.web.messages import Handler, Request, Response, as_json, html, text
 from exporter.web.throttle import Throttle
@@ -102,6 +101,8 @@ class _Endpoints:
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def status_page(self, _request: Request) -> Response:
+        from exporter.web import pages  # noqa: PLC0415 - 1 MiB that a scrape does not need
+
         page = pages.status_page(self.site.title, self.site.version, self.site.status())
         return html(page, {"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY})
 
@@ -124,7 +125,9 @@ class _Endpoints:
         return as_json(json_safe(self.site.watch()))
 
     async def to_runbooks(self, _request: Request) -> Response:
-        return Response(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": "runbooks/"})  # relative, for a proxy that adds a path
+        return Response(
+            status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": "runbooks/"}
+        )  # relative, for a proxy that adds a path
 
     async def runbook(self, request: Request) -> Response:
         """One runbook, by the name of its alert or file; without a name the list of all."""
@@ -132,6 +135,8 @@ class _Endpoints:
         markdown = self.site.runbook(alert)
         if markdown is None:
             return text("there is no runbook of this name; /runbooks/ lists all\n", 404)
+        from exporter.web import runbooks  # noqa: PLC0415 - as above
+
         page = runbooks.page(alert or "Runbooks", markdown)
         return html(page, {"Content-Security-Policy": runbooks.CONTENT_SECURITY_POLICY})
 
@@ -215,4 +220,3 @@ def accepts_gzip(accept_encoding: str) -> bool:
     """Whether gzip is named with a weight above 0."""
     codings = [coding.strip().lower() for coding in accept_encoding.split(",")]
     return any(coding.split(";")[0].strip() == "gzip" and not _NO_GZIP.match(coding) for coding in codings)
-
