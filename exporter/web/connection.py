@@ -141,7 +141,7 @@ class ClientConnection(asyncio.Protocol):
         self._http.receive_data(data)
         if self.phase is ConnectionPhase.IDLE:
             self._enter(ConnectionPhase.REQUEST)
-        if self.phase is ConnectionPhase.REQUEST:
+        if self.phase is ConnectionPhase.REQUEST:  # asyncio may have had more data before reading was paused
             self._read_request()
 
     def pause_writing(self) -> None:
@@ -195,10 +195,12 @@ class ClientConnection(asyncio.Protocol):
 
     def _await_request(self) -> None:
         self._http.start_next_cycle()
-        self._enter(ConnectionPhase.IDLE)
         self._transport.resume_reading()
         if self._http.trailing_data[0]:  # of a client that does not wait for responses
-            self.data_received(b"")
+            self._enter(ConnectionPhase.REQUEST)
+            self._read_request()
+        else:
+            self._enter(ConnectionPhase.IDLE)
 
     def _enter(self, phase: ConnectionPhase) -> None:
         self.phase, self.since = phase, self._loop.time()

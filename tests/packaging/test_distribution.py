@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.app.status import version
-from tests.packaging.image import ROOT
+from tools.image import ROOT
 
 NAME = f"outbox_exporter-{version()}"
 # The top-level packages of the wheel.
