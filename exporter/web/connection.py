@@ -80,7 +80,8 @@ class ClientConnection(asyncio.Protocol):
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._http = h11.Connection(h11.SERVER, limits.header)
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport  # once `_is_made`
+        self._is_made = False
         self._connecting: asyncio.Task[tuple[asyncio.Transport, asyncio.Protocol]] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -105,13 +106,13 @@ class ClientConnection(asyncio.Protocol):
             error.with_traceback(None)
         # The traceback's frames and the task hold this connection; such cycles would keep large buffers for minutes.
         self._connecting = None
-        if self._transport is None:
+        if not self._is_made:
             sock.close()
             self._on_end(self)
 
     def abort(self) -> None:
         """Close at once; data not yet sent is lost."""
-        if self._transport is not None:
+        if self._is_made:
             self._transport.abort()
         elif self._connecting is not None:
             self._connecting.cancel()
@@ -122,7 +123,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is done. Closes the connection when no name of the client's certificate is allowed."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport, self._is_made = cast("asyncio.Transport", transport), True
         self._enter(ConnectionPhase.REQUEST)
         if not self._allowed_names:
             return
@@ -173,13 +174,13 @@ class ClientConnection(asyncio.Protocol):
     async def _answer(self, request: Request) -> None:
         response = await self._handler(request)
         self._answering = None
-        if self._transport is not None and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._send(response, with_body=request.method != "HEAD")
 
     def _send(self, response: Response, *, with_body: bool = True) -> None:
         headers = [*response.headers.items(), ("Content-Length", str(len(response.body)))]
         # A body would have to be read first and may never end, so nothing can follow it.
-        if self._is_last or self._http.their_state is not h11.DONE:
+        if self._is_last or self._http.their_state not in (h11.DONE, h11.MIGHT_SWITCH_PROTOCOL):
             headers.append(("Connection", "close"))
         reason = HTTPStatus(response.status).phrase
         events = (

@@ -131,7 +131,7 @@ def test_malformed_requests_are_logged_once_a_minute(caplog):
         answers = [Client(server).send(words).read() for words in MALFORMED]
         assert scrape(server) < PROMPT
     assert all(answer == b"" or answer.startswith(b"HTTP/1.1 ") for answer in answers)
-    assert len([record for record in caplog.records if record.name.startswith(("exporter", "uvicorn", "asyncio"))]) < 5
+    assert len([record for record in caplog.records if record.name.startswith(("exporter", "asyncio"))]) < 5
     assert not [record for record in caplog.records if record.exc_info]
 
 
@@ -191,3 +191,36 @@ def test_a_half_open_handshake_takes_little_memory(tls_server):
     assert max(buffers) <= 32 * 1024
     for client in stalled:
         client.close()
+
+
+def test_a_request_that_follows_in_parts():
+    """It begins in the data of the request before, and ends later: both are answered."""
+    request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving() as server:
+        client = Client(server).send(request + request[:10])
+        assert client.read_response().startswith(b"HTTP/1.1 200 ")
+        assert client.send(request[10:]).read_response().startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /-/healthy HTTP/1.0\r\n\r\n",
+        b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ],
+)
+def test_the_connection_ends_after_the_response_if_the_client_asks(head):
+    with serving() as server:
+        answer = Client(server).send(head).read()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nhealthy\n")
+
+
+def test_an_offer_of_another_protocol_is_ignored():
+    """As curl offers HTTP/2: the response is HTTP/1.1, and the connection goes on."""
+    offer = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    with serving() as server:
+        client = Client(server).send(offer)
+        assert client.read_response().startswith(b"HTTP/1.1 200 ")
+        assert client.send(STALLS["idle after a response"]).read_response().startswith(b"HTTP/1.1 200 ")
