@@ -180,7 +180,7 @@ class ClientConnection(asyncio.Protocol):
     def _send(self, response: Response, *, with_body: bool = True) -> None:
         headers = [*response.headers.items(), ("Content-Length", str(len(response.body)))]
         # A body would have to be read first and may never end, so nothing can follow it.
-        if self._is_last or self._http.their_state not in (h11.DONE, h11.MIGHT_SWITCH_PROTOCOL):
+        if self._is_last or self._http.their_state is h11.SEND_BODY:
             headers.append(("Connection", "close"))
         reason = HTTPStatus(response.status).phrase
         events = (
