@@ -157,15 +157,16 @@ class RuleManager:
         """The exposed samples, with `up` as Prometheus sets it; only `up` 0 when that fails."""
         try:
             fresh = self._inputs.fresh()
-            return [*self._wanted(self._inputs.scrape(self._rule_group.stores)), *self._own_samples(up=1.0)], fresh
+            exposed = self._inputs.scrape(self._rule_group.stores)
+            samples = [
+                (name, _completed(labels, self._common), value)
+                for name, labels, value in exposed
+                if name not in _OWN_METRICS
+            ]
+            return [*samples, *self._own_samples(up=1.0)], fresh
         except Exception as error:  # noqa: BLE001 - as in Prometheus, a failed scrape is a sample
             self._failed("scrape", repr(error), error)
             return list(self._own_samples(up=0.0)), None
-
-    def _wanted(self, exposed: Iterable[ExposedSample]) -> Iterator[Sample]:
-        for name, labels, value in exposed:
-            if name not in _OWN_METRICS and self._rule_group.stores(name):
-                yield name, _completed(labels, self._common), value
 
     def _own_samples(self, *, up: float) -> Iterator[Sample]:
         own = zip(_OWN_METRICS, (up, self._inputs.started_at), strict=True)

@@ -24,7 +24,7 @@ from exporter.config.settings import Config
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState
-from exporter.web import pages
+from exporter.web import TREND_SECONDS
 
 Points = list[tuple[float, float | None]]
 
@@ -63,7 +63,7 @@ class Alerting:
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
         self.notifications: Notifier = create_notifier(config.alerting, state_dir, config.web.external_url or "")
-        self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
+        self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._add_trend, self._check_state)
         inputs = RuleInputs(samples.expose, self._fresh, started_at, self._is_relied_on)
         self.rule_manager = RuleManager(policy, inputs, state_dir, listeners)
@@ -128,7 +128,7 @@ class Alerting:
         return may_be_open(self.recorder.view)
 
     def _add_trend(self, evaluation: Evaluation) -> None:
-        while self._trends and self._trends[0][0] < evaluation.at - pages.TREND_SECONDS:
+        while self._trends and self._trends[0][0] < evaluation.at - TREND_SECONDS:
             self._trends.popleft()
         self._trends.append((evaluation.at, signals(self._states(), time.monotonic(), evaluation.at)))
 
