@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks import builds, environment, exporters, stress
 from benchmarks.builds import OURS
-from benchmarks.compare import compare
+from benchmarks.compare import Responsiveness, compare
 from benchmarks.environment import Environment
 from benchmarks.exporters import Contender
 from benchmarks.plan import SETUP, BenchmarkPlan, Durations, Size, Variant, count
@@ -68,8 +68,13 @@ def run(
     write_report: Callable[[], None],
 ) -> None:
     """The modes, one after the other; the report is written after each result."""
+
+    def publish(found: Responsiveness) -> None:
+        report.responsiveness = found
+        write_report()
+
     if "compare" in modes:
-        for comparison in compare(opened, contenders, report.add_responsiveness):
+        for comparison in compare(opened, contenders, publish):
             report.comparisons.append(comparison)
             write_report()
     ours = next(one for one in contenders if one.name == OURS)

@@ -181,8 +181,8 @@ class _PolicyBuilder:
         for other in entry.levels:
             if order.index(other.severity) < order.index(level.severity):
                 yield RuleKey(entry.name.text, other.severity)
-        for target in entry.muted_by:
-            yield RuleKey(target.alert.text, Severity(target.severity))
+        for source in entry.muted_by:
+            yield RuleKey(source.alert.text, Severity(source.severity))
         for hiding_rule, hidden in self._hiding_rules:
             if set(hidden) & set(entry.collectors):
                 yield hiding_rule

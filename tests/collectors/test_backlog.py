@@ -94,6 +94,7 @@ def backlog(pending: int, limit: int = 100) -> FakeSession:
         (0, 0, 0, [("any", 105)]),
         (99, 99, 0, [("any", 105)]),
         (100, 100, 1, [("any", 105)]),
+        (101, 100, 1, [("any", 105), ("newest", 1)]),
         (104, 100, 1, [("any", 105), ("newest", 4)]),
         (105, 100, 1, [("any", 105), ("oldest", 100)]),
         (5000, 100, 1, [("any", 105), ("oldest", 100)]),
@@ -106,6 +107,15 @@ def test_counting_stops_at_the_limit(pending, jobs, truncated, counts):
     assert session.readings["outbox_pending_jobs", "waiting"] == jobs  # type: ignore[attr-defined]
     assert session.readings["outbox_pending_jobs_truncated",] == truncated  # type: ignore[attr-defined]
     assert session.readings["outbox_head_blocked_jobs",] == 4  # type: ignore[attr-defined]
+
+
+def test_a_small_limit_is_exceeded_by_one_job():
+    """A twentieth of it would be less than a job."""
+    session = backlog(15, limit=10)
+    assert [(each["which"], each["count_limit"]) for each in session.parameters("backlog")] == [
+        ("any", 11),
+        ("oldest", 10),
+    ]
 
 
 def test_statements_take_the_settings_and_the_clock_of_the_database():

@@ -6,7 +6,7 @@ A real server requires SCRAM passwords. Each test changes the password of the ro
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,16 +85,13 @@ def server() -> Iterator[Server]:
         server.close()
 
 
-def config(directory: Path, **sections: dict[str, Any]) -> Path:
-    return write_config(
-        directory / "config.yaml",
-        **{
-            "sampling": {"interval": "300ms", "budget_ratio": 1},
-            "web": {"listen": "127.0.0.1:0"},
-            "log": {"level": "debug"},
-            **sections,
-        },
-    )
+def config(directory: Path, **sections: Mapping[str, Any]) -> Path:
+    usual: dict[str, Mapping[str, Any]] = {
+        "sampling": {"interval": "300ms", "budget_ratio": 1},
+        "web": {"listen": "127.0.0.1:0"},
+        "log": {"level": "debug"},
+    }
+    return write_config(directory / "config.yaml", **{**usual, **sections})
 
 
 def processed(program: Program) -> float:
@@ -154,14 +151,16 @@ def test_a_password_that_is_late(server, tmp_path):
         password = server.new_password()
         server.end_sessions()
         eventually(lambda: program.scrape().value("outbox_up") == 0)
-        failed = eventually(lambda: (now := program.scrape()).sum(FAILURES, reason="authentication") and now)
+        eventually(lambda: program.scrape().sum(FAILURES, reason="authentication"))
+        failed = program.scrape()
         assert failed.sum(FAILURES) == failed.sum(FAILURES, reason="authentication")
         assert "outbox_server_in_recovery" not in failed
         assert "password authentication failed" in problems(program)
         runs = failed.value("outbox_collector_runs_total", collector="backlog")
         write(password)
         backlog = {"collector": "backlog"}
-        back = eventually(lambda: (now := program.scrape()).value("outbox_collector_success", **backlog) and now)
+        eventually(lambda: program.scrape().value("outbox_collector_success", **backlog))
+        back = program.scrape()
         assert back.value("outbox_up") == 1
         late = back.value("outbox_collector_runs_total", **backlog) - runs
         assert late <= 2, "a run that began before the change, and the one that succeeded"

@@ -128,7 +128,8 @@ def test_the_state_is_on_the_only_writable_volume(rendered, pod, config):
     """The file system is read-only; one exporter at a time uses the volume."""
     (container,) = pod["containers"]
     (mount,) = [each for each in container["volumeMounts"] if not each.get("readOnly")]
-    assert mount["mountPath"] == str(config.watch.state_dir) == "/var/lib/outbox-exporter"
+    assert mount["mountPath"] == str(config.watch.state_dir) == "/state"
+    assert mount["mountPath"] == read(ROOT / "Dockerfile")[-1].only("VOLUME").arguments
     (claim,) = [each["persistentVolumeClaim"] for each in pod["volumes"] if each["name"] == mount["name"]]
     assert claim["claimName"] == rendered["PersistentVolumeClaim"]["metadata"]["name"]
     spec = rendered["Deployment"]["spec"]
