@@ -136,12 +136,16 @@ def _licence_texts(distribution: Distribution) -> Iterator[tuple[str, str]]:
 
 def _licence(distribution: Distribution, texts: Mapping[str, str]) -> str:
     """The SPDX expression, else what the metadata or the first line of the licence's text says."""
-    for field in ("License-Expression", "License"):
-        stated = _field(distribution, field)
+    for stated in (_field(distribution, "License-Expression"), _field(distribution, "License")):
         if stated and "\n" not in stated:
             return stated
     first = next((text.strip().splitlines()[0] for text in texts.values() if text.strip()), "unknown")
     return re.sub(r"^The (\w+) License.*", r"\1", first)
+
+
+def _field(distribution: Distribution, name: str) -> str:
+    """The first value of a field of the metadata; empty without it."""
+    return next(iter(distribution.metadata.get_all(name) or ()), "")
 
 
 def _homepage(distribution: Distribution) -> str:
@@ -150,11 +154,6 @@ def _homepage(distribution: Distribution) -> str:
     labels = ("homepage", "source", "source code", "code", "documentation")
     labelled = (by_label[label] for label in labels if label in by_label)
     return next(labelled, _field(distribution, "Home-page"))
-
-
-def _field(distribution: Distribution, name: str) -> str:
-    """A field of the metadata, empty when it is not there."""
-    return next(iter(distribution.metadata.get_all(name) or ()), "")
 
 
 def libraries(site_packages: Path) -> list[Library]:

@@ -67,11 +67,10 @@ def test_the_homepage(install, tmp_path):
     assert [each.homepage for each in third_party.packages(tmp_path)] == ["https://home", "https://src", "https://old"]
 
 
-def libraries(site_packages: Path, *files: tuple[str, bytes]) -> None:
-    """Writes shared libraries of psycopg-binary with this content."""
-    directory = site_packages / "psycopg_binary.libs"
+def libraries(tmp_path: Path, *names: tuple[str, bytes]) -> None:
+    directory = tmp_path / "psycopg_binary.libs"
     directory.mkdir()
-    for name, content in files:
+    for name, content in names:
         (directory / name).write_bytes(content)
 
 
