@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from alerts.notify import probe
-from alerts.policy import rule_file
 from alerts.policy.load import configured_policy, override_error_in_default_policy
 from alerts.watch.commands import commands as watch
+from exporter.app import files
+from exporter.app import rules as app_rules
 from exporter.app import sample as oneshot
 from exporter.app.status import version
 from exporter.config import loader, values
@@ -125,18 +126,17 @@ def parser() -> argparse.ArgumentParser:
     check_parser.add_argument("--offline", action="store_true", help="do not connect to the database")
     check_parser.set_defaults(command=check_config)
 
-    rules_parser = commands.add_parser("rules", help="print the Prometheus alerting rules for this configuration")
-    rules_parser.add_argument(
-        "--format",
-        choices=("prometheus", "prometheusrule"),
-        default="prometheus",
-        help="a rule file, or an object for the Prometheus operator (default: prometheus)",
-    )
+    rules_parser = commands.add_parser("rules", help="print the alerting rules for this configuration")
+    app_rules.add_arguments(rules_parser)
     rules_parser.set_defaults(command=rules)
+
+    files_parser = commands.add_parser("files", help="rules, dashboards, runbooks, SQL scripts, examples")
+    files.add_arguments(files_parser)
+    files_parser.set_defaults(command=lambda options: files.run(options, _print))
 
     migration.add_commands(commands, migration.MigrationContext(load, lambda config: config.watch.state_dir, _print))
     watch.add_commands(
-        commands, watch.WatchContext(load, _print, lambda config: target(config.database.dsn.reveal()), version)
+        commands, watch.WatchContext(load, _print, lambda config: target(config.database.dsn.latest), version)
     )
 
     demo_parser = commands.add_parser("demo", help="run a complete outbox on this machine, with the exporter")
@@ -160,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
 def load(path: Path | None) -> Config:
     """The configuration from file and environment; logging follows it at once. Raises: ConfigError."""
     config = loader.load(path, os.environ, loader.ExternalChecks(dsn_problem, override_error_in_default_policy))
-    dsn = config.database.dsn.reveal()
+    dsn = config.database.dsn.latest
     known: list[Secret | str] = [*secrets(config), *passwords(dsn), os.environ.get("PGPASSWORD", "")]
     logs.configure(known, level=config.log.level, style=config.log.format)
     if wrong := variables_problem(dsn):
@@ -173,7 +173,7 @@ def serve(options: argparse.Namespace) -> ExitStatus:
     # Not at the top: only this command needs it, and the import takes as long as all others together.
     from exporter.app.run import App  # noqa: PLC0415
 
-    App(lambda: load(options.config)).run()
+    App(lambda: load(options.config), options.config).run()
     return ExitStatus.GOOD
 
 
@@ -242,10 +242,7 @@ def _receivers(config: Config) -> Iterator["ConfigFinding"]:
 
 def rules(options: argparse.Namespace) -> ExitStatus:
     """`rules`: needs neither the database nor Prometheus."""
-    policy = configured_policy(load(options.config))
-    write = rule_file.prometheus_rule if options.format == "prometheusrule" else rule_file.rule_file
-    _print(write(policy))
-    return ExitStatus.GOOD
+    return app_rules.run(options, load(options.config), _print)
 
 
 def demo(options: argparse.Namespace) -> ExitStatus:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from alerts.evaluation.clock import MonitoredClock
 from alerts.evaluation.rule_group import RuleGroup
-from alerts.evaluation.state_file import StateFile, StateFileError
+from alerts.evaluation.state_file import FILE, StateFile, StateFileError
 from alerts.model import Change, Evaluation, Labels, Policy, RuleKey
 from alerts.promql.storage import Sample
+from exporter.core.file_lock import DirectoryInUse, FileLock
 from exporter.core.logs import RepeatFilter, event
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
@@ -60,27 +61,30 @@ class RuleManager:
     """Evaluates the policy at every interval once started, or at every second one while nothing consumes the alerts.
 
     Each listener is called with every evaluation, in the thread of the rule manager: a slow listener delays the next
-    evaluation. Alerts survive restarts in `state_dir`; when it cannot be written, that is logged. `failures` counts
-    failures by kind. Raises: UnsupportedError, TemplateError from the constructor when the policy has an expression or
-    a text that is not supported here.
+    evaluation. Alerts survive restarts in `state_dir`, unless another exporter uses it; `state_problem` is why the last
+    attempt to store them failed, empty after a success. `failures` counts failures by kind.
+    Raises: UnsupportedError, TemplateError from the constructor when the policy has an expression or a text that is not
+    supported here.
     """
 
     def __init__(
         self,
         policy: Policy,
-        sources: RuleInputs,
+        inputs: RuleInputs,
         state_dir: Path,
         listeners: Sequence[Listener] = (),
         clock: MonitoredClock | None = None,
     ) -> None:
         self._interval = policy.interval
-        self._sources = sources
+        self._inputs = inputs
         self._listeners = tuple(listeners)
         self._clock = clock or MonitoredClock()
         self._file = StateFile(state_dir)
+        self._lock = FileLock(state_dir / f"{FILE}.lock")
         self._common: Labels = (("instance", INSTANCE), ("job", policy.job))
         self._rule_group = RuleGroup(policy)
         self._saved_at: float | None = None
+        self.state_problem = ""
         self._repeats = RepeatFilter()
         self._skipped_interval = True
         self._stopping = threading.Event()
@@ -101,8 +105,10 @@ class RuleManager:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
-        if self._evaluation is not None and not self._thread.is_alive():
-            self._save(self._evaluation.at)
+        if not self._thread.is_alive():
+            if self._evaluation is not None:
+                self._save(self._evaluation.at)
+            self._lock.release()
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -144,25 +150,26 @@ class RuleManager:
 
     def _skips_interval(self) -> bool:
         """Whether to skip this interval: never two in a row, and never the first."""
-        self._skipped_interval = not self._skipped_interval and not self._sources.has_consumers()
+        self._skipped_interval = not self._skipped_interval and not self._inputs.has_consumers()
         return self._skipped_interval
 
     def _scrape(self) -> tuple[list[Sample], AbstractSet[str] | None]:
         """The exposed samples, with `up` as Prometheus sets it; only `up` 0 when that fails."""
         try:
-            fresh = self._sources.fresh()
-            return [*self._wanted(self._sources.scrape(self._rule_group.stores)), *self._own_samples(up=1.0)], fresh
+            fresh = self._inputs.fresh()
+            exposed = self._inputs.scrape(self._rule_group.stores)
+            samples = [
+                (name, _completed(labels, self._common), value)
+                for name, labels, value in exposed
+                if name not in _OWN_METRICS
+            ]
+            return [*samples, *self._own_samples(up=1.0)], fresh
         except Exception as error:  # noqa: BLE001 - as in Prometheus, a failed scrape is a sample
             self._failed("scrape", repr(error), error)
             return list(self._own_samples(up=0.0)), None
 
-    def _wanted(self, exposed: Iterable[ExposedSample]) -> Iterator[Sample]:
-        for name, labels, value in exposed:
-            if name not in _OWN_METRICS and self._rule_group.stores(name):
-                yield name, _completed(labels, self._common), value
-
     def _own_samples(self, *, up: float) -> Iterator[Sample]:
-        own = zip(_OWN_METRICS, (up, self._sources.started_at), strict=True)
+        own = zip(_OWN_METRICS, (up, self._inputs.started_at), strict=True)
         return ((name, self._common, value) for name, value in own if self._rule_group.stores(name))
 
     def _update_readings(self, evaluation: Evaluation) -> None:
@@ -177,7 +184,7 @@ class RuleManager:
     def _is_save_due(self, evaluation: Evaluation) -> bool:
         if any(transition.change in _NOTIFIED_CHANGES for transition in evaluation.transitions):
             return True
-        interval = SAVE_INTERVAL if self._sources.has_consumers() else IDLE_SAVE_INTERVAL
+        interval = SAVE_INTERVAL if self._inputs.has_consumers() else IDLE_SAVE_INTERVAL
         return self._saved_at is None or not 0 <= evaluation.at - self._saved_at < interval
 
     def _notify_listener(self, listener: Listener, evaluation: Evaluation) -> None:
@@ -189,15 +196,21 @@ class RuleManager:
     def _save(self, at: float) -> None:
         self._saved_at = at
         try:
+            self._lock.acquire()
             self._file.save(self._rule_group.state(at))
-        except StateFileError as error:
-            self._failed("state", str(error))
+        except (DirectoryInUse, StateFileError) as error:
+            self.state_problem = str(error)
+            self._failed("state", self.state_problem)
+        else:
+            self.state_problem = ""
 
     def _restore(self) -> None:
         try:
+            self._lock.acquire()
             saved = self._file.load()
-        except StateFileError as error:
-            self._failed("state", f"{error}; all alerts start as inactive")
+        except (DirectoryInUse, StateFileError) as error:
+            self.state_problem = str(error)
+            self._failed("state", f"{self.state_problem}; all alerts start as inactive")
             return
         if saved is not None:
             self._rule_group.restore(saved, self._clock.wall())

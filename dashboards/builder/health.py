@@ -23,6 +23,7 @@ REASONS = {
     "timeout": "orange",
     "lock": "yellow",
     "connection": "red",
+    "authentication": "dark-red",
     "rls": "purple",
     "permission": "super-light-purple",
     "schema": "light-blue",
@@ -50,8 +51,7 @@ def health(policy: Policy) -> Dashboard:
 
 
 def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[DashboardSection]:
-    numbers = list(own.numbers())
-    yield DashboardSection("", (grid_row(6, panel_block(24, numbers[:5], numbers[5:])),))
+    yield DashboardSection("", (grid_row(6, panel_block(24, list(own.availability()), list(own.operation()))),))
     yield DashboardSection(
         "Freshness and failures",
         (
@@ -77,8 +77,8 @@ def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[Dashboar
 class _HealthPanels(PanelGroup):
     """The panels that only this dashboard has."""
 
-    def numbers(self) -> Iterator[stat.Panel]:
-        """Availability, freshness and notifications."""
+    def availability(self) -> Iterator[stat.Panel]:
+        """The exporter, the database, and what is configured and stored."""
         yield _flag("Exporter", "Whether Prometheus can scrape every replica.", f"up{{{SELECTED}}}", "UP", "DOWN")
         yield _flag(
             "Database",
@@ -107,6 +107,17 @@ class _HealthPanels(PanelGroup):
             "IN USE",
             "OLD",
         )
+        yield _flag(
+            "State",
+            "Whether the exporter stores its state. LOST AT RESTART: watch.state_dir cannot be written, or another "
+            "exporter uses it; the log and the status page have the reason.",
+            pick(catalogue.STATE_STORED),
+            "STORED",
+            "LOST AT RESTART",
+        )
+
+    def operation(self) -> Iterator[stat.Panel]:
+        """Failing collectors, freshness, notifications and resources."""
         yield panels.number(
             "Failing",
             "Collectors whose last run failed. Their series are missing.",
@@ -193,38 +204,32 @@ class _HealthPanels(PanelGroup):
     def cost(self) -> timeseries.Panel:
         """The share of time that each collector runs."""
         duration, interval = one(pick(catalogue.COLLECTOR_DURATION)), one(pick(catalogue.COLLECTOR_INTERVAL))
-        panel = panels.lines(
+        return _by_collector(
             "Cost: share of the interval",
             "Run time divided by interval. The budget of each database collector is sampling.budget_ratio, 1 % by "
             "default. Above it for long: the collector runs less often, or the server is far away, because the network "
             "round-trip time does not count. application waits for HTTP and costs the database nothing.",
-            PanelQuery(f"({duration}) / ({interval})", "{{collector}}"),
-            unit="percentunit",
-            colours=COLLECTORS,
+            f"({duration}) / ({interval})",
+            "percentunit",
         )
-        return panels.log_scale(panel)
 
     def durations(self) -> timeseries.Panel:
         """The duration of the last run of each collector."""
-        panel = panels.lines(
+        return _by_collector(
             "Duration of the last run",
             "One collector climbs: its table has grown, or an index is missing. All climb: the database is busy.",
-            PanelQuery(one(pick(catalogue.COLLECTOR_DURATION)), "{{collector}}"),
-            unit="s",
-            colours=COLLECTORS,
+            one(pick(catalogue.COLLECTOR_DURATION)),
+            "s",
         )
-        return panels.log_scale(panel)
 
     def intervals(self) -> timeseries.Panel:
         """The effective interval of each collector."""
-        panel = panels.lines(
+        return _by_collector(
             "Effective interval",
             "How often each collector runs. Above sampling.interval: it would exceed its budget.",
-            PanelQuery(one(pick(catalogue.COLLECTOR_INTERVAL)), "{{collector}}"),
-            unit="s",
-            colours=COLLECTORS,
+            one(pick(catalogue.COLLECTOR_INTERVAL)),
+            "s",
         )
-        return panels.log_scale(panel)
 
     def indexes(self) -> table.Panel:
         """Missing indexes."""
@@ -256,6 +261,12 @@ class _HealthPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.PENDING_TRUNCATED)), "counted to the limit"),
             PanelQuery(one(pick(catalogue.ODD_ROWS)), "{{table}}: {{kind}} rows"),
         ).axis_soft_max(1)
+
+
+def _by_collector(title: str, description: str, query: str, unit: str) -> timeseries.Panel:
+    """A line for each collector, on a logarithmic scale."""
+    panel = panels.lines(title, description, PanelQuery(query, "{{collector}}"), unit=unit, colours=COLLECTORS)
+    return panels.log_scale(panel)
 
 
 def _flag(title: str, description: str, selector: str, good: str, bad: str) -> stat.Panel:

@@ -8,7 +8,16 @@ from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import ApplicationSettings, Config, WatchSettings, WebSettings
 from exporter.core import state_directory as statedir
-from exporter.core.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
+from exporter.core.errors import (
+    ExporterError,
+    Locked,
+    LoginRefused,
+    PermissionDenied,
+    Reason,
+    SampleError,
+    Stale,
+    Unreachable,
+)
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import duration
 from exporter.migration.verify import access_checks
@@ -120,7 +129,7 @@ def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
     for name, found in checks:
         try:
             finding = ConfigFinding(found())
-        except (Unreachable, Stale) as error:
+        except (LoginRefused, Unreachable, Stale) as error:
             yield ConfigFinding(f"database {sampling.database.target}", error)
             return
         except SampleError as error:
@@ -160,10 +169,10 @@ def _server(sampling: Sampler) -> str:
 def _collector(sampling: Sampler, collector: DatabaseCollector) -> str:
     tables = ", ".join(table.name for table in collector.reads)
     planned = f"{collector.name}: {tables} visible, {len(collector.statements)} statements planned"
-    return planned + _ask(sampling, collector)
+    return planned + _plan(sampling, collector)
 
 
-def _ask(sampling: Sampler, collector: DatabaseCollector) -> str:
+def _plan(sampling: Sampler, collector: DatabaseCollector) -> str:
     """Have the statements planned; returns a hint about an index, empty when there is none."""
     with sampling.database.sample(*collector.reads) as session:
         for statement in collector.statements:

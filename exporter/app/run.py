@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain, repeat
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from exporter.app.alerting import Alerting, SampleSource, runbook
+from exporter.app.config_file import ConfigFile
 from exporter.app.failure_log import FailureLog
 from exporter.app.footprint import release_memory
 from exporter.app.signals import Signals
@@ -66,11 +68,13 @@ class Runtime:
 class App:
     """The exporter. `load` reads the configuration: once at the start, then at each reload.
 
+    `path` is the configuration file that `web.reload_on_change` is about; None without a file.
     Raises: ConfigError from the constructor when the first configuration is wrong.
     """
 
-    def __init__(self, load: Callable[[], Config]) -> None:
+    def __init__(self, load: Callable[[], Config], path: Path | None = None) -> None:
         self._load = load
+        self._config_file = ConfigFile(path)
         self._version = version()
         self._stopping = threading.Event()
         self._reload_requested = threading.Event()
@@ -135,9 +139,11 @@ class App:
                 self.stop()
 
     def tick(self) -> None:
-        """Check the clock and read commands. Call it every few seconds."""
+        """Check the clock, read commands, and look at the configuration file. Call it every few seconds."""
         self._runtime.sampling.check_clock()
         self._runtime.alerting.handle_commands()
+        if self._runtime.sampling.config.web.reload_on_change and self._config_file.has_changed():
+            self._reload_requested.set()
 
     def _release_start_memory(self) -> None:
         """Once, after every part of the program has run."""
@@ -153,6 +159,7 @@ class App:
         """
         with self._reloading:
             self._refuse_when_stopping()
+            self._config_file.has_changed()  # what is read now is no change later
             try:
                 config = self._load()
                 runtime = self._make_runtime(config)

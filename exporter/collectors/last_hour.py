@@ -43,7 +43,7 @@ class FailingJobs:
     """The one row of sql/failing_last_hour.sql."""
 
     failing: int
-    looked_at: int
+    examined: int
     infinite: int
     out_of_range: int
     nulls: int
@@ -60,7 +60,7 @@ class Retention:
 class BackdatedJobs:
     """The one row of sql/far_behind.sql."""
 
-    looked_at: int
+    examined: int
     ids: list[str]
 
 
@@ -112,12 +112,12 @@ class LastHourCollector(DatabaseCollector):
         retention = session.fetch_one("oldest_processed", Retention, latest=latest)
         session.prefer_bitmap_scans(bitmap_scans=self._pending is None or self._pending > SMALL_BACKLOG)
         failing = session.fetch_one("failing_last_hour", FailingJobs, count_limit=limit, latest=latest)
-        self._pending = failing.looked_at
+        self._pending = failing.examined
         session.prefer_bitmap_scans()
         hour = session.fetch("processed_last_hour", ProcessedInHour, skew=self._skew(session.now), latest=latest)
         total = next(row for row in hour if row.is_total)
         self._note_lag(session.now, total.lagging)
-        session.note_rows(total.processed + failing.looked_at)
+        session.note_rows(total.processed + failing.examined)
         self._search(session)
         return (
             Reading(catalogue.LAST_HOUR_PROCESSED, total.processed),
@@ -155,7 +155,7 @@ class LastHourCollector(DatabaseCollector):
                 behind=search.behind,
                 reach=search.behind + MAX_BACKDATING,
             )
-            session.note_rows(found.looked_at)
+            session.note_rows(found.examined)
             self._departures.record_backdated(found.ids, session.now)
 
 
@@ -169,7 +169,7 @@ def averages(total: ProcessedInHour) -> Iterator[Reading]:
 def failure_ratio(failing: FailingJobs, processed: int, limit: int) -> Iterator[Reading]:
     """Failing jobs by all that were tried; unknown when none was, or when counting stopped at `limit`."""
     tried = failing.failing + processed
-    if tried and failing.looked_at < limit:
+    if tried and failing.examined < limit:
         yield Reading(catalogue.LAST_HOUR_FAILURE_RATIO, failing.failing / tried)
 
 

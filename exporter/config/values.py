@@ -240,7 +240,7 @@ def _choice(text: str, choices: tuple[str, ...]) -> str:
 
 def _check(value: Any, limit: Bounds | Pattern, kind: object) -> None:
     if isinstance(limit, Pattern):
-        text = value.reveal() if isinstance(value, Secret) else value
+        text = value.latest if isinstance(value, Secret) else value
         if not re.fullmatch(limit.regex, text):
             raise ValueError(f"expected {limit.meaning}")
     elif not limit.low <= value <= limit.high:

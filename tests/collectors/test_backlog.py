@@ -129,6 +129,7 @@ def counts(session: FakeSession) -> list[tuple[object, object]]:
         (0, 0, 0, []),
         (99, 99, 0, []),
         (100, 100, 1, [("any", 105)]),
+        (101, 100, 1, [("any", 105), ("newest", 1)]),
         (104, 100, 1, [("any", 105), ("newest", 4)]),
         (105, 100, 1, [("any", 105), ("oldest", 100)]),
         (5000, 100, 1, [("any", 105), ("oldest", 100)]),
@@ -141,6 +142,15 @@ def test_counting_stops_at_the_limit(pending, jobs, truncated, counted):
     assert session.readings["outbox_pending_jobs", "waiting"] == jobs  # type: ignore[attr-defined]
     assert session.readings["outbox_pending_jobs_truncated",] == truncated  # type: ignore[attr-defined]
     assert session.readings["outbox_head_blocked_jobs",] == 4  # type: ignore[attr-defined]
+
+
+def test_a_small_limit_is_exceeded_by_one_job():
+    """A twentieth of it would be less than a job."""
+    session = Outbox(limit=10).sample(15)
+    assert [(each["which"], each["count_limit"]) for each in session.parameters("backlog")] == [
+        ("any", 11),
+        ("oldest", 10),
+    ]
 
 
 def test_statements_take_the_settings_and_the_clock_of_the_database():

@@ -18,12 +18,12 @@ from exporter.metrics.label_limit import LabelLimit
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, row_of, values
 
 
-def failing(jobs: int, looked_at: int) -> FailingJobs:
-    return FailingJobs(jobs, looked_at, 0, 0, 0)
+def failing(jobs: int, examined: int) -> FailingJobs:
+    return FailingJobs(jobs, examined, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
-    ("jobs", "looked_at", "processed", "ratio"),
+    ("jobs", "examined", "processed", "ratio"),
     [
         (1, 10, 3, 0.25),
         (0, 0, 5, 0.0),
@@ -34,10 +34,10 @@ def failing(jobs: int, looked_at: int) -> FailingJobs:
         (1, 101, 3, None),
     ],
 )
-def test_the_failure_ratio_is_unknown_without_attempts_and_for_a_truncated_backlog(jobs, looked_at, processed, ratio):
+def test_the_failure_ratio_is_unknown_without_attempts_and_for_a_truncated_backlog(jobs, examined, processed, ratio):
     """With 100 rows looked at and a limit of 100 there may be more."""
     expected = {} if ratio is None else {("outbox_last_hour_failure_ratio",): ratio}
-    assert values(failure_ratio(failing(jobs, looked_at), processed, 100)) == expected
+    assert values(failure_ratio(failing(jobs, examined), processed, 100)) == expected
 
 
 def hour(**given: object) -> dict[str, object]:
@@ -76,9 +76,9 @@ def sampled(
     session = FakeSession(
         {
             "oldest_processed": {"oldest": NOW - 86_400},
-            "failing_last_hour": row_of(FailingJobs, failing=1, looked_at=pending, infinite=2),
+            "failing_last_hour": row_of(FailingJobs, failing=1, examined=pending, infinite=2),
             "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4, lagging=lagging)],
-            "far_behind": {"looked_at": 50, "ids": ["old"]},
+            "far_behind": {"examined": 50, "ids": ["old"]},
         }
     )
     session.now = now

@@ -102,10 +102,12 @@ def test_a_row_is_new_once():
     assert sum(counts) == 1
 
 
-def test_a_row_on_the_edge_of_the_window_is_new_once():
-    """A timestamp exactly SETTLING seconds old belongs to the window on both occasions."""
+@pytest.mark.parametrize("at", [1_762_999_400.0, 1_762_999_395.0], ids=["ten minutes old", "of the watermark"])
+def test_a_row_on_the_edge_of_the_window_is_new_once(at):
+    """A timestamp exactly ten minutes old, and the oldest one that is read, belong to the window on both occasions."""
     counter = Watermark()
-    edge = Row("edge", START - SETTLING_WINDOW, START + 1)
+    assert counter.since(START) == 1_762_999_395
+    edge = Row("edge", at, START + 1)
     assert sample(counter, [edge], START) == []
     assert sample(counter, [edge], START + 15) == ["edge"]
     assert sample(counter, [edge], START + 30) == []

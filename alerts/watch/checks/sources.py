@@ -53,6 +53,7 @@ AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector 
 
 _CAUSES: Mapping[Reason, Cause] = {
     Reason.CONNECTION: Cause.UNREACHABLE,
+    Reason.AUTHENTICATION: Cause.LOGIN_REFUSED,
     Reason.LOCK: Cause.LOCK,
     Reason.TIMEOUT: Cause.TIMEOUT,
     Reason.RLS: Cause.NOT_VISIBLE,
