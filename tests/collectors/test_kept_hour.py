@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exporter.collectors.kept_hour import NOTHING, KeptHour, Span
+from exporter.collectors.kept_hour import NOTHING, KeptHour, Label, Span
 
 START = 1_763_000_000.0
-API = ("API", "A")
+API: Label = ("API", "A")
 
 
 @dataclass(frozen=True)
