@@ -143,7 +143,10 @@ def test_a_password_that_is_late(server, tmp_path):
     database, write = password_file(server, tmp_path)
     write(server.new_password())
     # Longer than connect_timeout: a failure stands for all samples within that time.
-    sections = {"database": {**database, "connect_timeout": "1s"}, "sampling": {"interval": "1500ms"}}
+    sections = {
+        "database": {**database, "connect_timeout": "1s"},
+        "sampling": {"interval": "1500ms", "budget_ratio": 1},
+    }
     with running(tmp_path, "--config", str(config(tmp_path, **sections)), "serve") as program:
         eventually(lambda: program.scrape().all_collectors_succeed)
         server.process_job()
@@ -240,7 +243,7 @@ def test_a_changed_configuration_file(server, tmp_path):
     for name, interval in (("one", "300ms"), ("two", "400ms")):
         (tmp_path / name).mkdir()
         web = {"listen": "127.0.0.1:0", "reload_on_change": True}
-        config(tmp_path / name, database=database, web=web, sampling={"interval": interval})
+        config(tmp_path / name, database=database, web=web, sampling={"interval": interval, "budget_ratio": 1})
     (tmp_path / "..data").symlink_to("one")
     (tmp_path / "config.yaml").symlink_to("..data/config.yaml")
     with running(tmp_path, "--config", str(tmp_path / "config.yaml"), "serve") as program:
