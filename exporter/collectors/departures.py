@@ -116,8 +116,8 @@ class Departures:
     def readings(self) -> Iterator[Reading]:
         """The totals; none where they are unknown."""
         if self._pending is not None:
-            yield Reading(catalogue.UNACCOUNTED_JOBS, self._removed, ("removed",))
-            yield Reading(catalogue.UNACCOUNTED_JOBS, self._uncounted, ("uncounted",))
+            for kind, jobs in zip(catalogue.UNACCOUNTED_KINDS, (self._removed, self._uncounted), strict=True):
+                yield Reading(catalogue.UNACCOUNTED_JOBS, jobs, (kind,))
 
     def _uncount(self, job: str, *, is_skewed: bool) -> None:
         if job not in self._known:
