@@ -6,7 +6,7 @@ A real server requires SCRAM passwords. Each test changes the password of the ro
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,16 +85,13 @@ def server() -> Iterator[Server]:
         server.close()
 
 
-def config(directory: Path, **sections: dict[str, Any]) -> Path:
-    return write_config(
-        directory / "config.yaml",
-        **{
-            "sampling": {"interval": "300ms", "budget_ratio": 1},
-            "web": {"listen": "127.0.0.1:0"},
-            "log": {"level": "debug"},
-            **sections,
-        },
-    )
+def config(directory: Path, **sections: Mapping[str, Any]) -> Path:
+    usual: dict[str, Mapping[str, Any]] = {
+        "sampling": {"interval": "300ms", "budget_ratio": 1},
+        "web": {"listen": "127.0.0.1:0"},
+        "log": {"level": "debug"},
+    }
+    return write_config(directory / "config.yaml", **{**usual, **sections})
 
 
 def processed(program: Program) -> float:
@@ -146,7 +143,10 @@ def test_a_password_that_is_late(server, tmp_path):
     database, write = password_file(server, tmp_path)
     write(server.new_password())
     # Longer than connect_timeout: a failure stands for all samples within that time.
-    sections = {"database": {**database, "connect_timeout": "1s"}, "sampling": {"interval": "1500ms"}}
+    sections = {
+        "database": {**database, "connect_timeout": "1s"},
+        "sampling": {"interval": "1500ms", "budget_ratio": 1},
+    }
     with running(tmp_path, "--config", str(config(tmp_path, **sections)), "serve") as program:
         eventually(lambda: program.scrape().all_collectors_succeed)
         server.process_job()
@@ -154,14 +154,16 @@ def test_a_password_that_is_late(server, tmp_path):
         password = server.new_password()
         server.end_sessions()
         eventually(lambda: program.scrape().value("outbox_up") == 0)
-        failed = eventually(lambda: (now := program.scrape()).sum(FAILURES, reason="authentication") and now)
+        eventually(lambda: program.scrape().sum(FAILURES, reason="authentication"))
+        failed = program.scrape()
         assert failed.sum(FAILURES) == failed.sum(FAILURES, reason="authentication")
         assert "outbox_server_in_recovery" not in failed
         assert "password authentication failed" in problems(program)
         runs = failed.value("outbox_collector_runs_total", collector="backlog")
         write(password)
         backlog = {"collector": "backlog"}
-        back = eventually(lambda: (now := program.scrape()).value("outbox_collector_success", **backlog) and now)
+        eventually(lambda: program.scrape().value("outbox_collector_success", **backlog))
+        back = program.scrape()
         assert back.value("outbox_up") == 1
         late = back.value("outbox_collector_runs_total", **backlog) - runs
         assert late <= 2, "a run that began before the change, and the one that succeeded"
@@ -241,7 +243,7 @@ def test_a_changed_configuration_file(server, tmp_path):
     for name, interval in (("one", "300ms"), ("two", "400ms")):
         (tmp_path / name).mkdir()
         web = {"listen": "127.0.0.1:0", "reload_on_change": True}
-        config(tmp_path / name, database=database, web=web, sampling={"interval": interval})
+        config(tmp_path / name, database=database, web=web, sampling={"interval": interval, "budget_ratio": 1})
     (tmp_path / "..data").symlink_to("one")
     (tmp_path / "config.yaml").symlink_to("..data/config.yaml")
     with running(tmp_path, "--config", str(tmp_path / "config.yaml"), "serve") as program:
