@@ -136,11 +136,16 @@ def _licence_texts(distribution: Distribution) -> Iterator[tuple[str, str]]:
 
 def _licence(distribution: Distribution, texts: Mapping[str, str]) -> str:
     """The SPDX expression, else what the metadata or the first line of the licence's text says."""
-    for stated in (distribution.metadata.get("License-Expression"), distribution.metadata.get("License")):
+    for stated in (_field(distribution, "License-Expression"), _field(distribution, "License")):
         if stated and "\n" not in stated:
-            return str(stated)
+            return stated
     first = next((text.strip().splitlines()[0] for text in texts.values() if text.strip()), "unknown")
     return re.sub(r"^The (\w+) License.*", r"\1", first)
+
+
+def _field(distribution: Distribution, name: str) -> str:
+    """The first value of a field of the metadata; empty without it."""
+    return next(iter(distribution.metadata.get_all(name) or ()), "")
 
 
 def _homepage(distribution: Distribution) -> str:
@@ -148,7 +153,7 @@ def _homepage(distribution: Distribution) -> str:
     by_label = {label.lower(): url for label, url in urls}
     labels = ("homepage", "source", "source code", "code", "documentation")
     labelled = (by_label[label] for label in labels if label in by_label)
-    return next(labelled, distribution.metadata.get("Home-page") or "")
+    return next(labelled, _field(distribution, "Home-page"))
 
 
 def libraries(site_packages: Path) -> list[Library]:

@@ -80,7 +80,7 @@ class Notifier:
         """Queue the alerts of an evaluation; returns at once, whatever the receivers do."""
         for queue in self._queues:
             queue.accept(evaluation, self._clock.monotonic())
-        if any(queue.unsaved() for queue in self._queues):
+        if any(queue.unsaved() is not None for queue in self._queues):
             self._persistence_worker.wake()
         self._wake_workers()
 

@@ -128,7 +128,7 @@ class _PolicyBuilder:
         self._runbook = ""
 
     def policy(self, jobs: tuple[str, ...], interval: float | None, runbook: str) -> Policy:
-        """The whole policy. Raises: ConfigError."""
+        """The whole policy; `interval` as in `load_policy`, seconds. Raises: ConfigError."""
         self._jobs, self._runbook = jobs, runbook
         self._interval = min(self._document.interval, interval or self._document.interval)
         for override in self._all_overrides:

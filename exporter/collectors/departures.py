@@ -79,6 +79,10 @@ class Departures:
         self._left.clear()
         self.balance.forget()
 
+    def have_left(self, is_counted: Callable[[str], bool]) -> bool:
+        """Whether there are jobs that left and that no counter has read, as `find_uncounted` would find."""
+        return not all(map(is_counted, self._left))
+
     def find_uncounted(self, is_counted: Callable[[str], bool]) -> list[str]:
         """The jobs that left and that no counter has read. Call whenever counters have read."""
         if self._pending is not None:

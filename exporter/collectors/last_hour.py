@@ -3,6 +3,7 @@
 These are the documented queries. Informational: where an hour holds many rows, this collector runs less often.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ class ProcessedInHour:
     processed: int
     processed_avg: float | None
     created_avg: float | None
+    lagging: int
     infinite: int
     out_of_range: int
     nulls: int
@@ -68,6 +70,10 @@ class BackdatedJobs:
 SMALL_BACKLOG = 5000
 
 
+# So long after a job that was stamped before its creation, such jobs are looked for before the last hour, too. Seconds.
+LAG_INTERVAL = 60.0
+
+
 class LastHourCollector(DatabaseCollector):
     """Jobs processed, processing time, failure ratio, retention.
 
@@ -96,6 +102,9 @@ class LastHourCollector(DatabaseCollector):
         self._departures = departures
         self._queues = queues
         self._pending: int | None = None
+        # The latest sample, and the latest one that found a job stamped before its creation or was the first after a
+        # pause, Unix seconds.
+        self._sampled_at = self._lagging_at = -math.inf
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the last hour. Raises: SampleError."""
@@ -105,8 +114,9 @@ class LastHourCollector(DatabaseCollector):
         failing = session.fetch_one("failing_last_hour", FailingJobs, count_limit=limit, latest=latest)
         self._pending = failing.examined
         session.prefer_bitmap_scans()
-        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING_WINDOW, latest=latest)
+        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=self._skew(session.now), latest=latest)
         total = next(row for row in hour if row.is_total)
+        self._note_lag(session.now, total.lagging)
         session.note_rows(total.processed + failing.examined)
         self._search(session)
         return (
@@ -117,6 +127,22 @@ class LastHourCollector(DatabaseCollector):
             *_oldest(retention),
             *(odd(failing) + odd(total)).readings("job_outbox"),
         )
+
+    def _skew(self, now: float) -> float:
+        """By how many seconds the application's clock may lag: 0 when no sample has shown that for a minute.
+
+        A job of the last hour that was stamped before this hour was stamped before its creation. It was processed
+        within SETTLING_WINDOW after that, so samples before have read it as a job of their last hour.
+        """
+        return 0.0 if self._is_continued(now) and now - self._lagging_at >= LAG_INTERVAL else SETTLING_WINDOW
+
+    def _note_lag(self, now: float, lagging: int) -> None:
+        if lagging or not self._is_continued(now):
+            self._lagging_at = now
+        self._sampled_at = now
+
+    def _is_continued(self, now: float) -> bool:
+        return 0 <= now - self._sampled_at <= SETTLING_WINDOW
 
     def _search(self, session: Session) -> None:
         """Search jobs that were stamped hours before they were created, where there is a reason to."""

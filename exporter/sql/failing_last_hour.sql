@@ -2,7 +2,7 @@
 -- Question: How many pending jobs failed an attempt in the last hour, and how many hold values that no figure can use?
 -- Parameters:
 --   count_limit bigint: rows looked at, in no order
---   latest double precision: Unix seconds; a later time is not believed
+--   latest double precision: Unix seconds; a later time does not count
 -- Columns:
 --   failing bigint not null: rows with attempts and a last attempt in the last hour
 --   examined bigint not null: pending rows looked at; at count_limit there may be more

@@ -125,9 +125,8 @@ class _Endpoints:
         return as_json(json_safe(self.site.watch()))
 
     async def to_runbooks(self, _request: Request) -> Response:
-        return Response(
-            status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": "runbooks/"}
-        )  # relative, for a proxy that adds a path
+        location = {"Location": "runbooks/"}  # relative, for a proxy that adds a path
+        return Response(status=HTTPStatus.PERMANENT_REDIRECT, headers=location)
 
     async def runbook(self, request: Request) -> Response:
         """One runbook, by the name of its alert or file; without a name the list of all."""

@@ -67,7 +67,9 @@ def test_queues_leave_out_the_total_and_add_up_under_other():
     assert values(by_queue(rows, LabelLimit(1))) == {(metric, "a"): 4, (metric, "other"): 5}
 
 
-def sampled(pending: int, collector: LastHourCollector | None = None) -> tuple[FakeSession, LastHourCollector]:
+def sampled(
+    pending: int, collector: LastHourCollector | None = None, *, now: float = NOW, lagging: int = 0
+) -> tuple[FakeSession, LastHourCollector]:
     collector = collector or LastHourCollector(
         FakeClient(), FakeIndexes(), SamplingSettings(count_limit=10_000), LabelLimit(20), Departures()
     )
@@ -75,10 +77,11 @@ def sampled(pending: int, collector: LastHourCollector | None = None) -> tuple[F
         {
             "oldest_processed": {"oldest": NOW - 86_400},
             "failing_last_hour": row_of(FailingJobs, failing=1, examined=pending, infinite=2),
-            "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4)],
+            "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4, lagging=lagging)],
             "far_behind": {"examined": 50, "ids": ["old"]},
         }
     )
+    session.now = now
     session.readings = values(collector.read(session))  # type: ignore[attr-defined]
     return session, collector
 
@@ -115,3 +118,18 @@ def test_backdated_jobs_are_searched_only_when_there_is_a_reason(monkeypatch):
     assert session.parameters("far_behind") == [{"created_since": NOW - 3600, "behind": 700.0, "reach": 54_700.0}]
     assert session.rows == 60
     assert collector._departures.skewed == 1
+
+
+def test_jobs_before_the_hour_are_read_while_a_clock_may_lag():
+    """Until a minute after a job that shows it, after a start, a pause of ten minutes, and a step of the clock."""
+    collector = sampled(7)[1]
+
+    def skew(after: float, lagging: int = 0) -> object:
+        session, _ = sampled(7, collector, now=NOW + after, lagging=lagging)
+        (parameters,) = session.parameters("processed_last_hour")
+        return parameters["skew"]
+
+    assert [skew(after) for after in (59, 60, 120)] == [600, 0, 0]
+    assert [skew(180, lagging=1), skew(200), skew(239), skew(240)] == [0, 600, 600, 0]
+    assert [skew(840), skew(1441), skew(1500), skew(1501)] == [0, 600, 600, 0]
+    assert [skew(1400), skew(1459), skew(1460)] == [600, 600, 0]

@@ -47,6 +47,7 @@ PLACEHOLDERS: Final = {
     "/var/lib/prometheus/node-exporter": "{directory}/textfiles",
     "/etc/outbox-exporter/config.yaml": "{clone}/config.yaml",
     "/etc/systemd/system/": "{directory}/units/",
+    "/etc/default/": "{directory}/units/",
     "/run/lock/": "{directory}/",
     "/run/outbox": "{directory}/textfiles",
     "/var/backups": "{directory}/backups",
@@ -79,7 +80,7 @@ BESIDE: Final = frozenset({"outbox-exporter watch wait"})
 # Lines that need an engine or a machine, and the test that covers their content.
 ELSEWHERE: Final = {
     "docker build --tag outbox-exporter .": "tests/packaging/test_dockerfile.py",
-    "docker run --read-only --publish 9721:9721 --volume ./config.yaml:/config.yaml:ro "
+    "docker run --read-only --publish 9721:9721 --volume ./config.yaml:/config.yaml:ro --volume outbox-state:/state "
     "--env OUTBOX_EXPORTER_CONFIG=/config.yaml outbox-exporter": "tests/packaging/test_dockerfile.py",
     "docker compose up": "tests/dashboards/test_compose.py",
     "FAULT=processor-stalled docker compose up          # any fault of `outbox-exporter demo`": (
@@ -92,6 +93,21 @@ ELSEWHERE: Final = {
     "kubectl label configmap outbox-dashboards grafana_dashboard=1": HERE,
     "pip install '.[dashboards]'": "tests/packaging/test_distribution.py",
     "systemctl enable --now outbox-exporter-sample.timer": "tests/packaging/test_systemd.py",
+    "systemctl enable --now outbox-exporter.service": "tests/packaging/test_systemd.py",
+    "docker run --rm --entrypoint cat outbox-exporter "
+    "/opt/outbox-exporter/share/doc/outbox-exporter/sbom.cdx.json > sbom.cdx.json": (
+        "tests/packaging/test_dockerfile.py"
+    ),
+    "gh attestation verify oci://ghcr.io/outbox-exporter/outbox-exporter:0.1.0 --owner outbox-exporter": (
+        "tests/packaging/test_workflows.py"
+    ),
+    "kubectl apply --kustomize examples/kubernetes/overlay": "tests/packaging/test_kubernetes.py",
+    "python3 -m venv /opt/outbox-exporter": "tests/packaging/test_distribution.py",
+    "/opt/outbox-exporter/bin/pip install outbox-exporter": "tests/packaging/test_distribution.py",
+    "/opt/outbox-exporter/bin/pip install --require-hashes --only-binary :all: --requirement requirements/run.txt": (
+        "tests/packaging/test_dockerfile.py"
+    ),
+    "/opt/outbox-exporter/bin/pip install --no-deps outbox-exporter": "tests/packaging/test_distribution.py",
     "python -m benchmarks compare backlog slow --reuse ~/outbox-benchmark --output results": HERE,
 }
 
