@@ -30,7 +30,7 @@ _REGISTER = "supabase_migrations.schema_migrations"
 _HIDDEN, _STANDBY = 2, 3
 PROBLEMS = {
     _HIDDEN: f"{_REGISTER} is not visible: start the watch by hand, {_BY_HAND}, or grant the exporter's role access, "
-    "exporter/sql/setup/grant_migration_access.sql",
+    "`outbox-exporter files show sql/grant_migration_access.sql | psql`",
     _STANDBY: f"{_REGISTER} is read from a standby: start the watch by hand, {_BY_HAND}",
 }
 
