@@ -4,8 +4,6 @@
 #   docker build --tag outbox-exporter .
 #   docker run --read-only --publish 9721:9721 --volume ./config.yaml:/config.yaml:ro \
 #       --env OUTBOX_EXPORTER_CONFIG=/config.yaml outbox-exporter
-#
-# Name the configuration by this variable rather than by --config: the health check reads it as well.
 
 FROM python:3.13-slim AS builder
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -19,7 +17,8 @@ RUN rm -r exporter/lab exporter/demo.py \
     && pip wheel --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/outbox-exporter \
     && pip --python /opt/outbox-exporter/bin/python install --only-binary :all: --no-compile /wheels/*.whl \
-    && /opt/outbox-exporter/bin/python -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/outbox-exporter/lib
+    && /opt/outbox-exporter/bin/python -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/outbox-exporter/lib \
+    && install exporter/app/healthcheck.bash /opt/outbox-exporter/bin/outbox-exporter-healthcheck
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="outbox-exporter" \
@@ -36,6 +35,6 @@ USER 65532:65532
 WORKDIR /
 EXPOSE 9721
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python", "-m", "exporter.app.healthcheck"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["outbox-exporter-healthcheck"]
 ENTRYPOINT ["outbox-exporter"]
 CMD ["serve"]
