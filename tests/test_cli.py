@@ -13,10 +13,10 @@ import pytest
 from alerts.policy.load import load_policy
 from exporter import cli
 from exporter.app import sample
-from exporter.app.status import version
 from exporter.config import loader
 from exporter.core import logs
 from exporter.core.exit_status import ExitStatus
+from exporter.core.version import version
 from tests.end_to_end.program import run
 
 ROOT = Path(__file__).parent.parent

@@ -16,10 +16,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from exporter.app.status import ExporterInfo, status, version
+from exporter.app.status import ExporterInfo, status
 from exporter.core import atomic_file
 from exporter.core.errors import ConfigError
 from exporter.core.humanize import json_safe
+from exporter.core.version import version
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Kind
 from exporter.metrics.exposition import OutboxCollector, exporter_info, families

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from exporter.migration.commands import SMOKE_DSN
 
 from exporter.app import check_config
 from exporter.lab.postgres.cluster import Cluster
-from exporter.migration.commands import SMOKE_DSN
 from exporter.sampling.sampler import Sampler
 from tests.database import rows
 from tests.database.roles import monitoring_role

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app.status import version
+from exporter.core.version import version
 from tests.packaging.image import ROOT
 
 NAME = f"outbox_exporter-{version()}"

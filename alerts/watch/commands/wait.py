@@ -39,7 +39,7 @@ class WaitOptions:
     new: bool = False
 
 
-def wait(
+def wait_for_verdict(
     options: WaitOptions,
     say: Say,
     now: Callable[[], WatchTime] = clock.now,

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 import yaml
+from exporter.migration.commands import SMOKE_DSN, MigrationContext, add_commands
 
 from exporter.config.settings import Config, DatabaseSettings
 from exporter.core.errors import ConfigError
 from exporter.core.types import Secret
-from exporter.migration.commands import SMOKE_DSN, MigrationContext, add_commands
 from tests.migration.verification import create_monitor
 from tests.packaging.image import ROOT
 from tests.postgres import Database
