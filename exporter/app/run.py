@@ -10,6 +10,7 @@ from itertools import chain, repeat
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from exporter import __version__
 from exporter.app.alerting import Alerting, SampleSource, runbook
 from exporter.app.failure_log import FailureLog
 from exporter.app.footprint import release_memory
@@ -18,7 +19,6 @@ from exporter.app.status import ExporterInfo, StatusDict, status
 from exporter.config.settings import Config, WebSettings
 from exporter.core.errors import ConfigError
 from exporter.core.logs import event
-from exporter.core.version import version
 from exporter.metrics.encoder import ExpositionEncoder
 from exporter.metrics.exposition import OutboxCollector
 from exporter.metrics.snapshot import CollectorTarget, database_up
@@ -72,7 +72,7 @@ class App:
 
     def __init__(self, load: Callable[[], Config]) -> None:
         self._load = load
-        self._version = version()
+        self._version = __version__
         self._stopping = threading.Event()
         self._reload_requested = threading.Event()
         self._reloading = threading.Lock()

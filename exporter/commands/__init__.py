@@ -1,1 +1,1 @@
-"""The commands of the program, one module for each. `parser` names their functions; `exporter.cli` imports the chosen."""
+"""The commands of the program. `parser` names their functions; `exporter.cli` imports one."""

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from exporter import __version__
 from exporter.config import values
 from exporter.config.keys import CONFIG_VARIABLE
 from exporter.core.redaction import hide_credentials
-from exporter.core.version import version
 from exporter.migration.rollback_options import MAX_BACKUP_AGE
 
 PROGRAM = "outbox-exporter"
@@ -56,7 +56,7 @@ class _Version(argparse.Action):
     """Prints the version. argparse's own action takes it as a text, which is expensive to find out."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> NoReturn:
-        parser.exit(message=f"{PROGRAM} {version()}\n")
+        parser.exit(message=f"{PROGRAM} {__version__}\n")
 
 
 def parser() -> argparse.ArgumentParser:

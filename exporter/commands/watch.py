@@ -17,8 +17,8 @@ from alerts.watch import clock
 from alerts.watch.analysis.archive import WatchRecord, latest, load_watch
 from alerts.watch.commands import progress
 from alerts.watch.commands.wait import WaitOptions, wait_for_verdict
+from alerts.watch.model.start import MANUAL, MIGRATION, PROBLEMS
 from alerts.watch.model.watch import Verdict, Watch
-from alerts.watch.runtime.start import MANUAL, MIGRATION, PROBLEMS
 from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryError, HistoryUnavailable, is_locked
 from alerts.watch.store.records import TimelineMark, WatchRequest
@@ -79,7 +79,8 @@ def result(action: Callable[[], ExitStatus]) -> ExitStatus:
 def _status(options: argparse.Namespace) -> ExitStatus:
     settings = load(options).watch
     directory = settings.state_dir
-    found = load_record(directory, None)
+    with History.reader(directory) as opened:
+        found = record_of(opened)
     runs = is_locked(directory)
     trouble = _trouble(directory) if settings.start == MIGRATION else ""
     if options.format == "json":
@@ -146,11 +147,10 @@ def _answer(directory: Path, number: int, deadline: float) -> WatchRequest | Non
             time.sleep(_POLL)
 
 
-def load_record(directory: Path, number: int | None) -> WatchRecord | None:
+def record_of(history: History, number: int | None = None) -> WatchRecord | None:
     """The watch of that number, or the latest. Raises: HistoryError."""
-    with History.reader(directory) as opened:
-        watch = latest(opened) if number is None else opened.get(Watch, number)
-        return load_watch(opened, watch, clock.now()) if watch else None
+    watch = latest(history) if number is None else history.get(Watch, number)
+    return load_watch(history, watch, clock.now()) if watch else None
 
 
 def _trouble(directory: Path) -> str:

@@ -5,16 +5,17 @@ import time
 from pathlib import Path
 
 from alerts.watch import report as reports
-from alerts.watch.analysis.archive import WatchRecord
+from alerts.watch.analysis.earlier import compare_with_earlier
 from alerts.watch.model.watch import Watch
+from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryUnavailable
+from exporter import __version__
 from exporter.commands.database_configuration import load
-from exporter.commands.watch import exit_status, load_record, result
+from exporter.commands.watch import exit_status, record_of, result
 from exporter.config.values import format_duration
 from exporter.core import output
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
-from exporter.core.version import version
 from exporter.database import target
 
 _FORMATS = {"html": reports.html, "markdown": reports.markdown, "json": reports.json_text}
@@ -27,30 +28,30 @@ def report(options: argparse.Namespace) -> ExitStatus:
 
 def _report(options: argparse.Namespace) -> ExitStatus:
     config = load(options)
-    found = load_record(config.watch.state_dir, options.number)
-    if found is None:
-        raise HistoryUnavailable(
-            "no watch has begun" if options.number is None else f"there is no watch {options.number}"
+    with History.reader(config.watch.state_dir) as opened:
+        found = record_of(opened, options.number)
+        if found is None:
+            raise HistoryUnavailable(
+                "no watch has begun" if options.number is None else f"there is no watch {options.number}"
+            )
+        comparison = compare_with_earlier(opened, found.watch, found.ticks)
+    text = _FORMATS[options.format](
+        reports.WatchReport(
+            watch=found.watch,
+            judgement=found.judgement,
+            ticks=found.ticks,
+            made_at=time.time(),
+            version=__version__,
+            database=target(config.database.dsn.reveal()),
+            comparison=comparison,
+            settings=_settings(found.watch),
         )
-    text = _FORMATS[options.format](_content(found, target(config.database.dsn.reveal())))
+    )
     if options.output is None:
         output.write(text)
     else:
         _write(options.output, text)
     return exit_status(found.watch)
-
-
-def _content(found: WatchRecord, database: str) -> reports.WatchReport:
-    return reports.WatchReport(
-        watch=found.watch,
-        judgement=found.judgement,
-        ticks=found.ticks,
-        made_at=time.time(),
-        version=version(),
-        database=database,
-        comparison=found.comparison,
-        settings=_settings(found.watch),
-    )
 
 
 def _settings(watch: Watch) -> dict[str, str]:

@@ -15,7 +15,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -369,4 +368,4 @@ def _checksum(kind: str, number: int, text: str) -> int:
 
 @cache
 def _statement(name: str) -> str:
-    return resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")
+    return Path(__file__).with_name("sql").joinpath(f"{name}.sql").read_text("utf-8")
