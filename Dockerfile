@@ -4,26 +4,45 @@
 #   docker build --tag outbox-exporter .
 #   docker run --read-only --publish 9721:9721 --volume ./config.yaml:/config.yaml:ro \
 #       --env OUTBOX_EXPORTER_CONFIG=/config.yaml outbox-exporter
+#
+# The base image is pinned by the digest of its multi-platform index; Dependabot updates it.
 
-FROM python:3.13-slim AS builder
+FROM python:3.13-slim-trixie@sha256:70729b46c69b4f1e97c4822c1af3df53a1476cf5ddc6c087c0c10bc3a5678c2f AS builder
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 COPY . .
+# Dependencies are the locked ones, with verified hashes, as binary wheels: one that needs a compiler fails here.
 # The published wheel contains the lab; the image does not need it.
-# Binary wheels only: a dependency that needs a compiler fails here.
 # Bytecode is not compared with its source (unchecked-hash), because the running container cannot write a new one; it has
 # no docstrings (-o 2, PYTHONOPTIMIZE), which take 3 MiB of memory.
-RUN rm -r exporter/lab exporter/demo.py \
-    && pip wheel --no-deps --wheel-dir /wheels . \
-    && python -m venv --without-pip /opt/outbox-exporter \
-    && pip --python /opt/outbox-exporter/bin/python install --only-binary :all: --no-compile /wheels/*.whl \
-    && /opt/outbox-exporter/bin/python -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/outbox-exporter/lib \
+RUN python -m venv --without-pip /opt/outbox-exporter \
+    && pip install --require-hashes --only-binary :all: --requirement requirements/build.txt \
+    && pip --python /opt/outbox-exporter/bin/python install --require-hashes --only-binary :all: --no-compile \
+        --requirement requirements/run.txt \
+    && rm -r exporter/lab exporter/demo.py \
+    && pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && pip --python /opt/outbox-exporter/bin/python install --no-deps --no-compile /wheels/*.whl \
+    && pip --python /opt/outbox-exporter/bin/python check \
+    && python -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/outbox-exporter/lib \
     && install exporter/app/healthcheck.bash /opt/outbox-exporter/bin/outbox-exporter-healthcheck
+# The software bill of materials (CycloneDX) and the notices of third parties.
+WORKDIR /opt/outbox-exporter/share/doc/outbox-exporter
+RUN cyclonedx-py environment --output-reproducible --pyproject /build/pyproject.toml --output-file /build/sbom.json \
+        /opt/outbox-exporter/bin/python \
+    && python /build/tools/third_party.py sbom /opt/outbox-exporter/lib/python*/site-packages \
+        < /build/sbom.json > sbom.cdx.json \
+    && python /build/tools/third_party.py notices /opt/outbox-exporter/lib/python*/site-packages \
+        > THIRD-PARTY-NOTICES.txt
 
-FROM python:3.13-slim
+FROM python:3.13-slim-trixie@sha256:70729b46c69b4f1e97c4822c1af3df53a1476cf5ddc6c087c0c10bc3a5678c2f
 LABEL org.opencontainers.image.title="outbox-exporter" \
       org.opencontainers.image.description="Prometheus exporter for a transactional outbox in PostgreSQL" \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.source="https://github.com/outbox-exporter/outbox-exporter" \
+      org.opencontainers.image.url="https://github.com/outbox-exporter/outbox-exporter" \
+      org.opencontainers.image.documentation="https://github.com/outbox-exporter/outbox-exporter/tree/main/docs" \
+      org.opencontainers.image.vendor="the outbox-exporter authors" \
+      org.opencontainers.image.base.name="docker.io/library/python:3.13-slim-trixie"
 # Nothing is installed into a running container.
 RUN pip uninstall --yes --root-user-action=ignore pip
 COPY --from=builder /opt/outbox-exporter /opt/outbox-exporter

@@ -13,7 +13,7 @@ LIVE := tests/matrix tests/end_to_end/test_watch.py tests/alerts/test_agreement_
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test bench check lint types imports dockerfile generate format packages clean
+.PHONY: help demo test bench check lint types imports files generate lock format packages clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,7 +30,7 @@ else
 endif
 
 # The tests run last: their closing lines are the result.
-check: lint types imports dockerfile test ## all that CI does
+check: lint types imports files test ## all that CI does
 
 lint: $(VENV)/dev.stamp ## style and formatting
 	$(BIN)/ruff check
@@ -42,14 +42,20 @@ types: $(VENV)/dev.stamp ## types, strictly
 imports: $(VENV)/dev.stamp ## the import contracts of pyproject.toml
 	$(BIN)/lint-imports
 
-dockerfile: $(VENV)/dev.stamp ## the Dockerfile's style
-	$(BIN)/hadolint Dockerfile
+files: $(VENV)/dev.stamp ## Dockerfiles, compose.yaml, workflows
+	$(BIN)/hadolint Dockerfile examples/compose/lab.Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/actionlint
 
 bench: $(VENV)/dev.stamp packages ## the cost of monitoring, compared with other exporters; see docs/performance.md
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 generate: $(VENV)/dev.stamp ## write every generated file: tables of the documentation, rule files, dashboards
 	@exec $(BIN)/python -m tools.generate $(ARGS)
+
+lock: ## lock the image's dependencies, and list them in docs/dependencies.md; ARGS="--upgrade" takes newer ones
+	@tools/lock $(ARGS)
 
 format: $(VENV)/dev.stamp ## format the code, and fix what ruff can fix
 	$(BIN)/ruff check --fix-only

@@ -1,8 +1,8 @@
-"""`python -m benchmarks`: fills a database, runs exporters on it, in sequence and in parallel, and reports the cost.
+"""`python -m benchmarks`: fills a database, runs exporters on it at the same time, and reports the cost.
 
-Modes: `compare`: all exporters over the same data; `growth`: our cost for few rows and for many; `backlog`: a million
-pending jobs; `slow`: a query that sleeps. Needs Debian's PostgreSQL (with its pg_stat_statements); installs
-query-exporter from PyPI, and uses postgres_exporter and sql_exporter where Debian's packages are installed.
+Modes: `compare`: all exporters over the same data, ours as in its image; `backlog`: a million pending jobs; `slow`:
+a query that sleeps. Needs Debian's PostgreSQL (with its pg_stat_statements) and Alertmanager; installs query-exporter
+from PyPI, and uses postgres_exporter and sql_exporter where `tools/newest` or Debian has installed them.
 """
 
 import argparse
@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import environment, exporters, stress
-from benchmarks.compare import compare, growth
+from benchmarks import builds, environment, exporters, stress
+from benchmarks.builds import OURS
+from benchmarks.compare import compare
 from benchmarks.environment import Environment
 from benchmarks.exporters import Contender
 from benchmarks.plan import SETUP, BenchmarkPlan, Durations, Size, Variant, count
@@ -27,7 +28,7 @@ from benchmarks.report import BenchmarkReport
 FULL: Final = Size(jobs=10_000_000, events=10_000_000, keys=660_000, courses=1_000, pending=1_200, rate=13_000)
 SMALL: Final = replace(FULL, jobs=100_000, events=100_000, keys=6_600)
 INDEXES: Final = next(SETUP.glob("*_add_outbox_monitoring_indexes.sql"))
-_MODES: Final = ("compare", "growth", "backlog", "slow")
+_MODES: Final = ("compare", "backlog", "slow")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,13 +41,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         keep = plan.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-benchmark-")))
-        contenders = exporters.available(keep, plan.exporters)
+        contenders = _contenders(stack, plan, keep)
         opened = stack.enter_context(environment.open_environment(plan))
         versions = {"PostgreSQL": str(opened.cluster.major)} | {one.name: one.version for one in contenders}
         report = BenchmarkReport(plan, versions)
         run(opened, contenders, options.modes or _MODES[:1], report, lambda: _write(report, options.output))
     print(report.as_markdown())  # noqa: T201 - the output of a command
     return 0
+
+
+def _contenders(stack: ExitStack, plan: BenchmarkPlan, keep: Path) -> list[Contender]:
+    """Ours, that of the other revision, and the others: those of the plan's names, or all."""
+    found = stack.enter_context(builds.working_tree())
+    if plan.against:
+        found = [*found, *stack.enter_context(builds.at(plan.against))]
+    if plan.exporters:
+        found = [one for one in found if one.name in plan.exporters or one.name == OURS]
+    return [*found, *exporters.others(keep, plan.exporters)]
 
 
 def run(
@@ -56,18 +67,15 @@ def run(
     report: BenchmarkReport,
     write_report: Callable[[], None],
 ) -> None:
-    """The modes, in an order in which later ones can use the results of earlier ones."""
+    """The modes, one after the other; the report is written after each result."""
     if "compare" in modes:
-        for comparison in compare(opened, contenders):
+        for comparison in compare(opened, contenders, report.add_responsiveness):
             report.comparisons.append(comparison)
             write_report()
-    if "growth" in modes:
-        for grown in growth(opened, exporters.ours(), report.comparisons):
-            report.growths.append(grown)
-            write_report()
+    ours = next(one for one in contenders if one.name == OURS)
     for mode, under_stress in (("backlog", stress.backlog), ("slow", stress.slow)):
         if mode in modes:
-            report.stresses.append(under_stress(opened, exporters.ours()))
+            report.stresses.append(under_stress(opened, ours))
             write_report()
 
 
@@ -76,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    top.add_argument("modes", nargs="*", type=_mode, metavar="MODE", help="compare (default), growth, backlog, slow")
+    top.add_argument("modes", nargs="*", type=_mode, metavar="MODE", help="compare (default), backlog, slow")
     _add_sizes(top)
     _add_pace(top)
     top.add_argument(
@@ -86,11 +94,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help="schemas: documented, deployed, indexed (all)",
     )
-    top.add_argument("--grown", type=_variants, metavar="LIST", help="schemas in which growth is measured (the same)")
     top.add_argument("--indexes", type=Path, default=INDEXES, metavar="FILE", help="the optional migration (our own)")
     top.add_argument(
-        "--exporters", type=_names, default=(), metavar="LIST", help="the exporters to run (all installed)"
+        "--exporters", type=_names, default=(), metavar="LIST", help="the exporters to run beside ours (all installed)"
     )
+    top.add_argument("--against", metavar="REVISION", help="an older build of ours to compare with, such as 80bb9ed")
     top.add_argument("--reuse", type=Path, metavar="DIR", help="keep database and environments here")
     top.add_argument("--output", type=Path, metavar="DIR", help="write report.md and report.json here")
     return top
@@ -100,24 +108,22 @@ def plan_of(options: argparse.Namespace) -> BenchmarkPlan:
     """The plan for these options."""
     base = SMALL if options.small else FULL
     minutes = options.minutes or (1.0 if options.small else 10.0)
-    requests = options.requests if options.requests is not None else (500 if options.small else 5_000)
+    requests = options.requests if options.requests is not None else (200 if options.small else 1_000)
     return BenchmarkPlan(
         size=replace(base, **{name: value for name in _SIZES if (value := getattr(options, name)) is not None}),
         durations=Durations(
             minutes=minutes,
-            others_minutes=options.others_minutes or minutes,
-            beside_minutes=minutes if options.beside_minutes is None else options.beside_minutes,
             backlog_minutes=options.backlog_minutes or minutes,
             requests=requests,
         ),
         variants=options.variants,
-        grown=options.grown or options.variants,
         exporters=options.exporters,
+        against=options.against,
         keep=options.reuse and options.reuse.resolve(),
         indexes=options.indexes,
         sleep=options.sleep,
         backlog=options.backlog,
-        few=options.few,
+        few=options.few or (50_000 if options.small else 100_000),
     )
 
 
@@ -137,23 +143,16 @@ def _add_sizes(top: argparse.ArgumentParser) -> None:
     for name, text in _SIZES.items():
         flags = ("--jobs", "--rows") if name == "jobs" else (f"--{name}",)
         top.add_argument(*flags, dest=name, type=count, metavar="N", help=f"{text}, such as 1200, 660k, 10M")
-    top.add_argument(
-        "--few", type=count, default=100_000, metavar="N", help="rows of the small database of `growth` (100k)"
-    )
+    top.add_argument("--few", type=count, metavar="N", help="rows of the small database (100k)")
     top.add_argument("--backlog", type=count, default=1_000_000, metavar="N", help="pending jobs of `backlog` (1M)")
 
 
 def _add_pace(top: argparse.ArgumentParser) -> None:
-    top.add_argument("--minutes", type=float, metavar="M", help="duration for our exporter (10)")
-    top.add_argument("--others-minutes", type=float, metavar="M", help="duration for each of the others (as ours)")
+    top.add_argument("--minutes", type=float, metavar="M", help="duration in each schema (10), after one to settle")
+    top.add_argument("--backlog-minutes", type=float, metavar="M", help="duration with a large backlog (the same)")
     top.add_argument(
-        "--beside-minutes",
-        type=float,
-        metavar="M",
-        help="duration for all in parallel, in the first schema; 0: none (as ours)",
+        "--requests", type=count, metavar="N", help="scrapes per round of the latency measurement; 0: none (1000)"
     )
-    top.add_argument("--backlog-minutes", type=float, metavar="M", help="duration with a large backlog (as ours)")
-    top.add_argument("--requests", type=count, metavar="N", help="scrapes per latency measurement (5000)")
     top.add_argument(
         "--sleep", type=float, default=2.0, metavar="S", help="seconds that the query of `slow` sleeps (2)"
     )

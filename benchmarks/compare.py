@@ -1,32 +1,47 @@
-"""All exporters over the same data, one after the other, in each variant of the schema."""
+"""All exporters over the same data at the same time, in each variant of the schema.
+
+Successive measurements cannot be compared: an exporter computes for a few milliseconds after seconds of pause, so its
+processor time depends on what other processes left in the caches, and differs by 10 % and more between runs. Side by
+side all exporters have the same conditions. Their cost in the database is told apart by their roles.
+"""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from http.client import HTTPException
+from typing import Final
 
+from benchmarks import commands, load, statements
+from benchmarks.builds import OURS
+from benchmarks.commands import CommandCost
+from benchmarks.documented import INTERVAL
 from benchmarks.environment import Environment
-from benchmarks.exporters import OURS, Contender
-from benchmarks.measure import ExporterResult, Testbed, measure
-from benchmarks.parallel import side_by_side
-from benchmarks.plan import Durations, Size, Variant
+from benchmarks.exporters import Contender
+from benchmarks.load import LatencyResult
+from benchmarks.measure import ExporterResult, ExporterRun, Testbed, run_exporter
+from benchmarks.plan import Durations, Variant
+from benchmarks.schedule import Routine, repeat
 
 _log = logging.getLogger(__name__)
+SETTLING_WINDOW: Final = 60.0  # seconds after the first complete values, until each exporter has done everything once
+_SCRAPING: Final = 1.0  # seconds that the scrapes get ahead of the health checks
+_CLIENTS: Final = (1, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class ExporterComparison:
-    """The results of all exporters in one variant of the schema.
+class SchemaComparison:
+    """The results in one variant of the schema.
 
     Attributes:
         variant: of the schema.
         results: of each exporter.
-        beside: seconds of processor time per minute, by exporter, measured in parallel; empty when left out.
+        small: of ours over few rows, beside the others; None when ours was not measured.
     """
 
     variant: Variant
     results: tuple[ExporterResult, ...]
-    beside: Mapping[str, float]
+    small: ExporterResult | None
 
     def of(self, exporter: str) -> ExporterResult | None:
         """The result of one exporter."""
@@ -34,62 +49,111 @@ class ExporterComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class GrowthResult:
-    """One exporter in a small database with `rows` jobs and events, and in a large one."""
+class Responsiveness:
+    """What does not depend on the schema.
 
-    variant: Variant
-    rows: int
-    small: ExporterResult
-    large: ExporterResult
-
-
-def compare(environment: Environment, exporters: list[Contender]) -> Iterator[ExporterComparison]:
-    """One comparison per variant. Only the first is also measured in parallel: indexes hardly change processor time."""
-    size, durations = environment.plan.size, environment.plan.durations
-    for variant in environment.plan.variants:
-        minutes = durations.beside_minutes if variant is environment.plan.variants[0] else 0
-        with environment.testbed(size, variant) as testbed:
-            found = {exporter: measure_or_skip(testbed, exporter, durations) for exporter in exporters}
-            results = {exporter: result for exporter, result in found.items() if result is not None}
-            beside = _parallel(testbed, tuple(results), minutes)
-        yield ExporterComparison(variant, tuple(results.values()), beside)
-
-
-def growth(
-    environment: Environment, exporter: Contender, known: Iterable[ExporterComparison]
-) -> Iterator[GrowthResult]:
-    """The cost in a small database and in the large one, with the same traffic, keys and backlog.
-
-    The result for the large one comes from the `known` comparisons where these have it.
+    Attributes:
+        latencies: of scrapes, by exporter, for each number of clients.
+        commands: the cost of the commands of each build of ours.
     """
-    small = replace(environment.plan.size, jobs=environment.plan.few, events=environment.plan.few)
-    results = {comparison.variant: comparison.of(exporter.name) for comparison in known}
-    for variant in environment.plan.grown:
-        large = results.get(variant) or _measure(environment, exporter, environment.plan.size, variant)
-        yield GrowthResult(variant, environment.plan.few, _measure(environment, exporter, small, variant), large)
+
+    latencies: Mapping[str, Sequence[LatencyResult]]
+    commands: Sequence[CommandCost]
 
 
-def _measure(environment: Environment, exporter: Contender, size: Size, variant: Variant) -> ExporterResult:
-    with environment.testbed(size, variant) as testbed:
-        return measure(testbed, exporter, environment.plan.durations.minutes, 0, 0)
+def compare(
+    environment: Environment, exporters: Sequence[Contender], publish: Callable[[Responsiveness], None]
+) -> Iterator[SchemaComparison]:
+    """One comparison per variant; at the end of the first one, `publish` gets what does not depend on the schema."""
+    plan = environment.plan
+    few = replace(plan.size, jobs=plan.few, events=plan.few)
+    over_few = [replace(one, name=f"{one.name}, few rows") for one in exporters if one.name == OURS]
+    for variant in plan.variants:
+        with (
+            environment.testbed(plan.size, variant, exporters) as large,
+            environment.testbed(few, variant, over_few) as small,
+            ExitStack() as stack,
+        ):
+            statements.reset(large.observer)
+            places = [*((large, one) for one in exporters), *((small, one) for one in over_few)]
+            started = [found for place in places if (found := _start(stack, *place))]
+            results = side_by_side(started, plan.durations.minutes)
+            yield SchemaComparison(
+                variant,
+                tuple(result for (run, _), result in zip(started, results, strict=True) if run.testbed is large),
+                next((result for (run, _), result in zip(started, results, strict=True) if run.testbed is small), None),
+            )
+            if variant is plan.variants[0]:
+                runs = [run for run, _ in started]
+                publish(_responsiveness(runs, [run for run in runs if run.testbed is large], plan.durations))
 
 
-def measure_or_skip(testbed: Testbed, exporter: Contender, durations: Durations) -> ExporterResult | None:
-    """The result of one exporter; None when it fails, so that the results of the others are not lost."""
-    minutes = durations.minutes if exporter.name == OURS else durations.others_minutes
-    try:
-        return measure(testbed, exporter, minutes, durations.requests, durations.seconds)
-    except RuntimeError:
-        _log.exception("%s is left out", exporter.name)
-        return None
+def side_by_side(
+    started: Sequence[tuple[ExporterRun, float]], minutes: float, settling: float = SETTLING_WINDOW
+) -> list[ExporterResult]:
+    """The results of running exporters, each with the seconds until its first values, after `settling` and `minutes`.
+
+    Raises: RuntimeError when an exporter ends; OSError, http.client.HTTPException when one does not respond.
+    """
+    routines, now = list(_routines([run for run, _ in started], time.monotonic())), time.monotonic()
+    repeat(routines, now + settling)
+    marks = [run.mark() for run, _ in started]
+    repeat(routines, now + settling + 60 * minutes)
+    results = [run.result(first_values, mark) for (run, first_values), mark in zip(started, marks, strict=True)]
+    for result in results:
+        _log.info(
+            "%s: %.4f s/min, with health checks %.4f, %.0f buffers/min",
+            *(result.exporter, result.processor, result.processor_with_health, result.buffers),
+        )
+    return results
 
 
-def _parallel(testbed: Testbed, exporters: Sequence[Contender], minutes: float) -> Mapping[str, float]:
-    """Processor time of all exporters in parallel; empty for fewer than two, or when one fails."""
-    if len(exporters) < 2 or not minutes:  # noqa: PLR2004 - a comparison takes two
-        return {}
-    try:
-        return side_by_side(testbed, exporters, minutes)
-    except (RuntimeError, OSError, HTTPException):
-        _log.exception("the parallel measurement is left out")
-        return {}
+def _routines(runs: Sequence[ExporterRun], now: float) -> Iterator[Routine]:
+    """A scrape of each every 15 s, at equal distances, and the health checks of those that have one."""
+    for number, run in enumerate(runs):
+        offset = number / len(runs)
+        yield Routine(run.scrape, INTERVAL, now + INTERVAL * offset)
+        if shipped := run.exporter.shipped:
+            yield Routine(run.check_health, shipped.health_interval, now + _SCRAPING + shipped.health_interval * offset)
+
+
+def _start(stack: ExitStack, testbed: Testbed, exporter: Contender) -> tuple[ExporterRun, float] | None:
+    """A running exporter with the seconds until its first values; None when it does not start, and is left out."""
+    with ExitStack() as attempt:
+        try:
+            run = attempt.enter_context(run_exporter(testbed, exporter))
+            first_values = run.wait_for_values()
+            run.start_watch()
+        except RuntimeError:
+            _log.exception("%s is left out", exporter.name)
+            return None
+        _log.info("%s: complete after %.1f s", exporter.name, first_values)
+        stack.push(attempt.pop_all())
+        return run, first_values
+
+
+def _responsiveness(
+    everything: Sequence[ExporterRun], runs: Sequence[ExporterRun], durations: Durations
+) -> Responsiveness:
+    """Scrapes and commands, in rounds that alternate between the exporters, while the others are stopped."""
+    latencies: dict[str, list[list[LatencyResult]]] = {run.exporter.name: [] for run in runs}
+    for _ in range(durations.rounds if durations.requests else 0):
+        for run in runs:
+            with _stopped(other for other in everything if other is not run):
+                found = load.measure(run.port, _CLIENTS, durations.requests, durations.seconds)
+            latencies[run.exporter.name].append(found)
+    _log.info("latencies measured")
+    ours = [run for run in runs if run.exporter.shipped and run.exporter.shipped.watching]
+    with _stopped(run for run in everything if run not in ours):
+        costs = commands.measure(ours, durations.rounds)
+    _log.info("commands measured")
+    return Responsiveness({name: load.medians(rounds) for name, rounds in latencies.items()}, costs)
+
+
+@contextmanager
+def _stopped(runs: Iterator[ExporterRun]) -> Iterator[None]:
+    """Stops processes for as long as the context is active."""
+    with ExitStack() as stack:
+        for run in runs:
+            stack.enter_context(run.process.stopped())
+        yield

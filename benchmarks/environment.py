@@ -1,7 +1,7 @@
-"""The environment of all measurements: the server, filled databases, traffic, the stand-in application."""
+"""The environment of all measurements: the server, filled databases, traffic, application, Alertmanager."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,9 @@ from typing import Final
 import psycopg
 
 from benchmarks import fill, server
-from benchmarks.measure import Testbed
+from benchmarks.alertmanager import run_alertmanager
+from benchmarks.exporters import Contender
+from benchmarks.measure import Testbed, prepare_role
 from benchmarks.plan import BenchmarkPlan, Size, Variant
 from benchmarks.server import BenchmarkDatabase
 from benchmarks.traffic import SteadyTraffic
@@ -22,26 +24,35 @@ _NO_DOCUMENTED_INDEX: Final = "DROP INDEX IF EXISTS public.idx_fsm_events_create
 
 
 class Environment:
-    """The server, the filled databases and the stand-in application; `open_environment` makes it."""
+    """The server, the filled databases, the stand-in application and Alertmanager; `open_environment` makes it."""
 
-    def __init__(self, plan: BenchmarkPlan, cluster: Cluster, application_url: str, directory: Path) -> None:
+    def __init__(
+        self, plan: BenchmarkPlan, cluster: Cluster, application_url: str, alertmanager_url: str, directory: Path
+    ) -> None:
         self.plan = plan
         self.cluster = cluster
         self.directory = directory
         self._application_url = application_url
+        self._alertmanager_url = alertmanager_url
 
     @contextmanager
     def testbed(
-        self, size: Size, variant: Variant, prepare: Callable[[BenchmarkDatabase], None] = lambda _: None
+        self,
+        size: Size,
+        variant: Variant,
+        exporters: Iterable[Contender],
+        prepare: Callable[[BenchmarkDatabase], None] = lambda _: None,
     ) -> Iterator[Testbed]:
-        """A database of this size and variant, up to now, vacuumed, with its backlog, and with traffic until the end.
+        """A database of this size and variant for some exporters: up to now, vacuumed, with its backlog and traffic.
 
         It is a copy of a filled database, changed by `prepare`. A measurement deletes rows everywhere in the tables; in
         the same database the next one would fill these pages and read more of them than in a table in order of time.
         """
         filled = BenchmarkDatabase(self.cluster, f"outbox_{size.jobs}_{size.events}_{size.keys}")
         fill.ensure(filled, size)
-        with server.copied(filled, f"outbox_{variant.value}") as database:
+        with server.copied(filled, f"outbox_{variant.value}_{size.jobs}") as database:
+            for exporter in exporters:
+                prepare_role(database, exporter, self.directory)
             prepare(database)
             fill.catch_up(database, size)
             fill.remove_backlog(database)
@@ -54,7 +65,9 @@ class Environment:
                 psycopg.connect(self.cluster.dsn(), autocommit=True) as observer,
             ):
                 observer.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-                yield Testbed(database, traffic, observer, self._application_url, self.directory)
+                yield Testbed(
+                    database, traffic, observer, self._application_url, self._alertmanager_url, self.directory
+                )
 
     def _apply(self, database: BenchmarkDatabase, variant: Variant) -> None:
         with database.connect() as connection:
@@ -65,12 +78,13 @@ class Environment:
 
 @contextmanager
 def open_environment(plan: BenchmarkPlan) -> Iterator[Environment]:
-    """The environment while the context is active. Raises: ClusterError, ProgramsNotFoundError."""
+    """The environment while the context is active. Raises: ClusterError, ProgramsNotFoundError, LookupError."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-benchmark-")))
         cluster = stack.enter_context(server.cluster(plan.keep))
         application = stack.enter_context(Application(_telemetry()))
-        yield Environment(plan, cluster, application.url, directory)
+        alertmanager_url = stack.enter_context(run_alertmanager(directory))
+        yield Environment(plan, cluster, application.url, alertmanager_url, directory)
 
 
 def _telemetry() -> Telemetry:

@@ -1,13 +1,10 @@
 """The exporters: how each is configured and started, and when its values are complete."""
 
-import os
+import re
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,17 +13,16 @@ import yaml
 from benchmarks.documented import INTERVAL, QUERIES, DocumentedQuery
 from benchmarks.query_exporter import install
 from exporter.lab.ports import LOOPBACK
-
-OURS: Final = "outbox-exporter"
-MONITOR: Final = "outbox_monitor"  # the role that our own set-up script makes
+from tools import newest_programs
 
 
 @dataclass(frozen=True, slots=True)
 class ExporterTarget:
-    """The database and application to monitor, the port to listen on, and a directory for configuration files."""
+    """What an exporter monitors and sends to, the port to listen on, and a directory for its files."""
 
     dsn: str
     application_url: str
+    alertmanager_url: str
     port: int
     directory: Path
 
@@ -44,10 +40,32 @@ class ExporterTarget:
 
 @dataclass(frozen=True, slots=True)
 class StartCommand:
-    """A command line and its environment variables."""
+    """A command line, its environment variables, and its working directory."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    directory: Path = Path("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What an image of ours ships besides the exporter, and whether the exporter is to watch.
+
+    Attributes:
+        build: its name in the report.
+        entrypoint: the program; its arguments are a command.
+        health_check: the command of HEALTHCHECK.
+        health_interval: seconds between two of them.
+        role_script: makes the role `outbox_monitor`.
+        watching: with a watch going on and an Alertmanager.
+    """
+
+    build: str
+    entrypoint: tuple[str, ...]
+    health_check: tuple[str, ...]
+    health_interval: float
+    role_script: Path
+    watching: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,66 +73,46 @@ class Contender:
     """One exporter of the benchmark.
 
     Attributes:
-        name: its usual name.
-        role: its user in the database.
+        name: its usual name, and what distinguishes it from others of that name.
         version: as installed.
         complete: metrics that all have samples once every database value is there.
         start: writes its configuration and returns its command line.
+        shipped: of a build of ours; None for other exporters.
     """
 
     name: str
-    role: str
     version: str
     complete: tuple[str, ...]
     start: Callable[[ExporterTarget], StartCommand]
+    shipped: Shipped | None = None
+
+    @property
+    def role(self) -> str:
+        """Its user in the database.
+
+        PostgreSQL joins policies in the reverse order of their names; with names before those of the application's,
+        reading needs the privileges of these, too.
+        """
+        return f"outbox_monitor_{re.sub(r'[^a-z0-9]+', '_', self.name.lower())}"
 
 
-# As in the Dockerfile.
-_IMAGE: Final = {"PYTHONOPTIMIZE": "2"}
-_GUIDE: Final = tuple(query.name for query in QUERIES)
-_OURS_COMPLETE: Final = (
-    "outbox_pending_jobs",
-    "outbox_last_hour_processed_jobs",
-    "outbox_last_hour_fsm_events",
-    "outbox_idempotency_keys",
-)
+QUERY_EXPORTER: Final = "query-exporter"
+_POSTGRES_EXPORTER: Final = "postgres_exporter"
+_SQL_EXPORTER: Final = "sql_exporter"
+_COLLECTOR: Final = re.compile(r"--(?:\[no-\])?collector\.(\w+)\s+Enable the")
 
 
-def available(keep: Path, names: Collection[str] = ()) -> list[Contender]:
-    """Those of `names`, or all, that are available: Debian's if installed, query-exporter installed below `keep`."""
+def others(keep: Path, names: Collection[str] = ()) -> list[Contender]:
+    """Those of `names`, or all, that can be run; query-exporter is installed below `keep`."""
     makers: dict[str, Callable[[], Contender | None]] = {
-        OURS: ours,
-        "query-exporter": lambda: _query_exporter(keep),
-        "postgres_exporter": lambda: _debian(
-            "postgres_exporter", "prometheus-postgres-exporter", _start_postgres_exporter
+        QUERY_EXPORTER: lambda: _query_exporter(keep),
+        _POSTGRES_EXPORTER: lambda: _packaged(
+            _POSTGRES_EXPORTER, "prometheus-postgres-exporter", "{}_value", _start_postgres_exporter
         ),
-        "sql_exporter": lambda: _debian("sql_exporter", "prometheus-sql-exporter", _start_sql_exporter),
+        _SQL_EXPORTER: lambda: _packaged(_SQL_EXPORTER, "prometheus-sql-exporter", "sql_{}", _start_sql_exporter),
     }
     made = [make() for name, make in makers.items() if name in (names or makers)]
     return [exporter for exporter in made if exporter is not None]
-
-
-def ours() -> Contender:
-    """The exporter of this distribution, with compiled modules as in its image."""
-    subprocess.run(
-        [sys.executable, "-c", "import exporter.__main__, exporter.app.run"],
-        env={**os.environ, **_IMAGE, "PYTHONDONTWRITEBYTECODE": ""},
-        check=True,
-    )
-    return Contender(OURS, MONITOR, metadata.version("outbox-exporter"), _OURS_COMPLETE, _start_ours)
-
-
-def _start_ours(task: ExporterTarget) -> StartCommand:
-    """With default settings and the application: the full set of series."""
-    settings = {
-        "DATABASE_DSN": task.dsn,
-        "WEB_LISTEN": task.address,
-        "APPLICATION_URL": task.application_url,
-        # A new directory for each start: reading and writing the state of an earlier run would cost time.
-        "WATCH_STATE_DIR": tempfile.mkdtemp(prefix="state-", dir=task.directory),
-    }
-    environment = {f"OUTBOX_EXPORTER_{name}": value for name, value in settings.items()}
-    return StartCommand((sys.executable, "-m", "exporter", "serve"), {**environment, **_IMAGE})
 
 
 def _query_exporter(keep: Path) -> Contender | None:
@@ -129,7 +127,7 @@ def _query_exporter(keep: Path) -> Contender | None:
         options = ("--host", LOOPBACK, "--port", str(task.port), "--config", config)
         return StartCommand((str(program), *options))
 
-    return Contender("query-exporter", "query_exporter", version, _GUIDE, start)
+    return Contender(QUERY_EXPORTER, version, tuple(query.name for query in QUERIES), start)
 
 
 def _query_exporter_config(dsn: str) -> dict[str, Any]:
@@ -153,14 +151,19 @@ def _labels(query: DocumentedQuery) -> dict[str, Any]:
     return {"labels": [query.label]} if query.label else {}
 
 
-def _debian(name: str, package: str, start: Callable[[str, ExporterTarget], StartCommand]) -> Contender | None:
-    program = shutil.which(package)
-    if program is None:
+def _packaged(
+    name: str, package: str, value: str, start: Callable[[str, ExporterTarget], StartCommand]
+) -> Contender | None:
+    """An exporter of Debian: the newest, otherwise the installed one; None without. `value` is the name of a metric."""
+    if newest := newest_programs.program(package):
+        program, version = str(newest), newest_programs.package_version(package)
+    elif installed := shutil.which(package):
+        query = ["dpkg-query", "-W", "-f", "${Version}", package]
+        program, version = installed, subprocess.run(query, check=False, capture_output=True, text=True).stdout  # noqa: S603 - fixed arguments
+    else:
         return None
-    query = ["dpkg-query", "-W", "-f", "${Version}", package]
-    version = subprocess.run(query, check=False, capture_output=True, text=True).stdout  # noqa: S603 - fixed arguments
-    values = tuple(f"{query.name}_value" if name == "postgres_exporter" else f"sql_{query.name}" for query in QUERIES)
-    return Contender(name, name, version or "unknown", values, lambda task: start(program, task))
+    complete = tuple(value.format(query.name) for query in QUERIES)
+    return Contender(name, version or "unknown", complete, lambda task: start(program, task))
 
 
 def _start_postgres_exporter(program: str, task: ExporterTarget) -> StartCommand:
@@ -182,10 +185,19 @@ def _start_postgres_exporter(program: str, task: ExporterTarget) -> StartCommand
         f"--web.listen-address={task.address}",
         "--disable-default-metrics",
         "--disable-settings-metrics",
-        "--no-collector.database",
-        "--no-collector.bgwriter",
+        *(f"--no-collector.{name}" for name in collectors(_help(program))),
     )
     return StartCommand((program, *options), {"DATA_SOURCE_NAME": f"{task.dsn}?sslmode=disable"})
+
+
+def collectors(text: str) -> list[str]:
+    """The built-in collectors of postgres_exporter, from its help text."""
+    return _COLLECTOR.findall(text)
+
+
+def _help(program: str) -> str:
+    done = subprocess.run([program, "--help"], check=True, capture_output=True, text=True)  # noqa: S603 - found above
+    return done.stdout + done.stderr
 
 
 def _start_sql_exporter(program: str, task: ExporterTarget) -> StartCommand:

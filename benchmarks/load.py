@@ -1,7 +1,7 @@
 """Measures scrape latency: clients that scrape again as soon as they have a response, on keep-alive connections.
 
 One thread and one selector serve all clients, so that the measurement itself costs little. It runs as a process of its
-own: `python -m benchmarks.load PORT CLIENTS REQUESTS SECONDS` prints a `LatencyResult` as JSON.
+own: `python -m benchmarks.load PORT REQUESTS SECONDS CLIENTS...` prints a `LatencyResult` for each number of clients.
 """
 
 import gc
@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Final
 
 from benchmarks.scrape import HEADERS
@@ -38,11 +39,25 @@ class LatencyResult:
     per_second: float
 
 
-def measure(port: int, clients: int, requests: int, seconds: float) -> LatencyResult:
+def measure(port: int, clients: Sequence[int], requests: int, seconds: float) -> list[LatencyResult]:
     """Measures in a process of its own. Raises: CalledProcessError when a response has another status than 200."""
-    command = [sys.executable, "-m", "benchmarks.load", *map(str, (port, clients, requests, seconds))]
+    command = [sys.executable, "-m", "benchmarks.load", *map(str, (port, requests, seconds, *clients))]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
-    return LatencyResult(**json.loads(done.stdout))
+    return [LatencyResult(**each) for each in json.loads(done.stdout)]
+
+
+def medians(rounds: Sequence[Sequence[LatencyResult]]) -> list[LatencyResult]:
+    """The median of each value over several rounds, for each number of clients."""
+    return [
+        LatencyResult(
+            clients=several[0].clients,
+            requests=sum(each.requests for each in several),
+            p50=median(each.p50 for each in several),
+            p99=median(each.p99 for each in several),
+            per_second=median(each.per_second for each in several),
+        )
+        for several in zip(*rounds, strict=True)
+    ]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -143,5 +158,5 @@ def _collect(
 
 if __name__ == "__main__":
     gc.disable()
-    _port, _clients, _requests = map(int, sys.argv[1:4])
-    json.dump(asdict(drive(_port, _clients, _requests, float(sys.argv[4]))), sys.stdout)
+    _port, _requests, _seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    json.dump([asdict(drive(_port, int(clients), _requests, _seconds)) for clients in sys.argv[4:]], sys.stdout)

@@ -1,31 +1,28 @@
-"""Measures one exporter: cost in the database, processor time, memory and scrape latency."""
+"""Runs one exporter, and measures its cost in the database, its processor time and its memory."""
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
-from benchmarks import load, scrape, statements
-from benchmarks.documented import INTERVAL
-from benchmarks.exporters import MONITOR, Contender, ExporterTarget
-from benchmarks.load import LatencyResult
-from benchmarks.plan import SETUP
+from benchmarks import scrape, statements, usage
+from benchmarks.exporters import Contender, ExporterTarget, StartCommand
 from benchmarks.process import ExporterProcess
+from benchmarks.scrape import Scraper
 from benchmarks.server import BenchmarkDatabase
 from benchmarks.statements import StatementCost
 from benchmarks.traffic import SteadyTraffic
 from exporter.lab.ports import free_port
 
 _log = logging.getLogger(__name__)
-_TICK: Final = 1.0  # seconds between samples of the sessions
 _COMPLETE_WITHIN: Final = 120.0  # seconds; enough with a cold cache and two cores
-_CLIENTS: Final = (1, 8)
+_SCRIPT_ROLE: Final = "outbox_monitor"  # the role that our own set-up script makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,7 @@ class Testbed:
         traffic: running in it.
         observer: a superuser's session in another database, so that its own statements are not counted.
         application_url: the stand-in application.
+        alertmanager_url: a running Alertmanager.
         directory: for files of the exporters.
     """
 
@@ -44,7 +42,17 @@ class Testbed:
     traffic: SteadyTraffic
     observer: psycopg.Connection
     application_url: str
+    alertmanager_url: str
     directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class UsageMark:
+    """A monotonic time, and the seconds of processor time that process and health checks have used until then."""
+
+    at: float
+    process: float
+    health: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,153 +60,164 @@ class ExporterResult:
     """The result for one exporter.
 
     Attributes:
+        exporter, version: as in `Contender`.
+        build: the build of ours; None for others.
+        watching: with a watch and an Alertmanager.
         minutes: the period of the database's values, from the start of the process.
         statements: all of them, the one with most buffers first.
-        transactions: of the exporter, per minute.
-        connections: opened since its start; backends: the maximum at the same time.
+        connections: opened since its start.
         errors: statements that failed, whose cost is not in `statements`.
         first_values: seconds from the start of the process until every database value was on /metrics.
         processor: seconds of processor time per minute with a scrape every 15 s, without the start.
-        resident: bytes at the end of these minutes; resident_driven: after the latency measurement.
+        health: the same of the health checks; None for an exporter that has none.
+        unhealthy: failed health checks.
+        resident: bytes at the end.
         series, size: number and bytes of a scrape.
-        loads: latency, for each number of clients.
     """
 
     exporter: str
     version: str
+    build: str | None
+    watching: bool
     minutes: float
     statements: tuple[StatementCost, ...]
-    transactions: float
     connections: int
-    backends: int
     errors: int
     first_values: float
     processor: float
+    health: float | None
+    unhealthy: int
     resident: int
-    resident_driven: int
     series: int
     size: int
-    loads: tuple[LatencyResult, ...]
 
     @property
     def total(self) -> StatementCost:
         """All statements together."""
         return statements.total(self.statements)
 
+    @property
+    def processor_with_health(self) -> float:
+        """Seconds of processor time per minute of the process and its health checks."""
+        return self.processor + (self.health or 0.0)
+
+    @property
+    def buffers(self) -> float:
+        """Buffers per minute."""
+        return self.per_minute(self.total.buffers)
+
     def per_minute(self, count: float) -> float:
         """A count of the whole period, per minute."""
         return count / self.minutes
 
 
-ScrapeCallback = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExporterRun:
-    """A running exporter, its port, and the monotonic time of its start."""
+    """A running exporter; `run_exporter` makes it.
+
+    Attributes:
+        started: the monotonic time of its start; log_offset: the size of the server's log then.
+        checked: seconds of processor time of the health checks; unhealthy: how many of them failed.
+    """
 
     exporter: Contender
+    testbed: Testbed
+    command: StartCommand
     process: ExporterProcess
     port: int
     started: float
+    log_offset: int
+    scraper: Scraper
+    checked: float = field(default=0.0)
+    unhealthy: int = field(default=0)
 
+    def scrape(self) -> str:
+        """The text of /metrics. Raises: RuntimeError when the process has ended; OSError, http.client.HTTPException."""
+        self.process.check()
+        return self.scraper.scrape()
 
-def prepare_role(database: BenchmarkDatabase, role: str) -> None:
-    """Creates a role that reads the three tables: ours by our script, others with BYPASSRLS."""
-    if role == MONITOR:
-        database.run_file(SETUP / "monitoring_role.sql")
-        return
-    name = sql.Identifier(role)
-    with database.connect() as connection:
-        if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN BYPASSRLS").format(name))
-        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))
-        connection.execute(
-            sql.SQL("GRANT SELECT ON public.job_outbox, public.fsm_events, public.idempotency_keys TO {}").format(name)
+    def use(self, command: tuple[str, ...]) -> usage.CommandUsage:
+        """Runs a command beside the exporter, with its environment."""
+        return usage.run(replace(self.command, command=command))
+
+    def check_health(self) -> None:
+        """Runs the health check of the image once."""
+        if self.exporter.shipped:
+            used = self.use(self.exporter.shipped.health_check)
+            self.checked += used.seconds
+            self.unhealthy += used.status != 0
+
+    def start_watch(self) -> None:
+        """Starts the watch where it is wanted. Raises: RuntimeError when that fails."""
+        shipped = self.exporter.shipped
+        if shipped and shipped.watching and self.use((*shipped.entrypoint, "watch", "start")).status != 0:
+            raise RuntimeError(f"{self.exporter.name}: the watch did not start")
+
+    def wait_for_values(self) -> float:
+        """Seconds from its start until every database value is on /metrics. Raises: RuntimeError when they are not."""
+        complete, process = self.exporter.complete, self.process
+        return scrape.wait_until_complete(self.port, complete, _COMPLETE_WITHIN, process.check) - self.started
+
+    def mark(self) -> UsageMark:
+        """What it has used so far. Raises: RuntimeError when the process has ended, whose time would be 0."""
+        self.process.check()
+        return UsageMark(time.monotonic(), self.process.processor_seconds, self.checked)
+
+    def result(self, first_values: float, since: UsageMark) -> ExporterResult:
+        """The result: processor time since a mark, the database's values since the start."""
+        now, exporter, log = self.mark(), self.exporter, self.testbed.database.server.log
+        minutes, shipped, text = (now.at - since.at) / 60, self.exporter.shipped, self.scrape()
+        return ExporterResult(
+            exporter=exporter.name,
+            version=exporter.version,
+            build=shipped.build if shipped else None,
+            watching=bool(shipped and shipped.watching),
+            minutes=(now.at - self.started) / 60,
+            statements=tuple(statements.costs(self.testbed.observer, exporter.role)),
+            connections=statements.connections(log, exporter.role, self.log_offset),
+            errors=statements.errors(log, exporter.role, self.log_offset),
+            first_values=first_values,
+            processor=(now.process - since.process) / minutes,
+            health=(now.health - since.health) / minutes if shipped else None,
+            unhealthy=self.unhealthy,
+            resident=self.process.resident_bytes,
+            series=sum(1 for _ in scrape.samples(text)),
+            size=len(text),
         )
 
 
 @contextmanager
 def run_exporter(testbed: Testbed, exporter: Contender) -> Iterator[ExporterRun]:
-    """Starts the exporter with a role of its own, and resets the statement statistics."""
-    prepare_role(testbed.database, exporter.role)
+    """Starts the exporter, whose role exists; does not wait for it."""
     port = free_port()
-    target = ExporterTarget(testbed.database.dsn(exporter.role), testbed.application_url, port, testbed.directory)
-    start = exporter.start(target)
-    statements.reset(testbed.observer)
+    dsn, log_offset = testbed.database.dsn(exporter.role), testbed.database.server.log.stat().st_size
+    command = exporter.start(
+        ExporterTarget(dsn, testbed.application_url, testbed.alertmanager_url, port, testbed.directory)
+    )
     started = time.monotonic()
-    with ExporterProcess(start, testbed.directory / f"{exporter.name}.log") as process:
-        yield ExporterRun(exporter, process, port, started)
+    with (
+        ExporterProcess(command, testbed.directory / f"{exporter.role}.log") as process,
+        Scraper(port) as scraper,
+    ):
+        yield ExporterRun(exporter, testbed, command, process, port, started, log_offset, scraper)
 
 
-def measure(testbed: Testbed, exporter: Contender, minutes: float, requests: int, seconds: float) -> ExporterResult:
-    """Measures for `minutes`, then sends `requests` for at most `seconds` per number of clients.
+def prepare_role(database: BenchmarkDatabase, exporter: Contender, directory: Path) -> None:
+    """Creates its role, which reads the three tables: ours by the script of its build, others with BYPASSRLS.
 
-    Raises: RuntimeError when the exporter ends or its values are never complete.
+    The script locks the tables one after the other, so there must be no traffic yet.
     """
-    log_offset = testbed.database.server.log.stat().st_size
-    transactions = _transactions(testbed)
-    with run_exporter(testbed, exporter) as run:
-        complete_after = first_values(run)
-        used, since = run.process.processor_seconds, time.monotonic()
-        backends = watch(testbed, run, run.started + 60 * minutes)
-        took = (time.monotonic() - run.started) / 60
-        processor = (run.process.processor_seconds - used) / (time.monotonic() - since) * 60
-        costs = statements.costs(testbed.observer, exporter.role)
-        transactions = _transactions(testbed) - transactions
-        text, resident = scrape.scrape(run.port), run.process.resident_bytes
-        loads = tuple(load.measure(run.port, clients, requests, seconds) for clients in _CLIENTS if requests)
-        result = ExporterResult(
-            exporter=exporter.name,
-            version=exporter.version,
-            minutes=took,
-            statements=tuple(costs),
-            transactions=transactions / took,
-            connections=statements.connections(testbed.database.server.log, exporter.role, log_offset),
-            backends=backends,
-            errors=statements.errors(testbed.database.server.log, exporter.role, log_offset),
-            first_values=complete_after,
-            processor=processor,
-            resident=resident,
-            resident_driven=run.process.resident_bytes,
-            series=sum(1 for _ in scrape.samples(text)),
-            size=len(text),
-            loads=loads,
+    if exporter.shipped:
+        script = directory / f"{exporter.role}.sql"
+        text = exporter.shipped.role_script.read_text("utf-8")
+        script.write_text(text.replace(_SCRIPT_ROLE, exporter.role), "utf-8")
+        database.run_file(script)
+        return
+    name = sql.Identifier(exporter.role)
+    with database.connect() as connection:
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (exporter.role,)).fetchone() is None:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN BYPASSRLS").format(name))
+        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))
+        connection.execute(
+            sql.SQL("GRANT SELECT ON public.job_outbox, public.fsm_events, public.idempotency_keys TO {}").format(name)
         )
-    _log.info("%s: %.0f buffers/min over %.1f min", exporter.name, result.per_minute(result.total.buffers), took)
-    return result
-
-
-def watch(
-    testbed: Testbed, run: ExporterRun, until: float, every: float = INTERVAL, on_scrape: ScrapeCallback | None = None
-) -> int:
-    """Scrapes every `every` seconds until the monotonic time `until`; returns the maximum of sessions at the same time.
-
-    `on_scrape` gets the text of each scrape. Raises: RuntimeError when the exporter ends.
-    """
-    most, next_scrape = 0, time.monotonic()
-    with scrape.Scraper(run.port) as scraper:
-        while time.monotonic() < until:
-            if time.monotonic() >= next_scrape:
-                text = scraper.scrape()
-                next_scrape += every
-                if on_scrape is not None:
-                    on_scrape(text)
-            run.process.check()
-            most = max(most, statements.backends(testbed.observer, run.exporter.role))
-            time.sleep(max(0.0, min(_TICK, until - time.monotonic())))
-    return most
-
-
-def first_values(run: ExporterRun) -> float:
-    """Seconds from its start until every database value is on /metrics. Raises: RuntimeError when they never are."""
-    try:
-        return scrape.wait_until_complete(run.port, run.exporter.complete, run.started + _COMPLETE_WITHIN) - run.started
-    except TimeoutError as error:
-        run.process.check()
-        raise RuntimeError(f"{run.exporter.name}: {error}") from error
-
-
-def _transactions(testbed: Testbed) -> int:
-    """The transactions of the database without those of the traffic."""
-    return statements.transactions(testbed.observer, testbed.database.name) - testbed.traffic.transactions

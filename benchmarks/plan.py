@@ -54,19 +54,17 @@ class Durations:
     """The duration and the load of the measurements.
 
     Attributes:
-        minutes: for our exporter, with a scrape every 15 s.
-        others_minutes: for each of the others, whose cost per sample is constant.
-        beside_minutes: for all in parallel, in the first variant; 0 leaves it out.
+        minutes: of the comparison in each variant, after a minute in which every exporter does everything once.
         backlog_minutes: with a large backlog.
-        requests: scrapes per latency measurement, for each number of clients.
+        requests: scrapes per latency measurement, for each number of clients; 0: none.
+        rounds: of latency measurements and of commands, which alternate between the exporters.
         seconds: the limit of a latency measurement.
     """
 
     minutes: float
-    others_minutes: float
-    beside_minutes: float
     backlog_minutes: float
     requests: int
+    rounds: int = 5
     seconds: float = 60.0
 
 
@@ -78,20 +76,20 @@ class BenchmarkPlan:
         size: of the database.
         durations: of the measurements.
         variants: of the schema; the first one is used for stress.
-        grown: the variants of the mode `growth`.
         exporters: names of those to run; empty for all installed ones.
+        against: the revision of ours to compare with.
         keep: directory of the database and environments for the next invocation; None for a temporary one.
         indexes: the optional migration of Variant.INDEXED.
         sleep: seconds that the query of the mode `slow` sleeps.
         backlog: pending jobs of the mode `backlog`.
-        few: jobs and events in the small database of the mode `growth`.
+        few: jobs and events in the small database, which shows the growth with the rows.
     """
 
     size: Size
     durations: Durations
     variants: tuple[Variant, ...]
-    grown: tuple[Variant, ...]
     exporters: tuple[str, ...]
+    against: str | None
     keep: Path | None
     indexes: Path
     sleep: float

@@ -4,7 +4,8 @@ import ctypes
 import os
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,12 +21,13 @@ class ExporterProcess:
     """A process and its children; a context manager that ends them."""
 
     def __init__(self, start: StartCommand, log: Path) -> None:
-        """Starts it with its output in `log`, without environment variables of ours that would configure it."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "OUTBOX_", "QE_"))}
+        """Starts it with its output in `log`; it inherits only PATH and HOME from this process's environment."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
                 start.command,
                 env={**inherited, **start.environment},
+                cwd=start.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -50,6 +52,15 @@ class ExporterProcess:
         if self._process.poll() is not None:
             tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
             raise RuntimeError(f"{self._process.args!r} ended:\n{tail}")
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Keeps the process from running for as long as the context is active."""
+        self._view.suspend()
+        try:
+            yield
+        finally:
+            self._view.resume()
 
     @property
     def processor_seconds(self) -> float:

@@ -8,11 +8,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from benchmarks.compare import ExporterComparison, GrowthResult
-from benchmarks.exporters import OURS
+from benchmarks.builds import OURS
+from benchmarks.commands import CommandCost
+from benchmarks.compare import Responsiveness, SchemaComparison
+from benchmarks.exporters import QUERY_EXPORTER
+from benchmarks.load import LatencyResult
 from benchmarks.measure import ExporterResult
 from benchmarks.plan import BenchmarkPlan
 from benchmarks.statements import StatementCost, total
@@ -29,8 +33,8 @@ class BenchmarkReport:
     plan: BenchmarkPlan
     versions: dict[str, str]
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
-    comparisons: list[ExporterComparison] = field(default_factory=list)
-    growths: list[GrowthResult] = field(default_factory=list)
+    comparisons: list[SchemaComparison] = field(default_factory=list)
+    responsiveness: Responsiveness = field(default_factory=lambda: Responsiveness({}, ()))
     stresses: list[StressResult] = field(default_factory=list)
 
     def as_json(self) -> str:
@@ -41,18 +45,21 @@ class BenchmarkReport:
         """Tables with ratios."""
         return "\n".join(self._lines()) + "\n"
 
+    def add_responsiveness(self, found: Responsiveness) -> None:
+        """Adds what is measured once."""
+        self.responsiveness = found
+
     def _lines(self) -> Iterator[str]:
         yield from ("# Cost of monitoring", "", *self._setting(), "")
+        if self.comparisons:
+            yield from (*cost_table(self.comparisons, self.responsiveness.latencies), "")
+        if self.responsiveness.commands:
+            yield from ("## Commands", "", *command_table(self.responsiveness.commands), "")
         for comparison in self.comparisons:
-            yield from (f"## Schema: {comparison.variant.value}", "", *comparison_table(comparison.results), "")
-            if comparison.beside:
-                yield from ("### In parallel", "", *parallel_table(comparison.beside), "")
-            for result in comparison.results:
+            yield from (f"## Schema: {comparison.variant.value}", "", *detail_table(comparison.results), "")
+            small = [comparison.small] if comparison.small else []
+            for result in (*comparison.results, *small):
                 yield from (f"### Statements of {result.exporter}", "", *statement_table(result.statements), "")
-        for growth in self.growths:
-            yield from (f"## Growth, schema: {growth.variant.value}", "", *growth_table(growth, self.plan), "")
-            yield from ("### Statements for few rows", "", *statement_table(growth.small.statements), "")
-            yield from ("### Statements for many rows", "", *statement_table(growth.large.statements), "")
         for stress in self.stresses:
             yield from (f"## Under stress: {stress.title}", "", *stress_table(stress), "")
             yield from ("### Statements", "", *statement_table(stress.statements), "")
@@ -69,61 +76,105 @@ class BenchmarkReport:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the comparison: its title, its value from a result, its format."""
+    """One row of a table: its title, its value from a result, its format. None: it has no such value."""
 
     title: str
-    value: Callable[[ExporterResult], float]
+    value: Callable[[ExporterResult], float | None]
     form: str = ",.0f"
 
 
-FIGURES: Final = (
-    Figure("buffers per minute", lambda result: result.per_minute(result.total.buffers)),
+DETAILS: Final = (
     Figure("rows returned per minute", lambda result: result.per_minute(result.total.rows)),
     Figure("statements per minute", lambda result: result.per_minute(result.total.calls), ",.1f"),
     Figure("database time, ms per minute", lambda result: result.per_minute(1000 * result.total.seconds), ",.1f"),
     Figure("longest statement, ms", lambda result: 1000 * result.total.longest, ",.1f"),
-    Figure("transactions per minute", lambda result: result.transactions, ",.1f"),
     Figure("connections made", lambda result: result.connections),
-    Figure("sessions at once", lambda result: result.backends),
     Figure("failed statements, not counted above", lambda result: result.errors),
+    Figure("failed health checks", lambda result: result.unhealthy),
     Figure("first complete values, s", lambda result: result.first_values, ".2f"),
-    Figure("processor time, s per minute", lambda result: result.processor, ".3f"),
-    Figure("resident memory, MiB", lambda result: result.resident / _MIB, ".1f"),
-    Figure("resident memory after the load, MiB", lambda result: result.resident_driven / _MIB, ".1f"),
     Figure("series", lambda result: result.series),
     Figure("bytes of a scrape", lambda result: result.size),
     Figure("measured, minutes", lambda result: result.minutes, ".1f"),
 )
 
 
-def comparison_table(results: Sequence[ExporterResult]) -> Iterator[str]:
-    """One column per exporter, and one with the ratio to ours for each other exporter."""
-    ours = next((result for result in results if result.exporter == OURS), None)
-    others = [result for result in results if ours is not None and result is not ours]
-    heads = [*(f"{result.exporter} {result.version}" for result in results)]
-    heads += [f"{other.exporter} ÷ ours" for other in others]
-    yield from _head("", *heads)
-    for figure in (*FIGURES, *_load_figures(results)):
-        cells = [format(figure.value(result), figure.form) for result in results]
-        if ours is not None:
-            cells += [ratio(figure.value(other), figure.value(ours)) for other in others]
-        yield _row(figure.title, *cells)
+def figures(comparison: SchemaComparison) -> tuple[Figure, ...]:
+    """The rows of the cost table for one schema."""
+
+    def other_build(result: ExporterResult) -> ExporterResult | None:
+        """That of another build of ours in the same use."""
+        same = [one for one in comparison.results if one.build and one.watching == result.watching]
+        return next((one for one in same if result.build and one.build != result.build), None)
+
+    def peer(_: ExporterResult) -> ExporterResult | None:
+        return comparison.of(QUERY_EXPORTER)
+
+    def few(result: ExporterResult) -> ExporterResult | None:
+        return comparison.small if result.exporter == OURS else None
+
+    processor, both = attrgetter("processor"), attrgetter("processor_with_health")
+    resident, buffers = attrgetter("resident"), attrgetter("buffers")
+    return (
+        Figure("processor time, s per minute: process", processor, ".4f"),
+        Figure("health checks", attrgetter("health"), ".4f"),
+        Figure("sum", both, ".4f"),
+        Figure("sum ÷ other build", partial(_quotient, both, other_build), ".2f"),
+        Figure("process ÷ other build", partial(_quotient, processor, other_build), ".2f"),
+        Figure("process ÷ query-exporter", partial(_quotient, processor, peer), ".2f"),
+        Figure("resident memory at the end, MiB", lambda result: result.resident / _MIB, ".1f"),
+        Figure("memory ÷ other build", partial(_quotient, resident, other_build), ".2f"),
+        Figure("buffers per minute", buffers),
+        Figure("query-exporter's buffers ÷ these", partial(_inverse, buffers, peer)),
+        Figure("buffers ÷ those with few rows", partial(_quotient, buffers, few), ".2f"),
+    )
 
 
-def parallel_table(beside: Mapping[str, float]) -> Iterator[str]:
-    """Processor time of all in parallel, and the ratio to ours."""
-    ours = beside.get(OURS, 0.0)
-    yield from _head("in parallel", "processor time, s per minute", "÷ ours")
-    for exporter, seconds in beside.items():
-        yield _row(exporter, f"{seconds:.4f}", ratio(seconds, ours))
+def cost_table(comparisons: Sequence[SchemaComparison], latencies: Mapping[str, Sequence[LatencyResult]]) -> list[str]:
+    """All that users pay: a column for each exporter, and a row for each schema and figure; then the scrapes."""
+    names = list(dict.fromkeys(result.exporter for one in comparisons for result in one.results))
+    rows = [[(one, figure) for figure in figures(one)] for one in comparisons]
+    lines = [*_head("", "schema", *names)]
+    for of_all_schemas in zip(*rows, strict=True):
+        for comparison, figure in of_all_schemas:
+            cells = [_cell(figure, comparison.of(name)) for name in names]
+            lines.append(_row(figure.title, comparison.variant.value, *cells))
+    return [*lines, *_latency_rows(comparisons, latencies, names)]
 
 
-def growth_table(growth: GrowthResult, plan: BenchmarkPlan) -> Iterator[str]:
-    """Buffers per minute for few rows and for many, with the same traffic and backlog."""
-    few, many = (result.per_minute(result.total.buffers) for result in (growth.small, growth.large))
-    yield from _head("jobs and events", "buffers per minute", "ratio")
-    yield _row(f"{growth.rows:,}", f"{few:,.0f}", "1")
-    yield _row(f"{plan.size.jobs:,}", f"{many:,.0f}", ratio(many, few))
+def _latency_rows(
+    comparisons: Sequence[SchemaComparison], latencies: Mapping[str, Sequence[LatencyResult]], names: Sequence[str]
+) -> Iterator[str]:
+    clients = [load.clients for load in next(iter(latencies.values()), ())]
+    for number, several in enumerate(clients):
+        who = "alone" if several == 1 else f"{several} clients"
+        for share in ("p50", "p99"):
+            values = [getattr(latencies[name][number], share) if name in latencies else None for name in names]
+            cells = [_format(value and 1000 * value, ".2f") for value in values]
+            yield _row(f"scrape {share}, ms, {who}", comparisons[0].variant.value, *cells)
+
+
+def command_table(costs: Sequence[CommandCost]) -> Iterator[str]:
+    """Processor time and peak memory of each command for each build, and the ratio of the first to the second."""
+    builds = list(dict.fromkeys(cost.build for cost in costs))
+    found = {(cost.command, cost.build): cost for cost in costs}
+    ratios = ["time, ratio", "memory, ratio"] if len(builds) > 1 else []
+    heads = [f"{build}, {what}" for what in ("ms", "peak MiB", "exit status") for build in builds]
+    yield from _head("command", *heads, *ratios)
+    for name in dict.fromkeys(cost.command for cost in costs):
+        of = [found[name, build] for build in builds]
+        cells = [f"{1000 * cost.seconds:.0f}" for cost in of]
+        cells += [f"{cost.peak / _MIB:.1f}" for cost in of]
+        cells += [str(cost.status) for cost in of]
+        if ratios:
+            cells += [ratio(of[0].seconds, of[1].seconds), ratio(of[0].peak, of[1].peak)]
+        yield _row(f"`{name}`", *cells)
+
+
+def detail_table(results: Sequence[ExporterResult]) -> Iterator[str]:
+    """One column per exporter."""
+    yield from _head("", *(f"{result.exporter} {result.version}" for result in results))
+    for figure in DETAILS:
+        yield _row(figure.title, *(_cell(figure, result) for result in results))
 
 
 def stress_table(stress: StressResult) -> Iterator[str]:
@@ -171,27 +222,32 @@ def statement_table(statements: Sequence[StatementCost]) -> Iterator[str]:
         )
 
 
-def ratio(other: float, ours: float) -> str:
-    """The ratio of another exporter's value to ours."""
-    return f"{other / ours:,.2f}" if ours else "-"
+def ratio(value: float, other: float) -> str:
+    """The ratio of a value to another one."""
+    return f"{value / other:,.2f}" if other else "-"
 
 
-def _load_figures(results: Sequence[ExporterResult]) -> Iterator[Figure]:
-    """The latencies for each number of clients; none when they were not measured."""
-    for number, load in enumerate(results[0].loads if results else ()):
-        who = "alone" if load.clients == 1 else f"{load.clients} clients"
-        yield Figure(f"scrape p50, ms, {who}", partial(_latency, number, "p50"), ".2f")
-        yield Figure(f"scrape p99, ms, {who}", partial(_latency, number, "p99"), ".2f")
-        yield Figure(f"scrapes per second, {who}", partial(_speed, number))
+def _quotient(
+    value: Callable[[ExporterResult], float], of: Callable[[ExporterResult], ExporterResult | None], one: ExporterResult
+) -> float | None:
+    """The value of one result, divided by that of another."""
+    other = of(one)
+    return None if other is None or not value(other) else value(one) / value(other)
 
 
-def _latency(number: int, share: Literal["p50", "p99"], result: ExporterResult) -> float:
-    load = result.loads[number]
-    return 1000 * (load.p50 if share == "p50" else load.p99)
+def _inverse(
+    value: Callable[[ExporterResult], float], of: Callable[[ExporterResult], ExporterResult | None], one: ExporterResult
+) -> float | None:
+    quotient = _quotient(value, of, one)
+    return 1 / quotient if quotient else None
 
 
-def _speed(number: int, result: ExporterResult) -> float:
-    return result.loads[number].per_second
+def _cell(figure: Figure, result: ExporterResult | None) -> str:
+    return _format(figure.value(result) if result else None, figure.form)
+
+
+def _format(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
 def _head(*cells: str) -> Iterable[str]:

@@ -4,7 +4,7 @@ import gzip
 import http.client
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -82,16 +82,18 @@ def is_complete(text: str, names: tuple[str, ...]) -> bool:
     return set(names) <= {sample.name for sample in samples(text)}
 
 
-def wait_until_complete(port: int, names: tuple[str, ...], deadline: float) -> float:
+def wait_until_complete(port: int, names: tuple[str, ...], timeout: float, check: Callable[[], object]) -> float:
     """The monotonic time at which all of `names` have samples; without names, of the first response.
 
-    Raises: TimeoutError after the monotonic time `deadline`.
+    `check` is called before each scrape. Raises: RuntimeError after `timeout` seconds, and what `check` raises.
     """
+    deadline = time.monotonic() + timeout
     while (now := time.monotonic()) < deadline:
+        check()
         try:
             if is_complete(scrape(port), names):
                 return time.monotonic()
         except (OSError, http.client.HTTPException):
             pass  # not listening yet
         time.sleep(max(0.0, _PAUSE - (time.monotonic() - now)))
-    raise TimeoutError(f"/metrics never had all of: {', '.join(names) or 'any response'}")
+    raise RuntimeError(f"/metrics never had all of: {', '.join(names) or 'any response'}")

@@ -82,19 +82,3 @@ def errors(log: Path, role: str, offset: int) -> int:
     with log.open("rb") as file:
         file.seek(offset)
         return sum(marker in line and b" ERROR: " in line for line in file)
-
-
-def backends(connection: psycopg.Connection, role: str) -> int:
-    """The current sessions of a role."""
-    row = connection.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND backend_type = 'client backend'", (role,)
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def transactions(connection: psycopg.Connection, database: str) -> int:
-    """All transactions in a database since its creation."""
-    row = connection.execute(
-        "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %s", (database,)
-    ).fetchone()
-    return 0 if row is None else int(row[0])

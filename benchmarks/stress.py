@@ -2,14 +2,16 @@
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from benchmarks import scrape, statements
 from benchmarks.environment import Environment
 from benchmarks.exporters import Contender
 from benchmarks.health import CollectorHealth, CollectorHistory
-from benchmarks.measure import Testbed, run_exporter, watch
+from benchmarks.measure import Testbed, run_exporter
 from benchmarks.plan import BenchmarkPlan
+from benchmarks.schedule import Routine, repeat
 from benchmarks.server import BenchmarkDatabase, statement
 from benchmarks.statements import StatementCost
 from exporter.lab.ports import LOOPBACK
@@ -45,7 +47,7 @@ def backlog(environment: Environment, exporter: Contender) -> StressResult:
     """Measures with the plan's number of pending jobs."""
     plan = environment.plan
     size = replace(plan.size, pending=plan.backlog)
-    with environment.testbed(size, plan.variants[0]) as testbed:
+    with environment.testbed(size, plan.variants[0], [exporter]) as testbed:
         return _observe(
             testbed, exporter, _title(plan, f"{size.pending:,} pending jobs"), plan.durations.backlog_minutes
         )
@@ -54,7 +56,8 @@ def backlog(environment: Environment, exporter: Contender) -> StressResult:
 def slow(environment: Environment, exporter: Contender) -> StressResult:
     """Measures with a table fsm_events that takes `sleep` seconds for each read."""
     plan = environment.plan
-    with environment.testbed(plan.size, plan.variants[0], lambda database: _slow_down(database, plan.sleep)) as testbed:
+    slowed = partial(_slow_down, seconds=plan.sleep)
+    with environment.testbed(plan.size, plan.variants[0], [exporter], slowed) as testbed:
         title = _title(plan, f"every read of fsm_events sleeps {plan.sleep:g} s")
         return _observe(testbed, exporter, title, plan.durations.minutes)
 
@@ -64,22 +67,21 @@ def _title(plan: BenchmarkPlan, condition: str) -> str:
 
 
 def _observe(testbed: Testbed, exporter: Contender, title: str, minutes: float) -> StressResult:
-    log = testbed.database.server.log
-    offset = log.stat().st_size
+    statements.reset(testbed.observer)
     with run_exporter(testbed, exporter) as run:
         history = CollectorHistory(time.time())
-        scrape.wait_until_complete(run.port, (), run.started + _START)
-        watch(
-            *(testbed, run, run.started + 60 * minutes, _SCRAPE_INTERVAL),
-            on_scrape=lambda text: history.add(scrape.samples(text), time.time()),
+        scrape.wait_until_complete(run.port, (), _START, run.process.check)
+        routine = Routine(
+            lambda: history.add(scrape.samples(run.scrape()), time.time()), _SCRAPE_INTERVAL, time.monotonic()
         )
+        repeat([routine], run.started + 60 * minutes)
         return StressResult(
             title=title,
             seconds=time.monotonic() - run.started,
             health=history.health(),
             statements=tuple(statements.costs(testbed.observer, exporter.role)),
-            errors=statements.errors(log, exporter.role, offset),
-            pending=sum(one.value for one in scrape.samples(scrape.scrape(run.port)) if one.name == _PENDING),
+            errors=statements.errors(testbed.database.server.log, exporter.role, run.log_offset),
+            pending=sum(one.value for one in scrape.samples(run.scrape()) if one.name == _PENDING),
         )
 
 

@@ -1,13 +1,7 @@
-"""The newest programs, besides those of stable Debian that the other tests use.
-
-`tools/newest` fetches them into `.newest/`. The environment variable OUTBOX_NEWEST_BIN names another folder with
-them. The programs have the names of Debian's packages: prometheus, promtool, prometheus-alertmanager, amtool,
-pgbouncer, victoria-metrics, vmalert, vmalert-tool.
-"""
+"""The newest programs (tools/newest), besides those of stable Debian that the other tests use."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -17,17 +11,10 @@ from typing import Final
 import pytest
 
 from tests.requirements import missing, require_program
-
-FOLDER: Final = Path(__file__).parents[1] / ".newest" / "bin"
+from tools.newest_programs import program
 
 # Returns the path of a program, or ends the test by `missing`.
 Require = Callable[[str], Path]
-
-
-def program(name: str) -> Path | None:
-    """The newest program of this name, None where it is not installed."""
-    found = Path(os.environ.get("OUTBOX_NEWEST_BIN") or FOLDER) / name
-    return found if os.access(found, os.X_OK) else None
 
 
 def require_newest(name: str) -> Path:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from alerts.policy.load import load_policy
-from exporter import __version__, cli
+from exporter import cli
 from exporter.app import sample
 from exporter.config import loader
 from exporter.core import logs
 from exporter.core.exit_status import ExitStatus
+from exporter.core.version import version
 from tests.end_to_end.program import run
 
 ROOT = Path(__file__).parent.parent
@@ -259,7 +260,7 @@ def test_version_and_help(capsys):
             cli.main([option])
         assert ended.value.code == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"outbox-exporter {__version__}\n")
+    assert said.startswith(f"outbox-exporter {version()}\n")
     assert all(f"\n    {command}" in said for command in ("serve", "sample", "check-config", "rules", "demo"))
     assert "0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable" in " ".join(said.split())
 
@@ -267,7 +268,7 @@ def test_version_and_help(capsys):
 def test_the_installed_command():
     """The program that pip installed is this one."""
     message = run("--version")
-    assert (message.returncode, message.stdout, message.stderr) == (0, f"outbox-exporter {__version__}\n", "")
+    assert (message.returncode, message.stdout, message.stderr) == (0, f"outbox-exporter {version()}\n", "")
 
 
 def test_every_locale_takes_and_gives_utf8(tmp_path):

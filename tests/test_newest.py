@@ -10,16 +10,6 @@ from tests import newest
 from tests.requirements import require_program
 
 
-def test_the_folder_of_the_environment_comes_first(monkeypatch, tmp_path):
-    """A program is found there when it can be run, and nowhere else."""
-    monkeypatch.setenv("OUTBOX_NEWEST_BIN", str(tmp_path))
-    assert newest.program("prometheus") is None
-    (tmp_path / "prometheus").write_text("#!/bin/sh\n")
-    assert newest.program("prometheus") is None
-    (tmp_path / "prometheus").chmod(0o755)
-    assert newest.program("prometheus") == tmp_path / "prometheus"
-
-
 def test_an_absent_program_skips_outside_ci(monkeypatch, tmp_path):
     """Outside CI the reason names the program and the remedy."""
     monkeypatch.delenv("CI", raising=False)
@@ -44,6 +34,7 @@ def test_an_absent_program_fails_in_ci(monkeypatch, tmp_path):
         ("prometheus-alertmanager", (0, 28)),
         ("amtool", (0, 28)),
         ("pgbouncer", (1, 24)),
+        ("prometheus-postgres-exporter", (0, 19)),
     ],
 )
 def test_the_newest_are_as_new_as_the_tests_that_use_them_expect(name, least):

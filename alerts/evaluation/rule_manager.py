@@ -16,9 +16,10 @@ from pathlib import Path
 
 from alerts.evaluation.clock import MonitoredClock
 from alerts.evaluation.rule_group import RuleGroup
-from alerts.evaluation.state_file import StateFile, StateFileError
+from alerts.evaluation.state_file import FILE, StateFile, StateFileError
 from alerts.model import Change, Evaluation, Labels, Policy, RuleKey
 from alerts.promql.storage import Sample
+from exporter.core.file_lock import DirectoryInUse, FileLock
 from exporter.core.logs import RepeatFilter, event
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
@@ -60,9 +61,10 @@ class RuleManager:
     """Evaluates the policy at every interval once started, or at every second one while nothing consumes the alerts.
 
     Each listener is called with every evaluation, in the thread of the rule manager: a slow listener delays the next
-    evaluation. Alerts survive restarts in `state_dir`; when it cannot be written, that is logged. `failures` counts
-    failures by kind. Raises: UnsupportedError, TemplateError from the constructor when the policy has an expression or
-    a text that is not supported here.
+    evaluation. Alerts survive restarts in `state_dir`, unless another exporter uses it; `state_problem` is why the last
+    attempt to store them failed, empty after a success. `failures` counts failures by kind.
+    Raises: UnsupportedError, TemplateError from the constructor when the policy has an expression or a text that is not
+    supported here.
     """
 
     def __init__(
@@ -78,9 +80,11 @@ class RuleManager:
         self._listeners = tuple(listeners)
         self._clock = clock or MonitoredClock()
         self._file = StateFile(state_dir)
+        self._lock = FileLock(state_dir / f"{FILE}.lock")
         self._common: Labels = (("instance", INSTANCE), ("job", policy.job))
         self._rule_group = RuleGroup(policy)
         self._saved_at: float | None = None
+        self.state_problem = ""
         self._repeats = RepeatFilter()
         self._skipped_interval = True
         self._stopping = threading.Event()
@@ -101,8 +105,10 @@ class RuleManager:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
-        if self._evaluation is not None and not self._thread.is_alive():
-            self._save(self._evaluation.at)
+        if not self._thread.is_alive():
+            if self._evaluation is not None:
+                self._save(self._evaluation.at)
+            self._lock.release()
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -189,15 +195,21 @@ class RuleManager:
     def _save(self, at: float) -> None:
         self._saved_at = at
         try:
+            self._lock.acquire()
             self._file.save(self._rule_group.state(at))
-        except StateFileError as error:
-            self._failed("state", str(error))
+        except (DirectoryInUse, StateFileError) as error:
+            self.state_problem = str(error)
+            self._failed("state", self.state_problem)
+        else:
+            self.state_problem = ""
 
     def _restore(self) -> None:
         try:
+            self._lock.acquire()
             saved = self._file.load()
-        except StateFileError as error:
-            self._failed("state", f"{error}; all alerts start as inactive")
+        except (DirectoryInUse, StateFileError) as error:
+            self.state_problem = str(error)
+            self._failed("state", f"{self.state_problem}; all alerts start as inactive")
             return
         if saved is not None:
             self._rule_group.restore(saved, self._clock.wall())

@@ -1,21 +1,29 @@
-"""Templates of alert descriptions: the subset of Go templates that the policy uses, rendered as in Prometheus.
+"""Templates of alert descriptions: a subset of Go templates, rendered as in Prometheus.
 
-Supported are `{{ $labels.name }}`, and `{{ $value | function }}` with humanize, humanizeDuration, humanizePercentage or
-`printf "%.2f"`. Everything else is refused when the policy is loaded.
+Supported are `{{ $value }}` and `{{ $labels.name }}`, and `$value` with humanize, humanize1024, humanizeDuration,
+humanizePercentage or printf, piped or called. Everything else is refused when the policy is loaded.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _LABEL = re.compile(r"\s*\$labels\.(?P<name>[a-zA-Z_]\w*)\s*")
-_VALUE = re.compile(r'\s*\$value\s*\|\s*(?P<function>[a-zA-Z]\w*)(?:\s+"%\.(?P<digits>\d+)f")?\s*')
+_FUNCTION = r'(?P<function>[a-zA-Z]\w*)(?:\s+"(?P<format>[^"\\]*)")?'
+_VALUES = tuple(
+    re.compile(rf"\s*{form}\s*") for form in (r"\$value", rf"\$value\s*\|\s*{_FUNCTION}", rf"{_FUNCTION}\s+\$value")
+)
+_FORMAT = re.compile(r"(?P<before>(?:[^%]|%%)*)%(?:\.(?P<precision>\d+))?(?P<verb>[feg])(?P<after>(?:[^%]|%%)*)")
 
 # Prefixes below 1 and from 1000 on.
 _SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
 _LARGE = ("k", "M", "G", "T", "P", "E", "Z", "Y")
+_BINARY = ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
+# The decimal exponents for which Go's shortest format is not scientific. Source: strconv, ftoa.go.
+_PLAIN_EXPONENTS = range(-4, 6)
 
 
 class TemplateError(ValueError):
@@ -48,16 +56,31 @@ def _renderer(action: str) -> Renderer:
     if label := _LABEL.fullmatch(action):
         name = label["name"]
         return lambda labels, _: labels.get(name, "")
-    value = _VALUE.fullmatch(action)
-    if value is None:
-        raise TemplateError(f"{{{{{action}}}}}: expected $labels.name, or $value with one function")
-    if value["function"] == "printf" and value["digits"]:
-        form = f".{value['digits']}f"
-        return lambda _, number: _formatted(number, form)
-    function = _FUNCTIONS.get(value["function"])
-    if function is None or value["digits"]:
+    match = next((found for form in _VALUES if (found := form.fullmatch(action))), None)
+    if match is None:
+        raise TemplateError(f"{{{{{action}}}}}: expected $labels.name, or $value alone or with one function")
+    function = _value_function(**match.groupdict())
+    if function is None:
         raise TemplateError(f"{{{{{action}}}}}: unknown function, or wrong arguments")
     return lambda _, number: function(number)
+
+
+def _value_function(function: str = "", format: str | None = None) -> Callable[[float], str] | None:  # noqa: A002
+    if function == "printf":
+        return None if format is None else _printf(format)
+    return _FUNCTIONS.get(function) if format is None else None
+
+
+def _printf(text: str) -> Callable[[float], str] | None:
+    """The function that formats a number as Go's Sprintf does; None for other than one %f, %e or %g."""
+    match = _FORMAT.fullmatch(text)
+    if match is None:
+        return None
+    before, after = (match[part].replace("%%", "%") for part in ("before", "after"))
+    if match["verb"] == "g" and match["precision"] is None:
+        return lambda value: before + shortest(value) + after
+    form = f".{match['precision'] or 6}{match['verb']}"
+    return lambda value: before + _formatted(value, form) + after
 
 
 def _formatted(value: float, form: str) -> str:
@@ -70,15 +93,42 @@ def _four_digits(value: float) -> str:
     return _formatted(value, ".4g")
 
 
+def shortest(value: float) -> str:
+    """The shortest decimal text that identifies the number."""
+    if not math.isfinite(value):
+        return _formatted(value, "f")
+    number = Decimal(repr(value)).normalize()
+    exponent = number.adjusted() if number else 0
+    if exponent in _PLAIN_EXPONENTS:
+        return f"{number:f}"
+    return f"{number.scaleb(-exponent):f}e{exponent:+03d}"
+
+
 def humanize(value: float) -> str:
     """With a metric prefix: 1.234k, 50m."""
     if not value or not math.isfinite(value):
         return _four_digits(value)
-    large, prefix = abs(value) >= 1, ""
-    for each in _LARGE if large else _SMALL:
-        if abs(value) < 1000 if large else abs(value) >= 1:  # noqa: PLR2004 - the step between prefixes
+    if abs(value) >= 1:
+        return _scaled(value, _LARGE, 1000)
+    prefix = ""
+    for each in _SMALL:
+        if abs(value) >= 1:
             break
-        prefix, value = each, value / 1000 if large else value * 1000
+        prefix, value = each, value * 1000
+    return _four_digits(value) + prefix
+
+
+def humanize_1024(value: float) -> str:
+    """With a binary prefix: 1.5ki."""
+    return _scaled(value, _BINARY, 1024) if math.isfinite(value) else _four_digits(value)
+
+
+def _scaled(value: float, prefixes: tuple[str, ...], base: float) -> str:
+    prefix = ""
+    for each in prefixes:
+        if abs(value) < base:
+            break
+        prefix, value = each, value / base
     return _four_digits(value) + prefix
 
 
@@ -104,8 +154,11 @@ def humanize_percentage(value: float) -> str:
     return f"{_four_digits(value * 100)}%"
 
 
+# Without a function, Go prints the shortest text.
 _FUNCTIONS: Mapping[str, Callable[[float], str]] = {
+    "": shortest,
     "humanize": humanize,
+    "humanize1024": humanize_1024,
     "humanizeDuration": humanize_duration,
     "humanizePercentage": humanize_percentage,
 }

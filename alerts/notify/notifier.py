@@ -1,6 +1,5 @@
 """The notifier: the configured receivers with their queues and threads, and the readings of their delivery."""
 
-import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +15,12 @@ from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
 from alerts.notify.receivers.webhook import Webhook
 from exporter.config.settings import AlertingSettings
+from exporter.core.file_lock import FileLock
 from exporter.core.http_client import tls_context
-from exporter.core.logs import event
 from exporter.metrics.catalogue import NOTIFICATIONS, NOTIFICATIONS_WAITING
 from exporter.metrics.readings import Reading
 
-logger = logging.getLogger(__name__)
-
+LOCK = "notifications.lock"
 # How long a request in flight may take when the notifier stops, seconds. A longer one is sent again after the start.
 STOP_TIMEOUT = 1.0
 
@@ -45,16 +43,18 @@ class Notifier:
         self._queues = tuple(DeliveryQueue(receiver, timing) for receiver in receivers)
         stores = (Store(directory, each.name, each.identity) for each in receivers)
         self._files = tuple(zip(self._queues, stores, strict=True))
-        self._persistence_worker = PersistenceWorker(self._files, self._wake_workers, self._clock)
+        self._persistence_worker = PersistenceWorker(
+            self._files, FileLock(directory / LOCK), self._wake_workers, self._clock
+        )
         self._workers = tuple(
             DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, tls_context)
             for each in self._queues
         )
 
     def start(self) -> None:
-        """Load the saved incidents and start the threads. A file that cannot be read is logged and ignored."""
-        for queue, store in self._files:
-            _resume(queue, store)
+        """Load the saved incidents, unless another exporter uses the directory, and start the threads."""
+        if self._workers:
+            self._persistence_worker.load()
         for worker in (self._persistence_worker, *self._workers) if self._workers else ():
             worker.start()
 
@@ -131,14 +131,3 @@ def receivers(settings: AlertingSettings, page: str = "") -> tuple[Receiver, ...
     if settings.webhook_url is not None:
         found.append(Webhook(settings.webhook_url, settings.webhook_bearer_token, page))
     return tuple(found)
-
-
-def _resume(queue: DeliveryQueue, store: Store) -> None:
-    try:
-        queue.begin(store.load())
-    except OSError as error:
-        problem = f"{store.path} cannot be read: {error.strerror}"
-        event(logger, logging.ERROR, "saved notifications not loaded", problem=problem)
-    except ValueError as error:
-        problem = f"{store.path} {error}"
-        event(logger, logging.ERROR, "saved notifications not loaded", problem=problem)

@@ -10,6 +10,7 @@ from alerts.notify.receivers.post import NoResponse, post
 from alerts.notify.receivers.receiver import Receiver
 from exporter.config.settings import AlertingSettings
 from exporter.core.abortable import AbortableConnections
+from exporter.core.errors import SecretUnavailable
 
 # How long one receiver may take to answer, seconds.
 TIMEOUT = 5.0
@@ -35,6 +36,8 @@ def ask(settings: AlertingSettings) -> Iterator[ProbeResult]:
             status = post(receiver.probe, TIMEOUT, AbortableConnections(), tls_context).status
         except NoResponse as error:
             yield ProbeResult(receiver.name, "", str(error), answered=False)
+        except SecretUnavailable as error:
+            yield ProbeResult(receiver.name, "", str(error))
         else:
             yield _probe_result(receiver, status)
 

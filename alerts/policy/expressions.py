@@ -1,4 +1,4 @@
-"""Turns expressions of the policy into PromQL: substitutes `$name`, expands `exact_increase`.
+"""Turns expressions of the policy into PromQL or MetricsQL: substitutes `$name`, expands `exact_increase`.
 
 PromQL's own `increase` extrapolates to the edges of the window: ten in five minutes are 10.5 when samples come every
 15 seconds. The result also differs between programs: windows are closed on the left in Prometheus 2 and open in
@@ -8,7 +8,8 @@ latest one, and the one in force at the start of the window, or the first one of
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum, auto
 
 from alerts.policy.file import ExpressionParameter, SourceText
 from exporter.config import values
@@ -67,15 +68,33 @@ def check_unused_parameters(
             problems.add(parameter.name.place, "unused parameter")
 
 
+class Dialect(Enum):
+    """The language of the expressions. PromQL's are valid MetricsQL, too; MetricsQL's own are exact in more cases."""
+
+    PROMQL = auto()
+    METRICSQL = auto()
+
+
 _CALL = re.compile(r"\bexact_increase\((?P<series>[^()\[\]]*)\[(?P<window>\w+)\]\)")
 
 
-def expand_exact_increase(expr: str, interval: float) -> str:
+def expand_exact_increase(expr: str, interval: float, dialect: Dialect = Dialect.PROMQL) -> str:
     """The expression without `exact_increase`. `interval` is the scrape interval, seconds."""
-    return _CALL.sub(lambda found: _difference(found["series"], found["window"], interval), expr)
+    difference = _DIFFERENCE[dialect]
+    return _CALL.sub(lambda found: difference(found["series"], found["window"], interval), expr)
 
 
-def _difference(series: str, window: str, interval: float) -> str:
+def _metricsql_difference(series: str, window: str, _: float) -> str:
+    """MetricsQL's `increase` is the difference, resets included, where the series is as old as the window.
+
+    It counts the first value of a newer series; `increase_prometheus` does not, and needs two samples. They are joined
+    by `or`: `default` leaves out the series that only its right side has, unless the left side is empty.
+    """
+    increase = f"increase({series}[{window}]) if {series} offset {window}"
+    return f"(({increase}) or increase_prometheus({series}[{window}]) or 0 * {series})"
+
+
+def _promql_difference(series: str, window: str, interval: float) -> str:
     """The difference; if the counter was reset within the window, the sum of the increases before and after."""
     least = f"min_over_time({series}[{window}])"
     before = f"{series} offset {window} <= {least} or {least}"
@@ -92,3 +111,9 @@ def _increase_over_resets(series: str, window: str, interval: float) -> str:
     """
     factor = max(0.5, 1 - interval / values.duration(window) / 2)
     return f"round(increase({series}[{window}]) * {factor:.6g}) and {series} offset {window} or {series} * 1"
+
+
+_DIFFERENCE: Mapping[Dialect, Callable[[str, str, float], str]] = {
+    Dialect.PROMQL: _promql_difference,
+    Dialect.METRICSQL: _metricsql_difference,
+}

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from alerts.model import Policy, Rule, RuleKey, Severity, Signal
 from alerts.policy.check import check, override_error, threshold_unit
-from alerts.policy.expressions import THRESHOLD, expand_exact_increase, substitute_parameters
+from alerts.policy.expressions import (
+    JOB,
+    THRESHOLD,
+    Dialect,
+    expand_exact_increase,
+    references,
+    substitute_parameters,
+)
 from alerts.policy.file import (
     AlertEntry,
     ExpressionParameter,
@@ -34,31 +41,36 @@ def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configur
     overrides: Iterable[Override] = (),
     *,
     job: str = "outbox-exporter",
+    jobs: Iterable[str] = (),
     time_scale: float = 1.0,
     interval: float | None = None,
     runbook: str = "",
     document: PolicyDocument | None = None,
+    dialect: Dialect = Dialect.PROMQL,
 ) -> Policy:
     """The policy of a document, by default the shipped one, changed by a configuration.
 
+    `jobs` are the scrape jobs of several outboxes, instead of `job`: what names a job is evaluated for each of them.
     `time_scale` multiplies every duration: windows, parameters, thresholds that are times, `for`, `keep_firing_for`.
     `interval` is an upper bound, seconds: rules are evaluated at least as often as the exporter samples.
     `runbook` is the URL of a runbook with `{alert}` for the alert's name; empty when it is unknown.
     Raises: ConfigError with every invalid override.
     """
-    builder = _PolicyBuilder(document or _default_document(), tuple(overrides), time_scale)
-    return builder.policy(job, interval, runbook)
+    builder = _PolicyBuilder(document or _default_document(), tuple(overrides), time_scale, dialect)
+    return builder.policy(tuple(dict.fromkeys(jobs)) or (job,), interval, runbook)
 
 
-def configured_policy(config: Config) -> Policy:
+def configured_policy(config: Config, *, jobs: Iterable[str] = (), dialect: Dialect = Dialect.PROMQL) -> Policy:
     """The policy for a configuration. Raises: ConfigError."""
     alerting = config.alerting
     return load_policy(
         alerting.thresholds,
         job=alerting.job,
+        jobs=jobs,
         time_scale=alerting.time_scale,
         interval=config.sampling.interval,
         runbook=_runbook(config),
+        dialect=dialect,
     )
 
 
@@ -101,26 +113,30 @@ def _default_document() -> PolicyDocument:
 class _PolicyBuilder:
     """Builds the policy from a document without errors of syntax."""
 
-    def __init__(self, document: PolicyDocument, overrides: tuple[Override, ...], time_scale: float) -> None:
+    def __init__(
+        self, document: PolicyDocument, overrides: tuple[Override, ...], time_scale: float, dialect: Dialect
+    ) -> None:
         self._document = document
+        self._dialect = dialect
         self._time_scale = time_scale
         self._problems = Problems()
         self._all_overrides = overrides
         self._overrides = {(each.alert, each.severity): each for each in overrides}
         self._hiding_rules = tuple((_highest_severity(entry), entry.hides) for entry in document.entries if entry.hides)
         self._interval: float = document.interval
-        self._job, self._runbook = "", ""
+        self._jobs: tuple[str, ...] = ()
+        self._runbook = ""
 
-    def policy(self, job: str, interval: float | None, runbook: str) -> Policy:
+    def policy(self, jobs: tuple[str, ...], interval: float | None, runbook: str) -> Policy:
         """The whole policy. Raises: ConfigError."""
-        self._job, self._runbook = job, runbook
+        self._jobs, self._runbook = jobs, runbook
         self._interval = min(self._document.interval, interval or self._document.interval)
         for override in self._all_overrides:
             if wrong := override_error(override, self._document):
                 self._problems.add(Place(f"alerting.thresholds.{override.alert}.{override.severity}"), wrong)
         policy = Policy(
             self._interval,
-            job,
+            jobs[0],
             tuple(self._signal(recording) for recording in self._document.recordings),
             tuple(self._rule(entry, level) for entry in self._document.entries for level in entry.levels),
         )
@@ -172,7 +188,10 @@ class _PolicyBuilder:
                 yield hiding_rule
 
     def _expr(self, expr: SourceText, amounts: Mapping[str, Amount]) -> str:
-        return expand_exact_increase(substitute_parameters(expr, amounts, self._job, self._problems), self._interval)
+        jobs = self._jobs if JOB in references([expr]) else self._jobs[:1]
+        texts = [substitute_parameters(expr, amounts, job, self._problems) for job in jobs]
+        text = texts[0] if len(texts) == 1 else " or ".join(f"({text})" for text in texts)
+        return expand_exact_increase(text, self._interval, self._dialect)
 
     def _amounts(self, parameters: Iterable[ExpressionParameter]) -> dict[str, Amount]:
         return {parameter.name.text: self._scaled(parameter.amount) for parameter in parameters}

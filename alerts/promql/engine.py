@@ -5,7 +5,7 @@ functions: what depends on neither time nor samples is computed at compile time.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar, cast
 
 from alerts.model import Labels
@@ -34,6 +34,7 @@ Value = float | Vector
 _Compiled = Callable[[int], Value]
 _CompiledVector = Callable[[int], Vector]
 _CompiledScalar = Callable[[int], float]
+_KEEPS_NAME = "last_over_time"
 _Result = TypeVar("_Result")
 
 
@@ -53,7 +54,7 @@ class Engine:
         self._evaluation = 0
 
     def start_evaluation(self) -> None:
-        """Forget the results of shared subexpressions. FunctionCall it after new samples were stored."""
+        """Forget the results of shared subexpressions. Call it after new samples were stored."""
         self._evaluation += 1
 
     def compile(self, expression: Expression) -> Callable[[float], Vector]:
@@ -112,13 +113,8 @@ class Engine:
         return lambda _: value
 
     def _selector(self, selector: VectorSelector) -> _Compiled:
-        selected, offset = self._storage.selection(selector), selector.offset
-
-        def evaluate(at: int) -> Vector:
-            newest = ((series.full_labels, series.newest(at - offset)) for series in selected())
-            return {labels: value for labels, value in newest if value is not None}
-
-        return evaluate
+        newest = self._newest(selector)
+        return lambda at: {series.full_labels: value for series, _, value in newest(at)}
 
     def _negation(self, negation: Negation) -> _Compiled:
         if _is_scalar(negation.operand):
@@ -145,7 +141,22 @@ class Engine:
     def _aggregation(self, aggregation: Aggregation) -> _Compiled:
         operator, grouping = aggregation.operator, aggregation.grouping
         operand = self._vector(aggregation.operand)
-        return lambda at: aggregate(operator, operand(at), grouping)
+        if aggregation.parameter is None:
+            return lambda at: aggregate(operator, operand(at), grouping)
+        parameter = self._scalar(aggregation.parameter)
+        return lambda at: aggregate(operator, operand(at), grouping, parameter(at))
+
+    def _newest(self, selector: VectorSelector) -> Callable[[int], Iterator[tuple[Series, int, float]]]:
+        """The samples in force at a time: series, time and value."""
+        selected, offset = self._storage.selection(selector), selector.offset
+
+        def newest(at: int) -> Iterator[tuple[Series, int, float]]:
+            for series in selected():
+                sample = series.newest(at - offset)
+                if sample is not None:
+                    yield series, *sample
+
+        return newest
 
     def _points(self, window: RangeSelector) -> Callable[[int], list[tuple[Series, Points]]]:
         """The samples of each series that has any in the window."""
@@ -167,11 +178,16 @@ class Engine:
         function, window = RANGES[call.function], _window(call)
         series_and_points = self._points(window)
         scalars = [self._scalar(each) for each in call.arguments if each is not window]
+        keeps_name = call.function == _KEEPS_NAME
 
         def evaluate(at: int) -> Vector:
             parameters = [scalar(at) for scalar in scalars]
             results = ((series, function(points, *parameters)) for series, points in series_and_points(at))
-            return {series.labels: result for series, result in results if result is not None}
+            return {
+                series.full_labels if keeps_name else series.labels: result
+                for series, result in results
+                if result is not None
+            }
 
         return evaluate
 
@@ -194,9 +210,32 @@ class Engine:
         scalar = self._scalar(call.arguments[0])
         return lambda at: {(): scalar(at)}
 
+    def _to_scalar(self, call: FunctionCall) -> _Compiled:
+        operand = self._vector(call.arguments[0])
+
+        def evaluate(at: int) -> float:
+            vector = operand(at)
+            return next(iter(vector.values())) if len(vector) == 1 else float("nan")
+
+        return evaluate
+
+    def _timestamp(self, call: FunctionCall) -> _Compiled:
+        """The time of each sample; the evaluation time for calculated values."""
+        argument = call.arguments[0]
+        if isinstance(argument, VectorSelector):
+            newest = self._newest(argument)
+            return lambda at: {series.labels: time / 1000 for series, time, _ in newest(at)}
+        vector = self._vector(argument)
+        return lambda at: collect((without_metric_name(labels), at / 1000) for labels in vector(at))
+
     def _absent(self, call: FunctionCall) -> _Compiled:
         vector, labels = self._vector(call.arguments[0]), _labels_of_absent(call.arguments[0])
         return lambda at: {} if vector(at) else {labels: 1.0}
+
+    def _absent_over_time(self, call: FunctionCall) -> _Compiled:
+        window = _window(call)
+        points, labels = self._points(window), _labels_of_absent(window.selector)
+        return lambda at: {} if points(at) else {labels: 1.0}
 
     def _histogram_quantile(self, call: FunctionCall) -> _Compiled:
         phi, buckets = self._scalar(call.arguments[0]), self._vector(call.arguments[1])
@@ -214,11 +253,16 @@ class Engine:
     # Functions that neither take one window nor map each sample by itself.
     SPECIAL: ClassVar[Mapping[str, Callable[["Engine", FunctionCall], _Compiled]]] = {
         "absent": _absent,
+        "absent_over_time": _absent_over_time,
         "histogram_quantile": _histogram_quantile,
+        "scalar": _to_scalar,
         "time": _time,
+        "timestamp": _timestamp,
         "vector": _to_vector,
     }
 
+
+_SCALARS = frozenset({"scalar", "time"})
 
 FUNCTIONS = frozenset({*RANGES, *ELEMENTS, *Engine.SPECIAL})
 
@@ -228,7 +272,7 @@ def _is_scalar(expression: Expression) -> bool:
         case NumberLiteral():
             return True
         case FunctionCall(function=function):
-            return function == "time"
+            return function in _SCALARS
         case Negation(operand=operand):
             return _is_scalar(operand)
         case BinaryOperation(left=left, right=right):

@@ -16,6 +16,21 @@ ElementFunction = Callable[..., float | None]
 _TOLERANCE = 1e-12
 
 
+def greater(one: float, other: float) -> float:
+    """The greater value; NaN when either is NaN."""
+    return math.nan if math.isnan(one) or math.isnan(other) else max(one, other)
+
+
+def lesser(one: float, other: float) -> float:
+    """The lesser value; NaN when either is NaN."""
+    return math.nan if math.isnan(one) or math.isnan(other) else min(one, other)
+
+
+def clamp(value: float, least: float, greatest: float) -> float | None:
+    """The value limited to two bounds; None when the lower bound is above the upper one."""
+    return None if greatest < least else greater(least, lesser(greatest, value))
+
+
 def rounded(value: float, to: float = 1.0) -> float:
     """The nearest multiple of `to`; halves are rounded up."""
     inverse = divide(1.0, to)
@@ -32,11 +47,42 @@ def ceil(value: float) -> float:
     return math.copysign(math.ceil(value), value) if math.isfinite(value) else value
 
 
+def sign(value: float) -> float:
+    """1, -1, or the value itself when it is zero or NaN."""
+    return math.copysign(1.0, value) if value > 0 or value < 0 else value
+
+
+def exponential(value: float) -> float:
+    """The exponential function, infinite on overflow."""
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
+
+
+def square_root(value: float) -> float:
+    """The square root; NaN below zero."""
+    return math.nan if value < 0 else math.sqrt(value)
+
+
+def _logarithm(of: Callable[[float], float]) -> ElementFunction:
+    return lambda value: of(value) if value > 0 else (math.nan if value else -math.inf)
+
+
 ELEMENTS: Mapping[str, ElementFunction] = {
     "abs": abs,
     "ceil": ceil,
+    "clamp": clamp,
+    "clamp_max": lambda value, greatest: lesser(greatest, value),
+    "clamp_min": lambda value, least: greater(least, value),
+    "exp": exponential,
     "floor": floor,
+    "ln": _logarithm(math.log),
+    "log2": _logarithm(math.log2),
+    "log10": _logarithm(math.log10),
     "round": rounded,
+    "sgn": sign,
+    "sqrt": square_root,
 }
 
 

@@ -1,5 +1,6 @@
 """The binary operators: arithmetic, comparisons, and the set operators `and`, `or`, `unless`."""
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 
@@ -7,11 +8,34 @@ from alerts.model import Labels
 from alerts.promql.syntax_tree import BinaryOperation, Grouping, VectorMatching
 from alerts.promql.vectors import EvaluationError, Vector, collect, divide, value_of, without_metric_name
 
+
+def modulo(dividend: float, divisor: float) -> float:
+    """The remainder, with the sign of the dividend; NaN when it is undefined."""
+    try:
+        return math.fmod(dividend, divisor)
+    except ValueError:
+        return math.nan
+
+
+def power(base: float, exponent: float) -> float:
+    """The power; infinite on overflow, NaN where it would be complex."""
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:
+        return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
+    except ValueError:
+        if base:
+            return math.nan
+        return math.copysign(math.inf, base) if exponent % 2 == 1 else math.inf
+
+
 _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": divide,
+    "%": modulo,
+    "^": power,
 }
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,

@@ -139,7 +139,8 @@ def _aggregation(node: parser.AggregateExpr) -> Expression:
         raise _unsupported(node, f"supported aggregations: {', '.join(AGGREGATIONS)}")
     without = node.modifier is not None and node.modifier.type == parser.AggModifierType.Without
     labels = frozenset(node.modifier.labels if node.modifier else ())
-    return Aggregation(operator, _convert(node.expr), Grouping(labels, only=not without))
+    parameter = None if node.param is None else _convert(node.param)
+    return Aggregation(operator, _convert(node.expr), Grouping(labels, only=not without), parameter)
 
 
 _CONVERTERS: dict[type, Callable[[Any], Expression]] = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from alerts.promql.vectors import divide, greatest, least, mean, total
+from alerts.promql.vectors import divide, greatest, least, mean, quantile, total, variance
 
 # Up to this many average sample intervals from the window's edge, the series is taken to continue to the edge.
 # Source: Prometheus, extrapolatedRate.
@@ -84,6 +84,19 @@ def _extrapolated(points: Points, change: float, *, counter: bool) -> float | No
     return change * ((sampled + to_start + to_end) / sampled)
 
 
+def idelta(points: Points) -> float | None:
+    """The change between the last two samples."""
+    return None if len(points.values) < 2 else points.values[-1] - points.values[-2]  # noqa: PLR2004 - see above
+
+
+def irate(points: Points) -> float | None:
+    """The increase of a counter between the last two samples, per second."""
+    change = idelta(points)
+    if change is None:
+        return None
+    return (points.values[-1] if change < 0 else change) / ((points.times[-1] - points.times[-2]) / 1000)
+
+
 def deriv(points: Points) -> float | None:
     """The slope of the regression line, per second."""
     line = _line(points, points.times[0])
@@ -142,6 +155,8 @@ RANGES: Mapping[str, RangeFunction] = {
     "rate": rate,
     "increase": increase,
     "delta": delta,
+    "irate": irate,
+    "idelta": idelta,
     "deriv": deriv,
     "predict_linear": predict_linear,
     "changes": changes,
@@ -151,5 +166,9 @@ RANGES: Mapping[str, RangeFunction] = {
     "max_over_time": greatest_of,
     "sum_over_time": lambda points: total(points.values),
     "count_over_time": lambda points: float(len(points.values)),
+    "last_over_time": lambda points: points.values[-1],
     "present_over_time": lambda _: 1.0,
+    "stdvar_over_time": lambda points: variance(points.values),
+    "stddev_over_time": lambda points: math.sqrt(variance(points.values)),
+    "quantile_over_time": lambda points, phi: quantile(phi, points.values),
 }

@@ -58,8 +58,8 @@ class Series:
     def __post_init__(self) -> None:
         self.full_labels = tuple(sorted((*self.labels, (NAME, self.metric))))
 
-    def newest(self, at: int) -> float | None:
-        """The value of the sample in force at `at` (Unix milliseconds); None when there is none or it is stale."""
+    def newest(self, at: int) -> tuple[int, float] | None:
+        """The time and value of the sample in force at `at`, Unix milliseconds; None when none is, or it is stale."""
         times = self.times
         index = bisect_right(times, at) - 1
         if index < 0:
@@ -71,7 +71,7 @@ class Series:
             ended = bisect_right(self.ends, at) - 1
             if ended >= 0 and self.ends[ended] > time:
                 return None
-        return self.values[index]
+        return time, self.values[index]
 
     def between(self, start: int, end: int) -> "tuple[array[int], array[float]]":
         """The times and values of the samples after `start` and up to `end`, in Unix milliseconds."""
@@ -140,7 +140,7 @@ class Storage:
         return series
 
     def truncate(self) -> None:
-        """Drop samples older than the retention, and series without samples. FunctionCall it periodically."""
+        """Drop samples older than the retention, and series without samples. Call it periodically."""
         for metric, known in self._metrics.items():
             oldest = self._newest - self._history[metric]
             for labels, series in list(known.items()):

@@ -126,11 +126,12 @@ class BinaryOperation:
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    """One value per group."""
+    """One value for each group. `parameter` is that of `quantile`."""
 
     operator: str
     operand: "Expression"
     grouping: Grouping
+    parameter: "Expression | None" = None
 
 
 Expression = NumberLiteral | VectorSelector | RangeSelector | FunctionCall | Negation | BinaryOperation | Aggregation
@@ -141,10 +142,12 @@ def children(expression: Expression) -> tuple[Expression, ...]:
     match expression:
         case FunctionCall(arguments=arguments):
             return arguments
-        case Negation(operand=operand) | Aggregation(operand=operand):
+        case Negation(operand=operand):
             return (operand,)
         case BinaryOperation(left=left, right=right):
             return left, right
+        case Aggregation(operand=operand, parameter=parameter):
+            return (operand,) if parameter is None else (parameter, operand)
         case _:
             return ()
 

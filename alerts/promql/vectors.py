@@ -67,3 +67,27 @@ def least(values: Iterable[float]) -> float:
 def mean(values: Sequence[float]) -> float:
     """The sum divided by the count, of at least one value."""
     return total(values) / len(values)
+
+
+def variance(values: Sequence[float]) -> float:
+    """The mean square distance from the mean, by Welford's method, of at least one value."""
+    centre = squares = 0.0
+    for count, value in enumerate(values, start=1):
+        distance = value - centre
+        centre += distance / count
+        squares += distance * (value - centre)
+    return squares / len(values)
+
+
+def quantile(phi: float, values: Iterable[float]) -> float:
+    """The φ-quantile, linearly interpolated; NaN of no values, ±infinity for φ outside of 0 to 1."""
+    ordered = sorted(values, key=lambda value: (not math.isnan(value), value))
+    if not ordered or math.isnan(phi):
+        return math.nan
+    if not 0 <= phi <= 1:
+        return math.copysign(math.inf, phi)
+    rank = phi * (len(ordered) - 1)
+    lower = math.floor(rank)
+    upper = min(len(ordered) - 1, lower + 1)
+    weight = rank - lower
+    return ordered[lower] * (1 - weight) + ordered[upper] * weight

@@ -23,6 +23,7 @@ REASONS = {
     "timeout": "orange",
     "lock": "yellow",
     "connection": "red",
+    "authentication": "dark-red",
     "rls": "purple",
     "permission": "super-light-purple",
     "schema": "light-blue",
@@ -127,6 +128,14 @@ class _HealthPanels(PanelGroup):
             limits(self.policy, "OutboxNotificationsFailing"),
         )
         yield panels.with_texts(undelivered, unknown="no receiver")
+        yield _flag(
+            "State",
+            "Whether the exporter stores its state. LOST AT RESTART: watch.state_dir cannot be written, or another "
+            "exporter uses it; the log and the status page have the reason.",
+            pick(catalogue.STATE_STORED),
+            "STORED",
+            "LOST AT RESTART",
+        )
         started = worst(f"time() - {pick(PROCESS_START)}", least=True)
         yield panels.number("Up for", "Time since the latest start of a replica.", started).unit("s")
         yield panels.number("Memory", "Resident memory of the largest replica.", worst(pick(MEMORY))).unit("bytes")
@@ -193,38 +202,32 @@ class _HealthPanels(PanelGroup):
     def cost(self) -> timeseries.Panel:
         """The share of time that each collector runs."""
         duration, interval = one(pick(catalogue.COLLECTOR_DURATION)), one(pick(catalogue.COLLECTOR_INTERVAL))
-        panel = panels.lines(
+        return _by_collector(
             "Cost: share of the interval",
             "Run time divided by interval. The budget of each database collector is sampling.budget_ratio, 1 % by "
             "default. Above it for long: the collector runs less often, or the server is far away, because the network "
             "round-trip time does not count. application waits for HTTP and costs the database nothing.",
-            PanelQuery(f"({duration}) / ({interval})", "{{collector}}"),
-            unit="percentunit",
-            colours=COLLECTORS,
+            f"({duration}) / ({interval})",
+            "percentunit",
         )
-        return panels.log_scale(panel)
 
     def durations(self) -> timeseries.Panel:
         """The duration of the last run of each collector."""
-        panel = panels.lines(
+        return _by_collector(
             "Duration of the last run",
             "One collector climbs: its table has grown, or an index is missing. All climb: the database is busy.",
-            PanelQuery(one(pick(catalogue.COLLECTOR_DURATION)), "{{collector}}"),
-            unit="s",
-            colours=COLLECTORS,
+            one(pick(catalogue.COLLECTOR_DURATION)),
+            "s",
         )
-        return panels.log_scale(panel)
 
     def intervals(self) -> timeseries.Panel:
         """The effective interval of each collector."""
-        panel = panels.lines(
+        return _by_collector(
             "Effective interval",
             "How often each collector runs. Above sampling.interval: it would exceed its budget.",
-            PanelQuery(one(pick(catalogue.COLLECTOR_INTERVAL)), "{{collector}}"),
-            unit="s",
-            colours=COLLECTORS,
+            one(pick(catalogue.COLLECTOR_INTERVAL)),
+            "s",
         )
-        return panels.log_scale(panel)
 
     def indexes(self) -> table.Panel:
         """Missing indexes."""
@@ -256,6 +259,12 @@ class _HealthPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.PENDING_TRUNCATED)), "counted to the limit"),
             PanelQuery(one(pick(catalogue.ODD_ROWS)), "{{table}}: {{kind}} rows"),
         ).axis_soft_max(1)
+
+
+def _by_collector(title: str, description: str, query: str, unit: str) -> timeseries.Panel:
+    """A line for each collector, on a logarithmic scale."""
+    panel = panels.lines(title, description, PanelQuery(query, "{{collector}}"), unit=unit, colours=COLLECTORS)
+    return panels.log_scale(panel)
 
 
 def _flag(title: str, description: str, selector: str, good: str, bad: str) -> stat.Panel:

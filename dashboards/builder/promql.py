@@ -8,16 +8,15 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from alerts.model import Policy, Signal
-from exporter.metrics.catalogue import CATALOGUE, Kind, Metric
+from alerts.model import Policy
+from alerts.policy.inline import SELECTOR, Inlining
+from exporter.metrics.catalogue import Metric
 
 SELECTED_JOB = 'job=~"$job"'
 SELECTED = f'{SELECTED_JOB},instance=~"$instance"'
 # A metric of the client library.
 PROCESS_START = "process_start_time_seconds"
-FOREIGN = (PROCESS_START,)
 
-_SIGNAL = re.compile(r"\b(?P<record>outbox:\w+(?::\w+)*)(?:\[(?P<window>\w+)\]| offset (?P<offset>\w+))?")
 _JOB = re.compile(r'\bjob="[^"]*",?')
 _RATE = re.compile(r"\brate\(([^()]*)\[(\w+)\]( offset \w+)?\)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -66,21 +65,7 @@ class PolicySignals:
 
     def __call__(self, record: str) -> str:
         """The expression of a signal. Raises: KeyError when there is none."""
-        return f"({_only_increases(_select_all(self._written_out(self._signals[record])))})"
-
-    @cached_property
-    def _signals(self) -> dict[str, Signal]:
-        return {signal.record: signal for signal in self.policy.signals}
-
-    def _written_out(self, signal: Signal) -> str:
-        return _SIGNAL.sub(self._in_full, signal.expr)
-
-    def _in_full(self, found: re.Match[str]) -> str:
-        """A signal's expression; a range of its samples becomes a subquery with the evaluation interval as its step."""
-        expression = f"({self._written_out(self._signals[found['record']])})"
-        if found["offset"]:
-            return _earlier(expression, found["offset"])
-        return f"{expression}[{found['window']}:{self.policy.interval * 1000:.0f}ms]" if found["window"] else expression
+        return f"({_only_increases(_select_all(Inlining(self.policy).signal(record)))})"
 
 
 @dataclass(frozen=True)
@@ -101,30 +86,6 @@ class PanelGroup:
         return rule.runbook_url.removesuffix(f"/{rule.key.alert}.md")
 
 
-def _known() -> re.Pattern[str]:
-    parts = ("_bucket", "_count", "_sum")
-    names = [metric.name for metric in CATALOGUE]
-    names += [metric.name + part for metric in CATALOGUE if metric.kind is Kind.HISTOGRAM for part in parts]
-    return re.compile(rf"\b({'|'.join((*names, *FOREIGN))})\b(?:{{([^{{}}]*)}})?")
-
-
-_KNOWN = _known()
-_SELECTOR = re.compile(rf"{_KNOWN.pattern}(?:\[\w+\])?")
-_SHIFTED = re.compile(r"\boffset\b|\[\w+:")
-
-
-def _earlier(expression: str, offset: str) -> str:
-    """The expression as it was so much earlier, by shifting each selector: a subquery's steps are aligned to the clock.
-
-    Raises: ValueError for an expression that holds an offset or a subquery itself.
-    """
-    if _SHIFTED.search(expression):
-        raise ValueError(
-            f"offset {offset} of an expression with an offset or a subquery is not written out: {expression}"
-        )
-    return _SELECTOR.sub(lambda found: f"{found[0]} offset {offset}", expression)
-
-
 def _select_all(expression: str) -> str:
     """The expression of the selected series. It replaces the policy's job, as the dashboard may show others."""
 
@@ -132,7 +93,7 @@ def _select_all(expression: str) -> str:
         others = _JOB.sub("", found[2] or "").rstrip(",")
         return pick(found[1], *((others,) if others else ()))
 
-    return _KNOWN.sub(selected, expression)
+    return SELECTOR.sub(selected, expression)
 
 
 def _only_increases(expression: str) -> str:

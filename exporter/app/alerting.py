@@ -18,6 +18,7 @@ from alerts.watch.model.watch import Watch
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.serialization import serialize
+from exporter.app.state import StateCheck
 from exporter.app.status import AlertingStatus, AlertStatus, FiveSignals, Notice, WatchStatus, signals
 from exporter.config.settings import Config
 from exporter.metrics import catalogue
@@ -63,14 +64,16 @@ class Alerting:
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
         self.notifications: Notifier = create_notifier(config.alerting, state_dir, config.web.external_url or "")
         self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
-        listeners = (self._observe, self.notifications.accept, self._add_trend)
+        listeners = (self._observe, self.notifications.accept, self._add_trend, self._check_state)
         sources = RuleInputs(samples.expose, self._fresh, started_at, self._is_relied_on)
         self.judge = RuleManager(policy, sources, state_dir, listeners)
+        self._state = StateCheck(state_dir, lambda: self.judge.state_problem)
 
     def start(self) -> None:
         """Start evaluating, and go on with notifications that were not delivered."""
         self.notifications.start()
         self.judge.start()
+        self._state.check(time.monotonic())
 
     def stop(self) -> None:
         """Stop within about three seconds. Notifications that were not delivered are kept for the next start."""
@@ -83,8 +86,9 @@ class Alerting:
         self.recorder.process_requests()
 
     def readings(self) -> tuple[tuple[Reading, ...], ...]:
-        """The readings of alerts, of notifications and of the watch, for /metrics."""
-        return self.judge.readings(), self.notifications.readings(), self._watch_readings()
+        """The readings of alerts, of notifications, of the watch and of the state directory, for /metrics."""
+        readings = self.judge.readings(), self.notifications.readings(), self._watch_readings()
+        return (*readings, self._state.readings())
 
     def _watch_readings(self) -> tuple[Reading, ...]:
         """The same object until the view of the watch changes."""
@@ -128,6 +132,9 @@ class Alerting:
             self._trends.popleft()
         self._trends.append((evaluation.at, signals(self._states(), time.monotonic(), evaluation.at)))
 
+    def _check_state(self, _: Evaluation) -> None:
+        self._state.check(time.monotonic())
+
     def _fresh(self) -> AbstractSet[str] | None:
         states, now = self._states(), time.monotonic()
         if any(state.runs == 0 for state in states):
@@ -135,6 +142,8 @@ class Alerting:
         return {state.name for state in states if state.fresh(now)}
 
     def _notices(self, view: WatchView) -> Iterator[Notice]:
+        if self._state.problem:
+            yield {"name": "state", "text": self._state.problem}
         if view.trouble:
             yield {"name": "watch", "text": view.trouble}
         if self.recorder.warning and view.watch is not None and view.watch.is_open:

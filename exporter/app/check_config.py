@@ -8,7 +8,16 @@ from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import ApplicationSettings, Config, WatchSettings, WebSettings
 from exporter.core import state_directory as statedir
-from exporter.core.errors import ExporterError, Locked, PermissionDenied, Reason, SampleError, Stale, Unreachable
+from exporter.core.errors import (
+    ExporterError,
+    Locked,
+    LoginRefused,
+    PermissionDenied,
+    Reason,
+    SampleError,
+    Stale,
+    Unreachable,
+)
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import duration
 from exporter.migration.verify import access_checks
@@ -120,7 +129,7 @@ def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
     for name, found in checks:
         try:
             finding = ConfigFinding(found())
-        except (Unreachable, Stale) as error:
+        except (LoginRefused, Unreachable, Stale) as error:
             yield ConfigFinding(f"database {sampling.database.target}", error)
             return
         except SampleError as error:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain, repeat
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from exporter import __version__
 from exporter.app.alerting import Alerting, SampleSource, runbook
+from exporter.app.config_file import ConfigFile
 from exporter.app.failure_log import FailureLog
 from exporter.app.footprint import release_memory
 from exporter.app.signals import Signals
@@ -19,6 +20,7 @@ from exporter.app.status import ExporterInfo, StatusDict, status
 from exporter.config.settings import Config, WebSettings
 from exporter.core.errors import ConfigError
 from exporter.core.logs import event
+from exporter.core.version import version
 from exporter.metrics.encoder import ExpositionEncoder
 from exporter.metrics.exposition import OutboxCollector
 from exporter.metrics.snapshot import CollectorTarget, database_up
@@ -67,12 +69,14 @@ class Runtime:
 class App:
     """The exporter. `load` reads the configuration: once at the start, then at each reload.
 
+    `path` is the configuration file that `web.reload_on_change` is about; None without a file.
     Raises: ConfigError from the constructor when the first configuration is wrong.
     """
 
-    def __init__(self, load: Callable[[], Config]) -> None:
+    def __init__(self, load: Callable[[], Config], path: Path | None = None) -> None:
         self._load = load
-        self._version = __version__
+        self._config_file = ConfigFile(path)
+        self._version = version()
         self._stopping = threading.Event()
         self._reload_requested = threading.Event()
         self._reloading = threading.Lock()
@@ -136,9 +140,11 @@ class App:
                 self.stop()
 
     def tick(self) -> None:
-        """Check the clock and read commands. Call it every few seconds."""
+        """Check the clock, read commands, and look at the configuration file. Call it every few seconds."""
         self._runtime.sampling.check_clock()
         self._runtime.alerting.handle_commands()
+        if self._runtime.sampling.config.web.reload_on_change and self._config_file.has_changed():
+            self._reload_requested.set()
 
     def _release_start_memory(self) -> None:
         """Once, after every part of the program has run."""
@@ -154,6 +160,7 @@ class App:
         """
         with self._reloading:
             self._refuse_when_stopping()
+            self._config_file.has_changed()  # what is read now is no change later
             try:
                 config = self._load()
                 runtime = self._make_runtime(config)

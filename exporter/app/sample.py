@@ -16,11 +16,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from exporter import __version__
 from exporter.app.status import ExporterInfo, status
 from exporter.core import atomic_file
 from exporter.core.errors import ConfigError
 from exporter.core.humanize import json_safe
+from exporter.core.version import version
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Kind
 from exporter.metrics.exposition import OutboxCollector, exporter_info, families
@@ -37,15 +37,15 @@ def render(sampling: Sampler, form: Format) -> str:
     """The sample, whatever its age is now."""
     states = tuple(map(_of_one_run, sampling.store.states()))
     if form == "json":
-        return _document(ExporterInfo(__version__, sampling.database.target, reloaded=True), states)
+        return _document(ExporterInfo(version(), sampling.database.target, reloaded=True), states)
     store = SnapshotStore(states)
-    return _text(OutboxCollector(lambda: store, __version__, sampling.labels.by_name, lambda: True))
+    return _text(OutboxCollector(lambda: store, version(), sampling.labels.by_name, lambda: True))
 
 
 def render_unavailable(form: Format, *, configured: bool) -> str:
     """The text when nothing was sampled: because of the configuration, or of an unexpected error."""
     if form == "json":
-        return _document(ExporterInfo(__version__, database="", reloaded=configured), ())
+        return _document(ExporterInfo(version(), database="", reloaded=configured), ())
     return _text(_Nothing(configured))
 
 
@@ -74,7 +74,7 @@ class _Nothing(Collector):
         self._configured = configured
 
     def collect(self) -> Iterator[Family]:
-        return families((Reading(catalogue.UP, 0), *exporter_info(__version__, reload_succeeded=self._configured)))
+        return families((Reading(catalogue.UP, 0), *exporter_info(version(), reload_succeeded=self._configured)))
 
 
 def _text(collector: Collector) -> str:

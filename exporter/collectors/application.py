@@ -19,9 +19,11 @@ from exporter.application.endpoints import DIALECTS, ENDPOINTS
 from exporter.application.envelope import Payload, open_batch, open_envelope
 from exporter.application.fetch import HttpAnswer, HttpRequest
 from exporter.config.settings import ApplicationSettings
-from exporter.core.errors import Reason, SampleError
+from exporter.core import secret_command
+from exporter.core.errors import Reason, SampleError, SecretUnavailable
 from exporter.core.http_client import tls_context
 from exporter.core.redaction import Redactor
+from exporter.core.types import Secret
 from exporter.metrics.catalogue import APP_UP
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, Reading
 
@@ -43,7 +45,8 @@ Payloads = dict[str, Payload | SampleError]
 class ApplicationCollector:
     """Samples the four endpoints of the application.
 
-    `collect` ends within `timeout` (and `batch.GRACE`), and raises nothing for anything the application does.
+    `collect` ends within `timeout` (and `batch.GRACE`, and the time limit of a command for the token), and raises
+    nothing for anything the application does.
     Shape: `outbox_app_up` for all four endpoints, always; the rest as far as it is known.
     """
 
@@ -51,8 +54,9 @@ class ApplicationCollector:
 
     def __init__(self, settings: ApplicationSettings) -> None:
         self._settings = settings
-        token = settings.bearer_token.reveal() if settings.bearer_token is not None else ""
-        self._redactor = Redactor((token,))
+        # The token of this sample, and what hides it together with the one before it.
+        self._token: Secret | None = None
+        self._redactor = Redactor()
         self._tls_context = tls_context((settings.url,), settings.ca_file)
         # The latest request to each path. One that is running hangs.
         self._answers: dict[str, Future[HttpAnswer]] = {}
@@ -62,9 +66,7 @@ class ApplicationCollector:
 
     def collect(self) -> CollectorOutcome:
         """One sample, now. A request that hangs is not sent again, so that threads do not accumulate."""
-        deadline = time.monotonic() + self._settings.timeout
-        payloads = self._request_batch(time.monotonic() + min(BATCH_TIMEOUT, self._settings.timeout / 4))
-        payloads = payloads or self._request_each(deadline)
+        payloads = self._payloads()
         reports = [self._report(endpoint, payloads[endpoint]) for endpoint in ENDPOINTS]
         readings = chain.from_iterable(readings for readings, _ in reports)
         failures = chain.from_iterable(failures for _, failures in reports)
@@ -73,7 +75,25 @@ class ApplicationCollector:
     def close(self) -> None:
         """Abort the requests under way, so that a `collect` in another thread returns at once."""
         self._closed = True
+        secret_command.abort_running()
         self._batch.abort()
+
+    def _payloads(self) -> Payloads:
+        try:
+            self._renew_token()
+        except SecretUnavailable as error:
+            return dict.fromkeys(ENDPOINTS, error)
+        now, timeout = time.monotonic(), self._settings.timeout
+        return self._request_batch(now + min(BATCH_TIMEOUT, timeout / 4)) or self._request_each(now + timeout)
+
+    def _renew_token(self) -> None:
+        """Read the token, which may have changed. Raises: SecretUnavailable."""
+        if self._settings.bearer_token is None or self._closed:
+            return
+        before, token = self._token, Secret(self._settings.bearer_token.reveal())
+        if token != before:
+            self._token = token
+            self._redactor = Redactor(each.reveal() for each in (token, before) if each)
 
     def _request_batch(self, deadline: float) -> Payloads | None:
         """The payloads of one request for all; None when that failed, is not due, or any request hangs."""
@@ -101,7 +121,7 @@ class ApplicationCollector:
 
     def _request(self, path: str) -> HttpRequest:
         url = f"{self._settings.url.rstrip('/')}/{path}"
-        return HttpRequest(url, self._settings.bearer_token, self._settings.timeout, self._settings.max_bytes)
+        return HttpRequest(url, self._token, self._settings.timeout, self._settings.max_bytes)
 
     def _report(
         self, endpoint: str, payload: Payload | SampleError

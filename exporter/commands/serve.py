@@ -9,5 +9,5 @@ from exporter.core.exit_status import ExitStatus
 
 def serve(options: argparse.Namespace) -> ExitStatus:
     """Until SIGTERM or SIGINT."""
-    App(lambda: load(options)).run()
+    App(lambda: load(options), options.config).run()
     return ExitStatus.GOOD

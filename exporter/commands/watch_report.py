@@ -9,13 +9,13 @@ from alerts.watch.analysis.earlier import compare_with_earlier
 from alerts.watch.model.watch import Watch
 from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryUnavailable
-from exporter import __version__
 from exporter.commands.database_configuration import load
 from exporter.commands.watch import exit_status, record_of, result
 from exporter.config.values import format_duration
 from exporter.core import output
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
+from exporter.core.version import version
 from exporter.database import target
 
 _FORMATS = {"html": reports.html, "markdown": reports.markdown, "json": reports.json_text}
@@ -41,8 +41,8 @@ def _report(options: argparse.Namespace) -> ExitStatus:
             judgement=found.judgement,
             ticks=found.ticks,
             made_at=time.time(),
-            version=__version__,
-            database=target(config.database.dsn.reveal()),
+            version=version(),
+            database=target(config.database.dsn.latest),
             comparison=comparison,
             settings=_settings(found.watch),
         )

@@ -11,6 +11,9 @@ from exporter.core.types import Secret
 PREFIX = "OUTBOX_EXPORTER_"
 # Not a key: it names the file, for the command line.
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+# What follows the name of a secret's key where a file holds the secret, or a command prints it.
+FILE = "_file"
+COMMAND = "_command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,16 @@ class ConfigKey:
         return f"{self.section}.{self.field.name}"
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Its names in the section: a secret may also be in a file."""
-        name = self.field.name
+    def is_secret(self) -> bool:
+        """Whether its value must not be shown."""
         kind = get_args(self.hint)[0] if get_origin(self.hint) is Annotated else self.hint
-        return (name, f"{name}_file") if kind is Secret else (name,)
+        return kind is Secret
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its names in the section: a secret may also be in a file, or be printed by a command."""
+        name = self.field.name
+        return (name, f"{name}{FILE}", f"{name}{COMMAND}") if self.is_secret else (name,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,23 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from exporter.config import overrides, values, yaml_file
-from exporter.config.keys import CONFIG_VARIABLE, KEYS, PREFIX, SECTIONS, ConfigKey, ConfigSection, variable
+from exporter.config.keys import (
+    COMMAND,
+    CONFIG_VARIABLE,
+    FILE,
+    KEYS,
+    PREFIX,
+    SECTIONS,
+    ConfigKey,
+    ConfigSection,
+    variable,
+)
 from exporter.config.settings import Config, Override
 from exporter.config.sources import Environment, File, GivenValue, Source
 from exporter.config.yaml_file import Node, Scalar, Sequence
 from exporter.core.problems import Place, Problems, nearest
+from exporter.core.secret_source import Check, SecretCommand, SecretFile
+from exporter.core.types import Secret
 
 # Variables that Kubernetes adds to every container for services whose names begin with `outbox-exporter`
 # (kubernetes.io/docs/concepts/services-networking/service/#environment-variables). They are no typing errors.
@@ -23,8 +35,10 @@ _SERVICE_LINK = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 
-# Far more than a DSN or a token needs: a file of another kind, named by mistake, is not read whole.
-_MAX_SECRET_BYTES = 64 * 1024
+# Seconds for which a token that a command printed is used for requests. A connection to the database is made so rarely
+# that its command runs each time.
+_TOKEN_LIFETIME = 60.0
+_DSN = "database.dsn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +88,6 @@ def load(path: Path | None, environ: Mapping[str, str], checks: ExternalChecks) 
     reader = _Reader((Environment(environ), file), checks, problems)
     config = Config(**{section.name: reader.section(section, file) for section in SECTIONS})
     _check_orders(config, reader, problems)
-    dsn = reader.place("database.dsn")
-    if dsn and dsn not in problems and (wrong := checks.dsn(config.database.dsn.reveal())):
-        problems.add(dsn, wrong)
     problems.check()
     return config
 
@@ -143,11 +154,49 @@ class _Reader:
         """The value; None, or less of it, where a problem was noted."""
         if key.hint == tuple[Override, ...]:
             return overrides.read(self._inline(given.node), self._checks.override, self._problems)
+        if key.is_secret:
+            return self._secret(given, key)
         if get_origin(key.hint) is tuple:
             hint, _ = get_args(key.hint)
             read = (self._one(GivenValue(given.name, item, given.base), hint) for item in _items(given))
             return tuple(value for value in read if value is not None)
-        return self._one(given, key.hint, in_file=given.name != key.field.name)
+        return self._one(given, key.hint)
+
+    def _secret(self, given: GivenValue, key: ConfigKey) -> Secret | None:
+        """The secret. A file is read now, and again at each use; a command runs at the first use."""
+        check = _secret_check(key, self._checks)
+        name = f"{key.section}.{given.name}"
+        if given.name == key.field.name + COMMAND:
+            arguments = self._arguments(given)
+            lifetime = 0.0 if key.section == "database" else _TOKEN_LIFETIME
+            return Secret(SecretCommand(name, arguments, check, lifetime)) if arguments else None
+        text = yaml_file.as_text(given.node, self._problems)
+        if text is None:
+            return None
+        try:
+            if given.name != key.field.name + FILE:
+                check(text)
+                return Secret(text)
+            file = SecretFile(name, given.base / text, check)
+            file.latest = file.content()
+            check(file.latest)
+        except ValueError as error:
+            self._problems.add(given.place, str(error))
+            return None
+        return Secret(file)
+
+    def _arguments(self, given: GivenValue) -> tuple[str, ...]:
+        """A program and its arguments; none where a problem was noted."""
+        node = self._inline(given.node)
+        if not isinstance(node, Sequence):
+            if node.place not in self._problems:
+                self._problems.add(node.place, "expected a list, the program and its arguments; no shell reads it")
+            return ()
+        arguments = tuple(yaml_file.as_text(item, self._problems) or "" for item in node.items)
+        if not arguments or not arguments[0]:
+            self._problems.add(node.place, "expected the program as the first item of the list")
+            return ()
+        return arguments
 
     def _inline(self, node: Node) -> Node:
         """The YAML in a variable."""
@@ -155,15 +204,24 @@ class _Reader:
             return yaml_file.load_inline(node.value, node.place, self._problems)
         return node
 
-    def _one(self, given: GivenValue, hint: Any, *, in_file: bool = False) -> Any:
+    def _one(self, given: GivenValue, hint: Any) -> Any:
         text = yaml_file.as_text(given.node, self._problems)
         if text is None:
             return None
         try:
-            return values.read(_secret_in(given.base / text) if in_file else text, hint, given.base)
+            return values.read(text, hint, given.base)
         except ValueError as error:
             self._problems.add(given.place, str(error))
             return None
+
+
+def _secret_check(key: ConfigKey, checks: ExternalChecks) -> Check:
+    def check(text: str) -> None:
+        values.read(text, key.hint, Path())
+        if key.path == _DSN and (wrong := checks.dsn(text)):
+            raise ValueError(wrong)
+
+    return check
 
 
 def _items(given: GivenValue) -> tuple[Node, ...]:
@@ -191,23 +249,3 @@ def _duration_of(config: Config, path: str) -> float:
     """The duration of that dotted name; 0, which is in order with everything, when its section is missing."""
     section, name = path.split(".")
     return float(getattr(getattr(config, section), name, 0))
-
-
-def _secret_in(path: Path) -> str:
-    """The secret in a file, without the line break at its end. Raises: ValueError, without naming the file.
-
-    The name is not shown because it may be the secret itself, written under the wrong key.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_SECRET_BYTES + 1)
-        text = content.decode("utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError("the file does not hold text") from None
-    if len(content) > _MAX_SECRET_BYTES:
-        raise ValueError(f"the file is larger than {_MAX_SECRET_BYTES // 1024} KiB")
-    if not text:
-        raise ValueError("the file is empty")
-    return text

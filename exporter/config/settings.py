@@ -2,8 +2,8 @@
 
 Field names are the keys of the YAML file; the environment variable of a key is `OUTBOX_EXPORTER_<SECTION>_<KEY>`.
 Durations are seconds here and `15s`, `5m`, `24h` in the file. A field of type `Secret` may also be given as
-`<key>_file`, a file that holds it. A duration is positive; `Bounds` and `Pattern` narrow a type where a value
-would otherwise be accepted and fail later.
+`<key>_file`, a file that holds it, or `<key>_command`, a command that prints it; both are read at each use. A duration
+is positive; `Bounds` and `Pattern` narrow a type where a value would otherwise be accepted and fail later.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _TOKEN = Pattern(r"[!-~]+", "a token without spaces and special characters")
 _ROUTING_KEY = Pattern(r"[A-Za-z0-9]{32}", "the 32 letters and digits of an Events API v2 integration key")
 
 # Characters that need no quoting in a PromQL string.
-_JOB = Pattern(r"[A-Za-z0-9_.:/-]{1,100}", "at most 100 letters, digits and . _ : / -")
+JOB_NAME = Pattern(r"[A-Za-z0-9_.:/-]{1,100}", "at most 100 letters, digits and . _ : / -")
 
 # The start of a watch. A time is in UTC, so that daylight saving time does not matter.
 _START = Pattern(
@@ -71,12 +71,14 @@ class DatabaseSettings:
     """The database to sample, and the limits on its use.
 
     `dsn` is a libpq connection string or URI; parts that it leaves out come from libpq's own variables (PGHOST, ...).
+    `password` has precedence over one in the connection string.
     `timestamp_zone` is the time zone in which columns of type timestamp (without time zone) were written; without it
     such a column is refused, as its values are ambiguous.
     `max_replay_lag` is how far a standby may be behind its primary before its samples fail.
     """
 
     dsn: Secret = Secret("")
+    password: Secret | None = None
     schema: Annotated[str, _IDENTIFIER] = "public"
     connect_timeout: Annotated[Seconds, Bounds(1, 60)] = Seconds(3)  # libpq counts whole seconds
     statement_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(5)  # 0 would switch it off
@@ -124,12 +126,15 @@ class SamplingSettings:
 class WebSettings:
     """Where /metrics is served. `config_file` holds TLS and basic auth in the exporter-toolkit's format.
 
+    `enable_reload` allows a reload over HTTP; `reload_on_change` reloads when the configuration file has changed.
+
     `external_url` is the address at which people reach the status page; links in rules and notifications begin with it.
     """
 
     listen: Address = Address("0.0.0.0:9721")  # a container is scraped from outside
     config_file: Path | None = None
     enable_reload: bool = False
+    reload_on_change: bool = False
     external_url: Url | None = None
 
 
@@ -163,7 +168,7 @@ class AlertingSettings:
     pagerduty_url: Url = Url("https://events.pagerduty.com/v2/enqueue")
     webhook_url: Url | None = None
     webhook_bearer_token: Annotated[Secret, _TOKEN] | None = None
-    job: Annotated[str, _JOB] = "outbox-exporter"
+    job: Annotated[str, JOB_NAME] = "outbox-exporter"
     time_scale: Ratio = Ratio(1)
     thresholds: tuple[Override, ...] = ()
     runbook_base_url: Url | None = None

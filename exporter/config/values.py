@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
-from exporter.config.settings import Amount, Bounds, Pattern
+from exporter.config.settings import JOB_NAME, Amount, Bounds, Pattern
 from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
 
 Parsed = TypeVar("Parsed")
@@ -164,6 +164,13 @@ def line(text: str) -> str:
     return text
 
 
+def job(text: str) -> str:
+    """The name of a scrape job."""
+    if not re.fullmatch(JOB_NAME.regex, text):
+        raise ValueError(f"expected {JOB_NAME.meaning}")
+    return text
+
+
 def words(argument: str) -> str:
     """An argument of the command line, read as UTF-8 whatever the locale; other bytes become U+FFFD."""
     return os.fsencode(argument).decode("utf-8", "replace")
@@ -227,7 +234,7 @@ def _choice(text: str, choices: tuple[str, ...]) -> str:
 
 def _check(value: Any, limit: Bounds | Pattern, kind: object) -> None:
     if isinstance(limit, Pattern):
-        text = value.reveal() if isinstance(value, Secret) else value
+        text = value.latest if isinstance(value, Secret) else value
         if not re.fullmatch(limit.regex, text):
             raise ValueError(f"expected {limit.meaning}")
     elif not limit.low <= value <= limit.high:

@@ -174,22 +174,20 @@ def load(text: str, source: str, problems: Problems) -> Mapping:
     return as_mapping(root, problems) or Mapping(root.place, {})
 
 
-def load_inline(text: str, place: Place, problems: Problems) -> Mapping:
+def load_inline(text: str, place: Place, problems: Problems) -> Node:
     """Read one document that is a value itself, such as that of an environment variable.
 
-    All of its nodes have the place `place`. Empty when it is not YAML, or no mapping; `problems` has that, too.
+    All of its nodes have the place `place`. A null when it is empty, or not YAML; `problems` has that, too.
     """
     try:
-        root = _Builder(text, place, problems).document()
+        return _Builder(text, place, problems).document()
     except ReaderError:
         problems.add(place, "holds a control character")
     except yaml.MarkedYAMLError as error:
         problems.add(place, _syntax(error, "")[1])
     except ConfigError:
         pass  # noted already
-    else:
-        return as_mapping(root, problems) or Mapping(place, {})
-    return Mapping(place, {})
+    return Scalar(place, None)
 
 
 def _syntax(error: yaml.MarkedYAMLError, source: str) -> tuple[Place, str]:

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     LOCK = "lock"
     CONNECTION = "connection"
+    AUTHENTICATION = "authentication"
     PERMISSION = "permission"
     RLS = "rls"
     SCHEMA = "schema"
@@ -27,13 +28,21 @@ DATABASE_REASONS = (
     Reason.TIMEOUT,
     Reason.LOCK,
     Reason.CONNECTION,
+    Reason.AUTHENTICATION,
     Reason.PERMISSION,
     Reason.RLS,
     Reason.SCHEMA,
     Reason.STALE,
     Reason.INTERNAL,
 )
-APPLICATION_REASONS = (Reason.TIMEOUT, Reason.CONNECTION, Reason.HTTP, Reason.PAYLOAD, Reason.INTERNAL)
+APPLICATION_REASONS = (
+    Reason.TIMEOUT,
+    Reason.CONNECTION,
+    Reason.AUTHENTICATION,
+    Reason.HTTP,
+    Reason.PAYLOAD,
+    Reason.INTERNAL,
+)
 
 
 class ExporterError(Exception):
@@ -61,6 +70,16 @@ class Unreachable(SampleError):
     """The target refused the connection, closed it, or did not answer before the client's own deadline."""
 
     reason = Reason.CONNECTION
+
+
+class LoginRefused(SampleError):
+    """The server does not accept the role, its password or its address."""
+
+    reason = Reason.AUTHENTICATION
+
+
+class SecretUnavailable(LoginRefused):
+    """A secret could not be read, or has the wrong form, so that there was no attempt to use it."""
 
 
 class TooSlow(SampleError):

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from exporter.core.redaction import Redactor
+from exporter.core.redaction import KnownSecrets
 from exporter.core.types import LogFormat, LogLevel, Secret
 
 # The loggers that `level` applies to; the standard library logs warnings of all modules to `py.warnings`.
@@ -27,7 +27,7 @@ _NOISY_LIBRARIES = ("psycopg", "psycopg.pool", "apscheduler", "uvicorn", "uvicor
 
 _HOUR = 3600.0
 
-_redactor = Redactor()
+_secrets = KnownSecrets()
 
 
 def configure(secrets: Iterable[Secret | str] = (), *, level: LogLevel = "info", style: LogFormat = "text") -> None:
@@ -36,8 +36,7 @@ def configure(secrets: Iterable[Secret | str] = (), *, level: LogLevel = "info",
     May be called again, as after a reload: the last level and style count, and secrets once known stay hidden.
     Libraries log errors only; with level `debug`, warnings too.
     """
-    global _redactor  # noqa: PLW0603 - like the logging tree itself, one for the process
-    _redactor = _redactor.with_secrets(each.reveal() if isinstance(each, Secret) else each for each in secrets)
+    _secrets.configure(each.latest if isinstance(each, Secret) else each for each in secrets)
     handler = _Handler(sys.stderr)
     handler.setFormatter(_Formatter(style))
     root = logging.getLogger()
@@ -53,8 +52,13 @@ def configure(secrets: Iterable[Secret | str] = (), *, level: LogLevel = "info",
 
 
 def hide(text: str) -> str:
-    """The text without the secrets that `configure` was given: for messages of libraries on pages and in responses."""
-    return _redactor.hide(text)
+    """The text without known secrets: for messages of libraries on pages and in responses."""
+    return _secrets.hide(text)
+
+
+def hide_renewed(*secrets: str) -> None:
+    """Hide secrets that were read after the start, in the log and by `hide`. Call it before using one."""
+    _secrets.renew(*secrets)
 
 
 def event(

@@ -7,12 +7,16 @@ A secret is hidden when it is known, and when the text marks it: the user inform
 import json
 import re
 from collections.abc import Iterable, Iterator
+from threading import Lock
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "[hidden]"
 
 # Shorter ones are not hidden: hiding every "abc" would make all texts unreadable, and would show where the secret is.
 MIN_LENGTH = 4
+
+# A token that is renewed every few minutes must not make the search for secrets slower and slower.
+MAX_RENEWED = 32
 
 # The rest of the word after a scheme: a password that was not percent-encoded may hold any other character. A URI that
 # was taken for a path has lost one slash.
@@ -60,6 +64,41 @@ class Redactor:
     def with_secrets(self, secrets: Iterable[str]) -> "Redactor":
         """One that hides these secrets as well: a replaced password may still occur in an old error."""
         return Redactor(self._secrets.union(secrets))
+
+
+class KnownSecrets:
+    """Hides the secrets that the program knows: those of every configuration, and the latest that were renewed since.
+
+    Thread-safe. A renewed secret is hidden until `MAX_RENEWED` others were used after it: it may occur in an old error.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._configured = Redactor()
+        self._renewed: dict[str, None] = {}  # in the order of their use
+        self._redactor = self._configured
+
+    def hide(self, text: str) -> str:
+        """The text without them, and without secrets that are marked in it."""
+        return self._redactor.hide(text)
+
+    def configure(self, secrets: Iterable[str]) -> None:
+        """Hide these for good."""
+        with self._lock:
+            self._configured = self._configured.with_secrets(secrets)
+            self._redactor = self._configured.with_secrets(self._renewed)
+
+    def renew(self, *secrets: str) -> None:
+        """Hide these as well. Call it before a secret is used."""
+        with self._lock:
+            is_new = any(secret not in self._renewed for secret in secrets)
+            for secret in secrets:
+                self._renewed.pop(secret, None)
+                self._renewed[secret] = None
+            for oldest in tuple(self._renewed)[:-MAX_RENEWED]:
+                del self._renewed[oldest]
+            if is_new:
+                self._redactor = self._configured.with_secrets(self._renewed)
 
 
 def hide_credentials(text: str) -> str:

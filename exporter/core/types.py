@@ -1,7 +1,7 @@
 """Types of values that more than one package uses: durations, addresses, certificates, secrets."""
 
 from dataclasses import dataclass, field
-from typing import Literal, NewType
+from typing import Literal, NewType, Protocol
 
 Seconds = NewType("Seconds", float)
 # A share: above 0, at most 1.
@@ -19,15 +19,39 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A value that its repr and str do not show.
+class SecretSource(Protocol):
+    """The source of a secret that may change while the exporter runs.
 
-    `reveal` is the only access: for passing it to libpq or into an HTTP header, never into a log or an error.
+    Units: `time_limit`, seconds that `read` may take. Shape: `latest` is empty before the first `read`.
     """
 
-    _value: str = field(repr=False)
+    time_limit: float
+    latest: str
+
+    def read(self) -> str:
+        """The secret as it is now. Raises: SecretUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that its repr and str do not show, or the source from which it is read at each use.
+
+    `reveal` and `latest` are the only access: for passing it to libpq or into an HTTP header, never into a log or an
+    error.
+    """
+
+    _value: str | SecretSource = field(repr=False)
 
     def reveal(self) -> str:
-        """The secret itself."""
-        return self._value
+        """The secret itself, as it is now. Takes at most `time_limit` seconds. Raises: SecretUnavailable."""
+        return self._value if isinstance(self._value, str) else self._value.read()
+
+    @property
+    def latest(self) -> str:
+        """The secret when it was last read, at once; empty for one that was never read."""
+        return self._value if isinstance(self._value, str) else self._value.latest
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds that reading it may take; 0 where it does not need to wait."""
+        return 0.0 if isinstance(self._value, str) else self._value.time_limit

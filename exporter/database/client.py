@@ -7,14 +7,16 @@ from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
+from psycopg import conninfo
 from psycopg.abc import PQGen
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from exporter.config.settings import DatabaseSettings
-from exporter.core.errors import SampleError, Unreachable
+from exporter.core import logs, secret_command
+from exporter.core.errors import SampleError, SecretUnavailable, Unreachable
 from exporter.database import visibility
 from exporter.database.deadline import CLIENT_GRACE, POLL_INTERVAL, Deadline, DeadlineExceeded
-from exporter.database.dsn import target
+from exporter.database.dsn import passwords, target
 from exporter.database.error_mapping import map_error, mapped_errors
 from exporter.database.replay import ReplayTracker
 from exporter.database.round_trip import RoundTripTimer
@@ -38,7 +40,10 @@ class DatabaseClient:
         self._round_trip = RoundTripTimer()
         self._tracker = ReplayTracker()
         # The latest failure to connect and its time, seconds of the monotonic clock; None after a success.
-        self._failure: tuple[psycopg.Error, float] | None = None
+        self._failure: tuple[psycopg.Error | SecretUnavailable, float] | None = None
+        secrets = (settings.dsn, settings.password) if settings.password else (settings.dsn,)
+        # How long a sample may wait for a connection, seconds.
+        self._patience = settings.connect_timeout + CLIENT_GRACE + sum(each.time_limit for each in secrets)
         # The tables to which row security applied in the latest sample of the same ones.
         self._filtered: set[tuple[visibility.Table, ...]] = set()
         self._pool = self._make_pool()
@@ -46,7 +51,7 @@ class DatabaseClient:
     @property
     def target(self) -> str:
         """The connection target for people: host, port and database, without secrets."""
-        return target(self._settings.dsn.reveal())
+        return target(self._settings.dsn.latest)
 
     @property
     def network_time(self) -> float:
@@ -65,6 +70,7 @@ class DatabaseClient:
     def close(self) -> None:
         """End what is running and close the connection. Returns within about two seconds."""
         self._deadline.stopping.set()
+        secret_command.abort_running()
         self._pool.close(timeout=2)
 
     @contextmanager
@@ -76,13 +82,14 @@ class DatabaseClient:
         `bitmap_scans` has the planner prefer these from the beginning. `primary_only` refuses a standby, however fresh
         it is: it proves nothing about the primary.
 
-        Waits for the server at most connect_timeout, then statement_timeout plus a second for the whole sample.
+        Waits for the server at most connect_timeout, and for commands that print its secrets; then statement_timeout
+        plus a second for the whole sample.
         Raises: SampleError; the connection is then rolled back, or closed when the server does not answer.
         """
         settings = self._settings
         self._round_trip.begin()
         self._tracker.begin()
-        with self._deadline.within(settings.connect_timeout + CLIENT_GRACE):
+        with self._deadline.within(self._patience):
             connection = self._acquire()
         try:
             with (
@@ -106,7 +113,7 @@ class DatabaseClient:
     def _acquire(self) -> Connection:
         """The connection. psycopg-pool makes it in a thread of its own, and does not tell why that failed.
 
-        Gives up after connect_timeout and a second. Raises: SampleError of the kind that the failure means.
+        Gives up after `_patience`. Raises: SampleError of the kind that the failure means.
         """
         started = time.monotonic()
         while True:
@@ -127,16 +134,22 @@ class DatabaseClient:
         error, failed_at = self._failure or (None, 0.0)
         # A recent failure stands for all collectors that are due together: one attempt to connect is enough.
         if error and failed_at > started - self._settings.connect_timeout:
-            raise map_error(error) from error
-        if time.monotonic() > started + self._settings.connect_timeout + CLIENT_GRACE:
+            raise _as_sample_error(error) from error
+        if time.monotonic() > started + self._patience:
             raise Unreachable(f"no connection to {self.target} in time")
         if self._deadline.stopping.is_set():
             raise Unreachable("the exporter is stopping")
 
+    def _conninfo(self) -> str:
+        """The connection string with the secrets of now. Raises: SecretUnavailable."""
+        settings = self._settings
+        dsn = settings.dsn.reveal()
+        logs.hide_renewed(*passwords(dsn))
+        return conninfo.make_conninfo(dsn, password=settings.password.reveal() if settings.password else None)
+
     def _make_pool(self) -> ConnectionPool[Connection]:
         settings = self._settings
         return ConnectionPool(
-            settings.dsn.reveal(),
             connection_class=self._connection_class(),
             kwargs={
                 "autocommit": True,
@@ -162,13 +175,16 @@ class DatabaseClient:
         client = self
 
         class DeadlineConnection(psycopg.Connection[Any]):
-            """Waits no longer than its sample may, and keeps the reason of a failure to connect."""
+            """Waits no longer than its sample may, and keeps the reason of a failure to connect.
+
+            Secrets may have changed since the last connection, so the pool has no connection string of its own.
+            """
 
             @classmethod
             def connect(cls, conninfo: str = "", **parameters: Any) -> "DeadlineConnection":
                 try:
-                    connection = super().connect(conninfo, **parameters)
-                except psycopg.Error as error:
+                    connection = super().connect(conninfo or client._conninfo(), **parameters)
+                except (psycopg.Error, SecretUnavailable) as error:
                     # Its traceback would keep the socket of the failed attempt open.
                     client._failure = error.with_traceback(None), time.monotonic()
                     raise
@@ -193,6 +209,11 @@ class DatabaseClient:
                 raise Unreachable(str(error)) from error
 
         return DeadlineConnection
+
+
+def _as_sample_error(error: psycopg.Error | SecretUnavailable) -> SampleError:
+    """A new one each time: several collectors fail with the same cause."""
+    return map_error(error) if isinstance(error, psycopg.Error) else SecretUnavailable(*error.args)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Maps psycopg's exceptions to those of `exporter.core.errors`, the only ones that leave this package."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -9,6 +10,7 @@ from psycopg import errors
 
 from exporter.core.errors import (
     Locked,
+    LoginRefused,
     PermissionDenied,
     RowsHidden,
     SampleError,
@@ -25,6 +27,13 @@ _GONE = ("unable to read data",)
 # read-only on every server.
 _READ_ONLY = "session is read-only"
 _TAKE_PRIMARY = "; a role made for reading is read-only on the primary, too: target_session_attrs=primary finds that"
+
+# Of a server that refuses a connection libpq passes on the text, in the server's language, and no SQLSTATE (28000,
+# 28P01). Source: PostgreSQL's auth.c and miscinit.c, libpq's fe-auth.c, PgBouncer's client.c.
+_REFUSED_LOGIN = re.compile(
+    r"authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects|no password supplied|no such user"
+    r"|requires a valid client certificate|role \".*\" (?:does not exist|is not permitted to log in)"
+)
 
 # The function of PostgreSQL that raises "query would be affected by row-level security policy".
 _ROW_SECURITY = "check_enable_rls"
@@ -59,6 +68,8 @@ _ERROR_MAPPING: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
     (errors.TransactionTimeout, TooSlow),
     (errors.IdleInTransactionSessionTimeout, TooSlow),
     (errors.InsufficientPrivilege, PermissionDenied),
+    (errors.InvalidAuthorizationSpecification, LoginRefused),
+    (errors.InvalidPassword, LoginRefused),
     (errors.UndefinedTable, SchemaMismatch),
     (errors.UndefinedColumn, SchemaMismatch),
     (errors.UndefinedFunction, SchemaMismatch),
@@ -95,8 +106,16 @@ def _special(error: psycopg.Error, text: str, prefix: str) -> SampleError | None
         return next(proofs, None)
     if isinstance(error, errors.InternalError_) and any(words in text for words in _GONE):
         return Unreachable(text)
-    if isinstance(error, psycopg.OperationalError) and _READ_ONLY in text:
+    return _refused_connection(error, text) if isinstance(error, psycopg.OperationalError) else None
+
+
+def _refused_connection(error: psycopg.OperationalError, text: str) -> SampleError | None:
+    """The SampleError of a server that answers and does not take the connection; None for any other."""
+    if _READ_ONLY in text:
         return Unreachable(text + _TAKE_PRIMARY)
+    asks_for_password = error.pgconn is not None and error.pgconn.needs_password
+    if error.sqlstate is None and (asks_for_password or _REFUSED_LOGIN.search(text)):
+        return LoginRefused(text)
     return None
 
 

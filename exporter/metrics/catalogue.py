@@ -351,6 +351,11 @@ CONFIG_RELOAD_SUCCESSFUL = _exporter.gauge(
     "outbox_exporter_config_last_reload_successful",
     "1 when the last configuration reload succeeded, and before the first one.",
 )
+STATE_STORED = _exporter.gauge(
+    "outbox_exporter_state_stored",
+    "1 when this exporter stores its state in watch.state_dir. 0: the directory cannot be written, or another "
+    "exporter uses it, and a restart loses the watch, declared maintenance, alerts and undelivered notifications.",
+)
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
 

@@ -19,7 +19,8 @@ EXPIRY_INTERVALS = 3
 DEFAULT_INTERVAL = 15.0
 # With one of these there is no session, for no collector. A standby that is too far behind answers, but is of no more
 # use than a server that does not.
-_OUTAGE = frozenset({Reason.CONNECTION, Reason.STALE})
+_NO_SESSION = frozenset({Reason.CONNECTION, Reason.AUTHENTICATION})
+_OUTAGE = _NO_SESSION | {Reason.STALE}
 # The cost of a collector is the mean of so many successes: fewer are chance, more are out of date.
 COST_SAMPLES = 4
 
@@ -143,7 +144,7 @@ def latest_server(states: Iterable[CollectorState], now: float) -> DatabaseServe
     if latest is None or latest.answered is None or now > latest.answered + EXPIRY_INTERVALS * latest.interval:
         return None
     silent = any(
-        failure.reason is Reason.CONNECTION and (state.unreachable or 0.0) > latest.answered
+        failure.reason in _NO_SESSION and (state.unreachable or 0.0) > latest.answered
         for state in states
         for failure in state.problems
     )

@@ -8,7 +8,7 @@ from exporter.core.errors import Reason
 from exporter.metrics.readings import CollectorRun
 
 # These cost waiting, and no work of the database; the sooner the next run, the sooner the series are back.
-_WITHOUT_COST = frozenset({Reason.LOCK, Reason.CONNECTION, Reason.STALE})
+_WITHOUT_COST = frozenset({Reason.LOCK, Reason.CONNECTION, Reason.AUTHENTICATION, Reason.STALE})
 
 # A critical collector may exceed its budget by this factor, so that its values grow no older than twice the sampling
 # interval: at defaults, a count of up to 0.35 s, such as of a backlog of a million, is never older than 30 s.

@@ -4,8 +4,8 @@ uvicorn limits how long an idle connection is kept, but neither how long a reque
 client may take to read the response. Here each connection is always in one phase, each phase has a deadline, and the
 phase decides which connection is closed first when there are too many.
 
-Of uvicorn this uses the protocol class, the callbacks of `asyncio.Protocol` that it implements, and four names more:
-`logger`, `app_state`, `timeout_keep_alive_handler` and `shutdown`. tests/web/test_connection.py checks them, and
+Of uvicorn this uses the protocol class, the callbacks of `asyncio.Protocol` that it implements, and five names more:
+`conn`, `logger`, `app_state`, `timeout_keep_alive_handler` and `shutdown`. tests/web/test_connection.py checks them, and
 pyproject.toml limits the version.
 """
 
@@ -162,7 +162,8 @@ class ClientConnection(H11Protocol):
                 return
             is_complete = message["type"] == "http.response.body" and not message.get("more_body")
             if is_complete and not self.transport.is_closing():
-                self._enter(ConnectionPhase.IDLE)
+                next_has_begun = bool(self.conn.trailing_data[0])  # pipelined, in the same data as this request
+                self._enter(ConnectionPhase.REQUEST if next_has_begun else ConnectionPhase.IDLE)
 
         await app(scope, receive, send_in_time)
 

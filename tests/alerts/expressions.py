@@ -91,7 +91,7 @@ def _kept(grouping: Grouping, names: frozenset[str]) -> frozenset[str]:
 
 
 def _of_call(call: FunctionCall) -> frozenset[str] | None:
-    if call.function == "time":
+    if call.function in ("time", "scalar"):
         return None
     if call.function == "vector":
         return frozenset()

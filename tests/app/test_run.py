@@ -6,12 +6,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from exporter.app.run import App
-from exporter.config.settings import ApplicationSettings, Config, DatabaseSettings, SamplingSettings, WebSettings
+from exporter.config.settings import (
+    ApplicationSettings,
+    Config,
+    DatabaseSettings,
+    SamplingSettings,
+    WatchSettings,
+    WebSettings,
+)
 from exporter.core.errors import ConfigError
 from exporter.core.types import Address, Ratio, Seconds, Secret, Url
 from exporter.lab.ports import free_port
@@ -110,6 +118,55 @@ def test_it_serves_its_samples(config):
         assert webtools.get(f"{app.url}/api/v1/status").json()["signals"]["backlog"] == 0
         assert webtools.get(f"{app.url}/").status_code == 200
         assert webtools.get(f"{app.url}/-/ready").status_code == 200
+
+
+def test_a_directory_that_stores_nothing(config, caplog):
+    """One warning at the start says what is lost; page, JSON and a metric have the same."""
+    nowhere = replace(config, watch=WatchSettings(state_dir=Path("/proc/nope")))
+    with started(lambda: nowhere) as app:
+        warnings = [record for record in caplog.records if record.getMessage() == "state is not stored"]
+        assert [record.levelname for record in warnings] == ["WARNING"]
+        lost = (
+            "the watch, declared maintenance, the states of alerts and undelivered notifications are lost at a restart"
+        )
+        assert warnings[0].__dict__["fields"]["consequence"] == lost
+        (notice,) = [each for each in app.status()["notices"] if each["name"] == "state"]
+        assert notice["text"] == (
+            f"the directory /proc/nope cannot be made in /proc: its file system takes none; {lost}"
+        )
+        assert scrape_metrics(app).value("outbox_exporter_state_stored") == 0
+        assert lost in webtools.get(f"{app.url}/").text
+
+
+def test_two_exporters_in_one_directory(config, tmp_path, caplog):
+    """The second one says that the directory is in use, and what to do; the first one is not disturbed."""
+    shared = replace(config, watch=WatchSettings(state_dir=tmp_path))
+    with started(lambda: shared) as first:
+        assert scrape_metrics(first).value("outbox_exporter_state_stored") == 1
+        with started(lambda: shared) as second:
+            assert scrape_metrics(second).value("outbox_exporter_state_stored") == 0
+            (notice,) = [each for each in second.status()["notices"] if each["name"] == "state"]
+            message = f"{tmp_path} is in use by another exporter: give each its own watch.state_dir"
+            assert notice["text"].startswith(message)
+            assert any(record.__dict__.get("fields", {}).get("reason") == message for record in caplog.records)
+        assert scrape_metrics(first).value("outbox_exporter_state_stored") == 1
+    with started(lambda: shared) as third:
+        assert scrape_metrics(third).value("outbox_exporter_state_stored") == 1
+
+
+def test_a_changed_file_is_reloaded_if_wanted(config, tmp_path):
+    """`tick` looks at the file; a reload for another reason counts as a look."""
+    path = tmp_path / "config.yaml"
+    path.write_text("1")
+    for wanted in (False, True):
+        web = replace(config.web, reload_on_change=wanted)
+        app = App(lambda web=web: replace(config, web=web), path)
+        path.write_text(path.read_text() + "2")
+        app.tick()
+        assert app._reload_requested.is_set() is wanted
+        app._reload_requested.clear()
+        app.tick()
+        assert not app._reload_requested.is_set()
 
 
 def _build(app: App) -> dict[str, str]:

@@ -13,10 +13,12 @@ INDEX = "SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_fsm_events_creat
 
 def test_a_testbed_is_a_changed_copy(filled, tmp_path: Path):
     """In its variant, with the backlog and with traffic; the filled database stays as it is."""
-    environment = Environment(plan_of(parser().parse_args([])), filled.server, "http://127.0.0.1:9/trpc", tmp_path)
+    environment = Environment(
+        plan_of(parser().parse_args([])), filled.server, "http://127.0.0.1:9/trpc", "http://127.0.0.1:9", tmp_path
+    )
     prepared: list[BenchmarkDatabase] = []
-    with environment.testbed(SIZE, Variant.DEPLOYED, prepared.append) as testbed:
-        assert [database.name for database in prepared] == [testbed.database.name] == ["outbox_deployed"]
+    with environment.testbed(SIZE, Variant.DEPLOYED, [], prepared.append) as testbed:
+        assert [database.name for database in prepared] == [testbed.database.name] == ["outbox_deployed_60000"]
         assert value(testbed.database, INDEX) == 0
         assert value(testbed.database, PENDING) >= SIZE.pending
     assert not testbed.database.exists

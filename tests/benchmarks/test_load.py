@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from benchmarks import load
-from benchmarks.load import is_whole, percentile
+from benchmarks.load import LatencyResult, is_whole, percentile
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -33,6 +33,16 @@ def test_a_response_of_unknown_length_is_refused():
 def test_a_percentile_is_one_of_the_values(values, share, expected):
     """The smallest value that covers the share; no interpolation."""
     assert percentile(values, share) == expected
+
+
+def test_several_rounds_have_the_median_of_each_value():
+    """For each number of clients; the requests of all rounds count."""
+    rounds = [
+        [LatencyResult(1, 10, 0.1, 0.9, 5.0), LatencyResult(8, 10, 1.0, 1.0, 1.0)],
+        [LatencyResult(1, 10, 0.3, 0.2, 6.0), LatencyResult(8, 10, 2.0, 2.0, 2.0)],
+        [LatencyResult(1, 10, 0.2, 0.3, 9.0), LatencyResult(8, 10, 3.0, 3.0, 3.0)],
+    ]
+    assert load.medians(rounds) == [LatencyResult(1, 30, 0.2, 0.3, 6.0), LatencyResult(8, 30, 2.0, 2.0, 2.0)]
 
 
 def test_no_values_have_no_percentile():

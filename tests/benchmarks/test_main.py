@@ -7,24 +7,21 @@ from benchmarks.plan import Variant
 
 
 def test_without_options_the_full_size_is_measured():
-    """In every schema, ten minutes each."""
+    """In every schema, ten minutes each, with no other build."""
     plan = plan_of(parser().parse_args([]))
     assert plan.size == FULL
     assert plan.variants == tuple(Variant)
-    assert (plan.durations.minutes, plan.durations.others_minutes, plan.durations.beside_minutes) == (10, 10, 10)
+    assert (plan.durations.minutes, plan.durations.backlog_minutes, plan.durations.requests) == (10, 10, 1_000)
+    assert plan.against is None
 
 
 def test_each_option_changes_one_value():
     """Also after `--small`."""
-    plan = plan_of(parser().parse_args(["--small", "--pending", "5k", "--minutes", "2", "--variants", "indexed"]))
+    options = "--small --pending 5k --minutes 2 --variants indexed --against 80bb9ed --requests 0"
+    plan = plan_of(parser().parse_args(options.split()))
     assert (plan.size.pending, plan.size.jobs) == (5_000, SMALL.jobs)
-    assert (plan.durations.minutes, plan.durations.others_minutes, plan.durations.beside_minutes) == (2, 2, 2)
-    assert plan.variants == (Variant.INDEXED,)
-
-
-def test_the_parallel_measurement_can_be_left_out():
-    """With zero minutes."""
-    assert plan_of(parser().parse_args(["--beside-minutes", "0"])).durations.beside_minutes == 0
+    assert (plan.durations.minutes, plan.durations.backlog_minutes, plan.durations.requests) == (2, 2, 0)
+    assert (plan.variants, plan.against) == ((Variant.INDEXED,), "80bb9ed")
 
 
 def test_an_unknown_mode_is_wrong_usage(capsys):

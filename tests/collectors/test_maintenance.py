@@ -17,6 +17,14 @@ from exporter.migration.maintenance import (
 from tests.migration.verification import exporter_client
 
 HOUR = 3600.0
+# A course, to which jobs refer.
+COURSE = """
+INSERT INTO auth.users (id) VALUES ('00000000-0000-0000-0000-00000000000a');
+INSERT INTO organizations (id, name) VALUES ('00000000-0000-0000-0000-00000000000b', 'o');
+INSERT INTO courses (id, title, slug, user_id, organization_id) VALUES
+    ('00000000-0000-0000-0000-00000000000c', 't', 's', '00000000-0000-0000-0000-00000000000a',
+     '00000000-0000-0000-0000-00000000000b');
+"""
 
 
 def values(outcome: CollectorOutcome) -> dict[str, float]:
@@ -58,12 +66,8 @@ def test_a_processor_that_runs_during_maintenance_is_logged(tmp_path, database, 
     now = time.time()
     maintenance_file = MaintenanceFile(tmp_path)
     maintenance_file.start(now - HOUR, 2 * HOUR, "roll back")
+    database.execute(COURSE)
     database.execute(
-        "INSERT INTO auth.users (id) VALUES ('00000000-0000-0000-0000-00000000000a');"
-        "INSERT INTO organizations (id, name) VALUES ('00000000-0000-0000-0000-00000000000b', 'o');"
-        "INSERT INTO courses (id, title, slug, user_id, organization_id) VALUES "
-        "('00000000-0000-0000-0000-00000000000c', 't', 's', '00000000-0000-0000-0000-00000000000a', "
-        "'00000000-0000-0000-0000-00000000000b');"
         "INSERT INTO job_outbox (entity_id, queue_name, processed_at) VALUES "
         "('00000000-0000-0000-0000-00000000000c', 'q', NOW() - INTERVAL '59 minutes')"
     )
@@ -90,12 +94,8 @@ def test_maintenance_is_reported_without_the_database(tmp_path, database):
 def test_the_query_reads_one_index_entry(embedded_database):
     """The last processed job is the last entry of an existing index."""
     database = embedded_database
+    database.execute(COURSE)
     database.execute(
-        "INSERT INTO auth.users (id) VALUES ('00000000-0000-0000-0000-00000000000a');"
-        "INSERT INTO organizations (id, name) VALUES ('00000000-0000-0000-0000-00000000000b', 'o');"
-        "INSERT INTO courses (id, title, slug, user_id, organization_id) VALUES "
-        "('00000000-0000-0000-0000-00000000000c', 't', 's', '00000000-0000-0000-0000-00000000000a', "
-        "'00000000-0000-0000-0000-00000000000b');"
         "INSERT INTO job_outbox (entity_id, queue_name, processed_at) "
         "SELECT '00000000-0000-0000-0000-00000000000c', 'q', NOW() - n * INTERVAL '1 second' "
         "FROM generate_series(1, 20000) AS n; ANALYZE job_outbox"

@@ -20,8 +20,8 @@ from exporter.config.settings import Config, DatabaseSettings
 from exporter.core.errors import ConfigError
 from exporter.core.types import Secret
 from tests.migration.verification import create_monitor
-from tests.packaging.image import ROOT
 from tests.postgres import Database
+from tools.image import ROOT
 
 KEYS_JOB = "cleanup_expired_idempotency_keys"
 DOCUMENT = (ROOT / "docs" / "migration.md").read_text()

@@ -5,10 +5,12 @@ from exporter.config.settings import AlertingSettings, ApplicationSettings, Conf
 from exporter.core.types import Secret, Url
 
 
-def test_a_secret_may_be_in_a_file():
+def test_a_secret_may_be_in_a_file_or_printed_by_a_command():
     """Other keys have one name."""
-    assert KEYS["database.dsn"].names == ("dsn", "dsn_file")
-    assert KEYS["alerting.pagerduty_routing_key"].names == ("pagerduty_routing_key", "pagerduty_routing_key_file")
+    assert KEYS["database.password"].names == ("password", "password_file", "password_command")
+    assert KEYS["application.bearer_token"].names == ("bearer_token", "bearer_token_file", "bearer_token_command")
+    assert KEYS["database.dsn"].is_secret
+    assert not KEYS["web.listen"].is_secret
     assert KEYS["web.listen"].names == ("listen",)
 
 

@@ -28,7 +28,7 @@ from exporter.config.settings import (
     WebSettings,
 )
 from exporter.config.values import format_duration
-from exporter.core.errors import ConfigError
+from exporter.core.errors import ConfigError, SecretUnavailable
 from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
 
 BROKEN = sorted(Path(__file__).parent.glob("*.yaml"))
@@ -88,12 +88,14 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     authorities = Certificates((tmp_path / "ca.pem").read_text())
     path = write(
-        "database:\n  dsn: host=db password=x\n  schema: outbox\n  connect_timeout: 4s\n  statement_timeout: 1m\n"
+        "database:\n  dsn: host=db password=x\n  password: y\n  schema: outbox\n  connect_timeout: 4s\n"
+        "  statement_timeout: 1m\n"
         "  lock_timeout: 250ms\n  timestamp_zone: Asia/Tokyo\n  max_replay_lag: 10m\n"
         f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n  ca_file: ca.pem\n"
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
-        "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n  external_url: http://x/y/\n"
+        "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n  reload_on_change: true\n"
+        "  external_url: http://x/y/\n"
         "watch:\n  duration: 1h\n  start: migration\n  state_dir: kept\n"
         "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
         f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
@@ -106,6 +108,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
     assert config == Config(
         DatabaseSettings(
             Secret("host=db password=x"),
+            Secret("y"),
             "outbox",
             Seconds(4),
             Seconds(60),
@@ -115,7 +118,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         ),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
-        WebSettings(Address("[::]:9000"), path.parent / "web.yml", enable_reload=True, external_url=Url("http://x/y")),
+        WebSettings(Address("[::]:9000"), path.parent / "web.yml", True, True, Url("http://x/y")),
         WatchSettings(Seconds(3600), "migration", path.parent / "kept"),
         AlertingSettings(
             (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),
@@ -287,8 +290,83 @@ def test_secrets_come_from_files_too(write, tmp_path):
     path = write(f"database:\n  dsn_file: dsn\napplication:\n  url: {URL}\n  bearer_token_file: token\n")
     config = load(path)
     assert config.database.dsn.reveal() == f"host=db password='{SECRET}'"
-    assert config.application == ApplicationSettings(Url(URL), Secret("hunter2"))
-    assert load(DATABASE_DSN_FILE=str(tmp_path / "dsn")).database == config.database
+    assert config.application is not None
+    assert config.application.bearer_token is not None
+    assert config.application.bearer_token.reveal() == "hunter2"
+    assert load(DATABASE_DSN_FILE=str(tmp_path / "dsn")).database.dsn.reveal() == f"host=db password='{SECRET}'"
+
+
+def test_a_secret_file_is_read_at_each_use(write, tmp_path):
+    """A new content counts at once; a missing or wrong one is an error that names the key and shows nothing."""
+    (tmp_path / "dsn").write_text("host=db password=first")
+    dsn = load(write("database:\n  dsn_file: dsn\n")).database.dsn
+    (tmp_path / "dsn").write_text("host=db password=second\n")
+    assert (dsn.latest, dsn.reveal(), dsn.latest) == (
+        "host=db password=first",
+        "host=db password=second",
+        "host=db password=second",
+    )
+    (tmp_path / "dsn").write_text("hunter2 hunter2")
+    with pytest.raises(
+        SecretUnavailable, match=r"^database\.dsn_file: not a connection string that libpq understands$"
+    ):
+        dsn.reveal()
+    (tmp_path / "dsn").unlink()
+    with pytest.raises(SecretUnavailable, match=r"^database\.dsn_file: the file cannot be read: No such file"):
+        dsn.reveal()
+
+
+def test_a_command_is_a_list_and_runs_at_its_use(write, tmp_path):
+    """Loading runs nothing. In a variable the list is YAML; an empty one is the same as no command."""
+    program = tmp_path / "print token"
+    program.write_text(f'#!/bin/sh\ntouch {tmp_path}/ran\necho "$1"\n')
+    program.chmod(0o755)
+    path = write(f"database:\n  password_command: ['{program}', 'a, b $HOME']\n")
+    password = load(path).database.password
+    assert password is not None
+    assert (password.latest, password.time_limit) == ("", 10.0)
+    assert not (tmp_path / "ran").exists()
+    assert password.reveal() == "a, b $HOME"
+    (tmp_path / "ran").unlink()
+    assert password.reveal() == "a, b $HOME"
+    assert (tmp_path / "ran").exists()
+    (tmp_path / "ran").unlink()
+    variable = load(APPLICATION_URL=URL, APPLICATION_BEARER_TOKEN_COMMAND=f"['{program}', token]").application
+    assert variable is not None
+    assert variable.bearer_token is not None
+    assert variable.bearer_token.reveal() == "token"
+    (tmp_path / "ran").unlink()
+    assert variable.bearer_token.reveal() == "token"
+    assert not (tmp_path / "ran").exists(), "a token is used for a minute"
+    assert load(write("database: {password_command: []}\n")).database.password is None
+
+
+@pytest.mark.parametrize("wrong", ["vault read token", "{vault: read}"])
+def test_a_command_that_is_no_list_is_refused(write, wrong):
+    """A text would need a shell; it is not shown."""
+    expected = "expected a list, the program and its arguments; no shell reads it"
+    assert problems(write(f"database:\n  password_command: {wrong}\n")) == [
+        f"config.yaml:2: database.password_command: {expected}"
+    ]
+    assert problems(DATABASE_PASSWORD_COMMAND=wrong) == [f"OUTBOX_EXPORTER_DATABASE_PASSWORD_COMMAND: {expected}"]
+
+
+def test_a_command_needs_a_program(write):
+    """An empty first item names none."""
+    assert problems(write("database:\n  password_command: ['', x]\n")) == [
+        "config.yaml:2: database.password_command: expected the program as the first item of the list"
+    ]
+
+
+def test_what_a_command_prints_is_checked(write):
+    """As the secret itself would be."""
+    token = load(write(f"application:\n  url: {URL}\n  bearer_token_command: [echo, two words]\n")).application
+    assert token is not None
+    assert token.bearer_token is not None
+    with pytest.raises(SecretUnavailable) as raised:
+        token.bearer_token.reveal()
+    wrong = "expected a token without spaces and special characters"
+    assert str(raised.value) == f"application.bearer_token_command: {wrong}"
 
 
 def test_a_variable_replaces_a_secret_file(write):
@@ -436,7 +514,7 @@ def test_the_examples_in_the_example_are_right(tmp_path):
     """Uncommented, its examples load; those of the application are the defaults."""
     (tmp_path / "token").write_text("hunter2")
     (tmp_path / "key").write_text(KEY)
-    twice = r"^ *(dsn_file:.*|\w*bearer_token:.*|pagerduty_routing_key:.*)\n"
+    twice = r"^ *(dsn_file:.*|password_file:.*|\w*bearer_token:.*|pagerduty_routing_key:.*|\w+_command:.*)\n"
     text = re.sub(twice, "", uncommented(), flags=re.MULTILINE)
     path = tmp_path / "config.yaml"
     text = re.sub(r"ca_file: .*\.pem", "ca_file: ca.pem", text)
@@ -444,11 +522,17 @@ def test_the_examples_in_the_example_are_right(tmp_path):
     path.write_text(re.sub(r"(token|key)_file:.*", r"\1_file: \1", text))
     config = load(path)
     authorities = Certificates((tmp_path / "ca.pem").read_text())
-    assert config.application == ApplicationSettings(Url(URL), Secret("hunter2"), ca_file=authorities)
+    assert config.application is not None
+    assert config.application.bearer_token is not None
+    assert config.application.bearer_token.reveal() == "hunter2"
+    unsecret = replace(config.application, bearer_token=None)
+    assert unsecret == ApplicationSettings(Url(URL), ca_file=authorities)
+    assert config.database.password is not None
     assert config.database.dsn.reveal() == "postgresql://outbox_monitor@localhost:5432/postgres"
     assert config.watch == WatchSettings(state_dir=tmp_path / "state")
-    assert config.alerting.pagerduty_routing_key == Secret(KEY)
-    silent = replace(config.database, dsn=Secret(""))
+    assert config.alerting.pagerduty_routing_key is not None
+    assert config.alerting.pagerduty_routing_key.reveal() == KEY
+    silent = replace(config.database, dsn=Secret(""), password=None)
     quiet = replace(
         config.alerting, alertmanager_bearer_token=None, pagerduty_routing_key=None, webhook_bearer_token=None
     )

@@ -22,6 +22,7 @@ def test_defaults():
     database = asdict(config.database)
     del database["dsn"]
     assert database == {
+        "password": None,
         "schema": "public",
         "connect_timeout": 3,
         "statement_timeout": 5,
@@ -30,6 +31,7 @@ def test_defaults():
         "max_replay_lag": 60,
     }
     assert (config.web.listen, config.web.enable_reload) == ("0.0.0.0:9721", False)
+    assert config.web.reload_on_change is False
     assert (config.watch.duration, config.watch.start, str(config.watch.state_dir)) == (86_400.0, "manual", "state")
     assert (config.alerting.job, config.alerting.time_scale) == ("outbox-exporter", 1.0)
     assert config.alerting.pagerduty_url == "https://events.pagerduty.com/v2/enqueue"

@@ -254,7 +254,8 @@ def test_lines_come_in_the_order_of_the_file():
 
 def inline(text: str) -> tuple[Mapping, tuple[str, ...]]:
     problems = Problems()
-    return load_inline(text, Place("VARIABLE"), problems), problems.lines()
+    root = as_mapping(load_inline(text, Place("VARIABLE"), problems), problems) or Mapping(Place("VARIABLE"), {})
+    return root, problems.lines()
 
 
 def test_a_value_may_be_a_document():

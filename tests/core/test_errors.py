@@ -31,7 +31,7 @@ def test_the_reason_of_a_failed_sample(error, reason):
 def test_reasons_by_source():
     """The database has every reason but those of HTTP; the application only those of a request."""
     assert set(errors.Reason) - set(errors.DATABASE_REASONS) == {"http", "payload"}
-    assert set(errors.APPLICATION_REASONS) == {"timeout", "connection", "http", "payload", "internal"}
+    assert set(errors.APPLICATION_REASONS) == {"timeout", "connection", "authentication", "http", "payload", "internal"}
 
 
 def test_a_configuration_error_has_every_problem():

@@ -15,7 +15,7 @@ import pytest
 from exporter.core import logs
 from exporter.core.errors import ConfigError, Reason
 from exporter.core.logs import RepeatFilter, event
-from exporter.core.redaction import Redactor
+from exporter.core.redaction import KnownSecrets, Redactor
 from exporter.core.types import LogLevel, Secret
 
 FORMATS: tuple[Literal["text", "json"], ...] = ("text", "json")
@@ -32,7 +32,7 @@ def _logging_as_before(monkeypatch):
     names = (None, *logs.OWN_LOGGERS, *logs._NOISY_LIBRARIES)
     before = {name: logging.getLogger(name).level for name in names}
     handlers = list(logging.getLogger().handlers)
-    monkeypatch.setattr(logs, "_redactor", Redactor())
+    monkeypatch.setattr(logs, "_secrets", KnownSecrets())
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     yield

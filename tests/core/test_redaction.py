@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from exporter.core.redaction import Redactor, hide_credentials
+from exporter.core.redaction import KnownSecrets, Redactor, hide_credentials
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,22 @@ def test_values_with_a_secrets_name_are_hidden(text, hidden):
 def test_prose_about_secrets_is_left_alone(text):
     """A message has to be readable: only values are hidden."""
     assert hide_credentials(text) == text
+
+
+def test_known_secrets_are_those_of_the_configuration_and_the_latest_renewed():
+    """A secret of the configuration is hidden for good; of those that are renewed, the 32 that were used last."""
+    known = KnownSecrets()
+    known.configure(["configured"])
+    known.renew("renewed-0", "renewed-1")
+    assert known.hide("configured renewed-0 renewed-1 other") == "[hidden] [hidden] [hidden] other"
+    for number in range(2, 32):
+        known.renew(f"renewed-{number}")
+    known.renew("renewed-0")
+    known.renew("renewed-32")
+    assert known.hide("renewed-0 renewed-32") == "[hidden] [hidden]"
+    assert known.hide("renewed-1") == "renewed-1"
+    known.configure(["another"])
+    assert known.hide("configured another renewed-2") == "[hidden] [hidden] [hidden]"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests import webtools
 from tests.dashboards.reading import FILES
 from tests.end_to_end.program import Program, environment, eventually, running, started
 from tests.newest import either
-from tests.packaging.dockerfile import read
+from tools.dockerfile import read
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "compose"

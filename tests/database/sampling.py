@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,9 +11,10 @@ import psycopg
 
 from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import Config, DatabaseSettings, SamplingSettings
-from exporter.core.errors import Reason
+from exporter.core.errors import Reason, SampleError
 from exporter.core.types import Seconds, Secret
 from exporter.database import DatabaseClient, Session
+from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Kind
 from exporter.metrics.readings import CollectorFailure, CollectorRun, Reading
@@ -55,6 +57,22 @@ def database_client(dsn: str, **database: Any) -> Iterator[DatabaseClient]:
         yield opened
     finally:
         opened.close()
+
+
+def hanging(opened: DatabaseClient) -> tuple[threading.Thread, list[SampleError]]:
+    """A sample in a thread of its own, in the middle of a statement that takes a minute; and how it failed."""
+    errors: list[SampleError] = []
+
+    def sample() -> None:
+        try:
+            with opened.sample(Table("job_outbox", ("created_at",))) as session:
+                session._connection.execute("SELECT pg_sleep(60)")
+        except SampleError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    return thread, errors
 
 
 def series(readings: Any) -> Series:

@@ -25,6 +25,8 @@ from exporter.database.error_mapping import map_error, mapped_errors
         (errors.WrongObjectType, Reason.SCHEMA),
         (errors.DatatypeMismatch, Reason.SCHEMA),
         (errors.UntranslatableCharacter, Reason.SCHEMA),
+        (errors.InvalidPassword, Reason.AUTHENTICATION),
+        (errors.InvalidAuthorizationSpecification, Reason.AUTHENTICATION),
         (errors.AdminShutdown, Reason.CONNECTION),
         (psycopg.OperationalError, Reason.CONNECTION),
         (errors.DivisionByZero, Reason.INTERNAL),
@@ -59,6 +61,40 @@ def test_errors_whose_class_is_not_enough(error, reason, text):
     found = map_error(error)
     assert found.reason is reason
     assert text in str(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password authentication failed for user "outbox_monitor"',
+        'Peer authentication failed for user "outbox_monitor"',
+        'no pg_hba.conf entry for host "10.0.0.7", user "outbox_monitor", database "postgres", no encryption',
+        'pg_hba.conf rejects connection for host "10.0.0.7", user "outbox_monitor", database "postgres"',
+        'role "outbox_monitor" does not exist',
+        'role "outbox_monitor" is not permitted to log in',
+        "connection requires a valid client certificate",
+        "fe_sendauth: no password supplied",
+    ],
+)
+def test_a_refused_login(text):
+    """Libpq reports no SQLSTATE of it, only the server's text."""
+    found = map_error(psycopg.OperationalError(f"connection failed: FATAL:  {text}"))
+    assert (found.reason, str(found)) == (Reason.AUTHENTICATION, f"connection failed: FATAL: {text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'database "outbox_monitor" does not exist',
+        'too many connections for role "outbox_monitor"',
+        "connection refused",
+        "the database system is starting up",
+        'server certificate for "db" does not match host name',
+    ],
+)
+def test_a_connection_refused_for_another_reason(text):
+    """The login is not the reason."""
+    assert map_error(psycopg.OperationalError(f"connection failed: FATAL:  {text}")).reason is Reason.CONNECTION
 
 
 def test_the_context_chains_the_original_error():

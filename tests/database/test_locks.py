@@ -57,7 +57,7 @@ def succeeding(sampling: Sampler) -> set[str]:
 
 
 def test_a_locked_table(filled):
-    """Scrapes answer at once, other tables are sampled, our series vanish and return, with one backend at most."""
+    """Other tables are sampled, our series vanish and return, with one backend at most."""
     locked = {"backlog", "throughput", "last_hour"}
     with running(filled) as sampling, Backends(filled) as backends, filled.connect(autocommit=False) as locker:
         page = Page(sampling)
@@ -79,8 +79,17 @@ def test_a_locked_table(filled):
         # Within one interval: a run in progress may have failed, the next run brings the values.
         assert all(state.runs <= runs[state.name] + 2 for state in sampling.store.states() if state.name in locked)
         until(lambda: all_succeeded(sampling))
-        assert page.answers_at_once()
     assert backends.most == 1
+
+
+def test_scrapes_do_not_wait_for_a_lock(filled):
+    """A collector waits for a locked table; the scrapes in that time do not."""
+    with running(filled, lock_timeout=2) as sampling, filled.connect(autocommit=False) as locker:
+        page = Page(sampling)
+        locker.execute("LOCK TABLE job_outbox IN ACCESS EXCLUSIVE MODE")
+        until(lambda: waiting(filled, "outbox-exporter"))
+        until(page.ten_scrapes_during_a_run)
+        assert waiting(filled, "outbox-exporter")
 
 
 def test_a_locked_table_from_the_start(filled):

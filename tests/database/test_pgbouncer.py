@@ -1,7 +1,6 @@
 """Through PgBouncer in transaction mode: the same truth, and nothing left on the shared server connection."""
 
 import random
-import threading
 import time
 from collections.abc import Iterator
 
@@ -16,7 +15,7 @@ from tests.database import rows
 from tests.database.activity import until
 from tests.database.pgbouncer import PgBouncer, pgbouncer
 from tests.database.roles import monitoring_role
-from tests.database.sampling import compare_all, database_client, everything, sampler
+from tests.database.sampling import compare_all, database_client, everything, hanging, sampler
 from tests.newest import SOURCES
 from tests.postgres import Database
 
@@ -133,17 +132,7 @@ def test_closing_breaks_off_a_query_behind_the_pooler(pooler, pooled):
     """The request to cancel finds its way through, so no statement of ours runs on."""
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(60)%'"
     with database_client(pooler.dsn(pooled.name), statement_timeout=60) as opened:
-        errors = []
-
-        def sample() -> None:
-            try:
-                with opened.sample(OUTBOX) as session:
-                    session._connection.execute("SELECT pg_sleep(60)")
-            except SampleError as error:
-                errors.append(error)
-
-        thread = threading.Thread(target=sample)
-        thread.start()
+        thread, errors = hanging(opened)
         until(lambda: pooled.value(sleeping) == 1)
         started = time.monotonic()
         opened.close()

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from exporter.collectors.backlog import BacklogHead, PendingGroup
-from exporter.core.errors import Locked, Reason, SampleError, TooSlow, Unreachable
+from exporter.core.errors import Locked, LoginRefused, Reason, SampleError, TooSlow, Unreachable
 from exporter.database import (
     CLIENT_GRACE,
     DatabaseClient,
@@ -237,13 +237,15 @@ def test_a_lock_is_waited_for_no_longer_than_agreed(database):
 
 
 @pytest.mark.parametrize(
-    ("name", "user"), [("no such database", "postgres"), (None, "nobody at all")], ids=["database", "role"]
+    ("name", "user", "error"),
+    [("no such database", "postgres", Unreachable), (None, "nobody at all", LoginRefused)],
+    ids=["database", "role"],
 )
-def test_a_failed_connection_names_its_cause_and_no_password(database, name, user):
-    """Reason connection; the server's own message; the password in none of them."""
+def test_a_failed_connection_names_its_cause_and_no_password(database, name, user, error):
+    """Reason connection or authentication; the server's own message; the password in none of them."""
     other = Database(database.cluster, name or database.name)
     with database_client(other.dsn(user, password="hunter2")) as opened:
-        with pytest.raises(Unreachable, match="does not exist") as refused, opened.sample():
+        with pytest.raises(error, match="does not exist") as refused, opened.sample():
             pass
         assert "hunter2" not in str(refused.value)
         assert "hunter2" not in opened.target

@@ -181,6 +181,20 @@ def running(directory: Path, *arguments: str, **variables: str) -> Iterator[Prog
 
 
 @contextmanager
+def serving_alone(directory: Path, dsn: str) -> Iterator[Program]:
+    """An exporter that samples a database every second, without an application; ended at the end of the block."""
+    config = write_config(
+        directory / "config.yaml",
+        database={"dsn": dsn},
+        sampling={"interval": "1s"},
+        web={"listen": "127.0.0.1:0"},
+    )
+    with running(directory, "--config", str(config), "serve") as program:
+        yield program
+        program.end()
+
+
+@contextmanager
 def started(arguments: Sequence[str | Path], directory: Path, environ: Mapping[str, str]) -> Iterator[Program]:
     """Any program, started and ended like that."""
     name = Path(arguments[0]).name

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
-from tests.end_to_end.program import eventually, running, write_config
+from tests.end_to_end.program import eventually, serving_alone
 from tests.newest import require_newest
 from tests.prometheus import PrometheusServer, scraping
 
@@ -28,21 +28,13 @@ def scraped(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """The newest Prometheus; it scrapes one exporter with each of these options."""
     require_newest("prometheus")
     directory = tmp_path_factory.mktemp("scraped")
-    with postgres.cloned(embedded) as database:
-        config = write_config(
-            directory / "config.yaml",
-            database={"dsn": database.dsn()},
-            sampling={"interval": "1s"},
-            web={"listen": "127.0.0.1:0"},
-        )
-        with running(directory, "--config", str(config), "serve") as program:
-            eventually(lambda: BUCKETS in program.scrape())
-            jobs = dict.fromkeys(OPTIONS, program.url())
-            with scraping(directory, jobs, OPTIONS, require_newest) as server:
-                eventually(lambda: set(server.by_job("up == 1")) == set(OPTIONS), seconds=30)
-                eventually(lambda: len(server.by_job("count_over_time(outbox_up[1m]) > 1")) == len(OPTIONS))
-                yield server
-            program.end()
+    with postgres.cloned(embedded) as database, serving_alone(directory, database.dsn()) as program:
+        eventually(lambda: BUCKETS in program.scrape())
+        jobs = dict.fromkeys(OPTIONS, program.url())
+        with scraping(directory, jobs, OPTIONS, require_newest) as server:
+            eventually(lambda: set(server.by_job("up == 1")) == set(OPTIONS), seconds=30)
+            eventually(lambda: len(server.by_job("count_over_time(outbox_up[1m]) > 1")) == len(OPTIONS))
+            yield server
 
 
 def names(server: PrometheusServer, job: str) -> set[str]:

@@ -20,7 +20,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from exporter.lab.postgres.cluster import Cluster
 from tests import postgres, webtools
 from tests.end_to_end.process_resources import temporary_directory
-from tests.end_to_end.program import MetricsResponse, Program, eventually, running, write_config
+from tests.end_to_end.program import MetricsResponse, Program, eventually, running, serving_alone
 from tests.end_to_end.text_format_proxy import text_format_proxy
 from tests.newest import either, require_newest
 from tests.prometheus import INTERVAL, SECONDS, PrometheusServer, scraping
@@ -53,17 +53,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 def database_alone(embedded: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """An exporter that monitors a database without an application."""
     directory = tmp_path_factory.mktemp("database_alone")
-    with postgres.cloned(embedded) as database:
-        config = write_config(
-            directory / "config.yaml",
-            database={"dsn": database.dsn()},
-            sampling={"interval": "1s"},
-            web={"listen": "127.0.0.1:0"},
-        )
-        with running(directory, "--config", str(config), "serve") as program:
-            eventually(program.is_ready)
-            yield program
-            program.end()
+    with postgres.cloned(embedded) as database, serving_alone(directory, database.dsn()) as program:
+        eventually(program.is_ready)
+        yield program
 
 
 @pytest.fixture(scope="module")

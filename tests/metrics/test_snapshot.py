@@ -144,10 +144,11 @@ def test_the_database_is_up_while_one_sample_is_fresh():
     assert not database_up([locked, fine], 100 + 3 * 15 + 1)
 
 
-def test_an_unreachable_database_is_down_at_once():
-    """Older results may still be published; `up` may not."""
+@pytest.mark.parametrize("reason", [Reason.CONNECTION, Reason.AUTHENTICATION])
+def test_an_unreachable_database_is_down_at_once(reason):
+    """As one that refuses the login. Older results may still be published; `up` may not."""
     fine = EVENTS.after(success(100, "events"), 15)
-    gone = BACKLOG.after(failure(101, Reason.CONNECTION), 15)
+    gone = BACKLOG.after(failure(101, reason), 15)
     assert not database_up([fine, gone], 102)
     assert fine.fresh(102)
 
@@ -301,6 +302,8 @@ def test_the_server_is_the_one_that_answered_last():
     assert latest_server([first, stale], 102 + 3 * 15 + 0.001) is None
     gone = first.after(failure(104, Reason.CONNECTION), 15)
     assert latest_server([gone, stale], 105) is None
+    refused = first.after(failure(104, Reason.AUTHENTICATION), 15)
+    assert latest_server([refused, stale], 105) is None
     assert gone.server == PRIMARY  # whose readings are still there
     locked = first.after(failure(104, Reason.LOCK), 15)
     assert latest_server([locked, stale], 105) == STANDBY

@@ -12,7 +12,7 @@ from exporter.lab import migrate
 from exporter.migration import expected
 from tests import postgres
 from tests.migration.conventions import faults
-from tests.packaging.image import ROOT
+from tools.image import ROOT
 
 # Every migration of this repository, the lab's two and optional ones: files that are named by a time.
 FILES = sorted(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter import __version__
-from tests.packaging.image import ROOT
+from exporter.core.version import version
+from tools.image import ROOT
 
-NAME = f"outbox_exporter-{__version__}"
+NAME = f"outbox_exporter-{version()}"
 # The top-level packages of the wheel.
 PACKAGES = ("exporter", "alerts", "dashboards")
 
@@ -89,7 +89,7 @@ def test_the_source_distribution_builds_the_same(distributions):
 @pytest.mark.usefixtures("elsewhere")
 def test_the_installed_program_knows_its_version(programs):
     """The version of pyproject.toml."""
-    assert _run(programs / "outbox-exporter", "--version") == f"outbox-exporter {__version__}\n"
+    assert _run(programs / "outbox-exporter", "--version") == f"outbox-exporter {version()}\n"
 
 
 @pytest.mark.usefixtures("elsewhere")

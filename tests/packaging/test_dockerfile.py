@@ -4,6 +4,7 @@ No container engine is needed. Differences from a container: the base image is t
 read-only file system all files are read-only and the file size limit is 0.
 """
 
+import json
 import os
 import re
 import signal
@@ -15,9 +16,11 @@ import pytest
 import requests
 
 from exporter.lab.ports import free_port
-from tests.packaging import image
-from tests.packaging.dockerfile import BuildStage, read
-from tests.packaging.image import ROOT, Image
+from tests.packaging.test_requirements import pinned
+from tests.requirements import missing
+from tools import image, third_party
+from tools.dockerfile import BuildStage, read
+from tools.image import ROOT, Image
 
 # Measured: 27 MB, half of it psycopg with its libpq. Much more means an unintended dependency.
 MAX_MEGABYTES = 40
@@ -27,7 +30,10 @@ STOPS_WITHIN = 5
 
 @pytest.fixture(scope="module")
 def built() -> Iterator[Image]:
-    with image.built() as found:
+    python = image.interpreter() or missing(
+        "a Python 3.11 that the image's user may run", "apt-get install python3-venv"
+    )
+    with image.built(python) as found:
         yield found
 
 
@@ -178,6 +184,59 @@ def test_it_is_small(built, record_property):
     size = sum(path.lstat().st_size for path in (built.root / "opt").rglob("*")) / 1e6
     record_property("megabytes", round(size, 1))
     assert 10 < size < MAX_MEGABYTES
+
+
+def test_it_contains_the_locked_packages(built):
+    """Exactly these, in these versions."""
+    installed = {each.name: each.version for each in third_party.packages(built.site_packages)}
+    assert installed == pinned("run.txt")
+
+
+def test_the_documentation_lists_its_packages(built):
+    """docs/dependencies.md is what `make lock` writes from the installed packages."""
+    assert (ROOT / "docs" / "dependencies.md").read_text("utf-8") == third_party.page(built.site_packages)
+
+
+def test_it_contains_a_bill_of_materials(built):
+    """CycloneDX, with every package, and libpq and OpenSSL, which the wheel's own bill does not name."""
+    bom = json.loads(document(built, "sbom.cdx.json"))
+    assert (bom["bomFormat"], bom["metadata"]["component"]["name"]) == ("CycloneDX", "outbox-exporter")
+    components = {each["purl"].removeprefix("pkg:pypi/"): each for each in bom["components"]}
+    assert set(components) == {f"{name}@{version}" for name, version in pinned("run.txt").items()}
+    inside = components[f"psycopg-binary@{pinned('run.txt')['psycopg-binary']}"]["components"]
+    versions = {each["name"]: each.get("version", "") for each in inside}
+    assert re.fullmatch(r"\d+\.\d+", versions["libpq"])
+    assert re.fullmatch(r"3\.\d+\.\d+", versions["openssl"])
+
+
+def test_it_contains_the_notices_of_third_parties(built):
+    """The licence of every package, psycopg's in full."""
+    text = document(built, "THIRD-PARTY-NOTICES.txt")
+    for name, version in pinned("run.txt").items():
+        assert f"\n{name} {version}\nLicence: " in text
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in text
+
+
+def document(built: Image, name: str) -> str:
+    """A document of the image, which its user can read."""
+    path = built.root / "opt" / "outbox-exporter" / "share" / "doc" / "outbox-exporter" / name
+    assert path.stat().st_mode & 0o004
+    return path.read_text("utf-8")
+
+
+def test_the_base_is_pinned(stages):
+    """Every stage, and the lab of compose.yaml, by the digest of one image."""
+    (lab,) = read(ROOT / "examples" / "compose" / "lab.Dockerfile")
+    (base,) = {stage.base for stage in (*stages, lab)}
+    assert re.fullmatch(r"python:3\.13-slim-trixie@sha256:[0-9a-f]{64}", base)
+
+
+def test_the_labels_name_the_project(stages):
+    """The annotations of the Open Container Initiative; the version comes from the release workflow."""
+    labels = stages[-1].only("LABEL").pairs()
+    keys = ("title", "description", "licenses", "source", "url", "documentation", "vendor", "base.name")
+    assert set(labels) == {f"org.opencontainers.image.{key}" for key in keys}
+    assert labels["org.opencontainers.image.source"] == "https://github.com/outbox-exporter/outbox-exporter"
 
 
 def test_the_user_is_a_number_and_not_root(stages):

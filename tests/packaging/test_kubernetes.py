@@ -9,8 +9,8 @@ import yaml
 from alerts.policy.load import override_error_in_default_policy
 from exporter.config import loader
 from exporter.database import dsn_problem
-from tests.packaging.dockerfile import read
-from tests.packaging.image import ROOT
+from tools.dockerfile import read
+from tools.image import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def test_a_run_may_cost_one_percent(duration, interval):
     assert next_interval(15, run(duration), SETTINGS) == pytest.approx(interval)
 
 
-@pytest.mark.parametrize("reason", [Reason.LOCK, Reason.CONNECTION])
+@pytest.mark.parametrize("reason", [Reason.LOCK, Reason.CONNECTION, Reason.AUTHENTICATION])
 def test_waiting_costs_nothing(reason):
     """While a lock or the network makes us wait, the database does no work for us: come back at the base interval."""
     assert next_interval(15, run(5, reason), SETTINGS) == 15

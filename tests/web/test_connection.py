@@ -40,6 +40,23 @@ def test_the_second_request_has_a_deadline_too():
         assert client.send(b"GET /met").read() == b""
 
 
+@pytest.mark.parametrize("beginning", [b"G", b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_pipelined_request_that_is_incomplete_has_the_deadline_of_a_request(beginning):
+    """Its beginning arrives in the same data as a complete request, and no data arrives afterwards."""
+    with serving(request=0.3, idle=60) as server:
+        answers = Client(server).send(STALLS["idle after a response"] * 2 + beginning).read()
+        assert answers.count(b"HTTP/1.1 200 ") == 2
+
+
+def test_a_pipelined_request_may_arrive_in_parts():
+    with serving(request=60, idle=0.3) as server:
+        first, rest = STALLS["idle after a response"][:20], STALLS["idle after a response"][20:]
+        client = Client(server).send(STALLS["idle after a response"] + first)
+        assert client.read_response().startswith(b"HTTP/1.1 200 ")
+        time.sleep(0.5)
+        assert client.send(rest).read_response().startswith(b"HTTP/1.1 200 ")
+
+
 def test_idle_connections_end():
     with serving(idle=0.3, request=60) as server:
         assert Client(server).send(STALLS["idle after a response"]).read().startswith(b"HTTP/1.1 200 ")
@@ -186,6 +203,7 @@ def test_the_interface_of_uvicorn_is_unchanged():
     assert "self.logger.warning(msg)" in source
     assert '"state": self.app_state.copy()' in source
     assert "self.timeout_keep_alive, self.timeout_keep_alive_handler)" in source
+    assert "self.conn = h11.Connection(" in source
     assert callable(H11Protocol.shutdown)
     overridden = {name for name in vars(ClientConnection) if name in vars(H11Protocol) and not name.startswith("__")}
     assert overridden == {"connection_made", "connection_lost", "data_received", "timeout_keep_alive_handler"}

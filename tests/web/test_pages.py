@@ -1,36 +1,17 @@
 """The status page: texts are escaped, and unknown is not shown as zero."""
 
-from html.parser import HTMLParser
-
 import pytest
 
 from exporter.web import pages
 from tests import webtools
+from tests.html_reader import PageReader
 from tests.webtools import alert, collector, watch
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;</style></title>"
 
 
-class Reader(HTMLParser):
-    """The elements, attributes and texts of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[str] = []
-        self.attributes: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
-        self.attributes += [name for name, _ in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def read(**changes: object) -> Reader:
-    return Reader(pages.status_page("outbox-exporter", "0.1.0", webtools.status() | changes))
+def read(**changes: object) -> PageReader:
+    return PageReader(pages.status_page("outbox-exporter", "0.1.0", webtools.status() | changes))
 
 
 def test_uncounted_jobs_are_shown_with_the_reason():
@@ -62,7 +43,7 @@ def test_hostile_texts_are_escaped():
         "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
     }  # fmt: skip
     hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
-    seen = Reader(pages.status_page(HOSTILE, HOSTILE, webtools.status() | hostile))
+    seen = PageReader(pages.status_page(HOSTILE, HOSTILE, webtools.status() | hostile))
     usual = read(**harmless)
     assert seen.text.count(HOSTILE) == 22
     assert set(seen.elements) == set(usual.elements)
@@ -87,7 +68,7 @@ def test_an_alert_leads_to_its_runbook(runbook_url, link):
 
 def test_no_script_and_no_external_resource():
     page = pages.status_page("outbox-exporter", "0.1.0", webtools.status())
-    assert not {"script", "img", "link", "iframe", "form"} & set(Reader(page).elements)
+    assert not {"script", "img", "link", "iframe", "form"} & set(PageReader(page).elements)
     assert "http:" not in page
     assert "https:" not in page
     assert "url(" not in page

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from html.parser import HTMLParser
 
 import pytest
 
@@ -16,31 +15,10 @@ from exporter.web import runbooks
 from exporter.web.server import WebServer
 from tests import webtools
 from tests.alerts.runbook import runbooks as shipped
+from tests.html_reader import PageReader
 from tests.webtools import get
 
 ALERTS = [page.alert for page in shipped()]
-
-
-class Reader(HTMLParser):
-    """The elements, attributes and texts of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    @property
-    def links(self) -> list[str | None]:
-        return [value for name, value in self.attributes if name == "href"]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +32,7 @@ def test_every_runbook_is_served(url, alert):
     """With every section and every block of code, and each link has a page."""
     answer = get(f"{url}/runbooks/{alert}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    seen = Reader(answer.text)
+    seen = PageReader(answer.text)
     (page,) = (page for page in shipped() if page.alert == alert)
     assert [title for title in page.titles if f"<h2>{title}</h2>" not in answer.text] == []
     assert [block.text for block in page.blocks() if block.text not in seen.text] == []
@@ -68,7 +46,7 @@ def test_all_are_listed(url):
     """With a link to each, and without the comment for editors."""
     answer = get(f"{url}/runbooks/")
     assert answer.status_code == 200
-    links = Reader(answer.text).links
+    links = PageReader(answer.text).links
     assert (len(links), set(links)) == (len(ALERTS) + 2, {"../", "./", *ALERTS})
     assert "written by" not in answer.text
 
@@ -125,9 +103,9 @@ def test_html_in_markdown_is_escaped():
 |---|---|
 | <u>x</u> | [g](x.md?a=<b>) |
 """
-    seen = Reader(runbooks.page('x</title><script>"', hostile))
+    seen = PageReader(runbooks.page('x</title><script>"', hostile))
     assert {"script", "img", "b", "i", "u", "div onclick"} & set(seen.elements) == set()
-    assert {name for name, _ in seen.attributes} <= {
+    assert set(seen.attributes) <= {
         "lang", "charset", "name", "content", "href", "class", "role", "aria-label", "tabindex",
     }  # fmt: skip
     assert seen.links == ["../", "./", "https://ok.example/%22onclick=%22x", "OutboxStalled"]
@@ -154,7 +132,7 @@ def test_targets_of_links(target, leads_to):
 
 def test_files_that_are_not_served_are_named():
     """By their path in the repository."""
-    text = Reader(runbooks.page("x", "[here](../../docs/watch.md) [docs/alerting.md](../../docs/alerting.md)")).text
+    text = PageReader(runbooks.page("x", "[here](../../docs/watch.md) [docs/alerting.md](../../docs/alerting.md)")).text
     assert "here (docs/watch.md in the repository) docs/alerting.md\n" in text
 
 

@@ -82,9 +82,12 @@ class DeliveryQueue:
         self._resend_at = 0.0  # seconds of the monotonic clock
 
     def begin(self, incidents: Incidents) -> None:
-        """Continue with the saved incidents."""
+        """Continue with the saved incidents; for an alert that is known already, with its present incident."""
         with self._lock:
-            self._incidents = self._saved = incidents
+            known = {each.labels for each in self._incidents}
+            self._incidents = (*(each for each in incidents if each.labels not in known), *self._incidents)
+            self._saved = incidents
+            self._statistics.saved()
 
     def accept(self, evaluation: Evaluation, monotonic: float) -> None:
         """Update the incidents from an evaluation."""

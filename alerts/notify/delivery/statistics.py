@@ -8,7 +8,7 @@ from alerts.model import Labels
 from alerts.notify.delivery.outcome import DeliveryResult
 from alerts.notify.message.incidents import DeliveredState, Incident, Update, Updates
 from alerts.notify.receivers.receiver import Receiver
-from exporter.core.logs import RepeatFilter, event
+from exporter.core.logs import RepeatFilter, event, hide
 from exporter.core.redaction import Redactor
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class DeliveryStatistics:
         self._refused_alerts: dict[Labels, str] = {}  # the reason per alert that is refused while others are accepted
         self.save_problem = ""  # why incidents cannot be saved; empty when they are
         self._name = receiver.name
-        self._hide = Redactor(receiver.secrets).hide
+        self._receiver = receiver
         self._repeats = RepeatFilter()
 
     @property
@@ -101,6 +101,10 @@ class DeliveryStatistics:
         if suppressed is not None:
             text = "notifications cannot be saved"
             event(logger, logging.WARNING, text, receiver=self._name, reason=reason, suppressed=suppressed)
+
+    def _hide(self, text: str) -> str:
+        """The text of a receiver, which may repeat its secrets; those of now, as they may have changed."""
+        return hide(Redactor(self._receiver.secrets).hide(text))
 
     def _drop(self, updates: Updates, reason: str) -> None:
         self.counts[DeliveryResult.DROPPED] += len(updates)

@@ -13,7 +13,10 @@ from alerts.notify.delivery.outcome import Clocks, DeliveryOutcome, DeliveryResu
 from alerts.notify.delivery.queue import DeliveryQueue, Notification
 from alerts.notify.delivery.store import Store
 from alerts.notify.receivers.post import NoResponse, post
+from exporter.core import secret_command
 from exporter.core.abortable import AbortableConnections
+from exporter.core.errors import SecretUnavailable
+from exporter.core.file_lock import DirectoryInUse, FileLock
 from exporter.core.logs import event
 
 logger = logging.getLogger(__name__)
@@ -85,6 +88,7 @@ class DeliveryWorker(Worker):
 
     def abort(self) -> None:
         """Abort the request in flight; the notification is sent again after the next start."""
+        secret_command.abort_running()
         connections = self._connections
         if connections is not None:
             connections.abort()
@@ -103,7 +107,7 @@ class DeliveryWorker(Worker):
         try:
             message = self._queue.receiver.message(notification.updates, notification.valid_until)
             return classify(post(message, self._timeout, self._connections, self._tls_context), self._clock.wall())
-        except NoResponse as error:
+        except (NoResponse, SecretUnavailable) as error:
             return DeliveryOutcome(DeliveryResult.FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - an internal error must not stop other notifications
             event(logger, logging.ERROR, "notification failed", receiver=self._queue.receiver.name, exc_info=error)
@@ -111,24 +115,56 @@ class DeliveryWorker(Worker):
 
 
 class PersistenceWorker(Worker):
-    """Saves the incidents of all queues. `saved` is called after each attempt, whether it succeeded or not."""
+    """Loads and saves the incidents of all queues, in files that no other exporter uses at the same time.
 
-    def __init__(self, files: Sequence[tuple[DeliveryQueue, Store]], saved: Callable[[], None], clock: Clocks) -> None:
+    While another one holds the lock, incidents are neither loaded nor saved; they are sent all the same. `saved` is
+    called after each attempt, whether it succeeded or not.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[tuple[DeliveryQueue, Store]],
+        lock: FileLock,
+        saved: Callable[[], None],
+        clock: Clocks,
+    ) -> None:
         super().__init__("notify-persistence")
         self._files = files
+        self._lock = lock
         self._clock = clock
         self._saved = saved
+        self._loaded = False
+
+    def load(self) -> bool:
+        """Load the saved incidents, once; False while another exporter uses the files.
+
+        A file that cannot be read is logged and ignored.
+        """
+        try:
+            self._lock.acquire()
+        except DirectoryInUse as error:
+            for queue, _ in self._files:
+                queue.not_saved(str(error), self._clock.monotonic())
+            return False
+        for queue, store in () if self._loaded else self._files:
+            _resume(queue, store)
+        self._loaded = True
+        return True
 
     def work(self) -> float | None:
         """Save the incidents that are not saved."""
-        all_saved = True
+        all_saved = self.load()
+        if not all_saved:
+            self._saved()
+            return SAVE_RETRY_INTERVAL
         for queue, store in self._files:
             all_saved = self.save(queue, store) and all_saved
         return None if all_saved else SAVE_RETRY_INTERVAL
 
     def finish(self) -> None:
-        """Save the last changes of the delivery workers."""
+        """Save the last changes of the delivery workers, and let another exporter use the files."""
         self.work()
+        self._lock.release()
 
     def save(self, queue: DeliveryQueue, store: Store) -> bool:
         """Save the incidents of one queue, if they changed. False when that failed."""
@@ -145,3 +181,14 @@ class PersistenceWorker(Worker):
             return True
         finally:
             self._saved()
+
+
+def _resume(queue: DeliveryQueue, store: Store) -> None:
+    try:
+        queue.begin(store.load())
+    except OSError as error:
+        problem = f"{store.path} cannot be read: {error.strerror}"
+        event(logger, logging.ERROR, "saved notifications not loaded", problem=problem)
+    except ValueError as error:
+        problem = f"{store.path} {error}"
+        event(logger, logging.ERROR, "saved notifications not loaded", problem=problem)

@@ -38,7 +38,7 @@ class Alertmanager:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The token."""
-        return (self.bearer_token.reveal(),) if self.bearer_token else ()
+        return (self.bearer_token.latest,) if self.bearer_token else ()
 
     @property
     def probe(self) -> Message:
@@ -68,5 +68,5 @@ class Alertmanager:
 
 
 def bearer(token: Secret | None) -> dict[str, str]:
-    """The header with the token; none without a token."""
+    """The header with the token as it is now; none without a token. Raises: SecretUnavailable."""
     return {"Authorization": f"Bearer {token.reveal()}"} if token else {}

@@ -35,13 +35,13 @@ class PagerDuty:
 
     @property
     def identity(self) -> str:
-        """The URL and the routing key, which identifies the service."""
-        return f"{self.url} {self.routing_key.reveal()}"
+        """The URL and the routing key, which identifies the service; of a command only the URL, until it has run."""
+        return f"{self.url} {self.routing_key.latest}"
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The routing key."""
-        return (self.routing_key.reveal(),)
+        return (self.routing_key.latest,)
 
     @property
     def probe(self) -> Message:

@@ -33,11 +33,14 @@ class Receiver(Protocol):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The secrets, including the URL where it contains a token."""
+        """The secrets that were used, including the URL where it contains a token."""
 
     @property
     def probe(self) -> Message:
-        """A request without a notification, which checks that the receiver answers."""
+        """A request without a notification, which checks that the receiver answers. Raises: SecretUnavailable."""
 
     def message(self, updates: Updates, valid_until: float) -> Message:
-        """The request with these updates. Firing alerts are valid until `valid_until`, Unix seconds."""
+        """The request with these updates. Firing alerts are valid until `valid_until`, Unix seconds.
+
+        Raises: SecretUnavailable.
+        """

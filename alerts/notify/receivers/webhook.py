@@ -42,7 +42,7 @@ class Webhook:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The token, and the URL, which contains a token for many services."""
-        return (self.url, *((self.bearer_token.reveal(),) if self.bearer_token else ()))
+        return (self.url, *((self.bearer_token.latest,) if self.bearer_token else ()))
 
     @property
     def probe(self) -> Message:

@@ -23,6 +23,7 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
 _CAUSES: Mapping[Reason, Cause] = {
     Reason.CONNECTION: Cause.UNREACHABLE,
+    Reason.AUTHENTICATION: Cause.LOGIN_REFUSED,
     Reason.LOCK: Cause.LOCK,
     Reason.TIMEOUT: Cause.TIMEOUT,
     Reason.RLS: Cause.NOT_VISIBLE,

@@ -18,6 +18,7 @@ class Cause(StrEnum):
     NOT_WRITTEN = "state directory not writable"
     STARTING = "not sampled yet"
     UNREACHABLE = "database unreachable"
+    LOGIN_REFUSED = "database refuses the login"
     LOCK = "table locked"
     TIMEOUT = "database too slow"
     NOT_VISIBLE = "rows not visible"

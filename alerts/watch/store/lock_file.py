@@ -1,14 +1,11 @@
-"""The lock of a state directory: one exporter writes to it at a time.
+"""The lock of the history: one exporter writes to it at a time."""
 
-The kernel holds the lock and releases it with the process, however that ends.
-"""
-
-import fcntl
 import os
 from pathlib import Path
 
-from exporter.core import state_directory
+from exporter.core import file_lock, state_directory
 from exporter.core.errors import ExporterError
+from exporter.core.file_lock import DirectoryInUse
 
 LOCK = "history.lock"
 
@@ -34,16 +31,12 @@ def acquire(directory: Path, *, make: bool = True) -> int:
     try:
         if make:
             state_directory.prepare(directory)
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o666)
+        return file_lock.lock(path, make=make)
+    except DirectoryInUse as error:
+        raise HistoryInUse(str(error)) from error
     except OSError as error:
         reason = error.strerror if isinstance(error, FileNotFoundError) else state_directory.problem(directory)
         raise HistoryUnavailable(f"{path} cannot be opened: {reason or error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise HistoryInUse(f"{directory} is in use by another exporter: give each its own watch.state_dir") from error
-    return descriptor
 
 
 def is_locked(directory: Path) -> bool:

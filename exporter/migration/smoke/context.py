@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.core.errors import Locked, PermissionDenied, RowsHidden, SampleError, TooSlow, Unreachable
+from exporter.core.errors import Locked, LoginRefused, PermissionDenied, RowsHidden, SampleError, TooSlow, Unreachable
 from exporter.migration.report import CheckWarning
 from exporter.migration.smoke.rows import PlannedRow
 from exporter.migration.smoke.transaction import RolledBackTransaction
@@ -17,7 +17,7 @@ QUEUE = "test-queue"
 JOBS: list[dict[str, Any]] = [{"queue": QUEUE, "data": {}, "options": {}}]
 
 # Errors after which a step was not tested, rather than failed.
-NOT_TESTED = (PermissionDenied, RowsHidden, Locked, TooSlow, Unreachable)
+NOT_TESTED = (LoginRefused, PermissionDenied, RowsHidden, Locked, TooSlow, Unreachable)
 
 
 class StepFailed(Exception):

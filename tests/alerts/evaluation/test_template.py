@@ -16,12 +16,21 @@ from tests.requirements import require_program
 
 TEXTS: Final = (
     "nothing to fill in",
-    "{{$value|humanize}} of {{ $labels.job }}, {{ $labels.missing }}!",
+    "{{ $value }}",
+    "{{$value}} of {{ $labels.job }}, {{ $labels.missing }}!",
+    "{{$value|humanize}}",
     "{{ $value | humanize }}",
+    "{{ $value | humanize1024 }}",
     "{{ $value | humanizeDuration }}",
     "{{ $value|humanizePercentage }}",
+    "{{ humanize $value }}",
+    '{{ printf "%.2f" $value }}',
     '{{ $value | printf "%.2f" }}',
     '{{ $value | printf "%.0f" }}',
+    '{{ $value | printf "about %.3e jobs" }}',
+    '{{ printf "%g" $value }}',
+    '{{ printf "%%%.3g%%" $value }}',
+    '{{ printf "%f" $value }}',
 )
 EDGES: Final = (
     *(0.0, 1.0, -1.0, 0.5, 0.05, 0.1234, 999.9, 999.99, 1000.0, 1024.0, 1023.5, 59.96, 60.0, 61.5, 3600.0),
@@ -75,9 +84,6 @@ def promtool_tests(rules: Path, tests: list[dict[str, Any]]) -> dict[str, Any]:
     "text",
     [
         "{{ $value",
-        "{{ $value }}",
-        "{{ humanize $value }}",
-        "{{ $value | humanize1024 }}",
         "{{ $value | printf }}",
         "value }}",
         "{{ }}",
@@ -88,10 +94,11 @@ def promtool_tests(rules: Path, tests: list[dict[str, Any]]) -> dict[str, Any]:
         "{{ $labels.job | humanize }}",
         "{{ $value | humanize | printf }}",
         '{{ $value | printf "%d" }}',
-        '{{ $value | printf "%.2f jobs" }}',
+        '{{ printf "%f %f" $value }}',
         "{{ if $value }}x{{ end }}",
         '{{ query "up" }}',
         '{{ $value | humanize "%.2f" }}',
+        '{{ humanize "%.2f" $value }}',
     ],
 )
 def test_refused(text: str) -> None:

@@ -23,6 +23,7 @@ from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
 from alerts.notify.receivers.webhook import Webhook
 from exporter.config.settings import AlertingSettings
+from exporter.core.secret_source import SecretFile
 from exporter.core.types import Certificates, Secret, Url
 from tests.alerts.notify.local import LOOPBACK, OK, SILENCE, Local, Reply, receiving
 from tests.alerts.notify.samples import ROUTING_KEY, alert, evaluation
@@ -265,9 +266,52 @@ def test_no_secret_anywhere(local: Local, tmp_path: Path, caplog: pytest.LogCapt
         seen = [repr(notifier.readings()), repr(notifier.receiver_statuses())]
     seen += [path.read_text() for path in tmp_path.iterdir()]
     seen += [record.getMessage() + repr(record.__dict__) for record in caplog.records]
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.glob("notifications-*.json"))) == 3
     assert not [text for text in seen if TOKEN in text or ROUTING_KEY in text]
     assert any("[hidden]" in text for text in seen)
+
+
+def test_a_token_that_changes(local: Local, tmp_path: Path) -> None:
+    """Each request has the token of its time. Without its file nothing is sent, and the status says why."""
+    token = tmp_path / "token"
+    token.write_text(f"{TOKEN}-1")
+    secret = Secret(SecretFile("alerting.alertmanager_bearer_token_file", token, lambda _: None))
+    with running(tmp_path / "state", Alertmanager("alertmanager", local.url, secret)) as notifier:
+        notifier.accept(evaluation(time.time(), [STALLED]))
+        eventually(lambda: local.received)
+        assert local.received[0].headers["authorization"] == f"Bearer {TOKEN}-1"
+        token.unlink()
+        notifier.accept(evaluation(time.time(), [STALLED, alert("OutboxBlind", since=time.time())]))
+        problem = "alerting.alertmanager_bearer_token_file: the file cannot be read: No such file or directory"
+        eventually(lambda: notifier.receiver_statuses()[0].problem == problem)
+        token.write_text(f"{TOKEN}-2")
+        eventually(lambda: notifier.receiver_statuses()[0].problem == "")
+        assert local.received[-1].headers["authorization"] == f"Bearer {TOKEN}-2"
+
+
+def test_two_exporters_in_one_directory(local: Local, tmp_path: Path) -> None:
+    """The second one neither loads nor saves, says so, and notifies; it continues once the first has ended."""
+    first = Notifier((Webhook(local.url),), tmp_path, QUICK)
+    first.start()
+    first.accept(evaluation(time.time(), [STALLED]))
+    eventually(lambda: len(local.received) == 1)
+    eventually((tmp_path / "notifications-webhook.json").exists)
+    with running(tmp_path, Webhook(local.url)) as second:
+        (status,) = second.receiver_statuses()
+        expected = f"{tmp_path} is in use by another exporter: give each its own watch.state_dir"
+        assert status.save_problem == expected
+        blind = alert("OutboxBlind", since=time.time())
+        second.accept(evaluation(time.time(), [blind]))
+        eventually(lambda: len(local.received) == 2)
+        assert "OutboxBlind" not in (tmp_path / "notifications-webhook.json").read_text()
+        first.stop()
+        second._persistence_worker.wake()  # sooner than after half a minute
+        eventually(lambda: second.receiver_statuses()[0].save_problem == "")
+        eventually(lambda: "OutboxBlind" in (tmp_path / "notifications-webhook.json").read_text())
+        # It also ends what the first one has begun.
+        second.accept(evaluation(time.time(), [blind], [STALLED]))
+        eventually(lambda: len(local.received) == 3)
+        assert local.bodies()[-1]["status"] == "resolved"
 
 
 def test_many_threads_at_once(local: Local, tmp_path: Path) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.policy.expressions import check_unused_parameters, expand_exact_increase, references, substitute_parameters
+from alerts.policy.expressions import (
+    Dialect,
+    check_unused_parameters,
+    expand_exact_increase,
+    references,
+    substitute_parameters,
+)
 from alerts.policy.file import ExpressionParameter, SourceText
 from alerts.promql.engine import Engine
 from alerts.promql.parse import parse
@@ -99,6 +105,14 @@ def test_it_is_written_out_as_promql():
         ' or min_over_time(x{a="b"}[10m])) unless (resets(x{a="b"}[10m]) > 0))'
         ' or ((round(increase(x{a="b"}[10m]) * 0.9875) and x{a="b"} offset 10m or x{a="b"} * 1)'
         ' and (resets(x{a="b"}[10m]) > 0)))) > 3'
+    )
+
+
+def test_it_is_written_out_as_metricsql():
+    """In its own functions; tests/alerts/rules/test_dialects.py compares both."""
+    assert expand_exact_increase('max(exact_increase(x{a="b"}[10m])) > 3', 15, Dialect.METRICSQL) == (
+        'max(((increase(x{a="b"}[10m]) if x{a="b"} offset 10m)'
+        ' or increase_prometheus(x{a="b"}[10m]) or 0 * x{a="b"})) > 3'
     )
 
 

@@ -43,6 +43,14 @@ def test_expressions_are_complete(small):
     assert policy.job == "orders"
 
 
+def test_expressions_for_several_jobs(small):
+    """What names the job is the union of all of them; everything else is about all series anyway."""
+    policy = small(jobs=["orders", "billing", "orders"])
+    assert signal("outbox:a", policy).expr == "max(a[5m] offset 1h)"
+    assert signal("outbox:b", policy).expr == '(outbox:a{job="orders"}) or (outbox:a{job="billing"})'
+    assert policy.job == "orders"
+
+
 def test_a_rule_has_everything(small):
     """The policy's entry for it, in seconds, with its runbook by name."""
     slow = rule("OutboxSlow", PAGE, small())

@@ -11,7 +11,7 @@ import yaml
 from alerts.model import Outlet, Policy, Rule, RuleKey, Severity, Signal
 from alerts.policy.inhibition import order_by_inhibition
 from alerts.policy.load import load_policy
-from alerts.policy.rule_file import prometheus_rule, rule_file
+from alerts.policy.rule_file import prometheus_rule, rule_file, vm_rule
 
 RULE = Rule(
     key=RuleKey("OutboxSlow", Severity.PAGE),
@@ -154,6 +154,13 @@ def test_the_object_has_the_group_as_its_spec():
     document = yaml.safe_load(prometheus_rule(policy(RULE)))
     assert document["kind"] == "PrometheusRule"
     assert document["metadata"]["name"] == "outbox-exporter"
+    assert document["spec"] == yaml.safe_load(rule_file(policy(RULE)))
+
+
+def test_the_object_for_victoriametrics_has_the_group_as_well():
+    """Its kind and version are those of VictoriaMetrics' operator."""
+    document = yaml.safe_load(vm_rule(policy(RULE)))
+    assert (document["apiVersion"], document["kind"]) == ("operator.victoriametrics.com/v1beta1", "VMRule")
     assert document["spec"] == yaml.safe_load(rule_file(policy(RULE)))
 
 

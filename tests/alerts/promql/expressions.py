@@ -25,12 +25,12 @@ _SELECTORS = (
 )
 _COUNTERS = ("jobs_total", 'jobs_total{result="bad"}', "tries_total", 'seconds_bucket{le="5.0"}', "seconds_bucket")
 _WINDOWS = ("40s", "1m", "2m", "5m", "10m", "30m")
-_COUNTING = ("rate", "increase", "resets", "changes")
-_GAUGING = ("delta", "deriv", "changes")
-_OVER_TIME = ("avg", "min", "max", "sum", "count", "present")
+_COUNTING = ("rate", "increase", "irate", "resets", "changes")
+_GAUGING = ("delta", "idelta", "deriv", "changes")
+_OVER_TIME = ("avg", "min", "max", "sum", "count", "last", "present", "stddev", "stdvar")
 _GROUPING = ("sum", "min", "max", "avg", "count", "group")
 _COMPARING = ("==", "!=", ">", "<", ">=", "<=")
-_ELEMENTS = ("abs", "ceil", "floor", "round")
+_ELEMENTS = ("abs", "ceil", "floor", "exp", "sqrt", "ln", "log2", "log10", "round", "sgn")
 
 
 @dataclass(slots=True)
@@ -58,11 +58,12 @@ class Author:
         )
         return self.random.choice(deeper)(depth - 1)
 
-    def scalar(self) -> str:
+    def scalar(self, depth: int = 1) -> str:
         """A scalar."""
-        return self.random.choice(
-            ("0", "1", "2.5", "-3", "1e2", "(time() - 1700000000)", "-(2 * 3 - 5)", "1 / 0", "(2 > bool 1)")
-        )
+        choices = ["0", "1", "2.5", "-3", "1e2", "(time() - 1700000000)", "-(2 ^ 3 % 5)", "1 / 0", "(2 > bool 1)"]
+        if depth:
+            choices += [f"scalar({self._selector()})", f"scalar(sum({self.vector(0)}))"]
+        return self.random.choice(choices)
 
     def _selector(self) -> str:
         offset = self.random.choice(("", "", "", " offset 1m", " offset 7m"))
@@ -83,6 +84,8 @@ class Author:
 
     def _over_time(self) -> str:
         window = self._window(self.random.choice(_SELECTORS))
+        if self.random.random() < 0.15:
+            return f"quantile_over_time({self.random.choice((0, 0.3, 0.95, 1, 2))}, {window})"
         return f"{self.random.choice(_OVER_TIME)}_over_time({window})"
 
     def _labels(self) -> str:
@@ -90,10 +93,15 @@ class Author:
 
     def _aggregation(self, depth: int) -> str:
         modifier = self.random.choice(("", f"by ({self._labels()})", f"without ({self._labels()})"))
+        if self.random.random() < 0.1:
+            return f"quantile {modifier} ({self.random.choice((0.1, 0.5, 0.99))}, {self.vector(depth)})"
+        if self.random.random() < 0.1:
+            # Of finite values: Prometheus 2 takes a lone infinite one for a number.
+            return f"{self.random.choice(('stddev', 'stdvar'))} {modifier} ({self.random.choice(_COUNTERS)})"
         return f"{self.random.choice(_GROUPING)} {modifier} ({self.vector(depth)})"
 
     def _with_scalar(self, depth: int) -> str:
-        operator = self.random.choice(("+", "-", "*", "/"))
+        operator = self.random.choice(("+", "-", "*", "/", "^"))
         sides = [f"({self.vector(depth)})", self.scalar()]
         self.random.shuffle(sides)
         return f" {operator} ".join(sides)
@@ -133,7 +141,12 @@ class Author:
             return f"{self.random.choice(_ELEMENTS)}({self._selector()})"
         if choice < 0.5:
             return f"round({self._selector()}, {self.random.choice((0.5, 10))})"
-        return f"-({self.vector(depth)})"
+        if choice < 0.6:
+            return f"({self._selector()}) % {self.random.choice((2.5, -7))}"
+        if choice < 0.8:
+            return f"-({self.vector(depth)})"
+        bounds = self.random.choice(("clamp({}, 5, 50)", "clamp({}, 5, 1)", "clamp_min({}, 20)", "clamp_max({}, 20)"))
+        return bounds.format(self.vector(depth))
 
     def _special(self, depth: int) -> str:
         choice = self.random.random()
@@ -142,7 +155,11 @@ class Author:
             modifier = self.random.choice(("by (le)", "by (le, job)", "without (instance)"))
             grouped = self.random.choice((buckets, f"sum {modifier} ({buckets})"))
             return f"histogram_quantile({self.random.choice((-1, 0, 0.5, 0.95, 1, 2))}, {grouped})"
-        if choice < 0.7:
+        if choice < 0.5:
             operand = self.random.choice((self._selector(), self.vector(depth), 'nothing{a="b",c!="d",e="f",e="g"}'))
             return f"absent({operand})"
+        if choice < 0.6:
+            return f"absent_over_time({self._window(self.random.choice(_SELECTORS))})"
+        if choice < 0.8:
+            return f"timestamp({self._selector()})"
         return f"vector({self.scalar()})"

@@ -20,17 +20,29 @@ SEEN = storage('x{a="1"} 1 2 3 _\nx{a="2"} 4 _ 5 6\nalone 7 8 9 10')
         ("x offset 15s", {"__name__=x,a=1": 3, "__name__=x,a=2": 5}),
         ('x{a="1"} offset 20s', {"__name__=x,a=1": 2}),
         ("nothing", {}),
+        ("timestamp(x)", {"a=2": 45}),
+        ("timestamp(alone offset 15s)", {"": 30}),
+        ("timestamp(alone + 0)", {"": 47}),
         ("vector(time())", {"": 47}),
+        ("vector(scalar(alone))", {"": 10}),
         ("absent(x)", {}),
         ("absent(nothing)", {"": 1}),
         ('absent(nothing{a="1",b!="2",c=~"3"})', {"a=1": 1}),
         ('absent(nothing{a="1",a="2"})', {"": 1}),
         ("absent(sum(nothing))", {"": 1}),
+        ("absent_over_time(x[1m])", {}),
+        ('absent_over_time(x{a="3"}[1m])', {"a=3": 1}),
     ],
 )
 def test_instant(expression: str, expected: dict[str, float]) -> None:
     """At two seconds after the last of four scrapes."""
     assert evaluated(expression, SEEN, 47) == expected
+
+
+def test_scalar_of_other_than_one_series() -> None:
+    """The scalar of no series and of two series is NaN."""
+    assert math.isnan(one("vector(scalar(nothing))", SEEN))
+    assert math.isnan(one("vector(scalar(x offset 15s))", SEEN, 47))
 
 
 def test_a_scalar_becomes_a_vector() -> None:

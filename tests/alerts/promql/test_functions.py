@@ -17,16 +17,38 @@ NAN, INF = math.nan, math.inf
         ("floor(vector(-1.2))", -2),
         ("ceil(vector(Inf))", INF),
         ("1 / ceil(vector(-0.5))", -INF),
+        ("exp(vector(1000))", INF),
+        ("exp(vector(-1000))", 0),
+        ("sqrt(vector(-1))", NAN),
+        ("sqrt(vector(9))", 3),
+        ("ln(vector(0))", -INF),
+        ("ln(vector(-1))", NAN),
+        ("ln(vector(NaN))", NAN),
+        ("log2(vector(8))", 3),
+        ("log10(vector(1000))", 3),
         ("round(vector(2.5))", 3),
         ("round(vector(-2.5))", -2),
         ("round(vector(12.3), 5)", 10),
         ("round(vector(NaN))", NAN),
         ("round(vector(3), 0)", NAN),
+        ("sgn(vector(-3))", -1),
+        ("sgn(vector(0))", 0),
+        ("sgn(vector(NaN))", NAN),
+        ("clamp(vector(7), 1, 5)", 5),
+        ("clamp(vector(NaN), 1, 5)", NAN),
+        ("clamp_min(vector(7), 9)", 9),
+        ("clamp_max(vector(7), 5)", 5),
+        ("clamp_max(vector(7), NaN)", NAN),
     ],
 )
 def test_elements(expression: str, expected: float) -> None:
     """As in Go, and no exception anywhere."""
     assert one(expression) == pytest.approx(expected, nan_ok=True)
+
+
+def test_clamp_with_a_lower_bound_above_the_upper_one() -> None:
+    """The result is empty."""
+    assert evaluated("clamp(vector(7), 5, 1)", storage("x 1"), 0) == {}
 
 
 HISTOGRAM = """

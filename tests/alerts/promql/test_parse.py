@@ -50,7 +50,10 @@ X, Y = VectorSelector("x"), VectorSelector("y")
         ),
         ("sum(x)", Aggregation("sum", X, Grouping(only=True))),
         ("max without (a) (x)", Aggregation("max", X, Grouping(frozenset({"a"})))),
-        ("min by (a) (x)", Aggregation("min", X, Grouping(frozenset({"a"}), only=True))),
+        (
+            "quantile by (a) (0.5, x)",
+            Aggregation("quantile", X, Grouping(frozenset({"a"}), only=True), NumberLiteral(0.5)),
+        ),
         ("1 + 2 * 3", BinaryOperation("+", NumberLiteral(1), BinaryOperation("*", NumberLiteral(2), NumberLiteral(3)))),
     ],
 )

@@ -18,6 +18,9 @@ NAN = math.nan
         ("rate(x[60s])", "100 110 120 130 140", 40 / 60),
         ("increase(x[60s])", "100 110 5 15 25", 25 * 60 / 45),
         ("delta(x[60s])", "100 110 90 80 70", -40 * 60 / 45),
+        ("irate(x[60s])", "100 110 120 130 160", 2),
+        ("irate(x[60s])", "100 110 120 130 30", 2),
+        ("idelta(x[60s])", "100 110 120 130 30", -100),
         ("deriv(x[90s])", "0 30 60 90 120", 2),
         ("predict_linear(x[90s], 60)", "0 30 60 90 120", 240),
         ("deriv(x[90s])", "7 7 7 7 7", 0),
@@ -33,6 +36,9 @@ NAN = math.nan
         ("sum_over_time(x[90s])", "1 inf 3 -inf 5", NAN),
         ("count_over_time(x[90s])", "1 _ _ 4 5", 3),
         ("present_over_time(x[90s])", "0 0 0 0 0", 1),
+        ("stdvar_over_time(x[90s])", "1 2 3 4 5", 2),
+        ("stddev_over_time(x[90s])", "1 1 1 1 1", 0),
+        ("quantile_over_time(0.25, x[90s])", "5 4 3 2 1", 2),
     ],
 )
 def test_values(expression: str, values: str, expected: float) -> None:
@@ -40,7 +46,7 @@ def test_values(expression: str, values: str, expected: float) -> None:
     assert one(expression, storage(f"x {values}")) == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize("function", ["rate", "increase", "delta", "deriv"])
+@pytest.mark.parametrize("function", ["rate", "increase", "delta", "irate", "idelta", "deriv"])
 def test_a_change_takes_two(function: str) -> None:
     """One sample has neither slope nor change."""
     assert evaluated(f"{function}(x[20s])", storage("x 1 2 3 4 5"), 60.5) != {}
@@ -58,6 +64,13 @@ def test_extrapolation_stops_half_a_distance_beyond() -> None:
     assert one("delta(x[10m])", storage("x 0 10 20 30 40"), 60) == pytest.approx(40 * (60 + 7.5) / 60)
     # Since Prometheus 2.51, a counter's zero does not stretch that again.
     assert one("increase(x[10m])", storage("x 9 19 29 39 49"), 60) == pytest.approx(40 * (60 + 7.5) / 60)
+
+
+def test_last_over_time_keeps_the_name() -> None:
+    """As of a selector with an offset; the results of the other functions have no metric name."""
+    samples = storage('x{a="b"} 1 2 3')
+    assert evaluated("last_over_time(x[5m])", samples, 40) == {"__name__=x,a=b": 3}
+    assert evaluated("sum_over_time(x[5m])", samples, 40) == {"a=b": 6}
 
 
 def test_offset_moves_the_window() -> None:

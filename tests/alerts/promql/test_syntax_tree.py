@@ -41,13 +41,14 @@ def test_groupings() -> None:
 
 def test_walk() -> None:
     """A walk meets everything once, the whole before its parts."""
-    tree = parse("-(sum(x) + rate(y[5m]) > time())")
+    tree = parse("-(quantile(0.5, x) + rate(y[5m]) > time())")
     kinds = [type(node).__name__ for node in walk(tree)]
     assert kinds == [
         "Negation",
         "BinaryOperation",
         "BinaryOperation",
         "Aggregation",
+        "NumberLiteral",
         "VectorSelector",
         "FunctionCall",
         "RangeSelector",

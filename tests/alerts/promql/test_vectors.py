@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from alerts.promql.vectors import EvaluationError, collect, divide, total, value_of, without_metric_name
+from alerts.promql.vectors import EvaluationError, collect, divide, quantile, total, value_of, without_metric_name
 
 NAN, INF = math.nan, math.inf
 
@@ -47,6 +47,16 @@ def test_the_sum_of_nothing_below_zero() -> None:
     """Zero keeps its sign, which a division shows."""
     assert math.copysign(1, total([-0.0, -0.0])) == -1
     assert math.copysign(1, total([-0.0, 0.0])) == 1
+
+
+def test_quantile() -> None:
+    """NaN is the lowest value; the quantile of no values is NaN."""
+    assert quantile(0.5, [3, 1, 2]) == 2
+    assert quantile(1, [NAN, 1]) == 1
+    assert math.isnan(quantile(0, [1, NAN]))
+    assert math.isnan(quantile(0.5, []))
+    assert math.isnan(quantile(NAN, [1]))
+    assert quantile(-0.1, [1]) == -INF
 
 
 def test_labels() -> None:

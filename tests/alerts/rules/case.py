@@ -101,6 +101,21 @@ def alert_tests(rules: Mapping[str, Any], scenario: Scenario, late: float = 0) -
         }
 
 
+def failures_by_case(output: str, start: str, name: str) -> dict[str, str]:
+    """The failures in the output of a tool, by name of the case.
+
+    `start` is a pattern of the beginning of a failure. One of the groups of the pattern `name` is the name of the case,
+    which is part of alerts and expressions.
+    """
+    failures: dict[str, str] = {}
+    for text in re.split(start, output)[1:]:
+        found = re.search(name, text)
+        assert found, text
+        case = next(filter(None, found.groups()))
+        failures[case] = failures.get(case, "") + text + "\n"
+    return failures
+
+
 def _rule(rules: Mapping[str, Any], alert: str, severity: str) -> Mapping[str, Any]:
     (rule,) = (
         rule

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-from tests.alerts.rules.case import Case, alert_tests, by_alert, input_series, only_rules_of
+from tests.alerts.rules.case import Case, alert_tests, by_alert, failures_by_case, input_series, only_rules_of
 from tests.alerts.rules.series import STEP, labelled
+
+# How it begins a failure, and where the name of the case is.
+_FAILURE: Final = (
+    r"\n +(?=name: |expr: )",
+    r'^name: (\S+),|case!=\\"([^"\\]+)',
+)
 
 
 def failures(promtool: Path, directory: Path, rules: str, cases: Iterable[Case]) -> dict[str, str]:
@@ -21,19 +26,9 @@ def failures(promtool: Path, directory: Path, rules: str, cases: Iterable[Case])
     files = [_write(directory, only_rules_of(document, alert), each) for alert, each in by_alert(cases).items()]
     done = subprocess.run([promtool, "test", "rules", *files], capture_output=True, text=True, timeout=300, check=False)
     said = done.stdout + done.stderr
-    found = _complaints(said)
+    found = failures_by_case(said, *_FAILURE)
     assert bool(found) == bool(done.returncode), said
     return found
-
-
-def _complaints(said: str) -> dict[str, str]:
-    """By the name of the case, which is part of alerts and expressions."""
-    output_by_test: dict[str, str] = {}
-    for text in re.split(r"\n +(?=name: |expr: )", said)[1:]:
-        name = re.search(r'^name: (\S+),|case!=\\"([^"\\]+)', text)
-        assert name, text
-        output_by_test[name[1] or name[2]] = output_by_test.get(name[1] or name[2], "") + text + "\n"
-    return output_by_test
 
 
 def _write(directory: Path, rules: Mapping[str, Any], cases: list[Case]) -> Path:

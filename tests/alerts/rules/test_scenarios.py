@@ -1,6 +1,7 @@
 """Every rule in every scenario: which alerts fire, their texts, which do not fire, which resolve.
 
-By promtool of Prometheus 2 (Debian's) and of Prometheus 3, and by vmalert-tool, in MetricsQL.
+By promtool of Prometheus 2 (Debian's) and of Prometheus 3, and by vmalert-tool in MetricsQL's own words. The rules for
+Prometheus are MetricsQL, too, and mean the same (test_dialects.py). The queries of Grafana's rules, by Prometheus 3.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
+from alerts.policy.expressions import Dialect
+from alerts.policy.grafana_file import grafana_rules
 from alerts.policy.load import load_policy
-from alerts.policy.rule_file import rule_file
+from alerts.policy.rule_file import rule_file, vm_rule
 from tests.alerts.rules import promtool, vmalert
 from tests.alerts.rules.case import INSTANCE, Case, case_of, renamed, scenario_series
+from tests.alerts.rules.grafana import as_rule_file
 from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.scenarios import SCENARIOS
 from tests.alerts.rules.series import COUNTERS, SeriesByName, gone, phases, reset, restarted
@@ -24,7 +29,10 @@ from tests.requirements import require_program
 
 POLICY = load_policy()
 ALERTS = list(dict.fromkeys(rule.key.alert for rule in POLICY.rules))
-SHIPPED = Path(__file__).parents[3] / "alerts" / "prometheus" / "outbox.rules.yaml"
+DIRECTORY = Path(__file__).parents[3] / "alerts"
+SHIPPED = DIRECTORY / "prometheus" / "outbox.rules.yaml"
+VMRULE = DIRECTORY / "victoriametrics" / "outbox.vmrule.yaml"
+GRAFANA = DIRECTORY / "grafana" / "outbox.alerting.yaml"
 
 OUTAGE = 30  # of the exporter, seconds
 LONGEST_MEMORY = 75 * 60  # of any rule, with the time for which it keeps firing
@@ -104,9 +112,18 @@ def test_scenario(tmp_path, program, alert):
     """Pending and firing in time, with all labels and annotations; resolved in time; silent otherwise."""
     mine = [case for case in cases() if case.scenario.alert == alert]
     assert mine
-    assert PROGRAMS[program](tmp_path, SHIPPED.read_text(), mine) == {}
+    rules = yaml.safe_dump(yaml.safe_load(VMRULE.read_text())["spec"]) if program == "vmalert" else SHIPPED.read_text()
+    assert PROGRAMS[program](tmp_path, rules, mine) == {}
 
 
-def test_the_shipped_file_is_the_policy():
+def test_scenarios_of_grafanas_rules(tmp_path):
+    """Each scenario as it is: with signals written out, the queries return what the rules of Prometheus do."""
+    rules = as_rule_file(GRAFANA.read_text())
+    assert promtool.failures(require_newest("promtool"), tmp_path, rules, map(case_of, SCENARIOS)) == {}
+
+
+def test_the_shipped_files_are_the_policy():
     """The tested rules are the output of `outbox-exporter rules`."""
     assert SHIPPED.read_text() == rule_file(POLICY)
+    assert VMRULE.read_text() == vm_rule(load_policy(dialect=Dialect.METRICSQL))
+    assert GRAFANA.read_text() == grafana_rules(POLICY)

@@ -8,20 +8,25 @@ time; here the state has to be reached within that delay.
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-from tests.alerts.rules.case import Case, alert_tests, by_alert, input_series, layers, only_rules_of
+from tests.alerts.rules.case import Case, alert_tests, by_alert, failures_by_case, input_series, layers, only_rules_of
 from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.series import STEP, labelled
 
 GROUP = "outbox"  # vmalert adds it to every alert, as the label alertgroup
+
+# How it begins a failure, and where the name of the case is.
+_FAILURE: Final = (
+    r"\n *(?=testGroupName: |expr: )",
+    r'testGroupName: ([^\s,]+)|case!=\\"([^"\\]+)',
+)
 
 
 def failures(tool: Path, directory: Path, rules: str, cases: Iterable[Case]) -> dict[str, str]:
@@ -34,19 +39,10 @@ def failures(tool: Path, directory: Path, rules: str, cases: Iterable[Case]) -> 
             [tool, "unittest", "--files", file], capture_output=True, text=True, timeout=300, check=False
         )
         said = done.stdout + done.stderr
-        complaints = _complaints(said)
-        assert bool(complaints) == bool(done.returncode), said
-        found |= complaints
+        failed = failures_by_case(said, *_FAILURE)
+        assert bool(failed) == bool(done.returncode), said
+        found |= failed
     return found
-
-
-def _complaints(said: str) -> dict[str, str]:
-    output_by_test: dict[str, str] = {}
-    for text in re.split(r"\n *(?=testGroupName: |expr: )", said)[1:]:
-        name = re.search(r'testGroupName: ([^\s,]+)|case!=\\"([^"\\]+)', text)
-        assert name, text
-        output_by_test[name[1] or name[2]] = output_by_test.get(name[1] or name[2], "") + text + "\n"
-    return output_by_test
 
 
 def _write(directory: Path, rules: Mapping[str, Any], cases: list[Case]) -> Path:

@@ -7,32 +7,17 @@ import pytest
 from exporter.core.errors import ConfigError
 from exporter.web.config.file import RateLimit, WebConfig, load
 from exporter.web.config.tls import ClientAuth
+from tests.web.config.loading import loaded
 
 # "correct horse", at bcrypt's lowest cost.
 HASH = "$2y$04$AMZB.i5RB0XjH7LO3mUI1OOWJk6smw98lfmmnfggLupLgYrv9KiUe"
 SECRET = "tr0ub4dor-secret"
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    for name in ("server.crt", "server.key", "ca.crt"):
-        (tmp_path / name).write_text("not opened here")
-    return tmp_path
-
-
-def loaded(directory: Path, text: str) -> WebConfig:
-    path = directory / "web.yml"
-    path.write_text(text)
-    return load(path)
-
-
 def mistakes(directory: Path, text: str) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         loaded(directory, text)
     return caught.value.problems
-
-
-TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
 
 
 def test_an_empty_file_configures_nothing(directory):

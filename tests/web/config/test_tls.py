@@ -1,28 +1,12 @@
 """The section tls_server_config: its settings, and each problem with its line."""
 
 import ssl
-from pathlib import Path
 
 import pytest
 
 from exporter.core.errors import ConfigError
-from exporter.web.config.file import WebConfig, load
 from exporter.web.config.tls import ClientAuth
-
-TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    for name in ("server.crt", "server.key", "ca.crt"):
-        (tmp_path / name).write_text("not opened here")
-    return tmp_path
-
-
-def loaded(directory: Path, text: str) -> WebConfig:
-    path = directory / "web.yml"
-    path.write_text(text)
-    return load(path)
+from tests.web.config.loading import TLS, loaded
 
 
 def test_the_defaults(directory):

@@ -24,6 +24,7 @@ from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.post import Message
 from alerts.notify.receivers.receiver import Receiver
 from alerts.notify.receivers.webhook import Webhook
+from exporter.core.file_lock import FileLock
 from exporter.core.types import Secret
 from exporter.lab.ports import free_port
 from tests.alerts.notify.local import HANG_UP, LOOPBACK, NONSENSE, OK, SILENCE, Local, Reply, receiving
@@ -48,9 +49,9 @@ class WorkerHarness:
         clock = Clocks(lambda: NOON + self.monotonic, lambda: self.monotonic)
         self.queue = DeliveryQueue(self.receiver, PACE, jitter=lambda: 0.0)
         self.worker = DeliveryWorker(self.queue, PACE.timeout, lambda: None, clock)
-        self.persistence_worker = PersistenceWorker(
-            ((self.queue, Store(self.directory, self.receiver.name, "x")),), lambda: None, clock
-        )
+        files = ((self.queue, Store(self.directory, self.receiver.name, "x")),)
+        lock = FileLock(self.directory / "lock")
+        self.persistence_worker = PersistenceWorker(files, lock, lambda: None, clock)
 
     def accept(self, *alerts: Alert, resolved: tuple[Alert, ...] = ()) -> None:
         self.queue.accept(evaluation(NOON + self.monotonic, alerts, resolved), self.monotonic)

@@ -90,6 +90,10 @@ def state(**more: object) -> CollectorState:
         # Rows that were not read at this tick are not seen at this tick.
         ({"success": False, "problems": (CollectorFailure(Reason.LOCK, "x"),)}, [(Cause.LOCK, True)]),
         ({"success": False, "problems": (CollectorFailure(Reason.CONNECTION, "x"),)}, [(Cause.UNREACHABLE, True)]),
+        (
+            {"success": False, "problems": (CollectorFailure(Reason.AUTHENTICATION, "x"),)},
+            [(Cause.LOGIN_REFUSED, True)],
+        ),
         ({"success": False, "problems": (CollectorFailure(Reason.RLS, "x"),)}, [(Cause.NOT_VISIBLE, True)]),
         ({"success": False, "problems": (CollectorFailure(Reason.PERMISSION, "x"),)}, [(Cause.NOT_VISIBLE, True)]),
         ({"success": False, "problems": (CollectorFailure(Reason.SCHEMA, "x"),)}, [(Cause.SCHEMA, True)]),

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.commands import progress
-from alerts.watch.model.result import Judgement
-from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import WatchState
 from tests.alerts.watch import fixtures
+from tests.alerts.watch.commands.progress_lines import lines_at, upto
 from tests.alerts.watch.fixtures import HOUR, during, showing, without
-
-
-def upto(history: list[Tick], elapsed: float) -> Judgement:
-    return evaluate_watch(
-        fixtures.watch(), [tick for tick in history if tick.elapsed <= elapsed], 0.0, elapsed, final=False
-    )
-
-
-def lines_at(history: list[Tick], *moments: float) -> list[list[str]]:
-    """The new lines at each of these times, since the one before."""
-    before, news = None, []
-    for elapsed in moments:
-        now = upto(history, elapsed)
-        news.append(list(progress.news(before, now)))
-        before = now
-    return news
 
 
 def test_changes_are_reported_once():

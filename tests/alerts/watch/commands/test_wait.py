@@ -6,31 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.clock import WatchTime
-from alerts.watch.commands import progress
 from alerts.watch.commands.wait import WaitOptions, wait_for_verdict
-from alerts.watch.model.result import Judgement
-from alerts.watch.model.tick import Cause, Tick
+from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import WatchState
-from tests.alerts.watch import fixtures
 from tests.alerts.watch.scenario import WatchScenario
-
-
-def upto(history: list[Tick], elapsed: float) -> Judgement:
-    return evaluate_watch(
-        fixtures.watch(), [tick for tick in history if tick.elapsed <= elapsed], 0.0, elapsed, final=False
-    )
-
-
-def lines_at(history: list[Tick], *moments: float) -> list[list[str]]:
-    """The new lines at each of these times, since the one before."""
-    before, news = None, []
-    for elapsed in moments:
-        now = upto(history, elapsed)
-        news.append(list(progress.news(before, now)))
-        before = now
-    return news
 
 
 @pytest.fixture

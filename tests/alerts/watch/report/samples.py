@@ -4,7 +4,6 @@ import math
 import random
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
-from html.parser import HTMLParser
 from typing import Any
 
 from alerts.watch.analysis.comparison import DayComparison, Direction, EffectSize, SignalComparison
@@ -146,24 +145,6 @@ def report() -> WatchReport:
 
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x>|`*[a](http://evil)</style>\n# x"
-
-
-class Reader(HTMLParser):
-    """The content of the page for a browser: elements, attributes and texts."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[str] = []
-        self.attributes: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
-        self.attributes += [name for name, _ in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def hostile(value: Any) -> Any:

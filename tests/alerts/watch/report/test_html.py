@@ -8,11 +8,12 @@ import pytest
 from alerts.watch.model.watch import Verdict
 from alerts.watch.report import html
 from tests.alerts.watch.report import samples
+from tests.html_reader import PageReader
 
 
 def test_hostile_texts_stay_texts_in_html():
     """Error texts and reasons come from databases and people: they make no element and no attribute."""
-    usual, seen = samples.Reader(html(samples.report())), samples.Reader(html(samples.hostile_report()))
+    usual, seen = PageReader(html(samples.report())), PageReader(html(samples.hostile_report()))
     assert seen.text.count("<script>alert('x')</script>") > 40
     assert set(seen.elements) <= set(usual.elements)
     assert set(seen.attributes) <= set(usual.attributes)
@@ -21,7 +22,7 @@ def test_hostile_texts_stay_texts_in_html():
 def test_html_is_self_contained():
     """No script, nothing to load; and its own policy would forbid both."""
     page = html(samples.report())
-    assert not {"script", "img", "link", "iframe", "form"} & set(samples.Reader(page).elements)
+    assert not {"script", "img", "link", "iframe", "form"} & set(PageReader(page).elements)
     assert not re.search(r"https?:|url\(|@import", page)
     assert "default-src &#x27;none&#x27;" in page
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from alerts.watch.report import html, json_text, markdown
 from tests.alerts.watch.report import samples
+from tests.html_reader import PageReader
 
 
 def test_the_verdict_comes_first_in_every_form():
     """A report begins with the verdict and its reason."""
     report = samples.report()
-    page = samples.Reader(html(report)).text
+    page = PageReader(html(report)).text
     text = markdown(report)
     for form in (page[page.index("Outbox watch 3\n") :], text):
         order = [form.index(words) for words in ("FAIL", "Jobs were stuck", "22 min", "Checks", "Gaps")]

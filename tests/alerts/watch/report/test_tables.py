@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 from alerts.watch.report import html, json_text, markdown
 from tests.alerts.watch.report import samples
+from tests.html_reader import PageReader
 
 
 def test_every_result_is_in_the_tables():
     """Every check, gap, alert, maintenance, restart, step, difference and setting, in HTML and Markdown alike."""
     report = samples.report()
-    for form in (samples.Reader(html(report)).text, markdown(report).replace("\\", "")):
+    for form in (PageReader(html(report)).text, markdown(report).replace("\\", "")):
         for words in (
             *(each.check.title for each in report.judgement.results),
             *(each.reason for each in report.judgement.results),
@@ -45,7 +46,7 @@ def test_figures_have_their_time_span():
     def clock(elapsed: float) -> str:
         return datetime.fromtimestamp(samples.START + elapsed, UTC).strftime("%H:%M:%S")
 
-    for form in (samples.Reader(html(report)).text, markdown(report).replace("\\", "")):
+    for form in (PageReader(html(report)).text, markdown(report).replace("\\", "")):
         assert f"{clock(5)} to {clock(samples.DAY - 5)}" in form
         assert f"{clock(400)} to {clock(samples.DAY - 600)}" in form
         start, end = clock(400), clock(samples.DAY - 600)

@@ -34,6 +34,7 @@ class BuildStage:
     instructions: tuple[Instruction, ...]
 
     def all(self, keyword: str) -> list[Instruction]:
+        """The instructions of that keyword, in their order."""
         return [found for found in self.instructions if found.keyword == keyword]
 
     def only(self, keyword: str) -> Instruction:
@@ -43,6 +44,7 @@ class BuildStage:
 
 
 def read(path: Path) -> list[BuildStage]:
+    """The stages of a Dockerfile."""
     stages: list[tuple[str, list[Instruction]]] = []
     for instruction in _instructions(path.read_text("utf-8")):
         if instruction.keyword == "FROM":

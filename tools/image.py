@@ -1,7 +1,8 @@
 """Builds the image without a container engine: the steps of the Dockerfile, run below a directory instead of `/`.
 
 A virtual environment at usr/local replaces the base image. Absolute paths of the Dockerfile are moved below the
-directory. Both stages use the same one, because installed scripts contain their own path.
+directory. Both stages use the same one, because installed scripts contain their own path. The tests and the benchmark
+use it.
 """
 
 import os
@@ -17,10 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporter.lab.postgres.programs import SystemAccount
-from tests.packaging.dockerfile import BuildStage, Instruction, read
-from tests.requirements import missing
+from tools.dockerfile import BuildStage, Instruction, read
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[1]
 # Prefixes of the variables that a build inherits: how to find packages and certificates. A run inherits none.
 _BUILD_VARIABLES: Final = ("PIP_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_proxy", "HOME")
 
@@ -35,30 +35,48 @@ class Image:
 
     @property
     def user(self) -> SystemAccount:
+        """The user and group of USER."""
         uid, gid = self.stage.only("USER").arguments.split(":")
         return SystemAccount(int(uid), int(gid))
 
     @property
     def site_packages(self) -> Path:
+        """The directory of the installed packages."""
         (found,) = self.root.glob("opt/*/lib/python*/site-packages")
         return found
 
     def entrypoint(self) -> list[str]:
+        """The program, without the arguments of CMD."""
         return self.stage.only("ENTRYPOINT").words()
 
     def command(self) -> list[str]:
+        """What a container runs."""
         return [*self.entrypoint(), *self.stage.only("CMD").words()]
 
     def health_check(self) -> list[str]:
-        _, command = self.stage.only("HEALTHCHECK").arguments.split(" CMD ")
-        return Instruction("CMD", command).words()
+        """The command of HEALTHCHECK; a shell runs it when it is not in JSON form."""
+        _, command = self.stage.only("HEALTHCHECK").arguments.split(" CMD ", 1)
+        moved = re.sub(r"(?<![\w.*/-])/[\w./-]+", self._moved_if_inside, command)
+        return Instruction("CMD", moved).words() if command.startswith("[") else ["/bin/sh", "-c", moved]
+
+    def _moved_if_inside(self, path: re.Match[str]) -> str:
+        """The place of a path of the image; programs of the base image, such as /bin/sh, are this machine's."""
+        inside = f"{self.root}{path[0]}"
+        return inside if Path(inside).exists() else path[0]
+
+    def health_interval(self) -> int:
+        """Seconds between two health checks. Raises: ValueError when the Dockerfile does not say it."""
+        options, _ = self.stage.only("HEALTHCHECK").arguments.split(" CMD ", 1)
+        if (found := re.search(r"--interval=(\d+)s", options)) is None:
+            raise ValueError(f"HEALTHCHECK has no interval in seconds: {options}")
+        return int(found[1])
 
     def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
         """Starts a command without a home and with a file size limit of 0; as the image's user when root runs this."""
         user = self.user
         unprivileged = os.geteuid() != 0
-        return subprocess.Popen(
-            ["prlimit", "--fsize=0", "--", *command],
+        return subprocess.Popen(  # noqa: S603 - the image's own command
+            ["prlimit", "--fsize=0", "--", *command],  # noqa: S607 - of util-linux
             cwd=self.root,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
@@ -78,64 +96,65 @@ class Image:
 
 
 @contextmanager
-def built() -> Iterator[Image]:
-    """Builds the image with read-only files; removes it at the end of the block."""
+def built(python: Path, source: Path = ROOT) -> Iterator[Image]:
+    """Builds the image of a source tree with read-only files; removes it at the end of the block.
+
+    `python` replaces the interpreter of the base image.
+    """
     # Not pytest's directory, which the image's user may not enter.
     directory = Path(tempfile.mkdtemp(prefix="outbox-exporter-image-"))
     try:
         directory.chmod(0o755)
-        yield _build(directory)
+        yield _build(directory, python, source)
     finally:
         _set_writable(directory, writable=True)
         shutil.rmtree(directory)
 
 
-def copy_context(directory: Path) -> None:
+def copy_context(source: Path, directory: Path) -> None:
     """Copies the build context. Our .dockerignore excludes everything but the listed files."""
-    patterns = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    patterns = (source / ".dockerignore").read_text("utf-8").splitlines()
     wanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     inner = [pattern.removeprefix("**/") for pattern in patterns if pattern.startswith("**/")]
-    assert "*" in patterns
+    if "*" not in patterns:
+        raise ValueError(".dockerignore does not exclude everything else")
     for name in wanted:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns(*inner))
-        elif source.exists():
-            shutil.copy2(source, directory / name)
+        found = source / name
+        if found.is_dir():
+            shutil.copytree(found, directory / name, ignore=shutil.ignore_patterns(*inner))
+        elif found.exists():
+            (directory / name).parent.mkdir(exist_ok=True)
+            shutil.copy2(found, directory / name)
 
 
-def _build(directory: Path) -> Image:
-    builder, final = read(ROOT / "Dockerfile")
-    assert builder.base == final.base
+def _build(directory: Path, python: Path, source: Path) -> Image:
+    builder, final = read(source / "Dockerfile")
+    if builder.base != final.base:
+        raise ValueError("the stages of the Dockerfile have different base images")
     root, kept, pristine = directory / "root", directory / "kept", directory / "untouched"
-    _base_image(root)
+    _base_image(root, python)
     shutil.copytree(root, pristine, symlinks=True)
-    _steps(builder, root)
-    copied = final.only("COPY").words()
-    assert copied[0] == "--from=builder"
-    (source, target) = copied[1:]
-    shutil.move(_below(root, source), kept)
+    _steps(builder, root, source)
+    (_, built_path, target) = final.only("COPY").words()
+    shutil.move(_below(root, built_path), kept)
     shutil.rmtree(root)
     shutil.move(pristine, root)
     Path(_below(root, target)).parent.mkdir(parents=True)
     shutil.move(kept, _below(root, target))
-    environment = _steps(final, root)
+    environment = _steps(final, root, source)
     _set_writable(root, writable=False)
     return Image(root, final, environment)
 
 
-def _base_image(root: Path) -> None:
+def _base_image(root: Path, python: Path) -> None:
     root.mkdir()
-    subprocess.run([_interpreter(), "-m", "venv", root / "usr" / "local"], check=True)
+    subprocess.run([python, "-m", "venv", root / "usr" / "local"], check=True)  # noqa: S603 - a given interpreter
 
 
-def _interpreter() -> Path:
+def interpreter() -> Path | None:
     """A Python that every user may run; root's home, for instance, is closed to the image's user."""
     candidates = [getattr(sys, "_base_executable", sys.executable), "/usr/bin/python3"]
-    usable = [path for candidate in candidates if _is_usable(path := Path(candidate).resolve())]
-    if not usable:
-        missing("a Python 3.11 that the image's user may run", "apt-get install python3-venv")
-    return usable[0]
+    return next((path for candidate in candidates if _is_usable(path := Path(candidate).resolve())), None)
 
 
 def _is_usable(path: Path) -> bool:
@@ -143,10 +162,10 @@ def _is_usable(path: Path) -> bool:
     if not path.exists() or (os.geteuid() == 0 and not anybody.can_access(path.parent)):
         return False
     probe = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"
-    return subprocess.run([path, "-c", probe], check=False, capture_output=True).returncode == 0
+    return subprocess.run([path, "-c", probe], check=False, capture_output=True).returncode == 0  # noqa: S603 - found above
 
 
-def _steps(stage: BuildStage, root: Path) -> dict[str, str]:
+def _steps(stage: BuildStage, root: Path, source: Path) -> dict[str, str]:
     """Executes the stage's instructions; returns the environment after them."""
     environment = {"PATH": f"{root}/usr/local/bin:/usr/bin:/bin"}
     directory = root
@@ -159,7 +178,7 @@ def _steps(stage: BuildStage, root: Path) -> dict[str, str]:
                 directory = Path(_below(root, instruction.arguments))
                 directory.mkdir(parents=True, exist_ok=True)
             case "COPY" if instruction.arguments == ". .":
-                copy_context(directory)
+                copy_context(source, directory)
             case "RUN":
                 _shell(_below(root, instruction.arguments), directory, environment)
             case _:
@@ -169,7 +188,7 @@ def _steps(stage: BuildStage, root: Path) -> dict[str, str]:
 
 def _shell(command: str, directory: Path, environment: Mapping[str, str]) -> None:
     passed = {name: value for name, value in os.environ.items() if name.startswith(_BUILD_VARIABLES)}
-    done: subprocess.CompletedProcess[Any] = subprocess.run(
+    done: subprocess.CompletedProcess[Any] = subprocess.run(  # noqa: S603 - the Dockerfile's own steps
         ["/bin/sh", "-c", command],
         cwd=directory,
         env={**passed, **environment},
@@ -178,7 +197,8 @@ def _shell(command: str, directory: Path, environment: Mapping[str, str]) -> Non
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    assert done.returncode == 0, done.stdout
+    if done.returncode != 0:
+        raise RuntimeError(done.stdout)
 
 
 def _below(root: Path, text: str) -> str:

@@ -1,0 +1,66 @@
+"""`rules`: every format, for one outbox and for several."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from exporter.commands import rules
+from exporter.commands.parser import RULE_FORMATS, parser
+from exporter.config.settings import AlertingSettings, Config
+from exporter.core.errors import ConfigError
+
+
+def run(*arguments: str, config: Config | None = None) -> str:
+    """What the command prints."""
+    return rules.text(parser().parse_args(["rules", *arguments]), config or Config())
+
+
+def test_every_format_of_the_command_line_is_written():
+    """And no other."""
+    assert set(rules._WRITERS) == set(RULE_FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"),
+    [
+        ("prometheus", {"groups"}),
+        ("prometheusrule", {"apiVersion", "kind", "metadata", "spec"}),
+        ("vmrule", {"apiVersion", "kind", "metadata", "spec"}),
+        ("grafana", {"apiVersion", "groups"}),
+    ],
+)
+def test_every_format_is_yaml(form, beginning):
+    """With its own keys at the top."""
+    assert yaml.safe_load(run("--format", form)).keys() == beginning
+
+
+def test_prometheus_is_the_default():
+    """As before there were other formats."""
+    assert run() == run("--format", "prometheus")
+
+
+def test_the_job_is_that_of_the_configuration():
+    """Unless the command line names one or several."""
+    config = replace(Config(), alerting=AlertingSettings(job="orders"))
+    assert 'up{job="orders"}' in run(config=config)
+    several = run("--job", "billing", "--job", "shipping", config=config)
+    assert 'up{job="billing"}' in several
+    assert 'absent(up{job="shipping"})' in " ".join(several.split())
+    assert "orders" not in several
+
+
+def test_a_job_that_would_need_quotes_is_refused(capsys):
+    """As in the configuration."""
+    with pytest.raises(SystemExit, match="2"):
+        run("--job", 'a"}')
+    assert "letters, digits" in capsys.readouterr().err
+
+
+def test_the_data_source_is_grafanas():
+    """Its uid; no other format has one."""
+    assert 'datasourceUid: "mimir"' in run("--format", "grafana", "--datasource", "mimir")
+    with pytest.raises(ConfigError, match="--datasource"):
+        run("--datasource", "mimir")
