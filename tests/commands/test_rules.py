@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
+from exporter import cli
 from exporter.commands import rules
 from exporter.commands.parser import RULE_FORMATS, parser
 from exporter.config.settings import AlertingSettings, Config
 from exporter.core.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, config: Config | None = None) -> str:
@@ -64,3 +68,19 @@ def test_the_data_source_is_grafanas():
     assert 'datasourceUid: "mimir"' in run("--format", "grafana", "--datasource", "mimir")
     with pytest.raises(ConfigError, match="--datasource"):
         run("--datasource", "mimir")
+
+
+def test_the_rules_are_those_of_the_configuration(capsys, tmp_path):
+    """Without one, the shipped file to the letter; with one, its thresholds, its job and its pace, in either format."""
+    assert cli.main(["rules"]) == 0
+    assert capsys.readouterr().out == (ROOT / "alerts" / "prometheus" / "outbox.rules.yaml").read_text()
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "sampling: {interval: 5s}\nalerting: {job: orders, thresholds: {OutboxBacklogHigh: {page: 2000}}}\n"
+    )
+    assert cli.main(["--config", str(config), "rules", "--format", "prometheusrule"]) == 0
+    message = capsys.readouterr().out
+    assert "kind: PrometheusRule\n" in message
+    assert "(outbox:backlog_jobs > 2000)" in message
+    assert 'up{job="orders"}' in message
+    assert "interval: 5s\n" in message

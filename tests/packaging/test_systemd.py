@@ -6,7 +6,7 @@ import configparser
 import shlex
 from pathlib import Path
 
-from exporter.cli import parser, sample
+from exporter.commands.parser import parser
 
 UNITS = Path(__file__).parents[2] / "examples/systemd"
 
@@ -24,7 +24,7 @@ def test_the_service_samples_into_a_file():
     program, *arguments = shlex.split(service["ExecStart"])
     options = parser().parse_args(arguments)
     assert Path(program).name == "outbox-exporter"
-    assert options.command is sample
+    assert options.command == "exporter.commands.sample:sample"
     assert options.output.suffix == ".prom"
     assert str(options.output.parent) == service["ReadWritePaths"]
     assert (service["Type"], service["SuccessExitStatus"], service["UMask"]) == ("oneshot", "3", "0022")
