@@ -26,14 +26,14 @@ from exporter.metrics.catalogue import Kind
 from exporter.metrics.exposition import OutboxCollector, exporter_info, families
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore
-from exporter.sampling.sampler import Sampler
+from exporter.sampling.collector_set import CollectorSet
 
 Format = Literal["prometheus", "json"]
 # Other users read the file: the umask decides which.
 _MODE = 0o666
 
 
-def render(sampling: Sampler, form: Format) -> str:
+def render(sampling: CollectorSet, form: Format) -> str:
     """The sample, whatever its age is now."""
     states = tuple(map(_of_one_run, sampling.store.states()))
     if form == "json":

@@ -52,7 +52,7 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does, but names only the options that it does not know."""
-        options, unknown = self.parse_known_args(args, namespace)
+        options, unknown = self.parse_known_args(args, namespace or argparse.Namespace(config=_default_config()))
         if unknown:
             names = [each.partition("=")[0] for each in unknown if each.startswith("-")]
             self.error(f"unknown option {', '.join(names)}" if names else "one argument or more than the command takes")
@@ -67,7 +67,8 @@ class _Version(argparse.Action):
     """Prints the version. argparse's own action wants it in advance, and finding it out takes 13 ms."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> NoReturn:
-        parser.exit(message=f"{PROGRAM} {import_module('exporter.core.version').version()}\n")
+        sys.stdout.write(f"{PROGRAM} {import_module('exporter.core.version').version()}\n")
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,8 +80,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",
         parents=[common],
     )
-    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    top.set_defaults(config=Path(name) if (name := os.environ.get(CONFIG_VARIABLE)) else None)
+    top.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version and exit")
     commands = _CommandGroup(top.add_subparsers(required=True, metavar="COMMAND"), common)
     _add_exporter(commands)
     _add_files(commands)
@@ -90,6 +90,12 @@ def parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_help(commands)
     return top
+
+
+def _default_config() -> Path | None:
+    """The file that the environment names. An empty variable names none."""
+    name = os.environ.get(CONFIG_VARIABLE)
+    return Path(name) if name else None
 
 
 def _common_options() -> argparse.ArgumentParser:

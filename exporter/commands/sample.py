@@ -9,13 +9,13 @@ from exporter.commands.database_configuration import load
 from exporter.core import output
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
-from exporter.sampling.sampler import Sampler
+from exporter.sampling.collector_set import CollectorSet
 
 
 def sample(options: argparse.Namespace) -> ExitStatus:
     """Unknown when any collector failed; the readings of the others are printed all the same."""
     try:
-        sampling = Sampler(load(options), lambda *_: None)
+        sampling = CollectorSet(load(options))
         sampling.sample_once()
         states, text = sampling.store.states(), render(sampling, options.format)
     except Exception as error:

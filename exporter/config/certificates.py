@@ -10,7 +10,8 @@ def read(path: Path) -> Certificates:
     """The content of a PEM file. Raises: ValueError, without showing the content."""
     try:
         text = path.read_text("utf-8")
-        ssl.create_default_context(cadata=text)
+        # An empty text would mean the well-known authorities.
+        ssl.create_default_context(cadata=text.strip() or "-")
     except ssl.SSLError:
         raise ValueError("the file holds no certificates in PEM") from None
     except OSError as error:

@@ -33,7 +33,6 @@ LIBRARIES = {
     "ssl",
     "starlette",
     "subprocess",
-    "tempfile",
     "urllib3",
     "uvicorn",
 }
