@@ -71,10 +71,16 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of a command line, by default this process's. Exits with status 2 when it is wrong."""
+    options: argparse.Namespace = parser().parse_args(arguments)
+    return options
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     common = _common_options()
-    top = _Parser(
+    top: argparse.ArgumentParser = _Parser(
         prog=PROGRAM,
         description="Prometheus exporter for a transactional outbox in PostgreSQL.",
         epilog="Exit status: 0 good, 1 bad, 2 wrong usage or configuration, 3 unknown or unreachable.",

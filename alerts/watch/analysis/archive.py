@@ -1,8 +1,9 @@
 """Reads a watch from a history: its ticks and its judgement."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 
-from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
@@ -32,6 +33,8 @@ def load_watch(history: History, watch: Watch, now: WatchTime) -> WatchRecord:
     judgement = history.get(Judgement, watch.number) if watch.closed_at is not None else None
     if judgement is None:
         elapsed = elapsed_of(history, watch, now)
+        # Imported now: a decided watch has its judgement.
+        evaluate_watch: Callable[..., Judgement] = import_module("alerts.watch.analysis.verdict").evaluate_watch
         judgement = evaluate_watch(watch, ticks, now.at, elapsed, final=watch.closed_at is not None)
     return WatchRecord(watch, judgement, ticks)
 
