@@ -3,7 +3,7 @@
 #
 #   docker build --tag outbox-exporter .
 #   docker run --read-only --publish 9721:9721 --volume ./config.yaml:/config.yaml:ro \
-#       --env OUTBOX_EXPORTER_CONFIG=/config.yaml outbox-exporter
+#       --volume outbox-state:/state --env OUTBOX_EXPORTER_CONFIG=/config.yaml outbox-exporter
 #
 # The base image is pinned by the digest of its multi-platform index; Dependabot updates it.
 
@@ -49,6 +49,9 @@ COPY --from=builder /opt/outbox-exporter /opt/outbox-exporter
 ENV PATH=/opt/outbox-exporter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONOPTIMIZE=2
 # The base image has no bytecode of the standard library: the modules in use are compiled here.
 RUN PYTHONDONTWRITEBYTECODE='' python -c "import exporter.__main__, exporter.app.run"
+# For what has to survive a restart: the default of watch.state_dir, seen from the working directory.
+RUN mkdir /state && chown 65532:65532 /state
+VOLUME /state
 # A number, so that Kubernetes can check that it is not root (runAsNonRoot).
 USER 65532:65532
 WORKDIR /

@@ -13,7 +13,7 @@ LIVE := tests/matrix tests/end_to_end/test_watch.py tests/alerts/test_agreement_
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test bench check lint types imports files generate lock format packages clean
+.PHONY: help demo test bench check lint types imports manifests generate lock format packages clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,7 +30,7 @@ else
 endif
 
 # The tests run last: their closing lines are the result.
-check: lint types imports files test ## all that CI does
+check: lint types imports manifests test ## all that CI does
 
 lint: $(VENV)/dev.stamp ## style and formatting
 	$(BIN)/ruff check
@@ -42,7 +42,7 @@ types: $(VENV)/dev.stamp ## types, strictly
 imports: $(VENV)/dev.stamp ## the import contracts of pyproject.toml
 	$(BIN)/lint-imports
 
-files: $(VENV)/dev.stamp ## Dockerfiles, compose.yaml, workflows
+manifests: $(VENV)/dev.stamp ## Dockerfiles, compose.yaml, workflows
 	$(BIN)/hadolint Dockerfile examples/compose/lab.Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml

@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks import builds, environment, exporters, stress
 from benchmarks.builds import OURS
-from benchmarks.compare import compare
+from benchmarks.compare import Responsiveness, compare
 from benchmarks.environment import Environment
 from benchmarks.exporters import Contender
 from benchmarks.plan import SETUP, BenchmarkPlan, Durations, Size, Variant, count
@@ -68,8 +68,13 @@ def run(
     write_report: Callable[[], None],
 ) -> None:
     """The modes, one after the other; the report is written after each result."""
+
+    def publish(found: Responsiveness) -> None:
+        report.responsiveness = found
+        write_report()
+
     if "compare" in modes:
-        for comparison in compare(opened, contenders, report.add_responsiveness):
+        for comparison in compare(opened, contenders, publish):
             report.comparisons.append(comparison)
             write_report()
     ours = next(one for one in contenders if one.name == OURS)
@@ -108,7 +113,7 @@ def plan_of(options: argparse.Namespace) -> BenchmarkPlan:
     """The plan for these options."""
     base = SMALL if options.small else FULL
     minutes = options.minutes or (1.0 if options.small else 10.0)
-    requests = options.requests if options.requests is not None else (200 if options.small else 1_000)
+    requests = options.requests if options.requests is not None else (200 if options.small else 500)
     return BenchmarkPlan(
         size=replace(base, **{name: value for name in _SIZES if (value := getattr(options, name)) is not None}),
         durations=Durations(
@@ -151,7 +156,7 @@ def _add_pace(top: argparse.ArgumentParser) -> None:
     top.add_argument("--minutes", type=float, metavar="M", help="duration in each schema (10), after one to settle")
     top.add_argument("--backlog-minutes", type=float, metavar="M", help="duration with a large backlog (the same)")
     top.add_argument(
-        "--requests", type=count, metavar="N", help="scrapes per round of the latency measurement; 0: none (1000)"
+        "--requests", type=count, metavar="N", help="scrapes per round of the latency measurement; 0: none (500)"
     )
     top.add_argument(
         "--sleep", type=float, default=2.0, metavar="S", help="seconds that the query of `slow` sleeps (2)"

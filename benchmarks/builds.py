@@ -34,7 +34,7 @@ def working_tree() -> Iterator[list[Contender]]:
     """The exporter of this working tree: with its defaults, and watching."""
     changed = "+changes" if _git("status", "--porcelain", "--untracked-files=no") else ""
     with image.built(_python(image.ROOT), image.ROOT) as built:
-        yield contenders(OURS, revision("HEAD") + changed, built, image.ROOT)
+        yield contenders(OURS, f"{revision('HEAD')}{changed} on {_interpreter(built)}", built, image.ROOT)
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def at(wanted: str) -> Iterator[list[Contender]]:
         with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
             files.extractall(source, filter="data")
         built = stack.enter_context(image.built(_python(source), source))
-        yield contenders(short, short, built, source)
+        yield contenders(short, f"on {_interpreter(built)}", built, source)
 
 
 def contenders(name: str, version: str, built: Image, source: Path) -> list[Contender]:
@@ -79,6 +79,11 @@ def base_version(source: Path) -> interpreters.PythonVersion:
     if (found := re.search(r"python:(\d+)\.(\d+)", base)) is None:
         raise ValueError(f"the base image {base} does not name a version of Python")
     return int(found[1]), int(found[2])
+
+
+def _interpreter(built: Image) -> str:
+    """The version of Python with which it was built, such as python3.13."""
+    return built.site_packages.parent.name
 
 
 def _python(source: Path) -> Path:

@@ -1,11 +1,10 @@
 """The processor time and memory of our commands, as the image runs them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from benchmarks.exporters import Shipped
 from benchmarks.measure import ExporterRun
 from benchmarks.usage import CommandUsage
 
@@ -35,11 +34,11 @@ class CommandCost:
 def measure(runs: Sequence[ExporterRun], rounds: int) -> list[CommandCost]:
     """Runs every command `rounds` times beside each exporter, in turns."""
     used: dict[tuple[str, str], list[CommandUsage]] = {}
-    for _ in range(rounds):
-        for run in runs:
-            for shipped in filter(None, (run.exporter.shipped,)):
-                for name, command in _command_lines(shipped):
-                    used.setdefault((name, shipped.build), []).append(run.use(command))
+    for run in [run for _ in range(rounds) for run in runs]:
+        if shipped := run.exporter.shipped:
+            for name, arguments in _COMMANDS.items():
+                used.setdefault((name, shipped.build), []).append(run.use((*shipped.entrypoint, *arguments)))
+            used.setdefault(("health check", shipped.build), []).append(run.check_health())
     return [
         CommandCost(
             command=name,
@@ -50,9 +49,3 @@ def measure(runs: Sequence[ExporterRun], rounds: int) -> list[CommandCost]:
         )
         for (name, build), several in used.items()
     ]
-
-
-def _command_lines(shipped: Shipped) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for name, arguments in _COMMANDS.items():
-        yield name, (*shipped.entrypoint, *arguments)
-    yield "health check", shipped.health_check

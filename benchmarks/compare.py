@@ -76,30 +76,30 @@ def compare(
         ):
             statements.reset(large.observer)
             places = [*((large, one) for one in exporters), *((small, one) for one in over_few)]
-            started = [found for place in places if (found := _start(stack, *place))]
-            results = side_by_side(started, plan.durations.minutes)
+            runs = [run for place in places if (run := _start(stack, *place))]
+            results = list(zip(runs, side_by_side(runs, plan.durations.minutes), strict=True))
             yield SchemaComparison(
                 variant,
-                tuple(result for (run, _), result in zip(started, results, strict=True) if run.testbed is large),
-                next((result for (run, _), result in zip(started, results, strict=True) if run.testbed is small), None),
+                tuple(result for run, result in results if run.testbed is large),
+                next((result for run, result in results if run.testbed is small), None),
             )
             if variant is plan.variants[0]:
-                runs = [run for run, _ in started]
                 publish(_responsiveness(runs, [run for run in runs if run.testbed is large], plan.durations))
 
 
 def side_by_side(
-    started: Sequence[tuple[ExporterRun, float]], minutes: float, settling: float = SETTLING_WINDOW
+    runs: Sequence[ExporterRun], minutes: float, settling: float = SETTLING_WINDOW
 ) -> list[ExporterResult]:
-    """The results of running exporters, each with the seconds until its first values, after `settling` and `minutes`.
+    """The results of running exporters after `settling` seconds and `minutes`.
 
     Raises: RuntimeError when an exporter ends; OSError, http.client.HTTPException when one does not respond.
     """
-    routines, now = list(_routines([run for run, _ in started], time.monotonic())), time.monotonic()
+    now = time.monotonic()
+    routines = list(_routines(runs, now))
     repeat(routines, now + settling)
-    marks = [run.mark() for run, _ in started]
+    marks = [run.mark() for run in runs]
     repeat(routines, now + settling + 60 * minutes)
-    results = [run.result(first_values, mark) for (run, first_values), mark in zip(started, marks, strict=True)]
+    results = [run.result(mark) for run, mark in zip(runs, marks, strict=True)]
     for result in results:
         _log.info(
             "%s: %.4f s/min, with health checks %.4f, %.0f buffers/min",
@@ -117,19 +117,19 @@ def _routines(runs: Sequence[ExporterRun], now: float) -> Iterator[Routine]:
             yield Routine(run.check_health, shipped.health_interval, now + _SCRAPING + shipped.health_interval * offset)
 
 
-def _start(stack: ExitStack, testbed: Testbed, exporter: Contender) -> tuple[ExporterRun, float] | None:
-    """A running exporter with the seconds until its first values; None when it does not start, and is left out."""
+def _start(stack: ExitStack, testbed: Testbed, exporter: Contender) -> ExporterRun | None:
+    """A running exporter with all its values; None when it does not start, and is left out."""
     with ExitStack() as attempt:
         try:
             run = attempt.enter_context(run_exporter(testbed, exporter))
-            first_values = run.wait_for_values()
+            run.wait_for_values()
             run.start_watch()
         except RuntimeError:
             _log.exception("%s is left out", exporter.name)
             return None
-        _log.info("%s: complete after %.1f s", exporter.name, first_values)
+        _log.info("%s: complete after %.1f s", exporter.name, run.first_values)
         stack.push(attempt.pop_all())
-        return run, first_values
+        return run
 
 
 def _responsiveness(

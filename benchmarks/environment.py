@@ -61,13 +61,11 @@ class Environment:
             fill.add_dead_rows(database, size)
             fill.add_backlog(database, size)
             with (
-                SteadyTraffic(database, size) as traffic,
+                SteadyTraffic(database, size),
                 psycopg.connect(self.cluster.dsn(), autocommit=True) as observer,
             ):
                 observer.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-                yield Testbed(
-                    database, traffic, observer, self._application_url, self._alertmanager_url, self.directory
-                )
+                yield Testbed(database, observer, self._application_url, self._alertmanager_url, self.directory)
 
     def _apply(self, database: BenchmarkDatabase, variant: Variant) -> None:
         with database.connect() as connection:

@@ -24,7 +24,7 @@ from exporter.lab.ports import LOOPBACK
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
-_WARM_UP: Final = 50  # requests per client before the measurement
+_WARM_UP: Final = 20  # requests per client before the measurement
 _RECEIVE: Final = 1 << 20
 
 

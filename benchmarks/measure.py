@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,6 @@ from benchmarks.process import ExporterProcess
 from benchmarks.scrape import Scraper
 from benchmarks.server import BenchmarkDatabase
 from benchmarks.statements import StatementCost
-from benchmarks.traffic import SteadyTraffic
 from exporter.lab.ports import free_port
 
 _log = logging.getLogger(__name__)
@@ -31,7 +30,6 @@ class Testbed:
 
     Attributes:
         database: filled, in a schema variant.
-        traffic: running in it.
         observer: a superuser's session in another database, so that its own statements are not counted.
         application_url: the stand-in application.
         alertmanager_url: a running Alertmanager.
@@ -39,7 +37,6 @@ class Testbed:
     """
 
     database: BenchmarkDatabase
-    traffic: SteadyTraffic
     observer: psycopg.Connection
     application_url: str
     alertmanager_url: str
@@ -117,6 +114,7 @@ class ExporterRun:
 
     Attributes:
         started: the monotonic time of its start; log_offset: the size of the server's log then.
+        first_values: seconds from its start until every database value was on /metrics; 0 before.
         checked: seconds of processor time of the health checks; unhealthy: how many of them failed.
     """
 
@@ -128,8 +126,9 @@ class ExporterRun:
     started: float
     log_offset: int
     scraper: Scraper
-    checked: float = field(default=0.0)
-    unhealthy: int = field(default=0)
+    first_values: float = 0.0
+    checked: float = 0.0
+    unhealthy: int = 0
 
     def scrape(self) -> str:
         """The text of /metrics. Raises: RuntimeError when the process has ended; OSError, http.client.HTTPException."""
@@ -140,12 +139,16 @@ class ExporterRun:
         """Runs a command beside the exporter, with its environment."""
         return usage.run(replace(self.command, command=command))
 
-    def check_health(self) -> None:
-        """Runs the health check of the image once."""
-        if self.exporter.shipped:
-            used = self.use(self.exporter.shipped.health_check)
-            self.checked += used.seconds
-            self.unhealthy += used.status != 0
+    def check_health(self) -> usage.CommandUsage:
+        """Runs the health check of a build of ours once.
+
+        A container has only this exporter. Here are several, so its process id is an argument.
+        """
+        command = self.exporter.shipped.health_check if self.exporter.shipped else ()
+        used = self.use((*command, str(self.process.pid)))
+        self.checked += used.seconds
+        self.unhealthy += used.status != 0
+        return used
 
     def start_watch(self) -> None:
         """Starts the watch where it is wanted. Raises: RuntimeError when that fails."""
@@ -153,17 +156,18 @@ class ExporterRun:
         if shipped and shipped.watching and self.use((*shipped.entrypoint, "watch", "start")).status != 0:
             raise RuntimeError(f"{self.exporter.name}: the watch did not start")
 
-    def wait_for_values(self) -> float:
-        """Seconds from its start until every database value is on /metrics. Raises: RuntimeError when they are not."""
+    def wait_for_values(self) -> None:
+        """Waits until every database value is on /metrics. Raises: RuntimeError when that does not happen."""
         complete, process = self.exporter.complete, self.process
-        return scrape.wait_until_complete(self.port, complete, _COMPLETE_WITHIN, process.check) - self.started
+        now = scrape.wait_until_complete(self.port, complete, _COMPLETE_WITHIN, process.check)
+        self.first_values = now - self.started
 
     def mark(self) -> UsageMark:
         """What it has used so far. Raises: RuntimeError when the process has ended, whose time would be 0."""
         self.process.check()
         return UsageMark(time.monotonic(), self.process.processor_seconds, self.checked)
 
-    def result(self, first_values: float, since: UsageMark) -> ExporterResult:
+    def result(self, since: UsageMark) -> ExporterResult:
         """The result: processor time since a mark, the database's values since the start."""
         now, exporter, log = self.mark(), self.exporter, self.testbed.database.server.log
         minutes, shipped, text = (now.at - since.at) / 60, self.exporter.shipped, self.scrape()
@@ -176,7 +180,7 @@ class ExporterRun:
             statements=tuple(statements.costs(self.testbed.observer, exporter.role)),
             connections=statements.connections(log, exporter.role, self.log_offset),
             errors=statements.errors(log, exporter.role, self.log_offset),
-            first_values=first_values,
+            first_values=self.first_values,
             processor=(now.process - since.process) / minutes,
             health=(now.health - since.health) / minutes if shipped else None,
             unhealthy=self.unhealthy,

@@ -65,7 +65,7 @@ class Durations:
     backlog_minutes: float
     requests: int
     rounds: int = 5
-    seconds: float = 60.0
+    seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ class ExporterProcess:
             self._process.kill()
             self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._view.pid
+
     def check(self) -> None:
         """Raises: RuntimeError with the end of its log when it has ended."""
         if self._process.poll() is not None:

@@ -45,10 +45,6 @@ class BenchmarkReport:
         """Tables with ratios."""
         return "\n".join(self._lines()) + "\n"
 
-    def add_responsiveness(self, found: Responsiveness) -> None:
-        """Adds what is measured once."""
-        self.responsiveness = found
-
     def _lines(self) -> Iterator[str]:
         yield from ("# Cost of monitoring", "", *self._setting(), "")
         if self.comparisons:

@@ -16,14 +16,9 @@ _STEP: Final = 1.0  # seconds; a step processes the jobs of the one before
 
 
 class SteadyTraffic:
-    """Writes `size.rate` jobs, events and keys an hour; a context manager.
-
-    Attributes:
-        transactions: committed so far.
-    """
+    """Writes `size.rate` jobs, events and keys an hour; a context manager."""
 
     def __init__(self, database: BenchmarkDatabase, size: Size) -> None:
-        self.transactions = 0
         self._database = database
         self._size = size
         self._link = LabConnection(database.dsn(), application_name="benchmark-traffic")
@@ -49,7 +44,6 @@ class SteadyTraffic:
         connection = self._link.open()
         with connection.transaction():
             written = self._write(connection, rows)
-        self.transactions += 1
         self._waiting = written
         return _STEP
 

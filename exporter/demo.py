@@ -117,7 +117,7 @@ def _watch(app: App, signals: Signals, duration: float | None) -> bool:
 
 
 def _greet(url: str, fault: str | None) -> None:
-    print(f"\nThe five signals of a living outbox:  {url}/metrics   (a page for people: {url}/)")
+    print(f"\nMetrics: {url}/metrics   Status page: {url}/")
     if fault:
         print(f"Fault: {fault}, {FAULTS[fault].description}")
     print(f"Stop with Ctrl-C.\n\n{HEADER}", flush=True)

@@ -14,11 +14,14 @@ from exporter.lab.postgres.programs import Programs, ProgramsNotFoundError, debi
 # The Debian package of each program, for the message.
 PACKAGES: Final = {
     "chromium": "chromium",
+    "curl": "curl",
+    "flock": "util-linux",
     "pgbouncer": "pgbouncer",
     "amtool": "prometheus-alertmanager",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
+    "systemd-analyze": "systemd",
 }
 
 

@@ -96,7 +96,7 @@ class Image:
 
 
 @contextmanager
-def built(python: Path, source: Path = ROOT) -> Iterator[Image]:
+def built(python: Path, tree: Path = ROOT) -> Iterator[Image]:
     """Builds the image of a source tree with read-only files; removes it at the end of the block.
 
     `python` replaces the interpreter of the base image.
@@ -105,43 +105,43 @@ def built(python: Path, source: Path = ROOT) -> Iterator[Image]:
     directory = Path(tempfile.mkdtemp(prefix="outbox-exporter-image-"))
     try:
         directory.chmod(0o755)
-        yield _build(directory, python, source)
+        yield _build(directory, python, tree)
     finally:
         _set_writable(directory, writable=True)
         shutil.rmtree(directory)
 
 
-def copy_context(source: Path, directory: Path) -> None:
+def copy_context(tree: Path, directory: Path) -> None:
     """Copies the build context. Our .dockerignore excludes everything but the listed files."""
-    patterns = (source / ".dockerignore").read_text("utf-8").splitlines()
+    patterns = (tree / ".dockerignore").read_text("utf-8").splitlines()
     wanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     inner = [pattern.removeprefix("**/") for pattern in patterns if pattern.startswith("**/")]
     if "*" not in patterns:
         raise ValueError(".dockerignore does not exclude everything else")
     for name in wanted:
-        found = source / name
-        if found.is_dir():
-            shutil.copytree(found, directory / name, ignore=shutil.ignore_patterns(*inner))
-        elif found.exists():
+        source = tree / name
+        if source.is_dir():
+            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns(*inner))
+        elif source.exists():
             (directory / name).parent.mkdir(exist_ok=True)
-            shutil.copy2(found, directory / name)
+            shutil.copy2(source, directory / name)
 
 
-def _build(directory: Path, python: Path, source: Path) -> Image:
-    builder, final = read(source / "Dockerfile")
+def _build(directory: Path, python: Path, tree: Path) -> Image:
+    builder, final = read(tree / "Dockerfile")
     if builder.base != final.base:
         raise ValueError("the stages of the Dockerfile have different base images")
     root, kept, pristine = directory / "root", directory / "kept", directory / "untouched"
     _base_image(root, python)
     shutil.copytree(root, pristine, symlinks=True)
-    _steps(builder, root, source)
-    (_, built_path, target) = final.only("COPY").words()
-    shutil.move(_below(root, built_path), kept)
+    _steps(builder, root, tree)
+    (_, source, target) = final.only("COPY").words()
+    shutil.move(_below(root, source), kept)
     shutil.rmtree(root)
     shutil.move(pristine, root)
     Path(_below(root, target)).parent.mkdir(parents=True)
     shutil.move(kept, _below(root, target))
-    environment = _steps(final, root, source)
+    environment = _steps(final, root, tree)
     _set_writable(root, writable=False)
     return Image(root, final, environment)
 
@@ -165,7 +165,7 @@ def _is_usable(path: Path) -> bool:
     return subprocess.run([path, "-c", probe], check=False, capture_output=True).returncode == 0  # noqa: S603 - found above
 
 
-def _steps(stage: BuildStage, root: Path, source: Path) -> dict[str, str]:
+def _steps(stage: BuildStage, root: Path, tree: Path) -> dict[str, str]:
     """Executes the stage's instructions; returns the environment after them."""
     environment = {"PATH": f"{root}/usr/local/bin:/usr/bin:/bin"}
     directory = root
@@ -178,12 +178,17 @@ def _steps(stage: BuildStage, root: Path, source: Path) -> dict[str, str]:
                 directory = Path(_below(root, instruction.arguments))
                 directory.mkdir(parents=True, exist_ok=True)
             case "COPY" if instruction.arguments == ". .":
-                copy_context(source, directory)
+                copy_context(tree, directory)
             case "RUN":
-                _shell(_below(root, instruction.arguments), directory, environment)
+                _shell(_below(root, _permitted(instruction.arguments)), directory, environment)
             case _:
                 pass
     return environment
+
+
+def _permitted(command: str) -> str:
+    """The command, without a change of owner where only root may do that."""
+    return command if os.geteuid() == 0 else re.sub(r"\bchown [0-9]+:[0-9]+ \S+", "true", command)
 
 
 def _shell(command: str, directory: Path, environment: Mapping[str, str]) -> None:

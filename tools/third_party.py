@@ -37,8 +37,9 @@ Libraries that the wheel of psycopg-binary contains:
 psycopg is under the GNU Lesser General Public License. The image contains it unchanged, as Python files and as a shared
 library in a directory of its own, so that another version can replace it.
 """
-NOTICES: Final = """This image contains outbox-exporter, which is under the MIT licence, and the software listed here, which others
-wrote. The licences of the base image, Debian and Python, are below /usr/share/doc and /usr/share/common-licenses.
+NOTICES: Final = """This image contains outbox-exporter, which is under the MIT licence, and the software listed here,
+which others wrote. The licences of the base image, Debian and Python, are below /usr/share/doc and
+/usr/share/common-licenses.
 """
 
 
@@ -135,11 +136,16 @@ def _licence_texts(distribution: Distribution) -> Iterator[tuple[str, str]]:
 
 def _licence(distribution: Distribution, texts: Mapping[str, str]) -> str:
     """The SPDX expression, else what the metadata or the first line of the licence's text says."""
-    for stated in (distribution.metadata.get("License-Expression"), distribution.metadata.get("License")):
+    for stated in (_field(distribution, "License-Expression"), _field(distribution, "License")):
         if stated and "\n" not in stated:
-            return str(stated)
+            return stated
     first = next((text.strip().splitlines()[0] for text in texts.values() if text.strip()), "unknown")
     return re.sub(r"^The (\w+) License.*", r"\1", first)
+
+
+def _field(distribution: Distribution, name: str) -> str:
+    """The first value of a field of the metadata; empty without it."""
+    return next(iter(distribution.metadata.get_all(name) or ()), "")
 
 
 def _homepage(distribution: Distribution) -> str:
@@ -147,7 +153,7 @@ def _homepage(distribution: Distribution) -> str:
     by_label = {label.lower(): url for label, url in urls}
     labels = ("homepage", "source", "source code", "code", "documentation")
     labelled = (by_label[label] for label in labels if label in by_label)
-    return next(labelled, distribution.metadata.get("Home-page") or "")
+    return next(labelled, _field(distribution, "Home-page"))
 
 
 def libraries(site_packages: Path) -> list[Library]:

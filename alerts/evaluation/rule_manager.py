@@ -70,13 +70,13 @@ class RuleManager:
     def __init__(
         self,
         policy: Policy,
-        sources: RuleInputs,
+        inputs: RuleInputs,
         state_dir: Path,
         listeners: Sequence[Listener] = (),
         clock: MonitoredClock | None = None,
     ) -> None:
         self._interval = policy.interval
-        self._sources = sources
+        self._inputs = inputs
         self._listeners = tuple(listeners)
         self._clock = clock or MonitoredClock()
         self._file = StateFile(state_dir)
@@ -150,25 +150,26 @@ class RuleManager:
 
     def _skips_interval(self) -> bool:
         """Whether to skip this interval: never two in a row, and never the first."""
-        self._skipped_interval = not self._skipped_interval and not self._sources.has_consumers()
+        self._skipped_interval = not self._skipped_interval and not self._inputs.has_consumers()
         return self._skipped_interval
 
     def _scrape(self) -> tuple[list[Sample], AbstractSet[str] | None]:
         """The exposed samples, with `up` as Prometheus sets it; only `up` 0 when that fails."""
         try:
-            fresh = self._sources.fresh()
-            return [*self._wanted(self._sources.scrape(self._rule_group.stores)), *self._own_samples(up=1.0)], fresh
+            fresh = self._inputs.fresh()
+            exposed = self._inputs.scrape(self._rule_group.stores)
+            samples = [
+                (name, _completed(labels, self._common), value)
+                for name, labels, value in exposed
+                if name not in _OWN_METRICS
+            ]
+            return [*samples, *self._own_samples(up=1.0)], fresh
         except Exception as error:  # noqa: BLE001 - as in Prometheus, a failed scrape is a sample
             self._failed("scrape", repr(error), error)
             return list(self._own_samples(up=0.0)), None
 
-    def _wanted(self, exposed: Iterable[ExposedSample]) -> Iterator[Sample]:
-        for name, labels, value in exposed:
-            if name not in _OWN_METRICS and self._rule_group.stores(name):
-                yield name, _completed(labels, self._common), value
-
     def _own_samples(self, *, up: float) -> Iterator[Sample]:
-        own = zip(_OWN_METRICS, (up, self._sources.started_at), strict=True)
+        own = zip(_OWN_METRICS, (up, self._inputs.started_at), strict=True)
         return ((name, self._common, value) for name, value in own if self._rule_group.stores(name))
 
     def _update_readings(self, evaluation: Evaluation) -> None:
@@ -183,7 +184,7 @@ class RuleManager:
     def _is_save_due(self, evaluation: Evaluation) -> bool:
         if any(transition.change in _NOTIFIED_CHANGES for transition in evaluation.transitions):
             return True
-        interval = SAVE_INTERVAL if self._sources.has_consumers() else IDLE_SAVE_INTERVAL
+        interval = SAVE_INTERVAL if self._inputs.has_consumers() else IDLE_SAVE_INTERVAL
         return self._saved_at is None or not 0 <= evaluation.at - self._saved_at < interval
 
     def _notify_listener(self, listener: Listener, evaluation: Evaluation) -> None:

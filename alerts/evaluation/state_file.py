@@ -46,7 +46,7 @@ class StateFile:
         document = {
             "format": FORMAT,
             "at": saved_state.at,
-            "alerts": [_from_active_alert(standing) for standing in saved_state.active_alerts.values()],
+            "alerts": [_from_active_alert(active) for active in saved_state.active_alerts.values()],
             **_from_series(saved_state.series),
         }
         try:
@@ -81,13 +81,13 @@ def _parse(text: str) -> SavedState:
     active_alerts = [_to_active_alert(each) for each in document["alerts"]]
     return SavedState(
         float(document["at"]),
-        {(standing.alert.key, standing.alert.labels): standing for standing in active_alerts},
+        {(active.alert.key, active.alert.labels): active for active in active_alerts},
         tuple(_to_series(document)),
     )
 
 
-def _from_active_alert(standing: ActiveAlert) -> Mapping[str, object]:
-    alert = standing.alert
+def _from_active_alert(active: ActiveAlert) -> Mapping[str, object]:
+    alert = active.alert
     return {
         "alert": alert.key.alert,
         "severity": alert.key.severity.value,
@@ -99,34 +99,34 @@ def _from_active_alert(standing: ActiveAlert) -> Mapping[str, object]:
         "value": alert.value,
         "muted": alert.muted,
         "annotations": dict(alert.annotations),
-        "true_for": standing.true_for,
-        "false_for": standing.false_for,
+        "true_for": active.true_for,
+        "false_for": active.false_for,
     }
 
 
-def _to_active_alert(saved_state: Mapping[str, Any]) -> ActiveAlert:
+def _to_active_alert(document: Mapping[str, Any]) -> ActiveAlert:
     """The alert is held: until the next evaluation its result is unknown."""
     alert = Alert(
-        RuleKey(str(saved_state["alert"]), Severity(saved_state["severity"])),
-        _labels(saved_state["labels"].items()),
-        State(saved_state["state"]),
-        active_since=float(saved_state["active_since"]),
-        value=float(saved_state["value"]),
-        last_true=float(saved_state["last_true"]),
-        firing_since=_optional(saved_state["firing_since"]),
+        RuleKey(str(document["alert"]), Severity(document["severity"])),
+        _labels(document["labels"].items()),
+        State(document["state"]),
+        active_since=float(document["active_since"]),
+        value=float(document["value"]),
+        last_true=float(document["last_true"]),
+        firing_since=_optional(document["firing_since"]),
         held=True,
-        muted=bool(saved_state["muted"]),
-        annotations={str(name): str(text) for name, text in saved_state["annotations"].items()},
+        muted=bool(document["muted"]),
+        annotations={str(name): str(text) for name, text in document["annotations"].items()},
     )
-    return ActiveAlert(alert, float(saved_state["true_for"]), _optional(saved_state["false_for"]))
+    return ActiveAlert(alert, float(document["true_for"]), _optional(document["false_for"]))
 
 
 def _optional(number: Any) -> float | None:
     return None if number is None else float(number)
 
 
-def _labels(saved_state: Iterable[Iterable[Any]]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((str(name), str(value)) for name, value in saved_state))
+def _labels(pairs: Iterable[Iterable[Any]]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(name), str(value)) for name, value in pairs))
 
 
 def _from_series(series: Iterable[Series]) -> Mapping[str, object]:

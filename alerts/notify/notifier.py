@@ -80,7 +80,8 @@ class Notifier:
         """Queue the alerts of an evaluation; returns at once, whatever the receivers do."""
         for queue in self._queues:
             queue.accept(evaluation, self._clock.monotonic())
-        self._persistence_worker.wake()
+        if any(queue.unsaved() is not None for queue in self._queues):
+            self._persistence_worker.wake()
         self._wake_workers()
 
     def receiver_statuses(self) -> tuple[ReceiverStatus, ...]:

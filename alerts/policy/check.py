@@ -94,14 +94,14 @@ def _check_levels(entry: AlertEntry, document: PolicyDocument, problems: Problem
 
 def _check_inhibition_sources(entry: AlertEntry, document: PolicyDocument, problems: Problems) -> None:
     known: Mapping[str, AlertEntry] = {each.name.text: each for each in document.entries}
-    for target in entry.muted_by:
-        if wrong := _inhibition_source_error(target, known):
-            problems.add(target.alert.place, wrong)
+    for source in entry.muted_by:
+        if wrong := _inhibition_source_error(source, known):
+            problems.add(source.alert.place, wrong)
 
 
-def _inhibition_source_error(target: InhibitionSource, known: Mapping[str, AlertEntry]) -> str | None:
-    entry = known.get(target.alert.text)
+def _inhibition_source_error(source: InhibitionSource, known: Mapping[str, AlertEntry]) -> str | None:
+    entry = known.get(source.alert.text)
     if entry is None:
-        return f"unknown alert{nearest(target.alert.text, known)}"
+        return f"unknown alert{nearest(source.alert.text, known)}"
     levels = [level.severity.value for level in entry.levels]
-    return None if target.severity in levels else f"{entry.name.text} has only the severities {', '.join(levels)}"
+    return None if source.severity in levels else f"{entry.name.text} has only the severities {', '.join(levels)}"

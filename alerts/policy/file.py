@@ -223,7 +223,7 @@ def _entry(fields: _Fields) -> AlertEntry:
             parameters=fields.amounts("parameters"),
             collectors=fields.texts("collectors"),
             hides=fields.texts("hides"),
-            muted_by=tuple(_target(each) for each in fields.each("muted_by")),
+            muted_by=tuple(_inhibition_source(each) for each in fields.each("muted_by")),
             outlets=frozenset(fields.choices("outlets", Outlet)) or frozenset(Outlet),
             keep_firing_for=fields.value("keep_firing_for", values.duration, Seconds(0), required=False),
             levels=levels,
@@ -242,6 +242,6 @@ def _level(severity: Severity, fields: _Fields) -> SeverityEntry:
         )
 
 
-def _target(fields: _Fields) -> InhibitionSource:
+def _inhibition_source(fields: _Fields) -> InhibitionSource:
     with fields:
         return InhibitionSource(fields.required_text("alert"), fields.required_text("severity").text)

@@ -28,9 +28,6 @@ class AlertMatcher:
         keys = tuple(keys)
         return cls(tuple(sorted({key.alert for key in keys})), tuple(sorted({key.severity for key in keys})))
 
-    def __contains__(self, key: RuleKey) -> bool:
-        return key.alert in self.alerts and key.severity in self.severities
-
     @property
     def matchers(self) -> tuple[str, str]:
         """The matchers in Alertmanager's syntax."""
@@ -44,12 +41,6 @@ class Inhibition:
     source: AlertMatcher
     target: AlertMatcher
     equal: tuple[str, ...] = SAME_OUTBOX
-
-    def mutes(self, source: RuleKey, target: RuleKey) -> bool:
-        """Whether `source` mutes `target`, given equal labels."""
-        if "alertname" in self.equal and source.alert != target.alert:
-            return False
-        return source in self.source and target in self.target
 
 
 def inhibitions(policy: Policy) -> tuple[Inhibition, ...]:

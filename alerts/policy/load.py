@@ -132,7 +132,7 @@ class _PolicyBuilder:
         self._runbook = ""
 
     def policy(self, jobs: tuple[str, ...], interval: float | None, runbook: str) -> Policy:
-        """The whole policy. Raises: ConfigError."""
+        """The whole policy; `interval` as in `load_policy`, seconds. Raises: ConfigError."""
         self._jobs, self._runbook = jobs, runbook
         self._interval = min(self._document.interval, interval or self._document.interval)
         for override in self._all_overrides:
@@ -185,8 +185,8 @@ class _PolicyBuilder:
         for other in entry.levels:
             if order.index(other.severity) < order.index(level.severity):
                 yield RuleKey(entry.name.text, other.severity)
-        for target in entry.muted_by:
-            yield RuleKey(target.alert.text, Severity(target.severity))
+        for source in entry.muted_by:
+            yield RuleKey(source.alert.text, Severity(source.severity))
         for hiding_rule, hidden in self._hiding_rules:
             if set(hidden) & set(entry.collectors):
                 yield hiding_rule

@@ -46,7 +46,7 @@ def elapsed(before: WatchTime, after: WatchTime) -> Elapsed:
     wall = after.at - before.at
     steady = after.steady - before.steady
     if before.era != after.era or steady < 0:
-        # Another boot: a wall clock that went back was set, one that went forward is believed.
+        # Another boot: a wall clock that went back was set, one that went forward is taken as right.
         return Elapsed(max(wall, LEAST), min(clock_step(wall), 0.0))
     return Elapsed(steady, clock_step(wall - steady, steady))
 

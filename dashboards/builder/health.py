@@ -51,8 +51,7 @@ def health(policy: Policy) -> Dashboard:
 
 
 def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[DashboardSection]:
-    numbers = list(own.numbers())
-    yield DashboardSection("", (grid_row(6, panel_block(24, numbers[:5], numbers[5:])),))
+    yield DashboardSection("", (grid_row(6, panel_block(24, list(own.availability()), list(own.operation()))),))
     yield DashboardSection(
         "Freshness and failures",
         (
@@ -78,8 +77,8 @@ def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[Dashboar
 class _HealthPanels(PanelGroup):
     """The panels that only this dashboard has."""
 
-    def numbers(self) -> Iterator[stat.Panel]:
-        """Availability, freshness and notifications."""
+    def availability(self) -> Iterator[stat.Panel]:
+        """The exporter, the database, and what is configured and stored."""
         yield _flag("Exporter", "Whether Prometheus can scrape every replica.", f"up{{{SELECTED}}}", "UP", "DOWN")
         yield _flag(
             "Database",
@@ -108,6 +107,17 @@ class _HealthPanels(PanelGroup):
             "IN USE",
             "OLD",
         )
+        yield _flag(
+            "State",
+            "Whether the exporter stores its state. LOST AT RESTART: watch.state_dir cannot be written, or another "
+            "exporter uses it; the log and the status page have the reason.",
+            pick(catalogue.STATE_STORED),
+            "STORED",
+            "LOST AT RESTART",
+        )
+
+    def operation(self) -> Iterator[stat.Panel]:
+        """Failing collectors, freshness, notifications and resources."""
         yield panels.number(
             "Failing",
             "Collectors whose last run failed. Their series are missing.",
@@ -128,14 +138,6 @@ class _HealthPanels(PanelGroup):
             limits(self.policy, "OutboxNotificationsFailing"),
         )
         yield panels.with_texts(undelivered, unknown="no receiver")
-        yield _flag(
-            "State",
-            "Whether the exporter stores its state. LOST AT RESTART: watch.state_dir cannot be written, or another "
-            "exporter uses it; the log and the status page have the reason.",
-            pick(catalogue.STATE_STORED),
-            "STORED",
-            "LOST AT RESTART",
-        )
         started = worst(f"time() - {pick(PROCESS_START)}", least=True)
         yield panels.number("Up for", "Time since the latest start of a replica.", started).unit("s")
         yield panels.number("Memory", "Resident memory of the largest replica.", worst(pick(MEMORY))).unit("bytes")

@@ -24,7 +24,7 @@ from exporter.config.settings import Config
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState
-from exporter.web import pages
+from exporter.web import TREND_SECONDS
 
 Points = list[tuple[float, float | None]]
 
@@ -50,7 +50,7 @@ class Alerting:
 
     def __init__(self, config: Config, samples: SampleSource, started_at: float, version: str) -> None:
         policy = configured_policy(config)
-        terms = CheckParameters(
+        parameters = CheckParameters(
             policy, config.watch.duration, config.application is not None, config.alerting.time_scale
         )
         state_dir = config.watch.state_dir
@@ -59,25 +59,25 @@ class Alerting:
         # interval away, and may end only after the evaluation that follows it.
         lead = 3 * max(config.sampling.interval, policy.interval)
         self.recorder = WatchRecorder(
-            config.watch, WatchFactory(terms, policy.interval, version), samples.refresh, lead
+            config.watch, WatchFactory(parameters, policy.interval, version), samples.refresh, lead
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
         self.notifications: Notifier = create_notifier(config.alerting, state_dir, config.web.external_url or "")
-        self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(pages.TREND_SECONDS / policy.interval))
+        self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._add_trend, self._check_state)
-        sources = RuleInputs(samples.expose, self._fresh, started_at, self._is_relied_on)
-        self.judge = RuleManager(policy, sources, state_dir, listeners)
-        self._state = StateCheck(state_dir, lambda: self.judge.state_problem)
+        inputs = RuleInputs(samples.expose, self._fresh, started_at, self._is_relied_on)
+        self.rule_manager = RuleManager(policy, inputs, state_dir, listeners)
+        self._state = StateCheck(state_dir, lambda: self.rule_manager.state_problem)
 
     def start(self) -> None:
         """Start evaluating, and go on with notifications that were not delivered."""
         self.notifications.start()
-        self.judge.start()
+        self.rule_manager.start()
         self._state.check(time.monotonic())
 
     def stop(self) -> None:
         """Stop within about three seconds. Notifications that were not delivered are kept for the next start."""
-        self.judge.stop()
+        self.rule_manager.stop()
         self.recorder.close()
         self.notifications.stop()
 
@@ -87,7 +87,7 @@ class Alerting:
 
     def readings(self) -> tuple[tuple[Reading, ...], ...]:
         """The readings of alerts, of notifications, of the watch and of the state directory, for /metrics."""
-        readings = self.judge.readings(), self.notifications.readings(), self._watch_readings()
+        readings = self.rule_manager.readings(), self.notifications.readings(), self._watch_readings()
         return (*readings, self._state.readings())
 
     def _watch_readings(self) -> tuple[Reading, ...]:
@@ -99,7 +99,7 @@ class Alerting:
 
     def status(self) -> AlertingStatus:
         """The part of the status page about alerts and the watch."""
-        evaluation, view = self.judge.evaluation, self.recorder.view
+        evaluation, view = self.rule_manager.evaluation, self.recorder.view
         return {
             "alerts": None if evaluation is None else [_alert(alert) for alert in evaluation.alerts],
             "watch": watch_status(view),
@@ -128,7 +128,7 @@ class Alerting:
         return may_be_open(self.recorder.view)
 
     def _add_trend(self, evaluation: Evaluation) -> None:
-        while self._trends and self._trends[0][0] < evaluation.at - pages.TREND_SECONDS:
+        while self._trends and self._trends[0][0] < evaluation.at - TREND_SECONDS:
             self._trends.popleft()
         self._trends.append((evaluation.at, signals(self._states(), time.monotonic(), evaluation.at)))
 

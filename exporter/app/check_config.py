@@ -169,10 +169,10 @@ def _server(sampling: Sampler) -> str:
 def _collector(sampling: Sampler, collector: DatabaseCollector) -> str:
     tables = ", ".join(table.name for table in collector.reads)
     planned = f"{collector.name}: {tables} visible, {len(collector.statements)} statements planned"
-    return planned + _ask(sampling, collector)
+    return planned + _plan(sampling, collector)
 
 
-def _ask(sampling: Sampler, collector: DatabaseCollector) -> str:
+def _plan(sampling: Sampler, collector: DatabaseCollector) -> str:
     """Have the statements planned; returns a hint about an index, empty when there is none."""
     with sampling.database.sample(*collector.reads) as session:
         for statement in collector.statements:

@@ -177,7 +177,7 @@ def collector_status(state: CollectorState, now: float) -> CollectorStatus:
 
 
 def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus | None:
-    """The results of the migration's checks; None while they are unknown."""
+    """The results of the migration's checks; None while they are unknown. `now`: seconds of the monotonic clock."""
     readings = _fresh(states, now)
     totals = _values(readings, catalogue.MIGRATION_CHECKS)
     if not totals:
@@ -192,7 +192,10 @@ def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus |
 
 
 def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float] | None:
-    """Jobs that left the backlog without being counted since the start, by kind; None while it is unknown."""
+    """Jobs that left the backlog without being counted since the start, by kind; None while it is unknown.
+
+    Units: `now` seconds of the monotonic clock.
+    """
     found = _values(_fresh(states, now), catalogue.UNACCOUNTED_JOBS)
     return {labels[0]: value for labels, value in found.items()} or None
 

@@ -9,7 +9,7 @@ class Collector(Protocol):
     """Samples one target.
 
     `collect` keeps its own deadlines, so it always returns or raises within them. It raises `SampleError` when
-    nothing can be believed; any other exception is a bug and is counted as `internal`.
+    no value is reliable; any other exception is a bug and is counted as `internal`.
     """
 
     @property

@@ -17,18 +17,53 @@ from exporter.metrics.readings import Reading
 
 # The deployed processor fetches the oldest 100 pending rows per poll.
 PROCESSOR_BATCH = 100
+# Of a longer backlog only so many of the oldest are read one by one: two batches.
+HEAD = 200
+# A backlog of fewer jobs is read once, by one statement, which sorts its rows. Of a longer one, sorting all of them
+# would take longer than reading the oldest again.
+SHORT_BACKLOG = 5000
 # A backlog that exceeds count_limit by less than this share of it is counted whole, and its newest jobs are subtracted:
 # with a million jobs, half the time of counting the oldest in their order.
 SLACK = 1 / 20
 
 
 @dataclass(frozen=True, slots=True)
-class PendingGroup:
-    """One row of sql/backlog.sql: pending jobs of one queue in one state.
+class AttemptGroup:
+    """One row of sql/backlog.sql: pending jobs of one queue and number of attempts.
 
-    Units: `oldest` Unix seconds. Shape: `queue` is None for jobs without one; `oldest` is None where no job of the
-    group has a believable time.
+    Units: `oldest` Unix seconds. Shape: `queue` and `attempts` are None for jobs without one; `oldest` is None where no
+    job of the group has a believable time.
     """
+
+    queue: str | None
+    attempts: int | None
+    jobs: int
+    oldest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogHead:
+    """The one row of sql/backlog_head.sql; `queues`, `attempts`, `counts` and `oldest` have an entry per group."""
+
+    jobs: int
+    blocked: int
+    ids: str
+    queues: list[str | None]
+    attempts: list[int | None]
+    counts: list[int]
+    oldest: list[float | None]
+    is_standby: bool
+    inserted: int | None
+
+    @property
+    def groups(self) -> Iterator[AttemptGroup]:
+        """The jobs that were read, by queue and attempts."""
+        return map(AttemptGroup, self.queues, self.attempts, self.counts, self.oldest)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingGroup:
+    """Pending jobs of one queue in one state. Units and shape: as in `AttemptGroup`."""
 
     queue: str | None
     state: str
@@ -36,22 +71,12 @@ class PendingGroup:
     oldest: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class BacklogHead:
-    """The one row of sql/backlog_head.sql."""
-
-    blocked: int
-    ids: str
-    is_standby: bool
-    inserted: int | None
-
-
 class BacklogCollector(DatabaseCollector):
     """Pending jobs by state and by queue, and the indexes of the outbox that are missing.
 
     Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
     oldest job, as has a state whose jobs have no believable time.
-    Source: sql/backlog.sql, sql/backlog_head.sql.
+    Source: sql/backlog_head.sql; sql/backlog.sql for a long backlog.
     """
 
     name = "backlog"
@@ -71,14 +96,21 @@ class BacklogCollector(DatabaseCollector):
         self._settings = settings
         self._departures = departures
         self._queues = queues
+        # Whether the latest backlog was short: all of it is read, in any order. Unknown after a failure, then False.
+        self.bitmap_scans = False
         # Whether the latest backlog exceeded count_limit by more than SLACK. Unknown after a failure, then False.
         self._is_long = False
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the backlog. Raises: SampleError."""
-        head = session.fetch_one("backlog_head", BacklogHead, batch=PROCESSOR_BATCH)
-        groups = self._groups(session)
+        rows = SHORT_BACKLOG if self.bitmap_scans else HEAD
+        self.bitmap_scans = False
+        latest = session.now + MAX_CLOCK_LEAD
+        head = session.fetch_one("backlog_head", BacklogHead, count_limit=rows, batch=PROCESSOR_BATCH, latest=latest)
+        is_whole = head.jobs < min(rows, self._settings.count_limit)
+        groups = self._named(head.groups) if is_whole else self._groups(session)
         pending = jobs_in(groups)
+        self.bitmap_scans = pending < SHORT_BACKLOG
         is_truncated = pending >= self._settings.count_limit
         self._note(head, session.now, None if is_truncated else pending)
         return (
@@ -112,28 +144,27 @@ class BacklogCollector(DatabaseCollector):
 
     def _count(self, session: Session, which: Literal["any", "oldest", "newest"], limit: int) -> list[PendingGroup]:
         session.prefer_bitmap_scans(bitmap_scans=which == "any")
-        groups = session.fetch(
-            "backlog",
-            PendingGroup,
-            count_limit=limit,
-            exhausted_attempts=self._settings.exhausted_attempts,
-            which=which,
-            latest=session.now + MAX_CLOCK_LEAD,
-        )
-        return merged(groups)
+        latest = session.now + MAX_CLOCK_LEAD
+        return self._named(session.fetch("backlog", AttemptGroup, count_limit=limit, which=which, latest=latest))
+
+    def _named(self, groups: Iterable[AttemptGroup]) -> list[PendingGroup]:
+        return by_queue_and_state(groups, self._settings.exhausted_attempts)
 
 
-def merged(groups: list[PendingGroup]) -> list[PendingGroup]:
-    """One group for each queue and state. Names of different bytes may be decoded alike, with U+FFFD."""
+def by_queue_and_state(groups: Iterable[AttemptGroup], exhausted_attempts: int) -> list[PendingGroup]:
+    """One group for each queue and state, the largest first; a job without a number of attempts is waiting.
+
+    Names of different bytes may be decoded alike, with U+FFFD. Source: deployed application, "failing means
+    processed_at IS NULL AND attempts > 0" (last_error stays after a later success and says nothing).
+    """
     found: dict[tuple[str | None, str], PendingGroup] = {}
     for group in groups:
-        key = group.queue, group.state
-        same = found.get(key)
-        if same is not None:
-            known = [each for each in (same.oldest, group.oldest) if each is not None]
-            group = replace(same, jobs=same.jobs + group.jobs, oldest=min(known, default=None))  # noqa: PLW2901
-        found[key] = group
-    return groups if len(found) == len(groups) else list(found.values())
+        attempts = group.attempts or 0
+        state = "waiting" if attempts <= 0 else "failing" if attempts < exhausted_attempts else "exhausted"
+        same = found.get((group.queue, state), PendingGroup(group.queue, state, 0, None))
+        known = [each for each in (same.oldest, group.oldest) if each is not None]
+        found[group.queue, state] = replace(same, jobs=same.jobs + group.jobs, oldest=min(known, default=None))
+    return sorted(found.values(), key=lambda group: group.jobs, reverse=True)
 
 
 def jobs_in(groups: Iterable[PendingGroup]) -> int:

@@ -15,15 +15,15 @@ class DatabaseCollector(ABC):
     """Reads rows in one transaction per sample: all of its readings, or none.
 
     Shape: `name` is the value of the label `collector`; `reads` has every table and column that the statements touch;
-    `statements` are names of files in sql/; `index` is the one that makes them cheap; `bitmap_scans` is whether all of
-    them take bitmap scans (`Session.prefer_bitmap_scans`).
+    `statements` are names of files in sql/; `index` is the one that makes them cheap; `bitmap_scans` is whether the
+    next sample's first one takes bitmap scans (`Session.prefer_bitmap_scans`).
     """
 
     name: ClassVar[str]
     reads: ClassVar[tuple[Table, ...]]
     statements: ClassVar[tuple[str, ...]]
     index: ClassVar[HelpfulIndex]
-    bitmap_scans: ClassVar[bool] = False
+    bitmap_scans: bool = False
 
     def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue) -> None:
         self._database = database

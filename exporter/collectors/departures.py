@@ -79,6 +79,10 @@ class Departures:
         self._left.clear()
         self.balance.forget()
 
+    def have_left(self, is_counted: Callable[[str], bool]) -> bool:
+        """Whether there are jobs that left and that no counter has read, as `find_uncounted` would find."""
+        return not all(map(is_counted, self._left))
+
     def find_uncounted(self, is_counted: Callable[[str], bool]) -> list[str]:
         """The jobs that left and that no counter has read. Call whenever counters have read."""
         if self._pending is not None:
@@ -112,8 +116,8 @@ class Departures:
     def readings(self) -> Iterator[Reading]:
         """The totals; none where they are unknown."""
         if self._pending is not None:
-            yield Reading(catalogue.UNACCOUNTED_JOBS, self._removed, ("removed",))
-            yield Reading(catalogue.UNACCOUNTED_JOBS, self._uncounted, ("uncounted",))
+            for kind, jobs in zip(catalogue.UNACCOUNTED_KINDS, (self._removed, self._uncounted), strict=True):
+                yield Reading(catalogue.UNACCOUNTED_JOBS, jobs, (kind,))
 
     def _uncount(self, job: str, *, is_skewed: bool) -> None:
         if job not in self._known:

@@ -1,16 +1,17 @@
 """FSM events by source and by type."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
 from exporter.collectors.database import DatabaseCollector
+from exporter.collectors.kept_hour import NOTHING, SLOT, KeptHour, Label, Span
 from exporter.collectors.watermark import Watermark
 from exporter.config.settings import SamplingSettings
 from exporter.database import DatabaseClient, Session, indexes
-from exporter.database.indexes import IndexCatalogue
+from exporter.database.indexes import EventsPlan, IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Metric
@@ -28,6 +29,8 @@ class EventGroup:
 
     source: str | None
     event: str | None
+    slot: int | None
+    edition: str | None
     last_hour: int
     settled_events: int
     settled_micros: int
@@ -43,6 +46,20 @@ class Courses:
     """The one row of sql/event_courses.sql."""
 
     courses: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsPart:
+    """Which events are read, and how.
+
+    With all `courses` the server takes an index scan for each, without them one scan; the groups are the same. With
+    `courses`, or without `early`, events from before 1970 are not looked for: they are in no last hour, and would take
+    as long as those that are. `kept` is the part of the last hour that is not read, nothing where there are `courses`.
+    """
+
+    courses: list[str] | None
+    early: bool
+    kept: Span
 
 
 class EventsCollector(DatabaseCollector):
@@ -62,31 +79,41 @@ class EventsCollector(DatabaseCollector):
         self.sources = LabelLimit(settings.label_limit, catalogue.SOURCES)
         self.types = LabelLimit(settings.label_limit)
         self._watermark = Watermark()
+        self._hour = KeptHour()
         self._by_source: Counter[str] = Counter(dict.fromkeys(catalogue.SOURCES, 0))
         self._by_type: Counter[str] = Counter()
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the events. Raises: SampleError."""
         plan = indexes.events_plan(self._index_catalogue.rows(session, "fsm_events"))
-        courses = fetch_courses(session) if plan.by_course else None
-        session.prefer_bitmap_scans(bitmap_scans=plan.by_course or plan.by_skipping)
-        early = not plan.by_skipping
-        groups, until = self._watermark.fetch_new(
-            session.now, partial(fetch_groups, session, courses, early), _settled_sums
-        )
+        groups, until, span = self._fetch(session, plan)
         self._count(groups, session.now, until)
-        hour = [group for group in groups if group.last_hour]
-        session.note_rows(plan.rows + sum(group.last_hour for group in hour))
-        by_source = self.sources.sum((group.source, group.last_hour) for group in hour)
-        by_type = self.types.sum((group.event, group.last_hour) for group in hour)
+        kept = self._hour.kept(span)
+        hour = (kept + labelled(groups)).most_common()
+        self._hour.add(slots(groups), span, session.now, self._watermark.since(session.now), edition(groups))
+        session.note_rows(plan.rows + sum(count for _, count in hour))
+        by_source = self.sources.sum((source, count) for (source, _), count in hour)
+        by_type = self.types.sum((event, count) for (_, event), count in hour)
         return (
             *_readings(catalogue.LAST_HOUR_EVENTS, dict.fromkeys(catalogue.SOURCES, 0) | by_source),
             *_readings(catalogue.LAST_HOUR_EVENTS_BY_TYPE, by_type),
             *_readings(catalogue.EVENTS, self._by_source),
             *_readings(catalogue.EVENTS_BY_TYPE, self._by_type),
-            *odd(groups).readings("fsm_events"),
+            *(odd(groups) + OddRows(nulls=without_label(kept))).readings("fsm_events"),
             *self._index_catalogue.advice(session, "fsm_events"),
         )
+
+    def _fetch(self, session: Session, plan: EventsPlan) -> tuple[list[EventGroup], float, Span]:
+        """The events, the time from which on they are listed, and the part of the hour that was not read."""
+        courses = fetch_courses(session) if plan.by_course else None
+        session.prefer_bitmap_scans(bitmap_scans=plan.by_course or plan.by_skipping)
+        span = self._hour.span(session.now, self._watermark.since(session.now)) if plan.by_time else NOTHING
+        part = EventsPart(courses, early=not plan.by_skipping, kept=span)
+        groups, until = self._watermark.fetch_new(session.now, partial(fetch_groups, session, part), _settled_sums)
+        if span != NOTHING and not self._hour.is_edition(edition(groups)):
+            part = replace(part, kept=NOTHING)
+            groups, until = self._watermark.fetch_new(session.now, partial(fetch_groups, session, part), _settled_sums)
+        return groups, until, part.kept
 
     def _count(self, groups: Sequence[EventGroup], now: float, until: float) -> None:
         ids = list(chain.from_iterable(group.recent_ids or () for group in groups))
@@ -104,14 +131,10 @@ def fetch_courses(session: Session) -> list[str]:
     return session.fetch_one("event_courses", Courses).courses
 
 
-def fetch_groups(
-    session: Session, courses: list[str] | None, early: bool, since: float, until: float
-) -> list[EventGroup]:
+def fetch_groups(session: Session, part: EventsPart, since: float, until: float) -> list[EventGroup]:
     """The events of the last hour and those at or after `since`, listed from `until` on; both in Unix seconds.
 
-    With all `courses` the server takes an index scan for each, without them one scan; the groups are the same. With
-    `courses`, or without `early`, events from before 1970 are not looked for: they are in no last hour, and would take
-    as long as those that are. Raises: SampleError.
+    Raises: SampleError.
     """
     bounds = {
         "since": since,
@@ -121,14 +144,42 @@ def fetch_groups(
         "undated": session.may_be_null("fsm_events.created_at"),
     }
     # Two statements: the list of courses is of type uuid, while entity_id may have any type where it is not used.
-    if courses is None:
-        return session.fetch("events", EventGroup, **bounds, early=early)
-    return session.fetch("events_by_course", EventGroup, **bounds, courses=courses)
+    if part.courses is None:
+        kept_bounds = {"kept_since": part.kept.since, "kept_until": part.kept.until, "slot_seconds": SLOT}
+        return session.fetch("events", EventGroup, **bounds, **kept_bounds, early=part.early)
+    return session.fetch("events_by_course", EventGroup, **bounds, courses=part.courses)
+
+
+def labelled(groups: Iterable[EventGroup]) -> Counter[Label]:
+    """The events of the last hour that were read, by source and type."""
+    found: Counter[Label] = Counter()
+    for group in groups:
+        found[group.source, group.event] += group.last_hour
+    return +found
+
+
+def slots(groups: Iterable[EventGroup]) -> dict[int, Counter[Label]]:
+    """The same by slot."""
+    found: defaultdict[int, Counter[Label]] = defaultdict(Counter)
+    for group in groups:
+        if group.slot is not None:
+            found[group.slot][group.source, group.event] += group.last_hour
+    return dict(found)
+
+
+def edition(groups: Sequence[EventGroup]) -> str | None:
+    """The edition of the table, where it is known and has events."""
+    return groups[0].edition if groups else None
 
 
 def odd(groups: Iterable[EventGroup]) -> OddRows:
     """The rows that were left out of the figures."""
     return sum((OddRows(group.infinite, group.out_of_range, group.nulls) for group in groups), OddRows())
+
+
+def without_label(counts: Counter[Label]) -> int:
+    """How many events have no source or no type."""
+    return sum(count for label, count in counts.items() if None in label)
 
 
 def _settled_sums(groups: Iterable[EventGroup]) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 These are the documented queries. Informational: where an hour holds many rows, this collector runs less often.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ class ProcessedInHour:
     processed: int
     processed_avg: float | None
     created_avg: float | None
+    lagging: int
     infinite: int
     out_of_range: int
     nulls: int
@@ -41,7 +43,7 @@ class FailingJobs:
     """The one row of sql/failing_last_hour.sql."""
 
     failing: int
-    looked_at: int
+    examined: int
     infinite: int
     out_of_range: int
     nulls: int
@@ -58,7 +60,7 @@ class Retention:
 class BackdatedJobs:
     """The one row of sql/far_behind.sql."""
 
-    looked_at: int
+    examined: int
     ids: list[str]
 
 
@@ -66,6 +68,10 @@ class BackdatedJobs:
 # drop index entries of jobs that are no longer pending; else the backlog's count would read more pages with every job:
 # with 13,000 processed an hour, 125 instead of 72 after ten minutes.
 SMALL_BACKLOG = 5000
+
+
+# So long after a job that was stamped before its creation, such jobs are looked for before the last hour, too. Seconds.
+LAG_INTERVAL = 60.0
 
 
 class LastHourCollector(DatabaseCollector):
@@ -96,6 +102,9 @@ class LastHourCollector(DatabaseCollector):
         self._departures = departures
         self._queues = queues
         self._pending: int | None = None
+        # The latest sample, and the latest one that found a job stamped before its creation or was the first after a
+        # pause, Unix seconds.
+        self._sampled_at = self._lagging_at = -math.inf
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the last hour. Raises: SampleError."""
@@ -103,11 +112,12 @@ class LastHourCollector(DatabaseCollector):
         retention = session.fetch_one("oldest_processed", Retention, latest=latest)
         session.prefer_bitmap_scans(bitmap_scans=self._pending is None or self._pending > SMALL_BACKLOG)
         failing = session.fetch_one("failing_last_hour", FailingJobs, count_limit=limit, latest=latest)
-        self._pending = failing.looked_at
+        self._pending = failing.examined
         session.prefer_bitmap_scans()
-        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=SETTLING_WINDOW, latest=latest)
+        hour = session.fetch("processed_last_hour", ProcessedInHour, skew=self._skew(session.now), latest=latest)
         total = next(row for row in hour if row.is_total)
-        session.note_rows(total.processed + failing.looked_at)
+        self._note_lag(session.now, total.lagging)
+        session.note_rows(total.processed + failing.examined)
         self._search(session)
         return (
             Reading(catalogue.LAST_HOUR_PROCESSED, total.processed),
@@ -117,6 +127,22 @@ class LastHourCollector(DatabaseCollector):
             *_oldest(retention),
             *(odd(failing) + odd(total)).readings("job_outbox"),
         )
+
+    def _skew(self, now: float) -> float:
+        """By how many seconds the application's clock may lag: 0 when no sample has shown that for a minute.
+
+        A job of the last hour that was stamped before this hour was stamped before its creation. It was processed
+        within SETTLING_WINDOW after that, so samples before have read it as a job of their last hour.
+        """
+        return 0.0 if self._is_continued(now) and now - self._lagging_at >= LAG_INTERVAL else SETTLING_WINDOW
+
+    def _note_lag(self, now: float, lagging: int) -> None:
+        if lagging or not self._is_continued(now):
+            self._lagging_at = now
+        self._sampled_at = now
+
+    def _is_continued(self, now: float) -> bool:
+        return 0 <= now - self._sampled_at <= SETTLING_WINDOW
 
     def _search(self, session: Session) -> None:
         """Search jobs that were stamped hours before they were created, where there is a reason to."""
@@ -129,7 +155,7 @@ class LastHourCollector(DatabaseCollector):
                 behind=search.behind,
                 reach=search.behind + MAX_BACKDATING,
             )
-            session.note_rows(found.looked_at)
+            session.note_rows(found.examined)
             self._departures.record_backdated(found.ids, session.now)
 
 
@@ -143,7 +169,7 @@ def averages(total: ProcessedInHour) -> Iterator[Reading]:
 def failure_ratio(failing: FailingJobs, processed: int, limit: int) -> Iterator[Reading]:
     """Failing jobs by all that were tried; unknown when none was, or when counting stopped at `limit`."""
     tried = failing.failing + processed
-    if tried and failing.looked_at < limit:
+    if tried and failing.examined < limit:
         yield Reading(catalogue.LAST_HOUR_FAILURE_RATIO, failing.failing / tried)
 
 

@@ -86,6 +86,9 @@ class MaintenanceCollector:
 
 
 def readings(current: MaintenanceWindow, now: float) -> Iterator[Reading]:
-    """An open declaration as readings. When it overruns it is no longer active, and its end lies in the past."""
+    """An open declaration as readings at `now`, Unix seconds.
+
+    When it overruns it is no longer active, and its end lies in the past.
+    """
     yield Reading(catalogue.MAINTENANCE_ACTIVE, current.phase(now) is MaintenancePhase.ACTIVE)
     yield Reading(catalogue.MAINTENANCE_DECLARED_END, current.until)

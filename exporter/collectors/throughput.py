@@ -93,11 +93,24 @@ class ThroughputCollector(DatabaseCollector):
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
         """The totals after one more sample. Raises: SampleError."""
         since = self._watermark.since(session.now)
-        jobs, until = self._watermark.fetch_new(session.now, partial(_fetch, session), _settled_sums)
-        for place in self._watermark.add(jobs.ids, jobs.ats, session.now, until):
+        jobs, until, checked = self._fetch_new(session)
+        for place in self._watermark.add(jobs.ids, jobs.ats, session.now, until, checked=checked):
             self._totals.add(self._queues(jobs.queues[place]), jobs.seconds[place])
         self._account(session, since, jobs)
         return (*self._totals.readings(self._departures.skewed), *self._departures.readings())
+
+    def _fetch_new(self, session: Session) -> tuple[ProcessedJobs, float, bool]:
+        """New jobs, from when on they are listed, and whether the window before was checked.
+
+        It is whenever a job has left the backlog and is not among those that were read.
+        """
+        fetch = partial(self._watermark.fetch_new, session.now, partial(_fetch, session), _settled_sums)
+        if not self._watermark.is_check_due(session.now):
+            jobs, until = fetch(check=False)
+            listed = frozenset(jobs.ids)
+            if not self._departures.have_left(lambda job: job in listed or job in self._watermark):
+                return jobs, until, False
+        return *fetch(), True
 
     def _account(self, session: Session, since: float, jobs: ProcessedJobs) -> None:
         departures, listed = self._departures, frozenset(jobs.ids)

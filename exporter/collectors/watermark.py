@@ -3,7 +3,8 @@
 A row count is a gauge (retention and cascades delete rows), so counters advance by the rows that a sample sees for
 the first time. Commits arrive out of order and clocks differ. Therefore each sample covers a settling window before the
 last one, and drops the rows that were counted before. Nearly all of these are unchanged and need not be read again:
-their number and the sum of their times show it. Pure: the database's clock is an argument.
+their number and the sum of their times show it. While nobody commits late, a caller may leave out this check, too, for
+a while. Pure: the database's clock is an argument.
 """
 
 import math
@@ -17,6 +18,10 @@ Found = TypeVar("Found")
 # transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
 # 50 ms and hosts keep time to well under a second; ten minutes also cover a host without time synchronisation. Seconds.
 SETTLING_WINDOW = 600.0
+# A settling window that has not changed for so long is checked once in so long: with every fifth sample at the default
+# interval. A row that is late by more than the time between two samples is then counted up to 75 s later, before it is
+# missed in the balance of inserted rows (CONSECUTIVE_SAMPLES in exporter.collectors.departures). Seconds.
+CHECK_INTERVAL = 65.0
 # Rows are kept by the stretch of time in which their timestamps lie, seconds: about as long as between two samples.
 SLOT = 15
 
@@ -51,6 +56,8 @@ class Watermark:
     def __init__(self) -> None:
         self._since: float | None = None
         self._latest = -math.inf
+        # When the settled window was last checked, and when it was last found changed.
+        self._checked = self._changed = -math.inf
         self._slots: dict[int, _Slot] = {}
         self._gone: dict[int, set[str]] = {}
         self._ids: set[str] = set()
@@ -74,26 +81,47 @@ class Watermark:
         rows = sum(len(slot.ids) for slot in slots)
         return SettledWindow(end * SLOT, rows, sum(slot.micros for slot in slots) - rows * first * SLOT * 1_000_000)
 
+    def is_check_due(self, now: float) -> bool:
+        """Whether the next sample has to check the settled window, at `now` in Unix seconds."""
+        is_quiet = now - self._changed >= CHECK_INTERVAL
+        return not is_quiet or not 0 <= now - self._checked < CHECK_INTERVAL
+
     def fetch_new(
-        self, now: float, fetch: Callable[[float, float], Found], settled_window: Callable[[Found], tuple[int, int]]
+        self,
+        now: float,
+        fetch: Callable[[float, float], Found],
+        settled_window: Callable[[Found], tuple[int, int]],
+        *,
+        check: bool = True,
     ) -> tuple[Found, float]:
         """Fetch the rows for `add`, as few as possible; with them, the time from which on they are listed.
 
-        `fetch` takes two times, from which on rows may be new and from which on they are listed; `settled` returns the
-        number of rows between them and the sum of their times, as `SettledWindow.micros`. Units: Unix seconds.
+        `fetch` takes two times, from which on rows may be new and from which on they are listed; `settled_window`
+        returns the number of rows between them and the sum of their times, as `SettledWindow.micros`. Without `check`
+        rows of the settled window are not read. Units: Unix seconds.
         """
         since, known = self.since(now), self.settled_window(now)
+        if not check:
+            return fetch(known.until, known.until), known.until
         found = fetch(since, known.until)
         if settled_window(found) == (known.rows, known.micros):
             return found, known.until
         return fetch(since, since), since  # somebody committed late, or rows were deleted
 
-    def add(self, ids: Sequence[str], stamps: Sequence[float], now: float, until: float = -math.inf) -> list[int]:
+    def add(
+        self,
+        ids: Sequence[str],
+        stamps: Sequence[float],
+        now: float,
+        until: float = -math.inf,
+        *,
+        checked: bool = True,
+    ) -> list[int]:
         """Record a sample; the indexes of the rows that no earlier sample held.
 
         `ids` and `stamps` are those of all rows from `since(now)` on; or of all from `until` on, where the settled
-        window is unchanged. Rows stamped before the last window count as seen: their ids are forgotten, and only a
-        clock that was set back has them read again. Units: Unix seconds.
+        window is unchanged, or was not `checked`. Rows stamped before the last window that was checked count as seen:
+        their ids are forgotten, and only a clock that was set back has them read again. Units: Unix seconds.
         """
         since = self._since
         new_places = [
@@ -102,8 +130,11 @@ class Watermark:
             if row not in self._ids and row not in self._gone.get(_slot(stamp), ())
         ]
         self._replace(until, ids, stamps)
-        self._since, self._latest = float(_slot(now - SETTLING_WINDOW) * SLOT), now
-        self._forget(self._since)
+        self._latest = now
+        if since is None or checked:
+            self._changed = now if until <= self.since(now) else self._changed
+            self._since, self._checked = float(_slot(now - SETTLING_WINDOW) * SLOT), now
+            self._forget(self._since)
         return [] if since is None else [place for place in new_places if stamps[place] >= since]
 
     def _replace(self, until: float, ids: Sequence[str], stamps: Sequence[float]) -> None:

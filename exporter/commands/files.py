@@ -26,16 +26,18 @@ _MODE = 0o666
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """The files below `directory` that match `pattern`; their names begin with `prefix`."""
+    """The files below `directory` that match `pattern`; their names begin with `prefix`. `without`: a folder in it."""
 
     prefix: str
     directory: Path
     pattern: str
+    without: str = ""
 
     def files(self) -> Iterator[tuple[str, Path]]:
         for path in sorted(self.directory.glob(self.pattern)):
-            if path.is_file():
-                yield self.prefix + path.relative_to(self.directory).as_posix(), path
+            name = path.relative_to(self.directory)
+            if path.is_file() and name.parts[0] != self.without:
+                yield self.prefix + name.as_posix(), path
 
 
 def _folders() -> Iterator[_Folder]:
@@ -49,8 +51,8 @@ def _folders() -> Iterator[_Folder]:
     yield _Folder("dashboards/", _PACKAGES / "dashboards", "*.json")
     yield _Folder("dashboards/provisioning/", _PACKAGES / "dashboards" / "provisioning", "**/*.yaml")
     yield _Folder("runbooks/", alerts / "runbooks", "*.md")
-    yield _Folder("examples/", repository / "examples", "*.yaml")
-    yield _Folder("examples/systemd/", repository / "examples" / "systemd", "*")
+    # Those for Docker Compose belong to compose.yaml, which builds its images from a clone.
+    yield _Folder("examples/", repository / "examples", "**/*", without="compose")
 
 
 @cache

@@ -15,13 +15,20 @@ from exporter.core import output
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
 
+
+def _grafana_rules(policy: Policy, datasource: str | None) -> str:
+    # Imported now: it takes as long as all other formats together.
+    write: Callable[..., str] = import_module("alerts.policy.grafana_file").grafana_rules
+    return write(policy, datasource) if datasource else write(policy)
+
+
 # Writes a form of the rules from the policy and the uid of Grafana's data source, if one was given.
 _WRITERS: Mapping[str, Callable[[Policy, str | None], str]] = MappingProxyType(
     {
         "prometheus": lambda policy, _: rule_file(policy),
         "prometheusrule": lambda policy, _: prometheus_rule(policy),
         "vmrule": lambda policy, _: vm_rule(policy),
-        "grafana": lambda policy, datasource: _grafana_rules(policy, datasource),
+        "grafana": _grafana_rules,
     }
 )
 
@@ -39,9 +46,3 @@ def text(options: argparse.Namespace, config: Config) -> str:
     dialect = Dialect.METRICSQL if options.format == "vmrule" else Dialect.PROMQL
     policy = configured_policy(config, jobs=options.job, dialect=dialect)
     return _WRITERS[options.format](policy, options.datasource)
-
-
-def _grafana_rules(policy: Policy, datasource: str | None) -> str:
-    # Imported now: it takes as long as all other formats together.
-    write: Callable[..., str] = import_module("alerts.policy.grafana_file").grafana_rules
-    return write(policy, datasource) if datasource else write(policy)

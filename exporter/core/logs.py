@@ -22,8 +22,8 @@ from exporter.core.types import LogFormat, LogLevel, Secret
 # The loggers that `level` applies to; the standard library logs warnings of all modules to `py.warnings`.
 OWN_LOGGERS = ("exporter", "alerts", "py.warnings")
 # Libraries that set a level themselves, so that the root's would not reach them. They repeat messages that
-# the exporter logs once (connection refused, malformed request, missed run), so only their errors pass.
-_NOISY_LIBRARIES = ("psycopg", "psycopg.pool", "apscheduler", "uvicorn", "uvicorn.error", "urllib3")
+# the exporter logs once (connection refused, missed run), so only their errors pass.
+_NOISY_LIBRARIES = ("psycopg", "psycopg.pool", "apscheduler", "urllib3")
 
 _HOUR = 3600.0
 

@@ -116,6 +116,11 @@ class EventsPlan:
     pages: int = 0
 
     @property
+    def by_time(self) -> bool:
+        """By an index on created_at, so that any part of the hour is read alone."""
+        return not (self.by_course or self.by_skipping or self.pages)
+
+    @property
     def rows(self) -> int:
         """How many rows these pages count as."""
         return ROWS_PER_PAGE * self.pages

@@ -4,14 +4,18 @@ The bytes are those of the client library's encoders, which need 20 microseconds
 """
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.utils import floatToGoString
 
+from exporter.metrics.catalogue import Metric
 from exporter.metrics.exposition import OutboxCollector, Readings, by_metric, samples_of
+from exporter.metrics.readings import Distribution, Reading
 
 _OPENMETRICS = "application/openmetrics-text"
+_MILLION = 1e6
 
 
 class ExpositionEncoder:
@@ -44,8 +48,19 @@ def encode_readings(readings: Readings, *, openmetrics: bool) -> bytes:
     lines = []
     for metric, each in by_metric(readings):
         lines.append(_head(metric.family, metric.kind, metric.help, openmetrics=openmetrics))
-        lines += [_line(name, labels, value) for reading in each for name, labels, value in samples_of(reading)]
+        lines += _lines_of(metric, each)
     return "".join(lines).encode()
+
+
+def _lines_of(metric: Metric, readings: Iterable[Reading | Distribution]) -> Iterator[str]:
+    """The lines of one family. The order of its labels is found once."""
+    order = sorted(enumerate(metric.labels), key=itemgetter(1))
+    for reading in readings:
+        if isinstance(reading, Reading):
+            labels = ",".join([f'{label}="{_escaped(reading.labels[place])}"' for place, label in order])
+            yield _sample(metric.name, labels, float(reading.value))
+        else:
+            yield from (_line(name, labels, value) for name, labels, value in samples_of(reading))
 
 
 def encode_families(families: Iterable[Family], *, openmetrics: bool) -> bytes:
@@ -75,9 +90,13 @@ def _head(name: str, kind: str, text: str, *, openmetrics: bool) -> str:
 
 
 def _line(name: str, labels: Iterable[tuple[str, str]], value: float) -> str:
-    inner = ",".join([f'{label}="{_escaped(text)}"' for label, text in sorted(labels)])
-    number = floatToGoString(value)  # type: ignore[no-untyped-call]
-    return f"{name}{{{inner}}} {number}\n" if inner else f"{name} {number}\n"
+    return _sample(name, ",".join([f'{label}="{_escaped(text)}"' for label, text in sorted(labels)]), value)
+
+
+def _sample(name: str, labels: str, value: float) -> str:
+    # The library writes an exponent from a million on, and Python's digits below that.
+    number = repr(value) if -_MILLION < value < _MILLION else floatToGoString(value)  # type: ignore[no-untyped-call]
+    return f"{name}{{{labels}}} {number}\n" if labels else f"{name} {number}\n"
 
 
 def _escaped(text: str) -> str:

@@ -12,8 +12,8 @@ from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 
 # By so many seconds a time may be ahead of the database's clock and still count: the application's clock sets
-# `processed_at`. The same ten minutes as exporter.collectors.watermark.SETTLING, by which it may lag. A time in or
-# before 1970's first instant counts as missing: a zero becomes such a time.
+# `processed_at`. The same ten minutes as exporter.collectors.watermark.SETTLING_WINDOW, by which it may lag. A time in
+# or before 1970's first instant counts as missing: a zero becomes such a time.
 MAX_CLOCK_LEAD = 600.0
 # A completion or an event is new, whatever its clock, up to here, seconds: a mistaken zone makes up to 14 hours.
 # Beyond it a time is made up ('infinity', 9999-12-31), and such rows would be listed again at every sample for ever.

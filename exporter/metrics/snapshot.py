@@ -127,7 +127,7 @@ def _not_renewed(expires: float | None, run: CollectorRun, step: float) -> float
 
 
 def database_up(states: Iterable[CollectorState], now: float) -> bool:
-    """Whether the last database sample succeeded.
+    """Whether the last database sample succeeded. `now` is the time of the monotonic clock, seconds.
 
     True while some fresh sample succeeded since the database was last found unreachable. A lock on one table, or a
     statement that takes too long, is that collector's failure and does not make the database down.

@@ -1,19 +1,47 @@
 -- backlog_head.sql
--- Question: How many of the jobs that the processor fetches next have failed before, and which jobs are pending?
+-- Question: Which jobs are pending, oldest first, how many by queue and attempts, and how many that the processor
+--   fetches next have failed before?
 -- Parameters:
+--   count_limit bigint: rows read; all pending jobs are known where there are fewer
 --   batch integer: rows that the processor fetches at once
+--   latest double precision: Unix seconds; a later created_at is not believed
 -- Columns:
+--   jobs bigint not null: rows read
 --   blocked bigint not null: failing or exhausted rows among the oldest `batch` pending
 --   ids text not null: outbox_id of the oldest 200 pending, or of `batch` if that is more, with U+001F between them:
 --     an array of text takes the caller longer to read
+--   queues text[] not null: of each group of rows with one queue and number of attempts; an entry is null where they
+--     have no queue
+--   attempts bigint[] not null: of each group, in the same order; an entry is null where they have no number
+--   counts bigint[] not null: rows of each group
+--   oldest double precision[] not null: created_at of the oldest of each group, Unix seconds; an entry is null as in
+--     backlog.sql
 --   is_standby boolean not null: the server is in recovery, and may be behind the rows of an earlier sample
 --   inserted bigint null: rows inserted into the table, by the server's statistics; a standby keeps none
 -- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
 -- Source: deployed application, "Takes the oldest 100 pending rows" and leaves permanent failures pending: two
---   batches may leave between two samples. PostgreSQL documentation, "The Cumulative Statistics System".
+--   batches may leave between two samples. PostgreSQL documentation, "The Cumulative Statistics System". A backlog that
+--   is short enough is counted here, too: reading its rows again would take as many pages.
+WITH pending AS MATERIALIZED (
+    SELECT
+        outbox_id,
+        queue_name::text COLLATE "C" AS queue,
+        attempts,
+        created_at,
+        row_number() OVER (ORDER BY created_at) AS place
+    FROM {job_outbox}
+    WHERE processed_at IS NULL
+    ORDER BY created_at
+    LIMIT %(count_limit)s::bigint
+)
 SELECT
-    count(*) FILTER (WHERE head.attempts > 0 AND head.place <= %(batch)s::integer) AS blocked,
-    coalesce(string_agg(head.outbox_id::text, chr(31)), '') AS ids,
+    head.jobs,
+    head.blocked,
+    head.ids,
+    alike.queues,
+    alike.attempts,
+    alike.counts,
+    alike.oldest,
     pg_is_in_recovery() AS is_standby,
     (
         -- Of a partitioned table the partitions.
@@ -25,12 +53,34 @@ SELECT
         WHERE outbox.oid = pg_typeof(NULL::{job_outbox}) AND NOT pg_is_in_recovery()
     ) AS inserted
 FROM (
-    SELECT oldest.outbox_id, oldest.attempts, row_number() OVER (ORDER BY oldest.created_at) AS place
-    FROM (
-        SELECT outbox_id, attempts, created_at
-        FROM {job_outbox}
-        WHERE processed_at IS NULL
-        ORDER BY created_at
-        LIMIT greatest(%(batch)s::integer, 200)
-    ) AS oldest
+    SELECT
+        count(*) AS jobs,
+        count(*) FILTER (WHERE attempts > 0 AND place <= %(batch)s::integer) AS blocked,
+        coalesce(
+            string_agg(outbox_id::text, chr(31)) FILTER (WHERE place <= greatest(%(batch)s::integer, 200)), ''
+        ) AS ids
+    FROM pending
 ) AS head
+CROSS JOIN (
+    SELECT
+        coalesce(array_agg(queue), ARRAY[]::text[]) AS queues,
+        coalesce(array_agg(attempts), ARRAY[]::bigint[]) AS attempts,
+        coalesce(array_agg(jobs), ARRAY[]::bigint[]) AS counts,
+        coalesce(
+            array_agg(
+                CASE WHEN oldest <= to_timestamp(%(latest)s::double precision)
+                    THEN extract(epoch FROM oldest::timestamptz)::double precision
+                END
+            ),
+            ARRAY[]::double precision[]
+        ) AS oldest
+    FROM (
+        SELECT
+            queue,
+            attempts::bigint AS attempts,
+            count(*) AS jobs,
+            min(created_at) FILTER (WHERE created_at > to_timestamp(0)) AS oldest
+        FROM pending
+        GROUP BY 1, 2
+    ) AS groups
+) AS alike

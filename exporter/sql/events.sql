@@ -7,9 +7,15 @@
 --   latest_new double precision: Unix seconds; an event of a later time is not new yet
 --   early boolean: count the rows from before 1970, too; not worth it where it takes a scan of each course
 --   undated boolean: count the rows without a time, too; only a column that may be null has any
+--   kept_since double precision: Unix seconds; rows created from then to before `kept_until` are known to the caller
+--   kept_until double precision: Unix seconds
+--   slot_seconds integer: length of a slot
 -- Columns:
 --   source text null: created_by
 --   event text null: event_type
+--   slot bigint null: of the rows of the last hour, the number of their slot of time since 1970; null for others
+--   edition text null: another one after rows were changed or deleted, or the table was replaced, by the server's
+--     statistics; a standby keeps none
 --   last_hour bigint not null: rows created in the last hour
 --   settled_events bigint not null: rows created from `since` to before `until`
 --   settled_micros bigint not null: how much later than `since` each of these is, all together, microseconds
@@ -26,6 +32,26 @@
 SELECT
     source,
     event,
+    slot,
+    (
+        SELECT concat_ws(
+            ' ',
+            pg_postmaster_start_time(),
+            sum(pg_stat_get_tuples_updated(part.id) + pg_stat_get_tuples_deleted(part.id)),
+            sum(pg_relation_filenode(part.id)::bigint),
+            count(*)
+        )
+        FROM (
+            SELECT outbox.typrelid AS id FROM pg_type AS outbox WHERE outbox.oid = pg_typeof(NULL::{fsm_events})
+            UNION
+            SELECT tree.relid
+            FROM pg_type AS outbox
+            CROSS JOIN LATERAL pg_partition_tree(outbox.typrelid) AS tree
+            WHERE outbox.oid = pg_typeof(NULL::{fsm_events})
+        ) AS part
+        WHERE NOT pg_is_in_recovery()
+        HAVING count(*) > 0
+    ) AS edition,
     count(*) FILTER (WHERE in_hour) AS last_hour,
     count(*) FILTER (WHERE is_settled) AS settled_events,
     coalesce(
@@ -49,6 +75,11 @@ FROM (
         created_by::text COLLATE "C" AS source,
         event_type::text COLLATE "C" AS event,
         created_at,
+        CASE
+            WHEN created_at >= now() - interval '1 hour'
+                AND created_at <= to_timestamp(%(latest)s::double precision)
+                THEN floor(extract(epoch FROM created_at::timestamptz) / %(slot_seconds)s::integer)::bigint
+        END AS slot,
         -- Of a type without time zone, the last and the first times there are have no like with one.
         CASE
             WHEN created_at > to_timestamp(0) AND created_at <= to_timestamp(%(latest_new)s::double precision)
@@ -62,10 +93,17 @@ FROM (
             AND created_at <= to_timestamp(%(latest_new)s::double precision) AS is_recent
     FROM {fsm_events}
     WHERE (
-            created_at >= least(now() - interval '1 hour', to_timestamp(%(since)s::double precision))
+            (
+                created_at >= least(now() - interval '1 hour', to_timestamp(%(since)s::double precision))
+                AND created_at < to_timestamp(%(kept_since)s::double precision)
+            )
+            OR created_at >= greatest(
+                least(now() - interval '1 hour', to_timestamp(%(since)s::double precision)),
+                to_timestamp(%(kept_until)s::double precision)
+            )
             OR (%(early)s::boolean AND created_at <= to_timestamp(0))
             OR (%(undated)s::boolean AND created_at IS NULL)
         )
 ) AS events
-GROUP BY source, event
+GROUP BY source, event, slot
 ORDER BY last_hour DESC, source, event

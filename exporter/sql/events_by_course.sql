@@ -10,6 +10,8 @@
 -- Columns:
 --   source text null: created_by
 --   event text null: event_type
+--   slot bigint null: as in events.sql; here always null, because finding the courses takes more than their rows
+--   edition text null: likewise
 --   last_hour bigint not null: rows created in the last hour
 --   settled_events bigint not null: rows created from `since` to before `until`
 --   settled_micros bigint not null: how much later than `since` each of these is, all together, microseconds
@@ -23,6 +25,8 @@
 SELECT
     source,
     event,
+    NULL::bigint AS slot,
+    NULL::text AS edition,
     count(*) FILTER (WHERE in_hour) AS last_hour,
     count(*) FILTER (WHERE is_settled) AS settled_events,
     coalesce(

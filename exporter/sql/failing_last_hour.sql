@@ -2,10 +2,10 @@
 -- Question: How many pending jobs failed an attempt in the last hour, and how many hold values that no figure can use?
 -- Parameters:
 --   count_limit bigint: rows looked at, in no order
---   latest double precision: Unix seconds; a later time is not believed
+--   latest double precision: Unix seconds; a later time does not count
 -- Columns:
 --   failing bigint not null: rows with attempts and a last attempt in the last hour
---   looked_at bigint not null: pending rows looked at; at count_limit there may be more
+--   examined bigint not null: pending rows looked at; at count_limit there may be more
 --   infinite bigint not null: rows with an infinite created_at or, if they were attempted, last_attempt_at
 --   out_of_range bigint not null: rows with a created_at before 1970 or after `latest`, or an attempt after it
 --   nulls bigint not null: rows without queue_name, created_at or attempts
@@ -19,7 +19,7 @@ SELECT
           AND last_attempt_at >= now() - interval '1 hour'
           AND last_attempt_at <= to_timestamp(%(latest)s::double precision)
     ) AS failing,
-    count(*) AS looked_at,
+    count(*) AS examined,
     count(*) FILTER (
         WHERE NOT isfinite(created_at) OR (attempts > 0 AND NOT isfinite(last_attempt_at))
     ) AS infinite,

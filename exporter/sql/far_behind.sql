@@ -3,16 +3,16 @@
 -- Parameters:
 --   created_since double precision: Unix seconds of the oldest created_at of interest
 --   behind double precision: by how many seconds at least
---   reach double precision: seconds; a processed_at that lies longer ago is not looked at
+--   reach double precision: seconds; a processed_at from longer ago is not read
 -- Columns:
---   looked_at bigint not null: jobs looked at
+--   examined bigint not null: jobs read
 --   ids text[] not null: outbox_id of each such job
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL
 -- Source: deployed application, "created_at comes from the database's clock, processed_at from the application's".
 --   Asked only when more jobs were inserted than are pending or accounted for, and once an hour at most as long as
 --   nothing is found.
 SELECT
-    count(*) AS looked_at,
+    count(*) AS examined,
     coalesce(
         array_agg(outbox_id::text) FILTER (
             WHERE created_at >= to_timestamp(%(created_since)s::double precision)

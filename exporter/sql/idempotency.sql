@@ -4,7 +4,7 @@
 -- Columns:
 --   live bigint not null: keys that still answer by right; one without expiry never expires
 --   expired bigint not null: keys past their expiry that the clean-up has not removed
---   oldest_expired double precision null: smallest believable expires_at among the expired, Unix seconds
+--   oldest_expired double precision null: smallest plausible expires_at among the expired, Unix seconds
 --   infinite bigint not null: keys that expired at -infinity; one that expires at infinity is simply live
 --   out_of_range bigint not null: keys that expired before 1970
 --   nulls bigint not null: keys without expires_at

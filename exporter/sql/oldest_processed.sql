@@ -1,7 +1,7 @@
 -- oldest_processed.sql
 -- Question: How far back do processed jobs reach?
 -- Parameters:
---   latest double precision: Unix seconds; a later time is not believed, nor is one before 1970
+--   latest double precision: Unix seconds; a later time does not count, nor does one before 1970
 -- Columns:
 --   oldest double precision null: smallest processed_at, Unix seconds; null when nothing was processed
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL

@@ -1,7 +1,8 @@
 -- processed_last_hour.sql
 -- Question: What was processed in the last hour, and how long did it take, by queue and in all?
 -- Parameters:
---   skew double precision: seconds that the application's clock may lag behind the database's
+--   skew double precision: seconds that the application's clock may lag behind the database's; 0 where the latest
+--     ten minutes of samples show no such lag
 --   latest double precision: Unix seconds; a later time is not believed
 -- Columns:
 --   is_total boolean not null: true in the one row that is about all queues together
@@ -10,6 +11,7 @@
 --   processed_avg double precision null: mean of processed_at - created_at over those rows, seconds, without those
 --     whose created_at is infinite, before 1970, after `latest` or missing
 --   created_avg double precision null: the same over processed rows created in the last hour (the documented query)
+--   lagging bigint not null: rows read whose processed_at is before their created_at
 --   infinite bigint not null: rows with an infinite processed_at and, of the last hour, those with such a created_at
 --   out_of_range bigint not null: the same with a finite time before 1970 or after `latest`
 --   nulls bigint not null: rows of the last hour without queue_name or created_at
@@ -23,6 +25,7 @@ SELECT
     count(*) FILTER (WHERE in_hour) AS processed,
     (avg(took) FILTER (WHERE in_hour))::double precision AS processed_avg,
     (avg(took) FILTER (WHERE created_at >= now() - interval '1 hour'))::double precision AS created_avg,
+    count(*) FILTER (WHERE took < 0) AS lagging,
     count(*) FILTER (
         WHERE NOT isfinite(processed_at) OR (in_hour AND NOT isfinite(created_at))
     ) AS infinite,

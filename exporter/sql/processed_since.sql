@@ -26,7 +26,7 @@ SELECT
     ) AS ats,
     coalesce(array_agg(queue_name::text) FILTER (WHERE NOT is_settled), ARRAY[]::text[]) AS queues,
     coalesce(
-        array_agg(extract(epoch FROM (processed_at - believed_at))::double precision) FILTER (WHERE NOT is_settled),
+        array_agg(extract(epoch FROM (processed_at - plausible_at))::double precision) FILTER (WHERE NOT is_settled),
         ARRAY[]::double precision[]
     ) AS seconds
 FROM (
@@ -37,7 +37,7 @@ FROM (
         CASE
             WHEN created_at > to_timestamp(0) AND created_at <= to_timestamp(%(latest)s::double precision)
                 THEN created_at::timestamptz
-        END AS believed_at,
+        END AS plausible_at,
         processed_at::timestamptz AS processed_at,
         processed_at::timestamptz - to_timestamp(%(since)s::double precision) AS later,
         processed_at < to_timestamp(%(until)s::double precision) AS is_settled

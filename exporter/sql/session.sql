@@ -1,5 +1,5 @@
 -- session.sql
--- Question: May this transaction be trusted to harm nothing? Sets its limits and answers with proof.
+-- Question: Is this transaction read-only, and of which server and role? Sets its limits.
 -- Parameters:
 --   statement_timeout text: longest statement, as PostgreSQL writes durations ('5000ms')
 --   lock_timeout text: longest wait for a lock

@@ -47,8 +47,8 @@ SELECT
     CASE WHEN seen.zoneless IS NOT NULL AND %(zone)s::text <> ''
         THEN set_config('TimeZone', %(zone)s::text, true)
     END AS zone,
-    -- A proven policy lets us see everything, and row_security = off would refuse to apply it. Whether it is proven is
-    -- for the caller to judge before it reads any row.
+    -- A proven policy lets us see everything, and row_security = off would refuse to apply it. Whether it is
+    -- proven is decided by the caller before it reads any row.
     CASE
         WHEN row_security_active(c.oid) THEN set_config('row_security', 'on', true) = 'on'
         ELSE false

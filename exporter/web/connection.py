@@ -1,12 +1,8 @@
-"""One client connection: uvicorn's HTTP/1.1 protocol with a deadline for each phase of a request.
+"""One client connection: HTTP/1.1 by h11, with a deadline for each phase of a request.
 
-uvicorn limits how long an idle connection is kept, but neither how long a request may take to arrive nor how long a
-client may take to read the response. Here each connection is always in one phase, each phase has a deadline, and the
-phase decides which connection is closed first when there are too many.
-
-Of uvicorn this uses the protocol class, the callbacks of `asyncio.Protocol` that it implements, and five names more:
-`conn`, `logger`, `app_state`, `timeout_keep_alive_handler` and `shutdown`. tests/web/test_connection.py checks them, and
-pyproject.toml limits the version.
+Each connection is always in one phase, each phase has a deadline, and the phase decides which connection is closed
+first when there are too many. Requests of one connection are answered one after the other; while one is, nothing more
+is read.
 """
 
 import asyncio
@@ -17,25 +13,22 @@ from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import unquote
 
 import h11
-import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
 from exporter.web.config.ssl_context import certificate_names
+from exporter.web.messages import Handler, Request, Response, text
 from exporter.web.throttle import Throttle
 
 log = logging.getLogger("exporter.web.connection")
 log.addFilter(Throttle())
-# uvicorn advises whoever asks for WebSocket to install a library; there is nothing to install here.
-log.addFilter(lambda record: "WebSocket" not in str(record.msg))
 
 # asyncio allocates a read buffer of 256 KB for each TLS connection, although a TLS record holds 16 KB at most: 64 MB
 # for the 256 connections of `ServerLimits`. No public API sets it; tests/web/test_server_tls.py checks the effect.
 sslproto.SSLProtocol.max_size = 32 * 1024
-_KEY = "connection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +64,39 @@ class ConnectionPhase(IntEnum):
     ANSWER = 2  # the response
 
 
-class ClientConnection(H11Protocol):
+class ClientConnection(asyncio.Protocol):
     """One connection, from the accepted socket to its end. Calls `on_end` once, when the socket is closed."""
 
     def __init__(
         self,
-        config: uvicorn.Config,
-        state: ServerState,
+        handler: Handler,
         limits: ServerLimits,
         allowed_names: frozenset[str],
         on_end: Callable[["ClientConnection"], None],
     ) -> None:
-        super().__init__(config, state, {}, asyncio.get_running_loop())
-        self.logger = log
+        self._handler = handler
         self._limits = limits
         self._allowed_names = allowed_names
         self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._http = h11.Connection(h11.SERVER, limits.header)
+        self._transport: asyncio.Transport  # once `_is_made`
+        self._is_made = False
         self._connecting: asyncio.Task[tuple[asyncio.Transport, asyncio.Protocol]] | None = None
+        self._answering: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_full = False  # the client does not read what was written
+        self._is_last = False  # close after the response
         self.phase = ConnectionPhase.REQUEST
-        self.since = self.loop.time()
+        self.since = self._loop.time()
 
     def connect(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Serve an accepted socket, which belongs to this connection from now on."""
         timeout = self._limits.handshake if tls else None
-        connecting = self.loop.connect_accepted_socket(
+        connecting = self._loop.connect_accepted_socket(
             lambda: self, sock, ssl=tls, ssl_handshake_timeout=timeout, ssl_shutdown_timeout=timeout
         )
-        self._connecting = self.loop.create_task(connecting)
+        self._connecting = self._loop.create_task(connecting)
         self._connecting.add_done_callback(lambda task: self._connected(task, sock))
 
     def _connected(self, task: "asyncio.Task[tuple[asyncio.Transport, asyncio.Protocol]]", sock: socket.socket) -> None:
@@ -108,21 +106,24 @@ class ClientConnection(H11Protocol):
             error.with_traceback(None)
         # The traceback's frames and the task hold this connection; such cycles would keep large buffers for minutes.
         self._connecting = None
-        if self.transport is None:
+        if not self._is_made:
             sock.close()
             self._on_end(self)
 
     def abort(self) -> None:
         """Close at once; data not yet sent is lost."""
-        if self.transport is not None:
-            self.transport.abort()
+        if self._is_made:
+            self._transport.abort()
         elif self._connecting is not None:
             self._connecting.cancel()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the base
+    def close_after_response(self) -> None:
+        """Close once the response under way is written."""
+        self._is_last = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is done. Closes the connection when no name of the client's certificate is allowed."""
-        super().connection_made(transport)
-        self.app_state[_KEY] = self  # uvicorn copies it into the scope of each request, for `run_application`
+        self._transport, self._is_made = cast("asyncio.Transport", transport), True
         self._enter(ConnectionPhase.REQUEST)
         if not self._allowed_names:
             return
@@ -130,57 +131,88 @@ class ClientConnection(H11Protocol):
             log.warning("client certificate refused: none of its names is in client_allowed_sans")
             self.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The socket is closed."""
-        super().connection_lost(exc)
         if self._deadline:
             self._deadline.cancel()
-        self.app_state.clear()
         self._on_end(self)
 
     def data_received(self, data: bytes) -> None:
-        """Data of a request; uvicorn calls the application when the header is complete."""
+        """Data of a request."""
+        self._http.receive_data(data)
         if self.phase is ConnectionPhase.IDLE:
             self._enter(ConnectionPhase.REQUEST)
+        if self.phase is ConnectionPhase.REQUEST:  # asyncio may have had more data before reading was paused
+            self._read_request()
+
+    def pause_writing(self) -> None:
+        """The client reads slowly: the response stays under way until it has read."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        self._is_full = False
+        if self._answering is None and self.phase is ConnectionPhase.ANSWER:
+            self._await_request()
+
+    def _read_request(self) -> None:
+        """Begin to answer a request whose header is complete."""
         try:
-            super().data_received(data)
-        except h11.LocalProtocolError:  # malformed data during a response: h11 cannot send status 400 any more
-            self.abort()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Do nothing: the deadline of the phase IDLE replaces uvicorn's, which waits for unread responses for ever."""
-
-    async def respond(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application for one request, in the phase ANSWER until the last byte of the response is written."""
-        self._enter(ConnectionPhase.ANSWER)
-
-        async def send_in_time(message: Message) -> None:
-            try:
-                await send(message)
-            except h11.LocalProtocolError:  # uvicorn has sent status 400 for malformed data in the meantime
-                self.abort()
+            event = self._http.next_event()
+            if not isinstance(event, h11.Request):
                 return
-            is_complete = message["type"] == "http.response.body" and not message.get("more_body")
-            if is_complete and not self.transport.is_closing():
-                next_has_begun = bool(self.conn.trailing_data[0])  # pipelined, in the same data as this request
-                self._enter(ConnectionPhase.REQUEST if next_has_begun else ConnectionPhase.IDLE)
+            self._http.next_event()  # the end of a request without a body
+        except h11.RemoteProtocolError:
+            log.warning("invalid request")
+            self._is_last = True
+            self._send(text("invalid HTTP request\n", HTTPStatus.BAD_REQUEST))
+            return
+        self._enter(ConnectionPhase.ANSWER)
+        self._transport.pause_reading()
+        self._answering = self._loop.create_task(self._answer(_request(event)))
 
-        await app(scope, receive, send_in_time)
+    async def _answer(self, request: Request) -> None:
+        response = await self._handler(request)
+        self._answering = None
+        if not self._transport.is_closing():
+            self._send(response, with_body=request.method != "HEAD")
+
+    def _send(self, response: Response, *, with_body: bool = True) -> None:
+        headers = [*response.headers.items(), ("Content-Length", str(len(response.body)))]
+        # A body would have to be read first and may never end, so nothing can follow it.
+        if self._is_last or self._http.their_state is h11.SEND_BODY:
+            headers.append(("Connection", "close"))
+        reason = HTTPStatus(response.status).phrase
+        events = (
+            h11.Response(status_code=response.status, headers=headers, reason=reason),
+            h11.Data(data=response.body if with_body else b""),
+            h11.EndOfMessage(),
+        )
+        self._transport.write(b"".join(self._http.send(event) or b"" for event in events))
+        if self._http.our_state is h11.MUST_CLOSE:
+            self._transport.close()
+        elif not self._is_full:
+            self._await_request()
+
+    def _await_request(self) -> None:
+        self._http.start_next_cycle()
+        self._transport.resume_reading()
+        if self._http.trailing_data[0]:  # of a client that does not wait for responses
+            self._enter(ConnectionPhase.REQUEST)
+            self._read_request()
+        else:
+            self._enter(ConnectionPhase.IDLE)
 
     def _enter(self, phase: ConnectionPhase) -> None:
-        self.phase, self.since = phase, self.loop.time()
+        self.phase, self.since = phase, self._loop.time()
         if self._deadline:
             self._deadline.cancel()
         limits = self._limits
         seconds = (limits.request, limits.idle, limits.answer)[phase]
-        self._deadline = self.loop.call_later(seconds, self.abort)
+        self._deadline = self._loop.call_later(seconds, self.abort)
 
 
-def run_application(app: ASGIApp) -> ASGIApp:
-    """The same application, which tells the connection of each request when its response begins and ends."""
-
-    async def run(scope: Scope, receive: Receive, send: Send) -> None:
-        connection: ClientConnection = scope["state"].pop(_KEY)  # left there it would be part of a reference cycle
-        await connection.respond(app, scope, receive, send)
-
-    return run
+def _request(event: h11.Request) -> Request:
+    path, _, query = event.target.partition(b"?")
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers)
+    return Request(event.method.decode("ascii"), unquote(path.decode("ascii")), query.decode("ascii"), headers)

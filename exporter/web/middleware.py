@@ -1,16 +1,15 @@
-"""ASGI middleware around all endpoints: rate limit, authentication, refusal of bodies, headers, errors."""
+"""Around all endpoints: rate limit, authentication, refusal of bodies, headers, errors."""
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import formatdate
-
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from http import HTTPStatus
 
 from exporter.web.auth import Authenticator, TooManyLogins
 from exporter.web.config.file import RateLimit, WebConfig
+from exporter.web.messages import Handler, Request, Response, text
 from exporter.web.throttle import Throttle
 
 log = logging.getLogger("exporter.web.middleware")
@@ -34,58 +33,43 @@ class RequestMiddleware:
     exporter-toolkit, every path needs the same authentication, /-/healthy included.
     """
 
-    def __init__(self, app: ASGIApp, settings: Callable[[], WebConfig]) -> None:
-        self._app = app
+    def __init__(self, handler: Handler, settings: Callable[[], WebConfig]) -> None:
+        self._handler = handler
         self._settings = settings
         self._authenticator = Authenticator()
         self._bucket = TokenBucket(None)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, request: Request) -> Response:
         """Respond to one request. Raises nothing: an error is logged, and the response has status 500."""
         config = self._settings()
-        writer = _ResponseWriter(send, dict(config.headers))
         try:
-            refusal = await self._refusal(Headers(scope=scope), config)
-            await (refusal or self._app)(scope, receive, writer.send)
+            response = await self._refusal(request, config) or await self._handler(request)
         except Exception:
             log.exception("a request failed")
-            if not writer.started:
-                failed = PlainTextResponse("internal error; see the exporter's log\n", 500)
-                await failed(scope, receive, writer.send)
+            response = text("internal error; see the exporter's log\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return replace(response, headers=_headers(response, config))
 
-    async def _refusal(self, headers: Headers, config: WebConfig) -> Response | None:
+    async def _refusal(self, request: Request, config: WebConfig) -> Response | None:
         if config.rate_limit != self._bucket.limit:
             self._bucket = TokenBucket(config.rate_limit)
         if not self._bucket.take():
-            return PlainTextResponse("too many requests\n", 429, {"Retry-After": "1"})
+            return text("too many requests\n", HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": "1"})
         try:
-            if config.users and not await self._authenticator.allows(config.users, headers.get("authorization")):
-                return PlainTextResponse("unauthorized\n", 401, _CHALLENGE)
+            if config.users and not await self._authenticator.allows(config.users, request.header("authorization")):
+                return text("unauthorized\n", HTTPStatus.UNAUTHORIZED, _CHALLENGE)
         except TooManyLogins:
-            return PlainTextResponse("too many logins at the same time\n", 503, {"Retry-After": "1"})
-        if headers.get("content-length", "0").strip("0") or "transfer-encoding" in headers:
-            # The connection closes, because the body would have to be read first and may never end.
-            return PlainTextResponse("request bodies are not accepted\n", 413, {"Connection": "close"})
+            busy = "too many logins at the same time\n"
+            return text(busy, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+        if (request.header("content-length") or "0").strip("0") or request.header("transfer-encoding") is not None:
+            return text("request bodies are not accepted\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return None
 
 
-class _ResponseWriter:
-    """Adds the common headers to a response. Those of the web configuration have precedence."""
-
-    def __init__(self, send: Send, configured: dict[str, str]) -> None:
-        self._send = send
-        self._configured = configured
-        self.started = False
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.started = True
-            headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers["Date"] = formatdate(usegmt=True)
-            for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
-            headers.update(self._configured)
-        await self._send(message)
+def _headers(response: Response, config: WebConfig) -> dict[str, str]:
+    """The headers of a response with the common ones. Those of the web configuration have precedence."""
+    headers = {**SECURITY_HEADERS, **response.headers, "Date": formatdate(usegmt=True)}
+    configured = {name.lower() for name, _ in config.headers}
+    return {name: value for name, value in headers.items() if name.lower() not in configured} | dict(config.headers)
 
 
 class TokenBucket:

@@ -10,9 +10,10 @@ from typing import Any
 
 from exporter.core import html_layout, svg_charts
 from exporter.core.humanize import count, duration, moment, percent
+from exporter.web import TREND_SECONDS
 
 REFRESH_SECONDS = 30
-TREND_SECONDS = 3600  # the period of a sparkline
+
 
 _STYLE = (
     html_layout.BASE_STYLE

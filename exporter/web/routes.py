@@ -7,21 +7,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp
 
 from exporter.core.errors import ConfigError
 from exporter.core.humanize import json_safe
-from exporter.web import pages, runbooks
 from exporter.web.background import in_thread
+from exporter.web.messages import Handler, Request, Response, as_json, html, text
 from exporter.web.throttle import Throttle
 
 log = logging.getLogger("exporter.web.routes")
@@ -42,6 +39,7 @@ _VERSION = re.compile(r";\s*version\s*=\s*([^;\s]*)")
 _NO_GZIP = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*$")
 # The exposition is so repetitive that level 1 compresses it as well as level 9, in a third of the time.
 _GZIP_LEVEL = 1
+_RUNBOOK = re.compile(r"/runbooks/([^/]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +67,32 @@ class SiteContent:
     version: str = ""
 
 
-def router(site: SiteContent) -> ASGIApp:
-    """The ASGI application. Unknown paths get status 404, wrong methods 405."""
-    handlers = _Endpoints(site)
-    routes = [
-        Route("/", handlers.status_page),
-        Route("/metrics", handlers.metrics),
-        Route("/runbooks", handlers.to_runbooks),
-        Route("/runbooks/", handlers.runbook),
-        Route("/runbooks/{alert}", handlers.runbook),
-        Route("/api/v1/status", handlers.status),
-        Route("/api/v1/watch", handlers.watch),
-        Route("/-/healthy", handlers.healthy),
-        Route("/-/ready", handlers.ready),
-        Route("/-/reload", handlers.reload, methods=["POST"]),
-    ]
-    return Router(routes, redirect_slashes=False)  # a redirect would be built from the client's Host header
+def router(site: SiteContent) -> Handler:
+    """The handler of all requests. Unknown paths get status 404, wrong methods 405."""
+    endpoints = _Endpoints(site)
+    handlers: Mapping[str, Handler] = {
+        "/": endpoints.status_page,
+        "/metrics": endpoints.metrics,
+        "/runbooks": endpoints.to_runbooks,
+        "/api/v1/status": endpoints.status,
+        "/api/v1/watch": endpoints.watch,
+        "/-/healthy": endpoints.healthy,
+        "/-/ready": endpoints.ready,
+        "/-/reload": endpoints.reload,
+    }
+
+    async def route(request: Request) -> Response:
+        handler = handlers.get(request.path)
+        if handler is None and _RUNBOOK.fullmatch(request.path):
+            handler = endpoints.runbook
+        if handler is None:
+            return text("not found\n", HTTPStatus.NOT_FOUND)
+        methods = ("POST",) if request.path == "/-/reload" else ("GET", "HEAD")
+        if request.method not in methods:
+            return text("method not allowed\n", HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": ", ".join(methods)})
+        return await handler(request)
+
+    return route
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,57 +101,62 @@ class _Endpoints:
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def status_page(self, _request: Request) -> Response:
+        from exporter.web import pages  # noqa: PLC0415 - 1 MiB that a scrape does not need
+
         page = pages.status_page(self.site.title, self.site.version, self.site.status())
-        return HTMLResponse(page, headers={"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY})
+        return html(page, {"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY})
 
     async def metrics(self, request: Request) -> Response:
         """The exposition, encoded in the event loop: 1 to 3 ms of Python, which a thread would not run in parallel.
 
         The body is one block of bytes, so a slow client delays no other.
         """
-        body, content_type = render(self.site, _joined(request, "accept"), request.query_params.getlist("name[]"))
+        body, content_type = render(self.site, request.list_header("accept"), request.parameters("name[]"))
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        if accepts_gzip(_joined(request, "accept-encoding")):
+        if accepts_gzip(request.list_header("accept-encoding")):
             body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers)
 
     async def status(self, _request: Request) -> Response:
-        return JSONResponse(json_safe(self.site.status()))
+        return as_json(json_safe(self.site.status()))
 
     async def watch(self, _request: Request) -> Response:
-        return JSONResponse(json_safe(self.site.watch()))
+        return as_json(json_safe(self.site.watch()))
 
     async def to_runbooks(self, _request: Request) -> Response:
-        return Response(status_code=308, headers={"Location": "runbooks/"})  # relative, for a proxy that adds a path
+        location = {"Location": "runbooks/"}  # relative, for a proxy that adds a path
+        return Response(status=HTTPStatus.PERMANENT_REDIRECT, headers=location)
 
     async def runbook(self, request: Request) -> Response:
         """One runbook, by the name of its alert or file; without a name the list of all."""
-        alert = request.path_params.get("alert", "").removesuffix(".md")
+        alert = request.path.removeprefix("/runbooks/").removesuffix(".md")
         markdown = self.site.runbook(alert)
         if markdown is None:
-            return PlainTextResponse("there is no runbook of this name; /runbooks/ lists all\n", 404)
+            return text("there is no runbook of this name; /runbooks/ lists all\n", 404)
+        from exporter.web import runbooks  # noqa: PLC0415 - as above
+
         page = runbooks.page(alert or "Runbooks", markdown)
-        return HTMLResponse(page, headers={"Content-Security-Policy": runbooks.CONTENT_SECURITY_POLICY})
+        return html(page, {"Content-Security-Policy": runbooks.CONTENT_SECURITY_POLICY})
 
     async def healthy(self, _request: Request) -> Response:
-        return PlainTextResponse("healthy\n")
+        return text("healthy\n")
 
     async def ready(self, _request: Request) -> Response:
         is_ready, reason = self.site.ready()
-        return PlainTextResponse(f"{reason}\n", 200 if is_ready else 503)
+        return text(f"{reason}\n", 200 if is_ready else 503)
 
     async def reload(self, request: Request) -> Response:
         if self.site.reload is None:
-            return PlainTextResponse("reloading over HTTP is disabled; set web.enable_reload: true\n", 403)
-        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            return PlainTextResponse("requests from pages of other sites are refused\n", 403)
+            return text("reloading over HTTP is disabled; set web.enable_reload: true\n", 403)
+        if request.header("sec-fetch-site") not in (None, "none", "same-origin"):
+            return text("requests from pages of other sites are refused\n", 403)
         async with self.reloading:
             try:
                 await in_thread(self.site.reload)
             except ConfigError as error:
-                return PlainTextResponse(f"not reloaded, the previous configuration stays in use:\n{error}\n", 500)
-        return PlainTextResponse("reloaded\n")
+                return text(f"not reloaded, the previous configuration stays in use:\n{error}\n", 500)
+        return text("reloaded\n")
 
 
 def render(site: SiteContent, accept: str, names: list[str]) -> tuple[bytes, str]:
@@ -206,8 +219,3 @@ def accepts_gzip(accept_encoding: str) -> bool:
     """Whether gzip is named with a weight above 0."""
     codings = [coding.strip().lower() for coding in accept_encoding.split(",")]
     return any(coding.split(";")[0].strip() == "gzip" and not _NO_GZIP.match(coding) for coding in codings)
-
-
-def _joined(request: Request, header: str) -> str:
-    """The value of a list header, which may be given in several lines."""
-    return ",".join(request.headers.getlist(header))

@@ -1,8 +1,8 @@
 """The web server: listens, accepts connections and serves the site in a thread of its own.
 
-uvicorn and h11 speak HTTP. Connections are accepted here, for three reasons: each new connection gets the current
-certificate, a TLS handshake has a deadline, and stalled clients cannot lock Prometheus out. When
-`ServerLimits.connections` are open, a new connection replaces the one that is least needed.
+h11 speaks HTTP. Each new connection gets the current certificate, a TLS handshake has a deadline, and stalled clients
+cannot lock Prometheus out: when `ServerLimits.connections` are open, a new connection replaces the one that is least
+needed.
 """
 
 import asyncio
@@ -15,14 +15,11 @@ import threading
 from pathlib import Path
 from typing import Any, Self
 
-import uvicorn
-from uvicorn.server import ServerState
-
 from exporter.config.values import split_address
 from exporter.core.errors import ConfigError
 from exporter.web.address import publish
 from exporter.web.config.reloader import NO_WEB_CONFIG, LoadedWebConfig, WebConfigReloader
-from exporter.web.connection import ClientConnection, ConnectionPhase, ServerLimits, run_application
+from exporter.web.connection import ClientConnection, ConnectionPhase, ServerLimits
 from exporter.web.connection import log as connection_log
 from exporter.web.middleware import RequestMiddleware
 from exporter.web.routes import SiteContent, router
@@ -66,20 +63,8 @@ class WebServer:
         self.address = ""
         self.url = ""
         # From here on only for the thread that runs the event loop.
-        self._state = ServerState()
         self._open: dict[ClientConnection, None] = {}  # in the order of arrival
-        self._config = uvicorn.Config(
-            run_application(RequestMiddleware(router(site), lambda: self._loaded().config)),
-            http=ClientConnection,
-            interface="asgi3",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            h11_max_incomplete_event_size=self._limits.header,
-        )
+        self._handler = RequestMiddleware(router(site), lambda: self._loaded().config)
 
     def start(self) -> None:
         """Listen and serve; sets `address` (`host:port`) and `url`.
@@ -93,7 +78,6 @@ class WebServer:
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.url = f"{scheme}://{self.address}"
         self._published = publish(self.address)
-        self._config.load()
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(listener),), name="web", daemon=True)
         self._thread.start()
         self._started.wait()
@@ -153,7 +137,7 @@ class WebServer:
             self._evict_connection()
         loaded = self._loaded()
         sans = loaded.config.tls.allowed_sans if loaded.config.tls else frozenset()
-        connection = ClientConnection(self._config, self._state, self._limits, sans, self._discard)
+        connection = ClientConnection(self._handler, self._limits, sans, self._discard)
         self._open[connection] = None
         self._all_closed.clear()
         connection.connect(sock, loaded.tls)
@@ -173,15 +157,13 @@ class WebServer:
     async def _close_connections(self) -> None:
         for connection in tuple(self._open):
             if connection.phase is ConnectionPhase.ANSWER:
-                connection.shutdown()  # closes after the response
+                connection.close_after_response()
             else:
                 connection.abort()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._all_closed.wait(), self._grace)
         for connection in tuple(self._open):
             connection.abort()
-        for task in tuple(self._state.tasks):
-            task.cancel()
         await asyncio.sleep(0)  # transports close their sockets in the next iteration of the loop
         await asyncio.sleep(0)
 
@@ -216,8 +198,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.create_server(
         address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=dual and family == socket.AF_INET6
     )
-    # Connections inherit it. Header and body of a response are written one after the other; without this the body waits
-    # until the client acknowledges the header, which clients delay by 40 ms.
+    # Connections inherit it. Without it, the end of a long response waits until the client acknowledges its beginning,
+    # which clients delay by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

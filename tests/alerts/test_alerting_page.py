@@ -7,6 +7,8 @@ import re
 import pytest
 
 from alerts.policy.load import configured_policy, load_policy, override_error_in_default_policy
+from alerts.promql.aggregations import AGGREGATIONS
+from alerts.promql.engine import FUNCTIONS
 from exporter.config import loader
 from exporter.database import dsn_problem
 from tools import alerting
@@ -63,6 +65,14 @@ def test_the_checks_excused_by_maintenance_are_named():
     section = TEXT.partition("## Maintenance")[2].partition("## ")[0]
     named = set(re.findall(r"`(Outbox\w+)`", section.partition("are silent")[0]))
     assert named == excused
+
+
+def test_the_supported_promql_is_listed():
+    """Exactly the functions and aggregations of the exporter's own evaluation."""
+    functions, _, rest = TEXT.partition("names the part. Functions: ")[2].partition(". Aggregations: ")
+    aggregations = rest.partition(". ")[0]
+    assert set(re.findall(r"`(\w+)`", functions)) == FUNCTIONS
+    assert set(re.findall(r"`(\w+)`", aggregations)) == set(AGGREGATIONS)
 
 
 def test_links_lead_somewhere():

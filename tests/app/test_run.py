@@ -159,8 +159,8 @@ def test_a_changed_file_is_reloaded_if_wanted(config, tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("1")
     for wanted in (False, True):
-        web = replace(config.web, reload_on_change=wanted)
-        app = App(lambda web=web: replace(config, web=web), path)
+        changed = replace(config, web=replace(config.web, reload_on_change=wanted))
+        app = App(Loader(changed), path)
         path.write_text(path.read_text() + "2")
         app.tick()
         assert app._reload_requested.is_set() is wanted

@@ -16,6 +16,9 @@ class FakeRun:
         self.exporter = SimpleNamespace(shipped=Shipped(build, ("program",), ("check",), 30.0, Any))  # type: ignore[arg-type]
         self.used: list[tuple[str, ...]] = []
 
+    def check_health(self) -> CommandUsage:
+        return self.use(("check",))
+
     def use(self, command: tuple[str, ...]) -> CommandUsage:
         self.used.append(command)
         return CommandUsage(float(self.used.count(command)), 10 * self.used.count(command), 2)
@@ -39,3 +42,4 @@ def test_each_command_has_the_median_of_its_rounds():
     }
     assert runs[0].used[0] == ("program", "--help")
     assert runs[0].used[7] == ("check",)
+    assert runs[0].used[3] == ("program", "watch", "status")

@@ -11,7 +11,7 @@ def test_without_options_the_full_size_is_measured():
     plan = plan_of(parser().parse_args([]))
     assert plan.size == FULL
     assert plan.variants == tuple(Variant)
-    assert (plan.durations.minutes, plan.durations.backlog_minutes, plan.durations.requests) == (10, 10, 1_000)
+    assert (plan.durations.minutes, plan.durations.backlog_minutes, plan.durations.requests) == (10, 10, 500)
     assert plan.against is None
 
 

@@ -12,8 +12,6 @@ from benchmarks import measure, statements
 from benchmarks.compare import side_by_side
 from benchmarks.exporters import Contender, ExporterTarget, Shipped, StartCommand
 from benchmarks.measure import prepare_role, run_exporter
-from benchmarks.traffic import SteadyTraffic
-from tests.benchmarks.small import SIZE
 from tools.image import ROOT
 
 SERVE = [
@@ -28,14 +26,15 @@ SERVE = [
     "        pass",
     "HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()",
 ]
+# Fails with the process id of a running exporter.
+CHECK = "import os, sys; sys.exit(os.path.exists(f'/proc/{sys.argv[1]}'))"
 QUIET = (sys.executable, "-I", "-S", "-c")
 
 
 @pytest.fixture
 def testbed(database, tmp_path: Path) -> Iterator[measure.Testbed]:
     with psycopg.connect(database.server.dsn(), autocommit=True) as observer:
-        traffic = SteadyTraffic(database, SIZE)
-        yield measure.Testbed(database, traffic, observer, "http://127.0.0.1:9", "http://127.0.0.1:9", tmp_path)
+        yield measure.Testbed(database, observer, "http://127.0.0.1:9", "http://127.0.0.1:9", tmp_path)
 
 
 def start(target: ExporterTarget) -> StartCommand:
@@ -51,21 +50,23 @@ def shipped(health_check: str) -> Shipped:
 def test_exporters_side_by_side_are_told_apart(testbed):
     """Each by the statements of its role and the time of its process; the time of health checks is counted apart."""
     plain = Contender("plain", "1", ("outbox_up",), start)
-    checked = Contender("checked", "2", ("outbox_up",), start, shipped("raise SystemExit(1)"))
+    checked = Contender("checked", "2", ("outbox_up",), start, shipped(CHECK))
     for exporter in (plain, checked):
         prepare_role(testbed.database, exporter, testbed.directory)
     statements.reset(testbed.observer)
     with run_exporter(testbed, plain) as one, run_exporter(testbed, checked) as two:
-        runs = [(run, run.wait_for_values()) for run in (one, two)]
+        for run in (one, two):
+            run.wait_for_values()
         with psycopg.connect(testbed.database.dsn(checked.role)) as connection:
             connection.execute("/* counted */ SELECT count(expires_at) FROM idempotency_keys")
-        before, after = side_by_side(runs, minutes=0.02, settling=0.1)
+        before, after = side_by_side([one, two], minutes=0.02, settling=0.1)
     assert (before.exporter, before.build, before.health, before.statements) == ("plain", None, None, ())
     assert (after.exporter, after.build, after.connections) == ("checked", "ours", 1)
     assert [cost.query for cost in after.statements if cost.buffers] == ["counted"]
     assert after.health is not None
     assert after.health > 0
-    assert after.unhealthy >= 2
+    assert after.unhealthy >= 1
+
     assert after.processor_with_health == after.processor + after.health
     assert all(0 < result.processor < 60 and result.resident > 1 << 20 for result in (before, after))
 

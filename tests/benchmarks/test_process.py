@@ -1,6 +1,9 @@
 """Processor time of a process."""
 
 import sys
+import time
+
+import psutil
 
 from benchmarks.exporters import StartCommand
 from benchmarks.process import ExporterProcess
@@ -26,3 +29,16 @@ def test_processor_time_is_that_of_the_process_and_its_children(tmp_path):
         assert 0.2 <= used < 2
         assert running.processor_seconds - used < 0.1
     assert running.processor_seconds == 0
+
+
+def test_a_process_can_be_kept_from_running(tmp_path):
+    """Until the end of the block."""
+    script = "import time; time.sleep(60)"
+    with ExporterProcess(StartCommand((sys.executable, "-c", script)), tmp_path / "log") as running:
+        view = psutil.Process(running.pid)
+        with running.stopped():
+            deadline = time.monotonic() + 10
+            while view.status() != psutil.STATUS_STOPPED and time.monotonic() < deadline:
+                time.sleep(0.01)  # the signal takes effect when the process is scheduled
+            assert view.status() == psutil.STATUS_STOPPED
+        assert view.status() != psutil.STATUS_STOPPED

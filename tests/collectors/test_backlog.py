@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.collectors.backlog import BacklogCollector, PendingGroup, by_queue, by_state, jobs_in, merged, without
+from exporter.collectors.backlog import (
+    AttemptGroup,
+    BacklogCollector,
+    PendingGroup,
+    by_queue,
+    by_queue_and_state,
+    by_state,
+    jobs_in,
+    without,
+)
 from exporter.collectors.departures import Departures
 from exporter.config.settings import SamplingSettings
 from exporter.metrics.label_limit import LabelLimit
@@ -47,18 +56,29 @@ def test_queues_beyond_the_limit_add_up_under_other():
     }
 
 
-def test_groups_of_one_decoded_name_are_merged():
-    """The jobs add up, and the oldest time that is known is kept."""
+@pytest.mark.parametrize(
+    ("attempts", "state"),
+    [(None, "waiting"), (-1, "waiting"), (0, "waiting"), (1, "failing"), (4, "failing"), (5, "exhausted")],
+)
+def test_the_state_follows_the_attempts(attempts, state):
+    """At the bounds, of five attempts at most; without a number of attempts nothing was tried."""
+    assert by_queue_and_state([AttemptGroup("x", attempts, 3, 9.0)], 5) == [PendingGroup("x", state, 3, 9.0)]
+
+
+def test_groups_of_one_queue_and_state_are_merged():
+    """Also where different names are decoded alike. The jobs add up, and the oldest time that is known is kept."""
     alike = [
-        PendingGroup("x", "waiting", 1, None),
-        PendingGroup("x", "waiting", 2, 9.0),
-        PendingGroup("x", "failing", 1, 3.0),
+        AttemptGroup("x", 1, 1, 3.0),
+        AttemptGroup("x", 0, 1, None),
+        AttemptGroup("x", 0, 2, 9.0),
+        AttemptGroup("x", None, 1, 8.0),
+        AttemptGroup("x", 4, 1, 2.0),
     ]
-    assert merged(alike) == [PendingGroup("x", "waiting", 3, 9.0), PendingGroup("x", "failing", 1, 3.0)]
-    assert merged([PendingGroup("x", "waiting", 1, None), PendingGroup("x", "waiting", 1, None)]) == [
-        PendingGroup("x", "waiting", 2, None)
+    assert by_queue_and_state(alike, 5) == [PendingGroup("x", "waiting", 4, 8.0), PendingGroup("x", "failing", 2, 2.0)]
+    assert by_queue_and_state([AttemptGroup(None, 7, 1, None), AttemptGroup(None, 8, 1, None)], 5) == [
+        PendingGroup(None, "exhausted", 2, None)
     ]
-    assert merged(GROUPS) == GROUPS
+    assert by_queue_and_state([], 5) == []
 
 
 def test_the_newest_jobs_are_subtracted_by_queue_and_state():
@@ -72,74 +92,114 @@ def test_the_newest_jobs_are_subtracted_by_queue_and_state():
     assert jobs_in(GROUPS) == 11
 
 
-def backlog(pending: int, limit: int = 100) -> FakeSession:
-    """So many waiting jobs, of which any statement counts as many as it may."""
+class Outbox:
+    """So many waiting jobs, of which any statement reads as many as it may."""
 
-    def counted(*, count_limit: int, **_: object) -> list[dict[str, object]]:
-        jobs = min(pending, count_limit)
-        return [{"queue": "q", "state": "waiting", "jobs": jobs, "oldest": NOW - 60}] if jobs else []
+    def __init__(self, limit: int = 100) -> None:
+        self.collector = BacklogCollector(
+            FakeClient(), FakeIndexes(), SamplingSettings(count_limit=limit), LabelLimit(20), Departures()
+        )
+        self.pending = 0
 
-    head = {"blocked": 4, "ids": "1\x1f2", "is_standby": False, "inserted": 10}
-    session = FakeSession({"backlog_head": head, "backlog": counted})
-    collector = BacklogCollector(
-        FakeClient(), FakeIndexes(), SamplingSettings(count_limit=limit), LabelLimit(20), Departures()
-    )
-    session.readings = values(collector.read(session))  # type: ignore[attr-defined]
-    return session
+    def sample(self, pending: int) -> FakeSession:
+        """A sample of so many, with its readings."""
+        self.pending = pending
+        session = FakeSession({"backlog_head": self.head, "backlog": self.counted})
+        session.readings = values(self.collector.read(session))  # type: ignore[attr-defined]
+        return session
+
+    def head(self, *, count_limit: int, **_: object) -> dict[str, object]:
+        jobs = min(self.pending, count_limit)
+        groups = {"queues": ["q"], "attempts": [0], "counts": [jobs], "oldest": [NOW - 60]}
+        empty: dict[str, object] = {name: [] for name in groups}
+        head = {"jobs": jobs, "blocked": 4, "ids": "1\x1f2", "is_standby": False, "inserted": 10}
+        return head | (groups if jobs else empty)
+
+    def counted(self, *, count_limit: int, **_: object) -> list[dict[str, object]]:
+        return [{"queue": "q", "attempts": 0, "jobs": min(self.pending, count_limit), "oldest": NOW - 60}]
+
+
+def counts(session: FakeSession) -> list[tuple[object, object]]:
+    return [(each["which"], each["count_limit"]) for each in session.parameters("backlog")]
 
 
 @pytest.mark.parametrize(
-    ("pending", "jobs", "truncated", "counts"),
+    ("pending", "jobs", "truncated", "counted"),
     [
-        (0, 0, 0, [("any", 105)]),
-        (99, 99, 0, [("any", 105)]),
+        (0, 0, 0, []),
+        (99, 99, 0, []),
         (100, 100, 1, [("any", 105)]),
+        (101, 100, 1, [("any", 105), ("newest", 1)]),
         (104, 100, 1, [("any", 105), ("newest", 4)]),
         (105, 100, 1, [("any", 105), ("oldest", 100)]),
         (5000, 100, 1, [("any", 105), ("oldest", 100)]),
     ],
 )
-def test_counting_stops_at_the_limit(pending, jobs, truncated, counts):
+def test_counting_stops_at_the_limit(pending, jobs, truncated, counted):
     """Slightly above it the newest are subtracted, further above the oldest are counted anew."""
-    session = backlog(pending)
-    assert [(each["which"], each["count_limit"]) for each in session.parameters("backlog")] == counts
+    session = Outbox().sample(pending)
+    assert counts(session) == counted
     assert session.readings["outbox_pending_jobs", "waiting"] == jobs  # type: ignore[attr-defined]
     assert session.readings["outbox_pending_jobs_truncated",] == truncated  # type: ignore[attr-defined]
     assert session.readings["outbox_head_blocked_jobs",] == 4  # type: ignore[attr-defined]
 
 
+def test_a_small_limit_is_exceeded_by_one_job():
+    """A twentieth of it would be less than a job."""
+    session = Outbox(limit=10).sample(15)
+    assert [(each["which"], each["count_limit"]) for each in session.parameters("backlog")] == [
+        ("any", 11),
+        ("oldest", 10),
+    ]
+
+
 def test_statements_take_the_settings_and_the_clock_of_the_database():
     """Bitmap scans only where all rows are read; a created_at more than ten minutes ahead is ignored."""
-    session = backlog(5000)
-    assert session.parameters("backlog_head") == [{"batch": 100}]
-    for each in session.parameters("backlog"):
-        assert each["exhausted_attempts"] == 5
-        assert each["latest"] == NOW + 600
+    session = Outbox().sample(5000)
+    assert session.parameters("backlog_head") == [{"count_limit": 200, "batch": 100, "latest": NOW + 600}]
+    assert [each["latest"] for each in session.parameters("backlog")] == [NOW + 600] * 2
     assert session.bitmap_scans == [True, False]
 
 
 def test_a_backlog_is_expected_to_be_as_long_as_before():
     """Far beyond the limit it is not counted whole again, until it is seen below the limit."""
-    pending = [5000]
-
-    def counted(*, count_limit: int, **_: object) -> list[dict[str, object]]:
-        return [{"queue": "q", "state": "waiting", "jobs": min(pending[0], count_limit), "oldest": None}]
-
-    head = {"blocked": 0, "ids": "", "is_standby": False, "inserted": None}
-    collector = BacklogCollector(
-        FakeClient(), FakeIndexes(), SamplingSettings(count_limit=100), LabelLimit(20), Departures()
-    )
-
-    def counts(jobs: int) -> list[object]:
-        pending[0] = jobs
-        session = FakeSession({"backlog_head": head, "backlog": counted})
-        tuple(collector.read(session))
-        return [each["which"] for each in session.parameters("backlog")]
-
-    assert [counts(jobs) for jobs in (5000, 5000, 100, 99, 7)] == [
+    outbox = Outbox()
+    assert [[which for which, _ in counts(outbox.sample(jobs))] for jobs in (5000, 5000, 100, 99, 7)] == [
         ["any", "oldest"],
         ["oldest"],
         ["oldest"],
-        ["oldest"],
-        ["any"],
+        [],
+        [],
     ]
+
+
+def test_a_short_backlog_is_read_once():
+    """By one statement, which reads fewer than 5000 rows with bitmap scans, from the second sample on."""
+    outbox = Outbox(limit=1_000_000)
+
+    def sample(jobs: int) -> tuple[bool, object, list[tuple[object, object]], object]:
+        bitmap_scans = outbox.collector.bitmap_scans
+        session = outbox.sample(jobs)
+        (head,) = session.parameters("backlog_head")
+        found = session.readings["outbox_pending_jobs", "waiting"]  # type: ignore[attr-defined]
+        return bitmap_scans, head["count_limit"], counts(session), found
+
+    count = [("any", 1_050_000)]
+    assert sample(199) == (False, 200, [], 199)
+    assert sample(4999) == (True, 5000, [], 4999)
+    assert sample(5000) == (True, 5000, count, 5000)
+    assert sample(5000) == (False, 200, count, 5000)
+    assert sample(4999) == (False, 200, count, 4999)
+    assert sample(4999) == (True, 5000, [], 4999)
+
+
+def test_after_a_failure_the_length_is_unknown():
+    """A backlog that has grown without bound meanwhile is not sorted."""
+    outbox = Outbox()
+    outbox.sample(7)
+    failing = FakeSession({})
+    with pytest.raises(KeyError):
+        outbox.collector.read(failing)
+    assert failing.parameters("backlog_head")[0]["count_limit"] == 5000
+    assert outbox.collector.bitmap_scans is False
+    assert outbox.sample(7).parameters("backlog_head")[0]["count_limit"] == 200

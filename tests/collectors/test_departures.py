@@ -256,6 +256,18 @@ def test_a_search_is_rare():
         assert again.created_since == (NOW if found is None else NOW - 600)
 
 
+def test_what_a_search_did_not_find_is_no_reason_for_another():
+    """However much the difference varied before it."""
+    balance = Balance()
+    assert compared(balance, *[0] * 5, 9, 12, 9, 9, 9) is not None
+    balance.searched(NOW, found=False)
+    for level, due in ((12, False), (13, True)):
+        for _ in range(5):
+            balance.note(NOW, 1000 + level, 0)
+            balance.compare(1000)
+        assert (balance.begin_search(NOW + HOUR) is not None) is due
+
+
 def test_a_search_is_deeper_than_the_window_of_the_counters():
     """After an outage they read further back, and rows that they have read are not uncounted, earlier ones too."""
     balance = Balance()

@@ -85,3 +85,29 @@ def test_the_statement_follows_the_indexes(found, courses, early, bitmap_scans, 
     assert parameters["undated"] is True
     assert session.bitmap_scans == [bitmap_scans]
     assert session.rows == rows
+
+
+def test_the_part_of_the_hour_that_is_known_is_not_read_again():
+    """Its events count all the same, those without a source too; another edition has it read in the same sample."""
+    events = collector(*BY_TIME)
+    slot = int(NOW // 60) - 30
+
+    def sample(now: float, known: int, *, edition: str = "1") -> tuple[float, float, list[object]]:
+        def answer(*, kept_since: float, kept_until: float, **_: object) -> list[dict[str, object]]:
+            if kept_since <= slot * 60 < kept_until:
+                return [group("API", "A", 1, slot=slot + 29, edition=edition)]
+            old = {"slot": slot, "edition": edition}
+            new = group("API", "A", 1, slot=slot + 29, edition=edition)
+            return [group("API", "A", known, **old), group(None, "A", 2, nulls=2, **old), new]
+
+        session = FakeSession({"events": answer})
+        session.now = now
+        found = values(events.read(session))
+        nulls = found["outbox_odd_rows", "fsm_events", "null"]
+        bounds: list[object] = [each["kept_until"] for each in session.parameters("events")]
+        assert session.rows == found["outbox_last_hour_fsm_events", "API"] + 2
+        return found["outbox_last_hour_fsm_events", "API"], nulls, bounds
+
+    assert sample(NOW, 7) == (8, 2, [0.0])
+    assert sample(NOW + 61, 9) == (8, 2, [NOW // 60 * 60 - 600])
+    assert sample(NOW + 62, 9, edition="2") == (10, 2, [NOW // 60 * 60 - 540, 0.0])

@@ -18,12 +18,12 @@ from exporter.metrics.label_limit import LabelLimit
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, row_of, values
 
 
-def failing(jobs: int, looked_at: int) -> FailingJobs:
-    return FailingJobs(jobs, looked_at, 0, 0, 0)
+def failing(jobs: int, examined: int) -> FailingJobs:
+    return FailingJobs(jobs, examined, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
-    ("jobs", "looked_at", "processed", "ratio"),
+    ("jobs", "examined", "processed", "ratio"),
     [
         (1, 10, 3, 0.25),
         (0, 0, 5, 0.0),
@@ -34,10 +34,10 @@ def failing(jobs: int, looked_at: int) -> FailingJobs:
         (1, 101, 3, None),
     ],
 )
-def test_the_failure_ratio_is_unknown_without_attempts_and_for_a_truncated_backlog(jobs, looked_at, processed, ratio):
+def test_the_failure_ratio_is_unknown_without_attempts_and_for_a_truncated_backlog(jobs, examined, processed, ratio):
     """With 100 rows looked at and a limit of 100 there may be more."""
     expected = {} if ratio is None else {("outbox_last_hour_failure_ratio",): ratio}
-    assert values(failure_ratio(failing(jobs, looked_at), processed, 100)) == expected
+    assert values(failure_ratio(failing(jobs, examined), processed, 100)) == expected
 
 
 def hour(**given: object) -> dict[str, object]:
@@ -67,18 +67,21 @@ def test_queues_leave_out_the_total_and_add_up_under_other():
     assert values(by_queue(rows, LabelLimit(1))) == {(metric, "a"): 4, (metric, "other"): 5}
 
 
-def sampled(pending: int, collector: LastHourCollector | None = None) -> tuple[FakeSession, LastHourCollector]:
+def sampled(
+    pending: int, collector: LastHourCollector | None = None, *, now: float = NOW, lagging: int = 0
+) -> tuple[FakeSession, LastHourCollector]:
     collector = collector or LastHourCollector(
         FakeClient(), FakeIndexes(), SamplingSettings(count_limit=10_000), LabelLimit(20), Departures()
     )
     session = FakeSession(
         {
             "oldest_processed": {"oldest": NOW - 86_400},
-            "failing_last_hour": row_of(FailingJobs, failing=1, looked_at=pending, infinite=2),
-            "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4)],
-            "far_behind": {"looked_at": 50, "ids": ["old"]},
+            "failing_last_hour": row_of(FailingJobs, failing=1, examined=pending, infinite=2),
+            "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4, lagging=lagging)],
+            "far_behind": {"examined": 50, "ids": ["old"]},
         }
     )
+    session.now = now
     session.readings = values(collector.read(session))  # type: ignore[attr-defined]
     return session, collector
 
@@ -115,3 +118,18 @@ def test_backdated_jobs_are_searched_only_when_there_is_a_reason(monkeypatch):
     assert session.parameters("far_behind") == [{"created_since": NOW - 3600, "behind": 700.0, "reach": 54_700.0}]
     assert session.rows == 60
     assert collector._departures.skewed == 1
+
+
+def test_jobs_before_the_hour_are_read_while_a_clock_may_lag():
+    """Until a minute after a job that shows it, after a start, a pause of ten minutes, and a step of the clock."""
+    collector = sampled(7)[1]
+
+    def skew(after: float, lagging: int = 0) -> object:
+        session, _ = sampled(7, collector, now=NOW + after, lagging=lagging)
+        (parameters,) = session.parameters("processed_last_hour")
+        return parameters["skew"]
+
+    assert [skew(after) for after in (59, 60, 120)] == [600, 0, 0]
+    assert [skew(180, lagging=1), skew(200), skew(239), skew(240)] == [0, 600, 600, 0]
+    assert [skew(840), skew(1441), skew(1500), skew(1501)] == [0, 600, 600, 0]
+    assert [skew(1400), skew(1459), skew(1460)] == [600, 600, 0]

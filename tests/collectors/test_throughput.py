@@ -89,3 +89,52 @@ def test_a_job_that_left_the_backlog_uncounted_is_looked_up():
     assert 600 <= departures.balance._depths[-1] < 616
     standby = FakeSession({"processed_since": answer()}, standby=True)
     assert ("outbox_unaccounted_jobs_total", "removed") not in values(collector.read(standby))
+
+
+class Processed:
+    """A server with these jobs, by id and when each was processed; the settled ones in sums."""
+
+    def __init__(self, **jobs: float) -> None:
+        self.jobs = jobs
+        self.departures = Departures()
+        self.session = FakeSession({"processed_since": self.answer, "departed": []})
+        self._collector = ThroughputCollector(FakeClient(), FakeIndexes(), LabelLimit(20), self.departures)
+
+    def answer(self, *, since: float, until: float, **_: object) -> dict[str, object]:
+        settled = [at for at in self.jobs.values() if since <= at < until]
+        listed = [(name, self.session.now - at) for name, at in self.jobs.items() if at >= until]
+        micros = sum(round((at - since) * 1_000_000) for at in settled)
+        found = {"settled_jobs": len(settled), "settled_micros": micros}
+        return answer(*listed) | {"ats": [self.session.now - age for _, age in listed]} | found
+
+    def sample(self, now: float) -> tuple[float, int]:
+        """How many jobs are counted so far, and how often this sample has read jobs."""
+        self.session.now = now
+        before = len(self.session.asked)
+        found = values(self._collector.read(self.session))
+        return found["outbox_processed_jobs_total",], len(self.session.asked) - before
+
+
+def test_a_late_job_that_was_pending_is_counted_by_the_next_sample():
+    """Its departure has the settled window checked, although nothing has changed there for a minute."""
+    server = Processed(a=NOW - 200)
+    assert [server.sample(NOW + after) for after in (0, 60, 75)] == [(0, 1), (0, 1), (0, 1)]
+    server.departures.record_pending(["late"])
+    assert server.sample(NOW + 90) == (0, 1)
+    server.departures.record_pending([])
+    server.jobs["late"] = NOW - 100
+    assert server.sample(NOW + 105) == (1, 3)  # once without the window, with it, and all of it
+    readings = values(server.departures.readings())
+    assert readings["outbox_unaccounted_jobs_total", "removed"] == 0
+    assert readings["outbox_unaccounted_jobs_total", "uncounted"] == 0
+
+
+def test_a_late_job_that_was_never_seen_pending_is_counted_by_the_next_check():
+    """Once; from then on each sample checks, until nothing has changed for a while."""
+    server = Processed(a=NOW - 200)
+    for after in (0, 60, 75):
+        server.sample(NOW + after)
+    server.jobs["late"] = NOW - 100
+    assert [server.sample(NOW + after) for after in (90, 105, 120, 135)] == [(0, 1), (0, 1), (0, 1), (1, 2)]
+    server.jobs["later"] = NOW - 90
+    assert [server.sample(NOW + after) for after in (150, 165)] == [(2, 2), (2, 1)]

@@ -102,10 +102,12 @@ def test_a_row_is_new_once():
     assert sum(counts) == 1
 
 
-def test_a_row_on_the_edge_of_the_window_is_new_once():
-    """A timestamp exactly SETTLING seconds old belongs to the window on both occasions."""
+@pytest.mark.parametrize("at", [1_762_999_400.0, 1_762_999_395.0], ids=["ten minutes old", "of the watermark"])
+def test_a_row_on_the_edge_of_the_window_is_new_once(at):
+    """A timestamp exactly ten minutes old, and the oldest one that is read, belong to the window on both occasions."""
     counter = Watermark()
-    edge = Row("edge", START - SETTLING_WINDOW, START + 1)
+    assert counter.since(START) == 1_762_999_395
+    edge = Row("edge", at, START + 1)
     assert sample(counter, [edge], START) == []
     assert sample(counter, [edge], START + 15) == ["edge"]
     assert sample(counter, [edge], START + 30) == []
@@ -251,3 +253,81 @@ def test_unchanged_rows_are_fetched_once_and_changed_ones_twice():
     assert fetched(counter, [*table, Row("late", 8600.0, 0.0)], 9030.0) == [(8415.0, 9000.0), (8415.0, 8415.0)]
     # Set back by an hour: nothing of the hour before is known.
     assert fetched(counter, table, 5400.0) == [(4800.0, 4800.0)]
+
+
+def quiet(at: float = 9000.0) -> tuple[Watermark, list[Row]]:
+    """One whose settled window has just been checked, and has not changed for a minute; and the table."""
+    counter, table = Watermark(), [Row(f"{number}", number, 0.0) for number in range(int(at) - 500, int(at), 10)]
+    for now in (at - 60, at):
+        fetched(counter, table, now)
+    assert not counter.is_check_due(at + 15)
+    return counter, table
+
+
+def sample_as_due(counter: Watermark, table: list[Row], now: float) -> list[str]:
+    """The new rows of a sample that leaves out what it may."""
+    check = counter.is_check_due(now)
+
+    def fetch(since: float, _until: float) -> list[Row]:
+        return [row for row in table if row.at >= since]
+
+    def sums(found: list[Row]) -> tuple[int, int]:
+        since, until = counter.since(now), counter.settled_window(now).until
+        old = [row for row in found if row.at < until]
+        return len(old), sum(micros(row.at) - micros(since) for row in old)
+
+    found, until = counter.fetch_new(now, fetch, sums, check=check)
+    listed = [row for row in found if row.at >= until]
+    places = counter.add([row.id for row in listed], [row.at for row in listed], now, until, checked=check)
+    return [listed[place].id for place in places]
+
+
+def test_a_window_that_has_not_changed_is_checked_every_fifth_sample():
+    """It is 600 s long as before, from the time of the last check on; a change has every sample check for 65 s."""
+    counter, table = quiet()
+    due = []
+    for now in range(9015, 9165, 15):
+        due.append(counter.is_check_due(now))
+        sample_as_due(counter, table, now)
+    assert due == [False, False, False, False, True] * 2
+    table.append(Row("late", 8700, 9155.0))
+    due.clear()
+    for now in range(9165, 9330, 15):
+        due.append(counter.is_check_due(now))
+        sample_as_due(counter, table, now)
+    assert due == [*[False] * 4, *[True] * 5, False, False]
+
+
+@pytest.mark.parametrize("late", [15.5, 30.0, 59.0])
+def test_a_row_that_is_late_after_a_quiet_minute_is_counted_once_by_the_next_check(late):
+    """Also where its timestamp is as old as the settling window when it becomes visible."""
+    counter, table = quiet()
+    row = Row("late", 9000.0 + late - SETTLING_WINDOW, 9000.0 + late)
+    new = [sample_as_due(counter, [*table, row] if now >= row.visible else table, now) for now in range(9015, 9300, 15)]
+    assert new == [[], [], [], [], ["late"], *[[]] * 14]
+
+
+@pytest.mark.parametrize("now", [5400.0, 8999.0, 9065.0, 12600.0])
+def test_a_check_is_due_when_the_clock_has_stepped(now):
+    """Back or ahead, and whenever the last check is 65 s ago."""
+    counter, _ = quiet()
+    assert counter.is_check_due(now)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_checks_once_a_minute_count_late_commits_and_outages_as_brute_force_does(seed):
+    """Where no row is deleted, every row is counted exactly once, the last ones by the last check."""
+    rng = random.Random(seed)
+    late = table_of(rng, SETTLING_WINDOW, size=30)
+    punctual = [Row(f"p{row.id}", row.at, row.at) for row in table_of(rng, 0.0)]
+    table = [Row(row.id, row.at, row.visible) for row in (*late, *punctual)]
+    times = [*sample_times(rng), START + 9100, START + 9200]
+    counter = Watermark()
+    skipped = 0
+    counted: list[str] = []
+    for now in times:
+        skipped += not counter.is_check_due(now)
+        counted += sample_as_due(counter, [row for row in table if there(row, now)], now)
+    assert skipped > len(times) / 5
+    assert len(counted) == len(set(counted))
+    assert set(counted) == seen_late(table, times)

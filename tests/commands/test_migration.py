@@ -220,13 +220,14 @@ def test_the_jobs_run_with_the_same_settings_as_the_exporter(name):
     spec = jobs()[f"Job/{name}"]["spec"]
     pod = spec["template"]["spec"]
     (container,) = pod["containers"]
-    base = {each["kind"]: each for each in yaml.safe_load_all((ROOT / "examples" / "kubernetes.yaml").read_text())}
-    deployed = base["Deployment"]["spec"]["template"]["spec"]
+    base = yaml.safe_load((ROOT / "examples" / "kubernetes" / "base" / "deployment.yaml").read_text())
+    deployed = base["spec"]["template"]["spec"]
     assert pod["securityContext"] == deployed["securityContext"]
     assert pod["automountServiceAccountToken"] is False
     assert container["securityContext"] == deployed["containers"][0]["securityContext"]
     assert container["image"] == deployed["containers"][0]["image"]
-    assert container["env"] == deployed["containers"][0]["env"]
+    assert container["env"] == deployed["containers"][0]["env"][:1]  # they do not use the state directory
+    assert [volume for volume in pod["volumes"] if volume["name"] != "smoke"] == deployed["volumes"][:2]
     assert pod["restartPolicy"] == "Never"
     (rule,) = spec["podFailurePolicy"]["rules"]
     assert (rule["action"], rule["onExitCodes"]) == ("FailJob", {"operator": "In", "values": [1, 2]})
@@ -234,7 +235,7 @@ def test_the_jobs_run_with_the_same_settings_as_the_exporter(name):
 
 
 def test_the_jobs_mount_existing_files():
-    """Every volume is mounted, every secret is in one of the two files, and only the owner may read it."""
+    """Every volume is mounted, every secret is that of the exporter or of smoke, and only the owner may read it."""
     known = jobs()
     for name in ("outbox-verify", "outbox-smoke"):
         pod = known[f"Job/{name}"]["spec"]["template"]["spec"]

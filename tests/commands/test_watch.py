@@ -13,7 +13,7 @@ import pytest
 from alerts.watch.clock import WatchTime
 from alerts.watch.commands import wait
 from alerts.watch.runtime.watch_manager import WatchManager
-from alerts.watch.store.history import FILE
+from alerts.watch.store.database_file import FILE
 from exporter import cli
 from exporter.commands import watch
 from tests.alerts.watch.live import Exporter

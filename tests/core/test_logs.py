@@ -97,7 +97,7 @@ def test_one_line_per_event(stderr, style):
         assert json.loads(line)["field"] == nasty
 
 
-LIBRARIES = ("psycopg.pool", "apscheduler.executors.default", "uvicorn.error", "urllib3", "asyncio")
+LIBRARIES = ("psycopg.pool", "apscheduler.executors.default", "urllib3", "asyncio")
 KINDS = ("debug", "info", "warning", "error")
 
 
@@ -110,7 +110,6 @@ def test_levels(stderr):
             "exporter",
             "psycopg.pool",
             "apscheduler.executors.default",
-            "uvicorn.error",
             "urllib3",
             "asyncio",
         ):

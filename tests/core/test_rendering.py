@@ -30,6 +30,7 @@ from exporter.metrics.exposition import OutboxCollector
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun, Distribution, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore
+from exporter.web.messages import Request, Response
 from exporter.web.routes import SiteContent, router
 from tests import webtools
 from tests.alerts.watch.report import samples
@@ -95,24 +96,13 @@ def served(store: SnapshotStore, path: str, accept: str = "") -> tuple[int, dict
 
 def response_of(site: SiteContent, path: str, accept: str = "") -> tuple[int, dict[str, str], bytes]:
     """One GET, in this thread."""
-    scope = {
-        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
-        "headers": [(b"accept", accept.encode())], "root_path": "", "scheme": "http", "http_version": "1.1",
-    }  # fmt: skip
-    sent: list[Any] = []
+    request = Request("GET", path, headers=(("accept", accept),))
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b""}
+    async def exchange() -> Response:
+        return await router(site)(request)
 
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def exchange() -> None:
-        await router(site)(scope, receive, send)
-
-    asyncio.run(exchange())
-    headers = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
+    response = asyncio.run(exchange())
+    return response.status, {name.lower(): value for name, value in response.headers.items()}, response.body
 
 
 @pytest.mark.parametrize(("accept", "parse"), [(TEXT, parse_text), (OPENMETRICS, parse_openmetrics)])

@@ -31,6 +31,8 @@ from tools.dockerfile import read
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "compose"
+# The volume for state, and its place in the exporter.
+STATE = "state:/state"
 CHECKS = loader.ExternalChecks(dsn_problem, override_error_in_default_policy)
 
 
@@ -45,9 +47,11 @@ def services() -> dict[str, Any]:
 
 
 def mounts(service: dict[str, Any]) -> dict[str, Path]:
-    """Mounted files and their paths in a service; all of them read-only."""
+    """Mounted files and their paths in a service; all of them read-only. Without the volume for state."""
     found = {}
     for volume in service.get("volumes", ()):
+        if volume == STATE:
+            continue
         source, target, mode = volume.split(":")
         assert mode == "ro", volume
         found[target] = ROOT / source
@@ -128,13 +132,14 @@ def test_the_exporter_is_a_sidecar(services, tmp_path):
 
 
 def test_the_exporter_can_write_its_state_and_nothing_else(services, tmp_path):
-    """As its own user."""
+    """In a volume at the image's own directory for it, which belongs to its user."""
     service = services["exporter"]
     config = loader.load(_exporter_config(services, tmp_path), {}, CHECKS)
-    user = read(ROOT / "Dockerfile")[-1].only("USER").arguments
-    uid, gid = user.split(":")
+    image = read(ROOT / "Dockerfile")[-1]
     assert service["read_only"] is True
-    assert service["tmpfs"] == [f"{config.watch.state_dir}:uid={uid},gid={gid}"]
+    assert STATE in service["volumes"]
+    assert f"state:{config.watch.state_dir}" == STATE == f"state:{image.only('VOLUME').arguments}"
+    assert set(load(ROOT / "compose.yaml")["volumes"]) == {"state"}
 
 
 def test_prometheus_finds_the_exporter(services):

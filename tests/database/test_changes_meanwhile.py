@@ -23,6 +23,7 @@ from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("attempts", "created_at", "processed_at"))
 BLOCKED = 7
+HEAD = {"count_limit": 200, "batch": 100, "latest": 0}
 
 DROP = "DROP POLICY open ON public.job_outbox"
 ALTER = "ALTER POLICY open ON public.job_outbox USING (false)"
@@ -92,14 +93,14 @@ def opened(watched: Watched) -> Watched:
 def blocked(opened: DatabaseClient) -> int:
     """The result of the sample."""
     with opened.sample(OUTBOX) as session:
-        return session.fetch_one("backlog_head", BacklogHead, batch=100).blocked
+        return session.fetch_one("backlog_head", BacklogHead, **HEAD).blocked
 
 
 def blocked_after(watched: Watched, opened: DatabaseClient, change: str, *more: Table) -> int:
     """The result of a sample during which another session changes something."""
     with opened.sample(OUTBOX, *more) as session:
         watched.change(change)
-        return session.fetch_one("backlog_head", BacklogHead, batch=100).blocked
+        return session.fetch_one("backlog_head", BacklogHead, **HEAD).blocked
 
 
 def blocked_while(database: Database, changing: psycopg.Connection, watching: DatabaseClient) -> int | SampleError:
@@ -149,7 +150,7 @@ def test_no_policy_changes_under_a_sample(opened, change, samples):
                 with pytest.raises(psycopg.errors.LockNotAvailable):
                     opened.change(CHANGES[change], other)
                 other.execute("UPDATE job_outbox SET attempts = attempts + 1")
-            assert session.fetch_one("backlog_head", BacklogHead, batch=100).blocked == BLOCKED
+            assert session.fetch_one("backlog_head", BacklogHead, **HEAD).blocked == BLOCKED
 
 
 @pytest.mark.parametrize(
@@ -239,4 +240,4 @@ def test_rows_that_are_written_meanwhile_disturb_nothing(watched):
             "VACUUM (ANALYZE) job_outbox",
         ):
             watched.database.execute(statement)
-        assert session.fetch_one("backlog_head", BacklogHead, batch=100).blocked == BLOCKED
+        assert session.fetch_one("backlog_head", BacklogHead, **HEAD).blocked == BLOCKED

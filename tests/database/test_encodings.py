@@ -28,6 +28,8 @@ from tests.database.roles import allow, role
 from tests.database.sampling import configuration, database_client, everything, no_listener, refusals, series
 from tests.postgres import Database
 
+HEAD = {"count_limit": 200, "batch": 1, "latest": 0}
+
 # The bytes of the queues' names in the database, and the expected text.
 UTF8 = {"Größe €".encode(): "Größe €", b"mail": "mail"}
 QUEUES: dict[str, dict[bytes, str]] = {
@@ -168,7 +170,7 @@ def test_errors_in_another_encoding(encoded, encoding):
     name = ODD_NAMES[encoding]
     refusal = pytest.raises(SchemaMismatch)
     with database_client(encoded.dsn(), schema=name) as opened, refusal as refused, opened.sample() as session:
-        session.fetch_one("backlog_head", BacklogHead, batch=1)
+        session.fetch_one("backlog_head", BacklogHead, **HEAD)
     assert str(refused.value) == f'backlog_head: relation "{name}.job_outbox" does not exist'
 
 

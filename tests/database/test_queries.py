@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from psycopg.rows import class_row
 
+from exporter.collectors import backlog
 from exporter.collectors.departures import Balance, Search
 from exporter.database import Session, queries, session, visibility
 from exporter.database.indexes import IndexCatalogue, IndexRow
@@ -102,7 +103,7 @@ def populated(cluster) -> Iterator[Database]:
 
 
 def sample_all(database: Database, *, standby: bool = False) -> None:
-    """Each collector twice: after the first result it may use another statement.
+    """Each collector twice: after the first result it may use another statement; the second backlog is a long one.
 
     Between them a job leaves the backlog uncounted, unless this is a standby, and there is a reason to look for others.
     """
@@ -117,6 +118,7 @@ def sample_all(database: Database, *, standby: bool = False) -> None:
                     " (SELECT outbox_id FROM job_outbox WHERE processed_at IS NULL ORDER BY created_at LIMIT 1)"
                 )
             patch.setattr(Balance, "begin_search", lambda _, now: Search(now - 3600, 615.0))
+            patch.setattr(backlog, "SHORT_BACKLOG", 1)
 
 
 def populate(database: Database) -> None:

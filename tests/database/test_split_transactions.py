@@ -19,6 +19,8 @@ from tests.database.sampling import database_client
 from tests.postgres import Database
 from tests.standby import Standby
 
+HEAD = {"count_limit": 200, "batch": 1, "latest": 0}
+
 OUTBOX = Table("job_outbox", ("attempts", "created_at", "processed_at"))
 REFUSED = r"did not run in its transaction: .*Pgpool-II: set allow_sql_comments = off"
 
@@ -37,7 +39,7 @@ def blocked_by(opened: DatabaseClient, connection: psycopg.Connection[Any]) -> i
     with opened.sample(OUTBOX) as session:
         ours, session._connection = session._connection, connection
         try:
-            return session.fetch_one("backlog_head", BacklogHead, batch=1).blocked
+            return session.fetch_one("backlog_head", BacklogHead, **HEAD).blocked
         finally:
             session._connection = ours
 
@@ -46,7 +48,7 @@ def blocked_after(opened: DatabaseClient, statement: bytes) -> int:
     """The result of a sample whose transaction is ended by something else."""
     with opened.sample(OUTBOX) as session:
         session._connection.execute(statement)
-        return session.fetch_one("backlog_head", BacklogHead, batch=1).blocked
+        return session.fetch_one("backlog_head", BacklogHead, **HEAD).blocked
 
 
 def test_a_statement_on_another_server(database, standby: Standby, user):

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.collectors.events import fetch_courses, fetch_groups
+from exporter.collectors.events import EventsPart, fetch_courses, fetch_groups
+from exporter.collectors.kept_hour import NOTHING
 from exporter.lab.migrate import Schema
 from exporter.lab.postgres.cluster import Cluster
 from tests import postgres
@@ -60,17 +61,18 @@ def event_groups(
     session: WritableSession, since: float, until: float, *, by_course: bool
 ) -> dict[tuple[str | None, str | None], tuple[int, int, int, dict[str, float]]]:
     """The result of either way of counting events, unordered."""
-    groups = fetch_groups(session, fetch_courses(session) if by_course else None, True, since, until)
-    found = {
-        (group.source, group.event): (
-            group.last_hour,
-            group.settled_events,
-            group.settled_micros,
-            dict(zip(group.recent_ids or (), group.recent_at or (), strict=True)),
+    part = EventsPart(fetch_courses(session) if by_course else None, early=True, kept=NOTHING)
+    groups = fetch_groups(session, part, since, until)
+    assert len({(group.source, group.event, group.slot) for group in groups}) == len(groups)
+    found: dict[tuple[str | None, str | None], tuple[int, int, int, dict[str, float]]] = {}
+    for group in groups:
+        hour, settled, micros, recent = found.get((group.source, group.event), (0, 0, 0, {}))
+        found[group.source, group.event] = (
+            hour + group.last_hour,
+            settled + group.settled_events,
+            micros + group.settled_micros,
+            recent | dict(zip(group.recent_ids or (), group.recent_at or (), strict=True)),
         )
-        for group in groups
-    }
-    assert len(found) == len(groups)
     return {key: value for key, value in found.items() if value != (0, 0, 0, {})}
 
 

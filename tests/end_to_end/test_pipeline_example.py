@@ -23,20 +23,19 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 ACCESS = "grant_migration_access"
 SMOKE_ROLE = "outbox_smoke"
+# The role of the DSN in each Secret.
+USERS = {"outbox-exporter": MONITOR, "outbox-smoke": SMOKE_ROLE}
 
 
-def objects(*files: str) -> Iterator[dict[str, Any]]:
-    """The objects of the example's files."""
-    for file in files:
-        yield from yaml.safe_load_all((EXAMPLES / file).read_text("utf-8"))
-
-
-def job(name: str) -> dict[str, Any]:
-    """The container of this Job."""
-    jobs = (each for each in objects("kubernetes-migration.yaml") if each["metadata"]["name"] == f"outbox-{name}")
-    (container,) = next(each for each in jobs if each["kind"] == "Job")["spec"]["template"]["spec"]["containers"]
-    assert container["name"] == name
-    return dict(container)
+def objects() -> dict[tuple[str, str], dict[str, Any]]:
+    """The objects of the pipeline, and what its Jobs use of the overlay, by kind and name."""
+    overlay = EXAMPLES / "kubernetes" / "overlay"
+    texts = [path.read_text("utf-8") for path in (EXAMPLES / "kubernetes-migration.yaml", overlay / "secret.yaml")]
+    found = [each for text in texts for each in yaml.safe_load_all(text)]
+    (generated,) = yaml.safe_load((overlay / "kustomization.yaml").read_text("utf-8"))["configMapGenerator"]
+    data = {name: (overlay / name).read_text("utf-8") for name in generated["files"]}
+    config = {"kind": "ConfigMap", "metadata": {"name": generated["name"]}, "data": data}
+    return {(each["kind"], each["metadata"]["name"]): each for each in (*found, config)}
 
 
 @contextmanager
@@ -53,25 +52,35 @@ def smoke_role(database: Database) -> Iterator[None]:
 
 @pytest.fixture
 def mounted(tmp_path):
-    """Runs the command of a Job with the example's mounts and the DSNs of the test's database."""
+    """Runs a Job with its command, variables and mounts below `tmp_path`, and the test's database in each DSN."""
+    shipped = objects()
 
     def run_job(database: Database, name: str) -> subprocess.CompletedProcess[str]:
-        container = job(name)
-        users = {"outbox-exporter": MONITOR, "outbox-smoke": SMOKE_ROLE}
-        for each in objects("kubernetes.yaml", "kubernetes-migration.yaml"):
-            if each["kind"] == "Secret":
-                user = users[each["metadata"]["name"]]
-                assert f"//{user}:" in each["stringData"]["dsn"]
-                _write(tmp_path, f"/run/secrets/{each['metadata']['name']}/dsn", database.dsn(user))
-            if each["kind"] == "ConfigMap":
-                text = each["data"]["config.yaml"].replace(": /", f": {tmp_path}/")
-                _write(tmp_path, "/etc/outbox-exporter/config.yaml", text)
-        (variable,) = container["env"]
-        arguments = [each.replace("/run/", f"{tmp_path}/run/") for each in container["args"]]
-        assert variable["name"] == "OUTBOX_EXPORTER_CONFIG"
-        return run(*arguments, OUTBOX_EXPORTER_CONFIG=f"{tmp_path}{variable['value']}")
+        pod = shipped["Job", f"outbox-{name}"]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        for mount in container["volumeMounts"]:
+            assert mount["readOnly"] is True
+            for file, text in files(volumes[mount["name"]], database):
+                _write(tmp_path, f"{mount['mountPath']}/{file}", text.replace(": /", f": {tmp_path}/"))
+        variables: dict[str, Any] = {each["name"]: _moved(tmp_path, each["value"]) for each in container["env"]}
+        return run(*(_moved(tmp_path, each) for each in container["args"]), **variables)
+
+    def files(volume: dict[str, Any], database: Database) -> Iterator[tuple[str, str]]:
+        if "configMap" in volume:
+            yield from shipped["ConfigMap", volume["configMap"]["name"]]["data"].items()
+        else:
+            secret = volume["secret"]["secretName"]
+            for file, dsn in shipped["Secret", secret]["stringData"].items():
+                assert f"//{USERS[secret]}:CHANGE-ME@" in dsn
+                yield file, database.dsn(USERS[secret])
 
     return run_job
+
+
+def _moved(root: Path, text: str) -> str:
+    """An absolute path of a container, below `root`; any other text as it is."""
+    return f"{root}{text}" if text.startswith("/") else text
 
 
 def _write(root: Path, path: str, text: str) -> None:

@@ -6,7 +6,7 @@ A real server requires SCRAM passwords. Each test changes the password of the ro
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,12 +54,10 @@ class Server:
         self._admin.execute(psycopg.sql.SQL("ALTER ROLE outbox_monitor PASSWORD {}").format(password))
         return password
 
-    def end_sessions(self) -> int:
-        """Ends the sessions of the role; answers with their number."""
-        ended = self._admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (ROLE,)
-        )
-        return len(ended.fetchall())
+    def end_sessions(self) -> None:
+        """Ends the session of the role between two samples, if it has one; a sample that is cut would fail."""
+        sessions = "SELECT state = 'idle' AND pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
+        eventually(lambda: all(ended for (ended,) in self._admin.execute(sessions, (ROLE,)).fetchall()))
 
     def process_job(self) -> None:
         """One more job that is counted."""
@@ -85,16 +83,13 @@ def server() -> Iterator[Server]:
         server.close()
 
 
-def config(directory: Path, **sections: dict[str, Any]) -> Path:
-    return write_config(
-        directory / "config.yaml",
-        **{
-            "sampling": {"interval": "300ms", "budget_ratio": 1},
-            "web": {"listen": "127.0.0.1:0"},
-            "log": {"level": "debug"},
-            **sections,
-        },
-    )
+def config(directory: Path, **sections: Mapping[str, Any]) -> Path:
+    usual: dict[str, Mapping[str, Any]] = {
+        "sampling": {"interval": "300ms", "budget_ratio": 1},
+        "web": {"listen": "127.0.0.1:0"},
+        "log": {"level": "debug"},
+    }
+    return write_config(directory / "config.yaml", **{**usual, **sections})
 
 
 def processed(program: Program) -> float:
@@ -129,12 +124,12 @@ def test_a_new_password_is_used_at_the_next_connection(server, tmp_path, source)
         eventually(lambda: processed(program) >= 1)
         before = program.scrape()
         write(server.new_password())
-        assert server.end_sessions() == 1
+        server.end_sessions()
         server.process_job()
         eventually(lambda: processed(program) == before.value("outbox_processed_jobs_total") + 1)
         now = program.scrape()
         assert now.value("outbox_up") == 1
-        assert now.sum(FAILURES) == 0
+        assert now.sum(FAILURES) == 0, [line for line in program.log.splitlines() if "sample failed" in line]
         assert now.sum("outbox_collector_runs_total") > before.sum("outbox_collector_runs_total")
         assert "reloaded" not in program.log
         seen = surfaces(program, tmp_path)
@@ -146,7 +141,10 @@ def test_a_password_that_is_late(server, tmp_path):
     database, write = password_file(server, tmp_path)
     write(server.new_password())
     # Longer than connect_timeout: a failure stands for all samples within that time.
-    sections = {"database": {**database, "connect_timeout": "1s"}, "sampling": {"interval": "1500ms"}}
+    sections = {
+        "database": {**database, "connect_timeout": "1s"},
+        "sampling": {"interval": "1500ms", "budget_ratio": 1},
+    }
     with running(tmp_path, "--config", str(config(tmp_path, **sections)), "serve") as program:
         eventually(lambda: program.scrape().all_collectors_succeed)
         server.process_job()
@@ -154,14 +152,16 @@ def test_a_password_that_is_late(server, tmp_path):
         password = server.new_password()
         server.end_sessions()
         eventually(lambda: program.scrape().value("outbox_up") == 0)
-        failed = eventually(lambda: (now := program.scrape()).sum(FAILURES, reason="authentication") and now)
+        eventually(lambda: program.scrape().sum(FAILURES, reason="authentication"))
+        failed = program.scrape()
         assert failed.sum(FAILURES) == failed.sum(FAILURES, reason="authentication")
         assert "outbox_server_in_recovery" not in failed
         assert "password authentication failed" in problems(program)
         runs = failed.value("outbox_collector_runs_total", collector="backlog")
         write(password)
         backlog = {"collector": "backlog"}
-        back = eventually(lambda: (now := program.scrape()).value("outbox_collector_success", **backlog) and now)
+        eventually(lambda: program.scrape().value("outbox_collector_success", **backlog))
+        back = program.scrape()
         assert back.value("outbox_up") == 1
         late = back.value("outbox_collector_runs_total", **backlog) - runs
         assert late <= 2, "a run that began before the change, and the one that succeeded"
@@ -241,7 +241,7 @@ def test_a_changed_configuration_file(server, tmp_path):
     for name, interval in (("one", "300ms"), ("two", "400ms")):
         (tmp_path / name).mkdir()
         web = {"listen": "127.0.0.1:0", "reload_on_change": True}
-        config(tmp_path / name, database=database, web=web, sampling={"interval": interval})
+        config(tmp_path / name, database=database, web=web, sampling={"interval": interval, "budget_ratio": 1})
     (tmp_path / "..data").symlink_to("one")
     (tmp_path / "config.yaml").symlink_to("..data/config.yaml")
     with running(tmp_path, "--config", str(tmp_path / "config.yaml"), "serve") as program:
@@ -269,13 +269,20 @@ def children(program: Program) -> list[psutil.Process]:
     return psutil.Process(program.process.pid).children(recursive=True)
 
 
+def arguments_of(process: psutil.Process) -> str:
+    """Its arguments; none of a command that has ended since it was found."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def surfaces(program: Program, directory: Path) -> str:
     """Everything that others can see of a running exporter: pages, logs, its state, and arguments of processes."""
     paths = ("/", "/api/v1/status", "/api/v1/watch", "/metrics", "/-/ready", "/-/healthy", "/no")
     answers = [webtools.get(program.url() + path) for path in paths]
     state = [path.read_bytes().decode("latin-1") for path in (directory / "state").rglob("*") if path.is_file()]
-    process = psutil.Process(program.process.pid)
-    arguments = [" ".join(each.cmdline()) for each in (process, *process.children(recursive=True))]
+    arguments = [arguments_of(each) for each in (psutil.Process(program.process.pid), *children(program))]
     return "\n".join(
         [*(f"{each.headers}{each.text}" for each in answers), *state, *arguments, program.log, program.printed]
     )

@@ -9,8 +9,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from grafana_foundation_sdk.models.alerting import Rule
 
+from exporter.commands import files
+from exporter.commands.parser import RULE_FORMATS
 from exporter.core.version import version
+from tests.database.roles import MONITOR, run_script
+from tests.end_to_end.program import eventually, started
+from tests.newest import require_newest
+from tests.requirements import require_program
 from tools.image import ROOT
 
 NAME = f"outbox_exporter-{version()}"
@@ -60,12 +68,19 @@ def _shipped() -> set[str]:
     return {str(path.relative_to(ROOT)) for path in found if path.is_file() and path.parent.name != "__pycache__"}
 
 
+def _examples() -> set[str]:
+    """The paths in the wheel of the files that are at the root of the repository."""
+    found = [path.relative_to(ROOT) for path in (ROOT / "examples").rglob("*") if path.is_file()]
+    shipped = [path for path in found if not {"compose", "__pycache__"} & set(path.parts)]
+    return {f"exporter/repository/{path}" for path in (*shipped, "config.example.yaml")}
+
+
 def test_the_wheel_holds_the_packages_and_nothing_else(distributions):
-    """It contains every file in our packages and its own metadata."""
+    """It contains every file in our packages, the examples and its own metadata."""
     with zipfile.ZipFile(distributions / f"{NAME}-py3-none-any.whl") as wheel:
         inside = set(wheel.namelist())
     metadata = {name for name in inside if name.startswith(f"{NAME}.dist-info/")}
-    assert inside - metadata == _shipped()
+    assert inside - metadata == _shipped() | _examples()
     assert {name.removeprefix(f"{NAME}.dist-info/") for name in metadata} >= {"METADATA", "licenses/LICENSE"}
 
 
@@ -97,6 +112,47 @@ def test_the_installed_program_checks_a_configuration(programs):
     """config.example.yaml is valid."""
     output = _run(programs / "outbox-exporter", "--config", ROOT / "config.example.yaml", "check-config", "--offline")
     assert output.startswith("ok       configuration\nok       alerts: ")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_installed_program_needs_no_clone(programs, embedded_database, tmp_path):
+    """Every file; the role by its script, on a real database; a valid configuration; metrics of it."""
+    exporter, names = programs / "outbox-exporter", list(files.files())
+    exported = _run(exporter, "files", "export", tmp_path / "outbox").splitlines()
+    assert exported == [f"written    {tmp_path / 'outbox' / name}" for name in names]
+    psql = embedded_database.cluster.installation.bin / "psql"
+    _run(psql, "-X", "-v", "ON_ERROR_STOP=1", "-d", embedded_database.dsn(), "-f", "outbox/sql/monitoring_role.sql")
+    try:
+        config = Path("config.yaml")
+        example = yaml.safe_load(Path("outbox/config.example.yaml").read_text())
+        web = {"listen": "127.0.0.1:0"}
+        config.write_text(yaml.safe_dump({**example, "database": {"dsn": embedded_database.dsn(MONITOR)}, "web": web}))
+        assert "broken" not in _run(exporter, "--config", config, "check-config")
+        with started([exporter, "--config", config, "serve"], tmp_path, dict(os.environ)) as program:
+            eventually(program.is_ready)
+            assert program.scrape().value("outbox_up") == 1
+    finally:
+        run_script(embedded_database, "remove_monitoring_role")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_installed_rules_are_accepted(programs, tmp_path):
+    """Each format by its program, and the configurations that come with them."""
+    exporter = programs / "outbox-exporter"
+    _run(exporter, "files", "export", tmp_path)
+    texts = {form: _run(exporter, "rules", "--format", form) for form in RULE_FORMATS}
+    for form in ("prometheusrule", "vmrule"):
+        Path(form).write_text(yaml.safe_dump(yaml.safe_load(texts[form])["spec"]))
+    Path("prometheus.yaml").write_text(texts["prometheus"])
+    promtool = require_program("promtool")
+    _run(promtool, "check", "rules", "prometheus.yaml", "prometheusrule")
+    _run(promtool, "check", "config", "prometheus/prometheus.yaml")
+    _run(require_program("amtool"), "check-config", "alertmanager/alertmanager.yaml")
+    _run(require_newest("vmalert"), "-dryRun", "-rule=vmrule")
+    for group in yaml.safe_load(texts["grafana"])["groups"]:
+        for rule in group["rules"]:
+            owner = {"folderUID": "outbox", "orgID": group["orgId"], "ruleGroup": group["name"]}
+            assert Rule.from_json({**rule, **owner, "data": []}).uid == rule["uid"]
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from exporter.config.settings import WatchSettings
 from exporter.lab.ports import free_port
 from tests.packaging.test_requirements import pinned
 from tests.requirements import missing
@@ -244,6 +245,19 @@ def test_the_user_is_a_number_and_not_root(stages):
     uid, gid = stages[-1].only("USER").arguments.split(":")
     assert int(uid) > 0
     assert int(gid) > 0
+
+
+def test_the_volume_for_state_belongs_to_the_user(built, stages):
+    """An engine gives a new volume the owner of the directory in the image; the exporter stores its state there."""
+    volume = stages[-1].only("VOLUME").arguments
+    assert str(Path(stages[-1].only("WORKDIR").arguments) / WatchSettings().state_dir) == volume
+    assert f"chown {stages[-1].only('USER').arguments} {volume}" in [
+        each.arguments.rpartition("&& ")[2] for each in stages[-1].all("RUN")
+    ]
+    found = (built.root / volume.lstrip("/")).stat()
+    assert (found.st_uid, found.st_gid) == (
+        (built.user.uid, built.user.gid) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    )
 
 
 def test_the_image_exposes_the_default_port(stages):

@@ -57,12 +57,12 @@ def test_a_version_outside_of_the_bounds_is_found():
 def test_every_entry_is_one_version_with_hashes(lock):
     """Pip refuses any other file of it; no entry names a place to download from."""
     found = list(entries(lock))
-    assert len(found) > 20
+    assert len(found) > 15
     for entry in found:
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; [^;]+?)?\s+(--hash=sha256:[0-9a-f]{64}\s*)+", entry), entry
 
 
-@pytest.mark.parametrize("package", ["promql-parser", "psycopg", "uvicorn"])
+@pytest.mark.parametrize("package", ["promql-parser", "psycopg"])
 def test_private_interfaces_have_an_upper_bound(package):
     """The next minor version of a package whose interfaces may change with it is not installed."""
     (requirement,) = [

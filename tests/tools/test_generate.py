@@ -20,15 +20,18 @@ def test_the_list_is_complete():
     names = {str(path.relative_to(generate.ROOT)) for path in TEXTS}
     assert names == {
         "alerts/alertmanager/alertmanager.yaml",
+        "alerts/grafana/outbox.alerting.yaml",
         "alerts/prometheus/outbox.prometheusrule.yaml",
         "alerts/prometheus/outbox.rules.yaml",
         "alerts/runbooks/README.md",
+        "alerts/victoriametrics/outbox.vmrule.yaml",
         "dashboards/exporter-health.json",
         "dashboards/migration-watch.json",
         "dashboards/outbox-overview.json",
         "docs/alerting.md",
         "docs/metrics.md",
         "docs/watch.md",
+        "examples/kubernetes/prometheus-operator/prometheusrule.yaml",
     }
 
 

@@ -13,10 +13,15 @@ def test_every_file_has_the_same_rules():
     """Prometheus' rule file, the objects for both operators, and Grafana's alerts."""
     texts = {path.name: yaml.safe_load(text) for path, text in rules.files().items()}
     assert texts.keys() == {
-        "outbox.rules.yaml", "outbox.prometheusrule.yaml", "outbox.vmrule.yaml", "outbox.alerting.yaml",
-    }  # fmt: skip
+        "outbox.rules.yaml",
+        "outbox.prometheusrule.yaml",
+        "prometheusrule.yaml",
+        "outbox.vmrule.yaml",
+        "outbox.alerting.yaml",
+    }
     groups = texts["outbox.rules.yaml"]["groups"]
     assert texts["outbox.prometheusrule.yaml"]["spec"]["groups"] == groups
+    assert texts["prometheusrule.yaml"] == texts["outbox.prometheusrule.yaml"]
     assert {group["interval"] for group in groups} == {"15s"}
     (group,), (other,) = groups, texts["outbox.vmrule.yaml"]["spec"]["groups"]
     assert [without_expr(rule) for rule in other["rules"]] == [without_expr(rule) for rule in group["rules"]]

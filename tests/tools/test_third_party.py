@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_the_homepage(install, tmp_path):
     assert [each.homepage for each in third_party.packages(tmp_path)] == ["https://home", "https://src", "https://old"]
 
 
-def libraries(tmp_path, *names):
+def libraries(tmp_path: Path, *names: tuple[str, bytes]) -> None:
     directory = tmp_path / "psycopg_binary.libs"
     directory.mkdir()
     for name, content in names:

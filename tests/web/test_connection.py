@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import inspect
 import logging
 import socket
 import time
@@ -10,7 +9,6 @@ from asyncio.sslproto import SSLProtocol
 from collections import deque
 
 import pytest
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web.connection import ClientConnection, ServerLimits
 from tests.web.clients import PROMPT, STALLS, Client, scrape, serving
@@ -133,7 +131,7 @@ def test_malformed_requests_are_logged_once_a_minute(caplog):
         answers = [Client(server).send(words).read() for words in MALFORMED]
         assert scrape(server) < PROMPT
     assert all(answer == b"" or answer.startswith(b"HTTP/1.1 ") for answer in answers)
-    assert len([record for record in caplog.records if record.name.startswith(("exporter", "uvicorn", "asyncio"))]) < 5
+    assert len([record for record in caplog.records if record.name.startswith(("exporter", "asyncio"))]) < 5
     assert not [record for record in caplog.records if record.exc_info]
 
 
@@ -195,24 +193,34 @@ def test_a_half_open_handshake_takes_little_memory(tls_server):
         client.close()
 
 
-def test_the_interface_of_uvicorn_is_unchanged():
-    """Beside the callbacks of asyncio.Protocol. A new version that changes these fails here, not in production."""
-    parameters = list(inspect.signature(H11Protocol.__init__).parameters)
-    assert parameters == ["self", "config", "server_state", "app_state", "_loop"]
-    source = inspect.getsource(H11Protocol)
-    assert "self.logger.warning(msg)" in source
-    assert '"state": self.app_state.copy()' in source
-    assert "self.timeout_keep_alive, self.timeout_keep_alive_handler)" in source
-    assert "self.conn = h11.Connection(" in source
-    assert callable(H11Protocol.shutdown)
-    overridden = {name for name in vars(ClientConnection) if name in vars(H11Protocol) and not name.startswith("__")}
-    assert overridden == {"connection_made", "connection_lost", "data_received", "timeout_keep_alive_handler"}
+def test_a_request_that_follows_in_parts():
+    """It begins in the data of the request before, and ends later: both are answered."""
+    request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving() as server:
+        client = Client(server).send(request + request[:10])
+        assert client.read_response().startswith(b"HTTP/1.1 200 ")
+        assert client.send(request[10:]).read_response().startswith(b"HTTP/1.1 200 ")
 
 
-def test_an_idle_connection_outlives_uvicorns_own_limit():
-    """Uvicorn closes after 5 s by default, and waits for unread data without a limit."""
-    with serving(idle=60) as server:
-        client = Client(server).send(STALLS["idle after a response"])
-        assert client.read_response()
-        time.sleep(5.5)
-        assert client.is_open()
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /-/healthy HTTP/1.0\r\n\r\n",
+        b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ],
+)
+def test_the_connection_ends_after_the_response_if_the_client_asks(head):
+    with serving() as server:
+        answer = Client(server).send(head).read()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nhealthy\n")
+
+
+def test_an_offer_of_another_protocol_is_ignored():
+    """As curl offers HTTP/2: the response is HTTP/1.1, and the connection goes on."""
+    offer = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    with serving() as server:
+        client = Client(server).send(offer)
+        assert client.read_response().startswith(b"HTTP/1.1 200 ")
+        assert client.send(STALLS["idle after a response"]).read_response().startswith(b"HTTP/1.1 200 ")

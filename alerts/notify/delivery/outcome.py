@@ -107,6 +107,7 @@ def next_backoff(
     """The backoff after one more failure: doubled, at most `max_retry_interval`, at least what the receiver asked for.
 
     `jitter`, from 0 to 1, subtracts up to half, so that many clients that failed together do not retry together.
+    Units: `monotonic` seconds of the monotonic clock.
     """
     doublings = min(before.failures, 30)  # far beyond `max_retry_interval`; more would overflow
     wait = min(timing.max_retry_interval, timing.initial_retry_interval * 2**doublings) * (1 - jitter / 2)

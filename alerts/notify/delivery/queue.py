@@ -251,14 +251,10 @@ class DeliveryQueue:
         return sum(each.delivered_state is DeliveredState.REFUSED and each.is_open for each in self._incidents)
 
     def _delivered(self, updates: Updates, at: float, monotonic: float) -> None:
-        newly_dropped = tuple(update for update in updates if update.is_new)
-        self._statistics.delivered(updates, newly_dropped, at)
+        new = tuple(update for update in updates if update.is_new)
+        self._statistics.delivered(updates, new, at)
         self._clear_failures(updates)
-        self._keep(
-            with_delivered_states(self._incidents, {update.incident.key: update.new_state for update in updates}),
-            at,
-            monotonic,
-        )
+        self._set_states({update.incident.key: update.new_state for update in updates}, at, monotonic)
 
     def _refused(self, updates: Updates, outcome: DeliveryOutcome, at: float, monotonic: float) -> None:
         self._statistics.refused(updates, outcome.reason)
@@ -288,11 +284,7 @@ class DeliveryQueue:
             self._statistics.refused(expired, outcome.reason)
         else:
             self._statistics.alert_refused(update, outcome.reason, monotonic)
-        self._keep(
-            with_delivered_states(self._incidents, {update.incident.key: DeliveredState.REFUSED for update in expired}),
-            at,
-            monotonic,
-        )
+        self._set_states({update.incident.key: DeliveredState.REFUSED for update in expired}, at, monotonic)
 
     def _failed(self, updates: Updates, outcome: DeliveryOutcome, at: float, monotonic: float) -> None:
         self._backoff = next_backoff(self._backoff, outcome, monotonic, self._timing, self._jitter())
@@ -304,11 +296,7 @@ class DeliveryQueue:
         retried = tuple(update for update in updates if update not in expired)
         self._statistics.failed(retried, outcome.reason, len(self._waiting()), monotonic)
         self._statistics.refused(expired, outcome.reason)
-        self._keep(
-            with_delivered_states(self._incidents, {update.incident.key: DeliveredState.REFUSED for update in expired}),
-            at,
-            monotonic,
-        )
+        self._set_states({update.incident.key: DeliveredState.REFUSED for update in expired}, at, monotonic)
 
     def _resolved_long_ago(self, updates: Updates, at: float) -> Updates:
         """Updates of alerts that were resolved longer ago than the retention: they are not retried."""

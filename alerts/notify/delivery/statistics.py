@@ -17,7 +17,10 @@ FULL = "too many notifications are waiting"
 
 
 class DeliveryStatistics:
-    """Counts each update once per attempt. Not safe for several threads at once."""
+    """Counts each update once per attempt. Not safe for several threads at once.
+
+    Units: `monotonic` seconds of the monotonic clock.
+    """
 
     def __init__(self, receiver: Receiver) -> None:
         self.counts = dict.fromkeys(DeliveryResult, 0)

@@ -6,9 +6,10 @@ Alertmanager 0.32; only two of its values occur here, where nothing is resent.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from alerts.model import Severity
 from alerts.notify.message.format import ZERO_TIME, fingerprint, group_key, link, timestamp
@@ -56,7 +57,6 @@ class Webhook:
         """
         (update,) = updates
         labels, annotations = dict(update.incident.labels), dict(update.incident.annotations)
-        ends_at = update.incident.ends_at if update.new_state is DeliveredState.RESOLVED else None
         payload = {
             "version": "4",
             "groupKey": group_key(update.incident.labels),
@@ -68,20 +68,22 @@ class Webhook:
             "commonLabels": labels,
             "commonAnnotations": annotations,
             "externalURL": self.page,
-            "alerts": [
-                {
-                    "status": update.status,
-                    "labels": labels,
-                    "annotations": annotations,
-                    "startsAt": timestamp(update.incident.starts_at),
-                    "endsAt": ZERO_TIME if ends_at is None else timestamp(ends_at),
-                    "generatorURL": link(update.incident, self.page),
-                    "fingerprint": fingerprint(update.incident.labels),
-                }
-            ],
+            "alerts": [self._alert(update, labels, annotations)],
         }
         headers = {"Idempotency-Key": idempotency_key(update), **bearer(self.bearer_token)}
         return Message(self.url, json.dumps(payload).encode(), headers)
+
+    def _alert(self, update: Update, labels: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, Any]:
+        ends_at = update.incident.ends_at if update.new_state is DeliveredState.RESOLVED else None
+        return {
+            "status": update.status,
+            "labels": labels,
+            "annotations": annotations,
+            "startsAt": timestamp(update.incident.starts_at),
+            "endsAt": ZERO_TIME if ends_at is None else timestamp(ends_at),
+            "generatorURL": link(update.incident, self.page),
+            "fingerprint": fingerprint(update.incident.labels),
+        }
 
 
 def idempotency_key(update: Update) -> str:

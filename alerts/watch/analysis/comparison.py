@@ -20,8 +20,7 @@ _DAY, _HOUR = 86400.0, 3600.0
 _PARTS = 24
 # With four hours each, even the most extreme order has a probability of 1/35 per side.
 _FEWEST = 5
-# Significance level.
-_CHANCE = 0.05
+_SIGNIFICANCE_LEVEL = 0.05
 
 Hours = Mapping[str, Mapping[int, float]]
 
@@ -126,7 +125,7 @@ def compare(now: Hours, before: Hours, against: str) -> DayComparison:
 def _compared(signal: _Compared, now: Sequence[float], before: Sequence[float]) -> SignalComparison:
     delta, p = cliffs_delta(now, before), mann_whitney(now, before)
     effect = next((effect for below, effect in _EFFECTS if abs(delta) < below), EffectSize.LARGE)
-    changed = effect is not EffectSize.NEGLIGIBLE and p < _CHANCE
+    changed = effect is not EffectSize.NEGLIGIBLE and p < _SIGNIFICANCE_LEVEL
     direction = Direction.SAME if not changed else Direction.WORSE if delta > 0 else Direction.BETTER
     shift = median(one - other for one, other in product(now, before))
     return SignalComparison(

@@ -141,7 +141,10 @@ class Meter:
             self.breaches.append(TimeSpan(interval.at - seconds, interval.at, interval.elapsed - seconds, seconds))
 
     def totals(self, counter: TickCounter, elapsed: float, interval: float) -> MeterTotals:
-        """The durations at a moment not before the last tick. Time since then is unknown, unless it is short."""
+        """The durations at a moment not before the last tick. Time since then is unknown, unless it is short.
+
+        Units: `elapsed` seconds of the watch at that moment, `interval` of evaluations, seconds.
+        """
         rest = max(0.0, elapsed - counter.elapsed)
         tail = 0.0 if is_covered(rest, interval) else rest
         unknown, longest_unknown = self._unknown.with_more(tail)

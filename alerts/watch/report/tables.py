@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alerts.watch.analysis import messages
 from alerts.watch.model.check import CheckKind
-from alerts.watch.model.result import CheckResult, Reconciliation
+from alerts.watch.model.result import CheckResult, Judgement, Reconciliation
 from alerts.watch.model.tick import TimeSpan
 from alerts.watch.report.document import WatchReport
 from exporter.core.humanize import count, duration, format_value, moment
@@ -60,7 +60,25 @@ def checks(report: WatchReport) -> ReportTable:
 
 def tables(report: WatchReport) -> Iterator[ReportTable]:
     """The other tables, the most important first."""
-    judgement = report.judgement
+    yield from _periods(report.judgement)
+    yield ReportTable("events", "Restarts and clock steps", ("Time", "Event", ""), tuple(_events(report)))
+    yield from _jobs(report)
+    yield from _comparison(report)
+    yield ReportTable(
+        "limits",
+        "Budgets",
+        ("Check", "Breached", "Allowed", "Source"),
+        tuple(
+            (each.check.title, *_budget(each), each.check.source)
+            for each in report.judgement.results
+            if not each.check.not_applicable
+        ),
+    )
+    yield ReportTable("settings", "Settings", ("Setting", "Value"), tuple(report.settings.items()))
+
+
+def _periods(judgement: Judgement) -> Iterator[ReportTable]:
+    """Gaps, maintenance and alerts, with their durations."""
     yield ReportTable(
         "gaps",
         "Gaps",
@@ -84,20 +102,6 @@ def tables(report: WatchReport) -> Iterator[ReportTable]:
         frozenset((2,)),
         empty="No alert fired.",
     )
-    yield ReportTable("events", "Restarts and clock steps", ("Time", "Event", ""), tuple(_events(report)))
-    yield from _jobs(report)
-    yield from _comparison(report)
-    yield ReportTable(
-        "limits",
-        "Budgets",
-        ("Check", "Breached", "Allowed", "Source"),
-        tuple(
-            (each.check.title, *_budget(each), each.check.source)
-            for each in judgement.results
-            if not each.check.not_applicable
-        ),
-    )
-    yield ReportTable("settings", "Settings", ("Setting", "Value"), tuple(report.settings.items()))
 
 
 def _from_for(span: TimeSpan) -> tuple[str, str]:

@@ -19,9 +19,10 @@ from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.runtime.observation import TickBuilder
 from alerts.watch.runtime.start import AutomaticStart
 from alerts.watch.runtime.watch_manager import WatchFactory, WatchManager
-from alerts.watch.store import history
-from alerts.watch.store.history import History, HistoryDamaged
+from alerts.watch.store.database_file import HistoryDamaged
+from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryError, HistoryInUse
+from alerts.watch.store.quarantine import quarantine
 from alerts.watch.store.records import ExporterRun
 from exporter.config.settings import WatchSettings
 from exporter.core.logs import event
@@ -220,7 +221,7 @@ class WatchRecorder:
         """Rename the damaged history and begin a new one."""
         self._drop()
         try:
-            damaged = history.quarantine(self._directory, now.at)
+            damaged = quarantine(self._directory, now.at)
             event(logger, logging.ERROR, "watch history damaged", reason=str(error), renamed_to=str(damaged.path))
             self._run = None
             self._run_action(

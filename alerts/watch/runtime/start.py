@@ -90,7 +90,10 @@ def _time(text: str) -> float:
 
 
 def registered(states: Iterable[CollectorState], now: float) -> bool | None:
-    """Whether all versions of the migration are applied; None where that is unknown. `now` is the monotonic time."""
+    """Whether all versions of the migration are applied; None where that is unknown.
+
+    `now` is the monotonic time, seconds.
+    """
     usable = [state for state in states if state.fresh(now) and not is_of_standby(state)]
     readings = [each for state in usable for each in state.readings if isinstance(each, Reading)]
     found = [

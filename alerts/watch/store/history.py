@@ -1,4 +1,4 @@
-"""The history of a state directory: every tick and every watch, in one SQLite file. The only module that uses SQLite.
+"""The history of a state directory: every tick and every watch, in one SQLite file.
 
 Each tick is one transaction, so the file has a whole number of ticks at any moment. It uses a rollback journal rather
 than a write-ahead log: with one writer and a commit every few seconds a log is not faster, and a journal needs no
@@ -13,9 +13,6 @@ import sqlite3
 import struct
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -24,23 +21,12 @@ from zlib import crc32
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Watch
-from alerts.watch.store import lock_file, records, serialization
-from alerts.watch.store.lock_file import HistoryError, HistoryUnavailable
+from alerts.watch.store import database_file, lock_file, records, serialization
+from alerts.watch.store.database_file import FILE
 from alerts.watch.store.records import ExporterRun, Layout, TickRow, TimelineMark, WatchRequest
-from exporter.core import state_directory
-from exporter.core.humanize import utc
 
-FILE = "history.sqlite"
-VERSION = 1
-APPLICATION = 1869968504  # "outx"
-
-# FULL: what was committed survives a power failure.
-SYNCHRONOUS = "FULL"
-# Seconds that a commit waits for readers. They read a batch of rows at a time.
-_LOCK_TIMEOUT = 2.0
 _BATCH = 500
 _END = 2**62
-_DAMAGES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
 _KINDS: Mapping[type[Any], str] = {
     ExporterRun: "run",
     Watch: "watch",
@@ -51,14 +37,6 @@ _KINDS: Mapping[type[Any], str] = {
 }
 
 T = TypeVar("T")
-
-
-class HistoryTooNew(HistoryError):
-    """A later version of the exporter wrote the file. It is neither read nor changed."""
-
-
-class HistoryDamaged(HistoryError):
-    """The file is inconsistent. Nothing in it is used."""
 
 
 class History:
@@ -80,7 +58,7 @@ class History:
         """
         lock = lock_file.acquire(directory)
         try:
-            connection = _connect(directory / FILE, "rwc")
+            connection = database_file.connect(directory / FILE, "rwc")
         except BaseException:
             os.close(lock)
             raise
@@ -89,12 +67,12 @@ class History:
     @classmethod
     def reader(cls, directory: Path) -> Self:
         """Open for reading. Raises: HistoryUnavailable when there is no file, HistoryTooNew, HistoryDamaged."""
-        return cls(directory, _connect(directory / FILE, "ro"), None)
+        return cls(directory, database_file.connect(directory / FILE, "ro"), None)
 
     @classmethod
     def client(cls, directory: Path) -> Self:
         """Open to leave a request for the writer. Raises: as `reader`."""
-        return cls(directory, _connect(directory / FILE, "rw"), None)
+        return cls(directory, database_file.connect(directory / FILE, "rw"), None)
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -137,7 +115,7 @@ class History:
         """Check every page, record and tick. Raises: HistoryDamaged."""
         found = self._fetch("PRAGMA quick_check(1)")
         if found != [("ok",)]:
-            raise _damaged(self.directory, str(found[0][0] if found else found))
+            raise database_file.damaged(self.directory, str(found[0][0] if found else found))
         for kind in _KINDS:
             self.all(kind)
         for _ in self._rows(-_END, _END):
@@ -148,11 +126,11 @@ class History:
     def put(self, number: int, record: ExporterRun | Watch | Judgement | Layout | WatchRequest | TimelineMark) -> None:
         """Write a record, in place of the one of its kind with this number."""
         kind, text = _KINDS[type(record)], serialization.dumps(record)
-        self._execute(_statement("put_record"), (kind, number, text, _checksum(kind, number, text)))
+        self._execute(database_file.statement("put_record"), (kind, number, text, _checksum(kind, number, text)))
 
     def drop(self, kind: type[Any], number: int) -> None:
         """Delete a record."""
-        self._execute(_statement("delete_record"), (_KINDS[kind], number))
+        self._execute(database_file.statement("delete_record"), (_KINDS[kind], number))
 
     def all(self, kind: type[T]) -> dict[int, T]:
         """All records of a kind by number, in ascending order."""
@@ -164,9 +142,9 @@ class History:
 
     def _records(self, kind: type[T], number: int | None) -> Iterator[tuple[int, T]]:
         name = _KINDS[kind]
-        for found, text, checksum in self._fetch(_statement("records"), (name, number)):
+        for found, text, checksum in self._fetch(database_file.statement("records"), (name, number)):
             if checksum != _checksum(name, found, text):
-                raise _damaged(self.directory, f"the checksum of {name} {found} is wrong")
+                raise database_file.damaged(self.directory, f"the checksum of {name} {found} is wrong")
             with _decoding(self.directory):
                 record = serialization.loads(kind, text)
             yield found, record
@@ -184,12 +162,12 @@ class History:
         numbers, details = records.pack(tick, self.layout(layout))
         row = TickRow(t, tick.run, tick.at, steady, layout, numbers, details, self._previous, 0)
         row = row._replace(checksum=row.expected_checksum)
-        if self._execute(_statement("add_tick"), row).rowcount:
+        if self._execute(database_file.statement("add_tick"), row).rowcount:
             self._previous = row.checksum
 
     def last(self) -> TickRow | None:
         """The row of the latest tick; None without ticks."""
-        found = self._fetch(_statement("last_tick"))
+        found = self._fetch(database_file.statement("last_tick"))
         return TickRow(*found[0]) if found else None
 
     def ticks(self, after: float, until: float | None = None, origin: float = 0.0) -> Iterator[Tick]:
@@ -200,7 +178,7 @@ class History:
         before: TickRow | None = None
         for row in self._rows(round(after * 1000), _END if until is None else round(until * 1000)):
             if before and row.previous != before.checksum:
-                raise _damaged(self.directory, f"the tick before {row.t} is missing")
+                raise database_file.damaged(self.directory, f"the tick before {row.t} is missing")
             before = row
             names = self.layout(row.layout)
             with _decoding(self.directory):
@@ -209,144 +187,34 @@ class History:
 
     def forget(self, after: float, before: float) -> None:
         """Delete the ticks between two times, seconds on the time line."""
-        self._execute(_statement("delete_ticks"), (round(after * 1000), round(before * 1000)))
+        self._execute(database_file.statement("delete_ticks"), (round(after * 1000), round(before * 1000)))
 
     def layout(self, number: int) -> tuple[str, ...]:
         """The names of a layout's numbers."""
         if number not in self._layouts:
             layout = self.get(Layout, number)
             if layout is None:
-                raise _damaged(self.directory, f"layout {number} is missing")
+                raise database_file.damaged(self.directory, f"layout {number} is missing")
             self._layouts[number] = layout.names
         return self._layouts[number]
 
     def _rows(self, after: int, until: int) -> Iterator[TickRow]:
         """Rows in the order of time. They are read in batches, so that the writer does not wait for a slow reader."""
-        while rows := [TickRow(*row) for row in self._fetch(_statement("ticks"), (after, until, _BATCH))]:
+        while rows := [TickRow(*row) for row in self._fetch(database_file.statement("ticks"), (after, until, _BATCH))]:
             for row in rows:
                 if row.checksum != row.expected_checksum:
-                    raise _damaged(self.directory, f"the checksum of the tick at {row.t} is wrong")
+                    raise database_file.damaged(self.directory, f"the checksum of the tick at {row.t} is wrong")
                 yield row
             after = rows[-1].t
 
     def _fetch(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         # A column that cannot be decoded raises only here.
-        with _mapped_errors(self.directory):
+        with database_file.mapped_errors(self.directory):
             return self._connection.execute(statement, values).fetchall()
 
     def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        with _mapped_errors(self.directory):
+        with database_file.mapped_errors(self.directory):
             return self._connection.execute(statement, values)
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinedHistory:
-    """A damaged history under its new name. `watch` is its latest one, if it can be read.
-
-    `may_have_run`: it may hold an open watch.
-    """
-
-    path: Path
-    may_have_run: bool
-    watch: Watch | None
-
-
-def quarantine(directory: Path, at: float) -> QuarantinedHistory:
-    """Rename a damaged history. `at` is Unix seconds. Raises: HistoryUnavailable, HistoryInUse."""
-    lock = lock_file.acquire(directory)
-    try:
-        readable, watch = _latest_watch(directory)
-        stamp = utc(at).strftime("%Y%m%dT%H%M%SZ")
-        names = (directory / f"history.damaged-{stamp}{number or ''}.sqlite" for number in count())
-        path = next(name for name in names if not name.exists())
-        for suffix in ("-journal", "-wal", "-shm", ""):
-            old = directory / f"{FILE}{suffix}"
-            if old.exists():
-                old.replace(f"{path}{suffix}")
-    except OSError as error:
-        raise HistoryUnavailable(f"{directory / FILE} is damaged and cannot be renamed: {error.strerror}") from error
-    finally:
-        os.close(lock)
-    return QuarantinedHistory(path, not readable or (watch is not None and watch.is_open), watch)
-
-
-def _latest_watch(directory: Path) -> tuple[bool, Watch | None]:
-    """Whether the watches can be read, and the last of them."""
-    try:
-        with History.reader(directory) as damaged:
-            watches = damaged.all(Watch)
-    except HistoryError:
-        return False, None
-    return True, watches[max(watches)] if watches else None
-
-
-def _require_file(path: Path) -> None:
-    """Raises: HistoryUnavailable when there is no such file, with the reason where none can be written."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        problem = state_directory.problem(path.parent)
-        raise HistoryUnavailable(
-            f"{path} does not exist: no exporter has written to it yet"
-            + (f", and none can: {problem}" if problem else "")
-        ) from None
-    except OSError as error:
-        raise HistoryUnavailable(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    if mode != "rwc":
-        _require_file(path)
-    with _mapped_errors(path.parent):
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=_LOCK_TIMEOUT,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            _prepare(connection, path, mode)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, mode: str) -> None:
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA cell_size_check = ON")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if version > VERSION and application == APPLICATION:
-        raise HistoryTooNew(
-            f"{path} was written by a later version (format {version}, this one reads {VERSION}): "
-            "run that version, or move the file away"
-        )
-    if mode != "ro":
-        connection.execute("PRAGMA journal_mode = TRUNCATE")
-        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
-    if (version, application, tables) == (0, 0, 0):
-        if mode != "rwc":
-            raise HistoryUnavailable(f"{path} is empty: no exporter has written to it yet")
-        connection.executescript(_statement("schema"))
-    elif (version, application) != (VERSION, APPLICATION):
-        raise _damaged(path.parent, "its header is not that of a history")
-
-
-@contextmanager
-def _mapped_errors(directory: Path) -> Generator[None]:
-    """Raise SQLite's errors as HistoryError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR"
-        if name.startswith(_DAMAGES):
-            raise _damaged(directory, str(error)) from error
-        raise HistoryUnavailable(f"{directory / FILE}: {error}") from error
-    except UnicodeDecodeError as error:
-        raise _damaged(directory, str(error)) from error
 
 
 @contextmanager
@@ -355,17 +223,8 @@ def _decoding(directory: Path) -> Generator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, struct.error) as error:
-        raise _damaged(directory, f"{type(error).__name__}: {error}") from error
-
-
-def _damaged(directory: Path, reason: str) -> HistoryDamaged:
-    return HistoryDamaged(f"{directory / FILE} is damaged ({reason}) and is not used")
+        raise database_file.damaged(directory, f"{type(error).__name__}: {error}") from error
 
 
 def _checksum(kind: str, number: int, text: str) -> int:
     return crc32(f"{kind}/{number}/{text}".encode())
-
-
-@cache
-def _statement(name: str) -> str:
-    return Path(__file__).with_name("sql").joinpath(f"{name}.sql").read_text("utf-8")

@@ -180,12 +180,6 @@ class SchemaFacts:
 
 ROLES = (*expected.OUTSIDERS, "service_role")
 
-# Statements that read the catalogue alone, which exists in every database: `check-config` has the server plan them.
-STATEMENTS = (
-    *("migration/settings", "migration/cron_zone", "migration/relations", "migration/partitions", "migration/columns"),
-    *("migration/constraints", "migration/indexes", "migration/policies", "migration/functions", "migration/leftovers"),
-)
-
 
 def read(session: Session) -> SchemaFacts:
     """Read the facts about the configured schema. Raises: SampleError; Locked while a table is locked."""

@@ -112,19 +112,28 @@ def _column(
     if found.nullable != wanted.nullable:
         word, act = ("may be NULL", "SET") if found.nullable else ("may not be NULL", "DROP")
         yield Deviation(f"{name} {word}", f"{change} {act} NOT NULL;")
+    if not found.nullable and not wanted.nullable:
+        yield from _nulls_from_before(facts, table, name)
+    yield from _default(change, wanted, found.default_expression)
+
+
+def _nulls_from_before(facts: SchemaFacts, table: ExpectedTable, column: str) -> Iterator[Deviation]:
+    """A NOT NULL constraint that is not validated says nothing about older rows."""
     for con in _constraints(facts, table.name, "n"):
-        if con.columns == [name] and not found.nullable and not wanted.nullable:
+        if con.columns == [column]:
             yield Deviation(
-                f"{name} may be NULL in rows from before {con.name}, which is not validated",
-                f"ALTER TABLE {full} VALIDATE CONSTRAINT {identifier(con.name)};",
+                f"{column} may be NULL in rows from before {con.name}, which is not validated",
+                f"ALTER TABLE {facts.full_name(table.name)} VALIDATE CONSTRAINT {identifier(con.name)};",
             )
-    if not _same_default(wanted, found.default_expression):
-        has = found.default_expression or "no default"
+
+
+def _default(change: str, wanted: ExpectedColumn, found: str | None) -> Iterator[Deviation]:
+    if not _same_default(wanted, found):
         default = wanted.default[0] if wanted.default else "none"
         # Spellings have no parentheses.
         call = re.sub(r"\b(now|gen_random_uuid)\b", r"\1()", default)
         act = f"SET DEFAULT {call}" if wanted.default else "DROP DEFAULT"
-        yield Deviation(f"{name} has {has}, not {default}", f"{change} {act};")
+        yield Deviation(f"{wanted.name} has {found or 'no default'}, not {default}", f"{change} {act};")
 
 
 def _conversion(change: str, wanted: ExpectedColumn, found: FoundColumn) -> str:

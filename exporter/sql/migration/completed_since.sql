@@ -2,7 +2,7 @@
 -- Question: Which job was processed last since a time?
 -- Parameters:
 --   since double precision: Unix seconds
---   latest double precision: Unix seconds; a later time is not believed
+--   latest double precision: Unix seconds; a later time does not count
 -- Columns:
 --   last double precision null: processed_at of the newest completion since, Unix seconds; null when there is none
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL, its last entry

@@ -1,7 +1,7 @@
 -- migration/last_activity.sql
 -- Question: How long ago were the last event and the last processed job?
 -- Parameters:
---   latest double precision: Unix seconds; what lies later than that says nothing
+--   latest double precision: Unix seconds; a later time does not count
 -- Columns:
 --   last_event double precision null: seconds since the newest event; null without events
 --   last_processed double precision null: seconds since the newest completion; null without completions

@@ -2,13 +2,13 @@
 -- Question: How many jobs are pending, by queue and state, and how old is the oldest?
 -- Parameters:
 --   count_limit bigint: rows; counting stops here, at the oldest so many
---   exhausted_attempts integer: attempts from which on a pending job counts as given up
---   latest double precision: Unix seconds; a later created_at is not believed
+--   exhausted_attempts integer: attempts from which on a pending job counts as exhausted
+--   latest double precision: Unix seconds; a later created_at does not count
 -- Columns:
 --   queue text null: queue_name; null for the jobs that have none
 --   state text not null: waiting (never tried), failing, exhausted
 --   jobs bigint not null: rows
---   age double precision null: seconds since the oldest of them was created; null when none has a believable time
+--   age double precision null: seconds since the oldest of them was created; null when none has a plausible time
 -- Index: idx_job_outbox_unprocessed (created_at) WHERE processed_at IS NULL
 -- Source: migrations reference, rollback step 2
 SELECT

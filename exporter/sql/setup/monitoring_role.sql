@@ -70,7 +70,7 @@ ALTER ROLE outbox_monitor SET idle_in_transaction_session_timeout = '30s';
 -- ---------------------------------------------------------------------------- Permissions
 
 -- Every role may do what PUBLIC may. If PUBLIC may execute initialize_fsm_with_outbox here, so may this role, whatever
--- is written below; closing that door is a good idea for reasons of its own:
+-- is written below. Revoke that in any case:
 --   REVOKE EXECUTE ON FUNCTION public.initialize_fsm_with_outbox FROM PUBLIC;
 --   GRANT EXECUTE ON FUNCTION public.initialize_fsm_with_outbox TO service_role, authenticated;
 

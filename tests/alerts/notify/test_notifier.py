@@ -342,3 +342,16 @@ def test_many_threads_at_once(local: Local, tmp_path: Path) -> None:
             for thread in threads:
                 thread.join()
     assert errors == []
+
+
+def test_the_last_incident_is_removed_from_the_file(tmp_path: Path, local: Local) -> None:
+    """Once its retention is over, by an evaluation without alerts."""
+    with running(tmp_path, Alertmanager("alertmanager", local.url)) as notifier:
+        file = tmp_path / "notifications-alertmanager.json"
+        now = time.time()
+        notifier.accept(evaluation(now, [STALLED]))
+        eventually(lambda: file.exists() and '"told": "firing"' in file.read_text())
+        notifier.accept(evaluation(now + 1, [], [STALLED]))
+        eventually(lambda: '"told": "resolved"' in file.read_text())
+        notifier.accept(evaluation(now + 10))
+        eventually(lambda: '"episodes": []' in file.read_text())

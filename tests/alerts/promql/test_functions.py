@@ -35,6 +35,7 @@ NAN, INF = math.nan, math.inf
         ("sgn(vector(0))", 0),
         ("sgn(vector(NaN))", NAN),
         ("clamp(vector(7), 1, 5)", 5),
+        ("clamp(vector(7), 5, 5)", 5),
         ("clamp(vector(NaN), 1, 5)", NAN),
         ("clamp_min(vector(7), 9)", 9),
         ("clamp_max(vector(7), 5)", 5),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tests.alerts.rules.scenario import Scenario
@@ -17,12 +17,16 @@ _METRIC = re.compile(r"[a-z_][a-z0-9_:]*")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A scenario as series by instance, with a unique `name`. `texts`: annotations are compared."""
+    """A scenario as series by instance, with a unique `name`.
+
+    `texts`: annotations are compared. `labels`: those of the series by instance, beside or instead of the job.
+    """
 
     name: str
     scenario: Scenario
     targets: Mapping[str, SeriesByName]
     texts: bool = True
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def scenario_series(scenario: Scenario) -> SeriesByName:
@@ -76,7 +80,10 @@ def input_series(rules: Mapping[str, Any], case: Case, length: float) -> list[di
     """The rule files in the input of promtool and vmalert-tool."""
     needed = _metrics(rule["expr"] for group in rules["groups"] for rule in group["rules"])
     return [
-        {"series": labelled(name, instance=instance, job="outbox-exporter"), "values": notation(series, length)}
+        {
+            "series": labelled(name, instance=instance, **{"job": "outbox-exporter", **case.labels.get(instance, {})}),
+            "values": notation(series, length),
+        }
         for instance, series_by_name in case.targets.items()
         for name, series in series_by_name.items()
         if name.partition("{")[0] in needed

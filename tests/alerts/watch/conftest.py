@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.watch.store import history
+from alerts.watch.store import database_file
 
 
 @pytest.fixture(autouse=True)
 def _without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "SYNCHRONOUS", "OFF")
+    monkeypatch.setattr(database_file, "SYNCHRONOUS", "OFF")

@@ -19,7 +19,7 @@ from alerts.model import Evaluation
 from alerts.watch.clock import WatchTime
 from alerts.watch.runtime.recorder import WatchRecorder
 from alerts.watch.runtime.watch_manager import WatchFactory
-from alerts.watch.store import history
+from alerts.watch.store import database_file
 from exporter.config.settings import WatchSettings
 from exporter.core.types import Seconds
 from tests.alerts.watch import fixtures, scenario
@@ -99,7 +99,7 @@ def main() -> None:
     kill_scenario.factory.watch(1, "", WatchTime(0, 0, ""), 0.0)  # loads everything once
     for number in range(kills + 1):
         if number == kills:
-            history.SYNCHRONOUS = "OFF"
+            database_file.SYNCHRONOUS = "OFF"
         pid = os.fork()
         if pid == 0:
             try:

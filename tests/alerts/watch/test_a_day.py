@@ -15,7 +15,8 @@ from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Verdict
 from alerts.watch.runtime.watch_manager import WatchManager
-from alerts.watch.store.history import FILE, History
+from alerts.watch.store.database_file import FILE
+from alerts.watch.store.history import History
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import DAY
 
@@ -39,7 +40,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The history of a day, written a tick at a time; the watch is just not over."""
     made = tmp_path_factory.mktemp("day")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("alerts.watch.store.history.SYNCHRONOUS", "OFF")
+        patch.setattr("alerts.watch.store.database_file.SYNCHRONOUS", "OFF")
         with History.writer(made) as opened:
             manager = WatchManager(opened, fixtures.factory(interval=INTERVAL), moment(0))
             with opened.transaction():

@@ -42,6 +42,9 @@ def test_a_refused_alert_waits_for_its_own_retry():
     batches, all_updates = Batches(), updates("a", "b")
     batches.refuse(all_updates[0], Backoff(until=100.0))
     assert batches.retry_at() == 100.0
+    batches.refuse(updates("c")[0], Backoff(until=50.0))
+    assert batches.retry_at() == 50.0
+    batches.accepted(updates("c"))
     assert names_of(batches.not_refused(all_updates)) == ["b"]
     batches.begin(batches.not_refused(all_updates), 99.0)
     assert names_of(batches.take(all_updates)) == ["b"]

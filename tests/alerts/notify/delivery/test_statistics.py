@@ -92,6 +92,17 @@ def test_refusals_while_others_are_delivered(statistics: DeliveryStatistics, lin
     assert statistics.problem == ""
 
 
+def test_a_refusal_after_a_delivery_is_logged_at_once(statistics: DeliveryStatistics, lines: Any) -> None:
+    """It is a new failure, although the same was logged within the hour; so it is after the alert was gone."""
+    statistics.alert_refused(BEGAN, "HTTP 422", 0.0)
+    statistics.delivered((BEGAN,), (), NOON)
+    statistics.alert_refused(BEGAN, "HTTP 422", 60.0)
+    statistics.retain(set())
+    statistics.alert_refused(BEGAN, "HTTP 422", 120.0)
+    statistics.alert_refused(BEGAN, "HTTP 422", 180.0)
+    assert texts(lines) == ["notification refused"] * 3
+
+
 def test_incidents_dropped_over_capacity(statistics: DeliveryStatistics, lines: Any) -> None:
     """For want of room a beginning is lost, and the end with it where there was one."""
     statistics.dropped_over_capacity((incident(), incident("OutboxBlind", ends_at=NOON)))

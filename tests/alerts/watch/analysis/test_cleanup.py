@@ -55,6 +55,25 @@ def test_it_did_not_run():
     assert "did not run on 2025-11-19" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("late", "offset", "outcome"),
+    [
+        (130, 0.0, CleanupOutcome.OVERDUE),
+        (130, 20 * MINUTE, CleanupOutcome.UNKNOWN),
+        (110, -20 * MINUTE, CleanupOutcome.UNKNOWN),
+        (150, 20 * MINUTE, CleanupOutcome.OVERDUE),
+    ],
+)
+def test_a_clock_that_was_set_makes_no_clean_up_late(late, offset, outcome):
+    """It is late only if it is by the clock before and after it was set: the earlier one counts."""
+    (check,) = (each for each in fixtures.watch().checks if each.name == "cleanup_ran")
+    assert check.schedule is not None
+    tracker = CleanupTracker(check.schedule, frozenset(check.collectors), fixtures.START)
+    (tick,) = (with_expired_rows(each) for each in fixtures.ticks() if each.elapsed == DUE + late * MINUTE)
+    tracker.add(tick, offset)
+    assert tracker.outcomes(tick.at + HOUR, final=True) == {fixtures.START + DUE: outcome}
+
+
 def test_within_its_grace_period_a_clean_up_has_no_outcome():
     """At half past three it is late, and not unknown."""
     history = during(fixtures.ticks(), DUE - HOUR, DUE + HOUR, with_expired_rows)

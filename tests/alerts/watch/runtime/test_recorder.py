@@ -17,7 +17,8 @@ from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import Verdict, Watch, WatchState
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
-from alerts.watch.store.history import FILE, History
+from alerts.watch.store.database_file import FILE
+from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import LOCK
 from alerts.watch.store.records import WatchRequest
 from exporter.config.settings import WatchSettings
@@ -213,7 +214,7 @@ def test_a_directory_that_is_a_file(tmp_path):
 
 def test_ticks_that_cannot_be_written_are_missing(scenario, monkeypatch):
     """Coverage suffers while it lasts, the verdict waits, and the gap has its cause."""
-    monkeypatch.setattr("alerts.watch.store.history._LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr("alerts.watch.store.database_file._LOCK_TIMEOUT", 0.01)
     scenario.begin()
     before = judgement_of(scenario.evaluate(10))
     with closing(sqlite3.connect(scenario.directory / FILE, isolation_level=None)) as obstacle:
@@ -232,7 +233,7 @@ def test_ticks_that_cannot_be_written_are_missing(scenario, monkeypatch):
 
 def test_a_watch_that_ends_while_the_disk_is_full_is_decided_later(scenario, monkeypatch):
     """A verdict that is not on disk would be another one after a restart."""
-    monkeypatch.setattr("alerts.watch.store.history._LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr("alerts.watch.store.database_file._LOCK_TIMEOUT", 0.01)
     scenario.begin()
     scenario.evaluate(MINUTES - 8)
     with closing(sqlite3.connect(scenario.directory / FILE, isolation_level=None)) as obstacle:

@@ -19,7 +19,8 @@ from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import Verdict, Watch, WatchState
 from alerts.watch.report import WatchReport, html, json_text, markdown
 from alerts.watch.runtime.watch_manager import WatchManager
-from alerts.watch.store.history import FILE, History
+from alerts.watch.store.database_file import FILE
+from alerts.watch.store.history import History
 from alerts.watch.store.records import ExporterRun, TimelineMark, WatchRequest
 from tests.alerts.watch import fixtures
 
