@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import bcrypt
 import pytest
 import trustme
+import yaml
 
 from exporter.web.server import WebServer
-from tests.webtools import site
+from tests.webtools import get, site
 
 SCRIPT = Path(__file__).parents[2] / "exporter" / "app" / "healthcheck.bash"
 
@@ -122,3 +124,16 @@ def test_without_a_published_address_the_variable_counts(serve, monkeypatch, lis
     monkeypatch.delattr(os, "memfd_create")
     port = serve().address.rpartition(":")[2]
     assert check(OUTBOX_EXPORTER_WEB_LISTEN=f"{listen}:{port}") == (0, "")
+
+
+def test_the_documented_probes_work_with_basic_authentication(serve):
+    """docs/getting-started.md: by a header, or by the health check; without a password a probe gets 401."""
+    page = (SCRIPT.parents[2] / "docs" / "getting-started.md").read_text("utf-8")
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(\w+Probe:.*?)```", page, re.DOTALL)]
+    probes = {name: probe for block in blocks for name, probe in block.items()}
+    hashed = bcrypt.hashpw(b"probe-password", bcrypt.gensalt(4)).decode()
+    url = serve(f"basic_auth_users: {{probe: {hashed}}}\n").url + probes["readinessProbe"]["httpGet"]["path"]
+    headers = {each["name"]: each["value"] for each in probes["readinessProbe"]["httpGet"]["httpHeaders"]}
+    assert (get(url).status_code, get(url, headers=headers).status_code) == (401, 200)
+    assert probes["livenessProbe"]["exec"]["command"] == ["outbox-exporter-healthcheck"]
+    assert check() == (0, "")

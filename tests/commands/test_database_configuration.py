@@ -30,6 +30,6 @@ def test_passwords_of_the_database_are_hidden(monkeypatch):
 
 def test_a_variable_that_libpq_refuses_is_wrong_configuration(monkeypatch):
     """It would fail every connection."""
-    monkeypatch.setenv("PGSSLMODE", "maybe")
-    with pytest.raises(ConfigError, match="PGSSLMODE"):
+    monkeypatch.setenv("PGPORT", "hunter2")
+    with pytest.raises(ConfigError, match="PGPORT: port is not a number"):
         load(parser().parse_args(["verify"]))

@@ -38,7 +38,7 @@ class Terminal:
     def run(self, *arguments: str) -> int:
         options = parser().parse_args(arguments)
         with mock.patch.dict(os.environ, self._variables), contextlib.redirect_stdout(io.StringIO()) as printed:
-            status = function(options.command)(options)
+            status = int(function(options.command)(options))
         self.output = printed.getvalue()
         return status
 

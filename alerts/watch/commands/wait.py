@@ -1,7 +1,6 @@
 """Waits for the verdict of a watch, and prints its progress on a terminal or in a log."""
 
-import os
-import sys
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,15 +156,8 @@ class _TerminalOutput:
         self._say(f"\r\x1b[K{text}\n{self._line}")
 
     def show(self, text: str, _: float) -> None:
-        self._line = text[: max(_columns() - 1, 20)]
+        self._line = text[: max(shutil.get_terminal_size().columns - 1, 20)]
         self._say(f"\r\x1b[K{self._line}")
-
-
-def _columns() -> int:
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
-    except (OSError, ValueError):  # no terminal, or none that knows its size
-        return 80
 
 
 def _evaluator_of(watch: Watch) -> "WatchEvaluator":
