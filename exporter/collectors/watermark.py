@@ -4,7 +4,7 @@ A row count is a gauge (retention and cascades delete rows), so counters advance
 the first time. Commits arrive out of order and clocks differ. Therefore each sample covers a settling window before the
 last one, and drops the rows that were counted before. Nearly all of these are unchanged and need not be read again:
 their number and the sum of their times show it. While nobody commits late, a caller may leave out this check, too, for
-a minute at most. Pure: the database's clock is an argument.
+a while. Pure: the database's clock is an argument.
 """
 
 import math
@@ -18,9 +18,10 @@ Found = TypeVar("Found")
 # transaction stayed open and how far the clock that stamped it lags behind the database's. The RPC's target is
 # 50 ms and hosts keep time to well under a second; ten minutes also cover a host without time synchronisation. Seconds.
 SETTLING_WINDOW = 600.0
-# A settling window that has not changed for so long is checked once in so long: with every fourth sample at the default
-# interval. A row that is late by more than the time between two samples is then counted up to a minute later. Seconds.
-CHECK_INTERVAL = 50.0
+# A settling window that has not changed for so long is checked once in so long: with every fifth sample at the default
+# interval. A row that is late by more than the time between two samples is then counted up to 75 s later, before it is
+# missed in the balance of inserted rows (CONSECUTIVE_SAMPLES in exporter.collectors.departures). Seconds.
+CHECK_INTERVAL = 65.0
 # Rows are kept by the stretch of time in which their timestamps lie, seconds: about as long as between two samples.
 SLOT = 15
 

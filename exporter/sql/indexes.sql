@@ -5,11 +5,12 @@
 --   tables text[]: names of the tables
 -- Columns:
 --   table_name text not null: as asked
---   columns text[] not null: the index's columns in order, '' for an expression; empty in the row about a table alone
+--   columns text[] not null: the index's columns in order, quoted where needed, '' for an expression; empty in the row about a table alone
 --   predicate text null: what a partial index is restricted to
 --   rows double precision not null: rows of the table as last estimated; -1 when never
 --   entities double precision null: different values of entity_id as last estimated; negative as a share of the rows;
---     null when nothing is known, and when entity_id may be null or is no uuid: then there is no going by its values
+--     null when nothing is known, when entity_id may be null or is no uuid (then there is no going by its values), and
+--     in rows about indexes that it does not lead
 --   table_pages bigint not null: pages of the table
 --   index_pages bigint not null: pages of the index; 0 in the row about a table alone
 --   skips boolean not null: the server skips by itself from one value of an index's first column to the next
@@ -22,9 +23,8 @@
 SELECT
     c.relname::text AS table_name,
     ARRAY(
-        SELECT coalesce(a.attname::text, '')
+        SELECT CASE WHEN key.attnum = 0 THEN '' ELSE pg_get_indexdef(i.indexrelid, key.position::integer, false) END
         FROM unnest(i.indkey) WITH ORDINALITY AS key (attnum, position)
-        LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = key.attnum
         WHERE key.position <= i.indnkeyatts
         ORDER BY key.position
     ) AS columns,
@@ -40,7 +40,7 @@ SELECT
         )
         ELSE c.reltuples
     END::double precision AS rows,
-    CASE WHEN entity.attnotnull AND entity.atttypid = 'uuid'::regtype THEN coalesce(
+    CASE WHEN i.indkey[0] = entity.attnum AND entity.attnotnull AND entity.atttypid = 'uuid'::regtype THEN coalesce(
         (
             SELECT s.n_distinct::double precision
             FROM pg_stats AS s

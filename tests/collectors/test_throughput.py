@@ -135,6 +135,6 @@ def test_a_late_job_that_was_never_seen_pending_is_counted_by_the_next_check():
     for after in (0, 60, 75):
         server.sample(NOW + after)
     server.jobs["late"] = NOW - 100
-    assert [server.sample(NOW + after) for after in (90, 105, 120)] == [(0, 1), (0, 1), (1, 2)]
+    assert [server.sample(NOW + after) for after in (90, 105, 120, 135)] == [(0, 1), (0, 1), (0, 1), (1, 2)]
     server.jobs["later"] = NOW - 90
-    assert [server.sample(NOW + after) for after in (135, 150)] == [(2, 2), (2, 1)]
+    assert [server.sample(NOW + after) for after in (150, 165)] == [(2, 2), (2, 1)]

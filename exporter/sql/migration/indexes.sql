@@ -6,7 +6,7 @@
 -- Columns:
 --   table_name text not null: the table
 --   name text not null: the index
---   columns text[] not null: key columns in order; an empty text stands for an expression
+--   columns text[] not null: key columns in order, quoted where needed; an empty text stands for an expression
 --   predicate text null: of a partial index
 --   usable boolean not null: valid, ready and alive
 --   ordered boolean not null: a btree, which answers ranges and order
@@ -17,9 +17,8 @@ SELECT
     c.relname::text AS table_name,
     ic.relname::text AS name,
     ARRAY(
-        SELECT coalesce(a.attname::text, '')
+        SELECT CASE WHEN k.attnum = 0 THEN '' ELSE pg_get_indexdef(i.indexrelid, k.place::integer, false) END
         FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
-        LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum <> 0
         WHERE k.place <= i.indnkeyatts
         ORDER BY k.place
     ) AS columns,
