@@ -29,7 +29,9 @@ host=${host//[\[\]]/}
 [[ $host == 0.0.0.0 || $host == :: || ! $host ]] && host=127.0.0.1
 
 exec 3<>"/dev/tcp/$host/$port" || exit 1
-printf 'GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
+# A server with TLS may close the connection before the request is complete.
+trap '' PIPE
+printf 'GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 2>/dev/null
 read -r -t "$TIMEOUT" -u 3 _ status _
 (($? <= 128)) || fail "$address: no answer within $TIMEOUT s"
 [[ $status != 5?? ]] || fail "$address: HTTP $status"

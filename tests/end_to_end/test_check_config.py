@@ -216,7 +216,7 @@ def test_ten_mistakes_are_ten_lines(tmp_path, command):
     ]
     assert (checked.returncode, checked.stdout) == (2, "")
     assert len(expected) == 10
-    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
+    assert all(line.startswith(f"{tmp_path}/{start}") for line, start in zip(lines, expected, strict=True))
     assert "hunter2" not in checked.stderr
 
 
