@@ -96,7 +96,7 @@ def state_directory(settings: WatchSettings) -> ConfigFinding:
     what, wrong = f"state directory {settings.state_dir}", statedir.problem(settings.state_dir)
     if wrong is None:
         return ConfigFinding(what)
-    if settings.state_dir.absolute() == WatchSettings().state_dir.absolute():
+    if settings.state_dir == WatchSettings().state_dir:
         return ConfigFinding(
             what, note=f"{wrong}; nothing is kept over a restart, unless watch.state_dir names a directory"
         )

@@ -3,7 +3,6 @@
 import argparse
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 
 from exporter.config import loader
@@ -18,12 +17,12 @@ OPTIONS = ("web.listen", "web.config_file", "log.level", "log.format")
 def load(options: argparse.Namespace, dsn_problem: Callable[[str], str | None] = lambda _: None) -> Config:
     """The configuration; logging follows it at once. `dsn_problem` checks a connection string.
 
-    Raises: ConfigError with every problem. All paths are absolute, so that messages have them in full.
+    Raises: ConfigError with every problem. The paths of the file and of what it names are whole.
     """
     path = options.config.absolute() if options.config else None
     config = loader.load(path, _environ(options), loader.ExternalChecks(dsn_problem, _override_problem))
     logs.configure(secrets(config), level=config.log.level, style=config.log.format)
-    return replace(config, watch=replace(config.watch, state_dir=config.watch.state_dir.absolute()))
+    return config
 
 
 def _environ(options: argparse.Namespace) -> dict[str, str]:

@@ -48,7 +48,7 @@ def end(options: argparse.Namespace) -> ExitStatus:
 
 
 def _file(options: argparse.Namespace) -> MaintenanceFile:
-    return MaintenanceFile(load(options).watch.state_dir)
+    return MaintenanceFile(load(options).watch.state_dir.absolute())
 
 
 def _ask(seconds: float) -> None:

@@ -40,13 +40,13 @@ _POLL = 0.2
 
 def start(options: argparse.Namespace) -> ExitStatus:
     """Request a watch of the exporter."""
-    return result(lambda: _ask(load(options).watch.state_dir, WatchRequest("start", time.time())))
+    return result(lambda: _ask(load(options).watch.state_dir.absolute(), WatchRequest("start", time.time())))
 
 
 def stop(options: argparse.Namespace) -> ExitStatus:
     """Request the end of the watch."""
     request = WatchRequest("stop", time.time(), options.reason.strip())
-    return result(lambda: _ask(load(options).watch.state_dir, request))
+    return result(lambda: _ask(load(options).watch.state_dir.absolute(), request))
 
 
 def status(options: argparse.Namespace) -> ExitStatus:
@@ -58,7 +58,7 @@ def wait(options: argparse.Namespace) -> ExitStatus:
     """Print the progress of the watch until it is decided."""
     settings = load(options).watch
     wait_options = WaitOptions(
-        directory=settings.state_dir,
+        directory=settings.state_dir.absolute(),
         max_absence=options.patience,
         begins_by_itself=settings.start != MANUAL,
         terminal=sys.stdout.isatty(),
@@ -78,7 +78,7 @@ def result(action: Callable[[], ExitStatus]) -> ExitStatus:
 
 def _status(options: argparse.Namespace) -> ExitStatus:
     settings = load(options).watch
-    directory = settings.state_dir
+    directory = settings.state_dir.absolute()
     with History.reader(directory) as opened:
         found = record_of(opened)
     runs = is_locked(directory)

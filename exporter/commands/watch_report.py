@@ -28,7 +28,7 @@ def report(options: argparse.Namespace) -> ExitStatus:
 
 def _report(options: argparse.Namespace) -> ExitStatus:
     config = load(options)
-    with History.reader(config.watch.state_dir) as opened:
+    with History.reader(config.watch.state_dir.absolute()) as opened:
         found = record_of(opened, options.number)
         if found is None:
             raise HistoryUnavailable(

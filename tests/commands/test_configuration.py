@@ -41,12 +41,11 @@ def test_an_option_wins_over_the_variable_and_the_file(monkeypatch, tmp_path):
 
 
 def test_paths_are_whole(monkeypatch, tmp_path):
-    """Of the configuration, of what it names, and of the state directory."""
+    """Of the configuration, and of what it names."""
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text("web: {config_file: web.yaml}\n")
     found = load("--config", "config.yaml")
     assert found.web.config_file == tmp_path / "web.yaml"
-    assert found.watch.state_dir == tmp_path / "state"
     Path("config.yaml").write_text("web: {listens: 1}\n")
     with pytest.raises(ConfigError) as raised:
         load("--config", "config.yaml")

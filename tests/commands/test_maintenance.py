@@ -94,3 +94,12 @@ def test_any_other_answer_starts_nothing(state, at_terminal, answer):
     assert cli.main([*START, "400d"]) == 2
     assert screen.getvalue().endswith("no maintenance was started\n")
     assert not state.exists()
+
+
+def test_the_path_of_the_default_directory_is_whole(tmp_path, monkeypatch, capsys):
+    """Who reads the message may not know the working directory."""
+    monkeypatch.delenv("OUTBOX_EXPORTER_WATCH_STATE_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "state").write_text("")
+    assert cli.main(["maintenance", "end"]) == 2
+    assert f"{tmp_path}/state" in capsys.readouterr().err
