@@ -187,7 +187,8 @@ def _migration(migration: Mapping[str, Any] | None) -> str:
 
 
 _GRANT = (
-    "<code>outbox-exporter files show sql/grant_migration_access.sql | psql</code> grants access to the monitoring role."
+    "<code>outbox-exporter files show sql/grant_migration_access.sql | psql</code> grants access"
+    " to the monitoring role."
 )
 _HIDDEN = {
     "register": "The migration history is not visible, so a migration does not start a watch.",
