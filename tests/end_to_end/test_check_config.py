@@ -61,7 +61,7 @@ def test_objects_that_the_role_cannot_see_are_noted(check, embedded_database):
     assert len(notes) == 2
     assert notes[0].startswith("note     migration: the migration history: role outbox_monitor may not use schema")
     assert notes[1].startswith("note     migration: pg_cron's clean-up jobs: ")
-    assert all("exporter/sql/setup/grant_migration_access.sql" in line for line in notes)
+    assert all("`outbox-exporter files show sql/grant_migration_access.sql | psql`" in line for line in notes)
 
 
 def test_a_watch_that_would_never_start_is_refused(embedded_database):

@@ -9,6 +9,6 @@ REGISTER = "supabase_migrations.schema_migrations"
 HIDDEN, STANDBY = 2, 3
 PROBLEMS = {
     HIDDEN: f"{REGISTER} is not visible: start the watch by hand, {BY_HAND}, or grant the exporter's role access, "
-    "exporter/sql/setup/grant_migration_access.sql",
+    "`outbox-exporter files show sql/grant_migration_access.sql | psql`",
     STANDBY: f"{REGISTER} is read from a standby: start the watch by hand, {BY_HAND}",
 }
