@@ -8,7 +8,7 @@ ARGS ?=
 # Tests wait more than they compute, so there are more processes than a small machine has cores. The tests of a file run in
 # one process, and files start in their order: the long ones before the short ones of tests/. ARGS="-n0": one process.
 PROCESSES := -n 4 --dist loadfile --no-loadscope-reorder
-# Tests of whole systems with scaled times, which a busy machine would disturb: they run after the others, side by side.
+# Tests of whole systems with scaled times, which a busy machine would disturb: they run after the others, three at a time.
 LIVE := tests/matrix tests/end_to_end/test_watch.py tests/alerts/test_agreement_live.py tests/dashboards/test_live.py
 
 .DEFAULT_GOAL := help
@@ -24,7 +24,7 @@ demo: $(VENV)/demo.stamp ## an outbox with live traffic and the exporter that mo
 test: $(VENV)/dev.stamp packages ## every test, after installing the programs that they need
 ifeq ($(strip $(ARGS)),)
 	@$(BIN)/pytest $(PROCESSES) $(LIVE:%=--ignore=%)
-	@exec $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(LIVE)
+	@exec $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(LIVE)
 else
 	@exec $(BIN)/pytest $(PROCESSES) $(ARGS)
 endif
