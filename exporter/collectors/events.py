@@ -24,12 +24,13 @@ from exporter.metrics.readings import Reading
 class EventGroup:
     """One row of sql/events.sql: events of one source and type, None where they have none.
 
-    Units: `recent_at` in Unix seconds.
+    Units: `recent_at` in Unix seconds. Shape: `slot_events` has an entry for each of `slots`.
     """
 
     source: str | None
     event: str | None
-    slot: int | None
+    slots: list[int] | None
+    slot_events: list[int] | None
     edition: str | None
     last_hour: int
     settled_events: int
@@ -154,16 +155,17 @@ def labelled(groups: Iterable[EventGroup]) -> Counter[Label]:
     """The events of the last hour that were read, by source and type."""
     found: Counter[Label] = Counter()
     for group in groups:
-        found[group.source, group.event] += group.last_hour
-    return +found
+        if group.last_hour:
+            found[group.source, group.event] += group.last_hour
+    return found
 
 
 def slots(groups: Iterable[EventGroup]) -> dict[int, Counter[Label]]:
     """The same by slot."""
     found: defaultdict[int, Counter[Label]] = defaultdict(Counter)
     for group in groups:
-        if group.slot is not None:
-            found[group.slot][group.source, group.event] += group.last_hour
+        for slot, events in zip(group.slots or (), group.slot_events or (), strict=True):
+            found[slot][group.source, group.event] += events
     return dict(found)
 
 
