@@ -87,6 +87,8 @@ class KeptHour:
 def _rows(slots: Slots, span: Span) -> dict[Label, int]:
     """The rows of a span by label; no label without rows."""
     numbers = span.slots
+    if not numbers:
+        return {}
     found = {label: sum(rows for slot, rows in rows_of.items() if slot in numbers) for label, rows_of in slots.items()}
     return {label: rows for label, rows in found.items() if rows}
 
