@@ -5,8 +5,6 @@
 #   docker run --read-only --publish 9721:9721 --volume ./config.yaml:/config.yaml:ro \
 #       --volume outbox-state:/state --env OUTBOX_EXPORTER_CONFIG=/config.yaml outbox-exporter
 #
-# Name the configuration by this variable rather than by --config: the health check reads it as well.
-#
 # The base image is pinned by the digest of its multi-platform index; Dependabot updates it.
 
 FROM python:3.13-slim-trixie@sha256:70729b46c69b4f1e97c4822c1af3df53a1476cf5ddc6c087c0c10bc3a5678c2f AS builder
@@ -25,7 +23,8 @@ RUN python -m venv --without-pip /opt/outbox-exporter \
     && pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && pip --python /opt/outbox-exporter/bin/python install --no-deps --no-compile /wheels/*.whl \
     && pip --python /opt/outbox-exporter/bin/python check \
-    && python -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/outbox-exporter/lib
+    && python -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/outbox-exporter/lib \
+    && install exporter/app/healthcheck.bash /opt/outbox-exporter/bin/outbox-exporter-healthcheck
 # The software bill of materials (CycloneDX) and the notices of third parties.
 WORKDIR /opt/outbox-exporter/share/doc/outbox-exporter
 RUN cyclonedx-py environment --output-reproducible --pyproject /build/pyproject.toml --output-file /build/sbom.json \
@@ -58,6 +57,6 @@ USER 65532:65532
 WORKDIR /
 EXPOSE 9721
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python", "-m", "exporter.app.healthcheck"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["outbox-exporter-healthcheck"]
 ENTRYPOINT ["outbox-exporter"]
 CMD ["serve"]

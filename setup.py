@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent
 
 
 class BuildWithExamples(build_py):
-    """Copies them into the package `exporter`, where exporter/app/files.py looks for them."""
+    """Copies them into the package `exporter`, where exporter/commands/files.py looks for them."""
 
     def run(self) -> None:
         """Build the packages, then add the files. An editable installation reads the repository itself."""

@@ -51,12 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _contenders(stack: ExitStack, plan: BenchmarkPlan, keep: Path) -> list[Contender]:
-    """Ours, that of the other revision, and the others: those of the plan's names, or all."""
+    """Both uses of ours and of the other revision, and the other exporters."""
     found = stack.enter_context(builds.working_tree())
     if plan.against:
         found = [*found, *stack.enter_context(builds.at(plan.against))]
-    if plan.exporters:
-        found = [one for one in found if one.name in plan.exporters or one.name == OURS]
     return [*found, *exporters.others(keep, plan.exporters)]
 
 
@@ -101,7 +99,11 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--indexes", type=Path, default=INDEXES, metavar="FILE", help="the optional migration (our own)")
     top.add_argument(
-        "--exporters", type=_names, default=(), metavar="LIST", help="the exporters to run beside ours (all installed)"
+        "--exporters",
+        type=_names,
+        default=(),
+        metavar="LIST",
+        help="the other exporters to run, such as query-exporter (all installed)",
     )
     top.add_argument("--against", metavar="REVISION", help="an older build of ours to compare with, such as 80bb9ed")
     top.add_argument("--reuse", type=Path, metavar="DIR", help="keep database and environments here")

@@ -76,7 +76,7 @@ class BenchmarkPlan:
         size: of the database.
         durations: of the measurements.
         variants: of the schema; the first one is used for stress.
-        exporters: names of those to run; empty for all installed ones.
+        exporters: names of the others to run; empty for all installed ones.
         against: the revision of ours to compare with.
         keep: directory of the database and environments for the next invocation; None for a temporary one.
         indexes: the optional migration of Variant.INDEXED.

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from alerts.policy.load import load_policy
-from exporter import cli
+from exporter.commands.parser import parser
 from exporter.core.errors import Reason
 from exporter.lab.faults import FAULTS
 
@@ -36,7 +36,7 @@ def test_every_command_is_described():
     """docs/commands.md has a row for every command, and for no other."""
     overview = COMMANDS.partition("## Overview")[2].partition("## ")[0]
     described = set(re.findall(r"^\| `([a-z-]+)[ `]", overview, re.MULTILINE))
-    assert described == set(re.findall(r"^    ([a-z-]+)(?: |$)", cli.parser().format_help(), re.MULTILINE))
+    assert described == set(re.findall(r"^    ([a-z-]+)(?: |$)", parser().format_help(), re.MULTILINE))
 
 
 def test_the_numbers_of_alerts_and_rules_are_those_of_the_policy():

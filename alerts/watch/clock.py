@@ -4,11 +4,11 @@ Durations are measured by the clock since boot, which nobody can set and which o
 the next, or from one machine to another, only the wall clock is left.
 """
 
+import os
 import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from uuid import uuid4
 
 from exporter.core.clock_step import clock_step
 
@@ -59,4 +59,4 @@ def _era() -> tuple[str, int | None]:
         boot = _BOOT_ID.read_text("ascii").strip()
     except (OSError, ValueError):
         boot = ""
-    return (boot, clock) if boot and clock is not None else (str(uuid4()), None)
+    return (boot, clock) if boot and clock is not None else (os.urandom(16).hex(), None)

@@ -93,7 +93,7 @@ def web(settings: WebSettings) -> ConfigFinding:
 
 def state_directory(settings: WatchSettings) -> ConfigFinding:
     """Whether state can be kept over a restart. Without a configured directory a failure is only a note."""
-    what, wrong = f"state directory {settings.state_dir}", statedir.problem(settings.state_dir)
+    what, wrong = f"state directory {settings.state_dir.absolute()}", statedir.problem(settings.state_dir)
     if wrong is None:
         return ConfigFinding(what)
     if settings.state_dir == WatchSettings().state_dir:

@@ -16,10 +16,11 @@ from exporter.app.config_file import ConfigFile
 from exporter.app.failure_log import FailureLog
 from exporter.app.footprint import release_memory
 from exporter.app.signals import Signals
-from exporter.app.status import ExporterInfo, StatusDict, status, version
+from exporter.app.status import ExporterInfo, StatusDict, status
 from exporter.config.settings import Config, WebSettings
 from exporter.core.errors import ConfigError
 from exporter.core.logs import event
+from exporter.core.version import version
 from exporter.metrics.encoder import ExpositionEncoder
 from exporter.metrics.exposition import OutboxCollector
 from exporter.metrics.snapshot import CollectorTarget, database_up

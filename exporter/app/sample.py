@@ -16,23 +16,24 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from exporter.app.status import ExporterInfo, status, version
+from exporter.app.status import ExporterInfo, status
 from exporter.core import atomic_file
 from exporter.core.errors import ConfigError
 from exporter.core.humanize import json_safe
+from exporter.core.version import version
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Kind
 from exporter.metrics.exposition import OutboxCollector, exporter_info, families
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore
-from exporter.sampling.sampler import Sampler
+from exporter.sampling.collector_set import CollectorSet
 
 Format = Literal["prometheus", "json"]
 # Other users read the file: the umask decides which.
 _MODE = 0o666
 
 
-def render(sampling: Sampler, form: Format) -> str:
+def render(sampling: CollectorSet, form: Format) -> str:
     """The sample, whatever its age is now."""
     states = tuple(map(_of_one_run, sampling.store.states()))
     if form == "json":

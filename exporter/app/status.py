@@ -5,7 +5,6 @@ Shape: every key always, None where unknown; `StatusDict` below is the JSON docu
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TypedDict
 
 from exporter.metrics import catalogue, odd_rows
@@ -13,11 +12,6 @@ from exporter.metrics.catalogue import Metric
 from exporter.metrics.exposition import fresh_readings
 from exporter.metrics.readings import DatabaseServer, Reading
 from exporter.metrics.snapshot import CollectorState, database_up, latest_server
-
-
-def version() -> str:
-    """The version of the installed distribution."""
-    return metadata.version("outbox-exporter")
 
 
 class FiveSignals(TypedDict):

@@ -9,15 +9,15 @@ import ipaddress
 import math
 import os
 import re
-import ssl
 import zoneinfo
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
-from exporter.config.settings import Amount, Bounds, Pattern
+from exporter.config.settings import JOB_NAME, Amount, Bounds, Pattern
 from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
 
 Parsed = TypeVar("Parsed")
@@ -164,6 +164,13 @@ def line(text: str) -> str:
     return text
 
 
+def job(text: str) -> str:
+    """The name of a scrape job."""
+    if not re.fullmatch(JOB_NAME.regex, text):
+        raise ValueError(f"expected {JOB_NAME.meaning}")
+    return text
+
+
 def words(argument: str) -> str:
     """An argument of the command line, read as UTF-8 whatever the locale; other bytes become U+FFFD."""
     return os.fsencode(argument).decode("utf-8", "replace")
@@ -184,20 +191,6 @@ def zone(text: str) -> Zone:
 def secret(text: str) -> Secret:
     """A secret on one line: a line break in it would end the HTTP header that carries it."""
     return Secret(line(text))
-
-
-def certificates(path: Path) -> Certificates:
-    """The content of a PEM file of certificate authorities."""
-    try:
-        text = path.read_text("utf-8")
-        ssl.create_default_context(cadata=text)
-    except ssl.SSLError:
-        raise ValueError("the file holds no certificates in PEM") from None
-    except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror}") from None
-    except ValueError:  # not UTF-8, not ASCII, or nothing at all
-        raise ValueError("the file holds no certificates in PEM") from None
-    return Certificates(text)
 
 
 _READERS: Mapping[object, Callable[[str], Any]] = MappingProxyType(
@@ -228,7 +221,8 @@ def read(text: str, hint: Any, base: Path) -> Any:
     if hint is Path:
         return base / line(text)
     if hint is Certificates:
-        return certificates(base / line(text))
+        # Not imported above: TLS takes 10 ms and 3 MB, and few configurations name certificates.
+        return import_module("exporter.config.certificates").read(base / line(text))
     return _READERS[hint](text)
 
 

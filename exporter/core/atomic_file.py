@@ -4,7 +4,6 @@ The new file is on disk before it is renamed, and the rename is on disk before `
 """
 
 import os
-import secrets
 from pathlib import Path
 
 from exporter.core import state_directory
@@ -21,7 +20,7 @@ def replace(path: Path, text: str, *, mode: int = PRIVATE, make_directory: bool 
     """
     if make_directory:
         state_directory.prepare(path.parent)
-    name = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    name = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
-from exporter.core import logs, secret_command
+from exporter.core import logs
 from exporter.core.errors import SecretUnavailable
 
 # Far more than a DSN or a token needs: a file of another kind, named by mistake, is not read whole.
 _MAX_BYTES = 64 * 1024
+
+# Seconds. The command lines of cloud providers need one to three, several times as long where processor time is scarce.
+COMMAND_TIME_LIMIT = 10.0
 
 # Raises ValueError, without showing the text, for one that is no such secret.
 Check = Callable[[str], None]
@@ -50,7 +54,7 @@ class SecretFile:
 class SecretCommand:
     """A command that prints a secret. It is used for `lifetime` seconds, so that not every request runs the command."""
 
-    time_limit = secret_command.TIME_LIMIT
+    time_limit = COMMAND_TIME_LIMIT
 
     def __init__(self, key: str, arguments: Sequence[str], check: Check, lifetime: float = 0.0) -> None:
         self.latest = ""
@@ -64,9 +68,14 @@ class SecretCommand:
         """The first line that the command prints, now or within the lifetime. Raises: SecretUnavailable."""
         now = time.monotonic()
         if not self.latest or now >= self._expires:
-            self.latest = _accepted(self._key, lambda: secret_command.first_line(self._arguments), self._check)
+            self.latest = _accepted(self._key, self._run, self._check)
             self._expires = now + self._lifetime
         return self.latest
+
+    def _run(self) -> str:
+        # Imported now: few configurations have commands.
+        line: str = import_module("exporter.core.secret_command").first_line(self._arguments)
+        return line
 
 
 def _accepted(key: str, read: Callable[[], str], check: Check) -> str:

@@ -1,7 +1,6 @@
 """The state directory: created when it is first needed; explains why it cannot be written."""
 
 import os
-import tempfile
 from errno import ENOENT
 from pathlib import Path
 
@@ -17,13 +16,14 @@ def prepare(directory: Path) -> None:
 def problem(directory: Path) -> str | None:
     """Why no file can be written there, or None. Tries it, and leaves nothing behind."""
     place = _nearest(directory)
+    probe = place / f".{os.urandom(8).hex()}"
     try:
         if place == directory:
-            handle, name = tempfile.mkstemp(dir=directory)
-            os.close(handle)
-            Path(name).unlink()
+            probe.touch(exist_ok=False)
+            probe.unlink()
         else:
-            Path(tempfile.mkdtemp(dir=place)).rmdir()
+            probe.mkdir()
+            probe.rmdir()
     except OSError as error:
         return _reason(directory, error)
     return None

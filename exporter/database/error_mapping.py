@@ -28,6 +28,14 @@ _GONE = ("unable to read data",)
 _READ_ONLY = "session is read-only"
 _TAKE_PRIMARY = "; a role made for reading is read-only on the primary, too: target_session_attrs=primary finds that"
 
+# Messages of libpq that do not say what to do about them, with what to do.
+_ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        "no password supplied": "set database.password_file or database.password_command, or libpq's PGPASSFILE",
+        "certificate verify failed": "sslrootcert in the connection string names the certificate authority's file",
+    }
+)
+
 # Of a server that refuses a connection libpq passes on the text, in the server's language, and no SQLSTATE (28000,
 # 28P01). Source: PostgreSQL's auth.c and miscinit.c, libpq's fe-auth.c, PgBouncer's client.c.
 _REFUSED_LOGIN = re.compile(
@@ -113,10 +121,11 @@ def _refused_connection(error: psycopg.OperationalError, text: str) -> SampleErr
     """The SampleError of a server that answers and does not take the connection; None for any other."""
     if _READ_ONLY in text:
         return Unreachable(text + _TAKE_PRIMARY)
+    advised = text + "".join(f"; {advice}" for words, advice in _ADVICE.items() if words in text)
     asks_for_password = error.pgconn is not None and error.pgconn.needs_password
     if error.sqlstate is None and (asks_for_password or _REFUSED_LOGIN.search(text)):
-        return LoginRefused(text)
-    return None
+        return LoginRefused(advised)
+    return Unreachable(advised) if advised != text else None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from exporter.database.visibility import Table
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD, MAX_CLOCK_LEAD_NEW
 from exporter.migration import expected
 from exporter.migration.report import CheckFinding, CheckReport, CheckWarning, Deviation, finding_of, unknown_finding
+from exporter.migration.rollback_options import RollbackOptions
 
 _JOBS = Table("job_outbox", ("queue_name", "attempts", "created_at", "processed_at"))
 _KEYS = Table("idempotency_keys", ("expires_at",))
@@ -26,18 +27,9 @@ _NAMES = {"tables": list(expected.TABLE_NAMES), "functions": list(expected.FUNCT
 # One batch of the processor may take 150 s, its idle poll 30 s (deployed application): five times their sum without
 # activity means that nothing runs. A generation that writes nothing for longer cannot be seen from the database.
 QUIET_PERIOD = 900.0
-MAX_BACKUP_AGE = 86_400.0
 
 # Names of files that pg_dump or people give to backups; the guide's own are backup_<date>.dump.
 _BACKUP_SUFFIXES = (".dump", ".sql", ".tar", ".gz", ".zst", ".bz2", ".xz", ".lz4", ".backup", ".bak", ".pgdump")
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackOptions:
-    """Where backups are, None if they are not to be checked. Units: `max_backup_age` seconds."""
-
-    backup_directory: Path | None = None
-    max_backup_age: float = MAX_BACKUP_AGE
 
 
 @dataclass(frozen=True, slots=True)

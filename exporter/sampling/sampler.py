@@ -1,66 +1,15 @@
-"""One configuration at work: its database, its collectors, their schedule and the snapshot store."""
+"""One configuration at work: its collectors and their schedule."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-
-from exporter.collectors.application import ApplicationCollector
-from exporter.collectors.backlog import BacklogCollector
-from exporter.collectors.database import DatabaseCollector
-from exporter.collectors.departures import Departures
-from exporter.collectors.events import EventsCollector
-from exporter.collectors.idempotency import IdempotencyCollector
-from exporter.collectors.last_hour import LastHourCollector
-from exporter.collectors.maintenance import MaintenanceCollector
-from exporter.collectors.migration import MigrationCollector
-from exporter.collectors.throughput import ThroughputCollector
 from exporter.config.settings import Config
-from exporter.database import DatabaseClient
-from exporter.database.indexes import IndexCatalogue
-from exporter.metrics.catalogue import CRITICAL_COLLECTORS
-from exporter.metrics.label_limit import LabelLimit
-from exporter.metrics.snapshot import CollectorTarget, SnapshotStore
-from exporter.migration.maintenance import MaintenanceFile
-from exporter.sampling.schedule import RunListener, Schedule, ScheduledCollector, run_once
-
-# The migration is checked every so many sampling intervals, five minutes at the default: only people change it.
-MIGRATION_INTERVALS = 20
+from exporter.sampling.collector_set import CollectorSet
+from exporter.sampling.schedule import RunListener, Schedule
 
 
-@dataclass(frozen=True, slots=True)
-class BoundedLabels:
-    """The values in use of the labels that come from the database."""
-
-    queues: LabelLimit
-    sources: LabelLimit
-    events: LabelLimit
-
-    def by_name(self) -> Mapping[str, LabelLimit]:
-        """By the label's name."""
-        return {"queue": self.queues, "source": self.sources, "event": self.events}
-
-
-class Sampler:
-    """The collectors of one configuration. It starts and stops their schedule and their connections."""
+class Sampler(CollectorSet):
+    """Starts and stops the schedule of the collectors, and their connections."""
 
     def __init__(self, config: Config, finished: RunListener) -> None:
-        self.config = config
-        self.database = DatabaseClient(config.database)
-        self._application = ApplicationCollector(config.application) if config.application else None
-        self.index_catalogue = IndexCatalogue()
-        shared = self.database, self.index_catalogue
-        events = EventsCollector(*shared, config.sampling)
-        self.labels = BoundedLabels(LabelLimit(config.sampling.label_limit), events.sources, events.types)
-        departures = Departures()
-        # Collectors that are due together run in this order.
-        self.database_collectors: tuple[DatabaseCollector, ...] = (
-            BacklogCollector(*shared, config.sampling, self.labels.queues, departures),
-            ThroughputCollector(*shared, self.labels.queues, departures),
-            LastHourCollector(*shared, config.sampling, self.labels.queues, departures),
-            events,
-            IdempotencyCollector(*shared),
-        )
-        self._entries = tuple(self._make_entries())
-        self.store = SnapshotStore((entry.state for entry in self._entries), config.sampling.interval)
+        super().__init__(config)
         self._schedule = Schedule(self._entries, self.store, config.sampling, finished)
 
     def start(self) -> None:
@@ -86,37 +35,3 @@ class Sampler:
     def sample_soon(self) -> None:
         """Let every collector run within a sampling interval, however rarely it runs; returns at once."""
         self._schedule.run_soon()
-
-    def sample_once(self) -> None:
-        """Let every collector run once, one after the other, and close again. Instead of `start` and `stop`."""
-        self.database.open()
-        try:
-            for entry in self._entries:
-                self.store.record(run_once(entry.collector), entry.interval)
-        finally:
-            self.database.close()
-
-    def _make_entries(self) -> Iterator[ScheduledCollector]:
-        """Critical collectors and maintenance come before informational ones, which may take long."""
-        interval = self.config.sampling.interval
-        entries = [
-            ScheduledCollector(
-                collector,
-                CollectorTarget.DATABASE,
-                interval,
-                critical=collector.name in CRITICAL_COLLECTORS,
-            )
-            for collector in self.database_collectors
-        ]
-        yield from (entry for entry in entries if entry.critical)
-        yield ScheduledCollector(
-            MaintenanceCollector(self.database, MaintenanceFile(self.config.watch.state_dir)),
-            CollectorTarget.STATE_FILE,
-            interval,
-        )
-        yield from (entry for entry in entries if not entry.critical)
-        yield ScheduledCollector(
-            MigrationCollector(self.database), CollectorTarget.CATALOGUE, MIGRATION_INTERVALS * interval
-        )
-        if self._application:
-            yield ScheduledCollector(self._application, CollectorTarget.APPLICATION, interval)

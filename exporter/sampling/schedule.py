@@ -9,7 +9,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -18,55 +17,18 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from exporter.collectors import Collector
 from exporter.config.settings import SamplingSettings
 from exporter.core.clock_step import clock_step
-from exporter.core.errors import Reason, SampleError
-from exporter.core.logs import event, hide
-from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun
+from exporter.core.logs import event
+from exporter.metrics.readings import CollectorRun
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore
 from exporter.sampling.intervals import next_critical_interval, next_interval
+from exporter.sampling.run import ScheduledCollector, run_once
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledCollector:
-    """A collector and its base interval, seconds. `critical`: alerts of severity page rest on it."""
-
-    collector: Collector
-    target: CollectorTarget
-    interval: float
-    critical: bool = False
-
-    @property
-    def executor(self) -> str:
-        """The thread that it runs in: all collectors that need the one connection share one."""
-        return "application" if self.target is CollectorTarget.APPLICATION else "database"
-
-    @property
-    def state(self) -> CollectorState:
-        """Its state before the first run."""
-        return CollectorState(self.collector.name, self.target, self.interval)
-
-
 RunListener = Callable[[CollectorRun, float, CollectorState], None]
-
-
-def run_once(collector: Collector) -> CollectorRun:
-    """Let a collector run. The one place that catches every exception: a bug is a failed sample too."""
-    started = time.monotonic()
-    try:
-        outcome = collector.collect()
-    except SampleError as error:
-        outcome = CollectorOutcome(failures=(CollectorFailure(error.reason, hide(str(error))),))
-    except Exception as error:  # noqa: BLE001 - counted, shown and logged with its traceback
-        event(logger, logging.ERROR, "collector raised", exc_info=True, collector=collector.name)
-        outcome = CollectorOutcome(
-            failures=(CollectorFailure(Reason.INTERNAL, f"{type(error).__name__}: see the log"),)
-        )
-    finished = time.monotonic()
-    return CollectorRun(collector.name, outcome, time.time(), finished, finished - started)
 
 
 class Schedule:

@@ -186,7 +186,10 @@ def _migration(migration: Mapping[str, Any] | None) -> str:
     return f'<div class="card">{summary}{f"<ul>{broken}</ul>" if broken else ""}{hidden}</div>'
 
 
-_GRANT = "<code>exporter/sql/setup/grant_migration_access.sql</code> grants access to the monitoring role."
+_GRANT = (
+    "<code>outbox-exporter files show sql/grant_migration_access.sql | psql</code> grants access"
+    " to the monitoring role."
+)
 _HIDDEN = {
     "register": "The migration history is not visible, so a migration does not start a watch.",
     "cron": "The clean-up jobs of pg_cron are not visible, where they are in this database.",

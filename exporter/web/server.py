@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from exporter.config.values import split_address
 from exporter.core.errors import ConfigError
+from exporter.web.address import publish
 from exporter.web.config.reloader import NO_WEB_CONFIG, LoadedWebConfig, WebConfigReloader
 from exporter.web.connection import ClientConnection, ConnectionPhase, ServerLimits
 from exporter.web.connection import log as connection_log
@@ -58,6 +59,7 @@ class WebServer:
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._grace = 0.0
+        self._published: int | None = None
         self.address = ""
         self.url = ""
         # From here on only for the thread that runs the event loop.
@@ -75,6 +77,7 @@ class WebServer:
         host, port = listener.getsockname()[:2]
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.url = f"{scheme}://{self.address}"
+        self._published = publish(self.address)
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(listener),), name="web", daemon=True)
         self._thread.start()
         self._started.wait()
@@ -87,6 +90,9 @@ class WebServer:
             with contextlib.suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(timeout)
+        if self._published is not None:
+            os.close(self._published)
+            self._published = None
 
     def __enter__(self) -> Self:
         self.start()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from exporter.lab.workload.processor import BATCH, MIN_POLL_INTERVAL, next_poll_interval
 from exporter.metrics.catalogue import NOTIFICATION_RESULTS, PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
-from exporter.sampling.sampler import MIGRATION_INTERVALS
+from exporter.sampling.collector_set import MIGRATION_INTERVALS
 
 DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
 Labels = tuple[tuple[str, str], ...]

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from alerts.policy.load import load_policy
-from exporter import cli
+from exporter.commands.parser import parser
 from exporter.lab import seed_data
 from exporter.lab.migrate import Schema
 from exporter.lab.postgres.cluster import Cluster
@@ -149,7 +149,7 @@ def understood(line: str) -> bool:
     """Whether the real parser takes this command line; it would exit with its usage otherwise."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            cli.parser().parse_args(shlex.split(line)[1:])
+            parser().parse_args(shlex.split(line)[1:])
     except SystemExit as left:
         return left.code == 0
     return True

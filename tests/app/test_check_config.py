@@ -81,7 +81,7 @@ def test_a_state_directory_that_is_not_configured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = check_config.state_directory(WatchSettings())
     assert (found.error, check_config.verdict([found])) == (None, 0)
-    assert str(found).startswith("note     state directory state: ")
+    assert str(found).startswith(f"note     state directory {tmp_path}/state: ")
     assert "nothing is kept over a restart" in str(found)
     named = check_config.state_directory(WatchSettings(state_dir=tmp_path / "state"))
     assert check_config.verdict([named]) == 1

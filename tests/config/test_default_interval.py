@@ -9,7 +9,7 @@ from alerts.policy.load import load_policy
 from exporter.collectors.application import UNBATCHED_SAMPLES
 from exporter.config.settings import SamplingSettings
 from exporter.metrics.snapshot import EXPIRY_INTERVALS
-from exporter.sampling.sampler import MIGRATION_INTERVALS
+from exporter.sampling.collector_set import MIGRATION_INTERVALS
 
 DEFAULT = SamplingSettings().interval
 

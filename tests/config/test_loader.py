@@ -55,9 +55,14 @@ def load(path: Path | None = None, **environ: str) -> Config:
 
 
 def problems(path: Path | None = None, **environ: str) -> list[str]:
+    """The mistakes; the file, which messages have with its whole path, by its name."""
     with pytest.raises(ConfigError) as raised:
         load(path, **environ)
-    return list(raised.value.problems)
+    lines = raised.value.problems
+    if path is None:
+        return list(lines)
+    assert all(line.startswith((f"{path}:", PREFIX)) for line in lines)
+    return [line.removeprefix(f"{path.parent}/") for line in lines]
 
 
 @pytest.fixture

@@ -217,7 +217,7 @@ def test_unknown_keys_name_the_nearest():
 
 
 def test_unreadable_files_are_located(tmp_path):
-    """A missing file, a directory, too large a file and one that is not UTF-8 are reported with the file's name."""
+    """A missing file, a directory, too large a file and one that is not UTF-8 are reported with the whole path."""
     (tmp_path / "big.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
     (tmp_path / "fits.yaml").write_bytes(b"#" * MAX_BYTES)
     (tmp_path / "latin.yaml").write_bytes("a: 1\nb: ä".encode("latin-1"))
@@ -230,7 +230,7 @@ def test_unreadable_files_are_located(tmp_path):
     }.items():
         with pytest.raises(ConfigError) as raised:
             load_file(tmp_path / name, Problems())
-        assert raised.value.problems == (expected,)
+        assert raised.value.problems == (f"{tmp_path}/{expected}",)
     assert load_file(tmp_path / "fits.yaml", Problems()).entries == {}
 
 

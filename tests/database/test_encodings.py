@@ -17,7 +17,8 @@ from exporter.core.errors import SchemaMismatch
 from exporter.database import queries
 from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics.exposition import OutboxCollector
-from exporter.migration.rollback import RollbackOptions, rollback_check
+from exporter.migration.rollback import rollback_check
+from exporter.migration.rollback_options import RollbackOptions
 from exporter.migration.smoke.run import smoke
 from exporter.migration.verify.catalogue import read
 from exporter.migration.verify.run import verify

@@ -73,7 +73,6 @@ def test_errors_whose_class_is_not_enough(error, reason, text):
         'role "outbox_monitor" does not exist',
         'role "outbox_monitor" is not permitted to log in',
         "connection requires a valid client certificate",
-        "fe_sendauth: no password supplied",
     ],
 )
 def test_a_refused_login(text):
@@ -95,6 +94,27 @@ def test_a_refused_login(text):
 def test_a_connection_refused_for_another_reason(text):
     """The login is not the reason."""
     assert map_error(psycopg.OperationalError(f"connection failed: FATAL:  {text}")).reason is Reason.CONNECTION
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "advice"),
+    [
+        (
+            "fe_sendauth: no password supplied",
+            Reason.AUTHENTICATION,
+            "set database.password_file or database.password_command, or libpq's PGPASSFILE",
+        ),
+        (
+            "SSL error: certificate verify failed",
+            Reason.CONNECTION,
+            "sslrootcert in the connection string names the certificate authority's file",
+        ),
+    ],
+)
+def test_a_message_of_libpq_that_does_not_say_what_to_do(text, reason, advice):
+    """The advice follows it."""
+    found = map_error(psycopg.OperationalError(f"connection failed: {text}"))
+    assert (found.reason, str(found)) == (reason, f"connection failed: {text}; {advice}")
 
 
 def test_the_context_chains_the_original_error():

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from typing import Any
 
@@ -13,6 +14,7 @@ from psycopg import sql
 from exporter.sampling.sampler import Sampler
 from tests import requirements
 from tests.database import rows
+from tests.database.activity import until
 from tests.database.roles import MONITOR, allow, count, monitoring_role, role, run_script, script
 from tests.database.sampling import configuration, everything, no_listener
 from tests.postgres import Database, cloned
@@ -250,13 +252,27 @@ def test_sessions_of_the_role_are_harmless_by_default(monitored):
 
 
 def test_the_set_up_does_not_queue_behind_a_long_transaction(database):
-    """It gives up after three seconds, as one piece, rather than hold up everybody who comes after it."""
+    """It gives up, as one piece, rather than hold up everybody who comes after it."""
     before = catalogue(database)
     with database.connect(autocommit=False) as reader:
         count(reader, "job_outbox")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             run_script(database, "monitoring_role")
     assert catalogue(database) == before
+
+
+def test_the_set_up_gives_up_before_the_server_resolves_a_deadlock(monitored):
+    """Where it and a transaction of the application wait for each other, the application's goes on.
+
+    The server resolves a deadlock after a second by cancelling either of them.
+    """
+    with monitored.connect(autocommit=False) as application, ThreadPoolExecutor(1) as pool:
+        count(application, "fsm_events")
+        script_run = pool.submit(run_script, monitored, "monitoring_role")
+        until(lambda: monitored.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"))
+        assert count(application, "job_outbox") > 0
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            script_run.result()
 
 
 def test_psql_runs_the_scripts_too(database):

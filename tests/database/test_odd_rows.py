@@ -15,7 +15,8 @@ from exporter.lab.migrate import Schema
 from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics.readings import Reading
 from exporter.migration.report import CheckAnswer
-from exporter.migration.rollback import RollbackOptions, rollback_check
+from exporter.migration.rollback import rollback_check
+from exporter.migration.rollback_options import RollbackOptions
 from tests import postgres
 from tests.database import rows
 from tests.database.sampling import database_client, everything, sampler

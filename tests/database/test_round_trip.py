@@ -8,7 +8,7 @@ from exporter.config.settings import SamplingSettings
 from exporter.database.round_trip import RoundTripTimer
 from exporter.metrics.readings import CollectorRun
 from exporter.sampling.intervals import next_interval
-from exporter.sampling.schedule import run_once
+from exporter.sampling.run import run_once
 from tests.database.sampling import database_client, sampler
 from tests.postgres import Database
 from tests.proxy import Proxy

@@ -16,7 +16,7 @@ from exporter.database import (
 )
 from exporter.database import session as session_module
 from exporter.database.visibility import Table
-from exporter.sampling.schedule import run_once
+from exporter.sampling.run import run_once
 from tests.database.roles import monitoring_role
 from tests.database.sampling import database_client, sampler
 from tests.postgres import Database

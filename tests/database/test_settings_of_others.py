@@ -14,7 +14,8 @@ from exporter.app import check_config as check
 from exporter.config.settings import SamplingSettings
 from exporter.core.errors import Reason, SampleError
 from exporter.database import DatabaseClient
-from exporter.migration.rollback import RollbackOptions, rollback_check
+from exporter.migration.rollback import rollback_check
+from exporter.migration.rollback_options import RollbackOptions
 from exporter.migration.smoke.run import smoke
 from exporter.migration.verify.catalogue import SchemaFacts, read
 from exporter.migration.verify.run import verify

@@ -16,7 +16,7 @@ from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorFailure, Reading
 from exporter.metrics.snapshot import CollectorState, database_up, latest_server
-from exporter.sampling.schedule import run_once
+from exporter.sampling.run import run_once
 from tests import postgres
 from tests.database import rows
 from tests.database.roles import monitoring_role

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from exporter.sampling.sampler import BoundedLabels
+from exporter.sampling.collector_set import BoundedLabels
 from tests.database import documented
 from tests.database.documented import Series
 from tests.database_matrix.cells import Cell, Encoding, TimeType

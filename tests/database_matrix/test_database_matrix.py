@@ -21,8 +21,8 @@ from exporter.core.types import Seconds
 from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics.readings import Distribution
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
+from exporter.sampling.run import run_once
 from exporter.sampling.sampler import Sampler
-from exporter.sampling.schedule import run_once
 from tests import requirements
 from tests.database.documented import Series
 from tests.database.roles import MONITOR

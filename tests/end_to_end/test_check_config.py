@@ -61,7 +61,7 @@ def test_objects_that_the_role_cannot_see_are_noted(check, embedded_database):
     assert len(notes) == 2
     assert notes[0].startswith("note     migration: the migration history: role outbox_monitor may not use schema")
     assert notes[1].startswith("note     migration: pg_cron's clean-up jobs: ")
-    assert all("exporter/sql/setup/grant_migration_access.sql" in line for line in notes)
+    assert all("`outbox-exporter files show sql/grant_migration_access.sql | psql`" in line for line in notes)
 
 
 def test_a_watch_that_would_never_start_is_refused(embedded_database):
@@ -153,10 +153,10 @@ def test_a_broken_web_file_is_reported_as_serve_does(check, tmp_path):
     checked = check("", "--offline", web={"config_file": "web.yml", "listen": "127.0.0.1:0"})
     assert checked.returncode == 2
     assert [line.split(": ")[:2] for line in checked.stderr.splitlines()] == [
-        ["web.yml:1", "tls_server_config.cert_file"],
-        ["web.yml:1", "tls_server_config.key_file"],
-        ["web.yml:2", "basic_auth_users.x"],
-        ["web.yml:3", "foo"],
+        [f"{tmp_path}/web.yml:1", "tls_server_config.cert_file"],
+        [f"{tmp_path}/web.yml:1", "tls_server_config.key_file"],
+        [f"{tmp_path}/web.yml:2", "basic_auth_users.x"],
+        [f"{tmp_path}/web.yml:3", "foo"],
     ]
     assert "hunter2" not in checked.stderr
 
@@ -216,7 +216,7 @@ def test_ten_mistakes_are_ten_lines(tmp_path, command):
     ]
     assert (checked.returncode, checked.stdout) == (2, "")
     assert len(expected) == 10
-    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
+    assert all(line.startswith(f"{tmp_path}/{start}") for line, start in zip(lines, expected, strict=True))
     assert "hunter2" not in checked.stderr
 
 

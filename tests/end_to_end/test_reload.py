@@ -96,12 +96,12 @@ def test_reloading_over_http(reloadable):
     reloadable.configure("often")
     status, text = reloadable.post()
     assert status == 500
-    assert "config.yaml:5: sampling.interval: expected a duration" in text
+    assert f"{reloadable.path}:5: sampling.interval: expected a duration" in text
     assert reloadable.program.scrape().value(RELOADED) == 0
     reloadable.path.unlink()
     status, text = reloadable.post()
     assert status == 500
-    assert "config.yaml: cannot be read: No such file or directory" in text
+    assert f"{reloadable.path}: cannot be read: No such file or directory" in text
     assert reloadable.interval() == pytest.approx(0.4)
 
 

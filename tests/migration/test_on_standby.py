@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from exporter.app import check_config
+from exporter.commands.parser import SMOKE_DSN
 from exporter.lab.postgres.cluster import Cluster
-from exporter.migration.commands import SMOKE_DSN
 from exporter.sampling.sampler import Sampler
+from tests.commands.test_migration import Terminal
 from tests.database import rows
 from tests.database.roles import monitoring_role
 from tests.database.sampling import configuration, no_listener
-from tests.migration.test_commands import Terminal
 from tests.postgres import Database
 from tests.standby import Standby, standby_of
 

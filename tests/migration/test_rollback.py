@@ -19,11 +19,11 @@ from exporter.migration.rollback import (
     FunctionReference,
     LastActivity,
     PendingJobs,
-    RollbackOptions,
     format_age,
     latest_backup,
     rollback_check,
 )
+from exporter.migration.rollback_options import RollbackOptions
 from tests.migration.database_rows import OTHER_ROWS
 from tests.migration.verification import MONITOR, checks, create_monitor, exporter_client
 from tests.postgres import Database

@@ -17,7 +17,8 @@ from exporter.config.settings import SamplingSettings
 from exporter.database import Session, queries
 from exporter.migration.maintenance import MaintenanceFile
 from exporter.migration.report import CheckAnswer
-from exporter.migration.rollback import RollbackOptions, rollback_check
+from exporter.migration.rollback import rollback_check
+from exporter.migration.rollback_options import RollbackOptions
 from exporter.migration.smoke.run import smoke
 from exporter.migration.smoke.transaction import RolledBackTransaction
 from exporter.migration.verify.run import verify

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from grafana_foundation_sdk.models.alerting import Rule
 
-from exporter.app import files
-from exporter.app.rules import FORMATS
-from exporter.app.status import version
+from exporter.commands import files
+from exporter.commands.parser import RULE_FORMATS
+from exporter.core.version import version
 from tests.database.roles import MONITOR, run_script
 from tests.end_to_end.program import eventually, started
 from tests.newest import require_newest
@@ -140,7 +140,7 @@ def test_the_installed_rules_are_accepted(programs, tmp_path):
     """Each format by its program, and the configurations that come with them."""
     exporter = programs / "outbox-exporter"
     _run(exporter, "files", "export", tmp_path)
-    texts = {form: _run(exporter, "rules", "--format", form) for form in FORMATS}
+    texts = {form: _run(exporter, "rules", "--format", form) for form in RULE_FORMATS}
     for form in ("prometheusrule", "vmrule"):
         Path(form).write_text(yaml.safe_dump(yaml.safe_load(texts[form])["spec"]))
     Path("prometheus.yaml").write_text(texts["prometheus"])

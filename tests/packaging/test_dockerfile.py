@@ -109,11 +109,12 @@ def test_it_runs_as_the_user_of_the_image(built, running):
 
 
 def test_the_health_check_follows_the_process(built, running):
-    """It succeeds while the exporter answers, and fails after its end."""
-    assert built.run(built.health_check(), running.environment, timeout=10) == (0, "")
+    """It succeeds while the exporter answers, and fails after its end. A container has only this exporter."""
+    command = [*built.health_check(), str(running.process.pid)]
+    assert built.run(command, running.environment, timeout=10) == (0, "")
     running.process.kill()
     running.process.wait()
-    status, output = built.run(built.health_check(), running.environment, timeout=10)
+    status, output = built.run(command, running.environment, timeout=10)
     assert status == 1
     assert "refused" in output
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from alerts.policy.load import load_policy, override_error_in_default_policy
-from exporter.app.status import version
 from exporter.config import loader
 from exporter.config.settings import Config
+from exporter.core.version import version
 from exporter.database import dsn_problem
 from tests.newest import require_newest
 from tools.dockerfile import read

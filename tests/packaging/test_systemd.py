@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from alerts.policy.load import override_error_in_default_policy
-from exporter.cli import parser, sample, serve
+from exporter.commands.parser import parser
 from exporter.config import loader
 from exporter.database import dsn_problem
 from tests.requirements import require_program
@@ -48,7 +48,7 @@ def test_the_service_serves():
     service = unit("outbox-exporter.service")["Service"]
     program, arguments = command("outbox-exporter.service")
     assert program == Path("/opt/outbox-exporter/bin/outbox-exporter")
-    assert parser().parse_args(arguments).command is serve
+    assert parser().parse_args(arguments).command == "exporter.commands.serve:serve"
     assert service["Environment"] == f"OUTBOX_EXPORTER_WATCH_STATE_DIR=/var/lib/{service['StateDirectory']}"
     assert (service["DynamicUser"], service["RestartPreventExitStatus"]) == ("yes", "2")
     assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
@@ -60,7 +60,7 @@ def test_the_sample_goes_into_a_file():
     program, arguments = command("outbox-exporter-sample.service")
     options = parser().parse_args(arguments)
     assert program == Path("/opt/outbox-exporter/bin/outbox-exporter")
-    assert options.command is sample
+    assert options.command == "exporter.commands.sample:sample"
     assert options.output.suffix == ".prom"
     assert str(options.output.parent) == service["ReadWritePaths"]
     assert (service["Type"], service["SuccessExitStatus"], service["UMask"]) == ("oneshot", "3", "0022")

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 import pytest
 
 from exporter.config.settings import ApplicationSettings, Config, SamplingSettings
-from exporter.core.errors import Locked, Reason, RowsHidden
+from exporter.core.errors import Reason
 from exporter.core.types import Ratio, Seconds, Url
 from exporter.metrics import catalogue as names
 from exporter.metrics.readings import CollectorOutcome, CollectorRun, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, SnapshotStore
+from exporter.sampling.run import ScheduledCollector
 from exporter.sampling.sampler import Sampler
-from exporter.sampling.schedule import Schedule, ScheduledCollector, run_once
+from exporter.sampling.schedule import Schedule
 
 TIMEOUT = 10.0
 OUTCOME = CollectorOutcome((Reading(names.HEAD_BLOCKED_JOBS, 0),))
@@ -103,41 +104,6 @@ def database_entry(collector: Scripted, interval: float = HOUR) -> ScheduledColl
 
 def state_of(store: SnapshotStore, name: str) -> CollectorState:
     return next(state for state in store.states() if state.name == name)
-
-
-def test_a_run_is_measured():
-    """Its outcome, its end by either clock, and its duration."""
-    before, before_at = time.monotonic(), time.time()
-    run = run_once(Scripted("backlog"))
-    assert run.collector == "backlog"
-    assert run.succeeded
-    assert before <= run.finished <= time.monotonic()
-    assert before_at <= run.finished_at <= time.time()
-    assert 0 <= run.duration <= run.finished - before
-
-
-@pytest.mark.parametrize(("error", "reason"), [(Locked("held"), Reason.LOCK), (RowsHidden("hidden"), Reason.RLS)])
-def test_an_error_on_purpose_is_counted_under_its_reason(error, reason):
-    """And logs its result."""
-
-    def act() -> CollectorOutcome:
-        raise error
-
-    (failure,) = run_once(Scripted("backlog", act)).outcome.failures
-    assert (failure.reason, failure.message) == (reason, str(error))
-
-
-def test_a_bug_is_a_failed_sample_and_shows_nothing_it_should_not(caplog):
-    """Counted as internal; the message names the error's kind only, the log has the rest."""
-
-    def act() -> CollectorOutcome:
-        raise KeyError("hunter2")
-
-    (failure,) = run_once(Scripted("backlog", act)).outcome.failures
-    assert failure.reason is Reason.INTERNAL
-    assert "KeyError" in failure.message
-    assert "hunter2" not in failure.message
-    assert "collector raised" in caplog.text
 
 
 def test_every_collector_runs_at_once():

@@ -136,7 +136,7 @@ def test_parts_of_the_migration_that_the_role_cannot_see(hidden, message):
     seen = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": []}).text
     text = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": [hidden]}).text
     assert message in text
-    assert "exporter/sql/setup/grant_migration_access.sql" in text
+    assert "outbox-exporter files show sql/grant_migration_access.sql | psql" in text
     assert "grant_migration_access" not in seen
 
 

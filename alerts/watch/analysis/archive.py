@@ -1,19 +1,15 @@
-"""Reads a watch from a history: its ticks, its judgement, and a comparison with an earlier day."""
+"""Reads a watch from a history: its ticks and its judgement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 
-from alerts.watch.analysis.comparison import DayComparison, compare, hours
-from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
-from alerts.watch.model.watch import Verdict, Watch
+from alerts.watch.model.watch import Watch
 from alerts.watch.store.history import History
 from alerts.watch.store.timeline import position
-from exporter.core.humanize import moment as written
-
-_DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +19,6 @@ class WatchRecord:
     watch: Watch
     judgement: Judgement
     ticks: tuple[Tick, ...]
-    comparison: DayComparison | None
 
 
 def latest(history: History) -> Watch | None:
@@ -38,8 +33,10 @@ def load_watch(history: History, watch: Watch, now: WatchTime) -> WatchRecord:
     judgement = history.get(Judgement, watch.number) if watch.closed_at is not None else None
     if judgement is None:
         elapsed = elapsed_of(history, watch, now)
+        # Imported now: a decided watch has its judgement.
+        evaluate_watch: Callable[..., Judgement] = import_module("alerts.watch.analysis.verdict").evaluate_watch
         judgement = evaluate_watch(watch, ticks, now.at, elapsed, final=watch.closed_at is not None)
-    return WatchRecord(watch, judgement, ticks, _comparison(history, watch, ticks))
+    return WatchRecord(watch, judgement, ticks)
 
 
 def elapsed_of(history: History, watch: Watch, now: WatchTime) -> float:
@@ -54,18 +51,3 @@ def ticks_of(history: History, watch: Watch, after: float = -1.0) -> tuple[Tick,
     # A tick at the very begin belongs to the watch.
     start = watch.started + after if after >= 0 else watch.started - 0.001
     return tuple(replace(tick, elapsed=max(tick.elapsed, 0.0)) for tick in history.ticks(start, end, watch.started))
-
-
-def _comparison(history: History, watch: Watch, ticks: Sequence[Tick]) -> DayComparison | None:
-    """With the latest earlier watch that passed, otherwise the latest earlier one, otherwise the day before."""
-    if not ticks:
-        return None
-    now = hours(ticks, watch.duration)
-    earlier = [each for each in history.all(Watch).values() if each.number < watch.number and each.closed is not None]
-    passed = [each for each in earlier if each.verdict is Verdict.PASS]
-    for before in (passed or earlier)[-1:]:
-        found = hours(ticks_of(history, before), watch.duration)
-        return compare(now, found, f"watch {before.number} ({before.verdict}, {written(before.started_at)})")
-    the_day_before = history.ticks(watch.started - _DAY, watch.started, origin=watch.started - _DAY)
-    comparison = compare(now, hours(the_day_before, watch.duration), "the day before")
-    return comparison if comparison.signals else None

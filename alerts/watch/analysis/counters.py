@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from alerts.watch.checks.sources import SERIES, age_of
+from alerts.watch.checks.series import SERIES, age_of
 from alerts.watch.model.result import Restart
 from alerts.watch.model.tick import Tick, TimeSpan
 

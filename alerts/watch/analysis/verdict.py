@@ -15,7 +15,7 @@ from alerts.watch.analysis.counters import CounterIncreases
 from alerts.watch.analysis.coverage import Gaps, Meter, MeterTotals, TickCounter, TickInterval, TickStatus
 from alerts.watch.analysis.reconciliation import JobBalance
 from alerts.watch.analysis.spans import SpanTracker
-from alerts.watch.checks.sources import MAINTENANCE
+from alerts.watch.checks.series import MAINTENANCE
 from alerts.watch.model.check import Check, CheckKind
 from alerts.watch.model.result import AlertSpan, CheckResult, ClockStep, Gap, Judgement, MaintenanceSpan
 from alerts.watch.model.tick import Cause, Tick

@@ -4,10 +4,11 @@ import math
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from alerts.model import Outlet, Policy, RuleKey, Severity
-from alerts.watch.checks.sources import SERIES, by_clock, collectors_of
+from alerts.watch.checks.series import SERIES
+from alerts.watch.checks.sources import by_clock, collectors_of
 from alerts.watch.model.check import Budget, Check, CheckKind, CleanupSchedule, Condition, Evidence
 from exporter.config import values, yaml_file
 from exporter.config.yaml_file import Mapping, Node, Scalar, Sequence
@@ -48,7 +49,7 @@ def resolve(parameters: CheckParameters) -> tuple[Check, ...]:
 @cache
 def _nodes() -> tuple[Mapping, ...]:
     problems = Problems()
-    text = resources.files(__package__).joinpath(FILE).read_text("utf-8")
+    text = Path(__file__).with_name(FILE).read_text("utf-8")
     listed = yaml_file.load(text, FILE, problems).get("checks")
     nodes = tuple(node for node in listed.items if isinstance(node, Mapping)) if isinstance(listed, Sequence) else ()
     for node in nodes:

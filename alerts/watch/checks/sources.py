@@ -1,42 +1,16 @@
-"""The sources of a tick's values: collectors of each signal, stored raw series, and failed collectors."""
+"""The sources of a tick's values: collectors of each signal, and failed collectors."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 
 from alerts.model import Policy
+from alerts.watch.checks.series import AGE_OF, SERIES, collector_of_metric
 from alerts.watch.model.tick import Cause, CollectorProblem
 from exporter.core.errors import Reason
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
-
-# The collector that decides whether breaches are excused. It has no values of the outbox.
-MAINTENANCE = "maintenance"
-
-# The raw series that are stored: for evidence, reconciliation, the clean-up and reports. Labels of None: the sum over
-# all label values.
-_EVENTS = {f'outbox_last_hour_fsm_events{{source="{source}"}}': (source,) for source in catalogue.SOURCES}
-_KEYS = {f'outbox_idempotency_keys{{state="{state}"}}': (state,) for state in catalogue.KEY_STATES}
-SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
-    "outbox_processed_jobs_total": (catalogue.PROCESSED_JOBS, ()),
-    **{f'outbox_pending_jobs{{state="{state}"}}': (catalogue.PENDING_JOBS, (state,)) for state in catalogue.STATES},
-    "outbox_last_hour_processed_jobs": (catalogue.LAST_HOUR_PROCESSED, ()),
-    'outbox_last_hour_processing_time_avg_seconds{cohort="created"}': (
-        catalogue.LAST_HOUR_PROCESSING_TIME,
-        ("created",),
-    ),
-    **{name: (catalogue.LAST_HOUR_EVENTS, labels) for name, labels in _EVENTS.items()},
-    'outbox_fsm_events_by_type_total{event="FSM_INITIALIZED"}': (catalogue.EVENTS_BY_TYPE, ("FSM_INITIALIZED",)),
-    **{name: (catalogue.IDEMPOTENCY_KEYS, labels) for name, labels in _KEYS.items()},
-    "outbox_idempotency_oldest_expired_timestamp_seconds": (catalogue.OLDEST_EXPIRED_KEY, ()),
-    "outbox_cron_timezone_offset_seconds": (catalogue.CRON_TIMEZONE_OFFSET, ()),
-    'outbox_app_fsm_initializations_total{result="succeeded"}': (catalogue.APP_FSM_INITIALIZATIONS, ("succeeded",)),
-    'outbox_app_fsm_initializations_total{result="failed"}': (catalogue.APP_FSM_INITIALIZATIONS, ("failed",)),
-    "outbox_app_processed_jobs_total": (catalogue.APP_PROCESSED_JOBS, ()),
-    "outbox_app_fallback_activations_total": (catalogue.APP_FALLBACK_ACTIVATIONS, None),
-}
 
 # Signals that compare a database time with the exporter's clock: the time of the sample less the earliest of these.
 AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
@@ -47,10 +21,6 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_processed_age_seconds": ((catalogue.OLDEST_PROCESSED, ()),),
 }
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
-# The age of the samples behind a tick's counters, by collector: expensive collectors run minutes apart.
-COUNTED = ("throughput", "events", "application")
-AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector in COUNTED}
-
 _CAUSES: Mapping[Reason, Cause] = {
     Reason.CONNECTION: Cause.UNREACHABLE,
     Reason.AUTHENTICATION: Cause.LOGIN_REFUSED,
@@ -75,12 +45,6 @@ def layout_of(policy: Policy) -> tuple[str, ...]:
     return (*names_of(policy), *AGE_OF.values())
 
 
-@cache
-def age_of(series: str) -> str:
-    """The name of the value with the age, seconds, of the sample behind one of `SERIES`; empty without one."""
-    return AGE_OF.get(_collector_of_metric().get(SERIES[series][0].name, ""), "")
-
-
 def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
     """The collectors whose results a PromQL expression needs."""
     signals = {signal.record: signal.expr for signal in policy.signals}
@@ -88,7 +52,7 @@ def collectors_of(expr: str, policy: Policy) -> frozenset[str]:
     for name in _NAME.findall(expr):
         if name in signals:
             found |= collectors_of(signals[name], policy)
-        elif collector := _collector_of_metric().get(_OF_A_HISTOGRAM.sub("", name)):
+        elif collector := collector_of_metric().get(_OF_A_HISTOGRAM.sub("", name)):
             found |= {collector}
     return found
 
@@ -178,8 +142,3 @@ def _cause(state: CollectorState) -> Cause:
     if state.target is CollectorTarget.APPLICATION:
         return Cause.INTERNAL if Reason.INTERNAL in reasons else Cause.APPLICATION
     return next((cause for reason, cause in _CAUSES.items() if reason in reasons), Cause.INTERNAL)
-
-
-@cache
-def _collector_of_metric() -> Mapping[str, str]:
-    return {metric.name: metric.collector for metric in catalogue.CATALOGUE if metric.collector}

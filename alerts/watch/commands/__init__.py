@@ -1,1 +1,1 @@
-"""`watch start|status|stop|report|wait`."""
+"""The output of `watch status` and `watch wait`, and the wait itself."""

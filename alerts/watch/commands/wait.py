@@ -4,11 +4,12 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alerts.watch import clock
 from alerts.watch.analysis.archive import elapsed_of, latest, ticks_of
-from alerts.watch.analysis.verdict import WatchEvaluator
 from alerts.watch.clock import WatchTime
 from alerts.watch.commands import progress
 from alerts.watch.model.result import Judgement
@@ -16,6 +17,9 @@ from alerts.watch.model.watch import Watch
 from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryError, is_locked
 from exporter.config.values import format_duration
+
+if TYPE_CHECKING:
+    from alerts.watch.analysis.verdict import WatchEvaluator
 
 # Seconds between reads of the history.
 POLL = 1.0
@@ -39,7 +43,7 @@ class WaitOptions:
     new: bool = False
 
 
-def wait(
+def wait_for_verdict(
     options: WaitOptions,
     say: Say,
     now: Callable[[], WatchTime] = clock.now,
@@ -100,7 +104,7 @@ class _Waiter:
         if watch.verdict is not None:
             self._judgement = opened.get(Judgement, watch.number) or self._judgement
             return
-        self._evaluator = self._evaluator or WatchEvaluator(watch)
+        self._evaluator = self._evaluator or _evaluator_of(watch)
         for tick in ticks_of(opened, watch, self._last_tick):
             self._evaluator.add(tick)
             self._last_tick = tick.elapsed
@@ -154,3 +158,9 @@ class _TerminalOutput:
     def show(self, text: str, _: float) -> None:
         self._line = text[: max(shutil.get_terminal_size().columns - 1, 20)]
         self._say(f"\r\x1b[K{self._line}")
+
+
+def _evaluator_of(watch: Watch) -> "WatchEvaluator":
+    # Imported now: before a watch begins, and for a decided one, there is nothing to evaluate.
+    evaluator: WatchEvaluator = import_module("alerts.watch.analysis.verdict").WatchEvaluator(watch)
+    return evaluator

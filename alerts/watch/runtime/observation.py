@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from alerts.model import Alert, Evaluation, Policy, Severity, Transition
 from alerts.watch.checks import sources
+from alerts.watch.checks.series import MAINTENANCE
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.tick import AlertChange, Tick
 from exporter.metrics.snapshot import CollectorState
@@ -15,8 +16,7 @@ class TickBuilder:
 
     def __init__(self, policy: Policy, maintenance_file: MaintenanceFile, interval: float) -> None:
         self._collectors_of_signal = {
-            signal.record: sources.collectors_of(signal.record, policy) - {sources.MAINTENANCE}
-            for signal in policy.signals
+            signal.record: sources.collectors_of(signal.record, policy) - {MAINTENANCE} for signal in policy.signals
         }
         self._collectors_of_rule = {rule.key: sources.collectors_of(rule.expr, policy) for rule in policy.rules}
         self._maintenance_file = maintenance_file

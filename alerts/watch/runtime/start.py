@@ -6,6 +6,7 @@ from datetime import datetime
 
 from alerts.watch.checks.sources import is_of_standby
 from alerts.watch.clock import WatchTime
+from alerts.watch.model.start import BY_HAND, HIDDEN, MANUAL, MIGRATION, PROBLEMS, REGISTER, STANDBY
 from alerts.watch.runtime.watch_manager import WatchManager
 from exporter.core.errors import ConfigError
 from exporter.core.logs import event
@@ -18,21 +19,9 @@ logger = logging.getLogger(__name__)
 # The migration has two documented versions: the tables and the RPC.
 VERSIONS = 2
 
-MANUAL = "manual"
-MIGRATION = "migration"
-
 # The mark of the last tick at which the versions of the migration were not applied.
 _UNREGISTERED = 1
 _ORDER = "register.order"
-_BY_HAND = "outbox-exporter watch start"
-_REGISTER = "supabase_migrations.schema_migrations"
-# Why the applied versions are unknown, by the number of the mark that is set meanwhile.
-_HIDDEN, _STANDBY = 2, 3
-PROBLEMS = {
-    _HIDDEN: f"{_REGISTER} is not visible: start the watch by hand, {_BY_HAND}, or grant the exporter's role access, "
-    "exporter/sql/setup/grant_migration_access.sql",
-    _STANDBY: f"{_REGISTER} is read from a standby: start the watch by hand, {_BY_HAND}",
-}
 
 
 class AutomaticStart:
@@ -46,7 +35,7 @@ class AutomaticStart:
         self._at = None if start in (MANUAL, MIGRATION) else _time(start)
         self._is_marked = False
         self._warned = ""
-        self.waiting_for = {MANUAL: _BY_HAND, MIGRATION: f"the migration's versions in {_REGISTER}"}.get(start, start)
+        self.waiting_for = {MANUAL: BY_HAND, MIGRATION: f"the migration's versions in {REGISTER}"}.get(start, start)
 
     @property
     def is_waiting(self) -> bool:
@@ -57,7 +46,7 @@ class AutomaticStart:
         """Begin a watch if it is due, in the manager's transaction. `steady` is the monotonic time, seconds."""
         if self._start == MIGRATION:
             states = tuple(states)
-            problem = _STANDBY if any(map(is_of_standby, states)) else _HIDDEN
+            problem = STANDBY if any(map(is_of_standby, states)) else HIDDEN
             self._check_versions(manager, registered(states, steady), now, problem)
         elif (
             self._at is not None
@@ -90,7 +79,7 @@ class AutomaticStart:
         if text and text != self._warned:
             event(logger, logging.WARNING, "watch cannot begin automatically", reason=text)
         self._warned = text
-        self.waiting_for = text or f"the migration's versions in {_REGISTER}"
+        self.waiting_for = text or f"the migration's versions in {REGISTER}"
 
 
 def _time(text: str) -> float:

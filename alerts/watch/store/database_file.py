@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from alerts.watch.store.lock_file import HistoryError, HistoryUnavailable
@@ -110,4 +109,4 @@ def damaged(directory: Path, reason: str) -> HistoryDamaged:
 @cache
 def statement(name: str) -> str:
     """The statement in `sql/<name>.sql`."""
-    return resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")
+    return Path(__file__).with_name("sql").joinpath(f"{name}.sql").read_text("utf-8")

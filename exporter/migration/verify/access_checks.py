@@ -12,10 +12,10 @@ from exporter.database import Session
 from exporter.database.visibility import Table, TableVisibility, question, remedy
 from exporter.migration import expected
 
-# The script that lets the monitoring role see these tables, for messages.
-ACCESS_SCRIPT = "exporter/sql/setup/grant_migration_access.sql"
+# What lets the monitoring role see these tables, for messages.
+_GRANT_ACCESS = "`outbox-exporter files show sql/grant_migration_access.sql | psql` lets the monitoring role see them"
 _QUERY = "SELECT * FROM cron.job;"
-ASK_JOB_OWNER = f"ask as the jobs' owner or a superuser: {_QUERY} {ACCESS_SCRIPT} lets the monitoring role see them"
+ASK_JOB_OWNER = f"ask as the jobs' owner or a superuser: {_QUERY} {_GRANT_ACCESS}"
 
 _JOB = Table("job", ("jobid", "jobname", "schedule", "command", "username", "active", "database"))
 _RUNS = Table("job_run_details", ("jobid", "runid", "status", "return_message", "start_time", "end_time"))
@@ -60,7 +60,7 @@ class HiddenRecords:
     is_migration_history: bool = False
 
     def __str__(self) -> str:
-        return f"{self.records}: {self.reason}; {self.effect}. {ACCESS_SCRIPT} lets the monitoring role see them"
+        return f"{self.records}: {self.reason}; {self.effect}. {_GRANT_ACCESS}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@
 
 BEGIN;
 
--- As in monitoring_role.sql: do not make others wait for us.
-SET LOCAL lock_timeout = '3s';
+-- As in monitoring_role.sql: give up rather than make others wait, or cancel them by a deadlock.
+SET LOCAL lock_timeout = '500ms';
 
 -- ---------------------------------------------------------------------------- Register of migrations
 

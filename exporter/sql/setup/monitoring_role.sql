@@ -34,9 +34,10 @@
 
 BEGIN;
 
--- A policy needs its table for a moment, exclusively. Whoever holds it for long is in the middle of something: give
--- up rather than make the application queue behind us. Nothing has happened then; run this again later.
-SET LOCAL lock_timeout = '3s';
+-- A policy needs its table for a moment, exclusively. When another transaction holds it for longer, this one gives up,
+-- so that the application does not wait behind it, and before the server resolves a deadlock (after deadlock_timeout,
+-- 1 s by default), which could cancel the application's transaction. Nothing has changed then; run this again later.
+SET LOCAL lock_timeout = '500ms';
 
 -- ---------------------------------------------------------------------------- Role
 

@@ -16,8 +16,8 @@
 
 BEGIN;
 
--- As in monitoring_role.sql: do not make the application wait for us.
-SET LOCAL lock_timeout = '3s';
+-- As in monitoring_role.sql: give up rather than make others wait, or cancel them by a deadlock.
+SET LOCAL lock_timeout = '500ms';
 
 -- ---------------------------------------------------------------------------- Role
 

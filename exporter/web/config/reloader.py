@@ -65,7 +65,7 @@ class WebConfigReloader:
     def _reload(self) -> None:
         try:
             loaded = load(self._path)
-            _refuse_disabling(self._loaded.config, loaded.config, self._path.name)
+            _refuse_disabling(self._loaded.config, loaded.config, str(self._path.absolute()))
         except ConfigError as error:
             if str(error) != self._last_error:
                 log.error("web configuration not reloaded, the previous one stays in use: %s", error)  # noqa: TRY400 - the message is complete

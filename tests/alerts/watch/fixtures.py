@@ -9,7 +9,7 @@ from functools import cache
 from alerts.model import Policy
 from alerts.policy.load import load_policy
 from alerts.watch.analysis.verdict import evaluate_watch
-from alerts.watch.checks import sources
+from alerts.watch.checks import series
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import CheckResult, Judgement
@@ -154,7 +154,7 @@ def verdicts(judgement: Judgement) -> Mapping[str, str | None]:
 
 def everything(made: Watch) -> set[str]:
     """The fields of a tick."""
-    return {*made.sources, *sources.SERIES}
+    return {*made.sources, *series.SERIES}
 
 
 def judgement_of_a_day() -> Judgement:

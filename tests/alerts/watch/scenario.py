@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alerts.model import Evaluation
-from alerts.watch.checks import sources
+from alerts.watch.checks import series, sources
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
@@ -62,7 +62,7 @@ def collectors(
 def _readings(values: dict[str, float], at: float, registered: bool | None) -> Readings:
     plain = [
         Reading(metric, values[name], labels or tuple("2" for _ in metric.labels))
-        for name, (metric, labels) in sources.SERIES.items()
+        for name, (metric, labels) in series.SERIES.items()
         if name in values
     ]
     ages = [

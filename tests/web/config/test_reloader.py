@@ -25,7 +25,7 @@ def test_an_invalid_file_keeps_the_old_content_and_is_logged_once(config, caplog
             clock.now += 1.0
             assert followed.current() is before
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
-    assert "web.yml:2: basic_auth_users.alice: not a bcrypt hash" in caplog.text
+    assert f"{config.parent}/web.yml:2: basic_auth_users.alice: not a bcrypt hash" in caplog.text
     assert "hunter2" not in caplog.text
     config.write_text(good + f"  bob: {hashed('x')}\n")
     clock.now += 1.0

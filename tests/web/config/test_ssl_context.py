@@ -138,5 +138,5 @@ def test_an_unusable_certificate_fails_the_start(tls_server, spoil: Callable[[Tl
     tls_server.configure("client_ca_file: ca.crt", "client_auth_type: RequireAndVerifyClientCert")
     with pytest.raises(ConfigError) as caught:
         WebServer(webtools.site(), "127.0.0.1:0", tls_server.config).start()
-    assert str(caught.value).startswith(message)
+    assert str(caught.value).startswith(f"{tls_server.directory}/{message}")
     assert "BEGIN" not in str(caught.value)

@@ -59,5 +59,5 @@ def test_a_problem(directory, text, message):
     with pytest.raises(ConfigError) as caught:
         loaded(directory, text)
     (line,) = caught.value.problems
-    assert line.startswith("web.yml:")
+    assert line.startswith(f"{directory}/web.yml:")
     assert message in line

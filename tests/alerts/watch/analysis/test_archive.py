@@ -1,16 +1,15 @@
-"""The record of a past watch in a history, and the day that it is compared with."""
+"""The record of a past watch in a history."""
 
 from __future__ import annotations
 
 import pytest
 
 from alerts.watch.analysis.archive import WatchRecord, elapsed_of, latest, load_watch
-from alerts.watch.analysis.comparison import Direction
 from alerts.watch.clock import WatchTime
-from alerts.watch.model.watch import Verdict, Watch, WatchState
+from alerts.watch.model.watch import Verdict, Watch
 from alerts.watch.store.history import History
 from tests.alerts.watch.fixtures import HOUR, INTERVAL
-from tests.alerts.watch.scenario import WatchScenario, states_of
+from tests.alerts.watch.scenario import WatchScenario
 
 MINUTES = round(HOUR / INTERVAL)
 
@@ -35,14 +34,13 @@ def watched(scenario: WatchScenario, *, backlog: float = 5) -> None:
 
 
 def test_a_closed_watch_keeps_its_judgement(scenario):
-    """With its ticks, counted from its begin; nothing to compare the first one with."""
+    """With its ticks, counted from its begin."""
     scenario.evaluate()
     watched(scenario)
     found = record_of(scenario)
     assert found.judgement.final
     assert found.judgement.verdict is Verdict.PASS
     assert [round(tick.elapsed / INTERVAL) for tick in found.ticks] == list(range(1, MINUTES + 1))
-    assert found.comparison is None
 
 
 def test_an_open_watch_is_evaluated_as_of_now(scenario):
@@ -57,30 +55,6 @@ def test_an_open_watch_is_evaluated_as_of_now(scenario):
     scenario.wait(2 * HOUR)
     with scenario.read() as opened:
         assert elapsed_of(opened, found.watch, scenario.moment) == HOUR
-
-
-def test_a_later_watch_is_compared_with_the_latest_that_passed(scenario):
-    """Not with the one that failed in between."""
-    scenario.evaluate()
-    watched(scenario)
-    watched(scenario, backlog=2000)
-    watched(scenario, backlog=50)
-    assert states_of(scenario.watches()) == [WatchState.PASSED, WatchState.FAILED, WatchState.PASSED]
-    comparison = record_of(scenario).comparison
-    assert comparison is not None
-    assert comparison.against.startswith("watch 1 (PASS, 2025-11-18 ")
-    backlog = next(each for each in comparison.signals if each.signal == "outbox:backlog_jobs")
-    assert (backlog.direction, backlog.median, backlog.median_before) == (Direction.WORSE, 50, 5)
-
-
-def test_a_first_watch_is_compared_with_the_day_before(scenario):
-    """As far as the exporter was there."""
-    scenario.evaluate(30 * 60)
-    watched(scenario, backlog=50)
-    comparison = record_of(scenario).comparison
-    assert comparison is not None
-    assert comparison.against == "the day before"
-    assert any(each.direction is Direction.WORSE for each in comparison.signals)
 
 
 def test_nothing_was_watched(scenario):

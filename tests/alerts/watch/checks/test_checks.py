@@ -11,7 +11,7 @@ import pytest
 from alerts.model import RuleKey, Severity
 from alerts.policy.load import load_policy
 from alerts.watch.checks.checks import CheckParameters, resolve
-from alerts.watch.checks.sources import SERIES
+from alerts.watch.checks.series import SERIES
 from alerts.watch.model.check import Check, CheckKind
 from exporter.config.settings import Amount, Override
 from exporter.core.errors import ConfigError

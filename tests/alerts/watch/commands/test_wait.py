@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alerts.watch.clock import WatchTime
-from alerts.watch.commands.wait import WaitOptions, wait
+from alerts.watch.commands.wait import WaitOptions, wait_for_verdict
 from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import WatchState
 from tests.alerts.watch.scenario import WatchScenario
@@ -31,7 +31,9 @@ def printed(scenario: WatchScenario, *, terminal: bool, timeout: float = 1e9) ->
             scenario.wait(60)
 
     waiting = WaitOptions(scenario.directory, timeout, begins_by_itself=False, terminal=terminal)
-    watch = wait(waiting, lines.append, lambda: WatchTime(scenario.now, scenario.steady, scenario.era), sleep)
+    watch = wait_for_verdict(
+        waiting, lines.append, lambda: WatchTime(scenario.now, scenario.steady, scenario.era), sleep
+    )
     return lines, watch.state if watch else None
 
 

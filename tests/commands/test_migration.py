@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import io
 import json
 import os
 import re
@@ -11,14 +12,14 @@ import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
 
-from exporter.config.settings import Config, DatabaseSettings
+from exporter.cli import function
+from exporter.commands.parser import SMOKE_DSN, parser
 from exporter.core.errors import ConfigError
-from exporter.core.types import Secret
-from exporter.migration.commands import SMOKE_DSN, MigrationContext, add_commands
 from tests.migration.verification import create_monitor
 from tests.postgres import Database
 from tools.image import ROOT
@@ -32,24 +33,18 @@ class Terminal:
 
     def __init__(self, dsn: str, state: Path) -> None:
         self.output = ""
-        config = Config(database=DatabaseSettings(dsn=Secret(dsn)))
-        self._parser = argparse.ArgumentParser()
-        self._parser.add_argument("--config")
-        context = MigrationContext(load=lambda _: config, state_directory=lambda _: state, write=self._write)
-        add_commands(self._parser.add_subparsers(required=True), context)
+        self._variables = {"OUTBOX_EXPORTER_DATABASE_DSN": dsn, "OUTBOX_EXPORTER_WATCH_STATE_DIR": str(state)}
 
     def run(self, *arguments: str) -> int:
-        self.output = ""
-        options = self._parser.parse_args(arguments)
-        status: int = options.command(options)
+        options = parser().parse_args(arguments)
+        with mock.patch.dict(os.environ, self._variables), contextlib.redirect_stdout(io.StringIO()) as printed:
+            status = int(function(options.command)(options))
+        self.output = printed.getvalue()
         return status
 
     @property
     def document(self) -> Any:
         return json.loads(self.output)
-
-    def _write(self, text: str) -> None:
-        self.output += text
 
 
 @pytest.fixture
@@ -127,8 +122,6 @@ def test_smoke_uses_its_own_connection_string(embedded_database, terminal, tmp_p
     [
         (("smoke", "--set", "grade"), "COLUMN=VALUE"),
         (("smoke", "--dsn-file", "/nowhere"), "cannot be read"),
-        (("maintenance", "start", "--for", "0s", "--reason", "x"), "longer than 0s"),
-        (("maintenance", "start", "--for", "1h", "--reason", " "), "give a reason"),
     ],
 )
 def test_wrong_usage_is_reported(terminal, monkeypatch, arguments, problem):
@@ -137,14 +130,6 @@ def test_wrong_usage_is_reported(terminal, monkeypatch, arguments, problem):
     with pytest.raises(ConfigError) as raised:
         terminal.run(*arguments)
     assert problem in raised.value.problems[0]
-
-
-def test_a_duration_without_a_unit_is_explained(terminal, capsys):
-    """By argparse's exit, status 2, with our message."""
-    with pytest.raises(SystemExit) as ended:
-        terminal.run("maintenance", "start", "--for", "2", "--reason", "x")
-    assert ended.value.code == 2
-    assert "a number needs its unit" in capsys.readouterr().err
 
 
 def test_an_invalid_connection_string_is_not_printed(terminal, monkeypatch):
@@ -164,26 +149,6 @@ def test_exit_status_of_rollback_check(terminal, tmp_path):
     assert Terminal("postgresql://postgres@127.0.0.1:1/x", tmp_path).run("rollback-check", "--format", "json") == 3
 
 
-def test_maintenance_is_declared_and_ended(terminal, tmp_path):
-    """Ending twice is no mistake."""
-    assert terminal.run("maintenance", "start", "--for", "2h", "--reason", "code back") == 0
-    assert terminal.output.startswith("maintenance until 2")
-    assert json.loads((tmp_path / "maintenance.json").read_text())["maintenance"][0]["reason"] == "code back"
-    assert terminal.run("maintenance", "end") == 0
-    assert terminal.output.endswith("code back\n")
-    assert terminal.run("maintenance", "end") == 0
-    assert terminal.output == "no maintenance was declared\n"
-
-
-def test_maintenance_without_a_writable_directory_is_wrong_usage(embedded_database, tmp_path):
-    """A read-only file system needs a volume for it."""
-    (tmp_path / "state").write_text("")
-    with pytest.raises(ConfigError, match="cannot be written"):
-        Terminal(embedded_database.dsn(), tmp_path / "state").run(
-            "maintenance", "start", "--for", "1h", "--reason", "x"
-        )
-
-
 WITHOUT_WRITING = """
     import sys
 
@@ -193,19 +158,11 @@ WITHOUT_WRITING = """
         if event in ("os.mkdir", "os.remove", "os.rename", "os.truncate"):
             raise OSError(30, "Read-only file system")
 
-    import argparse
-    from exporter.config.settings import Config, DatabaseSettings
-    from exporter.core.types import Secret
-    from exporter.migration.commands import MigrationContext, add_commands
+    from exporter import cli
 
-    config = Config(database=DatabaseSettings(dsn=Secret(sys.argv[1])))
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--config")
-    context = MigrationContext(lambda _: config, lambda _: None, sys.stdout.write)
-    add_commands(parser.add_subparsers(), context)
+    cli.function("exporter.commands.migration:verify")
     sys.addaudithook(refuse)
-    options = parser.parse_args(sys.argv[2:])
-    sys.exit(options.command(options))
+    sys.exit(cli.main(sys.argv[1:]))
 """
 
 
@@ -213,8 +170,14 @@ WITHOUT_WRITING = """
 def test_nothing_is_written_to_the_file_system(embedded_database, command):
     """A read-only root file system will do."""
     done = subprocess.run(
-        [sys.executable, "-B", "-c", textwrap.dedent(WITHOUT_WRITING), embedded_database.dsn(), command],
-        env={**os.environ, SMOKE_DSN: embedded_database.dsn(), "TMPDIR": "/nowhere", "HOME": "/nowhere"},
+        [sys.executable, "-B", "-c", textwrap.dedent(WITHOUT_WRITING), command],
+        env={
+            **os.environ,
+            "OUTBOX_EXPORTER_DATABASE_DSN": embedded_database.dsn(),
+            SMOKE_DSN: embedded_database.dsn(),
+            "TMPDIR": "/nowhere",
+            "HOME": "/nowhere",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -252,7 +215,7 @@ def jobs() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["outbox-verify", "outbox-smoke"])
-def test_the_jobs_run_with_the_same_settings_as_the_exporter(name, terminal):
+def test_the_jobs_run_with_the_same_settings_as_the_exporter(name):
     """Read-only, not root, without privileges or a cluster token; the commands in them exist."""
     spec = jobs()[f"Job/{name}"]["spec"]
     pod = spec["template"]["spec"]
@@ -268,7 +231,7 @@ def test_the_jobs_run_with_the_same_settings_as_the_exporter(name, terminal):
     assert pod["restartPolicy"] == "Never"
     (rule,) = spec["podFailurePolicy"]["rules"]
     assert (rule["action"], rule["onExitCodes"]) == ("FailJob", {"operator": "In", "values": [1, 2]})
-    assert callable(terminal._parser.parse_args(container["args"]).command)
+    assert callable(function(parser().parse_args(container["args"]).command))
 
 
 def test_the_jobs_mount_existing_files():

@@ -4,14 +4,14 @@ They are data of the packages, so that an installed wheel has them. Their names 
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from exporter.core import atomic_file
+from exporter.core import atomic_file, output
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
 from exporter.core.problems import nearest
@@ -61,33 +61,16 @@ def files() -> Mapping[str, Path]:
     return MappingProxyType(dict(each for folder in _folders() for each in folder.files()))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `list`, `show` and `export`."""
-    parser.set_defaults(act=_list)
-    acts = parser.add_subparsers(metavar="list|show|export")
-    acts.add_parser("list", help="print the names (default)").set_defaults(act=_list)
-    show = acts.add_parser("show", help="print one file")
-    show.add_argument("name", metavar="NAME", help="a name of the list, or its last part")
-    show.set_defaults(act=_show)
-    export = acts.add_parser("export", help="write every file below a directory")
-    export.add_argument("directory", type=Path, metavar="DIRECTORY", help="created if it is missing")
-    export.add_argument("--force", action="store_true", help="replace existing files that differ")
-    export.set_defaults(act=_export)
-
-
-def run(options: argparse.Namespace, write: Callable[[str], None]) -> ExitStatus:
-    """`files`: needs no configuration. `write` prints whole lines. Raises: ConfigError."""
-    act: Callable[[argparse.Namespace, Callable[[str], None]], None] = options.act
-    act(options, write)
+def list_names(_: argparse.Namespace) -> ExitStatus:
+    """Needs no configuration, like its neighbours."""
+    output.write("".join(f"{name}\n" for name in files()))
     return ExitStatus.GOOD
 
 
-def _list(_: argparse.Namespace, write: Callable[[str], None]) -> None:
-    write("".join(f"{name}\n" for name in files()))
-
-
-def _show(options: argparse.Namespace, write: Callable[[str], None]) -> None:
-    write(_find(options.name).read_text("utf-8"))
+def show(options: argparse.Namespace) -> ExitStatus:
+    """Print one file."""
+    output.write(_find(options.name).read_text("utf-8"))
+    return ExitStatus.GOOD
 
 
 def _find(name: str) -> Path:
@@ -101,13 +84,14 @@ def _find(name: str) -> Path:
     raise ConfigError((f"{name}: {problem}; `outbox-exporter files list` lists their full names",))
 
 
-def _export(options: argparse.Namespace, write: Callable[[str], None]) -> None:
+def export(options: argparse.Namespace) -> ExitStatus:
     """Write nothing unless everything may be written."""
     texts = {options.directory / name: path.read_text("utf-8") for name, path in files().items()}
     if not options.force and (different := [path for path, text in texts.items() if _differs(path, text)]):
         raise ConfigError(tuple(f"{path}: exists and differs; --force replaces it" for path in different))
     for line in _written(texts.items()):
-        write(line)
+        output.write(line)
+    return ExitStatus.GOOD
 
 
 def _differs(path: Path, text: str) -> bool:

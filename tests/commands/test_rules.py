@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
-from exporter.app import rules
+from exporter import cli
+from exporter.commands import rules
+from exporter.commands.parser import RULE_FORMATS, parser
 from exporter.config.settings import AlertingSettings, Config
 from exporter.core.errors import ConfigError
-from exporter.core.exit_status import ExitStatus
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, config: Config | None = None) -> str:
-    """What the command prints; its status is 0."""
-    parser, printed = argparse.ArgumentParser(exit_on_error=False), list[str]()
-    rules.add_arguments(parser)
-    configured = config or Config()
-    assert rules.run(parser.parse_args(arguments), configured, printed.append) is ExitStatus.GOOD
-    return "".join(printed)
+    """What the command prints."""
+    return rules.text(parser().parse_args(["rules", *arguments]), config or Config())
+
+
+def test_every_format_of_the_command_line_is_written():
+    """And no other."""
+    assert set(rules._WRITERS) == set(RULE_FORMATS)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +56,11 @@ def test_the_job_is_that_of_the_configuration():
     assert "orders" not in several
 
 
-def test_a_job_that_would_need_quotes_is_refused():
+def test_a_job_that_would_need_quotes_is_refused(capsys):
     """As in the configuration."""
-    with pytest.raises(argparse.ArgumentError, match="letters, digits"):
+    with pytest.raises(SystemExit, match="2"):
         run("--job", 'a"}')
+    assert "letters, digits" in capsys.readouterr().err
 
 
 def test_the_data_source_is_grafanas():
@@ -63,3 +68,19 @@ def test_the_data_source_is_grafanas():
     assert 'datasourceUid: "mimir"' in run("--format", "grafana", "--datasource", "mimir")
     with pytest.raises(ConfigError, match="--datasource"):
         run("--datasource", "mimir")
+
+
+def test_the_rules_are_those_of_the_configuration(capsys, tmp_path):
+    """Without one, the shipped file to the letter; with one, its thresholds, its job and its pace, in either format."""
+    assert cli.main(["rules"]) == 0
+    assert capsys.readouterr().out == (ROOT / "alerts" / "prometheus" / "outbox.rules.yaml").read_text()
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "sampling: {interval: 5s}\nalerting: {job: orders, thresholds: {OutboxBacklogHigh: {page: 2000}}}\n"
+    )
+    assert cli.main(["--config", str(config), "rules", "--format", "prometheusrule"]) == 0
+    message = capsys.readouterr().out
+    assert "kind: PrometheusRule\n" in message
+    assert "(outbox:backlog_jobs > 2000)" in message
+    assert 'up{job="orders"}' in message
+    assert "interval: 5s\n" in message

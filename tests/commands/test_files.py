@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import io
 import stat
 from pathlib import Path
 
 import pytest
 
-from exporter.app import files
+from exporter.cli import function
+from exporter.commands.parser import parser
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
 
@@ -17,10 +19,10 @@ ROOT = Path(__file__).parents[2]
 
 def run(*arguments: str) -> str:
     """What the command prints; its status is 0."""
-    parser, printed = argparse.ArgumentParser(), list[str]()
-    files.add_arguments(parser)
-    assert files.run(parser.parse_args(arguments), printed.append) is ExitStatus.GOOD
-    return "".join(printed)
+    options = parser().parse_args(["files", *arguments])
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert function(options.command)(options) is ExitStatus.GOOD
+    return printed.getvalue()
 
 
 def test_the_names_are_stable():

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from alerts.watch.clock import WatchTime
-from alerts.watch.commands import commands, wait
+from alerts.watch.commands import wait
 from alerts.watch.runtime.watch_manager import WatchManager
 from alerts.watch.store.database_file import FILE
 from exporter import cli
+from exporter.commands import watch
 from tests.alerts.watch.live import Exporter
 
 ExporterRun = Callable[..., tuple[int, str, str]]
@@ -26,7 +27,7 @@ def run(tmp_path, monkeypatch, capsys) -> ExporterRun:
     monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("OUTBOX_EXPORTER_DATABASE_DSN", "postgresql://monitor:secret@localhost/db")
     monkeypatch.setenv("OUTBOX_EXPORTER_LOG_LEVEL", "error")
-    monkeypatch.setattr(commands, "REQUEST_TIMEOUT", 20.0)
+    monkeypatch.setattr(watch, "REQUEST_TIMEOUT", 20.0)
     monkeypatch.setattr(wait, "POLL", 0.05)
 
     def run(*words: str) -> tuple[int, str, str]:
@@ -118,7 +119,7 @@ def test_stopped_it_is_inconclusive(run, tmp_path):
 
 def test_without_an_exporter_commands_report_it(run, tmp_path, monkeypatch):
     """And proves nothing."""
-    monkeypatch.setattr(commands, "REQUEST_TIMEOUT", 0.1)
+    monkeypatch.setattr(watch, "REQUEST_TIMEOUT", 0.1)
     for words in (("start",), ("stop",), ("status",), ("report",), ("wait", "--patience", "100ms")):
         status, _, _ = run(*words)
         assert status == 3, words
@@ -165,7 +166,7 @@ def test_a_request_without_an_answer_is_withdrawn(run, tmp_path, monkeypatch):
         run("status")
         monkeypatch.setattr(exporter, "evaluate", lambda: None)
         time.sleep(0.2)
-        monkeypatch.setattr(commands, "REQUEST_TIMEOUT", 0.5)
+        monkeypatch.setattr(watch, "REQUEST_TIMEOUT", 0.5)
         status, _, err = run("start")
         assert status == 3
         assert "does not answer" in err

@@ -1,0 +1,1 @@
+"""The commands of the program. `parser` names their functions; `exporter.cli` imports one."""
