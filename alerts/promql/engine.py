@@ -13,7 +13,7 @@ from alerts.promql import operators
 from alerts.promql.aggregations import aggregate
 from alerts.promql.functions import ELEMENTS, histogram_quantile
 from alerts.promql.ranges import RANGES, Points
-from alerts.promql.storage import Series, Storage, milliseconds
+from alerts.promql.storage import Series, Storage, milliseconds, required_history
 from alerts.promql.syntax_tree import (
     Aggregation,
     BinaryOperation,
@@ -23,6 +23,7 @@ from alerts.promql.syntax_tree import (
     Negation,
     NumberLiteral,
     RangeSelector,
+    VectorMatching,
     VectorSelector,
     children,
     walk,
@@ -134,6 +135,8 @@ class Engine:
             operate = operators.with_scalar(operation, scalar_is_left=True)
             return _both(operate, self._vector(right), self._scalar(left))
         operate_vectors = operators.of_vectors(operation)
+        if operation.operator == "and" and _is_filter(left) and not _may_fail(right):
+            return _skipping_right(operate_vectors, self._vector(left), self._vector(right))
         if operation.operator == "and" and not _may_fail(left):
             return _skipping_left(operate_vectors, self._vector(left), self._vector(right))
         return _both(operate_vectors, self._vector(left), self._vector(right))
@@ -297,9 +300,41 @@ def _skipping_left(
     return evaluate
 
 
+def _skipping_right(
+    operate: Callable[[Vector, Vector], Vector], left: _CompiledVector, right: _CompiledVector
+) -> _CompiledVector:
+    """`and`, which evaluates its right side only when the left side has samples."""
+
+    def evaluate(at: int) -> Vector:
+        samples = left(at)
+        return operate(samples, right(at)) if samples else {}
+
+    return evaluate
+
+
+def _is_filter(expression: Expression) -> bool:
+    """Whether it selects the latest samples that compare with a number, which is cheap."""
+    match expression:
+        case BinaryOperation(left=VectorSelector(), right=NumberLiteral(), boolean=False) as operation:
+            return operation.operator in operators.COMPARISONS
+        case _:
+            return False
+
+
+def _is_of_one_metric(expression: Expression) -> bool:
+    """Whether it never has two samples with the same labels, and matches samples by all of their labels only."""
+    nodes = tuple(walk(expression))
+    return (
+        len(required_history([expression])) == 1
+        and all(node.matching == VectorMatching() for node in nodes if isinstance(node, BinaryOperation))
+        and not any(isinstance(node, Aggregation) for node in nodes)
+        and not any(isinstance(node, FunctionCall) and node.function in Engine.SPECIAL for node in nodes)
+    )
+
+
 def _may_fail(expression: Expression) -> bool:
     """Whether series may exist for which it raises: where vectors are matched or labels are removed."""
-    return any(
+    return not _is_of_one_metric(expression) and any(
         isinstance(node, Aggregation)
         or (isinstance(node, FunctionCall) and node.function in Engine.SPECIAL)
         or (

@@ -37,7 +37,7 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
     "%": modulo,
     "^": power,
 }
-_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     ">": operator.gt,
@@ -71,21 +71,21 @@ SETS: Mapping[str, Callable[[Vector, Vector, Grouping], Vector]] = {
     "unless": _difference,
 }
 
-OPERATORS = (*_ARITHMETIC, *_COMPARISONS, *SETS)
+OPERATORS = (*_ARITHMETIC, *COMPARISONS, *SETS)
 
 
 def calculation(operation: BinaryOperation) -> Callable[[float, float], float]:
     """The function of two values: arithmetic, or 1 and 0 for a comparison."""
     if operation.operator in _ARITHMETIC:
         return _ARITHMETIC[operation.operator]
-    compare = _COMPARISONS[operation.operator]
+    compare = COMPARISONS[operation.operator]
     return lambda left, right: float(compare(left, right))
 
 
 def with_scalar(operation: BinaryOperation, *, scalar_is_left: bool) -> Callable[[Vector, float], Vector]:
     """The function of each sample and a scalar; a comparison keeps the samples for which it is true."""
     filters = _filters(operation)
-    of_two = _COMPARISONS[operation.operator] if filters else calculation(operation)
+    of_two = COMPARISONS[operation.operator] if filters else calculation(operation)
     calculate = (lambda value, scalar: of_two(scalar, value)) if scalar_is_left else of_two
     if filters:
         return lambda vector, scalar: {labels: value for labels, value in vector.items() if calculate(value, scalar)}
@@ -138,7 +138,7 @@ def _unique(one: Vector, grouping: Grouping) -> dict[Labels, tuple[Labels, float
 
 
 def _filters(operation: BinaryOperation) -> bool:
-    return operation.operator in _COMPARISONS and not operation.boolean
+    return operation.operator in COMPARISONS and not operation.boolean
 
 
 def _result_labels(operation: BinaryOperation, many: Labels, one: Labels) -> Labels:

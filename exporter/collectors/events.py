@@ -1,7 +1,7 @@
 """FSM events by source and by type."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -24,12 +24,13 @@ from exporter.metrics.readings import Reading
 class EventGroup:
     """One row of sql/events.sql: events of one source and type, None where they have none.
 
-    Units: `recent_at` in Unix seconds.
+    Units: `recent_at` in Unix seconds. Shape: `slot_events` has an entry for each of `slots`.
     """
 
     source: str | None
     event: str | None
-    slot: int | None
+    slots: list[int] | None
+    slot_events: list[int] | None
     edition: str | None
     last_hour: int
     settled_events: int
@@ -89,7 +90,7 @@ class EventsCollector(DatabaseCollector):
         groups, until, span = self._fetch(session, plan)
         self._count(groups, session.now, until)
         kept = self._hour.kept(span)
-        hour = (kept + labelled(groups)).most_common()
+        hour = labelled(groups, kept).most_common()
         self._hour.add(slots(groups), span, session.now, self._watermark.since(session.now), edition(groups))
         session.note_rows(plan.rows + sum(count for _, count in hour))
         by_source = self.sources.sum((source, count) for (source, _), count in hour)
@@ -150,21 +151,23 @@ def fetch_groups(session: Session, part: EventsPart, since: float, until: float)
     return session.fetch("events_by_course", EventGroup, **bounds, courses=part.courses)
 
 
-def labelled(groups: Iterable[EventGroup]) -> Counter[Label]:
-    """The events of the last hour that were read, by source and type."""
-    found: Counter[Label] = Counter()
+def labelled(groups: Iterable[EventGroup], kept: Mapping[Label, int]) -> Counter[Label]:
+    """The events of the last hour by source and type, with those that were not read."""
+    found = Counter(kept)
     for group in groups:
-        found[group.source, group.event] += group.last_hour
-    return +found
+        if group.last_hour:
+            found[group.source, group.event] += group.last_hour
+    return found
 
 
-def slots(groups: Iterable[EventGroup]) -> dict[int, Counter[Label]]:
-    """The same by slot."""
-    found: defaultdict[int, Counter[Label]] = defaultdict(Counter)
+def slots(groups: Iterable[EventGroup]) -> dict[Label, Mapping[int, int]]:
+    """Those that were read by source and type, and by slot."""
+    found: dict[Label, Mapping[int, int]] = {}
     for group in groups:
-        if group.slot is not None:
-            found[group.slot][group.source, group.event] += group.last_hour
-    return dict(found)
+        read = dict(zip(group.slots or (), group.slot_events or (), strict=True))
+        same = found.get((group.source, group.event))  # of another name that is decoded alike
+        found[group.source, group.event] = read if same is None else Counter(read) + Counter(same)
+    return found
 
 
 def edition(groups: Sequence[EventGroup]) -> str | None:
@@ -177,7 +180,7 @@ def odd(groups: Iterable[EventGroup]) -> OddRows:
     return sum((OddRows(group.infinite, group.out_of_range, group.nulls) for group in groups), OddRows())
 
 
-def without_label(counts: Counter[Label]) -> int:
+def without_label(counts: Mapping[Label, int]) -> int:
     """How many events have no source or no type."""
     return sum(count for label, count in counts.items() if None in label)
 

@@ -8,8 +8,7 @@ Pure: the database's clock is an argument.
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 HOUR = 3600.0
@@ -24,21 +23,30 @@ CHANGED_INTERVAL = 60.0
 Label = tuple[str | None, str | None]
 
 
+# Rows by label and slot; slots are counted from 1970.
+Slots = Mapping[Label, Mapping[int, int]]
+
+
 class Span(NamedTuple):
     """The time of the slots that a sample need not read, from `since` to before `until`. Units: Unix seconds."""
 
     since: float
     until: float
 
+    @property
+    def slots(self) -> range:
+        """The numbers of these slots."""
+        return range(int(self.since) // SLOT, int(self.until) // SLOT)
+
 
 NOTHING = Span(0.0, 0.0)
 
 
 class KeptHour:
-    """Counts of the last hour by slot and label. Use from one thread."""
+    """Counts of the last hour by label and slot. Use from one thread."""
 
     def __init__(self) -> None:
-        self._slots: dict[int, Counter[Label]] = {}
+        self._slots: Slots = {}
         self._settled = 0.0
         # The latest sample, the latest one that read all slots, and the latest one that found a change.
         self._latest = self._read_at = self._changed = -math.inf
@@ -57,31 +65,39 @@ class KeptHour:
         """Whether the kept slots are of this edition of the table: no row was changed or deleted since."""
         return edition == self._edition
 
-    def kept(self, span: Span) -> Counter[Label]:
-        """The rows of these slots."""
-        return _sum(rows for slot, rows in self._slots.items() if span.since <= slot * SLOT < span.until)
+    def kept(self, span: Span) -> dict[Label, int]:
+        """The rows of these slots by label."""
+        return _rows(self._slots, span)
 
-    def add(
-        self, slots: Mapping[int, Counter[Label]], span: Span, now: float, settled: float, edition: str | None
-    ) -> None:
+    def add(self, slots: Slots, span: Span, now: float, settled: float, edition: str | None) -> None:
         """Record the slots that a sample has read at `now`: all but `span`. Rows before `settled` are settled.
 
-        Slots are counted from 1970. `edition` is None where the server has no statistics. Units: Unix seconds.
+        `edition` is None where the server has no statistics. Units: Unix seconds.
         """
         if span == NOTHING:
             expected = Span(math.ceil((now - HOUR) / SLOT) * SLOT, math.floor(self._settled / SLOT) * SLOT)
-            before = self.kept(expected)
-            after = _sum(rows for slot, rows in slots.items() if expected.since <= slot * SLOT < expected.until)
-            if before != after or not self.is_edition(edition) or now < self._latest:
+            if self.kept(expected) != _rows(slots, expected) or not self.is_edition(edition) or now < self._latest:
                 self._changed = now
-            self._read_at, self._edition, self._slots = now, edition, {}
-        kept = {slot: rows for slot, rows in self._slots.items() if span.since <= slot * SLOT < span.until}
-        self._slots = kept | {slot: rows for slot, rows in slots.items() if not span.since <= slot * SLOT < span.until}
+            self._read_at, self._edition, self._slots = now, edition, slots
+        else:
+            self._slots = _merged(self._slots, slots, span.slots)
         self._settled, self._latest = settled, now
 
 
-def _sum(counters: Iterable[Counter[Label]]) -> Counter[Label]:
-    total: Counter[Label] = Counter()
-    for counter in counters:
-        total.update(counter)
-    return total
+def _rows(slots: Slots, span: Span) -> dict[Label, int]:
+    """The rows of a span by label; no label without rows."""
+    numbers = span.slots
+    if not numbers:
+        return {}
+    found = {label: sum(rows for slot, rows in rows_of.items() if slot in numbers) for label, rows_of in slots.items()}
+    return {label: rows for label, rows in found.items() if rows}
+
+
+def _merged(kept: Slots, read: Slots, numbers: range) -> Slots:
+    """The slots of these numbers as they were kept, the others as they were read."""
+    merged = {
+        label: {slot: rows for slot, rows in rows_of.items() if slot in numbers} for label, rows_of in kept.items()
+    }
+    for label, rows_of in read.items():
+        merged.setdefault(label, {}).update((slot, rows) for slot, rows in rows_of.items() if slot not in numbers)
+    return {label: rows_of for label, rows_of in merged.items() if rows_of}

@@ -8,6 +8,7 @@ a while. Pure: the database's clock is an argument.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -58,7 +59,7 @@ class Watermark:
         self._latest = -math.inf
         # When the settled window was last checked, and when it was last found changed.
         self._checked = self._changed = -math.inf
-        self._slots: dict[int, _Slot] = {}
+        self._slots: defaultdict[int, _Slot] = defaultdict(_Slot)
         self._gone: dict[int, set[str]] = {}
         self._ids: set[str] = set()
 
@@ -148,10 +149,7 @@ class Watermark:
                 self._gone.setdefault(number, set()).update(gone)
         self._ids.update(present)
         for row, stamp in zip(ids, stamps, strict=True):
-            number = _slot(stamp)
-            slot = self._slots.get(number)
-            if slot is None:
-                slot = self._slots[number] = _Slot()
+            slot = self._slots[_slot(stamp)]
             slot.ids.append(row)
             slot.micros += round(stamp * 1_000_000)
 
@@ -163,4 +161,4 @@ class Watermark:
 
 
 def _slot(stamp: float) -> int:
-    return math.floor(stamp / SLOT)
+    return int(stamp // SLOT)

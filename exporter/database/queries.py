@@ -31,17 +31,17 @@ class HeaderColumn:
 
 @dataclass(frozen=True, slots=True)
 class SqlStatement:
-    """One statement: `text` is its SQL, with placeholders `{table}` for the tables of the watched schema."""
+    """One statement: `text` is its SQL, with placeholders `{table}` for the tables of the watched schema.
+
+    Shape: `column_names` are those of `columns`; `tables` are the watched schema's tables that it reads.
+    """
 
     name: str
     text: str
     parameters: tuple[HeaderColumn, ...]
     columns: tuple[HeaderColumn, ...]
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The watched schema's tables that it reads."""
-        return tuple(table for table in TABLES if f"{{{table}}}" in self.text)
+    column_names: tuple[str, ...]
+    tables: tuple[str, ...]
 
     def compose(self, schema: str) -> sql.Composed:
         """The statement for the tables of `schema`, every name quoted."""
@@ -84,8 +84,17 @@ def parse(name: str, text: str) -> SqlStatement:
     if header[:1] != [f"-- {name}.sql"] or tuple(sections) != SECTIONS:
         raise ValueError(f"sql/{name}.sql: the header must name the file, then {', '.join(SECTIONS)}")
     # DBAs meet this comment in pg_stat_activity.
-    statement = f"/* outbox-exporter: {name} */\n" + "\n".join(body).strip()
-    return SqlStatement(name, statement, _entries(name, sections["Parameters"]), _entries(name, sections["Columns"]))
+    statement = f"/* outbox-exporter: {name} */\n{_compact(body)}"
+    columns = _entries(name, sections["Columns"])
+    tables = tuple(table for table in TABLES if f"{{{table}}}" in statement)
+    names = tuple(column.name for column in columns)
+    return SqlStatement(name, statement, _entries(name, sections["Parameters"]), columns, names, tables)
+
+
+def _compact(body: list[str]) -> str:
+    """The statement without indentation and comments: psycopg parses one of more than 4096 bytes anew at every run."""
+    lines = (line.strip() for line in body)
+    return "\n".join(line for line in lines if line and not line.startswith("--"))
 
 
 def _sections(header: list[str]) -> dict[str, list[str]]:

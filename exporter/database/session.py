@@ -212,7 +212,7 @@ def _check_fields(name: str, row: type[object]) -> None:
 
     Values are assigned by position: matching names in every answer would cost a fifth of a transaction's beginning.
     """
-    fields, columns = getattr(row, "__match_args__", ()), tuple(column.name for column in queries.load(name).columns)
+    fields, columns = getattr(row, "__match_args__", ()), queries.load(name).column_names
     if fields != columns:
         raise TypeError(f"{row.__name__} has the fields {fields}, sql/{name}.sql the columns {columns}")
 

@@ -13,7 +13,8 @@
 -- Columns:
 --   source text null: created_by
 --   event text null: event_type
---   slot bigint null: of the rows of the last hour, the number of their slot of time since 1970; null for others
+--   slots bigint[] null: the slots of time in which rows of the last hour lie, numbered since 1970; null when there is none
+--   slot_events bigint[] null: how many rows lie in each of these slots, in the same order
 --   edition text null: another one after rows were changed or deleted, or the table was replaced, by the server's
 --     statistics; a standby keeps none
 --   last_hour bigint not null: rows created in the last hour
@@ -28,11 +29,13 @@
 --   from end to end, or the table read once, whichever is the least
 -- Source: migrations reference, "Recent FSM events" and "FSM events by source". One pass answers both and feeds the
 --   counters, because the deployed schema has no index on created_at and the table is never pruned. Rows that the
---   caller has counted already are recognised by their number and a sum, as in processed_since.sql.
+--   caller has counted already are recognised by their number and a sum, as in processed_since.sql. The slots of a
+--   source and type come in one row: a row for each slot takes the caller longer to read than all the rest.
 SELECT
     source,
     event,
-    slot,
+    array_agg(slot) FILTER (WHERE slot IS NOT NULL) AS slots,
+    array_agg(last_hour) FILTER (WHERE slot IS NOT NULL) AS slot_events,
     (
         SELECT concat_ws(
             ' ',
@@ -52,58 +55,75 @@ SELECT
         WHERE NOT pg_is_in_recovery()
         HAVING count(*) > 0
     ) AS edition,
-    count(*) FILTER (WHERE in_hour) AS last_hour,
-    count(*) FILTER (WHERE is_settled) AS settled_events,
-    coalesce(
-        sum((extract(epoch FROM (taken_at - to_timestamp(%(since)s::double precision))) * 1000000)::bigint)
-            FILTER (WHERE is_settled),
-        0
-    )::bigint AS settled_micros,
-    array_agg(event_id::text) FILTER (WHERE is_recent) AS recent_ids,
-    array_agg(extract(epoch FROM taken_at)::double precision) FILTER (WHERE is_recent) AS recent_at,
-    count(*) FILTER (WHERE NOT isfinite(created_at)) AS infinite,
-    count(*) FILTER (
-        WHERE isfinite(created_at)
-          AND (created_at > to_timestamp(%(latest)s::double precision) OR created_at <= to_timestamp(0))
-    ) AS out_of_range,
-    count(*) FILTER (
-        WHERE created_at IS NULL OR (in_hour AND (source IS NULL OR event IS NULL))
-    ) AS nulls
+    -- One row each: an array is its own maximum.
+    max(last_hour) FILTER (WHERE is_total) AS last_hour,
+    max(settled_events) FILTER (WHERE is_total) AS settled_events,
+    max(settled_micros) FILTER (WHERE is_total) AS settled_micros,
+    max(recent_ids) FILTER (WHERE is_total) AS recent_ids,
+    max(recent_at) FILTER (WHERE is_total) AS recent_at,
+    max(infinite) FILTER (WHERE is_total) AS infinite,
+    max(out_of_range) FILTER (WHERE is_total) AS out_of_range,
+    max(nulls) FILTER (WHERE is_total) AS nulls
 FROM (
     SELECT
-        event_id,
-        created_by::text COLLATE "C" AS source,
-        event_type::text COLLATE "C" AS event,
-        created_at,
-        CASE
-            WHEN created_at >= now() - interval '1 hour'
-                AND created_at <= to_timestamp(%(latest)s::double precision)
-                THEN floor(extract(epoch FROM created_at::timestamptz) / %(slot_seconds)s::integer)::bigint
-        END AS slot,
-        -- Of a type without time zone, the last and the first times there are have no like with one.
-        CASE
-            WHEN created_at > to_timestamp(0) AND created_at <= to_timestamp(%(latest_new)s::double precision)
-                THEN created_at::timestamptz
-        END AS taken_at,
-        created_at >= now() - interval '1 hour'
-            AND created_at <= to_timestamp(%(latest)s::double precision) AS in_hour,
-        created_at >= to_timestamp(%(since)s::double precision)
-            AND created_at < to_timestamp(%(until)s::double precision) AS is_settled,
-        created_at >= to_timestamp(%(until)s::double precision)
-            AND created_at <= to_timestamp(%(latest_new)s::double precision) AS is_recent
-    FROM {fsm_events}
-    WHERE (
-            (
-                created_at >= least(now() - interval '1 hour', to_timestamp(%(since)s::double precision))
-                AND created_at < to_timestamp(%(kept_since)s::double precision)
+        source,
+        event,
+        slot,
+        grouping(slot) = 1 AS is_total,
+        count(*) FILTER (WHERE in_hour) AS last_hour,
+        count(*) FILTER (WHERE is_settled) AS settled_events,
+        coalesce(
+            sum((extract(epoch FROM (taken_at - to_timestamp(%(since)s::double precision))) * 1000000)::bigint)
+                FILTER (WHERE is_settled),
+            0
+        )::bigint AS settled_micros,
+        array_agg(event_id::text) FILTER (WHERE is_recent) AS recent_ids,
+        array_agg(extract(epoch FROM taken_at)::double precision) FILTER (WHERE is_recent) AS recent_at,
+        count(*) FILTER (WHERE NOT isfinite(created_at)) AS infinite,
+        count(*) FILTER (
+            WHERE isfinite(created_at)
+              AND (created_at > to_timestamp(%(latest)s::double precision) OR created_at <= to_timestamp(0))
+        ) AS out_of_range,
+        count(*) FILTER (
+            WHERE created_at IS NULL OR (in_hour AND (source IS NULL OR event IS NULL))
+        ) AS nulls
+    FROM (
+        SELECT
+            event_id,
+            created_by::text COLLATE "C" AS source,
+            event_type::text COLLATE "C" AS event,
+            created_at,
+            CASE
+                WHEN created_at >= now() - interval '1 hour'
+                    AND created_at <= to_timestamp(%(latest)s::double precision)
+                    THEN floor(extract(epoch FROM created_at::timestamptz) / %(slot_seconds)s::integer)::bigint
+            END AS slot,
+            -- Of a type without time zone, the last and the first times there are have no like with one.
+            CASE
+                WHEN created_at > to_timestamp(0) AND created_at <= to_timestamp(%(latest_new)s::double precision)
+                    THEN created_at::timestamptz
+            END AS taken_at,
+            created_at >= now() - interval '1 hour'
+                AND created_at <= to_timestamp(%(latest)s::double precision) AS in_hour,
+            created_at >= to_timestamp(%(since)s::double precision)
+                AND created_at < to_timestamp(%(until)s::double precision) AS is_settled,
+            created_at >= to_timestamp(%(until)s::double precision)
+                AND created_at <= to_timestamp(%(latest_new)s::double precision) AS is_recent
+        FROM {fsm_events}
+        WHERE (
+                (
+                    created_at >= least(now() - interval '1 hour', to_timestamp(%(since)s::double precision))
+                    AND created_at < to_timestamp(%(kept_since)s::double precision)
+                )
+                OR created_at >= greatest(
+                    least(now() - interval '1 hour', to_timestamp(%(since)s::double precision)),
+                    to_timestamp(%(kept_until)s::double precision)
+                )
+                OR (%(early)s::boolean AND created_at <= to_timestamp(0))
+                OR (%(undated)s::boolean AND created_at IS NULL)
             )
-            OR created_at >= greatest(
-                least(now() - interval '1 hour', to_timestamp(%(since)s::double precision)),
-                to_timestamp(%(kept_until)s::double precision)
-            )
-            OR (%(early)s::boolean AND created_at <= to_timestamp(0))
-            OR (%(undated)s::boolean AND created_at IS NULL)
-        )
-) AS events
-GROUP BY source, event, slot
+    ) AS events
+    GROUP BY GROUPING SETS ((source, event), (source, event, slot))
+) AS parts
+GROUP BY source, event
 ORDER BY last_hour DESC, source, event

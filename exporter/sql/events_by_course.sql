@@ -10,7 +10,8 @@
 -- Columns:
 --   source text null: created_by
 --   event text null: event_type
---   slot bigint null: as in events.sql; here always null, because finding the courses takes more than their rows
+--   slots bigint[] null: as in events.sql; here always null, because finding the courses takes more than their rows
+--   slot_events bigint[] null: likewise
 --   edition text null: likewise
 --   last_hour bigint not null: rows created in the last hour
 --   settled_events bigint not null: rows created from `since` to before `until`
@@ -25,7 +26,8 @@
 SELECT
     source,
     event,
-    NULL::bigint AS slot,
+    NULL::bigint[] AS slots,
+    NULL::bigint[] AS slot_events,
     NULL::text AS edition,
     count(*) FILTER (WHERE in_hour) AS last_hour,
     count(*) FILTER (WHERE is_settled) AS settled_events,

@@ -95,10 +95,10 @@ def test_the_part_of_the_hour_that_is_known_is_not_read_again():
     def sample(now: float, known: int, *, edition: str = "1") -> tuple[float, float, list[object]]:
         def answer(*, kept_since: float, kept_until: float, **_: object) -> list[dict[str, object]]:
             if kept_since <= slot * 60 < kept_until:
-                return [group("API", "A", 1, slot=slot + 29, edition=edition)]
-            old = {"slot": slot, "edition": edition}
-            new = group("API", "A", 1, slot=slot + 29, edition=edition)
-            return [group("API", "A", known, **old), group(None, "A", 2, nulls=2, **old), new]
+                return [group("API", "A", 1, slots=[slot + 29], slot_events=[1], edition=edition)]
+            both = {"slots": [slot, slot + 29], "slot_events": [known, 1], "edition": edition}
+            old = {"slots": [slot], "slot_events": [2], "edition": edition}
+            return [group("API", "A", known + 1, **both), group(None, "A", 2, nulls=2, **old)]
 
         session = FakeSession({"events": answer})
         session.now = now

@@ -63,16 +63,12 @@ def event_groups(
     """The result of either way of counting events, unordered."""
     part = EventsPart(fetch_courses(session) if by_course else None, early=True, kept=NOTHING)
     groups = fetch_groups(session, part, since, until)
-    assert len({(group.source, group.event, group.slot) for group in groups}) == len(groups)
+    assert len({(group.source, group.event) for group in groups}) == len(groups)
+    assert by_course or all(sum(group.slot_events or ()) == group.last_hour for group in groups)
     found: dict[tuple[str | None, str | None], tuple[int, int, int, dict[str, float]]] = {}
     for group in groups:
-        hour, settled, micros, recent = found.get((group.source, group.event), (0, 0, 0, {}))
-        found[group.source, group.event] = (
-            hour + group.last_hour,
-            settled + group.settled_events,
-            micros + group.settled_micros,
-            recent | dict(zip(group.recent_ids or (), group.recent_at or (), strict=True)),
-        )
+        recent = dict(zip(group.recent_ids or (), group.recent_at or (), strict=True))
+        found[group.source, group.event] = group.last_hour, group.settled_events, group.settled_micros, recent
     return {key: value for key, value in found.items() if value != (0, 0, 0, {})}
 
 

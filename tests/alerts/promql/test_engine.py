@@ -8,6 +8,7 @@ import pytest
 from alerts.promql.engine import Engine
 from alerts.promql.parse import parse
 from alerts.promql.storage import Series
+from alerts.promql.vectors import EvaluationError
 from tests.alerts.promql.notation import evaluated, one, storage
 
 SEEN = storage('x{a="1"} 1 2 3 _\nx{a="2"} 4 _ 5 6\nalone 7 8 9 10')
@@ -61,6 +62,22 @@ def test_shared_subexpressions_are_evaluated_once_per_evaluation() -> None:
     engine.start_evaluation()
     assert evaluate(0) == {(): 10}
     assert evaluate(1) == {(): 10}
+
+
+@pytest.mark.parametrize("right", ["z * ignoring (a) y", "y * ignoring (a) y", "count(y) * ignoring (a) y"])
+def test_an_intersection_raises_although_its_left_side_is_empty(right: str) -> None:
+    """Its right side is skipped only where that cannot raise."""
+    with pytest.raises(EvaluationError, match="many-to-many"):
+        evaluated(f"(x == 0) and ignoring (a) ({right})", storage('x 1\ny{a="1"} 1\ny{a="2"} 1\nz 1'), 0)
+
+
+@pytest.mark.parametrize(("left", "expected"), [("x == 0", {}), ("x == 1", {"__name__=x": 1}), ("x < bool 1", {"": 0})])
+def test_an_intersection_with_an_increase(left: str, expected: dict[str, float]) -> None:
+    """Whichever side is evaluated first."""
+    right = "max_over_time(y[1m]) - (y offset 15s <= min_over_time(y[1m]) or min_over_time(y[1m])) > 0"
+    assert (
+        evaluated(f"({left}) and ignoring (a) ({right})", storage('x 1 1\ny{a="1"} 1 3\ny{a="2"} 1 1'), 15) == expected
+    )
 
 
 def test_functions_drop_the_name() -> None:
