@@ -16,7 +16,8 @@
 --   slots bigint[] null: the slots of time in which rows of the last hour lie, numbered since 1970; null when there is none
 --   slot_events bigint[] null: how many rows lie in each of these slots, in the same order
 --   edition text null: another one after rows were changed or deleted, or the table was replaced, by the server's
---     statistics; a standby keeps none
+--     statistics of the table, its partitions and the tables that inherit from it; null where there are none: on a
+--     standby, without track_counts, and of a foreign table
 --   last_hour bigint not null: rows created in the last hour
 --   settled_events bigint not null: rows created from `since` to before `until`
 --   settled_micros bigint not null: how much later than `since` each of these is, all together, microseconds
@@ -45,15 +46,15 @@ SELECT
             count(*)
         )
         FROM (
-            SELECT outbox.typrelid AS id FROM pg_type AS outbox WHERE outbox.oid = pg_typeof(NULL::{fsm_events})
-            UNION
-            SELECT tree.relid
-            FROM pg_type AS outbox
-            CROSS JOIN LATERAL pg_partition_tree(outbox.typrelid) AS tree
-            WHERE outbox.oid = pg_typeof(NULL::{fsm_events})
+            WITH RECURSIVE tree (id) AS (
+                SELECT outbox.typrelid FROM pg_type AS outbox WHERE outbox.oid = pg_typeof(NULL::{fsm_events})
+                UNION
+                SELECT child.inhrelid FROM tree JOIN pg_inherits AS child ON child.inhparent = tree.id
+            )
+            SELECT tree.id, c.relkind = 'f' AS is_foreign FROM tree JOIN pg_class AS c ON c.oid = tree.id
         ) AS part
-        WHERE NOT pg_is_in_recovery()
-        HAVING count(*) > 0
+        WHERE NOT pg_is_in_recovery() AND current_setting('track_counts')::boolean
+        HAVING count(*) > 0 AND NOT bool_or(is_foreign)
     ) AS edition,
     -- One row each: an array is its own maximum.
     max(last_hour) FILTER (WHERE is_total) AS last_hour,

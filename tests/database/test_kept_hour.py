@@ -97,6 +97,51 @@ def test_what_happens_to_rows_that_are_not_read_is_noticed(events, writer, chang
         assert events.sample() == NOTHING
 
 
+CHILD = "CREATE TABLE earlier () INHERITS (fsm_events); CREATE INDEX ON earlier (created_at)"
+
+
+def test_a_deletion_from_a_table_that_inherits_is_noticed(events, writer):
+    """Rows below the table count as its own, so their statistics do, too."""
+    for statement in CHILD.split(";"):
+        writer.execute(statement.encode())
+    writer.execute(FILL.replace("INTO fsm_events", "INTO earlier").encode())
+    writer.execute("SELECT pg_stat_force_next_flush()")
+    assert events.sample() == events.sample() == NOTHING
+    events.grow_quiet()
+    assert events.sample() != NOTHING
+    writer.execute("DELETE FROM earlier WHERE created_at < now() - interval '30 minutes'")
+    writer.execute("SELECT pg_stat_force_next_flush()")
+    writer.execute("SELECT 1")
+    assert events.sample() == NOTHING
+
+
+@pytest.mark.parametrize("cluster", ["debian"], indirect=True)  # the embedded server has no foreign data wrapper
+def test_all_is_read_where_a_foreign_table_inherits(events, writer):
+    """Its rows change elsewhere, where no statistics of this server count them."""
+    assert events.sample() != NOTHING
+    for statement in (
+        "CREATE EXTENSION file_fdw",
+        "CREATE SERVER elsewhere FOREIGN DATA WRAPPER file_fdw",
+        "CREATE FOREIGN TABLE archive () INHERITS (fsm_events) SERVER elsewhere OPTIONS (filename '/dev/null')",
+    ):
+        writer.execute(statement.encode())
+    for _ in range(3):
+        assert events.sample() == NOTHING
+        events.grow_quiet()
+
+
+def test_all_is_read_where_the_server_keeps_no_statistics(events, writer, database):
+    """Without track_counts a deletion changes no statistics."""
+    assert events.sample() != NOTHING
+    writer.execute(f'ALTER DATABASE "{database.name}" SET track_counts = off'.encode())
+    events.sampling.database.close()
+    with sampler(database.dsn()) as sampling:
+        without = Events(database, sampling)
+        for _ in range(3):
+            assert without.sample() == NOTHING
+            without.grow_quiet()
+
+
 def test_rows_that_come_are_counted_at_once(events, writer):
     """New ones, and those of a transaction that was open for nine minutes; nothing else is read for them."""
     assert events.sample() != NOTHING
