@@ -28,7 +28,7 @@ class StateCheck:
         self._in_use = in_use
         self._checked_at = -math.inf
         self._problem = ""
-        self._readings = _readings(self._problem)
+        self._readings: tuple[Reading, ...] = ()
 
     @property
     def problem(self) -> str:
@@ -36,7 +36,7 @@ class StateCheck:
         return f"{self._problem}; {LOST}" if self._problem else ""
 
     def readings(self) -> tuple[Reading, ...]:
-        """The same for /metrics; the same object until it changes."""
+        """The same for /metrics, none before the first check; the same object until it changes."""
         return self._readings
 
     def check(self, now: float) -> None:
@@ -45,12 +45,9 @@ class StateCheck:
             return
         self._checked_at = now
         before, self._problem = self._problem, state_directory.problem(self._directory) or self._in_use()
-        self._readings = _readings(self._problem)
+        if not self._readings or bool(before) != bool(self._problem):
+            self._readings = (Reading(catalogue.STATE_STORED, not self._problem),)
         if self._problem and self._problem != before:
             event(logger, logging.WARNING, "state is not stored", reason=self._problem, consequence=LOST)
         elif before and not self._problem:
             event(logger, logging.INFO, "state is stored again", directory=str(self._directory))
-
-
-def _readings(problem: str) -> tuple[Reading, ...]:
-    return (Reading(catalogue.STATE_STORED, not problem),)

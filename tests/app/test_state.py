@@ -28,6 +28,11 @@ def test_a_directory_that_takes_files(tmp_path: Path, caplog: pytest.LogCaptureF
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_said_before_the_first_check(tmp_path: Path):
+    """The server answers scrapes before anything else has started."""
+    assert StateCheck(tmp_path).readings() == ()
+
+
 def test_a_directory_that_takes_none(caplog: pytest.LogCaptureFixture):
     """One warning says why and what is lost; the page has the same; the metric is 0."""
     check = StateCheck(Path("/proc/nope"))
