@@ -23,7 +23,7 @@ DEMO_PORT = 9721
 # The variable with the connection string of the role that `smoke` uses.
 SMOKE_DSN = "OUTBOX_SMOKE_DSN"
 # Seconds for which `watch wait` waits while no exporter runs.
-PATIENCE = 300.0
+MAX_ABSENCE = 300.0
 
 # The forms of the rules, with their meanings.
 RULE_FORMATS: Mapping[str, str] = MappingProxyType(
@@ -276,10 +276,11 @@ def _add_watch(commands: _CommandGroup) -> None:
     wait = group.add("wait", "watch:wait", "wait for the verdict and exit with its status")
     wait.add_argument(
         "--patience",
+        dest="max_absence",
         type=_duration,
-        default=PATIENCE,
+        default=MAX_ABSENCE,
         metavar="5m",
-        help=f"how long the exporter may be down (default: {values.format_duration(PATIENCE)})",
+        help=f"how long the exporter may be down (default: {values.format_duration(MAX_ABSENCE)})",
     )
     wait.add_argument("--new", action="store_true", help="if the latest watch has ended, wait for the next one")
 

@@ -59,7 +59,7 @@ def wait(options: argparse.Namespace) -> ExitStatus:
     settings = load(options).watch
     wait_options = WaitOptions(
         directory=settings.state_dir.absolute(),
-        max_absence=options.patience,
+        max_absence=options.max_absence,
         begins_by_itself=settings.start != MANUAL,
         terminal=sys.stdout.isatty(),
         new=options.new,

@@ -43,7 +43,7 @@ class DatabaseClient:
         self._failure: tuple[psycopg.Error | SecretUnavailable, float] | None = None
         secrets = (settings.dsn, settings.password) if settings.password else (settings.dsn,)
         # How long a sample may wait for a connection, seconds.
-        self._patience = settings.connect_timeout + CLIENT_GRACE + sum(each.time_limit for each in secrets)
+        self._time_limit = settings.connect_timeout + CLIENT_GRACE + sum(each.time_limit for each in secrets)
         # The tables to which row security applied in the latest sample of the same ones.
         self._filtered: set[tuple[visibility.Table, ...]] = set()
         self._pool = self._make_pool()
@@ -89,7 +89,7 @@ class DatabaseClient:
         settings = self._settings
         self._round_trip.begin()
         self._tracker.begin()
-        with self._deadline.within(self._patience):
+        with self._deadline.within(self._time_limit):
             connection = self._acquire()
         try:
             with (
@@ -113,7 +113,7 @@ class DatabaseClient:
     def _acquire(self) -> Connection:
         """The connection. psycopg-pool makes it in a thread of its own, and does not tell why that failed.
 
-        Gives up after `_patience`. Raises: SampleError of the kind that the failure means.
+        Gives up after `_time_limit` seconds. Raises: SampleError of the kind that the failure means.
         """
         started = time.monotonic()
         while True:
@@ -135,7 +135,7 @@ class DatabaseClient:
         # A recent failure stands for all collectors that are due together: one attempt to connect is enough.
         if error and failed_at > started - self._settings.connect_timeout:
             raise _as_sample_error(error) from error
-        if time.monotonic() > started + self._patience:
+        if time.monotonic() > started + self._time_limit:
             raise Unreachable(f"no connection to {self.target} in time")
         if self._deadline.stopping.is_set():
             raise Unreachable("the exporter is stopping")
