@@ -94,7 +94,10 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kill it and its children, unless it has ended."""
-    if process.poll() is None:
+    """Kill it and its children, unless its end was waited for: until then its group cannot be another one's.
+
+    A command that has ended may have left a child that holds its output open.
+    """
+    if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -56,10 +56,11 @@ def test_failures_repeat_nothing(arguments, message, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path):
-    """After its time limit; also one that has printed the secret and does not end."""
+@pytest.mark.parametrize("then", ["sleep 600", ""], ids=["it waits", "it has ended"])
+def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path, then: str):
+    """After its time limit; also one that has printed the secret, and one of which a child holds the output open."""
     ids = tmp_path / "ids"
-    hang = f"echo hunter2; sleep 600 & echo $! >{ids}; sleep 600"
+    hang = f"echo hunter2; sleep 600 & echo $! >{ids}; {then}"
     with pytest.raises(ValueError, match=r"^the command did not end within 0.5 s$"):
         first_line(["sh", "-c", hang], 0.5)
     child = int(ids.read_text())
