@@ -155,7 +155,7 @@ class _HealthPanels(PanelGroup):
     def sample_ages(self) -> timeseries.Panel:
         """The age of the latest sample of the backlog."""
         return panels.lines(
-            f"{terms.SAMPLE_AGE} over time",
+            terms.SAMPLE_AGE.name,
             "Time since the backlog was last sampled. Line: where it becomes a page.",
             PanelQuery(self.signal("outbox:backlog_sample_age_seconds"), "backlog"),
             unit=panels.SECONDS,
@@ -218,8 +218,9 @@ class _HealthPanels(PanelGroup):
         return _by_collector(
             "Cost: run time per second",
             "Run time divided by interval. The budget of each database collector is sampling.budget_ratio, 1 % by "
-            "default, which is 10 ms per second. Above it for long: the collector runs less often, or the server is far away, because the network "
-            "round-trip time does not count. application waits for HTTP and costs the database nothing.",
+            "default, which is 10 ms per second. Above it for long: the collector runs less often, or the server is "
+            "far away, because the network round-trip time does not count. application waits for HTTP and costs the "
+            "database nothing.",
             f"({duration}) / ({interval})",
             "s",
         )

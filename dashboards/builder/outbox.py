@@ -49,7 +49,7 @@ class OutboxPanels(PanelGroup):
         """The time to drain the backlog."""
         drain = self.signal("outbox:drain_time_seconds")
         panel = panels.lines(
-            f"{terms.DRAIN_TIME} over time",
+            terms.DRAIN_TIME.name,
             "How long the backlog takes at the completion rate of the last minutes; more than a day is drawn as a day. "
             "Line: too long, when the backlog is high as well. It decreases after a burst; otherwise the processor is "
             "too slow.",
@@ -74,8 +74,8 @@ class OutboxPanels(PanelGroup):
         """The age of the oldest job by queue."""
         return panels.lines(
             f"{terms.OLDEST_JOB} by queue",
-            "Age of the oldest pending job. All rise together: the processor is down. One rises alone: its jobs fail for "
-            "good.",
+            "Age of the oldest pending job. All rise together: the processor is down. One rises alone: its jobs fail "
+            "for good.",
             PanelQuery(minutes(age(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
             unit=panels.MINUTES,
             empty="No job is unprocessed.",

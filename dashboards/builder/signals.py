@@ -132,7 +132,7 @@ class SignalPanels(PanelGroup):
     def head(self) -> timeseries.Panel:
         """Failing jobs among the oldest pending ones."""
         return panels.lines(
-            f"{terms.HEAD_BLOCKED} over time",
+            terms.HEAD_BLOCKED.name,
             "Failing or exhausted jobs among the oldest 100 unprocessed, which the processor fetches at every poll. At "
             "100, no other job is processed, although the processor is busy. Repair or remove them.",
             PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
@@ -143,7 +143,7 @@ class SignalPanels(PanelGroup):
     def failures(self) -> timeseries.Panel:
         """The failure ratio of jobs."""
         return panels.lines(
-            f"{terms.FAILURE_RATIO} over time",
+            terms.FAILURE_RATIO.name,
             "Of the jobs tried in the last hour, the share that still fails. With few jobs it varies; the alert needs "
             "more of them. It rises: read last_error of the failing rows.",
             PanelQuery(self.signal("outbox:failure_ratio"), "last hour"),
@@ -156,7 +156,7 @@ class SignalPanels(PanelGroup):
     def initialisations(self) -> timeseries.Panel:
         """The failure ratio of initialisations."""
         panel = panels.lines(
-            f"{terms.INITIALISATION_FAILURES} over time",
+            terms.INITIALISATION_FAILURES.name,
             "Share of the initialisations that failed, as the application counts them; a failed one leaves no row. "
             "Lines: a ticket for six hours that use up the error budget too fast, a page for five minutes. It rises: "
             "the RPC fails; the application's log has the reason.",
@@ -177,7 +177,7 @@ class SignalPanels(PanelGroup):
         rate = f"max without (instance, pod) (rate({bucket}[$__rate_interval]))"
         means = dict(zip((f"mean, {cohort}" for cohort in catalogue.COHORTS), ("text", "yellow"), strict=True))
         panel = panels.lines(
-            f"{terms.PROCESSING_TIME} over time",
+            terms.PROCESSING_TIME.name,
             "From creation to completion. An idle processor polls every 30 seconds, so some seconds are normal. Line: "
             "where the policy's 95th percentile becomes a ticket. Dashed: means of the jobs created in the last hour "
             "(the documented average) or processed in it. They include processed jobs only: in a stall, check the age "
