@@ -33,6 +33,9 @@ TIME_STEPS = (
 )
 # The units of such an axis, the largest first.
 TIME_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_DAY = 86400
+# An axis of more than two days has dates in place of times.
+_CLOCK_SPAN = 2 * _DAY
 # A threshold this many times above the highest value would flatten the line; it is written as text instead.
 NEAR = 8
 # Room above the highest value, and the smallest height of an axis whose values are all 0.
@@ -171,6 +174,8 @@ def _nice_step(highest: float, unit: str) -> float:
         step = LEAST_TOP / TICKS_Y
     if unit == "seconds" and TIME_STEPS[0] <= step <= TIME_STEPS[-1]:
         return next(each for each in TIME_STEPS if each >= step)
+    if unit == "seconds" and step > TIME_STEPS[-1]:
+        return _DAY * _nice_step(highest / _DAY, "days")
     if unit == "ratio" and highest <= 1 < TICKS_Y * step * 1.5:
         return 1 / TICKS_Y
     if unit not in ("seconds", "ratio") and " per " not in unit:
@@ -210,14 +215,15 @@ def _clock(span: float) -> str:
     """The form of the times below a chart of so many seconds."""
     if span < 600:  # noqa: PLR2004 - ten minutes
         return "%H:%M:%S"
-    return "%H:%M" if span <= 2 * 86400 else "%m-%d"
+    return "%H:%M" if span <= _CLOCK_SPAN else "%m-%d"
 
 
 def _time_ticks(start: float, end: float) -> Iterator[float]:
     span = end - start
     if not 0 <= span < math.inf:
         return
-    step = next((each for each in TIME_STEPS if span / each <= TICKS_X), span / TICKS_X)
+    least = 0 if span <= _CLOCK_SPAN else _DAY
+    step = next((each for each in TIME_STEPS if each >= least and span / each <= TICKS_X), span / TICKS_X)
     first = math.ceil(start / step) * step
     yield from (at for at in (first + place * step for place in range(TICKS_X + 1)) if at <= end)
 
