@@ -44,7 +44,7 @@ HEADROOM, LEAST_TOP = 1.08, 1.0
 _HIGHEST, _LOWEST_STEP = 1e300, 1e-300
 
 # Units in the picture: the period of the stripes, the height of the bar above a breach, the least width of a period.
-STRIPES, BAR, LEAST_WIDTH = 6, 4, 3
+STRIPES, BAR, LEAST_WIDTH = 9, 4, 3
 
 STYLE = """
 .plot { width: 100%; height: auto; display: block; font: 12px system-ui, sans-serif }
@@ -55,7 +55,7 @@ STYLE = """
 .plot .n2 { stroke: var(--plot-2); fill: var(--plot-2) } .plot .n3 { stroke: var(--plot-3); fill: var(--plot-3) }
 .plot .line { fill: none }
 .plot .threshold { stroke: var(--bad); stroke-width: 1.4; stroke-dasharray: 6 4 }
-.plot .threshold-label { fill: var(--bad); stroke: var(--card); stroke-width: 4; paint-order: stroke }
+.plot .threshold-label { fill: var(--bad); stroke: var(--card); stroke-width: 6; paint-order: stroke }
 .plot .gap { stroke: var(--soft) } .plot .maintenance { stroke: var(--plot-3) }
 .plot .breach { fill: var(--bad); opacity: .18 } .plot .bar { fill: var(--bad) }
 .plot .edge { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke }
@@ -98,7 +98,7 @@ class ChartLine:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart over [start, end]. `unit` is one of seconds, ratio, or the name of the counted objects."""
+    """One chart over [start, end]. `unit` is seconds, ratio, boolean, or the name of the counted objects."""
 
     title: str
     unit: str
@@ -176,6 +176,8 @@ def _nice_step(highest: float, unit: str) -> float:
         return next(each for each in TIME_STEPS if each >= step)
     if unit == "seconds" and step > TIME_STEPS[-1]:
         return _DAY * _nice_step(highest / _DAY, "days")
+    if unit == "boolean":
+        return 1 / TICKS_Y
     if unit == "ratio" and highest <= 1 < TICKS_Y * step * 1.5:
         return 1 / TICKS_Y
     if unit not in ("seconds", "ratio") and " per " not in unit:
@@ -186,6 +188,8 @@ def _nice_step(highest: float, unit: str) -> float:
 
 def _tick_label(value: float, step: float, unit: str) -> str:
     """The value at a tick, in the unit of the steps, so that all ticks have the same one."""
+    if unit == "boolean":
+        return {0: "no", 1: "yes"}.get(value, "")
     if unit == "ratio":
         return f"{value * 100:.4g} %" if value < _LARGEST_EXACT else format_value(value, unit)
     if unit != "seconds":

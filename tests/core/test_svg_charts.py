@@ -105,7 +105,7 @@ def test_each_kind_of_period_has_a_pattern():
     (gap,), (maintenance,) = (list(marks[mark].iter("line")) for mark in (SpanKind.GAP, SpanKind.MAINTENANCE))
     assert gap.get("x1") == gap.get("x2")
     assert maintenance.get("y1") == maintenance.get("y2")
-    assert gap.get("stroke-dasharray") == maintenance.get("stroke-dasharray") == "1.5 4.5"
+    assert gap.get("stroke-dasharray") == maintenance.get("stroke-dasharray") == "1.5 7.5"
 
 
 def test_everything_stays_inside_the_picture():
@@ -141,6 +141,7 @@ def test_the_axis_of_time_counts_in_round_steps():
         ("seconds", 30 * 86400, ["0 d", "10 d", "20 d", "30 d", "40 d"]),
         ("ratio", 0.006, ["0 %", "0.2 %", "0.4 %", "0.6 %", "0.8 %"]),
         ("ratio", 0.9, ["0 %", "25 %", "50 %", "75 %", "100 %"]),
+        ("boolean", 1, ["no", None, None, None, "yes"]),
         ("ratio", 3, ["0 %", "100 %", "200 %", "300 %", "400 %"]),
     ],
 )

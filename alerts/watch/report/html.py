@@ -94,12 +94,17 @@ def _cell(text: str) -> str:
 
 def _plots(report: WatchReport) -> str:
     drawn = "".join(
-        f'<figure class="card"><figcaption><strong>{escape(chart.title)}</strong>{_verdicts(results)}</figcaption>'
+        f'<figure class="card"><figcaption><strong>{escape(chart.title)}</strong>{_unit(chart.unit)}{_verdicts(results)}</figcaption>'
         f"{svg_charts.chart(chart)}</figure>"
         for results, chart in charts(report)
     )
     key = "".join(f"<span>{svg_charts.legend_mark(mark)}{text}</span>" for mark, text in _KEY)
     return f'<p class="key">{key}</p><div class="plots">{drawn}</div>' if drawn else ""
+
+
+def _unit(unit: str) -> str:
+    """The counted objects; the ticks of the axis have the other units."""
+    return "" if unit in ("seconds", "ratio", "boolean") else f' <span class="soft">{escape(unit)}</span>'
 
 
 def _verdicts(results: Iterable[CheckResult]) -> str:
