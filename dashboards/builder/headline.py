@@ -21,13 +21,13 @@ class HeadlinePanels(PanelGroup):
         backlog = self.signal("outbox:backlog_jobs")
         yield panels.number(
             terms.BACKLOG.name,
-            "Unprocessed jobs in every state. High and not draining: check drain time and the health conditions.",
+            "Pending jobs in every state. High and not draining: check drain time and the health conditions.",
             worst(backlog),
             limits(self.policy, "OutboxBacklogHigh"),
         )
         oldest = panels.number(
             terms.OLDEST_JOB.name,
-            "Age of the oldest unprocessed job. Old while jobs are processed: it is exhausted; see the jobs by state.",
+            "Age of the oldest pending job. Old while jobs are processed: it is exhausted; see the jobs by state.",
             worst(f"{self.signal('outbox:oldest_pending_age_seconds')} or {backlog} == 0"),
             limits(self.policy, "OutboxStalled"),
         )
@@ -43,12 +43,12 @@ class HeadlinePanels(PanelGroup):
         yield panels.with_texts(drain.unit("s").decimals(1), map_value(0, "empty", GOOD), never)
         completions = self.signal("outbox:completions_per_second")
         yield panels.number(
-            "Processed / min",
+            "Processed per minute",
             "Jobs processed per minute recently. None although jobs wait: the processor is down or stuck.",
             worst(f"60 * {completions} and {one(pick(catalogue.PROCESSED_JOBS))}", least=True),
         ).decimals(0)
         yield panels.number(
-            "Processed / hour",
+            "Processed per hour",
             "Jobs processed in the last hour, by the table.",
             worst(pick(catalogue.LAST_HOUR_PROCESSED), least=True),
         )
@@ -89,7 +89,7 @@ class HeadlinePanels(PanelGroup):
         )
         yield panels.number(
             terms.EXHAUSTED_JOBS.name,
-            "Unprocessed jobs that have used up their attempts. Repair or remove them.",
+            "Pending jobs that have used up their attempts. Repair or remove them.",
             worst(self.signal("outbox:exhausted_jobs")),
             limits(self.policy, "OutboxJobsExhausted"),
         )

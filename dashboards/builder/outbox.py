@@ -64,9 +64,9 @@ class OutboxPanels(PanelGroup):
         """Pending jobs by queue."""
         panel = panels.lines(
             f"{terms.BACKLOG} by queue",
-            "Unprocessed jobs by queue. One queue grows alone: its jobs fail, or the queue does not exist any more.",
+            "Pending jobs by queue. One queue grows alone: its jobs fail, or the queue does not exist any more.",
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS)), "{{queue}}"),
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
         return panels.stacked(panel)
 
@@ -78,7 +78,7 @@ class OutboxPanels(PanelGroup):
             "for good.",
             PanelQuery(minutes(age(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
             unit=panels.MINUTES,
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
 
     def states(self) -> table.Panel:
@@ -111,9 +111,9 @@ class OutboxPanels(PanelGroup):
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("queue", "Queue"),
-                TableColumn("Value #A", "Unprocessed", "short"),
+                TableColumn("Value #A", "Pending", "short"),
                 TableColumn("Value #B", "Oldest is", "s"),
-                TableColumn("Value #C", "Processed / hour", "short"),
+                TableColumn("Value #C", "Processed per hour", "short"),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
             PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING)),

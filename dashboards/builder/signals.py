@@ -106,7 +106,7 @@ class SignalPanels(PanelGroup):
         """Pending jobs by state."""
         panel = panels.lines(
             f"{terms.BACKLOG} by state",
-            "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (attempts used up). Lines: where a "
+            "Pending jobs: waiting (never tried), failing (tried), exhausted (attempts used up). Lines: where a "
             "high backlog that does not drain becomes a ticket, and a page. Waiting grows: the processor is slow or "
             "down. Failing or exhausted grows: jobs fail; check the table of queues.",
             PanelQuery(self.signal("outbox:backlog_jobs"), "all"),
@@ -125,7 +125,7 @@ class SignalPanels(PanelGroup):
             PanelQuery(f"clamp_min({minutes(_age_when_sampled())}, {_LEAST_AGE:g})", "{{state}}"),
             unit=panels.MINUTES,
             colours=STATE_COLOURS,
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
         return panels.log_scale(panel, limits(self.policy, "OutboxStalled", "OutboxJobsWaitingLong", unit=60))
 
@@ -133,7 +133,7 @@ class SignalPanels(PanelGroup):
         """Failing jobs among the oldest pending ones."""
         return panels.lines(
             terms.HEAD_BLOCKED.name,
-            "Failing or exhausted jobs among the oldest 100 unprocessed, which the processor fetches at every poll. At "
+            "Failing or exhausted jobs among the oldest 100 pending, which the processor fetches at every poll. At "
             "100, no other job is processed, although the processor is busy. Repair or remove them.",
             PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
             colours={"of the oldest 100": WARN},

@@ -82,7 +82,7 @@ TROUBLES = [
     Outcome("outbox-overview.json", "Backlog", "", "database-lock", unknown),
     Outcome("outbox-overview.json", "Oldest job", "", "database-lock", unknown),
     Outcome("outbox-overview.json", "Drain time", "", "database-lock", unknown),
-    Outcome("outbox-overview.json", "Processed / min", "", "database-lock", unknown),
+    Outcome("outbox-overview.json", "Processed per minute", "", "database-lock", unknown),
     Outcome("outbox-overview.json", "Processing time, p95", "", "database-lock", unknown),
     Outcome("migration-watch.json", "Samples: received, failed, missing", "{{collector}}", "database-lock", fell_to(0)),
     Outcome("migration-watch.json", "Share of each threshold at worst", "Head blocked", "poison-rows", most(1)),

@@ -14,7 +14,7 @@ from tests.dashboards.reading import FILES, filled, load_dashboard, panels, sele
 POLICY = load_policy()
 COLOURS = {"page": "red", "ticket": "orange", "info": "blue"}
 # Axes in other units than the signal's.
-UNITS = {"hours": 3600, "days": 86400, "suffix: min": 60}
+UNITS = {"hours": 3600, "days": 86400, "suffix:min": 60}
 # No rule's threshold: a condition beside it, and shares and states that are bad from one on.
 DRAIN = {"Drain time"}
 BAD_FROM_ONE = {"Broken", "Failing", "Share of each threshold now", "Share of each threshold at worst"}

@@ -94,8 +94,8 @@ def _cell(text: str) -> str:
 
 def _plots(report: WatchReport) -> str:
     drawn = "".join(
-        f'<figure class="card"><figcaption><strong>{escape(chart.title)}</strong>{_unit(chart.unit)}{_verdicts(results)}</figcaption>'
-        f"{svg_charts.chart(chart)}</figure>"
+        f'<figure class="card"><figcaption><strong>{escape(chart.title)}</strong>{_unit(chart.unit)}'
+        f"{_verdicts(results)}</figcaption>{svg_charts.chart(chart)}</figure>"
         for results, chart in charts(report)
     )
     key = "".join(f"<span>{svg_charts.legend_mark(mark)}{text}</span>" for mark, text in _KEY)

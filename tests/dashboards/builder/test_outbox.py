@@ -40,11 +40,11 @@ def test_tables_join_their_queries():
     assert len(states["targets"]) == 2
     assert len(queues["targets"]) == 3
     renamed = queues["transformations"][2]["options"]["renameByName"]
-    assert list(renamed.values()) == ["Queue", "Unprocessed", "Oldest is", "Processed / hour"]
+    assert list(renamed.values()) == ["Queue", "Pending", "Oldest is", "Processed per hour"]
 
 
 def test_empty_panels_explain_themselves():
     """No expired key is good news."""
     texts = [made(panel)["fieldConfig"]["defaults"]["noValue"] for panel in (PANELS.expired(), PANELS.retention())]
     assert texts == ["There is no expired key.", "There is no processed job."]
-    assert made(PANELS.queue_ages())["fieldConfig"]["defaults"]["noValue"] == "No job is unprocessed."
+    assert made(PANELS.queue_ages())["fieldConfig"]["defaults"]["noValue"] == "No job is pending."
