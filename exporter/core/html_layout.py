@@ -43,7 +43,7 @@ tbody th { font-weight: 600 }
 .text { overflow-wrap: anywhere; min-width: 9rem }
 .short, .number { white-space: nowrap }
 .number { text-align: right }
-@media (max-width: 52rem) {
+@media screen and (max-width: 52rem) {
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
   table, tbody, tr, th, td { display: block }
   tr { padding: .5rem .75rem; border-top: 1px solid var(--line) } tbody tr:first-child { border-top: 0 }
