@@ -22,16 +22,18 @@ class PartStatus:
 
 
 def headline(status: Mapping[str, Any]) -> tuple[str, str]:
-    """The state in a few words, and its kind: what fires, and whether the database answers."""
+    """The state in a few words, and its kind: what fires, and whether the database is sampled."""
     firing = alert_list.firing(status["alerts"])
-    found = [] if status["up"] else ["the database does not answer"]
+    is_down = not status["up"] and _was_sampled(status)
+    found = ["no sample of the database succeeds"] if is_down else []
+    found += [] if status["up"] or is_down else ["the database was not sampled yet"]
     if firing:
         found.insert(0, f"{len(firing)} alert{'s' if len(firing) > 1 else ''} firing")
     if status["alerts"] is None:
         found.append("alerts are not evaluated yet")
     if not found:
         return "no alert is firing", "good"
-    is_urgent = not status["up"] or any(alert["severity"] == "page" for alert in firing)
+    is_urgent = is_down or any(alert["severity"] == "page" for alert in firing)
     return ", ".join(found), "bad" if is_urgent else "warn" if firing else "soft"
 
 
@@ -58,16 +60,22 @@ def _parts(status: Mapping[str, Any]) -> Iterator[PartStatus]:
 def _database(status: Mapping[str, Any]) -> PartStatus:
     server = status["server"]
     notes = [str(status["database"])]
-    if server is not None and status["up"]:
+    if server is not None:
         address = f" {server['address']}" if server["address"] else ""
         notes.append(f"{server['role']}{address}")
+    if not _was_sampled(status):
+        return PartStatus("Database", "not sampled yet", "soft", tuple(notes))
     if not status["up"]:
-        return PartStatus("Database", "does not answer", "bad", (*notes, "or no sample was taken yet"))
+        return PartStatus("Database", "no sample succeeds", "bad", (*notes, "see the problems below"))
     if server is None or server["role"] != "standby":
         return PartStatus("Database", "answers", "good", tuple(notes))
     lag = server["replay_lag_seconds"]
     behind = "its replication lag is unknown" if lag is None else f"at most {duration(lag)} behind its sender"
     return PartStatus("Database", "a standby answers", "warn", (*notes, behind))
+
+
+def _was_sampled(status: Mapping[str, Any]) -> bool:
+    return any(each["runs"] for each in status["collectors"])
 
 
 def _application(application: Mapping[str, Any] | None) -> PartStatus:
