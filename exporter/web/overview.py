@@ -25,16 +25,16 @@ def headline(status: Mapping[str, Any]) -> tuple[str, str]:
     """The state in a few words, and its kind: what fires, and whether the database is sampled."""
     firing = alert_list.firing(status["alerts"])
     is_down = not status["up"] and _was_sampled(status)
-    found = ["no sample of the database succeeds"] if is_down else []
-    found += [] if status["up"] or is_down else ["the database was not sampled yet"]
-    if firing:
-        found.insert(0, f"{len(firing)} alert{'s' if len(firing) > 1 else ''} firing")
-    if status["alerts"] is None:
-        found.append("alerts are not evaluated yet")
-    if not found:
+    found = (
+        f"{len(firing)} alert{'s' if len(firing) > 1 else ''} firing" if firing else "",
+        "no sample of the database succeeds" if is_down else "",
+        "" if _was_sampled(status) else "the database was not sampled yet",
+        "alerts are not evaluated yet" if status["alerts"] is None else "",
+    )
+    if not any(found):
         return "no alert is firing", "good"
     is_urgent = is_down or any(alert["severity"] == "page" for alert in firing)
-    return ", ".join(found), "bad" if is_urgent else "warn" if firing else "soft"
+    return ", ".join(filter(None, found)), "bad" if is_urgent else "warn" if firing else "soft"
 
 
 def cards(status: Mapping[str, Any]) -> str:
