@@ -28,7 +28,7 @@ def text(**changes: Any) -> str:
         ({"up": False, "collectors": []}, ("the database was not sampled yet", "soft")),
         ({"alerts": None}, ("alerts are not evaluated yet", "soft")),
         ({"alerts": [alert(severity="ticket")]}, ("1 alert firing", "warn")),
-        ({"alerts": [alert(), alert(severity="ticket")]}, ("2 alerts firing", "bad")),
+        ({"alerts": [alert(), alert(alert="OutboxJobsExhausted", severity="ticket")]}, ("2 alerts firing", "bad")),
         ({"alerts": [alert()], "up": False}, ("1 alert firing, no sample of the database succeeds", "bad")),
         ({"alerts": [alert(severity="none"), alert(state="pending")]}, ("no alert is firing", "good")),
     ],
