@@ -79,7 +79,7 @@ class ApplicationPanels(PanelGroup):
     def counts(self) -> timeseries.Panel:
         """Processed jobs as the application counts them."""
         return panels.lines(
-            "Processed per minute, by the application",
+            "Processed / min, by the application",
             "As deployed, permanent failures count as processed, and failed stays 0. The application above the table: "
             "jobs fail for good, or courses were deleted.",
             PanelQuery(per_minute(catalogue.APP_PROCESSED_JOBS), "application"),

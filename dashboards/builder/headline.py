@@ -43,12 +43,12 @@ class HeadlinePanels(PanelGroup):
         yield panels.with_texts(drain.unit("s").decimals(1), map_value(0, "empty", GOOD), never)
         completions = self.signal("outbox:completions_per_second")
         yield panels.number(
-            "Processed per minute",
+            "Processed / min",
             "Jobs processed per minute recently. None although jobs wait: the processor is down or stuck.",
             worst(f"60 * {completions} and {one(pick(catalogue.PROCESSED_JOBS))}", least=True),
         ).decimals(0)
         yield panels.number(
-            "Processed per hour",
+            "Processed / hour",
             "Jobs processed in the last hour, by the table.",
             worst(pick(catalogue.LAST_HOUR_PROCESSED), least=True),
         )
@@ -58,7 +58,7 @@ class HeadlinePanels(PanelGroup):
         none = map_value(-1, "none", "text")
         p95 = self.signal("outbox:processing_time_p95_seconds")
         processing_time = panels.number(
-            f"{terms.PROCESSING_TIME}, p95",
+            terms.PROCESSING_TIME.name,
             "Recent 95th percentile of the time from creation to completion.",
             worst(while_counted(p95, pick(catalogue.PROCESSED_JOBS))),
             limits(self.policy, "OutboxProcessingSlow"),

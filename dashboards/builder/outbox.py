@@ -24,7 +24,7 @@ class OutboxPanels(PanelGroup):
     def throughput(self) -> timeseries.Panel:
         """Processed jobs by queue."""
         panel = panels.lines(
-            "Processed per minute, by queue",
+            "Processed / min, by queue",
             "Jobs that became processed. None while the backlog grows: the processor is down or stuck, or every job "
             "fails. None in one queue: its jobs fail.",
             PanelQuery(per_minute(catalogue.QUEUE_PROCESSED_JOBS), "{{queue}}"),
@@ -113,7 +113,7 @@ class OutboxPanels(PanelGroup):
                 TableColumn("queue", "Queue"),
                 TableColumn("Value #A", "Pending", "short"),
                 TableColumn("Value #B", "Oldest is", "s"),
-                TableColumn("Value #C", "Processed per hour", "short"),
+                TableColumn("Value #C", "Processed / hour", "short"),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
             PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING)),

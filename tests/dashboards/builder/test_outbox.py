@@ -40,7 +40,7 @@ def test_tables_join_their_queries():
     assert len(states["targets"]) == 2
     assert len(queues["targets"]) == 3
     renamed = queues["transformations"][2]["options"]["renameByName"]
-    assert list(renamed.values()) == ["Queue", "Pending", "Oldest is", "Processed per hour"]
+    assert list(renamed.values()) == ["Queue", "Pending", "Oldest is", "Processed / hour"]
 
 
 def test_empty_panels_explain_themselves():
