@@ -30,6 +30,7 @@ def text(**changes: Any) -> str:
         ({"alerts": [alert(severity="ticket")]}, ("1 alert firing", "warn")),
         ({"alerts": [alert(), alert(alert="OutboxJobsExhausted", severity="ticket")]}, ("2 alerts firing", "bad")),
         ({"alerts": [alert()], "up": False}, ("1 alert firing, no sample of the database succeeds", "bad")),
+        ({"collectors": [collector(success=False)] * 2}, ("2 collectors fail", "warn")),
         ({"alerts": [alert(severity="none"), alert(state="pending")]}, ("no alert is firing", "good")),
     ],
 )
@@ -63,9 +64,11 @@ def test_the_headline_is_never_green_above_a_firing_alert(changes, headline):
         ({"watch": watch()}, ("Watchno problem so far", "12 h left", "coverage 99.8 %")),
         ({"watch": watch(reasons=["Jobs were stuck."])}, ("Watchproblems so far",)),
         ({"watch": watch(verdict="FAIL", ends=999_000.0)}, ("WatchFAIL", "ended 1970-01-12 13:30 UTC")),
-        ({}, ("Exportercollectors succeed", "1 collectors")),
+        ({}, ("Exportersamples are fresh", "1 collector")),
+        ({"collectors": [collector(fresh=False)]}, ("Exportersamples are missing", "stale: backlog")),
+        ({"collectors": [collector(success=None)]}, ("Exportersamples are missing", "not run yet: backlog")),
         ({"collectors": [collector(success=False), collector(name="events")]},
-         ("1 of 2 collectors fail", "failing: backlog")),
+         ("1 collector fails", "failing: backlog")),
     ],
 )  # fmt: skip
 def test_each_part_says_its_state_in_words(changes, words):
