@@ -68,7 +68,7 @@ class OutboxPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS)), "{{queue}}"),
             empty="No job is pending.",
         )
-        return panels.stacked(panel)
+        return panels.stacked(panel).decimals(0)
 
     def queue_ages(self) -> timeseries.Panel:
         """The age of the oldest job by queue."""
@@ -80,6 +80,17 @@ class OutboxPanels(PanelGroup):
             unit=panels.MINUTES,
             empty="No job is pending.",
         )
+
+    def queue_exhausted(self) -> timeseries.Panel:
+        """Exhausted jobs by queue."""
+        panel = panels.lines(
+            f"{terms.EXHAUSTED_JOBS} by queue",
+            "Jobs whose attempts are used up, by queue. One queue: its worker or its payloads are wrong. They stay "
+            "until someone fixes their cause or removes them.",
+            PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS)), "{{queue}}"),
+            empty="No job is pending.",
+        )
+        return panels.stacked(panel).decimals(0)
 
     def states(self) -> table.Panel:
         """Pending jobs by state."""
@@ -107,17 +118,23 @@ class OutboxPanels(PanelGroup):
         return panels.data_table(
             "Queues",
             "Pending and processed jobs of each queue. Pending jobs and none processed: the jobs fail, or the queue "
-            "does not exist any more.",
+            "does not exist any more. Failure ratio: of the jobs tried in the last hour.",
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("queue", "Queue"),
                 TableColumn("Value #A", "Pending", "short"),
                 TableColumn("Value #B", "Oldest is", "s"),
                 TableColumn("Value #C", "Processed / hour", "short"),
+                TableColumn("Value #D", terms.FAILURE_RATIO.name, "percentunit"),
+                TableColumn("Value #E", "Exhausted", "short"),
+                TableColumn("Value #F", "Oldest exhausted is", "s"),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
             PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING)),
             PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_PROCESSED))),
+            PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_FAILURE_RATIO))),
+            PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS))),
+            PanelQuery(age(catalogue.QUEUE_OLDEST_EXHAUSTED)),
         )
 
     def events(self) -> timeseries.Panel:
