@@ -24,3 +24,13 @@ def test_no_collector_has_the_colour_of_a_status():
     """Its colour has a legend."""
     assert len(set(COLLECTORS.values())) == len(COLLECTORS)
     assert not any("red" in colour or "orange" in colour for colour in COLLECTORS.values())
+
+
+def test_a_healthy_collector_touches_no_line():
+    """A collector with an interval of minutes is overdue from its interval on; the line is the backlog's own."""
+    panels = {each.title: each for each in health(policy()).panels or []}
+    overdue = panels["Overdue samples"].targets[0].expr  # type: ignore[union-attr] # no row
+    assert overdue.startswith("clamp_min(time() - max without (instance, pod) (outbox_collector_last_success_timestamp")
+    assert "outbox_collector_interval_seconds" in overdue
+    steps = panels["Overdue samples"].field_config.defaults.thresholds.steps  # type: ignore[union-attr] # no row
+    assert [step.value for step in steps] == [None]
