@@ -83,6 +83,8 @@ def values(elapsed: float, at: float) -> dict[str, float]:
         'outbox_app_fsm_initializations_total{result="failed"}': 2 + elapsed // 1000,
         "outbox_app_processed_jobs_total": 5000 + elapsed,
         "outbox_app_fallback_activations_total": elapsed // 300,
+        'outbox_processing_time_seconds_bucket{le="60"}': elapsed - elapsed // 1000,
+        "outbox_processing_time_seconds_count": elapsed,
     }
 
 
