@@ -77,6 +77,6 @@ class Evidence:
     def _after(self, wealth: Sequence[float], income: float, ratio: float) -> Sequence[float]:
         more = ratio - 1
         return [
-            min((each + income) * (1 + stake * more), highest)
+            won if (won := (each + income) * (1 + stake * more)) < highest else highest
             for each, stake, highest in zip(wealth, _STAKES, self._highest, strict=True)
         ]

@@ -13,7 +13,7 @@ from alerts.watch.model.watch import Verdict, Watch
 from exporter.core.humanize import count, duration, moment, percent
 
 
-def passed(check: Check, totals: MeterTotals, estimate: Estimate | None, *, was_breached: bool) -> str:
+def passed(check: Check, totals: MeterTotals, estimate: Estimate | None = None, *, was_breached: bool) -> str:
     """PASS, at the end or so far. `was_breached`: at one tick at least, which may be too short to count as time."""
     frequency = f" {estimates.excluded(check.outcomes, estimate)}" if check.outcomes and estimate else ""
     if not was_breached:
@@ -22,7 +22,7 @@ def passed(check: Check, totals: MeterTotals, estimate: Estimate | None, *, was_
     return f"{check.subject} {check.bad} {_bad_time(totals)}, {budget}{_not_counted(totals)}.{frequency}"
 
 
-def failed(check: Check, totals: MeterTotals, estimate: Estimate | None) -> str:
+def failed(check: Check, totals: MeterTotals, estimate: Estimate | None = None) -> str:
     """FAIL: a budget was exceeded."""
     frequency = f" {estimates.proved(check.outcomes, estimate)}" if check.outcomes and estimate else ""
     return (

@@ -48,9 +48,10 @@ class OutcomeTracker:
 
     def add(self, tick: Tick, interval: TickInterval, increases: CounterIncreases) -> None:
         """Add one tick, in the order of time, after its `increases`."""
-        if any([name not in tick.values for name in self._counters]):
-            self._complete = False
-            return
+        for name in self._counters:
+            if name not in tick.values:
+                self._complete = False
+                return
         complete = self._complete and interval.covered
         last, self._last, self._complete = self._last, self._totals(increases), True
         if self.excused and tick.maintenance is not False:
@@ -84,15 +85,17 @@ class OutcomeTracker:
         return ShareSequence(self.outcomes.limit) if self.outcomes.trials else RateSequence(self.outcomes.limit)
 
     def _totals(self, increases: CounterIncreases) -> _Totals:
-        grown, resets, outcomes = increases.grown, increases.resets, self.outcomes
-        trials = sum([grown[name] for name in outcomes.trials])
-        successes = sum([grown[name] for name in outcomes.successes])
-        return _Totals(
-            events=trials - successes + sum([grown[name] for name in outcomes.events]),
-            trials=trials,
-            until=increases.until(self._counters[0]),
-            resets=sum([resets[name] for name in self._counters]),
-        )
+        grown, outcomes = increases.grown, self.outcomes
+        events, trials, resets = 0.0, 0.0, 0
+        for name in outcomes.trials:
+            trials += grown[name]
+        for name in outcomes.successes:
+            events -= grown[name]
+        for name in outcomes.events:
+            events += grown[name]
+        for name in self._counters:
+            resets += increases.resets[name]
+        return _Totals(trials + events, trials, increases.until(self._counters[0]), resets)
 
     def _count(self, elapsed: float, last: _Totals, now: _Totals, *, complete: bool) -> None:
         was_reset = now.resets != last.resets
