@@ -43,7 +43,7 @@ CHECKS = ("processing_time", "initialisations", "initialisation_budget", "fallba
 # Initialisations per minute by the hour of the watch; each one makes a job. They depend on the minute as well.
 SHAPES: Mapping[str, Callable[[float], float]] = {
     "steady": lambda hour: 60.0,
-    "idle nights": lambda hour: max(0.0, 120.0 * math.sin(math.pi * (hour - 12) / 12)) if hour >= 12 else 60.0,  # noqa: PLR2004
+    "idle nights": lambda hour: 0.0 if 12 <= hour < 20 else 90.0,  # noqa: PLR2004
     "bursts": lambda hour: 100.0 if hour % 2 < 1 / 6 else 5.0,  # noqa: PLR2004
     "low": lambda hour: 4.0,
 }
