@@ -144,7 +144,9 @@ class Day:
         counts, run, since = self._counts(rng), 1, 0
         offset = round(_BEFORE / self.interval)
         size = round(DAY / self.interval)
-        gaps = {rng.randrange(1, size): rng.randrange(1, round(4 * MINUTE / self.interval)) for _ in range(rng.randrange(3))}
+        gaps = {
+            rng.randrange(1, size): rng.randrange(1, round(4 * MINUTE / self.interval)) for _ in range(rng.randrange(3))
+        }
         resets = {rng.randrange(1, size) for _ in range(rng.randrange(3))}
         base, ended, before = 0, 0, Cause.EXPORTER_STALLED
         for index in range(1, size + 1):
@@ -307,7 +309,12 @@ def outcomes(options: argparse.Namespace) -> Iterator[Outcome]:
 
 def table(found: Sequence[Outcome], title: str) -> list[str]:
     """Markdown: verdicts of healthy days by kind, and faults with share found and median hours to FAIL."""
-    lines = [f"### {title}", "", "| Days | Number | FAIL | INCONCLUSIVE | PASS | failed checks |", "|---|---:|---:|---:|---:|---|"]
+    lines = [
+        f"### {title}",
+        "",
+        "| Days | Number | FAIL | INCONCLUSIVE | PASS | failed checks |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
     for kind in HEALTHY:
         lines += _healthy(kind, [each for each in found if each.kind == kind])
     lines += _healthy("all healthy days", [each for each in found if each.kind in HEALTHY])
@@ -365,7 +372,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     lines = table(list(outcomes(options)), "This revision")
     if options.against:
-        words = ["--days", options.days, "--fault-days", options.fault_days, "--seed", options.seed, "--interval", options.interval]
+        words = [
+            "--days",
+            options.days,
+            "--fault-days",
+            options.fault_days,
+            "--seed",
+            options.seed,
+            "--interval",
+            options.interval,
+        ]
         lines += ["", *table(against(options.against, [str(word) for word in words]), options.against)]
     print("\n".join(lines))  # noqa: T201 - the output of a command
     return 0

@@ -72,7 +72,9 @@ def _readings(values: dict[str, float], at: float, registered: bool | None) -> R
     ]
     name, total = series.BUCKETS
     jobs = [
-        Distribution(catalogue.PROCESSING_TIME, (60.0,), (round(values[name]), round(values[total] - values[name])), 0.0)
+        Distribution(
+            catalogue.PROCESSING_TIME, (60.0,), (round(values[name]), round(values[total] - values[name])), 0.0
+        )
         for _ in range(name in values)
     ]
     versions = VERSIONS if registered is not None else ()

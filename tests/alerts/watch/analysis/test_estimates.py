@@ -18,7 +18,8 @@ def test_a_bound_is_not_rounded_inwards():
         "At most 0.9 % at 95 % (8 of 1,000 initialisations failed); 2.0 % would have been seen."
     )
     assert (
-        estimates.proved(SHARE, found) == "In the whole watch at least 0.8 % at 95 % (8 of 1,000 initialisations failed)."
+        estimates.proved(SHARE, found)
+        == "In the whole watch at least 0.8 % at 95 % (8 of 1,000 initialisations failed)."
     )
 
 
