@@ -1,15 +1,15 @@
 """Evidence that events are more frequent than a limit allows, at any time and since any time.
 
 Each observation is a bet: `events` where at most `expected` are expected multiply the wealth by
-1 - stake + stake * events / expected. Under the limit its mean is at most 1, whatever the distribution of the events and
-however they depend on each other within one observation. Wealth comes in over the watch, half of it at the begin, so
-that a rise is noticed whenever it begins; all of it is 1. By Ville's inequality, a watch whose limit is kept at every
-observation ever has the wealth 1/error with a probability of at most `error`. Sources: Waudby-Smith, Ramdas,
+1 - stake + stake * events / expected. Under the limit its mean is at most 1, whatever the distribution of the events
+is and however they depend on each other within one observation. Wealth comes in over the watch, half of it at the
+begin, so that a rise is noticed whenever it begins; all of it is 1. By Ville's inequality, a watch whose limit is kept at
+every observation ever has the wealth 1/error with a probability of at most `error`. Sources: Waudby-Smith, Ramdas,
 "Estimating means of bounded random variables by betting" (arXiv 2010.09686), for the bets; Shin, Ramdas, Rinaldo,
 "E-detectors" (arXiv 2203.03532), for the sum over times of begin.
 
-What was not observed leaves two bounds of the wealth, as it does of durations (`coverage.py`): the lower one without it,
-the upper one as if it had been the worst. So missing data never hides a rise.
+What was not observed leaves two bounds of the wealth, as it does of durations (`coverage.py`): the lower one without
+it, the upper one as if it had been the worst. So missing data never hides a rise.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _NONE = (0.0,) * len(_STAKES)
 
 @dataclass(slots=True)
 class Evidence:
-    """The wealth of one check. `error` is the probability of a false certainty, `duration` that of the watch, seconds."""
+    """The wealth of one check. `error`: the probability of a false proof. `duration`: that of the watch, seconds."""
 
     error: float
     duration: float

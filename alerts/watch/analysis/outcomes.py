@@ -66,7 +66,8 @@ class OutcomeTracker:
     def estimate(self, *, final: bool) -> Estimate:
         """The frequency up to now; its power at the end."""
         sequence, events, exposure = self._sequence, self._events, self._exposure
-        at_most, needed = sequences.at_most(sequence, events, exposure), 0.0
+        at_most = sequences.at_most(sequence, events, exposure)
+        needed: float | None = 0.0
         if at_most >= sequence.limit:
             size = sequences.exposure_needed(sequence, events, exposure)
             needed = None if size is None else size - exposure

@@ -4,8 +4,8 @@ FAIL: breached time exceeds a budget. It is certain at that tick, and final. PAS
 exceed no budget, and enough is known; that is certain at the end only. Everything else is INCONCLUSIVE. So more
 breaches never improve a verdict, and less coverage only makes it INCONCLUSIVE.
 
-Where a check has outcomes, a breach may be chance. It counts while the outcomes prove one (`evidence.py`), and PASS also
-needs outcomes that exclude the limit (`sequences.py`).
+Where a check has outcomes, a breach may be chance. It counts while the outcomes prove one (`evidence.py`), and PASS
+also needs outcomes that exclude the limit (`sequences.py`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -67,6 +67,16 @@ class _TrackedCheck:
     def _is_worse(self, value: float, than: float) -> bool:
         above = not self.check.conditions or self.check.conditions[0].above
         return value > than if above else value < than
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The measurements of one check at one moment. `was_breached`: at one tick at least."""
+
+    check: Check
+    totals: MeterTotals
+    estimate: Estimate | None
+    was_breached: bool
 
 
 class WatchEvaluator:
@@ -168,7 +178,8 @@ class WatchEvaluator:
     ) -> CheckResult:
         check, totals = tracked.check, self._totals(tracked.meter, elapsed)
         estimate = tracked.outcomes.estimate(final=final) if tracked.outcomes else None
-        verdict, reason = next(self._verdicts(tracked, totals, estimate, gaps, at, final=final))
+        measured = _Measured(check, totals, estimate, was_breached=bool(tracked.meter.breaches))
+        verdict, reason = next(self._verdicts(measured, gaps, at, final=final))
         return CheckResult(
             check=check,
             verdict=verdict,
@@ -185,17 +196,11 @@ class WatchEvaluator:
         )
 
     def _verdicts(
-        self,
-        tracked: _TrackedCheck,
-        totals: MeterTotals,
-        estimate: Estimate | None,
-        gaps: Sequence[Gap],
-        at: float,
-        *,
-        final: bool,
+        self, measured: _Measured, gaps: Sequence[Gap], at: float, *, final: bool
     ) -> Iterator[tuple[Verdict | None, str]]:
         """The verdicts on a check that apply, with their reasons; the first one counts."""
-        check, budget = tracked.check, tracked.check.budget
+        check, totals, estimate = measured.check, measured.totals, measured.estimate
+        budget = check.budget
         if check.not_applicable:
             yield None, f"Not checked: {check.not_applicable}."
         if check.kind is CheckKind.CLEANUP:
@@ -214,7 +219,7 @@ class WatchEvaluator:
                 yield Verdict.PASS, messages.traffic(check, each, found)
         if estimate and estimate.at_most >= estimate.limit:
             yield Verdict.INCONCLUSIVE if final else None, messages.not_excluded(check, estimate, final=final)
-        yield Verdict.PASS, messages.passed(check, totals, estimate, was_breached=bool(tracked.meter.breaches))
+        yield Verdict.PASS, messages.passed(check, totals, estimate, was_breached=measured.was_breached)
 
     def _increase(self, counter: str) -> float:
         return self._increases.grown.get(counter, 0.0)

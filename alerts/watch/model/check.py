@@ -57,9 +57,9 @@ class Evidence:
 class Outcomes:
     """The outcomes whose frequency a check limits, by the counters of ticks.
 
-    A share: `trials` less `successes` are the events, `limit` is their share of the trials. A rate: `events` are counted
-    in time, `limit` is how many there may be per second, and `per` the seconds for which messages give it. `what` names
-    the trials, or the events of a rate; `event` says what happened to them ("failed"). An event is unwanted.
+    A share: `trials` less `successes` are the events, `limit` is their share of the trials. A rate: `events` are
+    counted in time, `limit` is how many there may be per second, and `per` the seconds for which messages give it.
+    `what` names the trials, or the events of a rate; `event` is the predicate of a trial that is an event ("failed").
     """
 
     limit: float

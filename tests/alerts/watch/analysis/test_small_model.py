@@ -1,8 +1,8 @@
-"""All histories of a few ticks: what is missing never turns FAIL into PASS, and more failures never improve a verdict.
+"""All histories of a few ticks: what is missing never turns FAIL into PASS, more failures never improve a verdict.
 
-At each tick the truth is good (no job of 100 is slow) or bad (all are), and it is seen or not: the tick has no values, it
-is missing and the counters bridge the gap, or it is missing and the exporter has restarted, so that its counts are lost.
-The real evaluation judges each history.
+At each tick the truth is good (no job of 100 is slow) or bad (all are), and it is seen or not: the tick has no values,
+it is missing and the counters bridge the gap, or it is missing and the exporter has restarted, so that its counts are
+lost. The real evaluation judges each history.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ History = tuple[Step, ...]
 
 @cache
 def watch(size: int) -> Watch:
-    """Of one check that may be breached for one interval; the first tick, which is good, is the base of the counters."""
+    """Of one check that may be breached for one interval. The first tick is good, and the base of the counters."""
     made = fixtures.watch()
     check = next(each for each in made.checks if each.name == "processing_time")
     check = replace(check, budget=Budget(INTERVAL, INTERVAL), conditions=check.conditions[:1])
@@ -112,7 +112,8 @@ def is_seen(history: History) -> bool:
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_blindness_never_turns_fail_into_pass(model):
     """Nor PASS into FAIL: whatever else could have been seen."""
-    found, possible = results(*model), {}
+    found = results(*model)
+    possible: dict[History, set[Verdict | None]] = {}
     for history, result in found.items():
         possible[history] = {result.verdict}.union(
             *(
