@@ -285,6 +285,28 @@ NOTIFICATIONS = _exporter.counter(
     "receiver",
     "result",
 )
+ALERT_DELAY = _exporter.gauge(
+    "outbox_alert_delay_seconds",
+    "Latest alert that this receiver has accepted: time from the beginning of its condition to its delivery. Absent "
+    "before the first since the start; without the watchdog and drills.",
+    "receiver",
+)
+DRILL_ACTIVE = _exporter.gauge(
+    "outbox_drill_active",
+    "1 while the weekly drill takes place, 0 otherwise, by the severity of its alert; absent without a schedule.",
+    "severity",
+    critical=True,
+)
+DRILL_SUCCESS = _exporter.gauge(
+    "outbox_drill_success",
+    "1 when the latest drill reached this receiver, 0 when it did not; absent before the first.",
+    "receiver",
+)
+DRILL_LAST_SUCCESS = _exporter.gauge(
+    "outbox_drill_last_success_timestamp_seconds",
+    "Time at which a drill last reached this receiver; absent before the first.",
+    "receiver",
+)
 WATCH_STATE = _exporter.gauge(
     "outbox_watch_state", "1 for the current state of the watch, 0 for the others.", "state", critical=True
 )

@@ -44,6 +44,7 @@ _LINKS = (
     ("-/healthy", "/-/healthy"),
     ("-/ready", "/-/ready"),
 )
+_DRILL = "OutboxDrill"
 _UNKNOWN = '<span class="unknown">unknown</span>'
 
 
@@ -55,7 +56,7 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
     up = bool(status["up"])
     word = "up" if up else "down"
     last_sample = "The last sample succeeded." if up else "The last sample failed, or no sample was taken yet."
-    firing = [alert for alert in status["alerts"] or () if alert["state"] == "firing" and alert["severity"] != "none"]
+    firing = [alert for alert in status["alerts"] or () if _is_incident(alert) and alert["state"] == "firing"]
     links = "".join(f'<li><a href="{path}">{escape(text)}</a></li>' for path, text in _LINKS)
     body = f"""<header>
 <h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
@@ -64,6 +65,7 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 </header>
 <main>
 {_alerts(status["alerts"], firing, status["now"])}
+{_drill(status["drill"])}
 {html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
 {_problems(status)}
 {html_layout.section("signals", "Signals", _signals(status) + _uncounted(status["unaccounted"]))}
@@ -125,6 +127,34 @@ def _alert(alert: Mapping[str, Any], now: float) -> str:
         f'<span class="soft">({escape(", ".join(notes))})</span><br>{escape(alert["description"])} '
         f'<a href="{escape(_runbook(alert))}">{escape(alert["alert"])} runbook</a>'
     )
+
+
+def _is_incident(alert: Mapping[str, Any]) -> bool:
+    """Not the watchdog, and not the drill, which has a line of its own."""
+    return alert["severity"] != "none" and alert["alert"] != _DRILL
+
+
+def _drill(drill: Mapping[str, Any] | None) -> str:
+    if drill is None:
+        return ""
+    when = "takes place now: no action is needed" if drill["active"] else f"next {moment(drill['next'])}"
+    items = "".join(f"<li>{_drilled(receiver)}</li>" for receiver in drill["receivers"])
+    listed = (
+        f"<ul>{items}</ul>" if items else f"<p>No receiver takes alerts of severity {escape(drill['severity'])}.</p>"
+    )
+    return html_layout.section(
+        "drill", "Drill", f'<div class="card"><p>The weekly drill: {escape(when)}.</p>{listed}</div>'
+    )
+
+
+def _drilled(receiver: Mapping[str, Any]) -> str:
+    """The result of the latest drill for a receiver, with what it proved and when."""
+    words = {None: ("soft", "no drill yet"), True: ("good", "reached"), False: ("bad", "not reached")}
+    kind, word = words[receiver["succeeded"]]
+    last = receiver["succeeded_at"]
+    proved = "" if last is None else f"; last success {moment(last)}: {receiver['proved']}"
+    problem = f"; {receiver['problem']}" if receiver["problem"] else ""
+    return f'{escape(receiver["receiver"])}: <span class="state {kind}">{word}</span>{escape(proved + problem)}'
 
 
 def _runbook(alert: Mapping[str, Any]) -> str:
