@@ -6,9 +6,8 @@ out. What a DSN leaves out comes from libpq's own variables (PGHOST, PGPASSWORD,
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
 from exporter.config import overrides, values, yaml_file
@@ -74,7 +73,7 @@ class ExternalChecks:
 
     dsn: Callable[[str], str | None]
     override: Callable[[Override], str | None]
-    values: Mapping[str, Callable[[Any], str | None]] = MappingProxyType({})
+    values: Mapping[str, Callable[[Any], str | None]] = field(default_factory=dict)
 
 
 def load(path: Path | None, environ: Mapping[str, str], checks: ExternalChecks) -> Config:
