@@ -37,7 +37,8 @@ def _verdict(signals: SignalPanels, headline: HeadlinePanels) -> DashboardSectio
         "",
         (
             grid_row(8, (4, signals.verdict()), panel_block(20, list(headline.waiting()), list(headline.failing()))),
-            grid_row(8, (8, signals.conditions()), (8, signals.firing()), (8, signals.alerts())),
+            grid_row(8, (8, signals.conditions()), (16, signals.firing())),
+            grid_row(6, (24, signals.alerts())),
         ),
     )
 
@@ -48,6 +49,7 @@ def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: Applicatio
         (
             grid_row(8, (8, outbox.throughput()), (8, signals.processing_time()), (8, outbox.processing_times())),
             grid_row(8, (8, signals.failures()), (8, signals.initialisations()), (8, application.initialisations())),
+            grid_row(8, (16, signals.burn_rates()), (8, signals.budget())),
         ),
     )
     yield DashboardSection(

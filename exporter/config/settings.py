@@ -187,12 +187,12 @@ class AlertingSettings:
     job: Annotated[str, JOB_NAME] = "outbox-exporter"
     time_scale: Ratio = Ratio(1)
     thresholds: tuple[Override, ...] = ()
+    runbook_base_url: Url | None = None
+    ca_file: Certificates | None = None
     objective_time: Seconds | None = None
     objective_target: Annotated[Ratio, Bounds(0.94, 0.9999)] | None = None
     drill: WeeklyTime | None = None
     drill_severity: Literal["page", "info"] = "page"
-    runbook_base_url: Url | None = None
-    ca_file: Certificates | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,8 @@ class _Publisher:
     def counter(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
         return Metric(name, Kind.COUNTER, text, labels, self.collector, critical)
 
-    def histogram(self, name: str, text: str, *labels: str) -> Metric:
-        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector)
+    def histogram(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
+        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector, critical)
 
 
 _backlog = _Publisher(CollectorName.BACKLOG)
@@ -146,6 +146,7 @@ PROCESSING_TIME = _throughput.histogram(
     "outbox_processing_time_seconds",
     "Processing time (creation to processed) of the jobs in outbox_processed_jobs_total. Negative times count "
     "as 0; jobs with an invalid created_at are left out.",
+    critical=True,
 )
 CLOCK_SKEW_JOBS = _throughput.counter(
     "outbox_clock_skew_jobs_total",
@@ -273,6 +274,13 @@ ALERT_FIRING = _exporter.gauge(
     "1 when this alert fires in the exporter's own evaluation, 0 when it does not.",
     "alert",
     "severity",
+)
+ALERT_MUTED = _exporter.gauge(
+    "outbox_alert_muted",
+    "1 while this firing alert is muted by the firing alert `by`, its cause; absent for all others.",
+    "alert",
+    "severity",
+    "by",
 )
 NOTIFICATIONS_WAITING = _exporter.gauge(
     "outbox_notifications_waiting",
