@@ -49,9 +49,9 @@ def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: Applicatio
         (
             grid_row(8, (8, outbox.throughput()), (8, signals.processing_time()), (8, outbox.processing_times())),
             grid_row(8, (8, signals.failures()), (8, signals.initialisations()), (8, application.initialisations())),
-            grid_row(8, (16, signals.burn_rates()), (8, signals.budget())),
         ),
     )
+    yield DashboardSection("Latency objective", (grid_row(8, (4, signals.budget()), (20, signals.burn_rates())),))
     yield DashboardSection(
         "Backlog: size, age, drain time",
         (

@@ -1,5 +1,6 @@
 """Panels of the policy's signals with their thresholds, and of alerts. Several dashboards show them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,12 +8,14 @@ from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseri
 from grafana_foundation_sdk.models.dashboard import ValueMapping
 
 from alerts.model import DRILL
+from alerts.policy.objective import bucket_label
 from dashboards.builder import panels
 from dashboards.builder.limits import limits, most_severe
 from dashboards.builder.meanings import BAD, CALM, GOOD, NEUTRAL, WARN, map_boolean, map_text, map_value
 from dashboards.builder.page import RUNBOOKS
 from dashboards.builder.panels import PanelQuery, TableColumn
 from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, minutes, one, pick, worst
+from exporter.config.values import format_duration
 from exporter.metrics import catalogue, terms
 
 STATE_COLOURS = {"waiting": CALM, "failing": WARN, "exhausted": BAD}
@@ -196,30 +199,40 @@ class SignalPanels(PanelGroup):
         """Burn rates of the latency objective."""
         panel = panels.lines(
             "Burn rate of the latency objective",
-            "Share of slow jobs, as a multiple of the error budget: at 1, a month's budget lasts a month. Lines: "
-            "a ticket for three days, a page for an hour; each needs a shorter window too. Three days need the rules.",
+            "Share of slow jobs, as a multiple of the error budget: at 1, the budget of a month lasts a month. Lines: "
+            "where it becomes a ticket over days, and a page over an hour; each needs a shorter window as well.",
             PanelQuery(self.signal("outbox:latency_burn_rate:5m"), "5 minutes"),
             PanelQuery(self.signal("outbox:latency_burn_rate:1h"), "1 hour"),
             PanelQuery(self.signal("outbox:latency_burn_rate:6h"), "6 hours"),
-            PanelQuery(f"outbox:latency_burn_rate:3d{{{SELECTED_JOB}}}", "3 days"),
-            colours={"5 minutes": BAD, "1 hour": WARN, "6 hours": "yellow", "3 days": "text"},
+            colours={"5 minutes": BAD, "1 hour": WARN, "6 hours": "yellow"},
             empty="No job was processed in the time shown.",
         )
-        return panels.log_scale(
-            panel, limits(self.policy, "OutboxLatencyBudgetBurnSlow", "OutboxLatencyBudgetBurnFast"), zero=True
-        )
+        alerts = ("OutboxLatencyBudgetBurnSlow", "OutboxLatencyBudgetBurnFast")
+        return panels.log_scale(panel, limits(self.policy, *alerts), zero=True)
 
-    def budget(self) -> timeseries.Panel:
+    def budget(self) -> stat.Panel:
         """The error budget that is left."""
-        return panels.lines(
-            "Error budget left, 30 days",
-            "Part of the latency objective's error budget that is left of the last 30 days. Below 0 %: the objective "
-            "is missed. Needs the rule file, and a Prometheus that keeps samples for 30 days.",
-            PanelQuery(f"outbox:latency_budget_left:30d{{{SELECTED_JOB}}}", "left"),
-            unit="percentunit",
-            colours={"left": CALM},
-            empty="There are no samples of 30 days, or the rules are not loaded.",
+        panel = panels.number(
+            "Error budget left",
+            "Part of the latency objective's error budget that is left of its window, a month. Negative: the objective "
+            "is missed. Unknown until the samples reach back so far; Prometheus has to keep them.",
+            worst(self._budget_left(), least=True),
         )
+        return panels.with_texts(panel.unit("percentunit").decimals(1), unknown="no month of samples")
+
+    def _budget_left(self) -> str:
+        """As the policy's signal, from the counters: the rules need not be loaded."""
+        objective = self.policy.objective
+        if objective is None:
+            raise LookupError("the policy has no latency objective")
+        window = format_duration(objective.window)
+        every, fast = (
+            pick(catalogue.PROCESSING_TIME, f'le="{bucket_label(bound)}"', suffix="_bucket")
+            for bound in (math.inf, objective.time)
+        )
+        slow = one(f"increase({every}[{window}]) - ignoring (le) increase({fast}[{window}])")
+        jobs = one(f"increase({every}[{window}])", "le")
+        return f"(1 - {slow} / ({jobs} > 0) / {objective.budget:g}) and {one(f'{every} offset {window}', 'le')}"
 
     def _summaries(self) -> tuple[ValueMapping, ...]:
         """The summary of each alert in place of its name."""
