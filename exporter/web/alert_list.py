@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from alerts.model import DRILL
 from exporter.core import html_layout
 from exporter.core.humanize import duration
 
@@ -12,8 +13,9 @@ _KINDS = {"page": "bad", "ticket": "warn"}
 
 
 def firing(alerts: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
-    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog."""
+    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog and the drill."""
     found = [alert for alert in alerts or () if alert["state"] == "firing" and alert["severity"] in _SEVERITIES]
+    found = [alert for alert in found if alert["alert"] != DRILL]
     return sorted(found, key=_rank)
 
 
