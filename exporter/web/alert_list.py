@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from alerts.model import DRILL
 from exporter.core import html_layout
 from exporter.core.humanize import duration
 
@@ -12,7 +13,7 @@ _KINDS = {"page": "bad", "ticket": "warn"}
 
 
 def firing(alerts: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
-    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog.
+    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog and the drill.
 
     A ticket is left out while the page of the same alert fires.
     """
@@ -38,7 +39,7 @@ def section(alerts: Sequence[Mapping[str, Any]] | None, now: float) -> str:
 
 
 def _ranked(alerts: Sequence[Mapping[str, Any]], state: str) -> list[Mapping[str, Any]]:
-    shown = [each for each in alerts if each["severity"] in _SEVERITIES]
+    shown = [each for each in alerts if each["severity"] in _SEVERITIES and each["alert"] != DRILL]
     firing = {(each["alert"], each["severity"]) for each in shown if each["state"] == "firing"}
     found = [each for each in shown if each["state"] == state and not firing.intersection(_more_severe(each))]
     return sorted(found, key=_rank)
