@@ -45,7 +45,7 @@ def test_every_metric_of_an_outbox_has_a_collector():
     }
     assert {name.value: len(metrics) for name, metrics in catalogue.COLLECTORS.items()} == {
         "backlog": 6,
-        "throughput": 5,
+        "throughput": 7,
         "last_hour": 5,
         "events": 4,
         "idempotency": 2,
