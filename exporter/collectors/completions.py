@@ -1,5 +1,6 @@
 """Jobs that became processed, counted row by row, by whichever collector reads them first."""
 
+import logging
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,12 +9,17 @@ from functools import partial
 
 from exporter.collectors.conservation import Conservation, Departed, NewlyProcessed
 from exporter.collectors.watermark import Watermark
+from exporter.core.logs import event
 from exporter.database import Session
 from exporter.metrics import catalogue
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD_NEW
 from exporter.metrics.readings import Distribution, Reading
 
+logger = logging.getLogger(__name__)
+
+# So many ids of unaccounted jobs are logged at most.
+LOGGED_IDS = 10
 # The statements that `Completions.read` may send.
 STATEMENTS = ("processed_since", "departed")
 
@@ -88,7 +94,7 @@ class Completions:
         With `check` the settled window is read, too, whether that is due or not.
         """
         self.is_current = False
-        since, restamped = self._watermark.since(session.now), self._watermark.restamped
+        since = self._watermark.since(session.now)
         jobs, until, checked = self._fetch_new(session, check=check)
         new = []
         for place in self._watermark.add(jobs.ids, jobs.ats, session.now, until, checked=checked):
@@ -98,7 +104,7 @@ class Completions:
             new.append(NewlyProcessed(jobs.ids[place], queue, created_at))
         if session.is_standby:
             self.conservation.forget()
-        self.conservation.record_processed(new, self._watermark.restamped - restamped)
+        self.conservation.record_processed(new, self._watermark.restamped)
         self._account(session, since, jobs)
         self.is_current = True
 
@@ -131,6 +137,9 @@ class Completions:
         ids = conservation.find_uncounted(lambda job: job in listed or job in self._watermark)
         conservation.found(session.fetch("departed", Departed, ids=ids) if ids else ())
         conservation.compare(self._totals.jobs)
+        for each in conservation.take_findings():
+            ids = " ".join(each.ids[:LOGGED_IDS]) or "unknown"
+            event(logger, logging.WARNING, "jobs unaccounted", kind=each.kind, jobs=each.jobs, ids=ids)
 
 
 def _fetch(session: Session, since: float, until: float) -> ProcessedJobs:

@@ -51,6 +51,15 @@ class NewlyProcessed:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Unaccounted jobs of one kind, with the ids of those that were listed."""
+
+    kind: str
+    jobs: int
+    ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PendingJobs:
     """What a sample of the backlog found: the queue of each listed job by id, and the number of jobs of each queue.
 
@@ -90,6 +99,9 @@ class Conservation:
         self._left: set[str] = set()
         self._created: Counter[str] = Counter()
         self._unaccounted: Counter[str] = Counter(dict.fromkeys(catalogue.UNACCOUNTED_KINDS, 0))
+        # Since the findings were last taken.
+        self._found: Counter[str] = Counter()
+        self._found_ids: dict[str, list[str]] = {kind: [] for kind in catalogue.UNACCOUNTED_KINDS}
         self._uncounted_ids: set[str] = set()
         self.skewed = 0
         self.balance = Balance()
@@ -130,11 +142,12 @@ class Conservation:
         """Whether there are jobs that left and that no counter has read, as `find_uncounted` would find."""
         return not all(map(is_counted, self._left))
 
-    def record_processed(self, jobs: Iterable[NewlyProcessed], restamped: int) -> None:
-        """The jobs that counters have read for the first time, and how many read before were stamped again."""
+    def record_processed(self, jobs: Iterable[NewlyProcessed], restamped: Collection[str]) -> None:
+        """The jobs that counters have read for the first time, and those read before that were stamped again."""
         if self._sample is None:
             return
-        self._unaccounted["doubled"] += restamped
+        for each in restamped:
+            self._count("doubled", each)
         if restamped and not self._sample.is_whole:
             self._expected = None  # perhaps they were opened again meanwhile, and counted as pending
         for job in jobs:
@@ -154,15 +167,23 @@ class Conservation:
         for job in self._left:
             row = there.get(job)
             if row is None:
-                self._unaccounted["removed"] += 1
+                self._count("removed", job)
                 self._missing -= 1
             elif row.processed_at is not None:
                 self._uncount(job, is_skewed=row.created_at is not None and row.processed_at < row.created_at)
                 self._missing -= 1
         self._left.clear()
         # These were not listed, so nothing is known of their rows.
-        self._unaccounted["removed"] += max(0, self._missing)
+        self._count("removed", jobs=max(0, self._missing))
         self._missing = 0
+
+    def take_findings(self) -> list[Finding]:
+        """The unaccounted jobs that were found since the last call."""
+        found = [Finding(kind, jobs, sorted(self._found_ids[kind])) for kind, jobs in self._found.items() if jobs]
+        self._found.clear()
+        for ids in self._found_ids.values():
+            ids.clear()
+        return found
 
     def record_backdated(self, jobs: Mapping[str, str], now: float) -> None:
         """The jobs that a search found, with their queues; each was stamped long before it was created.
@@ -244,5 +265,10 @@ class Conservation:
     def _uncount(self, job: str, *, is_skewed: bool) -> None:
         if job not in self._uncounted_ids:
             self._uncounted_ids.add(job)
-            self._unaccounted["uncounted"] += 1
+            self._count("uncounted", job)
             self.skewed += is_skewed
+
+    def _count(self, kind: str, *ids: str, jobs: int = 1) -> None:
+        self._unaccounted[kind] += jobs
+        self._found[kind] += jobs
+        self._found_ids[kind] += ids

@@ -50,7 +50,7 @@ class Watermark:
 
     The first sample sets the baseline: none of its rows is new. A row that is gone stays known: where a standby answers
     next, it shows less than the primary did, for a while. One that comes back with another timestamp is new.
-    `restamped` is how many rows were found with another timestamp without having been seen to be gone.
+    `restamped` are the rows that the last sample found with another timestamp, and none saw to be gone.
     Memory: one id per row of the settling window, and of the time between two samples.
     """
 
@@ -63,7 +63,7 @@ class Watermark:
         # Timestamps by id, of rows that are gone by slot.
         self._gone: dict[int, dict[str, float]] = {}
         self._stamps: dict[str, float] = {}
-        self.restamped = 0
+        self.restamped: list[str] = []
 
     def since(self, now: float) -> float:
         """The watermark: the oldest timestamp that the next sample reads. Units: Unix seconds, `now` too."""
@@ -136,7 +136,7 @@ class Watermark:
             for place, (row, stamp) in enumerate(zip(ids, stamps, strict=True))
             if row not in self._stamps and self._gone.get(_slot(stamp), {}).get(row) != stamp
         ]
-        self.restamped += sum(self._stamps.get(row, stamp) != stamp for row, stamp in zip(ids, stamps, strict=True))
+        self.restamped = [row for row, stamp in zip(ids, stamps, strict=True) if self._stamps.get(row, stamp) != stamp]
         self._replace(until, ids, stamps)
         self._latest = now
         if since is None or checked:
