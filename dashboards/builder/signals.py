@@ -1,17 +1,21 @@
 """Panels of the policy's signals with their thresholds, and of alerts. Several dashboards show them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models.dashboard import ValueMapping
 
+from alerts.model import DRILL
+from alerts.policy.objective import bucket_label
 from dashboards.builder import panels
 from dashboards.builder.limits import limits, most_severe
 from dashboards.builder.meanings import BAD, CALM, GOOD, NEUTRAL, WARN, map_boolean, map_text, map_value
 from dashboards.builder.page import RUNBOOKS
 from dashboards.builder.panels import PanelQuery, TableColumn
 from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, minutes, one, pick, worst
+from exporter.config.values import format_duration
 from exporter.metrics import catalogue, terms
 
 STATE_COLOURS = {"waiting": CALM, "failing": WARN, "exhausted": BAD}
@@ -203,6 +207,45 @@ class SignalPanels(PanelGroup):
         )
         return panels.dashed(panels.log_scale(panel, limits(self.policy, "OutboxProcessingSlow")), *means)
 
+    def burn_rates(self) -> timeseries.Panel:
+        """Burn rates of the latency objective."""
+        panel = panels.lines(
+            "Burn rate of the latency objective",
+            "Share of slow jobs, as a multiple of the error budget: at 1, the budget of a month lasts a month. Lines: "
+            "where it becomes a ticket over days, and a page over an hour; each needs a shorter window as well.",
+            PanelQuery(self.signal("outbox:latency_burn_rate:5m"), "5 minutes"),
+            PanelQuery(self.signal("outbox:latency_burn_rate:1h"), "1 hour"),
+            PanelQuery(self.signal("outbox:latency_burn_rate:6h"), "6 hours"),
+            colours={"5 minutes": BAD, "1 hour": WARN, "6 hours": "yellow"},
+            empty="No job was processed in the time shown.",
+        )
+        alerts = ("OutboxLatencyBudgetBurnSlow", "OutboxLatencyBudgetBurnFast")
+        return panels.log_scale(panel, limits(self.policy, *alerts), zero=True)
+
+    def budget(self) -> stat.Panel:
+        """The error budget that is left."""
+        panel = panels.number(
+            "Error budget left",
+            "Part of the latency objective's error budget that is left of its window, a month. Negative: the objective "
+            "is missed. Unknown until the samples reach back so far; Prometheus has to keep them.",
+            worst(self._budget_left(), least=True),
+        )
+        return panels.with_texts(panel.unit("percentunit").decimals(1), unknown="no month of samples")
+
+    def _budget_left(self) -> str:
+        """As the policy's signal, from the counters: the rules need not be loaded."""
+        objective = self.policy.objective
+        if objective is None:
+            raise LookupError("the policy has no latency objective")
+        window = format_duration(objective.window)
+        every, fast = (
+            pick(catalogue.PROCESSING_TIME, f'le="{bucket_label(bound)}"', suffix="_bucket")
+            for bound in (math.inf, objective.time)
+        )
+        slow = one(f"increase({every}[{window}]) - ignoring (le) increase({fast}[{window}])")
+        jobs = one(f"increase({every}[{window}])", "le")
+        return f"(1 - {slow} / ({jobs} > 0) / {objective.budget:g}) and {one(f'{every} offset {window}', 'le')}"
+
     def _summaries(self) -> tuple[ValueMapping, ...]:
         """The summary of each alert in place of its name."""
         found = {rule.key.alert: rule.summary for rule in self.policy.rules}
@@ -254,7 +297,7 @@ def _shortened(label: str, expression: str) -> str:
 
 def _evaluated_by_exporter(severity: str) -> str:
     """1 for each alert of this severity that fires by the exporter's evaluation, 0 for each that does not."""
-    return pick(catalogue.ALERT_FIRING, f'severity="{severity}"')
+    return pick(catalogue.ALERT_FIRING, f'severity="{severity}",alert!="{DRILL}"')
 
 
 def _firing(severity: str) -> str:
@@ -262,4 +305,4 @@ def _firing(severity: str) -> str:
 
 
 def _firing_in_prometheus(severity: str) -> str:
-    return f'ALERTS{{{SELECTED_JOB},alertstate="firing",severity="{severity}"}}'
+    return f'ALERTS{{{SELECTED_JOB},alertstate="firing",severity="{severity}",alertname!="{DRILL}"}}'

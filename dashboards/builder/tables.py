@@ -90,7 +90,8 @@ class TablePanels(PanelGroup):
             "The last finished run of each clean-up job of pg_cron. Failed: cron.job_run_details has the message.",
             "Unknown: the exporter's role sees no run of pg_cron; sql/grant_migration_access.sql lets it.",
             (
-                TableColumn("job", "Job"),
+                # Prometheus renames a label that its targets have, too.
+                TableColumn("exported_job", "Job"),
                 TableColumn("Value #A", "Last run", mappings=map_boolean("succeeded", "failed")),
                 TableColumn("Value #B", "Ago", "s"),
             ),

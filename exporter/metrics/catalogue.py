@@ -66,8 +66,8 @@ class _Publisher:
     def counter(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
         return Metric(name, Kind.COUNTER, text, labels, self.collector, critical)
 
-    def histogram(self, name: str, text: str, *labels: str) -> Metric:
-        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector)
+    def histogram(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
+        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector, critical)
 
 
 _backlog = _Publisher(CollectorName.BACKLOG)
@@ -158,6 +158,7 @@ PROCESSING_TIME = _throughput.histogram(
     "outbox_processing_time_seconds",
     "Processing time (creation to processed) of the jobs in outbox_processed_jobs_total. Negative times count "
     "as 0; jobs with an invalid created_at are left out.",
+    critical=True,
 )
 CLOCK_SKEW_JOBS = _throughput.counter(
     "outbox_clock_skew_jobs_total",
@@ -353,6 +354,28 @@ NOTIFICATIONS = _exporter.counter(
     "Attempts to notify this receiver: delivered, failed (and retried), dropped (permanently refused).",
     "receiver",
     "result",
+)
+ALERT_DELAY = _exporter.gauge(
+    "outbox_alert_delay_seconds",
+    "Latest alert that this receiver has accepted: time from the beginning of its condition to its delivery. Absent "
+    "before the first since the start; without the watchdog and drills.",
+    "receiver",
+)
+DRILL_ACTIVE = _exporter.gauge(
+    "outbox_drill_active",
+    "1 while the weekly drill takes place, 0 otherwise, by the severity of its alert; absent without a schedule.",
+    "severity",
+    critical=True,
+)
+DRILL_SUCCESS = _exporter.gauge(
+    "outbox_drill_success",
+    "1 when the latest drill reached this receiver, 0 when it did not; absent before the first.",
+    "receiver",
+)
+DRILL_LAST_SUCCESS = _exporter.gauge(
+    "outbox_drill_last_success_timestamp_seconds",
+    "Time at which a drill last reached this receiver; absent before the first.",
+    "receiver",
 )
 WATCH_STATE = _exporter.gauge(
     "outbox_watch_state", "1 for the current state of the watch, 0 for the others.", "state", critical=True

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from alerts.model import DRILL
 from exporter.core import html_layout
 from exporter.core.humanize import duration
 
@@ -12,11 +13,18 @@ _KINDS = {"page": "bad", "ticket": "warn"}
 
 
 def firing(alerts: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
+<<<<<<< HEAD
     """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog.
 
     A ticket is left out while the page of the same alert fires.
     """
     return _ranked(alerts or (), "firing")
+=======
+    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog and the drill."""
+    found = [alert for alert in alerts or () if alert["state"] == "firing" and alert["severity"] in _SEVERITIES]
+    found = [alert for alert in found if alert["alert"] != DRILL]
+    return sorted(found, key=_rank)
+>>>>>>> main
 
 
 def counted(alerts: Sequence[Mapping[str, Any]]) -> str:

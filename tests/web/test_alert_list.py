@@ -16,9 +16,10 @@ def text(*alerts: dict[str, Any]) -> str:
 
 
 def test_causes_come_before_what_they_mute_and_pages_before_tickets():
-    """Without the watchdog, which always fires."""
+    """Without the watchdog, which always fires, and the drill, which is no incident."""
     seen = text(
         alert(alert="OutboxWatchdog", severity="none", summary="the pipeline works"),
+        alert(alert="OutboxDrill", severity="page", summary="a drill"),
         alert(alert="OutboxJobsExhausted", severity="ticket", summary="exhausted", held=True),
         alert(alert="OutboxBacklogHigh", summary="high", muted=True, muted_by="OutboxStalled"),
         alert(),
@@ -26,6 +27,7 @@ def test_causes_come_before_what_they_mute_and_pages_before_tickets():
     order = [seen.index(words) for words in ("2 pages, 1 ticket firing", "none completes", "exhausted", "high")]
     assert order == sorted(order)
     assert "the pipeline works" not in seen
+    assert "a drill" not in seen
     assert "muted by OutboxStalled: no notification of its own" in seen
     assert "its signals are unknown now, so it keeps firing" in seen
     assert "for 5 min" in seen

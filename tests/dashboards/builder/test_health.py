@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+from dashboards.builder.build import printed
 from dashboards.builder.health import COLLECTORS, REASONS, health
 from exporter.core.errors import Reason
 from tests.dashboards.builder.made import policy, section_titles
@@ -28,9 +31,9 @@ def test_no_collector_has_the_colour_of_a_status():
 
 def test_a_healthy_collector_touches_no_line():
     """A collector with an interval of minutes is overdue from its interval on; the line is the backlog's own."""
-    panels = {each.title: each for each in health(policy()).panels or []}
-    overdue = panels["Overdue samples"].targets[0].expr  # type: ignore[union-attr] # no row
-    assert overdue.startswith("clamp_min(time() - max without (instance, pod) (outbox_collector_last_success_timestamp")
-    assert "outbox_collector_interval_seconds" in overdue
-    steps = panels["Overdue samples"].field_config.defaults.thresholds.steps  # type: ignore[union-attr] # no row
-    assert [step.value for step in steps] == [None]
+    written = json.loads(printed(health(policy())))
+    (overdue,) = [each for each in written["panels"] if each["title"] == "Overdue samples"]
+    query = overdue["targets"][0]["expr"]
+    assert query.startswith("clamp_min(time() - max without (instance, pod) (outbox_collector_last_success_timestamp")
+    assert "outbox_collector_interval_seconds" in query
+    assert [step["value"] for step in overdue["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None]
