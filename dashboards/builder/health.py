@@ -55,7 +55,7 @@ def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[Dashboar
     yield DashboardSection(
         "Freshness and failures",
         (
-            grid_row(8, (12, own.outcomes()), (6, own.sample_ages()), (6, own.overdue())),
+            grid_row(8, (10, own.outcomes()), (6, own.sample_ages()), (8, own.overdue())),
             grid_row(8, (8, own.failures()), (8, own.failing_collectors()), (8, own.runs())),
         ),
     )
