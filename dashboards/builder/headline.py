@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import stat
 from dashboards.builder import panels
 from dashboards.builder.limits import drain_limit, limits
 from dashboards.builder.meanings import GOOD, NEVER, map_from, map_value
-from dashboards.builder.promql import PanelGroup, one, pick, while_counted, worst
+from dashboards.builder.promql import PanelGroup, one, per_minute, pick, while_counted, worst
 from exporter.metrics import catalogue, terms
 
 
@@ -41,17 +41,17 @@ class HeadlinePanels(PanelGroup):
         )
         never = map_from(NEVER, "never", slow.colour)
         yield panels.with_texts(drain.unit("s").decimals(1), map_value(0, "empty", GOOD), never)
+        yield panels.number(
+            "Created / min",
+            "Jobs created per minute recently. More than are processed: the backlog grows.",
+            worst(per_minute(catalogue.CREATED_JOBS), least=True),
+        ).decimals(0)
         completions = self.signal("outbox:completions_per_second")
         yield panels.number(
             "Processed / min",
             "Jobs processed per minute recently. None although jobs wait: the processor is down or stuck.",
             worst(f"60 * {completions} and {one(pick(catalogue.PROCESSED_JOBS))}", least=True),
         ).decimals(0)
-        yield panels.number(
-            "Processed / hour",
-            "Jobs processed in the last hour, by the table.",
-            worst(pick(catalogue.LAST_HOUR_PROCESSED), least=True),
-        )
 
     def failing(self) -> Iterator[stat.Panel]:
         """Processing time and failures."""

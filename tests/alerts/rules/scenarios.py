@@ -146,10 +146,12 @@ CRASHED = {
     **oldest(waiting=phases(age(5), (T, T), (T + 1200, age(5)))),
     **pending(waiting=phases(3, (T, lambda time: (time - T) / 15), (T + 1200, 3))),
     "outbox_processed_jobs_total": counting(224, (T, 0), (T + 1200, 224)),
+    "outbox_created_jobs_total": counting(224, (T, 4), (T + 1200, 224)),
 }
 POISON = {
     **oldest(waiting=gone, failing=gone, exhausted=flat(-DAY)),
     "outbox_processed_jobs_total": flat(1000),
+    "outbox_created_jobs_total": flat(1000),
 }
 
 
@@ -159,6 +161,9 @@ def failing_all(per_minute: float) -> SeriesByName:
         **oldest(waiting=gone, exhausted=phases(gone, (T, T))),
         **pending(waiting=flat(0), exhausted=phases(0, (T, lambda time: (time - T) // (60 / per_minute)))),
         "outbox_processed_jobs_total": counting(60, (T, 0)),
+        "outbox_created_jobs_total": lambda time: (
+            60 + time // 1 if time < T else 60 + T + (time - T) // (60 / per_minute)
+        ),
     }
 
 
@@ -168,6 +173,7 @@ def uncounted(processed: Series, per_minute: float) -> SeriesByName:
         **oldest(waiting=phases(gone, (T, T))),
         **pending(waiting=phases(0, (T, lambda time: max(0, 3000 - per_minute * ((time - T) // 60))))),
         "outbox_processed_jobs_total": processed,
+        "outbox_created_jobs_total": processed,
     }
 
 
@@ -176,7 +182,22 @@ def backlog(jobs: float, per_minute: float = 24) -> SeriesByName:
     return {
         **pending(waiting=phases(3, (T, jobs), (T + 900, 3))),
         "outbox_processed_jobs_total": counting(per_minute),
+        "outbox_created_jobs_total": counting(per_minute),
     }
+
+
+def deleted(per_minute: float, **others: Series) -> SeriesByName:
+    """From T on the backlog does not grow: of its jobs, all exhausted, as many are deleted as arrive."""
+    return {
+        **POISON,
+        **pending(waiting=flat(0), exhausted=flat(40)),
+        "outbox_created_jobs_total": phases(1000, (T, lambda time: 1000 + (time - T) // (60 / per_minute))),
+        **others,
+    }
+
+
+def unaccounted(kind: str, jobs: int) -> SeriesByName:
+    return {f'outbox_unaccounted_jobs_total{{kind="{kind}"}}': jumping(T, jobs, start=3)}
 
 
 SATURATION = (
@@ -199,6 +220,13 @@ SATURATION = (
     Scenario("OutboxStalled", "failed jobs are deleted meanwhile",
              {**CRASHED, **pending(waiting=flat(50), exhausted=phases(90, (T, lambda time: 90 - (time - T) / 60)))},
              fires(T + 315, 60, until=T + 1200, keep=600), "6m 15s"),
+    Scenario("OutboxStalled", "jobs arrive and are deleted, and none is processed", deleted(2),
+             {**never(T, T + 135), T + 150: "page pending", T + 210: "page firing", T + 900: "page firing"},
+             "1d 0h 8m 30s"),
+    Scenario("OutboxStalled", "four jobs arrive in five minutes and are deleted", deleted(0.8),
+             never(T + 300, T + 360)),
+    Scenario("OutboxStalled", "jobs arrive and are deleted, and one is processed",
+             deleted(2, outbox_processed_jobs_total=counting(0, (T, 0.25))), never(T + 300, T + 600)),
     Scenario("OutboxStalled", "a burst drains, and the counter stays at 0", uncounted(flat(0), 100),
              never(T + 315, T + 375, T + 540, T + 1200)),
     Scenario("OutboxStalled", "a burst drains, and there is no counter", uncounted(gone, 100),
@@ -321,6 +349,11 @@ def failed(of: float, failures: float) -> SeriesByName:
 ERRORS = (
     Scenario("OutboxJobsExhausted", "one exhausted job", pending(exhausted=phases(0, (T, 1), (T + 900, 0))),
              fires(T, 300, "ticket", until=T + 900), "1", again=300),
+    Scenario("OutboxJobsUnaccounted", "one job was deleted", unaccounted("removed", 1),
+             fires(T, 0, "ticket", until=T + 3600), "1", {"job": JOB, "kind": "removed"}),
+    Scenario("OutboxJobsUnaccounted", "two jobs were processed twice", unaccounted("doubled", 2),
+             fires(T, 0, "ticket", until=T + 3600), "2", {"job": JOB, "kind": "doubled"}),
+    Scenario("OutboxJobsUnaccounted", "no job was, today", {}, never(0, T, T + 3600)),
     # 94.6 % within a minute, the rest in two and a half: the 95th of a hundred took 67 seconds. The window of a rate is
     # closed on its left in Prometheus 2 and open in Prometheus 3, where it ends an interval earlier.
     Scenario(
