@@ -75,7 +75,8 @@ def test_lines_are_drawn_dashed():
 def test_every_threshold_that_can_be_drawn_is_drawn():
     """Of every rule that pages or opens a ticket above a number of its signal."""
     drawn = {step for panel in limited() for step in steps(panel)}
-    units = {"OutboxCleanupOverdue": 3600, "OutboxRetentionOverdue": 86400, "OutboxJobsWaitingLong": 60}
+    units = {"OutboxCleanupOverdue": 3600, "OutboxRetentionOverdue": 86400}
+    units |= dict.fromkeys(("OutboxJobsWaitingLong", "OutboxVacuumBlocked"), 60)
     for rule in POLICY.rules:
         if rule.signal is None or rule.unit == "boolean" or rule.key.severity not in COLOURS:
             continue
