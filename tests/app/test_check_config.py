@@ -81,13 +81,14 @@ def test_the_holder_of_the_vacuum_horizon_is_noted(embedded_database, monkeypatc
     monkeypatch.setattr(horizon, "OLD_SECONDS", 0.0)
     with embedded_database.connect(autocommit=False, application_name="forgotten") as session:
         session.execute("SELECT pg_current_xact_id()")
+        pid = session.info.backend_pid
         embedded_database.execute("INSERT INTO idempotency_keys (key, result, expires_at) VALUES ('k', '{}', now())")
         found = check_config.database(Sampler(configuration(embedded_database.dsn()), no_listener))
     notes = [str(finding) for finding in found if finding.note]
     unknown, held = notes
     assert unknown.startswith("note     tables: dead and live rows of idempotency_keys are unknown until ")
     assert held.startswith("note     vacuum horizon: held back since ")
-    assert f"by session with pid {session.info.backend_pid} (application forgotten, role postgres, " in held
+    assert f"by session with pid {pid} (application forgotten, role postgres, " in held
 
 
 def test_a_state_directory_that_is_not_configured(tmp_path, monkeypatch):
