@@ -33,7 +33,7 @@ REASONS = {
     "internal": "text",
 }
 # Neither red nor orange: the colour of a collector is no status.
-_COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow")
+_COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow", "dark-green")
 COLLECTORS = dict(zip((each.value for each in catalogue.CollectorName), _COLOURS, strict=True))
 
 
@@ -55,7 +55,7 @@ def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[Dashboar
     yield DashboardSection(
         "Freshness and failures",
         (
-            grid_row(8, (12, own.outcomes()), (6, own.sample_ages()), (6, own.overdue())),
+            grid_row(8, (10, own.outcomes()), (6, own.sample_ages()), (8, own.overdue())),
             grid_row(8, (8, own.failures()), (8, own.failing_collectors()), (8, own.runs())),
         ),
     )
@@ -272,11 +272,12 @@ class _HealthPanels(PanelGroup):
         return (
             panels.lines(
                 "Truncation and odd rows",
-                "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
-                "backlog is at least the value shown. Clock skew: jobs processed before they were created; the "
+                "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: "
+                "the backlog is at least the value shown. Clock skew: jobs processed before they were created; the "
                 "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
-                "processed_at that is hours off, so no counter includes them. Odd rows: a time is infinite or out of "
-                "range, or a value is missing, so some metrics leave them out; no series while there are none.",
+                "processed_at that is hours off, so no counter includes them. Doubled: processed_at was set twice. "
+                "Odd rows: a time is infinite or out of range, or a value is missing, so some metrics leave them "
+                "out; no series while there are none.",
                 PanelQuery(one(dropped), "{{label}} values under other"),
                 PanelQuery(one(skewed), "jobs with clock skew"),
                 PanelQuery(one(unaccounted), "jobs {{kind}}"),

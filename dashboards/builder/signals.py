@@ -56,10 +56,10 @@ class SignalPanels(PanelGroup):
             "another alert mutes, which send no notification of their own. The name of an alert links to its runbook.",
             "No alert fires.",
             (
-                TableColumn("alert", "Alert", width=230, link=runbook),
-                TableColumn("Value #A", "Severity", mappings=_RANKS, width=110),
+                TableColumn("alert", "Alert", width=190, link=runbook),
+                TableColumn("Value #A", "Severity", mappings=_RANKS, width=105),
                 TableColumn("summary", "Summary", mappings=self._summaries()),
-                TableColumn("by", "Muted by", width=200),
+                TableColumn("by", "Muted by", width=165),
             ),
             PanelQuery(_copied("alert", "summary", f"max by (alert) ({_ranked()})")),
             PanelQuery(f"max by (alert, by) ({pick(catalogue.ALERT_MUTED)}) unless on (alert) ({_loud()})"),
@@ -110,7 +110,7 @@ class SignalPanels(PanelGroup):
         """Pending jobs by state."""
         panel = panels.lines(
             f"{terms.BACKLOG} by state",
-            "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (attempts used up). Lines: where a "
+            "Pending jobs: waiting (never tried), failing (tried), exhausted (attempts used up). Lines: where a "
             "high backlog that does not drain becomes a ticket, and a page. Waiting grows: the processor is slow or "
             "down. Failing or exhausted grows: jobs fail; check the table of queues.",
             PanelQuery(self.signal("outbox:backlog_jobs"), "all"),
@@ -129,7 +129,7 @@ class SignalPanels(PanelGroup):
             PanelQuery(f"clamp_min({minutes(_age_when_sampled())}, {_LEAST_AGE:g})", "{{state}}"),
             unit=panels.MINUTES,
             colours=STATE_COLOURS,
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
         return panels.log_scale(panel, limits(self.policy, "OutboxStalled", "OutboxJobsWaitingLong", unit=60))
 
@@ -137,11 +137,23 @@ class SignalPanels(PanelGroup):
         """Failing jobs among the oldest pending ones."""
         return panels.lines(
             terms.HEAD_BLOCKED.name,
-            "Failing or exhausted jobs among the oldest 100 unprocessed, which the processor fetches at every poll. At "
+            "Failing or exhausted jobs among the oldest 100 pending, which the processor fetches at every poll. At "
             "100, no other job is processed, although the processor is busy. Repair or remove them.",
             PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
             colours={"of the oldest 100": WARN},
             limits=limits(self.policy, "OutboxHeadBlocked"),
+        ).decimals(0)
+
+    def exhausted_growth(self) -> timeseries.Panel:
+        """The growth of the exhausted jobs."""
+        return panels.lines(
+            "Growth of exhausted jobs",
+            "Exhausted jobs, compared with one hour before. Line: the cause of their failures continues. Repaired "
+            "and removed jobs count against it; a negative growth is not drawn.",
+            PanelQuery(self.signal("outbox:exhausted_jobs:increase1h"), "more than an hour ago"),
+            colours={"more than an hour ago": WARN},
+            limits=limits(self.policy, "OutboxJobsExhaustedGrowing"),
+            empty="Unknown: there is no sample of an hour ago yet.",
         ).decimals(0)
 
     def failures(self) -> timeseries.Panel:

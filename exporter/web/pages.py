@@ -227,14 +227,15 @@ def _signals(status: Mapping[str, Any]) -> str:
 _UNCOUNTED = {
     "uncounted": "whose processed_at is too far from now (the application's clock or time zone is wrong)",
     "removed": "whose rows were deleted",
+    "doubled": "whose processed_at was set twice",
 }
 
 
 def _uncounted(jobs: Mapping[str, float] | None) -> str:
-    """Jobs that left the backlog and are in no number of the signals."""
+    """Jobs for which created = processed + growth of the backlog does not hold."""
     found = [f"{count(jobs[kind])} jobs {reason}" for kind, reason in _UNCOUNTED.items() if jobs and jobs.get(kind)]
     text = escape("; ".join(found))
-    return f'<p class="state warn">Not counted as processed since the start: {text}.</p>' if found else ""
+    return f'<p class="state warn">Not accounted for since the start: {text}.</p>' if found else ""
 
 
 def _card(name: str, value: str, note: str) -> str:

@@ -33,6 +33,14 @@ def test_causes_come_before_what_they_mute_and_pages_before_tickets():
     assert "for 5 min" in seen
 
 
+def test_a_ticket_is_left_out_while_its_page_fires():
+    """It says the same; a page that is pending is shown beside its ticket."""
+    page, ticket = alert(), alert(severity="ticket", muted=True, muted_by="OutboxStalled")
+    assert alert_list.firing([ticket, page]) == [page]
+    assert "Pending" not in text(page, ticket | {"state": "pending"})
+    assert "Pending: 1 page" in text(page | {"state": "pending"}, ticket)
+
+
 def test_pending_alerts_follow_with_their_for_duration():
     """They do not count as firing."""
     seen = text(alert(alert="OutboxHeadBlocked", state="pending", since=NOW - 30, summary="blocked", hold_seconds=60.0))
