@@ -296,7 +296,7 @@ SATURATION = (
             T + 120: "", T + 135: "ticket pending", T + 240: "ticket pending", T + 255: "ticket firing",
             T + 300: "ticket firing", T + 315: "ticket firing, page pending", T + 420: "ticket firing, page pending",
             T + 435: "ticket firing, page firing", T + 885: "ticket firing, page firing",
-            T + 1005: "ticket firing, page firing", T + 1020: "",
+            T + 1485: "ticket firing, page firing", T + 1500: "",
         },
         {"ticket": "4m 15s"}, again=120,
     ),
