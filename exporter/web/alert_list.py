@@ -13,18 +13,11 @@ _KINDS = {"page": "bad", "ticket": "warn"}
 
 
 def firing(alerts: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
-<<<<<<< HEAD
-    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog.
+    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog and the drill.
 
     A ticket is left out while the page of the same alert fires.
     """
     return _ranked(alerts or (), "firing")
-=======
-    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog and the drill."""
-    found = [alert for alert in alerts or () if alert["state"] == "firing" and alert["severity"] in _SEVERITIES]
-    found = [alert for alert in found if alert["alert"] != DRILL]
-    return sorted(found, key=_rank)
->>>>>>> main
 
 
 def counted(alerts: Sequence[Mapping[str, Any]]) -> str:
@@ -46,7 +39,7 @@ def section(alerts: Sequence[Mapping[str, Any]] | None, now: float) -> str:
 
 
 def _ranked(alerts: Sequence[Mapping[str, Any]], state: str) -> list[Mapping[str, Any]]:
-    shown = [each for each in alerts if each["severity"] in _SEVERITIES]
+    shown = [each for each in alerts if each["severity"] in _SEVERITIES and each["alert"] != DRILL]
     firing = {(each["alert"], each["severity"]) for each in shown if each["state"] == "firing"}
     found = [each for each in shown if each["state"] == state and not firing.intersection(_more_severe(each))]
     return sorted(found, key=_rank)
