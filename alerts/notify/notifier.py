@@ -48,7 +48,7 @@ class Notifier:
         stores = (Store(directory, each.name, each.identity) for each in receivers)
         self._files = tuple(zip(self._queues, stores, strict=True))
         self._persistence_worker = PersistenceWorker(
-            self._files, FileLock(directory / LOCK), self._wake_workers, self._clock, drill and drill.records
+            self._files, FileLock(directory / LOCK), self._wake_workers, self._clock, drill.records if drill else None
         )
         self._workers = tuple(
             DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, tls_context, drill)
