@@ -9,7 +9,8 @@ from alerts.model import Evaluation
 from alerts.notify.delivery.outcome import Clocks, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue, ReceiverStatus
 from alerts.notify.delivery.store import Store
-from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker
+from alerts.notify.delivery.workers import DeliveryOptions, DeliveryWorker, PersistenceWorker
+from alerts.notify.evidence import EvidenceStore
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
@@ -37,8 +38,9 @@ class Notifier:
         directory: Path,
         timing: RetryTiming | None = None,
         clock: Clocks | None = None,
-        tls_context: SSLContext | None = None,
+        options: DeliveryOptions | None = None,
     ) -> None:
+        self._evidence = options.evidence if options else None
         timing, self._clock = timing or RetryTiming(), clock or Clocks()
         self._queues = tuple(DeliveryQueue(receiver, timing) for receiver in receivers)
         stores = (Store(directory, each.name, each.identity) for each in receivers)
@@ -47,7 +49,7 @@ class Notifier:
             self._files, FileLock(directory / LOCK), self._wake_workers, self._clock
         )
         self._workers = tuple(
-            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, tls_context)
+            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, options)
             for each in self._queues
         )
 
@@ -61,6 +63,8 @@ class Notifier:
     def stop(self) -> None:
         """End within about two seconds. Updates that were not accepted are saved for the next start."""
         deadline = time.monotonic() + STOP_TIMEOUT
+        if self._evidence is not None:
+            self._evidence.close()
         for worker in self._workers:
             worker.stop()
         for worker in self._workers:
@@ -105,13 +109,18 @@ class Notifier:
 
 
 def create_notifier(
-    settings: AlertingSettings, directory: Path, page: str = "", timing: RetryTiming | None = None
+    settings: AlertingSettings,
+    directory: Path,
+    page: str = "",
+    timing: RetryTiming | None = None,
+    evidence: EvidenceStore | None = None,
 ) -> Notifier:
     """The notifier of a configuration; it does nothing until it is started.
 
-    `page` is the URL of the status page, empty when it is unknown.
+    `page` is the URL of the status page, empty when it is unknown. `evidence` is added to notifications.
     """
-    return Notifier(receivers(settings, page), directory, timing, tls_context=receivers_tls_context(settings))
+    options = DeliveryOptions(receivers_tls_context(settings), evidence)
+    return Notifier(receivers(settings, page), directory, timing, options=options)
 
 
 def receivers_tls_context(settings: AlertingSettings) -> SSLContext | None:

@@ -7,11 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ssl import SSLContext
 
 from alerts.notify.delivery.outcome import Clocks, DeliveryOutcome, DeliveryResult, classify
 from alerts.notify.delivery.queue import DeliveryQueue, Notification
 from alerts.notify.delivery.store import Store
+from alerts.notify.evidence import EvidenceStore
 from alerts.notify.receivers.post import NoResponse, post
 from exporter.core import secret_command
 from exporter.core.abortable import AbortableConnections
@@ -23,6 +25,17 @@ logger = logging.getLogger(__name__)
 
 # The interval of retries after saving failed, seconds. A change of the incidents retries at once.
 SAVE_RETRY_INTERVAL = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """Options of all receivers.
+
+    `tls_context` verifies their certificates, as in `exporter.core.http_client`; `evidence` is added to alerts.
+    """
+
+    tls_context: SSLContext | None = None
+    evidence: EvidenceStore | None = None
 
 
 class Worker(threading.Thread):
@@ -65,10 +78,7 @@ class Worker(threading.Thread):
 
 
 class DeliveryWorker(Worker):
-    """Sends the notifications of one queue. `done` is called after each outcome.
-
-    `tls_context` verifies the receiver's certificate, as in `exporter.core.http_client`.
-    """
+    """Sends the notifications of one queue. `done` is called after each outcome."""
 
     def __init__(
         self,
@@ -76,10 +86,10 @@ class DeliveryWorker(Worker):
         timeout: float,
         done: Callable[[], None],
         clock: Clocks,
-        tls_context: SSLContext | None = None,
+        options: DeliveryOptions | None = None,
     ) -> None:
         super().__init__(f"notify-{queue.receiver.name}")
-        self._tls_context = tls_context
+        self._options = options or DeliveryOptions()
         self._queue = queue
         self._timeout = timeout
         self._clock = clock
@@ -105,8 +115,12 @@ class DeliveryWorker(Worker):
     def _deliver(self, notification: Notification) -> DeliveryOutcome:
         self._connections = AbortableConnections()
         try:
-            message = self._queue.receiver.message(notification.updates, notification.valid_until)
-            return classify(post(message, self._timeout, self._connections, self._tls_context), self._clock.wall())
+            evidence, updates = self._options.evidence, notification.updates
+            updates = evidence.annotate(updates) if evidence else updates
+            message = self._queue.receiver.message(updates, notification.valid_until)
+            return classify(
+                post(message, self._timeout, self._connections, self._options.tls_context), self._clock.wall()
+            )
         except (NoResponse, SecretUnavailable) as error:
             return DeliveryOutcome(DeliveryResult.FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - an internal error must not stop other notifications
