@@ -36,8 +36,8 @@ def evidence(cron: Cron, name: str) -> Evidence:
     if not access.readable:
         return Evidence(None, access.obstacle, access.remedy or ASK_JOB_OWNER)
     jobs = [job for job in cron.jobs if job.name == name]
-    if any(job.active for job in jobs):
-        return _last_run(cron, jobs, name)
+    if active := [job for job in jobs if job.active]:
+        return _last_run(cron, active, name)
     if jobs:
         return Evidence(Answer.INACTIVE, f"job {name} of pg_cron is inactive")
     if access.complete:

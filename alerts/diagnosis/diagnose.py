@@ -23,7 +23,8 @@ def diagnose(sources: Sources, tree: Tree) -> Diagnosis:
     for name in cause.shows if cause else ():
         inquiry.evidence(name)
     actions = runbook_step.text_of(cause.step) if cause else ""
-    return Diagnosis(sources.alert, time.time(), cause, tuple(inquiry.asked.items()), actions)
+    evidence = tuple(inquiry.asked.items())
+    return Diagnosis(sources.alert, time.time(), sources.firing_since, cause, evidence, actions)
 
 
 def question(name: str) -> Question:

@@ -46,14 +46,16 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The result for one alert at a time, Unix seconds.
+    """The result for one alert. Times are Unix seconds.
 
-    `cause` is None when none was found. `evidence` has what was asked, by question, in that order. `actions` is the
-    text of the cause's step.
+    `firing_since`: when the running exporter found the alert's condition to hold; None when it did not, or does not
+    run. `cause` is None when none was found. `evidence` has what was asked, by question, in that order. `actions` is
+    the text of the cause's step.
     """
 
     alert: str
     at: float
+    firing_since: float | None
     cause: Cause | None
     evidence: tuple[tuple[str, Evidence], ...]
     actions: str = ""

@@ -11,6 +11,7 @@ from alerts.diagnosis import exporter_status
 from alerts.diagnosis.application_answer import ApplicationAnswer
 from alerts.diagnosis.exporter_status import ExporterStatus
 from alerts.evaluation.state_file import SavedState, StateFile, StateFileError
+from alerts.evaluation.state_machine import ActiveAlert
 from alerts.model import Policy, RuleKey, Severity
 from exporter.config.settings import Config
 from exporter.core.errors import SampleError, TooSlow
@@ -102,9 +103,17 @@ class Sources:
         return saved if saved is not None and abs(time.time() - saved.at) <= MAX_STATE_AGE else None
 
     @property
-    def is_firing(self) -> bool:
-        """Whether the alert fired, or was about to, when the exporter saved its state last."""
-        return self.saved is not None and any(key.alert == self.alert for key, _ in self.saved.active_alerts)
+    def firing_since(self) -> float | None:
+        """Since when the alert's condition held when the exporter saved its state last, Unix seconds; None if not.
+
+        An alert that only keeps firing after the end of its condition does not count.
+        """
+        active = self.saved.active_alerts.values() if self.saved else ()
+        firing = (each.alert.firing_since for each in active if self._holds(each))
+        return min((since for since in firing if since is not None), default=None)
+
+    def _holds(self, active: ActiveAlert) -> bool:
+        return active.alert.key.alert == self.alert and active.false_for is None
 
     def increase(self, metric: Metric, seconds: float, **labels: str) -> float | None:
         """The increase of a counter over the `seconds` before the state was saved; None without such a history.

@@ -12,22 +12,23 @@ import yaml
 from alerts.diagnosis.model import Cause, Step
 
 FILE: Final = Path(__file__).with_name("tree.yaml")
-# The group of alerts that the file does not list.
+# The groups of alerts that the file does not list, and of a database that does not answer.
 ANY: Final = "any"
+UNREACHABLE: Final = "unreachable"
 
 _STEP: Final = re.compile(r"(\w+), (check|mitigation) (\d)")
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The causes of each alert, in the order in which they are tried. `default` are those of any other alert."""
+    """The causes of each alert, in the order in which they are tried, and groups of causes."""
 
     alerts: Mapping[str, tuple[Cause, ...]]
-    default: tuple[Cause, ...]
+    groups: Mapping[str, tuple[Cause, ...]]
 
     def causes(self, alert: str) -> tuple[Cause, ...]:
-        """The causes of an alert."""
-        return self.alerts.get(alert, self.default)
+        """The causes of an alert; those of the group `any` for one that is not listed."""
+        return self.alerts.get(alert, self.groups[ANY])
 
 
 @cache
@@ -50,7 +51,7 @@ def parse(text: str) -> Tree:
                 yield causes[name]
 
     alerts = {alert: tuple(listed(names)) for alert, names in document["alerts"].items()}
-    return Tree(alerts, tuple(listed(groups[ANY])))
+    return Tree(alerts, {name: tuple(listed(names)) for name, names in groups.items()})
 
 
 def _cause(name: str, entry: Mapping[str, Any]) -> Cause:

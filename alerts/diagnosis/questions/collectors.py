@@ -40,6 +40,8 @@ def ask(sources: Sources) -> Evidence:
     )
     failing = sorted({name for name, _ in failures})
     others = f" (failing: {', '.join(failing)})" if len(failing) > 1 else ""
-    return Evidence(
-        _ANSWERS.get(first.reason, Answer.OTHER), limited(f"collector {name} fails{others}: {first.message}")
-    )
+    answer = _ANSWERS.get(first.reason, Answer.OTHER)
+    message, remedy = first.message, ""
+    if answer in (Answer.HIDDEN, Answer.PERMISSION):
+        message, _, remedy = first.message.partition(": ")  # exporter.database.visibility
+    return Evidence(answer, limited(f"collector {name} fails{others}: {message}"), remedy)

@@ -27,11 +27,11 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueDuration:
-    """A row of sql/diagnosis/durations.sql. Units: `p95` seconds."""
+    """A row of sql/diagnosis/durations.sql. Units: `percentile`, the 95th, seconds."""
 
     queue: str | None
     jobs: int
-    p95: float
+    percentile: float
 
 
 def ask(sources: Sources) -> Evidence:
@@ -45,14 +45,14 @@ def ask(sources: Sources) -> Evidence:
         return Evidence(None, reason_of(error))
     if not queues:
         return Evidence(Answer.NORMAL, "no job was processed lately")
-    named = ", ".join(f"{each.queue or 'none'} {duration(each.p95)}" for each in queues[:3])
+    named = ", ".join(f"{each.queue or 'none'} {duration(each.percentile)}" for each in queues[:3])
     text = f"95th percentile of the processing time by queue: {named}"
     return Evidence(classify(queues, sources.threshold("OutboxProcessingSlow", Severity.TICKET)), limited(text))
 
 
 def classify(queues: Sequence[QueueDuration], limit: float) -> Answer:
     """The answer; `limit` in seconds. With one queue alone, all are slow."""
-    slow = [each for each in queues if each.p95 > limit]
+    slow = [each for each in queues if each.percentile > limit]
     if not slow:
         return Answer.NORMAL
     return Answer.ONE_QUEUE if len(slow) == 1 < len(queues) else Answer.ALL_QUEUES

@@ -10,6 +10,7 @@ from alerts.diagnosis.sources import Sources, limited, reason_of
 from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
 from exporter.database.queries import TABLES
+from exporter.database.replay import grant_statistics
 
 # Waiting sessions that are looked at.
 WAITING_LIMIT: Final = 50
@@ -43,6 +44,7 @@ class Holder:
     tables: list[str]
     waiting: int
     waited: float | None
+    version: int
 
 
 def ask(sources: Sources) -> Evidence:
@@ -59,7 +61,7 @@ def ask(sources: Sources) -> Evidence:
         return Evidence(Answer.FREE, "no session locks a table of the outbox, and none waits for another one")
     first = holders[0]
     more = f"; {len(holders) - 1} more sessions hold back others" if len(holders) > 1 else ""
-    remedy = f"GRANT pg_read_all_stats TO {role} shows since when, in which state and by which statement"
+    remedy = f"{grant_statistics(first.version, role)}; shows since when, in which state and by which statement"
     return Evidence(
         Answer.HELD if first.tables else Answer.WAITED,
         limited(described(first) + more),

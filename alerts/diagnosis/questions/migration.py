@@ -46,7 +46,8 @@ def ask(sources: Sources) -> Evidence:
         return Evidence(Answer.INTACT, f"no check of the migration is broken{note}")
     named = "; ".join(f"{each.check}: {each.found}" for each in broken[:3])
     more = f"; {len(broken) - 3} more" if len(broken) > 3 else ""  # noqa: PLR2004 - as many as are named
-    return Evidence(classify(broken), limited(f"{len(broken)} checks of the migration are broken: {named}{more}"))
+    text = limited(f"broken checks of the migration ({len(broken)}): {named}{more}")
+    return Evidence(classify(broken), text, limited(broken[0].remedy))
 
 
 def classify(broken: Sequence[CheckFinding]) -> Answer:

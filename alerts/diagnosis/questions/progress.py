@@ -78,7 +78,7 @@ def described(found: Progress, stall: float) -> str:
     if found.processed:
         return f"{pending}; {_count(found.processed)} processed in {duration(stall)}"
     last = f"none processed for {duration(found.last_processed)}" if found.last_processed else "none ever processed"
-    attempted = f"attempted {duration(found.attempted)} ago" if found.attempted is not None else "none attempted"
+    attempted = f"the last attempt {duration(found.attempted)} ago" if found.attempted is not None else "none attempted"
     return f"{pending}; {last}, {attempted}"
 
 

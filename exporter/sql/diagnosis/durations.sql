@@ -6,13 +6,13 @@
 -- Columns:
 --   queue text null: the queue; null for jobs without one
 --   jobs bigint not null: its jobs among those read
---   p95 double precision not null: 95th percentile of processed - created, seconds
+--   percentile double precision not null: 95th percentile of processed - created, seconds
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL
 -- Source: migrations reference, "average processing time"; here by queue and of the jobs processed latest
 SELECT
     queue,
     count(*) AS jobs,
-    greatest(percentile_disc(0.95) WITHIN GROUP (ORDER BY seconds), 0)::double precision AS p95
+    greatest(percentile_disc(0.95) WITHIN GROUP (ORDER BY seconds), 0)::double precision AS percentile
 FROM (
     SELECT
         queue_name::text COLLATE "C" AS queue,
@@ -28,4 +28,4 @@ FROM (
     WHERE created_at > to_timestamp(0) AND isfinite(created_at)
 ) AS timed
 GROUP BY queue
-ORDER BY p95 DESC, queue
+ORDER BY percentile DESC, queue

@@ -14,6 +14,7 @@
 --   tables text[] not null: tables of the outbox that it holds in ACCESS EXCLUSIVE mode
 --   waiting bigint not null: sessions that wait for it, directly
 --   waited double precision null: seconds that the one of them has waited that waits longest
+--   version integer not null: server_version_num
 -- Index: none: pg_locks is the lock table in shared memory, and takes no lock on a table that is locked. Each call of
 --   pg_blocking_pids stops the lock table for microseconds; there is one for each waiting session
 -- Source: PostgreSQL documentation, pg_locks and pg_blocking_pids, visible to every role; pg_stat_activity shows a role
@@ -56,7 +57,8 @@ SELECT
     upper(substring(a.query FROM '^\s*(?:/\*.*?\*/\s*)*([A-Za-z]+(?:\s+[A-Za-z]+)?)')) AS command,
     coalesce(holding.tables, ARRAY[]::text[]) AS tables,
     (SELECT count(DISTINCT blocked.pid) FROM blocked WHERE blocked.blocker = found.pid) AS waiting,
-    (SELECT max(blocked.waited) FROM blocked WHERE blocked.blocker = found.pid) AS waited
+    (SELECT max(blocked.waited) FROM blocked WHERE blocked.blocker = found.pid) AS waited,
+    current_setting('server_version_num')::integer AS version
 FROM found
 LEFT JOIN holding ON holding.pid = found.pid
 LEFT JOIN pg_stat_activity AS a ON a.pid = found.pid

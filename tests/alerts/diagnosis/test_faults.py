@@ -6,6 +6,8 @@ The rules' durations are scaled, so that a stall takes seconds. The role is that
 from __future__ import annotations
 
 import json
+import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,9 +71,7 @@ class World:
     def _run(self, *arguments: str) -> tuple[int, str]:
         self.capture()
         status = main(["--config", str(self.config), *arguments])
-        printed, complaints = self.capture()
-        assert complaints == ""
-        return status, printed
+        return status, self.capture()[0]
 
     def ends_at(self, alert: str, cause: str | None) -> Any:
         """Waits until the diagnosis ends at this cause, and returns its document. Exit status 1, or 0 for none."""
@@ -80,7 +80,7 @@ class World:
             status, document = self.diagnose(alert)
             return document if (status, document["cause"]) == (1 if cause else 0, cause) else None
 
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 25
         while not (document := ended()):
             assert time.monotonic() < deadline, self.diagnose(alert)
             time.sleep(0.3)
@@ -124,6 +124,12 @@ def said(document: Any, question: str) -> str:
     return str(text)
 
 
+def fix(document: Any, question: str) -> str:
+    """The remedy of one piece of evidence."""
+    (text,) = (each["remedy"] for each in document["evidence"] if each["question"] == question)
+    return str(text)
+
+
 def test_every_fault_is_diagnosed():
     """Of the lab and of the matrix; a new one needs a row."""
     assert set(FAULTS) == {
@@ -154,8 +160,7 @@ def test_table_locked(world):
     with fault(world, "database-lock"):
         document = world.ends_at("OutboxSamplesStale", "table-locked")
         assert '("lab-lock") locks job_outbox exclusively' in said(document, "locks")
-        (locks,) = (each for each in document["evidence"] if each["question"] == "locks")
-        assert locks["remedy"].startswith("GRANT pg_read_all_stats TO outbox_monitor")
+        assert fix(document, "locks").startswith("GRANT pg_read_all_stats TO outbox_monitor")
         assert world.ends_at("OutboxStalled", "table-locked")["step"]["runbook"] == "OutboxSamplesStale"
         lines = world.text("OutboxSamplesStale").splitlines()
         assert lines[0] == "OutboxSamplesStale: Another session locks a table of the outbox"
@@ -167,8 +172,11 @@ def test_table_locked(world):
 def test_poison_rows(world):
     """The queue of the failing jobs is named; why they fail is known with one more privilege."""
     with fault(world, "poison-rows"):
-        document = world.ends_at("OutboxHeadBlocked", "queue-refuses-jobs")
-        assert f"by queue: {RETIRED_QUEUE} 120" in said(document, "failing")
+        world.ends_at("OutboxHeadBlocked", "queue-refuses-jobs")
+        all_of_them = f"by queue: {RETIRED_QUEUE} 100; 100 of the oldest 100 pending jobs"
+        document = eventually(
+            lambda: found if all_of_them in said(found := world.diagnose("OutboxHeadBlocked")[1], "failing") else None
+        )
         assert said(document, "errors") == "this role may not read last_error"
         world.lab.execute(f"GRANT SELECT (last_error) ON public.job_outbox TO {ROLE}")
         document = world.ends_at("OutboxJobsExhausted", "queue-refuses-jobs")
@@ -195,7 +203,9 @@ def test_processing_stops(world, name, cause):
     """The application's flag tells a processor that hangs from one that has ended."""
     with fault(world, name):
         document = world.ends_at("OutboxStalled", cause)
-        assert "none processed for" in said(document, "progress")
+        assert re.search(
+            "jobs pending, the oldest for .*; none (ever )?processed.*, none attempted", said(document, "progress")
+        )
     world.ends_at("OutboxStalled", None)
 
 
@@ -257,13 +267,15 @@ def test_database_down(world):
 def test_rows_hidden_and_grant_missing(world):
     """The sentence ends with the statement that lets the role see the rows."""
     world.lab.execute(DROP_POLICIES)
-    document = world.ends_at("OutboxBlind", "rows-hidden")
-    assert "CREATE POLICY outbox_monitor_read ON public.job_outbox" in said(document, "collectors")
-    world.lab.execute(script("monitoring_role"))
-    world.lab.execute(f"REVOKE SELECT (expires_at) ON public.idempotency_keys FROM {ROLE}")
-    document = world.ends_at("OutboxBlind", "grant-missing")
-    assert "GRANT SELECT (expires_at) ON public.idempotency_keys" in said(document, "collectors")
-    world.lab.execute(script("monitoring_role"))
+    try:
+        document = world.ends_at("OutboxBlind", "rows-hidden")
+        assert "CREATE POLICY outbox_monitor_read ON public.job_outbox" in fix(document, "collectors")
+        world.lab.execute(script("monitoring_role"))
+        world.lab.execute(f"REVOKE SELECT (expires_at) ON public.idempotency_keys FROM {ROLE}")
+        document = world.ends_at("OutboxBlind", "grant-missing")
+        assert fix(document, "collectors") == f"GRANT SELECT (expires_at) ON public.idempotency_keys TO {ROLE}"
+    finally:
+        world.lab.execute(script("monitoring_role"))
 
 
 def test_login_refused(world):
@@ -277,20 +289,19 @@ def test_login_refused(world):
 
 
 def test_idle_transaction_before_a_migration(world):
-    """A session that holds a row lock is found behind the migration that waits for it."""
+    """The session that a migration waits for is found, not the migration for which the others wait."""
+    migration = "SET application_name = 'migration'; BEGIN; LOCK TABLE courses; ROLLBACK"
+    waiting = threading.Thread(target=lambda: world.lab.execute(migration))
     with psycopg.connect(world.lab.dsn, application_name="forgotten") as idle:
         idle.execute("SELECT count(*) FROM courses")
-        with psycopg.connect(world.lab.dsn, application_name="waits", autocommit=True) as waiting:
-            pid = waiting.info.backend_pid
-            waiting.pgconn.send_query(b"LOCK TABLE courses IN ACCESS EXCLUSIVE MODE; ")
-            waiting.pgconn.flush()
-            assert pid
-            document = world.ends_at("OutboxFsmFailureRateHigh", "sessions-blocked")
-            assert '("forgotten") blocks other sessions' in said(document, "locks")
+        waiting.start()
+        document = world.ends_at("OutboxFsmFailureRateHigh", "sessions-blocked")
         idle.rollback()
+    waiting.join()
+    assert '("forgotten") blocks other sessions' in said(document, "locks")
 
 
-def test_exporter_killed_and_not_scraped(world, tmp_path):
+def test_exporter_killed_and_not_scraped(world):
     """Nothing listens; or the exporter answers here, and was not scraped for longer than the alert needs."""
     world.ends_at("OutboxExporterDown", "exporter-not-running")
     options = parse(["--config", str(world.config), "serve"])
