@@ -19,11 +19,12 @@ def sources(
     *failures: tuple[str, CollectorFailure],
     config: Config | None = None,
     limits: Limits | None = None,
+    database: DatabaseClient | None = None,
     **known: Any,
 ) -> Sources:
     """Sources in which `known` are already read: application, saved, exporter."""
     collectors = [(name, (failure,)) for name, failure in failures]
-    targets = Targets(config or Config(), POLICY, cast("DatabaseClient", None), lambda: collectors)
+    targets = Targets(config or Config(), POLICY, cast("DatabaseClient", database), lambda: collectors)
     found = Sources(alert, targets, limits)
     vars(found).update(known)
     return found
