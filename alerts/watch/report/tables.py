@@ -61,7 +61,7 @@ def checks(report: WatchReport) -> ReportTable:
 def tables(report: WatchReport) -> Iterator[ReportTable]:
     """The other tables, the most important first."""
     yield from _periods(report.judgement)
-    yield ReportTable("events", "Restarts and clock steps", ("Time", "Event", ""), tuple(_events(report)))
+    yield ReportTable("events", "Restarts and clock steps", ("Time", "Event", "Note"), tuple(_events(report)))
     yield from _jobs(report)
     yield from _comparison(report)
     yield ReportTable(

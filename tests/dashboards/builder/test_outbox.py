@@ -12,7 +12,7 @@ def test_limits_are_in_the_unit_of_the_panel():
     """Hours and days rather than seconds; the drain time in seconds."""
     assert limits(PANELS.expired()) == [26]
     assert limits(PANELS.retention()) == [38]
-    assert limits(PANELS.drain()) == [900]
+    assert limits(PANELS.drain()) == [15]
     assert made(PANELS.expired())["fieldConfig"]["defaults"]["custom"]["axisLabel"] == "hours"
     assert made(PANELS.retention())["fieldConfig"]["defaults"]["custom"]["axisLabel"] == "days"
 
@@ -20,8 +20,8 @@ def test_limits_are_in_the_unit_of_the_panel():
 def test_a_drain_time_of_more_than_a_day_is_drawn_as_a_day():
     """Infinity cannot be drawn."""
     target = made(PANELS.drain())["targets"][0]["expr"]
-    assert target.startswith("clamp_max(")
-    assert target.endswith(", 86400)")
+    assert target.startswith("(clamp_max(")
+    assert target.endswith(", 86400)) / 60")
 
 
 def test_the_sum_of_all_queues_is_not_stacked():
@@ -38,9 +38,17 @@ def test_tables_join_their_queries():
     """States with their colours; queues with their throughput."""
     states, queues = made(PANELS.states()), made(PANELS.queues())
     assert len(states["targets"]) == 2
-    assert len(queues["targets"]) == 3
+    assert len(queues["targets"]) == 6
     renamed = queues["transformations"][2]["options"]["renameByName"]
-    assert list(renamed.values()) == ["Queue", "Unprocessed", "Oldest is", "Processed / hour"]
+    assert list(renamed.values()) == [
+        "Queue",
+        "Unprocessed",
+        "Oldest is",
+        "Processed / hour",
+        "Failing",
+        "Exhausted",
+        "Oldest exhausted is",
+    ]
 
 
 def test_empty_panels_explain_themselves():
