@@ -5,14 +5,16 @@ Shape: every key always, None where unknown; `StatusDict` below is the JSON docu
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from alerts.notify.drill.status import DrillStatus
 from exporter.metrics import catalogue, odd_rows
 from exporter.metrics.catalogue import CollectorName, Metric
 from exporter.metrics.exposition import fresh_readings
 from exporter.metrics.readings import DatabaseServer, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, database_up, latest_server
+
+if TYPE_CHECKING:
+    from alerts.notify.drill.status import DrillStatus
 
 
 class FiveSignals(TypedDict):
@@ -134,7 +136,7 @@ class AlertingStatus(TypedDict):
     watch: WatchStatus | None
     trends: dict[str, list[tuple[float, float | None]]]
     notices: list[Notice]
-    drill: DrillStatus | None
+    drill: "DrillStatus | None"
 
 
 NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": [], "drill": None}
