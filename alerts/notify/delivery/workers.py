@@ -33,8 +33,8 @@ SAVE_RETRY_INTERVAL = 30.0
 class DeliveryOptions:
     """Options of all receivers.
 
-    `tls_context` verifies their certificates, as in `exporter.core.http_client`; `drill` confirms a drill; `evidence` is
-    added to alerts.
+    `tls_context` verifies their certificates, as in `exporter.core.http_client`. `drill` confirms a drill.
+    `evidence` is added to alerts.
     """
 
     tls_context: SSLContext | None = None

@@ -16,10 +16,10 @@ import pytest
 
 from alerts.model import Alert, Severity
 from alerts.notify.delivery.outcome import RetryTiming
+from alerts.notify.delivery.workers import DeliveryOptions
 from alerts.notify.drill.drill import Drill
 from alerts.notify.message.format import fingerprint
 from alerts.notify.message.incidents import DeliveredState, Update
-from alerts.notify.delivery.workers import DeliveryOptions
 from alerts.notify.notifier import Notifier
 from alerts.notify.receivers import alertmanager
 from alerts.notify.receivers.webhook import Webhook
