@@ -43,14 +43,17 @@ class Notifier:
         options: DeliveryOptions | None = None,
     ) -> None:
         options = options or DeliveryOptions()
-        self._evidence, self._drill = options.evidence, options.drill
+        self._drill, self._evidence = options.drill, options.evidence
         timing, self._clock = timing or RetryTiming(), clock or Clocks()
         self._queues = tuple(DeliveryQueue(receiver, timing) for receiver in receivers)
         stores = (Store(directory, each.name, each.identity) for each in receivers)
         self._files = tuple(zip(self._queues, stores, strict=True))
-        records = self._drill.records if self._drill else None
         self._persistence_worker = PersistenceWorker(
-            self._files, FileLock(directory / LOCK), self._wake_workers, self._clock, records
+            self._files,
+            FileLock(directory / LOCK),
+            self._wake_workers,
+            self._clock,
+            self._drill.records if self._drill else None,
         )
         self._workers = tuple(
             DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, options)
@@ -134,7 +137,7 @@ def create_notifier(
     """
     configured = receivers(settings, page)
     drill = Drill(settings.drill, Severity(settings.drill_severity), configured, directory) if settings.drill else None
-    options = DeliveryOptions(receivers_tls_context(settings), drill, evidence)
+    options = DeliveryOptions(receivers_tls_context(settings), evidence, drill)
     return Notifier(configured, directory, timing, options=options)
 
 

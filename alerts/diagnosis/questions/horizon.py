@@ -21,7 +21,7 @@ class Answer(StrEnum):
 
 
 def ask(sources: Sources) -> Evidence:
-    """One sample of the list of sessions. That dead rows stay because of it needs several runs of VACUUM to prove."""
+    """One sample of the list of sessions. That dead rows stay because of it takes several runs of VACUUM to prove."""
     try:
         with sources.sample() as session:
             return evidence(session.fetch("vacuum_horizon", HorizonHolder), session.now)

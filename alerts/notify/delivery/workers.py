@@ -33,13 +33,13 @@ SAVE_RETRY_INTERVAL = 30.0
 class DeliveryOptions:
     """Options of all receivers.
 
-    `tls_context` verifies their certificates, as in `exporter.core.http_client`. `drill` confirms a drill.
-    `evidence` is added to alerts.
+    `tls_context` verifies their certificates, as in `exporter.core.http_client`; `evidence` is added to alerts; `drill`
+    confirms drills.
     """
 
     tls_context: SSLContext | None = None
-    drill: Drill | None = None
     evidence: EvidenceStore | None = None
+    drill: Drill | None = None
 
 
 class Worker(threading.Thread):
