@@ -56,7 +56,7 @@ def with_causes(text: str, alert: str, tree: Tree) -> str:
     """A runbook whose diagnosis begins with the command that makes its checks, and the causes that this may name."""
     found = _DIAGNOSIS.match(text)
     if found is None:
-        raise ValueError(f"the runbook of {alert} has no section Diagnosis")
+        raise ValueError(f"the markers are missing: the runbook of {alert} has no section Diagnosis")
     causes, unreachable = tree.causes(alert), tree.groups[UNREACHABLE]
     lines = [
         f"outbox-exporter --config config.yaml diagnose {alert}",

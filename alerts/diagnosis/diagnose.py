@@ -56,4 +56,4 @@ class _Inquiry:
         except Exception as error:  # noqa: BLE001 - a bug in one question must not hide the answers of the others
             event(logger, logging.ERROR, "question failed", question=name, exc_info=error)
             return Evidence(None, f"internal error ({type(error).__name__}); the log has more")
-        return Evidence(found.answer, hide(found.text), found.remedy)
+        return Evidence(found.answer, hide(found.text), hide(found.remedy))

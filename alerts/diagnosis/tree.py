@@ -16,6 +16,8 @@ FILE: Final = Path(__file__).with_name("tree.yaml")
 ANY: Final = "any"
 UNREACHABLE: Final = "unreachable"
 
+# libyaml, where PyYAML has it, takes 4 ms instead of 33.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STEP: Final = re.compile(r"(\w+), (check|mitigation) (\d)")
 
 
@@ -39,7 +41,7 @@ def load() -> Tree:
 
 def parse(text: str) -> Tree:
     """A tree from YAML. Raises: ValueError, KeyError or TypeError for one that is not in the form of tree.yaml."""
-    document = yaml.safe_load(text)
+    document = yaml.load(text, _LOADER)  # noqa: S506 - either of the safe ones
     causes = {name: _cause(name, entry) for name, entry in document["causes"].items()}
     groups = document["groups"]
 

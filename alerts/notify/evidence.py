@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from time import monotonic
 
-from alerts.model import Labels, Severity
+from alerts.model import DRILL, Labels, Severity
 from alerts.notify.message.incidents import DeliveredState, Incident, Update, Updates
 
 ANNOTATION = "evidence"
@@ -93,4 +93,5 @@ class EvidenceStore:
 
 
 def _has_evidence(update: Update) -> bool:
-    return update.new_state is DeliveredState.FIRING and update.incident.severity in _SEVERITIES
+    incident = update.incident
+    return update.new_state is DeliveredState.FIRING and incident.severity in _SEVERITIES and incident.alert != DRILL

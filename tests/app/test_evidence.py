@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from alerts.policy.load import load_policy
@@ -20,14 +19,13 @@ STATES = (
 )
 
 
-def test_a_lock_in_time(embedded_database, tmp_path):
-    """Within the limit, though the table cannot be read."""
+def test_a_lock(embedded_database, tmp_path):
+    """Found, though the table cannot be read within the limits."""
     config = replace(Config(), watch=WatchSettings(state_dir=tmp_path))
     with exporter_client(embedded_database) as client, embedded_database.connect(autocommit=False) as holder:
         holder.execute("LOCK TABLE job_outbox")
-        pid, started = holder.info.backend_pid, time.monotonic()
+        pid = holder.info.backend_pid
         found = gather("OutboxStalled", targets(config, load_policy(), client, lambda: STATES))
-        assert time.monotonic() - started < LIMITS.total + 30  # a busy machine
         holder.rollback()
     assert found.startswith(
         f"Another session locks a table of the outbox: session {pid} of role postgres locks job_outbox"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.evaluation.state_file import SavedState, StateFile
-from alerts.evaluation.state_machine import ActiveAlert
+from alerts.evaluation.state_machine import ActiveAlert, Identity
 from alerts.model import Alert, RuleKey, Severity, State
 from alerts.policy.load import load_policy
 from exporter.cli import main
@@ -21,7 +21,7 @@ from exporter.lab.ports import LOOPBACK, free_port
 POLICY = load_policy()
 
 
-def active(alert: str, severity: Severity, state: State) -> tuple[tuple[RuleKey, tuple[()]], ActiveAlert]:
+def active(alert: str, severity: Severity, state: State) -> tuple[Identity, ActiveAlert]:
     key = RuleKey(alert, severity)
     return (key, ()), ActiveAlert(Alert(key, (), state, 1.0, 1.0, 1.0, firing_since=1.0))
 

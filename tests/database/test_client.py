@@ -15,6 +15,7 @@ from exporter.database.visibility import Table
 from tests.database.activity import OURS
 from tests.database.roles import allow, role
 from tests.database.sampling import database_client
+from tests.migration.verification import exporter_client
 
 OUTBOX = Table("job_outbox", ("created_at",))
 
@@ -55,7 +56,7 @@ def test_a_failure_to_connect_counts_for_all_due_collectors():
 )
 def test_a_sample_may_have_a_shorter_limit(database, given, statement, lock):
     """Never a longer one; the wait for a lock is a tenth of it, as by default."""
-    with database_client(database.dsn()) as client, client.sample(statement_timeout=given) as session:
+    with exporter_client(database) as client, client.sample(statement_timeout=given) as session:
         rows = session._connection.execute(
             "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
         )

@@ -30,7 +30,7 @@ def sources(
     return found
 
 
-def answered(*readings: Reading, **payloads: dict[str, object]) -> ApplicationAnswer:
+def answered(*readings: Reading, **payloads: dict[str, Any]) -> ApplicationAnswer:
     """An application that gave these readings and payloads."""
     return ApplicationAnswer(CollectorOutcome(readings), payloads)
 

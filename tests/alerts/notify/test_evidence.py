@@ -84,16 +84,17 @@ def test_no_evidence_where_no_cause_was_found(gathering):
 
 
 @pytest.mark.parametrize(
-    ("severity", "state"),
+    ("alert", "severity", "state"),
     [
-        (Severity.NONE, DeliveredState.FIRING),
-        (Severity.INFO, DeliveredState.FIRING),
-        (Severity.PAGE, DeliveredState.RESOLVED),
+        ("OutboxWatchdog", Severity.NONE, DeliveredState.FIRING),
+        ("OutboxWatchPassed", Severity.INFO, DeliveredState.FIRING),
+        ("OutboxDrill", Severity.PAGE, DeliveredState.FIRING),
+        ("OutboxStalled", Severity.PAGE, DeliveredState.RESOLVED),
     ],
 )
-def test_the_watchdog_and_resolved_alerts_have_none(gathering, severity, state):
-    """Nothing is asked for them."""
-    assert gathering.evidence(incident("OutboxWatchdog", severity), state) is None
+def test_what_has_no_cause_has_none(gathering, alert, severity, state):
+    """Nothing is asked for the watchdog, a drill, information and resolved alerts."""
+    assert gathering.evidence(incident(alert, severity), state) is None
     assert gathering.waiting == []
 
 

@@ -10,7 +10,7 @@ from alerts.diagnosis.questions.batches import Answer, ask
 from tests.alerts.diagnosis.sources_of import answered, sources
 
 
-def outbox(durations: Any, retries: Any = 0.0) -> dict[str, object]:
+def outbox(durations: Any, retries: Any = 0.0) -> dict[str, dict[str, Any]]:
     return {"getOutbox": {"metrics": {"processingDurations": durations, "retries": retries}}}
 
 
