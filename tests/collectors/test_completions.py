@@ -171,7 +171,7 @@ def test_a_job_that_is_opened_again_is_counted_again():
     server = Processed(a=NOW - 200)
     for after in (0, 60, 75):
         server.sample(NOW + after)
-    completions: Completions = server._collector._completions  # type: ignore[attr-defined]
+    completions: Completions = server._collector._completions
     completions.reopen(["a", "unknown"])
     server.jobs["a"] = NOW + 80
     assert server.sample(NOW + 90) == (1, 1)
