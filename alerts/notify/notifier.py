@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from ssl import SSLContext
 
-from alerts.model import Evaluation
+from alerts.model import Evaluation, Severity
 from alerts.notify.delivery.outcome import Clocks, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue, ReceiverStatus
 from alerts.notify.delivery.store import Store
-from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker
+from alerts.notify.delivery.workers import DeliveryOptions, DeliveryWorker, PersistenceWorker
+from alerts.notify.drill.drill import Drill
+from alerts.notify.drill.status import DrillStatus
+from alerts.notify.evidence import EvidenceStore
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
@@ -17,7 +20,7 @@ from alerts.notify.receivers.webhook import Webhook
 from exporter.config.settings import AlertingSettings
 from exporter.core.file_lock import FileLock
 from exporter.core.http_client import tls_context
-from exporter.metrics.catalogue import NOTIFICATIONS, NOTIFICATIONS_WAITING
+from exporter.metrics.catalogue import ALERT_DELAY, NOTIFICATIONS, NOTIFICATIONS_WAITING
 from exporter.metrics.readings import Reading
 
 LOCK = "notifications.lock"
@@ -37,17 +40,23 @@ class Notifier:
         directory: Path,
         timing: RetryTiming | None = None,
         clock: Clocks | None = None,
-        tls_context: SSLContext | None = None,
+        options: DeliveryOptions | None = None,
     ) -> None:
+        options = options or DeliveryOptions()
+        self._drill, self._evidence = options.drill, options.evidence
         timing, self._clock = timing or RetryTiming(), clock or Clocks()
         self._queues = tuple(DeliveryQueue(receiver, timing) for receiver in receivers)
         stores = (Store(directory, each.name, each.identity) for each in receivers)
         self._files = tuple(zip(self._queues, stores, strict=True))
         self._persistence_worker = PersistenceWorker(
-            self._files, FileLock(directory / LOCK), self._wake_workers, self._clock
+            self._files,
+            FileLock(directory / LOCK),
+            self._wake_workers,
+            self._clock,
+            self._drill.records if self._drill else None,
         )
         self._workers = tuple(
-            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, tls_context)
+            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, options)
             for each in self._queues
         )
 
@@ -61,6 +70,8 @@ class Notifier:
     def stop(self) -> None:
         """End within about two seconds. Updates that were not accepted are saved for the next start."""
         deadline = time.monotonic() + STOP_TIMEOUT
+        if self._evidence is not None:
+            self._evidence.close()
         for worker in self._workers:
             worker.stop()
         for worker in self._workers:
@@ -88,6 +99,10 @@ class Notifier:
         """The status of each receiver, for the status page."""
         return tuple(queue.receiver_status() for queue in self._queues)
 
+    def drill_status(self) -> DrillStatus | None:
+        """The status of the drill; None when none is scheduled."""
+        return self._drill.status() if self._drill else None
+
     def readings(self) -> tuple[Reading, ...]:
         """The same for /metrics. Shape: every receiver with every result, from the start."""
         receiver_statuses = self.receiver_statuses()
@@ -97,7 +112,12 @@ class Notifier:
             for each in receiver_statuses
             for result, count in each.counts.items()
         )
-        return (*waiting, *counts)
+        delays = (
+            Reading(ALERT_DELAY, each.alert_delay, (each.receiver,))
+            for each in receiver_statuses
+            if each.alert_delay is not None
+        )
+        return (*waiting, *counts, *delays, *(self._drill.readings() if self._drill else ()))
 
     def _wake_workers(self) -> None:
         for worker in self._workers:
@@ -105,13 +125,20 @@ class Notifier:
 
 
 def create_notifier(
-    settings: AlertingSettings, directory: Path, page: str = "", timing: RetryTiming | None = None
+    settings: AlertingSettings,
+    directory: Path,
+    page: str = "",
+    timing: RetryTiming | None = None,
+    evidence: EvidenceStore | None = None,
 ) -> Notifier:
     """The notifier of a configuration; it does nothing until it is started.
 
-    `page` is the URL of the status page, empty when it is unknown.
+    `page` is the URL of the status page, empty when it is unknown. `evidence` is added to notifications.
     """
-    return Notifier(receivers(settings, page), directory, timing, tls_context=receivers_tls_context(settings))
+    configured = receivers(settings, page)
+    drill = Drill(settings.drill, Severity(settings.drill_severity), configured, directory) if settings.drill else None
+    options = DeliveryOptions(receivers_tls_context(settings), evidence, drill)
+    return Notifier(configured, directory, timing, options=options)
 
 
 def receivers_tls_context(settings: AlertingSettings) -> SSLContext | None:

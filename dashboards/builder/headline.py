@@ -21,13 +21,13 @@ class HeadlinePanels(PanelGroup):
         backlog = self.signal("outbox:backlog_jobs")
         yield panels.number(
             terms.BACKLOG.name,
-            "Unprocessed jobs in every state. High and not draining: check drain time and the health conditions.",
+            "Pending jobs in every state. High and not draining: check drain time and the health conditions.",
             worst(backlog),
             limits(self.policy, "OutboxBacklogHigh"),
         )
         oldest = panels.number(
             terms.OLDEST_JOB.name,
-            "Age of the oldest unprocessed job. Old while jobs are processed: it is exhausted; see the jobs by state.",
+            "Age of the oldest pending job. Old while jobs are processed: it is exhausted; see the jobs by state.",
             worst(f"{self.signal('outbox:oldest_pending_age_seconds')} or {backlog} == 0"),
             limits(self.policy, "OutboxStalled"),
         )
@@ -58,7 +58,7 @@ class HeadlinePanels(PanelGroup):
         none = map_value(-1, "none", "text")
         p95 = self.signal("outbox:processing_time_p95_seconds")
         processing_time = panels.number(
-            f"{terms.PROCESSING_TIME}, p95",
+            terms.PROCESSING_TIME.name,
             "Recent 95th percentile of the time from creation to completion.",
             worst(while_counted(p95, pick(catalogue.PROCESSED_JOBS))),
             limits(self.policy, "OutboxProcessingSlow"),
@@ -89,7 +89,7 @@ class HeadlinePanels(PanelGroup):
         )
         yield panels.number(
             terms.EXHAUSTED_JOBS.name,
-            "Unprocessed jobs that have used up their attempts. Repair or remove them.",
+            "Pending jobs that have used up their attempts. Repair or remove them.",
             worst(self.signal("outbox:exhausted_jobs")),
             limits(self.policy, "OutboxJobsExhausted"),
         )

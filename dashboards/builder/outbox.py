@@ -24,7 +24,7 @@ class OutboxPanels(PanelGroup):
     def throughput(self) -> timeseries.Panel:
         """Processed jobs by queue, and all that are created."""
         panel = panels.lines(
-            "Processed per minute, by queue",
+            "Processed / min, by queue",
             "Jobs that became processed. Created: jobs that arrived; above all processed ones, the backlog grows. None "
             "processed while jobs are created: the processor is down or stuck, or every job fails. None in one queue: "
             "its jobs fail.",
@@ -71,11 +71,11 @@ class OutboxPanels(PanelGroup):
         """Pending jobs by queue."""
         panel = panels.lines(
             f"{terms.BACKLOG} by queue",
-            "Unprocessed jobs by queue. One queue grows alone: its jobs fail, or the queue does not exist any more.",
+            "Pending jobs by queue. One queue grows alone: its jobs fail, or the queue does not exist any more.",
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS)), "{{queue}}"),
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
-        return panels.stacked(panel)
+        return panels.stacked(panel).decimals(0)
 
     def queue_ages(self) -> timeseries.Panel:
         """The age of the oldest job by queue."""
@@ -85,19 +85,19 @@ class OutboxPanels(PanelGroup):
             "for good.",
             PanelQuery(minutes(age(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
             unit=panels.MINUTES,
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
 
     def queue_exhausted(self) -> timeseries.Panel:
         """Exhausted jobs by queue."""
         panel = panels.lines(
-            "Exhausted jobs by queue",
+            f"{terms.EXHAUSTED_JOBS} by queue",
             "Jobs whose attempts are used up, by queue. One queue: its worker or its payloads are wrong. They stay "
             "until someone fixes their cause or removes them.",
             PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS)), "{{queue}}"),
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
-        return panels.stacked(panel)
+        return panels.stacked(panel).decimals(0)
 
     def states(self) -> table.Panel:
         """Pending jobs by state."""
@@ -125,14 +125,14 @@ class OutboxPanels(PanelGroup):
         return panels.data_table(
             "Queues",
             "Pending and processed jobs of each queue. Pending jobs and none processed: the jobs fail, or the queue "
-            "does not exist any more. Failing: share of the jobs tried in the last hour.",
+            "does not exist any more. Failure ratio: of the jobs tried in the last hour.",
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("queue", "Queue"),
-                TableColumn("Value #A", "Unprocessed", "short"),
+                TableColumn("Value #A", "Pending", "short"),
                 TableColumn("Value #B", "Oldest is", "s"),
                 TableColumn("Value #C", "Processed / hour", "short"),
-                TableColumn("Value #D", "Failing", "percentunit"),
+                TableColumn("Value #D", terms.FAILURE_RATIO.name, "percentunit"),
                 TableColumn("Value #E", "Exhausted", "short"),
                 TableColumn("Value #F", "Oldest exhausted is", "s"),
                 TableColumn("Value #G", "Created / min", "short"),

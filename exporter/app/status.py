@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
+from alerts.notify.drill.status import DrillStatus
 from exporter.metrics import catalogue, odd_rows
 from exporter.metrics.catalogue import CollectorName, Metric
 from exporter.metrics.exposition import fresh_readings
@@ -126,27 +127,31 @@ class AlertingStatus(TypedDict):
     """The part about alerts and the watch; `alerts` is None before the first evaluation.
 
     `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
+    `drill` is None when none is scheduled.
     """
 
     alerts: list[AlertStatus] | None
     watch: WatchStatus | None
     trends: dict[str, list[tuple[float, float | None]]]
     notices: list[Notice]
+    drill: DrillStatus | None
 
 
-NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": []}
+NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": [], "drill": None}
 
 
 class StatusDict(AlertingStatus):
-    """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
+    """The whole answer; all times in Unix seconds, `unaccounted` in jobs by kind.
 
     `application` is None when none is configured.
     `maintenance_until` is the declared end of the maintenance in force; in the past, the maintenance overruns.
     """
 
     version: str
+    started: float | None
     up: bool
     now: float
+    last_scrape: float | None
     database: str
     server: ServerStatus | None
     signals: FiveSignals
@@ -239,11 +244,17 @@ def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float
 
 @dataclass(frozen=True, slots=True)
 class ExporterInfo:
-    """The status without a sample: `database` is the address, without secrets."""
+    """The status without a sample: `database` is the address, without secrets.
+
+    Units: `started`, of the process, and `last_scrape`, of the last request of /metrics, Unix seconds; None where
+    nothing is served.
+    """
 
     version: str
     database: str
     reloaded: bool
+    started: float | None = None
+    last_scrape: float | None = None
 
 
 def status(
@@ -263,6 +274,8 @@ def status(
         **alerting,
         "notices": [*alerting["notices"], *left_out, *noticed],
         "version": about.version,
+        "started": about.started,
+        "last_scrape": about.last_scrape,
         "up": database_up(states, now),
         "now": unix_now,
         "database": about.database,

@@ -66,8 +66,8 @@ class _Publisher:
     def counter(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
         return Metric(name, Kind.COUNTER, text, labels, self.collector, critical)
 
-    def histogram(self, name: str, text: str, *labels: str) -> Metric:
-        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector)
+    def histogram(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
+        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector, critical)
 
 
 _backlog = _Publisher(CollectorName.BACKLOG)
@@ -91,6 +91,7 @@ OTHER = "other"
 # An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value is expected.
 ODD_KINDS = ("infinite", "out_of_range", "null")
 NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
+HORIZON_HOLDERS = ("session", "prepared_transaction", "replication_slot", "standby")
 WATCH_STATES = ("waiting", "running", "passed", "failed", "inconclusive")
 
 # Upper bounds in seconds. 0.1 to 1 s is the busy processor's poll, 30 s its idle poll, 150 s one batch of
@@ -164,6 +165,7 @@ PROCESSING_TIME = _throughput.histogram(
     "outbox_processing_time_seconds",
     "Processing time (creation to processed) of the jobs in outbox_processed_jobs_total. Negative times count "
     "as 0; jobs with an invalid created_at are left out.",
+    critical=True,
 )
 CLOCK_SKEW_JOBS = _throughput.counter(
     "outbox_clock_skew_jobs_total",
@@ -182,14 +184,14 @@ QUEUE_LAST_HOUR_PROCESSED = _last_hour.gauge(
 QUEUE_PROCESSED_JOBS = _throughput.counter(
     "outbox_queue_processed_jobs_total", "Jobs processed since the exporter started, by queue.", "queue"
 )
-QUEUE_CREATED_JOBS = _throughput.counter(
-    "outbox_queue_created_jobs_total", "Jobs created since the exporter started, by queue.", "queue"
-)
 QUEUE_LAST_HOUR_FAILURE_RATIO = _last_hour.gauge(
     "outbox_queue_last_hour_failure_ratio",
     "Jobs of this queue failing in the last hour divided by those failing or processed in it (0-1); absent when none "
     "was attempted.",
     "queue",
+)
+QUEUE_CREATED_JOBS = _throughput.counter(
+    "outbox_queue_created_jobs_total", "Jobs created since the exporter started, by queue.", "queue"
 )
 OLDEST_PROCESSED = _last_hour.gauge(
     "outbox_oldest_processed_timestamp_seconds",
@@ -362,6 +364,28 @@ NOTIFICATIONS = _exporter.counter(
     "Attempts to notify this receiver: delivered, failed (and retried), dropped (permanently refused).",
     "receiver",
     "result",
+)
+ALERT_DELAY = _exporter.gauge(
+    "outbox_alert_delay_seconds",
+    "Latest alert that this receiver has accepted: time from the beginning of its condition to its delivery. Absent "
+    "before the first since the start; without the watchdog and drills.",
+    "receiver",
+)
+DRILL_ACTIVE = _exporter.gauge(
+    "outbox_drill_active",
+    "1 while the weekly drill takes place, 0 otherwise, by the severity of its alert; absent without a schedule.",
+    "severity",
+    critical=True,
+)
+DRILL_SUCCESS = _exporter.gauge(
+    "outbox_drill_success",
+    "1 when the latest drill reached this receiver, 0 when it did not; absent before the first.",
+    "receiver",
+)
+DRILL_LAST_SUCCESS = _exporter.gauge(
+    "outbox_drill_last_success_timestamp_seconds",
+    "Time at which a drill last reached this receiver; absent before the first.",
+    "receiver",
 )
 WATCH_STATE = _exporter.gauge(
     "outbox_watch_state", "1 for the current state of the watch, 0 for the others.", "state", critical=True

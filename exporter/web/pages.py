@@ -11,7 +11,7 @@ from typing import Any
 from exporter.core import html_layout, svg_charts
 from exporter.core.humanize import count, duration, moment, percent
 from exporter.metrics import terms
-from exporter.web import TREND_SECONDS, alert_list, overview
+from exporter.web import TREND_SECONDS, alert_list, drill, overview
 
 REFRESH_SECONDS = 30
 
@@ -69,6 +69,7 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 {_problems(status)}
 {html_layout.section("signals", "Signals", _signals(status) + _uncounted(status["unaccounted"]))}
 {html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
+{drill.section(status["drill"])}
 {html_layout.section("application", "Application", _application(status["application"]))}
 {html_layout.section("migration", "Migration", _migration(status["migration"], status["now"]))}
 {html_layout.section("collectors", "Collectors", _collectors(status))}

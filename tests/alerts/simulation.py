@@ -35,9 +35,9 @@ _CACHED = 0.35
 _BUSIEST = 0.12  # initialisations per second at noon of a weekday
 _OUTAGE = 60.0  # of the application during a deploy
 _RESTART = 40.0  # of the exporter
-_NANOSECOND = 1e-9
 _DUMP = 25 * MINUTE  # at night, in which dead rows stay
 _REPORT = 12 * MINUTE  # twice a day
+_NANOSECOND = 1e-9
 _KEY_LIFE, _RETENTION = 2 * DAY, 30 * DAY
 
 

@@ -21,6 +21,9 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_waiting_age_seconds": ((catalogue.OLDEST_PENDING, ("waiting",)),),
     "outbox:expired_key_age_seconds": ((catalogue.OLDEST_EXPIRED_KEY, ()),),
     "outbox:oldest_processed_age_seconds": ((catalogue.OLDEST_PROCESSED, ()),),
+    "outbox:vacuum_horizon_held_seconds": tuple(
+        (catalogue.VACUUM_HORIZON_HELD, (holder,)) for holder in catalogue.HORIZON_HOLDERS
+    ),
 }
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
 _CAUSES: Mapping[Reason, Cause] = {

@@ -12,6 +12,7 @@ from tests.alerts.rules.scenario import JOB, Scenario, T, fires, never
 from tests.alerts.rules.series import (
     DAY,
     HOUR,
+    MINUTE,
     Series,
     SeriesByName,
     age,
@@ -127,6 +128,17 @@ AVAILABILITY = (
     Scenario("OutboxNotificationsRefused", "one is",
              {'outbox_notifications_total{receiver="alertmanager",result="dropped"}': jumping(T, 1, start=2)},
              fires(T, 0, "ticket", until=T + 3600), "1", {"job": JOB, "receiver": "alertmanager"}),
+    Scenario("OutboxDrill", "of severity page",
+             {'outbox_drill_active{severity="page"}': phases(0, (T, 1), (T + 600, 0))},
+             fires(T, 0, until=T + 600), again=0),
+    Scenario("OutboxDrill", "of severity info",
+             {'outbox_drill_active{severity="page"}': gone,
+              'outbox_drill_active{severity="info"}': phases(0, (T, 1), (T + 600, 0))},
+             fires(T, 0, "info", until=T + 600), again=0),
+    Scenario("OutboxDrill", "not scheduled", {'outbox_drill_active{severity="page"}': gone}, never(T, T + 600)),
+    Scenario("OutboxDrillFailed", "one receiver was not reached",
+             {'outbox_drill_success{receiver="alertmanager"}': phases(1, (T, 0), (T + 900, 1))},
+             fires(T, 300, "ticket", until=T + 900), labels={"job": JOB, "receiver": "alertmanager"}, again=300),
     Scenario("OutboxWatchdog", "always", {}, {0: "none firing", 600: "none firing"}, labels={}),
 )  # fmt: skip
 
@@ -284,7 +296,7 @@ SATURATION = (
             T + 120: "", T + 135: "ticket pending", T + 240: "ticket pending", T + 255: "ticket firing",
             T + 300: "ticket firing", T + 315: "ticket firing, page pending", T + 420: "ticket firing, page pending",
             T + 435: "ticket firing, page firing", T + 885: "ticket firing, page firing",
-            T + 1005: "ticket firing, page firing", T + 1020: "",
+            T + 1485: "ticket firing, page firing", T + 1500: "",
         },
         {"ticket": "4m 15s"}, again=120,
     ),
@@ -322,6 +334,13 @@ def _stopping(series: Series, at: float) -> Series:
     return lambda time: series(min(time, at))
 
 
+def all_slow(since: float) -> SeriesByName:
+    """Every job takes longer than a minute from then on; many jobs were fast in the first minute."""
+    fast, every = counting(60_000, (MINUTE, 224), (since, 0)), counting(60_000, (MINUTE, 224))
+    bounds = {"1.0": fast, "30.0": fast, "60.0": fast, "150.0": every, "+Inf": every}
+    return {f'outbox_processing_time_seconds_bucket{{le="{le}"}}': series for le, series in bounds.items()}
+
+
 def failed(of: float, failures: float) -> SeriesByName:
     """At T, so many initialisations at once."""
     return initialised(jumping(T, of - failures), jumping(T, failures))
@@ -356,6 +375,27 @@ ERRORS = (
              never(60, 915, 1500)),
     Scenario("OutboxProcessingSlow", "a burst that has drained", slow(("30.0", 0.1), ("60.0", 0.2), until=120),
              {0: "", 60: "ticket pending", 600: "ticket pending", 720: "", 1800: ""}),
+    # Jobs of the first minute make the share in six hours small: the hour alone notices 525 slow seconds.
+    Scenario("OutboxLatencyBudgetBurnFast", "every job is slow", all_slow(HOUR + 60),
+             {HOUR + 540: "", HOUR + 615: "page pending"}),
+    Scenario(
+        "OutboxLatencyBudgetBurnFast", "8 % for hours", slow(("60.0", 0.92), until=600),
+        {0: "", 120: "page pending", 135: "page pending", 165: "page firing", 1080: "page firing", 1350: ""},
+        "8", again=0,
+    ),
+    Scenario("OutboxLatencyBudgetBurnFast", "5 %", slow(("60.0", 0.95)), never(60, 600)),
+    Scenario("OutboxLatencyBudgetBurnFast", "every one of few jobs is slow",
+             slow(("60.0", 0), per_minute=0.5), never(600, 1050)),
+    Scenario("OutboxLatencyBudgetBurnFast", "in declared maintenance",
+             {**slow(("60.0", 0.5)), "outbox_maintenance_active": flat(1)}, never(300, 900)),
+    Scenario("OutboxLatencyBudgetBurnSlow", "1.5 %", slow(("60.0", 0.985), until=2 * HOUR),
+             {120: "", 240: "ticket pending", 1965: "ticket pending", 1995: "ticket firing", 2100: "ticket firing"},
+             "1.5", again=0),
+    Scenario("OutboxLatencyBudgetBurnSlow", "0.9 %", slow(("60.0", 0.991)), never(300, 900)),
+    Scenario("OutboxLatencyBudgetBurnSlow", "every one of few jobs is slow",
+             slow(("60.0", 0), per_minute=0.5), never(600, 1050)),
+    Scenario("OutboxLatencyBudgetBurnSlow", "in declared maintenance",
+             {**slow(("60.0", 0.5)), "outbox_maintenance_active": flat(1)}, never(300, 900)),
     Scenario("OutboxFailureRatioHigh", "11 %", {"outbox_last_hour_failure_ratio": phases(0, (T, 0.11), (T + 900, 0))},
              fires(T, 300, "ticket", until=T + 900, keep=300), "11%", again=300),
     Scenario("OutboxFailureRatioHigh", "9 %", {"outbox_last_hour_failure_ratio": flat(0.09)}, never(300, 900)),

@@ -114,6 +114,8 @@ HEALTHY: SeriesByName = {
     "outbox_exporter_config_last_reload_successful": flat(1),
     'outbox_notifications_waiting{receiver="alertmanager"}': flat(0),
     'outbox_notifications_total{receiver="alertmanager",result="dropped"}': flat(2),
+    'outbox_drill_active{severity="page"}': flat(0),
+    'outbox_drill_success{receiver="alertmanager"}': flat(1),
     **{f'outbox_watch_state{{state="{state}"}}': flat(state == "waiting") for state in WATCH_STATES},
 }
 

@@ -42,10 +42,10 @@ def test_tables_join_their_queries():
     renamed = queues["transformations"][2]["options"]["renameByName"]
     assert list(renamed.values()) == [
         "Queue",
-        "Unprocessed",
+        "Pending",
         "Oldest is",
         "Processed / hour",
-        "Failing",
+        "Failure ratio",
         "Exhausted",
         "Oldest exhausted is",
         "Created / min",
@@ -56,4 +56,4 @@ def test_empty_panels_explain_themselves():
     """No expired key is good news."""
     texts = [made(panel)["fieldConfig"]["defaults"]["noValue"] for panel in (PANELS.expired(), PANELS.retention())]
     assert texts == ["There is no expired key.", "There is no processed job."]
-    assert made(PANELS.queue_ages())["fieldConfig"]["defaults"]["noValue"] == "No job is unprocessed."
+    assert made(PANELS.queue_ages())["fieldConfig"]["defaults"]["noValue"] == "No job is pending."

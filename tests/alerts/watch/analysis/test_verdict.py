@@ -30,7 +30,7 @@ def test_a_clean_day_passes():
     assert judgement.gaps == ()
     assert judgement.reasons == ()
     assert judgement.ticks == 1440
-    assert judgement.evidence["completed jobs"] == pytest.approx(DAY - 60)
+    assert judgement.evidence["processed jobs"] == pytest.approx(DAY - 60)
     assert all(each.expected == each.received == 1440 for each in judgement.coverage.values())
 
 
@@ -210,7 +210,7 @@ def test_no_traffic_is_inconclusive():
     quiet = lambda tick: replace(tick, values={**tick.values, "outbox_processed_jobs_total": 7.0})  # noqa: E731
     judgement = verdict_on(during(fixtures.ticks(), 0, DAY, quiet))
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert judgement.reasons == ("There were no completed jobs; at least 20 are needed.",)
+    assert judgement.reasons == ("There were no processed jobs; at least 20 are needed.",)
 
 
 def test_no_tick_at_all_is_inconclusive():
