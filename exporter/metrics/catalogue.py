@@ -159,6 +159,7 @@ CREATED_JOBS = _throughput.counter(
     "outbox_created_jobs_total",
     "Jobs created since the exporter started. A job that is pending again after it was processed counts again. "
     "Absent on a standby.",
+    critical=True,
 )
 PROCESSING_TIME = _throughput.histogram(
     "outbox_processing_time_seconds",
