@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import pytest
@@ -238,3 +238,111 @@ def test_every_job_that_left_the_backlog_is_accounted_for():
         conservation.compare(7)
     assert conservation.balance.begin_search(NOW + 20) is not None
     assert conservation.balance._levels == deque([1] * 5)
+
+
+# ---------------------------------------------------------------- created jobs
+
+
+def test_a_job_is_created_once_wherever_it_is_seen_first():
+    """Pending, or processed before any sample saw it pending; those of the first sample are the baseline."""
+    conservation = Conservation()
+    assert created(conservation) == {}
+    assert record(conservation, "old") == []
+    assert created(conservation) == {"": 0}
+    assert record(conservation, "old", "new") == ["new"]
+    conservation.record_processed(processed("new", "fast", created_at=0), ())
+    assert conservation.find_uncounted(("new", "fast").__contains__) == []
+    assert record(conservation, "old") == []
+    assert created(conservation) == {"": 2, "q": 2}
+
+
+def test_a_job_that_is_opened_again_is_created_again():
+    """It was counted as processed, and will be again. One that nobody saw processed is the same job."""
+    conservation = Conservation()
+    record(conservation, "a", "b")
+    conservation.record_processed(processed("a"), ())
+    conservation.find_uncounted("a".__eq__)
+    record(conservation)
+    assert record(conservation, "a", "b") == ["a"]
+    assert created(conservation) == {"": 1, "q": 1}
+
+
+def test_doubled_jobs_are_those_that_were_stamped_again():
+    """Counted, and named once."""
+    conservation = Conservation()
+    record(conservation)
+    conservation.record_processed([], ["a", "b"])
+    assert reported(conservation) == {"removed": 0, "uncounted": 0, "doubled": 2}
+    (found,) = conservation.take_findings()
+    assert (found.kind, found.jobs, found.ids) == ("doubled", 2, ["a", "b"])
+    assert conservation.take_findings() == []
+
+
+# ---------------------------------------------------------------- a long backlog
+
+
+def long_backlog(jobs: int, *recent: str, since: float = NOW, queue: str = "q") -> PendingJobs:
+    """The oldest job, those created lately, and so many in all."""
+    number = Counter({queue: jobs})
+    return PendingJobs({"oldest": queue}, {}, dict.fromkeys(recent, queue), since, is_whole=False, jobs=number)
+
+
+def test_jobs_that_are_not_listed_are_conserved_as_a_number():
+    """One is missing and one has arrived: the number alone would not show it. A surplus was created earlier."""
+    conservation = Conservation()
+    conservation.record_pending(long_backlog(9000), is_current=True)
+    sample = long_backlog(9000, "new", since=NOW + 15)
+    assert conservation.lacks_jobs(sample)
+    conservation.record_pending(sample, is_current=True)
+    conservation.found(())
+    assert reported(conservation) == {"removed": 1, "uncounted": 0}
+    assert created(conservation) == {"": 1, "q": 1}
+    conservation.record_pending(long_backlog(9003, "new", since=NOW + 30), is_current=True)
+    conservation.found(())
+    assert created(conservation) == {"": 4, "q": 4}
+    assert reported(conservation) == {"removed": 1, "uncounted": 0}
+
+
+def test_processed_jobs_of_a_long_backlog_were_pending_unless_created_lately():
+    """Jobs that would have been listed are new; the others are expected no longer."""
+    conservation = Conservation()
+    conservation.record_pending(long_backlog(9000), is_current=True)
+    conservation.record_processed(processed("middle", created_at=NOW - 1), ())
+    conservation.record_processed(processed("fast", created_at=NOW), ())
+    assert not conservation.lacks_jobs(long_backlog(8999, since=NOW + 15))
+    assert conservation.lacks_jobs(long_backlog(8998, since=NOW + 15))
+    assert created(conservation) == {"": 1, "q": 1}
+
+
+def test_a_missing_job_that_was_among_the_oldest_is_counted_once():
+    """By its id, which also tells how it left."""
+    conservation = Conservation()
+    conservation.record_pending(long_backlog(9000), is_current=True)
+    conservation.record_pending(
+        PendingJobs({"next": "q"}, since=NOW, is_whole=False, jobs=Counter(q=8999)), is_current=True
+    )
+    assert conservation.find_uncounted("".__eq__) == ["oldest"]
+    conservation.found([job("oldest", processed=NOW - 5 * HOUR)])
+    assert reported(conservation) == {"removed": 0, "uncounted": 1}
+
+
+def test_what_cannot_be_known_is_not_claimed():
+    """Beyond the limit there is no number; with too many recent jobs, too, the created ones are absent."""
+    conservation = Conservation()
+    conservation.record_pending(long_backlog(9000), is_current=True)
+    unknown = PendingJobs({"oldest": "q"}, is_whole=False)
+    assert not conservation.lacks_jobs(unknown)
+    conservation.record_pending(unknown, is_current=True)
+    assert created(conservation) == {}
+    conservation.record_pending(long_backlog(5), is_current=True)
+    conservation.found(())
+    assert reported(conservation) == {"removed": 0, "uncounted": 0}
+    assert created(conservation) == {"": 0}
+
+
+def test_a_job_stamped_again_makes_the_number_uncertain():
+    """It may have been opened again meanwhile: nothing is missing because of it."""
+    conservation = Conservation()
+    conservation.record_pending(long_backlog(9000), is_current=True)
+    conservation.record_processed([], ["a"])
+    assert not conservation.lacks_jobs(long_backlog(8999, since=NOW + 15))
