@@ -25,6 +25,9 @@ SIGNALS = {signal.record: signal.expr for signal in POLICY.signals}
 
 DAYS = 30
 STEP = 30  # seconds between scrapes, and between evaluations
+# Between evaluations of windows of days, whose values change slowly; shorter than the lookback.
+RARE_STEP = 240
+_DAYS = re.compile(r"\[\d+d\]")
 MONDAY = 1_763_942_400  # 2025-11-24 00:00 UTC, in Unix seconds
 SICK = MONDAY + (DAYS + 1) * int(DAY)
 # A signal and whether samples of it from before are asked for.
@@ -45,10 +48,11 @@ class Span:
     start: int
     end: int
 
-    def parts(self) -> Iterator[range]:
-        """Its evaluations, milliseconds, as many as one question may ask for."""
-        for start in range(self.start, self.end, MOST_POINTS * STEP):
-            yield range(start * 1000, min(start + MOST_POINTS * STEP, self.end) * 1000, STEP * 1000)
+    def parts(self, expr: str) -> Iterator[range]:
+        """The evaluations of an expression in it, milliseconds, as many as one question may ask for."""
+        step = RARE_STEP if _DAYS.search(expr) else STEP
+        for start in range(self.start, self.end, MOST_POINTS * step):
+            yield range(start * 1000, min(start + MOST_POINTS * step, self.end) * 1000, step * 1000)
 
 
 MONTH = Span(MONDAY, MONDAY + DAYS * int(DAY))
@@ -88,8 +92,9 @@ def record(prometheus: Oracle, span: Span) -> None:
     for name, expr in SIGNALS.items():
         if name in RECORDED:
             answers: Answers = {}
-            for part in span.parts():
-                answers |= prometheus.ask(expand_exact_increase(expr), part)
+            inlined = expand_exact_increase(expr)
+            for part in span.parts(inlined):
+                answers |= prometheus.ask(inlined, part)
             prometheus.write(_series(name, answers))
 
 
@@ -110,8 +115,9 @@ def longest(prometheus: Oracle, rule: Rule, span: Span) -> float | None:
     """For how long the rule was true on end, at most, seconds; None when it never was."""
     since: dict[tuple[tuple[str, str], ...], int] = {}
     found: list[int] = []
-    for part in span.parts():
-        for at, vector in prometheus.ask(expand_exact_increase(rule.expr), part).items():
+    expr = expand_exact_increase(rule.expr)
+    for part in span.parts(expr):
+        for at, vector in prometheus.ask(expr, part).items():
             since = {labels: since.get(labels, at) for labels in vector}
             found.extend(at - begun for begun in since.values())
     return max(found) / 1000 if found else None
