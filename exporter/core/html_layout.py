@@ -31,7 +31,7 @@ p { margin: .25rem 0 }
 a { color: var(--link) }
 .soft, .unknown { color: var(--soft) }
 .good { color: var(--good) } .bad { color: var(--bad) } .warn { color: var(--warn) }
-.state { font-weight: 600; white-space: nowrap }
+.state { font-weight: 600; white-space: nowrap } p.state { white-space: normal }
 .card, .table, .list { background: var(--card); border: 1px solid var(--line); border-radius: .5rem }
 .card { padding: .75rem 1rem; overflow-wrap: anywhere }
 .list { margin: 0; padding: .75rem 1rem .75rem 2rem; overflow-wrap: anywhere }

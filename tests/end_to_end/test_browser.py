@@ -70,6 +70,8 @@ def page() -> Iterator[str]:
     """The URL of a status page with every kind of failure and with HTML in every text."""
     failures = webtools.status() | {
         "up": False,
+        "unaccounted": {"removed": 186.0, "uncounted": 12.0},
+        "maintenance_until": 999_000.0,
         "alerts": [
             alert(summary=HOSTILE, description=HOSTILE),
             alert(severity="ticket", muted=True, muted_by="OutboxFsmFailureBudgetBurn"),
