@@ -60,6 +60,7 @@ def watch(**changes: Any) -> dict[str, Any]:
     return {
         "state": "running",
         "verdict": None,
+        "headline": None,
         "started": 1_000_000.0 - 43_200,
         "ends": 1_000_000.0 + 43_200,
         "coverage": 0.998,

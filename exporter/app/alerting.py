@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
@@ -13,8 +13,12 @@ from alerts.model import Alert, Evaluation
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
+from alerts.watch.analysis import messages
 from alerts.watch.checks.checks import CheckParameters
+from alerts.watch.checks.configured import configured_checks
+from alerts.watch.checks.expressions import with_expressions
 from alerts.watch.model.watch import Watch
+from alerts.watch.runtime.open_watch import open_checks
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.serialization import serialize
@@ -49,11 +53,9 @@ class Alerting:
     """
 
     def __init__(self, config: Config, samples: SampleSource, started_at: float, version: str) -> None:
-        policy = configured_policy(config)
-        parameters = CheckParameters(
-            policy, config.watch.duration, config.application is not None, config.alerting.time_scale
-        )
         state_dir = config.watch.state_dir
+        parameters = check_parameters(config)
+        policy = parameters.policy
         self._states = samples.states
         # The samples that are requested then reach an evaluation before the end of the watch: a sampling run may be an
         # interval away, and may end only after the evaluation that follows it.
@@ -153,6 +155,24 @@ class Alerting:
                 yield {"name": receiver_status.receiver, "text": text}
 
 
+def check_parameters(config: Config) -> CheckParameters:
+    """The parameters of the watch's checks. The policy also records the expressions of checks of one's own.
+
+    These are the checks of the configuration and, over a restart or reload, those of the open watch.
+    Raises: ConfigError.
+    """
+    parameters = CheckParameters(
+        configured_policy(config),
+        config.watch.duration,
+        config.application is not None,
+        config.alerting.time_scale,
+        config.watch.checks,
+    )
+    own = any(each.definition for each in config.watch.checks)
+    checks = (*(configured_checks(parameters) if own else ()), *open_checks(config.watch.state_dir))
+    return replace(parameters, policy=with_expressions(parameters.policy, checks))
+
+
 def runbook(alert: str) -> str | None:
     """The Markdown of an alert's runbook, the list of all for an empty name; None where there is none."""
     return runbook_file.runbook(alert)
@@ -201,13 +221,21 @@ def watch_status(view: WatchView) -> WatchStatus | None:
     return {
         "state": view.state.value,
         "verdict": watch.verdict.value if watch and watch.verdict else None,
+        "headline": messages.headline(watch.verdict, watch.checks) if watch and watch.verdict else None,
         "started": watch.started_at if watch else None,
         "ends": ends_at(watch) if watch else None,
         "coverage": judgement.ratio if judgement else None,
         "summary": judgement.summary if judgement else view.waiting_for,
         "reasons": list(judgement.reasons) if judgement else [],
         "checks": [
-            {"title": each.check.title, "verdict": each.verdict.value if each.verdict else None, "reason": each.reason}
+            {
+                "title": messages.marked(each.check),
+                "verdict": each.verdict.value if each.verdict else None,
+                "reason": each.reason,
+                "own": each.check.own,
+                "advisory": each.check.advisory,
+                "left_out": each.check.left_out,
+            }
             for each in (judgement.results if judgement else ())
         ],
     }

@@ -64,18 +64,25 @@ class AlertStatus(TypedDict):
 
 
 class CheckStatus(TypedDict):
-    """One check of the watch; `verdict` is None where it does not apply."""
+    """One check of the watch; `verdict` is None where it does not apply. `title` also says what follows, in words."""
 
     title: str
     verdict: str | None
     reason: str
+    own: bool
+    advisory: bool
+    left_out: bool
 
 
 class WatchStatus(TypedDict):
-    """The present or the latest watch. `verdict` is None while undecided; `started` and `ends` in Unix seconds."""
+    """The present or the latest watch. `verdict` is None while undecided; `started` and `ends` in Unix seconds.
+
+    `headline` is the verdict, with the number of checks that were left out.
+    """
 
     state: str
     verdict: str | None
+    headline: str | None
     started: float | None
     ends: float | None
     coverage: float | None

@@ -138,7 +138,7 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
         return f'<p class="card">{_UNKNOWN}: see the problems below</p>'
     if watch["state"] == "waiting":
         return f'<p class="card soft">No watch has started. To start one: <code>{escape(watch["summary"])}</code></p>'
-    word = watch["verdict"] or ("problems so far" if watch["reasons"] else "no problem so far")
+    word = watch["headline"] or ("problems so far" if watch["reasons"] else "no problem so far")
     kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}.get(watch["verdict"] or "", "")
     parts = [
         f'<span class="word {kind}">{escape(word)}</span>',

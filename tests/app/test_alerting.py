@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.watch.clock import WatchTime
 from alerts.watch.model.watch import WatchState
 from alerts.watch.runtime.recorder import WatchView
-from exporter.app.alerting import may_be_open, trends, watch_readings, watch_status
+from alerts.watch.runtime.watch_manager import WatchFactory
+from alerts.watch.store.history import History
+from exporter.app.alerting import check_parameters, may_be_open, trends, watch_readings, watch_status
 from exporter.app.status import FiveSignals
+from exporter.config.settings import CheckCondition, CheckDefinition, Config, WatchCheck, WatchSettings
 from exporter.metrics import catalogue
 from tests.alerts.watch.report import samples
 
@@ -53,6 +57,30 @@ def test_a_running_watch_shows_its_planned_end():
     assert status["verdict"] == "FAIL"
     assert status["reasons"] == list(REPORT.judgement.reasons)
     assert [each["verdict"] for each in status["checks"]] == ["FAIL", "FAIL", "PASS", "INCONCLUSIVE", "FAIL", None]
+
+
+def test_the_open_watch_keeps_its_expressions(tmp_path):
+    """Over a restart and a reload, whatever the configuration has become; a closed watch needs none."""
+    when = (CheckCondition(expr="outbox_queue_pending_jobs", comparison="above", limit="5"),)
+    own = WatchCheck("imports", definition=CheckDefinition("Imports", when))
+    first = Config(watch=WatchSettings(state_dir=tmp_path, checks=(own, WatchCheck("traffic", advisory=True))))
+    parameters = check_parameters(first)
+    watch = WatchFactory(parameters, 15.0, "1").watch(1, "manual", WatchTime(1.0, 1.0, "boot"), 0.0)
+    expression = "max(outbox_queue_pending_jobs)"
+    assert (watch.checks[-1].signal, watch.checks[0].advisory) == (expression, True)
+    assert watch.sources[expression] == ("backlog",)
+    later = Config(watch=WatchSettings(state_dir=tmp_path))
+    for stored, known in ((watch, True), (replace(watch, closed_at=2.0), False)):
+        with History.writer(tmp_path) as history:
+            history.put(1, stored)
+        policy = check_parameters(later).policy
+        assert (expression in [signal.record for signal in policy.signals]) is known
+        assert all(
+            check.name != "imports"
+            for check in WatchFactory(check_parameters(later), 15.0, "1")
+            .watch(2, "manual", WatchTime(1.0, 1.0, "boot"), 0.0)
+            .checks
+        )
 
 
 def test_a_watch_runs_until_it_is_closed():

@@ -36,7 +36,7 @@ def test_hostile_texts_are_escaped():
         "database": HOSTILE,
         "server": {"role": HOSTILE, "address": HOSTILE, "replay_lag_seconds": None},
         "alerts": [alert(**dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
-        "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
+        "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE, headline=HOSTILE,
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
         "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
         "notices": [{"name": HOSTILE, "text": HOSTILE}],
@@ -121,7 +121,9 @@ def test_the_watch_in_one_line():
     running = read(watch=watch()).text
     for words in ("no problem so far", "12 h left", "coverage 99.8 %", "1 check"):
         assert words in running
-    failed = read(watch=watch(state="failed", verdict="FAIL", ends=999_000.0, reasons=["Jobs were stuck."])).text
+    failed = read(
+        watch=watch(state="failed", verdict="FAIL", headline="FAIL", ends=999_000.0, reasons=["Jobs were stuck."])
+    ).text
     for words in ("FAIL", "ended 1970-01-12 13:30 UTC", "Jobs were stuck."):
         assert words in failed
     assert "No watch has started. To start one: outbox-exporter watch start" in read().text

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerts.model import Severity
+from alerts.watch.analysis import messages
 from alerts.watch.analysis.comparison import DayComparison
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.tick import Tick, TimeSpan
@@ -33,6 +34,11 @@ class WatchReport:
         """The verdict, or UNDECIDED."""
         verdict = self.judgement.verdict
         return verdict.value if verdict else "UNDECIDED"
+
+    @property
+    def headline(self) -> str:
+        """The verdict, with the number of checks that were left out."""
+        return messages.headline(self.judgement.verdict, self.watch.checks)
 
     @property
     def ended_at(self) -> float:

@@ -44,7 +44,7 @@ def html(report: WatchReport) -> str:
     judgement = report.judgement
     body = f"""<header>
 <p class="soft">Outbox watch {report.watch.number}</p>
-<h1 class="word {_kind(report.word)}">{escape(report.word)}</h1>
+<h1 class="word {_kind(report.word)}">{escape(report.headline)}</h1>
 <p>{escape(judgement.summary)}</p>
 {_list(judgement.reasons)}
 {_facts(report)}
@@ -56,7 +56,7 @@ def html(report: WatchReport) -> str:
 </main>
 <footer class="soft">Made {moment(report.made_at)} by outbox-exporter {escape(report.version)}.
 All times are in UTC.</footer>"""
-    return html_layout.document(f"Outbox watch {report.watch.number}: {report.word}", STYLE, body, policy)
+    return html_layout.document(f"Outbox watch {report.watch.number}: {report.headline}", STYLE, body, policy)
 
 
 def _kind(word: str) -> str:

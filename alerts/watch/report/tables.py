@@ -45,7 +45,7 @@ def checks(report: WatchReport) -> ReportTable:
     """The result of each check."""
     rows = tuple(
         (
-            each.check.title,
+            messages.marked(each.check),
             each.verdict.value if each.verdict else "-",
             each.reason,
             _value(each.worst, each),
@@ -69,7 +69,7 @@ def tables(report: WatchReport) -> Iterator[ReportTable]:
         "Budgets",
         ("Check", "Breached", "Allowed", "Source"),
         tuple(
-            (each.check.title, *_budget(each), each.check.source)
+            (messages.marked(each.check), *_budget(each), each.check.source)
             for each in report.judgement.results
             if not each.check.not_applicable
         ),

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from alerts.watch import clock
 from alerts.watch.analysis.archive import ticks_of
 from alerts.watch.analysis.verdict import WatchEvaluator
-from alerts.watch.checks.checks import CheckParameters, resolve
+from alerts.watch.checks.checks import CheckParameters
+from alerts.watch.checks.configured import configured_checks
 from alerts.watch.checks.sources import collectors_of, layout_of, names_of
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
@@ -57,7 +58,7 @@ class WatchFactory:
             duration=self.parameters.duration,
             interval=self.interval,
             version=self.version,
-            checks=resolve(self.parameters),
+            checks=configured_checks(self.parameters),
             ends_at=now.at + self.parameters.duration,
             time_scale=self.parameters.time_scale,
             sources={name: tuple(sorted(collectors_of(name, policy))) for name in names_of(policy)},
