@@ -36,6 +36,7 @@ def status() -> dict[str, Any]:
         "watch": watch(state="waiting", started=None, ends=None, coverage=None, summary="outbox-exporter watch start"),
         "trends": {"backlog": [[996_400.0 + 15 * tick, 1000.0 + tick] for tick in range(240)]},
         "notices": [],
+        "changes": [],
     }
 
 

@@ -23,13 +23,15 @@ from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.serialization import serialize
 from exporter.app.state import StateCheck
-from exporter.app.status import AlertingStatus, AlertStatus, FiveSignals, Notice, WatchStatus, signals
+from exporter.app.status import AlertingStatus, AlertStatus, ChangeStatus, FiveSignals, Notice, WatchStatus, signals
 from exporter.config.settings import Config
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState
 from exporter.web import TREND_SECONDS
 
+# Changes on the status page.
+MAX_RECENT_CHANGES = 10
 Points = list[tuple[float, float | None]]
 
 
@@ -61,7 +63,7 @@ class Alerting:
         # interval away, and may end only after the evaluation that follows it.
         lead = 3 * max(config.sampling.interval, policy.interval)
         self.recorder = WatchRecorder(
-            config.watch, WatchFactory(parameters, policy.interval, version), samples.refresh, lead
+            config.watch, WatchFactory(parameters, policy.interval, version, started_at), samples.refresh, lead
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
         self.notifications: Notifier = create_notifier(config.alerting, state_dir, config.web.external_url or "")
@@ -107,6 +109,7 @@ class Alerting:
             "watch": watch_status(view),
             "trends": trends(tuple(self._trends)),
             "notices": list(self._notices(view)),
+            "changes": recent_changes(view),
         }
 
     def watch(self) -> Mapping[str, Any]:
@@ -118,6 +121,7 @@ class Alerting:
             "judgement": serialize(view.judgement),
             "waiting_for": view.waiting_for,
             "trouble": view.trouble,
+            "changes": recent_changes(view),
         }
 
     def _observe(self, evaluation: Evaluation) -> None:
@@ -193,6 +197,14 @@ def _alert(alert: Alert) -> AlertStatus:
     }
 
 
+def recent_changes(view: WatchView) -> list[ChangeStatus]:
+    """The latest changes, the last one first."""
+    latest = reversed(view.changes[-MAX_RECENT_CHANGES:])
+    return [
+        {"kind": each.kind.value, "text": each.text, "earliest": each.earliest_at, "latest": each.at} for each in latest
+    ]
+
+
 def may_be_open(view: WatchView) -> bool:
     """Whether a watch may be open; also when its history cannot be read, so that nothing is known."""
     return view.state is None or (view.watch is not None and view.watch.is_open)
@@ -210,6 +222,10 @@ def watch_readings(view: WatchView) -> tuple[Reading, ...]:
         ]
     if view.judgement is not None:
         found.append(Reading(catalogue.WATCH_COVERAGE, view.judgement.ratio))
+    latest: dict[str, float] = {}
+    for change in view.changes:
+        latest[change.kind.value] = change.at
+    found += [Reading(catalogue.CHANGE, at, (kind,)) for kind, at in latest.items()]
     return tuple(found)
 
 

@@ -110,19 +110,30 @@ class Notice(TypedDict):
     text: str
 
 
+class ChangeStatus(TypedDict):
+    """A change around the outbox, between two moments, Unix seconds."""
+
+    kind: str
+    text: str
+    earliest: float
+    latest: float
+
+
 class AlertingStatus(TypedDict):
     """The part about alerts and the watch; `alerts` is None before the first evaluation.
 
     `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
+    `changes` are the latest ones, the last first.
     """
 
     alerts: list[AlertStatus] | None
     watch: WatchStatus | None
     trends: dict[str, list[tuple[float, float | None]]]
     notices: list[Notice]
+    changes: list[ChangeStatus]
 
 
-NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": []}
+NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": [], "changes": []}
 
 
 class StatusDict(AlertingStatus):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exporter.database import DatabaseClient
 from exporter.metrics import catalogue as names
 from exporter.metrics.readings import CollectorOutcome, Reading
+from exporter.migration.definitions import checksums
 from exporter.migration.report import CheckAnswer, CheckReport
 from exporter.migration.verify import catalogue
 from exporter.migration.verify.access_checks import CronTimeZone
@@ -28,7 +29,12 @@ class MigrationCollector:
         with self._database.sample() as session:
             facts = catalogue.read(session)
         found = (*readings(check_applied(facts)), *clock(facts.cron.zone))
-        return CollectorOutcome(found, network_time=self._database.network_time, server=self._database.server)
+        return CollectorOutcome(
+            found,
+            network_time=self._database.network_time,
+            server=self._database.server,
+            definitions=checksums(facts),
+        )
 
 
 def readings(report: CheckReport) -> Iterator[Reading]:

@@ -45,6 +45,7 @@ STYLE = """
 .plot .threshold-label { fill: var(--bad) }
 .plot .gap { fill: var(--soft); opacity: .22 } .plot .maintenance { fill: var(--plot-1); opacity: .18 }
 .plot .alert { fill: var(--bad); opacity: .16 } .plot .breach { fill: var(--warn); opacity: .2 }
+.plot .change { fill: var(--plot-3); opacity: .6 }
 .plot .edge { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke }
 """
 
@@ -56,6 +57,7 @@ class SpanKind(StrEnum):
     MAINTENANCE = "maintenance"
     ALERT = "alert"
     BREACH = "breach"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True, slots=True)

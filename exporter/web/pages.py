@@ -68,6 +68,7 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 {_problems(status)}
 {html_layout.section("signals", "Signals", _signals(status) + _uncounted(status["unaccounted"]))}
 {html_layout.section("migration", "Migration", _migration(status["migration"]))}
+{_changes(status["changes"], status["now"])}
 {html_layout.section("collectors", "Collectors", _collectors(status))}
 </main>
 <footer class="soft">
@@ -194,6 +195,19 @@ _HIDDEN = {
     "register": "The migration history is not visible, so a migration does not start a watch.",
     "cron": "The clean-up jobs of pg_cron are not visible, where they are in this database.",
 }
+
+
+def _changes(changes: Sequence[Mapping[str, Any]], now: float) -> str:
+    """The latest changes, each with its age; between two moments where its time is not known."""
+    items = "".join(
+        f'<li>{escape(each["text"])} <span class="soft">{escape(_age(each, now))}</span></li>' for each in changes
+    )
+    return html_layout.section("changes", "Recent changes", f'<ul class="list">{items}</ul>' if items else "")
+
+
+def _age(change: Mapping[str, Any], now: float) -> str:
+    least, most = (duration(max(0.0, now - change[key])) for key in ("latest", "earliest"))
+    return f"{least} ago" if least == most else f"{least} to {most} ago"
 
 
 # --- problems -----------------------------------------------------------------------------------------------------

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from alerts.watch.clock import WatchTime
+from alerts.watch.model.change import Change, ChangeKind
 from alerts.watch.model.watch import WatchState
 from alerts.watch.runtime.recorder import WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.history import History
-from exporter.app.alerting import check_parameters, may_be_open, trends, watch_readings, watch_status
+from exporter.app.alerting import check_parameters, may_be_open, recent_changes, trends, watch_readings, watch_status
 from exporter.app.status import FiveSignals
 from exporter.config.settings import CheckCondition, CheckDefinition, Config, WatchCheck, WatchSettings
 from exporter.metrics import catalogue
@@ -91,6 +92,17 @@ def test_a_watch_runs_until_it_is_closed():
     assert may_be_open(WatchView(WatchState.FAILED, decided))
     assert not may_be_open(WatchView(WatchState.FAILED, replace(decided, closed_at=3.0)))
     assert not may_be_open(WAITING)
+
+
+def test_changes():
+    """The latest time of each kind for /metrics, whatever came after it; the latest ten on the page, the last first."""
+    changes = tuple(Change(ChangeKind.LOCK, f"lock {number}", 100.0 + number, 5.0, 10.0) for number in range(12))
+    view = replace(WAITING, changes=(Change(ChangeKind.FAILOVER, "x", 50.0, 1.0, 2.0), *changes))
+    found = {key[1]: value for key, value in values(view).items() if key[0] == "outbox_change_timestamp_seconds"}
+    assert found == {"failover": 50, "lock": 111}
+    recent = recent_changes(view)
+    assert [each["text"] for each in recent] == [f"lock {number}" for number in range(11, 1, -1)]
+    assert recent[0] == {"kind": "lock", "text": "lock 11", "earliest": 106.0, "latest": 111.0}
 
 
 def test_trends_keep_the_unknown():

@@ -23,6 +23,16 @@ def test_uncounted_jobs_are_shown_with_the_reason():
         assert "Not counted" not in read(unaccounted=quiet).text
 
 
+def test_recent_changes_have_their_age():
+    """As exact as it is known. Without changes there is no such section."""
+    exact = {"kind": "server_restart", "text": "PostgreSQL was restarted", "earliest": 880.0, "latest": 880.0}
+    between = {"kind": "definition", "text": "an index was dropped", "earliest": 400.0, "latest": 700.0}
+    seen = read(now=1000.0, changes=[exact, between]).text
+    assert "PostgreSQL was restarted 2 min ago" in seen
+    assert "an index was dropped 5 min to 10 min ago" in seen
+    assert "Recent changes" not in read(changes=[]).text
+
+
 def test_hostile_texts_are_escaped():
     """The name of a queue, an error, an alert or a check adds no element and no attribute."""
     harmless: dict[str, object] = {
@@ -30,6 +40,7 @@ def test_hostile_texts_are_escaped():
         "watch": watch(reasons=["The backlog was high."]),
         "migration": {"ok": 1, "unknown": 0, "broken": ["rls"], "unseen": []},
         "notices": [{"name": "notify", "text": "refused"}],
+        "changes": [{"kind": "lock", "text": "a lock", "earliest": 1.0, "latest": 2.0}],
         "collectors": [collector(failures={"lock": 3}, problems=["locked"])],
     }
     hostile: dict[str, object] = {
@@ -40,12 +51,13 @@ def test_hostile_texts_are_escaped():
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
         "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
         "notices": [{"name": HOSTILE, "text": HOSTILE}],
+        "changes": [{"kind": HOSTILE, "text": HOSTILE, "earliest": 1.0, "latest": 2.0}],
         "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
     }  # fmt: skip
     hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
     seen = PageReader(pages.status_page(HOSTILE, HOSTILE, webtools.status() | hostile))
     usual = read(**harmless)
-    assert seen.text.count(HOSTILE) == 22
+    assert seen.text.count(HOSTILE) == 23
     assert set(seen.elements) == set(usual.elements)
     assert set(seen.attributes) == set(usual.attributes)
 

@@ -1,9 +1,10 @@
 """The state of a watch as text, for terminals and logs."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from alerts.watch.analysis import messages
+from alerts.watch.model.change import Change
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.watch import Verdict, Watch
 from exporter.core.humanize import duration, moment
@@ -12,8 +13,8 @@ _WORDS = {None: "-", Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUS
 _PATTERN = "%Y-%m-%d %H:%M:%S UTC"
 
 
-def table(watch: Watch, judgement: Judgement) -> str:
-    """The output of `watch status`: times, coverage, the result of each check, gaps, alerts, maintenance."""
+def table(watch: Watch, judgement: Judgement, changes: Iterable[Change] = ()) -> str:
+    """The output of `watch status`: times, coverage, the result of each check, gaps, alerts, maintenance, changes."""
     word = messages.headline(watch.verdict, watch.checks) if watch.verdict else watch.state.value
     end, at = ("ends", watch.ends_at) if watch.decided_at is None else ("decided", watch.decided_at)
     lines = [
@@ -26,6 +27,7 @@ def table(watch: Watch, judgement: Judgement) -> str:
         "",
         *(f"{_WORDS[result.verdict]:<8} {_reason(result)}" for result in judgement.results),
         *_sections(judgement),
+        *_changes(changes),
     ]
     return "\n".join(lines) + "\n"
 
@@ -83,6 +85,12 @@ def _sections(judgement: Judgement) -> Iterator[str]:
         yield from ("", "declared maintenance:")
         for each in judgement.maintenance:
             yield f"  {_clock(each.span.started_at)}, {duration(each.span.seconds)}: {each.reason}"
+
+
+def _changes(changes: Iterable[Change]) -> Iterator[str]:
+    listed = [f"  {_clock(change.at)}, {change.text}" for change in changes]
+    if listed:
+        yield from ("", "changes, seen by:", *listed)
 
 
 def _clock(at: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from alerts.model import Severity
 from alerts.watch.analysis import messages
 from alerts.watch.analysis.comparison import DayComparison
+from alerts.watch.model.change import Change
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.tick import Tick, TimeSpan
 from alerts.watch.model.watch import Watch
@@ -17,7 +18,8 @@ from exporter.core.svg_charts import Chart, ChartLine, ChartThreshold, SpanKind
 class WatchReport:
     """Everything in a report. `ticks` are those of the watch, in the order of time.
 
-    `database` names it without secrets. `made_at` is Unix seconds. Shape: `settings` are texts by name.
+    `changes` are those of the watch and of the time before. `database` names it without secrets. `made_at` is Unix
+    seconds. Shape: `settings` are texts by name.
     """
 
     watch: Watch
@@ -28,6 +30,7 @@ class WatchReport:
     database: str = ""
     comparison: DayComparison | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
 
     @property
     def word(self) -> str:
@@ -104,6 +107,8 @@ def _spans(report: WatchReport, results: Sequence[CheckResult]) -> Iterator[svg_
     for result in results:
         for span in result.breaches:
             yield _mark(SpanKind.BREACH, start, span, f"{result.check.title}: beyond the limit")
+    for change in report.changes:
+        yield svg_charts.Span(SpanKind.CHANGE, start + change.earliest, start + change.latest, change.text)
     for alert in judgement.alerts:
         # Alerts of severity page are on every chart; those of other severities may last for days.
         if alert.rule.endswith(f"/{Severity.PAGE}"):

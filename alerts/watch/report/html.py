@@ -33,6 +33,7 @@ _KEY = (
     ("maintenance", "declared maintenance"),
     ("breach", "beyond the limit"),
     ("alert", "alert"),
+    ("change", "change"),
 )
 
 _KINDS = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
