@@ -10,10 +10,21 @@ from alerts.watch.model.watch import WatchState
 from alerts.watch.runtime.recorder import WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.history import History
-from exporter.app.alerting import check_parameters, may_be_open, recent_changes, trends, watch_readings, watch_status
+from exporter.app.alerting import (
+    Alerting,
+    SampleSource,
+    check_parameters,
+    may_be_open,
+    recent_changes,
+    trends,
+    watch_readings,
+    watch_status,
+)
 from exporter.app.status import FiveSignals
 from exporter.config.settings import CheckCondition, CheckDefinition, Config, WatchCheck, WatchSettings
 from exporter.metrics import catalogue
+from tests.alerts.evaluation.test_rule_manager import Outbox, manager_of
+from tests.alerts.faulty import poisoned
 from tests.alerts.watch.report import samples
 
 REPORT = samples.report()
@@ -103,6 +114,20 @@ def test_changes():
     recent = recent_changes(view)
     assert [each["text"] for each in recent] == [f"lock {number}" for number in range(11, 1, -1)]
     assert recent[0] == {"kind": "lock", "text": "lock 11", "earliest": 106.0, "latest": 111.0}
+
+
+def test_an_alert_says_when_it_fires_and_what_mutes_it(tmp_path):
+    """The for-duration of its rule, and the alert that mutes it."""
+    config = Config(watch=WatchSettings(state_dir=tmp_path))
+    alerting = Alerting(config, SampleSource(lambda _: (), lambda: ()), 0.0, "0.1.0")
+    alerting.rule_manager = manager_of(Outbox(poisoned), tmp_path)
+    assert alerting.status()["alerts"] is None
+    for _ in range(60):
+        alerting.rule_manager.evaluate()
+    alerts = {(each["alert"], each["severity"]): each for each in alerting.status()["alerts"] or ()}
+    stalled, head = alerts["OutboxStalled", "page"], alerts["OutboxHeadBlocked", "page"]
+    assert (stalled["state"], stalled["muted"], stalled["muted_by"]) == ("firing", True, "OutboxHeadBlocked")
+    assert (head["muted"], head["muted_by"], head["hold_seconds"]) == (False, None, 60)
 
 
 def test_trends_keep_the_unknown():
