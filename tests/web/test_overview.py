@@ -60,7 +60,7 @@ def test_the_headline_is_never_green_above_a_firing_alert(changes, headline):
         ({}, ("Watchnot started",)),
         ({"watch": watch()}, ("Watchno problem so far", "12 h left", "coverage 99.8 %")),
         ({"watch": watch(reasons=["Jobs were stuck."])}, ("Watchproblems so far",)),
-        ({"watch": watch(verdict="FAIL", headline="FAIL", ends=999_000.0)}, ("WatchFAIL", "ended 1970-01-12 13:30 UTC")),
+        ({"watch": watch(verdict="FAIL", headline="FAIL", ends=999_000.0)}, ("WatchFAIL", "ended 1970-01-12")),
         ({}, ("Exportercollectors succeed", "1 collectors")),
         ({"collectors": [collector(success=False), collector(name="events")]},
          ("1 of 2 collectors fail", "failing: backlog")),
