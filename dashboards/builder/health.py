@@ -33,7 +33,7 @@ REASONS = {
     "internal": "text",
 }
 # Neither red nor orange: the colour of a collector is no status.
-_COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow")
+_COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow", "dark-green")
 COLLECTORS = dict(zip((each.value for each in catalogue.CollectorName), _COLOURS, strict=True))
 
 

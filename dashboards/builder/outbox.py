@@ -81,6 +81,17 @@ class OutboxPanels(PanelGroup):
             empty="No job is unprocessed.",
         )
 
+    def queue_exhausted(self) -> timeseries.Panel:
+        """Exhausted jobs by queue."""
+        panel = panels.lines(
+            "Exhausted jobs by queue",
+            "Jobs whose attempts are used up, by queue. One queue: its worker or its payloads are wrong. They stay "
+            "until someone fixes their cause or removes them.",
+            PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS)), "{{queue}}"),
+            empty="No job is unprocessed.",
+        )
+        return panels.stacked(panel)
+
     def states(self) -> table.Panel:
         """Pending jobs by state."""
         texts = (
@@ -107,17 +118,23 @@ class OutboxPanels(PanelGroup):
         return panels.data_table(
             "Queues",
             "Pending and processed jobs of each queue. Pending jobs and none processed: the jobs fail, or the queue "
-            "does not exist any more.",
+            "does not exist any more. Failing: share of the jobs tried in the last hour.",
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("queue", "Queue"),
                 TableColumn("Value #A", "Unprocessed", "short"),
                 TableColumn("Value #B", "Oldest is", "s"),
                 TableColumn("Value #C", "Processed / hour", "short"),
+                TableColumn("Value #D", "Failing", "percentunit"),
+                TableColumn("Value #E", "Exhausted", "short"),
+                TableColumn("Value #F", "Oldest exhausted is", "s"),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
             PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING)),
             PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_PROCESSED))),
+            PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_FAILURE_RATIO))),
+            PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS))),
+            PanelQuery(age(catalogue.QUEUE_OLDEST_EXHAUSTED)),
         )
 
     def events(self) -> timeseries.Panel:

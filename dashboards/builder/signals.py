@@ -140,6 +140,18 @@ class SignalPanels(PanelGroup):
             limits=limits(self.policy, "OutboxHeadBlocked"),
         ).decimals(0)
 
+    def exhausted_growth(self) -> timeseries.Panel:
+        """The growth of the exhausted jobs."""
+        return panels.lines(
+            "Growth of exhausted jobs",
+            "Exhausted jobs, compared with one hour before. Line: the cause of their failures continues. Repaired "
+            "and removed jobs count against it; a negative growth is not drawn.",
+            PanelQuery(self.signal("outbox:exhausted_jobs:increase1h"), "more than an hour ago"),
+            colours={"more than an hour ago": WARN},
+            limits=limits(self.policy, "OutboxJobsExhaustedGrowing"),
+            empty="Unknown: there is no sample of an hour ago yet.",
+        ).decimals(0)
+
     def failures(self) -> timeseries.Panel:
         """The failure ratio of jobs."""
         return panels.lines(

@@ -274,9 +274,12 @@ def status(
     """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
     states = tuple(states)
     left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd_rows.messages(_fresh(states, now))]
+    noticed: list[Notice] = [
+        {"name": each.name, "text": each.text} for state in states if state.fresh(now) for each in state.notices
+    ]
     return {
         **alerting,
-        "notices": [*alerting["notices"], *left_out],
+        "notices": [*alerting["notices"], *left_out, *noticed],
         "version": about.version,
         "up": database_up(states, now),
         "now": unix_now,

@@ -11,6 +11,7 @@ from exporter.database import DatabaseClient, Session, indexes
 from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
+from exporter.metrics.catalogue import Metric
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD
 from exporter.metrics.readings import Reading
@@ -185,20 +186,22 @@ def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
     for state in catalogue.STATES:
         mine = [group for group in groups if group.state == state]
         yield Reading(catalogue.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
-        if known := [group.oldest for group in mine if group.oldest is not None]:
-            yield Reading(catalogue.OLDEST_PENDING, min(known), (state,))
+        yield from _oldest(catalogue.OLDEST_PENDING, mine, state)
 
 
 def by_queue(groups: Iterable[PendingGroup], queues: LabelLimit) -> Iterator[Reading]:
-    """Jobs and oldest job of each queue, `other` for those beyond the label limit."""
-    jobs: dict[str, int] = {}
-    oldest: dict[str, float] = {}
+    """Jobs and oldest job of each queue, exhausted ones apart too; `other` for queues beyond the label limit."""
+    found: dict[str, list[PendingGroup]] = {}
     for group in groups:
-        queue = queues(group.queue)
-        jobs[queue] = jobs.get(queue, 0) + group.jobs
-        if group.oldest is not None:
-            oldest[queue] = min(oldest.get(queue, group.oldest), group.oldest)
-    for queue, count in jobs.items():
-        yield Reading(catalogue.QUEUE_PENDING_JOBS, count, (queue,))
-    for queue, at in oldest.items():
-        yield Reading(catalogue.QUEUE_OLDEST_PENDING, at, (queue,))
+        found.setdefault(queues(group.queue), []).append(group)
+    for queue, of_queue in found.items():
+        exhausted = [group for group in of_queue if group.state == "exhausted"]
+        yield Reading(catalogue.QUEUE_PENDING_JOBS, jobs_in(of_queue), (queue,))
+        yield Reading(catalogue.QUEUE_EXHAUSTED_JOBS, jobs_in(exhausted), (queue,))
+        yield from _oldest(catalogue.QUEUE_OLDEST_PENDING, of_queue, queue)
+        yield from _oldest(catalogue.QUEUE_OLDEST_EXHAUSTED, exhausted, queue)
+
+
+def _oldest(metric: Metric, groups: Iterable[PendingGroup], label: str) -> Iterator[Reading]:
+    if known := [group.oldest for group in groups if group.oldest is not None]:
+        yield Reading(metric, min(known), (label,))

@@ -13,6 +13,7 @@ from exporter.collectors.idempotency import IdempotencyCollector
 from exporter.collectors.last_hour import LastHourCollector
 from exporter.collectors.maintenance import MaintenanceCollector
 from exporter.collectors.migration import MigrationCollector
+from exporter.collectors.tables import TablesCollector
 from exporter.collectors.throughput import ThroughputCollector
 from exporter.config.settings import ApplicationSettings, Config
 from exporter.database import DatabaseClient
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 # The migration is checked every so many sampling intervals, five minutes at the default: only people change it.
 MIGRATION_INTERVALS = 20
+# So are the tables' statistics read: autovacuum looks at a table once a minute, and what holds its rows for a few
+# minutes does no harm.
+TABLES_INTERVALS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class CollectorSet:
         yield ScheduledCollector(
             MigrationCollector(self.database), CollectorTarget.CATALOGUE, MIGRATION_INTERVALS * interval
         )
+        yield ScheduledCollector(TablesCollector(self.database), CollectorTarget.CATALOGUE, TABLES_INTERVALS * interval)
         if self._application:
             yield ScheduledCollector(self._application, CollectorTarget.APPLICATION, interval)
 

@@ -18,7 +18,7 @@ Sample = tuple[str, Labels, float]
 Shown = tuple[str, dict[str, str], float]
 
 ROWS: Final = ("backlog", "throughput", "last_hour", "events", "idempotency")
-COLLECTORS: Final = (*ROWS, "maintenance", "migration", "application")
+COLLECTORS: Final = (*ROWS, "maintenance", "migration", "tables", "application")
 ARRIVALS: Final = 3
 SPEED: Final = 60
 HEAD: Final = 100
@@ -124,6 +124,7 @@ class FaultyOutbox:
             "idempotency": self._idempotency,
             "maintenance": self._maintenance,
             "migration": self._migration,
+            "tables": self._tables,
             "application": self._application,
         }
 
@@ -159,6 +160,12 @@ class FaultyOutbox:
 
     def _migration(self) -> Iterator[Shown]:
         yield "outbox_migration_checks", {"status": "broken"}, self.extra.get("broken", 0.0)
+
+    def _tables(self) -> Iterator[Shown]:
+        yield "outbox_vacuum_horizon_pinned", {"table": "job_outbox"}, float("held" in self.extra)
+        if "held" in self.extra:
+            held = self.now - self.extra["held"] * self.pace
+            yield "outbox_vacuum_horizon_held_timestamp_seconds", {"holder": "session"}, held
 
     def _application(self) -> Iterator[Shown]:
         for endpoint in ("healthCheck", "getFSM", "getOutbox", "getFallbacks"):
@@ -238,12 +245,13 @@ def rows_not_visible(outbox: FaultyOutbox) -> None:
 
 
 def neglected(outbox: FaultyOutbox) -> None:
-    """Failed clean-ups, a broken migration, exhausted jobs, an old configuration, watches of every outcome."""
+    """Failed clean-ups, a broken migration, exhausted jobs, a forgotten transaction, watches of every outcome."""
     outbox.extra = {
         "expired": 30 * 3600.0,
         "kept": 40 * 86400.0,
         "broken": 2.0,
-        "exhausted": 1.0,
+        "exhausted": 1.0 + outbox.ticks - outbox.begins,
+        "held": 3600.0,
         "reload": 0.0,
     }
     thirds = (outbox.ticks - outbox.begins) * 3 // (outbox.ends - outbox.begins)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from exporter.lab.workload.processor import BATCH, MIN_POLL_INTERVAL, next_poll_interval
 from exporter.metrics.catalogue import NOTIFICATION_RESULTS, PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
-from exporter.sampling.collector_set import MIGRATION_INTERVALS
+from exporter.sampling.collector_set import MIGRATION_INTERVALS, TABLES_INTERVALS
 
 DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
 Labels = tuple[tuple[str, str], ...]
@@ -32,6 +32,8 @@ _CACHED = 0.35
 _BUSIEST = 0.12  # initialisations per second at noon of a weekday
 _OUTAGE = 60.0  # of the application during a deploy
 _RESTART = 40.0  # of the exporter
+_DUMP = 25 * MINUTE  # at night, in which dead rows stay
+_REPORT = 12 * MINUTE  # twice a day
 _KEY_LIFE, _RETENTION = 2 * DAY, 30 * DAY
 
 
@@ -176,6 +178,9 @@ _ENDPOINTS = ("healthCheck", "getFSM", "getOutbox", "getFallbacks")
 _ROWS_PER_SECOND = 125
 _LIFE = 3
 
+# Seconds of the day.
+_LONG_QUERIES = ((1 * HOUR, _DUMP), (9 * HOUR, _REPORT), (16 * HOUR, _REPORT))
+
 Reading = tuple[str, tuple[tuple[str, str], ...], float]
 
 
@@ -198,6 +203,7 @@ class Exporter:
             "idempotency": self._idempotency,
             "maintenance": lambda _: [("outbox_maintenance_active", (), 0)],
             "migration": self._migration,
+            "tables": self._tables,
             "application": self._application,
         }
         self.restart(0.0)
@@ -239,7 +245,7 @@ class Exporter:
             "last_hour": len(self._outbox.processed),
             "idempotency": len(self._outbox.keys),
         }.get(name, 0)
-        base = self._interval * (MIGRATION_INTERVALS if name == "migration" else 1)
+        base = self._interval * {"migration": MIGRATION_INTERVALS, "tables": TABLES_INTERVALS}.get(name, 1)
         return max(base, min(rows / _ROWS_PER_SECOND, 600.0))
 
     def _backlog(self, _: float) -> list[Reading]:
@@ -291,6 +297,16 @@ class Exporter:
     def _migration(self, _: float) -> list[Reading]:
         counts = {"ok": 40, "broken": 0, "unknown": 0}
         return [("outbox_migration_checks", (("status", status),), count) for status, count in counts.items()]
+
+    def _tables(self, at: float) -> list[Reading]:
+        """Long queries hold the horizon, and that they pin it is seen ten minutes after they began."""
+        since = next((start for start, length in _LONG_QUERIES if 0 <= at % DAY - start < length), None)
+        pinned = since is not None and at % DAY - since > 10 * MINUTE
+        readings: list[Reading] = [("outbox_vacuum_horizon_pinned", (("table", "job_outbox"),), pinned)]
+        if since is not None and pinned:
+            held = self._epoch + at - at % DAY + since
+            readings.append(("outbox_vacuum_horizon_held_timestamp_seconds", (("holder", "session"),), held))
+        return readings
 
     def _application(self, at: float) -> list[Reading]:
         outbox, up = self._outbox, self._outbox.answers(at)

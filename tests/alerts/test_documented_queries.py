@@ -43,7 +43,7 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
     "alertstate": ("pending", "firing"),
     "check": ("healthy", "tables"),
     "cohort": catalogue.COHORTS,
-    "collector": ("backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration"),
+    "collector": ("backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration", "tables"),
     "endpoint": ("healthCheck", "getFSM", "getOutbox", "getFallbacks"),
     "event": ("FSM_INITIALIZED",),
     "index": ("fsm_events (created_at)",),

@@ -44,13 +44,19 @@ def test_states_are_always_there_and_ages_where_a_time_is_known():
 
 
 def test_queues_beyond_the_limit_add_up_under_other():
-    """Their oldest job is the oldest of all of them; a job without a queue is one of them."""
+    """Their oldest job is the oldest of all of them; a job without a queue is one of them. So with exhausted jobs."""
     groups = [*GROUPS, PendingGroup("c", "waiting", 10, 60.0), PendingGroup("d", "failing", 1, 40.0)]
+    groups += [PendingGroup("a", "exhausted", 4, 90.0), PendingGroup("e", "exhausted", 1, 80.0)]
     assert values(by_queue(groups, LabelLimit(2))) == {
-        ("outbox_queue_pending_jobs", "a"): 5,
+        ("outbox_queue_pending_jobs", "a"): 9,
         ("outbox_queue_pending_jobs", "b"): 3,
-        ("outbox_queue_pending_jobs", "other"): 14,
-        ("outbox_queue_oldest_pending_timestamp_seconds", "a"): 100.0,
+        ("outbox_queue_pending_jobs", "other"): 15,
+        ("outbox_queue_exhausted_jobs", "a"): 4,
+        ("outbox_queue_exhausted_jobs", "b"): 0,
+        ("outbox_queue_exhausted_jobs", "other"): 4,
+        ("outbox_queue_oldest_exhausted_timestamp_seconds", "a"): 90.0,
+        ("outbox_queue_oldest_exhausted_timestamp_seconds", "other"): 80.0,
+        ("outbox_queue_oldest_pending_timestamp_seconds", "a"): 90.0,
         ("outbox_queue_oldest_pending_timestamp_seconds", "b"): 50.0,
         ("outbox_queue_oldest_pending_timestamp_seconds", "other"): 40.0,
     }

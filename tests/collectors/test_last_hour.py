@@ -18,8 +18,8 @@ from exporter.metrics.label_limit import LabelLimit
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, row_of, values
 
 
-def failing(jobs: int, examined: int) -> FailingJobs:
-    return FailingJobs(jobs, examined, 0, 0, 0)
+def failing(jobs: int, examined: int, queue: str | None = None, *, is_total: bool = True) -> FailingJobs:
+    return FailingJobs(is_total, queue, jobs, examined, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,29 @@ def test_queues_leave_out_the_total_and_add_up_under_other():
         ProcessedInHour(**hour(queue="c", processed=0)),  # type: ignore[arg-type]
     ]
     metric = "outbox_queue_last_hour_processed_jobs"
-    assert values(by_queue(rows, LabelLimit(1))) == {(metric, "a"): 4, (metric, "other"): 5}
+    assert values(by_queue(rows, None, LabelLimit(1))) == {(metric, "a"): 4, (metric, "other"): 5}
+
+
+def test_the_failure_ratio_of_a_queue():
+    """Of the jobs that were attempted in it; without one there is none, and none when counting stopped."""
+    rows = [
+        ProcessedInHour(**hour(is_total=True, processed=9)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue="a", processed=3)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue="b", processed=5)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue=None, processed=1)),  # type: ignore[arg-type]
+    ]
+    failed = [
+        failing(8, 20),
+        *(failing(jobs, 9, name, is_total=False) for name, jobs in (("a", 1), ("c", 4), (None, 3))),
+    ]
+    metric = "outbox_queue_last_hour_failure_ratio"
+    found = values(by_queue(rows, failed, LabelLimit(3)))
+    assert {name[1]: value for name, value in found.items() if name[0] == metric} == {
+        "a": 0.25,
+        "b": 0,
+        "c": 1,
+        "other": 0.75,
+    }
 
 
 def sampled(
@@ -76,7 +98,9 @@ def sampled(
     session = FakeSession(
         {
             "oldest_processed": {"oldest": NOW - 86_400},
-            "failing_last_hour": row_of(FailingJobs, failing=1, examined=pending, infinite=2),
+            "failing_last_hour": row_of(
+                FailingJobs, is_total=True, queue=None, failing=1, examined=pending, infinite=2
+            ),
             "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4, lagging=lagging)],
             "far_behind": {"examined": 50, "ids": ["old"]},
         }

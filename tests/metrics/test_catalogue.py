@@ -51,13 +51,14 @@ def test_every_metric_of_an_outbox_has_a_collector():
         "outbox_up",
     }
     assert {name.value: len(metrics) for name, metrics in catalogue.COLLECTORS.items()} == {
-        "backlog": 6,
+        "backlog": 8,
         "throughput": 5,
-        "last_hour": 5,
+        "last_hour": 6,
         "events": 4,
         "idempotency": 2,
         "maintenance": 2,
-        "migration": 3,
+        "migration": 5,
+        "tables": 6,
         "application": 14,
     }
 

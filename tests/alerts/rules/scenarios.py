@@ -312,6 +312,12 @@ ERRORS = (
         },
         "1m 6s", again=0,
     ),
+    Scenario("OutboxJobsExhaustedGrowing", "ten in an hour",
+             pending(exhausted=phases(20, (HOUR + T, 30))), fires(HOUR + T, 300, "ticket", until=2 * HOUR + T), "10"),
+    Scenario("OutboxJobsExhaustedGrowing", "nine in an hour",
+             pending(exhausted=phases(20, (HOUR + T, 29))), never(HOUR + T, HOUR + T + 300, HOUR + T + 1200)),
+    Scenario("OutboxJobsExhaustedGrowing", "many that have been there for long", pending(exhausted=flat(200)),
+             never(HOUR, HOUR + T)),
     Scenario("OutboxProcessingSlow", "54 seconds", slow(("30.0", 0.75), ("60.0", 1)), never(15, 915, 1500)),
     Scenario("OutboxProcessingSlow", "too few to tell", slow(("30.0", 0.1), ("60.0", 0.2), per_minute=0.5),
              never(60, 915, 1500)),
@@ -381,6 +387,7 @@ APPLICATION = (
 )  # fmt: skip
 
 EXPIRED, PROCESSED = "outbox_idempotency_oldest_expired_timestamp_seconds", "outbox_oldest_processed_timestamp_seconds"
+HELD = 'outbox_vacuum_horizon_held_timestamp_seconds{holder="session"}'
 BROKEN = {'outbox_migration_checks{status="broken"}': phases(0, (T, 1), (T + 900, 0))}
 
 HOUSEKEEPING = (
@@ -392,6 +399,11 @@ HOUSEKEEPING = (
              {PROCESSED: phases(age(35 * DAY), (T, age(39 * DAY)), (T + 900, gone))},
              fires(T, 300, "ticket", until=T + 900), "39d 0h 0m 0s", again=300),
     Scenario("OutboxRetentionOverdue", "37 days", {PROCESSED: age(37 * DAY)}, never(300, 900)),
+    Scenario("OutboxVacuumBlocked", "a forgotten session",
+             {HELD: phases(gone, (1500, 0), (2700, gone))},
+             fires(1815, 60, "ticket", until=2700, keep=900), "31m 15s", {"job": JOB, "holder": "session"}),
+    Scenario("OutboxVacuumBlocked", "a long query", {HELD: phases(gone, (600, 0), (1815, gone))},
+             never(600, 1800, 1815, 2700)),
     Scenario("OutboxMigrationBroken", "an index is gone", BROKEN, fires(T, 60, "ticket", until=T + 900), "1", again=60),
     Scenario(
         "OutboxMigrationBroken", "while the watch runs", {**BROKEN, 'outbox_watch_state{state="running"}': flat(1)},

@@ -72,7 +72,7 @@ def buckets(*shares: tuple[str, float], per_minute: float = 224) -> dict[str, Se
 
 FAST = buckets(("1.0", 0.9), ("30.0", 1), ("60.0", 1), ("150.0", 1), ("+Inf", 1))
 COLLECTORS = (
-    "backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration", "application",
+    "backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration", "tables", "application",
 )  # fmt: skip
 
 HEALTHY: SeriesByName = {
@@ -99,6 +99,7 @@ HEALTHY: SeriesByName = {
     "outbox_idempotency_oldest_expired_timestamp_seconds": age(20 * HOUR),
     "outbox_oldest_processed_timestamp_seconds": age(35 * DAY),
     **{f'outbox_migration_checks{{status="{status}"}}': flat(count) for status, count in (("ok", 40), ("broken", 0))},
+    'outbox_vacuum_horizon_held_timestamp_seconds{holder="session"}': age(20 * MINUTE),
     "outbox_maintenance_active": flat(0),
     "outbox_up": flat(1),
     **{f'outbox_collector_success{{collector="{name}"}}': flat(1) for name in COLLECTORS},

@@ -38,9 +38,17 @@ def test_tables_join_their_queries():
     """States with their colours; queues with their throughput."""
     states, queues = made(PANELS.states()), made(PANELS.queues())
     assert len(states["targets"]) == 2
-    assert len(queues["targets"]) == 3
+    assert len(queues["targets"]) == 6
     renamed = queues["transformations"][2]["options"]["renameByName"]
-    assert list(renamed.values()) == ["Queue", "Unprocessed", "Oldest is", "Processed / hour"]
+    assert list(renamed.values()) == [
+        "Queue",
+        "Unprocessed",
+        "Oldest is",
+        "Processed / hour",
+        "Failing",
+        "Exhausted",
+        "Oldest exhausted is",
+    ]
 
 
 def test_empty_panels_explain_themselves():

@@ -15,5 +15,6 @@ def test_its_sections_go_from_the_outbox_to_the_application():
         "Backlog: size, age, drain time",
         "Events by source and type",
         "Idempotency cache and clean-up",
+        "Tables and VACUUM",
         "Metrics of the application",
     ]
