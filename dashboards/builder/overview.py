@@ -53,6 +53,7 @@ def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: Applicatio
             grid_row(8, (8, signals.failures()), (8, signals.initialisations()), (8, application.initialisations())),
         ),
     )
+    yield DashboardSection("Latency objective", (grid_row(8, (4, signals.budget()), (20, signals.burn_rates())),))
     yield DashboardSection(
         "Backlog: size, age, drain time",
         (

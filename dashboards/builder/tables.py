@@ -8,7 +8,7 @@ from dashboards.builder import panels
 from dashboards.builder.limits import limits
 from dashboards.builder.meanings import GOOD, WARN, map_boolean, map_value
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import PanelGroup, age, one, pick
+from dashboards.builder.promql import PanelGroup, age, minutes, one, pick
 from exporter.metrics import catalogue
 
 HOUR = 3600
@@ -66,9 +66,9 @@ class TablePanels(PanelGroup):
             "Vacuum horizon held back",
             "While dead rows stay although VACUUM runs: how long the oldest session, prepared transaction, replication "
             "slot or standby has been the cause. Line: a ticket. The exporter's status page names it.",
-            PanelQuery(self.signal("outbox:vacuum_horizon_held_seconds"), "by a {{holder}}"),
-            unit="s",
-            limits=limits(self.policy, "OutboxVacuumBlocked"),
+            PanelQuery(minutes(self.signal("outbox:vacuum_horizon_held_seconds")), "by a {{holder}}"),
+            unit=panels.MINUTES,
+            limits=limits(self.policy, "OutboxVacuumBlocked", unit=60),
             empty="No dead row stays, as far as is known.",
         )
 
@@ -90,7 +90,8 @@ class TablePanels(PanelGroup):
             "The last finished run of each clean-up job of pg_cron. Failed: cron.job_run_details has the message.",
             "Unknown: the exporter's role sees no run of pg_cron; sql/grant_migration_access.sql lets it.",
             (
-                TableColumn("job", "Job"),
+                # Prometheus renames a label that its targets have, too.
+                TableColumn("exported_job", "Job"),
                 TableColumn("Value #A", "Last run", mappings=map_boolean("succeeded", "failed")),
                 TableColumn("Value #B", "Ago", "s"),
             ),

@@ -111,6 +111,7 @@ class Alerting:
             "trends": trends(tuple(self._trends)),
             "notices": list(self._notices(view)),
             "changes": recent_changes(view),
+            "drill": self.notifications.drill_status(),
         }
 
     def watch(self) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
+from alerts.notify.drill.status import DrillStatus
 from exporter.metrics import catalogue, odd_rows
 from exporter.metrics.catalogue import CollectorName, Metric
 from exporter.metrics.exposition import fresh_readings
@@ -142,7 +143,7 @@ class AlertingStatus(TypedDict):
     """The part about alerts and the watch; `alerts` is None before the first evaluation.
 
     `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
-    `changes` are the latest ones, the last first.
+    `changes` are the latest ones, the last first. `drill` is None when none is scheduled.
     """
 
     alerts: list[AlertStatus] | None
@@ -150,9 +151,17 @@ class AlertingStatus(TypedDict):
     trends: dict[str, list[tuple[float, float | None]]]
     notices: list[Notice]
     changes: list[ChangeStatus]
+    drill: DrillStatus | None
 
 
-NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": [], "changes": []}
+NO_ALERTING: AlertingStatus = {
+    "alerts": None,
+    "watch": None,
+    "trends": {},
+    "notices": [],
+    "changes": [],
+    "drill": None,
+}
 
 
 class StatusDict(AlertingStatus):

@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from exporter.collectors.conservation import Conservation
 from exporter.collectors.database import DatabaseCollector
-from exporter.collectors.departures import MAX_BACKDATING, Departures
+from exporter.collectors.inserted_rows import MAX_BACKDATING
 from exporter.collectors.watermark import SETTLING_WINDOW
 from exporter.config.settings import SamplingSettings
 from exporter.database import DatabaseClient, Session, indexes
@@ -64,6 +65,7 @@ class BackdatedJobs:
 
     examined: int
     ids: list[str]
+    queues: list[str | None]
 
 
 # So few pending jobs are read in the order of their index, a page for each at most. Only such a scan lets the server
@@ -97,11 +99,11 @@ class LastHourCollector(DatabaseCollector):
         index_catalogue: IndexCatalogue,
         settings: SamplingSettings,
         queues: LabelLimit,
-        departures: Departures,
+        conservation: Conservation,
     ) -> None:
         super().__init__(database, index_catalogue)
         self._settings = settings
-        self._departures = departures
+        self._conservation = conservation
         self._queues = queues
         self._pending: int | None = None
         # The latest sample, and the latest one that found a job stamped before its creation or was the first after a
@@ -149,7 +151,7 @@ class LastHourCollector(DatabaseCollector):
 
     def _search(self, session: Session) -> None:
         """Search jobs that were stamped hours before they were created, where there is a reason to."""
-        search = self._departures.balance.begin_search(session.now)
+        search = self._conservation.balance.begin_search(session.now)
         if search is not None:
             found = session.fetch_one(
                 "far_behind",
@@ -159,7 +161,9 @@ class LastHourCollector(DatabaseCollector):
                 reach=search.behind + MAX_BACKDATING,
             )
             session.note_rows(found.examined)
-            self._departures.record_backdated(found.ids, session.now)
+            self._conservation.record_backdated(
+                dict(zip(found.ids, map(self._queues, found.queues), strict=True)), session.now
+            )
 
 
 def averages(total: ProcessedInHour) -> Iterator[Reading]:

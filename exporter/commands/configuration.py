@@ -21,7 +21,8 @@ def load(options: argparse.Namespace, dsn_problem: Callable[[str], str | None] =
     Raises: ConfigError with every problem. The paths of the file and of what it names are whole.
     """
     path = options.config.absolute() if options.config else None
-    checks = loader.ExternalChecks(dsn_problem, _override_problem, _check_errors)
+    single = {"alerting.objective_time": _objective_problem}
+    checks = loader.ExternalChecks(dsn_problem, _override_problem, single, _check_errors)
     config = loader.load(path, _environ(options), checks)
     logs.configure(secrets(config), level=config.log.level, style=config.log.format)
     return config
@@ -43,3 +44,8 @@ def _check_errors(entry: WatchCheck) -> Iterable[CheckError]:
     """Signals, metrics and rules are read only for a configuration that has checks of the watch."""
     errors: Iterable[CheckError] = import_module("alerts.watch.checks.entry_errors").errors_by_default_policy(entry)
     return errors
+
+
+def _objective_problem(seconds: float) -> str | None:
+    problem: str | None = import_module("alerts.policy.objective").bound_error(seconds)
+    return problem

@@ -66,8 +66,8 @@ class _Publisher:
     def counter(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
         return Metric(name, Kind.COUNTER, text, labels, self.collector, critical)
 
-    def histogram(self, name: str, text: str, *labels: str) -> Metric:
-        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector)
+    def histogram(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
+        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector, critical)
 
 
 _backlog = _Publisher(CollectorName.BACKLOG)
@@ -86,7 +86,7 @@ STATES = ("waiting", "failing", "exhausted")
 SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
-UNACCOUNTED_KINDS = ("removed", "uncounted")
+UNACCOUNTED_KINDS = ("removed", "uncounted", "doubled")
 OTHER = "other"
 # An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value is expected.
 ODD_KINDS = ("infinite", "out_of_range", "null")
@@ -154,10 +154,16 @@ LAST_HOUR_FAILURE_RATIO = _last_hour.gauge(
 PROCESSED_JOBS = _throughput.counter(
     "outbox_processed_jobs_total", "Jobs processed since the exporter started.", critical=True
 )
+CREATED_JOBS = _throughput.counter(
+    "outbox_created_jobs_total",
+    "Jobs created since the exporter started. A job that is pending again after it was processed counts again. "
+    "Absent on a standby.",
+)
 PROCESSING_TIME = _throughput.histogram(
     "outbox_processing_time_seconds",
     "Processing time (creation to processed) of the jobs in outbox_processed_jobs_total. Negative times count "
     "as 0; jobs with an invalid created_at are left out.",
+    critical=True,
 )
 CLOCK_SKEW_JOBS = _throughput.counter(
     "outbox_clock_skew_jobs_total",
@@ -165,9 +171,9 @@ CLOCK_SKEW_JOBS = _throughput.counter(
 )
 UNACCOUNTED_JOBS = _throughput.counter(
     "outbox_unaccounted_jobs_total",
-    "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or "
-    "uncounted (processed_at is off by more than ten minutes). Covers the oldest 200 pending jobs; absent on a "
-    "standby.",
+    "Jobs for which created = processed + growth of the backlog does not hold: removed (deleted while pending), "
+    "uncounted (processed_at is off by more than ten minutes), doubled (processed_at was set a second time). Absent "
+    "on a standby.",
     "kind",
 )
 QUEUE_LAST_HOUR_PROCESSED = _last_hour.gauge(
@@ -181,6 +187,9 @@ QUEUE_LAST_HOUR_FAILURE_RATIO = _last_hour.gauge(
     "Jobs of this queue failing in the last hour divided by those failing or processed in it (0-1); absent when none "
     "was attempted.",
     "queue",
+)
+QUEUE_CREATED_JOBS = _throughput.counter(
+    "outbox_queue_created_jobs_total", "Jobs created since the exporter started, by queue.", "queue"
 )
 OLDEST_PROCESSED = _last_hour.gauge(
     "outbox_oldest_processed_timestamp_seconds",
@@ -353,6 +362,28 @@ NOTIFICATIONS = _exporter.counter(
     "Attempts to notify this receiver: delivered, failed (and retried), dropped (permanently refused).",
     "receiver",
     "result",
+)
+ALERT_DELAY = _exporter.gauge(
+    "outbox_alert_delay_seconds",
+    "Latest alert that this receiver has accepted: time from the beginning of its condition to its delivery. Absent "
+    "before the first since the start; without the watchdog and drills.",
+    "receiver",
+)
+DRILL_ACTIVE = _exporter.gauge(
+    "outbox_drill_active",
+    "1 while the weekly drill takes place, 0 otherwise, by the severity of its alert; absent without a schedule.",
+    "severity",
+    critical=True,
+)
+DRILL_SUCCESS = _exporter.gauge(
+    "outbox_drill_success",
+    "1 when the latest drill reached this receiver, 0 when it did not; absent before the first.",
+    "receiver",
+)
+DRILL_LAST_SUCCESS = _exporter.gauge(
+    "outbox_drill_last_success_timestamp_seconds",
+    "Time at which a drill last reached this receiver; absent before the first.",
+    "receiver",
 )
 WATCH_STATE = _exporter.gauge(
     "outbox_watch_state", "1 for the current state of the watch, 0 for the others.", "state", critical=True

@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from exporter.collectors.backlog import BacklogCollector
+from exporter.collectors.completions import Completions
+from exporter.collectors.conservation import Conservation
 from exporter.collectors.database import DatabaseCollector
-from exporter.collectors.departures import Departures
 from exporter.collectors.events import EventsCollector
 from exporter.collectors.idempotency import IdempotencyCollector
 from exporter.collectors.last_hour import LastHourCollector
@@ -58,12 +59,13 @@ class CollectorSet:
         shared = self.database, self.index_catalogue
         events = EventsCollector(*shared, config.sampling)
         self.labels = BoundedLabels(LabelLimit(config.sampling.label_limit), events.sources, events.types)
-        departures = Departures()
+        conservation = Conservation()
+        completions = Completions(self.labels.queues, conservation)
         # Collectors that are due together run in this order.
         self.database_collectors: tuple[DatabaseCollector, ...] = (
-            BacklogCollector(*shared, config.sampling, self.labels.queues, departures),
-            ThroughputCollector(*shared, self.labels.queues, departures),
-            LastHourCollector(*shared, config.sampling, self.labels.queues, departures),
+            BacklogCollector(*shared, config.sampling, self.labels.queues, completions),
+            ThroughputCollector(*shared, completions),
+            LastHourCollector(*shared, config.sampling, self.labels.queues, conservation),
             events,
             IdempotencyCollector(*shared),
         )

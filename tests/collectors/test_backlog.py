@@ -14,7 +14,8 @@ from exporter.collectors.backlog import (
     jobs_in,
     without,
 )
-from exporter.collectors.departures import Departures
+from exporter.collectors.completions import Completions
+from exporter.collectors.conservation import Conservation
 from exporter.config.settings import SamplingSettings
 from exporter.metrics.label_limit import LabelLimit
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, values
@@ -102,9 +103,10 @@ class Outbox:
     """So many waiting jobs, of which any statement reads as many as it may."""
 
     def __init__(self, limit: int = 100) -> None:
-        self.collector = BacklogCollector(
-            FakeClient(), FakeIndexes(), SamplingSettings(count_limit=limit), LabelLimit(20), Departures()
-        )
+        queues, self.conservation = LabelLimit(20), Conservation()
+        completions = Completions(queues, self.conservation)
+        settings = SamplingSettings(count_limit=limit)
+        self.collector = BacklogCollector(FakeClient(), FakeIndexes(), settings, queues, completions)
         self.pending = 0
 
     def sample(self, pending: int) -> FakeSession:
@@ -117,8 +119,9 @@ class Outbox:
     def head(self, *, count_limit: int, **_: object) -> dict[str, object]:
         jobs = min(self.pending, count_limit)
         groups = {"queues": ["q"], "attempts": [0], "counts": [jobs], "oldest": [NOW - 60]}
+        groups |= {"oldest_ids": ["1\x1f2"], "newer_ids": [""]}
         empty: dict[str, object] = {name: [] for name in groups}
-        head = {"jobs": jobs, "blocked": 4, "ids": "1\x1f2", "is_standby": False, "inserted": 10}
+        head = {"jobs": jobs, "blocked": 4, "recent_queues": [], "recent_ids": [], "is_standby": False, "inserted": 10}
         return head | (groups if jobs else empty)
 
     def counted(self, *, count_limit: int, **_: object) -> list[dict[str, object]]:
@@ -162,7 +165,16 @@ def test_a_small_limit_is_exceeded_by_one_job():
 def test_statements_take_the_settings_and_the_clock_of_the_database():
     """Bitmap scans only where all rows are read; a created_at more than ten minutes ahead is ignored."""
     session = Outbox().sample(5000)
-    assert session.parameters("backlog_head") == [{"count_limit": 200, "batch": 100, "latest": NOW + 600}]
+    assert session.parameters("backlog_head") == [
+        {
+            "count_limit": 200,
+            "batch": 100,
+            "latest": NOW + 600,
+            "since": NOW - 60,
+            "recent_limit": 5000,
+            "lists_recent": False,
+        }
+    ]
     assert [each["latest"] for each in session.parameters("backlog")] == [NOW + 600] * 2
     assert session.bitmap_scans == [True, False]
 

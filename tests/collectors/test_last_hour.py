@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.collectors.departures import Departures, Search
+from exporter.collectors.conservation import Conservation
+from exporter.collectors.inserted_rows import Search
 from exporter.collectors.last_hour import (
     FailingJobs,
     LastHourCollector,
@@ -93,7 +94,7 @@ def sampled(
     pending: int, collector: LastHourCollector | None = None, *, now: float = NOW, lagging: int = 0
 ) -> tuple[FakeSession, LastHourCollector]:
     collector = collector or LastHourCollector(
-        FakeClient(), FakeIndexes(), SamplingSettings(count_limit=10_000), LabelLimit(20), Departures()
+        FakeClient(), FakeIndexes(), SamplingSettings(count_limit=10_000), LabelLimit(20), Conservation()
     )
     session = FakeSession(
         {
@@ -102,7 +103,7 @@ def sampled(
                 FailingJobs, is_total=True, queue=None, failing=1, examined=pending, infinite=2
             ),
             "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4, lagging=lagging)],
-            "far_behind": {"examined": 50, "ids": ["old"]},
+            "far_behind": {"examined": 50, "ids": ["old"], "queues": ["q"]},
         }
     )
     session.now = now
@@ -137,11 +138,11 @@ def test_backdated_jobs_are_searched_only_when_there_is_a_reason(monkeypatch):
     """Fifteen hours further back than counters have read."""
     session, collector = sampled(7)
     assert session.parameters("far_behind") == []
-    monkeypatch.setattr(collector._departures.balance, "begin_search", lambda now: Search(now - 3600, 700.0))
+    monkeypatch.setattr(collector._conservation.balance, "begin_search", lambda now: Search(now - 3600, 700.0))
     session, _ = sampled(7, collector)
     assert session.parameters("far_behind") == [{"created_since": NOW - 3600, "behind": 700.0, "reach": 54_700.0}]
     assert session.rows == 60
-    assert collector._departures.skewed == 1
+    assert collector._conservation.skewed == 1
 
 
 def test_jobs_before_the_hour_are_read_while_a_clock_may_lag():

@@ -13,7 +13,7 @@ import pytest
 from psycopg.rows import class_row
 
 from exporter.collectors import backlog
-from exporter.collectors.departures import Balance, Search
+from exporter.collectors.inserted_rows import Balance, Search
 from exporter.collectors.tables import TablesCollector
 from exporter.database import Session, queries, session, visibility
 from exporter.database.indexes import IndexCatalogue, IndexRow

@@ -39,6 +39,7 @@ def test_every_metric_of_an_outbox_has_a_collector():
         "outbox_alert_",
         "outbox_change_",
         "outbox_collector_",
+        "outbox_drill_",
         "outbox_exporter_",
         "outbox_notifications_",
         "outbox_server_",
@@ -52,7 +53,7 @@ def test_every_metric_of_an_outbox_has_a_collector():
     }
     assert {name.value: len(metrics) for name, metrics in catalogue.COLLECTORS.items()} == {
         "backlog": 8,
-        "throughput": 5,
+        "throughput": 7,
         "last_hour": 6,
         "events": 4,
         "idempotency": 2,

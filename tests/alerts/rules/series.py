@@ -81,7 +81,9 @@ HEALTHY: SeriesByName = {
     **{f'outbox_pending_jobs{{state="{state}"}}': flat(3 if state == "waiting" else 0) for state in STATES},
     'outbox_oldest_pending_timestamp_seconds{state="waiting"}': age(5),
     "outbox_head_blocked_jobs": flat(0),
+    "outbox_created_jobs_total": counting(224),
     "outbox_processed_jobs_total": counting(224),
+    **{f'outbox_unaccounted_jobs_total{{kind="{kind}"}}': flat(3) for kind in ("removed", "uncounted", "doubled")},
     **FAST,
     "outbox_last_hour_processed_jobs": flat(1000),
     "outbox_last_hour_failure_ratio": flat(0),
@@ -112,6 +114,8 @@ HEALTHY: SeriesByName = {
     "outbox_exporter_config_last_reload_successful": flat(1),
     'outbox_notifications_waiting{receiver="alertmanager"}': flat(0),
     'outbox_notifications_total{receiver="alertmanager",result="dropped"}': flat(2),
+    'outbox_drill_active{severity="page"}': flat(0),
+    'outbox_drill_success{receiver="alertmanager"}': flat(1),
     **{f'outbox_watch_state{{state="{state}"}}': flat(state == "waiting") for state in WATCH_STATES},
 }
 

@@ -10,7 +10,7 @@ PANELS = TablePanels(policy())
 
 def test_the_horizon_has_the_limit_of_its_alert():
     """In seconds; whether it is pinned is a state of each table."""
-    assert limits(PANELS.held()) == [1800]
+    assert limits(PANELS.held()) == [30]
     assert legends(PANELS.held()) == ["by a {{holder}}"]
     texts = made(PANELS.horizon())["fieldConfig"]["defaults"]["mappings"]
     assert [option["text"] for each in texts for option in each["options"].values()] == ["moves", "pinned"]
