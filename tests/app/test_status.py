@@ -11,6 +11,7 @@ from exporter.core.errors import Reason
 from exporter.metrics import catalogue
 from exporter.metrics.readings import (
     CollectorFailure,
+    CollectorNotice,
     CollectorOutcome,
     CollectorRun,
     DatabaseServer,
@@ -113,6 +114,16 @@ def test_uncounted_jobs_are_reported_by_kind():
     )
     assert status(ABOUT, [sampled(counted)], NOW, UNIX_NOW)["unaccounted"] == {"removed": 3, "uncounted": 0}
     assert status(ABOUT, [sampled(BACKLOG)], NOW, UNIX_NOW)["unaccounted"] is None
+
+
+def test_notices_of_collectors_are_shown_while_their_readings_are():
+    """With what they are about."""
+    noticing = CollectorOutcome(BACKLOG, notices=(CollectorNotice("job_outbox", "dead rows stay"),))
+    state = CollectorState("tables", CollectorTarget.CATALOGUE, 15.0).after(
+        CollectorRun("tables", noticing, UNIX_NOW, NOW, 0.01), 15.0
+    )
+    assert status(ABOUT, [state], NOW, UNIX_NOW)["notices"] == [{"name": "job_outbox", "text": "dead rows stay"}]
+    assert status(ABOUT, [state], NOW + 46, UNIX_NOW)["notices"] == []
 
 
 def test_a_failing_collector():
