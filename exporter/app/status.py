@@ -165,15 +165,17 @@ NO_ALERTING: AlertingStatus = {
 
 
 class StatusDict(AlertingStatus):
-    """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
+    """The whole answer; all times in Unix seconds, `unaccounted` in jobs by kind.
 
     `application` is None when none is configured.
     `maintenance_until` is the declared end of the maintenance in force; in the past, the maintenance overruns.
     """
 
     version: str
+    started: float | None
     up: bool
     now: float
+    last_scrape: float | None
     database: str
     server: ServerStatus | None
     signals: FiveSignals
@@ -266,11 +268,17 @@ def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float
 
 @dataclass(frozen=True, slots=True)
 class ExporterInfo:
-    """The status without a sample: `database` is the address, without secrets."""
+    """The status without a sample: `database` is the address, without secrets.
+
+    Units: `started`, of the process, and `last_scrape`, of the last request of /metrics, Unix seconds; None where
+    nothing is served.
+    """
 
     version: str
     database: str
     reloaded: bool
+    started: float | None = None
+    last_scrape: float | None = None
 
 
 def status(
@@ -290,6 +298,8 @@ def status(
         **alerting,
         "notices": [*alerting["notices"], *left_out, *noticed],
         "version": about.version,
+        "started": about.started,
+        "last_scrape": about.last_scrape,
         "up": database_up(states, now),
         "now": unix_now,
         "database": about.database,

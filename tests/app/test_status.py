@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -154,6 +155,10 @@ def test_the_whole_document_is_json():
     assert (document["version"], document["database"], document["now"]) == ("0.1.0", ABOUT.database, UNIX_NOW)
     assert [collector["name"] for collector in document["collectors"]] == ["backlog", "events"]
     assert document["config_reload_successful"] is True
+    assert (document["started"], document["last_scrape"]) == (None, None)
+    served = replace(ABOUT, started=UNIX_NOW - 60, last_scrape=UNIX_NOW - 5)
+    document = status(served, [], NOW, UNIX_NOW)
+    assert (document["started"], document["last_scrape"]) == (UNIX_NOW - 60, UNIX_NOW - 5)
 
 
 @pytest.mark.parametrize(

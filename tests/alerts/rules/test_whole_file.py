@@ -77,7 +77,7 @@ def test_no_series_at_all_fires(tmp_path):
 
 
 def test_every_signal_is_one_number(tmp_path):
-    """One series each, for two replicas as for one: nothing counts twice, and only those of stalls and of a month are absent."""
+    """One series each, for two replicas as for one: nothing counts twice. Those of stalls and of a month are absent."""
     signals = [
         signal.record for signal in load_policy().signals if signal.record not in STALL_SIGNALS | MONTHLY_SIGNALS
     ]
