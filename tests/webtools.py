@@ -38,6 +38,7 @@ def status() -> dict[str, Any]:
         "drill": None,
         "trends": {"backlog": [[996_400.0 + 15 * tick, 1000.0 + tick] for tick in range(240)]},
         "notices": [],
+        "changes": [],
     }
 
 
@@ -64,6 +65,7 @@ def watch(**changes: Any) -> dict[str, Any]:
     return {
         "state": "running",
         "verdict": None,
+        "headline": None,
         "started": 1_000_000.0 - 43_200,
         "ends": 1_000_000.0 + 43_200,
         "coverage": 0.998,

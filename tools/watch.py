@@ -16,7 +16,7 @@ def with_checks(text: str) -> str:
     """The page with one line for each check. Raises: ValueError when a marker is missing."""
     rows = ["| Check | Passes when | May be breached for | Source |", "|---|---|---|---|"]
     rows += [
-        f"| {check.title} | {check.subject} {check.good}. | {_allowed(check)} | {check.source} |"
+        f"| {check.title} (`{check.name}`) | {check.subject} {check.good}. | {_allowed(check)} | {check.source} |"
         for check in resolve(CheckParameters(load_policy(), DAY, application=True))
     ]
     return between(text, "<!-- checks: written by tools/watch.py -->", "<!-- end of checks -->", rows)

@@ -20,7 +20,14 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.builder.layout import DashboardSection, GridLayout
 from dashboards.builder.panels import SOURCE
 from dashboards.builder.promql import PROCESS_START, SELECTED_JOB, one, pick
-from exporter.metrics.catalogue import APP_PROCESSED_JOBS, BUILD_INFO, MAINTENANCE_ACTIVE, WATCH_END, WATCH_START
+from exporter.metrics.catalogue import (
+    APP_PROCESSED_JOBS,
+    BUILD_INFO,
+    CHANGE,
+    MAINTENANCE_ACTIVE,
+    WATCH_END,
+    WATCH_START,
+)
 
 TAG = "outbox"
 # The variable with the URL of the runbooks. Who imports a dashboard may change it.
@@ -108,5 +115,8 @@ def _annotations() -> Iterable[AnnotationQuery]:
     yield PrometheusAnnotation(
         "Exporter starts", f"1000 * {pick(PROCESS_START)}", "purple", "The exporter started", at_value=True
     )
+    # Those of the application and of the exporter have annotations of their own.
+    changes = pick(CHANGE, 'kind=~"server_restart|failover|definition|setting|lock|clock_step"')
+    yield PrometheusAnnotation("Changes", f"1000 * {one(changes)}", "orange", "Change: {{kind}}", at_value=True)
     deploys = AnnotationTarget(limit=100, match_any=True, tags=["deploy"], type_val="tags")
     yield AnnotationQuery(name="Deploys", datasource=_GRAFANA, icon_color="yellow", target=deploys)

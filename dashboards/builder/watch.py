@@ -65,7 +65,7 @@ def _sections(signals: SignalPanels, own: "_WatchPanels") -> Iterable[DashboardS
             grid_row(
                 8, (8, own.coverage()), (11, own.samples()), panel_block(5, (own.maintenance(),), (own.unknown(),))
             ),
-            grid_row(7, (12, signals.alerts()), (12, signals.prometheus_alerts())),
+            grid_row(7, (8, signals.alerts()), (8, signals.prometheus_alerts()), (8, own.changes())),
         ),
     )
     yield DashboardSection(
@@ -160,6 +160,17 @@ class _WatchPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.COLLECTOR_SUCCESS)), "{{collector}}"),
             PanelQuery(f"1 + {one(pick(catalogue.MAINTENANCE_ACTIVE))} > 1", "declared maintenance"),
             states=(*map_boolean("received", "failed"), map_value(2, "declared", CALM)),
+        )
+
+    def changes(self) -> table.Panel:
+        """The latest change of each kind."""
+        return panels.data_table(
+            "Latest changes",
+            "The latest change of each kind that the exporter has seen: restarts, fail-overs, definitions, settings, "
+            "locks, clock steps. `outbox-exporter watch report` names them, and those before each breach.",
+            "No change was seen.",
+            (TableColumn("kind", "Change"), TableColumn("Value", "Ago", "s", width=110)),
+            PanelQuery(f"sort(time() - {one(pick(catalogue.CHANGE))})"),
         )
 
     def maintenance(self) -> stat.Panel:

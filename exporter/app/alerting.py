@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -17,13 +17,17 @@ from alerts.notify.evidence import EvidenceStore
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
+from alerts.watch.analysis import messages
 from alerts.watch.checks.checks import CheckParameters
+from alerts.watch.checks.configured import configured_checks
+from alerts.watch.checks.expressions import with_expressions
 from alerts.watch.model.watch import Watch
+from alerts.watch.runtime.open_watch import open_checks
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.serialization import serialize
 from exporter.app.state import StateCheck
-from exporter.app.status import AlertingStatus, AlertStatus, FiveSignals, Notice, WatchStatus, signals
+from exporter.app.status import AlertingStatus, AlertStatus, ChangeStatus, FiveSignals, Notice, WatchStatus, signals
 from exporter.config.settings import Config
 from exporter.core.logs import event
 from exporter.database import DatabaseClient
@@ -34,6 +38,8 @@ from exporter.web import TREND_SECONDS
 
 logger = logging.getLogger(__name__)
 
+# Changes on the status page.
+MAX_RECENT_CHANGES = 10
 Points = list[tuple[float, float | None]]
 
 
@@ -59,17 +65,15 @@ class Alerting:
     """
 
     def __init__(self, config: Config, samples: SampleSource, started_at: float, version: str) -> None:
-        policy = configured_policy(config)
-        parameters = CheckParameters(
-            policy, config.watch.duration, config.application is not None, config.alerting.time_scale
-        )
         state_dir = config.watch.state_dir
+        parameters = check_parameters(config)
+        policy = parameters.policy
         self._states = samples.states
         # The samples that are requested then reach an evaluation before the end of the watch: a sampling run may be an
         # interval away, and may end only after the evaluation that follows it.
         lead = 3 * max(config.sampling.interval, policy.interval)
         self.recorder = WatchRecorder(
-            config.watch, WatchFactory(parameters, policy.interval, version), samples.refresh, lead
+            config.watch, WatchFactory(parameters, policy.interval, version, started_at), samples.refresh, lead
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
         evidence = EvidenceStore(lambda alert: _evidence(alert, config, policy, samples), samples.run_in_turn)
@@ -118,6 +122,7 @@ class Alerting:
             "watch": watch_status(view),
             "trends": trends(tuple(self._trends)),
             "notices": list(self._notices(view)),
+            "changes": recent_changes(view),
             "drill": self.notifications.drill_status(),
         }
 
@@ -130,6 +135,7 @@ class Alerting:
             "judgement": serialize(view.judgement),
             "waiting_for": view.waiting_for,
             "trouble": view.trouble,
+            "changes": recent_changes(view),
         }
 
     def _alert(self, alert: Alert, evaluation: Evaluation) -> AlertStatus:
@@ -185,6 +191,24 @@ class Alerting:
                 yield {"name": receiver_status.receiver, "text": text}
 
 
+def check_parameters(config: Config) -> CheckParameters:
+    """The parameters of the watch's checks. The policy also records the expressions of checks of one's own.
+
+    These are the checks of the configuration and, over a restart or reload, those of the open watch.
+    Raises: ConfigError.
+    """
+    parameters = CheckParameters(
+        configured_policy(config),
+        config.watch.duration,
+        config.application is not None,
+        config.alerting.time_scale,
+        config.watch.checks,
+    )
+    own = any(each.definition for each in config.watch.checks)
+    checks = (*(configured_checks(parameters) if own else ()), *open_checks(config.watch.state_dir))
+    return replace(parameters, policy=with_expressions(parameters.policy, checks))
+
+
 def _evidence(alert: str, config: Config, policy: Policy, samples: SampleSource) -> str:
     """The evidence about an alert; empty without any. Errors are logged: a notification is sent all the same."""
     if samples.database is None:
@@ -201,6 +225,14 @@ def _evidence(alert: str, config: Config, policy: Policy, samples: SampleSource)
 def runbook(alert: str) -> str | None:
     """The Markdown of an alert's runbook, the list of all for an empty name; None where there is none."""
     return runbook_file.runbook(alert)
+
+
+def recent_changes(view: WatchView) -> list[ChangeStatus]:
+    """The latest changes, the last one first."""
+    latest = reversed(view.changes[-MAX_RECENT_CHANGES:])
+    return [
+        {"kind": each.kind.value, "text": each.text, "earliest": each.earliest_at, "latest": each.at} for each in latest
+    ]
 
 
 def may_be_open(view: WatchView) -> bool:
@@ -220,6 +252,10 @@ def watch_readings(view: WatchView) -> tuple[Reading, ...]:
         ]
     if view.judgement is not None:
         found.append(Reading(catalogue.WATCH_COVERAGE, view.judgement.ratio))
+    latest: dict[str, float] = {}
+    for change in view.changes:
+        latest[change.kind.value] = change.at
+    found += [Reading(catalogue.CHANGE, at, (kind,)) for kind, at in latest.items()]
     return tuple(found)
 
 
@@ -231,13 +267,21 @@ def watch_status(view: WatchView) -> WatchStatus | None:
     return {
         "state": view.state.value,
         "verdict": watch.verdict.value if watch and watch.verdict else None,
+        "headline": messages.headline(watch.verdict, watch.checks) if watch and watch.verdict else None,
         "started": watch.started_at if watch else None,
         "ends": ends_at(watch) if watch else None,
         "coverage": judgement.ratio if judgement else None,
         "summary": judgement.summary if judgement else view.waiting_for,
         "reasons": list(judgement.reasons) if judgement else [],
         "checks": [
-            {"title": each.check.title, "verdict": each.verdict.value if each.verdict else None, "reason": each.reason}
+            {
+                "title": messages.marked(each.check),
+                "verdict": each.verdict.value if each.verdict else None,
+                "reason": each.reason,
+                "own": each.check.own,
+                "advisory": each.check.advisory,
+                "left_out": each.check.left_out,
+            }
             for each in (judgement.results if judgement else ())
         ],
     }

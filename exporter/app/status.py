@@ -73,18 +73,25 @@ class AlertStatus(TypedDict):
 
 
 class CheckStatus(TypedDict):
-    """One check of the watch; `verdict` is None where it does not apply."""
+    """One check of the watch; `verdict` is None where it does not apply. `title` also says what follows, in words."""
 
     title: str
     verdict: str | None
     reason: str
+    own: bool
+    advisory: bool
+    left_out: bool
 
 
 class WatchStatus(TypedDict):
-    """The present or the latest watch. `verdict` is None while undecided; `started` and `ends` in Unix seconds."""
+    """The present or the latest watch. `verdict` is None while undecided; `started` and `ends` in Unix seconds.
+
+    `headline` is the verdict, with the number of checks that were left out.
+    """
 
     state: str
     verdict: str | None
+    headline: str | None
     started: float | None
     ends: float | None
     coverage: float | None
@@ -125,21 +132,38 @@ class Notice(TypedDict):
     text: str
 
 
+class ChangeStatus(TypedDict):
+    """A change around the outbox, between two moments, Unix seconds."""
+
+    kind: str
+    text: str
+    earliest: float
+    latest: float
+
+
 class AlertingStatus(TypedDict):
     """The part about alerts and the watch; `alerts` is None before the first evaluation.
 
     `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
-    `drill` is None when none is scheduled.
+    `changes` are the latest ones, the last first. `drill` is None when none is scheduled.
     """
 
     alerts: list[AlertStatus] | None
     watch: WatchStatus | None
     trends: dict[str, list[tuple[float, float | None]]]
     notices: list[Notice]
+    changes: list[ChangeStatus]
     drill: "DrillStatus | None"
 
 
-NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": [], "drill": None}
+NO_ALERTING: AlertingStatus = {
+    "alerts": None,
+    "watch": None,
+    "trends": {},
+    "notices": [],
+    "changes": [],
+    "drill": None,
+}
 
 
 class StatusDict(AlertingStatus):

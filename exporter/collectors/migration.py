@@ -6,6 +6,7 @@ from exporter.database import DatabaseClient
 from exporter.metrics import catalogue as names
 from exporter.metrics.readings import CollectorOutcome, Reading
 from exporter.migration import expected
+from exporter.migration.definitions import checksums
 from exporter.migration.report import CheckAnswer, CheckReport
 from exporter.migration.verify import catalogue
 from exporter.migration.verify.access_checks import Cron, CronTimeZone
@@ -30,7 +31,12 @@ class MigrationCollector:
         with self._database.sample() as session:
             facts, now = catalogue.read(session), session.now
         found = (*readings(check_applied(facts)), *clock(facts.cron.zone), *last_runs(facts.cron, now))
-        return CollectorOutcome(found, network_time=self._database.network_time, server=self._database.server)
+        return CollectorOutcome(
+            found,
+            network_time=self._database.network_time,
+            server=self._database.server,
+            definitions=checksums(facts),
+        )
 
 
 def readings(report: CheckReport) -> Iterator[Reading]:

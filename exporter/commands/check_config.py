@@ -4,8 +4,12 @@ import argparse
 from collections.abc import Iterator
 from itertools import chain
 
+from alerts.model import Policy
 from alerts.notify import probe
 from alerts.policy.load import configured_policy
+from alerts.watch.checks.checks import CheckParameters
+from alerts.watch.checks.configured import configured_checks
+from alerts.watch.model.check import MARKS
 from exporter.app import check_config as check
 from exporter.commands.database_configuration import load
 from exporter.config.settings import Config
@@ -22,6 +26,7 @@ def check_config(options: argparse.Namespace) -> ExitStatus:
     findings = []
     for finding in chain(
         (check.ConfigFinding("configuration"), alerts),
+        _watch_checks(config, policy),
         check.machine(config),
         () if options.offline else check.targets(config),
         () if options.offline else _receivers(config),
@@ -29,6 +34,20 @@ def check_config(options: argparse.Namespace) -> ExitStatus:
         output.write(f"{finding}\n")
         findings.append(finding)
     return check.verdict(findings)
+
+
+def _watch_checks(config: Config, policy: Policy) -> Iterator[check.ConfigFinding]:
+    """What the configuration makes of the watch's checks, if it has any of its own."""
+    if not config.watch.checks:
+        return
+    parameters = CheckParameters(
+        policy, config.watch.duration, config.application is not None, changes=config.watch.checks
+    )
+    checks = configured_checks(parameters)
+    marks = ", ".join(f"{sum(mark in each.marks for each in checks)} {mark}" for mark in MARKS)
+    yield check.ConfigFinding(f"watch: {len(checks)} checks, of these {marks}")
+    if not any(each.decides and not each.not_applicable for each in checks):
+        yield check.ConfigFinding("watch", note="no check decides, so that every watch ends INCONCLUSIVE")
 
 
 def _receivers(config: Config) -> Iterator[check.ConfigFinding]:

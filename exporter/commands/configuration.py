@@ -2,12 +2,13 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 
 from exporter.config import loader
 from exporter.config.keys import secrets, variable
-from exporter.config.settings import Config, Override
+from exporter.config.settings import Config, Override, WatchCheck
+from exporter.config.watch_checks import CheckError
 from exporter.core import logs
 
 # The keys that options of the command line replace, by their dotted names: these are the names of the options' values.
@@ -20,7 +21,8 @@ def load(options: argparse.Namespace, dsn_problem: Callable[[str], str | None] =
     Raises: ConfigError with every problem. The paths of the file and of what it names are whole.
     """
     path = options.config.absolute() if options.config else None
-    checks = loader.ExternalChecks(dsn_problem, _override_problem, {"alerting.objective_time": _objective_problem})
+    single = {"alerting.objective_time": _objective_problem}
+    checks = loader.ExternalChecks(dsn_problem, _override_problem, single, _check_errors)
     config = loader.load(path, _environ(options), checks)
     logs.configure(secrets(config), level=config.log.level, style=config.log.format)
     return config
@@ -36,6 +38,12 @@ def _override_problem(override: Override) -> str | None:
     """The rules are read only for a configuration that changes one."""
     problem: str | None = import_module("alerts.policy.load").override_error_in_default_policy(override)
     return problem
+
+
+def _check_errors(entry: WatchCheck) -> Iterable[CheckError]:
+    """Signals, metrics and rules are read only for a configuration that has checks of the watch."""
+    errors: Iterable[CheckError] = import_module("alerts.watch.checks.entry_errors").errors_by_default_policy(entry)
+    return errors
 
 
 def _objective_problem(seconds: float) -> str | None:

@@ -90,10 +90,11 @@ def _status(options: argparse.Namespace) -> ExitStatus:
             "trouble": trouble or None,
             "watch": serialize(found.watch) if found else None,
             "judgement": serialize(found.judgement) if found else None,
+            "changes": serialize(found.changes) if found else [],
         }
         output.write(json.dumps(json_safe(document), indent=2, allow_nan=False) + "\n")
     else:
-        output.write(progress.table(found.watch, found.judgement) if found else "no watch has begun\n")
+        output.write(progress.table(found.watch, found.judgement, found.changes) if found else "no watch has begun\n")
     if trouble:
         print(f"no watch begins automatically: {trouble}", file=sys.stderr)
     if not runs:

@@ -44,6 +44,7 @@ def _report(options: argparse.Namespace) -> ExitStatus:
             version=version(),
             database=target(config.database.dsn.latest),
             comparison=comparison,
+            changes=found.changes,
             settings=_settings(found.watch),
         )
     )

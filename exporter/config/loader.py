@@ -10,7 +10,7 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from exporter.config import overrides, values, yaml_file
+from exporter.config import overrides, values, watch_checks, yaml_file
 from exporter.config.keys import (
     COMMAND,
     CONFIG_VARIABLE,
@@ -22,7 +22,7 @@ from exporter.config.keys import (
     ConfigSection,
     variable,
 )
-from exporter.config.settings import Config, Override
+from exporter.config.settings import Config, Override, WatchCheck
 from exporter.config.sources import Environment, File, GivenValue, Source
 from exporter.config.yaml_file import Node, Scalar, Sequence
 from exporter.core.problems import Place, Problems, nearest
@@ -68,12 +68,14 @@ _ORDERS = (
 class ExternalChecks:
     """Checks of other packages. Each returns the problem, without showing a value, or None.
 
-    `values` are checks of single values by the dotted name of their key.
+    `values` are checks of single values by the dotted name of their key; `check` returns all errors of an entry of
+    `watch.checks`.
     """
 
     dsn: Callable[[str], str | None]
     override: Callable[[Override], str | None]
     values: Mapping[str, Callable[[Any], str | None]] = field(default_factory=dict)
+    check: watch_checks.Check = lambda _: ()
 
 
 def load(path: Path | None, environ: Mapping[str, str], checks: ExternalChecks) -> Config:
@@ -158,6 +160,8 @@ class _Reader:
         """The value; None, or less of it, where a problem was noted."""
         if key.hint == tuple[Override, ...]:
             return overrides.read(self._inline(given.node), self._checks.override, self._problems)
+        if key.hint == tuple[WatchCheck, ...]:
+            return watch_checks.read(self._inline(given.node), self._checks.check, self._problems)
         if key.is_secret:
             return self._secret(given, key)
         if get_origin(key.hint) is tuple:

@@ -77,6 +77,59 @@ class Override:
     hold_duration: Seconds | None = None
 
 
+# The budget of a check of one's own: enough for upgrades and fail-overs, as in alerts/watch/checks/checks.yaml.
+CHECK_STRETCH, CHECK_SHARE = Seconds(300), Ratio(0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCondition:
+    """A condition of a check of the watch: a recorded signal or a PromQL expression, compared with a limit.
+
+    One of `signal` and `expr` is set. `comparison` is above, at_least or below; `limit` is written as a number, a
+    duration, or a rule of the policy (OutboxStalled/page). `absent`: whether the condition holds without a value; None:
+    that is unknown. `unit` is that of `expr`.
+    """
+
+    signal: str = ""
+    expr: str = ""
+    comparison: str = ""
+    limit: str = ""
+    absent: bool | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDefinition:
+    """A check of one's own, in the form of alerts/watch/checks/checks.yaml.
+
+    It may be breached for `stretch` seconds without interruption, and for `share` of the watch. `subject`, `good` and
+    `bad` are the parts of its sentences; empty ones have a default.
+    """
+
+    title: str
+    when: tuple[CheckCondition, ...]
+    subject: str = ""
+    good: str = ""
+    bad: str = ""
+    source: str = ""
+    stretch: Seconds = CHECK_STRETCH
+    share: Ratio = CHECK_SHARE
+    excused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WatchCheck:
+    """An entry of `watch.checks`: a check of one's own, or, without a definition, a change of a shipped check.
+
+    One that is not `enabled` is left out; one that is `advisory` is evaluated and decides nothing.
+    """
+
+    name: str
+    enabled: bool = True
+    advisory: bool = False
+    definition: CheckDefinition | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
     """The database to sample, and the limits on its use.
@@ -154,12 +207,14 @@ class WatchSettings:
     """The watch after the migration, and the directory of files that survive a restart: history, declared maintenance.
 
     `start` is the event that begins a watch: none (`manual`), the first time that the migration's versions are found
-    as applied (`migration`), or a time. `state_dir` is created when it is first needed.
+    as applied (`migration`), or a time. `state_dir` is created when it is first needed. `checks` are checks of one's
+    own, and changes of the shipped ones; they take effect with the next watch.
     """
 
     duration: Annotated[Seconds, Bounds(1, 30 * 86400)] = Seconds(86400)
     start: Annotated[str, _START] = "manual"
     state_dir: Path = Path("state")
+    checks: tuple[WatchCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

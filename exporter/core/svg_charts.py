@@ -58,6 +58,7 @@ STYLE = """
 .plot .threshold-label { fill: var(--bad); stroke: var(--card); stroke-width: 6; paint-order: stroke }
 .plot .gap { stroke: var(--soft) } .plot .maintenance { stroke: var(--plot-3) }
 .plot .breach { fill: var(--bad); opacity: .18 } .plot .bar { fill: var(--bad) }
+.plot .change { fill: var(--plot-1); opacity: .6 }
 .plot .edge { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke }
 """
 
@@ -68,6 +69,7 @@ class SpanKind(StrEnum):
     GAP = "gap"  # stripes that lie
     MAINTENANCE = "maintenance"  # stripes that stand
     BREACH = "breach"  # shaded, below a bar
+    CHANGE = "change"  # shaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,8 @@ def _pattern(frame: _Frame, mark: SpanKind, left: float, width: float) -> str:
         ends = f'x1="{centre}" x2="{centre}" y1="{frame.upper:g}" y2="{frame.lower:g}"'
         return f'<line class="{mark}" {ends} stroke-width="{width:.1f}" {dashes}/>'
     box = f'x="{left:.1f}" y="{frame.upper:g}" width="{width:.1f}"'
-    return f'<rect class="{mark}" {box} height="{height:g}"/><rect class="bar" {box} height="{BAR}"/>'
+    area = f'<rect class="{mark}" {box} height="{height:g}"/>'
+    return area if mark is SpanKind.CHANGE else f'{area}<rect class="bar" {box} height="{BAR}"/>'
 
 
 def _threshold(frame: _Frame, level: ChartThreshold, unit: str) -> Iterator[str]:

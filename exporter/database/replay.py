@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from exporter.config.values import format_duration
 from exporter.core.errors import Stale
-from exporter.metrics.readings import DatabaseServer
+from exporter.metrics.readings import DatabaseServer, ServerStart
 
 # So many of the sender's messages are kept: at four samples of five collectors a minute, twelve minutes.
 MAX_REMEMBERED = 256
@@ -75,18 +75,18 @@ class ReplayTracker:
         """Begin a sample: no server has answered yet."""
         self.server = None
 
-    def found_primary(self, address: str | None) -> None:
+    def found_primary(self, address: str | None, start: ServerStart | None = None) -> None:
         """A primary answers. Forget what proves the age of a standby's rows."""
         self._replay, self.expects_standby = None, False
         self._ends.clear()
-        self.server = DatabaseServer(in_recovery=False, address=address)
+        self.server = DatabaseServer(in_recovery=False, address=address, start=start)
 
-    def found_standby(self, address: str | None, now: float, replay: Replay) -> None:
+    def found_standby(self, address: str | None, now: float, replay: Replay, start: ServerStart | None = None) -> None:
         """A standby answers, in a sample that began at `now` by its clock, Unix seconds."""
         if self._replay is not None and self._replay.started != replay.started:
             self._ends.clear()
         self._replay = replay
-        self.server = DatabaseServer(in_recovery=True, address=address, lag=self._lag(now, replay))
+        self.server = DatabaseServer(in_recovery=True, address=address, lag=self._lag(now, replay), start=start)
 
     def check(self, limit: float, role: str) -> None:
         """Return unless the rows may be more than `limit` seconds old. `role` is quoted where its name needs it.

@@ -14,6 +14,7 @@ from exporter.database import proof, queries, text, visibility
 from exporter.database.deadline import CLIENT_GRACE
 from exporter.database.error_mapping import mapped_errors
 from exporter.database.replay import Replay, ReplayTracker, address
+from exporter.metrics.readings import ServerStart
 
 Row = TypeVar("Row")
 _Answer: TypeAlias = list[tuple[Any, ...]]
@@ -187,10 +188,10 @@ class Session:
         """
         where = address(facts.host, facts.port)
         if not facts.in_recovery:
-            self._tracker.found_primary(where)
+            self._tracker.found_primary(where, facts.server_start)
             return True
         if replays:
-            self._tracker.found_standby(where, facts.now, replays[0])
+            self._tracker.found_standby(where, facts.now, replays[0], facts.server_start)
         else:
             self._tracker.expects_standby = True
         return bool(replays)
@@ -262,6 +263,12 @@ class _Facts:
     in_recovery: bool
     host: str | None
     port: int | None
+    started: float
+
+    @property
+    def server_start(self) -> ServerStart:
+        """When the server was started."""
+        return ServerStart(self.started, self.now - self.started)
 
 
 def _milliseconds(seconds: float) -> str:

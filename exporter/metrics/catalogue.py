@@ -403,6 +403,12 @@ WATCH_COVERAGE = _exporter.gauge(
     "Share of the latest watch with data so far (0-1), the lowest of all checked signals; absent before the first.",
 )
 
+CHANGE = _exporter.gauge(
+    "outbox_change_timestamp_seconds",
+    "Latest change of this kind around the outbox, when it was first seen; absent before one.",
+    "kind",
+)
+
 # --- the exporter itself ---------------------------------------------------------------------------------------
 UP = _exporter.gauge("outbox_up", "1 when the last database sample succeeded.", critical=True)
 SERVER_IN_RECOVERY = _exporter.gauge(

@@ -1,7 +1,8 @@
 """Plain values from collectors to the exposition: readings, and the outcome of a run."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from exporter.core.errors import Reason
 from exporter.metrics.catalogue import Kind, Metric
@@ -67,6 +68,14 @@ Readings = tuple[Reading | Distribution, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class ServerStart:
+    """When a server was started: Unix seconds of its clock, different for each start, and seconds before the sample."""
+
+    at: float
+    ago: float
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseServer:
     """The server that answered.
 
@@ -77,6 +86,7 @@ class DatabaseServer:
     in_recovery: bool
     address: str | None = None
     lag: float | None = None
+    start: ServerStart | None = field(default=None, compare=False)
 
     @property
     def role(self) -> str:
@@ -110,7 +120,7 @@ class CollectorOutcome:
     Both may be present: one endpoint that fails does not remove the readings of others. A run succeeds when nothing
     failed. `rows` is the number of rows that were read, 0 when they must not lengthen the interval; `network_time` the
     seconds of it that were network round trips. `server` is the server that answered, None where none did. `notices`
-    belong to the readings.
+    belong to the readings. `definitions` has a checksum of each database object and setting, by its description.
     """
 
     readings: Readings = ()
@@ -119,6 +129,7 @@ class CollectorOutcome:
     network_time: float = 0.0
     server: DatabaseServer | None = None
     notices: tuple[CollectorNotice, ...] = ()
+    definitions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class CollectorState:
     costs: tuple[float, ...] = ()
     server: DatabaseServer | None = None
     answered: float | None = None
+    definitions: Mapping[str, int] = field(default_factory=dict)
 
     def fresh(self, now: float) -> bool:
         """Whether the readings have not expired at this time of the monotonic clock, seconds."""
@@ -110,6 +111,7 @@ class CollectorState:
             costs=self.costs_with(run) if succeeded else self.costs,
             server=server or self.server,
             answered=run.finished if server else self.answered,
+            definitions=run.outcome.definitions or self.definitions,
         )
 
 

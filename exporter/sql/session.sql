@@ -12,6 +12,7 @@
 --   in_recovery boolean not null: a standby answers, or another server that still replays WAL
 --   host text null: the server's own address; null over a Unix socket
 --   port integer null: the server's own port; null over a Unix socket
+--   started double precision not null: when the server was started, Unix seconds of its clock, to the microsecond
 -- Index: none, reads no table
 -- Source: PostgreSQL documentation, chapters "SET TRANSACTION" and "Client Connection Defaults".
 --   Everything is local to the transaction: a pooler hands the next client a clean connection. What answers depend on
@@ -23,7 +24,8 @@ SELECT
     quote_ident(current_user) AS role,
     pg_is_in_recovery() AS in_recovery,
     host(inet_server_addr()) AS host,
-    inet_server_port() AS port
+    inet_server_port() AS port,
+    extract(epoch FROM pg_postmaster_start_time())::double precision AS started
 FROM (
     SELECT
         set_config('statement_timeout', %(statement_timeout)s, true),

@@ -113,7 +113,7 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> PartStatus:
         return PartStatus("Watch", "unknown", "soft", ("see the problems below",))
     if watch["state"] == "waiting":
         return PartStatus("Watch", "not started", "soft")
-    word = watch["verdict"] or ("problems so far" if watch["reasons"] else "no problem so far")
+    word = watch["headline"] or ("problems so far" if watch["reasons"] else "no problem so far")
     kind = VERDICT_KINDS.get(watch["verdict"] or "", "warn" if watch["reasons"] else "good")
     notes = [time_left(watch, now)]
     if watch["coverage"] is not None:

@@ -69,6 +69,7 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 {_problems(status)}
 {html_layout.section("signals", "Signals", _signals(status) + _uncounted(status["unaccounted"]))}
 {html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
+{_changes(status["changes"], status["now"])}
 {drill.section(status["drill"])}
 {html_layout.section("application", "Application", _application(status["application"]))}
 {html_layout.section("migration", "Migration", _migration(status["migration"], status["now"]))}
@@ -98,7 +99,7 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
         return f'<p class="card">{_UNKNOWN}: see the problems</p>'
     if watch["state"] == "waiting":
         return f'<p class="card soft">No watch has started. To start one: <code>{escape(watch["summary"])}</code></p>'
-    word = watch["verdict"] or ("problems so far" if watch["reasons"] else "no problem so far")
+    word = watch["headline"] or ("problems so far" if watch["reasons"] else "no problem so far")
     parts = [
         f'<span class="word {overview.VERDICT_KINDS.get(watch["verdict"] or "", "")}">{escape(word)}</span>',
         f"<span>{escape(overview.time_left(watch, now))}</span>",
@@ -169,6 +170,19 @@ _HIDDEN = {
     "register": "The migration history is not visible, so a migration does not start a watch.",
     "cron": "The clean-up jobs of pg_cron are not visible, where they are in this database.",
 }
+
+
+def _changes(changes: Sequence[Mapping[str, Any]], now: float) -> str:
+    """The latest changes, each with its age; between two moments where its time is not known."""
+    items = "".join(
+        f'<li>{escape(each["text"])} <span class="soft">{escape(_age(each, now))}</span></li>' for each in changes
+    )
+    return html_layout.section("changes", "Recent changes", f'<ul class="list">{items}</ul>' if items else "")
+
+
+def _age(change: Mapping[str, Any], now: float) -> str:
+    least, most = (duration(max(0.0, now - change[key])) for key in ("latest", "earliest"))
+    return f"{least} ago" if least == most else f"{least} to {most} ago"
 
 
 # --- problems -----------------------------------------------------------------------------------------------------

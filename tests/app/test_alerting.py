@@ -4,11 +4,24 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.watch.clock import WatchTime
+from alerts.watch.model.change import Change, ChangeKind
 from alerts.watch.model.watch import WatchState
 from alerts.watch.runtime.recorder import WatchView
-from exporter.app.alerting import Alerting, SampleSource, may_be_open, trends, watch_readings, watch_status
+from alerts.watch.runtime.watch_manager import WatchFactory
+from alerts.watch.store.history import History
+from exporter.app.alerting import (
+    Alerting,
+    SampleSource,
+    check_parameters,
+    may_be_open,
+    recent_changes,
+    trends,
+    watch_readings,
+    watch_status,
+)
 from exporter.app.status import FiveSignals
-from exporter.config.settings import Config, WatchSettings
+from exporter.config.settings import CheckCondition, CheckDefinition, Config, WatchCheck, WatchSettings
 from exporter.metrics import catalogue
 from tests.alerts.evaluation.test_rule_manager import Outbox, manager_of
 from tests.alerts.faulty import poisoned
@@ -58,6 +71,30 @@ def test_a_running_watch_shows_its_planned_end():
     assert [each["verdict"] for each in status["checks"]] == ["FAIL", "FAIL", "PASS", "INCONCLUSIVE", "FAIL", None]
 
 
+def test_the_open_watch_keeps_its_expressions(tmp_path):
+    """Over a restart and a reload, whatever the configuration has become; a closed watch needs none."""
+    when = (CheckCondition(expr="outbox_queue_pending_jobs", comparison="above", limit="5"),)
+    own = WatchCheck("imports", definition=CheckDefinition("Imports", when))
+    first = Config(watch=WatchSettings(state_dir=tmp_path, checks=(own, WatchCheck("traffic", advisory=True))))
+    parameters = check_parameters(first)
+    watch = WatchFactory(parameters, 15.0, "1").watch(1, "manual", WatchTime(1.0, 1.0, "boot"), 0.0)
+    expression = "max(outbox_queue_pending_jobs)"
+    assert (watch.checks[-1].signal, watch.checks[0].advisory) == (expression, True)
+    assert watch.sources[expression] == ("backlog",)
+    later = Config(watch=WatchSettings(state_dir=tmp_path))
+    for stored, known in ((watch, True), (replace(watch, closed_at=2.0), False)):
+        with History.writer(tmp_path) as history:
+            history.put(1, stored)
+        policy = check_parameters(later).policy
+        assert (expression in [signal.record for signal in policy.signals]) is known
+        assert all(
+            check.name != "imports"
+            for check in WatchFactory(check_parameters(later), 15.0, "1")
+            .watch(2, "manual", WatchTime(1.0, 1.0, "boot"), 0.0)
+            .checks
+        )
+
+
 def test_a_watch_runs_until_it_is_closed():
     """A FAIL does not end the watch; an unreadable watch may be running."""
     decided = replace(WATCH, state=WatchState.FAILED, decided_at=2.0, closed_at=None)
@@ -66,6 +103,17 @@ def test_a_watch_runs_until_it_is_closed():
     assert may_be_open(WatchView(WatchState.FAILED, decided))
     assert not may_be_open(WatchView(WatchState.FAILED, replace(decided, closed_at=3.0)))
     assert not may_be_open(WAITING)
+
+
+def test_changes():
+    """The latest time of each kind for /metrics, whatever came after it; the latest ten on the page, the last first."""
+    changes = tuple(Change(ChangeKind.LOCK, f"lock {number}", 100.0 + number, 5.0, 10.0) for number in range(12))
+    view = replace(WAITING, changes=(Change(ChangeKind.FAILOVER, "x", 50.0, 1.0, 2.0), *changes))
+    found = {key[1]: value for key, value in values(view).items() if key[0] == "outbox_change_timestamp_seconds"}
+    assert found == {"failover": 50, "lock": 111}
+    recent = recent_changes(view)
+    assert [each["text"] for each in recent] == [f"lock {number}" for number in range(11, 1, -1)]
+    assert recent[0] == {"kind": "lock", "text": "lock 11", "earliest": 106.0, "latest": 111.0}
 
 
 def test_an_alert_says_when_it_fires_and_what_mutes_it(tmp_path):

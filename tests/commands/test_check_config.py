@@ -5,6 +5,7 @@ import os
 import pytest
 
 from alerts.policy.load import load_policy
+from alerts.watch.checks.checks import CheckParameters, resolve
 from exporter import cli
 
 
@@ -23,3 +24,24 @@ def test_check_config_prints_the_policy_in_force(capsys, monkeypatch):
     message = capsys.readouterr().out.splitlines()
     assert message[0] == "ok       configuration"
     assert message[1] == f"ok       alerts: {len(load_policy().rules)} rules, 1 of them changed"
+
+
+def test_check_config_prints_what_it_makes_of_the_watch(capsys, monkeypatch):
+    """How many checks decide nothing; mistakes are refused without a database."""
+    own = "{title: Up, when: [{expr: outbox_up, below: 1}], advisory: true}"
+    monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_CHECKS", f"{{mine: {own}, backlog: {{enabled: false}}}}")
+    assert cli.main(["check-config", "--offline"]) == 0
+    assert "ok       watch: 21 checks, of these 1 own, 1 advisory, 1 left out" in capsys.readouterr().out.splitlines()
+    monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_CHECKS", "{backlock: {enabled: false}}")
+    assert cli.main(["check-config", "--offline"]) == 2
+    assert 'backlock: unknown check; did you mean "backlog"?' in capsys.readouterr().err
+
+
+def test_check_config_warns_when_no_check_decides(capsys, monkeypatch):
+    """A watch that could not pass."""
+    names = (check.name for check in resolve(CheckParameters(load_policy(), 86_400.0, application=True)))
+    text = ", ".join(f"{name}: {{advisory: true}}" for name in names)
+    monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_CHECKS", f"{{{text}}}")
+    assert cli.main(["check-config", "--offline"]) == 0
+    note = "note     watch: no check decides, so that every watch ends INCONCLUSIVE"
+    assert note in capsys.readouterr().out.splitlines()

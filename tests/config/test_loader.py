@@ -14,6 +14,7 @@ from psycopg import conninfo
 
 from alerts.policy.load import override_error_in_default_policy
 from alerts.policy.objective import bound_error
+from alerts.watch.checks.entry_errors import errors_by_default_policy
 from exporter.config import loader
 from exporter.config.keys import KEYS, PREFIX, SECTIONS, secrets, variable
 from exporter.config.settings import (
@@ -25,6 +26,7 @@ from exporter.config.settings import (
     LogSettings,
     Override,
     SamplingSettings,
+    WatchCheck,
     WatchSettings,
     WebSettings,
 )
@@ -47,7 +49,9 @@ def check_dsn(dsn: str) -> str | None:
     return None
 
 
-CHECKS = loader.ExternalChecks(check_dsn, override_error_in_default_policy, {"alerting.objective_time": bound_error})
+CHECKS = loader.ExternalChecks(
+    check_dsn, override_error_in_default_policy, {"alerting.objective_time": bound_error}, errors_by_default_policy
+)
 
 
 def load(path: Path | None = None, **environ: str) -> Config:
@@ -102,7 +106,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         "  exhausted_attempts: 3\n  label_limit: 7\n"
         "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n  reload_on_change: true\n"
         "  external_url: http://x/y/\n"
-        "watch:\n  duration: 1h\n  start: migration\n  state_dir: kept\n"
+        "watch:\n  duration: 1h\n  start: migration\n  state_dir: kept\n  checks: {fallbacks: {advisory: true}}\n"
         "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
         f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
         "  webhook_bearer_token: u\n  job: outbox\n  time_scale: 0.1\n  runbook_base_url: http://r/\n"
@@ -126,7 +130,9 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
         WebSettings(Address("[::]:9000"), path.parent / "web.yml", True, True, Url("http://x/y")),
-        WatchSettings(Seconds(3600), "migration", path.parent / "kept"),
+        WatchSettings(
+            Seconds(3600), "migration", path.parent / "kept", (WatchCheck("fallbacks", advisory=True),)
+        ),
         AlertingSettings(
             (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),
             Secret("u"), "outbox", Ratio(0.1), (Override("OutboxStalled", "page", Amount(600, is_time=True)),),
@@ -516,6 +522,26 @@ def test_the_example_gives_a_value_to_every_key_that_has_one():
     for path, key in KEYS.items():
         if key.section != "application" and len(key.names) == 1:  # not a secret
             assert key.field.name in shown[key.section], path
+
+
+def test_the_examples_of_checks_are_right(write):
+    """Each kind of change of the watch's checks."""
+    section = EXAMPLE.read_text().partition("  checks: {}\n")[2].partition("\n\n")[0]
+    checks = load(write("watch:\n  checks:\n" + section.replace("  #", "  ") + "\n")).watch.checks
+    assert [(each.name, each.enabled, each.advisory, each.definition is None) for each in checks] == [
+        ("fallbacks", True, True, True),
+        ("retention", False, False, True),
+        ("imports", True, False, False),
+    ]
+
+
+def test_checks_from_the_environment():
+    """YAML on one line, as thresholds are."""
+    text = "{fallbacks: {advisory: true}, backlok: {enabled: false}}"
+    assert problems(WATCH_CHECKS=text) == [
+        'OUTBOX_EXPORTER_WATCH_CHECKS: backlok: unknown check; did you mean "backlog"?',
+    ]
+    assert load(WATCH_CHECKS=text[:29] + "}").watch.checks == (WatchCheck("fallbacks", advisory=True),)
 
 
 def test_the_examples_in_the_example_are_right(tmp_path):

@@ -140,6 +140,7 @@ def test_pages_render_for_any_document():
         "watch": webtools.watch(reasons=["one"]),
         "maintenance_until": 1.0,
         "notices": [{"name": "a", "text": "b"}],
+        "changes": [{"kind": "lock", "text": "a lock", "earliest": 1.0, "latest": 2.0}],
         "collectors": [webtools.collector(failures={"lock": 3}, problems=["locked"])],
     }
     kept = ("severity", "state", "verdict", "up")

@@ -98,10 +98,15 @@ def test_short_stretches_of_time_are_visible_and_others_left_out():
 
 
 def test_each_kind_of_period_has_a_pattern():
-    """Stripes that stand, stripes that lie, a shade below a bar: no two differ by colour alone."""
+    """Stripes that stand, stripes that lie, a shade below a bar, a shade: no two differ by colour alone."""
     marks = {mark: drawn(svg_charts.legend_mark(mark)) for mark in SpanKind}
     shapes = {mark: [each.tag for each in picture.iter() if each.tag != "svg"] for mark, picture in marks.items()}
-    assert shapes == {SpanKind.GAP: ["line"], SpanKind.MAINTENANCE: ["line"], SpanKind.BREACH: ["rect", "rect"]}
+    assert shapes == {
+        SpanKind.GAP: ["line"],
+        SpanKind.MAINTENANCE: ["line"],
+        SpanKind.BREACH: ["rect", "rect"],
+        SpanKind.CHANGE: ["rect"],
+    }
     (gap,), (maintenance,) = (list(marks[mark].iter("line")) for mark in (SpanKind.GAP, SpanKind.MAINTENANCE))
     assert gap.get("x1") == gap.get("x2")
     assert maintenance.get("y1") == maintenance.get("y2")

@@ -37,6 +37,7 @@ def test_every_metric_of_an_outbox_has_a_collector():
     """None have the exporter's own metrics, and two that several collectors publish."""
     own = (
         "outbox_alert_",
+        "outbox_change_",
         "outbox_collector_",
         "outbox_drill_",
         "outbox_exporter_",

@@ -23,6 +23,16 @@ def test_uncounted_jobs_are_shown_with_the_reason():
         assert "Not accounted for" not in read(unaccounted=quiet).text
 
 
+def test_recent_changes_have_their_age():
+    """As exact as it is known. Without changes there is no such section."""
+    exact = {"kind": "server_restart", "text": "PostgreSQL was restarted", "earliest": 880.0, "latest": 880.0}
+    between = {"kind": "definition", "text": "an index was dropped", "earliest": 400.0, "latest": 700.0}
+    seen = read(now=1000.0, changes=[exact, between]).text
+    assert "PostgreSQL was restarted 2 min ago" in seen
+    assert "an index was dropped 5 min to 10 min ago" in seen
+    assert "Recent changes" not in read(changes=[]).text
+
+
 def test_hostile_texts_are_escaped():
     """The name of a queue, an error, an alert or a check adds no element and no attribute."""
     harmless: dict[str, object] = {
@@ -30,6 +40,7 @@ def test_hostile_texts_are_escaped():
         "watch": watch(reasons=["The backlog was high."]),
         "migration": {"checked_at": None, "ok": 1, "unknown": 0, "broken": ["rls"], "unseen": []},
         "notices": [{"name": "notify", "text": "refused"}],
+        "changes": [{"kind": "lock", "text": "a lock", "earliest": 1.0, "latest": 2.0}],
         "collectors": [collector(failures={"lock": 3}, problems=["locked"])],
     }
     hostile: dict[str, object] = {
@@ -37,17 +48,18 @@ def test_hostile_texts_are_escaped():
         "server": {"role": HOSTILE, "address": HOSTILE, "replay_lag_seconds": None},
         "alerts": [alert(muted=True, muted_by=HOSTILE,
                          **dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
-        "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
+        "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE, headline=HOSTILE,
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
         "migration": {"checked_at": None, "ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
         "application": {"healthy": False, "endpoints": {HOSTILE: False}, "checks": {HOSTILE: False}},
         "notices": [{"name": HOSTILE, "text": HOSTILE}],
+        "changes": [{"kind": HOSTILE, "text": HOSTILE, "earliest": 1.0, "latest": 2.0}],
         "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
     }  # fmt: skip
     hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
     seen = PageReader(pages.status_page(HOSTILE, HOSTILE, webtools.status() | hostile))
     usual = read(**harmless)
-    assert seen.text.count(HOSTILE) == 24
+    assert seen.text.count(HOSTILE) == 25
     assert set(seen.elements) == set(usual.elements)
     assert set(seen.attributes) == set(usual.attributes)
 
@@ -111,7 +123,9 @@ def test_the_watch_in_one_line():
     running = read(watch=watch()).text
     for words in ("no problem so far", "12 h left", "coverage 99.8 %", "1 check"):
         assert words in running
-    failed = read(watch=watch(state="failed", verdict="FAIL", ends=999_000.0, reasons=["Jobs were stuck."])).text
+    failed = read(
+        watch=watch(state="failed", verdict="FAIL", headline="FAIL", ends=999_000.0, reasons=["Jobs were stuck."])
+    ).text
     for words in ("FAIL", "ended 1970-01-12 13:30 UTC", "Jobs were stuck."):
         assert words in failed
     assert "No watch has started. To start one: outbox-exporter watch start" in read().text

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 
+from alerts.watch.analysis.changes import changes_of
 from alerts.watch.clock import WatchTime
+from alerts.watch.model.change import Change
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Watch
@@ -14,11 +16,12 @@ from alerts.watch.store.timeline import position
 
 @dataclass(frozen=True, slots=True)
 class WatchRecord:
-    """One watch with its ticks, whose `elapsed` counts from its begin."""
+    """One watch with its ticks, whose `elapsed` counts from its begin, and the changes within it and just before."""
 
     watch: Watch
     judgement: Judgement
     ticks: tuple[Tick, ...]
+    changes: tuple[Change, ...] = ()
 
 
 def latest(history: History) -> Watch | None:
@@ -36,7 +39,7 @@ def load_watch(history: History, watch: Watch, now: WatchTime) -> WatchRecord:
         # Imported now: a decided watch has its judgement.
         evaluate_watch: Callable[..., Judgement] = import_module("alerts.watch.analysis.verdict").evaluate_watch
         judgement = evaluate_watch(watch, ticks, now.at, elapsed, final=watch.closed_at is not None)
-    return WatchRecord(watch, judgement, ticks)
+    return WatchRecord(watch, judgement, ticks, changes_of(history, watch, judgement))
 
 
 def elapsed_of(history: History, watch: Watch, now: WatchTime) -> float:

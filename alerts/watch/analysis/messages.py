@@ -78,20 +78,39 @@ def cleanup(check: Check, outcomes: dict[float, CleanupOutcome] | None) -> tuple
     return Verdict.PASS, f"{check.subject} {check.good} on {', '.join(_day(due) for due in outcomes)}."
 
 
+def of_check(result: CheckResult) -> str:
+    """The reason of a result, which says so when it decides nothing."""
+    return f"Advisory: {result.reason}" if result.check.advisory else result.reason
+
+
+def headline(verdict: Verdict | None, checks: Iterable[Check]) -> str:
+    """A verdict, and how many checks a PASS was reached without: PASS without 2 checks."""
+    left_out = sum(check.left_out for check in checks)
+    if verdict is not Verdict.PASS or not left_out:
+        return verdict.value if verdict else "UNDECIDED"
+    return f"{verdict.value} without {left_out} check{'s' if left_out > 1 else ''}"
+
+
+def marked(check: Check) -> str:
+    """The title of a check, with what the configuration made of it."""
+    return f"{check.title} ({', '.join(check.marks)})" if check.marks else check.title
+
+
 def summary(watch: Watch, verdict: Verdict | None, results: Iterable[CheckResult], ratio: float, elapsed: float) -> str:
     """One sentence for the whole watch. `ratio` is its coverage, `elapsed` seconds."""
     results = tuple(results)
-    decided = [result for result in results if result.verdict is not None]
+    decided = [result for result in results if result.verdict is not None and result.check.decides]
     if verdict is None:
         left = duration(max(watch.duration - elapsed, 0.0))
         return f"No check has failed so far: {standing(results)}, {left} left."
     if verdict is Verdict.PASS:
-        return f"All {len(decided)} checks passed for {_long(watch.duration)}; coverage {coverage_percent(ratio)}."
+        passed = f"All {len(decided)} checks passed for {_long(watch.duration)}"
+        return f"{passed}; coverage {coverage_percent(ratio)}.{_configured(watch)}"
     if verdict is Verdict.INCONCLUSIVE and watch.stopped:
         return f"The watch was stopped after {_long(elapsed)} of {_long(watch.duration)} ({watch.stopped})."
     worse = [result for result in decided if result.verdict is verdict]
     if not worse:
-        return "No check could be decided."
+        return f"No check could be decided.{_configured(watch)}"
     names = ", ".join(result.check.title.lower() for result in worse)
     return (
         f"{len(worse)} of {len(decided)} checks {'failed' if verdict is Verdict.FAIL else 'are inconclusive'}: {names}."
@@ -101,7 +120,7 @@ def summary(watch: Watch, verdict: Verdict | None, results: Iterable[CheckResult
 def standing(results: Iterable[CheckResult]) -> str:
     """How many checks pass, fail or are open: `17 of 19 checks pass, 2 of them after a breach within their budget`."""
     results = tuple(results)
-    decided = [result for result in results if result.verdict is not None]
+    decided = [result for result in results if result.verdict is not None and result.check.decides]
     passing = [result for result in decided if result.verdict is Verdict.PASS]
     parts = [f"{len(passing)} of {len(decided)} checks pass"]
     for number, text in (
@@ -109,6 +128,8 @@ def standing(results: Iterable[CheckResult]) -> str:
         (sum(result.verdict is Verdict.FAIL for result in decided), "failed"),
         (sum(result.verdict is Verdict.INCONCLUSIVE for result in decided), "inconclusive"),
         (sum(result.is_undecided for result in results), "without enough evidence yet"),
+        (sum(result.check.advisory and not result.check.left_out for result in results), "advisory"),
+        (sum(result.check.left_out for result in results), "left out"),
     ):
         if number:
             parts.append(f"{number} {text}")
@@ -173,6 +194,15 @@ def _causes(gaps: Sequence[Gap]) -> str:
         by_cause[each.cause] = by_cause.get(each.cause, 0.0) + each.span.seconds
     causes = sorted(by_cause, key=lambda cause: -by_cause[cause])
     return f" ({', '.join(causes)})" if causes else ""
+
+
+def _configured(watch: Watch) -> str:
+    """The checks that decide nothing because of the configuration; empty without any."""
+    left_out = [check.title.lower() for check in watch.checks if check.left_out]
+    advisory = [check.title.lower() for check in watch.checks if check.advisory and not check.left_out]
+    return "".join(
+        f" {text}: {', '.join(titles)}." for text, titles in (("Left out", left_out), ("Advisory", advisory)) if titles
+    )
 
 
 def _day(at: float) -> str:

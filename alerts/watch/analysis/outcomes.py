@@ -116,10 +116,10 @@ class OutcomeTracker:
 
 
 def trackers(checks: Iterable[Check], duration: float) -> dict[str, OutcomeTracker]:
-    """By the names of the checks with outcomes. They share the probability of a false FAIL."""
-    limited = {check.name: (check.outcomes, check.excused) for check in checks if not check.not_applicable}
-    found = {name: (outcomes, excused) for name, (outcomes, excused) in limited.items() if outcomes}
+    """By the names of the checks with outcomes. Those that decide share the probability of a false FAIL."""
+    found = [(check, check.outcomes) for check in checks if check.outcomes and not check.not_applicable]
+    shares = max(sum(check.decides for check, _ in found), 1)
     return {
-        name: OutcomeTracker(outcomes, duration, sequences.ERROR / len(found), excused)
-        for name, (outcomes, excused) in found.items()
+        check.name: OutcomeTracker(outcomes, duration, sequences.ERROR / shares, check.excused)
+        for check, outcomes in found
     }

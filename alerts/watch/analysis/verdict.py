@@ -132,8 +132,8 @@ class WatchEvaluator:
         elapsed = max(elapsed, self._ticks.elapsed)
         gaps = self._gaps.at(at, elapsed, self.watch.interval, cause)
         results = tuple(self._result(tracked, gaps, at, elapsed, final=final) for tracked in self._checks)
-        verdict = self._verdict(results, final=final)
-        ratios = [each.coverage.ratio for each in results if each.check.conditions and not each.check.not_applicable]
+        verdict = self._verdict([each for each in results if each.check.decides], final=final)
+        ratios = [each.coverage.ratio for each in results if each.counts_for_coverage]
         ratio = min(ratios, default=0.0)
         coverage = {key: self._totals(meter, elapsed).coverage for key, meter in self._coverage.items()}
         return Judgement(
@@ -165,12 +165,14 @@ class WatchEvaluator:
         )
 
     def _verdict(self, results: Sequence[CheckResult], *, final: bool) -> Verdict | None:
+        """The verdict by the results of the checks that decide."""
         verdicts = {result.verdict for result in results}
         if Verdict.FAIL in verdicts:
             return Verdict.FAIL
         if not final:
             return None
-        conclusive = Verdict.PASS in verdicts and Verdict.INCONCLUSIVE not in verdicts and not self.watch.stopped
+        is_proved = any(each.verdict is Verdict.PASS and each.check.kind is not CheckKind.EVIDENCE for each in results)
+        conclusive = is_proved and Verdict.INCONCLUSIVE not in verdicts and not self.watch.stopped
         return Verdict.PASS if conclusive else Verdict.INCONCLUSIVE
 
     def _result(
@@ -238,9 +240,14 @@ def _relevant(gaps: Sequence[Gap], check: Check) -> tuple[Gap, ...]:
 
 
 def _reasons(results: Sequence[CheckResult]) -> Iterator[str]:
-    """The reasons of results other than PASS, the most severe first; then breaches within a budget."""
-    for result in messages.most_severe(results):
-        yield result.reason
-    for result in results:
-        if result.verdict is Verdict.PASS and result.was_breached:
-            yield result.reason
+    """The reasons of results other than PASS, the most severe first; then breaches within a budget.
+
+    Those of advisory checks come last.
+    """
+    for decides in (True, False):
+        chosen = [result for result in results if result.check.decides is decides]
+        for result in messages.most_severe(chosen):
+            yield messages.of_check(result)
+        for result in chosen:
+            if result.verdict is Verdict.PASS and result.was_breached:
+                yield messages.of_check(result)

@@ -11,6 +11,7 @@ from alerts.watch.checks.series import STORED
 from alerts.watch.checks.sources import by_clock, collectors_of
 from alerts.watch.model.check import Budget, Check, CheckKind, CleanupSchedule, Condition, Evidence, Outcomes
 from exporter.config import values, yaml_file
+from exporter.config.settings import WatchCheck
 from exporter.config.yaml_file import Mapping, Node, Scalar, Sequence
 from exporter.core.errors import ConfigError
 from exporter.core.humanize import format_value
@@ -22,7 +23,7 @@ _KEYS = (
     *("when", "budget", "excused", "evidence", "outcomes", "schedule", "except_groups"),
 )
 # The comparisons of a condition: whether it is above, and whether the limit itself is beyond.
-_COMPARISONS = {"above": (True, False), "at_least": (True, True), "below": (False, False)}
+COMPARISONS = {"above": (True, False), "at_least": (True, True), "below": (False, False)}
 # A duration in a sentence.
 _SPAN = re.compile(r"\{(\d+[smhd])\}")
 _BOOLEANS = {"true": True, "false": False}
@@ -30,16 +31,23 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class CheckParameters:
-    """The parameters of the checks. `application`: whether one is configured. `duration`: of a watch, seconds."""
+    """The parameters of the checks. `application`: whether one is configured. `duration`: of a watch, seconds.
+
+    `changes` are the entries of `watch.checks`.
+    """
 
     policy: Policy
     duration: float
     application: bool
     time_scale: float = 1.0
+    changes: tuple[WatchCheck, ...] = ()
 
 
 def resolve(parameters: CheckParameters) -> tuple[Check, ...]:
-    """The checks with these parameters. Raises: ConfigError when one refers to a missing rule or signal."""
+    """The shipped checks with these parameters.
+
+    Raises: ConfigError when one refers to a missing rule or signal.
+    """
     try:
         return tuple(_check(node, parameters) for node in _nodes())
     except (KeyError, ValueError) as error:
@@ -58,12 +66,17 @@ def _nodes() -> tuple[Mapping, ...]:
     return nodes
 
 
+def names() -> tuple[str, ...]:
+    """The names of the shipped checks."""
+    return tuple(_text(node, "name") for node in _nodes())
+
+
 def _check(node: Mapping, parameters: CheckParameters) -> Check:
     kind = CheckKind(_text(node, "kind") or "level")
     conditions = tuple(_condition(each, parameters) for each in _mappings(node.get("when")))
     first = conditions[0] if conditions else None
     signal = first.signal if first else _text(node, "signal") or None
-    unit = _unit(signal, parameters) if signal else ""
+    unit = unit_of(signal, parameters.policy) if signal else ""
     rules = _rules(node, parameters) if kind is CheckKind.PAGES else ()
     collectors = _collectors(node, conditions, rules, parameters)
     limit = format_value(first.limit, unit) if first else ""
@@ -100,18 +113,21 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
 
 
 def _condition(node: Mapping, parameters: CheckParameters) -> Condition:
-    (comparison,) = (name for name in _COMPARISONS if node.get(name))
-    above, inclusive = _COMPARISONS[comparison]
+    (comparison,) = (name for name in COMPARISONS if node.get(name))
+    above, inclusive = COMPARISONS[comparison]
     signal, by_the_clock = _text(node, "signal"), _text(node, "by_the_clock") == "true"
-    _unit(signal, parameters)  # it exists
-    limit = _limit(_text(node, comparison), by_the_clock, parameters)
+    unit_of(signal, parameters.policy)  # it exists
+    limit = limit_of(_text(node, comparison), parameters, by_the_clock=by_the_clock)
     collectors = tuple(sorted(collectors_of(signal, parameters.policy)))
     absent = _BOOLEANS.get(_text(node, "absent"))
     return Condition(signal, above, limit, inclusive, absent, collectors, by_clock(signal, parameters.policy))
 
 
-def _limit(text: str, by_the_clock: bool, parameters: CheckParameters) -> float:
-    """A rule's threshold, a number, or a duration. The policy has scaled its own durations."""
+def limit_of(text: str, parameters: CheckParameters, *, by_the_clock: bool = False) -> float:
+    """A rule's threshold, a number, or a duration. The policy has scaled its own durations.
+
+    Raises: KeyError or ValueError when it is none of these.
+    """
     alert, slash, severity = text.partition("/")
     if slash:
         threshold = parameters.policy.rule(RuleKey(alert, Severity(severity))).threshold
@@ -126,8 +142,13 @@ def _budget(node: Node | None, parameters: CheckParameters) -> Budget:
     """A check without a budget cannot exceed it."""
     if not isinstance(node, Mapping):
         return Budget(math.inf, math.inf)
-    stretch = values.duration(_text(node, "stretch")) * parameters.time_scale
-    return Budget(max(stretch, values.ratio(_text(node, "share")) * parameters.duration), stretch)
+    return budget_of(values.duration(_text(node, "stretch")), values.ratio(_text(node, "share")), parameters)
+
+
+def budget_of(stretch: float, share: float, parameters: CheckParameters) -> Budget:
+    """The budget of a check: `stretch` seconds without interruption, and a share of the watch, at least one stretch."""
+    stretch *= parameters.time_scale
+    return Budget(max(stretch, share * parameters.duration), stretch)
 
 
 def _evidence(node: Mapping) -> Evidence:
@@ -196,8 +217,9 @@ def _collectors(
     return found - {"maintenance"}
 
 
-def _unit(signal: str, parameters: CheckParameters) -> str:
-    found = next((each.unit for each in parameters.policy.signals if each.record == signal), None)
+def unit_of(signal: str, policy: Policy) -> str:
+    """The unit of a recorded signal. Raises: KeyError."""
+    found = next((each.unit for each in policy.signals if each.record == signal), None)
     if found is None:
         raise KeyError(f"{signal} is not a signal of the policy")
     return found

@@ -1,9 +1,10 @@
 """The state of a watch as text, for terminals and logs."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from alerts.watch.analysis import messages
+from alerts.watch.model.change import Change
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.watch import Verdict, Watch
 from exporter.core.humanize import duration, moment
@@ -12,9 +13,9 @@ _WORDS = {None: "-", Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUS
 _PATTERN = "%Y-%m-%d %H:%M:%S UTC"
 
 
-def table(watch: Watch, judgement: Judgement) -> str:
-    """The output of `watch status`: times, coverage, the result of each check, gaps, alerts, maintenance."""
-    word = watch.verdict.value if watch.verdict else watch.state.value
+def table(watch: Watch, judgement: Judgement, changes: Iterable[Change] = ()) -> str:
+    """The output of `watch status`: times, coverage, the result of each check, gaps, alerts, maintenance, changes."""
+    word = messages.headline(watch.verdict, watch.checks) if watch.verdict else watch.state.value
     end, at = ("ends", watch.ends_at) if watch.decided_at is None else ("decided", watch.decided_at)
     lines = [
         f"Watch {watch.number}: {word}",
@@ -24,8 +25,9 @@ def table(watch: Watch, judgement: Judgement) -> str:
         f"{end:<9} {moment(at, _PATTERN)}",
         f"coverage  {messages.coverage_percent(judgement.ratio)} of {duration(judgement.elapsed)}",
         "",
-        *(f"{_WORDS[result.verdict]:<8} {result.reason}" for result in judgement.results),
+        *(f"{_WORDS[result.verdict]:<8} {_reason(result)}" for result in judgement.results),
         *_sections(judgement),
+        *_changes(changes),
     ]
     return "\n".join(lines) + "\n"
 
@@ -48,7 +50,7 @@ def news(before: Judgement | None, now: Judgement) -> Iterator[str]:
     earlier = {result.check.name: result.verdict for result in before.results} if before else {}
     for result in now.results:
         if earlier.get(result.check.name, Verdict.PASS) != result.verdict and _is_news(result):
-            yield f"{_WORDS[result.verdict]}: {result.reason}"
+            yield f"{_WORDS[result.verdict]}: {messages.of_check(result)}"
     known = {(alert.rule, alert.span.started): alert.open for alert in before.alerts} if before else {}
     for alert in now.alerts:
         key = (alert.rule, alert.span.started)
@@ -60,6 +62,11 @@ def news(before: Judgement | None, now: Judgement) -> Iterator[str]:
     for gap in now.gaps:
         if gap.span.started not in gaps:
             yield f"gap since {_clock(gap.span.started_at)}: {gap.cause}"
+
+
+def _reason(result: CheckResult) -> str:
+    """The reason of a result; a check that is not a shipped one, or decides nothing, by its title."""
+    return f"{messages.marked(result.check)}: {result.reason}" if result.check.marks else result.reason
 
 
 def _is_news(result: CheckResult) -> bool:
@@ -78,6 +85,12 @@ def _sections(judgement: Judgement) -> Iterator[str]:
         yield from ("", "declared maintenance:")
         for each in judgement.maintenance:
             yield f"  {_clock(each.span.started_at)}, {duration(each.span.seconds)}: {each.reason}"
+
+
+def _changes(changes: Iterable[Change]) -> Iterator[str]:
+    listed = [f"  {_clock(change.at)}, {change.text}" for change in changes]
+    if listed:
+        yield from ("", "changes, seen by:", *listed)
 
 
 def _clock(at: float) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alerts.watch import clock
+from alerts.watch.analysis import messages
 from alerts.watch.analysis.archive import elapsed_of, latest, ticks_of
 from alerts.watch.clock import WatchTime
 from alerts.watch.commands import progress
@@ -123,7 +124,7 @@ class _Waiter:
         return self._trouble or f"no exporter has been running on {directory} for {format_duration(max_absence)}"
 
     def _conclude(self, watch: Watch) -> None:
-        self._output.tell(f"watch {watch.number}: {watch.verdict}")
+        self._output.tell(f"watch {watch.number}: {messages.headline(watch.verdict, watch.checks)}")
         if self._judgement:
             for text in (self._judgement.summary, *self._judgement.reasons):
                 self._output.tell(text)

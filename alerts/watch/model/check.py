@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+# What a configuration makes of a check.
+MARKS = ("own", "advisory", "left out")
+
 
 class CheckKind(StrEnum):
     """How a check is evaluated."""
@@ -18,7 +21,7 @@ class Condition:
     """A signal compared with a limit, in the signal's unit.
 
     `absent`: the result when the collectors work and there is no value; None: unknown. `by_clock`: the signal is a
-    database time compared with the exporter's clock.
+    database time compared with the exporter's clock. `expression`: `signal` is PromQL, no name of a recorded signal.
     """
 
     signal: str
@@ -28,6 +31,7 @@ class Condition:
     absent: bool | None = None
     collectors: tuple[str, ...] = ()
     by_clock: bool = False
+    expression: bool = False
 
     def holds(self, value: float) -> bool:
         """Whether the value is beyond the limit."""
@@ -99,6 +103,8 @@ class Check:
 
     `signal` is plotted, with `limit` in its `unit` (seconds, jobs, ratio); None without a plot. `excused`: declared
     maintenance excuses a breach. `not_applicable`: why the check is not evaluated here; empty when it is.
+
+    By the configuration, a check is `own` (not a shipped one), `advisory` (it decides nothing) or `left_out`.
     """
 
     name: str
@@ -121,3 +127,17 @@ class Check:
     unit: str = ""
     excused: bool = False
     not_applicable: str = ""
+    own: bool = False
+    advisory: bool = False
+    left_out: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Whether the verdict depends on it."""
+        return not self.advisory and not self.left_out
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What the configuration made of it: own, advisory, left out."""
+        applies = (self.own, self.advisory, self.left_out)
+        return tuple(mark for mark, is_set in zip(MARKS, applies, strict=True) if is_set)

@@ -116,6 +116,11 @@ class CheckResult:
         return self.breached > 0 or bool(self.breaches)
 
     @property
+    def counts_for_coverage(self) -> bool:
+        """Whether the check's coverage counts for that of the watch: it reads signals, and decides."""
+        return bool(self.check.conditions) and self.check.decides and not self.check.not_applicable
+
+    @property
     def is_undecided(self) -> bool:
         """Whether the check applies and has no verdict yet."""
         return self.verdict is None and not self.check.not_applicable and self.check.kind is not CheckKind.CLEANUP

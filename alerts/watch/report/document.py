@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alerts.watch.analysis import messages
 from alerts.watch.analysis.comparison import DayComparison
+from alerts.watch.model.change import Change
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.tick import Tick, TimeSpan
 from alerts.watch.model.watch import Watch
@@ -16,7 +18,8 @@ from exporter.metrics import terms
 class WatchReport:
     """Everything in a report. `ticks` are those of the watch, in the order of time.
 
-    `database` names it without secrets. `made_at` is Unix seconds. Shape: `settings` are texts by name.
+    `changes` are those of the watch and of the time before. `database` names it without secrets. `made_at` is Unix
+    seconds. Shape: `settings` are texts by name.
     """
 
     watch: Watch
@@ -27,12 +30,18 @@ class WatchReport:
     database: str = ""
     comparison: DayComparison | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
 
     @property
     def word(self) -> str:
         """The verdict, or UNDECIDED."""
         verdict = self.judgement.verdict
         return verdict.value if verdict else "UNDECIDED"
+
+    @property
+    def headline(self) -> str:
+        """The verdict, with the number of checks that were left out."""
+        return messages.headline(self.judgement.verdict, self.watch.checks)
 
     @property
     def ended_at(self) -> float:
@@ -94,6 +103,8 @@ def _spans(report: WatchReport, results: Sequence[CheckResult]) -> Iterator[svg_
     for result in results:
         for span in result.breaches:
             yield _mark(SpanKind.BREACH, start, span, f"{result.check.title}: beyond the limit")
+    for change in report.changes:
+        yield svg_charts.Span(SpanKind.CHANGE, start + change.earliest, start + change.latest, change.text)
 
 
 def _mark(mark: SpanKind, start: float, span: TimeSpan, label: str) -> svg_charts.Span:

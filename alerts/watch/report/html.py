@@ -33,6 +33,7 @@ figure { margin: 0 } figcaption ul { list-style: none; margin: 0 0 .5rem; paddin
 
 _KEY = (
     (SpanKind.BREACH, "beyond the limit"),
+    (SpanKind.CHANGE, "change"),
     (SpanKind.MAINTENANCE, "declared maintenance"),
     (SpanKind.GAP, "gap: no data"),
 )
@@ -46,7 +47,7 @@ def html(report: WatchReport) -> str:
     judgement = report.judgement
     body = f"""<header>
 <h1><span class="soft">Outbox watch {report.watch.number}:</span>
-<span class="word {_kind(report.word)}">{escape(report.word)}</span></h1>
+<span class="word {_kind(report.word)}">{escape(report.headline)}</span></h1>
 <p>{escape(judgement.summary)}</p>
 {_list(judgement.reasons)}
 {_facts(report)}
@@ -58,7 +59,7 @@ def html(report: WatchReport) -> str:
 </main>
 <footer class="soft">Made {moment(report.made_at)} by outbox-exporter {escape(report.version)}.
 All times are in UTC.</footer>"""
-    return html_layout.document(f"Outbox watch {report.watch.number}: {report.word}", STYLE, body, policy)
+    return html_layout.document(f"Outbox watch {report.watch.number}: {report.headline}", STYLE, body, policy)
 
 
 def _kind(word: str) -> str:

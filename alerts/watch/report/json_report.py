@@ -10,7 +10,7 @@ FORMAT = 1
 
 
 def json_text(report: WatchReport) -> str:
-    """One JSON document: `format`, `verdict`, `reasons`, the watch, the judgement, the comparison, the settings.
+    """One JSON document: `format`, the verdict and its reasons, watch, judgement, changes, comparison, settings.
 
     Shape: the fields of the dataclasses by name. Units: theirs. Strict JSON: infinity is the text "Infinity". The ticks
     are left out.
@@ -18,12 +18,14 @@ def json_text(report: WatchReport) -> str:
     document = {
         "format": FORMAT,
         "verdict": report.word,
+        "headline": report.headline,
         "reasons": list(report.judgement.reasons),
         "made_at": report.made_at,
         "version": report.version,
         "database": report.database,
         "watch": serialize(report.watch),
         "judgement": serialize(report.judgement),
+        "changes": serialize(report.changes),
         "comparison": serialize(report.comparison),
         "settings": dict(report.settings),
     }

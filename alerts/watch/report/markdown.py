@@ -17,7 +17,7 @@ def markdown(report: WatchReport) -> str:
     """GitHub-flavoured Markdown. Every text in it is escaped."""
     judgement = report.judgement
     parts = [
-        f"# {_SIGNS[report.word]} Outbox watch {report.watch.number}: {report.word}",
+        f"# {_SIGNS[report.word]} Outbox watch {report.watch.number}: {report.headline}",
         text(judgement.summary),
         _list(judgement.reasons),
         "  \n".join(f"**{name}** {text(value)}" for name, value in tables.facts(report)),

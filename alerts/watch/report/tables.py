@@ -1,9 +1,10 @@
 """The tables of a report, which HTML and Markdown show."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alerts.watch.analysis import messages
+from alerts.watch.analysis import changes, messages
+from alerts.watch.model.change import Change
 from alerts.watch.model.check import CheckKind
 from alerts.watch.model.result import CheckResult, Judgement, Reconciliation
 from alerts.watch.model.tick import TimeSpan
@@ -12,7 +13,8 @@ from exporter.core.humanize import count, duration, format_value, moment
 
 # In intervals: samples this close to the begin or end of the watch are not mentioned as late.
 _TOLERANCE = 3
-_CLOCK = "%H:%M:%S"
+_CLOCK, _DATE = "%H:%M:%S", "%Y-%m-%d"
+_DAY = 86_400.0
 # The rows of a table that are shown; the JSON report has all of them.
 ROWS = 100
 
@@ -45,7 +47,7 @@ def checks(report: WatchReport) -> ReportTable:
     """The result of each check."""
     rows = tuple(
         (
-            each.check.title,
+            messages.marked(each.check),
             each.verdict.value if each.verdict else "-",
             each.reason,
             _value(each.worst, each),
@@ -61,7 +63,7 @@ def checks(report: WatchReport) -> ReportTable:
 def tables(report: WatchReport) -> Iterator[ReportTable]:
     """The other tables, the most important first."""
     yield from _periods(report.judgement)
-    yield ReportTable("events", "Restarts and clock steps", ("Time", "Event", "Note"), tuple(_events(report)))
+    yield from _changes(report)
     yield from _jobs(report)
     yield from _comparison(report)
     yield ReportTable(
@@ -69,7 +71,7 @@ def tables(report: WatchReport) -> Iterator[ReportTable]:
         "Budgets",
         ("Check", "Breached", "Allowed", "Source"),
         tuple(
-            (each.check.title, *_budget(each), each.check.source)
+            (messages.marked(each.check), *_budget(each), each.check.source)
             for each in report.judgement.results
             if not each.check.not_applicable
         ),
@@ -123,14 +125,39 @@ def _budget(result: CheckResult) -> tuple[str, str]:
     return breached + excused, messages.allowed(result.check.budget)
 
 
-def _events(report: WatchReport) -> Iterable[tuple[str, ...]]:
-    judgement = report.judgement
-    found = [
-        (each.at, f"{each.counter} was reset", "during declared maintenance" if each.explained else "unexplained")
-        for each in judgement.restarts
-    ]
-    found += [(each.at, f"the clock was set by {each.seconds:+.0f} s", "") for each in judgement.clock_steps]
-    return ((moment(at), text, note) for at, text, note in sorted(found))
+def _changes(report: WatchReport) -> Iterator[ReportTable]:
+    """What changed, and what of it came before each breach."""
+    yield ReportTable(
+        "before",
+        "Before the breaches",
+        ("Breach", "From", "For", "Changes before it"),
+        tuple(
+            (
+                messages.marked(result.check),
+                *_from_for(breach),
+                changes.listed(breach, report.changes, report.watch.interval) or "none seen",
+            )
+            for result in report.judgement.results
+            for breach in result.breaches
+        ),
+        frozenset((2,)),
+        lead=f"Changes seen in the {duration(changes.WINDOW)} before a breach began. They need not be its cause.",
+    )
+    yield ReportTable(
+        "changes",
+        "Changes",
+        ("Time", "Change"),
+        tuple((_when(change), change.text) for change in report.changes),
+    )
+
+
+def _when(change: Change) -> str:
+    """The time of a change, or the two moments between which it was."""
+    length = change.latest - change.earliest
+    if length < 1:
+        return moment(change.at, f"{_DATE} {_CLOCK} UTC")
+    end = _CLOCK if length < _DAY else f"{_DATE} {_CLOCK}"
+    return f"{moment(change.earliest_at, f'{_DATE} {_CLOCK}')} to {moment(change.at, end)} UTC"
 
 
 def _jobs(report: WatchReport) -> Iterator[ReportTable]:

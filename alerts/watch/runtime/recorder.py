@@ -14,8 +14,10 @@ from alerts.model import Evaluation
 from alerts.watch import clock
 from alerts.watch.checks.sources import is_of_standby
 from alerts.watch.clock import WatchTime
+from alerts.watch.model.change import Change
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.watch import Watch, WatchState
+from alerts.watch.runtime.change_detector import Observation
 from alerts.watch.runtime.observation import TickBuilder
 from alerts.watch.runtime.start import AutomaticStart
 from alerts.watch.runtime.watch_manager import WatchFactory, WatchManager
@@ -43,6 +45,7 @@ class WatchView:
 
     `state` is None while it is unknown, because the history cannot be read. `waiting_for` says what begins a watch,
     `trouble` why nothing is written. `judgement` is None before the first watch, and for a watch that was lost.
+    `changes` are those that are kept, within a watch or not, in their order.
     """
 
     state: WatchState | None = None
@@ -50,6 +53,7 @@ class WatchView:
     judgement: Judgement | None = None
     waiting_for: str = ""
     trouble: str = ""
+    changes: tuple[Change, ...] = ()
 
 
 class WatchRecorder:
@@ -116,7 +120,8 @@ class WatchRecorder:
 
         def record(manager: WatchManager, now: WatchTime) -> None:
             self._start.check(manager, states, now, monotonic)
-            manager.add(self._tick_builder.tick(evaluation, states, now, monotonic), now)
+            tick = self._tick_builder.tick(evaluation, states, now, monotonic)
+            manager.add(tick, now, Observation.of(states, monotonic))
 
         if self._start.is_waiting or self._is_due(now or clock.now()):
             self._write(record, now)
@@ -199,7 +204,9 @@ class WatchRecorder:
         """Update the view after a commit."""
         before, watch = self._view.watch, manager.watch
         state = watch.state if watch else WatchState.WAITING
-        self._view = WatchView(state, watch, manager.judgement, self._start.waiting_for)
+        self._view = WatchView(
+            state, watch, manager.judgement, self._start.waiting_for, changes=manager.changes.changes
+        )
         self._was_unwritable, self._last_manager = False, None
         if watch and (before is None or (before.number, before.state) != (watch.number, watch.state)):
             summary = manager.judgement.summary if manager.judgement else ""

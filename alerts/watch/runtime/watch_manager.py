@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from alerts.watch import clock
 from alerts.watch.analysis.archive import ticks_of
 from alerts.watch.analysis.verdict import WatchEvaluator
-from alerts.watch.checks.checks import CheckParameters, resolve
+from alerts.watch.checks.checks import CheckParameters
+from alerts.watch.checks.configured import configured_checks
 from alerts.watch.checks.sources import collectors_of, layout_of, names_of
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import STATES, Verdict, Watch, WatchState
+from alerts.watch.runtime.change_detector import Observation
+from alerts.watch.runtime.change_log import ChangeLog, exporter_change
 from alerts.watch.store.history import History
 from alerts.watch.store.records import ExporterRun, Layout, TimelineMark, WatchRequest
 from alerts.watch.store.timeline import position
@@ -36,15 +39,20 @@ _PROBE = 0
 # Seconds. The planned end is moved when the wall clock was set by more than this.
 _MOVED = 1.0
 _LOST = "its history was damaged"
+_NOTHING = Observation()
 
 
 @dataclass(frozen=True, slots=True)
 class WatchFactory:
-    """Creates watches. `interval` is the evaluation interval, seconds."""
+    """Creates watches. `interval` is the evaluation interval, seconds.
+
+    `process_at` is when the process of the exporter began, Unix seconds.
+    """
 
     parameters: CheckParameters
     interval: float
     version: str
+    process_at: float = 0.0
 
     def watch(self, number: int, begun_by: str, now: WatchTime, t: float) -> Watch:
         """A watch that begins now; `t` seconds on the time line."""
@@ -57,7 +65,7 @@ class WatchFactory:
             duration=self.parameters.duration,
             interval=self.interval,
             version=self.version,
-            checks=resolve(self.parameters),
+            checks=configured_checks(self.parameters),
             ends_at=now.at + self.parameters.duration,
             time_scale=self.parameters.time_scale,
             sources={name: tuple(sorted(collectors_of(name, policy))) for name in names_of(policy)},
@@ -93,9 +101,11 @@ class WatchManager:
         self._begun = {watch.begun_by: watch.started for watch in watches.values()}
         self.watch: Watch | None = watches[max(watches)] if watches else None
         self._resume(now)
+        self.changes = ChangeLog(history)
         with history.transaction():
             self.run = self._same_run(run) or self._new_run(now)
             self._layout = self._find_layout()
+        self._detector = self.changes.detector(self.run.version)
         if was_unwritable:
             self._before = Cause.NOT_WRITTEN
         self._evaluator = self._replay() if self.is_open else None
@@ -153,12 +163,13 @@ class WatchManager:
             elif abs(now.at - request.at) > _REQUEST_LIFE:
                 self.history.drop(WatchRequest, number)
 
-    def add(self, tick: Tick, now: WatchTime) -> None:
+    def add(self, tick: Tick, now: WatchTime, observation: Observation = _NOTHING) -> None:
         """Record and evaluate a tick, in a transaction, after `advance(now)`."""
         step, self._step = self._step, 0.0
         tick = replace(tick, run=self.run.number, before=self._before, step=step, elapsed=self._t)
         self.history.add_tick(round(self._t * 1000), now.steady, tick, self._layout)
         self._last_tick, self._before = now, Cause.EXPORTER_STALLED
+        self.changes.add(self._detector.detect(tick, observation), self._detector.known, self._t)
         if self._t >= self._cleanup_at:
             self._cleanup_at = self._t + _CLEANUP_INTERVAL
             self._delete_old()
@@ -262,6 +273,7 @@ class WatchManager:
             self.history.forget(end, min(watch.started - RETAINED, self._t - RETAINED))
             end = watch.closed if watch.closed is not None else self._t
         self.history.forget(end, self._t - RETAINED)
+        self.changes.delete_old(min((watch.started for watch in watches[-KEPT:]), default=self._t) - RETAINED)
 
     # --- reading the history
 
@@ -280,8 +292,13 @@ class WatchManager:
 
     def _new_run(self, now: WatchTime) -> ExporterRun:
         number = max(self.history.all(ExporterRun), default=0) + 1
-        run = ExporterRun(number, self._factory.version, now.era, now.at, self._factory.interval)
+        factory = self._factory
+        run = ExporterRun(number, factory.version, now.era, now.at, factory.interval, process_at=factory.process_at)
+        before, last = self.history.get(ExporterRun, number - 1), self.history.last()
         self.history.put(number, run)
+        if before is not None:
+            earliest = last.t / 1000 if last else self._t
+            self.changes.add_all((exporter_change(before, run, earliest, self._t),))
         return run
 
     def _find_layout(self) -> int:

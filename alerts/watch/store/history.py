@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from zlib import crc32
 
+from alerts.watch.model.change import Change, KnownState
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Watch
@@ -34,8 +35,11 @@ _KINDS: Mapping[type[Any], str] = {
     Layout: "layout",
     WatchRequest: "request",
     TimelineMark: "mark",
+    Change: "change",
+    KnownState: "known",
 }
 
+Record = ExporterRun | Watch | Judgement | Layout | WatchRequest | TimelineMark | Change | KnownState
 T = TypeVar("T")
 
 
@@ -123,7 +127,7 @@ class History:
 
     # --- records
 
-    def put(self, number: int, record: ExporterRun | Watch | Judgement | Layout | WatchRequest | TimelineMark) -> None:
+    def put(self, number: int, record: Record) -> None:
         """Write a record, in place of the one of its kind with this number."""
         kind, text = _KINDS[type(record)], serialization.dumps(record)
         self._execute(database_file.statement("put_record"), (kind, number, text, _checksum(kind, number, text)))

@@ -19,7 +19,7 @@ class ExporterRun:
     """One process of the exporter with one configuration.
 
     `era` is that of its clock, `started_at` Unix seconds, `interval` seconds. `stopped_at` is None while it runs and
-    after it was killed.
+    after it was killed. `process_at` is when the process began, Unix seconds: a reload begins a run in the same one.
     """
 
     number: int
@@ -28,6 +28,7 @@ class ExporterRun:
     started_at: float
     interval: float
     stopped_at: float | None = None
+    process_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 It reads no row of the application's tables. It reads pg_cron's tables and the migration history as far as the role may.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from exporter.database import Session
@@ -27,6 +27,9 @@ class Relation:
     hidden_from: list[str]
     id_type: str | None
     id_unique: bool
+    file: int | None = None
+    options: list[str] = field(default_factory=list)
+    triggers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ class Settings:
 
     database: str
     server_version: int
+    server_settings: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,7 @@ class SchemaFacts:
     """All that `verify` checks, of one schema in one snapshot."""
 
     schema: str
+    settings: Settings
     relations: tuple[Relation, ...]
     partitions: tuple[Partition, ...]
     columns: tuple[FoundColumn, ...]
@@ -183,7 +188,7 @@ ROLES = (*expected.OUTSIDERS, "service_role")
 
 def read(session: Session) -> SchemaFacts:
     """Read the facts about the configured schema. Raises: SampleError; Locked while a table is locked."""
-    session.fetch_one("migration/settings", Settings)
+    settings = session.fetch_one("migration/settings", Settings)
     schema, tables, functions = session.schema, list(expected.TABLE_NAMES), list(expected.FUNCTION_NAMES)
     outsiders = list(expected.OUTSIDERS)
     policies = [policy.name for table in expected.TABLES for policy in table.policies]
@@ -195,6 +200,7 @@ def read(session: Session) -> SchemaFacts:
 
     return SchemaFacts(
         schema=schema,
+        settings=settings,
         relations=rows("relations", Relation, **parents, functions=functions, policies=policies),
         partitions=rows("partitions", Partition, schema=schema, tables=tables, outsiders=outsiders),
         columns=rows("columns", FoundColumn, schema=schema, tables=tables),

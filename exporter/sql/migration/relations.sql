@@ -16,6 +16,9 @@
 --     whom no other policy may admit
 --   id_type text null: type of the column `id`; null when there is none
 --   id_unique boolean not null: `id` alone is the primary key or unique, so that it can be referenced
+--   file bigint null: pg_class.relfilenode, another one after the table was rewritten or truncated
+--   options text[] not null: storage parameters
+--   triggers text[] not null: name, state, type and function of each trigger that a person made
 -- Index: catalogue indexes only; reads no user table and takes no lock on one
 -- Source: migrations reference, "Dependency Chain". PostgreSQL documentation, "Row Security Policies": it applies to
 --   roles that are neither owner nor superuser and do not have BYPASSRLS, and to owners where it is forced
@@ -61,7 +64,15 @@ SELECT
           AND i.indnkeyatts = 1
           AND i.indkey[0] = a.attnum
           AND i.indpred IS NULL
-    ) AS id_unique
+    ) AS id_unique,
+    c.relfilenode::bigint AS file,
+    coalesce(c.reloptions, ARRAY[]::text[]) AS options,
+    ARRAY(
+        SELECT format('%%s %%s %%s %%s', t.tgname, t.tgenabled, t.tgtype, t.tgfoid)
+        FROM pg_trigger AS t
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+        ORDER BY t.tgname
+    ) AS triggers
 FROM unnest(%(schemas)s::text[], %(tables)s::text[]) WITH ORDINALITY AS wanted (schema_name, table_name, place)
 LEFT JOIN pg_namespace AS n ON n.nspname = wanted.schema_name
 LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = wanted.table_name

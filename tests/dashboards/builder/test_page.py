@@ -35,7 +35,7 @@ def test_a_dashboard_has_a_header_and_sections():
 
 
 def test_events_are_annotations(file):
-    """Firing alerts, maintenance, the watch, starts of either program, deploys."""
+    """Firing alerts, maintenance, the watch, starts of either program, other changes, deploys."""
     assert set(marks(file)) == {
         "Alerts",
         "Maintenance",
@@ -43,6 +43,7 @@ def test_events_are_annotations(file):
         "End of watch",
         "Application restarts",
         "Exporter starts",
+        "Changes",
         "Deploys",
     }
     assert all(mark["enable"] for mark in marks(file).values())
@@ -55,7 +56,7 @@ def test_annotations_of_alerts_are_firing_pages_and_tickets(file):
     assert 'severity=~"page|ticket"' in expr
 
 
-@pytest.mark.parametrize("name", ["Watch", "End of watch", "Exporter starts"])
+@pytest.mark.parametrize("name", ["Watch", "End of watch", "Exporter starts", "Changes"])
 def test_annotations_of_moments_use_their_value_as_time(file, name):
     """Grafana takes the value as the time, in milliseconds."""
     mark = marks(file)[name]

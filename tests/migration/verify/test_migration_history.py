@@ -13,7 +13,7 @@ from exporter.migration.verify.access_checks import (
     MigrationHistory,
     TableAccess,
 )
-from exporter.migration.verify.catalogue import Relation, SchemaFacts
+from exporter.migration.verify.catalogue import Relation, SchemaFacts, Settings
 from exporter.migration.verify.migration_history import repair, run_checks
 
 TABLES, RPC = "20251118094238", "20251118095804"
@@ -27,6 +27,7 @@ def relation(schema: str, table: str, id_type: str | None = "uuid", *, unique: b
     return Relation(schema, table, "r", "p", [], False, [], id_type, unique)
 
 
+SETTINGS = Settings("postgres", 150000, [])
 PARENTS = (relation("public", "courses"), relation("auth", "users"))
 
 
@@ -36,7 +37,7 @@ def answers(
     """Answer, text and remedy by check, for a database whose history has these versions."""
     cron = Cron(CronTimeZone(None, None), ABSENT, ABSENT)
     history = MigrationHistory(access, tuple(AppliedVersion(version, None) for version in versions))
-    facts = SchemaFacts("public", relations, (), (), (), (), (), (), (), cron, history)
+    facts = SchemaFacts("public", SETTINGS, relations, (), (), (), (), (), (), (), cron, history)
     return {each.check: (each.answer, each.found, each.remedy) for each in run_checks(facts)}
 
 
@@ -67,7 +68,7 @@ def test_another_version_of_that_name_is_reported():
     name = "create_transactional_outbox_tables"
     history = MigrationHistory(VISIBLE, (AppliedVersion("20260101000000", name), AppliedVersion(RPC, None)))
     cron = Cron(CronTimeZone(None, None), ABSENT, ABSENT)
-    facts = SchemaFacts("public", PARENTS, (), (), (), (), (), (), (), cron, history)
+    facts = SchemaFacts("public", SETTINGS, PARENTS, (), (), (), (), (), (), (), cron, history)
     (finding,) = (each for each in run_checks(facts) if each.check == f"register.{TABLES}")
     assert finding.found == "recorded as 20260101000000"
 

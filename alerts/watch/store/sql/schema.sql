@@ -1,7 +1,8 @@
 -- history/schema.sql
 -- Question: none; creates the tables of a history, format version 1. Their names are part of the format.
 -- Tables:
---   papers: the records of which there are few, as JSON, by kind: runs, watches, judgements, layouts, requests, marks
+--   papers: the records of which there are few, as JSON, by kind: runs, watches, judgements, layouts, requests,
+--     marks, changes, the known state
 --   ticks: one row per evaluation
 -- Columns of papers:
 --   kind text not null, id integer not null: the kind, and a number within it

@@ -133,6 +133,27 @@ def test_the_summary():
     )
 
 
+def test_checks_that_the_configuration_changed():
+    """Only those that decide are counted. The headline of a PASS counts the ones that were left out."""
+    own = replace(outcome(Verdict.FAIL, "Mine"), check=replace(CHECK, title="Mine", own=True, advisory=True))
+    gone = replace(outcome(None, "Old rows"), check=replace(CHECK, title="Old rows", left_out=True, not_applicable="x"))
+    results = (outcome(Verdict.PASS), own, gone)
+    watch = replace(fixtures.watch(), checks=tuple(each.check for each in results))
+    assert messages.summary(watch, Verdict.PASS, results, 1.0, 86_400) == (
+        "All 1 checks passed for 1 d; coverage 100 %. Left out: old rows. Advisory: mine."
+    )
+    assert messages.standing(results) == "1 of 1 checks pass, 1 advisory, 1 left out"
+    assert messages.summary(watch, Verdict.INCONCLUSIVE, (own, gone), 1.0, 86_400) == (
+        "No check could be decided. Left out: old rows. Advisory: mine."
+    )
+    assert messages.of_check(own) == f"Advisory: {own.reason}"
+    assert messages.marked(own.check) == "Mine (own, advisory)"
+    assert messages.headline(Verdict.PASS, watch.checks) == "PASS without 1 check"
+    assert messages.headline(Verdict.PASS, (*watch.checks, gone.check)) == "PASS without 2 checks"
+    assert messages.headline(Verdict.FAIL, watch.checks) == "FAIL"
+    assert messages.headline(None, watch.checks) == "UNDECIDED"
+
+
 @pytest.mark.parametrize(
     ("ratio", "text"), [(1, "100 %"), (1.2, "100 %"), (0.99999, "99.9 %"), (0.5, "50.0 %"), (0, "0.0 %")]
 )

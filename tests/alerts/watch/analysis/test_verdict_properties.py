@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 
 from alerts.watch.analysis.verdict import evaluate_watch
+from alerts.watch.checks.configured import configured_checks
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import Verdict
+from exporter.config.settings import WatchCheck
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import HOUR, INTERVAL, showing
 
@@ -131,3 +133,45 @@ def test_an_early_fail_is_final(seed):
         so_far = evaluate_watch(fixtures.watch(DURATION), history[:size], 0.0, size * INTERVAL, final=False).verdict
         assert so_far in (None, Verdict.FAIL)
         assert so_far is None or at_the_end is Verdict.FAIL
+
+
+NAMES = [check.name for check in fixtures.watch(DURATION).checks]
+
+
+def configured(history: Sequence[Tick], names: Sequence[str], *, left_out: bool) -> Judgement:
+    """The judgement with some checks left out, or advisory."""
+    whole = fixtures.watch(DURATION)
+    changes = {name: WatchCheck(name, enabled=not left_out, advisory=not left_out) for name in names}
+    parameters = replace(fixtures.factory(DURATION).parameters, changes=tuple(changes.values()))
+    watch = replace(whole, checks=configured_checks(parameters))
+    return evaluate_watch(watch, history, fixtures.START + DURATION, DURATION, final=True)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:40])
+def test_an_advisory_check_decides_as_much_as_one_that_is_not_there(seed):
+    """Whatever it shows: the verdict, its reasons and the coverage are those of the other checks."""
+    rng = random.Random(seed)
+    history = a_history(rng)
+    advisory = rng.sample(NAMES, rng.randint(1, len(NAMES)))
+    whole = fixtures.watch(DURATION)
+    rest = replace(whole, checks=tuple(each for each in whole.checks if each.name not in advisory))
+    expected = evaluate_watch(rest, history, fixtures.START + DURATION, DURATION, final=True)
+    found = configured(history, advisory, left_out=False)
+    assert (found.verdict, found.ratio) == (expected.verdict, expected.ratio)
+    assert [reason for reason in found.reasons if not reason.startswith("Advisory: ")] == list(expected.reasons)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:40])
+def test_leaving_out_a_check_hides_no_failure_of_another(seed):
+    """It stays FAIL, unless every check that failed was left out; without any check left, nothing is decided."""
+    rng = random.Random(seed)
+    history = a_history(rng)
+    whole = verdict_on(history)
+    gone = rng.sample(NAMES, rng.randint(1, len(NAMES) - 1))
+    failed = {each.check.name for each in whole.results if each.verdict is Verdict.FAIL}
+    found = configured(history, gone, left_out=True)
+    assert (found.verdict is Verdict.FAIL) is bool(failed - set(gone))
+    kept = {each.check.name: each.verdict for each in whole.results if each.check.name not in gone}
+    assert {each.check.name: each.verdict for each in found.results if each.check.name not in gone} == kept
+    assert configured(history, NAMES, left_out=True).verdict is Verdict.INCONCLUSIVE
+    assert configured(history, NAMES, left_out=False).verdict is Verdict.INCONCLUSIVE

@@ -39,6 +39,9 @@ def test_the_table_has_every_part():
     """Checks, gaps, alerts, maintenance, each on its line."""
     judgement = fixtures.judgement_of_a_day()
     text = progress.table(replace(fixtures.watch(), state=WatchState.FAILED, decided_at=fixtures.START), judgement)
+    first = judgement.results[0]
+    own = replace(first, check=replace(first.check, own=True, advisory=True))
+    assert "(own, advisory): " in progress.table(fixtures.watch(), replace(judgement, results=(own,)))
     for part in (
         "Watch 1: FAIL",
         "decided   2025-11-18 10:00:00 UTC",

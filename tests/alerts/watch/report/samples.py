@@ -6,7 +6,9 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any
 
+from alerts.watch.analysis.changes import of_judgement
 from alerts.watch.analysis.comparison import DayComparison, Direction, EffectSize, SignalComparison
+from alerts.watch.model.change import Change, ChangeKind
 from alerts.watch.model.check import Budget, Check, CheckKind, Condition
 from alerts.watch.model.result import (
     AlertSpan,
@@ -140,8 +142,9 @@ def report() -> WatchReport:
     comparison = DayComparison("watch 2, from 2025-11-20", (compared,))
     settings = {"watch.duration": "24h", "sampling.interval": "15s", "OutboxBacklogHigh/page": "1000"}
     return WatchReport(
-        watch, judgement, ticks(), START + DAY + 60, "0.1.0", "db.internal:5432/megacampus", comparison, settings
-    )
+        watch, judgement, ticks(), START + DAY + 60, "0.1.0", "db.internal:5432/megacampus", comparison, settings,
+        (*of_judgement(judgement), Change(ChangeKind.LOCK, "a lock on a table", START + 59_395, 59_380, 59_395)),
+    )  # fmt: skip
 
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x>|`*[a](http://evil)</style>\n# x"

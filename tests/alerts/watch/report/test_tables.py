@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
+from alerts.watch.model.watch import Verdict
 from alerts.watch.report import html, json_text, markdown
 from tests.alerts.watch.report import samples
 from tests.html_reader import PageReader
@@ -24,6 +26,8 @@ def test_every_result_is_in_the_tables():
             "the clock was set by -3600 s",
             "initialisations without a job: +38",
             "jobs: -2, unexplained",
+            "a lock on a table 5.0 s to 20 s earlier",
+            "2025-11-23 00:56:20 to 00:56:35 UTC",
             "8 jobs higher",
             "312,044",
             "db.internal:5432/megacampus",
@@ -32,6 +36,29 @@ def test_every_result_is_in_the_tables():
             "10 min, 5 min at a time",
         ):
             assert words in form
+
+
+def test_checks_that_the_configuration_changed_are_marked():
+    """A PASS says how many checks it was reached without; each is marked in every table and form."""
+    report = samples.report()
+    names: dict[str, Any] = {
+        "backlog": {"advisory": True, "own": True},
+        "age": {"left_out": True, "not_applicable": "left out"},
+    }
+    results = tuple(
+        replace(each, check=replace(each.check, **names.get(each.check.name, {}))) for each in report.judgement.results
+    )
+    judgement = replace(report.judgement, verdict=Verdict.PASS, results=results)
+    report = replace(
+        report, judgement=judgement, watch=replace(report.watch, checks=tuple(each.check for each in results))
+    )
+    for form in (PageReader(html(report)).text, markdown(report).replace("\\", "")):
+        assert "PASS without 1 check" in form
+        assert form.count("Backlog (own, advisory)") == 3
+        assert form.count("Age of the oldest job (left out)") == 2
+    document = json.loads(json_text(report))
+    assert (document["verdict"], document["headline"]) == ("PASS", "PASS without 1 check")
+    assert document["watch"]["checks"][0]["advisory"] is True
 
 
 def test_figures_have_their_time_span():
