@@ -18,6 +18,7 @@ from alerts.evaluation.clock import MonitoredClock
 from alerts.evaluation.rule_group import RuleGroup
 from alerts.evaluation.state_file import FILE, StateFile, StateFileError
 from alerts.model import Change, Evaluation, Labels, Policy, RuleKey
+from alerts.promql.sample_block import SampleBlock
 from alerts.promql.storage import Sample
 from exporter.core.file_lock import DirectoryInUse, FileLock
 from exporter.core.logs import RepeatFilter, event
@@ -121,6 +122,11 @@ class RuleManager:
         The same object is returned until a rule changes, so that callers can cache what they make of it.
         """
         return self._readings if self.evaluation is not None else ()
+
+    def take_samples(self) -> SampleBlock | None:
+        """The samples since the last call, for the history. Call it in a listener, or after `stop`."""
+        in_use = self._thread.is_alive() and threading.current_thread() is not self._thread
+        return None if in_use else self._rule_group.take_samples()
 
     def evaluate(self) -> Evaluation:
         """Evaluate now, in the calling thread, and call the listeners. For callers that do not start the thread."""

@@ -139,6 +139,18 @@ class Storage:
         series.values.append(value)
         return series
 
+    def open(self, metric: str, labels: Labels) -> Series:
+        """The series, without samples if it is new. For callers that append samples themselves."""
+        known = self._metrics[metric]
+        if labels not in known:
+            known[labels] = Series(metric, labels)
+            self._generation += 1
+        return known[labels]
+
+    def advance(self, now: int) -> None:
+        """The time of the newest samples that were appended to opened series, Unix milliseconds."""
+        self._newest = max(self._newest, now)
+
     def truncate(self) -> None:
         """Drop samples older than the retention, and series without samples. Call it periodically."""
         for metric, known in self._metrics.items():

@@ -13,6 +13,7 @@ from alerts.model import Alert, Evaluation
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
+from alerts.promql.sample_block import SampleBlock
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.model.watch import Watch
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
@@ -59,7 +60,11 @@ class Alerting:
         # interval away, and may end only after the evaluation that follows it.
         lead = 3 * max(config.sampling.interval, policy.interval)
         self.recorder = WatchRecorder(
-            config.watch, WatchFactory(parameters, policy.interval, version), samples.refresh, lead
+            config.watch,
+            WatchFactory(parameters, policy.interval, version),
+            samples.refresh,
+            lead,
+            self._take_samples,
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
         self.notifications: Notifier = create_notifier(config.alerting, state_dir, config.web.external_url or "")
@@ -120,6 +125,9 @@ class Alerting:
 
     def _observe(self, evaluation: Evaluation) -> None:
         self.recorder.observe(evaluation, self._states())
+
+    def _take_samples(self) -> SampleBlock | None:
+        return self.rule_manager.take_samples()
 
     def _is_relied_on(self) -> bool:
         if self.notifications.has_receivers:
