@@ -3,7 +3,7 @@
 Unlike in the exporter's own evaluation, an alert whose series disappear is resolved.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerts.backtest.model import Firing
@@ -27,7 +27,7 @@ class AlertStates:
     rule: Rule
     _active: dict[Labels, _Active] = field(default_factory=dict)
 
-    def add(self, times: Sequence[int], present: dict[Labels, Sequence[bool]]) -> Iterator[Firing]:
+    def add(self, times: Sequence[int], present: Mapping[Labels, Sequence[bool]]) -> Iterator[Firing]:
         """Add evaluations: whether the expression has a sample with these labels, at each time. Yields ended alerts."""
         nothing = [False] * len(times)
         for labels in (*present, *(self._active.keys() - present.keys())):

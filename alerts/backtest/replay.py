@@ -6,18 +6,18 @@ time without scrapes is filled with evaluations at the policy's interval, in whi
 
 import math
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from alerts.backtest.alert_states import AlertStates
 from alerts.backtest.model import Firing, Replayed, Truths, Unknown
 from alerts.model import Labels, Policy, RuleKey, Severity
-from alerts.promql.columns import ColumnEvaluation, Matrix
-from alerts.promql.parse import parse
+from alerts.promql.columns import ColumnEvaluation, Matrix, without_names
+from alerts.promql.parse import UnsupportedError, parse
 from alerts.promql.sample_block import SampleBlock, SeriesName
 from alerts.promql.storage import Storage, milliseconds, required_history
 from alerts.promql.syntax_tree import Expression
-from alerts.promql.vectors import EvaluationError, without_metric_name
+from alerts.promql.vectors import EvaluationError
 from alerts.promql.windows import Column
 from exporter.core.clock_step import clock_step
 
@@ -28,20 +28,20 @@ _GAP = 3
 NO_SAMPLES = "no samples"
 CLOCK_SET = "the clock was set"
 
+_Name = TypeVar("_Name", str, RuleKey)
+
 
 class Replay:
-    """Replays the samples of one exporter. Call `add` with blocks in the order of time, then `result` once.
-
-    Raises: UnsupportedError from the constructor when the policy has an expression that cannot be evaluated here.
-    """
+    """Replays the samples of one exporter. Call `add` with blocks in the order of time, then `result` once."""
 
     def __init__(self, policy: Policy) -> None:
         self._job = policy.job
         self._interval = milliseconds(policy.interval)
-        self._signals = {signal.record: parse(signal.expr) for signal in policy.signals}
-        rules = [rule for rule in policy.rules if rule.key.severity is not Severity.NONE]
-        self._expressions = {rule.key: parse(rule.expr) for rule in rules}
-        self._states = {rule.key: AlertStates(rule) for rule in rules}
+        self._failures: dict[str, str] = {}
+        self._signals = dict(self._parsed((signal.record, signal.expr) for signal in policy.signals))
+        rules = {rule.key: rule for rule in policy.rules if rule.key.severity is not Severity.NONE}
+        self._expressions = dict(self._parsed((key, rule.expr) for key, rule in rules.items()))
+        self._states = {key: AlertStates(rules[key]) for key in self._expressions}
         self._names: dict[SeriesName, SeriesName] = {}
         self._history = required_history((*self._signals.values(), *self._expressions.values()))
         self._storage = Storage(self._history)
@@ -53,7 +53,14 @@ class Replay:
         self._firings: list[Firing] = []
         self._unknown: list[Unknown] = []
         self._truths: dict[RuleKey, dict[Labels, Truths]] = {key: {} for key in self._expressions}
-        self._failures: dict[str, str] = {}
+
+    def _parsed(self, expressions: Iterable[tuple[_Name, str]]) -> Iterator[tuple[_Name, Expression]]:
+        """The expressions that can be evaluated here."""
+        for name, expr in expressions:
+            try:
+                yield name, parse(expr)
+            except UnsupportedError as error:
+                self._failures[str(name)] = str(error)
 
     def add(self, t: float, block: SampleBlock) -> None:
         """Add a block; `t` is the time of its last scrape on the time line, seconds. Later samples have later times."""
@@ -68,10 +75,10 @@ class Replay:
         if len(self._times) - self._evaluated >= _AT_ONCE:
             self._evaluate()
 
-    def result(self) -> Replayed:
-        """The alerts that fired. Raises: ValueError without samples."""
+    def result(self) -> Replayed | None:
+        """The alerts that fired; None without samples."""
         if not self._times:
-            raise ValueError(NO_SAMPLES)
+            return None
         self._end()
         return Replayed(
             start=self._times[0],
@@ -162,7 +169,8 @@ class Replay:
         self._storage.advance(times[-1])
         evaluation = ColumnEvaluation(self._storage, times)
         for record, expression in self._signals.items():
-            self._record(record, times, self._matrix(evaluation, expression, record))
+            if self._storage.stores(record):  # otherwise no rule reads it
+                self._record(record, times, self._matrix(evaluation, expression, record))
         for key, expression in self._expressions.items():
             matrix = self._matrix(evaluation, expression, str(key))
             present = {labels: [value is not None for value in column] for labels, column in matrix.items()}
@@ -174,14 +182,10 @@ class Replay:
     def _matrix(self, evaluation: ColumnEvaluation, expression: Expression, name: str) -> Matrix:
         """The values of an expression without metric names; none of them when it fails."""
         try:
-            matrix = evaluation.evaluate(expression)
-            found = {without_metric_name(labels): column for labels, column in matrix.items()}
-            if len(found) < len(matrix):
-                raise EvaluationError("two series have the same labels")
+            return without_names(evaluation.evaluate(expression))
         except EvaluationError as error:
             self._failures[name] = str(error)
             return {}
-        return found
 
     def _record(self, record: str, times: "array[int]", matrix: Matrix) -> None:
         """Store a signal as a series; it is stale where it has no value any more."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from alerts.evaluation.clock import ClockReading
@@ -17,7 +18,7 @@ from alerts.evaluation.state_machine import (
 )
 from alerts.model import Evaluation, Outlet, Policy, RuleKey
 from alerts.promql.engine import Engine
-from alerts.promql.parse import parse
+from alerts.promql.parse import UnsupportedError, parse
 from alerts.promql.sample_block import SampleBlock, block_of
 from alerts.promql.storage import Sample, Storage, milliseconds, required_history
 from alerts.promql.syntax_tree import Expression, FunctionCall, walk
@@ -65,8 +66,7 @@ class CompiledRules:
         rules = [(rule, parse(rule.expr)) for rule in policy.rules if Outlet.SIDECAR in rule.outlets]
         expressions = (*signals.values(), *(expression for _, expression in rules))
         # Also what the rules for Prometheus alone read: the history of samples has it.
-        others = [parse(rule.expr) for rule in policy.rules if Outlet.SIDECAR not in rule.outlets]
-        self.storage = Storage(required_history((*expressions, *others)))
+        self.storage = Storage(required_history((*expressions, *_evaluated_elsewhere(policy))))
         self._engine = Engine(self.storage, expressions)
         self._signals = {record: self._engine.compile(expression) for record, expression in signals.items()}
         self._clock_signals = frozenset(_clock_dependent_signals(signals))
@@ -108,6 +108,14 @@ class CompiledRules:
             yield record, greatest(vector.values())
 
 
+def _evaluated_elsewhere(policy: Policy) -> Iterator[Expression]:
+    """The rules for Prometheus alone, as far as they can be parsed: its whole language is not supported here."""
+    for rule in policy.rules:
+        if Outlet.SIDECAR not in rule.outlets:
+            with suppress(UnsupportedError):
+                yield parse(rule.expr)
+
+
 def _samples(expression: _CompiledExpression, at: float, name: str, failures: list[EvaluationFailure]) -> Vector | None:
     """The samples of an expression without metric names; None when it failed."""
     try:
@@ -147,7 +155,7 @@ class RuleGroup:
         self._storage = self._compiled_rules.storage
         self._truncated_at = -math.inf
         self._signals = frozenset(signal.record for signal in policy.signals)
-        self._taken = 0  # the time of the latest sample that was taken, Unix milliseconds
+        self._taken = -1  # the time of the latest sample that was taken, Unix milliseconds
         self._active_alerts: ActiveAlerts = {}
         self.failures: tuple[EvaluationFailure, ...] = ()
 

@@ -302,6 +302,11 @@ class ColumnEvaluation:
     }
 
 
+def without_names(matrix: Matrix) -> Matrix:
+    """The columns without metric names. Raises: EvaluationError when two with the same labels have values at a time."""
+    return _matrix((without_metric_name(labels), column) for labels, column in matrix.items())
+
+
 def _matrix(columns: Iterable[tuple[Labels, Column]]) -> Matrix:
     """The columns that have values; those with the same labels are joined.
 
@@ -397,10 +402,9 @@ def _quantiles(phi: _Scalars, buckets: list[tuple[float, Column]]) -> Column:
     found: Column = []
     for number, row in enumerate(rows):
         present = [(bound, count) for bound, count in zip(bounds, row, strict=True) if count is not None]
-        if not any(row) and 0 <= phi[number] <= 1:
-            found.append(math.nan if present else None)  # nothing is counted
-        else:
-            found.append(quantile_of_buckets(phi[number], sorted(present)))
+        is_empty = 0 <= phi[number] <= 1 and not any(row)  # nothing is counted
+        quantile = math.nan if is_empty else quantile_of_buckets(phi[number], sorted(present)) if present else None
+        found.append(quantile if present else None)
     return found
 
 
