@@ -85,10 +85,7 @@ def _between(replayed: Replayed, policy: Policy, start: int, end: int) -> Backte
     unknown = [replace(each, start=max(each.start, start)) for each in unknown if each.end > start]
     told = [firing for firing in replayed.firings if firing.rule.alert != _NOT_TOLD]
     firings = [
-        part
-        for firing in with_muted(told, policy.rules)
-        for part in _known_part(firing, unknown)
-        if part.end > start
+        part for firing in with_muted(told, policy.rules) for part in _known_part(firing, unknown) if part.end > start
     ]
     return Backtest(start, end, tuple(firings), tuple(unknown), replayed.failures)
 

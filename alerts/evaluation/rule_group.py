@@ -16,7 +16,7 @@ from alerts.evaluation.state_machine import (
     RuleSamples,
     update_alerts,
 )
-from alerts.model import Evaluation, Outlet, Policy, RuleKey
+from alerts.model import Evaluation, Outlet, Policy, Rule, RuleKey
 from alerts.promql.engine import Engine
 from alerts.promql.parse import UnsupportedError, parse
 from alerts.promql.sample_block import SampleBlock, block_of
@@ -79,6 +79,7 @@ class CompiledRules:
             for rule, expression in rules
         )
         self.rules = tuple(each.rule for each in self._rules)
+        self.by_key = {each.key: each.rule for each in self._rules}
         self._clock_rules = frozenset(each.key for each in self._rules if each.clock_dependent)
 
     def evaluate(self, now: ClockReading, fresh: frozenset[str]) -> tuple[RuleResults, tuple[EvaluationFailure, ...]]:
@@ -163,6 +164,10 @@ class RuleGroup:
     def rules(self) -> tuple[RuleKey, ...]:
         """The rules that are evaluated here."""
         return tuple(each.rule.key for each in self._compiled_rules.rules)
+
+    def rule(self, key: RuleKey) -> Rule:
+        """The rule of an alert. Raises: KeyError."""
+        return self._compiled_rules.by_key[key].rule
 
     def stores(self, metric: str) -> bool:
         """Whether samples of this metric are used."""

@@ -17,7 +17,8 @@ from pathlib import Path
 from alerts.evaluation.clock import MonitoredClock
 from alerts.evaluation.rule_group import RuleGroup
 from alerts.evaluation.state_file import FILE, StateFile, StateFileError
-from alerts.model import Change, Evaluation, Labels, Policy, RuleKey
+from alerts.evaluation.state_machine import muted_by
+from alerts.model import Change, Evaluation, Labels, Policy, Rule, RuleKey
 from alerts.promql.sample_block import SampleBlock
 from alerts.promql.storage import Sample
 from exporter.core.file_lock import DirectoryInUse, FileLock
@@ -90,7 +91,7 @@ class RuleManager:
         self._skipped_interval = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rule-manager", daemon=True)
-        self._firing: frozenset[RuleKey] | None = None
+        self._firing: frozenset[tuple[RuleKey, bool]] | None = None
         self._readings: tuple[Reading, ...] = ()
         self._evaluation: Evaluation | None = None
         self._expires = -math.inf  # seconds of the monotonic clock
@@ -117,9 +118,9 @@ class RuleManager:
         return self._evaluation if self._clock.monotonic() <= self._expires else None
 
     def readings(self) -> tuple[Reading, ...]:
-        """One reading per rule, 1 when it fires; none without an evaluation.
+        """One reading per rule, 1 when it fires, and one per muted alert; none without an evaluation.
 
-        The same object is returned until a rule changes, so that callers can cache what they make of it.
+        The same object is returned until one of them changes, so that callers can cache what they make of it.
         """
         return self._readings if self.evaluation is not None else ()
 
@@ -127,6 +128,10 @@ class RuleManager:
         """The samples since the last call, for the history. Call it in a listener, or after `stop`."""
         in_use = self._thread.is_alive() and threading.current_thread() is not self._thread
         return None if in_use else self._rule_group.take_samples()
+
+    def rule(self, key: RuleKey) -> Rule:
+        """The rule of an alert. Raises: KeyError."""
+        return self._rule_group.rule(key)
 
     def evaluate(self) -> Evaluation:
         """Evaluate now, in the calling thread, and call the listeners. For callers that do not start the thread."""
@@ -179,13 +184,24 @@ class RuleManager:
         return ((name, self._common, value) for name, value in own if self._rule_group.stores(name))
 
     def _update_readings(self, evaluation: Evaluation) -> None:
-        firing = frozenset(alert.key for alert in evaluation.firing)
+        firing = frozenset((alert.key, alert.muted) for alert in evaluation.firing)
         if firing != self._firing:
             self._firing = firing
-            self._readings = tuple(
-                Reading(catalogue.ALERT_FIRING, float(key in firing), (key.alert, str(key.severity)))
-                for key in self._rule_group.rules
-            )
+            self._readings = (*self._firing_readings(evaluation), *self._muted_readings(evaluation))
+
+    def _firing_readings(self, evaluation: Evaluation) -> Iterator[Reading]:
+        firing = {alert.key for alert in evaluation.firing}
+        for key in self._rule_group.rules:
+            yield Reading(catalogue.ALERT_FIRING, float(key in firing), (key.alert, str(key.severity)))
+
+    def _muted_readings(self, evaluation: Evaluation) -> Iterator[Reading]:
+        """One for each rule whose firing alerts are all muted: of several outboxes, one may not be."""
+        loud = {alert.key for alert in evaluation.firing if not alert.muted}
+        muted = {alert.key: alert for alert in evaluation.firing if alert.key not in loud}
+        for key, alert in muted.items():
+            cause = muted_by(alert, self.rule(key), evaluation.firing)
+            if cause is not None:
+                yield Reading(catalogue.ALERT_MUTED, 1.0, (key.alert, str(key.severity), cause.alert))
 
     def _is_save_due(self, evaluation: Evaluation) -> bool:
         if any(transition.change in _NOTIFIED_CHANGES for transition in evaluation.transitions):

@@ -177,17 +177,27 @@ def _with_muted(alerts: ActiveAlerts, rules: Mapping[RuleKey, AlertingRule]) -> 
     """The same alerts; `muted` is set on those that a firing alert of the same outbox mutes."""
     firing = [active.alert for active in alerts.values() if active.alert.state is State.FIRING]
 
-    def is_muted(alert: Alert) -> bool:
-        muted_by = rules[alert.key].rule.muted_by
-        return any(other.key in muted_by and _same_outbox(other.labels, alert.labels) for other in firing)
-
     def updated(active: ActiveAlert) -> ActiveAlert:
-        muted = is_muted(active.alert)
+        muted = any(_muting(active.alert, rules[active.alert.key].rule, firing))
         if muted is active.alert.muted:
             return active
         return replace(active, alert=replace(active.alert, muted=muted))
 
     return {identity: updated(active) for identity, active in alerts.items()}
+
+
+def muted_by(alert: Alert, rule: Rule, firing: Iterable[Alert]) -> RuleKey | None:
+    """The firing alert that mutes an alert of this rule; None when it is not muted.
+
+    Of several it is the cause: one that is not muted itself, and another alert before a higher severity of its own.
+    """
+    found = _muting(alert, rule, firing)
+    cause = min(found, key=lambda other: (other.muted, other.key.alert == alert.key.alert), default=None)
+    return None if cause is None else cause.key
+
+
+def _muting(alert: Alert, rule: Rule, firing: Iterable[Alert]) -> Iterator[Alert]:
+    return (other for other in firing if other.key in rule.muted_by and _same_outbox(other.labels, alert.labels))
 
 
 def _same_outbox(one: Labels, other: Labels) -> bool:

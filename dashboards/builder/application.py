@@ -9,7 +9,7 @@ from dashboards.builder.limits import limits
 from dashboards.builder.meanings import BAD, CALM, GOOD, WARN, map_boolean
 from dashboards.builder.panels import PanelQuery
 from dashboards.builder.promql import PanelGroup, age, one, per_minute, pick
-from exporter.metrics import catalogue
+from exporter.metrics import catalogue, terms
 
 
 @dataclass(frozen=True)
@@ -44,27 +44,27 @@ class ApplicationPanels(PanelGroup):
         """Activations of the fallback layers."""
         layers = f"increase({pick(catalogue.APP_FALLBACK_ACTIVATIONS)}[$__rate_interval])"
         return panels.lines(
-            "Fallback activations",
+            terms.FALLBACK_ACTIVATIONS.name,
             "Activations of the layers behind the RPC. Line: more than this in five minutes opens a ticket. They "
             "follow failed initialisations.",
             PanelQuery(one(layers), "layer {{layer}}"),
             PanelQuery(self.signal("outbox:fallback_activations:increase5m"), "in 5 minutes"),
             colours={"layer 2": CALM, "layer 3": "purple", "in 5 minutes": WARN},
             limits=limits(self.policy, "OutboxFallbacksFrequent"),
-        )
+        ).decimals(0)
 
     def fallback_failures(self) -> timeseries.Panel:
         """Failures of the fallback layers."""
         layers = f"increase({pick(catalogue.APP_FALLBACK_FAILURES)}[$__rate_interval])"
         return panels.lines(
-            "Fallback failures",
+            terms.FALLBACK_FAILURES.name,
             "Failures of the layers behind the RPC. There are no further layers: those courses were not started. Line: "
             "the threshold of the page, for ten minutes.",
             PanelQuery(one(layers), "layer {{layer}}"),
             PanelQuery(self.signal("outbox:fallback_failures:increase10m"), "in 10 minutes"),
             colours={"layer 2": CALM, "layer 3": "purple", "in 10 minutes": BAD},
             limits=limits(self.policy, "OutboxFallbacksFailing"),
-        )
+        ).decimals(0)
 
     def pending(self) -> timeseries.Panel:
         """Pending jobs as the application counts them."""
@@ -74,7 +74,7 @@ class ApplicationPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.APP_PENDING_JOBS)), "application"),
             PanelQuery(self.signal("outbox:backlog_jobs"), "table"),
             colours={"application": "purple", "table": CALM},
-        )
+        ).decimals(0)
 
     def counts(self) -> timeseries.Panel:
         """Processed jobs as the application counts them."""
@@ -97,7 +97,7 @@ class ApplicationPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.APP_FSM_DURATION)), "initialisation"),
             PanelQuery(one(pick(catalogue.APP_PROCESSING_TIME)), "job"),
             PanelQuery(age(catalogue.APP_LAST_PROCESSED), "since last poll"),
-            unit="s",
+            unit=panels.SECONDS,
             colours={"initialisation": CALM, "job": GOOD, "since last poll": "purple"},
         )
         return panels.log_scale(panel)

@@ -15,7 +15,7 @@ from dashboards.builder.page import HEALTH, DashboardHeader, page
 from dashboards.builder.panels import PanelQuery, TableColumn
 from dashboards.builder.process import MEMORY, ProcessPanels
 from dashboards.builder.promql import PROCESS_START, SELECTED, PanelGroup, one, per_minute, pick, worst
-from exporter.metrics import catalogue
+from exporter.metrics import catalogue, terms
 
 _SERVER = (map_value(1, "STANDBY", WARN), map_value(0, "PRIMARY", GOOD))
 _MISSING = (map_value(1, "missing", WARN), map_value(0, "there", GOOD))
@@ -55,7 +55,7 @@ def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[Dashboar
     yield DashboardSection(
         "Freshness and failures",
         (
-            grid_row(8, (12, own.outcomes()), (12, own.freshness())),
+            grid_row(8, (12, own.outcomes()), (6, own.sample_ages()), (6, own.overdue())),
             grid_row(8, (8, own.failures()), (8, own.failing_collectors()), (8, own.runs())),
         ),
     )
@@ -125,7 +125,7 @@ class _HealthPanels(PanelGroup):
             (Limit(1, WARN),),
         )
         sample_age = panels.number(
-            "Sample age",
+            terms.SAMPLE_AGE.name,
             "Time since the backlog was last sampled.",
             worst(self.signal("outbox:backlog_sample_age_seconds")),
             limits(self.policy, "OutboxSamplesStale"),
@@ -152,19 +152,30 @@ class _HealthPanels(PanelGroup):
             states=map_boolean("succeeds", "fails"),
         )
 
-    def freshness(self) -> timeseries.Panel:
-        """The time since the last success of each collector."""
-        panel = panels.lines(
-            "Time since the last success",
-            "By collector, up to its interval. Its series disappear three sampling intervals after a run failed or was "
-            "due. Line: where a backlog that is not sampled becomes a page.",
-            PanelQuery(
-                f"time() - max without (instance, pod) ({pick(catalogue.COLLECTOR_LAST_SUCCESS)})", "{{collector}}"
-            ),
-            unit="s",
-            colours=COLLECTORS,
+    def sample_ages(self) -> timeseries.Panel:
+        """The age of the latest sample of the backlog."""
+        return panels.lines(
+            terms.SAMPLE_AGE.name,
+            "Time since the backlog was last sampled. Line: where it becomes a page.",
+            PanelQuery(self.signal("outbox:backlog_sample_age_seconds"), "backlog"),
+            unit=panels.SECONDS,
+            colours={"backlog": COLLECTORS["backlog"]},
+            limits=limits(self.policy, "OutboxSamplesStale"),
         )
-        return panels.log_scale(panel, limits(self.policy, "OutboxSamplesStale"))
+
+    def overdue(self) -> timeseries.Panel:
+        """How long each collector has had no success beyond its interval."""
+        success = f"max without (instance, pod) ({pick(catalogue.COLLECTOR_LAST_SUCCESS)})"
+        return panels.lines(
+            "Overdue samples",
+            "Time since a collector's last success, less its interval: about 0 for a healthy collector, however long "
+            "its interval is. Its series disappear three sampling intervals after a run failed or was due.",
+            PanelQuery(
+                f"clamp_min(time() - {success} - ({one(pick(catalogue.COLLECTOR_INTERVAL))}), 0)", "{{collector}}"
+            ),
+            unit=panels.SECONDS,
+            colours=COLLECTORS,
+        ).axis_soft_max(30)
 
     def failures(self) -> timeseries.Panel:
         """Failures by reason."""
@@ -177,7 +188,7 @@ class _HealthPanels(PanelGroup):
             PanelQuery(f"sum by (reason) ({increase})", "{{reason}}"),
             colours=REASONS,
         )
-        return panels.bars(panel).axis_soft_max(1)
+        return panels.bars(panel).axis_soft_max(1).decimals(0)
 
     def failing_collectors(self) -> timeseries.Panel:
         """Failures by collector."""
@@ -188,7 +199,7 @@ class _HealthPanels(PanelGroup):
             PanelQuery(f"sum by (collector) ({increase})", "{{collector}}"),
             colours=COLLECTORS,
         )
-        return panels.bars(panel).axis_soft_max(1)
+        return panels.bars(panel).axis_soft_max(1).decimals(0)
 
     def runs(self) -> timeseries.Panel:
         """Runs and skipped runs."""
@@ -205,12 +216,13 @@ class _HealthPanels(PanelGroup):
         """The share of time that each collector runs."""
         duration, interval = one(pick(catalogue.COLLECTOR_DURATION)), one(pick(catalogue.COLLECTOR_INTERVAL))
         return _by_collector(
-            "Cost: share of the interval",
+            "Cost: run time per second",
             "Run time divided by interval. The budget of each database collector is sampling.budget_ratio, 1 % by "
-            "default. Above it for long: the collector runs less often, or the server is far away, because the network "
-            "round-trip time does not count. application waits for HTTP and costs the database nothing.",
+            "default, which is 10 ms per second. Above it for long: the collector runs less often, or the server is "
+            "far away, because the network round-trip time does not count. application waits for HTTP and costs the "
+            "database nothing.",
             f"({duration}) / ({interval})",
-            "percentunit",
+            "s",
         )
 
     def durations(self) -> timeseries.Panel:
@@ -228,7 +240,7 @@ class _HealthPanels(PanelGroup):
             "Effective interval",
             "How often each collector runs. Above sampling.interval: it would exceed its budget.",
             one(pick(catalogue.COLLECTOR_INTERVAL)),
-            "s",
+            panels.SECONDS,
         )
 
     def indexes(self) -> table.Panel:
@@ -248,19 +260,23 @@ class _HealthPanels(PanelGroup):
             f"increase({pick(metric)}[$__rate_interval])"
             for metric in (catalogue.LABEL_VALUES_DROPPED, catalogue.CLOCK_SKEW_JOBS, catalogue.UNACCOUNTED_JOBS)
         )
-        return panels.lines(
-            "Truncation and odd rows",
-            "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
-            "backlog is at least the value shown. Clock skew: jobs processed before they were created; the "
-            "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
-            "processed_at that is hours off, so no counter includes them. Odd rows: a time is infinite or out of "
-            "range, or a value is missing, so some metrics leave them out; no series while there are none.",
-            PanelQuery(one(dropped), "{{label}} values under other"),
-            PanelQuery(one(skewed), "jobs with clock skew"),
-            PanelQuery(one(unaccounted), "jobs {{kind}}"),
-            PanelQuery(one(pick(catalogue.PENDING_TRUNCATED)), "counted to the limit"),
-            PanelQuery(one(pick(catalogue.ODD_ROWS)), "{{table}}: {{kind}} rows"),
-        ).axis_soft_max(1)
+        return (
+            panels.lines(
+                "Truncation and odd rows",
+                "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
+                "backlog is at least the value shown. Clock skew: jobs processed before they were created; the "
+                "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
+                "processed_at that is hours off, so no counter includes them. Odd rows: a time is infinite or out of "
+                "range, or a value is missing, so some metrics leave them out; no series while there are none.",
+                PanelQuery(one(dropped), "{{label}} values under other"),
+                PanelQuery(one(skewed), "jobs with clock skew"),
+                PanelQuery(one(unaccounted), "jobs {{kind}}"),
+                PanelQuery(one(pick(catalogue.PENDING_TRUNCATED)), "counted to the limit"),
+                PanelQuery(one(pick(catalogue.ODD_ROWS)), "{{table}}: {{kind}} rows"),
+            )
+            .axis_soft_max(1)
+            .decimals(0)
+        )
 
 
 def _by_collector(title: str, description: str, query: str, unit: str) -> timeseries.Panel:

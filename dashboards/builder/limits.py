@@ -38,13 +38,16 @@ def most_severe(policy: Policy, alert: str) -> Rule:
     return max(_rules(policy, alert), key=lambda rule: _RANKS.index(rule.key.severity))
 
 
-def drain_limit(policy: Policy) -> tuple[Limit, ...]:
-    """The limit of the drain time, seconds: a condition of OutboxBacklogHigh. Raises: LookupError."""
+def drain_limit(policy: Policy, unit: float = 1) -> tuple[Limit, ...]:
+    """The limit of the drain time, a condition of OutboxBacklogHigh. Units: seconds, times `unit`.
+
+    Raises: LookupError.
+    """
     rule = policy.rule(RuleKey("OutboxBacklogHigh", Severity.PAGE))
     found = _DRAIN.search(rule.expr)
     if found is None:
         raise LookupError(f"{rule.key}: no limit of the drain time in {rule.expr}")
-    return (Limit(float(found[1]), _colour(rule)),)
+    return (Limit(float(found[1]) / unit, _colour(rule)),)
 
 
 def _rules(policy: Policy, alert: str) -> Iterable[Rule]:

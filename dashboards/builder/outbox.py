@@ -8,8 +8,8 @@ from dashboards.builder import panels
 from dashboards.builder.limits import drain_limit, limits
 from dashboards.builder.meanings import BAD, CALM, GOOD, WARN, map_text
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import PanelGroup, age, one, per_minute, pick
-from exporter.metrics import catalogue
+from dashboards.builder.promql import PanelGroup, age, minutes, one, per_minute, pick
+from exporter.metrics import catalogue, terms
 
 # Seconds. Infinity cannot be drawn, so longer drain times are drawn as a day.
 LONGEST_DRAIN = 86400
@@ -38,7 +38,7 @@ class OutboxPanels(PanelGroup):
         """The distribution of processing times."""
         increase = f"increase({pick(catalogue.PROCESSING_TIME, suffix='_bucket')}[$__rate_interval])"
         return panels.heat_map(
-            "Processing time, distribution",
+            f"{terms.PROCESSING_TIME}, distribution",
             "Jobs by their time from creation to completion. Two bands: two kinds of jobs, or an idle processor's "
             "poll. A band that climbs: a backlog.",
             PanelQuery(f"sum by (le) ({increase})", "{{le}}"),
@@ -49,21 +49,21 @@ class OutboxPanels(PanelGroup):
         """The time to drain the backlog."""
         drain = self.signal("outbox:drain_time_seconds")
         panel = panels.lines(
-            "Drain time",
+            terms.DRAIN_TIME.name,
             "How long the backlog takes at the completion rate of the last minutes; more than a day is drawn as a day. "
             "Line: too long, when the backlog is high as well. It decreases after a burst; otherwise the processor is "
             "too slow.",
-            PanelQuery(f"clamp_max({drain}, {LONGEST_DRAIN})", "to empty"),
-            unit="s",
+            PanelQuery(minutes(f"clamp_max({drain}, {LONGEST_DRAIN})"), "to empty"),
+            unit=panels.MINUTES,
             colours={"to empty": CALM},
             empty="The backlog is empty.",
         )
-        return panels.log_scale(panel, drain_limit(self.policy))
+        return panels.log_scale(panel, drain_limit(self.policy, unit=60))
 
     def queue_backlog(self) -> timeseries.Panel:
         """Pending jobs by queue."""
         panel = panels.lines(
-            "Backlog by queue",
+            f"{terms.BACKLOG} by queue",
             "Unprocessed jobs by queue. One queue grows alone: its jobs fail, or the queue does not exist any more.",
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS)), "{{queue}}"),
             empty="No job is unprocessed.",
@@ -73,10 +73,11 @@ class OutboxPanels(PanelGroup):
     def queue_ages(self) -> timeseries.Panel:
         """The age of the oldest job by queue."""
         return panels.lines(
-            "Age of the oldest job by queue",
-            "All queues rise together: the processor is down. One rises alone: its jobs fail for good.",
-            PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING), "{{queue}}"),
-            unit="s",
+            f"{terms.OLDEST_JOB} by queue",
+            "Age of the oldest pending job. All rise together: the processor is down. One rises alone: its jobs fail "
+            "for good.",
+            PanelQuery(minutes(age(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
+            unit=panels.MINUTES,
             empty="No job is unprocessed.",
         )
 
@@ -159,7 +160,7 @@ class OutboxPanels(PanelGroup):
     def keys(self) -> timeseries.Panel:
         """Idempotency keys."""
         panel = panels.lines(
-            "Idempotency keys",
+            terms.IDEMPOTENCY_KEYS.name,
             "Size of the cache. The daily clean-up reduces it. A steady increase: the clean-up does not run.",
             PanelQuery(one(pick(catalogue.IDEMPOTENCY_KEYS)), "{{state}}"),
             colours={"live": CALM, "expired": WARN},
@@ -169,7 +170,7 @@ class OutboxPanels(PanelGroup):
     def expired(self) -> timeseries.Panel:
         """The age of the oldest expired key."""
         return panels.lines(
-            "Oldest expired key",
+            terms.OLDEST_EXPIRED_KEY.name,
             "How long the oldest expired key has been expired. Line: the clean-up has missed a day. Expired keys still "
             "give old results. The clean-up is due at 03:00 in the time zone of pg_cron. See cron.job_run_details.",
             PanelQuery(f"{self.signal('outbox:expired_key_age_seconds')} / {HOUR}", "hours expired"),
@@ -182,7 +183,7 @@ class OutboxPanels(PanelGroup):
     def retention(self) -> timeseries.Panel:
         """The age of the oldest processed job."""
         return panels.lines(
-            "Oldest processed job",
+            terms.OLDEST_PROCESSED_JOB.name,
             "Age of the oldest processed job. Line: the weekly clean-up has missed a week. See cron.job_run_details.",
             PanelQuery(f"{self.signal('outbox:oldest_processed_age_seconds')} / {DAY}", "days kept"),
             colours={"days kept": CALM},

@@ -36,6 +36,8 @@ from grafana_foundation_sdk.models.text import TextMode
 from dashboards.builder.limits import Limit
 from dashboards.builder.meanings import CALM, GOOD, NEUTRAL, map_missing, map_value
 
+# Units of axes of time. Grafana's own unit of seconds writes 1000 s as 16.7 mins; these have round ticks.
+SECONDS, MINUTES = "suffix: s", "suffix: min"
 SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
 UNKNOWN_TEXT = "unknown"
 UNKNOWN = "Unknown: the exporter publishes no value. Its status page says why."
@@ -223,9 +225,17 @@ def worst_bar_gauges(
 
 
 def data_table(
-    title: str, description: str, empty: str, columns: Sequence[TableColumn], *queries: PanelQuery
+    title: str,
+    description: str,
+    empty: str,
+    columns: Sequence[TableColumn],
+    *queries: PanelQuery,
+    highest_first: str = "",
 ) -> table.Panel:
-    """A table with a line per label set and the named columns. `empty` is shown without lines."""
+    """A table with a line per label set and the named columns. `empty` is shown without lines.
+
+    With several queries, whose lines are merged, Grafana sorts by the column `highest_first`.
+    """
     panel = table.Panel().title(title).description(description).datasource(SOURCE).no_value(empty)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).instant().format(PromQueryFormat.TABLE))
@@ -237,6 +247,9 @@ def data_table(
     panel.with_transformation(DataTransformerConfig(id_val="filterFieldsByName", options=keep))
     arrange = {"renameByName": shown, "indexByName": order, "excludeByName": {}}
     panel.with_transformation(DataTransformerConfig(id_val="organize", options=arrange))
+    if highest_first:
+        by_column = {"fields": {}, "sort": [{"field": highest_first, "desc": True}]}
+        panel.with_transformation(DataTransformerConfig(id_val="sortBy", options=by_column))
     for column in columns:
         panel.override_by_name(column.heading, list(_of_column(column)))
     panel.align(models.FieldTextAlignment.AUTO).inspect(False)

@@ -18,13 +18,17 @@ class ProcessPanels(PanelGroup):
 
     def waiting(self) -> timeseries.Panel:
         """Notifications that are not delivered yet."""
-        return panels.lines(
-            "Waiting notifications",
-            "By receiver. They are kept and retried; until then the receiver misses them. For minutes: check the "
-            "receiver, and the exporter's log.",
-            PanelQuery(one(pick(catalogue.NOTIFICATIONS_WAITING)), "{{receiver}}"),
-            empty="No receiver is configured.",
-        ).axis_soft_max(1)
+        return (
+            panels.lines(
+                "Waiting notifications",
+                "By receiver. They are kept and retried; until then the receiver misses them. For minutes: check the "
+                "receiver, and the exporter's log.",
+                PanelQuery(one(pick(catalogue.NOTIFICATIONS_WAITING)), "{{receiver}}"),
+                empty="No receiver is configured.",
+            )
+            .axis_soft_max(1)
+            .decimals(0)
+        )
 
     def notified(self) -> timeseries.Panel:
         """Notifications by result."""
@@ -61,7 +65,7 @@ class ProcessPanels(PanelGroup):
             "Open files and sockets",
             "Constant, whatever the database does. An increase: connections are not closed; please report it.",
             PanelQuery(pick("process_open_fds"), "{{instance}}"),
-        )
+        ).decimals(0)
 
     def scrapes(self) -> timeseries.Panel:
         """The duration of scrapes."""

@@ -33,6 +33,11 @@ def one(expression: str, *without: str) -> str:
     return f"max without ({', '.join(('instance', 'pod', *without))}) ({expression})"
 
 
+def minutes(expression: str) -> str:
+    """Minutes from seconds: an axis of seconds has ticks such as 16.7 minutes."""
+    return f"({expression}) / 60"
+
+
 def age(metric: Metric, *matchers: str, without: tuple[str, ...] = ()) -> str:
     """The seconds since the earliest of these times."""
     return f"time() - min without ({', '.join(('instance', 'pod', *without))}) ({pick(metric, *matchers)})"

@@ -4,17 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.models.dashboard import ValueMapping
 
 from dashboards.builder import panels
 from dashboards.builder.limits import limits, most_severe
-from dashboards.builder.meanings import BAD, CALM, GOOD, WARN, map_boolean, map_value
+from dashboards.builder.meanings import BAD, CALM, GOOD, NEUTRAL, WARN, map_boolean, map_text, map_value
 from dashboards.builder.page import RUNBOOKS
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, one, pick, worst
-from exporter.metrics import catalogue
+from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, minutes, one, pick, worst
+from exporter.metrics import catalogue, terms
 
 STATE_COLOURS = {"waiting": CALM, "failing": WARN, "exhausted": BAD}
 _SEVERITIES = (map_value(2, "page", BAD), map_value(1, "ticket", WARN))
+# Minutes. Lower ages would stretch a logarithmic axis.
+_LEAST_AGE = 0.01
+# Muted alerts come after all others.
+_MUTED = 10
+_RANKS = (
+    *_SEVERITIES,
+    map_value(2 - _MUTED, "page, muted", NEUTRAL),
+    map_value(1 - _MUTED, "ticket, muted", NEUTRAL),
+)
 
 
 @dataclass(frozen=True)
@@ -38,14 +48,18 @@ class SignalPanels(PanelGroup):
         runbook = f"${{{RUNBOOKS}}}/${{__value.raw}}.md"
         return panels.data_table(
             "Firing now",
-            "The alerts that fire, as the exporter evaluates them, including inhibited ones. The name of an alert "
-            "links to its runbook.",
+            "The alerts that fire, as the exporter evaluates them: causes first, pages before tickets, then those that "
+            "another alert mutes, which send no notification of their own. The name of an alert links to its runbook.",
             "No alert fires.",
             (
-                TableColumn("alert", "Alert", link=runbook),
-                TableColumn("Value", "Severity", mappings=_SEVERITIES, width=70),
+                TableColumn("alert", "Alert", width=230, link=runbook),
+                TableColumn("Value #A", "Severity", mappings=_RANKS, width=110),
+                TableColumn("summary", "Summary", mappings=self._summaries()),
+                TableColumn("by", "Muted by", width=200),
             ),
-            PanelQuery(f"sort_desc(max by (alert) ({_graded(_firing)}))"),
+            PanelQuery(_copied("alert", "summary", f"max by (alert) ({_ranked()})")),
+            PanelQuery(f"max by (alert, by) ({pick(catalogue.ALERT_MUTED)}) unless on (alert) ({_loud()})"),
+            highest_first="Severity",
         )
 
     def alerts(self) -> statetimeline.Panel:
@@ -91,7 +105,7 @@ class SignalPanels(PanelGroup):
     def backlog(self) -> timeseries.Panel:
         """Pending jobs by state."""
         panel = panels.lines(
-            "Backlog by state",
+            f"{terms.BACKLOG} by state",
             "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (attempts used up). Lines: where a "
             "high backlog that does not drain becomes a ticket, and a page. Waiting grows: the processor is slow or "
             "down. Failing or exhausted grows: jobs fail; check the table of queues.",
@@ -104,21 +118,21 @@ class SignalPanels(PanelGroup):
     def ages(self) -> timeseries.Panel:
         """The age of the oldest pending job by state."""
         panel = panels.lines(
-            "Age of the oldest job by state",
+            f"{terms.OLDEST_JOB} by state",
             "Lines: where waiting for a first attempt becomes a ticket, and a page or, if nothing is processed, a "
             "stall. An age that rises by a second per second: it is never taken. Waiting rises: the processor is "
             "down or stuck. Only failing or exhausted rises: those jobs fail for good.",
-            PanelQuery(_age_when_sampled(), "{{state}}"),
-            unit="s",
+            PanelQuery(f"clamp_min({minutes(_age_when_sampled())}, {_LEAST_AGE:g})", "{{state}}"),
+            unit=panels.MINUTES,
             colours=STATE_COLOURS,
             empty="No job is unprocessed.",
         )
-        return panels.log_scale(panel, limits(self.policy, "OutboxStalled", "OutboxJobsWaitingLong"))
+        return panels.log_scale(panel, limits(self.policy, "OutboxStalled", "OutboxJobsWaitingLong", unit=60))
 
     def head(self) -> timeseries.Panel:
         """Failing jobs among the oldest pending ones."""
         return panels.lines(
-            "Failing jobs at the head",
+            terms.HEAD_BLOCKED.name,
             "Failing or exhausted jobs among the oldest 100 unprocessed, which the processor fetches at every poll. At "
             "100, no other job is processed, although the processor is busy. Repair or remove them.",
             PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
@@ -129,7 +143,7 @@ class SignalPanels(PanelGroup):
     def failures(self) -> timeseries.Panel:
         """The failure ratio of jobs."""
         return panels.lines(
-            "Failing jobs",
+            terms.FAILURE_RATIO.name,
             "Of the jobs tried in the last hour, the share that still fails. With few jobs it varies; the alert needs "
             "more of them. It rises: read last_error of the failing rows.",
             PanelQuery(self.signal("outbox:failure_ratio"), "last hour"),
@@ -142,7 +156,7 @@ class SignalPanels(PanelGroup):
     def initialisations(self) -> timeseries.Panel:
         """The failure ratio of initialisations."""
         panel = panels.lines(
-            "Failing initialisations",
+            terms.INITIALISATION_FAILURES.name,
             "Share of the initialisations that failed, as the application counts them; a failed one leaves no row. "
             "Lines: a ticket for six hours that use up the error budget too fast, a page for five minutes. It rises: "
             "the RPC fails; the application's log has the reason.",
@@ -163,7 +177,7 @@ class SignalPanels(PanelGroup):
         rate = f"max without (instance, pod) (rate({bucket}[$__rate_interval]))"
         means = dict(zip((f"mean, {cohort}" for cohort in catalogue.COHORTS), ("text", "yellow"), strict=True))
         panel = panels.lines(
-            "Processing time",
+            terms.PROCESSING_TIME.name,
             "From creation to completion. An idle processor polls every 30 seconds, so some seconds are normal. Line: "
             "where the policy's 95th percentile becomes a ticket. Dashed: means of the jobs created in the last hour "
             "(the documented average) or processed in it. They include processed jobs only: in a stall, check the age "
@@ -171,11 +185,16 @@ class SignalPanels(PanelGroup):
             *(PanelQuery(f"histogram_quantile({percent / 100:g}, {rate})", f"p{percent}") for percent in (50, 95, 99)),
             PanelQuery(self.signal("outbox:processing_time_p95_seconds"), "p95, policy"),
             PanelQuery(one(pick(catalogue.LAST_HOUR_PROCESSING_TIME)), "mean, {{cohort}}"),
-            unit="s",
+            unit=panels.SECONDS,
             colours={"p50": GOOD, "p95": CALM, "p99": "purple", "p95, policy": WARN, **means},
             empty="No job was processed in the time shown.",
         )
         return panels.dashed(panels.log_scale(panel, limits(self.policy, "OutboxProcessingSlow")), *means)
+
+    def _summaries(self) -> tuple[ValueMapping, ...]:
+        """The summary of each alert in place of its name."""
+        found = {rule.key.alert: rule.summary for rule in self.policy.rules}
+        return tuple(map_text(alert, summary, NEUTRAL) for alert, summary in found.items())
 
     def _is_moving(self) -> str:
         """0 when jobs wait for longer than the threshold of a stall while none is processed, otherwise 1."""
@@ -200,6 +219,20 @@ def _age_when_sampled() -> str:
 def _graded(firing: Callable[[str], str]) -> str:
     """2 for alerts of severity page, 1 for tickets."""
     return f"2 * {firing('page')} or {firing('ticket')}"
+
+
+def _loud() -> str:
+    """The firing alerts that no other mutes, by severity."""
+    return f"({_graded(_firing)}) unless on (job, instance, alert, severity) {pick(catalogue.ALERT_MUTED)}"
+
+
+def _ranked() -> str:
+    """The firing alerts by severity, muted ones below all others."""
+    return f"({_loud()}) or ({_graded(_firing)}) - {_MUTED}"
+
+
+def _copied(label: str, copy: str, expression: str) -> str:
+    return f'label_replace({expression}, "{copy}", "$1", "{label}", "(.+)")'
 
 
 def _shortened(label: str, expression: str) -> str:

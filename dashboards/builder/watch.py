@@ -15,26 +15,26 @@ from dashboards.builder.page import RUNBOOKS, WATCH, DashboardHeader, page
 from dashboards.builder.panels import PanelQuery, TableColumn
 from dashboards.builder.promql import SELECTED, PanelGroup, one, pick, worst
 from dashboards.builder.signals import SignalPanels
-from exporter.metrics import catalogue
+from exporter.metrics import catalogue, terms
 from exporter.metrics.catalogue import Metric
 
 _COLOURS = (CALM, CALM, GOOD, BAD, WARN)
 _STATES = tuple(zip(catalogue.WATCH_STATES, _COLOURS, strict=True))
 # The signals with a threshold above 0: a name that fits beside a bar, and the alert.
 _SHARES = (
-    ("Backlog", "OutboxBacklogHigh"),
-    ("Oldest job", "OutboxStalled"),
+    (terms.BACKLOG.name, "OutboxBacklogHigh"),
+    (terms.OLDEST_JOB.name, "OutboxStalled"),
     ("First attempt", "OutboxJobsWaitingLong"),
-    ("Head blocked", "OutboxHeadBlocked"),
-    ("p95 time", "OutboxProcessingSlow"),
-    ("Failing jobs", "OutboxFailureRatioHigh"),
-    ("Failing starts", "OutboxFsmFailureRateHigh"),
-    ("Starts, 6 hours", "OutboxFsmFailureBudgetBurn"),
-    ("Fallbacks", "OutboxFallbacksFrequent"),
-    ("Failed fallbacks", "OutboxFallbacksFailing"),
-    ("Expired key", "OutboxCleanupOverdue"),
-    ("Oldest kept", "OutboxRetentionOverdue"),
-    ("Sample age", "OutboxSamplesStale"),
+    (terms.HEAD_BLOCKED.name, "OutboxHeadBlocked"),
+    (f"{terms.PROCESSING_TIME}, p95", "OutboxProcessingSlow"),
+    (terms.FAILURE_RATIO.name, "OutboxFailureRatioHigh"),
+    (terms.INITIALISATION_FAILURES.name, "OutboxFsmFailureRateHigh"),
+    ("the same, 6 hours", "OutboxFsmFailureBudgetBurn"),
+    (terms.FALLBACK_ACTIVATIONS.name, "OutboxFallbacksFrequent"),
+    (terms.FALLBACK_FAILURES.name, "OutboxFallbacksFailing"),
+    (terms.OLDEST_EXPIRED_KEY.name, "OutboxCleanupOverdue"),
+    (terms.OLDEST_PROCESSED_JOB.name, "OutboxRetentionOverdue"),
+    (terms.SAMPLE_AGE.name, "OutboxSamplesStale"),
 )
 
 
@@ -111,7 +111,7 @@ class _WatchPanels(PanelGroup):
         )
         yield panels.with_texts(coverage.unit("percentunit").decimals(1), unknown="no watch")
         yield panels.number(
-            "Broken",
+            terms.BROKEN_CHECKS.name,
             "Broken parts of the migration. The list below names them, and `outbox-exporter verify` the statement that "
             "fixes each.",
             worst(self.signal("outbox:migration_checks_broken")),
@@ -184,7 +184,7 @@ class _WatchPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.MIGRATION_CHECKS)), "{{status}}"),
             colours={"ok": GOOD, "broken": BAD, "unknown": "text"},
         )
-        return panels.stacked(panel)
+        return panels.stacked(panel).decimals(0)
 
     def check_list(self) -> table.Panel:
         """Each part of the migration."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
+from alerts.evaluation.state_machine import muted_by
 from alerts.model import Alert, Evaluation
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
@@ -106,7 +107,7 @@ class Alerting:
         """The part of the status page about alerts and the watch."""
         evaluation, view = self.rule_manager.evaluation, self.recorder.view
         return {
-            "alerts": None if evaluation is None else [_alert(alert) for alert in evaluation.alerts],
+            "alerts": None if evaluation is None else [self._alert(alert, evaluation) for alert in evaluation.alerts],
             "watch": watch_status(view),
             "trends": trends(tuple(self._trends)),
             "notices": list(self._notices(view)),
@@ -121,6 +122,24 @@ class Alerting:
             "judgement": serialize(view.judgement),
             "waiting_for": view.waiting_for,
             "trouble": view.trouble,
+        }
+
+    def _alert(self, alert: Alert, evaluation: Evaluation) -> AlertStatus:
+        rule = self.rule_manager.rule(alert.key)
+        cause = muted_by(alert, rule, evaluation.firing)
+        return {
+            "alert": alert.key.alert,
+            "severity": alert.key.severity.value,
+            "state": alert.state.value,
+            "since": alert.firing_since if alert.firing_since is not None else alert.active_since,
+            "hold_seconds": rule.hold_duration,
+            "value": alert.value,
+            "held": alert.held,
+            "muted": alert.muted,
+            "muted_by": None if cause is None else cause.alert,
+            "summary": alert.annotations.get("summary", ""),
+            "description": alert.annotations.get("description", ""),
+            "runbook_url": alert.annotations.get("runbook_url", ""),
         }
 
     def _observe(self, evaluation: Evaluation) -> None:
@@ -164,21 +183,6 @@ class Alerting:
 def runbook(alert: str) -> str | None:
     """The Markdown of an alert's runbook, the list of all for an empty name; None where there is none."""
     return runbook_file.runbook(alert)
-
-
-def _alert(alert: Alert) -> AlertStatus:
-    return {
-        "alert": alert.key.alert,
-        "severity": alert.key.severity.value,
-        "state": alert.state.value,
-        "since": alert.firing_since if alert.firing_since is not None else alert.active_since,
-        "value": alert.value,
-        "held": alert.held,
-        "muted": alert.muted,
-        "summary": alert.annotations.get("summary", ""),
-        "description": alert.annotations.get("description", ""),
-        "runbook_url": alert.annotations.get("runbook_url", ""),
-    }
 
 
 def may_be_open(view: WatchView) -> bool:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from exporter.metrics import catalogue, odd_rows
-from exporter.metrics.catalogue import Metric
+from exporter.metrics.catalogue import CollectorName, Metric
 from exporter.metrics.exposition import fresh_readings
 from exporter.metrics.readings import DatabaseServer, Reading
-from exporter.metrics.snapshot import CollectorState, database_up, latest_server
+from exporter.metrics.snapshot import CollectorState, CollectorTarget, database_up, latest_server
 
 
 class FiveSignals(TypedDict):
@@ -49,15 +49,21 @@ class CollectorStatus(TypedDict):
 
 
 class AlertStatus(TypedDict):
-    """One alert of the exporter's own evaluation. `since` in Unix seconds; `held`: its signal is unknown at present."""
+    """One alert of the exporter's own evaluation.
+
+    `since` is when it began to fire, or to be pending, Unix seconds; a pending one fires after `hold_seconds`. `held`:
+    its signal is unknown at present. `muted_by` is the alert that mutes it, None when it is not muted.
+    """
 
     alert: str
     severity: str
     state: str
     since: float
+    hold_seconds: float
     value: float
     held: bool
     muted: bool
+    muted_by: str | None
     summary: str
     description: str
     runbook_url: str
@@ -87,13 +93,26 @@ class WatchStatus(TypedDict):
 class MigrationStatus(TypedDict):
     """The checks of the migration: how many are ok and unknown, and the names of the broken ones.
 
-    `unseen` has the parts that cannot be checked, "register" and "cron".
+    `checked_at` is when they last ran, Unix seconds. `unseen` has the parts that cannot be checked, "register" and
+    "cron".
     """
 
+    checked_at: float | None
     ok: float
     unknown: float
     broken: list[str]
     unseen: list[str]
+
+
+class ApplicationStatus(TypedDict):
+    """The application by its own metrics endpoints: whether each answers, its health, and its health checks by name.
+
+    `healthy` is None, and `endpoints` and `checks` are empty, while they are unknown.
+    """
+
+    healthy: bool | None
+    endpoints: dict[str, bool]
+    checks: dict[str, bool]
 
 
 class Notice(TypedDict):
@@ -121,6 +140,7 @@ NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "not
 class StatusDict(AlertingStatus):
     """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
 
+    `application` is None when none is configured.
     `maintenance_until` is the declared end of the maintenance in force; in the past, the maintenance overruns.
     """
 
@@ -133,6 +153,7 @@ class StatusDict(AlertingStatus):
     unaccounted: dict[str, float] | None
     maintenance_until: float | None
     migration: MigrationStatus | None
+    application: ApplicationStatus | None
     collectors: list[CollectorStatus]
     config_reload_successful: bool
 
@@ -178,16 +199,32 @@ def collector_status(state: CollectorState, now: float) -> CollectorStatus:
 
 def migration(states: Iterable[CollectorState], now: float) -> MigrationStatus | None:
     """The results of the migration's checks; None while they are unknown. `now`: seconds of the monotonic clock."""
+    states = tuple(states)
     readings = _fresh(states, now)
     totals = _values(readings, catalogue.MIGRATION_CHECKS)
     if not totals:
         return None
     made = {labels[0]: value for labels, value in _values(readings, catalogue.MIGRATION_CHECK_OK).items()}
     return {
+        "checked_at": next((state.succeeded_at for state in states if state.name == CollectorName.MIGRATION), None),
         "ok": totals.get(("ok",), 0),
         "unknown": totals.get(("unknown",), 0),
         "broken": sorted(check for check, value in made.items() if not value),
         "unseen": [part for part in ("register", "cron") if not any(check.startswith(f"{part}.") for check in made)],
+    }
+
+
+def application(states: Iterable[CollectorState], now: float) -> ApplicationStatus | None:
+    """What the application says of itself; None when none is configured. `now`: seconds of the monotonic clock."""
+    states = tuple(states)
+    if not any(state.target is CollectorTarget.APPLICATION for state in states):
+        return None
+    readings = _fresh(states, now)
+    healthy = _values(readings, catalogue.APP_HEALTHY).get(())
+    return {
+        "healthy": None if healthy is None else bool(healthy),
+        "endpoints": _flags(readings, catalogue.APP_UP),
+        "checks": _flags(readings, catalogue.APP_CHECK),
     }
 
 
@@ -231,6 +268,7 @@ def status(
         "unaccounted": unaccounted(states, now),
         "maintenance_until": _values(_fresh(states, now), catalogue.MAINTENANCE_DECLARED_END).get(()),
         "migration": migration(states, now),
+        "application": application(states, now),
         "collectors": [collector_status(state, now) for state in states],
         "config_reload_successful": about.reloaded,
     }
@@ -242,6 +280,10 @@ def _fresh(states: Iterable[CollectorState], now: float) -> list[Reading]:
 
 def _values(readings: Iterable[Reading], metric: Metric) -> dict[tuple[str, ...], float]:
     return {reading.labels: reading.value for reading in readings if reading.metric == metric}
+
+
+def _flags(readings: Iterable[Reading], metric: Metric) -> dict[str, bool]:
+    return {labels[0]: bool(value) for labels, value in _values(readings, metric).items()}
 
 
 def _sum(values: dict[tuple[str, ...], float]) -> float | None:

@@ -6,7 +6,9 @@ is not escaped by mistake has no effect.
 
 import base64
 import hashlib
-from html import escape
+import re
+from collections.abc import Iterator
+from html import escape, unescape
 
 from exporter.core.humanize import utf8_safe
 
@@ -35,12 +37,23 @@ a { color: var(--link) }
 .list { margin: 0; padding: .75rem 1rem .75rem 2rem; overflow-wrap: anywhere }
 .table { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { padding: .45rem .75rem; text-align: left; border-top: 1px solid var(--line); white-space: nowrap }
+th, td { padding: .45rem .75rem; text-align: left; vertical-align: baseline; border-top: 1px solid var(--line) }
 thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: .9rem }
 tbody th { font-weight: 600 }
-td.wide { white-space: normal; min-width: 16rem; overflow-wrap: anywhere }
+.text { overflow-wrap: anywhere; min-width: 9rem }
+.short, .number { white-space: nowrap }
 .number { text-align: right }
-@media (max-width: 34rem) { th, td { padding: .4rem .5rem } table { font-size: .9rem } }
+@media (max-width: 52rem) {
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+  table, tbody, tr, th, td { display: block }
+  tr { padding: .5rem .75rem; border-top: 1px solid var(--line) } tbody tr:first-child { border-top: 0 }
+  tbody th, td { border: 0; padding: .1rem 0; min-width: 0; text-align: left; white-space: normal;
+    overflow-wrap: anywhere }
+  td { display: flow-root; padding-left: 7rem }
+  td.number, td.short { text-align: left; white-space: normal }
+  td::before { content: attr(data-column); float: left; width: 6.5rem; margin-left: -7rem; color: var(--soft) }
+  td:empty { display: none }
+}
 """
 
 
@@ -75,29 +88,40 @@ def section(key: str, title: str, body: str, kind: str = "") -> str:
 
 
 def table(labelled_by: str, columns: tuple[str, ...], rows: list[tuple[str, ...]], numbers: frozenset[int]) -> str:
-    """A table that scrolls by itself on a phone. Cells are HTML; `numbers` are the columns set to the right."""
+    """A table with a heading for each row and column. Cells are HTML; `numbers` are the columns set to the right.
+
+    On a narrow screen each row is a block of lines, with the column's name before each cell. The roles repeat what the
+    elements mean, because some browsers drop that with another `display`.
+    """
     if not rows:
         return ""
-
-    def css(index: int) -> str:
-        return ' class="number"' if index in numbers else ""
-
-    heads = "".join(f'<th scope="col"{css(index)}>{escape(name)}</th>' for index, name in enumerate(columns))
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>'
-        + "".join(f"<td{css(index) or _wide(cell)}>{cell}</td>" for index, cell in enumerate(row[1:], 1))
-        + "</tr>"
-        for row in rows
+    kinds = tuple(_kind(index, rows, numbers) for index in range(len(columns)))
+    heads = "".join(
+        f'<th scope="col" role="columnheader" class="{kind}">{escape(name)}</th>'
+        for name, kind in zip(columns, kinds, strict=True)
     )
+    body = "".join(f'<tr role="row">{"".join(_cells(row, columns, kinds))}</tr>' for row in rows)
     return (
         f'<div class="table" role="region" aria-labelledby="{labelled_by}" tabindex="0">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<table role="table"><thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table></div>'
     )
 
 
-# A cell with more text than this wraps; shorter ones stay on their line.
-_LONG = 44
+def _cells(row: tuple[str, ...], columns: tuple[str, ...], kinds: tuple[str, ...]) -> Iterator[str]:
+    yield f'<th scope="row" role="rowheader" class="{kinds[0]}">{row[0]}</th>'
+    for name, kind, cell in zip(columns[1:], kinds[1:], row[1:], strict=True):
+        yield f'<td role="cell" class="{kind}" data-column="{escape(name)}">{cell}</td>'
 
 
-def _wide(cell: str) -> str:
-    return ' class="wide"' if len(cell) > _LONG and "<span" not in cell else ""
+# Characters of the longest cell of a column that does not wrap.
+_SHORT = 18
+_TAG = re.compile(r"<[^>]*>")
+
+
+def _kind(index: int, rows: list[tuple[str, ...]], numbers: frozenset[int]) -> str:
+    """The class of a column: `number`, `short`, whose cells stay on one line, or `text`."""
+    if index in numbers:
+        return "number"
+    longest = max(len(unescape(_TAG.sub("", row[index]))) for row in rows)
+    return "short" if longest <= _SHORT else "text"

@@ -274,6 +274,13 @@ ALERT_FIRING = _exporter.gauge(
     "alert",
     "severity",
 )
+ALERT_MUTED = _exporter.gauge(
+    "outbox_alert_muted",
+    "1 while this firing alert is muted by the firing alert `by`, its cause; absent for all others.",
+    "alert",
+    "severity",
+    "by",
+)
 NOTIFICATIONS_WAITING = _exporter.gauge(
     "outbox_notifications_waiting",
     "Notifications that this receiver has not accepted yet; they are retried.",

@@ -4,13 +4,14 @@ One self-contained document without scripts, rendered from the status of /api/v1
 escaped: queue names and error messages come from outside.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from exporter.core import html_layout, svg_charts
 from exporter.core.humanize import count, duration, moment, percent
-from exporter.web import TREND_SECONDS
+from exporter.metrics import terms
+from exporter.web import TREND_SECONDS, alert_list, overview
 
 REFRESH_SECONDS = 30
 
@@ -19,18 +20,21 @@ _STYLE = (
     html_layout.BASE_STYLE
     + svg_charts.STYLE
     + """
-.signals { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.6rem, 1fr)); gap: .75rem; margin: 0 }
-.signals dt { color: var(--soft); font-size: .9rem }
-.signals dd { margin: 0; overflow-wrap: anywhere }
+.signals, .parts { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.6rem, 1fr)); gap: .75rem;
+  margin: 0 }
+.signals dt, .parts dt { color: var(--soft); font-size: .9rem }
+.signals dd, .parts dd { margin: 0; overflow-wrap: anywhere }
 .signals .value { font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
 .signals .plot { width: 100%; height: 2.25rem }
+.parts .state { font-size: 1.15rem; white-space: normal } .parts .soft { font-size: .9rem }
+h3 { margin-top: 1rem }
 .verdict { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline }
 .word { font-size: 1.4rem; font-weight: 700 }
 .alerts { list-style: none; padding-left: 1rem } .alerts li { padding: .25rem 0 }
 details summary { cursor: pointer; padding: .25rem 0 }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: .75rem 0 0; padding: 0 }
-@media (max-width: 34rem) { .signals { grid-template-columns: 1fr 1fr }
-  .signals > div:last-child:nth-child(odd) { grid-column: 1 / -1 } .signals > div { padding: .6rem .75rem }
+@media (max-width: 34rem) { .signals, .parts { grid-template-columns: 1fr 1fr }
+  dl > div:last-child:nth-child(odd) { grid-column: 1 / -1 } dl > div { padding: .6rem .75rem }
   .signals .value { font-size: 1.3rem } }
 """
 )
@@ -52,42 +56,28 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 
     Shape: `status` is the object of /api/v1/status, times in Unix seconds; None is shown as unknown, never as 0.
     """
-    up = bool(status["up"])
-    word = "up" if up else "down"
-    last_sample = "The last sample succeeded." if up else "The last sample failed, or no sample was taken yet."
-    firing = [alert for alert in status["alerts"] or () if alert["state"] == "firing" and alert["severity"] != "none"]
+    state, kind = overview.headline(status)
     links = "".join(f'<li><a href="{path}">{escape(text)}</a></li>' for path, text in _LINKS)
     body = f"""<header>
-<h1>{escape(title)} <span class="state {"good" if up else "bad"}">{word}</span></h1>
-<p class="soft">Database {escape(str(status["database"]))}. {_server(status["server"])}{last_sample}</p>
+<h1>{escape(title)}: <span class="{kind}">{escape(state)}</span></h1>
+<p class="soft">{moment(status["now"], "%Y-%m-%d %H:%M:%S UTC")}</p>
 {_maintenance(status["maintenance_until"], status["now"])}
 </header>
 <main>
-{_alerts(status["alerts"], firing, status["now"])}
-{html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
+{alert_list.section(status["alerts"], status["now"])}
+{html_layout.section("parts", "Parts", overview.cards(status))}
 {_problems(status)}
 {html_layout.section("signals", "Signals", _signals(status) + _uncounted(status["unaccounted"]))}
-{html_layout.section("migration", "Migration", _migration(status["migration"]))}
+{html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
+{html_layout.section("application", "Application", _application(status["application"]))}
+{html_layout.section("migration", "Migration", _migration(status["migration"], status["now"]))}
 {html_layout.section("collectors", "Collectors", _collectors(status))}
 </main>
 <footer class="soft">
 <nav aria-label="Endpoints"><ul>{links}</ul></nav>
 <p>Version {escape(version)}. This page reloads every {REFRESH_SECONDS} seconds.</p></footer>"""
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n'
-    title = f"{title}: {word}, {len(firing)} firing" if firing else f"{title}: {word}"
-    return html_layout.document(title, _STYLE, body, refresh)
-
-
-def _server(server: Mapping[str, Any] | None) -> str:
-    """The connected server; a standby is coloured, because its data is older."""
-    if server is None:
-        return ""
-    address = f" {escape(server['address'])}" if server["address"] else ""
-    if server["role"] != "standby":
-        return f"Connected to the {escape(server['role'])}{address}. "
-    lag = server["replay_lag_seconds"]
-    behind = "its replication lag is unknown" if lag is None else f"at most {escape(duration(lag))} behind its sender"
-    return f'<span class="state warn">Connected to a standby{address}, {behind}.</span> '
+    return html_layout.document(f"{title}: {state}", _STYLE, body, refresh)
 
 
 def _maintenance(until: float | None, now: float) -> str:
@@ -99,50 +89,18 @@ def _maintenance(until: float | None, now: float) -> str:
     return f'<p class="state bad">Maintenance was declared until {when} and has not been ended.</p>'
 
 
-# --- alerts and the watch ------------------------------------------------------------------------------------------
-
-
-def _alerts(alerts: Sequence[Any] | None, firing: Sequence[Mapping[str, Any]], now: float) -> str:
-    if alerts is None:
-        return html_layout.section("alerts", "Alerts", f'<p class="card">{_UNKNOWN}: not evaluated yet</p>')
-    if not firing:
-        return html_layout.section("alerts", "Alerts", '<p class="card state good">No alert is firing.</p>')
-    order = ("page", "ticket", "info")
-    ranked = sorted(firing, key=lambda alert: (bool(alert["muted"]), order.index(alert["severity"]), alert["alert"]))
-    items = "".join(f"<li>{_alert(alert, now)}</li>" for alert in ranked)
-    return html_layout.section(
-        "alerts", f"Alerts: {len(firing)} firing", f'<ul class="list alerts">{items}</ul>', "bad"
-    )
-
-
-def _alert(alert: Mapping[str, Any], now: float) -> str:
-    notes = [f"for {duration(max(0, now - alert['since']))}"]
-    notes += ["inhibited by another alert"] if alert["muted"] else []
-    notes += ["kept: its signals are unknown now"] if alert["held"] else []
-    kind = "bad" if alert["severity"] == "page" else "warn"
-    return (
-        f'<span class="state {kind}">{escape(alert["severity"])}</span> <strong>{escape(alert["summary"])}</strong> '
-        f'<span class="soft">({escape(", ".join(notes))})</span><br>{escape(alert["description"])} '
-        f'<a href="{escape(_runbook(alert))}">{escape(alert["alert"])} runbook</a>'
-    )
-
-
-def _runbook(alert: Mapping[str, Any]) -> str:
-    """A relative link to the exporter's own page, which works behind any proxy; another address as it is."""
-    own, url = f"runbooks/{alert['alert']}", str(alert["runbook_url"])
-    return own if not url or url.endswith(f"/{own}") else url
+# --- the watch, the application, the migration -----------------------------------------------------------------------
 
 
 def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
     if watch is None:
-        return f'<p class="card">{_UNKNOWN}: see the problems below</p>'
+        return f'<p class="card">{_UNKNOWN}: see the problems</p>'
     if watch["state"] == "waiting":
         return f'<p class="card soft">No watch has started. To start one: <code>{escape(watch["summary"])}</code></p>'
     word = watch["verdict"] or ("problems so far" if watch["reasons"] else "no problem so far")
-    kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}.get(watch["verdict"] or "", "")
     parts = [
-        f'<span class="word {kind}">{escape(word)}</span>',
-        f"<span>{escape(_time_left(watch, now))}</span>",
+        f'<span class="word {overview.VERDICT_KINDS.get(watch["verdict"] or "", "")}">{escape(word)}</span>',
+        f"<span>{escape(overview.time_left(watch, now))}</span>",
         f"<span>coverage {_shown(watch['coverage'], percent)}</span>",
     ]
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in watch["reasons"])
@@ -150,15 +108,8 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
     return f'<div class="card"><div class="verdict">{"".join(parts)}</div>{reasons}{_checks(watch["checks"])}</div>'
 
 
-def _time_left(watch: Mapping[str, Any], now: float) -> str:
-    ends = watch["ends"]
-    if ends is None:
-        return ""
-    return f"{duration(ends - now)} left, until {moment(ends)}" if now < ends else f"ended {moment(ends)}"
-
-
 def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
-    kinds = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
+    kinds = overview.VERDICT_KINDS
     rows: list[tuple[str, ...]] = [
         (
             escape(check["title"]),
@@ -173,13 +124,36 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _migration(migration: Mapping[str, Any] | None) -> str:
+def _application(application: Mapping[str, Any] | None) -> str:
+    """Its health, endpoints and health checks, each with its state as a word."""
+    if application is None:
+        return '<p class="card soft">No application is configured.</p>'
+    rows: list[tuple[str, ...]] = [
+        ("Health, as it says", _flag(application["healthy"], "healthy", "not healthy")),
+        ("Endpoints", _flags(application["endpoints"], "answers", "does not answer")),
+        ("Health checks", _flags(application["checks"], "passes", "fails")),
+    ]
+    return html_layout.table("application", ("Part", "State"), rows, frozenset())
+
+
+def _flags(found: Mapping[str, bool], yes: str, no: str) -> str:
+    return ", ".join(f"{escape(name)} {_flag(value, yes, no)}" for name, value in found.items()) or _UNKNOWN
+
+
+def _flag(value: bool | None, yes: str, no: str) -> str:
+    if value is None:
+        return _UNKNOWN
+    return f'<span class="state {"good" if value else "bad"}">{yes if value else no}</span>'
+
+
+def _migration(migration: Mapping[str, Any] | None, now: float) -> str:
     if migration is None:
         return '<p class="card unknown">The checks have not run yet, or their results are too old.</p>'
     broken = "".join(f"<li>{escape(name)}</li>" for name in migration["broken"])
     kind = "bad" if broken else "good"
+    age = "" if migration["checked_at"] is None else f", checked {_ago(migration['checked_at'], now)}"
     summary = (
-        f'<span class="state {kind}">{"broken" if broken else "intact"}</span> '
+        f'<span class="state {kind}">{"broken" if broken else "intact"}</span>{age}: '
         f"{count(migration['ok'])} checks ok, {len(migration['broken'])} broken, {count(migration['unknown'])} unknown"
     )
     hidden = "".join(f"<p>{_HIDDEN[part]} {_GRANT}</p>" for part in migration["unseen"])
@@ -200,13 +174,35 @@ _HIDDEN = {
 
 
 def _problems(status: Mapping[str, Any]) -> str:
-    found = [(str(one["name"]), str(text)) for one in status["collectors"] for text in one["problems"]]
-    found += [(str(one["name"]), str(one["text"])) for one in status["notices"]]
-    items = [f"<li><strong>{escape(name)}</strong>: {escape(text)}</li>" for name, text in found]
-    if not status["config_reload_successful"]:
-        items.insert(0, "<li><strong>configuration</strong>: the last reload failed; the previous one is in use</li>")
-    listed = f'<ul class="list">{"".join(items)}</ul>' if items else ""
+    """Each problem once, with the parts that have it."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for name, text in _each_problem(status):
+        place, separator, rest = text.partition(": ")
+        is_place = bool(separator) and " " not in place  # such as an endpoint or a statement
+        names, places = found.setdefault(rest if is_place else text, ([], []))
+        names.append(name)
+        places += [place] if is_place else []
+    items = "".join(f"<li>{_problem(text, *who)}</li>" for text, who in found.items())
+    listed = f'<ul class="list">{items}</ul>' if items else ""
     return html_layout.section("problems", "Problems of the exporter", listed, "bad")
+
+
+def _each_problem(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if not status["config_reload_successful"]:
+        yield "configuration", "the last reload failed; the previous one is in use"
+    for collector in status["collectors"]:
+        for text in collector["problems"]:
+            yield str(collector["name"]), str(text)
+    for notice in status["notices"]:
+        yield str(notice["name"]), str(notice["text"])
+
+
+def _problem(text: str, names: Iterable[str], places: Iterable[str]) -> str:
+    where = ", ".join(dict.fromkeys(places))
+    named = escape(", ".join(dict.fromkeys(names)))
+    return f"<strong>{named}</strong>: {escape(text)}" + (
+        f' <span class="soft">({escape(where)})</span>' if where else ""
+    )
 
 
 # --- signals -------------------------------------------------------------------------------------------------------
@@ -217,13 +213,13 @@ def _signals(status: Mapping[str, Any]) -> str:
     age, events = signals["oldest_pending_age_seconds"], signals["events_last_hour"]
     total = None if events is None else sum(events.values())
     cards = (
-        ("backlog", "Backlog", _shown(signals["backlog"], count), _note("oldest job waits ", age, duration)),
-        ("time", "Average processing time", _shown(signals["processing_time_avg_seconds"], duration), "last hour"),
-        ("events", "Events", _shown(total, count), _sources(events)),
-        ("keys", "Idempotency keys", _shown(signals["idempotency_keys"], count), "live and expired"),
-        ("failures", "Failure ratio", _shown(signals["failure_ratio"], percent), "last hour"),
+        ("backlog", terms.BACKLOG, _shown(signals["backlog"], count), _note("oldest job ", age, duration)),
+        ("time", terms.PROCESSING_TIME, _shown(signals["processing_time_avg_seconds"], duration), "mean, last hour"),
+        ("events", terms.EVENTS, _shown(total, count), _sources(events)),
+        ("keys", terms.IDEMPOTENCY_KEYS, _shown(signals["idempotency_keys"], count), "live and expired"),
+        ("failures", terms.FAILURE_RATIO, _shown(signals["failure_ratio"], percent), "last hour"),
     )
-    html = (_card(name, value, note + _trend(status, key, name)) for key, name, value, note in cards)
+    html = (_card(term.name, value, note + _trend(status, key, term.name)) for key, term, value, note in cards)
     return f'<dl class="signals">{"".join(html)}</dl>'
 
 

@@ -6,9 +6,12 @@ import pytest
 
 from alerts.watch.model.watch import WatchState
 from alerts.watch.runtime.recorder import WatchView
-from exporter.app.alerting import may_be_open, trends, watch_readings, watch_status
+from exporter.app.alerting import Alerting, SampleSource, may_be_open, trends, watch_readings, watch_status
 from exporter.app.status import FiveSignals
+from exporter.config.settings import Config, WatchSettings
 from exporter.metrics import catalogue
+from tests.alerts.evaluation.test_rule_manager import Outbox, manager_of
+from tests.alerts.faulty import poisoned
 from tests.alerts.watch.report import samples
 
 REPORT = samples.report()
@@ -63,6 +66,20 @@ def test_a_watch_runs_until_it_is_closed():
     assert may_be_open(WatchView(WatchState.FAILED, decided))
     assert not may_be_open(WatchView(WatchState.FAILED, replace(decided, closed_at=3.0)))
     assert not may_be_open(WAITING)
+
+
+def test_an_alert_says_when_it_fires_and_what_mutes_it(tmp_path):
+    """The for-duration of its rule, and the alert that mutes it."""
+    config = Config(watch=WatchSettings(state_dir=tmp_path))
+    alerting = Alerting(config, SampleSource(lambda _: (), lambda: ()), 0.0, "0.1.0")
+    alerting.rule_manager = manager_of(Outbox(poisoned), tmp_path)
+    assert alerting.status()["alerts"] is None
+    for _ in range(60):
+        alerting.rule_manager.evaluate()
+    alerts = {(each["alert"], each["severity"]): each for each in alerting.status()["alerts"] or ()}
+    stalled, head = alerts["OutboxStalled", "page"], alerts["OutboxHeadBlocked", "page"]
+    assert (stalled["state"], stalled["muted"], stalled["muted_by"]) == ("firing", True, "OutboxHeadBlocked")
+    assert (head["muted"], head["muted_by"], head["hold_seconds"]) == (False, None, 60)
 
 
 def test_trends_keep_the_unknown():

@@ -164,6 +164,48 @@ def test_maintenance_is_reported_until_it_is_ended():
     assert status(ABOUT, [state], NOW, UNIX_NOW)["maintenance_until"] is None
 
 
+def application(*readings: Reading) -> CollectorState:
+    state = CollectorState("application", CollectorTarget.APPLICATION, 15)
+    return state.after(CollectorRun("application", CollectorOutcome(readings), UNIX_NOW, NOW, 0.01), 15)
+
+
+def test_what_the_application_says_of_itself():
+    """Its health, endpoints and checks; None without an application, and unknown while nothing is fresh."""
+    found = application(
+        Reading(catalogue.APP_UP, 1, ("getFSM",)),
+        Reading(catalogue.APP_UP, 0, ("getOutbox",)),
+        Reading(catalogue.APP_HEALTHY, 0),
+        Reading(catalogue.APP_CHECK, 1, ("outbox_alive",)),
+    )
+    assert status(ABOUT, [sampled(BACKLOG), found], NOW, UNIX_NOW)["application"] == {
+        "healthy": False,
+        "endpoints": {"getFSM": True, "getOutbox": False},
+        "checks": {"outbox_alive": True},
+    }
+    assert status(ABOUT, [application()], NOW, UNIX_NOW)["application"] == {
+        "healthy": None,
+        "endpoints": {},
+        "checks": {},
+    }
+    assert status(ABOUT, [sampled(BACKLOG)], NOW, UNIX_NOW)["application"] is None
+
+
+def test_the_checks_of_the_migration_have_an_age():
+    """The time of the last success of their collector."""
+    readings = (
+        Reading(catalogue.MIGRATION_CHECKS, 1, ("ok",)),
+        Reading(catalogue.MIGRATION_CHECKS, 2, ("unknown",)),
+        Reading(catalogue.MIGRATION_CHECK_OK, 0, ("rls",)),
+    )
+    assert status(ABOUT, [sampled(readings, "migration")], NOW, UNIX_NOW)["migration"] == {
+        "checked_at": UNIX_NOW - 5,
+        "ok": 1,
+        "unknown": 2,
+        "broken": ["rls"],
+        "unseen": ["register", "cron"],
+    }
+
+
 @pytest.mark.parametrize(
     ("server", "expected"),
     [

@@ -31,10 +31,18 @@ def test_section_without_a_body_is_left_out():
 
 
 def test_table_without_rows_is_left_out():
-    """The first cell of a row is its heading, numbers are right-aligned, and a cell of 45 characters wraps."""
+    """The first cell of a row is its heading, numbers are right-aligned, and cells of 19 characters wrap."""
     assert html_layout.table("key", ("A",), [], frozenset()) == ""
-    table = html_layout.table("key", ("A", "N", "T", "T"), [("a", "1", "x" * 44, "y" * 45)], frozenset({1}))
-    assert '<th scope="col">A</th><th scope="col" class="number">N</th>' in table
-    assert (
-        f'<th scope="row">a</th><td class="number">1</td><td>{"x" * 44}</td><td class="wide">{"y" * 45}</td>' in table
-    )
+    table = html_layout.table("key", ("A", "N", "S", "T"), [("a", "1", "x" * 18, "y" * 19)], frozenset({1}))
+    assert '<th scope="col" role="columnheader" class="number">N</th>' in table
+    assert '<th scope="row" role="rowheader" class="short">a</th>' in table
+    assert f'<td role="cell" class="short" data-column="S">{"x" * 18}</td>' in table
+    assert f'<td role="cell" class="text" data-column="T">{"y" * 19}</td>' in table
+
+
+def test_the_width_of_a_column_is_that_of_its_text():
+    """Elements and references count as what they show; the longest cell decides for the column."""
+    word = '<span class="state good">PASS &amp; more</span>'
+    table = html_layout.table("key", ("A", "B & C"), [("a", word), ("b", "z" * 19)], frozenset())
+    assert table.count('class="text" data-column="B &amp; C"') == 2
+    assert 'class="short" data-column' in html_layout.table("key", ("A", "B"), [("a", word)], frozenset())

@@ -71,7 +71,7 @@ def test_texts_from_outside_stay_texts():
     asked = Chart(evil, evil, START, START + DAY, (ChartLine(evil, a_day()),), (ChartThreshold(5, evil),),
                   (Span(SpanKind.GAP, START, START + 60, evil),))  # fmt: skip
     elements = {element.tag for element in drawn(svg_charts.chart(asked) + "").iter()}
-    assert elements <= {"svg", "title", "line", "text", "rect", "polygon", "polyline", "circle"}
+    assert elements <= {"svg", "title", "g", "line", "text", "rect", "polygon", "polyline", "circle"}
     drawn(svg_charts.sparkline(a_day(), START, START + DAY, evil))
 
 
@@ -87,12 +87,25 @@ def test_thresholds_are_at_the_height_of_their_value():
 def test_short_stretches_of_time_are_visible_and_others_left_out():
     """A second of a day is wider than a pixel; points outside are not drawn."""
     spans = (
-        Span(SpanKind.ALERT, START + 10, START + 11, "short"),
+        Span(SpanKind.BREACH, START + 10, START + 11, "short"),
         Span(SpanKind.GAP, START - 90, START - 60, "before"),
     )
-    (rect,) = drawn(svg_charts.chart(make(a_day(), spans=spans))).iter("rect")
-    assert rect.get("class") == "alert"
-    assert float(rect.get("width", "0")) >= 1.5
+    picture = drawn(svg_charts.chart(make(a_day(), spans=spans)))
+    shade, bar = picture.iter("rect")
+    assert (shade.get("class"), bar.get("class")) == ("breach", "bar")
+    assert float(shade.get("width", "0")) >= 3
+    assert [each.text for group in picture.iter("g") for each in group.iter("title")] == ["short"]
+
+
+def test_each_kind_of_period_has_a_pattern():
+    """Stripes that stand, stripes that lie, a shade below a bar: no two differ by colour alone."""
+    marks = {mark: drawn(svg_charts.legend_mark(mark)) for mark in SpanKind}
+    shapes = {mark: [each.tag for each in picture.iter() if each.tag != "svg"] for mark, picture in marks.items()}
+    assert shapes == {SpanKind.GAP: ["line"], SpanKind.MAINTENANCE: ["line"], SpanKind.BREACH: ["rect", "rect"]}
+    (gap,), (maintenance,) = (list(marks[mark].iter("line")) for mark in (SpanKind.GAP, SpanKind.MAINTENANCE))
+    assert gap.get("x1") == gap.get("x2")
+    assert maintenance.get("y1") == maintenance.get("y2")
+    assert gap.get("stroke-dasharray") == maintenance.get("stroke-dasharray") == "1.5 7.5"
 
 
 def test_everything_stays_inside_the_picture():
@@ -111,4 +124,38 @@ def test_a_whole_day_weighs_little():
 def test_the_axis_of_time_counts_in_round_steps():
     """Hours on a day, in UTC."""
     svg = svg_charts.chart(make(a_day()))
-    assert re.findall(r">(\d\d:\d\d)<", svg) == ["09:00", "12:00", "15:00", "18:00", "21:00", "00:00", "03:00", "06:00"]
+    assert re.findall(r">(\d\d:\d\d)<", svg) == ["12:00", "16:00", "20:00", "00:00", "04:00", "08:00"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "highest", "labels"),
+    [
+        ("jobs", 0, ["0", "1", "2", "3", "4"]),
+        ("jobs", 3, ["0", "1", "2", "3", "4"]),
+        ("jobs", 1428, ["0", "500", "1,000", "1,500", "2,000"]),
+        ("jobs per second", 1.2, ["0", "0.5", "1", "1.5", "2"]),
+        ("seconds", 0, ["0 s", "0.5 s", "1 s", "1.5 s", "2 s"]),
+        ("seconds", 0.01, ["0 ms", "5 ms", "10 ms", "15 ms", "20 ms"]),
+        ("seconds", 490, ["0 min", "5 min", "10 min", "15 min", "20 min"]),
+        ("seconds", 6500, ["0 min", "30 min", "60 min", "90 min", "120 min"]),
+        ("seconds", 30 * 86400, ["0 d", "10 d", "20 d", "30 d", "40 d"]),
+        ("ratio", 0.006, ["0 %", "0.2 %", "0.4 %", "0.6 %", "0.8 %"]),
+        ("ratio", 0.9, ["0 %", "25 %", "50 %", "75 %", "100 %"]),
+        ("boolean", 1, ["no", None, None, None, "yes"]),
+        ("ratio", 3, ["0 %", "100 %", "200 %", "300 %", "400 %"]),
+    ],
+)
+def test_the_ticks_of_an_axis_are_round_and_of_one_unit(unit, highest, labels):
+    """Counted objects have no decimals, and a share is not above 100 % unless its values are."""
+    spec = Chart("Signal", unit, START, START + DAY, (ChartLine("line", a_day(highest)),))
+    texts = [each.text for each in drawn(svg_charts.chart(spec)).iter("text") if each.get("text-anchor") == "end"]
+    assert texts == labels
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first"), [(300, "08:27:00"), (DAY, "12:00"), (3 * DAY, "11-23"), (40 * DAY, "11-27")]
+)
+def test_the_axis_of_time_shows_dates_beyond_two_days(seconds, first):
+    """And seconds below ten minutes."""
+    svg = svg_charts.chart(Chart("Signal", "jobs", START, START + seconds, (ChartLine("line", a_day()),)))
+    assert next(each.text for each in drawn(svg).iter("text") if each.get("text-anchor") == "middle") == first

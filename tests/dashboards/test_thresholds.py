@@ -14,7 +14,7 @@ from tests.dashboards.reading import FILES, filled, load_dashboard, panels, sele
 POLICY = load_policy()
 COLOURS = {"page": "red", "ticket": "orange", "info": "blue"}
 # Axes in other units than the signal's.
-UNITS = {"hours": 3600, "days": 86400}
+UNITS = {"hours": 3600, "days": 86400, "suffix: min": 60}
 # No rule's threshold: a condition beside it, and shares and states that are bad from one on.
 DRAIN = {"Drain time"}
 BAD_FROM_ONE = {"Broken", "Failing", "Share of each threshold now", "Share of each threshold at worst"}
@@ -39,10 +39,8 @@ def queried_signals(panel: Mapping[str, Any]) -> set[str]:
 
 def of_rules(panel: Mapping[str, Any]) -> set[tuple[float, str]]:
     """The thresholds of every rule whose signal the panel queries."""
-    compared, unit = (
-        PolicySignals(POLICY),
-        UNITS.get(panel["fieldConfig"]["defaults"].get("custom", {}).get("axisLabel", ""), 1),
-    )
+    compared, defaults = PolicySignals(POLICY), panel["fieldConfig"]["defaults"]
+    unit = UNITS.get(defaults.get("custom", {}).get("axisLabel") or defaults["unit"], 1)
     found = set()
     for rule in POLICY.rules:
         names = {selector.name for selector in selectors(filled(compared(rule.signal)))} if rule.signal else set()
@@ -59,6 +57,7 @@ def test_a_limit_is_a_rules_threshold(panel):
         assert [value for value, _ in steps(panel)] == [1]
     elif panel["title"] in DRAIN:
         ((value, _),) = steps(panel)
+        value *= UNITS.get(panel["fieldConfig"]["defaults"]["unit"], 1)
         assert any(f"outbox:drain_time_seconds > {value:g}" in rule.expr for rule in POLICY.rules)
     else:
         assert set(steps(panel)) <= of_rules(panel)
@@ -76,7 +75,7 @@ def test_lines_are_drawn_dashed():
 def test_every_threshold_that_can_be_drawn_is_drawn():
     """Of every rule that pages or opens a ticket above a number of its signal."""
     drawn = {step for panel in limited() for step in steps(panel)}
-    units = dict.fromkeys(("OutboxCleanupOverdue",), 3600) | dict.fromkeys(("OutboxRetentionOverdue",), 86400)
+    units = {"OutboxCleanupOverdue": 3600, "OutboxRetentionOverdue": 86400, "OutboxJobsWaitingLong": 60}
     for rule in POLICY.rules:
         if rule.signal is None or rule.unit == "boolean" or rule.key.severity not in COLOURS:
             continue

@@ -26,26 +26,28 @@ def test_uncounted_jobs_are_shown_with_the_reason():
 def test_hostile_texts_are_escaped():
     """The name of a queue, an error, an alert or a check adds no element and no attribute."""
     harmless: dict[str, object] = {
-        "alerts": [alert()],
+        "alerts": [alert(muted=True, muted_by="OutboxHeadBlocked")],
         "watch": watch(reasons=["The backlog was high."]),
-        "migration": {"ok": 1, "unknown": 0, "broken": ["rls"], "unseen": []},
+        "migration": {"checked_at": None, "ok": 1, "unknown": 0, "broken": ["rls"], "unseen": []},
         "notices": [{"name": "notify", "text": "refused"}],
         "collectors": [collector(failures={"lock": 3}, problems=["locked"])],
     }
     hostile: dict[str, object] = {
         "database": HOSTILE,
         "server": {"role": HOSTILE, "address": HOSTILE, "replay_lag_seconds": None},
-        "alerts": [alert(**dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
+        "alerts": [alert(muted=True, muted_by=HOSTILE,
+                         **dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
         "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE,
                        checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
-        "migration": {"ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
+        "migration": {"checked_at": None, "ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
+        "application": {"healthy": False, "endpoints": {HOSTILE: False}, "checks": {HOSTILE: False}},
         "notices": [{"name": HOSTILE, "text": HOSTILE}],
         "collectors": [collector(name=HOSTILE, failures={HOSTILE: 3}, problems=[HOSTILE])],
     }  # fmt: skip
     hostile["signals"] = webtools.status()["signals"] | {"events_last_hour": {HOSTILE: 4.0}}
     seen = PageReader(pages.status_page(HOSTILE, HOSTILE, webtools.status() | hostile))
     usual = read(**harmless)
-    assert seen.text.count(HOSTILE) == 22
+    assert seen.text.count(HOSTILE) == 24
     assert set(seen.elements) == set(usual.elements)
     assert set(seen.attributes) == set(usual.attributes)
 
@@ -82,7 +84,7 @@ def test_the_five_signals_are_there():
 
 def test_unknown_is_not_zero():
     seen = read(signals=dict.fromkeys(webtools.status()["signals"])).text
-    signals = seen[seen.index("Signals") : seen.index("Migration")]
+    signals = seen[seen.index("Signals") : seen.index("No watch has started")]
     assert signals.count("unknown") == 5
     assert "0" not in signals
 
@@ -93,27 +95,15 @@ def test_alerts_are_unknown_before_the_first_evaluation():
     assert "unknown: not evaluated yet" in text
     assert "No alert is firing" not in text
     assert "intact" not in text
-    assert "unknown: see the problems below" in text
+    assert "unknown: see the problems" in text
+    assert "alerts are not evaluated yet" in text
 
 
-def test_alerts_come_first_by_severity():
-    """Before the signals, and without the dead-man's switch, which always fires."""
-    seen = read(
-        alerts=[
-            alert(alert="OutboxWatchdog", severity="none", summary="the pipeline works"),
-            alert(alert="OutboxJobsExhausted", severity="ticket", summary="exhausted", held=True),
-            alert(alert="OutboxBacklogHigh", summary="high", muted=True),
-            alert(),
-            alert(alert="OutboxHeadBlocked", state="pending", summary="blocked"),
-        ]
-    )
-    order = [seen.text.index(words) for words in ("3 firing", "none completes", "exhausted", "high", "Signals")]
+def test_alerts_come_before_the_signals():
+    """Then the parts, with the problems of the exporter."""
+    seen = read(alerts=[alert()], collectors=[collector(problems=["locked"])])
+    order = [seen.text.index(words) for words in ("none completes", "Parts", "Problems of the exporter", "Signals")]
     assert order == sorted(order)
-    assert "the pipeline works" not in seen.text
-    assert "blocked" not in seen.text
-    assert "inhibited by another alert" in seen.text
-    assert "kept: its signals are unknown now" in seen.text
-    assert "for 5 min" in seen.text
 
 
 def test_the_watch_in_one_line():
@@ -133,8 +123,8 @@ def test_the_watch_in_one_line():
 )
 def test_parts_of_the_migration_that_the_role_cannot_see(hidden, message):
     """They are named, with the script that grants access."""
-    seen = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": []}).text
-    text = read(migration={"ok": 40, "unknown": 3, "broken": [], "unseen": [hidden]}).text
+    seen = read(migration={"checked_at": 999_880.0, "ok": 40, "unknown": 3, "broken": [], "unseen": []}).text
+    text = read(migration={"checked_at": 999_880.0, "ok": 40, "unknown": 3, "broken": [], "unseen": [hidden]}).text
     assert message in text
     assert "outbox-exporter files show sql/grant_migration_access.sql | psql" in text
     assert "grant_migration_access" not in seen
@@ -142,9 +132,15 @@ def test_parts_of_the_migration_that_the_role_cannot_see(hidden, message):
 
 def test_a_broken_migration_is_named():
     text = read(
-        migration={"ok": 47.0, "unknown": 0.0, "broken": ["index_idx_job_outbox_unprocessed"], "unseen": []}
+        migration={
+            "checked_at": 999_880.0,
+            "ok": 47.0,
+            "unknown": 0.0,
+            "broken": ["index_idx_job_outbox_unprocessed"],
+            "unseen": [],
+        }
     ).text
-    assert "broken 47 checks ok, 1 broken" in text
+    assert "broken, checked 2 min ago: 47 checks ok, 1 broken" in text
     assert "index_idx_job_outbox_unprocessed" in text
 
 
@@ -179,24 +175,31 @@ def test_declared_maintenance_and_its_overrun_are_shown():
     assert "until 1970-01-12 12:46 UTC and has not been ended" in read(maintenance_until=1_000_000.0 - 3600).text
 
 
-@pytest.mark.parametrize(
-    ("server", "text"),
-    [
-        (None, "Database localhost:5432/postgres. The last sample succeeded."),
-        (
-            {"role": "primary", "address": "10.0.0.7:5432", "replay_lag_seconds": None},
-            "Connected to the primary 10.0.0.7:5432. The last sample succeeded.",
-        ),
-        (
-            {"role": "standby", "address": "10.0.0.8:5432", "replay_lag_seconds": 3.25},
-            "Connected to a standby 10.0.0.8:5432, at most 3.2 s behind its sender. The last sample succeeded.",
-        ),
-        (
-            {"role": "standby", "address": None, "replay_lag_seconds": None},
-            "Connected to a standby, its replication lag is unknown. The last sample succeeded.",
-        ),
-    ],
-)
-def test_the_connected_server_is_named_at_the_top(server, text):
-    """With the replication lag of a standby."""
-    assert text in read(server=server).text
+def test_each_problem_is_shown_once():
+    """With all that have it; what stands before it, such as an endpoint or a statement, follows it."""
+    seen = read(
+        collectors=[
+            collector(name="backlog", problems=["session: canceling statement due to lock timeout"]),
+            collector(name="migration", problems=["columns: canceling statement due to lock timeout"]),
+            collector(name="application", problems=["getFSM: refused", "getOutbox: refused"]),
+        ],
+        notices=[{"name": "state", "text": "no space left on device: state"}],
+    ).text
+    assert "backlog, migration: canceling statement due to lock timeout (session, columns)" in seen
+    assert "application: refused (getFSM, getOutbox)" in seen
+    assert "state: no space left on device: state" in seen
+    assert seen.count("canceling statement") == 1
+
+
+def test_the_application_is_shown():
+    """Its health, endpoints and health checks, each with a word."""
+    checks = {"outbox_alive": True, "queue_depth_ok": False}
+    seen = read(application={"healthy": False, "endpoints": {"getFSM": True}, "checks": checks}).text
+    for words in ("not healthy", "getFSM answers", "outbox_alive passes, queue_depth_ok fails"):
+        assert words in seen
+    assert "No application is configured." in read(application=None).text
+
+
+def test_the_time_of_the_page_is_shown():
+    """A page in a tab that no longer reloads must not pass for the present."""
+    assert "1970-01-12 13:46:40 UTC" in read().text

@@ -4,8 +4,9 @@ Hours of a day depend on each other, and days differ. So a day is one observatio
 logarithms by which its hours are above the same hours of other days. The watch is compared with what the earlier days
 had among themselves: a prediction interval by Student's t distribution for one more such day. The interval of the
 hours of the watch by Wilcoxon's signed-rank test is joined to it, because days that are all alike say nothing about
-the randomness within one. A watch that is no worse than the tolerance allows fails with a probability of at most 1 %,
-as it is judged once, at its end.
+the randomness within one. Each bound holds with a confidence of 95 %. So a watch that is exactly as much worse as the
+tolerance allows fails with a probability of at most 5 %, and one that is no worse hardly ever: it is compared once, at
+its end.
 
 Sources: Hollander, Wolfe, Chicken, "Nonparametric Statistical Methods", chapter 3 (signed ranks, Hodges-Lehmann);
 Hahn, Meeker, "Statistical Intervals", chapter 4 (prediction intervals).
@@ -13,52 +14,52 @@ Hahn, Meeker, "Statistical Intervals", chapter 4 (prediction intervals).
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations_with_replacement
 from statistics import fmean, median, stdev
 
 from alerts.watch.analysis.hours import HOUR, HourValues, value_of
 from alerts.watch.model.check import Baseline, BaselineLimit, Check
 from alerts.watch.model.hour import HourSummary
+from alerts.watch.model.result import Change
 from alerts.watch.model.tick import Tick
 
 _DAY_HOURS, _WEEK_DAYS = 24, 7
 # Days of which hours are kept: four times each day of the week, and one week for days that cannot be used.
 KEPT_DAYS = 35
-# The fewest earlier days, and hours of a day. Of fewer hours, the signed-rank test is never sure to 1 %.
+# The fewest earlier days, and hours of a day: the signed-rank test needs five, and eight are a shift.
 MIN_DAYS, MIN_HOURS = 3, 8
 # With so many of the same day of the week, only these count; otherwise as many of the latest days.
 _SAME_WEEKDAYS, _LATEST_DAYS = 4, 14
-# The quantile of 99 % of Student's t distribution by degrees of freedom, from 1 on; and of the normal distribution.
-_T99 = (31.821, 6.965, 4.541, 3.747, 3.365, 3.143, 2.998, 2.896, 2.821, 2.764, 2.718, 2.681, 2.650)
-_Z99 = 2.326
+# The quantile of 95 % of Student's t distribution by degrees of freedom, from 1 on; and of the normal distribution.
+_T95 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771)
+_Z95 = 1.645
 
 # The values of a day by hour of the day.
 _Hours = Mapping[int, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """How much higher a signal is than before, as a share: 0.5 is half as much again. It lies within `low` to `high`."""
+def with_baseline(check: Check, hours: Mapping[int, HourSummary], failed: Iterable[range], started_at: float) -> Check:
+    """The check with its baseline for a watch from `started_at` on, Unix seconds, or with the reason why there is none.
 
-    estimate: float
-    low: float
-    high: float
-
-
-def with_baseline(check: Check, hours: Mapping[int, HourSummary], failed: Iterable[range], started_at: float) -> Baseline | str:
-    """The baseline of a check for a watch from `started_at` on, Unix seconds; a text that says why there is none.
-
-    `hours` are by their number since 1970, `failed` the hours of watches that failed.
+    `hours` are by their number since 1970, `failed` the hours of watches that failed. Other checks stay as they are.
     """
-    limit = check.baseline_limit or BaselineLimit(0.0, 0.0)
+    if check.baseline_limit is None:
+        return check
+    found = _baseline(check.name, check.baseline_limit, hours, failed, started_at)
+    return replace(check, no_baseline=found) if isinstance(found, str) else replace(check, baseline=found)
+
+
+def _baseline(
+    name: str, limit: BaselineLimit, hours: Mapping[int, HourSummary], failed: Iterable[range], started_at: float
+) -> Baseline | str:
     excluded = {number for each in failed for number in each}
-    days = _days(check.name, {n: each for n, each in hours.items() if n not in excluded}, int(started_at // HOUR))
+    days = _days(name, {n: each for n, each in hours.items() if n not in excluded}, int(started_at // HOUR))
     weekdays = [back for back in days if back % _WEEK_DAYS == 0]
     same_weekday = len(weekdays) >= _SAME_WEEKDAYS
     chosen = [days[back] for back in (weekdays if same_weekday else sorted(days)[:_LATEST_DAYS])]
     if len(chosen) < MIN_DAYS:
-        return f"{len(chosen) or 'none'} of the earlier days can be used, {MIN_DAYS} are needed"
+        return f"{len(chosen)} earlier days can be used, {MIN_DAYS} are needed"
     shifts = [_shift(day, _profile(chosen[:n] + chosen[n + 1 :]), limit.floor) for n, day in enumerate(chosen)]
     known = [shift for shift in shifts if shift is not None]
     if len(known) < MIN_DAYS:
@@ -84,7 +85,10 @@ def _profile(days: Sequence[_Hours]) -> _Hours:
 
 
 def _logarithms(day: _Hours, before: _Hours, floor: float) -> list[float]:
-    return [math.log((day[hour] + floor) / (before[hour] + floor)) for hour in day if hour in before]
+    # An age may be negative by the difference of two clocks.
+    return [
+        math.log((max(day[hour], 0.0) + floor) / (max(before[hour], 0.0) + floor)) for hour in day if hour in before
+    ]
 
 
 def _shift(day: _Hours, before: _Hours, floor: float) -> float | None:
@@ -102,13 +106,13 @@ def _walsh_median(values: Sequence[float]) -> float:
 
 
 def change(hours: _Hours, baseline: Baseline, floor: float) -> Change | None:
-    """How much higher the hours of a watch are, with its interval of 98 %; None of too few hours."""
+    """How much higher the hours of a watch are, with both bounds at 95 %; None of too few hours."""
     before = {hour: value for hour, value in enumerate(baseline.hours) if value is not None}
     logarithms = _logarithms(hours, before, floor)
     if len(logarithms) < MIN_HOURS:
         return None
     averages, count = _walsh_averages(logarithms), len(logarithms)
-    error = _Z99 * math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
+    error = _Z95 * math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
     rank = max(0, math.floor(count * (count + 1) / 4 - error))
     estimate, margin = median(averages), _margin(baseline)
     low, high = min(estimate - margin, averages[rank]), max(estimate + margin, averages[-1 - rank])
@@ -117,8 +121,8 @@ def change(hours: _Hours, baseline: Baseline, floor: float) -> Change | None:
 
 def _margin(baseline: Baseline) -> float:
     """Half of the prediction interval for one more day."""
-    freedom = min(baseline.days - 1, len(_T99))
-    return _T99[freedom - 1] * baseline.spread * math.sqrt(1 + 1 / baseline.days)
+    freedom = min(baseline.days - 1, len(_T95))
+    return _T95[freedom - 1] * baseline.spread * math.sqrt(1 + 1 / baseline.days)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from alerts.watch.analysis import messages
+from alerts.watch.analysis.baseline import BaselineTracker
 from alerts.watch.analysis.check_status import status
 from alerts.watch.analysis.cleanup import CleanupTracker
 from alerts.watch.analysis.counters import CounterIncreases
@@ -71,6 +72,9 @@ class WatchEvaluator:
             for check in watch.checks
             if check.schedule
         }
+        self._baselines = {
+            check.name: BaselineTracker(check) for check in watch.checks if check.kind is CheckKind.BASELINE
+        }
         self._gaps = Gaps(watch.started_at, frozenset((MAINTENANCE,)))
         self._alerts = SpanTracker()
         self._maintenance = SpanTracker()
@@ -96,6 +100,8 @@ class WatchEvaluator:
         self._jobs.add(tick)
         for cleanup in self._cleanups.values():
             cleanup.add(tick, offset)
+        for compared in self._baselines.values():
+            compared.add(tick)
         if tick.step:
             self._steps.append(ClockStep(tick.at, tick.elapsed, tick.step))
         self._runs.add(tick.run)
@@ -177,6 +183,10 @@ class WatchEvaluator:
             yield None, f"Not checked: {check.not_applicable}."
         if check.kind is CheckKind.CLEANUP:
             yield messages.cleanup(check, self._cleanups[check.name].outcomes(at, final=final))
+        if check.kind is CheckKind.BASELINE:
+            # Once, at the end: repeated looks would find a difference by chance.
+            decides = final and not self.watch.stopped
+            yield messages.compared(check, self._baselines[check.name].change() if decides else None, final=final)
         if exceeds(totals.bad, budget.total) or exceeds(totals.longest_bad, budget.stretch):
             yield Verdict.FAIL, messages.failed(check, totals)
         if exceeds(totals.possible, budget.total) or exceeds(totals.longest_possible, budget.stretch):

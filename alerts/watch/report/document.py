@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerts.model import Severity
 from alerts.watch.analysis.comparison import DayComparison
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.tick import Tick, TimeSpan
 from alerts.watch.model.watch import Watch
 from exporter.core import svg_charts
 from exporter.core.svg_charts import Chart, ChartLine, ChartThreshold, SpanKind
+from exporter.metrics import terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +40,26 @@ class WatchReport:
         return self.watch.started_at + max(self.judgement.elapsed, 1.0)
 
 
-def charts(report: WatchReport) -> Iterator[tuple[CheckResult, Chart]]:
-    """One chart for each signal, with the result of its first check."""
-    drawn: set[str] = set()
+def charts(report: WatchReport) -> Iterator[tuple[tuple[CheckResult, ...], Chart]]:
+    """One chart for each signal, with the results of all its checks."""
+    by_signal: dict[str, list[CheckResult]] = {}
     for result in report.judgement.results:
-        signal = result.check.signal
-        if signal is None or signal in drawn or result.check.not_applicable:
-            continue
-        drawn.add(signal)
-        yield result, _chart(report, signal)
+        if result.check.signal is not None and not result.check.not_applicable:
+            by_signal.setdefault(result.check.signal, []).append(result)
+    for signal, results in by_signal.items():
+        yield tuple(results), _chart(report, signal, results)
 
 
-def _chart(report: WatchReport, signal: str) -> Chart:
-    results = [
-        each for each in report.judgement.results if each.check.signal == signal and not each.check.not_applicable
-    ]
+def _chart(report: WatchReport, signal: str, results: Sequence[CheckResult]) -> Chart:
     first = results[0].check
-    start = report.watch.started_at
+    title = str(terms.BY_SIGNAL.get(signal, first.title))
     limits = {each.check.limit for each in results if each.check.limit is not None}
     return Chart(
-        title=first.title,
+        title=title,
         unit=first.unit,
-        start=start,
+        start=report.watch.started_at,
         end=report.ended_at,
-        lines=(ChartLine(first.title, points(report, signal, results)),),
+        lines=(ChartLine(title, points(report, signal, results)),),
         thresholds=tuple(ChartThreshold(limit, "limit") for limit in sorted(limits)),
         spans=tuple(_spans(report, results)),
     )
@@ -98,10 +94,6 @@ def _spans(report: WatchReport, results: Sequence[CheckResult]) -> Iterator[svg_
     for result in results:
         for span in result.breaches:
             yield _mark(SpanKind.BREACH, start, span, f"{result.check.title}: beyond the limit")
-    for alert in judgement.alerts:
-        # Alerts of severity page are on every chart; those of other severities may last for days.
-        if alert.rule.endswith(f"/{Severity.PAGE}"):
-            yield _mark(SpanKind.ALERT, start, alert.span, f"{alert.rule} fired")
 
 
 def _mark(mark: SpanKind, start: float, span: TimeSpan, label: str) -> svg_charts.Span:

@@ -3,25 +3,27 @@
 from collections.abc import Iterable
 from html import escape
 
+from alerts.watch.model.result import CheckResult
 from alerts.watch.report import tables
 from alerts.watch.report.document import WatchReport, charts
 from alerts.watch.report.tables import ROWS, ReportTable
 from exporter.core import html_layout, svg_charts
 from exporter.core.humanize import moment
+from exporter.core.svg_charts import SpanKind
 
 STYLE = (
     html_layout.BASE_STYLE
     + svg_charts.STYLE
     + """
-.word { font-size: 2.4rem; font-weight: 700; line-height: 1.2 }
+.word { display: block; font-size: 2.4rem; line-height: 1.2 }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(13rem, 45%), 1fr)); gap: .75rem;
   margin: 1rem 0 0 }
 .facts dt { color: var(--soft); font-size: .9rem } .facts dd { margin: 0; overflow-wrap: anywhere }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); gap: .75rem }
-figure { margin: 0 } figcaption { font-size: .95rem }
+figure { margin: 0 } figcaption ul { list-style: none; margin: 0 0 .5rem; padding: 0; font-size: .9rem }
 .key { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0 0 .75rem; font-size: .9rem }
-.key svg { width: 1.1rem; height: .8rem; display: inline-block; vertical-align: middle; margin-right: .35rem }
-@media (max-width: 34rem) { .plots .plot { font-size: 19px } }
+.key svg { width: 1.5rem; height: 1rem; display: inline-block; vertical-align: middle; margin-right: .35rem }
+@media (max-width: 34rem) { .plots .plot { font-size: 16px } }
 @media print { body { background: none; font-size: .8rem } main, header, footer { max-width: none; padding: 0 }
   .card, .table { break-inside: avoid; border-color: #bbb } .table { overflow: visible } th, td { white-space: normal }
   h2 { break-after: avoid } a { color: inherit } }
@@ -29,10 +31,9 @@ figure { margin: 0 } figcaption { font-size: .95rem }
 )
 
 _KEY = (
-    ("gap", "gap"),
-    ("maintenance", "declared maintenance"),
-    ("breach", "beyond the limit"),
-    ("alert", "alert"),
+    (SpanKind.BREACH, "beyond the limit"),
+    (SpanKind.MAINTENANCE, "declared maintenance"),
+    (SpanKind.GAP, "gap: no data"),
 )
 
 _KINDS = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
@@ -43,8 +44,8 @@ def html(report: WatchReport) -> str:
     policy = f'<meta http-equiv="Content-Security-Policy" content="{escape(html_layout.security_policy(STYLE))}">\n'
     judgement = report.judgement
     body = f"""<header>
-<p class="soft">Outbox watch {report.watch.number}</p>
-<h1 class="word {_kind(report.word)}">{escape(report.word)}</h1>
+<h1><span class="soft">Outbox watch {report.watch.number}:</span>
+<span class="word {_kind(report.word)}">{escape(report.word)}</span></h1>
 <p>{escape(judgement.summary)}</p>
 {_list(judgement.reasons)}
 {_facts(report)}
@@ -93,14 +94,23 @@ def _cell(text: str) -> str:
 
 def _plots(report: WatchReport) -> str:
     drawn = "".join(
-        f'<figure class="card"><figcaption>{escape(result.check.title)} '
-        f'<span class="state {_kind(result.verdict or "")}">{result.verdict or ""}</span>'
-        f"</figcaption>{svg_charts.chart(chart)}</figure>"
-        for result, chart in charts(report)
+        f'<figure class="card"><figcaption><strong>{escape(chart.title)}</strong>{_unit(chart.unit)}{_verdicts(results)}</figcaption>'
+        f"{svg_charts.chart(chart)}</figure>"
+        for results, chart in charts(report)
     )
-    key = "".join(
-        f'<span><svg class="plot" viewBox="0 0 16 12" aria-hidden="true"><rect class="{name}" width="16" height="12"/>'
-        f"</svg>{text}</span>"
-        for name, text in _KEY
-    )
+    key = "".join(f"<span>{svg_charts.legend_mark(mark)}{text}</span>" for mark, text in _KEY)
     return f'<p class="key">{key}</p><div class="plots">{drawn}</div>' if drawn else ""
+
+
+def _unit(unit: str) -> str:
+    """The counted objects; the ticks of the axis have the other units."""
+    return "" if unit in ("seconds", "ratio", "boolean") else f' <span class="soft">{escape(unit)}</span>'
+
+
+def _verdicts(results: Iterable[CheckResult]) -> str:
+    """The checks of one signal, with their verdicts."""
+    items = "".join(
+        f"<li>{escape(each.check.title)}: {_cell(each.verdict.value if each.verdict else 'undecided')}</li>"
+        for each in results
+    )
+    return f"<ul>{items}</ul>"

@@ -8,7 +8,7 @@ from alerts.watch.model.check import CheckKind
 from alerts.watch.model.result import CheckResult, Judgement, Reconciliation
 from alerts.watch.model.tick import TimeSpan
 from alerts.watch.report.document import WatchReport
-from exporter.core.humanize import count, duration, format_value, moment
+from exporter.core.humanize import count, duration, format_value, moment, percent
 
 # In intervals: samples this close to the begin or end of the watch are not mentioned as late.
 _TOLERANCE = 3
@@ -46,7 +46,7 @@ def checks(report: WatchReport) -> ReportTable:
     rows = tuple(
         (
             each.check.title,
-            each.verdict.value if each.verdict else "-",
+            _word(each),
             each.reason,
             _value(each.worst, each),
             _value(each.check.limit, each),
@@ -58,10 +58,16 @@ def checks(report: WatchReport) -> ReportTable:
     return ReportTable("checks", "Checks", columns, rows, frozenset((3, 4, 5)))
 
 
+def _word(result: CheckResult) -> str:
+    if result.verdict is None and result.check.kind is CheckKind.BASELINE and result.check.baseline is None:
+        return "no baseline"
+    return result.verdict.value if result.verdict else "-"
+
+
 def tables(report: WatchReport) -> Iterator[ReportTable]:
     """The other tables, the most important first."""
     yield from _periods(report.judgement)
-    yield ReportTable("events", "Restarts and clock steps", ("Time", "Event", ""), tuple(_events(report)))
+    yield ReportTable("events", "Restarts and clock steps", ("Time", "Event", "Note"), tuple(_events(report)))
     yield from _jobs(report)
     yield from _comparison(report)
     yield ReportTable(
@@ -116,6 +122,8 @@ def _budget(result: CheckResult) -> tuple[str, str]:
     """How long the check was breached, and how long it may be."""
     if result.check.kind is CheckKind.EVIDENCE:
         return "", ""
+    if result.check.baseline_limit is not None:
+        return "", f"{percent(result.check.baseline_limit.tolerance)} higher"
     breached = "never"
     if result.was_breached:
         breached = duration(result.breached) if result.breached else "at a single tick"

@@ -11,10 +11,14 @@ from alerts.promql.sample_block import SampleBlock
 from alerts.promql.storage import milliseconds
 from alerts.watch import clock
 from alerts.watch.analysis.archive import ticks_of
+from alerts.watch.analysis.baseline import KEPT_DAYS, with_baseline
+from alerts.watch.analysis.hours import HOUR, summaries
 from alerts.watch.analysis.verdict import WatchEvaluator
 from alerts.watch.checks.checks import CheckParameters, resolve
 from alerts.watch.checks.sources import collectors_of, layout_of, names_of
 from alerts.watch.clock import WatchTime
+from alerts.watch.model.check import CheckKind
+from alerts.watch.model.hour import HourSummary
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import STATES, Verdict, Watch, WatchState
@@ -200,7 +204,7 @@ class WatchManager:
         if self.is_open:
             self._close(now)
         number = self.watch.number + 1 if self.watch else 1
-        watch = self._factory.watch(number, begun_by, now, self._t)
+        watch = self._with_baselines(self._factory.watch(number, begun_by, now, self._t))
         self._save(watch)
         self._begun[begun_by] = watch.started
         self._evaluator = WatchEvaluator(watch)
@@ -284,8 +288,34 @@ class WatchManager:
         self._series_number += 1
         self.history.put(self._series_number, SeriesList.of(self._series))
 
+    def _with_baselines(self, watch: Watch) -> Watch:
+        """The watch, whose checks have what they compare with: hours before it, without those of failed watches."""
+        self._summarise_hours()
+        hours = self.history.all(HourSummary)
+        failed = [
+            range(int(each.started_at // HOUR), int((each.closed_at or watch.started_at) // HOUR) + 1)
+            for each in self.history.all(Watch).values()
+            if each.verdict is Verdict.FAIL
+        ]
+        checks = tuple(with_baseline(each, hours, failed, watch.started_at) for each in watch.checks)
+        return replace(watch, checks=checks)
+
+    def _summarise_hours(self) -> None:
+        """Store the hours that are over since the last time, and delete those that are too old."""
+        compared = [check for check in resolve(self._factory.parameters) if check.kind is CheckKind.BASELINE]
+        known, present = self.history.all(HourSummary), self._now.at // HOUR
+        first = max(known, default=-1) + 1
+        ticks = self.history.ticks(max(-1.0, self._t - (self._now.at - first * HOUR)))
+        for number, summary in summaries(ticks, compared):
+            if first <= number < present:
+                self.history.put(number, summary)
+        for number in known:
+            if number < present - KEPT_DAYS * 24:
+                self.history.drop(HourSummary, number)
+
     def _delete_old(self) -> None:
         """Delete all but the latest watches, their ticks, recent ticks and recent samples."""
+        self._summarise_hours()
         self.history.forget_samples(self._t - SAMPLES_RETAINED)
         watches = sorted(self.history.all(Watch).values(), key=lambda watch: watch.number)
         for old in watches[:-KEPT]:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from alerts.promql.sample_block import SampleBlock, SeriesName
+from alerts.watch.model.hour import HourSummary
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Watch
@@ -36,12 +37,13 @@ _KINDS: Mapping[type[Any], str] = {
     Judgement: "judgement",
     Layout: "layout",
     SeriesList: "series",
+    HourSummary: "hour",
     WatchRequest: "request",
     TimelineMark: "mark",
 }
 
 T = TypeVar("T")
-Record = ExporterRun | Watch | Judgement | Layout | SeriesList | WatchRequest | TimelineMark
+Record = ExporterRun | Watch | Judgement | Layout | SeriesList | HourSummary | WatchRequest | TimelineMark
 
 
 class History:

@@ -18,7 +18,7 @@ from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManage
 from alerts.model import Change, Evaluation, Policy, RuleKey, Severity, State
 from alerts.policy.load import load_policy
 from exporter.metrics import catalogue
-from tests.alerts.faulty import FaultyOutbox, healthy, neglected
+from tests.alerts.faulty import FaultyOutbox, healthy, neglected, poisoned
 from tests.end_to_end.program import eventually
 
 POLICY: Final = load_policy()
@@ -112,6 +112,19 @@ def test_readings_of_firing_rules(tmp_path: Path) -> None:
     for _ in range(25):
         quiet.evaluate()
     assert (BROKEN.alert, "ticket") in {reading.labels for reading in quiet.readings() if reading.value}
+
+
+def test_readings_of_muted_alerts(tmp_path: Path) -> None:
+    """Each with its cause, while it fires; an alert that is not muted has none."""
+    manager = manager_of(Outbox(poisoned), tmp_path)
+    for _ in range(60):
+        evaluation = manager.evaluate()
+    muted = {each.labels for each in manager.readings() if each.metric is catalogue.ALERT_MUTED}
+    assert ("OutboxStalled", "page", "OutboxHeadBlocked") in muted
+    assert {labels[:2] for labels in muted} == {
+        (alert.key.alert, alert.key.severity.value) for alert in evaluation.firing if alert.muted
+    }
+    assert manager.rule(BROKEN).key == BROKEN
 
 
 def test_old_evaluations_are_not_shown(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,9 +13,10 @@ from alerts.evaluation.state_machine import (
     EvaluationTime,
     RuleResults,
     RuleSamples,
+    muted_by,
     update_alerts,
 )
-from alerts.model import Alert, Change, Evaluation, Labels, State
+from alerts.model import Alert, Change, Evaluation, Labels, RuleKey, Severity, State
 from tests.alerts.made import OUTBOX, key, prepared, rule
 
 TRUE: RuleSamples = {OUTBOX: 7.0}
@@ -209,6 +210,36 @@ def test_muted_by_the_same_outbox(cause: Labels, effect: Labels, *, muted: bool)
         rules, RuleResults({key("Cause"): {cause: 1.0}, key("Effect"): {effect: 1.0}}), {}, EvaluationTime(0.0)
     )
     assert [alert.muted for alert in evaluation.alerts if alert.key == key("Effect")] == [muted]
+
+
+@pytest.mark.parametrize(
+    ("firing", "cause"),
+    [
+        (("Root", "Middle", "Effect"), "Root"),
+        (("Middle", "Effect"), "Middle"),
+        (("Effect",), None),
+    ],
+)
+def test_the_cause_of_a_muted_alert(firing: tuple[str, ...], cause: str | None) -> None:
+    """An alert that is muted itself is not the cause, while another is."""
+    rules = prepared(
+        rule("Middle", muted_by=(key("Root"),)), rule("Root"), rule("Effect", muted_by=(key("Middle"), key("Root")))
+    )
+    results = RuleResults({key(name): {OUTBOX: 1.0} for name in firing})
+    evaluation, _ = update_alerts(rules, results, {}, EvaluationTime(0.0))
+    effect = next(alert for alert in evaluation.alerts if alert.key == key("Effect"))
+    found = muted_by(effect, rules[2].rule, evaluation.firing)
+    assert found == (None if cause is None else key(cause))
+
+
+def test_a_ticket_is_muted_by_another_alert_rather_than_by_its_own_page() -> None:
+    """When both fire; its own page may be muted by that alert as well."""
+    page, ticket = key("Effect"), RuleKey("Effect", Severity.TICKET)
+    rules = prepared(rule("Effect"), rule("Root"), replace(rule("Effect", muted_by=(page, key("Root"))), key=ticket))
+    results = RuleResults({each.rule.key: {OUTBOX: 1.0} for each in rules})
+    evaluation, _ = update_alerts(rules, results, {}, EvaluationTime(0.0))
+    alert = next(alert for alert in evaluation.alerts if alert.key == ticket)
+    assert muted_by(alert, rules[2].rule, evaluation.firing) == key("Root")
 
 
 def test_a_removed_rule_has_no_alerts() -> None:

@@ -13,6 +13,9 @@ from tests.alerts.rules.series import HEALTHY, SeriesByName, labelled, notation
 INSTANCE: Final = "outbox-exporter:9721"
 
 _METRIC = re.compile(r"[a-z_][a-z0-9_:]*")
+_RANGE = re.compile(r"\[([0-9smhd]+)")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LOOKBACK: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,17 @@ def layers(rules: Mapping[str, Any]) -> int:
         below = max((depths[name] for name in _metrics([rule["expr"]]) if name in depths), default=0)
         depths[rule.get("record", "")] = max(below + 1, depths.get(rule.get("record", ""), 0))
     return depths[""] - 1
+
+
+def memory(rules: Mapping[str, Any]) -> float:
+    """Seconds after its last sample in which the alert of a cut file has to be resolved.
+
+    The longest range that it reads, the lookback, and its keep_firing_for.
+    """
+    (group,) = rules["groups"]
+    ranges = [_seconds(text) for rule in group["rules"] for text in _RANGE.findall(rule["expr"])]
+    kept = [_seconds(rule.get("keep_firing_for", "")) for rule in group["rules"]]
+    return max(ranges, default=0) + _LOOKBACK + max(kept)
 
 
 def input_series(rules: Mapping[str, Any], case: Case, length: float) -> list[dict[str, str]]:
@@ -141,6 +155,10 @@ def _annotations(rule: Mapping[str, Any], scenario: Scenario, severity: str) -> 
         text = text.replace(f"{{{{ $labels.{label} }}}}", content)
     assert "{{" not in text, text
     return {"summary": rule["annotations"]["summary"], "description": text}
+
+
+def _seconds(duration: str) -> float:
+    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+)([smhd])", duration))
 
 
 def _metrics(exprs: Iterable[str]) -> set[str]:

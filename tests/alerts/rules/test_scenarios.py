@@ -19,11 +19,11 @@ from alerts.policy.grafana_file import grafana_rules
 from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file, vm_rule
 from tests.alerts.rules import promtool, vmalert
-from tests.alerts.rules.case import INSTANCE, Case, case_of, renamed, scenario_series
+from tests.alerts.rules.case import INSTANCE, Case, case_of, memory, only_rules_of, renamed, scenario_series
 from tests.alerts.rules.grafana import as_rule_file
 from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.scenarios import SCENARIOS
-from tests.alerts.rules.series import COUNTERS, SeriesByName, gone, phases, reset, restarted
+from tests.alerts.rules.series import COUNTERS, STEP, SeriesByName, gone, phases, reset, restarted
 from tests.newest import require_newest
 from tests.requirements import require_program
 
@@ -34,8 +34,10 @@ SHIPPED = DIRECTORY / "prometheus" / "outbox.rules.yaml"
 VMRULE = DIRECTORY / "victoriametrics" / "outbox.vmrule.yaml"
 GRAFANA = DIRECTORY / "grafana" / "outbox.alerting.yaml"
 
+RULES: Final = yaml.safe_load(SHIPPED.read_text())
+
 OUTAGE = 30  # of the exporter, seconds
-LONGEST_MEMORY = 75 * 60  # of any rule, with the time for which it keeps firing
+LONGEST_MEMORY = 75 * 60  # of any rule, with the time for which it keeps firing: long windows go with shorter ones
 RESET_AT = 270  # a moment before things go wrong
 
 # The program that checks the cases, by the program that evaluates the rules.
@@ -103,7 +105,8 @@ def _vanishing(scenario: Scenario, at: float) -> dict[str, Any]:
         name: series if name == "up" else phases(series, (at, gone))
         for name, series in scenario_series(scenario).items()
     }
-    return {"scenario": replace(scenario, timeline={at + LONGEST_MEMORY: ""}), "targets": {INSTANCE: series_by_name}}
+    resolved = at + min(memory(only_rules_of(RULES, scenario.alert)), LONGEST_MEMORY) + STEP
+    return {"scenario": replace(scenario, timeline={resolved: ""}), "targets": {INSTANCE: series_by_name}}
 
 
 @pytest.mark.parametrize("alert", ALERTS)

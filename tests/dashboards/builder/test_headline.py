@@ -12,7 +12,13 @@ WAITING, FAILING = list(PANELS.waiting()), list(PANELS.failing())
 def test_there_are_two_lines_of_five():
     """Pending jobs, then failing ones."""
     assert titles(WAITING) == ["Backlog", "Oldest job", "Drain time", "Processed / min", "Processed / hour"]
-    assert titles(FAILING) == ["p95 time", "Failing jobs", "Failing starts", "Head blocked", "Exhausted"]
+    assert titles(FAILING) == [
+        "Processing time, p95",
+        "Failure ratio",
+        "Initialisation failures",
+        "Head blocked",
+        "Exhausted jobs",
+    ]
 
 
 def test_they_have_the_policys_thresholds():

@@ -14,7 +14,7 @@ PANELS = SignalPanels(policy())
     ("panel", "expected"),
     [
         ("backlog", [500, 1000]),
-        ("ages", [120, 300]),
+        ("ages", [2, 5]),
         ("head", [1, 50]),
         ("failures", [0.1]),
         ("initialisations", [0.015, 0.05]),

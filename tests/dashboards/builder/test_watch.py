@@ -28,4 +28,4 @@ def test_shares_are_of_the_thresholds_of_the_policy():
     assert len(shares) == 13
     assert shares["Backlog"].endswith(" / 1000")
     assert shares["Oldest job"].endswith(" / 300")
-    assert shares["Expired key"].endswith(" / 93600")
+    assert shares["Oldest expired key"].endswith(" / 93600")

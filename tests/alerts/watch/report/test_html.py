@@ -47,4 +47,23 @@ def test_the_verdict_has_its_colour(verdict):
     made = samples.report()
     page = html(replace(made, judgement=replace(made.judgement, verdict=verdict)))
     kind = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}[verdict]
-    assert f'<h1 class="word {kind}">{verdict}</h1>' in page
+    assert f'<span class="word {kind}">{verdict}</span></h1>' in page
+
+
+def test_a_chart_marks_what_its_own_signal_did():
+    """The stall of the backlog is on the charts of the backlog and of the age, not on those of other signals."""
+    figures = html(samples.report()).split("<figure")[1:]
+    marked = {figure.split("<strong>")[1].split("<")[0]: 'class="breach"' in figure for figure in figures}
+    assert marked == {"Backlog": True, "Oldest job": True, "Failure ratio": False, "Drain time": False}
+
+
+def test_a_chart_names_each_check_of_its_signal():
+    """With its verdict; one of them may have failed."""
+    made = samples.report()
+    first, *others = made.judgement.results
+    second = replace(first, verdict=Verdict.PASS, check=replace(first.check, name="normal", title="Usual backlog"))
+    figure = html(replace(made, judgement=replace(made.judgement, results=(first, second, *others)))).split("<figure")[
+        1
+    ]
+    assert 'Backlog: <span class="state bad">FAIL</span>' in figure
+    assert 'Usual backlog: <span class="state good">PASS</span>' in figure

@@ -14,7 +14,7 @@ def test_the_verdict_comes_first_in_every_form():
     report = samples.report()
     page = PageReader(html(report)).text
     text = markdown(report)
-    for form in (page[page.index("Outbox watch 3\n") :], text):
+    for form in (page[page.index("Outbox watch 3:\n") :], text):
         order = [form.index(words) for words in ("FAIL", "Jobs were stuck", "22 min", "Checks", "Gaps")]
         assert order == sorted(order)
     assert json.loads(json_text(report))["verdict"] == "FAIL"

@@ -1,0 +1,88 @@
+"""The alerts on the status page: firing ones with their causes first, then pending ones."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from exporter.core import html_layout
+from exporter.core.humanize import duration
+
+_SEVERITIES = ("page", "ticket", "info")
+_KINDS = {"page": "bad", "ticket": "warn"}
+
+
+def firing(alerts: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
+    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog."""
+    found = [alert for alert in alerts or () if alert["state"] == "firing" and alert["severity"] in _SEVERITIES]
+    return sorted(found, key=_rank)
+
+
+def counted(alerts: Sequence[Mapping[str, Any]]) -> str:
+    """2 pages, 1 ticket."""
+    numbers = ((sum(alert["severity"] == each for alert in alerts), each) for each in _SEVERITIES)
+    return ", ".join(f"{number} {name}{'s' if number > 1 else ''}" for number, name in numbers if number)
+
+
+def section(alerts: Sequence[Mapping[str, Any]] | None, now: float) -> str:
+    """The section of the page. None: the rules were not evaluated yet."""
+    if alerts is None:
+        unknown = '<p class="card"><span class="unknown">unknown</span>: not evaluated yet</p>'
+        return html_layout.section("alerts", "Alerts", unknown)
+    shown, pending = firing(alerts), _pending(alerts)
+    items = "".join(f"<li>{_alert(alert, now)}</li>" for alert in shown)
+    listed = f'<ul class="list alerts">{items}</ul>' if items else '<p class="card state good">No alert is firing.</p>'
+    title = f"Alerts: {counted(shown)} firing" if shown else "Alerts"
+    return html_layout.section("alerts", title, listed + _pending_list(pending, now))
+
+
+def _rank(alert: Mapping[str, Any]) -> tuple[bool, int, float, str]:
+    return bool(alert["muted"]), _SEVERITIES.index(alert["severity"]), alert["since"], alert["alert"]
+
+
+def _pending(alerts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    found = [alert for alert in alerts if alert["state"] == "pending" and alert["severity"] in _SEVERITIES]
+    return sorted(found, key=_rank)
+
+
+def _alert(alert: Mapping[str, Any], now: float) -> str:
+    notes = [f"for {duration(max(0, now - alert['since']))}"]
+    notes += ["its signals are unknown now, so it keeps firing"] if alert["held"] else []
+    return (
+        f"{_severity(alert)} <strong>{escape(alert['summary'])}</strong> "
+        f'<span class="soft">{escape(", ".join(notes))}</span>{_muted(alert)}<br>{escape(alert["description"])} '
+        f"{_runbook(alert)}"
+    )
+
+
+def _pending_list(alerts: Sequence[Mapping[str, Any]], now: float) -> str:
+    if not alerts:
+        return ""
+    items = "".join(f"<li>{_pending_alert(alert, now)}</li>" for alert in alerts)
+    return f'<h3>Pending: {counted(alerts)}</h3><ul class="list alerts">{items}</ul>'
+
+
+def _pending_alert(alert: Mapping[str, Any], now: float) -> str:
+    since = duration(max(0, now - alert["since"]))
+    return (
+        f"{_severity(alert)} {escape(alert['summary'])} "
+        f'<span class="soft">for {since}; fires after {duration(alert["hold_seconds"])}</span><br>'
+        f"{escape(alert['description'])} {_runbook(alert)}"
+    )
+
+
+def _severity(alert: Mapping[str, Any]) -> str:
+    return f'<span class="state {_KINDS.get(alert["severity"], "soft")}">{escape(alert["severity"])}</span>'
+
+
+def _muted(alert: Mapping[str, Any]) -> str:
+    if not alert["muted"]:
+        return ""
+    cause = f" by {escape(alert['muted_by'])}" if alert["muted_by"] else ""
+    return f' <span class="soft">muted{cause}: no notification of its own</span>'
+
+
+def _runbook(alert: Mapping[str, Any]) -> str:
+    """A relative link to the exporter's own page, which works behind any proxy; another address as it is."""
+    own, url = f"runbooks/{alert['alert']}", str(alert["runbook_url"])
+    link = own if not url or url.endswith(f"/{own}") else url
+    return f'<a href="{escape(link)}">{escape(alert["alert"])} runbook</a>'

@@ -1,0 +1,51 @@
+"""The alerts of the status page: causes first, pending ones apart, muted ones named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from exporter.web import alert_list
+from tests.html_reader import PageReader
+from tests.webtools import alert
+
+NOW = 1_000_000.0
+
+
+def text(*alerts: dict[str, Any]) -> str:
+    return PageReader(alert_list.section(alerts, NOW)).text
+
+
+def test_causes_come_before_what_they_mute_and_pages_before_tickets():
+    """Without the watchdog, which always fires."""
+    seen = text(
+        alert(alert="OutboxWatchdog", severity="none", summary="the pipeline works"),
+        alert(alert="OutboxJobsExhausted", severity="ticket", summary="exhausted", held=True),
+        alert(alert="OutboxBacklogHigh", summary="high", muted=True, muted_by="OutboxStalled"),
+        alert(),
+    )
+    order = [seen.index(words) for words in ("2 pages, 1 ticket firing", "none completes", "exhausted", "high")]
+    assert order == sorted(order)
+    assert "the pipeline works" not in seen
+    assert "muted by OutboxStalled: no notification of its own" in seen
+    assert "its signals are unknown now, so it keeps firing" in seen
+    assert "for 5 min" in seen
+
+
+def test_pending_alerts_follow_with_their_for_duration():
+    """They do not count as firing."""
+    seen = text(alert(alert="OutboxHeadBlocked", state="pending", since=NOW - 30, summary="blocked", hold_seconds=60.0))
+    order = [seen.index(words) for words in ("No alert is firing.", "Pending: 1 page", "blocked")]
+    assert order == sorted(order)
+    assert "for 30 s; fires after 1 min" in seen
+
+
+def test_alerts_that_were_not_evaluated_are_unknown():
+    """No alert is not the same."""
+    assert "unknown: not evaluated yet" in PageReader(alert_list.section(None, NOW)).text
+    assert alert_list.firing(None) == []
+
+
+def test_severities_are_counted_by_name():
+    """In the order of their urgency; those without an alert are left out."""
+    assert alert_list.counted([alert(severity="ticket"), alert(), alert()]) == "2 pages, 1 ticket"
+    assert alert_list.counted([]) == ""
