@@ -3,7 +3,7 @@
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alerts.model import Labels
@@ -21,7 +21,7 @@ class SampleBlock:
     """
 
     times: "array[int]"
-    columns: dict[SeriesName, "array[float]"]
+    columns: Mapping[SeriesName, "array[float]"]
 
 
 def block_of(series: Iterable[Series], after: int) -> SampleBlock | None:

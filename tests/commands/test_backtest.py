@@ -20,7 +20,7 @@ SCRAPES = 240
 
 
 @pytest.fixture
-def state(tmp_path, monkeypatch) -> Path:
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A history of the last hour: the database was down for five minutes, and twice many jobs failed."""
     monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("OUTBOX_EXPORTER_DATABASE_DSN", "postgresql://nobody@localhost/nowhere")

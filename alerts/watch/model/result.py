@@ -104,6 +104,13 @@ class CheckResult:
         return self.breached > 0 or bool(self.breaches)
 
     @property
+    def word(self) -> str:
+        """The verdict, or why there is none."""
+        if self.verdict is not None:
+            return self.verdict.value
+        return "no baseline" if self.check.baseline_limit is not None and self.check.baseline is None else "-"
+
+    @property
     def is_undecided(self) -> bool:
         """Whether the check applies, needs a verdict and has none yet."""
         needs_none = self.check.kind in (CheckKind.CLEANUP, CheckKind.BASELINE)

@@ -46,7 +46,7 @@ def checks(report: WatchReport) -> ReportTable:
     rows = tuple(
         (
             each.check.title,
-            _word(each),
+            each.word,
             each.reason,
             _value(each.worst, each),
             _value(each.check.limit, each),
@@ -56,12 +56,6 @@ def checks(report: WatchReport) -> ReportTable:
     )
     columns = ("Check", "Verdict", "Reason", "Worst", "Limit", "Coverage")
     return ReportTable("checks", "Checks", columns, rows, frozenset((3, 4, 5)))
-
-
-def _word(result: CheckResult) -> str:
-    if result.verdict is None and result.check.kind is CheckKind.BASELINE and result.check.baseline is None:
-        return "no baseline"
-    return result.verdict.value if result.verdict else "-"
 
 
 def tables(report: WatchReport) -> Iterator[ReportTable]:

@@ -305,7 +305,8 @@ class WatchManager:
         compared = [check for check in resolve(self._factory.parameters) if check.kind is CheckKind.BASELINE]
         known, present = self.history.all(HourSummary), self._now.at // HOUR
         first = max(known, default=-1) + 1
-        ticks = self.history.ticks(max(-1.0, self._t - (self._now.at - first * HOUR)))
+        # Older ticks are those of watches, with gaps in between.
+        ticks = self.history.ticks(self._t - min(RETAINED, self._now.at - first * HOUR))
         for number, summary in summaries(ticks, compared):
             if first <= number < present:
                 self.history.put(number, summary)

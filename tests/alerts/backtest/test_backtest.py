@@ -96,7 +96,7 @@ def test_proposals_are_replayed():
     values = [50.0] * 3 + [0.0] + [90.0] * 3 + [0.0] * 34
     first = backtest(paging(), [(600.0, block(values))], 0.0, 600.0)
     assert first is not None
-    asked = []
+    asked: list[tuple[RuleKey, float]] = []
 
     def again(proposals):
         asked.extend((each.rule, each.proposed) for each in proposals)

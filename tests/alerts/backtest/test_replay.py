@@ -13,7 +13,7 @@ from alerts.backtest.model import Firing, Replayed, Unknown
 from alerts.backtest.replay import Replay
 from alerts.model import Labels, Policy, RuleKey, Severity
 from alerts.policy.load import load_policy
-from alerts.promql.sample_block import SampleBlock
+from alerts.promql.sample_block import SampleBlock, SeriesName
 from tests.alerts.backtest.course import STEP, Course, course, disagreements
 from tests.alerts.faulty import FAULTS
 from tests.newest import require_newest
@@ -133,8 +133,12 @@ def test_what_cannot_be_evaluated_is_said():
         for name, expr in (("Top", "topk(1, depth)"), ("Twice", "depth + on () depth"), ("Good", "depth > 10"))
     )
     two = block([50.0] * 5)
-    other = {("depth", (("instance", "other"), ("job", "outbox-exporter"))): array("d", [50.0] * 5)}
-    found = replayed((60.0, replace(two, columns={**two.columns, **other})), by=replace(small, rules=rules))
+    other: dict[SeriesName, array[float]] = {
+        ("depth", (("instance", "other"), ("job", "outbox-exporter"))): array("d", [50.0] * 5)
+    }
+    found = replayed(
+        (60.0, replace(two, columns={**two.columns, name: array("d", [50.0] * 5)})), by=replace(small, rules=rules)
+    )
     assert set(found.failures) == {"Top/ticket", "Twice/ticket"}
     assert {each.rule.alert for each in found.firings} == {"Good"}
 

@@ -9,7 +9,7 @@ from array import array
 
 import pytest
 
-from alerts.promql.sample_block import SampleBlock
+from alerts.promql.sample_block import SampleBlock, SeriesName
 from alerts.watch.store.samples import SampleRow, SeriesList, pack, unpack
 
 ONE, TWO, GONE = ("a", (("x", "1"), ("y", "ä"))), ("b", ()), ("c", ())
@@ -33,7 +33,7 @@ def test_a_block_is_decoded_as_it_was():
 def test_series_that_do_not_change_take_a_few_bytes():
     """A hundred series, of which ten change: 16 scrapes of all of them in 2 kB."""
     drawn = random.Random(1)
-    columns = {
+    columns: dict[SeriesName, array[float]] = {
         (f"m{number}", ()): array("d", [1_763_460_000.0 + number] * 16)
         if number % 10
         else array("d", [float(1000 + 7 * each + drawn.randrange(7)) for each in range(16)])
