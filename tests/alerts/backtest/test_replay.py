@@ -133,9 +133,7 @@ def test_what_cannot_be_evaluated_is_said():
         for name, expr in (("Top", "topk(1, depth)"), ("Twice", "depth + on () depth"), ("Good", "depth > 10"))
     )
     two = block([50.0] * 5)
-    other: dict[SeriesName, array[float]] = {
-        ("depth", (("instance", "other"), ("job", "outbox-exporter"))): array("d", [50.0] * 5)
-    }
+    name: SeriesName = "depth", (("instance", "other"), ("job", "outbox-exporter"))
     found = replayed(
         (60.0, replace(two, columns={**two.columns, name: array("d", [50.0] * 5)})), by=replace(small, rules=rules)
     )
