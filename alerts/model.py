@@ -6,8 +6,12 @@ Units: durations in seconds, times in Unix seconds, by the wall clock. Labels ar
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 Labels = tuple[tuple[str, str], ...]
+
+# The test alert of alerts/notify/drill, which is no incident: the watch, the verdict and the status page leave it out.
+DRILL: Final = "OutboxDrill"
 
 
 class Severity(StrEnum):
@@ -33,6 +37,11 @@ class RuleKey:
     alert: str
     severity: Severity
 
+    @property
+    def is_incident(self) -> bool:
+        """Whether its alerts report a problem: all but the watchdog and the drill."""
+        return self.severity is not Severity.NONE and self.alert != DRILL
+
     def __str__(self) -> str:
         return f"{self.alert}/{self.severity}"
 
@@ -45,6 +54,25 @@ class Signal:
     unit: str
     meaning: str
     expr: str
+    outlets: frozenset[Outlet] = frozenset(Outlet)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The latency objective: the share `target` of all jobs is processed within `time`, over any `window`.
+
+    Units: seconds; `target` 0-1.
+    """
+
+    time: float
+    target: float
+    window: float
+    source: str
+
+    @property
+    def budget(self) -> float:
+        """The share of jobs that may take longer."""
+        return round(1 - self.target, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +110,7 @@ class Policy:
     job: str
     signals: tuple[Signal, ...]
     rules: tuple[Rule, ...]
+    objective: Objective | None = None
 
     def rule(self, key: RuleKey) -> Rule:
         """The rule of that name. Raises: KeyError."""

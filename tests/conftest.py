@@ -24,6 +24,9 @@ from tests import postgres, requirements
 from tests.postgres import Database
 from tests.standby import Standby, standby_of
 
+# Some tests prepare a transaction, which a server refuses by default.
+SETTINGS = {"max_prepared_transactions": "4"}
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
@@ -53,7 +56,7 @@ def restored_logging() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Cluster]:
-    with postgres.started(Cluster.embedded()) as cluster:
+    with postgres.started(Cluster.embedded(SETTINGS)) as cluster:
         postgres.create_templates(cluster)
         yield cluster
 
@@ -61,7 +64,7 @@ def embedded() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def debian() -> Iterator[Cluster]:
     requirements.require_debian()
-    with postgres.started(Cluster.debian(cron_database=postgres.CRON_DATABASE)) as cluster:
+    with postgres.started(Cluster.debian(SETTINGS, cron_database=postgres.CRON_DATABASE)) as cluster:
         postgres.create_templates(cluster)
         postgres.create_cron_database(cluster)
         yield cluster

@@ -35,6 +35,7 @@ def status() -> dict[str, Any]:
         "migration": {"checked_at": 999_880.0, "ok": 48.0, "unknown": 0.0, "broken": [], "unseen": []},
         "alerts": [],
         "watch": watch(state="waiting", started=None, ends=None, coverage=None, summary="outbox-exporter watch start"),
+        "drill": None,
         "trends": {"backlog": [[996_400.0 + 15 * tick, 1000.0 + tick] for tick in range(240)]},
         "notices": [],
     }

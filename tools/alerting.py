@@ -61,6 +61,8 @@ def threshold(rule: Rule) -> str:
         return format_duration(rule.threshold)
     if rule.unit == "ratio":
         return f"{rule.threshold * 100:g} %"
+    if rule.unit == "times":
+        return f"{rule.threshold:g} times the budget"
     return "any" if rule.threshold in (0, 1) else f"{rule.threshold:g} {rule.unit}"
 
 

@@ -21,7 +21,7 @@ def generated() -> dict[Path, str]:
     policy = load_policy()
     drawn = dashboards(load_policy(runbook=runbook_file(RUNBOOKS)))
     return {
-        metrics.PAGE: metrics.with_table(metrics.PAGE.read_text("utf-8")),
+        metrics.PAGE: metrics.with_tables(metrics.PAGE.read_text("utf-8")),
         watch.PAGE: watch.with_checks(watch.PAGE.read_text("utf-8")),
         **{path: write(path.read_text("utf-8"), policy) for path, write in alerting.WRITTEN.items()},
         **rules.files(),

@@ -1,11 +1,13 @@
-"""The metric table of docs/metrics.md, from the catalogue; `make generate` writes it."""
+"""The tables of metrics and of terms in docs/metrics.md; `make generate` writes them."""
 
 from pathlib import Path
 
 from exporter.metrics.catalogue import CATALOGUE, Metric
+from exporter.metrics.terms import TERMS
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 BEGIN, END = "<!-- metrics: written by tools/metrics.py -->", "<!-- end of metrics -->"
+TERMS_BEGIN, TERMS_END = "<!-- terms: written by tools/metrics.py -->", "<!-- end of terms -->"
 
 
 def table() -> str:
@@ -14,13 +16,22 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def with_table(page: str) -> str:
-    """docs/metrics.md with the table of today's catalogue. Raises: ValueError when a marker is missing."""
-    before, _, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"docs/metrics.md lacks the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+def terms() -> str:
+    """The names of quantities as a Markdown table."""
+    return "\n".join(["| Name | Meaning |", "|---|---|", *(f"| {term.name} | {term.meaning} |" for term in TERMS)])
+
+
+def with_tables(page: str) -> str:
+    """docs/metrics.md with the tables of today. Raises: ValueError when a marker is missing."""
+    return _replaced(_replaced(page, BEGIN, END, table()), TERMS_BEGIN, TERMS_END, terms())
+
+
+def _replaced(page: str, begin: str, end: str, text: str) -> str:
+    before, _, rest = page.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"docs/metrics.md lacks the markers {begin} and {end}")
+    return f"{before}{begin}\n{text}\n{end}{after}"
 
 
 def _row(metric: Metric) -> str:

@@ -15,7 +15,7 @@ from alerts.model import Labels, Policy, RuleKey, Severity
 from alerts.promql.columns import ColumnEvaluation, Matrix, without_names
 from alerts.promql.parse import UnsupportedError, parse
 from alerts.promql.sample_block import SampleBlock, SeriesName
-from alerts.promql.storage import Storage, milliseconds, required_history
+from alerts.promql.storage import Storage, milliseconds
 from alerts.promql.syntax_tree import Expression
 from alerts.promql.vectors import EvaluationError
 from alerts.promql.windows import Column
@@ -43,8 +43,7 @@ class Replay:
         self._expressions = dict(self._parsed((key, rule.expr) for key, rule in rules.items()))
         self._states = {key: AlertStates(rules[key]) for key in self._expressions}
         self._names: dict[SeriesName, SeriesName] = {}
-        self._history = required_history((*self._signals.values(), *self._expressions.values()))
-        self._storage = Storage(self._history)
+        self._storage = self._empty_storage()
         self._times = array("q")
         self._evaluated = 0
         self._last: int | None = None
@@ -95,7 +94,10 @@ class Replay:
         self._end()
         if self._last is not None:
             self._unknown.append(Unknown(self._last, max(at, self._last), CLOCK_SET))
-        self._storage, self._last = Storage(self._history), None
+        self._storage, self._last = self._empty_storage(), None
+
+    def _empty_storage(self) -> Storage:
+        return Storage.for_expressions((*self._signals.values(), *self._expressions.values()))
 
     def _end(self) -> None:
         self._evaluate()

@@ -62,11 +62,12 @@ class CompiledRules:
     """
 
     def __init__(self, policy: Policy) -> None:
-        signals = {signal.record: parse(signal.expr) for signal in policy.signals}
+        own = (signal for signal in policy.signals if Outlet.SIDECAR in signal.outlets)
+        signals = {signal.record: parse(signal.expr) for signal in own}
         rules = [(rule, parse(rule.expr)) for rule in policy.rules if Outlet.SIDECAR in rule.outlets]
         expressions = (*signals.values(), *(expression for _, expression in rules))
         # Also what the rules for Prometheus alone read: the history of samples has it.
-        self.storage = Storage(required_history((*expressions, *_evaluated_elsewhere(policy))))
+        self.storage = Storage.for_expressions((*expressions, *_evaluated_elsewhere(policy)))
         self._engine = Engine(self.storage, expressions)
         self._signals = {record: self._engine.compile(expression) for record, expression in signals.items()}
         self._clock_signals = frozenset(_clock_dependent_signals(signals))

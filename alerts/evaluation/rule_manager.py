@@ -250,5 +250,7 @@ class RuleManager:
 # A few hundred label sets recur at every scrape; the bound limits memory when label values keep changing.
 @lru_cache(maxsize=4096)
 def _completed(labels: Labels, common: Labels) -> Labels:
-    """The labels as Prometheus stores them: with those of the scrape, without empty ones, sorted."""
-    return tuple(sorted((label, text) for label, text in {**dict(labels), **dict(common)}.items() if text))
+    """The labels as Prometheus stores them: with those of the scrape, its own of the same name renamed, sorted."""
+    scraped = dict(common)
+    own = {f"exported_{label}" if label in scraped else label: text for label, text in labels}
+    return tuple(sorted((label, text) for label, text in {**own, **scraped}.items() if text))

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from ssl import SSLContext
 
-from alerts.model import Evaluation
+from alerts.model import Evaluation, Severity
 from alerts.notify.delivery.outcome import Clocks, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue, ReceiverStatus
 from alerts.notify.delivery.store import Store
 from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker
+from alerts.notify.drill.drill import Drill
+from alerts.notify.drill.status import DrillStatus
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
@@ -17,7 +19,7 @@ from alerts.notify.receivers.webhook import Webhook
 from exporter.config.settings import AlertingSettings
 from exporter.core.file_lock import FileLock
 from exporter.core.http_client import tls_context
-from exporter.metrics.catalogue import NOTIFICATIONS, NOTIFICATIONS_WAITING
+from exporter.metrics.catalogue import ALERT_DELAY, NOTIFICATIONS, NOTIFICATIONS_WAITING
 from exporter.metrics.readings import Reading
 
 LOCK = "notifications.lock"
@@ -31,23 +33,25 @@ class Notifier:
     All methods may be called by any thread; `start` and `stop` once each, in this order.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that tests replace
         self,
         receivers: Sequence[Receiver],
         directory: Path,
         timing: RetryTiming | None = None,
         clock: Clocks | None = None,
         tls_context: SSLContext | None = None,
+        drill: Drill | None = None,
     ) -> None:
+        self._drill = drill
         timing, self._clock = timing or RetryTiming(), clock or Clocks()
         self._queues = tuple(DeliveryQueue(receiver, timing) for receiver in receivers)
         stores = (Store(directory, each.name, each.identity) for each in receivers)
         self._files = tuple(zip(self._queues, stores, strict=True))
         self._persistence_worker = PersistenceWorker(
-            self._files, FileLock(directory / LOCK), self._wake_workers, self._clock
+            self._files, FileLock(directory / LOCK), self._wake_workers, self._clock, drill and drill.records
         )
         self._workers = tuple(
-            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, tls_context)
+            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, tls_context, drill)
             for each in self._queues
         )
 
@@ -88,6 +92,10 @@ class Notifier:
         """The status of each receiver, for the status page."""
         return tuple(queue.receiver_status() for queue in self._queues)
 
+    def drill_status(self) -> DrillStatus | None:
+        """The status of the drill; None when none is scheduled."""
+        return self._drill.status() if self._drill else None
+
     def readings(self) -> tuple[Reading, ...]:
         """The same for /metrics. Shape: every receiver with every result, from the start."""
         receiver_statuses = self.receiver_statuses()
@@ -97,7 +105,12 @@ class Notifier:
             for each in receiver_statuses
             for result, count in each.counts.items()
         )
-        return (*waiting, *counts)
+        delays = (
+            Reading(ALERT_DELAY, each.alert_delay, (each.receiver,))
+            for each in receiver_statuses
+            if each.alert_delay is not None
+        )
+        return (*waiting, *counts, *delays, *(self._drill.readings() if self._drill else ()))
 
     def _wake_workers(self) -> None:
         for worker in self._workers:
@@ -111,7 +124,9 @@ def create_notifier(
 
     `page` is the URL of the status page, empty when it is unknown.
     """
-    return Notifier(receivers(settings, page), directory, timing, tls_context=receivers_tls_context(settings))
+    configured = receivers(settings, page)
+    drill = Drill(settings.drill, Severity(settings.drill_severity), configured, directory) if settings.drill else None
+    return Notifier(configured, directory, timing, tls_context=receivers_tls_context(settings), drill=drill)
 
 
 def receivers_tls_context(settings: AlertingSettings) -> SSLContext | None:

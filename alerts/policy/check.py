@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from alerts.model import Outlet
 from alerts.policy.expressions import THRESHOLD, check_unused_parameters, references
 from alerts.policy.file import AlertEntry, InhibitionSource, PolicyDocument
 from exporter.config.settings import Amount, Override
@@ -75,10 +76,19 @@ def _check_signal(entry: AlertEntry, document: PolicyDocument, problems: Problem
         for name in _SIGNAL.findall(expr.text):
             if name not in known:
                 problems.add(expr.place, f"unknown signal {name}{nearest(name, known)}")
+    if Outlet.SIDECAR in entry.outlets:
+        _check_outlets(entry, document, problems)
     if entry.signal and entry.signal.text not in _SIGNAL.findall(entry.expr.text):
         problems.add(entry.signal.place, "the expression does not use this signal")
     if bool(entry.signal) == bool(entry.unit):
         problems.add(entry.name.place, "exactly one of `signal` and `unit` is required")
+
+
+def _check_outlets(entry: AlertEntry, document: PolicyDocument, problems: Problems) -> None:
+    """An alert that the exporter evaluates needs signals that it evaluates."""
+    elsewhere = {each.record.text for each in document.recordings if Outlet.SIDECAR not in each.outlets}
+    for name in elsewhere.intersection(_SIGNAL.findall(entry.expr.text)):
+        problems.add(entry.expr.place, f"{name} is evaluated by Prometheus alone")
 
 
 def _check_levels(entry: AlertEntry, document: PolicyDocument, problems: Problems) -> None:

@@ -12,22 +12,26 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 
 from alerts.policy.file import ExpressionParameter, SourceText
+from alerts.policy.objective import bucket_label
 from exporter.config import values
 from exporter.config.settings import Amount
 from exporter.config.values import format_duration
 from exporter.core.problems import Problems, nearest
 
-# Names that every expression can use.
-JOB, THRESHOLD = "job", "threshold"
+# Names that every expression can use; `objective` and `budget` are time and error budget of the latency objective.
+JOB, THRESHOLD, OBJECTIVE, BUDGET = "job", "threshold", "objective", "budget"
+_RESERVED = (JOB, THRESHOLD, OBJECTIVE, BUDGET)
 
-_REFERENCE = re.compile(r"(?P<before>\[|\boffset )?\$(?P<name>\w*)")
+_BUCKET = 'le="'
+_REFERENCE = re.compile(rf"(?P<before>\[|\boffset |\b{_BUCKET})?\$(?P<name>\w*)")
 _SHORTEST = 0.001  # seconds: the shortest duration in PromQL is 1ms
 
 
 def substitute_parameters(expr: SourceText, amounts: Mapping[str, Amount], job: str, problems: Problems) -> str:
     """The expression with every reference replaced; unknown references are added to `problems`.
 
-    After `[` and `offset` a duration is written as in PromQL, anywhere else as a number of seconds.
+    After `[` and `offset` a duration is written as in PromQL, after `le="` as the bound of a bucket, anywhere else as a
+    number of seconds.
     """
 
     def replacement(match: re.Match[str]) -> str:
@@ -40,6 +44,8 @@ def substitute_parameters(expr: SourceText, amounts: Mapping[str, Amount], job: 
             return before
         if before and not amount.is_time:
             _add_problem(f"${name} is not a duration, as {before.strip()} requires", expr, problems)
+        if before == _BUCKET:
+            return before + bucket_label(amount.value)
         return before + (format_duration(max(amount.value, _SHORTEST)) if before else f"{amount.value:.15g}")
 
     return _REFERENCE.sub(replacement, expr.text)
@@ -62,7 +68,7 @@ def check_unused_parameters(
     """Report every parameter that no expression uses, and every parameter with a reserved name."""
     used = references(exprs)
     for parameter in parameters:
-        if parameter.name.text in (JOB, THRESHOLD):
+        if parameter.name.text in _RESERVED:
             problems.add(parameter.name.place, "reserved name")
         elif parameter.name.text not in used:
             problems.add(parameter.name.place, "unused parameter")

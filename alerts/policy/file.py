@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self, TypeVar
 
-from alerts.model import Outlet, Severity
+from alerts.model import Objective, Outlet, Severity
 from exporter.config import values, yaml_file
 from exporter.config.settings import Amount
 from exporter.config.yaml_file import Mapping, Node, Sequence
 from exporter.core.problems import Place, Problems
-from exporter.core.types import Seconds
+from exporter.core.types import Ratio, Seconds
 
 _Value = TypeVar("_Value")
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -41,6 +41,7 @@ class RecordingEntry:
     meaning: str
     expr: SourceText
     parameters: tuple[ExpressionParameter, ...]
+    outlets: frozenset[Outlet] = frozenset(Outlet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class PolicyDocument:
     interval: Seconds
     recordings: tuple[RecordingEntry, ...]
     entries: tuple[AlertEntry, ...]
+    objective: Objective | None = None
 
 
 def read(root: Mapping, problems: Problems) -> PolicyDocument:
@@ -102,6 +104,7 @@ def read(root: Mapping, problems: Problems) -> PolicyDocument:
             fields.value("interval", values.duration, Seconds(0)),
             tuple(_recording(each) for each in fields.each("signals")),
             tuple(_entry(each) for each in fields.each("alerts")),
+            next((_objective(each) for each in fields.mapping("objective")), None),
         )
 
 
@@ -154,12 +157,21 @@ class _Fields:
         text = [SourceText(yaml_file.as_text(item, self._problems) or "", item.place) for item in items]
         return tuple(kind(each.text) for each in text if self._is_known(each, kind))
 
+    def outlets(self) -> frozenset[Outlet]:
+        """The outlets; all of them by default."""
+        return frozenset(self.choices("outlets", Outlet)) or frozenset(Outlet)
+
     def each(self, key: str) -> Iterator["_Fields"]:
         """A list of mappings."""
         node = self._node(key)
         for item in node.items if isinstance(node, Sequence) else ():
             if mapping := yaml_file.as_mapping(item, self._problems):
                 yield _Fields(mapping, self._problems)
+
+    def mapping(self, key: str) -> Iterator["_Fields"]:
+        """An optional mapping, one or none."""
+        if mapping := yaml_file.as_mapping(self._node(key), self._problems):
+            yield _Fields(mapping, self._problems)
 
     def by(self, key: str, kind: type[_Choice]) -> Iterator[tuple[_Choice, "_Fields"]]:
         """A mapping of members of an enumeration to mappings."""
@@ -204,6 +216,17 @@ def _recording(fields: _Fields) -> RecordingEntry:
             fields.required_text("meaning").text,
             fields.required_text("expr"),
             fields.amounts("parameters"),
+            fields.outlets(),
+        )
+
+
+def _objective(fields: _Fields) -> Objective:
+    with fields:
+        return Objective(
+            fields.value("time", values.duration, Seconds(0)),
+            fields.value("target", values.ratio, Ratio(1)),
+            fields.value("window", values.duration, Seconds(0)),
+            fields.required_text("source").text,
         )
 
 
@@ -224,7 +247,7 @@ def _entry(fields: _Fields) -> AlertEntry:
             collectors=fields.texts("collectors"),
             hides=fields.texts("hides"),
             muted_by=tuple(_inhibition_source(each) for each in fields.each("muted_by")),
-            outlets=frozenset(fields.choices("outlets", Outlet)) or frozenset(Outlet),
+            outlets=fields.outlets(),
             keep_firing_for=fields.value("keep_firing_for", values.duration, Seconds(0), required=False),
             levels=levels,
         )

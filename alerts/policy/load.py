@@ -3,14 +3,17 @@
 The rule manager, the rule files and the dashboards take the policy from here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
-from alerts.model import Policy, Rule, RuleKey, Severity, Signal
+from alerts.model import Objective, Policy, Rule, RuleKey, Severity, Signal
 from alerts.policy.check import check, override_error, threshold_unit
 from alerts.policy.expressions import (
+    BUDGET,
     JOB,
+    OBJECTIVE,
     THRESHOLD,
     Dialect,
     expand_exact_increase,
@@ -27,8 +30,9 @@ from alerts.policy.file import (
     read,
 )
 from alerts.policy.inhibition import inhibition_cycle
+from alerts.policy.objective import least_bound
 from exporter.config import yaml_file
-from exporter.config.settings import Amount, Config, Override
+from exporter.config.settings import AlertingSettings, Amount, Config, Override
 from exporter.config.values import format_duration
 from exporter.core.problems import Place, Problems
 
@@ -47,16 +51,21 @@ def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configur
     runbook: str = "",
     document: PolicyDocument | None = None,
     dialect: Dialect = Dialect.PROMQL,
+    objective: Callable[[Objective], Objective] = lambda objective: objective,
 ) -> Policy:
     """The policy of a document, by default the shipped one, changed by a configuration.
 
     `jobs` are the scrape jobs of several outboxes, instead of `job`: what names a job is evaluated for each of them.
     `time_scale` multiplies every duration: windows, parameters, thresholds that are times, `for`, `keep_firing_for`.
     `interval` is an upper bound, seconds: rules are evaluated at least as often as the exporter samples.
+    `objective` returns the latency objective that takes the place of the document's.
     `runbook` is the URL of a runbook with `{alert}` for the alert's name; empty when it is unknown.
     Raises: ConfigError with every invalid override.
     """
-    builder = _PolicyBuilder(document or _default_document(), tuple(overrides), time_scale, dialect)
+    document = document or _default_document()
+    if document.objective:
+        document = replace(document, objective=objective(document.objective))
+    builder = _PolicyBuilder(document, tuple(overrides), time_scale, dialect)
     return builder.policy(tuple(dict.fromkeys(jobs)) or (job,), interval, runbook)
 
 
@@ -71,7 +80,16 @@ def configured_policy(config: Config, *, jobs: Iterable[str] = (), dialect: Dial
         interval=config.sampling.interval,
         runbook=_runbook(config),
         dialect=dialect,
+        objective=partial(_configured_objective, alerting),
     )
+
+
+def _configured_objective(alerting: AlertingSettings, objective: Objective) -> Objective:
+    time, target = alerting.objective_time, alerting.objective_target
+    if time is None and target is None:
+        return objective
+    source = f"this configuration; the policy says {objective.target:g} within {format_duration(objective.time)}"
+    return replace(objective, time=time or objective.time, target=target or objective.target, source=source)
 
 
 def runbook_file(base: str) -> str:
@@ -143,6 +161,7 @@ class _PolicyBuilder:
             jobs[0],
             tuple(self._signal(recording) for recording in self._document.recordings),
             tuple(self._rule(entry, level) for entry in self._document.entries for level in entry.levels),
+            self._document.objective,
         )
         if found := inhibition_cycle(policy.rules):
             entry = next(entry for entry in self._document.entries if entry.name.text == found[0].alert)
@@ -152,7 +171,7 @@ class _PolicyBuilder:
 
     def _signal(self, recording: RecordingEntry) -> Signal:
         expr = self._expr(recording.expr, self._amounts(recording.parameters))
-        return Signal(recording.record.text, recording.unit, recording.meaning, expr)
+        return Signal(recording.record.text, recording.unit, recording.meaning, expr, recording.outlets)
 
     def _rule(self, entry: AlertEntry, level: SeverityEntry) -> Rule:
         key = RuleKey(entry.name.text, level.severity)
@@ -198,7 +217,16 @@ class _PolicyBuilder:
         return expand_exact_increase(text, self._interval, self._dialect)
 
     def _amounts(self, parameters: Iterable[ExpressionParameter]) -> dict[str, Amount]:
-        return {parameter.name.text: self._scaled(parameter.amount) for parameter in parameters}
+        amounts = {parameter.name.text: self._scaled(parameter.amount) for parameter in parameters}
+        return self._objective_amounts() | amounts
+
+    def _objective_amounts(self) -> dict[str, Amount]:
+        """The time of the latency objective, scaled and then rounded up to a bucket's bound, and its error budget."""
+        objective = self._document.objective
+        if objective is None:
+            return {}
+        time = Amount(least_bound(self._time(objective.time)), is_time=True)
+        return {OBJECTIVE: time, BUDGET: Amount(objective.budget)}
 
     def _scaled(self, amount: Amount) -> Amount:
         return Amount(self._time(amount.value), is_time=True) if amount.is_time else amount

@@ -1,19 +1,28 @@
 """An in-memory storage of the samples of the latest scrapes, for as long as the expressions look back.
 
-Only metrics that an expression selects are stored. Times are whole milliseconds, as inside Prometheus, because
-differences of Unix seconds would not be exact.
+Only metrics that an expression selects are stored, and each series for as long as an expression that selects it looks
+back. Windows of days would need much memory: `increase`, `rate` and `resets` read every sample of the last hours, and
+before that one in some minutes. Times are whole milliseconds, as inside Prometheus, because differences of Unix seconds
+would not be exact.
 """
 
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from alerts.model import Labels
-from alerts.promql.syntax_tree import NAME, Expression, RangeSelector, VectorSelector, walk
+from alerts.promql.syntax_tree import NAME, Expression, FunctionCall, RangeSelector, VectorSelector, walk
 
 # How long a sample is used while no newer one arrives, milliseconds. Source: Prometheus' --query.lookback-delta.
 LOOKBACK = 300_000
+# How long every sample of a counter is kept, and the greatest distance of older ones, milliseconds. The distance is
+# shorter than the lookback, so that every time has a sample in force.
+DENSE = 6 * 3_600_000
+SPARSE = 240_000
+# The functions whose results do not depend on samples between two others, unless the counter was reset there.
+_COUNTER_FUNCTIONS = frozenset({"increase", "rate", "resets"})
 
 # Metric, labels without the metric's name, value.
 Sample = tuple[str, Labels, float]
@@ -24,33 +33,56 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far back an expression needs the series of a selector: every sample of `dense`, some of `length`.
+
+    Units: milliseconds.
+    """
+
+    selector: VectorSelector
+    dense: int
+    length: int
+
+
 def required_history(expressions: Iterable[Expression]) -> dict[str, float]:
     """The history that these expressions need of each metric, in seconds by metric name."""
     history: dict[str, int] = {}
-    for expression in expressions:
-        for metric, back in _reaches(expression):
-            history[metric] = max(back, history.get(metric, 0))
-    return {metric: back / 1000 for metric, back in history.items()}
+    for reach in _reaches(expressions):
+        metric = reach.selector.metric
+        history[metric] = max(reach.length, history.get(metric, 0))
+    return {metric: length / 1000 for metric, length in history.items()}
 
 
-def _reaches(expression: Expression) -> Iterator[tuple[str, int]]:
-    for node in walk(expression):
+def _reaches(expressions: Iterable[Expression]) -> Iterator[Reach]:
+    for node in (node for expression in expressions for node in walk(expression)):
         if isinstance(node, VectorSelector):
-            yield node.metric, node.offset + LOOKBACK
-        elif isinstance(node, RangeSelector):
-            yield node.selector.metric, node.selector.offset + max(node.length, LOOKBACK)
+            yield Reach(node, node.offset + LOOKBACK, node.offset + LOOKBACK)
+        elif isinstance(node, FunctionCall):
+            windows = (argument for argument in node.arguments if isinstance(argument, RangeSelector))
+            yield from (_reach_of_window(node.function, window) for window in windows)
+
+
+def _reach_of_window(function: str, window: RangeSelector) -> Reach:
+    length = window.selector.offset + max(window.length, LOOKBACK)
+    dense = min(length, DENSE) if function in _COUNTER_FUNCTIONS else length
+    return Reach(window.selector, dense, length)
 
 
 @dataclass(slots=True)
 class Series:
     """One series: `labels` exclude the metric's name, `full_labels` include it. Units: times in Unix milliseconds.
 
-    `ends` are the times of stale markers: samples before a stale marker are not used after it.
+    `ends` are the times of stale markers: samples before a stale marker are not used after it. The storage keeps every
+    sample of the last `dense` milliseconds and some of the last `retention`; the first `sparse` samples are those.
     """
 
     metric: str
     labels: Labels
     full_labels: Labels = field(init=False)
+    dense: int = 0
+    retention: int = 0
+    sparse: int = 0
     times: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
     ends: "array[int]" = field(default_factory=lambda: array("q"))
@@ -83,8 +115,28 @@ class Series:
         if self.times and self.times[0] < before:
             old = bisect_left(self.times, before)
             del self.times[:old], self.values[:old]
+            self.sparse = max(0, self.sparse - old)
         if self.ends and self.ends[0] < before:
             del self.ends[: bisect_left(self.ends, before)]
+
+    def thin(self, before: int) -> None:
+        """Keep one sample in `SPARSE` milliseconds before `before`, and the samples before and after a reset."""
+        times, values = self.times, self.values
+        first, end = self.sparse, min(bisect_left(times, before), len(times) - 1)
+        if first >= end:
+            return
+        kept: list[int] = []
+        last = times[first - 1] if first else times[0] - SPARSE
+        for index in range(first, end):
+            after_reset = index > 0 and values[index] < values[index - 1]
+            if after_reset or values[index + 1] < values[index] or times[index + 1] - last > SPARSE:
+                kept.append(index)
+                last = times[index]
+        times[first:end], values[first:end] = (
+            array("q", [times[index] for index in kept]),
+            array("d", [values[index] for index in kept]),
+        )
+        self.sparse = first + len(kept)
 
     def shift(self, by: int) -> None:
         """Add `by` milliseconds to all times."""
@@ -99,11 +151,25 @@ class Storage:
     """
 
     def __init__(self, history: Mapping[str, float]) -> None:
-        self._history = {metric: milliseconds(seconds) for metric, seconds in history.items()}
-        self._metrics: dict[str, dict[Labels, Series]] = {metric: {} for metric in self._history}
+        self._reaches: dict[str, list[Reach]] = {}
+        self._metrics: dict[str, dict[Labels, Series]] = {}
+        lengths = {metric: milliseconds(seconds) for metric, seconds in history.items()}
+        self._require(Reach(VectorSelector(metric), length, length) for metric, length in lengths.items())
         self._alive: dict[str, list[Series]] = {}
         self._newest = 0
         self._generation = 0  # counts added and removed series
+
+    @classmethod
+    def for_expressions(cls, expressions: Iterable[Expression]) -> Self:
+        """A storage with the history that these expressions need of each series."""
+        storage = cls({})
+        storage._require(_reaches(expressions))
+        return storage
+
+    def _require(self, reaches: Iterable[Reach]) -> None:
+        for reach in dict.fromkeys(reaches):
+            self._reaches.setdefault(reach.selector.metric, []).append(reach)
+            self._metrics.setdefault(reach.selector.metric, {})
 
     def stores(self, metric: str) -> bool:
         """Whether samples of this metric are stored."""
@@ -131,8 +197,7 @@ class Storage:
         known = self._metrics[metric]
         series = known.get(labels)
         if series is None:
-            series = known[labels] = Series(metric, labels)
-            self._generation += 1
+            series = self._add(Series(metric, labels))
         elif series.times and series.times[-1] >= now:
             raise ValueError(f"{metric}{dict(labels)} occurs twice or has a later sample")
         series.times.append(now)
@@ -141,22 +206,27 @@ class Storage:
 
     def open(self, metric: str, labels: Labels) -> Series:
         """The series, without samples if it is new. For callers that append samples themselves."""
-        known = self._metrics[metric]
-        if labels not in known:
-            known[labels] = Series(metric, labels)
-            self._generation += 1
-        return known[labels]
+        return self._metrics[metric].get(labels) or self._add(Series(metric, labels))
 
     def advance(self, now: int) -> None:
         """The time of the newest samples that were appended to opened series, Unix milliseconds."""
         self._newest = max(self._newest, now)
 
+    def _add(self, series: Series) -> Series:
+        matching = [each for each in self._reaches[series.metric] if each.selector.matches(series.labels)]
+        series.dense = max((each.dense for each in matching), default=0)
+        series.retention = max((each.length for each in matching), default=0)
+        self._metrics[series.metric][series.labels] = series
+        self._generation += 1
+        return series
+
     def truncate(self) -> None:
-        """Drop samples older than the retention, and series without samples. Call it periodically."""
-        for metric, known in self._metrics.items():
-            oldest = self._newest - self._history[metric]
+        """Drop samples that no expression needs, and series without samples. Call it periodically."""
+        for known in self._metrics.values():
             for labels, series in list(known.items()):
-                series.truncate(oldest)
+                series.truncate(self._newest - series.retention)
+                if series.retention > series.dense:
+                    series.thin(self._newest - series.dense)
                 if not series.times:
                     del known[labels]
                     self._generation += 1
@@ -172,8 +242,7 @@ class Storage:
     def restore(self, series: Series) -> None:
         """Add a series that was saved earlier; one whose metric is not stored is ignored."""
         if series.metric in self._metrics and series.times:
-            self._metrics[series.metric][series.labels] = series
-            self._generation += 1
+            self._add(series)
             self._newest = max(self._newest, series.times[-1])
 
     def selection(self, selector: VectorSelector) -> Callable[[], tuple[Series, ...]]:

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import stat
 from dashboards.builder import panels
 from dashboards.builder.limits import drain_limit, limits
 from dashboards.builder.meanings import GOOD, NEVER, map_from, map_value
-from dashboards.builder.promql import PanelGroup, one, pick, while_counted, worst
+from dashboards.builder.promql import PanelGroup, one, per_minute, pick, while_counted, worst
 from exporter.metrics import catalogue, terms
 
 
@@ -21,13 +21,13 @@ class HeadlinePanels(PanelGroup):
         backlog = self.signal("outbox:backlog_jobs")
         yield panels.number(
             terms.BACKLOG.name,
-            "Unprocessed jobs in every state. High and not draining: check drain time and the health conditions.",
+            "Pending jobs in every state. High and not draining: check drain time and the health conditions.",
             worst(backlog),
             limits(self.policy, "OutboxBacklogHigh"),
         )
         oldest = panels.number(
             terms.OLDEST_JOB.name,
-            "Age of the oldest unprocessed job. Old while jobs are processed: it is exhausted; see the jobs by state.",
+            "Age of the oldest pending job. Old while jobs are processed: it is exhausted; see the jobs by state.",
             worst(f"{self.signal('outbox:oldest_pending_age_seconds')} or {backlog} == 0"),
             limits(self.policy, "OutboxStalled"),
         )
@@ -41,24 +41,24 @@ class HeadlinePanels(PanelGroup):
         )
         never = map_from(NEVER, "never", slow.colour)
         yield panels.with_texts(drain.unit("s").decimals(1), map_value(0, "empty", GOOD), never)
+        yield panels.number(
+            "Created / min",
+            "Jobs created per minute recently. More than are processed: the backlog grows.",
+            worst(per_minute(catalogue.CREATED_JOBS), least=True),
+        ).decimals(0)
         completions = self.signal("outbox:completions_per_second")
         yield panels.number(
             "Processed / min",
             "Jobs processed per minute recently. None although jobs wait: the processor is down or stuck.",
             worst(f"60 * {completions} and {one(pick(catalogue.PROCESSED_JOBS))}", least=True),
         ).decimals(0)
-        yield panels.number(
-            "Processed / hour",
-            "Jobs processed in the last hour, by the table.",
-            worst(pick(catalogue.LAST_HOUR_PROCESSED), least=True),
-        )
 
     def failing(self) -> Iterator[stat.Panel]:
         """Processing time and failures."""
         none = map_value(-1, "none", "text")
         p95 = self.signal("outbox:processing_time_p95_seconds")
         processing_time = panels.number(
-            f"{terms.PROCESSING_TIME}, p95",
+            terms.PROCESSING_TIME.name,
             "Recent 95th percentile of the time from creation to completion.",
             worst(while_counted(p95, pick(catalogue.PROCESSED_JOBS))),
             limits(self.policy, "OutboxProcessingSlow"),
@@ -89,7 +89,7 @@ class HeadlinePanels(PanelGroup):
         )
         yield panels.number(
             terms.EXHAUSTED_JOBS.name,
-            "Unprocessed jobs that have used up their attempts. Repair or remove them.",
+            "Pending jobs that have used up their attempts. Repair or remove them.",
             worst(self.signal("outbox:exhausted_jobs")),
             limits(self.policy, "OutboxJobsExhausted"),
         )

@@ -10,7 +10,7 @@ from alerts.model import Policy
 from dashboards.builder import panels
 from dashboards.builder.layout import DashboardSection, grid_row, panel_block
 from dashboards.builder.limits import Limit, limits
-from dashboards.builder.meanings import BAD, GOOD, WARN, map_boolean, map_value
+from dashboards.builder.meanings import BAD, GOOD, NEUTRAL, WARN, map_boolean, map_value
 from dashboards.builder.page import HEALTH, DashboardHeader, page
 from dashboards.builder.panels import PanelQuery, TableColumn
 from dashboards.builder.process import MEMORY, ProcessPanels
@@ -33,7 +33,7 @@ REASONS = {
     "internal": "text",
 }
 # Neither red nor orange: the colour of a collector is no status.
-_COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow")
+_COLOURS = ("blue", "green", "purple", "light-blue", "light-green", "dark-blue", "light-purple", "yellow", "dark-green")
 COLLECTORS = dict(zip((each.value for each in catalogue.CollectorName), _COLOURS, strict=True))
 
 
@@ -55,7 +55,7 @@ def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[Dashboar
     yield DashboardSection(
         "Freshness and failures",
         (
-            grid_row(8, (12, own.outcomes()), (6, own.sample_ages()), (6, own.overdue())),
+            grid_row(8, (10, own.outcomes()), (6, own.sample_ages()), (8, own.overdue())),
             grid_row(8, (8, own.failures()), (8, own.failing_collectors()), (8, own.runs())),
         ),
     )
@@ -66,7 +66,8 @@ def _sections(own: "_HealthPanels", process: ProcessPanels) -> Iterable[Dashboar
             grid_row(6, (12, own.indexes()), (12, own.truncation())),
         ),
     )
-    yield DashboardSection("Notifications", (grid_row(7, (12, process.waiting()), (12, process.notified())),))
+    sent = (process.waiting(), process.notified(), process.delays(), process.drills())
+    yield DashboardSection("Notifications", (grid_row(7, *((6, each) for each in sent)),))
     usage = (process.memory(), process.cpu(), process.descriptors(), process.scrapes())
     yield DashboardSection(
         "Process", (grid_row(7, *((6, each) for each in usage)), grid_row(4, (24, process.builds())))
@@ -138,6 +139,14 @@ class _HealthPanels(PanelGroup):
             limits(self.policy, "OutboxNotificationsFailing"),
         )
         yield panels.with_texts(undelivered, unknown="no receiver")
+        drill = panels.verdict(
+            "Drill",
+            "Whether a drill of the way of alerts is scheduled, or takes place now.",
+            worst(pick(catalogue.DRILL_ACTIVE)),
+            map_value(1, "NOW", NEUTRAL),
+            map_value(0, "SCHEDULED", GOOD),
+        )
+        yield panels.with_texts(drill, unknown="none")
         started = worst(f"time() - {pick(PROCESS_START)}", least=True)
         yield panels.number("Up for", "Time since the latest start of a replica.", started).unit("s")
         yield panels.number("Memory", "Resident memory of the largest replica.", worst(pick(MEMORY))).unit("bytes")
@@ -263,11 +272,12 @@ class _HealthPanels(PanelGroup):
         return (
             panels.lines(
                 "Truncation and odd rows",
-                "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: the "
-                "backlog is at least the value shown. Clock skew: jobs processed before they were created; the "
+                "All 0 is well. Label values beyond sampling.label_limit count as `other`. Counted to the limit: "
+                "the backlog is at least the value shown. Clock skew: jobs processed before they were created; the "
                 "application's clock is behind. Removed: deleted while pending. Uncounted: left the backlog with a "
-                "processed_at that is hours off, so no counter includes them. Odd rows: a time is infinite or out of "
-                "range, or a value is missing, so some metrics leave them out; no series while there are none.",
+                "processed_at that is hours off, so no counter includes them. Doubled: processed_at was set twice. "
+                "Odd rows: a time is infinite or out of range, or a value is missing, so some metrics leave them "
+                "out; no series while there are none.",
                 PanelQuery(one(dropped), "{{label}} values under other"),
                 PanelQuery(one(skewed), "jobs with clock skew"),
                 PanelQuery(one(unaccounted), "jobs {{kind}}"),

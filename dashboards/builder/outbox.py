@@ -22,16 +22,19 @@ class OutboxPanels(PanelGroup):
     """Panels of the tables."""
 
     def throughput(self) -> timeseries.Panel:
-        """Processed jobs by queue."""
+        """Processed jobs by queue, and all that are created."""
         panel = panels.lines(
-            "Processed per minute, by queue",
-            "Jobs that became processed. None while the backlog grows: the processor is down or stuck, or every job "
-            "fails. None in one queue: its jobs fail.",
+            "Processed / min, by queue",
+            "Jobs that became processed. Created: jobs that arrived; above all processed ones, the backlog grows. None "
+            "processed while jobs are created: the processor is down or stuck, or every job fails. None in one queue: "
+            "its jobs fail.",
             PanelQuery(per_minute(catalogue.QUEUE_PROCESSED_JOBS), "{{queue}}"),
             PanelQuery(per_minute(catalogue.PROCESSED_JOBS), "all"),
+            PanelQuery(per_minute(catalogue.CREATED_JOBS), "created"),
         )
         panels.stacked(panel)
         panel.override_by_name("all", [panels.unstacked(), panels.fixed_colour("text")])
+        panel.override_by_name("created", [panels.unstacked(), panels.fixed_colour(CALM)])
         return panels.dashed(panel, "all")
 
     def processing_times(self) -> heatmap.Panel:
@@ -48,14 +51,18 @@ class OutboxPanels(PanelGroup):
     def drain(self) -> timeseries.Panel:
         """The time to drain the backlog."""
         drain = self.signal("outbox:drain_time_seconds")
+        created = one(f"rate({pick(catalogue.CREATED_JOBS)}[$__rate_interval])")
+        fewer = f"clamp_min({self.signal('outbox:completions_per_second')} - {created}, 0)"
+        net = f"({self.signal('outbox:backlog_jobs')} > 0) / {fewer}"
         panel = panels.lines(
             terms.DRAIN_TIME.name,
-            "How long the backlog takes at the completion rate of the last minutes; more than a day is drawn as a day. "
-            "Line: too long, when the backlog is high as well. It decreases after a burst; otherwise the processor is "
-            "too slow.",
+            "How long the backlog, or a new job, takes at the completion rate of the last minutes; more than a day is "
+            "drawn as a day. Line: too long, when the backlog is high as well. It decreases after a burst; otherwise "
+            "the processor is too slow. With new jobs: until the outbox is empty, when as many arrive as lately.",
             PanelQuery(minutes(f"clamp_max({drain}, {LONGEST_DRAIN})"), "to empty"),
+            PanelQuery(minutes(f"clamp_max({net}, {LONGEST_DRAIN})"), "with new jobs"),
             unit=panels.MINUTES,
-            colours={"to empty": CALM},
+            colours={"to empty": CALM, "with new jobs": "text"},
             empty="The backlog is empty.",
         )
         return panels.log_scale(panel, drain_limit(self.policy, unit=60))
@@ -64,11 +71,11 @@ class OutboxPanels(PanelGroup):
         """Pending jobs by queue."""
         panel = panels.lines(
             f"{terms.BACKLOG} by queue",
-            "Unprocessed jobs by queue. One queue grows alone: its jobs fail, or the queue does not exist any more.",
+            "Pending jobs by queue. One queue grows alone: its jobs fail, or the queue does not exist any more.",
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS)), "{{queue}}"),
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
-        return panels.stacked(panel)
+        return panels.stacked(panel).decimals(0)
 
     def queue_ages(self) -> timeseries.Panel:
         """The age of the oldest job by queue."""
@@ -78,8 +85,19 @@ class OutboxPanels(PanelGroup):
             "for good.",
             PanelQuery(minutes(age(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
             unit=panels.MINUTES,
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
+
+    def queue_exhausted(self) -> timeseries.Panel:
+        """Exhausted jobs by queue."""
+        panel = panels.lines(
+            f"{terms.EXHAUSTED_JOBS} by queue",
+            "Jobs whose attempts are used up, by queue. One queue: its worker or its payloads are wrong. They stay "
+            "until someone fixes their cause or removes them.",
+            PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS)), "{{queue}}"),
+            empty="No job is pending.",
+        )
+        return panels.stacked(panel).decimals(0)
 
     def states(self) -> table.Panel:
         """Pending jobs by state."""
@@ -107,17 +125,25 @@ class OutboxPanels(PanelGroup):
         return panels.data_table(
             "Queues",
             "Pending and processed jobs of each queue. Pending jobs and none processed: the jobs fail, or the queue "
-            "does not exist any more.",
+            "does not exist any more. Failure ratio: of the jobs tried in the last hour.",
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("queue", "Queue"),
-                TableColumn("Value #A", "Unprocessed", "short"),
+                TableColumn("Value #A", "Pending", "short"),
                 TableColumn("Value #B", "Oldest is", "s"),
                 TableColumn("Value #C", "Processed / hour", "short"),
+                TableColumn("Value #D", terms.FAILURE_RATIO.name, "percentunit"),
+                TableColumn("Value #E", "Exhausted", "short"),
+                TableColumn("Value #F", "Oldest exhausted is", "s"),
+                TableColumn("Value #G", "Created / min", "short"),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
             PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING)),
             PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_PROCESSED))),
+            PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_FAILURE_RATIO))),
+            PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS))),
+            PanelQuery(age(catalogue.QUEUE_OLDEST_EXHAUSTED)),
+            PanelQuery(per_minute(catalogue.QUEUE_CREATED_JOBS)),
         )
 
     def events(self) -> timeseries.Panel:

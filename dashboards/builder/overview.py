@@ -11,6 +11,7 @@ from dashboards.builder.layout import DashboardSection, grid_row, panel_block
 from dashboards.builder.outbox import OutboxPanels
 from dashboards.builder.page import OVERVIEW, DashboardHeader, page
 from dashboards.builder.signals import SignalPanels
+from dashboards.builder.tables import TablePanels
 
 
 def overview(policy: Policy) -> Dashboard:
@@ -27,6 +28,7 @@ def overview(policy: Policy) -> Dashboard:
     sections = (
         _verdict(signals, HeadlinePanels(policy)),
         *_outbox(signals, outbox, application),
+        *_tables(outbox, TablePanels(policy)),
         _application(application),
     )
     return page(header, sections, signals.runbooks)
@@ -51,11 +53,13 @@ def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: Applicatio
             grid_row(8, (8, signals.failures()), (8, signals.initialisations()), (8, application.initialisations())),
         ),
     )
+    yield DashboardSection("Latency objective", (grid_row(8, (4, signals.budget()), (20, signals.burn_rates())),))
     yield DashboardSection(
         "Backlog: size, age, drain time",
         (
             grid_row(8, (8, signals.backlog()), (8, signals.ages()), (8, outbox.drain())),
             grid_row(8, (8, outbox.queue_backlog()), (8, outbox.queue_ages()), (8, signals.head())),
+            grid_row(8, (12, signals.exhausted_growth()), (12, outbox.queue_exhausted())),
             grid_row(6, (9, outbox.states()), (15, outbox.queues())),
         ),
     )
@@ -63,9 +67,22 @@ def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: Applicatio
     yield DashboardSection(
         "Events by source and type", (grid_row(8, (8, outbox.events()), (8, outbox.event_types()), lists),)
     )
+
+
+def _tables(outbox: OutboxPanels, tables: TablePanels) -> Iterable[DashboardSection]:
     yield DashboardSection(
         "Idempotency cache and clean-up",
-        (grid_row(8, (8, outbox.keys()), (8, outbox.expired()), (8, outbox.retention())),),
+        (
+            grid_row(8, (8, outbox.keys()), (8, outbox.expired()), (8, outbox.retention())),
+            grid_row(4, (24, tables.clean_ups())),
+        ),
+    )
+    yield DashboardSection(
+        "Tables and VACUUM",
+        (
+            grid_row(8, (8, tables.dead_rows()), (8, tables.vacuums()), (8, tables.held())),
+            grid_row(8, (8, tables.sizes()), (8, tables.live_rows()), (8, tables.horizon())),
+        ),
     )
 
 

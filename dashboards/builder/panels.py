@@ -37,7 +37,7 @@ from dashboards.builder.limits import Limit
 from dashboards.builder.meanings import CALM, GOOD, NEUTRAL, map_missing, map_value
 
 # Units of axes of time. Grafana's own unit of seconds writes 1000 s as 16.7 mins; these have round ticks.
-SECONDS, MINUTES = "suffix: s", "suffix: min"
+SECONDS, MINUTES = "suffix:s", "suffix:min"
 SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
 UNKNOWN_TEXT = "unknown"
 UNKNOWN = "Unknown: the exporter publishes no value. Its status page says why."

@@ -40,6 +40,32 @@ class ProcessPanels(PanelGroup):
         )
         return panels.bars(panel).axis_soft_max(1)
 
+    def delays(self) -> timeseries.Panel:
+        """The delay of the latest alert."""
+        return panels.lines(
+            "Delay of the latest alert",
+            "By receiver: from the beginning of its condition to its delivery, the for-duration included. It rises "
+            "without a longer for-duration: the receiver answers late, or an alert was muted for a while.",
+            PanelQuery(one(pick(catalogue.ALERT_DELAY)), "{{receiver}}"),
+            unit=panels.SECONDS,
+            empty="No alert was delivered since the start.",
+        )
+
+    def drills(self) -> timeseries.Panel:
+        """The time since the last successful drill."""
+        success = one(pick(catalogue.DRILL_SUCCESS))
+        return panels.lines(
+            "Time since the last drill",
+            "By receiver: since a drill last reached it. Above a week: the latest drill failed, or the exporter was "
+            "down at its time.",
+            PanelQuery(
+                f"(time() - max without (instance, pod) ({pick(catalogue.DRILL_LAST_SUCCESS)})) and ({success} >= 0)",
+                "{{receiver}}",
+            ),
+            unit=panels.SECONDS,
+            empty="No drill is scheduled, or none has reached a receiver yet.",
+        )
+
     def memory(self) -> timeseries.Panel:
         """Resident memory."""
         return panels.lines(

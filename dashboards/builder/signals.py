@@ -1,17 +1,21 @@
 """Panels of the policy's signals with their thresholds, and of alerts. Several dashboards show them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models.dashboard import ValueMapping
 
+from alerts.model import DRILL
+from alerts.policy.objective import bucket_label
 from dashboards.builder import panels
 from dashboards.builder.limits import limits, most_severe
 from dashboards.builder.meanings import BAD, CALM, GOOD, NEUTRAL, WARN, map_boolean, map_text, map_value
 from dashboards.builder.page import RUNBOOKS
 from dashboards.builder.panels import PanelQuery, TableColumn
 from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, minutes, one, pick, worst
+from exporter.config.values import format_duration
 from exporter.metrics import catalogue, terms
 
 STATE_COLOURS = {"waiting": CALM, "failing": WARN, "exhausted": BAD}
@@ -52,10 +56,10 @@ class SignalPanels(PanelGroup):
             "another alert mutes, which send no notification of their own. The name of an alert links to its runbook.",
             "No alert fires.",
             (
-                TableColumn("alert", "Alert", width=230, link=runbook),
-                TableColumn("Value #A", "Severity", mappings=_RANKS, width=110),
+                TableColumn("alert", "Alert", width=190, link=runbook),
+                TableColumn("Value #A", "Severity", mappings=_RANKS, width=105),
                 TableColumn("summary", "Summary", mappings=self._summaries()),
-                TableColumn("by", "Muted by", width=200),
+                TableColumn("by", "Muted by", width=165),
             ),
             PanelQuery(_copied("alert", "summary", f"max by (alert) ({_ranked()})")),
             PanelQuery(f"max by (alert, by) ({pick(catalogue.ALERT_MUTED)}) unless on (alert) ({_loud()})"),
@@ -106,7 +110,7 @@ class SignalPanels(PanelGroup):
         """Pending jobs by state."""
         panel = panels.lines(
             f"{terms.BACKLOG} by state",
-            "Unprocessed jobs: waiting (never tried), failing (tried), exhausted (attempts used up). Lines: where a "
+            "Pending jobs: waiting (never tried), failing (tried), exhausted (attempts used up). Lines: where a "
             "high backlog that does not drain becomes a ticket, and a page. Waiting grows: the processor is slow or "
             "down. Failing or exhausted grows: jobs fail; check the table of queues.",
             PanelQuery(self.signal("outbox:backlog_jobs"), "all"),
@@ -125,7 +129,7 @@ class SignalPanels(PanelGroup):
             PanelQuery(f"clamp_min({minutes(_age_when_sampled())}, {_LEAST_AGE:g})", "{{state}}"),
             unit=panels.MINUTES,
             colours=STATE_COLOURS,
-            empty="No job is unprocessed.",
+            empty="No job is pending.",
         )
         return panels.log_scale(panel, limits(self.policy, "OutboxStalled", "OutboxJobsWaitingLong", unit=60))
 
@@ -133,11 +137,23 @@ class SignalPanels(PanelGroup):
         """Failing jobs among the oldest pending ones."""
         return panels.lines(
             terms.HEAD_BLOCKED.name,
-            "Failing or exhausted jobs among the oldest 100 unprocessed, which the processor fetches at every poll. At "
+            "Failing or exhausted jobs among the oldest 100 pending, which the processor fetches at every poll. At "
             "100, no other job is processed, although the processor is busy. Repair or remove them.",
             PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
             colours={"of the oldest 100": WARN},
             limits=limits(self.policy, "OutboxHeadBlocked"),
+        ).decimals(0)
+
+    def exhausted_growth(self) -> timeseries.Panel:
+        """The growth of the exhausted jobs."""
+        return panels.lines(
+            "Growth of exhausted jobs",
+            "Exhausted jobs, compared with one hour before. Line: the cause of their failures continues. Repaired "
+            "and removed jobs count against it; a negative growth is not drawn.",
+            PanelQuery(self.signal("outbox:exhausted_jobs:increase1h"), "more than an hour ago"),
+            colours={"more than an hour ago": WARN},
+            limits=limits(self.policy, "OutboxJobsExhaustedGrowing"),
+            empty="Unknown: there is no sample of an hour ago yet.",
         ).decimals(0)
 
     def failures(self) -> timeseries.Panel:
@@ -191,6 +207,45 @@ class SignalPanels(PanelGroup):
         )
         return panels.dashed(panels.log_scale(panel, limits(self.policy, "OutboxProcessingSlow")), *means)
 
+    def burn_rates(self) -> timeseries.Panel:
+        """Burn rates of the latency objective."""
+        panel = panels.lines(
+            "Burn rate of the latency objective",
+            "Share of slow jobs, as a multiple of the error budget: at 1, the budget of a month lasts a month. Lines: "
+            "where it becomes a ticket over days, and a page over an hour; each needs a shorter window as well.",
+            PanelQuery(self.signal("outbox:latency_burn_rate:5m"), "5 minutes"),
+            PanelQuery(self.signal("outbox:latency_burn_rate:1h"), "1 hour"),
+            PanelQuery(self.signal("outbox:latency_burn_rate:6h"), "6 hours"),
+            colours={"5 minutes": BAD, "1 hour": WARN, "6 hours": "yellow"},
+            empty="No job was processed in the time shown.",
+        )
+        alerts = ("OutboxLatencyBudgetBurnSlow", "OutboxLatencyBudgetBurnFast")
+        return panels.log_scale(panel, limits(self.policy, *alerts), zero=True)
+
+    def budget(self) -> stat.Panel:
+        """The error budget that is left."""
+        panel = panels.number(
+            "Error budget left",
+            "Part of the latency objective's error budget that is left of its window, a month. Negative: the objective "
+            "is missed. Unknown until the samples reach back so far; Prometheus has to keep them.",
+            worst(self._budget_left(), least=True),
+        )
+        return panels.with_texts(panel.unit("percentunit").decimals(1), unknown="no month of samples")
+
+    def _budget_left(self) -> str:
+        """As the policy's signal, from the counters: the rules need not be loaded."""
+        objective = self.policy.objective
+        if objective is None:
+            raise LookupError("the policy has no latency objective")
+        window = format_duration(objective.window)
+        every, fast = (
+            pick(catalogue.PROCESSING_TIME, f'le="{bucket_label(bound)}"', suffix="_bucket")
+            for bound in (math.inf, objective.time)
+        )
+        slow = one(f"increase({every}[{window}]) - ignoring (le) increase({fast}[{window}])")
+        jobs = one(f"increase({every}[{window}])", "le")
+        return f"(1 - {slow} / ({jobs} > 0) / {objective.budget:g}) and {one(f'{every} offset {window}', 'le')}"
+
     def _summaries(self) -> tuple[ValueMapping, ...]:
         """The summary of each alert in place of its name."""
         found = {rule.key.alert: rule.summary for rule in self.policy.rules}
@@ -242,7 +297,7 @@ def _shortened(label: str, expression: str) -> str:
 
 def _evaluated_by_exporter(severity: str) -> str:
     """1 for each alert of this severity that fires by the exporter's evaluation, 0 for each that does not."""
-    return pick(catalogue.ALERT_FIRING, f'severity="{severity}"')
+    return pick(catalogue.ALERT_FIRING, f'severity="{severity}",alert!="{DRILL}"')
 
 
 def _firing(severity: str) -> str:
@@ -250,4 +305,4 @@ def _firing(severity: str) -> str:
 
 
 def _firing_in_prometheus(severity: str) -> str:
-    return f'ALERTS{{{SELECTED_JOB},alertstate="firing",severity="{severity}"}}'
+    return f'ALERTS{{{SELECTED_JOB},alertstate="firing",severity="{severity}",alertname!="{DRILL}"}}'

@@ -26,14 +26,14 @@ _SHARES = (
     (terms.OLDEST_JOB.name, "OutboxStalled"),
     ("First attempt", "OutboxJobsWaitingLong"),
     (terms.HEAD_BLOCKED.name, "OutboxHeadBlocked"),
-    (f"{terms.PROCESSING_TIME}, p95", "OutboxProcessingSlow"),
+    (terms.PROCESSING_TIME.name, "OutboxProcessingSlow"),
     (terms.FAILURE_RATIO.name, "OutboxFailureRatioHigh"),
     (terms.INITIALISATION_FAILURES.name, "OutboxFsmFailureRateHigh"),
-    ("the same, 6 hours", "OutboxFsmFailureBudgetBurn"),
+    ("Failures in 6 hours", "OutboxFsmFailureBudgetBurn"),
     (terms.FALLBACK_ACTIVATIONS.name, "OutboxFallbacksFrequent"),
     (terms.FALLBACK_FAILURES.name, "OutboxFallbacksFailing"),
     (terms.OLDEST_EXPIRED_KEY.name, "OutboxCleanupOverdue"),
-    (terms.OLDEST_PROCESSED_JOB.name, "OutboxRetentionOverdue"),
+    ("Oldest processed", "OutboxRetentionOverdue"),
     (terms.SAMPLE_AGE.name, "OutboxSamplesStale"),
 )
 

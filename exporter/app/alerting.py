@@ -111,6 +111,7 @@ class Alerting:
             "watch": watch_status(view),
             "trends": trends(tuple(self._trends)),
             "notices": list(self._notices(view)),
+            "drill": self.notifications.drill_status(),
         }
 
     def watch(self) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from exporter.collectors import tables
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import ApplicationSettings, Config, WatchSettings, WebSettings
@@ -20,6 +21,7 @@ from exporter.core.errors import (
 )
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import duration
+from exporter.core.logs import hide
 from exporter.migration.verify import access_checks
 from exporter.sampling.sampler import Sampler
 from exporter.web.config.reloader import load as load_web
@@ -135,7 +137,24 @@ def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
         except SampleError as error:
             finding = ConfigFinding(name, error)
         yield finding
+    yield from _tables(sampling)
     yield from _migration(sampling)
+
+
+def _tables(sampling: Sampler) -> Iterator[ConfigFinding]:
+    """What the statistics of the tables do not show here, and what holds back the vacuum horizon, are notes."""
+    try:
+        with sampling.database.sample() as session:
+            found, holders = tables.read_statistics(session), tables.read_holders(session)
+            now, is_standby = session.now, session.is_standby
+    except SampleError as error:
+        yield ConfigFinding("tables", error)
+        return
+    yield ConfigFinding("tables: sizes and statistics are visible")
+    for reason in tables.unknown_statistics(found, is_standby=is_standby):
+        yield ConfigFinding("tables", note=reason)
+    if holders and holders[0].is_old(now):
+        yield ConfigFinding("vacuum horizon", note=hide(tables.oldest(holders[0])))
 
 
 def _migration(sampling: Sampler) -> Iterator[ConfigFinding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
+from alerts.notify.drill.status import DrillStatus
 from exporter.metrics import catalogue, odd_rows
 from exporter.metrics.catalogue import CollectorName, Metric
 from exporter.metrics.exposition import fresh_readings
@@ -126,15 +127,17 @@ class AlertingStatus(TypedDict):
     """The part about alerts and the watch; `alerts` is None before the first evaluation.
 
     `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
+    `drill` is None when none is scheduled.
     """
 
     alerts: list[AlertStatus] | None
     watch: WatchStatus | None
     trends: dict[str, list[tuple[float, float | None]]]
     notices: list[Notice]
+    drill: DrillStatus | None
 
 
-NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": []}
+NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": [], "drill": None}
 
 
 class StatusDict(AlertingStatus):
@@ -256,9 +259,12 @@ def status(
     """The whole document; `now` by the monotonic clock, `unix_now` by the wall clock."""
     states = tuple(states)
     left_out: list[Notice] = [{"name": table, "text": text} for table, text in odd_rows.messages(_fresh(states, now))]
+    noticed: list[Notice] = [
+        {"name": each.name, "text": each.text} for state in states if state.fresh(now) for each in state.notices
+    ]
     return {
         **alerting,
-        "notices": [*alerting["notices"], *left_out],
+        "notices": [*alerting["notices"], *left_out, *noticed],
         "version": about.version,
         "up": database_up(states, now),
         "now": unix_now,

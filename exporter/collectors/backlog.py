@@ -1,16 +1,20 @@
 """Pending jobs by state and queue, and the oldest of each: the signals that most alerts of severity page rest on."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from exporter.collectors.completions import STATEMENTS, Completions
+from exporter.collectors.conservation import RECENT, PendingJobs
 from exporter.collectors.database import DatabaseCollector
-from exporter.collectors.departures import Departures
 from exporter.config.settings import SamplingSettings
 from exporter.database import DatabaseClient, Session, indexes
 from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
+from exporter.metrics.catalogue import Metric
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD
 from exporter.metrics.readings import Reading
@@ -22,6 +26,8 @@ HEAD = 200
 # A backlog of fewer jobs is read once, by one statement, which sorts its rows. Of a longer one, sorting all of them
 # would take longer than reading the oldest again.
 SHORT_BACKLOG = 5000
+# Of a longer backlog at most so many of those created lately: twenty seconds of a busy outbox are as many.
+RECENT_LIMIT = 5000
 # A backlog that exceeds count_limit by less than this share of it is counted whole, and its newest jobs are subtracted:
 # with a million jobs, half the time of counting the oldest in their order.
 SLACK = 1 / 20
@@ -43,15 +49,18 @@ class AttemptGroup:
 
 @dataclass(frozen=True, slots=True)
 class BacklogHead:
-    """The one row of sql/backlog_head.sql; `queues`, `attempts`, `counts` and `oldest` have an entry per group."""
+    """The one row of sql/backlog_head.sql; `queues` to `newer_ids` have an entry per group."""
 
     jobs: int
     blocked: int
-    ids: str
     queues: list[str | None]
     attempts: list[int | None]
     counts: list[int]
     oldest: list[float | None]
+    oldest_ids: list[str]
+    newer_ids: list[str]
+    recent_queues: list[str | None]
+    recent_ids: list[str]
     is_standby: bool
     inserted: int | None
 
@@ -81,7 +90,7 @@ class BacklogCollector(DatabaseCollector):
 
     name = "backlog"
     index = indexes.PENDING
-    statements = ("indexes", "backlog_head", "backlog")
+    statements = ("indexes", "backlog_head", "backlog", *STATEMENTS)
     reads = (Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at")),)
 
     def __init__(
@@ -90,11 +99,14 @@ class BacklogCollector(DatabaseCollector):
         index_catalogue: IndexCatalogue,
         settings: SamplingSettings,
         queues: LabelLimit,
-        departures: Departures,
+        completions: Completions,
     ) -> None:
         super().__init__(database, index_catalogue)
         self._settings = settings
-        self._departures = departures
+        self._completions = completions
+        self._conservation = completions.conservation
+        # The start of the latest sample, Unix seconds.
+        self._sampled_at: float | None = None
         self._queues = queues
         # Whether the latest backlog was short: all of it is read, in any order. Unknown after a failure, then False.
         self.bitmap_scans = False
@@ -105,28 +117,53 @@ class BacklogCollector(DatabaseCollector):
         """One sample of the backlog. Raises: SampleError."""
         rows = SHORT_BACKLOG if self.bitmap_scans else HEAD
         self.bitmap_scans = False
-        latest = session.now + MAX_CLOCK_LEAD
-        head = session.fetch_one("backlog_head", BacklogHead, count_limit=rows, batch=PROCESSOR_BATCH, latest=latest)
+        since = (session.now if self._sampled_at is None else self._sampled_at) - RECENT
+        head = session.fetch_one(
+            "backlog_head",
+            BacklogHead,
+            count_limit=rows,
+            batch=PROCESSOR_BATCH,
+            latest=session.now + MAX_CLOCK_LEAD,
+            since=since,
+            recent_limit=RECENT_LIMIT,
+            lists_recent=self._conservation.needs_number,
+        )
         is_whole = head.jobs < min(rows, self._settings.count_limit)
         groups = self._named(head.groups) if is_whole else self._groups(session)
         pending = jobs_in(groups)
         self.bitmap_scans = pending < SHORT_BACKLOG
         is_truncated = pending >= self._settings.count_limit
-        self._note(head, session.now, None if is_truncated else pending)
-        return (
+        readings = (
             Reading(catalogue.PENDING_TRUNCATED, is_truncated),
             Reading(catalogue.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups),
             *by_queue(groups, self._queues),
             *self._index_catalogue.advice(session, "job_outbox"),
         )
+        self._record(
+            session, listed(head, self._queues, since, is_whole=head.jobs < rows), None if is_truncated else groups
+        )
+        self._conservation.balance.note(session.now, head.inserted, None if is_truncated else pending)
+        self._sampled_at = session.now
+        return readings
 
-    def _note(self, head: BacklogHead, now: float, pending: int | None) -> None:
-        if head.is_standby:
-            self._departures.forget()
-        else:
-            self._departures.record_pending(head.ids.split("\x1f") if head.ids else ())
-            self._departures.balance.note(now, head.inserted, pending)
+    def _record(self, session: Session, jobs: PendingJobs, groups: Iterable[PendingGroup] | None) -> None:
+        """Compare with the sample before; where one of them does not list all jobs, by number.
+
+        That takes the jobs that are processed in the same snapshot. The statement is sent only where the collector of
+        processed jobs could run it.
+        """
+        if session.is_standby:
+            self._conservation.forget()
+            return
+        is_partial = self._conservation.needs_number or not jobs.is_whole
+        is_current = is_partial and self._completions.is_current
+        if is_current:
+            self._completions.read(session)
+            jobs = replace(jobs, jobs=None if groups is None else jobs_by_queue(groups, self._queues))
+            if self._conservation.lacks_jobs(jobs):
+                self._completions.read(session, check=True)
+        self._completions.reopen(self._conservation.record_pending(jobs, is_current=is_current))
 
     def _groups(self, session: Session) -> list[PendingGroup]:
         """All pending jobs, or the oldest `count_limit` of them. The backlog is expected to be as long as before."""
@@ -151,6 +188,25 @@ class BacklogCollector(DatabaseCollector):
         return by_queue_and_state(groups, self._settings.exhausted_attempts)
 
 
+def listed(head: BacklogHead, queues: LabelLimit, since: float, *, is_whole: bool) -> PendingJobs:
+    """The jobs of a sample by id. `since` in Unix seconds; without effect where more were created than are listed."""
+    recent = _by_id(head.recent_queues, head.recent_ids, queues)
+    if len(recent) >= RECENT_LIMIT:
+        recent, since = {}, math.inf
+    oldest, others = (_by_id(head.queues, ids, queues) for ids in (head.oldest_ids, head.newer_ids))
+    return PendingJobs(oldest, others, recent, since, is_whole)
+
+
+def _by_id(names: Iterable[str | None], ids: Iterable[str], queues: LabelLimit) -> dict[str, str]:
+    """The queue of each job."""
+    return {
+        job: queue
+        for queue, jobs in zip(map(queues.name, names), ids, strict=True)
+        if jobs
+        for job in jobs.split("\x1f")
+    }
+
+
 def by_queue_and_state(groups: Iterable[AttemptGroup], exhausted_attempts: int) -> list[PendingGroup]:
     """One group for each queue and state, the largest first; a job without a number of attempts is waiting.
 
@@ -172,6 +228,14 @@ def jobs_in(groups: Iterable[PendingGroup]) -> int:
     return sum(group.jobs for group in groups)
 
 
+def jobs_by_queue(groups: Iterable[PendingGroup], queues: LabelLimit) -> Counter[str]:
+    """How many jobs each queue has, by its published name."""
+    found: Counter[str] = Counter()
+    for group in groups:
+        found[queues.name(group.queue)] += group.jobs
+    return found
+
+
 def without(groups: Iterable[PendingGroup], newest: Iterable[PendingGroup]) -> list[PendingGroup]:
     """The groups less these newest jobs: the oldest job of what remains is the same."""
     fewer = {(group.queue, group.state): group.jobs for group in newest}
@@ -185,20 +249,22 @@ def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
     for state in catalogue.STATES:
         mine = [group for group in groups if group.state == state]
         yield Reading(catalogue.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
-        if known := [group.oldest for group in mine if group.oldest is not None]:
-            yield Reading(catalogue.OLDEST_PENDING, min(known), (state,))
+        yield from _oldest(catalogue.OLDEST_PENDING, mine, state)
 
 
 def by_queue(groups: Iterable[PendingGroup], queues: LabelLimit) -> Iterator[Reading]:
-    """Jobs and oldest job of each queue, `other` for those beyond the label limit."""
-    jobs: dict[str, int] = {}
-    oldest: dict[str, float] = {}
+    """Jobs and oldest job of each queue, exhausted ones apart too; `other` for queues beyond the label limit."""
+    found: dict[str, list[PendingGroup]] = {}
     for group in groups:
-        queue = queues(group.queue)
-        jobs[queue] = jobs.get(queue, 0) + group.jobs
-        if group.oldest is not None:
-            oldest[queue] = min(oldest.get(queue, group.oldest), group.oldest)
-    for queue, count in jobs.items():
-        yield Reading(catalogue.QUEUE_PENDING_JOBS, count, (queue,))
-    for queue, at in oldest.items():
-        yield Reading(catalogue.QUEUE_OLDEST_PENDING, at, (queue,))
+        found.setdefault(queues(group.queue), []).append(group)
+    for queue, of_queue in found.items():
+        exhausted = [group for group in of_queue if group.state == "exhausted"]
+        yield Reading(catalogue.QUEUE_PENDING_JOBS, jobs_in(of_queue), (queue,))
+        yield Reading(catalogue.QUEUE_EXHAUSTED_JOBS, jobs_in(exhausted), (queue,))
+        yield from _oldest(catalogue.QUEUE_OLDEST_PENDING, of_queue, queue)
+        yield from _oldest(catalogue.QUEUE_OLDEST_EXHAUSTED, exhausted, queue)
+
+
+def _oldest(metric: Metric, groups: Iterable[PendingGroup], label: str) -> Iterator[Reading]:
+    if known := [group.oldest for group in groups if group.oldest is not None]:
+        yield Reading(metric, min(known), (label,))

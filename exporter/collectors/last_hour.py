@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from exporter.collectors.conservation import Conservation
 from exporter.collectors.database import DatabaseCollector
-from exporter.collectors.departures import MAX_BACKDATING, Departures
+from exporter.collectors.inserted_rows import MAX_BACKDATING
 from exporter.collectors.watermark import SETTLING_WINDOW
 from exporter.config.settings import SamplingSettings
 from exporter.database import DatabaseClient, Session, indexes
@@ -40,8 +41,10 @@ class ProcessedInHour:
 
 @dataclass(frozen=True, slots=True)
 class FailingJobs:
-    """The one row of sql/failing_last_hour.sql."""
+    """One row of sql/failing_last_hour.sql; `queue` is None for jobs without one, and in the row about all of them."""
 
+    is_total: bool
+    queue: str | None
     failing: int
     examined: int
     infinite: int
@@ -62,6 +65,7 @@ class BackdatedJobs:
 
     examined: int
     ids: list[str]
+    queues: list[str | None]
 
 
 # So few pending jobs are read in the order of their index, a page for each at most. Only such a scan lets the server
@@ -95,11 +99,11 @@ class LastHourCollector(DatabaseCollector):
         index_catalogue: IndexCatalogue,
         settings: SamplingSettings,
         queues: LabelLimit,
-        departures: Departures,
+        conservation: Conservation,
     ) -> None:
         super().__init__(database, index_catalogue)
         self._settings = settings
-        self._departures = departures
+        self._conservation = conservation
         self._queues = queues
         self._pending: int | None = None
         # The latest sample, and the latest one that found a job stamped before its creation or was the first after a
@@ -111,7 +115,8 @@ class LastHourCollector(DatabaseCollector):
         limit, latest = self._settings.count_limit, session.now + MAX_CLOCK_LEAD
         retention = session.fetch_one("oldest_processed", Retention, latest=latest)
         session.prefer_bitmap_scans(bitmap_scans=self._pending is None or self._pending > SMALL_BACKLOG)
-        failing = session.fetch_one("failing_last_hour", FailingJobs, count_limit=limit, latest=latest)
+        queues = session.fetch("failing_last_hour", FailingJobs, count_limit=limit, latest=latest)
+        failing = next(row for row in queues if row.is_total)
         self._pending = failing.examined
         session.prefer_bitmap_scans()
         hour = session.fetch("processed_last_hour", ProcessedInHour, skew=self._skew(session.now), latest=latest)
@@ -123,7 +128,7 @@ class LastHourCollector(DatabaseCollector):
             Reading(catalogue.LAST_HOUR_PROCESSED, total.processed),
             *averages(total),
             *failure_ratio(failing, total.processed, limit),
-            *by_queue(hour, self._queues),
+            *by_queue(hour, queues if failing.examined < limit else None, self._queues),
             *_oldest(retention),
             *(odd(failing) + odd(total)).readings("job_outbox"),
         )
@@ -146,7 +151,7 @@ class LastHourCollector(DatabaseCollector):
 
     def _search(self, session: Session) -> None:
         """Search jobs that were stamped hours before they were created, where there is a reason to."""
-        search = self._departures.balance.begin_search(session.now)
+        search = self._conservation.balance.begin_search(session.now)
         if search is not None:
             found = session.fetch_one(
                 "far_behind",
@@ -156,7 +161,9 @@ class LastHourCollector(DatabaseCollector):
                 reach=search.behind + MAX_BACKDATING,
             )
             session.note_rows(found.examined)
-            self._departures.record_backdated(found.ids, session.now)
+            self._conservation.record_backdated(
+                dict(zip(found.ids, map(self._queues, found.queues), strict=True)), session.now
+            )
 
 
 def averages(total: ProcessedInHour) -> Iterator[Reading]:
@@ -173,11 +180,17 @@ def failure_ratio(failing: FailingJobs, processed: int, limit: int) -> Iterator[
         yield Reading(catalogue.LAST_HOUR_FAILURE_RATIO, failing.failing / tried)
 
 
-def by_queue(hour: Iterable[ProcessedInHour], queues: LabelLimit) -> Iterator[Reading]:
-    """Jobs processed in the last hour, by queue."""
-    counts = queues.sum((row.queue, row.processed) for row in hour if not row.is_total and row.processed)
-    for queue, count in counts.items():
+def by_queue(
+    hour: Iterable[ProcessedInHour], failing: Iterable[FailingJobs] | None, queues: LabelLimit
+) -> Iterator[Reading]:
+    """Jobs processed in the last hour and failure ratio, by queue. `failing`: None when counting stopped at a limit."""
+    processed = queues.sum((row.queue, row.processed) for row in hour if not row.is_total and row.processed)
+    for queue, count in processed.items():
         yield Reading(catalogue.QUEUE_LAST_HOUR_PROCESSED, count, (queue,))
+    if failing is not None:
+        failed = queues.sum((row.queue, row.failing) for row in failing if not row.is_total)
+        for queue, tried in (processed + failed).items():
+            yield Reading(catalogue.QUEUE_LAST_HOUR_FAILURE_RATIO, failed[queue] / tried, (queue,))
 
 
 def odd(rows: FailingJobs | ProcessedInHour) -> OddRows:

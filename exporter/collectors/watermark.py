@@ -48,9 +48,9 @@ class _Slot:
 class Watermark:
     """Tells new rows from those of earlier samples.
 
-    The first sample sets the baseline: none of its rows is new. A row that
-    is gone stays known by the slot of its timestamp: where a standby answers next, it shows less than the primary did,
-    for a while. One that comes back with another timestamp is new.
+    The first sample sets the baseline: none of its rows is new. A row that is gone stays known: where a standby answers
+    next, it shows less than the primary did, for a while. One that comes back with another timestamp is new.
+    `restamped` are the rows that the last sample found with another timestamp, and none saw to be gone.
     Memory: one id per row of the settling window, and of the time between two samples.
     """
 
@@ -60,8 +60,10 @@ class Watermark:
         # When the settled window was last checked, and when it was last found changed.
         self._checked = self._changed = -math.inf
         self._slots: defaultdict[int, _Slot] = defaultdict(_Slot)
-        self._gone: dict[int, set[str]] = {}
-        self._ids: set[str] = set()
+        # Timestamps by id, of rows that are gone by slot.
+        self._gone: dict[int, dict[str, float]] = {}
+        self._stamps: dict[str, float] = {}
+        self.restamped: list[str] = []
 
     def since(self, now: float) -> float:
         """The watermark: the oldest timestamp that the next sample reads. Units: Unix seconds, `now` too."""
@@ -70,7 +72,11 @@ class Watermark:
 
     def __contains__(self, row: object) -> bool:
         """Whether the last sample's window held the row of this id."""
-        return row in self._ids
+        return row in self._stamps
+
+    def forget_row(self, row: str) -> None:
+        """The row has lost its timestamp; with the next one it is new."""
+        self._stamps.pop(row, None)
 
     def settled_window(self, now: float) -> SettledWindow:
         """Rows seen well before the last sample, which the next one need not read if they are unchanged."""
@@ -128,8 +134,9 @@ class Watermark:
         new_places = [
             place
             for place, (row, stamp) in enumerate(zip(ids, stamps, strict=True))
-            if row not in self._ids and row not in self._gone.get(_slot(stamp), ())
+            if row not in self._stamps and self._gone.get(_slot(stamp), {}).get(row) != stamp
         ]
+        self.restamped = [row for row, stamp in zip(ids, stamps, strict=True) if self._stamps.get(row, stamp) != stamp]
         self._replace(until, ids, stamps)
         self._latest = now
         if since is None or checked:
@@ -143,12 +150,11 @@ class Watermark:
         present = frozenset(ids)
         for number in [number for number in self._slots if number * SLOT >= until]:
             before = self._slots.pop(number).ids
-            self._ids.difference_update(before)
-            gone = set(before) - present
-            if gone:
-                self._gone.setdefault(number, set()).update(gone)
-        self._ids.update(present)
+            known = {row: self._stamps.pop(row) for row in before if row in self._stamps}
+            if gone := {row: stamp for row, stamp in known.items() if row not in present}:
+                self._gone.setdefault(number, {}).update(gone)
         for row, stamp in zip(ids, stamps, strict=True):
+            self._stamps[row] = stamp
             slot = self._slots[_slot(stamp)]
             slot.ids.append(row)
             slot.micros += round(stamp * 1_000_000)
@@ -156,7 +162,8 @@ class Watermark:
     def _forget(self, since: float) -> None:
         """Rows stamped before `since` are of no use any more."""
         for number in [number for number in self._slots if number * SLOT < since]:
-            self._ids.difference_update(self._slots.pop(number).ids)
+            for row in self._slots.pop(number).ids:
+                self._stamps.pop(row, None)
         self._gone = {number: rows for number, rows in self._gone.items() if number * SLOT >= since}
 
 

@@ -26,8 +26,8 @@ from exporter.core import output
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import json_safe
 
-# Seconds of history before the time asked for: the longest window of the policy, and for-durations.
-_BEFORE = 7 * 3600.0
+# Seconds of history before the time asked for, which fill the windows of the first rules. No more is kept with a week.
+_BEFORE = 86400.0
 
 
 def run(options: argparse.Namespace) -> ExitStatus:

@@ -20,7 +20,8 @@ def load(options: argparse.Namespace, dsn_problem: Callable[[str], str | None] =
     Raises: ConfigError with every problem. The paths of the file and of what it names are whole.
     """
     path = options.config.absolute() if options.config else None
-    config = loader.load(path, _environ(options), loader.ExternalChecks(dsn_problem, _override_problem))
+    checks = loader.ExternalChecks(dsn_problem, _override_problem, {"alerting.objective_time": _objective_problem})
+    config = loader.load(path, _environ(options), checks)
     logs.configure(secrets(config), level=config.log.level, style=config.log.format)
     return config
 
@@ -34,4 +35,9 @@ def _environ(options: argparse.Namespace) -> dict[str, str]:
 def _override_problem(override: Override) -> str | None:
     """The rules are read only for a configuration that changes one."""
     problem: str | None = import_module("alerts.policy.load").override_error_in_default_policy(override)
+    return problem
+
+
+def _objective_problem(seconds: float) -> str | None:
+    problem: str | None = import_module("alerts.policy.objective").bound_error(seconds)
     return problem

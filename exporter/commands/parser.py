@@ -34,6 +34,7 @@ RULE_FORMATS: Mapping[str, str] = MappingProxyType(
         "prometheusrule": "for the Prometheus operator",
         "vmrule": "for the VictoriaMetrics operator",
         "grafana": "a provisioning file of Grafana's alerting",
+        "openslo": "the latency objective as OpenSLO documents",
     }
 )
 

@@ -16,19 +16,25 @@ from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
 
 
-def _grafana_rules(policy: Policy, datasource: str | None) -> str:
-    # Imported now: it takes as long as all other formats together.
+# The two below are imported when they are asked for: Grafana's takes as long as the other formats together.
+def _grafana_rules(policy: Policy, options: argparse.Namespace) -> str:
     write: Callable[..., str] = import_module("alerts.policy.grafana_file").grafana_rules
-    return write(policy, datasource) if datasource else write(policy)
+    return write(policy, options.datasource) if options.datasource else write(policy)
 
 
-# Writes a form of the rules from the policy and the uid of Grafana's data source, if one was given.
-_WRITERS: Mapping[str, Callable[[Policy, str | None], str]] = MappingProxyType(
+def _openslo(policy: Policy, options: argparse.Namespace) -> str:
+    write: Callable[..., str] = import_module("alerts.policy.openslo_file").openslo
+    return write(policy, options.job or (policy.job,))
+
+
+# Writes a form of the rules from the policy and the options of the command line.
+_WRITERS: Mapping[str, Callable[[Policy, argparse.Namespace], str]] = MappingProxyType(
     {
         "prometheus": lambda policy, _: rule_file(policy),
         "prometheusrule": lambda policy, _: prometheus_rule(policy),
         "vmrule": lambda policy, _: vm_rule(policy),
         "grafana": _grafana_rules,
+        "openslo": _openslo,
     }
 )
 
@@ -45,4 +51,4 @@ def text(options: argparse.Namespace, config: Config) -> str:
         raise ConfigError(("--datasource: only --format grafana names a data source",))
     dialect = Dialect.METRICSQL if options.format == "vmrule" else Dialect.PROMQL
     policy = configured_policy(config, jobs=options.job, dialect=dialect)
-    return _WRITERS[options.format](policy, options.datasource)
+    return _WRITERS[options.format](policy, options)

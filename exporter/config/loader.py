@@ -6,7 +6,7 @@ out. What a DSN leaves out comes from libpq's own variables (PGHOST, PGPASSWORD,
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -66,10 +66,14 @@ _ORDERS = (
 
 @dataclass(frozen=True, slots=True)
 class ExternalChecks:
-    """Checks of other packages. Each returns the problem, without showing a value, or None."""
+    """Checks of other packages. Each returns the problem, without showing a value, or None.
+
+    `values` are checks of single values by the dotted name of their key.
+    """
 
     dsn: Callable[[str], str | None]
     override: Callable[[Override], str | None]
+    values: Mapping[str, Callable[[Any], str | None]] = field(default_factory=dict)
 
 
 def load(path: Path | None, environ: Mapping[str, str], checks: ExternalChecks) -> Config:
@@ -160,7 +164,12 @@ class _Reader:
             hint, _ = get_args(key.hint)
             read = (self._one(GivenValue(given.name, item, given.base), hint) for item in _items(given))
             return tuple(value for value in read if value is not None)
-        return self._one(given, key.hint)
+        value = self._one(given, key.hint)
+        check = self._checks.values.get(key.path)
+        if value is not None and check and (wrong := check(value)):
+            self._problems.add(given.place, wrong)
+            return None
+        return value
 
     def _secret(self, given: GivenValue, key: ConfigKey) -> Secret | None:
         """The secret. A file is read now, and again at each use; a command runs at the first use."""

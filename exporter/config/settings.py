@@ -8,9 +8,20 @@ is positive; `Bounds` and `Pattern` narrow a type where a value would otherwise 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from exporter.core.types import Address, Certificates, LogFormat, LogLevel, Ratio, Seconds, Secret, Url, Zone
+from exporter.core.types import (
+    Address,
+    Certificates,
+    LogFormat,
+    LogLevel,
+    Ratio,
+    Seconds,
+    Secret,
+    Url,
+    WeeklyTime,
+    Zone,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +171,11 @@ class AlertingSettings:
     of alerts/policy.yaml. `runbook_base_url` is the address of the runbooks, `<base>/<alert>.md`; without it links lead
     to the exporter's own pages at `web.external_url`, and without either there are no links. `ca_file` holds the
     authorities that verify every receiver, in place of the well-known ones.
+
+    `objective_time` and `objective_target` replace the latency objective of alerts/policy.yaml: the share of jobs to be
+    processed within that time. Below 0.94 the fast burn, 14.4 times the error budget, would be more than all jobs.
+
+    `drill` is when the alert OutboxDrill is sent to every receiver, once a week, with the severity `drill_severity`.
     """
 
     alertmanager_url: tuple[Url, ...] = ()
@@ -173,6 +189,10 @@ class AlertingSettings:
     thresholds: tuple[Override, ...] = ()
     runbook_base_url: Url | None = None
     ca_file: Certificates | None = None
+    objective_time: Seconds | None = None
+    objective_target: Annotated[Ratio, Bounds(0.94, 0.9999)] | None = None
+    drill: WeeklyTime | None = None
+    drill_severity: Literal["page", "info"] = "page"
 
 
 @dataclass(frozen=True, slots=True)

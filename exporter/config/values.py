@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 from exporter.config.settings import JOB_NAME, Amount, Bounds, Pattern
-from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
+from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, WeeklyTime, Zone
 
 Parsed = TypeVar("Parsed")
 
@@ -28,6 +28,8 @@ _UNITS = MappingProxyType({"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_
 _ZONE = re.compile(r"(?:[A-Za-z_]+/){0,2}[A-Za-z_-]+|Etc/GMT[+-][0-9]{1,2}")
 # Each unit at most once, the largest first, as Prometheus writes durations.
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,9}}){unit})?" for unit in _UNITS))
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WEEKLY = re.compile(rf"({'|'.join(_WEEKDAYS)}) ([01][0-9]|2[0-3]):([0-5][0-9]) (\S+)")
 # A host as DNS and container networks know them, and a path of RFC 3986 (appendix A, `pchar`). Alertmanager refuses a
 # whole request with 422 for one link in it that is no URI.
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]*)?|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
@@ -188,6 +190,15 @@ def zone(text: str) -> Zone:
     return Zone(text)
 
 
+def weekly_time(text: str) -> WeeklyTime:
+    """A time of the week: a weekday, a time of day, and the zone whose clock shows it."""
+    match = _WEEKLY.fullmatch(text)
+    if not match:
+        raise ValueError("expected a weekday, a time and a time zone, such as Tue 10:00 Europe/Berlin")
+    weekday, hour, minute, name = match.groups()
+    return WeeklyTime(_WEEKDAYS.index(weekday), int(hour), int(minute), zone(name))
+
+
 def secret(text: str) -> Secret:
     """A secret on one line: a line break in it would end the HTTP header that carries it."""
     return Secret(line(text))
@@ -200,6 +211,7 @@ _READERS: Mapping[object, Callable[[str], Any]] = MappingProxyType(
         Url: url,
         Address: address,
         Secret: secret,
+        WeeklyTime: weekly_time,
         Zone: zone,
         int: whole_number,
         bool: boolean,

@@ -43,16 +43,15 @@ tbody th { font-weight: 600 }
 .text { overflow-wrap: anywhere; min-width: 9rem }
 .short, .number { white-space: nowrap }
 .number { text-align: right }
-@media (max-width: 52rem) {
-  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
-  table, tbody, tr, th, td { display: block }
-  tr { padding: .5rem .75rem; border-top: 1px solid var(--line) } tbody tr:first-child { border-top: 0 }
-  tbody th, td { border: 0; padding: .1rem 0; min-width: 0; text-align: left; white-space: normal;
+@media screen and (max-width: 52rem) {
+  .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+  .rows, .rows tbody, .rows tr, .rows th, .rows td { display: block }
+  .rows tr { padding: .5rem .75rem; border-top: 1px solid var(--line) } .rows tbody tr:first-child { border-top: 0 }
+  .rows tbody th, .rows td { border: 0; padding: .1rem 0; min-width: 0; text-align: left; white-space: normal;
     overflow-wrap: anywhere }
-  td { display: flow-root; padding-left: 7rem }
-  td.number, td.short { text-align: left; white-space: normal }
-  td::before { content: attr(data-column); float: left; width: 6.5rem; margin-left: -7rem; color: var(--soft) }
-  td:empty { display: none }
+  .rows td { display: flow-root; padding-left: 7rem }
+  .rows td::before { content: attr(data-column); float: left; width: 6.5rem; margin-left: -7rem; color: var(--soft) }
+  .rows td:empty { display: none }
 }
 """
 
@@ -103,7 +102,7 @@ def table(labelled_by: str, columns: tuple[str, ...], rows: list[tuple[str, ...]
     body = "".join(f'<tr role="row">{"".join(_cells(row, columns, kinds))}</tr>' for row in rows)
     return (
         f'<div class="table" role="region" aria-labelledby="{labelled_by}" tabindex="0">'
-        f'<table role="table"><thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
+        f'<table class="rows" role="table"><thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
         f'<tbody role="rowgroup">{body}</tbody></table></div>'
     )
 

@@ -189,7 +189,7 @@ def _nice_step(highest: float, unit: str) -> float:
 def _tick_label(value: float, step: float, unit: str) -> str:
     """The value at a tick, in the unit of the steps, so that all ticks have the same one."""
     if unit == "boolean":
-        return {0: "no", 1: "yes"}.get(value, "")
+        return {0.0: "no", 1.0: "yes"}.get(value, "")
     if unit == "ratio":
         return f"{value * 100:.4g} %" if value < _LARGEST_EXACT else format_value(value, unit)
     if unit != "seconds":

@@ -15,6 +15,17 @@ Zone = NewType("Zone", str)
 # Certificate authorities, PEM.
 Certificates = NewType("Certificates", str)
 
+
+@dataclass(frozen=True, slots=True)
+class WeeklyTime:
+    """A time of the week: `weekday` 0 (Monday) to 6, `hour` and `minute` of the clock in `zone`."""
+
+    weekday: int
+    hour: int
+    minute: int
+    zone: Zone
+
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 

@@ -20,6 +20,7 @@ class CollectorName(StrEnum):
     IDEMPOTENCY = "idempotency"
     MAINTENANCE = "maintenance"
     MIGRATION = "migration"
+    TABLES = "tables"
     APPLICATION = "application"
 
 
@@ -65,8 +66,8 @@ class _Publisher:
     def counter(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
         return Metric(name, Kind.COUNTER, text, labels, self.collector, critical)
 
-    def histogram(self, name: str, text: str, *labels: str) -> Metric:
-        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector)
+    def histogram(self, name: str, text: str, *labels: str, critical: bool = False) -> Metric:
+        return Metric(name, Kind.HISTOGRAM, text, labels, self.collector, critical)
 
 
 _backlog = _Publisher(CollectorName.BACKLOG)
@@ -76,6 +77,7 @@ _events = _Publisher(CollectorName.EVENTS)
 _idempotency = _Publisher(CollectorName.IDEMPOTENCY)
 _maintenance = _Publisher(CollectorName.MAINTENANCE)
 _migration = _Publisher(CollectorName.MIGRATION)
+_tables = _Publisher(CollectorName.TABLES)
 _application = _Publisher(CollectorName.APPLICATION)
 _exporter = _Publisher()
 
@@ -84,7 +86,7 @@ STATES = ("waiting", "failing", "exhausted")
 SOURCES = ("API", "QUEUE", "WORKER")
 KEY_STATES = ("live", "expired")
 COHORTS = ("created", "processed")
-UNACCOUNTED_KINDS = ("removed", "uncounted")
+UNACCOUNTED_KINDS = ("removed", "uncounted", "doubled")
 OTHER = "other"
 # An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value is expected.
 ODD_KINDS = ("infinite", "out_of_range", "null")
@@ -126,6 +128,16 @@ QUEUE_OLDEST_PENDING = _backlog.gauge(
     "Creation time of the oldest pending job of this queue; absent when there is none.",
     "queue",
 )
+QUEUE_EXHAUSTED_JOBS = _backlog.gauge(
+    "outbox_queue_exhausted_jobs",
+    "Exhausted jobs (attempts used up) by queue; absent without pending jobs.",
+    "queue",
+)
+QUEUE_OLDEST_EXHAUSTED = _backlog.gauge(
+    "outbox_queue_oldest_exhausted_timestamp_seconds",
+    "Creation time of the oldest exhausted job of this queue; absent when there is none.",
+    "queue",
+)
 
 # --- throughput ------------------------------------------------------------------------------------------------
 LAST_HOUR_PROCESSED = _last_hour.gauge("outbox_last_hour_processed_jobs", "Jobs processed in the last hour.")
@@ -142,10 +154,16 @@ LAST_HOUR_FAILURE_RATIO = _last_hour.gauge(
 PROCESSED_JOBS = _throughput.counter(
     "outbox_processed_jobs_total", "Jobs processed since the exporter started.", critical=True
 )
+CREATED_JOBS = _throughput.counter(
+    "outbox_created_jobs_total",
+    "Jobs created since the exporter started. A job that is pending again after it was processed counts again. "
+    "Absent on a standby.",
+)
 PROCESSING_TIME = _throughput.histogram(
     "outbox_processing_time_seconds",
     "Processing time (creation to processed) of the jobs in outbox_processed_jobs_total. Negative times count "
     "as 0; jobs with an invalid created_at are left out.",
+    critical=True,
 )
 CLOCK_SKEW_JOBS = _throughput.counter(
     "outbox_clock_skew_jobs_total",
@@ -153,9 +171,9 @@ CLOCK_SKEW_JOBS = _throughput.counter(
 )
 UNACCOUNTED_JOBS = _throughput.counter(
     "outbox_unaccounted_jobs_total",
-    "Jobs that left the backlog without being counted as processed: removed (deleted while pending) or "
-    "uncounted (processed_at is off by more than ten minutes). Covers the oldest 200 pending jobs; absent on a "
-    "standby.",
+    "Jobs for which created = processed + growth of the backlog does not hold: removed (deleted while pending), "
+    "uncounted (processed_at is off by more than ten minutes), doubled (processed_at was set a second time). Absent "
+    "on a standby.",
     "kind",
 )
 QUEUE_LAST_HOUR_PROCESSED = _last_hour.gauge(
@@ -163,6 +181,15 @@ QUEUE_LAST_HOUR_PROCESSED = _last_hour.gauge(
 )
 QUEUE_PROCESSED_JOBS = _throughput.counter(
     "outbox_queue_processed_jobs_total", "Jobs processed since the exporter started, by queue.", "queue"
+)
+QUEUE_LAST_HOUR_FAILURE_RATIO = _last_hour.gauge(
+    "outbox_queue_last_hour_failure_ratio",
+    "Jobs of this queue failing in the last hour divided by those failing or processed in it (0-1); absent when none "
+    "was attempted.",
+    "queue",
+)
+QUEUE_CREATED_JOBS = _throughput.counter(
+    "outbox_queue_created_jobs_total", "Jobs created since the exporter started, by queue.", "queue"
 )
 OLDEST_PROCESSED = _last_hour.gauge(
     "outbox_oldest_processed_timestamp_seconds",
@@ -260,11 +287,55 @@ CRON_TIMEZONE_OFFSET = _migration.gauge(
     "outbox_cron_timezone_offset_seconds",
     "Current offset from UTC of the time zone in which pg_cron interprets its schedules; absent when unknown.",
 )
+CRON_LAST_RUN = _migration.gauge(
+    "outbox_cron_last_run_timestamp_seconds",
+    "End of the last finished run of this clean-up job of pg_cron; absent before the first, and where the role cannot "
+    "see it.",
+    "job",
+)
+CRON_LAST_RUN_SUCCESS = _migration.gauge(
+    "outbox_cron_last_run_success",
+    "1 when the last finished run of this clean-up job of pg_cron succeeded, 0 when it failed; absent likewise.",
+    "job",
+)
 MAINTENANCE_ACTIVE = _maintenance.gauge("outbox_maintenance_active", "1 during a declared maintenance.", critical=True)
 MAINTENANCE_DECLARED_END = _maintenance.gauge(
     "outbox_maintenance_declared_end_timestamp_seconds",
     "Declared end of a maintenance that was not ended; absent when there is none. In the past, the maintenance "
     "is overdue.",
+)
+
+# --- tables ----------------------------------------------------------------------------------------------------
+TABLE_DEAD_ROWS = _tables.gauge(
+    "outbox_table_dead_rows",
+    "Dead rows of this table as PostgreSQL estimates them; absent until VACUUM or ANALYZE has counted them.",
+    "table",
+)
+TABLE_LIVE_ROWS = _tables.gauge(
+    "outbox_table_live_rows",
+    "Live rows of this table as PostgreSQL estimates them; absent until VACUUM or ANALYZE has counted them.",
+    "table",
+)
+TABLE_SIZE = _tables.gauge(
+    "outbox_table_size_bytes", "Size of this table on disk, with its indexes and TOAST.", "table"
+)
+TABLE_LAST_VACUUM = _tables.gauge(
+    "outbox_table_last_vacuum_timestamp_seconds",
+    "End of the last VACUUM or autovacuum of this table; absent before the first. It is renewed when no dead row could "
+    "be removed, too.",
+    "table",
+)
+VACUUM_HORIZON_PINNED = _tables.gauge(
+    "outbox_vacuum_horizon_pinned",
+    "1 when dead rows of this table stay although VACUUM has run since, because something may still see them; absent "
+    "while that is unknown.",
+    "table",
+)
+VACUUM_HORIZON_HELD = _tables.gauge(
+    "outbox_vacuum_horizon_held_timestamp_seconds",
+    "Time since when the oldest holder has held back the vacuum horizon, or longer, by the kind of the holder: "
+    "session, prepared_transaction, replication_slot, standby; present while the horizon of a table is pinned.",
+    "holder",
 )
 
 # --- alerting ---------------------------------------------------------------------------------------------------
@@ -291,6 +362,28 @@ NOTIFICATIONS = _exporter.counter(
     "Attempts to notify this receiver: delivered, failed (and retried), dropped (permanently refused).",
     "receiver",
     "result",
+)
+ALERT_DELAY = _exporter.gauge(
+    "outbox_alert_delay_seconds",
+    "Latest alert that this receiver has accepted: time from the beginning of its condition to its delivery. Absent "
+    "before the first since the start; without the watchdog and drills.",
+    "receiver",
+)
+DRILL_ACTIVE = _exporter.gauge(
+    "outbox_drill_active",
+    "1 while the weekly drill takes place, 0 otherwise, by the severity of its alert; absent without a schedule.",
+    "severity",
+    critical=True,
+)
+DRILL_SUCCESS = _exporter.gauge(
+    "outbox_drill_success",
+    "1 when the latest drill reached this receiver, 0 when it did not; absent before the first.",
+    "receiver",
+)
+DRILL_LAST_SUCCESS = _exporter.gauge(
+    "outbox_drill_last_success_timestamp_seconds",
+    "Time at which a drill last reached this receiver; absent before the first.",
+    "receiver",
 )
 WATCH_STATE = _exporter.gauge(
     "outbox_watch_state", "1 for the current state of the watch, 0 for the others.", "state", critical=True

@@ -33,6 +33,10 @@ class LabelLimit:
         self.dropped += 1
         return OTHER
 
+    def name(self, value: str | None) -> str:
+        """The published label value, without keeping a place for it or counting it."""
+        return value if value is not None and value in self._values else OTHER
+
     def sum(self, amounts: Iterable[tuple[str | None, int]]) -> Counter[str]:
         """Amounts added up by published label value."""
         total: Counter[str] = Counter()

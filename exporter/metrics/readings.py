@@ -96,12 +96,21 @@ class CollectorFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorNotice:
+    """What a reading cannot express and somebody should know, about `name`; it contains no secrets."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CollectorOutcome:
     """The result of a collector: readings, and failures.
 
     Both may be present: one endpoint that fails does not remove the readings of others. A run succeeds when nothing
     failed. `rows` is the number of rows that were read, 0 when they must not lengthen the interval; `network_time` the
-    seconds of it that were network round trips. `server` is the server that answered, None where none did.
+    seconds of it that were network round trips. `server` is the server that answered, None where none did. `notices`
+    belong to the readings.
     """
 
     readings: Readings = ()
@@ -109,6 +118,7 @@ class CollectorOutcome:
     rows: int = 0
     network_time: float = 0.0
     server: DatabaseServer | None = None
+    notices: tuple[CollectorNotice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from threading import Lock
 
 from exporter.core.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
-from exporter.metrics.readings import CollectorFailure, CollectorRun, DatabaseServer, Readings
+from exporter.metrics.readings import CollectorFailure, CollectorNotice, CollectorRun, DatabaseServer, Readings
 
 # A result expires after so many intervals: two missed samples may be chance.
 EXPIRY_INTERVALS = 3
@@ -62,6 +62,7 @@ class CollectorState:
     skipped: int = 0
     failures: Mapping[Reason, int] = field(default_factory=dict)
     readings: Readings = ()
+    notices: tuple[CollectorNotice, ...] = ()
     expires: float | None = None
     outage_limit: float = math.inf
     success: bool | None = None
@@ -98,6 +99,7 @@ class CollectorState:
             runs=self.runs + 1,
             failures=failures,
             readings=run.outcome.readings if brought else self.readings,
+            notices=run.outcome.notices if brought else self.notices,
             expires=_renewed(run, interval, step) if brought else _not_renewed(self.expires, run, step),
             success=succeeded,
             problems=run.outcome.failures,

@@ -6,13 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from exporter.collectors.backlog import BacklogCollector
+from exporter.collectors.completions import Completions
+from exporter.collectors.conservation import Conservation
 from exporter.collectors.database import DatabaseCollector
-from exporter.collectors.departures import Departures
 from exporter.collectors.events import EventsCollector
 from exporter.collectors.idempotency import IdempotencyCollector
 from exporter.collectors.last_hour import LastHourCollector
 from exporter.collectors.maintenance import MaintenanceCollector
 from exporter.collectors.migration import MigrationCollector
+from exporter.collectors.tables import TablesCollector
 from exporter.collectors.throughput import ThroughputCollector
 from exporter.config.settings import ApplicationSettings, Config
 from exporter.database import DatabaseClient
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 # The migration is checked every so many sampling intervals, five minutes at the default: only people change it.
 MIGRATION_INTERVALS = 20
+# So are the tables' statistics read: autovacuum looks at a table once a minute, and what holds its rows for a few
+# minutes does no harm.
+TABLES_INTERVALS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,13 @@ class CollectorSet:
         shared = self.database, self.index_catalogue
         events = EventsCollector(*shared, config.sampling)
         self.labels = BoundedLabels(LabelLimit(config.sampling.label_limit), events.sources, events.types)
-        departures = Departures()
+        conservation = Conservation()
+        completions = Completions(self.labels.queues, conservation)
         # Collectors that are due together run in this order.
         self.database_collectors: tuple[DatabaseCollector, ...] = (
-            BacklogCollector(*shared, config.sampling, self.labels.queues, departures),
-            ThroughputCollector(*shared, self.labels.queues, departures),
-            LastHourCollector(*shared, config.sampling, self.labels.queues, departures),
+            BacklogCollector(*shared, config.sampling, self.labels.queues, completions),
+            ThroughputCollector(*shared, completions),
+            LastHourCollector(*shared, config.sampling, self.labels.queues, conservation),
             events,
             IdempotencyCollector(*shared),
         )
@@ -97,6 +103,7 @@ class CollectorSet:
         yield ScheduledCollector(
             MigrationCollector(self.database), CollectorTarget.CATALOGUE, MIGRATION_INTERVALS * interval
         )
+        yield ScheduledCollector(TablesCollector(self.database), CollectorTarget.CATALOGUE, TABLES_INTERVALS * interval)
         if self._application:
             yield ScheduledCollector(self._application, CollectorTarget.APPLICATION, interval)
 

@@ -1,9 +1,12 @@
 -- failing_last_hour.sql
--- Question: How many pending jobs failed an attempt in the last hour, and how many hold values that no figure can use?
+-- Question: How many pending jobs failed an attempt in the last hour, by queue and in all, and how many hold values that
+--   no figure can use?
 -- Parameters:
 --   count_limit bigint: rows looked at, in no order
 --   latest double precision: Unix seconds; a later time does not count
 -- Columns:
+--   is_total boolean not null: true in the one row that is about all queues together
+--   queue text null: queue_name, of the queues with failing jobs; null for those that have none, and in the row about all
 --   failing bigint not null: rows with attempts and a last attempt in the last hour
 --   examined bigint not null: pending rows looked at; at count_limit there may be more
 --   infinite bigint not null: rows with an infinite created_at or, if they were attempted, last_attempt_at
@@ -14,6 +17,8 @@
 -- Source: deployed application, "On a permanent failure it sets attempts, last_error, last_attempt_at and leaves
 --   processed_at NULL".
 SELECT
+    grouping(queue) = 1 AS is_total,
+    queue,
     count(*) FILTER (
         WHERE attempts > 0
           AND last_attempt_at >= now() - interval '1 hour'
@@ -33,10 +38,18 @@ SELECT
             AND last_attempt_at > to_timestamp(%(latest)s::double precision)
         )
     ) AS out_of_range,
-    count(*) FILTER (WHERE queue_name IS NULL OR created_at IS NULL OR attempts IS NULL) AS nulls
+    count(*) FILTER (WHERE queue IS NULL OR created_at IS NULL OR attempts IS NULL) AS nulls
 FROM (
-    SELECT queue_name, attempts, created_at, last_attempt_at
+    SELECT queue_name::text COLLATE "C" AS queue, attempts, created_at, last_attempt_at
     FROM {job_outbox}
     WHERE processed_at IS NULL
     LIMIT %(count_limit)s::bigint
 ) AS pending
+GROUP BY GROUPING SETS ((queue), ())
+HAVING grouping(queue) = 1
+    OR count(*) FILTER (
+        WHERE attempts > 0
+          AND last_attempt_at >= now() - interval '1 hour'
+          AND last_attempt_at <= to_timestamp(%(latest)s::double precision)
+    ) > 0
+ORDER BY is_total DESC, failing DESC, queue

@@ -7,20 +7,23 @@
 -- Columns:
 --   examined bigint not null: jobs read
 --   ids text[] not null: outbox_id of each such job
+--   queues text[] not null: queue_name of each; an entry is null where the job has none
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL
 -- Source: deployed application, "created_at comes from the database's clock, processed_at from the application's".
 --   Asked only when more jobs were inserted than are pending or accounted for, and once an hour at most as long as
 --   nothing is found.
 SELECT
     count(*) AS examined,
-    coalesce(
-        array_agg(outbox_id::text) FILTER (
-            WHERE created_at >= to_timestamp(%(created_since)s::double precision)
-                AND created_at <= now()
-                AND created_at > processed_at + make_interval(secs => %(behind)s::double precision)
-        ),
-        ARRAY[]::text[]
-    ) AS ids
-FROM {job_outbox}
-WHERE processed_at >= now() - make_interval(secs => %(reach)s::double precision)
-    AND processed_at < now() - make_interval(secs => %(behind)s::double precision)
+    coalesce(array_agg(id) FILTER (WHERE is_backdated), ARRAY[]::text[]) AS ids,
+    coalesce(array_agg(queue) FILTER (WHERE is_backdated), ARRAY[]::text[]) AS queues
+FROM (
+    SELECT
+        outbox_id::text AS id,
+        queue_name::text AS queue,
+        created_at >= to_timestamp(%(created_since)s::double precision)
+            AND created_at <= now()
+            AND created_at > processed_at + make_interval(secs => %(behind)s::double precision) AS is_backdated
+    FROM {job_outbox}
+    WHERE processed_at >= now() - make_interval(secs => %(reach)s::double precision)
+        AND processed_at < now() - make_interval(secs => %(behind)s::double precision)
+) AS jobs

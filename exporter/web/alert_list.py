@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from alerts.model import DRILL
 from exporter.core import html_layout
 from exporter.core.humanize import duration
 
@@ -12,9 +13,11 @@ _KINDS = {"page": "bad", "ticket": "warn"}
 
 
 def firing(alerts: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
-    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog."""
-    found = [alert for alert in alerts or () if alert["state"] == "firing" and alert["severity"] in _SEVERITIES]
-    return sorted(found, key=_rank)
+    """The firing alerts, the cause before what it mutes, a page before a ticket; without the watchdog and the drill.
+
+    A ticket is left out while the page of the same alert fires.
+    """
+    return _ranked(alerts or (), "firing")
 
 
 def counted(alerts: Sequence[Mapping[str, Any]]) -> str:
@@ -28,20 +31,27 @@ def section(alerts: Sequence[Mapping[str, Any]] | None, now: float) -> str:
     if alerts is None:
         unknown = '<p class="card"><span class="unknown">unknown</span>: not evaluated yet</p>'
         return html_layout.section("alerts", "Alerts", unknown)
-    shown, pending = firing(alerts), _pending(alerts)
+    shown, pending = firing(alerts), _ranked(alerts, "pending")
     items = "".join(f"<li>{_alert(alert, now)}</li>" for alert in shown)
     listed = f'<ul class="list alerts">{items}</ul>' if items else '<p class="card state good">No alert is firing.</p>'
     title = f"Alerts: {counted(shown)} firing" if shown else "Alerts"
     return html_layout.section("alerts", title, listed + _pending_list(pending, now))
 
 
+def _ranked(alerts: Sequence[Mapping[str, Any]], state: str) -> list[Mapping[str, Any]]:
+    shown = [each for each in alerts if each["severity"] in _SEVERITIES and each["alert"] != DRILL]
+    firing = {(each["alert"], each["severity"]) for each in shown if each["state"] == "firing"}
+    found = [each for each in shown if each["state"] == state and not firing.intersection(_more_severe(each))]
+    return sorted(found, key=_rank)
+
+
+def _more_severe(alert: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The same alert in its higher severities."""
+    return [(alert["alert"], severity) for severity in _SEVERITIES[: _SEVERITIES.index(alert["severity"])]]
+
+
 def _rank(alert: Mapping[str, Any]) -> tuple[bool, int, float, str]:
     return bool(alert["muted"]), _SEVERITIES.index(alert["severity"]), alert["since"], alert["alert"]
-
-
-def _pending(alerts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    found = [alert for alert in alerts if alert["state"] == "pending" and alert["severity"] in _SEVERITIES]
-    return sorted(found, key=_rank)
 
 
 def _alert(alert: Mapping[str, Any], now: float) -> str:
@@ -65,7 +75,7 @@ def _pending_alert(alert: Mapping[str, Any], now: float) -> str:
     since = duration(max(0, now - alert["since"]))
     return (
         f"{_severity(alert)} {escape(alert['summary'])} "
-        f'<span class="soft">for {since}; fires after {duration(alert["hold_seconds"])}</span><br>'
+        f'<span class="soft">for {since}; fires after {duration(alert["hold_seconds"])}</span>{_muted(alert)}<br>'
         f"{escape(alert['description'])} {_runbook(alert)}"
     )
 

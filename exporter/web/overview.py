@@ -22,17 +22,20 @@ class PartStatus:
 
 
 def headline(status: Mapping[str, Any]) -> tuple[str, str]:
-    """The state in a few words, and its kind: what fires, and whether the database answers."""
-    firing = alert_list.firing(status["alerts"])
-    found = [] if status["up"] else ["the database does not answer"]
-    if firing:
-        found.insert(0, f"{len(firing)} alert{'s' if len(firing) > 1 else ''} firing")
-    if status["alerts"] is None:
-        found.append("alerts are not evaluated yet")
-    if not found:
+    """The state in a few words, and its kind: what fires, and whether everything is sampled."""
+    firing, failing = alert_list.firing(status["alerts"]), _failing(status)
+    is_down = not status["up"] and _was_sampled(status)
+    found = (
+        f"{len(firing)} alert{'s' if len(firing) > 1 else ''} firing" if firing else "",
+        "no sample of the database succeeds" if is_down else "",
+        "" if _was_sampled(status) else "the database was not sampled yet",
+        _failures(len(failing)) if failing and not is_down else "",
+        "alerts are not evaluated yet" if status["alerts"] is None else "",
+    )
+    if not any(found):
         return "no alert is firing", "good"
-    is_urgent = not status["up"] or any(alert["severity"] == "page" for alert in firing)
-    return ", ".join(found), "bad" if is_urgent else "warn" if firing else "soft"
+    is_urgent = is_down or any(alert["severity"] == "page" for alert in firing)
+    return ", ".join(filter(None, found)), "bad" if is_urgent else "warn" if firing or failing else "soft"
 
 
 def cards(status: Mapping[str, Any]) -> str:
@@ -58,16 +61,22 @@ def _parts(status: Mapping[str, Any]) -> Iterator[PartStatus]:
 def _database(status: Mapping[str, Any]) -> PartStatus:
     server = status["server"]
     notes = [str(status["database"])]
-    if server is not None and status["up"]:
+    if server is not None:
         address = f" {server['address']}" if server["address"] else ""
         notes.append(f"{server['role']}{address}")
+    if not _was_sampled(status):
+        return PartStatus("Database", "not sampled yet", "soft", tuple(notes))
     if not status["up"]:
-        return PartStatus("Database", "does not answer", "bad", (*notes, "or no sample was taken yet"))
+        return PartStatus("Database", "no sample succeeds", "bad", (*notes, "see the problems below"))
     if server is None or server["role"] != "standby":
         return PartStatus("Database", "answers", "good", tuple(notes))
     lag = server["replay_lag_seconds"]
     behind = "its replication lag is unknown" if lag is None else f"at most {duration(lag)} behind its sender"
     return PartStatus("Database", "a standby answers", "warn", (*notes, behind))
+
+
+def _was_sampled(status: Mapping[str, Any]) -> bool:
+    return any(each["runs"] for each in status["collectors"])
 
 
 def _application(application: Mapping[str, Any] | None) -> PartStatus:
@@ -121,10 +130,28 @@ def time_left(watch: Mapping[str, Any], now: float) -> str:
 
 
 def _exporter(status: Mapping[str, Any]) -> PartStatus:
-    """The exporter runs, as it serves the page."""
-    failing = [each["name"] for each in status["collectors"] if each["success"] is False]
-    notes = (f"failing: {', '.join(failing)}",) if failing else ()
-    total = len(status["collectors"])
-    if failing:
-        return PartStatus("Exporter", f"{len(failing)} of {total} collectors fail", "warn", notes)
-    return PartStatus("Exporter", "collectors succeed", "good", (f"{total} collectors",))
+    """The exporter runs, as it serves the page; its collectors may not."""
+    collectors = status["collectors"]
+    names = {
+        "failing": _failing(status),
+        "stale": [each["name"] for each in collectors if each["success"] and not each["fresh"]],
+        "not run yet": [each["name"] for each in collectors if each["success"] is None],
+    }
+    notes = tuple(f"{state}: {', '.join(found)}" for state, found in names.items() if found)
+    if not notes:
+        return PartStatus("Exporter", "samples are fresh", "good", (_collectors(len(collectors)),))
+    if names["failing"]:
+        return PartStatus("Exporter", _failures(len(names["failing"])), "warn", notes)
+    return PartStatus("Exporter", "samples are missing", "warn" if names["stale"] else "soft", notes)
+
+
+def _failing(status: Mapping[str, Any]) -> list[str]:
+    return [each["name"] for each in status["collectors"] if each["success"] is False]
+
+
+def _failures(number: int) -> str:
+    return f"{_collectors(number)} fail{'s' if number == 1 else ''}"
+
+
+def _collectors(number: int) -> str:
+    return f"{number} collector{'' if number == 1 else 's'}"

@@ -11,7 +11,7 @@ from typing import Any
 from exporter.core import html_layout, svg_charts
 from exporter.core.humanize import count, duration, moment, percent
 from exporter.metrics import terms
-from exporter.web import TREND_SECONDS, alert_list, overview
+from exporter.web import TREND_SECONDS, alert_list, drill, overview
 
 REFRESH_SECONDS = 30
 
@@ -69,6 +69,7 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 {_problems(status)}
 {html_layout.section("signals", "Signals", _signals(status) + _uncounted(status["unaccounted"]))}
 {html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
+{drill.section(status["drill"])}
 {html_layout.section("application", "Application", _application(status["application"]))}
 {html_layout.section("migration", "Migration", _migration(status["migration"], status["now"]))}
 {html_layout.section("collectors", "Collectors", _collectors(status))}
@@ -226,14 +227,15 @@ def _signals(status: Mapping[str, Any]) -> str:
 _UNCOUNTED = {
     "uncounted": "whose processed_at is too far from now (the application's clock or time zone is wrong)",
     "removed": "whose rows were deleted",
+    "doubled": "whose processed_at was set twice",
 }
 
 
 def _uncounted(jobs: Mapping[str, float] | None) -> str:
-    """Jobs that left the backlog and are in no number of the signals."""
+    """Jobs for which created = processed + growth of the backlog does not hold."""
     found = [f"{count(jobs[kind])} jobs {reason}" for kind, reason in _UNCOUNTED.items() if jobs and jobs.get(kind)]
     text = escape("; ".join(found))
-    return f'<p class="state warn">Not counted as processed since the start: {text}.</p>' if found else ""
+    return f'<p class="state warn">Not accounted for since the start: {text}.</p>' if found else ""
 
 
 def _card(name: str, value: str, note: str) -> str:

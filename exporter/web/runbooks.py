@@ -22,8 +22,13 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: .5r
 code { font-family: ui-monospace, monospace; font-size: .9rem; overflow-wrap: anywhere }
 pre code { overflow-wrap: normal }
 h1 { margin-bottom: 1rem } li { margin: .35rem 0 }
-td:last-child { white-space: normal; min-width: 12rem }
+td:last-child { min-width: 12rem }
 nav a { margin-right: 1.25rem }
+@media screen and (max-width: 34rem) {
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+  table, tbody, tr, td { display: block } tr { padding: .4rem 0; border-top: 1px solid var(--line) }
+  td, td:last-child { min-width: 0; border: 0; padding: .05rem .75rem }
+}
 """
 )
 CONTENT_SECURITY_POLICY = f"{html_layout.security_policy(_STYLE)}; frame-ancestors 'none'"

@@ -110,6 +110,8 @@ def _of_operation(
         return right if left is None else left
     if operation.operator in SET_OPERATORS or operation.matching.many == "left":
         return left
+    if operation.matching.many == "right":
+        return right
     return _kept(operation.matching.grouping, left)
 
 

@@ -18,7 +18,7 @@ Sample = tuple[str, Labels, float]
 Shown = tuple[str, dict[str, str], float]
 
 ROWS: Final = ("backlog", "throughput", "last_hour", "events", "idempotency")
-COLLECTORS: Final = (*ROWS, "maintenance", "migration", "application")
+COLLECTORS: Final = (*ROWS, "maintenance", "migration", "tables", "application")
 ARRIVALS: Final = 3
 SPEED: Final = 60
 HEAD: Final = 100
@@ -115,6 +115,9 @@ class FaultyOutbox:
             yield "outbox_watch_state", {"state": state}, float(state == self.watch)
         if self.watch != "waiting":
             yield "outbox_watch_end_timestamp_seconds", {}, self.now - 60 * self.pace
+        for severity in ("page", "info"):
+            yield "outbox_drill_active", {"severity": severity}, self.extra.get(f"drill_{severity}", 0.0)
+        yield "outbox_drill_success", {"receiver": "pagerduty"}, self.extra.get("drill_success", 1.0)
 
     def _collectors(self) -> Mapping[str, Callable[[], Iterator[Shown]]]:
         return {
@@ -124,6 +127,7 @@ class FaultyOutbox:
             "idempotency": self._idempotency,
             "maintenance": self._maintenance,
             "migration": self._migration,
+            "tables": self._tables,
             "application": self._application,
         }
 
@@ -159,6 +163,12 @@ class FaultyOutbox:
 
     def _migration(self) -> Iterator[Shown]:
         yield "outbox_migration_checks", {"status": "broken"}, self.extra.get("broken", 0.0)
+
+    def _tables(self) -> Iterator[Shown]:
+        yield "outbox_vacuum_horizon_pinned", {"table": "job_outbox"}, float("held" in self.extra)
+        if "held" in self.extra:
+            held = self.now - self.extra["held"] * self.pace
+            yield "outbox_vacuum_horizon_held_timestamp_seconds", {"holder": "session"}, held
 
     def _application(self) -> Iterator[Shown]:
         for endpoint in ("healthCheck", "getFSM", "getOutbox", "getFallbacks"):
@@ -238,13 +248,16 @@ def rows_not_visible(outbox: FaultyOutbox) -> None:
 
 
 def neglected(outbox: FaultyOutbox) -> None:
-    """Failed clean-ups, a broken migration, exhausted jobs, an old configuration, watches of every outcome."""
+    """Failed clean-ups, a broken migration, exhausted jobs, a forgotten transaction, watches of every outcome."""
     outbox.extra = {
         "expired": 30 * 3600.0,
         "kept": 40 * 86400.0,
         "broken": 2.0,
-        "exhausted": 1.0,
+        "exhausted": 1.0 + outbox.ticks - outbox.begins,
+        "held": 3600.0,
         "reload": 0.0,
+        "drill_page": 1.0,
+        "drill_success": 0.0,
     }
     thirds = (outbox.ticks - outbox.begins) * 3 // (outbox.ends - outbox.begins)
     outbox.watch = ("failed", "inconclusive", "passed")[thirds]

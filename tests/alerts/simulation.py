@@ -9,6 +9,7 @@ exporter/metrics/snapshot.py for intervals and time-to-live.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from bisect import bisect_left
@@ -16,9 +17,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from exporter.collectors.conservation import Conservation, NewlyProcessed, PendingJobs
+from exporter.collectors.watermark import SETTLING_WINDOW
 from exporter.lab.workload.processor import BATCH, MIN_POLL_INTERVAL, next_poll_interval
 from exporter.metrics.catalogue import NOTIFICATION_RESULTS, PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
-from exporter.sampling.collector_set import MIGRATION_INTERVALS
+from exporter.sampling.collector_set import MIGRATION_INTERVALS, TABLES_INTERVALS
 
 DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
 Labels = tuple[tuple[str, str], ...]
@@ -32,6 +35,9 @@ _CACHED = 0.35
 _BUSIEST = 0.12  # initialisations per second at noon of a weekday
 _OUTAGE = 60.0  # of the application during a deploy
 _RESTART = 40.0  # of the exporter
+_DUMP = 25 * MINUTE  # at night, in which dead rows stay
+_REPORT = 12 * MINUTE  # twice a day
+_NANOSECOND = 1e-9
 _KEY_LIFE, _RETENTION = 2 * DAY, 30 * DAY
 
 
@@ -48,12 +54,13 @@ class Outbox:
         self.waiting: deque[float] = deque()  # created
         self.tripped: deque[float] = deque()  # created; tried once
         self.in_flight: deque[tuple[float, float]] = deque()  # to be processed at, created
-        self.processed: deque[tuple[float, float]] = deque()  # processed at, seconds; of the last hour
+        self.processed: deque[tuple[float, float]] = deque()  # processed at, created; of the last hour
         # Left from the previous month: rows since the last Sunday's clean-up, one for many; keys by expiry.
         self.kept = deque(-30.9 * DAY + hour * HOUR for hour in range(int(30.9 * 24)))
         self.keys = deque(sorted(rng.uniform(0, _KEY_LIFE) for _ in range(6000)))
         self.initialised: Counter[str] = Counter()
         self.fallbacks: Counter[str] = Counter()
+        self._created = 0
         self._end = days * DAY
         self._pause = MIN_POLL_INTERVAL
         self._back_at = -math.inf
@@ -88,7 +95,7 @@ class Outbox:
     def _settle(self, at: float) -> None:
         while self.in_flight and self.in_flight[0][0] <= at:
             done, created = self.in_flight.popleft()
-            self.processed.append((done, done - created))
+            self.processed.append((done, created))
             if not self.kept or done - self.kept[-1] > MINUTE:
                 self.kept.append(done)
         while self.processed and self.processed[0][0] < at - HOUR:
@@ -130,7 +137,9 @@ class Outbox:
         self.initialised["succeeded"] += 1
         if self.rng.random() >= _CACHED:
             self.keys.append(at + _KEY_LIFE)
-            self.waiting.extend(at for _ in range(self.rng.randint(1, 4)))
+            for _ in range(self.rng.randint(1, 4)):
+                self._created += 1
+                self.waiting.append(at + self._created * _NANOSECOND)  # the time is the job's identity
 
     def _burst(self, at: float) -> None:
         """An import: many courses at once."""
@@ -171,10 +180,17 @@ def _busy(at: float) -> float:
     return by_day * (1 / 3 if weekday in (5, 6) else 1)
 
 
+def _job(created: float) -> str:
+    return repr(created)
+
+
 _DATABASE = ("backlog", "throughput", "last_hour", "events", "idempotency")
 _ENDPOINTS = ("healthCheck", "getFSM", "getOutbox", "getFallbacks")
 _ROWS_PER_SECOND = 125
 _LIFE = 3
+
+# Seconds of the day.
+_LONG_QUERIES = ((1 * HOUR, _DUMP), (9 * HOUR, _REPORT), (16 * HOUR, _REPORT))
 
 Reading = tuple[str, tuple[tuple[str, str], ...], float]
 
@@ -198,6 +214,7 @@ class Exporter:
             "idempotency": self._idempotency,
             "maintenance": lambda _: [("outbox_maintenance_active", (), 0)],
             "migration": self._migration,
+            "tables": self._tables,
             "application": self._application,
         }
         self.restart(0.0)
@@ -207,6 +224,7 @@ class Exporter:
         self._started = self._seen = at
         self._baseline = True
         self._counts = [0] * (len(PROCESSING_TIME_BUCKETS) + 1)
+        self._conservation = Conservation()
         self._due = dict.fromkeys(self._collectors, at)
         self._shown: dict[str, tuple[float, list[Reading]]] = {}
         self._succeeded: dict[str, float] = {}
@@ -239,7 +257,7 @@ class Exporter:
             "last_hour": len(self._outbox.processed),
             "idempotency": len(self._outbox.keys),
         }.get(name, 0)
-        base = self._interval * (MIGRATION_INTERVALS if name == "migration" else 1)
+        base = self._interval * {"migration": MIGRATION_INTERVALS, "tables": TABLES_INTERVALS}.get(name, 1)
         return max(base, min(rows / _ROWS_PER_SECOND, 600.0))
 
     def _backlog(self, _: float) -> list[Reading]:
@@ -248,6 +266,8 @@ class Exporter:
         waiting += [outbox.in_flight[0][1]] if outbox.in_flight else []
         counts = {"waiting": len(outbox.waiting) + len(outbox.in_flight), "failing": len(outbox.tripped)}
         oldest = {"waiting": waiting, "failing": list(outbox.tripped)}
+        jobs = (*outbox.waiting, *outbox.tripped, *(created for _, created in outbox.in_flight))
+        self._conservation.record_pending(PendingJobs({_job(created): "queue" for created in jobs}), is_current=False)
         readings: list[Reading] = [
             ("outbox_pending_jobs", (("state", state),), counts.get(state, 0)) for state in STATES
         ]
@@ -259,18 +279,31 @@ class Exporter:
         return readings
 
     def _throughput(self, at: float) -> list[Reading]:
-        if not self._baseline:
-            for done, seconds in reversed(self._outbox.processed):
-                if done <= self._seen:
-                    break
-                self._counts[bisect_left(PROCESSING_TIME_BUCKETS, seconds)] += 1
+        new = []
+        for done, created in reversed(self._outbox.processed):
+            if done <= self._seen or self._baseline:
+                break
+            self._counts[bisect_left(PROCESSING_TIME_BUCKETS, done - created)] += 1
+            new.append(NewlyProcessed(_job(created), "queue", created))
         self._baseline, self._seen = False, at
         total, readings = 0, []
         for bound, count in zip((*PROCESSING_TIME_BUCKETS, math.inf), self._counts, strict=True):
             total += count
             le = "+Inf" if bound == math.inf else str(float(bound))
             readings.append(("outbox_processing_time_seconds_bucket", (("le", le),), float(total)))
-        return [("outbox_processed_jobs_total", (), total), *readings]
+        return [("outbox_processed_jobs_total", (), total), *readings, *self._conserved(new)]
+
+    def _conserved(self, new: list[NewlyProcessed]) -> Iterator[Reading]:
+        """Created and unaccounted jobs, as the exporter's own code finds them."""
+        window = itertools.takewhile(
+            lambda job: job[0] > self._seen - SETTLING_WINDOW, reversed(self._outbox.processed)
+        )
+        counted = {_job(created) for _, created in window}
+        self._conservation.record_processed(new, ())
+        self._conservation.find_uncounted(counted.__contains__)
+        self._conservation.found(())
+        for each in self._conservation.readings():
+            yield each.metric.name, tuple(zip(each.metric.labels, each.labels, strict=True)), each.value
 
     def _last_hour(self, _: float) -> list[Reading]:
         outbox = self._outbox
@@ -291,6 +324,16 @@ class Exporter:
     def _migration(self, _: float) -> list[Reading]:
         counts = {"ok": 40, "broken": 0, "unknown": 0}
         return [("outbox_migration_checks", (("status", status),), count) for status, count in counts.items()]
+
+    def _tables(self, at: float) -> list[Reading]:
+        """Long queries hold the horizon, and that they pin it is seen ten minutes after they began."""
+        since = next((start for start, length in _LONG_QUERIES if 0 <= at % DAY - start < length), None)
+        pinned = since is not None and at % DAY - since > 10 * MINUTE
+        readings: list[Reading] = [("outbox_vacuum_horizon_pinned", (("table", "job_outbox"),), pinned)]
+        if since is not None and pinned:
+            held = self._epoch + at - at % DAY + since
+            readings.append(("outbox_vacuum_horizon_held_timestamp_seconds", (("holder", "session"),), held))
+        return readings
 
     def _application(self, at: float) -> list[Reading]:
         outbox, up = self._outbox, self._outbox.answers(at)

@@ -43,10 +43,12 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
     "alertstate": ("pending", "firing"),
     "check": ("healthy", "tables"),
     "cohort": catalogue.COHORTS,
-    "collector": ("backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration"),
+    "collector": ("backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration", "tables"),
     "endpoint": ("healthCheck", "getFSM", "getOutbox", "getFallbacks"),
     "event": ("FSM_INITIALIZED",),
+    "holder": ("session",),
     "index": ("fsm_events (created_at)",),
+    "job": ("cleanup_old_outbox_entries",),
     "kind": ("removed", "uncounted", "infinite"),
     "label": ("queue",),
     "layer": ("2", "3"),
@@ -105,7 +107,9 @@ def _labels(metric: Metric) -> Iterator[dict[str, str]]:
         "result": RESULTS.get(metric.name, ("succeeded", "failed")),
     }
     options = [choices.get(label) or VALUES[label] for label in metric.labels]
-    return (dict(zip(metric.labels, values, strict=True)) for values in product(*options))
+    # Prometheus renames a label that its targets have, too.
+    names = ["exported_job" if label == "job" else label for label in metric.labels]
+    return (dict(zip(names, values, strict=True)) for values in product(*options))
 
 
 def _metric(metric: Metric, labels: dict[str, str]) -> Iterator[Written]:

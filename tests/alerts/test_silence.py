@@ -151,6 +151,7 @@ def test_it_was_a_month_with_everything_in_it(prometheus):
     assert value("max(max_over_time((time() - outbox_idempotency_oldest_expired_timestamp_seconds)[30d:10m]))") > 82_800
     age = "(time() - outbox_oldest_processed_timestamp_seconds)[30d:10m]"
     assert 36.5 * DAY < value(f"max(max_over_time({age}))") < 38 * DAY
+    assert value("max(max_over_time((time() - outbox_vacuum_horizon_held_timestamp_seconds)[30d:1m]))") > 1400
     assert value(f"max(min_over_time({age}))") < 31.5 * DAY
 
 

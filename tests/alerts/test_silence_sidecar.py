@@ -25,6 +25,7 @@ SHOWS: Final = {
     "outbox_last_hour_processed_jobs": "last_hour",
     "outbox_maintenance_active": "maintenance",
     "outbox_migration_checks": "migration",
+    "outbox_vacuum_horizon_pinned": "tables",
     "outbox_app_up": "application",
 }
 

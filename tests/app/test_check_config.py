@@ -67,7 +67,7 @@ def test_it_reads_no_row(embedded_database):
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-exporter'"
     before = embedded_database.value(scans)
     found = check_config.database(Sampler(configuration(embedded_database.dsn()), no_listener))
-    assert [finding.error for finding in found] == [None] * 6
+    assert [finding.error for finding in found] == [None] * 7
     # A session reports what it scanned when it ends.
     wait_for(lambda: embedded_database.value(sessions) == 0)
     assert embedded_database.value(scans) == before

@@ -30,7 +30,7 @@ from tests.postgres import Database
 RELOADED = "outbox_exporter_config_last_reload_successful"
 
 # Failures for the database alone: five collectors of rows, two of metadata.
-COLLECTORS = 7
+COLLECTORS = 8
 
 
 def configuration(dsn: str, **web: Any) -> Config:

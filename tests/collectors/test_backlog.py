@@ -14,7 +14,8 @@ from exporter.collectors.backlog import (
     jobs_in,
     without,
 )
-from exporter.collectors.departures import Departures
+from exporter.collectors.completions import Completions
+from exporter.collectors.conservation import Conservation
 from exporter.config.settings import SamplingSettings
 from exporter.metrics.label_limit import LabelLimit
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, values
@@ -44,13 +45,19 @@ def test_states_are_always_there_and_ages_where_a_time_is_known():
 
 
 def test_queues_beyond_the_limit_add_up_under_other():
-    """Their oldest job is the oldest of all of them; a job without a queue is one of them."""
+    """Their oldest job is the oldest of all of them; a job without a queue is one of them. So with exhausted jobs."""
     groups = [*GROUPS, PendingGroup("c", "waiting", 10, 60.0), PendingGroup("d", "failing", 1, 40.0)]
+    groups += [PendingGroup("a", "exhausted", 4, 90.0), PendingGroup("e", "exhausted", 1, 80.0)]
     assert values(by_queue(groups, LabelLimit(2))) == {
-        ("outbox_queue_pending_jobs", "a"): 5,
+        ("outbox_queue_pending_jobs", "a"): 9,
         ("outbox_queue_pending_jobs", "b"): 3,
-        ("outbox_queue_pending_jobs", "other"): 14,
-        ("outbox_queue_oldest_pending_timestamp_seconds", "a"): 100.0,
+        ("outbox_queue_pending_jobs", "other"): 15,
+        ("outbox_queue_exhausted_jobs", "a"): 4,
+        ("outbox_queue_exhausted_jobs", "b"): 0,
+        ("outbox_queue_exhausted_jobs", "other"): 4,
+        ("outbox_queue_oldest_exhausted_timestamp_seconds", "a"): 90.0,
+        ("outbox_queue_oldest_exhausted_timestamp_seconds", "other"): 80.0,
+        ("outbox_queue_oldest_pending_timestamp_seconds", "a"): 90.0,
         ("outbox_queue_oldest_pending_timestamp_seconds", "b"): 50.0,
         ("outbox_queue_oldest_pending_timestamp_seconds", "other"): 40.0,
     }
@@ -96,9 +103,10 @@ class Outbox:
     """So many waiting jobs, of which any statement reads as many as it may."""
 
     def __init__(self, limit: int = 100) -> None:
-        self.collector = BacklogCollector(
-            FakeClient(), FakeIndexes(), SamplingSettings(count_limit=limit), LabelLimit(20), Departures()
-        )
+        queues, self.conservation = LabelLimit(20), Conservation()
+        completions = Completions(queues, self.conservation)
+        settings = SamplingSettings(count_limit=limit)
+        self.collector = BacklogCollector(FakeClient(), FakeIndexes(), settings, queues, completions)
         self.pending = 0
 
     def sample(self, pending: int) -> FakeSession:
@@ -111,8 +119,9 @@ class Outbox:
     def head(self, *, count_limit: int, **_: object) -> dict[str, object]:
         jobs = min(self.pending, count_limit)
         groups = {"queues": ["q"], "attempts": [0], "counts": [jobs], "oldest": [NOW - 60]}
+        groups |= {"oldest_ids": ["1\x1f2"], "newer_ids": [""]}
         empty: dict[str, object] = {name: [] for name in groups}
-        head = {"jobs": jobs, "blocked": 4, "ids": "1\x1f2", "is_standby": False, "inserted": 10}
+        head = {"jobs": jobs, "blocked": 4, "recent_queues": [], "recent_ids": [], "is_standby": False, "inserted": 10}
         return head | (groups if jobs else empty)
 
     def counted(self, *, count_limit: int, **_: object) -> list[dict[str, object]]:
@@ -156,7 +165,16 @@ def test_a_small_limit_is_exceeded_by_one_job():
 def test_statements_take_the_settings_and_the_clock_of_the_database():
     """Bitmap scans only where all rows are read; a created_at more than ten minutes ahead is ignored."""
     session = Outbox().sample(5000)
-    assert session.parameters("backlog_head") == [{"count_limit": 200, "batch": 100, "latest": NOW + 600}]
+    assert session.parameters("backlog_head") == [
+        {
+            "count_limit": 200,
+            "batch": 100,
+            "latest": NOW + 600,
+            "since": NOW - 60,
+            "recent_limit": 5000,
+            "lists_recent": False,
+        }
+    ]
     assert [each["latest"] for each in session.parameters("backlog")] == [NOW + 600] * 2
     assert session.bitmap_scans == [True, False]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.collectors.departures import Departures, Search
+from exporter.collectors.conservation import Conservation
+from exporter.collectors.inserted_rows import Search
 from exporter.collectors.last_hour import (
     FailingJobs,
     LastHourCollector,
@@ -18,8 +19,8 @@ from exporter.metrics.label_limit import LabelLimit
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, row_of, values
 
 
-def failing(jobs: int, examined: int) -> FailingJobs:
-    return FailingJobs(jobs, examined, 0, 0, 0)
+def failing(jobs: int, examined: int, queue: str | None = None, *, is_total: bool = True) -> FailingJobs:
+    return FailingJobs(is_total, queue, jobs, examined, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -64,21 +65,45 @@ def test_queues_leave_out_the_total_and_add_up_under_other():
         ProcessedInHour(**hour(queue="c", processed=0)),  # type: ignore[arg-type]
     ]
     metric = "outbox_queue_last_hour_processed_jobs"
-    assert values(by_queue(rows, LabelLimit(1))) == {(metric, "a"): 4, (metric, "other"): 5}
+    assert values(by_queue(rows, None, LabelLimit(1))) == {(metric, "a"): 4, (metric, "other"): 5}
+
+
+def test_the_failure_ratio_of_a_queue():
+    """Of the jobs that were attempted in it; without one there is none, and none when counting stopped."""
+    rows = [
+        ProcessedInHour(**hour(is_total=True, processed=9)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue="a", processed=3)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue="b", processed=5)),  # type: ignore[arg-type]
+        ProcessedInHour(**hour(queue=None, processed=1)),  # type: ignore[arg-type]
+    ]
+    failed = [
+        failing(8, 20),
+        *(failing(jobs, 9, name, is_total=False) for name, jobs in (("a", 1), ("c", 4), (None, 3))),
+    ]
+    metric = "outbox_queue_last_hour_failure_ratio"
+    found = values(by_queue(rows, failed, LabelLimit(3)))
+    assert {name[1]: value for name, value in found.items() if name[0] == metric} == {
+        "a": 0.25,
+        "b": 0,
+        "c": 1,
+        "other": 0.75,
+    }
 
 
 def sampled(
     pending: int, collector: LastHourCollector | None = None, *, now: float = NOW, lagging: int = 0
 ) -> tuple[FakeSession, LastHourCollector]:
     collector = collector or LastHourCollector(
-        FakeClient(), FakeIndexes(), SamplingSettings(count_limit=10_000), LabelLimit(20), Departures()
+        FakeClient(), FakeIndexes(), SamplingSettings(count_limit=10_000), LabelLimit(20), Conservation()
     )
     session = FakeSession(
         {
             "oldest_processed": {"oldest": NOW - 86_400},
-            "failing_last_hour": row_of(FailingJobs, failing=1, examined=pending, infinite=2),
+            "failing_last_hour": row_of(
+                FailingJobs, is_total=True, queue=None, failing=1, examined=pending, infinite=2
+            ),
             "processed_last_hour": [hour(is_total=True, processed=3, infinite=1, nulls=4, lagging=lagging)],
-            "far_behind": {"examined": 50, "ids": ["old"]},
+            "far_behind": {"examined": 50, "ids": ["old"], "queues": ["q"]},
         }
     )
     session.now = now
@@ -113,11 +138,11 @@ def test_backdated_jobs_are_searched_only_when_there_is_a_reason(monkeypatch):
     """Fifteen hours further back than counters have read."""
     session, collector = sampled(7)
     assert session.parameters("far_behind") == []
-    monkeypatch.setattr(collector._departures.balance, "begin_search", lambda now: Search(now - 3600, 700.0))
+    monkeypatch.setattr(collector._conservation.balance, "begin_search", lambda now: Search(now - 3600, 700.0))
     session, _ = sampled(7, collector)
     assert session.parameters("far_behind") == [{"created_since": NOW - 3600, "behind": 700.0, "reach": 54_700.0}]
     assert session.rows == 60
-    assert collector._departures.skewed == 1
+    assert collector._conservation.skewed == 1
 
 
 def test_jobs_before_the_hour_are_read_while_a_clock_may_lag():

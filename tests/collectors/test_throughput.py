@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.collectors.departures import Departures
-from exporter.collectors.throughput import ProcessedTotals, ThroughputCollector
+from exporter.collectors.completions import Completions, ProcessedTotals
+from exporter.collectors.conservation import Conservation, PendingJobs
+from exporter.collectors.throughput import ThroughputCollector
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.readings import Distribution
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, values
@@ -60,10 +61,18 @@ def answer(*jobs: tuple[str, float]) -> dict[str, object]:
     }
 
 
+def throughput(conservation: Conservation) -> ThroughputCollector:
+    return ThroughputCollector(FakeClient(), FakeIndexes(), Completions(LabelLimit(20), conservation))
+
+
+def record(conservation: Conservation, *pending: str) -> None:
+    conservation.record_pending(PendingJobs(dict.fromkeys(pending, "q")), is_current=False)
+
+
 def test_jobs_of_the_first_sample_are_not_new():
     """Later ones are, once."""
     session = FakeSession({"processed_since": answer(("a", 5))})
-    collector = ThroughputCollector(FakeClient(), FakeIndexes(), LabelLimit(20), Departures())
+    collector = throughput(Conservation())
     assert values(collector.read(session))["outbox_processed_jobs_total",] == 0
     session.answers["processed_since"] = answer(("a", 5), ("b", 1))
     assert values(collector.read(session))["outbox_processed_jobs_total",] == 1
@@ -75,18 +84,18 @@ def test_jobs_of_the_first_sample_are_not_new():
 
 def test_a_job_that_left_the_backlog_uncounted_is_looked_up():
     """One that is gone was removed; a standby proves nothing."""
-    departures = Departures()
+    conservation = Conservation()
     session = FakeSession({"processed_since": answer(), "departed": []})
-    collector = ThroughputCollector(FakeClient(), FakeIndexes(), LabelLimit(20), departures)
-    departures.record_pending(["gone"])
+    collector = throughput(conservation)
+    record(conservation, "gone")
     collector.read(session)
-    departures.record_pending([])
+    record(conservation)
     found = values(collector.read(session))
     assert session.parameters("departed") == [{"ids": ["gone"]}]
     assert found["outbox_unaccounted_jobs_total", "removed"] == 1
     assert found["outbox_unaccounted_jobs_total", "uncounted"] == 0
     # Searches for backdated jobs begin beyond the settling window.
-    assert 600 <= departures.balance._depths[-1] < 616
+    assert 600 <= conservation.balance._depths[-1] < 616
     standby = FakeSession({"processed_since": answer()}, standby=True)
     assert ("outbox_unaccounted_jobs_total", "removed") not in values(collector.read(standby))
 
@@ -96,9 +105,9 @@ class Processed:
 
     def __init__(self, **jobs: float) -> None:
         self.jobs = jobs
-        self.departures = Departures()
+        self.conservation = Conservation()
         self.session = FakeSession({"processed_since": self.answer, "departed": []})
-        self._collector = ThroughputCollector(FakeClient(), FakeIndexes(), LabelLimit(20), self.departures)
+        self._collector = throughput(self.conservation)
 
     def answer(self, *, since: float, until: float, **_: object) -> dict[str, object]:
         settled = [at for at in self.jobs.values() if since <= at < until]
@@ -119,12 +128,12 @@ def test_a_late_job_that_was_pending_is_counted_by_the_next_sample():
     """Its departure has the settled window checked, although nothing has changed there for a minute."""
     server = Processed(a=NOW - 200)
     assert [server.sample(NOW + after) for after in (0, 60, 75)] == [(0, 1), (0, 1), (0, 1)]
-    server.departures.record_pending(["late"])
+    record(server.conservation, "late")
     assert server.sample(NOW + 90) == (0, 1)
-    server.departures.record_pending([])
+    record(server.conservation)
     server.jobs["late"] = NOW - 100
     assert server.sample(NOW + 105) == (1, 3)  # once without the window, with it, and all of it
-    readings = values(server.departures.readings())
+    readings = values(server.conservation.readings())
     assert readings["outbox_unaccounted_jobs_total", "removed"] == 0
     assert readings["outbox_unaccounted_jobs_total", "uncounted"] == 0
 

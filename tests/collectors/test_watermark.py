@@ -181,8 +181,8 @@ def test_memory_is_one_window():
     table = [Row(str(number), START + number, START + number) for number in range(10_000)]
     for now in range(0, 10_000, 100):
         sample(counter, table, START + now)
-    assert len(counter._ids) <= SETTLING_WINDOW + SLOT + 100 + 1
-    assert sum(len(slot.ids) for slot in counter._slots.values()) == len(counter._ids)
+    assert len(counter._stamps) <= SETTLING_WINDOW + SLOT + 100 + 1
+    assert sum(len(slot.ids) for slot in counter._slots.values()) == len(counter._stamps)
 
 
 def test_unchanged_rows_are_not_read_again():

@@ -13,6 +13,7 @@ import yaml
 from psycopg import conninfo
 
 from alerts.policy.load import override_error_in_default_policy
+from alerts.policy.objective import bound_error
 from exporter.config import loader
 from exporter.config.keys import KEYS, PREFIX, SECTIONS, secrets, variable
 from exporter.config.settings import (
@@ -29,7 +30,7 @@ from exporter.config.settings import (
 )
 from exporter.config.values import format_duration
 from exporter.core.errors import ConfigError, SecretUnavailable
-from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, Zone
+from exporter.core.types import Address, Certificates, Ratio, Seconds, Secret, Url, WeeklyTime, Zone
 
 BROKEN = sorted(Path(__file__).parent.glob("*.yaml"))
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
@@ -46,7 +47,7 @@ def check_dsn(dsn: str) -> str | None:
     return None
 
 
-CHECKS = loader.ExternalChecks(check_dsn, override_error_in_default_policy)
+CHECKS = loader.ExternalChecks(check_dsn, override_error_in_default_policy, {"alerting.objective_time": bound_error})
 
 
 def load(path: Path | None = None, **environ: str) -> Config:
@@ -105,7 +106,8 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
         f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
         "  webhook_bearer_token: u\n  job: outbox\n  time_scale: 0.1\n  runbook_base_url: http://r/\n"
-        "  ca_file: ca.pem\n"
+        "  ca_file: ca.pem\n  objective_time: 30s\n  objective_target: 0.995\n"
+        "  drill: Tue 10:00 Europe/Berlin\n  drill_severity: info\n"
         "  thresholds: {OutboxStalled: {page: 10m}}\n"
         "log:\n  level: debug\n  format: json\n"
     )
@@ -128,7 +130,8 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         AlertingSettings(
             (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),
             Secret("u"), "outbox", Ratio(0.1), (Override("OutboxStalled", "page", Amount(600, is_time=True)),),
-            Url("http://r"), authorities,
+            Url("http://r"), authorities, Seconds(30), Ratio(0.995),
+            WeeklyTime(1, 10, 0, Zone("Europe/Berlin")), "info",
         ),
         LogSettings("debug", "json"),
     )  # fmt: skip

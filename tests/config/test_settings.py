@@ -35,6 +35,8 @@ def test_defaults():
     assert (config.watch.duration, config.watch.start, str(config.watch.state_dir)) == (86_400.0, "manual", "state")
     assert (config.alerting.job, config.alerting.time_scale) == ("outbox-exporter", 1.0)
     assert config.alerting.pagerduty_url == "https://events.pagerduty.com/v2/enqueue"
+    assert (config.alerting.objective_time, config.alerting.objective_target) == (None, None)
+    assert (config.alerting.drill, config.alerting.drill_severity) == (None, "page")
     assert (config.log.level, config.log.format) == ("info", "text")
 
 

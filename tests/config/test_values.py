@@ -9,7 +9,7 @@ import pytest
 from exporter.config import values
 from exporter.config.keys import KEYS
 from exporter.config.settings import Amount, Bounds
-from exporter.core.types import Certificates, Seconds
+from exporter.core.types import Certificates, Seconds, WeeklyTime, Zone
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,36 @@ def test_nonsense_is_no_ratio(text):
     """Nothing, more than all, NaN, infinity and percent are refused."""
     with pytest.raises(ValueError, match="expected a number above 0 and at most 1"):
         values.ratio(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Mon 00:00 UTC", WeeklyTime(0, 0, 0, Zone("UTC"))),
+        ("Tue 10:05 Europe/Berlin", WeeklyTime(1, 10, 5, Zone("Europe/Berlin"))),
+        ("Sun 23:59 America/St_Johns", WeeklyTime(6, 23, 59, Zone("America/St_Johns"))),
+    ],
+)
+def test_weekly_times(text, value):
+    """A weekday, a time of day and a zone."""
+    assert values.weekly_time(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Tue 10:00", "expected a weekday, a time and a time zone"),
+        ("tue 10:00 UTC", "expected a weekday, a time and a time zone"),
+        ("Tue 24:00 UTC", "expected a weekday, a time and a time zone"),
+        ("Tue 1:00 UTC", "expected a weekday, a time and a time zone"),
+        ("7d", "expected a weekday, a time and a time zone"),
+        ("Tue 10:00 Europe/Nowhere", "expected a name of the IANA time zone database"),
+    ],
+)
+def test_nonsense_is_no_weekly_time(text, message):
+    """Without a zone nobody knows whose ten o'clock it is."""
+    with pytest.raises(ValueError, match=message):
+        values.weekly_time(text)
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("1_000_000", 1_000_000), ("1000000", 1_000_000)])

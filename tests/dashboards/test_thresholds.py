@@ -14,7 +14,7 @@ from tests.dashboards.reading import FILES, filled, load_dashboard, panels, sele
 POLICY = load_policy()
 COLOURS = {"page": "red", "ticket": "orange", "info": "blue"}
 # Axes in other units than the signal's.
-UNITS = {"hours": 3600, "days": 86400, "suffix: min": 60}
+UNITS = {"hours": 3600, "days": 86400, "suffix:min": 60}
 # No rule's threshold: a condition beside it, and shares and states that are bad from one on.
 DRAIN = {"Drain time"}
 BAD_FROM_ONE = {"Broken", "Failing", "Share of each threshold now", "Share of each threshold at worst"}
@@ -75,7 +75,12 @@ def test_lines_are_drawn_dashed():
 def test_every_threshold_that_can_be_drawn_is_drawn():
     """Of every rule that pages or opens a ticket above a number of its signal."""
     drawn = {step for panel in limited() for step in steps(panel)}
-    units = {"OutboxCleanupOverdue": 3600, "OutboxRetentionOverdue": 86400, "OutboxJobsWaitingLong": 60}
+    units = {
+        "OutboxCleanupOverdue": 3600,
+        "OutboxRetentionOverdue": 86400,
+        "OutboxJobsWaitingLong": 60,
+        "OutboxVacuumBlocked": 60,
+    }
     for rule in POLICY.rules:
         if rule.signal is None or rule.unit == "boolean" or rule.key.severity not in COLOURS:
             continue

@@ -82,6 +82,10 @@ def backlog(connection: psycopg.Connection[Any], queues: LabelLimit) -> Series:
         expected["outbox_queue_pending_jobs", (queue,)] = len(rows)
         if known := [job.created_at for job in rows if _plausible(job.created_at, now)]:
             expected["outbox_queue_oldest_pending_timestamp_seconds", (queue,)] = _unix(known[0])
+        exhausted = [job for job in rows if job.state == "exhausted"]
+        expected["outbox_queue_exhausted_jobs", (queue,)] = len(exhausted)
+        if known := [job.created_at for job in exhausted if _plausible(job.created_at, now)]:
+            expected["outbox_queue_oldest_exhausted_timestamp_seconds", (queue,)] = _unix(known[0])
     assert sum(expected["outbox_pending_jobs", (s,)] for s in ("waiting", "failing", "exhausted")) == len(pending)
     return expected
 
@@ -128,6 +132,9 @@ def last_hour(connection: psycopg.Connection[Any], queues: LabelLimit) -> Series
         expected["outbox_last_hour_failure_ratio", ()] = len(failing) / tried
     for queue, rows in _grouped(done, lambda job: _published(job.queue_name, queues)).items():
         expected["outbox_queue_last_hour_processed_jobs", (queue,)] = len(rows)
+    for queue, rows in _grouped([*done, *failing], lambda job: _published(job.queue_name, queues)).items():
+        still = sum(job.processed_at is None for job in rows)
+        expected["outbox_queue_last_hour_failure_ratio", (queue,)] = still / len(rows)
     if kept := [job.processed_at for job in jobs if job.processed_at and job.processed_at <= now + _MAX_AHEAD]:
         expected["outbox_oldest_processed_timestamp_seconds", ()] = _unix(min(kept))
     ahead = sum(_leads(job, job in done, now) for job in jobs)

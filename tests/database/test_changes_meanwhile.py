@@ -23,7 +23,14 @@ from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("attempts", "created_at", "processed_at"))
 BLOCKED = 7
-HEAD = {"count_limit": 200, "batch": 100, "latest": 0}
+HEAD = {
+    "count_limit": 200,
+    "batch": 100,
+    "latest": 0,
+    "since": 0,
+    "recent_limit": 9,
+    "lists_recent": False,
+}
 
 DROP = "DROP POLICY open ON public.job_outbox"
 ALTER = "ALTER POLICY open ON public.job_outbox USING (false)"

@@ -28,7 +28,7 @@ from tests.database.roles import allow, role
 from tests.database.sampling import configuration, database_client, everything, no_listener, refusals, series
 from tests.postgres import Database
 
-HEAD = {"count_limit": 200, "batch": 1, "latest": 0}
+HEAD = {"count_limit": 200, "batch": 1, "latest": 0, "since": 0, "recent_limit": 9, "lists_recent": False}
 
 # The bytes of the queues' names in the database, and the expected text.
 UTF8 = {"Größe €".encode(): "Größe €", b"mail": "mail"}

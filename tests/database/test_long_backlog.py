@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from exporter.collectors.backlog import BacklogCollector
-from exporter.collectors.departures import Departures
+from exporter.collectors.completions import Completions
+from exporter.collectors.conservation import Conservation
 from exporter.config.settings import DatabaseSettings, SamplingSettings
 from exporter.core.errors import TooSlow
 from exporter.core.types import Secret
@@ -31,7 +32,10 @@ STATES = {0: "waiting", 2: "failing", 7: "exhausted"}
 def collector(database: Database) -> BacklogCollector:
     """One of this limit; the samples are taken by another client."""
     client = DatabaseClient(DatabaseSettings(dsn=Secret(database.dsn())))
-    return BacklogCollector(client, IndexCatalogue(), SamplingSettings(count_limit=LIMIT), LabelLimit(20), Departures())
+    queues = LabelLimit(20)
+    return BacklogCollector(
+        client, IndexCatalogue(), SamplingSettings(count_limit=LIMIT), queues, Completions(queues, Conservation())
+    )
 
 
 def fill(connection: psycopg.Connection[Any], jobs: int) -> None:

@@ -13,7 +13,8 @@ import pytest
 from psycopg.rows import class_row
 
 from exporter.collectors import backlog
-from exporter.collectors.departures import Balance, Search
+from exporter.collectors.inserted_rows import Balance, Search
+from exporter.collectors.tables import TablesCollector
 from exporter.database import Session, queries, session, visibility
 from exporter.database.indexes import IndexCatalogue, IndexRow
 from exporter.database.replay import Replay
@@ -112,6 +113,7 @@ def sample_all(database: Database, *, standby: bool = False) -> None:
             for collector in sampling.database_collectors:
                 with sampling.database.sample(*collector.reads) as session:
                     tuple(collector.read(session))
+            TablesCollector(sampling.database).collect()
             if not standby:
                 database.execute(
                     "UPDATE job_outbox SET processed_at = created_at WHERE outbox_id ="

@@ -22,7 +22,7 @@ from tests.database.sampling import database_client, sampler
 from tests.postgres import Database
 
 OUTBOX = Table("job_outbox", ("created_at",))
-HEAD = {"count_limit": 1, "batch": 1, "latest": 0}
+HEAD = {"count_limit": 1, "batch": 1, "latest": 0, "since": 0, "recent_limit": 9, "lists_recent": False}
 
 
 def show(session: Session, setting: str) -> str:

@@ -19,7 +19,7 @@ from tests.database.sampling import database_client
 from tests.postgres import Database
 from tests.standby import Standby
 
-HEAD = {"count_limit": 200, "batch": 1, "latest": 0}
+HEAD = {"count_limit": 200, "batch": 1, "latest": 0, "since": 0, "recent_limit": 9, "lists_recent": False}
 
 OUTBOX = Table("job_outbox", ("attempts", "created_at", "processed_at"))
 REFUSED = r"did not run in its transaction: .*Pgpool-II: set allow_sql_comments = off"

@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from alerts.watch.report import html
+from exporter.app.alerting import runbook
+from exporter.web import runbooks
 from exporter.web.server import WebServer
 from tests import webtools
 from tests.alerts.watch.report import samples
@@ -86,6 +88,12 @@ def page() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def index(tmp_path_factory) -> str:
+    """The list of all runbooks."""
+    return _file(tmp_path_factory.mktemp("runbooks"), runbooks.page("Runbooks", runbook("") or ""))
+
+
+@pytest.fixture(scope="module")
 def report(tmp_path_factory) -> str:
     return _file(tmp_path_factory.mktemp("report"), html(samples.report()))
 
@@ -102,7 +110,7 @@ def _file(directory: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["page", "report", "hostile"])
+@pytest.mark.parametrize("name", ["page", "report", "hostile", "index"])
 def test_nothing_is_cut(browser, request, name, width):
     """No horizontal scrolling, no hidden part of a text, no word on two lines, no text of an axis over another.
 
@@ -137,7 +145,7 @@ def test_a_narrow_screen_keeps_the_names_of_columns(browser, report):
     with open_page(browser, report, width=400) as loaded:
         cell = loaded.page.locator("td[data-column=Verdict]").first
         assert cell.evaluate("each => getComputedStyle(each, '::before').content") == '"Verdict"'
-        assert loaded.page.locator("thead").first.bounding_box()["width"] <= 1
+        assert loaded.page.locator("thead").first.evaluate("each => each.getBoundingClientRect().width") <= 1
         assert {each.get_attribute("role") for each in loaded.page.locator("table").all()} == {"table"}
 
 

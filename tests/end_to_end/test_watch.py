@@ -253,7 +253,7 @@ def test_a_clean_watch_passes(watch_result):
     assert "watch 1: PASS" in clean.output
     assert clean.judgement["final"]
     assert clean.judgement["elapsed"] == DURATION
-    assert clean.judgement["evidence"]["completed jobs"] > 100
+    assert clean.judgement["evidence"]["processed jobs"] > 100
     assert clean.judgement["reconciliation"]["processed"] > 100
 
 
@@ -288,7 +288,7 @@ def test_no_traffic_is_inconclusive(watch_result):
     quiet = watch_result("no traffic")
     assert quiet.status == INCONCLUSIVE, quiet.output
     assert not quiet.failed()
-    assert "There were no completed jobs; at least 20 are needed." in quiet.judgement["reasons"]
+    assert "There were no processed jobs; at least 20 are needed." in quiet.judgement["reasons"]
 
 
 def test_a_short_outage_passes_with_its_gap_named(watch_result):

@@ -28,7 +28,7 @@ def collectors(tmp_path: Path, *, application: bool = True) -> CollectorSet:
 
 
 def test_critical_collectors_come_first_and_maintenance_next(tmp_path):
-    """Informational ones may take long, so they come later; each has the sampling interval but migration."""
+    """Informational ones may take long, so they come later; each has the sampling interval but migration and tables."""
     states = collectors(tmp_path).store.states()
     assert [(state.name, state.target, state.interval) for state in states] == [
         ("backlog", CollectorTarget.DATABASE, 30),
@@ -38,6 +38,7 @@ def test_critical_collectors_come_first_and_maintenance_next(tmp_path):
         ("events", CollectorTarget.DATABASE, 30),
         ("idempotency", CollectorTarget.DATABASE, 30),
         ("migration", CollectorTarget.CATALOGUE, 600),
+        ("tables", CollectorTarget.CATALOGUE, 600),
         ("application", CollectorTarget.APPLICATION, 30),
     ]
 
@@ -70,7 +71,7 @@ def test_every_collector_is_sampled_once_and_each_failure_is_recorded(tmp_path):
     found.sample_once()
     states = {state.name: state for state in found.store.states()}
     assert {state.runs for state in states.values()} == {1}
-    for name in (*DATABASE_COLLECTORS, "migration"):
+    for name in (*DATABASE_COLLECTORS, "migration", "tables"):
         assert [failure.reason for failure in states[name].problems] == [Reason.CONNECTION]
         assert states[name].readings == ()
     assert states["maintenance"].success

@@ -133,7 +133,7 @@ def test_collectors_that_may_take_long_run_last():
     sampling = Sampler(Config(application=ApplicationSettings(Url("http://localhost:1"))), lambda *_: None)
     names = [state.name for state in sampling.store.states()]
     assert names[:3] == ["backlog", "throughput", "maintenance"]
-    assert set(names[3:]) == {"last_hour", "events", "idempotency", "migration", "application"}
+    assert set(names[3:]) == {"last_hour", "events", "idempotency", "migration", "tables", "application"}
 
 
 def test_a_run_that_is_still_going_on_is_skipped_and_counted():

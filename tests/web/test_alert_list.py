@@ -16,9 +16,10 @@ def text(*alerts: dict[str, Any]) -> str:
 
 
 def test_causes_come_before_what_they_mute_and_pages_before_tickets():
-    """Without the watchdog, which always fires."""
+    """Without the watchdog, which always fires, and the drill, which is no incident."""
     seen = text(
         alert(alert="OutboxWatchdog", severity="none", summary="the pipeline works"),
+        alert(alert="OutboxDrill", severity="page", summary="a drill"),
         alert(alert="OutboxJobsExhausted", severity="ticket", summary="exhausted", held=True),
         alert(alert="OutboxBacklogHigh", summary="high", muted=True, muted_by="OutboxStalled"),
         alert(),
@@ -26,9 +27,18 @@ def test_causes_come_before_what_they_mute_and_pages_before_tickets():
     order = [seen.index(words) for words in ("2 pages, 1 ticket firing", "none completes", "exhausted", "high")]
     assert order == sorted(order)
     assert "the pipeline works" not in seen
+    assert "a drill" not in seen
     assert "muted by OutboxStalled: no notification of its own" in seen
     assert "its signals are unknown now, so it keeps firing" in seen
     assert "for 5 min" in seen
+
+
+def test_a_ticket_is_left_out_while_its_page_fires():
+    """It says the same; a page that is pending is shown beside its ticket."""
+    page, ticket = alert(), alert(severity="ticket", muted=True, muted_by="OutboxStalled")
+    assert alert_list.firing([ticket, page]) == [page]
+    assert "Pending" not in text(page, ticket | {"state": "pending"})
+    assert "Pending: 1 page" in text(page | {"state": "pending"}, ticket)
 
 
 def test_pending_alerts_follow_with_their_for_duration():

@@ -24,16 +24,18 @@ def text(**changes: Any) -> str:
     ("changes", "headline"),
     [
         ({}, ("no alert is firing", "good")),
-        ({"up": False}, ("the database does not answer", "bad")),
+        ({"up": False}, ("no sample of the database succeeds", "bad")),
+        ({"up": False, "collectors": []}, ("the database was not sampled yet", "soft")),
         ({"alerts": None}, ("alerts are not evaluated yet", "soft")),
         ({"alerts": [alert(severity="ticket")]}, ("1 alert firing", "warn")),
-        ({"alerts": [alert(), alert(severity="ticket")]}, ("2 alerts firing", "bad")),
-        ({"alerts": [alert()], "up": False}, ("1 alert firing, the database does not answer", "bad")),
+        ({"alerts": [alert(), alert(alert="OutboxJobsExhausted", severity="ticket")]}, ("2 alerts firing", "bad")),
+        ({"alerts": [alert()], "up": False}, ("1 alert firing, no sample of the database succeeds", "bad")),
+        ({"collectors": [collector(success=False)] * 2}, ("2 collectors fail", "warn")),
         ({"alerts": [alert(severity="none"), alert(state="pending")]}, ("no alert is firing", "good")),
     ],
 )
 def test_the_headline_is_never_green_above_a_firing_alert(changes, headline):
-    """Nor does it say of the exporter what is the database's."""
+    """Nor does it say of the exporter what is the database's, or of the database what is not known."""
     assert overview.headline(webtools.status() | changes) == headline
 
 
@@ -41,7 +43,8 @@ def test_the_headline_is_never_green_above_a_firing_alert(changes, headline):
     ("changes", "words"),
     [
         ({}, ("Databaseanswers", "localhost:5432/postgres", "primary 10.0.0.7:5432")),
-        ({"up": False}, ("Databasedoes not answer",)),
+        ({"up": False}, ("Databaseno sample succeeds", "see the problems below")),
+        ({"up": False, "collectors": [collector(runs=0)]}, ("Databasenot sampled yet",)),
         ({"server": None}, ("Databaseanswers",)),
         ({"server": STANDBY}, ("a standby answers", "standby 10.0.0.8:5432", "at most 3.2 s behind its sender")),
         ({"server": STANDBY | {"replay_lag_seconds": None}}, ("its replication lag is unknown",)),
@@ -61,9 +64,11 @@ def test_the_headline_is_never_green_above_a_firing_alert(changes, headline):
         ({"watch": watch()}, ("Watchno problem so far", "12 h left", "coverage 99.8 %")),
         ({"watch": watch(reasons=["Jobs were stuck."])}, ("Watchproblems so far",)),
         ({"watch": watch(verdict="FAIL", ends=999_000.0)}, ("WatchFAIL", "ended 1970-01-12 13:30 UTC")),
-        ({}, ("Exportercollectors succeed", "1 collectors")),
+        ({}, ("Exportersamples are fresh", "1 collector")),
+        ({"collectors": [collector(fresh=False)]}, ("Exportersamples are missing", "stale: backlog")),
+        ({"collectors": [collector(success=None)]}, ("Exportersamples are missing", "not run yet: backlog")),
         ({"collectors": [collector(success=False), collector(name="events")]},
-         ("1 of 2 collectors fail", "failing: backlog")),
+         ("1 collector fails", "failing: backlog")),
     ],
 )  # fmt: skip
 def test_each_part_says_its_state_in_words(changes, words):

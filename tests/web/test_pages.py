@@ -16,11 +16,11 @@ def read(**changes: object) -> PageReader:
 
 def test_uncounted_jobs_are_shown_with_the_reason():
     """Nothing is shown when there are none, or when the number is unknown."""
-    seen = read(unaccounted={"removed": 3.0, "uncounted": 40.0}).text
-    assert "Not counted as processed since the start: 40 jobs whose processed_at is too far from now" in seen
-    assert "3 jobs whose rows were deleted" in seen
+    seen = read(unaccounted={"removed": 3.0, "uncounted": 40.0, "doubled": 2.0}).text
+    assert "Not accounted for since the start: 40 jobs whose processed_at is too far from now" in seen
+    assert "3 jobs whose rows were deleted; 2 jobs whose processed_at was set twice" in seen
     for quiet in ({"removed": 0.0, "uncounted": 0.0}, None):
-        assert "Not counted" not in read(unaccounted=quiet).text
+        assert "Not accounted for" not in read(unaccounted=quiet).text
 
 
 def test_hostile_texts_are_escaped():

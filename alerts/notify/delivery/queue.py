@@ -45,7 +45,8 @@ class ReceiverStatus:
 
     `waiting` counts updates that it has not accepted: not sent, or refused and still firing, to be sent again after a
     restart. `problem` is why the last attempt failed, `save_problem` why incidents cannot be saved; both are empty
-    without a problem. `delivered_at` is Unix seconds.
+    without a problem. `delivered_at` is Unix seconds. `alert_delay` is the time from the beginning of its condition
+    until the latest alert was accepted, seconds; None before the first.
     """
 
     receiver: str
@@ -54,6 +55,7 @@ class ReceiverStatus:
     delivered_at: float | None
     problem: str
     save_problem: str
+    alert_delay: float | None = None
 
 
 class DeliveryQueue:
@@ -168,6 +170,7 @@ class DeliveryQueue:
                 statistics.delivered_at,
                 statistics.problem,
                 statistics.save_problem,
+                statistics.alert_delay,
             )
 
     # The methods below require the lock.

@@ -1,10 +1,10 @@
 """Delivery statistics of one receiver: counters, the last problem for the status page, log messages."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
-from alerts.model import Labels
+from alerts.model import DRILL, Labels, Severity
 from alerts.notify.delivery.outcome import DeliveryResult
 from alerts.notify.message.incidents import DeliveredState, Incident, Update, Updates
 from alerts.notify.receivers.receiver import Receiver
@@ -25,6 +25,7 @@ class DeliveryStatistics:
     def __init__(self, receiver: Receiver) -> None:
         self.counts = dict.fromkeys(DeliveryResult, 0)
         self.delivered_at: float | None = None  # Unix seconds
+        self.alert_delay: float | None = None  # seconds; of the latest alert that was accepted
         self._last_failure = ""  # why the last attempt failed; empty after a success
         self._refused_alerts: dict[Labels, str] = {}  # the reason per alert that is refused while others are accepted
         self.save_problem = ""  # why incidents cannot be saved; empty when they are
@@ -44,6 +45,7 @@ class DeliveryStatistics:
         """The receiver accepted these updates at `at`, Unix seconds; `new` are those that were not resent."""
         self.counts[DeliveryResult.DELIVERED] += len(updates)
         self.delivered_at, self._last_failure = at, ""
+        self.alert_delay = max((at - since for since in _begun(new)), default=self.alert_delay)
         self._clear_refusals(update.incident.labels for update in updates)
         if self._repeats.forget("failed"):
             event(logger, logging.INFO, "notifications are accepted again", receiver=self._name)
@@ -131,6 +133,15 @@ class DeliveryStatistics:
             status=update.status,
             **more,
         )
+
+
+def _begun(new: Updates) -> Iterator[float]:
+    """When the conditions of the alerts among these updates began, Unix seconds; without the watchdog and drills."""
+    for update in new:
+        incident = update.incident
+        is_alert = incident.severity != Severity.NONE and incident.alert != DRILL
+        if is_alert and update.new_state is DeliveredState.FIRING and incident.condition_since is not None:
+            yield incident.condition_since
 
 
 def _refusal(labels: Labels) -> str:

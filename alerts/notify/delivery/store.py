@@ -90,16 +90,18 @@ def _to_json(incident: Incident) -> dict[str, Any]:
         "annotations": dict(incident.annotations),
         "starts_at": incident.starts_at,
         "ends_at": incident.ends_at,
+        "condition_since": incident.condition_since,
         "told": delivered_state.value,
     }
 
 
 def _from_json(document: dict[str, Any]) -> Incident:
-    ends_at = document["ends_at"]
+    ends_at, condition_since = document["ends_at"], document.get("condition_since")  # earlier versions have no latter
     return Incident(
         labels=tuple(sorted((str(name), str(value)) for name, value in document["labels"].items())),
         starts_at=float(document["starts_at"]),
         ends_at=None if ends_at is None else float(ends_at),
         delivered_state=DeliveredState(document["told"]),
         annotations={str(name): str(value) for name, value in document["annotations"].items()},
+        condition_since=None if condition_since is None else float(condition_since),
     )

@@ -12,7 +12,9 @@ from ssl import SSLContext
 from alerts.notify.delivery.outcome import Clocks, DeliveryOutcome, DeliveryResult, classify
 from alerts.notify.delivery.queue import DeliveryQueue, Notification
 from alerts.notify.delivery.store import Store
-from alerts.notify.receivers.post import NoResponse, post
+from alerts.notify.drill.drill import Drill
+from alerts.notify.drill.records import DrillRecords
+from alerts.notify.receivers.post import HttpResponse, Message, NoResponse, post
 from exporter.core import secret_command
 from exporter.core.abortable import AbortableConnections
 from exporter.core.errors import SecretUnavailable
@@ -65,18 +67,19 @@ class Worker(threading.Thread):
 
 
 class DeliveryWorker(Worker):
-    """Sends the notifications of one queue. `done` is called after each outcome.
+    """Sends the notifications of one queue. `done` is called after each outcome, `drill` confirms a drill.
 
     `tls_context` verifies the receiver's certificate, as in `exporter.core.http_client`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - its parts, which are made by the notifier
         self,
         queue: DeliveryQueue,
         timeout: float,
         done: Callable[[], None],
         clock: Clocks,
         tls_context: SSLContext | None = None,
+        drill: Drill | None = None,
     ) -> None:
         super().__init__(f"notify-{queue.receiver.name}")
         self._tls_context = tls_context
@@ -84,6 +87,7 @@ class DeliveryWorker(Worker):
         self._timeout = timeout
         self._clock = clock
         self._done = done
+        self._drill = drill
         self._connections: AbortableConnections | None = None
 
     def abort(self) -> None:
@@ -99,23 +103,29 @@ class DeliveryWorker(Worker):
         if notification is not None:
             outcome = self._deliver(notification)
             self._queue.finished(outcome, self._clock.wall(), self._clock.monotonic())
+            if self._drill and outcome.result is DeliveryResult.DELIVERED:
+                self._drill.delivered(self._queue.receiver, notification.updates, self._send)
             self._done()
         return self._queue.idle_for(self._clock.monotonic())
 
     def _deliver(self, notification: Notification) -> DeliveryOutcome:
-        self._connections = AbortableConnections()
         try:
             message = self._queue.receiver.message(notification.updates, notification.valid_until)
-            return classify(post(message, self._timeout, self._connections, self._tls_context), self._clock.wall())
+            return classify(self._send(message), self._clock.wall())
         except (NoResponse, SecretUnavailable) as error:
             return DeliveryOutcome(DeliveryResult.FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - an internal error must not stop other notifications
             event(logger, logging.ERROR, "notification failed", receiver=self._queue.receiver.name, exc_info=error)
             return DeliveryOutcome(DeliveryResult.FAILED, f"internal error ({type(error).__name__})")
 
+    def _send(self, message: Message) -> HttpResponse:
+        """Raises: NoResponse."""
+        self._connections = AbortableConnections()
+        return post(message, self._timeout, self._connections, self._tls_context)
+
 
 class PersistenceWorker(Worker):
-    """Loads and saves the incidents of all queues, in files that no other exporter uses at the same time.
+    """Loads and saves the incidents of all queues and the drills, in files that no other exporter uses meanwhile.
 
     While another one holds the lock, incidents are neither loaded nor saved; they are sent all the same. `saved` is
     called after each attempt, whether it succeeded or not.
@@ -127,8 +137,10 @@ class PersistenceWorker(Worker):
         lock: FileLock,
         saved: Callable[[], None],
         clock: Clocks,
+        drills: DrillRecords | None = None,
     ) -> None:
         super().__init__("notify-persistence")
+        self._drills = drills
         self._files = files
         self._lock = lock
         self._clock = clock
@@ -148,6 +160,8 @@ class PersistenceWorker(Worker):
             return False
         for queue, store in () if self._loaded else self._files:
             _resume(queue, store)
+        if self._drills and not self._loaded:
+            _resume_drills(self._drills)
         self._loaded = True
         return True
 
@@ -159,6 +173,8 @@ class PersistenceWorker(Worker):
             return SAVE_RETRY_INTERVAL
         for queue, store in self._files:
             all_saved = self.save(queue, store) and all_saved
+        if self._drills:
+            all_saved = _save_drills(self._drills) and all_saved
         return None if all_saved else SAVE_RETRY_INTERVAL
 
     def finish(self) -> None:
@@ -192,3 +208,19 @@ def _resume(queue: DeliveryQueue, store: Store) -> None:
     except ValueError as error:
         problem = f"{store.path} {error}"
         event(logger, logging.ERROR, "saved notifications not loaded", problem=problem)
+
+
+def _resume_drills(drills: DrillRecords) -> None:
+    try:
+        drills.load()
+    except (OSError, ValueError) as error:
+        event(logger, logging.ERROR, "saved drills not loaded", problem=str(error))
+
+
+def _save_drills(drills: DrillRecords) -> bool:
+    """False when that failed: the status page has the reason for the incidents' files, which are beside it."""
+    try:
+        drills.save()
+    except OSError:
+        return False
+    return True

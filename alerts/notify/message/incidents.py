@@ -31,8 +31,9 @@ _FINAL_STATES = (DeliveredState.RESOLVED, DeliveredState.REFUSED)
 class Incident:
     """One firing of the alert with these labels; `ends_at` is None while it is open.
 
+    `condition_since` is when its condition became true, before its for-duration; None when that is unknown.
     `annotations` are those of the last evaluation in which it fired. `absent_since` is the time of the first evaluation
-    without the alert, though it was not resolved. Both are ignored when incidents are compared. Times are Unix seconds.
+    without the alert, though it was not resolved. They are ignored in comparisons. Times are Unix seconds.
     """
 
     labels: Labels
@@ -41,6 +42,7 @@ class Incident:
     delivered_state: DeliveredState = DeliveredState.NOTHING
     annotations: Mapping[str, str] = field(default_factory=dict, compare=False)
     absent_since: float | None = field(default=None, compare=False)
+    condition_since: float | None = field(default=None, compare=False)
 
     @property
     def key(self) -> tuple[Labels, float]:
@@ -147,7 +149,8 @@ def _opened(known: list[Incident], evaluation: Evaluation, is_relevant: Callable
             continue
         since = evaluation.at if alert.firing_since is None else alert.firing_since
         starts_at = max(since, ends.get(alert.labels, since))
-        opened.append(Incident(alert.labels, starts_at, annotations=alert.annotations))
+        incident = Incident(alert.labels, starts_at, annotations=alert.annotations, condition_since=alert.active_since)
+        opened.append(incident)
     return opened
 
 

@@ -7,6 +7,7 @@ those that Prometheus sends by the rule file, so that Alertmanager treats the al
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from alerts.model import Severity
 from alerts.notify.message.format import link, timestamp
@@ -16,6 +17,8 @@ from exporter.core.types import Secret
 
 PATH = "/api/v2/alerts"
 STATUS_PATH = "/api/v2/status"
+# One alert is about one kilobyte, and the query asks for those of one name.
+_MAX_LIST_BYTES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class Alertmanager:
         """
         body = json.dumps([self._alert(update, valid_until) for update in updates])
         return Message(self.url.rstrip("/") + PATH, body.encode(), bearer(self.bearer_token))
+
+    def query(self, alert: str) -> Message:
+        """The request for the alerts of this name, with their state and receivers. Raises: SecretUnavailable."""
+        query = urlencode({"filter": f'alertname="{alert}"'})
+        url = f"{self.url.rstrip('/')}{PATH}?{query}"
+        return Message(url, b"", bearer(self.bearer_token), "GET", _MAX_LIST_BYTES)
 
     def _alert(self, update: Update, valid_until: float) -> dict[str, Any]:
         incident = update.incident

@@ -26,6 +26,8 @@ class Message:
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     method: str = "POST"
+    # The part of the response that is read whatever its status, bytes.
+    max_response_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,17 @@ def _exchange(adapter: AbortableAdapter, message: Message, timeout: float) -> Ht
     }
     prepared = requests.Request(message.method, message.url, headers, data=message.body).prepare()
     with closing(adapter.open(prepared, timeout)) as response:
-        return HttpResponse(response.status, response.headers.get("Retry-After"), _beginning(response))
+        return HttpResponse(response.status, response.headers.get("Retry-After"), _beginning(response, message))
 
 
-def _beginning(response: urllib3.BaseHTTPResponse) -> str:
-    """The beginning of the body, for messages; empty when it cannot be read."""
-    if response.status < http.HTTPStatus.BAD_REQUEST or "Content-Encoding" in response.headers:
+def _beginning(response: urllib3.BaseHTTPResponse, message: Message) -> str:
+    """The beginning of the body, of a refusal or as the message asks; empty when it cannot be read."""
+    refused = response.status >= http.HTTPStatus.BAD_REQUEST
+    length = max(message.max_response_bytes, MAX_RESPONSE_BYTES if refused else 0)
+    if not length or "Content-Encoding" in response.headers:
         return ""
     try:
-        raw = response.read(MAX_RESPONSE_BYTES, decode_content=False)
+        raw = response.read(length, decode_content=False)
     except (urllib3.exceptions.HTTPError, OSError):
         return ""
     return bytes(raw).decode("utf-8", "replace")

@@ -1,14 +1,18 @@
 """Increases and resets of counters during a watch."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from alerts.watch.checks.series import SERIES, age_of
+from alerts.watch.checks.series import BUCKETS, SERIES, age_of
 from alerts.watch.model.result import Restart
 from alerts.watch.model.tick import Tick, TimeSpan
 
 # The exporter's counters are reset when it starts or reloads its configuration, the application's when that restarts.
-EXPORTER_COUNTERS = tuple(name for name in SERIES if "_total" in name and not name.startswith("outbox_app_"))
+EXPORTER_COUNTERS = (
+    *(name for name in SERIES if "_total" in name and not name.startswith("outbox_app_")),
+    *BUCKETS,
+)
 APPLICATION_COUNTERS = tuple(name for name in SERIES if "_total" in name and name.startswith("outbox_app_"))
 
 
@@ -32,10 +36,12 @@ def sample_of(name: str, tick: Tick) -> CounterSample:
 class CounterIncreases:
     """The increase of every counter, from its first sample within the watch to its last.
 
-    After a reset, the exporter's new value belongs to the watch. Increases while no exporter ran are lost.
+    After a reset, the exporter's new value belongs to the watch. Increases while no exporter ran are lost. `resets` are
+    counted by counter.
     """
 
     grown: dict[str, float] = field(default_factory=dict)
+    resets: Counter[str] = field(default_factory=Counter)
     restarts: list[Restart] = field(default_factory=list)
     _first: dict[str, CounterSample] = field(default_factory=dict)
     _last: dict[str, CounterSample] = field(default_factory=dict)
@@ -54,6 +60,10 @@ class CounterIncreases:
         first, last = self._first.get(name), self._last.get(name)
         return None if first is None or last is None else between(first, last)
 
+    def until(self, name: str) -> float:
+        """Elapsed seconds of a counter's last sample. Raises: KeyError without any."""
+        return self._last[name].elapsed
+
     def _resets(self, tick: Tick) -> Iterator[str]:
         for name in APPLICATION_COUNTERS:
             if name in tick.values and name in self._last and tick.values[name] < self._last[name].value:
@@ -70,6 +80,7 @@ class CounterIncreases:
             self.grown[name] = 0.0
         else:
             self.grown[name] += sample.value if reset else sample.value - last.value
+        self.resets[name] += reset
         self._last[name] = sample
 
 

@@ -3,26 +3,36 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+from alerts.watch.analysis import estimates
 from alerts.watch.analysis.cleanup import CleanupOutcome
 from alerts.watch.analysis.coverage import MeterTotals
 from alerts.watch.model.check import Budget, Check, Evidence
-from alerts.watch.model.result import Change, CheckResult, Gap
+from alerts.watch.model.result import Change, CheckResult, Estimate, Gap
 from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import Verdict, Watch
 from exporter.core.humanize import count, duration, moment, percent
 
 
-def passed(check: Check, totals: MeterTotals, *, was_breached: bool) -> str:
+def passed(check: Check, totals: MeterTotals, estimate: Estimate | None = None, *, was_breached: bool) -> str:
     """PASS, at the end or so far. `was_breached`: at one tick at least, which may be too short to count as time."""
+    frequency = f" {estimates.excluded(check.outcomes, estimate)}" if check.outcomes and estimate else ""
     if not was_breached:
-        return f"{check.subject} {check.good}{_not_counted(totals)}."
+        return f"{check.subject} {check.good}{_not_counted(totals)}.{frequency}"
     budget = f"within its budget ({allowed(check.budget)})"
-    return f"{check.subject} {check.bad} {_bad_time(totals)}, {budget}{_not_counted(totals)}."
+    return f"{check.subject} {check.bad} {_bad_time(totals)}, {budget}{_not_counted(totals)}.{frequency}"
 
 
-def failed(check: Check, totals: MeterTotals) -> str:
+def failed(check: Check, totals: MeterTotals, estimate: Estimate | None = None) -> str:
     """FAIL: a budget was exceeded."""
-    return f"{check.subject} {check.bad} {_bad_time(totals)}; {_exceeded(check, totals)}{_not_counted(totals)}."
+    frequency = f" {estimates.proved(check.outcomes, estimate)}" if check.outcomes and estimate else ""
+    return (
+        f"{check.subject} {check.bad} {_bad_time(totals)}; {_exceeded(check, totals)}{_not_counted(totals)}.{frequency}"
+    )
+
+
+def not_excluded(check: Check, estimate: Estimate, *, final: bool) -> str:
+    """INCONCLUSIVE: there are not enough outcomes, or they are about as frequent as the limit."""
+    return estimates.not_excluded(check.outcomes, estimate, final=final) if check.outcomes else ""
 
 
 def unknown(check: Check, totals: MeterTotals, gaps: Sequence[Gap]) -> str:

@@ -3,6 +3,9 @@
 FAIL: breached time exceeds a budget. It is certain at that tick, and final. PASS: breached and unknown time together
 exceed no budget, and enough is known; that is certain at the end only. Everything else is INCONCLUSIVE. So more
 breaches never improve a verdict, and less coverage only makes it INCONCLUSIVE.
+
+Where a check has outcomes, a breach may be chance. It counts while the outcomes prove one (`evidence.py`), and PASS
+also needs outcomes that exclude the limit (`sequences.py`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,11 +17,12 @@ from alerts.watch.analysis.check_status import status
 from alerts.watch.analysis.cleanup import CleanupTracker
 from alerts.watch.analysis.counters import CounterIncreases
 from alerts.watch.analysis.coverage import Gaps, Meter, MeterTotals, TickCounter, TickInterval, TickStatus
+from alerts.watch.analysis.outcomes import OutcomeTracker, trackers
 from alerts.watch.analysis.reconciliation import JobBalance
 from alerts.watch.analysis.spans import SpanTracker
 from alerts.watch.checks.series import MAINTENANCE
 from alerts.watch.model.check import Check, CheckKind
-from alerts.watch.model.result import AlertSpan, CheckResult, ClockStep, Gap, Judgement, MaintenanceSpan
+from alerts.watch.model.result import AlertSpan, CheckResult, ClockStep, Estimate, Gap, Judgement, MaintenanceSpan
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import Verdict, Watch
 from exporter.core.clock_step import clock_step
@@ -42,21 +46,38 @@ class _TrackedCheck:
     """One check and its measurements."""
 
     check: Check
+    outcomes: OutcomeTracker | None = None
     meter: Meter = field(default_factory=Meter)
     worst: float | None = None
     worst_at: float | None = None
 
     def add(self, interval: TickInterval, tick: Tick, offset: float) -> None:
-        self.meter.add(interval, status(self.check, tick, offset))
+        self.meter.add(interval, self._status(tick, offset))
         if not self.check.signal or (offset and any(condition.by_clock for condition in self.check.conditions)):
             return
         value = tick.values.get(self.check.signal)
         if value is not None and (self.worst is None or self._is_worse(value, self.worst)):
             self.worst, self.worst_at = value, tick.at
 
+    def _status(self, tick: Tick, offset: float) -> TickStatus:
+        found = status(self.check, tick, offset)
+        if found is not TickStatus.BAD or self.outcomes is None or self.outcomes.evidence.is_certain:
+            return found
+        return TickStatus.UNKNOWN if self.outcomes.evidence.is_possible else TickStatus.GOOD
+
     def _is_worse(self, value: float, than: float) -> bool:
         above = not self.check.conditions or self.check.conditions[0].above
         return value > than if above else value < than
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The measurements of one check at one moment. `was_breached`: at one tick at least."""
+
+    check: Check
+    totals: MeterTotals
+    estimate: Estimate | None
+    was_breached: bool
 
 
 class WatchEvaluator:
@@ -65,7 +86,8 @@ class WatchEvaluator:
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
         self._ticks = TickCounter(watch.started_at)
-        self._checks = [_TrackedCheck(check) for check in watch.checks]
+        self._outcomes = trackers(watch.checks, watch.duration)
+        self._checks = [_TrackedCheck(check, self._outcomes.get(check.name)) for check in watch.checks]
         self._coverage = {frozenset(collectors): Meter() for collectors in watch.sources.values()}
         self._cleanups = {
             check.name: CleanupTracker(check.schedule, frozenset(check.collectors), watch.started_at)
@@ -89,6 +111,9 @@ class WatchEvaluator:
         interval = self._ticks.add(tick)
         self._offset += tick.step
         offset = clock_step(self._offset)
+        self._increases.add(tick)
+        for outcomes in self._outcomes.values():
+            outcomes.add(tick, interval, self._increases)
         for tracked in self._checks:
             tracked.add(interval, tick, offset)
         for collectors, meter in self._coverage.items():
@@ -96,7 +121,6 @@ class WatchEvaluator:
         self._gaps.add(tick)
         self._alerts.add(tick, dict.fromkeys((*tick.firing, *tick.held), ""))
         self._maintenance.add(tick, {"": tick.maintenance_reason} if tick.maintenance else {})
-        self._increases.add(tick)
         self._jobs.add(tick)
         for cleanup in self._cleanups.values():
             cleanup.add(tick, offset)
@@ -159,7 +183,9 @@ class WatchEvaluator:
         self, tracked: _TrackedCheck, gaps: Sequence[Gap], at: float, elapsed: float, *, final: bool
     ) -> CheckResult:
         check, totals = tracked.check, self._totals(tracked.meter, elapsed)
-        verdict, reason = next(self._verdicts(tracked, totals, gaps, at, final=final))
+        estimate = tracked.outcomes.estimate(final=final) if tracked.outcomes else None
+        measured = _Measured(check, totals, estimate, was_breached=bool(tracked.meter.breaches))
+        verdict, reason = next(self._verdicts(measured, gaps, at, final=final))
         return CheckResult(
             check=check,
             verdict=verdict,
@@ -172,23 +198,18 @@ class WatchEvaluator:
             worst=tracked.worst,
             worst_at=tracked.worst_at,
             evidence={each.what: self._increase(each.counter) for each in check.evidence},
+            estimate=estimate,
         )
 
     def _verdicts(
-        self, tracked: _TrackedCheck, totals: MeterTotals, gaps: Sequence[Gap], at: float, *, final: bool
+        self, measured: _Measured, gaps: Sequence[Gap], at: float, *, final: bool
     ) -> Iterator[tuple[Verdict | None, str]]:
         """The verdicts on a check that apply, with their reasons; the first one counts."""
-        check, budget = tracked.check, tracked.check.budget
-        if check.not_applicable:
-            yield None, f"Not checked: {check.not_applicable}."
-        if check.kind is CheckKind.CLEANUP:
-            yield messages.cleanup(check, self._cleanups[check.name].outcomes(at, final=final))
-        if check.kind is CheckKind.BASELINE:
-            # Once, at the end: repeated looks would find a difference by chance.
-            decides = final and not self.watch.stopped
-            yield messages.compared(check, self._baselines[check.name].change() if decides else None, final=final)
+        check, totals, estimate = measured.check, measured.totals, measured.estimate
+        budget = check.budget
+        yield from self._verdicts_without_budget(check, at, final=final)
         if exceeds(totals.bad, budget.total) or exceeds(totals.longest_bad, budget.stretch):
-            yield Verdict.FAIL, messages.failed(check, totals)
+            yield Verdict.FAIL, messages.failed(check, totals, estimate)
         if exceeds(totals.possible, budget.total) or exceeds(totals.longest_possible, budget.stretch):
             yield Verdict.INCONCLUSIVE, messages.unknown(check, totals, _relevant(gaps, check))
         if final and totals.known < MIN_KNOWN * self.watch.duration - _ROUNDING:
@@ -199,7 +220,19 @@ class WatchEvaluator:
                 yield Verdict.INCONCLUSIVE if final else None, messages.lacking(each, found, final=final)
             elif check.kind is CheckKind.EVIDENCE:
                 yield Verdict.PASS, messages.traffic(check, each, found)
-        yield Verdict.PASS, messages.passed(check, totals, was_breached=bool(tracked.meter.breaches))
+        if estimate and estimate.at_most >= estimate.limit:
+            yield Verdict.INCONCLUSIVE if final else None, messages.not_excluded(check, estimate, final=final)
+        yield Verdict.PASS, messages.passed(check, totals, estimate, was_breached=measured.was_breached)
+
+    def _verdicts_without_budget(self, check: Check, at: float, *, final: bool) -> Iterator[tuple[Verdict | None, str]]:
+        if check.not_applicable:
+            yield None, f"Not checked: {check.not_applicable}."
+        if check.kind is CheckKind.CLEANUP:
+            yield messages.cleanup(check, self._cleanups[check.name].outcomes(at, final=final))
+        if check.kind is CheckKind.BASELINE:
+            # Once, at the end: repeated looks would find a difference by chance.
+            decides = final and not self.watch.stopped
+            yield messages.compared(check, self._baselines[check.name].change() if decides else None, final=final)
 
     def _increase(self, counter: str) -> float:
         return self._increases.grown.get(counter, 0.0)

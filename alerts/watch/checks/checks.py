@@ -7,9 +7,18 @@ from functools import cache
 from pathlib import Path
 
 from alerts.model import Outlet, Policy, RuleKey, Severity
-from alerts.watch.checks.series import SERIES
+from alerts.watch.checks.series import STORED
 from alerts.watch.checks.sources import by_clock, collectors_of
-from alerts.watch.model.check import BaselineLimit, Budget, Check, CheckKind, CleanupSchedule, Condition, Evidence
+from alerts.watch.model.check import (
+    BaselineLimit,
+    Budget,
+    Check,
+    CheckKind,
+    CleanupSchedule,
+    Condition,
+    Evidence,
+    Outcomes,
+)
 from exporter.config import values, yaml_file
 from exporter.config.yaml_file import Mapping, Node, Scalar, Sequence
 from exporter.core.errors import ConfigError
@@ -19,7 +28,7 @@ from exporter.core.problems import Problems
 FILE = "checks.yaml"
 _KEYS = (
     *("name", "kind", "title", "subject", "good", "bad", "source", "signal"),
-    *("when", "budget", "excused", "evidence", "schedule", "except_groups"),
+    *("when", "budget", "excused", "evidence", "outcomes", "schedule", "except_groups"),
     *("tolerance", "floor", "traffic", "absent"),
 )
 # The comparisons of a condition: whether it is above, and whether the limit itself is beyond.
@@ -86,6 +95,7 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
         conditions=conditions,
         collectors=tuple(sorted(collectors if parameters.application else collectors - {"application"})),
         evidence=tuple(_evidence(each) for each in _mappings(node.get("evidence"))),
+        outcomes=_outcomes(node.get("outcomes"), first, parameters),
         rules=tuple(str(key) for key in rules),
         rules_by_clock=tuple(
             str(key) for key in rules if by_clock(parameters.policy.rule(key).expr, parameters.policy)
@@ -132,9 +142,7 @@ def _budget(node: Node | None, parameters: CheckParameters) -> Budget:
 
 
 def _evidence(node: Mapping) -> Evidence:
-    counter = _text(node, "counter")
-    if counter not in SERIES:
-        raise ValueError(f"{counter} is not one of the stored series")
+    (counter,) = _stored(_text(node, "counter"))
     return Evidence(counter, float(_text(node, "at_least")), _text(node, "what"))
 
 
@@ -146,6 +154,33 @@ def _baseline_limit(node: Mapping, unit: str, parameters: CheckParameters) -> Ba
         traffic=float(_text(node, "traffic") or 0),
         absent=float(absent) if absent else None,
     )
+
+
+def _outcomes(node: Node | None, condition: Condition | None, parameters: CheckParameters) -> Outcomes | None:
+    """None without them, and when they were counted by another limit than that of the condition."""
+    if not isinstance(node, Mapping) or condition is None:
+        return None
+    counted_by, share, per = _text(node, "counted_by"), _text(node, "share"), _text(node, "per")
+    if counted_by and float(counted_by) != condition.limit:
+        return None
+    seconds = values.duration(per) * parameters.time_scale if per else 0.0
+    limit = float(share) if share else condition.limit
+    return Outcomes(
+        limit=limit / seconds if seconds else limit,
+        what=_text(node, "what"),
+        event=_text(node, "event"),
+        trials=_stored(*_texts(node.get("trials"))),
+        successes=_stored(*_texts(node.get("successes"))),
+        events=_stored(*_texts(node.get("events"))),
+        per=seconds,
+    )
+
+
+def _stored(*counters: str) -> tuple[str, ...]:
+    for counter in counters:
+        if counter not in STORED:
+            raise ValueError(f"{counter} is not one of the stored series")
+    return counters
 
 
 def _schedule(node: Node | None) -> CleanupSchedule | None:
@@ -163,7 +198,7 @@ def _schedule(node: Node | None) -> CleanupSchedule | None:
 
 
 def _rules(node: Mapping, parameters: CheckParameters) -> tuple[RuleKey, ...]:
-    excepted = [item.value for item in _items(node.get("except_groups")) if isinstance(item, Scalar)]
+    excepted = _texts(node.get("except_groups"))
     return tuple(
         rule.key
         for rule in parameters.policy.rules
@@ -194,6 +229,10 @@ def _unit(signal: str, parameters: CheckParameters) -> str:
 def _text(node: Mapping, key: str) -> str:
     found = node.get(key)
     return found.value or "" if isinstance(found, Scalar) else ""
+
+
+def _texts(node: Node | None) -> tuple[str, ...]:
+    return tuple(item.value or "" for item in _items(node) if isinstance(item, Scalar))
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:

@@ -1,5 +1,6 @@
 """The raw series that a watch stores beside the signals, and the collectors that they come from."""
 
+import math
 from collections.abc import Mapping
 from functools import cache
 
@@ -32,6 +33,13 @@ SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
     "outbox_app_fallback_activations_total": (catalogue.APP_FALLBACK_ACTIVATIONS, None),
 }
 
+# Buckets of histograms, cumulative up to a bound; all of them with infinity.
+BUCKETS: Mapping[str, tuple[Metric, float]] = {
+    'outbox_processing_time_seconds_bucket{le="60"}': (catalogue.PROCESSING_TIME, 60.0),
+    "outbox_processing_time_seconds_count": (catalogue.PROCESSING_TIME, math.inf),
+}
+STORED = (*SERIES, *BUCKETS)
+
 # The age of the samples behind a tick's counters, by collector: expensive collectors run minutes apart.
 COUNTED = ("throughput", "events", "application")
 AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector in COUNTED}
@@ -39,8 +47,9 @@ AGE_OF: Mapping[str, str] = {collector: f"sample_age:{collector}" for collector 
 
 @cache
 def age_of(series: str) -> str:
-    """The name of the value with the age, seconds, of the sample behind one of `SERIES`; empty without one."""
-    return AGE_OF.get(collector_of_metric().get(SERIES[series][0].name, ""), "")
+    """The name of the value with the age, seconds, of the sample behind one of `STORED`; empty without one."""
+    metric, _ = SERIES.get(series) or BUCKETS[series]
+    return AGE_OF.get(collector_of_metric().get(metric.name, ""), "")
 
 
 @cache

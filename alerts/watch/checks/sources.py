@@ -1,15 +1,17 @@
 """The sources of a tick's values: collectors of each signal, and failed collectors."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import compress
 
 from alerts.model import Policy
-from alerts.watch.checks.series import AGE_OF, SERIES, collector_of_metric
+from alerts.watch.checks.series import AGE_OF, BUCKETS, SERIES, STORED, collector_of_metric
 from alerts.watch.model.tick import Cause, CollectorProblem
 from exporter.core.errors import Reason
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Metric
-from exporter.metrics.readings import Reading
+from exporter.metrics.readings import Distribution, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 
 # Signals that compare a database time with the exporter's clock: the time of the sample less the earliest of these.
@@ -19,6 +21,10 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:oldest_waiting_age_seconds": ((catalogue.OLDEST_PENDING, ("waiting",)),),
     "outbox:expired_key_age_seconds": ((catalogue.OLDEST_EXPIRED_KEY, ()),),
     "outbox:oldest_processed_age_seconds": ((catalogue.OLDEST_PROCESSED, ()),),
+    "outbox:vacuum_horizon_held_seconds": tuple(
+        (catalogue.VACUUM_HORIZON_HELD, (holder,))
+        for holder in ("session", "prepared_transaction", "replication_slot", "standby")
+    ),
 }
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"
 _CAUSES: Mapping[Reason, Cause] = {
@@ -37,7 +43,7 @@ _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 def names_of(policy: Policy) -> tuple[str, ...]:
     """The values of a tick, in a fixed order: the policy's signals, then the raw series."""
-    return (*(signal.record for signal in policy.signals), *SERIES)
+    return (*(signal.record for signal in policy.signals), *STORED)
 
 
 def layout_of(policy: Policy) -> tuple[str, ...]:
@@ -66,15 +72,31 @@ def by_clock(expr: str, policy: Policy) -> bool:
 
 def series_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
     """The known raw series by name. `now` is the monotonic time, seconds."""
+    states = tuple(states)
     by_metric: dict[Metric, list[Reading]] = {}
     for each in _readings(states, now):
         by_metric.setdefault(each.metric, []).append(each)
-    found: dict[str, float] = {}
+    found = _buckets_of(states, now)
     for name, (metric, labels) in SERIES.items():
         values = [each.value for each in by_metric.get(metric, ()) if labels in (None, each.labels)]
         if values:
             found[name] = sum(values)
     return found
+
+
+def _buckets_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+    histograms = {
+        each.metric: each
+        for state in states
+        if state.fresh(now)
+        for each in state.readings
+        if isinstance(each, Distribution)
+    }
+    return {
+        name: float(sum(compress(each.counts, (top <= bound for top in (*each.bounds, math.inf)))))
+        for name, (metric, bound) in BUCKETS.items()
+        if (each := histograms.get(metric))
+    }
 
 
 def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:

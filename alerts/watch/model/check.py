@@ -55,6 +55,29 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The outcomes whose frequency a check limits, by the counters of ticks.
+
+    A share: `trials` less `successes` are the events, `limit` is their share of the trials. A rate: `events` are
+    counted in time, `limit` is how many there may be per second, and `per` the seconds for which messages give it.
+    `what` names the trials, or the events of a rate; `event` is the predicate of a trial that is an event ("failed").
+    """
+
+    limit: float
+    what: str
+    event: str = ""
+    trials: tuple[str, ...] = ()
+    successes: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    per: float = 0.0
+
+    @property
+    def counters(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.trials, *self.successes, *self.events)
+
+
+@dataclass(frozen=True, slots=True)
 class CleanupSchedule:
     """A scheduled clean-up, checked by the rows that are left.
 
@@ -123,6 +146,7 @@ class Check:
     rules: tuple[str, ...] = ()  # of kind PAGES, "OutboxStalled/page"
     rules_by_clock: tuple[str, ...] = ()  # the rules that compare a database time with the exporter's clock
     schedule: CleanupSchedule | None = None
+    outcomes: Outcomes | None = None  # a breach counts when they prove it
     signal: str | None = None
     limit: float | None = None
     unit: str = ""

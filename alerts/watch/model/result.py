@@ -77,13 +77,33 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """The frequency of a check's outcomes: a share, or a rate per second.
+
+    `events` were observed in `exposure` trials or seconds. With 95 % confidence the true value is `at_least` and
+    `at_most` these, at every tick at once. `detectable` is the least value above the limit that would have been proved;
+    None if none would. `needed` is how many more trials or seconds would have been needed to exclude the limit, if the
+    frequency stayed the same; 0 when it is excluded, None when no number would do.
+    """
+
+    events: float
+    exposure: float
+    at_least: float
+    at_most: float
+    limit: float
+    detectable: float | None = None
+    needed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """The result of one check.
 
     `verdict` is None where the check does not apply and, while a watch runs, until its evidence is there; PASS is
     provisional until the end. `breached` is breached time, `longest` the longest without a good tick or a gap within,
     `excused` time during declared maintenance. `worst` is the worst value of `check.signal`, `worst_at` its time.
-    `breaches` are the first hundred; one that a single tick showed may last 0 seconds.
+    `breaches` are the first hundred; one that a single tick showed may last 0 seconds. `estimate` is that of the
+    check's outcomes.
     """
 
     check: Check
@@ -97,6 +117,7 @@ class CheckResult:
     worst: float | None = None
     worst_at: float | None = None
     evidence: Mapping[str, float] = field(default_factory=dict)
+    estimate: Estimate | None = None
 
     @property
     def was_breached(self) -> bool:

@@ -9,7 +9,7 @@ from alerts.watch.report.document import WatchReport, charts
 from alerts.watch.report.tables import ROWS, ReportTable
 from exporter.core import html_layout, svg_charts
 from exporter.core.humanize import moment
-from exporter.core.svg_charts import SpanKind
+from exporter.core.svg_charts import Chart, SpanKind
 
 STYLE = (
     html_layout.BASE_STYLE
@@ -25,7 +25,8 @@ figure { margin: 0 } figcaption ul { list-style: none; margin: 0 0 .5rem; paddin
 .key svg { width: 1.5rem; height: 1rem; display: inline-block; vertical-align: middle; margin-right: .35rem }
 @media (max-width: 34rem) { .plots .plot { font-size: 16px } }
 @media print { body { background: none; font-size: .8rem } main, header, footer { max-width: none; padding: 0 }
-  .card, .table { break-inside: avoid; border-color: #bbb } .table { overflow: visible } th, td { white-space: normal }
+  .card, .table { break-inside: avoid; border-color: #bbb } .table { overflow: visible } th, td { padding: .3rem .4rem }
+  .plots { grid-template-columns: 1fr 1fr }
   h2 { break-after: avoid } a { color: inherit } }
 """
 )
@@ -94,17 +95,19 @@ def _cell(text: str) -> str:
 
 def _plots(report: WatchReport) -> str:
     drawn = "".join(
-        f'<figure class="card"><figcaption><strong>{escape(chart.title)}</strong>{_unit(chart.unit)}{_verdicts(results)}</figcaption>'
-        f"{svg_charts.chart(chart)}</figure>"
+        f'<figure class="card"><figcaption><strong>{escape(chart.title)}</strong>{_unit(chart)}'
+        f"{_verdicts(results)}</figcaption>{svg_charts.chart(chart)}</figure>"
         for results, chart in charts(report)
     )
     key = "".join(f"<span>{svg_charts.legend_mark(mark)}{text}</span>" for mark, text in _KEY)
     return f'<p class="key">{key}</p><div class="plots">{drawn}</div>' if drawn else ""
 
 
-def _unit(unit: str) -> str:
-    """The counted objects; the ticks of the axis have the other units."""
-    return "" if unit in ("seconds", "ratio", "boolean") else f' <span class="soft">{escape(unit)}</span>'
+def _unit(chart: Chart) -> str:
+    """The counted objects, unless the title names them; the ticks of the axis have the other units."""
+    if chart.unit in ("seconds", "ratio", "boolean") or chart.unit in chart.title.lower():
+        return ""
+    return f' <span class="soft">{escape(chart.unit)}</span>'
 
 
 def _verdicts(results: Iterable[CheckResult]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from alerts.model import Alert, Evaluation, Policy, Severity, Transition
+from alerts.model import Alert, Evaluation, Policy, Transition
 from alerts.watch.checks import sources
 from alerts.watch.checks.series import MAINTENANCE
 from alerts.watch.clock import WatchTime
@@ -31,7 +31,7 @@ class TickBuilder:
         problems = sources.problems_of(states, steady)
         stale = {problem.collector for problem in problems if problem.stale}
         usable = [state for state in states if state.name not in stale]
-        firing = [alert for alert in evaluation.firing if alert.key.severity is not Severity.NONE]
+        firing = [alert for alert in evaluation.firing if alert.key.is_incident]
         # A standby's data may be outdated, so an alert based on it is as uncertain as one that is held.
         of_standby = {state.name for state in states if sources.is_of_standby(state)}
         uncertain = {alert.key for alert in firing if alert.held or self._is_based_on(alert, of_standby)}
@@ -51,9 +51,7 @@ class TickBuilder:
             held=_rules(alert for alert in firing if alert.key in uncertain),
             maintenance=declared is not None if is_known else None,
             maintenance_reason=declared.reason if declared else "",
-            changes=tuple(
-                _change(each) for each in evaluation.transitions if each.alert.key.severity is not Severity.NONE
-            ),
+            changes=tuple(_change(each) for each in evaluation.transitions if each.alert.key.is_incident),
         )
 
     def _signals(self, evaluation: Evaluation, stale: set[str]) -> dict[str, float]:

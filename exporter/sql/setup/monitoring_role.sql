@@ -26,6 +26,7 @@
 --   The role then also sees the texts of other sessions' statements in pg_stat_activity, so it is not granted here:
 --     PostgreSQL 16 and later:  GRANT pg_read_all_stats TO outbox_monitor WITH INHERIT TRUE;
 --     before:                   ALTER ROLE outbox_monitor INHERIT; GRANT pg_read_all_stats TO outbox_monitor;
+--   The same shows since when a session has held back the vacuum horizon, and its state. Who holds it is visible without.
 --
 -- Row-level security hides every row of these tables from a role like this one, without an error. It is let in by
 -- one policy per table, for this role and for reading alone. If you would rather not touch the tables' policies and

@@ -252,7 +252,7 @@ def test_a_cause_mutes_its_effects() -> None:
 
 def test_the_storage_is_bounded() -> None:
     """Once the longest window is full, there are no more samples, however long it goes on."""
-    simulation = Simulation(rule_group=RuleGroup(load_policy(time_scale=0.1)))
+    simulation = Simulation(rule_group=RuleGroup(load_policy(time_scale=0.008)))
     points = [sum(len(series.times) for series in simulation.live(ticks).series) for ticks in (150, 150)]
     assert points[0] == points[1] < 10_000
 

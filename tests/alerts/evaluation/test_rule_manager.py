@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from alerts.evaluation import rule_manager
 from alerts.evaluation.clock import MonitoredClock
 from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
 from alerts.model import Change, Evaluation, Policy, RuleKey, Severity, State
@@ -155,6 +156,13 @@ def test_samples_equal_those_of_prometheus(tmp_path: Path) -> None:
     found = seeing.evaluate().signals
     assert found["outbox:backlog_jobs"] == 7.0
     assert found["outbox:backlog_sample_age_seconds"] == 15.0  # never sampled: since the process began
+
+
+def test_a_label_that_the_scrape_sets_is_renamed() -> None:
+    """As Prometheus does without honor_labels: pg_cron's job is not the exporter's. An empty label is none."""
+    common = (("instance", "localhost"), ("job", "outbox-exporter"))
+    found = rule_manager._completed((("job", "cleanup"), ("queue", "")), common)
+    assert found == (("exported_job", "cleanup"), ("instance", "localhost"), ("job", "outbox-exporter"))
 
 
 def test_a_listener_that_raises_does_not_affect_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

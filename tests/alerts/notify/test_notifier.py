@@ -323,7 +323,7 @@ def test_many_threads_at_once(local: Local, tmp_path: Path) -> None:
         def look() -> None:
             try:
                 while not done.wait(0.001):
-                    assert len(notifier.readings()) == 8
+                    assert len(notifier.readings()) in (8, 9, 10)  # the delay of each receiver from its first alert on
                     notifier.receiver_statuses()
             except Exception as error:  # noqa: BLE001 - to be seen in the test's own thread
                 errors.append(error)

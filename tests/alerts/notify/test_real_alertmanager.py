@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,14 @@ import pytest
 
 from alerts.model import Alert, Severity
 from alerts.notify.delivery.outcome import RetryTiming
+from alerts.notify.drill.drill import Drill
 from alerts.notify.message.format import fingerprint
 from alerts.notify.message.incidents import DeliveredState, Update
 from alerts.notify.notifier import Notifier
 from alerts.notify.receivers import alertmanager
 from alerts.notify.receivers.webhook import Webhook
+from exporter.core.types import WeeklyTime, Zone
+from exporter.metrics.readings import Reading
 from tests import webtools
 from tests.alerts.alertmanager import AlertmanagerServer, run_alertmanager
 from tests.alerts.notify.local import Local, receiving
@@ -184,6 +188,48 @@ def test_a_restarted_alertmanager_receives_all_alerts_again(webhook: Local, requ
         with again(tmp_path, server, require) as restarted:
             keep(notifier, one, seconds=2)
             eventually(lambda: "OutboxStalled" in known(restarted))
+
+
+def test_a_drill_is_proved(real: AlertmanagerServer, webhook: Local, tmp_path: Path) -> None:
+    """A drill takes the way of an alert; Alertmanager lists it as active, for its receiver; a silence is a problem."""
+    today = datetime.now(UTC)
+    schedule = WeeklyTime(today.weekday(), today.hour, today.minute, Zone("UTC"))
+    receiver = alertmanager.Alertmanager("alertmanager", real.url)
+    drill = Drill(schedule, Severity.PAGE, [receiver], tmp_path / "state")
+    notifier = Notifier([receiver], tmp_path / "state", PACE, drill=drill)
+    silence = {
+        "matchers": [{"name": "alertname", "value": "Outbox.*", "isRegex": True}],
+        "startsAt": datetime.now(UTC).isoformat(), "endsAt": (today + timedelta(hours=1)).isoformat(),
+        "createdBy": "test", "comment": "too wide",
+    }  # fmt: skip
+    silence_id = webtools.ask("POST", f"{real.url}/api/v2/silences", json=silence).json()["silenceID"]
+    test_alert = alert("OutboxDrill", since=time.time())
+
+    def result() -> tuple[str, str]:
+        notifier.accept(evaluation(time.time(), [test_alert]))
+        (each,) = drill.status()["receivers"]
+        return each["proved"], each["problem"]
+
+    notifier.start()
+    try:
+        eventually(lambda: result() == ("", "the alert is silenced there"))
+        webtools.ask("DELETE", f"{real.url}/api/v2/silence/{silence_id}")
+        eventually(lambda: result() == ("the alert is active there, for receivers webhook", ""))
+        eventually(lambda: received_statuses(webhook) == ["OutboxDrill firing"])
+        values = {each.metric.name: each.value for each in notifier.readings() if isinstance(each, Reading)}
+        assert values["outbox_drill_success"] == 1
+        assert "outbox_alert_delay_seconds" not in values
+        since = time.time() - 30  # its condition began a minute earlier
+        notifier.accept(evaluation(time.time(), [test_alert, alert(since=since)]))
+        eventually(lambda: delay(notifier) is not None)
+        assert 90 <= (delay(notifier) or 0) < 120
+    finally:
+        notifier.stop()
+
+
+def delay(notifier: Notifier) -> float | None:
+    """The delay of the latest alert."""
+    return notifier.receiver_statuses()[0].alert_delay
 
 
 # Alertmanager refuses an invalid URI with 422, and an invalid label with 400.

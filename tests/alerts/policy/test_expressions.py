@@ -33,6 +33,7 @@ def source_text(text: str) -> SourceText:
         ("x offset $window", "x offset 1m30s"),
         ("rate(x[$window] offset $window) > $window", "rate(x[1m30s] offset 1m30s) > 90"),
         ("x > $share and y >= $many", "x > 0.05 and y >= 1000000"),
+        ('x{le="$window"} > $window', 'x{le="90.0"} > 90'),
         ('up{job="$job"}', 'up{job="orders"}'),
         ("{{ no reference }}", "{{ no reference }}"),
     ],

@@ -1,6 +1,8 @@
 """The storage: retention, staleness, selection."""
 
+import random
 from array import array
+from itertools import pairwise
 
 import pytest
 
@@ -36,6 +38,65 @@ def test_samples_beyond_the_retention_are_dropped() -> None:
     (series,) = series_storage.series()
     assert len(series.times) == 600 // 15 + 1
     assert not series.ends
+
+
+def counter(days: float) -> list[tuple[float, float]]:
+    """The samples of a counter with quiet and busy hours and a reset at every half day."""
+    rng, value, found = random.Random(7), 0.0, []
+    for tick in range(int(days * 5760)):
+        value = 0.0 if tick % 2880 == 2000 else value + rng.choice((0, 0, 1, 40) if tick % 960 < 240 else (0, 1))
+        found.append((tick * 15.0, value))
+    return found
+
+
+def test_old_samples_of_counters_are_thinned() -> None:
+    """Days need little memory; `increase` loses nothing of it, and every time has a sample in force.
+
+    Windows of up to six hours are exact, as are those of other functions, whose samples are all kept.
+    """
+    expressions = [parse(text) for text in ("increase(x[3d])", "increase(x[6h])", "max_over_time(y[8h])", "x")]
+    thinned, dense = Storage.for_expressions(expressions), Storage({"x": 1e9, "y": 1e9})
+    for at, value in counter(4):
+        for each in (thinned, dense):
+            each.append(at, [("x", (), value), ("y", (), value)])
+        if at % 3600 == 0:
+            thinned.truncate()
+    thinned.truncate()
+    counts = {series.metric: len(series.times) for series in thinned.series()}
+    assert counts["x"] < 1440 + 66 * 15 + 20  # six hours, and sixty-six with one in four minutes; resets
+    assert counts["y"] == 8 * 240 + 1
+    end = 4 * 86400 - 15.0
+    for text in ("increase(x[6h])", "max_over_time(y[8h])"):
+        assert evaluated(text, thinned, end) == evaluated(text, dense, end)
+    ((_, all_of_it),), ((_, most),) = (evaluated("increase(x[3d])", each, end).items() for each in (dense, thinned))
+    assert most == pytest.approx(all_of_it, rel=2e-3)
+    (series,) = (series for series in thinned.series() if series.metric == "x")
+    assert max(after - before for before, after in pairwise(series.times)) < 300_000
+
+
+def test_thinning_survives_a_restart() -> None:
+    """A restored series is thinned as before, and loses nothing more."""
+    expressions = [parse("increase(x[3d])")]
+    before, after = Storage.for_expressions(expressions), Storage.for_expressions(expressions)
+    for at, value in counter(2):
+        before.append(at, [("x", (), value)])
+    before.truncate()
+    (series,) = before.series()
+    times = series.times[:]
+    after.restore(Series("x", (), times=times, values=series.values))
+    after.truncate()
+    assert [each.times for each in after.series()] == [times]
+
+
+def test_each_series_has_the_history_of_its_own_selectors() -> None:
+    """The bucket of a long window is kept for days; the others for as long as any expression needs them."""
+    expressions = [parse('increase(x{le="1"}[1d])'), parse("increase(x[10m])")]
+    series_storage = Storage.for_expressions(expressions)
+    for tick in range(3000):
+        series_storage.append(tick * 15.0, [("x", (("le", le),), float(tick)) for le in ("1", "2")])
+    series_storage.truncate()
+    oldest = {dict(series.labels)["le"]: series.times[0] / 1000 for series in series_storage.series()}
+    assert oldest == {"1": 0, "2": 2999 * 15 - 600}
 
 
 def test_only_required_metrics_are_stored() -> None:

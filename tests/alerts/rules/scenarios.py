@@ -12,6 +12,7 @@ from tests.alerts.rules.scenario import JOB, Scenario, T, fires, never
 from tests.alerts.rules.series import (
     DAY,
     HOUR,
+    MINUTE,
     Series,
     SeriesByName,
     age,
@@ -127,6 +128,17 @@ AVAILABILITY = (
     Scenario("OutboxNotificationsRefused", "one is",
              {'outbox_notifications_total{receiver="alertmanager",result="dropped"}': jumping(T, 1, start=2)},
              fires(T, 0, "ticket", until=T + 3600), "1", {"job": JOB, "receiver": "alertmanager"}),
+    Scenario("OutboxDrill", "of severity page",
+             {'outbox_drill_active{severity="page"}': phases(0, (T, 1), (T + 600, 0))},
+             fires(T, 0, until=T + 600), again=0),
+    Scenario("OutboxDrill", "of severity info",
+             {'outbox_drill_active{severity="page"}': gone,
+              'outbox_drill_active{severity="info"}': phases(0, (T, 1), (T + 600, 0))},
+             fires(T, 0, "info", until=T + 600), again=0),
+    Scenario("OutboxDrill", "not scheduled", {'outbox_drill_active{severity="page"}': gone}, never(T, T + 600)),
+    Scenario("OutboxDrillFailed", "one receiver was not reached",
+             {'outbox_drill_success{receiver="alertmanager"}': phases(1, (T, 0), (T + 900, 1))},
+             fires(T, 300, "ticket", until=T + 900), labels={"job": JOB, "receiver": "alertmanager"}, again=300),
     Scenario("OutboxWatchdog", "always", {}, {0: "none firing", 600: "none firing"}, labels={}),
 )  # fmt: skip
 
@@ -134,10 +146,12 @@ CRASHED = {
     **oldest(waiting=phases(age(5), (T, T), (T + 1200, age(5)))),
     **pending(waiting=phases(3, (T, lambda time: (time - T) / 15), (T + 1200, 3))),
     "outbox_processed_jobs_total": counting(224, (T, 0), (T + 1200, 224)),
+    "outbox_created_jobs_total": counting(224, (T, 4), (T + 1200, 224)),
 }
 POISON = {
     **oldest(waiting=gone, failing=gone, exhausted=flat(-DAY)),
     "outbox_processed_jobs_total": flat(1000),
+    "outbox_created_jobs_total": flat(1000),
 }
 
 
@@ -147,6 +161,9 @@ def failing_all(per_minute: float) -> SeriesByName:
         **oldest(waiting=gone, exhausted=phases(gone, (T, T))),
         **pending(waiting=flat(0), exhausted=phases(0, (T, lambda time: (time - T) // (60 / per_minute)))),
         "outbox_processed_jobs_total": counting(60, (T, 0)),
+        "outbox_created_jobs_total": lambda time: (
+            60 + time // 1 if time < T else 60 + T + (time - T) // (60 / per_minute)
+        ),
     }
 
 
@@ -156,6 +173,7 @@ def uncounted(processed: Series, per_minute: float) -> SeriesByName:
         **oldest(waiting=phases(gone, (T, T))),
         **pending(waiting=phases(0, (T, lambda time: max(0, 3000 - per_minute * ((time - T) // 60))))),
         "outbox_processed_jobs_total": processed,
+        "outbox_created_jobs_total": processed,
     }
 
 
@@ -164,7 +182,22 @@ def backlog(jobs: float, per_minute: float = 24) -> SeriesByName:
     return {
         **pending(waiting=phases(3, (T, jobs), (T + 900, 3))),
         "outbox_processed_jobs_total": counting(per_minute),
+        "outbox_created_jobs_total": counting(per_minute),
     }
+
+
+def deleted(per_minute: float, **others: Series) -> SeriesByName:
+    """From T on the backlog does not grow: of its jobs, all exhausted, as many are deleted as arrive."""
+    return {
+        **POISON,
+        **pending(waiting=flat(0), exhausted=flat(40)),
+        "outbox_created_jobs_total": phases(1000, (T, lambda time: 1000 + (time - T) // (60 / per_minute))),
+        **others,
+    }
+
+
+def unaccounted(kind: str, jobs: int) -> SeriesByName:
+    return {f'outbox_unaccounted_jobs_total{{kind="{kind}"}}': jumping(T, jobs, start=3)}
 
 
 SATURATION = (
@@ -187,6 +220,13 @@ SATURATION = (
     Scenario("OutboxStalled", "failed jobs are deleted meanwhile",
              {**CRASHED, **pending(waiting=flat(50), exhausted=phases(90, (T, lambda time: 90 - (time - T) / 60)))},
              fires(T + 315, 60, until=T + 1200, keep=600), "6m 15s"),
+    Scenario("OutboxStalled", "jobs arrive and are deleted, and none is processed", deleted(2),
+             {**never(T, T + 135), T + 150: "page pending", T + 210: "page firing", T + 900: "page firing"},
+             "1d 0h 8m 30s"),
+    Scenario("OutboxStalled", "four jobs arrive in five minutes and are deleted", deleted(0.8),
+             never(T + 300, T + 360)),
+    Scenario("OutboxStalled", "jobs arrive and are deleted, and one is processed",
+             deleted(2, outbox_processed_jobs_total=counting(0, (T, 0.25))), never(T + 300, T + 600)),
     Scenario("OutboxStalled", "a burst drains, and the counter stays at 0", uncounted(flat(0), 100),
              never(T + 315, T + 375, T + 540, T + 1200)),
     Scenario("OutboxStalled", "a burst drains, and there is no counter", uncounted(gone, 100),
@@ -294,6 +334,13 @@ def _stopping(series: Series, at: float) -> Series:
     return lambda time: series(min(time, at))
 
 
+def all_slow(since: float) -> SeriesByName:
+    """Every job takes longer than a minute from then on; many jobs were fast in the first minute."""
+    fast, every = counting(60_000, (MINUTE, 224), (since, 0)), counting(60_000, (MINUTE, 224))
+    bounds = {"1.0": fast, "30.0": fast, "60.0": fast, "150.0": every, "+Inf": every}
+    return {f'outbox_processing_time_seconds_bucket{{le="{le}"}}': series for le, series in bounds.items()}
+
+
 def failed(of: float, failures: float) -> SeriesByName:
     """At T, so many initialisations at once."""
     return initialised(jumping(T, of - failures), jumping(T, failures))
@@ -302,6 +349,11 @@ def failed(of: float, failures: float) -> SeriesByName:
 ERRORS = (
     Scenario("OutboxJobsExhausted", "one exhausted job", pending(exhausted=phases(0, (T, 1), (T + 900, 0))),
              fires(T, 300, "ticket", until=T + 900), "1", again=300),
+    Scenario("OutboxJobsUnaccounted", "one job was deleted", unaccounted("removed", 1),
+             fires(T, 0, "ticket", until=T + 3600), "1", {"job": JOB, "kind": "removed"}),
+    Scenario("OutboxJobsUnaccounted", "two jobs were processed twice", unaccounted("doubled", 2),
+             fires(T, 0, "ticket", until=T + 3600), "2", {"job": JOB, "kind": "doubled"}),
+    Scenario("OutboxJobsUnaccounted", "no job was, today", {}, never(0, T, T + 3600)),
     # 94.6 % within a minute, the rest in two and a half: the 95th of a hundred took 67 seconds. The window of a rate is
     # closed on its left in Prometheus 2 and open in Prometheus 3, where it ends an interval earlier.
     Scenario(
@@ -312,11 +364,38 @@ ERRORS = (
         },
         "1m 6s", again=0,
     ),
+    Scenario("OutboxJobsExhaustedGrowing", "ten in an hour",
+             pending(exhausted=phases(20, (HOUR + T, 30))), fires(HOUR + T, 300, "ticket", until=2 * HOUR + T), "10"),
+    Scenario("OutboxJobsExhaustedGrowing", "nine in an hour",
+             pending(exhausted=phases(20, (HOUR + T, 29))), never(HOUR + T, HOUR + T + 300, HOUR + T + 1200)),
+    Scenario("OutboxJobsExhaustedGrowing", "many that have been there for long", pending(exhausted=flat(200)),
+             never(HOUR, HOUR + T)),
     Scenario("OutboxProcessingSlow", "54 seconds", slow(("30.0", 0.75), ("60.0", 1)), never(15, 915, 1500)),
     Scenario("OutboxProcessingSlow", "too few to tell", slow(("30.0", 0.1), ("60.0", 0.2), per_minute=0.5),
              never(60, 915, 1500)),
     Scenario("OutboxProcessingSlow", "a burst that has drained", slow(("30.0", 0.1), ("60.0", 0.2), until=120),
              {0: "", 60: "ticket pending", 600: "ticket pending", 720: "", 1800: ""}),
+    # Jobs of the first minute make the share in six hours small: the hour alone notices 525 slow seconds.
+    Scenario("OutboxLatencyBudgetBurnFast", "every job is slow", all_slow(HOUR + 60),
+             {HOUR + 540: "", HOUR + 615: "page pending"}),
+    Scenario(
+        "OutboxLatencyBudgetBurnFast", "8 % for hours", slow(("60.0", 0.92), until=600),
+        {0: "", 120: "page pending", 135: "page pending", 165: "page firing", 1080: "page firing", 1350: ""},
+        "8", again=0,
+    ),
+    Scenario("OutboxLatencyBudgetBurnFast", "5 %", slow(("60.0", 0.95)), never(60, 600)),
+    Scenario("OutboxLatencyBudgetBurnFast", "every one of few jobs is slow",
+             slow(("60.0", 0), per_minute=0.5), never(600, 1050)),
+    Scenario("OutboxLatencyBudgetBurnFast", "in declared maintenance",
+             {**slow(("60.0", 0.5)), "outbox_maintenance_active": flat(1)}, never(300, 900)),
+    Scenario("OutboxLatencyBudgetBurnSlow", "1.5 %", slow(("60.0", 0.985), until=2 * HOUR),
+             {120: "", 240: "ticket pending", 1965: "ticket pending", 2010: "ticket firing", 2100: "ticket firing"},
+             "1.5", again=0),
+    Scenario("OutboxLatencyBudgetBurnSlow", "0.9 %", slow(("60.0", 0.991)), never(300, 900)),
+    Scenario("OutboxLatencyBudgetBurnSlow", "every one of few jobs is slow",
+             slow(("60.0", 0), per_minute=0.5), never(600, 1050)),
+    Scenario("OutboxLatencyBudgetBurnSlow", "in declared maintenance",
+             {**slow(("60.0", 0.5)), "outbox_maintenance_active": flat(1)}, never(300, 900)),
     Scenario("OutboxFailureRatioHigh", "11 %", {"outbox_last_hour_failure_ratio": phases(0, (T, 0.11), (T + 900, 0))},
              fires(T, 300, "ticket", until=T + 900, keep=300), "11%", again=300),
     Scenario("OutboxFailureRatioHigh", "9 %", {"outbox_last_hour_failure_ratio": flat(0.09)}, never(300, 900)),
@@ -381,6 +460,7 @@ APPLICATION = (
 )  # fmt: skip
 
 EXPIRED, PROCESSED = "outbox_idempotency_oldest_expired_timestamp_seconds", "outbox_oldest_processed_timestamp_seconds"
+HELD = 'outbox_vacuum_horizon_held_timestamp_seconds{holder="session"}'
 BROKEN = {'outbox_migration_checks{status="broken"}': phases(0, (T, 1), (T + 900, 0))}
 
 HOUSEKEEPING = (
@@ -392,6 +472,11 @@ HOUSEKEEPING = (
              {PROCESSED: phases(age(35 * DAY), (T, age(39 * DAY)), (T + 900, gone))},
              fires(T, 300, "ticket", until=T + 900), "39d 0h 0m 0s", again=300),
     Scenario("OutboxRetentionOverdue", "37 days", {PROCESSED: age(37 * DAY)}, never(300, 900)),
+    Scenario("OutboxVacuumBlocked", "a forgotten session",
+             {HELD: phases(gone, (1500, 0), (2700, gone))},
+             fires(1815, 60, "ticket", until=2700, keep=900), "31m 15s", {"job": JOB, "holder": "session"}),
+    Scenario("OutboxVacuumBlocked", "a long query", {HELD: phases(gone, (600, 0), (1815, gone))},
+             never(600, 1800, 1815, 2700)),
     Scenario("OutboxMigrationBroken", "an index is gone", BROKEN, fires(T, 60, "ticket", until=T + 900), "1", again=60),
     Scenario(
         "OutboxMigrationBroken", "while the watch runs", {**BROKEN, 'outbox_watch_state{state="running"}': flat(1)},

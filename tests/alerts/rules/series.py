@@ -72,7 +72,7 @@ def buckets(*shares: tuple[str, float], per_minute: float = 224) -> dict[str, Se
 
 FAST = buckets(("1.0", 0.9), ("30.0", 1), ("60.0", 1), ("150.0", 1), ("+Inf", 1))
 COLLECTORS = (
-    "backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration", "application",
+    "backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration", "tables", "application",
 )  # fmt: skip
 
 HEALTHY: SeriesByName = {
@@ -81,7 +81,9 @@ HEALTHY: SeriesByName = {
     **{f'outbox_pending_jobs{{state="{state}"}}': flat(3 if state == "waiting" else 0) for state in STATES},
     'outbox_oldest_pending_timestamp_seconds{state="waiting"}': age(5),
     "outbox_head_blocked_jobs": flat(0),
+    "outbox_created_jobs_total": counting(224),
     "outbox_processed_jobs_total": counting(224),
+    **{f'outbox_unaccounted_jobs_total{{kind="{kind}"}}': flat(3) for kind in ("removed", "uncounted", "doubled")},
     **FAST,
     "outbox_last_hour_processed_jobs": flat(1000),
     "outbox_last_hour_failure_ratio": flat(0),
@@ -99,6 +101,7 @@ HEALTHY: SeriesByName = {
     "outbox_idempotency_oldest_expired_timestamp_seconds": age(20 * HOUR),
     "outbox_oldest_processed_timestamp_seconds": age(35 * DAY),
     **{f'outbox_migration_checks{{status="{status}"}}': flat(count) for status, count in (("ok", 40), ("broken", 0))},
+    'outbox_vacuum_horizon_held_timestamp_seconds{holder="session"}': age(20 * MINUTE),
     "outbox_maintenance_active": flat(0),
     "outbox_up": flat(1),
     **{f'outbox_collector_success{{collector="{name}"}}': flat(1) for name in COLLECTORS},
@@ -111,6 +114,8 @@ HEALTHY: SeriesByName = {
     "outbox_exporter_config_last_reload_successful": flat(1),
     'outbox_notifications_waiting{receiver="alertmanager"}': flat(0),
     'outbox_notifications_total{receiver="alertmanager",result="dropped"}': flat(2),
+    'outbox_drill_active{severity="page"}': flat(0),
+    'outbox_drill_success{receiver="alertmanager"}': flat(1),
     **{f'outbox_watch_state{{state="{state}"}}': flat(state == "waiting") for state in WATCH_STATES},
 }
 

@@ -83,6 +83,8 @@ def values(elapsed: float, at: float) -> dict[str, float]:
         'outbox_app_fsm_initializations_total{result="failed"}': 2 + elapsed // 1000,
         "outbox_app_processed_jobs_total": 5000 + elapsed,
         "outbox_app_fallback_activations_total": elapsed // 300,
+        'outbox_processing_time_seconds_bucket{le="60"}': elapsed - elapsed // 1000,
+        "outbox_processing_time_seconds_count": elapsed,
     }
 
 
@@ -109,6 +111,22 @@ def without(history: Iterable[Tick], start: float, end: float, before: Cause = C
     kept = [each for each in history if not start < each.elapsed <= end]
     after = next((each for each in kept if each.elapsed > end), None)
     return [replace(each, before=before) if each is after else each for each in kept]
+
+
+def counting(history: Iterable[Tick], start: float, end: float, **rates: float) -> list[Tick]:
+    """The history with so many more per second between two times, by counter: failed, slow, fallbacks."""
+    names = {
+        "failed": 'outbox_app_fsm_initializations_total{result="failed"}',
+        "slow": "outbox_processing_time_seconds_count",
+        "fallbacks": "outbox_app_fallback_activations_total",
+    }
+
+    def more(each: Tick) -> Tick:
+        seconds = min(max(each.elapsed - start, 0.0), end - start)
+        added = {names[key]: each.values[names[key]] + rate * seconds for key, rate in rates.items()}
+        return replace(each, values={**each.values, **added})
+
+    return [more(each) for each in history]
 
 
 def showing(**shown: float) -> Change:
@@ -154,7 +172,7 @@ def verdicts(judgement: Judgement) -> Mapping[str, str | None]:
 
 def everything(made: Watch) -> set[str]:
     """The fields of a tick."""
-    return {*made.sources, *series.SERIES}
+    return {*made.sources, *series.STORED}
 
 
 def judgement_of_a_day() -> Judgement:

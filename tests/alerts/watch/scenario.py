@@ -21,7 +21,7 @@ from exporter.config.settings import WatchSettings
 from exporter.core.errors import Reason
 from exporter.core.types import Seconds
 from exporter.metrics import catalogue
-from exporter.metrics.readings import CollectorFailure, Reading, Readings
+from exporter.metrics.readings import CollectorFailure, Distribution, Reading, Readings
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 from tests.alerts.watch import fixtures
 
@@ -71,9 +71,16 @@ def _readings(values: dict[str, float], at: float, registered: bool | None) -> R
         for name in ("outbox:oldest_open_age_seconds", "outbox:oldest_processed_age_seconds")
         if name in values
     ]
+    name, total = series.BUCKETS
+    jobs = [
+        Distribution(
+            catalogue.PROCESSING_TIME, (60.0,), (round(values[name]), round(values[total] - values[name])), 0.0
+        )
+        for _ in range(name in values)
+    ]
     versions = VERSIONS if registered is not None else ()
     known = [Reading(catalogue.MIGRATION_CHECK_OK, bool(registered), (f"register.{version}",)) for version in versions]
-    return (*plain, *ages, *known, Reading(catalogue.MIGRATION_CHECKS, 0, ("broken",)))
+    return (*plain, *ages, *jobs, *known, Reading(catalogue.MIGRATION_CHECKS, 0, ("broken",)))
 
 
 def failing(reason: Reason, *collectors: str) -> Change:

@@ -27,7 +27,7 @@ def test_ratios_and_durations_have_their_units():
     """A ratio reaches to 1."""
     hits = made(PANELS.cache_hits())["fieldConfig"]["defaults"]
     assert (hits["unit"], hits["max"]) == ("percentunit", 1)
-    assert made(PANELS.durations())["fieldConfig"]["defaults"]["unit"] == "suffix: s"
+    assert made(PANELS.durations())["fieldConfig"]["defaults"]["unit"] == "suffix:s"
     assert made(PANELS.durations())["fieldConfig"]["defaults"]["custom"]["scaleDistribution"]["type"] == "log"
 
 

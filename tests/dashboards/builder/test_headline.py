@@ -11,9 +11,9 @@ WAITING, FAILING = list(PANELS.waiting()), list(PANELS.failing())
 
 def test_there_are_two_lines_of_five():
     """Pending jobs, then failing ones."""
-    assert titles(WAITING) == ["Backlog", "Oldest job", "Drain time", "Processed / min", "Processed / hour"]
+    assert titles(WAITING) == ["Backlog", "Oldest job", "Drain time", "Created / min", "Processed / min"]
     assert titles(FAILING) == [
-        "Processing time, p95",
+        "Processing time",
         "Failure ratio",
         "Initialisation failures",
         "Head blocked",

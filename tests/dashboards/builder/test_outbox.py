@@ -27,7 +27,7 @@ def test_a_drain_time_of_more_than_a_day_is_drawn_as_a_day():
 def test_the_sum_of_all_queues_is_not_stacked():
     """It is a dashed line above the areas."""
     panel = made(PANELS.throughput())
-    assert legends(PANELS.throughput()) == ["{{queue}}", "all"]
+    assert legends(PANELS.throughput()) == ["{{queue}}", "all", "created"]
     overrides = {each["id"]: each["value"] for one in panel["fieldConfig"]["overrides"] for each in one["properties"]}
     assert overrides["custom.stacking"]["mode"] == "none"
     assert overrides["custom.lineStyle"]["fill"] == "dash"
@@ -38,13 +38,22 @@ def test_tables_join_their_queries():
     """States with their colours; queues with their throughput."""
     states, queues = made(PANELS.states()), made(PANELS.queues())
     assert len(states["targets"]) == 2
-    assert len(queues["targets"]) == 3
+    assert len(queues["targets"]) == 7
     renamed = queues["transformations"][2]["options"]["renameByName"]
-    assert list(renamed.values()) == ["Queue", "Unprocessed", "Oldest is", "Processed / hour"]
+    assert list(renamed.values()) == [
+        "Queue",
+        "Pending",
+        "Oldest is",
+        "Processed / hour",
+        "Failure ratio",
+        "Exhausted",
+        "Oldest exhausted is",
+        "Created / min",
+    ]
 
 
 def test_empty_panels_explain_themselves():
     """No expired key is good news."""
     texts = [made(panel)["fieldConfig"]["defaults"]["noValue"] for panel in (PANELS.expired(), PANELS.retention())]
     assert texts == ["There is no expired key.", "There is no processed job."]
-    assert made(PANELS.queue_ages())["fieldConfig"]["defaults"]["noValue"] == "No job is unprocessed."
+    assert made(PANELS.queue_ages())["fieldConfig"]["defaults"]["noValue"] == "No job is pending."

@@ -32,7 +32,7 @@ def test_the_highest_severity_counts():
     for panel in (PANELS.alerts(), PANELS.firing()):
         assert "2 * (outbox_alert_firing{" in made(panel)["targets"][0]["expr"]
     assert (
-        'ALERTS{job=~"$job",alertstate="firing",severity="page"}'
+        'ALERTS{job=~"$job",alertstate="firing",severity="page",alertname!="OutboxDrill"}'
         in (made(PANELS.prometheus_alerts())["targets"][0]["expr"])
     )
 
@@ -70,3 +70,28 @@ def test_processing_times_have_quantiles_and_means():
         if each["id"] == "custom.lineStyle"
     }
     assert dashed == {"mean, created", "mean, processed"}
+
+
+def test_the_firing_alerts_have_causes_first():
+    """Pages, tickets, then muted ones with their cause; each with its summary in place of its name."""
+    panel = made(PANELS.firing())
+    ranked, muted = (target["expr"] for target in panel["targets"])
+    assert ranked.startswith("label_replace(max by (alert) (")
+    assert ranked.endswith(' - 10), "summary", "$1", "alert", "(.+)")')
+    assert muted.startswith("max by (alert, by) (outbox_alert_muted{")
+    assert panel["transformations"][-1] == {
+        "id": "sortBy",
+        "options": {"fields": {}, "sort": [{"field": "Severity", "desc": True}]},
+    }
+    texts = {
+        override["matcher"]["options"]: {
+            value: shown["text"]
+            for each in override["properties"]
+            if each["id"] == "mappings"
+            for mapping in each["value"]
+            for value, shown in mapping["options"].items()
+        }
+        for override in panel["fieldConfig"]["overrides"]
+    }
+    assert texts["Severity"] == {"2": "page", "1": "ticket", "-8": "page, muted", "-9": "ticket, muted"}
+    assert texts["Summary"]["OutboxHeadBlocked"] == "Failing jobs block the head of the outbox"

@@ -21,7 +21,7 @@ CHECK = Check(
 )
 FULL = Coverage(10, 10, 1.0, 0.0, 0.0)
 NONE = MeterTotals(7200, 0, 0, 0, 0, 0, 0, FULL)
-JOBS = Evidence("outbox_processed_jobs_total", 20, "completed jobs")
+JOBS = Evidence("outbox_processed_jobs_total", 20, "processed jobs")
 
 
 def outcome(verdict: Verdict | None, title: str = "The backlog is low", breached: float = 0.0) -> CheckResult:
@@ -78,10 +78,10 @@ def test_a_check_that_is_unknown():
 
 def test_evidence():
     """There, not there, not there yet."""
-    assert messages.traffic(CHECK, JOBS, 1234) == "The backlog was low: 1,234 completed jobs."
-    assert messages.lacking(JOBS, 0, final=True) == "There were no completed jobs; at least 20 are needed."
-    assert messages.lacking(JOBS, 3, final=True) == "There were only 3 completed jobs; at least 20 are needed."
-    assert messages.lacking(JOBS, 3, final=False) == "So far there were 3 completed jobs; at least 20 are needed."
+    assert messages.traffic(CHECK, JOBS, 1234) == "The backlog was low: 1,234 processed jobs."
+    assert messages.lacking(JOBS, 0, final=True) == "There were no processed jobs; at least 20 are needed."
+    assert messages.lacking(JOBS, 3, final=True) == "There were only 3 processed jobs; at least 20 are needed."
+    assert messages.lacking(JOBS, 3, final=False) == "So far there were 3 processed jobs; at least 20 are needed."
 
 
 def test_clean_ups():

@@ -166,4 +166,4 @@ def test_reports_and_tables_agree(seed):
 def test_without_an_application_its_values_are_not_required():
     """Checks that are not evaluated are not counted."""
     judgement = evaluate_watch(fixtures.watch(DURATION, application=False), [], fixtures.START, 0.0, final=False)
-    assert judgement.evidence == {"completed jobs": 0}
+    assert judgement.evidence == {"processed jobs": 0}

@@ -33,7 +33,7 @@ def test_a_clean_day_passes():
     assert judgement.gaps == ()
     assert judgement.reasons == ()
     assert judgement.ticks == 1440
-    assert judgement.evidence["completed jobs"] == pytest.approx(DAY - 60)
+    assert judgement.evidence["processed jobs"] == pytest.approx(DAY - 60)
     assert all(each.expected == each.received == 1440 for each in judgement.coverage.values())
 
 
@@ -46,12 +46,8 @@ def test_a_clean_day_passes():
         ("drain_time", 16, showing(backlog_jobs=101, drain_time_seconds=float("inf")), "took longer than 15 min"),
         ("head_blocked", 6, showing(head_blocked_jobs=50), "held 50 failing jobs or more"),
         ("failing_jobs", 31, showing(failure_ratio=0.11), "exceeded 10.0 %"),
-        ("processing_time", 31, showing(processing_time_p95_seconds=61), "exceeded 1 min"),
-        ("initialisations", 6, showing(**{"fsm_failure_ratio:5m": 0.06}), "exceeded 5.0 %"),
-        ("initialisation_budget", 61, showing(**{"fsm_failure_ratio:6h": 0.016}), "exceeded 1.5 %"),
         ("application_health", 6, showing(app_healthy=0), "reported itself unhealthy"),
         ("application_answers", 6, showing(app_endpoints_down=1), "gave no useful answer"),
-        ("fallbacks", 11, showing(**{"fallback_activations:increase5m": 11}), "exceeded 10 in 5 min"),
         ("fallback_failures", 6, showing(**{"fallback_failures:increase10m": 3}), "reached 3 in 10 min"),
         ("migration", 16, showing(migration_checks_broken=1), "was broken"),
         ("outbox_readable", 6, showing(backlog_sample_age_seconds=301), "could not be read"),
@@ -73,6 +69,81 @@ def test_each_check_fails_beyond_its_budget_and_not_within(check, minutes, chang
     assert result(passed, check).verdict is Verdict.PASS
     assert "within its budget" in result(passed, check).reason
     assert result(passed, check).breaches[0].seconds == pytest.approx((minutes - 2) * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("check", "minutes", "change", "rates", "word"),
+    [
+        ("processing_time", 31, showing(processing_time_p95_seconds=61), {"slow": 0.3}, "exceeded 1 min"),
+        ("initialisations", 6, showing(**{"fsm_failure_ratio:5m": 0.06}), {"failed": 0.5}, "exceeded 5.0 %"),
+        ("initialisation_budget", 61, showing(**{"fsm_failure_ratio:6h": 0.016}), {"failed": 0.05}, "exceeded 1.5 %"),
+        ("fallbacks", 11, showing(**{"fallback_activations:increase5m": 11}), {"fallbacks": 0.2}, "exceeded 10 in 5 "),
+    ],
+)
+def test_a_breach_counts_when_outcomes_prove_it(check, minutes, change, rates, word):
+    """Beyond the budget it fails, within it passes; without the outcomes it may be chance, and is no breach."""
+    start, history = 8 * HOUR, fixtures.ticks()
+
+    def judged(span: float, *, proved: bool) -> Judgement:
+        shown = during(history, start, start + span * MINUTE, change)
+        # The outcomes of ten minutes are enough, and signals show them later.
+        return verdict_on(
+            fixtures.counting(shown, start - 10 * MINUTE, start + span * MINUTE, **rates) if proved else shown
+        )
+
+    failed = judged(minutes, proved=True)
+    assert result(failed, check).verdict is Verdict.FAIL
+    assert word in result(failed, check).reason
+    assert " In the whole watch at least " in result(failed, check).reason
+    assert result(failed, check).breached == pytest.approx(minutes * MINUTE)
+    within = judged(minutes - 2, proved=True)
+    assert result(within, check).verdict is Verdict.PASS
+    assert "within its budget" in result(within, check).reason
+    by_chance = result(judged(minutes, proved=False), check)
+    assert (by_chance.verdict, by_chance.breached) == (Verdict.PASS, 0)
+    assert "was never proved to exceed" in by_chance.reason
+
+
+def test_without_enough_outcomes_a_check_is_inconclusive():
+    """However good they were: 130 initialisations in the watch, none of which failed, may be from 2 %."""
+
+    def few(tick: Tick) -> Tick:
+        counts = {"succeeded": 1000 + tick.elapsed // 660, "failed": 2.0}
+        added = {f'outbox_app_fsm_initializations_total{{result="{key}"}}': value for key, value in counts.items()}
+        return replace(tick, values={**tick.values, **added})
+
+    judgement = verdict_on(during(fixtures.ticks(), 0, DAY, few))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    (reason,) = judgement.reasons
+    assert reason == (
+        "Not enough initialisations to exclude 1.5 %: at most 2.9 % at 95 % (0 of 130 initialisations failed); "
+        "about 143 more would have been needed."
+    )
+    assert result(judgement, "initialisations").verdict is Verdict.PASS
+
+
+def test_a_share_about_the_limit_is_inconclusive():
+    """More outcomes would not exclude it. While the watch runs, the check has no verdict yet."""
+    history = fixtures.counting(fixtures.ticks(), 0, DAY, failed=0.0075)
+    judgement = verdict_on(history)
+    assert result(judgement, "initialisation_budget").verdict is Verdict.INCONCLUSIVE
+    assert result(judgement, "initialisation_budget").reason.startswith("1.5 % is not excluded: at most 2.0 % at 95 %")
+    so_far = evaluate_watch(fixtures.watch(), history[:600], 0.0, 10 * HOUR, final=False)
+    assert result(so_far, "initialisation_budget").verdict is None
+    assert "is not excluded yet" in result(so_far, "initialisation_budget").reason
+    assert "without enough evidence yet" in so_far.summary
+
+
+def test_pass_states_the_bound_and_the_power():
+    """In words, and as numbers: 86 of 43,256 initialisations failed."""
+    found = result(verdict_on(fixtures.ticks()), "initialisations")
+    assert found.reason == (
+        "The failure rate of initialisations was never proved to exceed 5.0 %. "
+        "At most 0.3 % at 95 % (86 of 43,256 initialisations failed); 5.7 % would have been seen."
+    )
+    assert found.estimate is not None
+    assert (found.estimate.events, found.estimate.exposure, found.estimate.limit) == (86, 43_256, 0.05)
+    assert 0.0012 < found.estimate.at_least < 86 / 43_256 < found.estimate.at_most < 0.0029
 
 
 def test_fail_is_certain_at_once_and_stays():
@@ -142,7 +213,7 @@ def test_no_traffic_is_inconclusive():
     quiet = lambda tick: replace(tick, values={**tick.values, "outbox_processed_jobs_total": 7.0})  # noqa: E731
     judgement = verdict_on(during(fixtures.ticks(), 0, DAY, quiet))
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert judgement.reasons == ("There were no completed jobs; at least 20 are needed.",)
+    assert judgement.reasons == ("There were no processed jobs; at least 20 are needed.",)
 
 
 def test_no_tick_at_all_is_inconclusive():
@@ -255,7 +326,8 @@ def test_the_application_restarting_is_noticed():
     def anew(at: float):
         def change(tick: Tick) -> Tick:
             names = [name for name in tick.values if name.startswith("outbox_app_")]
-            return replace(tick, values={**tick.values, **dict.fromkeys(names, tick.elapsed - at)})
+            counts = {name: 0.0 if "failed" in name or "fallback" in name else tick.elapsed - at for name in names}
+            return replace(tick, values={**tick.values, **counts})
 
         return change
 

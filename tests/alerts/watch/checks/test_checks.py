@@ -129,10 +129,10 @@ def test_every_check_can_be_explained():
 def test_scaled_messages_name_the_scaled_durations():
     """A window that a time scale shrinks is not called five minutes."""
     scaled = checks(policy=policy(0.1), time_scale=0.1)
-    assert scaled["fallbacks"].good == "never exceeded 10 in 30 s"
+    assert scaled["fallbacks"].good == "was never proved to exceed 10 in 30 s"
     assert scaled["fallback_failures"].bad == "reached 3 in 1 min"
     assert scaled["initialisation_budget"].subject == "The failure rate of initialisations in 36 min"
-    assert checks()["fallbacks"].good == "never exceeded 10 in 5 min"
+    assert checks()["fallbacks"].good == "was never proved to exceed 10 in 5 min"
 
 
 def test_evidence_is_among_the_stored_series():

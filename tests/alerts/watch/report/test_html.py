@@ -57,6 +57,12 @@ def test_a_chart_marks_what_its_own_signal_did():
     assert marked == {"Backlog": True, "Oldest job": True, "Failure ratio": False, "Drain time": False}
 
 
+def test_a_chart_of_counted_objects_names_them():
+    """The ticks of the others have their unit."""
+    figures = html(samples.report()).split("<figure")[1:]
+    assert ['<span class="soft">jobs</span>' in figure for figure in figures] == [True, False, False, False]
+
+
 def test_a_chart_names_each_check_of_its_signal():
     """With its verdict; one of them may have failed."""
     made = samples.report()

@@ -1,0 +1,1 @@
+"""The drill: a marked test alert once a week, which shows that each receiver takes alerts."""
