@@ -1,16 +1,24 @@
-"""Texts that follow from the alert policy; `make generate` writes them.
+"""Texts that follow from the alert policy and from the tree of causes; `make generate` writes them.
 
-The index of the runbooks, the table of rules in docs/alerting.md, the inhibition rules of alertmanager.yaml.
+The index of the runbooks, the causes in each of them, the table of rules in docs/alerting.md, the inhibition rules of
+alertmanager.yaml.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+from alerts.diagnosis.tree import UNREACHABLE, Tree
+from alerts.diagnosis.tree import load as load_tree
 from alerts.model import Policy, Rule
 from alerts.policy.inhibition import as_yaml, inhibitions
 from exporter.config.values import format_duration
 
 ROOT = Path(__file__).parent.parent
+# A runbook up to its diagnosis, and the block that was written there before.
+_DIAGNOSIS = re.compile(
+    r"(.*^## Diagnosis\n\n)(?:```bash\noutbox-exporter [^\n]* diagnose .*?^```\n\n)?", re.DOTALL | re.MULTILINE
+)
 RUNBOOKS = ROOT / "alerts" / "runbooks" / "README.md"
 ALERTING = ROOT / "docs" / "alerting.md"
 ALERTMANAGER = ROOT / "alerts" / "alertmanager" / "alertmanager.yaml"
@@ -44,6 +52,24 @@ def with_inhibitions(text: str, policy: Policy) -> str:
     return between(text, begin, end, [as_yaml(inhibitions(policy)).rstrip("\n")])
 
 
+def with_causes(text: str, alert: str, tree: Tree) -> str:
+    """A runbook whose diagnosis begins with the command that makes its checks, and the causes that this may name."""
+    found = _DIAGNOSIS.match(text)
+    if found is None:
+        raise ValueError(f"the markers are missing: the runbook of {alert} has no section Diagnosis")
+    causes, unreachable = tree.causes(alert), tree.groups[UNREACHABLE]
+    lines = [
+        f"outbox-exporter --config config.yaml diagnose {alert}",
+        "# It makes these checks, and ends at the first of these causes:",
+    ]
+    if set(causes) > set(unreachable):
+        causes = tuple(each for each in causes if each not in unreachable)
+        lines.append(f"# {UNREACHABLE}: OutboxDatabaseUnreachable")
+    lines += [f"# {each.name}: {str(each.step).removeprefix(f'{alert}, ')}" for each in causes]
+    block = "\n".join(("```bash", *lines, "```"))
+    return f"{found[1]}{block}\n\n{text[found.end() :]}"
+
+
 def between(text: str, begin: str, end: str, lines: list[str]) -> str:
     """The text with these lines between the markers. Raises: ValueError when a marker is missing."""
     before, found, rest = text.partition(f"{begin}\n")
@@ -73,8 +99,13 @@ def _by_alert(policy: Policy) -> dict[str, list[Rule]]:
     return alerts
 
 
+def _runbook(alert: str) -> Callable[[str, Policy], str]:
+    return lambda text, _: with_causes(text, alert, load_tree())
+
+
 WRITTEN: dict[Path, Callable[[str, Policy], str]] = {
     RUNBOOKS: with_runbooks,
     ALERTING: with_rules,
     ALERTMANAGER: with_inhibitions,
+    **{RUNBOOKS.with_name(f"{alert}.md"): _runbook(alert) for alert in load_tree().alerts},
 }

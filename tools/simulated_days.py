@@ -184,7 +184,7 @@ class Day:
     begin: float = 0.0
 
     def ticks(self) -> Iterator[Tick]:
-        """The ticks of the watch. Up to two restarts of the exporter leave gaps; the application restarts up to twice."""
+        """The ticks of the watch. Exporter and application restart up to twice; the exporter's restarts leave gaps."""
         rng = random.Random(f"{self.seed}/{self.number}/{self.kind}/{self.shape}")  # noqa: S311 - a simulation
         sampler, run, ended = _Sampler(self.counts(rng), self.interval), 1, 0
         offset, size = round(_BEFORE / self.interval), round(DAY / self.interval)

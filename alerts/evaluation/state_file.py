@@ -8,7 +8,7 @@ import json
 import sys
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,13 @@ class StateFile:
 
     def load(self) -> SavedState | None:
         """The saved state; None without a file. A file that cannot be parsed is renamed. Raises: StateFileError."""
+        return self._read(self._quarantine)
+
+    def peek(self) -> SavedState | None:
+        """The same for a reader that is not the exporter: the file stays as it is. Raises: StateFileError."""
+        return self._read(lambda: "the exporter renames it at its next start")
+
+    def _read(self, on_damage: Callable[[], str]) -> SavedState | None:
         try:
             return _parse(self._path.read_text("utf-8"))
         except FileNotFoundError:
@@ -63,7 +70,7 @@ class StateFile:
         except OSError as error:
             raise StateFileError(f"{self._path} cannot be read: {error.strerror}") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StateFileError(f"{self._path} cannot be parsed ({error}); {self._quarantine()}") from error
+            raise StateFileError(f"{self._path} cannot be parsed ({error}); {on_damage()}") from error
 
     def _quarantine(self) -> str:
         renamed = self._path.with_suffix(".unreadable")

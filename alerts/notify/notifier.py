@@ -9,9 +9,10 @@ from alerts.model import Evaluation, Severity
 from alerts.notify.delivery.outcome import Clocks, RetryTiming
 from alerts.notify.delivery.queue import DeliveryQueue, ReceiverStatus
 from alerts.notify.delivery.store import Store
-from alerts.notify.delivery.workers import DeliveryWorker, PersistenceWorker
+from alerts.notify.delivery.workers import DeliveryOptions, DeliveryWorker, PersistenceWorker
 from alerts.notify.drill.drill import Drill
 from alerts.notify.drill.status import DrillStatus
+from alerts.notify.evidence import EvidenceStore
 from alerts.notify.receivers.alertmanager import Alertmanager
 from alerts.notify.receivers.pagerduty import PagerDuty
 from alerts.notify.receivers.receiver import Receiver
@@ -33,25 +34,29 @@ class Notifier:
     All methods may be called by any thread; `start` and `stop` once each, in this order.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts that tests replace
+    def __init__(
         self,
         receivers: Sequence[Receiver],
         directory: Path,
         timing: RetryTiming | None = None,
         clock: Clocks | None = None,
-        tls_context: SSLContext | None = None,
-        drill: Drill | None = None,
+        options: DeliveryOptions | None = None,
     ) -> None:
-        self._drill = drill
+        options = options or DeliveryOptions()
+        self._drill, self._evidence = options.drill, options.evidence
         timing, self._clock = timing or RetryTiming(), clock or Clocks()
         self._queues = tuple(DeliveryQueue(receiver, timing) for receiver in receivers)
         stores = (Store(directory, each.name, each.identity) for each in receivers)
         self._files = tuple(zip(self._queues, stores, strict=True))
         self._persistence_worker = PersistenceWorker(
-            self._files, FileLock(directory / LOCK), self._wake_workers, self._clock, drill and drill.records
+            self._files,
+            FileLock(directory / LOCK),
+            self._wake_workers,
+            self._clock,
+            self._drill.records if self._drill else None,
         )
         self._workers = tuple(
-            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, tls_context, drill)
+            DeliveryWorker(each, timing.timeout, self._persistence_worker.wake, self._clock, options)
             for each in self._queues
         )
 
@@ -65,6 +70,8 @@ class Notifier:
     def stop(self) -> None:
         """End within about two seconds. Updates that were not accepted are saved for the next start."""
         deadline = time.monotonic() + STOP_TIMEOUT
+        if self._evidence is not None:
+            self._evidence.close()
         for worker in self._workers:
             worker.stop()
         for worker in self._workers:
@@ -118,15 +125,20 @@ class Notifier:
 
 
 def create_notifier(
-    settings: AlertingSettings, directory: Path, page: str = "", timing: RetryTiming | None = None
+    settings: AlertingSettings,
+    directory: Path,
+    page: str = "",
+    timing: RetryTiming | None = None,
+    evidence: EvidenceStore | None = None,
 ) -> Notifier:
     """The notifier of a configuration; it does nothing until it is started.
 
-    `page` is the URL of the status page, empty when it is unknown.
+    `page` is the URL of the status page, empty when it is unknown. `evidence` is added to notifications.
     """
     configured = receivers(settings, page)
     drill = Drill(settings.drill, Severity(settings.drill_severity), configured, directory) if settings.drill else None
-    return Notifier(configured, directory, timing, tls_context=receivers_tls_context(settings), drill=drill)
+    options = DeliveryOptions(receivers_tls_context(settings), evidence, drill)
+    return Notifier(configured, directory, timing, options=options)
 
 
 def receivers_tls_context(settings: AlertingSettings) -> SSLContext | None:

@@ -148,8 +148,8 @@ class SignalPanels(PanelGroup):
         """The growth of the exhausted jobs."""
         return panels.lines(
             "Growth of exhausted jobs",
-            "Exhausted jobs, compared with one hour before. Line: the cause of their failures continues. Repaired "
-            "and removed jobs count against it; a negative growth is not drawn.",
+            "Exhausted jobs, compared with one hour before; unknown for the first hour. Line: the cause of their "
+            "failures continues. Repaired and removed jobs count against it; a negative growth is not drawn.",
             PanelQuery(self.signal("outbox:exhausted_jobs:increase1h"), "more than an hour ago"),
             colours={"more than an hour ago": WARN},
             limits=limits(self.policy, "OutboxJobsExhaustedGrowing"),

@@ -65,7 +65,8 @@ class TablePanels(PanelGroup):
         return panels.lines(
             "Vacuum horizon held back",
             "While dead rows stay although VACUUM runs: how long the oldest session, prepared transaction, replication "
-            "slot or standby has been the cause. Line: a ticket. The exporter's status page names it.",
+            "slot or standby has been the cause. Line: a ticket. The exporter's status page names it. No series while "
+            "none stay.",
             PanelQuery(minutes(self.signal("outbox:vacuum_horizon_held_seconds")), "by a {{holder}}"),
             unit=panels.MINUTES,
             limits=limits(self.policy, "OutboxVacuumBlocked", unit=60),
@@ -87,7 +88,8 @@ class TablePanels(PanelGroup):
         """The last runs of pg_cron's clean-up jobs."""
         return panels.data_table(
             "Clean-up jobs",
-            "The last finished run of each clean-up job of pg_cron. Failed: cron.job_run_details has the message.",
+            "The last finished run of each clean-up job of pg_cron; no line before its first. Failed: "
+            "cron.job_run_details has the message.",
             "Unknown: the exporter's role sees no run of pg_cron; sql/grant_migration_access.sql lets it.",
             (
                 # Prometheus renames a label that its targets have, too.

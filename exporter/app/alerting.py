@@ -1,16 +1,19 @@
 """Alerting under one configuration: the rule manager, notifications and the watch, connected to sampling."""
 
+import logging
 import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
 from alerts.evaluation.state_machine import muted_by
-from alerts.model import Alert, Evaluation
+from alerts.model import Alert, Evaluation, Policy
+from alerts.notify.evidence import EvidenceStore
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
@@ -23,10 +26,14 @@ from alerts.watch.store.serialization import serialize
 from exporter.app.state import StateCheck
 from exporter.app.status import AlertingStatus, AlertStatus, FiveSignals, Notice, WatchStatus, signals
 from exporter.config.settings import Config
+from exporter.core.logs import event
+from exporter.database import DatabaseClient
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState
 from exporter.web import TREND_SECONDS
+
+logger = logging.getLogger(__name__)
 
 Points = list[tuple[float, float | None]]
 
@@ -36,12 +43,14 @@ class SampleSource:
     """The part of sampling that alerting uses.
 
     `expose` returns the samples of /metrics whose names pass a filter, `states` the states of the collectors;
-    `refresh` lets every collector run soon.
+    `refresh` lets every collector run soon. `run_in_turn` runs something in the thread that may use `database`.
     """
 
     expose: Callable[[Callable[[str], bool]], Iterable[ExposedSample]]
     states: Callable[[], tuple[CollectorState, ...]]
     refresh: Callable[[], None] = lambda: None
+    database: DatabaseClient | None = None
+    run_in_turn: Callable[[Callable[[], None]], None] = lambda _: None
 
 
 class Alerting:
@@ -68,7 +77,10 @@ class Alerting:
             self._take_samples,
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
-        self.notifications: Notifier = create_notifier(config.alerting, state_dir, config.web.external_url or "")
+        evidence = EvidenceStore(lambda alert: _evidence(alert, config, policy, samples), samples.run_in_turn)
+        self.notifications: Notifier = create_notifier(
+            config.alerting, state_dir, config.web.external_url or "", evidence=evidence
+        )
         self._trends: deque[tuple[float, FiveSignals]] = deque(maxlen=math.ceil(TREND_SECONDS / policy.interval))
         listeners = (self._observe, self.notifications.accept, self._add_trend, self._check_state)
         inputs = RuleInputs(samples.expose, self._fresh, started_at, self._is_relied_on)
@@ -179,6 +191,19 @@ class Alerting:
         for receiver_status in self.notifications.receiver_statuses():
             for text in filter(None, (receiver_status.problem, receiver_status.save_problem)):
                 yield {"name": receiver_status.receiver, "text": text}
+
+
+def _evidence(alert: str, config: Config, policy: Policy, samples: SampleSource) -> str:
+    """The evidence about an alert; empty without any. Errors are logged: a notification is sent all the same."""
+    if samples.database is None:
+        return ""
+    try:
+        diagnosis = import_module("exporter.app.evidence")
+        targets = diagnosis.targets(config, policy, samples.database, samples.states)
+        return str(diagnosis.gather(alert, targets))
+    except Exception as error:  # noqa: BLE001 - a bug here must not cost a notification
+        event(logger, logging.ERROR, "evidence failed", alert=alert, exc_info=error)
+        return ""
 
 
 def runbook(alert: str) -> str | None:

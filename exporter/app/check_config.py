@@ -22,6 +22,7 @@ from exporter.core.errors import (
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import duration
 from exporter.core.logs import hide
+from exporter.database import Session
 from exporter.migration.verify import access_checks
 from exporter.sampling.sampler import Sampler
 from exporter.web.config.reloader import load as load_web
@@ -145,15 +146,22 @@ def _tables(sampling: Sampler) -> Iterator[ConfigFinding]:
     """What the statistics of the tables do not show here, and what holds back the vacuum horizon, are notes."""
     try:
         with sampling.database.sample() as session:
-            found, holders = tables.read_statistics(session), tables.read_holders(session)
-            now, is_standby = session.now, session.is_standby
+            found = tables.read_statistics(session)
+            yield ConfigFinding("tables: sizes and statistics are visible")
+            for reason in tables.unknown_statistics(found, is_standby=session.is_standby):
+                yield ConfigFinding("tables", note=reason)
+            yield from _horizon(session)
     except SampleError as error:
         yield ConfigFinding("tables", error)
+
+
+def _horizon(session: Session) -> Iterator[ConfigFinding]:
+    try:
+        holders = tables.read_holders(session)
+    except PermissionDenied as error:
+        yield ConfigFinding("vacuum horizon", note=f"{error}; whether it is pinned is unknown")
         return
-    yield ConfigFinding("tables: sizes and statistics are visible")
-    for reason in tables.unknown_statistics(found, is_standby=is_standby):
-        yield ConfigFinding("tables", note=reason)
-    if holders and holders[0].is_old(now):
+    if holders and holders[0].is_old(session.now):
         yield ConfigFinding("vacuum horizon", note=hide(tables.oldest(holders[0])))
 
 

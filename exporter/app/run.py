@@ -85,6 +85,7 @@ class App:
         self._reload_succeeded = True
         self._failure_log = FailureLog()
         self._started_at = time.time()
+        self._last_scrape: float | None = None
         self._start_memory_released = False
         config = load()
         self._outbox = self._make_collector()
@@ -181,8 +182,13 @@ class App:
     def status(self) -> StatusDict:
         """The content of the status page."""
         sampling, alerting = self._runtime.sampling, self._runtime.alerting
-        about = ExporterInfo(self._version, sampling.database.target, self._reload_succeeded)
+        target = sampling.database.target
+        about = ExporterInfo(self._version, target, self._reload_succeeded, self._started_at, self._last_scrape)
         return status(about, sampling.store.states(), time.monotonic(), time.time(), alerting.status())
+
+    def note_scrape(self) -> None:
+        """Remember when /metrics was requested last."""
+        self._last_scrape = time.time()
 
     def ready(self) -> tuple[bool, str]:
         """Whether a database sample succeeded and has not expired, and a sentence why."""
@@ -195,7 +201,9 @@ class App:
 
     def _make_runtime(self, config: Config) -> Runtime:
         sampling = Sampler(config, self._failure_log.finished)
-        samples = SampleSource(self._outbox.samples, sampling.store.states, sampling.sample_soon)
+        samples = SampleSource(
+            self._outbox.samples, sampling.store.states, sampling.sample_soon, sampling.database, sampling.run_in_turn
+        )
         alerting = Alerting(config, samples, self._started_at, self._version)
         return Runtime(sampling, alerting)
 
@@ -220,6 +228,7 @@ class App:
             registry=everything,
             encoder=ExpositionEncoder(self._outbox, process),
             status=self.status,
+            scraped=self.note_scrape,
             watch=lambda: self._runtime.alerting.watch(),  # noqa: PLW0108 - a reload replaces it
             ready=self.ready,
             runbook=runbook,

@@ -5,14 +5,16 @@ Shape: every key always, None where unknown; `StatusDict` below is the JSON docu
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from alerts.notify.drill.status import DrillStatus
 from exporter.metrics import catalogue, odd_rows
 from exporter.metrics.catalogue import CollectorName, Metric
 from exporter.metrics.exposition import fresh_readings
 from exporter.metrics.readings import DatabaseServer, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget, database_up, latest_server
+
+if TYPE_CHECKING:
+    from alerts.notify.drill.status import DrillStatus
 
 
 class FiveSignals(TypedDict):
@@ -134,22 +136,24 @@ class AlertingStatus(TypedDict):
     watch: WatchStatus | None
     trends: dict[str, list[tuple[float, float | None]]]
     notices: list[Notice]
-    drill: DrillStatus | None
+    drill: "DrillStatus | None"
 
 
 NO_ALERTING: AlertingStatus = {"alerts": None, "watch": None, "trends": {}, "notices": [], "drill": None}
 
 
 class StatusDict(AlertingStatus):
-    """The whole answer; `now` and `maintenance_until` in Unix seconds, `unaccounted` in jobs by kind.
+    """The whole answer; all times in Unix seconds, `unaccounted` in jobs by kind.
 
     `application` is None when none is configured.
     `maintenance_until` is the declared end of the maintenance in force; in the past, the maintenance overruns.
     """
 
     version: str
+    started: float | None
     up: bool
     now: float
+    last_scrape: float | None
     database: str
     server: ServerStatus | None
     signals: FiveSignals
@@ -242,11 +246,17 @@ def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float
 
 @dataclass(frozen=True, slots=True)
 class ExporterInfo:
-    """The status without a sample: `database` is the address, without secrets."""
+    """The status without a sample: `database` is the address, without secrets.
+
+    Units: `started`, of the process, and `last_scrape`, of the last request of /metrics, Unix seconds; None where
+    nothing is served.
+    """
 
     version: str
     database: str
     reloaded: bool
+    started: float | None = None
+    last_scrape: float | None = None
 
 
 def status(
@@ -266,6 +276,8 @@ def status(
         **alerting,
         "notices": [*alerting["notices"], *left_out, *noticed],
         "version": about.version,
+        "started": about.started,
+        "last_scrape": about.last_scrape,
         "up": database_up(states, now),
         "now": unix_now,
         "database": about.database,

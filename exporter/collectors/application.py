@@ -65,8 +65,11 @@ class ApplicationCollector:
         self._unbatched_samples = 0  # samples that still send four requests
 
     def collect(self) -> CollectorOutcome:
-        """One sample, now. A request that hangs is not sent again, so that threads do not accumulate."""
-        payloads = self._payloads()
+        """One sample, now."""
+        return self.outcome(self.request())
+
+    def outcome(self, payloads: Payloads) -> CollectorOutcome:
+        """The readings and failures of what the endpoints answered."""
         reports = [self._report(endpoint, payloads[endpoint]) for endpoint in ENDPOINTS]
         readings = chain.from_iterable(readings for readings, _ in reports)
         failures = chain.from_iterable(failures for _, failures in reports)
@@ -78,7 +81,8 @@ class ApplicationCollector:
         secret_command.abort_running()
         self._batch.abort()
 
-    def _payloads(self) -> Payloads:
+    def request(self) -> Payloads:
+        """What each endpoint answers. A request that hangs is not sent again, so that threads do not accumulate."""
         try:
             self._renew_token()
         except SecretUnavailable as error:

@@ -138,8 +138,8 @@ class Completions:
         conservation.found(session.fetch("departed", Departed, ids=ids) if ids else ())
         conservation.compare(self._totals.jobs)
         for each in conservation.take_findings():
-            ids = " ".join(each.ids[:LOGGED_IDS]) or "unknown"
-            event(logger, logging.WARNING, "jobs unaccounted", kind=each.kind, jobs=each.jobs, ids=ids)
+            named = " ".join(each.ids[:LOGGED_IDS]) or "unknown"
+            event(logger, logging.WARNING, "jobs unaccounted", kind=each.kind, jobs=each.jobs, ids=named)
 
 
 def _fetch(session: Session, since: float, until: float) -> ProcessedJobs:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.collectors.horizon import Horizon, HorizonHolder, HorizonTracker, TableStatistics
+from exporter.core.errors import PermissionDenied
 from exporter.core.humanize import count, moment
 from exporter.core.logs import event, hide
 from exporter.database import DatabaseClient, Session
@@ -35,8 +36,8 @@ class TablesCollector:
     def collect(self) -> CollectorOutcome:
         """One sample."""
         with self._database.sample() as session:
-            tables, holders = read_statistics(session), read_holders(session)
-            horizon = self._tracker.note(session.now, holders, tables)
+            tables = read_statistics(session)
+            horizon = self._horizon(session, tables)
         self._log(horizon)
         return CollectorOutcome(
             (*table_readings(tables), *horizon_readings(horizon)),
@@ -44,6 +45,14 @@ class TablesCollector:
             server=self._database.server,
             notices=tuple(notices(horizon)),
         )
+
+    def _horizon(self, session: Session, tables: Iterable[TableStatistics]) -> Horizon:
+        """The horizon after this sample; nothing is known of it where a server hides its sessions from this role."""
+        try:
+            holders = read_holders(session)
+        except PermissionDenied:
+            return Horizon((), session.now, {})
+        return self._tracker.note(session.now, holders, tables)
 
     def _log(self, horizon: Horizon) -> None:
         """Log who pins the horizon, when that changes."""
@@ -64,7 +73,11 @@ def read_statistics(session: Session) -> list[TableStatistics]:
 
 
 def read_holders(session: Session) -> list[HorizonHolder]:
-    """The oldest holders of the vacuum horizon; none on a standby, where VACUUM does not run. Raises: SampleError."""
+    """The oldest holders of the vacuum horizon; none on a standby, where VACUUM does not run.
+
+    Raises: SampleError; PermissionDenied where PUBLIC was denied the views of sessions, after which the session cannot
+    be used.
+    """
     return [] if session.is_standby else session.fetch("vacuum_horizon", HorizonHolder)
 
 

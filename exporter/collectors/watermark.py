@@ -21,7 +21,7 @@ Found = TypeVar("Found")
 SETTLING_WINDOW = 600.0
 # A settling window that has not changed for so long is checked once in so long: with every fifth sample at the default
 # interval. A row that is late by more than the time between two samples is then counted up to 75 s later, before it is
-# missed in the balance of inserted rows (CONSECUTIVE_SAMPLES in exporter.collectors.departures). Seconds.
+# missed in the balance of inserted rows (CONSECUTIVE_SAMPLES in exporter.collectors.inserted_rows). Seconds.
 CHECK_INTERVAL = 65.0
 # Rows are kept by the stretch of time in which their timestamps lie, seconds: about as long as between two samples.
 SLOT = 15

@@ -183,6 +183,11 @@ def _add_exporter(commands: _CommandGroup) -> None:
         "check the configuration, and every query and privilege in the database",
     )
     check.add_argument("--offline", action="store_true", help="do not connect to the database")
+    diagnosis = commands.add(
+        "diagnose", "diagnose:diagnose", "find the cause of an alert: follow the branches of its runbook, read-only"
+    )
+    diagnosis.add_argument("alert", nargs="?", metavar="ALERT", help="name of the alert; without it, those that fire")
+    diagnosis.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     rules = commands.add("rules", "rules:rules", "print the alerting rules for this configuration")
     rules.add_argument(
         "--format",

@@ -4,6 +4,7 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
@@ -14,6 +15,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 from exporter.config.settings import DatabaseSettings
 from exporter.core import logs, secret_command
 from exporter.core.errors import SampleError, SecretUnavailable, Unreachable
+from exporter.core.types import Seconds
 from exporter.database import visibility
 from exporter.database.deadline import CLIENT_GRACE, POLL_INTERVAL, Deadline, DeadlineExceeded
 from exporter.database.dsn import passwords, target
@@ -75,18 +77,22 @@ class DatabaseClient:
 
     @contextmanager
     def sample(
-        self, *reads: visibility.Table, bitmap_scans: bool = False, primary_only: bool = False
+        self,
+        *reads: visibility.Table,
+        bitmap_scans: bool = False,
+        primary_only: bool = False,
+        statement_timeout: float | None = None,
     ) -> Iterator[Session]:
         """One read-only transaction, in which all rows of the tables in `reads` are proved to be visible.
 
         `bitmap_scans` has the planner prefer these from the beginning. `primary_only` refuses a standby, however fresh
-        it is: it proves nothing about the primary.
+        it is: it proves nothing about the primary. `statement_timeout`, seconds, shortens the configured limit.
 
         Waits for the server at most connect_timeout, and for commands that print its secrets; then statement_timeout
         plus a second for the whole sample.
         Raises: SampleError; the connection is then rolled back, or closed when the server does not answer.
         """
-        settings = self._settings
+        settings = _limited(self._settings, statement_timeout)
         self._round_trip.begin()
         self._tracker.begin()
         with self._deadline.within(self._time_limit):
@@ -209,6 +215,14 @@ class DatabaseClient:
                 raise Unreachable(str(error)) from error
 
         return DeadlineConnection
+
+
+def _limited(settings: DatabaseSettings, statement_timeout: float | None) -> DatabaseSettings:
+    """The settings with shorter limits; a wait for a lock takes a tenth of a statement's time, as by default."""
+    if statement_timeout is None or statement_timeout >= settings.statement_timeout:
+        return settings
+    lock_timeout = min(settings.lock_timeout, statement_timeout / 10)
+    return replace(settings, statement_timeout=Seconds(statement_timeout), lock_timeout=Seconds(lock_timeout))
 
 
 def _as_sample_error(error: psycopg.Error | SecretUnavailable) -> SampleError:

@@ -169,7 +169,7 @@ def _cause_while_receiving(replay: Replay, role: str) -> str:
     if replay.heard_at is None:
         return (
             f"role {role} may not see when the WAL receiver last received a message, and no transaction was "
-            f"replayed lately: {_grant(replay.version, role)}, on the primary"
+            f"replayed lately: {grant_statistics(replay.version, role)}, on the primary"
         )
     if offset is None:
         return f"the WAL receiver has received nothing since it connected: wait, for half of {quiet} if it is quiet"
@@ -183,8 +183,8 @@ def _cause_while_receiving(replay: Replay, role: str) -> str:
     )
 
 
-def _grant(version: int, role: str) -> str:
-    """The shipped role inherits nothing by default."""
+def grant_statistics(version: int, role: str) -> str:
+    """The statement that lets a role see the statistics of others; the shipped role inherits nothing by default."""
     if version >= _GRANT_WITH_INHERIT:
         return f"GRANT pg_read_all_stats TO {role} WITH INHERIT TRUE"
     return f"ALTER ROLE {role} INHERIT; GRANT pg_read_all_stats TO {role}"

@@ -91,6 +91,7 @@ OTHER = "other"
 # An infinite time; one before 1970 or too far ahead of the database's clock; NULL where a value is expected.
 ODD_KINDS = ("infinite", "out_of_range", "null")
 NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
+HORIZON_HOLDERS = ("session", "prepared_transaction", "replication_slot", "standby")
 WATCH_STATES = ("waiting", "running", "passed", "failed", "inconclusive")
 
 # Upper bounds in seconds. 0.1 to 1 s is the busy processor's poll, 30 s its idle poll, 150 s one batch of
@@ -158,6 +159,7 @@ CREATED_JOBS = _throughput.counter(
     "outbox_created_jobs_total",
     "Jobs created since the exporter started. A job that is pending again after it was processed counts again. "
     "Absent on a standby.",
+    critical=True,
 )
 PROCESSING_TIME = _throughput.histogram(
     "outbox_processing_time_seconds",

@@ -1,5 +1,7 @@
 """One configuration at work: its collectors and their schedule."""
 
+from collections.abc import Callable
+
 from exporter.config.settings import Config
 from exporter.sampling.collector_set import CollectorSet
 from exporter.sampling.schedule import RunListener, Schedule
@@ -35,3 +37,7 @@ class Sampler(CollectorSet):
     def sample_soon(self) -> None:
         """Let every collector run within a sampling interval, however rarely it runs; returns at once."""
         self._schedule.run_soon()
+
+    def run_in_turn(self, work: Callable[[], None]) -> None:
+        """Run something once in the thread of the database collectors, after those that are due; returns at once."""
+        self._schedule.run_in_turn(work)

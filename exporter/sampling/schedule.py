@@ -114,6 +114,15 @@ class Schedule:
                     first = soon + timedelta(microseconds=place)
                     self._scheduler.modify_job(entry.collector.name, next_run_time=first)
 
+    def run_in_turn(self, work: Callable[[], None]) -> None:
+        """Run something once in the thread of the database collectors, after those that are due; returns at once.
+
+        Nothing else uses their connection meanwhile. Once stopped, it is not run.
+        """
+        with self._plan_lock:
+            if not self._stopped and self._scheduler.running:
+                self._scheduler.add_job(work, executor="database")
+
     def _first_runs(self) -> Iterator[tuple[ScheduledCollector, datetime]]:
         """The first run of each: now, in their order, as APScheduler wakes up once for all that is due by then.
 

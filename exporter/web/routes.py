@@ -52,6 +52,7 @@ class SiteContent:
         ready: whether the exporter is ready, and a sentence with the reason.
         reload: reloads the configuration; may block; raises ConfigError. None: reloading over HTTP is disabled.
         encoder: encodes the whole registry for a content type, faster than the client library; None: the library does.
+        scraped: called at each request of the metrics.
         runbook: the Markdown for an alert, the list of all for an empty name, None for an unknown name.
         title, version: of the status page.
     """
@@ -62,6 +63,7 @@ class SiteContent:
     reload: Callable[[], None] | None = None
     encoder: ExpositionEncoder | None = None
     watch: Callable[[], Mapping[str, Any]] = dict
+    scraped: Callable[[], None] = lambda: None
     runbook: Callable[[str], str | None] = lambda _: None
     title: str = "outbox-exporter"
     version: str = ""
@@ -111,6 +113,7 @@ class _Endpoints:
 
         The body is one block of bytes, so a slow client delays no other.
         """
+        self.site.scraped()
         body, content_type = render(self.site, request.list_header("accept"), request.parameters("name[]"))
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(request.list_header("accept-encoding")):

@@ -115,9 +115,8 @@ class FaultyOutbox:
             yield "outbox_watch_state", {"state": state}, float(state == self.watch)
         if self.watch != "waiting":
             yield "outbox_watch_end_timestamp_seconds", {}, self.now - 60 * self.pace
-        for severity in ("page", "info"):
-            yield "outbox_drill_active", {"severity": severity}, self.extra.get(f"drill_{severity}", 0.0)
-        yield "outbox_drill_success", {"receiver": "pagerduty"}, self.extra.get("drill_success", 1.0)
+        yield "outbox_drill_active", {"severity": "page"}, self.extra.get("drill", 0.0)
+        yield "outbox_drill_success", {"receiver": "pagerduty"}, 1 - self.extra.get("drill", 0.0)
 
     def _collectors(self) -> Mapping[str, Callable[[], Iterator[Shown]]]:
         return {
@@ -227,8 +226,8 @@ def application_down(outbox: FaultyOutbox) -> None:
 
 
 def application_unhealthy(outbox: FaultyOutbox) -> None:
-    """The application itself reports it."""
-    outbox.extra = {"healthy": 0.0}
+    """The application itself reports it, while a drill is not delivered."""
+    outbox.extra = {"healthy": 0.0, "drill": 1.0}
 
 
 def database_down(outbox: FaultyOutbox) -> None:
@@ -256,8 +255,6 @@ def neglected(outbox: FaultyOutbox) -> None:
         "exhausted": 1.0 + outbox.ticks - outbox.begins,
         "held": 3600.0,
         "reload": 0.0,
-        "drill_page": 1.0,
-        "drill_success": 0.0,
     }
     thirds = (outbox.ticks - outbox.begins) * 3 // (outbox.ends - outbox.begins)
     outbox.watch = ("failed", "inconclusive", "passed")[thirds]

@@ -41,6 +41,7 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
     "alert": tuple(sorted({rule.key.alert for rule in load_policy().rules})),
     "alertname": tuple(sorted({rule.key.alert for rule in load_policy().rules})),
     "alertstate": ("pending", "firing"),
+    "by": ("OutboxDatabaseUnreachable",),
     "check": ("healthy", "tables"),
     "cohort": catalogue.COHORTS,
     "collector": ("backlog", "throughput", "last_hour", "events", "idempotency", "maintenance", "migration", "tables"),

@@ -6,6 +6,7 @@ import pytest
 
 from exporter.app import check_config
 from exporter.app.check_config import ConfigFinding
+from exporter.collectors import horizon
 from exporter.config.settings import WatchSettings
 from exporter.core.errors import Locked, PermissionDenied, RowsHidden, SchemaMismatch, TooSlow, Unreachable
 from exporter.lab.ports import free_port
@@ -73,6 +74,21 @@ def test_it_reads_no_row(embedded_database):
     assert embedded_database.value(scans) == before
     assert all(state.success for state in states(embedded_database.dsn()))
     wait_for(lambda: embedded_database.value(scans) > before)
+
+
+def test_the_holder_of_the_vacuum_horizon_is_noted(embedded_database, monkeypatch):
+    """When it is old; as is why the rows of a table are unknown, which nobody has counted yet."""
+    monkeypatch.setattr(horizon, "OLD_SECONDS", 0.0)
+    with embedded_database.connect(autocommit=False, application_name="forgotten") as session:
+        session.execute("SELECT pg_current_xact_id()")
+        pid = session.info.backend_pid
+        embedded_database.execute("INSERT INTO idempotency_keys (key, result, expires_at) VALUES ('k', '{}', now())")
+        found = check_config.database(Sampler(configuration(embedded_database.dsn()), no_listener))
+    notes = [str(finding) for finding in found if finding.note]
+    unknown, held = notes
+    assert unknown.startswith("note     tables: dead and live rows of idempotency_keys are unknown until ")
+    assert held.startswith("note     vacuum horizon: held back since ")
+    assert f"by session with pid {pid} (application forgotten, role postgres, " in held
 
 
 def test_a_state_directory_that_is_not_configured(tmp_path, monkeypatch):

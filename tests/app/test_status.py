@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from exporter.core.errors import Reason
 from exporter.metrics import catalogue
 from exporter.metrics.readings import (
     CollectorFailure,
+    CollectorNotice,
     CollectorOutcome,
     CollectorRun,
     DatabaseServer,
@@ -115,6 +117,16 @@ def test_uncounted_jobs_are_reported_by_kind():
     assert status(ABOUT, [sampled(BACKLOG)], NOW, UNIX_NOW)["unaccounted"] is None
 
 
+def test_notices_of_collectors_are_shown_while_their_readings_are():
+    """With what they are about."""
+    noticing = CollectorOutcome(BACKLOG, notices=(CollectorNotice("job_outbox", "dead rows stay"),))
+    state = CollectorState("tables", CollectorTarget.CATALOGUE, 15.0).after(
+        CollectorRun("tables", noticing, UNIX_NOW, NOW, 0.01), 15.0
+    )
+    assert status(ABOUT, [state], NOW, UNIX_NOW)["notices"] == [{"name": "job_outbox", "text": "dead rows stay"}]
+    assert status(ABOUT, [state], NOW + 46, UNIX_NOW)["notices"] == []
+
+
 def test_a_failing_collector():
     """The last failure, the number of failures by reason, and the last success."""
     failed = CollectorOutcome(failures=(CollectorFailure(Reason.LOCK, "job_outbox is locked"),))
@@ -143,6 +155,10 @@ def test_the_whole_document_is_json():
     assert (document["version"], document["database"], document["now"]) == ("0.1.0", ABOUT.database, UNIX_NOW)
     assert [collector["name"] for collector in document["collectors"]] == ["backlog", "events"]
     assert document["config_reload_successful"] is True
+    assert (document["started"], document["last_scrape"]) == (None, None)
+    served = replace(ABOUT, started=UNIX_NOW - 60, last_scrape=UNIX_NOW - 5)
+    document = status(served, [], NOW, UNIX_NOW)
+    assert (document["started"], document["last_scrape"]) == (UNIX_NOW - 60, UNIX_NOW - 5)
 
 
 @pytest.mark.parametrize(

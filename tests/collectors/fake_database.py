@@ -66,7 +66,13 @@ class FakeClient(DatabaseClient):
         return DatabaseServer(in_recovery=False, address="db:5432")
 
     @contextmanager
-    def sample(self, *reads: Table, bitmap_scans: bool = False, primary_only: bool = False) -> Iterator[Session]:
+    def sample(
+        self,
+        *reads: Table,
+        bitmap_scans: bool = False,
+        primary_only: bool = False,
+        statement_timeout: float | None = None,  # noqa: ARG002 - nothing is slow
+    ) -> Iterator[Session]:
         self.sampled.append((reads, bitmap_scans or primary_only))
         if self.error is not None:
             raise self.error

@@ -140,6 +140,6 @@ def test_who_pins_the_horizon_is_noticed_and_logged_once(caplog):
         "vacuum horizon pinned",
         "vacuum horizon not pinned any more",
     ]
-    fields = caplog.records[0].fields  # type: ignore[attr-defined]
+    fields = caplog.records[0].fields
     assert fields["tables"] == "job_outbox"
     assert fields["holder"].startswith("session with pid 4711 (application psql, role alice, database app) has held")

@@ -15,6 +15,7 @@ from exporter.database.visibility import Table
 from tests.database.activity import OURS
 from tests.database.roles import allow, role
 from tests.database.sampling import database_client
+from tests.migration.verification import exporter_client
 
 OUTBOX = Table("job_outbox", ("created_at",))
 
@@ -48,6 +49,18 @@ def test_a_failure_to_connect_counts_for_all_due_collectors():
             assert time.monotonic() - started < 5
     finally:
         client.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "statement", "lock"), [(None, "5s", "500ms"), (0.5, "500ms", "50ms"), (9, "5s", "500ms")]
+)
+def test_a_sample_may_have_a_shorter_limit(database, given, statement, lock):
+    """Never a longer one; the wait for a lock is a tenth of it, as by default."""
+    with exporter_client(database) as client, client.sample(statement_timeout=given) as session:
+        rows = session._connection.execute(
+            "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
+        )
+        assert rows.fetchone() == (statement, lock)
 
 
 def test_closing_ends_a_sample_under_way(database):

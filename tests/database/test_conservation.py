@@ -157,8 +157,9 @@ class Writers:
     def table(self) -> tuple[dict[str, datetime | None], datetime]:
         """All jobs with the time at which they were processed; and now."""
         found = self._janitor.execute("SELECT outbox_id::text, processed_at FROM job_outbox").fetchall()
-        (now,) = self._janitor.execute("SELECT now()").fetchone() or ()
-        return dict(found), now
+        now = self._janitor.execute("SELECT now()").fetchone()
+        assert now is not None
+        return dict(found), now[0]
 
     def step(self, steps: tuple[str, ...]) -> None:
         """One writer does one thing to a row that no other has locked."""
@@ -453,9 +454,9 @@ def test_ordinary_traffic_is_not_searched(empty):
             found = sample(sampling, *everything)
             if rng.random() < 0.2:
                 connection.execute("DELETE FROM job_outbox WHERE processed_at IS NOT NULL")
-        departures = next(q for q in sampling.database_collectors if q.name == "last_hour")._conservation  # type: ignore[attr-defined]
+        conservation = next(q for q in sampling.database_collectors if q.name == "last_hour")._conservation  # type: ignore[attr-defined]
         assert unaccounted(found) == {"removed": 0, "uncounted": 0}
-        assert departures.balance._next < 0
+        assert conservation.balance._next < 0
 
 
 def test_a_backlog_longer_than_the_known_jobs(empty):

@@ -201,6 +201,6 @@ class QueryCounter:
 
             session.fetch = counting  # type: ignore[method-assign]
             tuple(self.collector.read(session))
-        counter = getattr(self.collector, "_completions", self.collector)
+        counter: Any = getattr(self.collector, "_completions", self.collector)
         assert counter._watermark.settled_window(session.now).rows > 100
         return asked.count({"throughput": "processed_since", "events": "events"}[self.collector.name])

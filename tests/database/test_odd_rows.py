@@ -29,11 +29,11 @@ EVENT = (
 )
 KEY = "INSERT INTO idempotency_keys (key, expires_at) SELECT 'odd ' || count(*), {at} FROM idempotency_keys"
 PENDING, OLDEST = "outbox_pending_jobs", "outbox_oldest_pending_timestamp_seconds"
-QUEUE_PENDING = "outbox_queue_pending_jobs"
+QUEUE_PENDING, QUEUE_EXHAUSTED = "outbox_queue_pending_jobs", "outbox_queue_exhausted_jobs"
 LAST_HOUR, QUEUE_LAST_HOUR = "outbox_last_hour_processed_jobs", "outbox_queue_last_hour_processed_jobs"
 BY_SOURCE, BY_TYPE = "outbox_last_hour_fsm_events", "outbox_last_hour_fsm_events_by_type"
 KEYS = "outbox_idempotency_keys"
-RATIO = "outbox_last_hour_failure_ratio"
+RATIO, QUEUE_RATIO = "outbox_last_hour_failure_ratio", "outbox_queue_last_hour_failure_ratio"
 
 
 def job(created: str = "now()", processed: str = "NULL", queue: str = "'odd'", **more: str) -> str:
@@ -66,8 +66,9 @@ NO_QUEUE = frozenset({("outbox_queue_oldest_pending_timestamp_seconds", ("other"
 # The correct changes for a further job of the last hour with both its times.
 AVERAGES = frozenset(("outbox_last_hour_processing_time_avg_seconds", (cohort,)) for cohort in ("created", "processed"))
 BLOCKED = ("outbox_head_blocked_jobs", ())
-WAITING: Added = {(PENDING, ("waiting",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0}
-PROCESSED: Added = {(LAST_HOUR, ()): 1.0, (QUEUE_LAST_HOUR, ("odd",)): 1.0}
+NONE_EXHAUSTED: Added = {(QUEUE_EXHAUSTED, ("odd",)): 0.0}
+WAITING: Added = {(PENDING, ("waiting",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0, **NONE_EXHAUSTED}
+PROCESSED: Added = {(LAST_HOUR, ()): 1.0, (QUEUE_LAST_HOUR, ("odd",)): 1.0, (QUEUE_RATIO, ("odd",)): 0.0}
 INFINITE, OUT, NULL = "infinite", "out_of_range", "null"
 OUTBOX, EVENTS_TABLE, KEYS_TABLE = "job_outbox", "fsm_events", "idempotency_keys"
 
@@ -83,7 +84,7 @@ CASES = {
     "unknown time of creation": Case(job("NULL"), WAITING, (OUTBOX, NULL), (OUTBOX, "created_at")),
     "waiting in no queue": Case(
         job(queue="NULL"),
-        {(PENDING, ("waiting",)): 1.0, (QUEUE_PENDING, ("other",)): 1.0},
+        {(PENDING, ("waiting",)): 1.0, (QUEUE_PENDING, ("other",)): 1.0, (QUEUE_EXHAUSTED, ("other",)): 0.0},
         (OUTBOX, NULL),
         (OUTBOX, "queue_name"),
         NO_QUEUE,
@@ -93,13 +94,13 @@ CASES = {
     ),
     "failing at infinity": Case(
         job(attempts="2", last_attempt_at="'infinity'"),
-        {(PENDING, ("failing",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0, BLOCKED: 1.0},
+        {(PENDING, ("failing",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0, BLOCKED: 1.0, **NONE_EXHAUSTED},
         (OUTBOX, INFINITE),
         free=NEW_QUEUE,
     ),
     "failing tomorrow": Case(
         job(attempts="2", last_attempt_at="now() + interval '1 day'"),
-        {(PENDING, ("failing",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0, BLOCKED: 1.0},
+        {(PENDING, ("failing",)): 1.0, (QUEUE_PENDING, ("odd",)): 1.0, BLOCKED: 1.0, **NONE_EXHAUSTED},
         (OUTBOX, OUT),
         free=NEW_QUEUE,
     ),
@@ -119,7 +120,7 @@ CASES = {
     "unknown beginning of processing": Case(job("NULL", "now()"), PROCESSED, (OUTBOX, NULL), (OUTBOX, "created_at")),
     "processed in no queue": Case(
         job("now() - interval '1 minute'", "now()", queue="NULL"),
-        {(LAST_HOUR, ()): 1.0, (QUEUE_LAST_HOUR, ("other",)): 1.0},
+        {(LAST_HOUR, ()): 1.0, (QUEUE_LAST_HOUR, ("other",)): 1.0, (QUEUE_RATIO, ("other",)): 0.0},
         (OUTBOX, NULL),
         (OUTBOX, "queue_name"),
         AVERAGES,

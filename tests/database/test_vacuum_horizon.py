@@ -10,16 +10,18 @@ from typing import Any
 import psycopg
 import pytest
 
+from exporter.app import check_config
 from exporter.collectors.horizon import HorizonHolder
 from exporter.collectors.tables import TablesCollector, read_holders
 from exporter.core.errors import Locked
 from exporter.core.types import Seconds
 from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics.readings import CollectorOutcome
+from exporter.sampling.sampler import Sampler
 from tests.collectors.fake_database import values
 from tests.database import rows
 from tests.database.roles import monitoring_role
-from tests.database.sampling import database_client
+from tests.database.sampling import configuration, database_client, no_listener
 from tests.end_to_end.program import eventually
 from tests.migration.partitioned import PARTITIONED
 from tests.postgres import Database
@@ -210,6 +212,21 @@ def test_statistics_are_absent_until_somebody_has_counted(busy):
         assert set(known()) == {SIZE}
         busy.execute("TRUNCATE job_outbox")
         assert (known()[LIVE], known()[DEAD], known()[PINNED]) == (0, 0, 0)
+
+
+def test_where_sessions_are_hidden_the_horizon_is_unknown(busy):
+    """A server whose owner denied PUBLIC the view: everything else is known, and no sample fails."""
+    busy.execute("VACUUM ANALYZE job_outbox")
+    busy.execute("REVOKE SELECT ON pg_stat_activity FROM PUBLIC")
+    with monitoring_role(busy) as role, database_client(busy.dsn(role)) as client:
+        outcome = TablesCollector(client).collect()
+        assert outcome.failures == ()
+        assert {SIZE, LIVE, DEAD, VACUUMED} <= set(values(outcome.readings))
+        assert not any("horizon" in name[0] for name in values(outcome.readings))
+        found = check_config.database(Sampler(configuration(busy.dsn(role)), no_listener))
+    (note,) = [str(finding) for finding in found if finding.what == "vacuum horizon"]
+    assert note.startswith("note     vacuum horizon: ")
+    assert note.endswith("; whether it is pinned is unknown")
 
 
 def test_without_track_counts_only_sizes_are_known(busy):

@@ -46,7 +46,7 @@ def test_a_valid_configuration(check, embedded_database):
     assert (checked.returncode, checked.stderr) == (0, "")
     assert lines[0] == "ok       configuration"
     assert [re.split(r":| /", line)[0] for line in lines[1:]] == [
-        f"ok       {name}" for name in ("alerts", *OTHERS, *DATABASE_COLLECTORS)
+        f"ok       {name}" for name in ("alerts", *OTHERS, *DATABASE_COLLECTORS, "tables")
     ]
     assert re.search(r"^ok       events: fsm_events visible, \d+ statements planned$", checked.stdout, re.MULTILINE)
     assert "cheaper" not in checked.stdout
@@ -111,7 +111,7 @@ def test_a_missing_privilege(check, embedded_database):
     assert len(broken) == 1
     assert broken[0].startswith("broken   idempotency: permission: ")
     assert "GRANT SELECT" in broken[0]
-    assert checked.stdout.count("ok       ") == 9
+    assert checked.stdout.count("ok       ") == 10
 
 
 def test_a_missing_table(check, embedded_database: Database):

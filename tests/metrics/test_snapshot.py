@@ -7,7 +7,14 @@ import pytest
 
 from exporter.core.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
 from exporter.metrics import catalogue
-from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun, DatabaseServer, Reading
+from exporter.metrics.readings import (
+    CollectorFailure,
+    CollectorNotice,
+    CollectorOutcome,
+    CollectorRun,
+    DatabaseServer,
+    Reading,
+)
 from exporter.metrics.snapshot import (
     CollectorState,
     CollectorTarget,
@@ -98,6 +105,15 @@ def test_the_last_result_expires_at_its_own_time_after_a_failure():
     assert state.problems[0].reason is Reason.LOCK
     assert state.succeeded_at == 1_763_000_100
     assert state.duration == 0.5
+
+
+def test_notices_belong_to_the_readings():
+    """A run without readings keeps those of the last one, as it keeps its readings; one with readings replaces them."""
+    notice = CollectorNotice("job_outbox", "what somebody should know")
+    noticing = replace(success(100), outcome=CollectorOutcome(READINGS, notices=(notice,)))
+    state = BACKLOG.after(noticing, interval=15)
+    assert state.after(failure(115, Reason.LOCK), interval=15).notices == (notice,)
+    assert state.after(success(115), interval=15).notices == ()
 
 
 def test_a_success_clears_problems_and_keeps_counts():

@@ -158,6 +158,19 @@ def test_database_collectors_never_run_side_by_side():
         ledger.wait("events")
 
 
+def test_work_in_turn_waits_for_the_collector_that_runs():
+    """It has the thread of the database collectors to itself; once stopped, nothing is run."""
+    blocking, seen = Blocking("backlog"), threading.Event()
+    with scheduled(database_entry(blocking)) as (schedule, _, _):
+        blocking.wait()
+        schedule.run_in_turn(seen.set)
+        assert not seen.is_set()
+        blocking.go.set()
+        assert seen.wait(TIMEOUT)
+        schedule.halt()
+        schedule.run_in_turn(lambda: pytest.fail("it was stopped"))
+
+
 def test_a_hanging_database_does_not_hold_up_the_application():
     """Nor the other way round: each target has a thread of its own."""
     database, application = Blocking("backlog"), Scripted("application")

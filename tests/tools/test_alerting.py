@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.diagnosis.tree import parse
 from alerts.policy.load import load_policy
 from tools import alerting
 
@@ -57,3 +58,37 @@ def test_each_alert_is_in_the_index_of_the_runbooks():
     rows = [line for line in alerting.with_runbooks(text, POLICY).splitlines() if "OutboxHeadBlocked" in line]
     assert len(rows) == 1
     assert rows[0].startswith("| [OutboxHeadBlocked](OutboxHeadBlocked.md) | page, ticket | ")
+
+
+TREE = """
+causes:
+  refused: {title: No, when: {connection: refused}, step: "OutboxDatabaseUnreachable, check 3"}
+  locked: {title: Locked, when: {locks: table-locked}, step: "OutboxSamplesStale, mitigation 2"}
+groups: {unreachable: [refused], any: [unreachable]}
+alerts:
+  OutboxSamplesStale: [unreachable, locked]
+  OutboxDatabaseUnreachable: [unreachable]
+"""
+PAGE = "# A\n\n## Diagnosis\n\n1. **What?**\n\n   ```bash\n   true\n   ```\n\n## Mitigation\n"
+
+
+def test_a_runbook_begins_with_the_command_and_its_causes():
+    """Unreachable is one line, except on the page about that; a step of the same page has no name before it.
+
+    Written again, nothing changes.
+    """
+    written = alerting.with_causes(PAGE, "OutboxSamplesStale", parse(TREE))
+    assert written == PAGE.replace(
+        "1. **What?**",
+        "```bash\noutbox-exporter --config config.yaml diagnose OutboxSamplesStale\n"
+        "# It makes these checks, and ends at the first of these causes:\n"
+        "# unreachable: OutboxDatabaseUnreachable\n# locked: mitigation 2\n```\n\n1. **What?**",
+    )
+    assert alerting.with_causes(written, "OutboxSamplesStale", parse(TREE)) == written
+    assert "# refused: check 3\n```" in alerting.with_causes(PAGE, "OutboxDatabaseUnreachable", parse(TREE))
+
+
+def test_a_runbook_without_diagnosis_is_an_error():
+    """The message names the alert."""
+    with pytest.raises(ValueError, match="runbook of OutboxStalled has no section Diagnosis"):
+        alerting.with_causes("# A\n", "OutboxStalled", parse(TREE))

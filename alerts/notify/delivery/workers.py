@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ssl import SSLContext
 
 from alerts.notify.delivery.outcome import Clocks, DeliveryOutcome, DeliveryResult, classify
@@ -14,6 +15,7 @@ from alerts.notify.delivery.queue import DeliveryQueue, Notification
 from alerts.notify.delivery.store import Store
 from alerts.notify.drill.drill import Drill
 from alerts.notify.drill.records import DrillRecords
+from alerts.notify.evidence import EvidenceStore
 from alerts.notify.receivers.post import HttpResponse, Message, NoResponse, post
 from exporter.core import secret_command
 from exporter.core.abortable import AbortableConnections
@@ -25,6 +27,19 @@ logger = logging.getLogger(__name__)
 
 # The interval of retries after saving failed, seconds. A change of the incidents retries at once.
 SAVE_RETRY_INTERVAL = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """Options of all receivers.
+
+    `tls_context` verifies their certificates, as in `exporter.core.http_client`; `evidence` is added to alerts; `drill`
+    confirms drills.
+    """
+
+    tls_context: SSLContext | None = None
+    evidence: EvidenceStore | None = None
+    drill: Drill | None = None
 
 
 class Worker(threading.Thread):
@@ -67,27 +82,22 @@ class Worker(threading.Thread):
 
 
 class DeliveryWorker(Worker):
-    """Sends the notifications of one queue. `done` is called after each outcome, `drill` confirms a drill.
+    """Sends the notifications of one queue. `done` is called after each outcome."""
 
-    `tls_context` verifies the receiver's certificate, as in `exporter.core.http_client`.
-    """
-
-    def __init__(  # noqa: PLR0913, PLR0917 - its parts, which are made by the notifier
+    def __init__(
         self,
         queue: DeliveryQueue,
         timeout: float,
         done: Callable[[], None],
         clock: Clocks,
-        tls_context: SSLContext | None = None,
-        drill: Drill | None = None,
+        options: DeliveryOptions | None = None,
     ) -> None:
         super().__init__(f"notify-{queue.receiver.name}")
-        self._tls_context = tls_context
+        self._options = options or DeliveryOptions()
         self._queue = queue
         self._timeout = timeout
         self._clock = clock
         self._done = done
-        self._drill = drill
         self._connections: AbortableConnections | None = None
 
     def abort(self) -> None:
@@ -103,14 +113,17 @@ class DeliveryWorker(Worker):
         if notification is not None:
             outcome = self._deliver(notification)
             self._queue.finished(outcome, self._clock.wall(), self._clock.monotonic())
-            if self._drill and outcome.result is DeliveryResult.DELIVERED:
-                self._drill.delivered(self._queue.receiver, notification.updates, self._send)
+            drill = self._options.drill
+            if drill and outcome.result is DeliveryResult.DELIVERED:
+                drill.delivered(self._queue.receiver, notification.updates, self._send)
             self._done()
         return self._queue.idle_for(self._clock.monotonic())
 
     def _deliver(self, notification: Notification) -> DeliveryOutcome:
         try:
-            message = self._queue.receiver.message(notification.updates, notification.valid_until)
+            evidence, updates = self._options.evidence, notification.updates
+            updates = evidence.annotate(updates) if evidence else updates
+            message = self._queue.receiver.message(updates, notification.valid_until)
             return classify(self._send(message), self._clock.wall())
         except (NoResponse, SecretUnavailable) as error:
             return DeliveryOutcome(DeliveryResult.FAILED, str(error))
@@ -121,7 +134,7 @@ class DeliveryWorker(Worker):
     def _send(self, message: Message) -> HttpResponse:
         """Raises: NoResponse."""
         self._connections = AbortableConnections()
-        return post(message, self._timeout, self._connections, self._tls_context)
+        return post(message, self._timeout, self._connections, self._options.tls_context)
 
 
 class PersistenceWorker(Worker):

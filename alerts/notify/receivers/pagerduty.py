@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from alerts.model import Severity
+from alerts.notify.evidence import ANNOTATION
 from alerts.notify.message.format import fingerprint, is_url, link, timestamp
 from alerts.notify.message.incidents import DeliveredState, Incident, Updates
 from alerts.notify.receivers.post import Message
@@ -75,6 +76,7 @@ class PagerDuty:
                 "class": incident.alert,
                 "custom_details": {
                     "description": texts.get("description", ""),
+                    **({ANNOTATION: texts[ANNOTATION]} if texts.get(ANNOTATION) else {}),
                     **({"runbook": runbook} if runbook else {}),
                     "labels": labels,
                 },

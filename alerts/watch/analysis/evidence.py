@@ -3,8 +3,8 @@
 Each observation is a bet: `events` where at most `expected` are expected multiply the wealth by
 1 - stake + stake * events / expected. Under the limit its mean is at most 1, whatever the distribution of the events
 is and however they depend on each other within one observation. Wealth comes in over the watch, half of it at the
-begin, so that a rise is noticed whenever it begins; all of it is 1. By Ville's inequality, a watch whose limit is kept at
-every observation ever has the wealth 1/error with a probability of at most `error`. Sources: Waudby-Smith, Ramdas,
+begin, so that a rise is noticed whenever it begins; all of it is 1. By Ville's inequality, a watch whose limit is kept
+at every observation ever has the wealth 1/error with a probability of at most `error`. Sources: Waudby-Smith, Ramdas,
 "Estimating means of bounded random variables by betting" (arXiv 2010.09686), for the bets; Shin, Ramdas, Rinaldo,
 "E-detectors" (arXiv 2203.03532), for the sum over times of begin.
 

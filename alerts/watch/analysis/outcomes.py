@@ -99,10 +99,14 @@ class OutcomeTracker:
         return _Totals(trials + events, trials, increases.until(self._counters[0]), resets)
 
     def _count(self, elapsed: float, last: _Totals, now: _Totals, *, complete: bool) -> None:
-        was_reset = now.resets != last.resets
-        events = max(now.events - last.events, 0.0)
-        # After a reset, nobody knows in how much time the events were.
-        exposure = now.trials - last.trials if self.outcomes.trials else 0.0 if was_reset else now.until - last.until
+        was_reset, events = now.resets != last.resets, max(now.events - last.events, 0.0)
+        if self.outcomes.trials:
+            exposure = max(now.trials - last.trials, 0.0)
+            events = min(events, exposure)  # a reset that only one of the counters shows
+        else:
+            exposure = (
+                0.0 if was_reset else now.until - last.until
+            )  # after a reset, nobody knows the time of the events
         self._events += events
         self._exposure += exposure
         if was_reset and not complete:

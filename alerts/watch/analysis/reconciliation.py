@@ -1,8 +1,9 @@
 """The jobs of a watch: created, processed, pending, failing and removed.
 
-The database does not count created jobs, and deletes processed ones. While one exporter runs, the changes of pending
-and processed jobs give created less removed jobs, hour by hour. They are compared with the initialisations that the
-database recorded and those that the application counted.
+The exporter counts created jobs and those that left the backlog otherwise (`exporter.collectors.conservation`), one by
+one. Where it does not, on a standby and in a history of an older version, the changes of pending and processed jobs
+give created less removed jobs, hour by hour, while one exporter runs. Created jobs are compared with the
+initialisations that the database recorded and those that the application counted.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from alerts.watch.model.tick import Tick, TimeSpan
 from exporter.core.humanize import count, duration
 
 PROCESSED = "outbox_processed_jobs_total"
+CREATED = "outbox_created_jobs_total"
+LEFT = tuple(f'outbox_unaccounted_jobs_total{{kind="{kind}"}}' for kind in ("removed", "uncounted"))
+DOUBLED = 'outbox_unaccounted_jobs_total{kind="doubled"}'
 PENDING = tuple(f'outbox_pending_jobs{{state="{state}"}}' for state in ("waiting", "failing", "exhausted"))
 EVENTS = 'outbox_fsm_events_by_type_total{event="FSM_INITIALIZED"}'
 INITIALISED = 'outbox_app_fsm_initializations_total{result="succeeded"}'
@@ -85,7 +89,10 @@ class JobBalance:
 
     def reconcile(self, increases: CounterIncreases) -> Reconciliation:
         """The balance up to now, compared with the counters."""
+        is_counted = increases.span(CREATED) is not None and increases.span(CREATED) == increases.span(PROCESSED)
         created, removed = self._flows()
+        if is_counted:
+            created, removed = increases.grown[CREATED], sum(increases.grown.get(name, 0.0) for name in LEFT)
         span = between(self._first.sample, self._last.sample) if self._first and self._last else None
         return Reconciliation(
             pending_before=self._first.pending if self._first else None,
@@ -97,18 +104,17 @@ class JobBalance:
             events=increases.grown.get(EVENTS),
             initialised=increases.grown.get(INITIALISED),
             unseen_seconds=self._between_runs,
-            differences=tuple(self._differences(created, removed, increases, span)) if span else (),
+            differences=(
+                *_unaccounted(removed, increases.grown.get(DOUBLED, 0.0), 0 if is_counted else _MIN_JOBS),
+                *(self._differences(created, increases, span) if span else ()),
+            ),
             jobs_span=span,
             events_span=increases.span(EVENTS),
             initialised_span=increases.span(INITIALISED),
         )
 
-    def _differences(
-        self, created: float, removed: float, increases: CounterIncreases, span: TimeSpan
-    ) -> Iterator[Difference]:
+    def _differences(self, created: float, increases: CounterIncreases, span: TimeSpan) -> Iterator[Difference]:
         events, initialised = increases.grown.get(EVENTS), increases.grown.get(INITIALISED)
-        if removed > _MIN_JOBS:
-            yield Difference("jobs left the backlog without being counted as processed", removed)
         if events is None:
             return
         margin = max(_MIN_JOBS, _MIN_SHARE * events)
@@ -132,6 +138,13 @@ class JobBalance:
             return False
         apart = max(abs(one.started - other.started), abs(one.started + one.seconds - other.started - other.seconds))
         return apart <= _MAX_APART * self._interval
+
+
+def _unaccounted(removed: float, doubled: float, tolerance: float) -> Iterator[Difference]:
+    if removed > tolerance:
+        yield Difference("jobs left the backlog without being counted as processed", removed)
+    if doubled:
+        yield Difference("processed_at of jobs was set twice", doubled)
 
 
 def _job_count(tick: Tick) -> _JobCount | None:

@@ -16,6 +16,11 @@ _EVENTS = {f'outbox_last_hour_fsm_events{{source="{source}"}}': (source,) for so
 _KEYS = {f'outbox_idempotency_keys{{state="{state}"}}': (state,) for state in catalogue.KEY_STATES}
 SERIES: Mapping[str, tuple[Metric, tuple[str, ...] | None]] = {
     "outbox_processed_jobs_total": (catalogue.PROCESSED_JOBS, ()),
+    "outbox_created_jobs_total": (catalogue.CREATED_JOBS, ()),
+    **{
+        f'outbox_unaccounted_jobs_total{{kind="{kind}"}}': (catalogue.UNACCOUNTED_JOBS, (kind,))
+        for kind in catalogue.UNACCOUNTED_KINDS
+    },
     **{f'outbox_pending_jobs{{state="{state}"}}': (catalogue.PENDING_JOBS, (state,)) for state in catalogue.STATES},
     "outbox_last_hour_processed_jobs": (catalogue.LAST_HOUR_PROCESSED, ()),
     'outbox_last_hour_processing_time_avg_seconds{cohort="created"}': (

@@ -22,8 +22,7 @@ AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
     "outbox:expired_key_age_seconds": ((catalogue.OLDEST_EXPIRED_KEY, ()),),
     "outbox:oldest_processed_age_seconds": ((catalogue.OLDEST_PROCESSED, ()),),
     "outbox:vacuum_horizon_held_seconds": tuple(
-        (catalogue.VACUUM_HORIZON_HELD, (holder,))
-        for holder in ("session", "prepared_transaction", "replication_slot", "standby")
+        (catalogue.VACUUM_HORIZON_HELD, (holder,)) for holder in catalogue.HORIZON_HOLDERS
     ),
 }
 SAMPLE_AGE = "outbox:backlog_sample_age_seconds"

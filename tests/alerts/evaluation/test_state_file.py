@@ -131,6 +131,19 @@ def test_a_damaged_or_newer_file_is_renamed(content: str, tmp_path: Path) -> Non
     assert (tmp_path / "alerts.unreadable").read_bytes() == content.encode("utf-8", "surrogateescape")
 
 
+def test_a_reader_leaves_a_damaged_file_alone(tmp_path: Path) -> None:
+    """Only the exporter that owns it renames it; a file that is not damaged is read as by its owner."""
+    file = StateFile(tmp_path)
+    assert file.peek() is None
+    path = tmp_path / FILE
+    path.write_text("{")
+    with pytest.raises(StateFileError, match=r"cannot be parsed .*; the exporter renames it at its next start"):
+        file.peek()
+    assert [each.name for each in tmp_path.iterdir()] == [FILE]
+    file.save(SavedState(5.0, {}, ()))
+    assert file.peek() == file.load() == SavedState(5.0, {}, ())
+
+
 def test_a_directory_that_is_none(tmp_path: Path) -> None:
     """Neither writing nor reading works; the error names the path."""
     (tmp_path / "file").touch()

@@ -16,6 +16,7 @@ import pytest
 
 from alerts.model import Alert, Severity
 from alerts.notify.delivery.outcome import RetryTiming
+from alerts.notify.delivery.workers import DeliveryOptions
 from alerts.notify.drill.drill import Drill
 from alerts.notify.message.format import fingerprint
 from alerts.notify.message.incidents import DeliveredState, Update
@@ -196,7 +197,7 @@ def test_a_drill_is_proved(real: AlertmanagerServer, webhook: Local, tmp_path: P
     schedule = WeeklyTime(today.weekday(), today.hour, today.minute, Zone("UTC"))
     receiver = alertmanager.Alertmanager("alertmanager", real.url)
     drill = Drill(schedule, Severity.PAGE, [receiver], tmp_path / "state")
-    notifier = Notifier([receiver], tmp_path / "state", PACE, drill=drill)
+    notifier = Notifier([receiver], tmp_path / "state", PACE, options=DeliveryOptions(drill=drill))
     silence = {
         "matchers": [{"name": "alertname", "value": "Outbox.*", "isRegex": True}],
         "startsAt": datetime.now(UTC).isoformat(), "endsAt": (today + timedelta(hours=1)).isoformat(),

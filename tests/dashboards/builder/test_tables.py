@@ -9,7 +9,7 @@ PANELS = TablePanels(policy())
 
 
 def test_the_horizon_has_the_limit_of_its_alert():
-    """In seconds; whether it is pinned is a state of each table."""
+    """In minutes; whether it is pinned is a state of each table."""
     assert limits(PANELS.held()) == [30]
     assert legends(PANELS.held()) == ["by a {{holder}}"]
     texts = made(PANELS.horizon())["fieldConfig"]["defaults"]["mappings"]

@@ -129,18 +129,16 @@ def test_other_updates_prove_nothing(tmp_path):
 
 def test_alertmanager_is_asked_until_it_confirms(tmp_path):
     """At each resend; then no more."""
-    answers = [NoResponse("no answer in time"), HttpResponse(200, None, "[]"), None]
     status = {"state": "active", "silencedBy": [], "inhibitedBy": []}
     label = fingerprint(incident("OutboxDrill").labels)
-    listed = [{"fingerprint": label, "status": status, "receivers": [{"name": "pager"}]}]
-    answers[2] = HttpResponse(200, None, json.dumps(listed))
+    listed = json.dumps([{"fingerprint": label, "status": status, "receivers": [{"name": "pager"}]}])
+    answers: list[str | None] = [None, "[]", listed]
 
     def ask(_: Message) -> HttpResponse:
         answer = answers.pop(0)
-        if isinstance(answer, NoResponse):
-            raise answer
-        assert answer is not None
-        return answer
+        if answer is None:
+            raise NoResponse("no answer in time")
+        return HttpResponse(200, None, answer)
 
     clock = Clock(TUESDAY)
     found = drill(tmp_path, clock, ALERTMANAGER)

@@ -49,6 +49,13 @@ def test_trigger() -> None:
     }
 
 
+def test_evidence_is_a_detail() -> None:
+    """Where the exporter has gathered some."""
+    one = incident()
+    one = replace(one, annotations={**one.annotations, "evidence": "the table is locked"})
+    assert sent(one, DeliveredState.FIRING)["payload"]["custom_details"]["evidence"] == "the table is locked"
+
+
 def test_resolve() -> None:
     """A resolve names the alert and nothing else."""
     assert sent(incident(ends_at=NOON + 60), DeliveredState.RESOLVED) == {

@@ -76,6 +76,15 @@ def test_a_reset_between_two_ticks_loses_little():
     assert not tracker.evidence.is_possible
 
 
+def test_there_are_never_more_events_than_trials():
+    """Of two counters that were reset, one may have grown beyond its old value meanwhile."""
+    ticks = [Tick(1000 + at, at, 1, 10.0, {GOOD: good, BAD: 0.0}) for at, good in ((10.0, 8.0), (20.0, 9.0))]
+    odd = Outcomes(0.05, "jobs", "took longer", trials=(GOOD,), successes=(BAD,))
+    assert counted(tracked(*ticks, outcomes=odd)) == (1, 1)
+    backwards = [ticks[0], replace(ticks[1], values={GOOD: -5.0, BAD: 0.0})]
+    assert counted(tracked(*backwards, outcomes=odd)) == (0, 0)
+
+
 def test_after_a_reset_the_time_of_events_is_unknown():
     """They count without time, so that the upper bound is rather too high."""
     assert counted(tracked(tick(10, 0, fallbacks=8), tick(20, 0, fallbacks=2), outcomes=RATE)) == (2, 0)

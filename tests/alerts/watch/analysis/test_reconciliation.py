@@ -75,6 +75,35 @@ def test_removed_jobs_are_found_in_quiet_hours():
     )  # fmt: skip
 
 
+def counted(**totals: float):
+    """What the exporter counted, besides the processed jobs of the fixtures."""
+    names = {"created": "outbox_created_jobs_total"} | {
+        kind: f'outbox_unaccounted_jobs_total{{kind="{kind}"}}' for kind in ("removed", "uncounted", "doubled")
+    }
+    return lambda tick: replace(tick, values={**tick.values, **{names[name]: value for name, value in totals.items()}})
+
+
+def test_jobs_that_the_exporter_counts_are_taken_as_they_are():
+    """A single removed job is a difference: no tolerance, and created jobs do not hide it."""
+    nothing = {"removed": 0.0, "uncounted": 0.0, "doubled": 0.0}
+    history = [counted(created=tick.elapsed, **nothing)(tick) for tick in fixtures.ticks()]
+    found = account(history)
+    assert balanced(found)
+    assert (found.created, found.removed, found.differences) == (DAY - 60, 0, ())
+    found = account(during(history, 12 * HOUR, DAY, counted(removed=1, uncounted=2, doubled=4)))
+    assert found.created == DAY - 60
+    assert [(each.what, each.by) for each in found.differences] == [
+        ("jobs left the backlog without being counted as processed", 3),
+        ("processed_at of jobs was set twice", 4),
+    ]
+
+
+def test_jobs_that_were_counted_for_a_part_of_the_watch_are_computed():
+    """On a standby nothing is counted: pending and processed jobs tell."""
+    history = during(fixtures.ticks(), 6 * HOUR, DAY, counted(created=5, removed=0, uncounted=0, doubled=0))
+    assert account(history).created == DAY - 60
+
+
 def test_initialisations_without_jobs_are_not_explained():
     """The outbox is there so that this cannot happen."""
     found = account(during(fixtures.ticks(), 0, DAY, moving(events=1.5, processed=1)))

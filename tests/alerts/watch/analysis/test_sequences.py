@@ -107,7 +107,7 @@ def test_what_is_detectable_is_detected(sequence):
         found = sum(
             each > sequence.limit * exposure and excludes_limit(sequence, each, exposure, 0.0125) for each in drawn
         )
-        return found / 1000
+        return float(found / 1000)
 
     assert share_found(value) > 0.92
     assert share_found((value + sequence.limit) / 2) < 0.5

@@ -1,0 +1,82 @@
+"""Of which queues are the jobs that fail?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerts.diagnosis.model import Evidence
+from alerts.diagnosis.sources import COUNT_LIMIT, Sources, limited, reason_of
+from alerts.model import RuleKey, Severity
+from exporter.collectors.backlog import PROCESSOR_BATCH
+from exporter.core.errors import SampleError
+from exporter.core.humanize import duration
+from exporter.database.visibility import Table
+
+_READS = Table("job_outbox", ("created_at", "processed_at", "attempts", "last_attempt_at", "queue_name"))
+# One queue has nearly all failing jobs.
+_MOST = 0.9
+
+
+class Answer(StrEnum):
+    """NONE: no job fails for long. LATELY: some failed since a short time, fewer than half a batch."""
+
+    NONE = "none"
+    LATELY = "lately"
+    ONE_QUEUE = "one-queue"
+    SEVERAL_QUEUES = "several-queues"
+
+
+@dataclass(frozen=True, slots=True)
+class FailingQueue:
+    """A row of sql/diagnosis/failing.sql. Units: `oldest` and `attempted` seconds ago."""
+
+    queue: str | None
+    jobs: int
+    in_batch: int
+    exhausted: int
+    oldest: float | None
+    attempted: float | None
+
+
+def ask(sources: Sources) -> Evidence:
+    """Read the oldest pending jobs."""
+    exhausted = sources.config.sampling.exhausted_attempts
+    try:
+        with sources.sample(_READS) as session:
+            queues = session.fetch(
+                "diagnosis/failing",
+                FailingQueue,
+                count_limit=COUNT_LIMIT,
+                batch=PROCESSOR_BATCH,
+                exhausted=exhausted,
+            )
+    except SampleError as error:
+        return Evidence(None, reason_of(error))
+    held = sources.policy.rule(RuleKey("OutboxHeadBlocked", Severity.TICKET)).hold_duration
+    half = sources.threshold("OutboxHeadBlocked", Severity.PAGE)
+    return Evidence(classify(queues, held, half), described(queues))
+
+
+def classify(queues: Sequence[FailingQueue], held: float, half: float) -> Answer:
+    """The answer. A job fails for long when it is exhausted or older than `held`, seconds; `half` is half a batch."""
+    if not queues:
+        return Answer.NONE
+    if sum(each.in_batch for each in queues) < half and not any(
+        each.exhausted or (each.oldest or 0.0) > held for each in queues
+    ):
+        return Answer.LATELY
+    return Answer.ONE_QUEUE if queues[0].jobs >= _MOST * sum(each.jobs for each in queues) else Answer.SEVERAL_QUEUES
+
+
+def described(queues: Sequence[FailingQueue]) -> str:
+    """How many jobs of which queues fail, and how many of them the processor fetches next."""
+    if not queues:
+        return f"none of the oldest {COUNT_LIMIT} pending jobs has failed"
+    named = ", ".join(f"{each.queue or 'none'} {each.jobs}" for each in queues[:3])
+    more = f" and {len(queues) - 3} more" if len(queues) > 3 else ""  # noqa: PLR2004 - as many as are named
+    jobs, in_batch = sum(each.jobs for each in queues), sum(each.in_batch for each in queues)
+    attempts = [each.attempted for each in queues if each.attempted is not None]
+    last = f", last attempted {duration(min(attempts))} ago" if attempts else ""
+    exhausted = sum(each.exhausted for each in queues)
+    text = f"{jobs} failing jobs, {exhausted} of them exhausted, by queue: {named}{more}; {in_batch} of the oldest"
+    return limited(f"{text} {PROCESSOR_BATCH} pending jobs{last}")
