@@ -25,6 +25,8 @@ def with_checks(text: str) -> str:
 def _allowed(check: Check) -> str:
     if check.kind is CheckKind.EVIDENCE:
         return "; ".join(f"at least {each.at_least:g} {each.what}" for each in check.evidence)
+    if check.baseline_limit is not None:
+        return f"no certain difference of more than {check.baseline_limit.tolerance:.0%}".replace("%", " %")
     return ("never" if check.kind is CheckKind.CLEANUP else allowed(check.budget)) + (
         ", maintenance excused" if check.excused else ""
     )

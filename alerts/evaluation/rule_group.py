@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from alerts.evaluation.clock import ClockReading
@@ -17,8 +18,9 @@ from alerts.evaluation.state_machine import (
 )
 from alerts.model import Evaluation, Outlet, Policy, Rule, RuleKey
 from alerts.promql.engine import Engine
-from alerts.promql.parse import parse
-from alerts.promql.storage import Sample, Storage, required_history
+from alerts.promql.parse import UnsupportedError, parse
+from alerts.promql.sample_block import SampleBlock, block_of
+from alerts.promql.storage import Sample, Storage, milliseconds, required_history
 from alerts.promql.syntax_tree import Expression, FunctionCall, walk
 from alerts.promql.vectors import EvaluationError, Vector, collect, greatest, without_metric_name
 from exporter.metrics.snapshot import EXPIRY_INTERVALS
@@ -64,7 +66,8 @@ class CompiledRules:
         signals = {signal.record: parse(signal.expr) for signal in own}
         rules = [(rule, parse(rule.expr)) for rule in policy.rules if Outlet.SIDECAR in rule.outlets]
         expressions = (*signals.values(), *(expression for _, expression in rules))
-        self.storage = Storage.for_expressions(expressions)
+        # Also what the rules for Prometheus alone read: the history of samples has it.
+        self.storage = Storage.for_expressions((*expressions, *_evaluated_elsewhere(policy)))
         self._engine = Engine(self.storage, expressions)
         self._signals = {record: self._engine.compile(expression) for record, expression in signals.items()}
         self._clock_signals = frozenset(_clock_dependent_signals(signals))
@@ -107,6 +110,14 @@ class CompiledRules:
             yield record, greatest(vector.values())
 
 
+def _evaluated_elsewhere(policy: Policy) -> Iterator[Expression]:
+    """The rules for Prometheus alone, as far as they can be parsed: its whole language is not supported here."""
+    for rule in policy.rules:
+        if Outlet.SIDECAR not in rule.outlets:
+            with suppress(UnsupportedError):
+                yield parse(rule.expr)
+
+
 def _samples(expression: _CompiledExpression, at: float, name: str, failures: list[EvaluationFailure]) -> Vector | None:
     """The samples of an expression without metric names; None when it failed."""
     try:
@@ -145,6 +156,8 @@ class RuleGroup:
         self._interval = policy.interval
         self._storage = self._compiled_rules.storage
         self._truncated_at = -math.inf
+        self._signals = frozenset(signal.record for signal in policy.signals)
+        self._taken = -1  # the time of the latest sample that was taken, Unix milliseconds
         self._active_alerts: ActiveAlerts = {}
         self.failures: tuple[EvaluationFailure, ...] = ()
 
@@ -169,6 +182,7 @@ class RuleGroup:
         """
         if now.stepped:
             self._storage.shift(now.stepped)
+            self._taken += milliseconds(now.stepped)
         self._storage.append(now.at, samples)
         if not 0 <= now.at - self._truncated_at < TRUNCATE_INTERVAL:
             self._storage.truncate()
@@ -180,6 +194,16 @@ class RuleGroup:
         time = EvaluationTime(now.at, min(now.elapsed, EXPIRY_INTERVALS * self._interval))
         evaluation, self._active_alerts = update_alerts(self._compiled_rules.rules, results, self._active_alerts, time)
         return evaluation
+
+    def take_samples(self) -> SampleBlock | None:
+        """The samples since the last call, or since the saved state; None without any.
+
+        Samples are kept for five minutes at least. Call it more often.
+        """
+        block = block_of((each for each in self._storage.series() if each.metric not in self._signals), self._taken)
+        if block is not None:
+            self._taken = block.times[-1]
+        return block
 
     def state(self, at: float) -> SavedState:
         """The state to keep over a restart; `at` is the current time, Unix seconds."""
@@ -195,4 +219,5 @@ class RuleGroup:
         if saved_state.at >= now:
             self._storage.shift(now - saved_state.at - self._interval)
         self._storage.truncate()
+        self._taken = max((each.times[-1] for each in self._storage.series()), default=0)
         self._active_alerts = saved_state.active_alerts

@@ -19,6 +19,7 @@ from alerts.evaluation.rule_group import RuleGroup
 from alerts.evaluation.state_file import FILE, StateFile, StateFileError
 from alerts.evaluation.state_machine import muted_by
 from alerts.model import Change, Evaluation, Labels, Policy, Rule, RuleKey
+from alerts.promql.sample_block import SampleBlock
 from alerts.promql.storage import Sample
 from exporter.core.file_lock import DirectoryInUse, FileLock
 from exporter.core.logs import RepeatFilter, event
@@ -122,6 +123,11 @@ class RuleManager:
         The same object is returned until one of them changes, so that callers can cache what they make of it.
         """
         return self._readings if self.evaluation is not None else ()
+
+    def take_samples(self) -> SampleBlock | None:
+        """The samples since the last call, for the history. Call it in a listener, or after `stop`."""
+        in_use = self._thread.is_alive() and threading.current_thread() is not self._thread
+        return None if in_use else self._rule_group.take_samples()
 
     def rule(self, key: RuleKey) -> Rule:
         """The rule of an alert. Raises: KeyError."""

@@ -35,7 +35,7 @@ Value = float | Vector
 _Compiled = Callable[[int], Value]
 _CompiledVector = Callable[[int], Vector]
 _CompiledScalar = Callable[[int], float]
-_KEEPS_NAME = "last_over_time"
+KEEPS_NAME = "last_over_time"
 _Result = TypeVar("_Result")
 
 
@@ -100,12 +100,12 @@ class Engine:
         return evaluate
 
     def _vector(self, expression: Expression) -> _CompiledVector:
-        if _is_scalar(expression):
+        if is_scalar(expression):
             raise EvaluationError(f"{expression} is a scalar where a vector is expected")
         return cast("_CompiledVector", self._value(expression))
 
     def _scalar(self, expression: Expression) -> _CompiledScalar:
-        if not _is_scalar(expression):
+        if not is_scalar(expression):
             raise EvaluationError(f"{expression} is a vector where a scalar is expected")
         return cast("_CompiledScalar", self._value(expression))
 
@@ -118,7 +118,7 @@ class Engine:
         return lambda at: {series.full_labels: value for series, _, value in newest(at)}
 
     def _negation(self, negation: Negation) -> _Compiled:
-        if _is_scalar(negation.operand):
+        if is_scalar(negation.operand):
             scalar = self._scalar(negation.operand)
             return lambda at: -scalar(at)
         vector = self._vector(negation.operand)
@@ -126,12 +126,12 @@ class Engine:
 
     def _operation(self, operation: BinaryOperation) -> _Compiled:
         left, right = operation.left, operation.right
-        if _is_scalar(operation):
+        if is_scalar(operation):
             return _both(operators.calculation(operation), self._scalar(left), self._scalar(right))
-        if _is_scalar(right):
+        if is_scalar(right):
             operate = operators.with_scalar(operation, scalar_is_left=False)
             return _both(operate, self._vector(left), self._scalar(right))
-        if _is_scalar(left):
+        if is_scalar(left):
             operate = operators.with_scalar(operation, scalar_is_left=True)
             return _both(operate, self._vector(right), self._scalar(left))
         operate_vectors = operators.of_vectors(operation)
@@ -178,10 +178,10 @@ class Engine:
         return self._range_function(call) if call.function in RANGES else self._element_function(call)
 
     def _range_function(self, call: FunctionCall) -> _Compiled:
-        function, window = RANGES[call.function], _window(call)
+        function, window = RANGES[call.function], window_of(call)
         series_and_points = self._points(window)
         scalars = [self._scalar(each) for each in call.arguments if each is not window]
-        keeps_name = call.function == _KEEPS_NAME
+        keeps_name = call.function == KEEPS_NAME
 
         def evaluate(at: int) -> Vector:
             parameters = [scalar(at) for scalar in scalars]
@@ -232,12 +232,12 @@ class Engine:
         return lambda at: collect((without_metric_name(labels), at / 1000) for labels in vector(at))
 
     def _absent(self, call: FunctionCall) -> _Compiled:
-        vector, labels = self._vector(call.arguments[0]), _labels_of_absent(call.arguments[0])
+        vector, labels = self._vector(call.arguments[0]), labels_of_absent(call.arguments[0])
         return lambda at: {} if vector(at) else {labels: 1.0}
 
     def _absent_over_time(self, call: FunctionCall) -> _Compiled:
-        window = _window(call)
-        points, labels = self._points(window), _labels_of_absent(window.selector)
+        window = window_of(call)
+        points, labels = self._points(window), labels_of_absent(window.selector)
         return lambda at: {} if points(at) else {labels: 1.0}
 
     def _histogram_quantile(self, call: FunctionCall) -> _Compiled:
@@ -270,16 +270,17 @@ _SCALARS = frozenset({"scalar", "time"})
 FUNCTIONS = frozenset({*RANGES, *ELEMENTS, *Engine.SPECIAL})
 
 
-def _is_scalar(expression: Expression) -> bool:
+def is_scalar(expression: Expression) -> bool:
+    """Whether its value is a scalar, not a vector."""
     match expression:
         case NumberLiteral():
             return True
         case FunctionCall(function=function):
             return function in _SCALARS
         case Negation(operand=operand):
-            return _is_scalar(operand)
+            return is_scalar(operand)
         case BinaryOperation(left=left, right=right):
-            return _is_scalar(left) and _is_scalar(right)
+            return is_scalar(left) and is_scalar(right)
         case _:
             return False
 
@@ -340,17 +341,18 @@ def _may_fail(expression: Expression) -> bool:
         or (
             isinstance(node, BinaryOperation)
             and node.operator not in operators.SETS
-            and not any(map(_is_scalar, children(node)))
+            and not any(map(is_scalar, children(node)))
         )
         for node in walk(expression)
     )
 
 
-def _window(call: FunctionCall) -> RangeSelector:
+def window_of(call: FunctionCall) -> RangeSelector:
+    """The window of a range function."""
     return next(argument for argument in call.arguments if isinstance(argument, RangeSelector))
 
 
-def _labels_of_absent(selector: Expression) -> Labels:
+def labels_of_absent(selector: Expression) -> Labels:
     """The labels of an absent series, as Prometheus gives them: those that one matcher alone sets by equality."""
     labels: dict[str, str] = {}
     equal: set[str] = set()

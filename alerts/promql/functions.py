@@ -90,21 +90,23 @@ def histogram_quantile(phi: float, buckets: Vector) -> Vector:
     """The φ-quantile of each histogram, linearly interpolated within its bucket. The lowest bucket begins at zero."""
     histograms: dict[Labels, list[tuple[float, float]]] = {}
     for labels, count in buckets.items():
-        bound = _bound(value_of(labels, LE))
+        bound = bucket_bound(value_of(labels, LE))
         if bound is not None:
             rest = tuple(pair for pair in labels if pair[0] not in (LE, NAME))
             histograms.setdefault(rest, []).append((bound, count))
-    return collect((labels, _quantile(phi, sorted(counts))) for labels, counts in histograms.items())
+    return collect((labels, quantile_of_buckets(phi, sorted(counts))) for labels, counts in histograms.items())
 
 
-def _bound(text: str) -> float | None:
+def bucket_bound(text: str) -> float | None:
+    """The upper bound of a bucket by its label `le`; None for another text."""
     try:
         return float(text)
     except ValueError:
         return None
 
 
-def _quantile(phi: float, buckets: list[tuple[float, float]]) -> float:
+def quantile_of_buckets(phi: float, buckets: list[tuple[float, float]]) -> float:
+    """The φ-quantile of one histogram: at least one bucket, bounds and counts in ascending order."""
     if math.isnan(phi):
         return math.nan
     if not 0 <= phi <= 1:

@@ -84,7 +84,7 @@ def calculation(operation: BinaryOperation) -> Callable[[float, float], float]:
 
 def with_scalar(operation: BinaryOperation, *, scalar_is_left: bool) -> Callable[[Vector, float], Vector]:
     """The function of each sample and a scalar; a comparison keeps the samples for which it is true."""
-    filters = _filters(operation)
+    filters = is_filter(operation)
     of_two = COMPARISONS[operation.operator] if filters else calculation(operation)
     calculate = (lambda value, scalar: of_two(scalar, value)) if scalar_is_left else of_two
     if filters:
@@ -106,7 +106,7 @@ def of_vectors(operation: BinaryOperation) -> Callable[[Vector, Vector], Vector]
 
 
 def _pairs(operation: BinaryOperation, many: Vector, one: Vector, *, swapped: bool) -> Iterator[tuple[Labels, float]]:
-    matching, filters, calculate = operation.matching, _filters(operation), calculation(operation)
+    matching, filters, calculate = operation.matching, is_filter(operation), calculation(operation)
     ones = _unique(one, matching.grouping)
     matched: set[Labels] = set()
     for labels, value in many.items():
@@ -123,7 +123,7 @@ def _pairs(operation: BinaryOperation, many: Vector, one: Vector, *, swapped: bo
         if matching.many is None and key in matched:
             raise EvaluationError("multiple matches for labels: many-to-one matching must be explicit")
         matched.add(key)
-        yield _result_labels(operation, labels, other_labels), result
+        yield result_labels(operation, labels, other_labels), result
 
 
 def _unique(one: Vector, grouping: Grouping) -> dict[Labels, tuple[Labels, float]]:
@@ -137,12 +137,14 @@ def _unique(one: Vector, grouping: Grouping) -> dict[Labels, tuple[Labels, float
     return ones
 
 
-def _filters(operation: BinaryOperation) -> bool:
+def is_filter(operation: BinaryOperation) -> bool:
+    """Whether it keeps the samples for which a comparison is true."""
     return operation.operator in COMPARISONS and not operation.boolean
 
 
-def _result_labels(operation: BinaryOperation, many: Labels, one: Labels) -> Labels:
-    labels = many if _filters(operation) else without_metric_name(many)
+def result_labels(operation: BinaryOperation, many: Labels, one: Labels) -> Labels:
+    """The labels of the result for two matching samples, those of the "many" side first."""
+    labels = many if is_filter(operation) else without_metric_name(many)
     if operation.matching.many is None:
         grouping = operation.matching.grouping
         return tuple(pair for pair in labels if (pair[0] in grouping.labels) is grouping.only)

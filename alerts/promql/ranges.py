@@ -64,23 +64,32 @@ def delta(points: Points) -> float | None:
 
 
 def _extrapolated(points: Points, change: float, *, counter: bool) -> float | None:
-    """The change extrapolated to the whole window; None with fewer than two samples.
-
-    A series whose first or last sample is far from the window's edge is extrapolated by half a sample interval. A
-    counter is not extrapolated below zero.
-    """
-    if len(points.times) < 2:  # noqa: PLR2004 - a change takes two
+    """The change extrapolated to the whole window; None with fewer than two samples."""
+    times = points.times
+    if len(times) < 2:  # noqa: PLR2004 - a change takes two
         return None
-    sampled = (points.times[-1] - points.times[0]) / 1000
-    interval = sampled / (len(points.times) - 1)
-    to_start = (points.times[0] - points.start) / 1000
-    to_end = (points.end - points.times[-1]) / 1000
+    samples = times[0], times[-1], len(times)
+    return extrapolated(change, samples, points.start, points.end, points.values[0] if counter else None)
+
+
+def extrapolated(change: float, samples: tuple[int, int, int], start: int, end: int, counter: float | None) -> float:
+    """The change within a window from `start` to `end`, extrapolated to the whole window.
+
+    `samples` are the times of the first and the last sample and their number, at least two. Times are milliseconds. A
+    series whose first or last sample is far from the window's edge is extrapolated by half a sample interval. A
+    counter, whose value in the first sample is `counter`, is not extrapolated below zero.
+    """
+    first, last, count = samples
+    sampled = (last - first) / 1000
+    interval = sampled / (count - 1)
+    to_start = (first - start) / 1000
+    to_end = (end - last) / 1000
     if to_start >= interval * _EXTRAPOLATION_THRESHOLD:
         to_start = interval / 2
     if to_end >= interval * _EXTRAPOLATION_THRESHOLD:
         to_end = interval / 2
-    if counter and change > 0 and points.values[0] >= 0:
-        to_start = min(to_start, sampled * (points.values[0] / change))
+    if counter is not None and change > 0 and counter >= 0:
+        to_start = min(to_start, sampled * (counter / change))
     return change * ((sampled + to_start + to_end) / sampled)
 
 

@@ -204,6 +204,14 @@ class Storage:
         series.values.append(value)
         return series
 
+    def open(self, metric: str, labels: Labels) -> Series:
+        """The series, without samples if it is new. For callers that append samples themselves."""
+        return self._metrics[metric].get(labels) or self._add(Series(metric, labels))
+
+    def advance(self, now: int) -> None:
+        """The time of the newest samples that were appended to opened series, Unix milliseconds."""
+        self._newest = max(self._newest, now)
+
     def _add(self, series: Series) -> Series:
         matching = [each for each in self._reaches[series.metric] if each.selector.matches(series.labels)]
         series.dense = max((each.dense for each in matching), default=0)

@@ -17,6 +17,7 @@ from alerts.notify.evidence import EvidenceStore
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
+from alerts.promql.sample_block import SampleBlock
 from alerts.watch.analysis import messages
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.checks.configured import configured_checks
@@ -73,7 +74,11 @@ class Alerting:
         # interval away, and may end only after the evaluation that follows it.
         lead = 3 * max(config.sampling.interval, policy.interval)
         self.recorder = WatchRecorder(
-            config.watch, WatchFactory(parameters, policy.interval, version, started_at), samples.refresh, lead
+            config.watch,
+            WatchFactory(parameters, policy.interval, version, started_at),
+            samples.refresh,
+            lead,
+            self._take_samples,
         )
         self._watch_cache = (self.recorder.view, watch_readings(self.recorder.view))
         evidence = EvidenceStore(lambda alert: _evidence(alert, config, policy, samples), samples.run_in_turn)
@@ -158,6 +163,9 @@ class Alerting:
 
     def _observe(self, evaluation: Evaluation) -> None:
         self.recorder.observe(evaluation, self._states())
+
+    def _take_samples(self) -> SampleBlock | None:
+        return self.rule_manager.take_samples()
 
     def _is_relied_on(self) -> bool:
         if self.notifications.has_receivers:

@@ -22,6 +22,8 @@ PROGRAM = "outbox-exporter"
 DEMO_PORT = 9721
 # The variable with the connection string of the role that `smoke` uses.
 SMOKE_DSN = "OUTBOX_SMOKE_DSN"
+# Seconds of history that `rules backtest` replays.
+BACKTEST_SINCE = 7 * 86400.0
 # Seconds for which `watch wait` waits while no exporter runs.
 MAX_ABSENCE = 300.0
 
@@ -157,6 +159,10 @@ class _CommandGroup:
         required = default is None
         return _CommandGroup(parser.add_subparsers(required=required, metavar="|".join(subcommands)), self._common)
 
+    def below(self, parser: argparse.ArgumentParser, *subcommands: str) -> "_CommandGroup":
+        """Commands below one that also runs without any of them."""
+        return _CommandGroup(parser.add_subparsers(metavar="|".join(subcommands)), self._common)
+
     def _add(self, name: str, text: str, reference: str | None) -> argparse.ArgumentParser:
         parser = self._commands.add_parser(name, help=text, description=text, parents=[self._common])
         if reference is not None:
@@ -198,6 +204,25 @@ def _add_exporter(commands: _CommandGroup) -> None:
         help="scrape job of an outbox, instead of alerting.job; repeat it for several outboxes",
     )
     rules.add_argument("--datasource", metavar="UID", help="Grafana's data source, with --format grafana")
+    backtest = commands.below(rules, "backtest").add(
+        "backtest",
+        "backtest:run",
+        "replay the rules over the exporter's own history: which alerts would have fired, and when",
+    )
+    backtest.add_argument(
+        "--since",
+        type=_duration,
+        default=BACKTEST_SINCE,
+        metavar="7d",
+        help=f"how far back (default: {values.format_duration(BACKTEST_SINCE)})",
+    )
+    backtest.add_argument(
+        "--pages-per-week",
+        type=values.argument(values.whole_number),
+        metavar="NUMBER",
+        help="propose thresholds with which at most so many pages a week would have been sent",
+    )
+    backtest.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
 
 
 def _add_files(commands: _CommandGroup) -> None:

@@ -49,6 +49,7 @@ COMMANDS = (
     ("sample",),
     ("check-config",),
     ("rules",),
+    ("rules", "backtest"),
     ("files",),
     ("files", "list"),
     ("files", "show", "monitoring_role.sql"),
@@ -116,6 +117,8 @@ def test_missing_arguments_have_defaults():
     assert parsed("sample").format == "prometheus"
     assert parsed("check-config").offline is False
     assert parsed("rules").format == "prometheus"
+    backtest = parsed("rules", "backtest")
+    assert (backtest.format, backtest.since, backtest.pages_per_week) == ("text", 604_800.0, None)
     demo = parsed("demo")
     assert (demo.port, demo.duration, demo.fault) == (9721, None, None)
     assert parsed("serve").config is None

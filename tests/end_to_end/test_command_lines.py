@@ -74,6 +74,7 @@ STATUS: Final = {
     "outbox-exporter watch status": 3,  # no verdict yet
     "outbox-exporter watch wait": 3,  # INCONCLUSIVE: `watch stop`, below it, ends it
     "outbox-exporter watch report --output report.html": 3,
+    "outbox-exporter --config config.yaml rules backtest --since 24h --pages-per-week 2": 3,  # no samples yet
 }
 
 # Commands that go on while the next ones run.

@@ -7,7 +7,7 @@ from alerts.watch.analysis import estimates
 from alerts.watch.analysis.cleanup import CleanupOutcome
 from alerts.watch.analysis.coverage import MeterTotals
 from alerts.watch.model.check import Budget, Check, Evidence
-from alerts.watch.model.result import CheckResult, Estimate, Gap
+from alerts.watch.model.result import Change, CheckResult, Estimate, Gap
 from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import Verdict, Watch
 from exporter.core.humanize import count, duration, moment, percent
@@ -94,6 +94,31 @@ def headline(verdict: Verdict | None, checks: Iterable[Check]) -> str:
 def marked(check: Check) -> str:
     """The title of a check, with what the configuration made of it."""
     return f"{check.title} ({', '.join(check.marks)})" if check.marks else check.title
+
+
+def compared(check: Check, change: Change | None, *, final: bool) -> tuple[Verdict | None, str]:
+    """The verdict on a signal compared with earlier days: none where the interval has the tolerance within it."""
+    limit, before = check.baseline_limit, check.baseline
+    if before is None or limit is None:
+        return None, f"No baseline: {check.no_baseline or 'there was none when the watch began'}."
+    against = f"the same hours of {before.days} earlier {'days of the week' if before.same_weekday else 'days'}"
+    tolerance = f"tolerance {percent(limit.tolerance)}"
+    if change is None:
+        text = "too few hours are known" if final else "it is compared at the end of the watch"
+        return None, f"{check.subject} was not compared with {against}: {text}; {tolerance}."
+    difference = (
+        f"{_signed(change.estimate)} against {against}, at least {_signed(change.low)} and at most "
+        f"{_signed(change.high)}, each at 95 %; {tolerance}"
+    )
+    if change.low > limit.tolerance:
+        return Verdict.FAIL, f"{check.subject} {check.bad}: {difference}."
+    if change.high <= limit.tolerance:
+        return Verdict.PASS, f"{check.subject} {check.good}: {difference}."
+    return None, f"{check.subject} cannot be told from before: {difference}."
+
+
+def _signed(share: float) -> str:
+    return f"{share:+.0%}".replace("%", " %")
 
 
 def summary(watch: Watch, verdict: Verdict | None, results: Iterable[CheckResult], ratio: float, elapsed: float) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from alerts.watch.analysis import messages
+from alerts.watch.analysis.baseline import BaselineTracker
 from alerts.watch.analysis.check_status import status
 from alerts.watch.analysis.cleanup import CleanupTracker
 from alerts.watch.analysis.counters import CounterIncreases
@@ -93,6 +94,9 @@ class WatchEvaluator:
             for check in watch.checks
             if check.schedule
         }
+        self._baselines = {
+            check.name: BaselineTracker(check) for check in watch.checks if check.kind is CheckKind.BASELINE
+        }
         self._gaps = Gaps(watch.started_at, frozenset((MAINTENANCE,)))
         self._alerts = SpanTracker()
         self._maintenance = SpanTracker()
@@ -120,6 +124,8 @@ class WatchEvaluator:
         self._jobs.add(tick)
         for cleanup in self._cleanups.values():
             cleanup.add(tick, offset)
+        for compared in self._baselines.values():
+            compared.add(tick)
         if tick.step:
             self._steps.append(ClockStep(tick.at, tick.elapsed, tick.step))
         self._runs.add(tick.run)
@@ -203,10 +209,7 @@ class WatchEvaluator:
         """The verdicts on a check that apply, with their reasons; the first one counts."""
         check, totals, estimate = measured.check, measured.totals, measured.estimate
         budget = check.budget
-        if check.not_applicable:
-            yield None, f"Not checked: {check.not_applicable}."
-        if check.kind is CheckKind.CLEANUP:
-            yield messages.cleanup(check, self._cleanups[check.name].outcomes(at, final=final))
+        yield from self._verdicts_without_budget(check, at, final=final)
         if exceeds(totals.bad, budget.total) or exceeds(totals.longest_bad, budget.stretch):
             yield Verdict.FAIL, messages.failed(check, totals, estimate)
         if exceeds(totals.possible, budget.total) or exceeds(totals.longest_possible, budget.stretch):
@@ -222,6 +225,16 @@ class WatchEvaluator:
         if estimate and estimate.at_most >= estimate.limit:
             yield Verdict.INCONCLUSIVE if final else None, messages.not_excluded(check, estimate, final=final)
         yield Verdict.PASS, messages.passed(check, totals, estimate, was_breached=measured.was_breached)
+
+    def _verdicts_without_budget(self, check: Check, at: float, *, final: bool) -> Iterator[tuple[Verdict | None, str]]:
+        if check.not_applicable:
+            yield None, f"Not checked: {check.not_applicable}."
+        if check.kind is CheckKind.CLEANUP:
+            yield messages.cleanup(check, self._cleanups[check.name].outcomes(at, final=final))
+        if check.kind is CheckKind.BASELINE:
+            # Once, at the end: repeated looks would find a difference by chance.
+            decides = final and not self.watch.stopped
+            yield messages.compared(check, self._baselines[check.name].change() if decides else None, final=final)
 
     def _increase(self, counter: str) -> float:
         return self._increases.grown.get(counter, 0.0)

@@ -9,7 +9,16 @@ from pathlib import Path
 from alerts.model import Outlet, Policy, RuleKey, Severity
 from alerts.watch.checks.series import STORED
 from alerts.watch.checks.sources import by_clock, collectors_of
-from alerts.watch.model.check import Budget, Check, CheckKind, CleanupSchedule, Condition, Evidence, Outcomes
+from alerts.watch.model.check import (
+    BaselineLimit,
+    Budget,
+    Check,
+    CheckKind,
+    CleanupSchedule,
+    Condition,
+    Evidence,
+    Outcomes,
+)
 from exporter.config import values, yaml_file
 from exporter.config.settings import WatchCheck
 from exporter.config.yaml_file import Mapping, Node, Scalar, Sequence
@@ -21,6 +30,7 @@ FILE = "checks.yaml"
 _KEYS = (
     *("name", "kind", "title", "subject", "good", "bad", "source", "signal"),
     *("when", "budget", "excused", "evidence", "outcomes", "schedule", "except_groups"),
+    *("tolerance", "floor", "traffic", "absent"),
 )
 # The comparisons of a condition: whether it is above, and whether the limit itself is beyond.
 COMPARISONS = {"above": (True, False), "at_least": (True, True), "below": (False, False)}
@@ -109,6 +119,7 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
         unit=unit,
         excused=_BOOLEANS[_text(node, "excused") or "false"],
         not_applicable="no application is configured" if absent else "",
+        baseline_limit=_baseline_limit(node, unit, parameters) if kind is CheckKind.BASELINE else None,
     )
 
 
@@ -154,6 +165,16 @@ def budget_of(stretch: float, share: float, parameters: CheckParameters) -> Budg
 def _evidence(node: Mapping) -> Evidence:
     (counter,) = _stored(_text(node, "counter"))
     return Evidence(counter, float(_text(node, "at_least")), _text(node, "what"))
+
+
+def _baseline_limit(node: Mapping, unit: str, parameters: CheckParameters) -> BaselineLimit:
+    floor, absent = _text(node, "floor"), _text(node, "absent")
+    return BaselineLimit(
+        tolerance=float(_text(node, "tolerance")),
+        floor=values.duration(floor) * parameters.time_scale if unit == "seconds" else float(floor),
+        traffic=float(_text(node, "traffic") or 0),
+        absent=float(absent) if absent else None,
+    )
 
 
 def _outcomes(node: Node | None, condition: Condition | None, parameters: CheckParameters) -> Outcomes | None:
@@ -210,6 +231,8 @@ def _collectors(
     node: Mapping, conditions: tuple[Condition, ...], rules: tuple[RuleKey, ...], parameters: CheckParameters
 ) -> frozenset[str]:
     expressions = [condition.signal for condition in conditions]
+    if _text(node, "tolerance"):
+        expressions.append(_text(node, "signal"))
     expressions += [parameters.policy.rule(key).expr for key in rules]
     expressions += [_text(each, "counter") for each in _mappings(node.get("evidence"))]
     expressions += [_text(each, "oldest") for each in (node.get("schedule"),) if isinstance(each, Mapping)]

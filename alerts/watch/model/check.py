@@ -14,6 +14,7 @@ class CheckKind(StrEnum):
     PAGES = "pages"  # breached while one of the rules of severity page fires
     CLEANUP = "cleanup"  # breached when rows that the clean-up removes are still there after its grace period
     EVIDENCE = "evidence"  # never breached; INCONCLUSIVE without its evidence
+    BASELINE = "baseline"  # fails when the signal is worse than in the same hours of earlier days; else never decisive
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,36 @@ class CleanupSchedule:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineLimit:
+    """How much higher than before a signal may be: by the share `tolerance` of its value plus `floor`.
+
+    `floor` is in the signal's unit: differences that are small beside it mean nothing. `absent` is the value where the
+    collectors work and there is none; None: unknown. With fewer than `traffic` attempted jobs in the last hour, a value
+    does not count.
+    """
+
+    tolerance: float
+    floor: float
+    traffic: float = 0.0
+    absent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The same hours of `days` earlier days; `same_weekday`: all of them are the same day of the week.
+
+    Shape: `hours` has the median of the days for each hour of the day in UTC, from 0 to 23; None: unknown. `shift` and
+    `spread` are mean and standard deviation, over these days, of the logarithm by which a day is above the others.
+    """
+
+    hours: tuple[float | None, ...]
+    days: int
+    same_weekday: bool
+    shift: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One check. Reports describe its result with `subject` and `good` or `bad`.
 
@@ -130,6 +161,9 @@ class Check:
     own: bool = False
     advisory: bool = False
     left_out: bool = False
+    baseline_limit: BaselineLimit | None = None
+    baseline: Baseline | None = None  # None: there is none, and the check decides nothing
+    no_baseline: str = ""  # why there is none
 
     @property
     def decides(self) -> bool:

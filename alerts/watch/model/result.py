@@ -68,6 +68,15 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """How much higher a signal is than before, as a share: 0.5 is half as much again; between `low` and `high`."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """The frequency of a check's outcomes: a share, or a rate per second.
 
@@ -121,9 +130,17 @@ class CheckResult:
         return bool(self.check.conditions) and self.check.decides and not self.check.not_applicable
 
     @property
+    def word(self) -> str:
+        """The verdict, or why there is none."""
+        if self.verdict is not None:
+            return self.verdict.value
+        return "no baseline" if self.check.baseline_limit is not None and self.check.baseline is None else "-"
+
+    @property
     def is_undecided(self) -> bool:
-        """Whether the check applies and has no verdict yet."""
-        return self.verdict is None and not self.check.not_applicable and self.check.kind is not CheckKind.CLEANUP
+        """Whether the check applies, needs a verdict and has none yet."""
+        needs_none = self.check.kind in (CheckKind.CLEANUP, CheckKind.BASELINE)
+        return self.verdict is None and not self.check.not_applicable and not needs_none
 
 
 @dataclass(frozen=True, slots=True)

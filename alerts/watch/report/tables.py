@@ -9,7 +9,7 @@ from alerts.watch.model.check import CheckKind
 from alerts.watch.model.result import CheckResult, Judgement, Reconciliation
 from alerts.watch.model.tick import TimeSpan
 from alerts.watch.report.document import WatchReport
-from exporter.core.humanize import count, duration, format_value, moment
+from exporter.core.humanize import count, duration, format_value, moment, percent
 
 # In intervals: samples this close to the begin or end of the watch are not mentioned as late.
 _TOLERANCE = 3
@@ -48,7 +48,7 @@ def checks(report: WatchReport) -> ReportTable:
     rows = tuple(
         (
             messages.marked(each.check),
-            each.verdict.value if each.verdict else "-",
+            each.word,
             each.reason,
             _value(each.worst, each),
             _value(each.check.limit, each),
@@ -118,6 +118,8 @@ def _budget(result: CheckResult) -> tuple[str, str]:
     """How long the check was breached, and how long it may be."""
     if result.check.kind is CheckKind.EVIDENCE:
         return "", ""
+    if result.check.baseline_limit is not None:
+        return "", f"{percent(result.check.baseline_limit.tolerance)} higher"
     breached = "never"
     if result.was_breached:
         breached = duration(result.breached) if result.breached else "at a single tick"

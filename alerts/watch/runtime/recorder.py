@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from alerts.model import Evaluation
+from alerts.promql.sample_block import SampleBlock
 from alerts.watch import clock
 from alerts.watch.checks.sources import is_of_standby
 from alerts.watch.clock import WatchTime
@@ -61,7 +62,7 @@ class WatchRecorder:
 
     While another exporter holds the lock of the directory, as during an upgrade, the recorder retries. `refresh` runs
     every collector soon. It is called when a watch has begun, and `lead` seconds before it ends, so that the counts in
-    its report cover all of it.
+    its report cover all of it. `take_samples` returns the samples since its last call, which are stored with the ticks.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class WatchRecorder:
         factory: WatchFactory,
         refresh: Callable[[], None] = lambda: None,
         lead: float = 0.0,
+        take_samples: Callable[[], SampleBlock | None] = lambda: None,
     ) -> None:
+        self._take_samples = take_samples
         self._directory = settings.state_dir
         self._factory = factory
         self._refresh = refresh
@@ -122,6 +125,7 @@ class WatchRecorder:
             self._start.check(manager, states, now, monotonic)
             tick = self._tick_builder.tick(evaluation, states, now, monotonic)
             manager.add(tick, now, Observation.of(states, monotonic))
+            manager.add_samples(self._take_samples)
 
         if self._start.is_waiting or self._is_due(now or clock.now()):
             self._write(record, now)
@@ -139,10 +143,14 @@ class WatchRecorder:
     def close(self, now: WatchTime | None = None) -> None:
         """Record that the exporter stops, and close the history. A second call does nothing."""
         if self._manager is not None:
-            self._write(lambda manager, at: manager.stop(at), now)
+            self._write(self._stop, now)
         with self._lock:
             self._closed = True
             self._drop()
+
+    def _stop(self, manager: WatchManager, now: WatchTime) -> None:
+        manager.add_samples(self._take_samples, at_once=True)
+        manager.stop(now)
 
     def _refresh_at_edges(self, now: WatchTime | None) -> None:
         with self._lock:

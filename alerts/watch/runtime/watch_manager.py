@@ -4,15 +4,22 @@ A manager lives as long as its history is open and writable. All of its state ca
 argument.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from alerts.promql.sample_block import SampleBlock
+from alerts.promql.storage import milliseconds
 from alerts.watch import clock
 from alerts.watch.analysis.archive import ticks_of
+from alerts.watch.analysis.baseline import KEPT_DAYS, with_baseline
+from alerts.watch.analysis.hours import HOUR, summaries
 from alerts.watch.analysis.verdict import WatchEvaluator
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.checks.configured import configured_checks
 from alerts.watch.checks.sources import collectors_of, layout_of, names_of
 from alerts.watch.clock import WatchTime
+from alerts.watch.model.check import CheckKind
+from alerts.watch.model.hour import HourSummary
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import STATES, Verdict, Watch, WatchState
@@ -20,6 +27,7 @@ from alerts.watch.runtime.change_detector import Observation
 from alerts.watch.runtime.change_log import ChangeLog, exporter_change
 from alerts.watch.store.history import History
 from alerts.watch.store.records import ExporterRun, Layout, TimelineMark, WatchRequest
+from alerts.watch.store.samples import SeriesList
 from alerts.watch.store.timeline import position
 
 # Watches that are kept with their ticks.
@@ -28,6 +36,12 @@ KEPT = 7
 RETAINED = 26 * 3600.0
 # Seconds between ticks while no watch is open: a minute less timer delays. The comparison uses medians of hours.
 IDLE_INTERVAL = 55.0
+# Seconds. Samples are kept for so long: a week for a backtest, and the windows of its first rules.
+SAMPLES_RETAINED = 8 * 86400.0
+# Seconds between blocks of samples. The rule group keeps samples for five minutes; idle ticks are a minute apart.
+SAMPLES_INTERVAL = 225.0
+# A list of series grows with new label values. One so many times as long as a block needs is replaced.
+_MAX_UNUSED = 2
 # Seconds between deletions of old records.
 _CLEANUP_INTERVAL = 3600.0
 # Runs that are kept: an exporter that restarts all day must not fill the disk.
@@ -92,6 +106,7 @@ class WatchManager:
         self._step = 0.0
         self._cleanup_at = 0.0
         self._last_tick: WatchTime | None = None
+        self._samples_due_at = 0.0
         self._before = Cause.EXPORTER_DOWN
         if was_unwritable:
             with history.transaction():
@@ -106,6 +121,9 @@ class WatchManager:
             self.run = self._same_run(run) or self._new_run(now)
             self._layout = self._find_layout()
         self._detector = self.changes.detector(self.run.version)
+        lists = history.all(SeriesList)
+        self._series_number = max(lists, default=0)
+        self._series = lists[self._series_number].series() if lists else ()
         if was_unwritable:
             self._before = Cause.NOT_WRITTEN
         self._evaluator = self._replay() if self.is_open else None
@@ -181,12 +199,23 @@ class WatchManager:
                 self._save(replace(watch, state=WatchState.FAILED, decided_at=now.at))
                 self.history.put(watch.number, self.judgement)
 
+    def add_samples(self, take: Callable[[], SampleBlock | None], *, at_once: bool = False) -> None:
+        """Record the samples since the last call when they are due, in a transaction, after `advance`."""
+        if not at_once and self._t < self._samples_due_at:
+            return
+        self._samples_due_at = self._t + SAMPLES_INTERVAL
+        block = take()
+        if block is not None:
+            self._list_series(block)
+            t = round(self._t * 1000) - (milliseconds(self._now.at) - block.times[-1])
+            self.history.add_samples(t, block, self._series_number, self._series)
+
     def begin(self, begun_by: str, now: WatchTime) -> Watch:
         """Begin a watch, and close an open one that has failed. In a transaction."""
         if self.is_open:
             self._close(now)
         number = self.watch.number + 1 if self.watch else 1
-        watch = self._factory.watch(number, begun_by, now, self._t)
+        watch = self._with_baselines(self._factory.watch(number, begun_by, now, self._t))
         self._save(watch)
         self._begun[begun_by] = watch.started
         self._evaluator = WatchEvaluator(watch)
@@ -259,8 +288,47 @@ class WatchManager:
         self.history.put(watch.number, self.judgement)
         self._evaluator = None
 
+    def _list_series(self, block: SampleBlock) -> None:
+        """Store a new list of series, unless the latest one has those of the block."""
+        listed = block.columns.keys() <= set(self._series)
+        if listed and len(self._series) <= _MAX_UNUSED * len(block.columns):
+            return
+        others = block.columns.keys() - set(self._series)
+        grown = (*self._series, *sorted(others))
+        self._series = grown if len(grown) <= _MAX_UNUSED * len(block.columns) else tuple(sorted(block.columns))
+        self._series_number += 1
+        self.history.put(self._series_number, SeriesList.of(self._series))
+
+    def _with_baselines(self, watch: Watch) -> Watch:
+        """The watch, whose checks have what they compare with: hours before it, without those of failed watches."""
+        self._summarise_hours()
+        hours = self.history.all(HourSummary)
+        failed = [
+            range(int(each.started_at // HOUR), int((each.closed_at or watch.started_at) // HOUR) + 1)
+            for each in self.history.all(Watch).values()
+            if each.verdict is Verdict.FAIL
+        ]
+        checks = tuple(with_baseline(each, hours, failed, watch.started_at) for each in watch.checks)
+        return replace(watch, checks=checks)
+
+    def _summarise_hours(self) -> None:
+        """Store the hours that are over since the last time, and delete those that are too old."""
+        compared = [check for check in configured_checks(self._factory.parameters) if check.kind is CheckKind.BASELINE]
+        known, present = self.history.all(HourSummary), self._now.at // HOUR
+        first = max(known, default=-1) + 1
+        # Older ticks are those of watches, with gaps in between.
+        ticks = self.history.ticks(self._t - min(RETAINED, self._now.at - first * HOUR))
+        for number, summary in summaries(ticks, compared):
+            if first <= number < present:
+                self.history.put(number, summary)
+        for number in known:
+            if number < present - KEPT_DAYS * 24:
+                self.history.drop(HourSummary, number)
+
     def _delete_old(self) -> None:
-        """Delete all but the latest watches, their ticks, and recent ticks."""
+        """Delete all but the latest watches, their ticks, recent ticks and recent samples."""
+        self._summarise_hours()
+        self.history.forget_samples(self._t - SAMPLES_RETAINED)
         watches = sorted(self.history.all(Watch).values(), key=lambda watch: watch.number)
         for old in watches[:-KEPT]:
             self.history.drop(Watch, old.number)

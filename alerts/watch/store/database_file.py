@@ -85,6 +85,9 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: str) -> None:
         connection.executescript(statement("schema"))
     elif (version, application) != (VERSION, APPLICATION):
         raise damaged(path.parent, "its header is not that of a history")
+    if mode == "rwc":
+        # Added to files of format 1: builds that do not know the table ignore it.
+        connection.execute(statement("samples_table"))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The history of a state directory: every tick and every watch, in one SQLite file.
+"""The history of a state directory: every tick, every watch and the samples of a week, in one SQLite file.
 
 Each tick is one transaction, so the file has a whole number of ticks at any moment. It uses a rollback journal rather
 than a write-ahead log: with one writer and a commit every few seconds a log is not faster, and a journal needs no
@@ -11,20 +11,24 @@ A row that fails its check raises `HistoryDamaged`; it is never used for a verdi
 import os
 import sqlite3
 import struct
+import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from zlib import crc32
 
+from alerts.promql.sample_block import SampleBlock, SeriesName
 from alerts.watch.model.change import Change, KnownState
+from alerts.watch.model.hour import HourSummary
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Watch
 from alerts.watch.store import database_file, lock_file, records, serialization
+from alerts.watch.store import samples as sample_blocks
 from alerts.watch.store.database_file import FILE
 from alerts.watch.store.records import ExporterRun, Layout, TickRow, TimelineMark, WatchRequest
+from alerts.watch.store.samples import SampleRow, SeriesList
 
 _BATCH = 500
 _END = 2**62
@@ -33,14 +37,27 @@ _KINDS: Mapping[type[Any], str] = {
     Watch: "watch",
     Judgement: "judgement",
     Layout: "layout",
+    SeriesList: "series",
+    HourSummary: "hour",
     WatchRequest: "request",
     TimelineMark: "mark",
     Change: "change",
     KnownState: "known",
 }
 
-Record = ExporterRun | Watch | Judgement | Layout | WatchRequest | TimelineMark | Change | KnownState
 T = TypeVar("T")
+Record = (
+    ExporterRun
+    | Watch
+    | Judgement
+    | Layout
+    | SeriesList
+    | HourSummary
+    | WatchRequest
+    | TimelineMark
+    | Change
+    | KnownState
+)
 
 
 class History:
@@ -123,6 +140,8 @@ class History:
         for kind in _KINDS:
             self.all(kind)
         for _ in self._rows(-_END, _END):
+            pass
+        for _ in self._sample_rows(-_END):
             pass
 
     # --- records
@@ -211,6 +230,47 @@ class History:
                 yield row
             after = rows[-1].t
 
+    # --- samples
+
+    def add_samples(self, t: int, block: SampleBlock, number: int, series: Sequence[SeriesName]) -> None:
+        """Write a block of samples, unless there is one at that time.
+
+        `t` is the time of its last scrape, milliseconds on the time line; `series` are those of the list `number`.
+        """
+        row = SampleRow(t, block.times[-1], number, sample_blocks.pack(block, series), 0)
+        self._execute(database_file.statement("add_samples"), row._replace(checksum=row.expected_checksum))
+
+    def samples(self, since: float) -> "Iterator[tuple[float, SampleBlock]]":
+        """The blocks of samples whose last scrape was at `since` or later, Unix seconds, with its time.
+
+        Units: seconds on the time line. Shape: in the order of time; none in a file of an earlier build.
+        """
+        lists: dict[int, tuple[SeriesName, ...]] = {}
+        for row in self._sample_rows(round(since * 1000)):
+            with _decoding(self.directory):
+                if row.series not in lists:
+                    lists[row.series] = self.all(SeriesList)[row.series].series()
+                block = sample_blocks.unpack(row.block, lists[row.series])
+            yield row.t / 1000, block
+
+    def forget_samples(self, before: float) -> None:
+        """Delete the blocks before a time, seconds on the time line, and the lists of series that no block needs."""
+        self._execute(database_file.statement("delete_samples"), (round(before * 1000),))
+        self._execute(database_file.statement("delete_series_lists"), (_KINDS[SeriesList],))
+
+    def _sample_rows(self, since: int) -> Iterator[SampleRow]:
+        if not self._fetch(database_file.statement("has_samples")):
+            return
+        after = -_END
+        while rows := [
+            SampleRow(*row) for row in self._fetch(database_file.statement("samples"), (after, since, _BATCH))
+        ]:
+            for row in rows:
+                if row.checksum != row.expected_checksum:
+                    raise database_file.damaged(self.directory, f"the checksum of the samples at {row.t} is wrong")
+                yield row
+            after = rows[-1].t
+
     def _fetch(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         # A column that cannot be decoded raises only here.
         with database_file.mapped_errors(self.directory):
@@ -226,9 +286,9 @@ def _decoding(directory: Path) -> Generator[None]:
     """A row with a right checksum that cannot be decoded was written by another program."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, struct.error, zlib.error) as error:
         raise database_file.damaged(directory, f"{type(error).__name__}: {error}") from error
 
 
 def _checksum(kind: str, number: int, text: str) -> int:
-    return crc32(f"{kind}/{number}/{text}".encode())
+    return zlib.crc32(f"{kind}/{number}/{text}".encode())

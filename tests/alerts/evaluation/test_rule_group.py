@@ -255,3 +255,43 @@ def test_the_storage_is_bounded() -> None:
     simulation = Simulation(rule_group=RuleGroup(load_policy(time_scale=0.008)))
     points = [sum(len(series.times) for series in simulation.live(ticks).series) for ticks in (150, 150)]
     assert points[0] == points[1] < 10_000
+
+
+def taken(of: Simulation) -> list[tuple[int, int]]:
+    """The times of the samples that were not taken yet, in seconds since EPOCH: the first and the number of them."""
+    block = of.rule_group.take_samples()
+    return [] if block is None else [(round(block.times[0] / 1000 - EPOCH), len(block.times))]
+
+
+def test_samples_are_taken_once() -> None:
+    """Raw ones alone; a series that no rule reads here but Prometheus' do is among them."""
+    simulation = Simulation()
+    simulation.live(4)
+    block = simulation.rule_group.take_samples()
+    assert block is not None
+    metrics = {metric for metric, _ in block.columns}
+    assert {"outbox_pending_jobs", "outbox_up"} <= metrics
+    assert not [metric for metric in metrics if metric.startswith("outbox:")]
+    assert len(block.times) == 4
+    assert simulation.rule_group.take_samples() is None
+    simulation.live(2)
+    assert [count for _, count in taken(simulation)] == [2]
+
+
+def test_samples_move_with_the_clock() -> None:
+    """When it was set, those that were taken are not taken again, and the others are not lost."""
+    for seconds in (3600.0, -3600.0):
+        simulation = Simulation()
+        simulation.live(3)
+        assert taken(simulation)
+        simulation.exporter += seconds
+        simulation.live(2)
+        assert [count for _, count in taken(simulation)] == [2]
+
+
+def test_restored_samples_are_not_taken() -> None:
+    """The history has them already."""
+    before, after = Simulation(), Simulation()
+    before.live(5)
+    after.rule_group.restore(before.rule_group.state(EPOCH + 1e3), EPOCH + 1e3 + 1)
+    assert after.rule_group.take_samples() is None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alerts.model import Evaluation
+from alerts.promql.sample_block import SampleBlock
 from alerts.watch.checks import series, sources
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement
@@ -114,6 +115,7 @@ class WatchScenario:
     firing: tuple[object, ...] = ()
     recorder: WatchRecorder | None = None
     factory: WatchFactory | None = None
+    take_samples: Callable[[], SampleBlock | None] = lambda: None
 
     @property
     def moment(self) -> WatchTime:
@@ -122,8 +124,12 @@ class WatchScenario:
     def up(self) -> WatchScenario:
         """The exporter starts."""
         factory = self.factory or fixtures.factory(self.duration)
-        self.recorder = WatchRecorder(WatchSettings(Seconds(self.duration), self.start, self.directory), factory)
+        settings = WatchSettings(Seconds(self.duration), self.start, self.directory)
+        self.recorder = WatchRecorder(settings, factory, take_samples=self._take)
         return self
+
+    def _take(self) -> SampleBlock | None:
+        return self.take_samples()
 
     def down(self, *, kill: bool = False) -> WatchScenario:
         """The process ends, cleanly or not: without a clean end nothing is written to the history."""

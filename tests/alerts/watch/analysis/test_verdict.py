@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from alerts.watch.analysis.verdict import evaluate_watch
+from alerts.watch.model.check import Baseline
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause, CollectorProblem, Tick
-from alerts.watch.model.watch import Verdict
+from alerts.watch.model.watch import Verdict, Watch
 from tests.alerts.watch import fixtures
-from tests.alerts.watch.fixtures import DAY, HOUR, during, lacking, result, showing, without
+from tests.alerts.watch.fixtures import DAY, HOUR, START, during, lacking, result, showing, without
 
 MINUTE = 60.0
 
@@ -25,7 +26,9 @@ def test_a_clean_day_passes():
     """Every check passes, all of the watch was covered, and every part of the message is checked."""
     judgement = verdict_on(fixtures.ticks())
     assert judgement.verdict is Verdict.PASS, judgement.reasons
-    assert set(fixtures.verdicts(judgement).values()) == {Verdict.PASS}
+    undecided = {name for name, verdict in fixtures.verdicts(judgement).items() if verdict is None}
+    assert undecided == {"processing_time_before", "oldest_job_before", "failing_jobs_before"}
+    assert set(fixtures.verdicts(judgement).values()) == {Verdict.PASS, None}
     assert judgement.ratio == 1.0
     assert judgement.gaps == ()
     assert judgement.reasons == ()
@@ -378,3 +381,53 @@ def test_a_clock_step_of_a_second_makes_ages_uncertain(step, verdict):
     old = showing(oldest_open_age_seconds=300.5)
     judgement = verdict_on(during(history, HOUR, HOUR + 6 * MINUTE, old))
     assert result(judgement, "oldest_job").verdict is verdict
+
+
+def compared(seconds: float) -> Watch:
+    """A watch whose baseline of the processing time is this on every earlier day."""
+    baseline = Baseline((seconds,) * 24, 7, same_weekday=False, shift=0.0, spread=0.1)
+    checks = fixtures.watch().checks
+    return replace(
+        fixtures.watch(),
+        checks=tuple(
+            replace(each, baseline=baseline) if each.name == "processing_time_before" else each for each in checks
+        ),
+    )
+
+
+def test_worse_than_before_fails():
+    """Although every limit is met: 50 s where 5 s were usual."""
+    history = during(fixtures.ticks(), 0, DAY, showing(processing_time_p95_seconds=50.0))
+    judgement = evaluate_watch(compared(5.0), history, START + DAY, DAY, final=True)
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.reasons == (
+        (
+            "The processing time of the slowest twentieth was higher than before: +225 % against the same hours of "
+            "7 earlier days, at least +164 % and at most +300 %, each at 95 %; tolerance 50.0 %."
+        ),
+    )
+    assert result(judgement, "processing_time_before").word == "FAIL"
+
+
+def test_no_worse_than_before_passes():
+    """And a watch without a baseline, or with one that proves nothing, is decided by the other checks."""
+    judgement = evaluate_watch(compared(2.5), fixtures.ticks(), START + DAY, DAY, final=True)
+    assert (judgement.verdict, result(judgement, "processing_time_before").verdict) == (Verdict.PASS, Verdict.PASS)
+    history = during(fixtures.ticks(), 0, DAY, showing(processing_time_p95_seconds=15.0))
+    judgement = evaluate_watch(compared(5.0), history, START + DAY, DAY, final=True)
+    assert (judgement.verdict, result(judgement, "processing_time_before").verdict) == (Verdict.PASS, None)
+    assert "cannot be told from before: +50 %" in result(judgement, "processing_time_before").reason
+    without = result(judgement, "failing_jobs_before")
+    assert (without.verdict, without.word) == (None, "no baseline")
+    assert without.reason == "No baseline: there was none when the watch began."
+
+
+def test_it_is_compared_at_the_end_alone():
+    """Not while it runs, and not when it was stopped: repeated looks would find a difference by chance."""
+    history = during(fixtures.ticks(), 0, DAY, showing(processing_time_p95_seconds=50.0))
+    early = evaluate_watch(compared(5.0), history[:-1], START + DAY - 60, DAY - 60, final=False)
+    assert (early.verdict, result(early, "processing_time_before").verdict) == (None, None)
+    assert "it is compared at the end of the watch" in result(early, "processing_time_before").reason
+    stopped = replace(compared(5.0), stopped="by hand")
+    judgement = evaluate_watch(stopped, history, START + DAY, DAY, final=True)
+    assert result(judgement, "processing_time_before").verdict is None

@@ -12,7 +12,7 @@ from alerts.model import RuleKey, Severity
 from alerts.policy.load import load_policy
 from alerts.watch.checks.checks import CheckParameters, resolve
 from alerts.watch.checks.series import SERIES
-from alerts.watch.model.check import Check, CheckKind
+from alerts.watch.model.check import BaselineLimit, Check, CheckKind
 from exporter.config.settings import Amount, Override
 from exporter.core.errors import ConfigError
 from tests.alerts.watch.fixtures import DAY, HOUR, policy
@@ -45,7 +45,9 @@ def checks(**more: object) -> dict[str, Check]:
 def test_the_documented_healthy_values_are_checked():
     """Each aspect of a healthy system has its check, named once."""
     found = checks()
-    assert set(RULES) | {"traffic", "backlog_normal", "drain_time", "cleanup_ran", "pages"} == set(found)
+    others = {"traffic", "backlog_normal", "drain_time", "cleanup_ran", "pages"}
+    before = {"processing_time_before", "oldest_job_before", "failing_jobs_before"}
+    assert set(RULES) | others | before == set(found)
     assert len(found) == len(resolve(CheckParameters(policy(), DAY, application=True)))
 
 
@@ -148,3 +150,17 @@ def test_a_policy_without_a_rule_is_refused():
     lacking = replace(policy(), signals=tuple(each for each in policy().signals if "backlog_jobs" not in each.record))
     with pytest.raises(ConfigError, match="outbox:backlog_jobs is not a signal"):
         checks(policy=lacking)
+
+
+def test_comparisons_with_earlier_days():
+    """By how much a signal may be higher, and of which collectors it is; durations are scaled."""
+    found = {name: check.baseline_limit for name, check in checks().items() if check.baseline_limit is not None}
+    assert found == {
+        "processing_time_before": BaselineLimit(tolerance=0.5, floor=15.0, traffic=20.0),
+        "oldest_job_before": BaselineLimit(tolerance=0.5, floor=15.0, absent=0.0),
+        "failing_jobs_before": BaselineLimit(tolerance=1.0, floor=0.01, traffic=20.0),
+    }
+    assert checks()["processing_time_before"].collectors == ("throughput",)
+    scaled = checks(policy=policy(0.1), time_scale=0.1)["oldest_job_before"].baseline_limit
+    assert scaled is not None
+    assert scaled.floor == 1.5

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.watch.model.hour import HourSummary
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause
-from alerts.watch.model.watch import WatchState
+from alerts.watch.model.watch import Verdict, WatchState
 from alerts.watch.runtime import watch_manager
+from alerts.watch.store.history import History
 from alerts.watch.store.records import ExporterRun
 from tests.alerts.watch import fixtures
 from tests.alerts.watch.fixtures import HOUR, INTERVAL
@@ -146,3 +148,44 @@ def test_without_any_watch_the_history_stays_small(scenario, monkeypatch):
     assert len(ticks) >= 2 * MINUTES
     with scenario.read() as opened:
         assert list(opened.all(ExporterRun)) == [7, 8, 9, 10, 11]
+
+
+def test_a_watch_is_compared_with_the_hours_before_it(tmp_path):
+    """They are summarised as they pass; a watch that is much slower fails at its end, though within every limit."""
+    scenario = WatchScenario(tmp_path / "state", duration=9 * HOUR).up()
+    scenario.evaluate(2 * MINUTES + 1)
+    first = int(fixtures.START // HOUR)
+    with scenario.read() as opened:
+        assert list(opened.all(HourSummary)) == [first, first + 1]
+        summary = opened.all(HourSummary)[first]
+    assert summary.usable
+    assert summary.values["processing_time_before"] == 2.5
+    with History.client(scenario.directory) as client, client.transaction():
+        for number in range(first - 40 * 24, first):
+            client.put(number, summary)
+    watch = scenario.begin().watch
+    assert watch is not None
+    (check,) = (each for each in watch.checks if each.name == "processing_time_before")
+    assert check.baseline is not None
+    assert (check.baseline.days, check.baseline.same_weekday, check.baseline.spread) == (5, True, 0.0)
+    scenario.shown = {"processing_time_p95_seconds": 50.0}
+    view = scenario.evaluate(9 * MINUTES)
+    assert view.state is WatchState.RUNNING
+    view = scenario.evaluate(2)
+    assert view.state is WatchState.FAILED
+    assert [each.check.name for each in judgement_of(view).results if each.verdict is Verdict.FAIL] == [
+        "processing_time_before"
+    ]
+    with scenario.read() as opened:
+        assert min(opened.all(HourSummary)) == int(scenario.now // HOUR) - 35 * 24
+
+
+def test_the_hours_of_a_failed_watch_are_no_baseline(scenario):
+    """Neither is a history that is too short."""
+    scenario.begin()
+    scenario.shown = {"backlog_jobs": 5000}
+    scenario.evaluate(2 * MINUTES)
+    watch = scenario.begin().watch
+    assert watch is not None
+    reasons = {each.no_baseline for each in watch.checks if each.baseline_limit is not None}
+    assert reasons == {"0 earlier days can be used, 3 are needed"}

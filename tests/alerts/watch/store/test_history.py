@@ -8,12 +8,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from array import array
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alerts.promql.sample_block import SampleBlock
 from alerts.watch.model.tick import AlertChange, Cause, CollectorProblem, Tick
 from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.store import lock_file
@@ -21,6 +23,7 @@ from alerts.watch.store.database_file import FILE, HistoryDamaged, HistoryTooNew
 from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryInUse
 from alerts.watch.store.records import ExporterRun, Layout, TimelineMark, WatchRequest
+from alerts.watch.store.samples import SeriesList
 from tests.alerts.watch import fixtures
 
 NAMES = ("outbox:backlog_jobs", "outbox:drain_time_seconds", "outbox:failure_ratio")
@@ -292,3 +295,71 @@ def test_a_full_disk_takes_nothing_back(tmp_path):
     """Committed rows exist, others do not, and writing continues as soon as there is room."""
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["whole"], done.stderr
+
+
+SERIES = (("depth", (("job", "a"),)), ("up", ()))
+
+
+def sample_block(start: int) -> SampleBlock:
+    """Two scrapes of two series."""
+    times = array("q", [start, start + 15_000])
+    return SampleBlock(times, {name: array("d", [1.0, float(start)]) for name in SERIES})
+
+
+def with_samples(directory: Path, count: int = 3) -> None:
+    """A history with so many blocks, half a minute apart; the wall clock is an hour ahead of the time line."""
+    with History.writer(directory) as opened, opened.transaction():
+        opened.put(1, SeriesList.of(SERIES))
+        opened.put(2, SeriesList.of(SERIES))
+        for number in range(count):
+            start = 3_600_000 + 30_000 * number
+            opened.add_samples(start - 3_600_000 + 15_000, sample_block(start), 1, SERIES)
+
+
+def test_samples_are_read_as_they_were_written(tmp_path):
+    """In the order of time, each with its time on the time line; from a time of the wall clock on."""
+    with_samples(tmp_path)
+    with History.reader(tmp_path) as opened:
+        opened.check()
+        assert list(opened.samples(-1e9)) == [
+            (15.0 + 30 * number, sample_block(3_600_000 + 30_000 * number)) for number in range(3)
+        ]
+        assert [t for t, _ in opened.samples(3645.0)] == [45.0, 75.0]
+
+
+def test_old_samples_are_deleted_with_their_lists_of_series(tmp_path):
+    """The latest list stays, for the next block."""
+    with_samples(tmp_path)
+    with History.writer(tmp_path) as opened, opened.transaction():
+        opened.forget_samples(45.0)
+        assert [t for t, _ in opened.samples(-1e9)] == [45.0, 75.0]
+        assert list(opened.all(SeriesList)) == [1, 2]
+        opened.forget_samples(100.0)
+        assert list(opened.all(SeriesList)) == [2]
+
+
+@pytest.mark.parametrize("column", ["t", "at", "series", "block"])
+def test_a_changed_block_is_damage(tmp_path, column):
+    """Nothing is evaluated that was not written."""
+    with_samples(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        changed = "x'00'" if column == "block" else f"{column} + 1"
+        connection.execute(f"UPDATE samples SET {column} = {changed} WHERE t = 45000")
+    with History.reader(tmp_path) as opened:
+        with pytest.raises(HistoryDamaged, match="checksum of the samples"):
+            opened.check()
+        with pytest.raises(HistoryDamaged, match="checksum of the samples"):
+            list(opened.samples(-1e9))
+
+
+def test_a_file_of_an_earlier_build_has_no_samples(tmp_path):
+    """It is read as it is; a writer adds the table, and the earlier build still reads the file."""
+    filled(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("DROP TABLE samples")
+    with History.reader(tmp_path) as opened:
+        opened.check()
+        assert not list(opened.samples(-1e9))
+    with_samples(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)

@@ -1,0 +1,1 @@
+"""Evaluates a policy over the samples of the exporter's own history."""
