@@ -29,7 +29,11 @@ _CALL: Final = """
 """
 _CLAIM: Final = "SELECT set_config('request.jwt.claims', %s, true)"
 _REPORT: Final = "INSERT INTO fsm_events (entity_id, event_type, created_by, user_id) VALUES (%s, %s, %s, %s)"
-_DELETE: Final = "DELETE FROM courses WHERE id = %s"
+_DELETE: Final = """
+    DELETE FROM courses
+    WHERE id = %s
+        AND NOT EXISTS (SELECT FROM job_outbox WHERE entity_id = courses.id AND processed_at IS NULL)
+"""
 
 
 class TrafficEvent(Enum):
@@ -166,12 +170,13 @@ class Traffic:
         self._service.open().execute(_REPORT, (course.id, event, source, course.user_id))
 
     def _replace_course(self) -> None:
-        """Deletes a course with its jobs, events and keys, and inserts another one."""
+        """Deletes a course with its jobs, events and keys, and inserts another one; not while it has pending jobs."""
         position = self._script.rng.randrange(len(self._courses))
         old = self._courses[position]
         connection = self._service.open()
         with connection.transaction():
-            connection.execute(_DELETE, (old.id,))
+            if not connection.execute(_DELETE, (old.id,)).rowcount:
+                return
             new = add_course(connection, old.user_id, old.organization_id, self._script.rng)
         self._courses[position] = new
         self._earlier = deque((call for call in self._earlier if call.course != old), _REMEMBERED)
