@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress
 
-from alerts.model import Policy
+from alerts.model import Outlet, Policy
 from alerts.watch.checks.series import AGE_OF, BUCKETS, SERIES, STORED, collector_of_metric
 from alerts.watch.model.tick import Cause, CollectorProblem
 from exporter.core.errors import Reason
@@ -41,8 +41,9 @@ _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
 def names_of(policy: Policy) -> tuple[str, ...]:
-    """The values of a tick, in a fixed order: the policy's signals, then the raw series."""
-    return (*(signal.record for signal in policy.signals), *STORED)
+    """The values of a tick, in a fixed order: the signals that the exporter evaluates, then the raw series."""
+    evaluated = (signal.record for signal in policy.signals if Outlet.SIDECAR in signal.outlets)
+    return (*evaluated, *STORED)
 
 
 def layout_of(policy: Policy) -> tuple[str, ...]:
