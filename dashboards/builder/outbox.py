@@ -35,7 +35,7 @@ class OutboxPanels(PanelGroup):
         panels.stacked(panel)
         panel.override_by_name("all", [panels.unstacked(), panels.fixed_colour("text")])
         panel.override_by_name("created", [panels.unstacked(), panels.fixed_colour(CALM)])
-        return panels.dashed(panel, "all")
+        return panels.dashed(panel, "all", "created")
 
     def processing_times(self) -> heatmap.Panel:
         """The distribution of processing times."""

@@ -88,7 +88,7 @@ def _muted(alert: Mapping[str, Any]) -> str:
     if not alert["muted"]:
         return ""
     cause = f" by {escape(alert['muted_by'])}" if alert["muted_by"] else ""
-    return f' <span class="soft">muted{cause}: no notification of its own</span>'
+    return f'<span class="soft">; muted{cause}: no notification of its own</span>'
 
 
 def _runbook(alert: Mapping[str, Any]) -> str:
