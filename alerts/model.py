@@ -3,12 +3,15 @@
 Units: durations in seconds, times in Unix seconds, by the wall clock. Labels are sorted pairs, so that they compare.
 """
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 Labels = tuple[tuple[str, str], ...]
+# A metric, and labels without the metric's name.
+SeriesName = tuple[str, Labels]
 
 # The test alert of alerts/notify/drill, which is no incident: the watch, the verdict and the status page leave it out.
 DRILL: Final = "OutboxDrill"
@@ -183,3 +186,14 @@ class Evaluation:
     def firing(self) -> tuple[Alert, ...]:
         """The firing alerts, including muted ones."""
         return tuple(alert for alert in self.alerts if alert.state is State.FIRING)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBlock:
+    """Samples of scrapes at `times`, ascending Unix milliseconds.
+
+    Shape: `columns` has for each series one value per time; NaN: the series was missing from that scrape.
+    """
+
+    times: "array[int]"
+    columns: Mapping[SeriesName, "array[float]"]

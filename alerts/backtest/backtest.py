@@ -8,8 +8,7 @@ from alerts.backtest.model import Firing, Replayed, Unknown
 from alerts.backtest.muting import with_muted
 from alerts.backtest.replay import NO_SAMPLES, Replay
 from alerts.backtest.thresholds import WEEK, Proposal, propose
-from alerts.model import Policy, RuleKey, Severity
-from alerts.promql.sample_block import SampleBlock
+from alerts.model import Policy, RuleKey, SampleBlock, Severity
 from alerts.promql.storage import milliseconds
 
 # The rule that fires when there are no samples. The exporter's own history cannot tell why there are none.

@@ -11,10 +11,9 @@ from typing import TypeVar
 
 from alerts.backtest.alert_states import AlertStates
 from alerts.backtest.model import Firing, Replayed, Truths, Unknown
-from alerts.model import Labels, Policy, RuleKey, Severity
+from alerts.model import Labels, Policy, RuleKey, SampleBlock, SeriesName, Severity
 from alerts.promql.columns import ColumnEvaluation, Matrix, without_names
 from alerts.promql.parse import UnsupportedError, parse
-from alerts.promql.sample_block import SampleBlock, SeriesName
 from alerts.promql.storage import Storage, milliseconds
 from alerts.promql.syntax_tree import Expression
 from alerts.promql.vectors import EvaluationError

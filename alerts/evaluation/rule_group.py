@@ -16,10 +16,10 @@ from alerts.evaluation.state_machine import (
     RuleSamples,
     update_alerts,
 )
-from alerts.model import Evaluation, Outlet, Policy, Rule, RuleKey
+from alerts.model import Evaluation, Outlet, Policy, Rule, RuleKey, SampleBlock
 from alerts.promql.engine import Engine
 from alerts.promql.parse import UnsupportedError, parse
-from alerts.promql.sample_block import SampleBlock, block_of
+from alerts.promql.sample_block import block_of
 from alerts.promql.storage import Sample, Storage, milliseconds, required_history
 from alerts.promql.syntax_tree import Expression, FunctionCall, walk
 from alerts.promql.vectors import EvaluationError, Vector, collect, greatest, without_metric_name

@@ -18,8 +18,7 @@ from alerts.evaluation.clock import MonitoredClock
 from alerts.evaluation.rule_group import RuleGroup
 from alerts.evaluation.state_file import FILE, StateFile, StateFileError
 from alerts.evaluation.state_machine import muted_by
-from alerts.model import Change, Evaluation, Labels, Policy, Rule, RuleKey
-from alerts.promql.sample_block import SampleBlock
+from alerts.model import Change, Evaluation, Labels, Policy, Rule, RuleKey, SampleBlock
 from alerts.promql.storage import Sample
 from exporter.core.file_lock import DirectoryInUse, FileLock
 from exporter.core.logs import RepeatFilter, event

@@ -3,25 +3,10 @@
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from alerts.model import Labels
+from alerts.model import SampleBlock
 from alerts.promql.storage import Series
-
-# A metric, and labels without the metric's name.
-SeriesName = tuple[str, Labels]
-
-
-@dataclass(frozen=True, slots=True)
-class SampleBlock:
-    """Samples of scrapes at `times`, ascending Unix milliseconds.
-
-    Shape: `columns` has for each series one value per time; NaN: the series was missing from that scrape.
-    """
-
-    times: "array[int]"
-    columns: Mapping[SeriesName, "array[float]"]
 
 
 def block_of(series: Iterable[Series], after: int) -> SampleBlock | None:

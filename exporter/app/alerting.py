@@ -12,12 +12,11 @@ from typing import Any
 
 from alerts.evaluation.rule_manager import ExposedSample, RuleInputs, RuleManager
 from alerts.evaluation.state_machine import muted_by
-from alerts.model import Alert, Evaluation, Policy
+from alerts.model import Alert, Evaluation, Policy, SampleBlock
 from alerts.notify.evidence import EvidenceStore
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
-from alerts.promql.sample_block import SampleBlock
 from alerts.watch.analysis import messages
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.checks.configured import configured_checks

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Final
 
 from alerts.model import Labels
-from exporter.metrics.catalogue import PROCESSING_TIME_BUCKETS, STATES, WATCH_STATES
+from exporter.metrics.catalogue import PROCESSING_TIME_BUCKETS, STATES, UNACCOUNTED_KINDS, WATCH_STATES
 
 Sample = tuple[str, Labels, float]
 Shown = tuple[str, dict[str, str], float]
@@ -47,6 +47,7 @@ class FaultyOutbox:
     activations: int = 0
     layer_failures: int = 0
     refused: int = 0
+    removed: int = 0
     # The healthy values, which a fault changes.
     speed: int = SPEED
     slowness: float = 1.0
@@ -145,6 +146,8 @@ class FaultyOutbox:
         for bound, count in zip(bounds, accumulate(self.times), strict=True):
             le = "+Inf" if bound == float("inf") else str(bound)
             yield "outbox_processing_time_seconds_bucket", {"le": le}, float(count)
+        for kind in UNACCOUNTED_KINDS:
+            yield "outbox_unaccounted_jobs_total", {"kind": kind}, float(self.removed if kind == "removed" else 0)
 
     def _last_hour(self) -> Iterator[Shown]:
         yield "outbox_last_hour_processed_jobs", {}, float(ARRIVALS * 100)
@@ -247,7 +250,8 @@ def rows_not_visible(outbox: FaultyOutbox) -> None:
 
 
 def neglected(outbox: FaultyOutbox) -> None:
-    """Failed clean-ups, a broken migration, exhausted jobs, a forgotten transaction, watches of every outcome."""
+    """Failed clean-ups, a broken migration, exhausted and deleted jobs, a forgotten transaction, every verdict."""
+    outbox.removed += 1
     outbox.extra = {
         "expired": 30 * 3600.0,
         "kept": 40 * 86400.0,

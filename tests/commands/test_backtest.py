@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.promql.sample_block import SampleBlock
+from alerts.model import SampleBlock
 from alerts.watch.store.history import History
 from alerts.watch.store.samples import SeriesList
 from exporter import cli

@@ -31,7 +31,7 @@ def test_check_config_prints_what_it_makes_of_the_watch(capsys, monkeypatch):
     own = "{title: Up, when: [{expr: outbox_up, below: 1}], advisory: true}"
     monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_CHECKS", f"{{mine: {own}, backlog: {{enabled: false}}}}")
     assert cli.main(["check-config", "--offline"]) == 0
-    assert "ok       watch: 21 checks, of these 1 own, 1 advisory, 1 left out" in capsys.readouterr().out.splitlines()
+    assert "ok       watch: 24 checks, of these 1 own, 1 advisory, 1 left out" in capsys.readouterr().out.splitlines()
     monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_CHECKS", "{backlock: {enabled: false}}")
     assert cli.main(["check-config", "--offline"]) == 2
     assert 'backlock: unknown check; did you mean "backlog"?' in capsys.readouterr().err

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from alerts.model import Evaluation
-from alerts.promql.sample_block import SampleBlock
+from alerts.model import Evaluation, SampleBlock
 from alerts.watch import clock
 from alerts.watch.checks.sources import is_of_standby
 from alerts.watch.clock import WatchTime

@@ -7,7 +7,7 @@ argument.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from alerts.promql.sample_block import SampleBlock
+from alerts.model import SampleBlock
 from alerts.promql.storage import milliseconds
 from alerts.watch import clock
 from alerts.watch.analysis.archive import ticks_of

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from alerts.promql.sample_block import SampleBlock, SeriesName
+from alerts.model import SampleBlock, SeriesName
 from alerts.watch.model.change import Change, KnownState
 from alerts.watch.model.hour import HourSummary
 from alerts.watch.model.result import Judgement

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from alerts.promql.sample_block import SampleBlock, SeriesName
+from alerts.model import SampleBlock, SeriesName
 
 _SIZE = 8
 

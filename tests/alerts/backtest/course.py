@@ -15,9 +15,8 @@ from alerts.backtest.model import Firing
 from alerts.backtest.replay import Replay
 from alerts.evaluation.clock import ClockReading
 from alerts.evaluation.rule_group import RuleGroup
-from alerts.model import Policy
+from alerts.model import Policy, SampleBlock
 from alerts.policy.rule_file import rule_file
-from alerts.promql.sample_block import SampleBlock
 from alerts.promql.storage import Sample
 from alerts.watch.store.samples import pack, unpack
 from tests.alerts.faulty import FAULTS, FaultyOutbox

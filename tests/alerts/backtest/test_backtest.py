@@ -8,8 +8,7 @@ import pytest
 
 from alerts.backtest.backtest import Backtest, backtest, with_proposals
 from alerts.backtest.model import Unknown
-from alerts.model import Policy, RuleKey, Severity
-from alerts.promql.sample_block import SampleBlock
+from alerts.model import Policy, RuleKey, SampleBlock, Severity
 from tests.alerts.backtest.test_replay import block, small_policy
 
 PAGE = RuleKey("OutboxBacklogHigh", Severity.PAGE)

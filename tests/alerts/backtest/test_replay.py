@@ -11,9 +11,8 @@ from typing import Final
 
 from alerts.backtest.model import Firing, Replayed, Unknown
 from alerts.backtest.replay import Replay
-from alerts.model import Labels, Policy, RuleKey, Severity
+from alerts.model import Labels, Policy, RuleKey, SampleBlock, SeriesName, Severity
 from alerts.policy.load import load_policy
-from alerts.promql.sample_block import SampleBlock, SeriesName
 from tests.alerts.backtest.course import STEP, Course, course, disagreements
 from tests.alerts.faulty import FAULTS
 from tests.newest import require_newest

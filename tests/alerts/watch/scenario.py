@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alerts.model import Evaluation
-from alerts.promql.sample_block import SampleBlock
+from alerts.model import Evaluation, SampleBlock
 from alerts.watch.checks import series, sources
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.result import Judgement

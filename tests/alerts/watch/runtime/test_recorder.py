@@ -13,9 +13,8 @@ from itertools import pairwise
 
 import pytest
 
-from alerts.model import Alert, RuleKey, Severity
+from alerts.model import Alert, RuleKey, SampleBlock, Severity
 from alerts.model import State as AlertState
-from alerts.promql.sample_block import SampleBlock
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import Verdict, Watch, WatchState

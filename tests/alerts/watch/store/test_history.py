@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.promql.sample_block import SampleBlock
+from alerts.model import SampleBlock
 from alerts.watch.model.tick import AlertChange, Cause, CollectorProblem, Tick
 from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.store import lock_file

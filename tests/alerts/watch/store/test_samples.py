@@ -9,7 +9,7 @@ from array import array
 
 import pytest
 
-from alerts.promql.sample_block import SampleBlock, SeriesName
+from alerts.model import SampleBlock, SeriesName
 from alerts.watch.store.samples import SampleRow, SeriesList, pack, unpack
 
 ONE, TWO, GONE = ("a", (("x", "1"), ("y", "ä"))), ("b", ()), ("c", ())
