@@ -137,7 +137,10 @@ class World:
         return {**environment(), **self.variables, **self.exported}
 
     def run_page(self, page: str) -> None:
-        """Runs the lines of a page, without a history. The README configures by variables, others by the clone's file."""
+        """Runs the lines of a page, without a history.
+
+        The README configures by variables, the others by the clone's file.
+        """
         self.exported.clear()
         shutil.rmtree(self.clone / "state", ignore_errors=True)
         if page != "README.md":
