@@ -380,9 +380,11 @@ ERRORS = (
              {HOUR + 540: "", HOUR + 615: "page pending"}),
     Scenario(
         "OutboxLatencyBudgetBurnFast", "8 % for hours", slow(("60.0", 0.92), until=600),
-        {0: "", 120: "page pending", 135: "page pending", 165: "page firing", 1080: "page firing", 1350: ""},
+        {0: "", 120: "page pending", 615: "page pending", 645: "page firing", 1080: "page firing", 1350: ""},
         "8", again=0,
     ),
+    Scenario("OutboxLatencyBudgetBurnFast", "a burst that has drained", slow(("60.0", 0.2), until=240),
+             {0: "", 120: "page pending", 480: "page pending", 600: "", 900: ""}),
     Scenario("OutboxLatencyBudgetBurnFast", "5 %", slow(("60.0", 0.95)), never(60, 600)),
     Scenario("OutboxLatencyBudgetBurnFast", "every one of few jobs is slow",
              slow(("60.0", 0), per_minute=0.5), never(600, 1050)),

@@ -1,4 +1,4 @@
-"""The scenarios hold the figures: whichever threshold or for-duration changes, a test fails (unchanged: test_scenarios)."""
+"""The scenarios hold the figures: whichever threshold or for-duration changes, a test fails. Unchanged, none does."""
 
 from __future__ import annotations
 
