@@ -141,7 +141,7 @@ class _HealthPanels(PanelGroup):
         yield panels.with_texts(undelivered, unknown="no receiver")
         drill = panels.verdict(
             "Drill",
-            "Whether a drill of the way of alerts is scheduled, or takes place now.",
+            "Whether a drill of the way of alerts is scheduled, or takes place now. Unknown: none is configured.",
             worst(pick(catalogue.DRILL_ACTIVE)),
             map_value(1, "NOW", NEUTRAL),
             map_value(0, "SCHEDULED", GOOD),

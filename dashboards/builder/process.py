@@ -57,7 +57,7 @@ class ProcessPanels(PanelGroup):
         return panels.lines(
             "Time since the last drill",
             "By receiver: since a drill last reached it. Above a week: the latest drill failed, or the exporter was "
-            "down at its time.",
+            "down at its time. No value: no drill yet.",
             PanelQuery(
                 f"(time() - max without (instance, pod) ({pick(catalogue.DRILL_LAST_SUCCESS)})) and ({success} >= 0)",
                 "{{receiver}}",

@@ -13,7 +13,7 @@ from exporter.config.values import format_duration
 from exporter.lab.lab import Lab, LabPlan
 from exporter.lab.ports import LOOPBACK, free_port
 from tests.end_to_end.program import eventually, running, write_config
-from tests.matrix.time_scale import INTERVAL, OBJECTIVE_TIME, SCALE
+from tests.matrix.time_scale import INTERVAL, SCALE
 from tests.proxy import Proxy
 
 ROLE: Final = "outbox_monitor"
@@ -62,7 +62,7 @@ def running_lab(name: str, directory: Path, rate: float) -> Iterator[MonitoredLa
             database={"dsn": lab.cluster.dsn(user=ROLE, dbname="postgres"), "lock_timeout": "50ms"},
             application={"url": lab.application_url, "timeout": format_duration(INTERVAL / 2)},
             sampling={"interval": format_duration(INTERVAL), "budget_ratio": 1, "rows_per_second": 1_000_000},
-            alerting={"time_scale": SCALE, "objective_time": format_duration(OBJECTIVE_TIME)},
+            alerting={"time_scale": SCALE},
             watch={"state_dir": str(directory / "state")},
             web={"listen": f"{LOOPBACK}:{port}"},
         )

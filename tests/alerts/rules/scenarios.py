@@ -296,7 +296,7 @@ SATURATION = (
             T + 120: "", T + 135: "ticket pending", T + 240: "ticket pending", T + 255: "ticket firing",
             T + 300: "ticket firing", T + 315: "ticket firing, page pending", T + 420: "ticket firing, page pending",
             T + 435: "ticket firing, page firing", T + 885: "ticket firing, page firing",
-            T + 1485: "ticket firing, page firing", T + 1500: "",
+            T + 1005: "ticket firing, page firing", T + 1020: "",
         },
         {"ticket": "4m 15s"}, again=120,
     ),
@@ -380,7 +380,7 @@ ERRORS = (
              {HOUR + 540: "", HOUR + 615: "page pending"}),
     Scenario(
         "OutboxLatencyBudgetBurnFast", "8 % for hours", slow(("60.0", 0.92), until=600),
-        {0: "", 120: "page pending", 615: "page pending", 645: "page firing", 1080: "page firing", 1350: ""},
+        {0: "", 120: "page pending", 615: "page pending", 645: "page firing", 780: "page firing", 930: ""},
         "8", again=0,
     ),
     Scenario("OutboxLatencyBudgetBurnFast", "a burst that has drained", slow(("60.0", 0.2), until=240),
