@@ -60,6 +60,11 @@ def fires(alert: str) -> Condition:
     return lambda now: now.sum("outbox_alert_firing", alert=alert) > 0
 
 
+def negated(condition: Condition) -> Condition:
+    """When it does not hold."""
+    return lambda now: not condition(now)
+
+
 def _database_absent(now: MetricsResponse) -> bool:
     return now.sum("outbox_app_up") == 0
 
@@ -153,6 +158,8 @@ def _run_faults(
     eventually(lambda: all(recording.at("up", time.time()) for recording in recordings), seconds=TIMEOUT)
     stay(2 * SEEN)
     for act in PLAY:
+        for condition in act.until:
+            see(negated(condition))  # an alert of the act before may keep firing
         began = time.time()
         for fault in act.faults:
             lab.start_fault(fault)
