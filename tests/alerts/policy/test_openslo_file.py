@@ -102,8 +102,8 @@ def test_the_burn_rates():
         for name, each in conditions.items()
     }
     assert figures == {
-        "outbox-exporter-latency-1h": ("page", 14.4, "1h", "2m"),
-        "outbox-exporter-latency-6h": ("page", 6, "6h", "2m"),
+        "outbox-exporter-latency-1h": ("page", 14.4, "1h", "10m"),
+        "outbox-exporter-latency-6h": ("page", 6, "6h", "10m"),
         "outbox-exporter-latency-1d": ("ticket", 3, "1d", "30m"),
         "outbox-exporter-latency-3d": ("ticket", 1, "3d", "30m"),
     }
