@@ -3,11 +3,14 @@
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 from alerts.diagnosis.model import Evidence
 from alerts.diagnosis.sources import Sources, limited
 from exporter.core.errors import Reason
 from exporter.metrics.readings import CollectorFailure
+
+_ENDPOINTS: Final = 4
 
 
 class Answer(StrEnum):
@@ -32,8 +35,9 @@ def ask(sources: Sources) -> Evidence:
     failures = found.outcome.failures
     if not failures:
         return Evidence(Answer.ANSWERS, "all four endpoints of the application answer")
-    down = f"{4 - len(found.payloads)} of 4 endpoints of the application do not answer: "
-    return Evidence(classify(failures), limited((down if len(found.payloads) < 4 else "") + failures[0].message))  # noqa: PLR2004 - all
+    silent = _ENDPOINTS - len(found.payloads)
+    down = f"{silent} of {_ENDPOINTS} endpoints of the application do not answer: " if silent else ""
+    return Evidence(classify(failures), limited(down + failures[0].message))
 
 
 def classify(failures: Sequence[CollectorFailure]) -> Answer:

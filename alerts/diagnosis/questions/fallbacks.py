@@ -36,11 +36,17 @@ def ask(sources: Sources) -> Evidence:
     if activated is None and failed is None:
         since = count(sum(totals.values())) if totals else "no"
         return Evidence(None, f"{since} activations since the application's start; how many lately is not known")
-    text = f"{count(activated or 0.0)} activations in five minutes, {count(failed or 0.0)} failures in ten"
+    text = f"{_counted(activated)} activations in five minutes, {_counted(failed)} failures in ten"
     if (failed or 0.0) >= sources.threshold("OutboxFallbacksFailing", Severity.PAGE):
         return Evidence(Answer.FAIL, text)
-    many = (activated or 0.0) > sources.threshold("OutboxFallbacksFrequent", Severity.TICKET)
+    if activated is None:
+        return Evidence(None, text)
+    many = activated > sources.threshold("OutboxFallbacksFrequent", Severity.TICKET)
     return Evidence(Answer.FREQUENT if many else Answer.RARE, text)
+
+
+def _counted(number: float | None) -> str:
+    return "an unknown number of" if number is None else count(number)
 
 
 def _recent(found: ApplicationAnswer) -> float | None:

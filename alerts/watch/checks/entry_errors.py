@@ -1,5 +1,6 @@
 """The errors of an entry of `watch.checks`: names, expressions and limits that do not fit the policy."""
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -70,7 +71,7 @@ def _limit_error(condition: CheckCondition, policy: Policy) -> str:
         number = float(condition.limit)
     except ValueError:
         return "expected a number, a duration such as 5m, or a rule of the policy such as OutboxBacklogHigh/page"
-    if number != number or abs(number) == float("inf"):  # noqa: PLR0124 - not a number
+    if not math.isfinite(number):
         return "expected a finite number"
     return "expected a duration such as 5m" if unit == _SECONDS and number else ""
 

@@ -43,6 +43,15 @@ def test_the_deployed_application_counts_five_minutes(recent, answer):
     assert found.answer is answer
 
 
+def test_what_was_not_counted_is_not_zero():
+    """Failures that are unknown are called so; without activations there is no answer."""
+    known = ask(sources(application=answered(getFallbacks={"recentActivations": 3.0}), saved=None))
+    assert known.text == "3 activations in five minutes, an unknown number of failures in ten"
+    only_failures = SavedState(NOON, {}, history(0, 2).series[1:])
+    found = ask(sources(application=answered(), saved=only_failures))
+    assert (found.answer, found.text) == (None, "an unknown number of activations in five minutes, 2 failures in ten")
+
+
 def test_totals_alone_say_nothing_about_now():
     """Unknown."""
     found = ask(sources(application=answered(Reading(APP_FALLBACK_ACTIVATIONS, 90, ("2",))), saved=None))
