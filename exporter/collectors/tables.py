@@ -84,7 +84,8 @@ def read_holders(session: Session) -> list[HorizonHolder]:
 def table_readings(tables: Iterable[TableStatistics]) -> Iterator[Reading]:
     """Sizes and statistics by table, those of partitions added up; a sum of which a part is unknown is unknown."""
     for table, parts in _by_name(tables).items():
-        yield Reading(catalogue.TABLE_SIZE, sum(part.size or 0 for part in parts), (table,))
+        if sizes := [part.size for part in parts if part.size is not None]:  # the others were dropped meanwhile
+            yield Reading(catalogue.TABLE_SIZE, sum(sizes), (table,))
         if not all(part.counts for part in parts):
             continue
         yield from _sum(catalogue.TABLE_DEAD_ROWS, table, [part.dead for part in parts])
