@@ -158,7 +158,7 @@ class Meter:
         return exceeds(self._bad.total, budget.total) or exceeds(self._bad.longest, budget.stretch)
 
     def ratio(self, elapsed: float, tail: float) -> float:
-        """The known part of those of `elapsed` seconds that are not excused. `tail`: unknown seconds since the last tick."""
+        """The known part of `elapsed` seconds, without excused ones. `tail`: unknown seconds since the last tick."""
         counted = elapsed - self._excused.total
         return max(0.0, 1 - (self._unknown.total + tail) / counted) if counted > 0 else 1.0
 
