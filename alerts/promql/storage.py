@@ -210,27 +210,25 @@ class Storage:
         later than the source's previous samples, or a series occurs twice.
         """
         now = milliseconds(at)
-        before = self._alive.get(source, ())
-        for series in before:
-            if series.times[-1] >= now:
-                raise ValueError(f"samples at {at} are not later than the previous ones")
-        self._alive[source] = [self._append(now, sample) for sample in samples if sample[0] in self._metrics]
-        for series in before:
+        before = self._alive.get(source)
+        if before and before[0].times[-1] >= now:  # they were stored together
+            raise ValueError(f"samples at {at} are not later than the previous ones")
+        alive: list[Series] = []
+        for metric, labels, value in samples:
+            known = self._metrics.get(metric)
+            if known is None:
+                continue
+            series = known.get(labels) or self._add(Series(metric, labels))
+            if series.times and series.times[-1] >= now:
+                raise ValueError(f"{metric}{dict(labels)} occurs twice or has a later sample")
+            series.times.append(now)
+            series.values.append(value)
+            alive.append(series)
+        self._alive[source] = alive
+        for series in before or ():
             if series.times[-1] < now:
                 series.ends.append(now)
         self._newest = max(self._newest, now)
-
-    def _append(self, now: int, sample: Sample) -> Series:
-        metric, labels, value = sample
-        known = self._metrics[metric]
-        series = known.get(labels)
-        if series is None:
-            series = self._add(Series(metric, labels))
-        elif series.times and series.times[-1] >= now:
-            raise ValueError(f"{metric}{dict(labels)} occurs twice or has a later sample")
-        series.times.append(now)
-        series.values.append(value)
-        return series
 
     def open(self, metric: str, labels: Labels) -> Series:
         """The series, without samples if it is new. For callers that append samples themselves."""
