@@ -1,19 +1,20 @@
 """HTTP requests over connections that another thread can abort, unlike those of a browser.
 
-No cookies, no proxies or .netrc from the environment, no redirect followed unless the caller does it.
+No cookies, no proxies or .netrc from the environment, no redirect followed unless the caller does it. requests prepares
+a request; urllib3 sends it.
 """
 
 import logging
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import certifi
+import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util import Url, parse_url
+from urllib3.util import parse_url
 
 from exporter.core.abortable import AbortableConnections
 from exporter.core.types import Certificates
@@ -31,17 +32,7 @@ def tls_context(urls: Iterable[str], authorities: Certificates | None) -> ssl.SS
         return None
     if authorities:
         return ssl.create_default_context(cadata=authorities)
-    return ssl.create_default_context(cafile=certifi.where())
-
-
-@dataclass(frozen=True, slots=True)
-class ClientRequest:
-    """What to send. URL, headers and body may contain secrets, so that `repr` shows none of them."""
-
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    method: str = "GET"
-    body: bytes | None = field(default=None, repr=False)
+    return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
 
 
 class AbortableAdapter:
@@ -55,16 +46,15 @@ class AbortableAdapter:
         self._tls_context = tls_context
         self._pools: dict[tuple[str | None, str | None, int | None], HTTPConnectionPool] = {}
 
-    def open(self, request: ClientRequest, timeout: float) -> BaseHTTPResponse:
+    def open(self, request: requests.PreparedRequest, timeout: float) -> BaseHTTPResponse:
         """Send it; the body is read from the response, as it was sent. Close the response.
 
         Units: `timeout` seconds, for connecting and for each wait for bytes.
         Raises: urllib3's HTTPError.
         """
-        url = parse_url(request.url)
-        return self._pool(url).urlopen(
-            request.method,
-            url.request_uri,
+        return self._pool(request.url or "").urlopen(
+            request.method or "GET",
+            request.path_url,
             body=request.body,
             headers=request.headers,
             timeout=Timeout(connect=timeout, read=timeout),
@@ -79,8 +69,9 @@ class AbortableAdapter:
         for pool in self._pools.values():
             pool.close()
 
-    def _pool(self, url: Url) -> HTTPConnectionPool:
-        key = url.scheme, url.host, url.port
+    def _pool(self, url: str) -> HTTPConnectionPool:
+        parts = parse_url(url)
+        key = parts.scheme, parts.host, parts.port
         if key not in self._pools:
             self._pools[key] = self._new_pool(*key)
         return self._pools[key]

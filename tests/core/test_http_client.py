@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+import requests
 import urllib3
 
 from exporter.core.abortable import AbortableConnections
-from exporter.core.http_client import AbortableAdapter, ClientRequest, causes, tls_context
+from exporter.core.http_client import AbortableAdapter, causes, tls_context
 from exporter.core.types import Certificates
 
 
@@ -40,8 +41,8 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
-def get(url: str) -> ClientRequest:
-    return ClientRequest(url)
+def get(url: str) -> requests.PreparedRequest:
+    return requests.Request("GET", url).prepare()
 
 
 def test_no_tls_context_without_https():

@@ -7,10 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from ssl import SSLContext
 
+import requests
 import urllib3
 
 from exporter.core.abortable import AbortableConnections
-from exporter.core.http_client import AbortableAdapter, ClientRequest, causes
+from exporter.core.http_client import AbortableAdapter, causes
 
 # The part of a response that is read: a refusal explains itself in a sentence or two.
 MAX_RESPONSE_BYTES = 2_000
@@ -62,7 +63,7 @@ def post(
         if not connections.is_aborted:
             return response
         failure = NoResponse(_LATE)
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         failure = NoResponse(_LATE if connections.is_aborted else _reason(error))
     finally:
         abort_timer.cancel()
@@ -77,8 +78,8 @@ def _exchange(adapter: AbortableAdapter, message: Message, timeout: float) -> Ht
         "User-Agent": "outbox-exporter",
         **message.headers,
     }
-    request = ClientRequest(message.url, headers, message.method, message.body)
-    with closing(adapter.open(request, timeout)) as response:
+    prepared = requests.Request(message.method, message.url, headers, data=message.body).prepare()
+    with closing(adapter.open(prepared, timeout)) as response:
         return HttpResponse(response.status, response.headers.get("Retry-After"), _beginning(response, message))
 
 
@@ -103,6 +104,6 @@ def _reason(error: Exception) -> str:
             return "no answer in time"
         if isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead):
             return "the connection ended before the answer"
-        if isinstance(cause, OSError):
+        if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
             return cause.strerror or type(cause).__name__
     return f"no exchange in HTTP possible ({type(found[-1]).__name__})"
